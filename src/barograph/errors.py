@@ -1,0 +1,106 @@
+"""Errors that a person meets. Each carries facts and says what to do; its docstring is its text."""
+
+
+class BarographError(Exception):
+    """The root of all declared errors: doors print these as one line and leave with status 2."""
+
+
+class BadInputError(BarographError):
+    """{what}: {why}. {cure}."""
+
+    def __init__(self, what: str, why: str, cure: str) -> None:
+        self.what, self.why, self.cure = what, why, cure
+        super().__init__(f"{what}: {why}. {cure}.")
+
+
+class OffsetGapError(BarographError):
+    """The records that a reader asked for are gone by retention."""
+
+    def __init__(self, topic: str, partition: int, asked: int, oldest: int) -> None:
+        self.topic, self.partition, self.asked, self.oldest = topic, partition, asked, oldest
+        super().__init__(
+            f"{topic}/{partition}: offset {asked} is gone, the oldest kept is {oldest}. "
+            "Rebuild from the archive (`barograph replay …` into a fresh --home) or accept the "
+            "loss (`--from oldest`)."
+        )
+
+
+class FencedError(BarographError):
+    """A member that lost its partitions tried to commit; nothing of it was written."""
+
+    def __init__(self, group: str, partitions: list[str]) -> None:
+        self.group, self.partitions = group, partitions
+        super().__init__(
+            f"group {group}: {', '.join(partitions)} belongs to another worker now; nothing was "
+            "committed. This worker slept too long or was replaced: poll again to rejoin."
+        )
+
+
+class UnknownTopicError(BarographError):
+    """A topic that nobody created."""
+
+    def __init__(self, topic: str, known: list[str]) -> None:
+        self.topic, self.known = topic, known
+        super().__init__(
+            f"there is no topic {topic!r} here, only {', '.join(known) or 'none'}. "
+            "Check --home or --log, or feed it first (`barograph replay FILE`)."
+        )
+
+
+class CorruptLogError(BarographError):
+    """The log's file is not a log, or is damaged beyond what a torn write leaves."""
+
+    def __init__(self, path: str, why: str) -> None:
+        self.path, self.why = path, why
+        super().__init__(
+            f"{path} cannot be used as a log: {why}. Move it away and rebuild from the archive."
+        )
+
+
+class ExportRefusedError(BarographError):
+    """An exported model does not say what the trained one says."""
+
+    def __init__(self, model: str, worst: float, allowed: float, rows: int) -> None:
+        self.model, self.worst, self.allowed, self.rows = model, worst, allowed, rows
+        super().__init__(
+            f"{model}: the ONNX export differs from the trained model by {worst:.2e} on {rows} "
+            f"rows, allowed are {allowed:.0e}; it was not registered. Train another candidate."
+        )
+
+
+class ForeignFeaturesError(BarographError):
+    """A model or row was made with another feature set."""
+
+    def __init__(self, what: str, theirs: str, ours: str) -> None:
+        self.what, self.theirs, self.ours = what, theirs, ours
+        super().__init__(
+            f"{what} was made with feature set {theirs}, this program computes {ours}. "
+            "Train again (`barograph dataset && barograph train`)."
+        )
+
+
+class TooLittleDataError(BarographError):
+    """There is not enough usable history for what was asked."""
+
+    def __init__(self, what: str, have: str, need: str, cure: str) -> None:
+        self.what, self.have, self.need, self.cure = what, have, need, cure
+        super().__init__(f"{what}: have {have}, need {need}. {cure}.")
+
+
+class RegistryError(BarographError):
+    """A model version is missing, damaged or not what it says."""
+
+    def __init__(self, version: str, why: str, cure: str) -> None:
+        self.version, self.why, self.cure = version, why, cure
+        super().__init__(f"model {version}: {why}. {cure}.")
+
+
+class UnsupportedLogError(BarographError):
+    """An address that no log of this installation serves."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        super().__init__(
+            f"{address!r} is not a log this version can open; give a directory (--home) or "
+            "sqlite:///path/to/log.sqlite."
+        )

@@ -1,0 +1,174 @@
+"""The catalogue: every feature's name, formula, unit, warm-up and source, in the order of a row.
+
+`docs/features.md` is made from it, `FEATURE_SET_HASH` identifies it, and the kernels of this package
+fill a row in this order. A feature whose value changes is a new feature set: bump `FEATURE_SET`.
+"""
+
+import hashlib
+
+import msgspec
+import numpy as np
+
+FEATURE_SET = 1
+"""The version of the feature set; part of its hash."""
+
+LONGEST_WINDOW_S = 900
+"""No value depends on anything older than this many seconds before its own."""
+
+
+class Feature(msgspec.Struct, frozen=True):
+    """One column: `warmup_s` complete seconds must have been seen since the last hole."""
+
+    name: str
+    formula: str
+    unit: str
+    warmup_s: int
+    source: str
+
+
+_ABDL = "Andersen, Bollerslev, Diebold, Labys (2003), Econometrica 71(2)"
+_BNS = "Barndorff-Nielsen, Shephard (2004), J. Financial Econometrics 2(1)"
+_PARKINSON = "Parkinson (1980), J. Business 53(1)"
+_CORSI = "Corsi (2009), J. Financial Econometrics 7(2): relative components"
+_STOIKOV = "Stoikov (2018), Quantitative Finance 18(12)"
+_CONT = "Cont, Kukanov, Stoikov (2014), J. Financial Econometrics 12(1)"
+_EASLEY = "Easley, López de Prado, O'Hara (2012), Review of Financial Studies 25(5)"
+_HASBROUCK = "Hasbrouck (2007), Empirical Market Microstructure"
+_ENGLE = "Engle, Russell (1998), Econometrica 66(5): durations carry information"
+_HOUSE = "this project: docs/architecture.md, the grid"
+
+
+def _features() -> tuple[Feature, ...]:
+    rows: list[Feature] = []
+
+    def add(name: str, formula: str, unit: str, warmup_s: int, source: str) -> None:
+        rows.append(Feature(name, formula, unit, warmup_s, source))
+
+    for w in (10, 60, 300):
+        add(f"log_return_{w}s", f"ln m(t) − ln m(t−{w})", "1", w, _ABDL)
+    for w in (10, 30, 60, 300, 900):
+        add(
+            f"realized_vol_{w}s", f"sqrt(Σ r² / {w}) of {w} one-second returns", "1/√s", w, _ABDL
+        )
+    for w in (60, 300):
+        add(
+            f"bipower_vol_{w}s",
+            f"sqrt(π/2 · Σ |r(i)||r(i−1)| / {w - 1}), both returns in the window",
+            "1/√s",
+            w,
+            _BNS,
+        )
+    add("jump_share_60s", "max(0, 1 − bipower² / realized²); 0 where nothing moved", "1", 60, _BNS)
+    for w in (60, 300):
+        add(
+            f"parkinson_{w}s",
+            f"ln(high/low of the mid in the window) / sqrt(4 ln 2 · {w})",
+            "1/√s",
+            w,
+            _PARKINSON,
+        )
+    for short, long in ((10, 300), (30, 300), (60, 300), (60, 900)):
+        add(
+            f"vol_ratio_{short}_{long}s",
+            f"realized_vol_{short}s / realized_vol_{long}s; 1 where nothing moved",
+            "1",
+            long,
+            _CORSI,
+        )
+    add("spread", "ask − bid", "quote currency", 0, _HASBROUCK)
+    add("spread_bps", "10⁴ (ask − bid) / mid", "bps", 0, _HASBROUCK)
+    for w in (30, 300):
+        add(f"spread_bps_mean_{w}s", f"mean spread_bps of {w} closing quotes", "bps", w, _HASBROUCK)
+    add(
+        "microprice_deviation_bps",
+        "10⁴ (microprice − mid) / mid, microprice = (bid·ask_size + ask·bid_size)/(sum of sizes)",
+        "bps",
+        0,
+        _STOIKOV,
+    )
+    add("book_imbalance", "(bid_size − ask_size) / (bid_size + ask_size)", "1", 0, _CONT)
+    add("book_imbalance_mean_60s", "mean book_imbalance of 60 closing quotes", "1", 60, _CONT)
+    for w in (10, 60, 300):
+        add(f"tick_intensity_{w}s", f"ticks / {w}", "1/s", w, _ENGLE)
+    add(
+        "tick_intensity_ratio_60_300s",
+        "tick_intensity_60s / tick_intensity_300s; 1 where nothing ticked",
+        "1",
+        300,
+        _ENGLE,
+    )
+    add("quiet_share_60s", "share of the last 60 seconds without a tick", "1", 60, _HOUSE)
+    add("staleness_s", "end of the second − time of the last tick", "s", 0, _HOUSE)
+    for w in (60, 300):
+        add(
+            f"volume_24h_change_{w}s",
+            f"v(t) − v(t−{w}) of the venue's rolling figure; may be negative",
+            "base currency",
+            w,
+            _HOUSE,
+        )
+    add("traded_volume_60s", "Σ sizes of new trades", "base currency", 60, _EASLEY)
+    add(
+        "flow_imbalance_60s",
+        "(bought − sold) / (bought + sold) by aggressor; 0 where nothing traded",
+        "1",
+        60,
+        _EASLEY,
+    )
+    add("hour_sin", "sin(2π · seconds of the UTC day / 86400)", "1", 0, _HOUSE)
+    add("hour_cos", "cos(2π · seconds of the UTC day / 86400)", "1", 0, _HOUSE)
+    return tuple(rows)
+
+
+FEATURES = _features()
+NAMES = tuple(feature.name for feature in FEATURES)
+COLUMN = {name: i for i, name in enumerate(NAMES)}
+"""Name → place in a row's `values`."""
+
+FEATURE_SET_HASH = hashlib.sha256(
+    msgspec.json.encode([FEATURE_SET, [msgspec.structs.astuple(f) for f in FEATURES]])
+).hexdigest()[:16]
+
+NAT = np.int64(np.iinfo(np.int64).min)
+"""An unknown time or return in an int64 column."""
+
+TICK, HEARTBEAT, GAP = 0, 1, 2
+
+EVENT = np.dtype(
+    [
+        ("event_time_ns", "i8"),
+        ("receive_time_ns", "i8"),
+        ("gap_start_ns", "i8"),
+        ("trade_id", "i8"),
+        ("price", "f8"),
+        ("bid", "f8"),
+        ("ask", "f8"),
+        ("bid_size", "f8"),
+        ("ask_size", "f8"),
+        ("volume_24h", "f8"),
+        ("last_size", "f8"),
+        ("product", "i4"),
+        ("kind", "u1"),
+        ("side", "i1"),
+    ],
+    align=True,
+)
+"""One record of ticks.raw as the kernels see it.
+
+`kind` is TICK, HEARTBEAT or GAP; a gap's `event_time_ns` is its end. `product` indexes the states.
+Unknown: NAT for times, −1 for `trade_id`, NaN for numbers, 0 for `side` (+1 bought, −1 sold).
+"""
+
+ROW = np.dtype(
+    [
+        ("second", "i8"),
+        ("log_mid_e9", "i8"),
+        ("return_e9", "i8"),
+        ("receive_time_ns", "i8"),
+        ("values", "f8", (len(FEATURES),)),
+        ("reasons", "u1", (len(FEATURES),)),
+        ("product", "i4"),
+    ],
+    align=True,
+)
+"""One feature row; see `types.FeatureRow`. `return_e9` and `receive_time_ns` may be NAT."""

@@ -1,0 +1,155 @@
+"""The durable log: topics of keyed, ordered records, consumer groups and atomic commits.
+
+`Log` says what a log is; `tests/log/test_contract.py` says it in tests, and every implementation
+passes that suite unchanged. SQLite (`log/sqlite.py`) is the embedded one.
+
+What holds for every log:
+
+1.  A record that `append` or `commit` returned for is durable: it survives SIGKILL.
+2.  All records of one key lie in one partition, in the order they were written. The partition is
+    `partition_of(key, partitions)`, the same on every log.
+3.  `commit` is all or nothing: outputs, checkpoints and the group's position stand together or
+    not at all. So the outputs of a crashed and restarted worker are those of one that never crashed.
+4.  A partition of a topic belongs to at most one member of a group at a time. A member that lost
+    one without knowing (it slept, it was replaced) gets `FencedError` and nothing is written.
+5.  A new group starts at the oldest record: nothing is skipped by arriving late.
+6.  What retention removed is never skipped in silence: reading it raises `OffsetGapError`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+from zlib import crc32
+
+import msgspec
+
+from barograph.errors import UnsupportedLogError
+from barograph.types import Message, Record, TopicPartition
+
+
+class Topic(msgspec.Struct, frozen=True, kw_only=True):
+    """What a topic promises. None keeps without limit; limits hold for each partition."""
+
+    name: str
+    partitions: int = 1
+    retention_s: int | None = None
+    retention_bytes: int | None = None
+
+
+class Extent(msgspec.Struct, frozen=True, kw_only=True):
+    """What one partition holds: offsets in [oldest, next), and the bytes of their values."""
+
+    partition: int
+    oldest: int
+    next: int
+    bytes: int
+
+
+class Batch(msgspec.Struct, frozen=True, kw_only=True):
+    """What `poll` brought.
+
+    `assigned` are the partitions that became this member's since the last poll, each with the
+    checkpoints last committed for it; restore them before using the records. `revoked` are those
+    taken away; forget their state. `records` are in offset order within each partition and only of
+    partitions that are this member's.
+    """
+
+    records: Sequence[Record] = ()
+    assigned: Mapping[TopicPartition, Mapping[str, bytes]] = {}
+    revoked: frozenset[TopicPartition] = frozenset()
+
+
+class Member(Protocol):
+    """One consumer of a group. Not for several threads. The cycle is poll → work → commit → poll."""
+
+    def poll(self, limit: int, timeout_s: float) -> Batch:
+        """Up to `limit` records that come after the last polled ones, waiting up to `timeout_s`.
+
+        Returns early with whatever is there; an empty batch after the time-out. Polling again
+        without a commit goes on in memory: what was polled and not committed is read again only
+        after a crash or a change of owner. Raises OffsetGapError when the next record is gone.
+        """
+
+    def commit(
+        self,
+        outputs: Iterable[Message] = (),
+        checkpoints: Mapping[TopicPartition, Mapping[str, bytes]] | None = None,
+    ) -> None:
+        """Write, in one step, all outputs, the changed checkpoints and the position after all that was polled.
+
+        Checkpoints are merged by key: a key not named keeps its last value. A checkpoint belongs to
+        (group, partition, key) and comes back with the partition's assignment.
+        Raises FencedError, and writes nothing, when a polled partition is no longer this member's.
+        """
+
+    def lag(self) -> dict[TopicPartition, int]:
+        """Records not yet polled, for each partition that is this member's."""
+
+    def leave(self) -> None:
+        """Give all partitions back at once, without waiting for a time-out. Idempotent."""
+
+
+class Log(Protocol):
+    """See the module's text for what every log promises."""
+
+    def create(self, topic: Topic) -> None:
+        """Make a topic, or change the retention of an existing one; partitions never shrink or grow.
+
+        Raises BadInputError when it exists with another number of partitions.
+        """
+
+    def topics(self) -> list[Topic]:
+        """All topics, by name."""
+
+    def extents(self, topic: str) -> list[Extent]:
+        """What each partition holds, in partition order. Raises UnknownTopicError."""
+
+    def append(
+        self,
+        messages: Iterable[Message],
+        *,
+        producer: str = "",
+        checkpoints: Mapping[str, bytes] | None = None,
+    ) -> None:
+        """Write messages durably and, in the same step, where their producer stands.
+
+        A producer that reads its checkpoints back after a crash goes on without repeating or
+        missing a message. Raises UnknownTopicError before anything is written.
+        """
+
+    def producer_checkpoints(self, producer: str) -> dict[str, bytes]:
+        """What `producer` last wrote with an append; empty for a new one."""
+
+    def read(self, topic: str, partition: int, offset: int, limit: int) -> list[Record]:
+        """Records from `offset` on, without a group. Empty at the end of the partition.
+
+        Raises UnknownTopicError, and OffsetGapError when `offset` is older than the oldest kept.
+        """
+
+    def join(self, group: str, topics: Sequence[str]) -> Member:
+        """Become a member of a group that shares the partitions of `topics` among its members."""
+
+    def retain(self) -> int:
+        """Remove what the topics' retention no longer keeps; returns how many records went."""
+
+    def close(self) -> None:
+        """Release everything; members of this log leave. Idempotent."""
+
+
+def partition_of(key: str, partitions: int) -> int:
+    """The partition of a key: CRC-32 of its UTF-8, which every language has and Kafka can be told."""
+    return crc32(key.encode()) % partitions
+
+
+def open_log(address: str | Path) -> Log:
+    """Open the log at a directory's `log.sqlite`, a `sqlite:///path`, or raise UnsupportedLogError."""
+    text = str(address)
+    if text.startswith("sqlite:///"):
+        path = Path(text.removeprefix("sqlite:///"))
+    elif "://" in text:
+        raise UnsupportedLogError(text)
+    else:
+        path = Path(text) / "log.sqlite"
+    from barograph.log.sqlite import SqliteLog  # noqa: PLC0415 - each log loads its own client
+
+    return SqliteLog(path)

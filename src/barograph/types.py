@@ -1,0 +1,235 @@
+"""The words of Barograph: every value that crosses a file boundary has its name here.
+
+Times are int64 nanoseconds since 1970 UTC and say so (`*_ns`). `event_time_ns` is the venue's clock,
+`receive_time_ns` was stamped once at the socket; neither replaces the other and their difference
+may be negative. Prices and sizes stay the decimal strings that the venue wrote until a kernel needs
+numbers, so nothing is rounded on the way.
+"""
+
+from enum import IntEnum, StrEnum
+from typing import Literal, NamedTuple
+
+import msgspec
+
+NS_PER_S = 1_000_000_000
+
+
+class Side(StrEnum):
+    """Who crossed the spread: the aggressor's side, whatever convention the venue uses."""
+
+    BUY = "buy"
+    SELL = "sell"
+
+
+class Reason(IntEnum):
+    """Why a feature has no value. `KNOWN` means that it has one."""
+
+    KNOWN = 0
+    WARMUP = 1
+    GAP = 2
+    OUT_OF_RANGE = 3
+    STALE = 4
+    NOT_OFFERED = 5
+
+
+class Verdict(StrEnum):
+    """What a prediction says of itself: `PREDICTED`, or why there is no probability."""
+
+    PREDICTED = "PREDICTED"
+    WARMUP = "WARMUP"
+    GAP = "GAP"
+    STALE = "STALE"
+    OUT_OF_RANGE = "OUT_OF_RANGE"
+    MODEL_EXPIRED = "MODEL_EXPIRED"
+    NO_MODEL = "NO_MODEL"
+
+
+class GapCause(StrEnum):
+    """What gave a hole away."""
+
+    DISCONNECT = "disconnect"
+    SEQUENCE = "sequence"
+    TRADE_ID = "trade_id"
+    HEARTBEAT = "heartbeat"
+    SILENCE = "silence"
+
+
+class Fault(StrEnum):
+    """Why a frame or record became a dead letter."""
+
+    NOT_JSON = "not_json"
+    NOT_UTF8 = "not_utf8"
+    TOO_LONG = "too_long"
+    WRONG_SHAPE = "wrong_shape"
+    UNKNOWN_TYPE = "unknown_type"
+    UNKNOWN_PRODUCT = "unknown_product"
+    NOT_A_NUMBER = "not_a_number"
+    NOT_POSITIVE = "not_positive"
+    CROSSED_QUOTE = "crossed_quote"
+    BAD_TIME = "bad_time"
+    FUTURE = "future"
+    DUPLICATE = "duplicate"
+    LATE = "late"
+    FOREIGN_FEATURES = "foreign_features"
+    TRUNCATED = "truncated"
+
+
+class Frame(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One message as the venue sent it, with the connection that brought it.
+
+    `receive_time_ns` is None where a recorder did not keep it: unknown, never guessed.
+    """
+
+    data: bytes
+    connection: str
+    receive_time_ns: int | None = None
+
+
+class Tick(
+    msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="tick/1"
+):
+    """Last trade and best bid/ask of one product, at one moment of the venue's clock.
+
+    `trade_id`, `last_size` and `side` stand where the venue offers them; `side` is the aggressor's.
+    `snapshot` marks state sent on subscription rather than news. `event_clock` is "recorder" where
+    a recording kept no exchange time, for the whole recording, so clocks never mix in one series.
+    """
+
+    product: str
+    event_time_ns: int
+    price: str
+    bid: str
+    ask: str
+    connection: str = ""
+    receive_time_ns: int | None = None
+    bid_size: str | None = None
+    ask_size: str | None = None
+    volume_24h: str | None = None
+    trade_id: int | None = None
+    last_size: str | None = None
+    side: Side | None = None
+    sequence: int | None = None
+    snapshot: bool = False
+    event_clock: Literal["venue", "recorder"] = "venue"
+
+
+class Heartbeat(
+    msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="heartbeat/1"
+):
+    """The venue's word that a product's line is alive; it closes quiet seconds.
+
+    A venue that beats once per connection is written once per product of it, so that each
+    product's records tell its whole story.
+    """
+
+    product: str
+    event_time_ns: int
+    connection: str = ""
+    receive_time_ns: int | None = None
+    last_trade_id: int | None = None
+    sequence: int | None = None
+
+
+class Gap(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="gap/1"):
+    """A hole: between `start_ns` (last sure moment) and `end_ns` (first sure one) data are missing.
+
+    `missing` counts what was lost where the venue's numbers tell.
+    """
+
+    product: str
+    start_ns: int
+    end_ns: int
+    cause: GapCause
+    connection: str = ""
+    receive_time_ns: int | None = None
+    missing: int | None = None
+
+
+Event = Tick | Heartbeat | Gap
+
+
+class FeatureRow(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="features/1"):
+    """All features of one product at one closed second.
+
+    `second` is the closed second since 1970; its features are known at `(second + 1) * 1e9` ns.
+    `feature_set` is the hash of the catalogue that made it. `log_mid_e9` is the closing log mid in
+    units of 1e-9 and `return_e9` the one-second log return (None where it is not one): they carry
+    labels and are not features. `values` follow the catalogue's order, None where not known, and
+    `reasons` has one digit of `Reason` for each. `receive_time_ns` is that of the record that
+    closed the second.
+    """
+
+    product: str
+    second: int
+    feature_set: str
+    log_mid_e9: int
+    return_e9: int | None
+    receive_time_ns: int | None
+    values: list[float | None]
+    reasons: str
+
+
+class Prediction(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="prediction/1"):
+    """What the scorer says of one product after one closed second.
+
+    `probability` is that of a volatility spike within `horizon_s` after `event_time_ns`, the end of
+    the closed second on the venue's clock; None unless the verdict is `PREDICTED`. `spike` says that it reaches `threshold`.
+    `tau` is the realised volatility from which the model calls a minute a spike.
+    """
+
+    product: str
+    second: int
+    event_time_ns: int
+    receive_time_ns: int | None
+    verdict: Verdict
+    probability: float | None
+    spike: bool
+    threshold: float | None
+    tau: float | None
+    horizon_s: int
+    realized_vol_60s: float | None
+    mid: float
+    model: str
+
+
+class TopicPartition(NamedTuple):
+    """One ordered part of a topic."""
+
+    topic: str
+    partition: int
+
+
+class Message(msgspec.Struct, frozen=True, gc=False):
+    """What goes into a log: a value under a key, with headers for wall-clock facts of our own."""
+
+    topic: str
+    key: str
+    value: bytes
+    headers: dict[str, str] = {}
+
+
+class Record(msgspec.Struct, frozen=True, gc=False):
+    """What comes out of a log: a message with its place."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: str
+    value: bytes
+    headers: dict[str, str] = {}
+
+
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="deadletter/1"):
+    """What could not be used: the original bytes, why, and where they stood.
+
+    `source` names a topic, a file or a connection; `position` is "partition:offset", a line number
+    or a frame count there. Together they are the letter's identity: a re-drive is idempotent by it.
+    """
+
+    fault: Fault
+    detail: str
+    source: str
+    position: str
+    key: str
+    original: bytes
+    receive_time_ns: int | None = None
