@@ -57,6 +57,14 @@ class CorruptLogError(BarographError):
         )
 
 
+class LogUnavailableError(BarographError):
+    """The log's file cannot be read or written just now; what was acknowledged is not touched."""
+
+    def __init__(self, path: str, why: str) -> None:
+        self.path, self.why = path, why
+        super().__init__(f"{path} cannot be used just now: {why}.")
+
+
 class ExportRefusedError(BarographError):
     """An exported model does not say what the trained one says."""
 

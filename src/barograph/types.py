@@ -1,9 +1,9 @@
 """The words of Barograph: every value that crosses a file boundary has its name here.
 
-Times are int64 nanoseconds since 1970 UTC and say so (`*_ns`). `event_time_ns` is the venue's clock,
-`receive_time_ns` was stamped once at the socket; neither replaces the other and their difference
-may be negative. Prices and sizes stay the decimal strings that the venue wrote until a kernel needs
-numbers, so nothing is rounded on the way.
+Times are int64 nanoseconds since 1970 UTC and say so (`*_ns`). `event_time_ns` is the venue's
+clock, `receive_time_ns` was stamped once at the socket; neither replaces the other and their
+difference may be negative. Prices and sizes stay the decimal strings that the venue wrote until a
+kernel needs numbers, so nothing is rounded on the way.
 """
 
 from enum import IntEnum, StrEnum
@@ -62,6 +62,7 @@ class Fault(StrEnum):
     TOO_LONG = "too_long"
     WRONG_SHAPE = "wrong_shape"
     UNKNOWN_TYPE = "unknown_type"
+    VENUE_ERROR = "venue_error"
     UNKNOWN_PRODUCT = "unknown_product"
     NOT_A_NUMBER = "not_a_number"
     NOT_POSITIVE = "not_positive"
@@ -85,9 +86,7 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     receive_time_ns: int | None = None
 
 
-class Tick(
-    msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="tick/1"
-):
+class Tick(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="tick/1"):
     """Last trade and best bid/ask of one product, at one moment of the venue's clock.
 
     `trade_id`, `last_size` and `side` stand where the venue offers them; `side` is the aggressor's.
@@ -173,8 +172,9 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="predi
     """What the scorer says of one product after one closed second.
 
     `probability` is that of a volatility spike within `horizon_s` after `event_time_ns`, the end of
-    the closed second on the venue's clock; None unless the verdict is `PREDICTED`. `spike` says that it reaches `threshold`.
-    `tau` is the realised volatility from which the model calls a minute a spike.
+    the closed second on the venue's clock; None unless the verdict is `PREDICTED`. `spike` says
+    that it reaches `threshold`. `tau` is the realised volatility from which the model calls a
+    minute a spike.
     """
 
     product: str
@@ -233,3 +233,25 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="deadl
     key: str
     original: bytes
     receive_time_ns: int | None = None
+
+
+class Outcome(NamedTuple):
+    """What a machine made of a batch: values under their keys, in order, and what it refused."""
+
+    values: list[tuple[str, bytes]]
+    dead_letters: list[DeadLetter]
+
+
+class Interval(msgspec.Struct, frozen=True, kw_only=True):
+    """A score with its bootstrap interval: `estimate` on all rows, `low` … `high` at `level`.
+
+    `undefined` of the `resamples` had no score (no spike in them, say) and are left out; the bounds
+    are NaN when all were. A difference of two scores is an interval too.
+    """
+
+    estimate: float
+    low: float
+    high: float
+    level: float
+    resamples: int
+    undefined: int

@@ -1,13 +1,16 @@
 """The catalogue: every feature's name, formula, unit, warm-up and source, in the order of a row.
 
-`docs/features.md` is made from it, `FEATURE_SET_HASH` identifies it, and the kernels of this package
-fill a row in this order. A feature whose value changes is a new feature set: bump `FEATURE_SET`.
+`docs/features.md` is made from it, `FEATURE_SET_HASH` identifies it, and the kernels of this
+package fill a row in this order. A feature whose value changes is a new feature set: bump
+`FEATURE_SET`.
 """
 
 import hashlib
 
 import msgspec
 import numpy as np
+
+from barograph.codec import NAT as NAT
 
 FEATURE_SET = 1
 """The version of the feature set; part of its hash."""
@@ -47,9 +50,7 @@ def _features() -> tuple[Feature, ...]:
     for w in (10, 60, 300):
         add(f"log_return_{w}s", f"ln m(t) − ln m(t−{w})", "1", w, _ABDL)
     for w in (10, 30, 60, 300, 900):
-        add(
-            f"realized_vol_{w}s", f"sqrt(Σ r² / {w}) of {w} one-second returns", "1/√s", w, _ABDL
-        )
+        add(f"realized_vol_{w}s", f"sqrt(Σ r² / {w}) of {w} one-second returns", "1/√s", w, _ABDL)
     for w in (60, 300):
         add(
             f"bipower_vol_{w}s",
@@ -128,36 +129,6 @@ COLUMN = {name: i for i, name in enumerate(NAMES)}
 FEATURE_SET_HASH = hashlib.sha256(
     msgspec.json.encode([FEATURE_SET, [msgspec.structs.astuple(f) for f in FEATURES]])
 ).hexdigest()[:16]
-
-NAT = np.int64(np.iinfo(np.int64).min)
-"""An unknown time or return in an int64 column."""
-
-TICK, HEARTBEAT, GAP = 0, 1, 2
-
-EVENT = np.dtype(
-    [
-        ("event_time_ns", "i8"),
-        ("receive_time_ns", "i8"),
-        ("gap_start_ns", "i8"),
-        ("trade_id", "i8"),
-        ("price", "f8"),
-        ("bid", "f8"),
-        ("ask", "f8"),
-        ("bid_size", "f8"),
-        ("ask_size", "f8"),
-        ("volume_24h", "f8"),
-        ("last_size", "f8"),
-        ("product", "i4"),
-        ("kind", "u1"),
-        ("side", "i1"),
-    ],
-    align=True,
-)
-"""One record of ticks.raw as the kernels see it.
-
-`kind` is TICK, HEARTBEAT or GAP; a gap's `event_time_ns` is its end. `product` indexes the states.
-Unknown: NAT for times, −1 for `trade_id`, NaN for numbers, 0 for `side` (+1 bought, −1 sold).
-"""
 
 ROW = np.dtype(
     [

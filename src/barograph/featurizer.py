@@ -1,0 +1,360 @@
+"""The featurizer: ticks, heartbeats and gaps in; one row of features for every closed second out.
+
+`update` is the only feature code there is. A live record is an array of length one, a micro-batch
+an array of some, training the whole archive. The state is one NumPy record for each product and its
+bytes are the checkpoint.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+from numba import njit
+
+from barograph import codec
+from barograph.codec import GAP, HEARTBEAT, NAT, Ints, Records
+from barograph.errors import ForeignFeaturesError
+from barograph.kernels import (
+    FEATURE_SET_HASH,
+    LONGEST_WINDOW_S,
+    ROW,
+    flow,
+    price,
+    variance,
+)
+from barograph.kernels.window import MAX_RETURN_E9, MAX_VOLUME_E8
+from barograph.types import DeadLetter, Fault, Outcome, Reason, Record
+
+STATE = np.dtype(
+    [
+        # The grid: what is known of the second that is still open.
+        ("second", "i8"),
+        ("closed_through", "i8"),
+        ("run", "i8"),
+        ("quiet_run", "i8"),
+        ("reason", "i8"),
+        ("open", "i1"),
+        ("anchored", "i1"),
+        ("bid", "f8"),
+        ("ask", "f8"),
+        ("bid_size", "f8"),
+        ("ask_size", "f8"),
+        ("volume_24h", "f8"),
+        ("last_tick_ns", "i8"),
+        ("last_trade_id", "i8"),
+        ("high", "f8"),
+        ("low", "f8"),
+        ("tick_count", "i8"),
+        ("second_bought_e8", "i8"),
+        ("second_sold_e8", "i8"),
+        ("second_without_sizes", "i1"),
+        ("log_mid_e9", "i8"),
+        # The windows.
+        *variance.FIELDS,
+        *price.FIELDS,
+        *flow.FIELDS,
+    ],
+    align=True,
+)
+"""All that is remembered of one product.
+
+`run` counts the complete seconds since the last hole: a window of w seconds is full when run ≥ w.
+`anchored` says that the second before the open one has a closing mid, so a return can be formed.
+`reason` says what the last hole was, for the features that have to wait.
+"""
+
+_NS = 1_000_000_000
+_WARMUP = int(Reason.WARMUP)
+_GAP = int(Reason.GAP)
+_OUT_OF_RANGE = int(Reason.OUT_OF_RANGE)
+_STALE = int(Reason.STALE)
+
+
+def new_states(products: int) -> Records:
+    """States of products never seen: (products,) of STATE, warming up."""
+    states = np.zeros(products, STATE)
+    states["reason"] = _WARMUP
+    states["closed_through"] = NAT
+    states["last_trade_id"] = -1
+    return states
+
+
+@njit(cache=True)
+def update(states: Records, events: Records, rows: Records, late: Ints) -> tuple[int, int, int]:
+    """Take events in, in log order; write a row for every second that they close.
+
+    states: (products,) of STATE, changed in place; events: (n,) of EVENT, `product` < products;
+    rows: (m,) of ROW, m > LONGEST_WINDOW_S, filled from the start; late: (≥ n,) int64, filled with
+    the places of ticks whose second had already closed; they change nothing.
+    Returns (consumed, rows written, late ticks). Stops before an event whose rows might not fit:
+    call again with the rest.
+    """
+    n_rows = 0
+    n_late = 0
+    for i in range(len(events)):
+        if n_rows + LONGEST_WINDOW_S > len(rows):
+            return i, n_rows, n_late
+        event = events[i]
+        state = states[event.product]
+        if event.kind == GAP:
+            second = event.gap_start_ns // _NS
+            n_rows = _close_before(state, second, event, rows, n_rows)
+            _forget(state, _GAP)
+            state.closed_through = max(state.closed_through, event.event_time_ns // _NS - 1)
+            continue
+        second = event.event_time_ns // _NS
+        n_rows = _close_before(state, second, event, rows, n_rows)
+        if event.kind == HEARTBEAT:
+            continue
+        if second <= state.closed_through:
+            late[n_late] = i
+            n_late += 1
+        else:
+            _take(state, second, event)
+    return len(events), n_rows, n_late
+
+
+@njit(cache=True)
+def _close_before(state: Any, second: int, event: Any, rows: Records, n_rows: int) -> int:
+    """Close the open second and all quiet ones after it that lie before `second`."""
+    while state.open and state.second < second:
+        if state.tick_count == 0:
+            state.quiet_run += 1
+            if state.quiet_run >= LONGEST_WINDOW_S:
+                # The quote is older than every window: carrying it on would invent calm.
+                _forget(state, _STALE)
+                state.closed_through = second - 1
+                break
+        else:
+            state.quiet_run = 0
+        _close(state, event, rows[n_rows])
+        n_rows += 1
+    return n_rows
+
+
+@njit(cache=True)
+def _forget(state: Any, reason: int) -> None:
+    """A hole: nothing before it may be mixed with what comes after."""
+    state.open = 0
+    state.anchored = 0
+    state.run = 0
+    state.quiet_run = 0
+    state.reason = reason
+
+
+@njit(cache=True)
+def _clear_windows(state: Any) -> None:
+    state.return_sum_10 = 0
+    state.return_sum_60 = 0
+    state.return_sum_300 = 0
+    state.square_sum_10 = 0
+    state.square_sum_30 = 0
+    state.square_sum_60 = 0
+    state.square_sum_300 = 0
+    state.square_sum_900 = 0
+    state.product_sum_60 = 0
+    state.product_sum_300 = 0
+    state.tick_sum_10 = 0
+    state.tick_sum_60 = 0
+    state.tick_sum_300 = 0
+    state.quiet_sum_60 = 0
+    state.spread_sum_30 = 0
+    state.spread_sum_300 = 0
+    state.imbalance_sum_60 = 0
+    state.no_imbalance_sum_60 = 0
+    state.bought_sum_60 = 0
+    state.sold_sum_60 = 0
+    state.no_sizes_sum_60 = 0
+    state.oversized_sum_60 = 0
+
+
+@njit(cache=True)
+def _open(state: Any, second: int) -> None:
+    """Begin a second with the quote that the last one left."""
+    state.open = 1
+    state.second = second
+    state.tick_count = 0
+    state.second_bought_e8 = 0
+    state.second_sold_e8 = 0
+    state.second_without_sizes = 0
+
+
+@njit(cache=True)
+def _take(state: Any, second: int, tick: Any) -> None:
+    """Let a tick into its second."""
+    mid = 0.5 * (tick.bid + tick.ask)
+    if not state.open:
+        _open(state, second)
+        state.high = mid
+        state.low = mid
+    state.bid = tick.bid
+    state.ask = tick.ask
+    state.bid_size = tick.bid_size
+    state.ask_size = tick.ask_size
+    state.volume_24h = tick.volume_24h
+    state.last_tick_ns = tick.event_time_ns
+    state.high = max(state.high, mid)
+    state.low = min(state.low, mid)
+    state.tick_count += 1
+    if tick.trade_id < 0 or tick.side == 0 or math.isnan(tick.last_size):
+        state.second_without_sizes = 1
+    elif tick.trade_id != state.last_trade_id:
+        # A size past the bound puts its second out of range, and no number of such ticks overflows.
+        size_e8 = int(np.rint(min(tick.last_size * 1e8, 2.0 * MAX_VOLUME_E8)))
+        if tick.side > 0:
+            state.second_bought_e8 = min(state.second_bought_e8 + size_e8, MAX_VOLUME_E8 + 1)
+        else:
+            state.second_sold_e8 = min(state.second_sold_e8 + size_e8, MAX_VOLUME_E8 + 1)
+    state.last_trade_id = tick.trade_id
+
+
+@njit(cache=True)
+def _log_e9(value: float) -> int:
+    return int(np.rint(math.log(value) * 1e9))
+
+
+@njit(cache=True)
+def _close(state: Any, event: Any, row: Any) -> None:
+    """Close the open second into a row and open the next one."""
+    second = state.second
+    mid = 0.5 * (state.bid + state.ask)
+    before_e9 = state.log_mid_e9
+    if state.tick_count > 0 or not state.anchored:
+        state.log_mid_e9 = _log_e9(mid)
+    return_e9 = state.log_mid_e9 - before_e9
+    row.return_e9 = NAT
+    if state.anchored:
+        if abs(return_e9) <= MAX_RETURN_E9:
+            state.run += 1
+            row.return_e9 = return_e9
+        else:
+            state.run = 0
+            state.reason = _OUT_OF_RANGE
+    if state.run == 0:
+        _clear_windows(state)
+        flow.anchor(state, second)
+    else:
+        high_e9 = _log_e9(state.high) if state.high > mid else state.log_mid_e9
+        low_e9 = _log_e9(state.low) if state.low < mid else state.log_mid_e9
+        price.push(state, second, state.run, return_e9, high_e9, low_e9)
+        variance.push(state, second, state.run, return_e9)
+        flow.push(state, second, state.run)
+
+    row.product = event.product
+    row.second = second
+    row.log_mid_e9 = state.log_mid_e9
+    row.receive_time_ns = event.receive_time_ns
+    values = row["values"]  # as attribute it would be the record's method
+    values[:] = np.nan
+    row.reasons[:] = state.reason
+    price.write(state, state.run, values)
+    variance.write(state, state.run, values)
+    flow.write(state, second, state.run, values, row.reasons)
+    for i in range(len(values)):
+        if not math.isnan(values[i]):
+            row.reasons[i] = 0
+
+    state.closed_through = second
+    state.anchored = 1
+    _open(state, second + 1)
+    # The mid that a second opens with is part of its range.
+    state.high = mid
+    state.low = mid
+
+
+class Featurizer:
+    """A machine: records of ticks.raw in, feature rows out. No clock, no I/O.
+
+    One instance serves any number of products; each product's rows depend on that product's
+    records alone.
+    """
+
+    def __init__(self) -> None:
+        self._names: list[str] = []
+        self._index: dict[str, int] = {}
+        self._states = new_states(0)
+        self._changed: set[int] = set()
+        self._rows = np.zeros(4 * LONGEST_WINDOW_S, ROW)
+        self._late = np.zeros(4096, np.int64)
+
+    def product_index(self, product: str) -> int:
+        """The product's place in the arrays, given out in the order of first use."""
+        index = self._index.get(product)
+        if index is None:
+            index = self._index[product] = len(self._names)
+            self._names.append(product)
+            if index >= len(self._states):
+                self._states = np.concatenate([self._states, new_states(index + 1)])
+        return index
+
+    def product(self, index: int) -> str:
+        """The product at a place."""
+        return self._names[index]
+
+    def update(self, events: Records) -> tuple[Records, Ints]:
+        """Rows that `events` close, and the places of late ticks in `events`, in new arrays."""
+        if len(events) > len(self._late):
+            self._late = np.zeros(len(events), np.int64)
+        rows: list[Records] = []
+        late: list[Ints] = []
+        start = 0
+        while True:
+            consumed, n_rows, n_late = update(self._states, events[start:], self._rows, self._late)
+            rows.append(self._rows[:n_rows].copy())
+            late.append(self._late[:n_late] + start)
+            start += consumed
+            if start == len(events):
+                break
+        self._changed.update(np.unique(events["product"]).tolist())
+        if len(rows) == 1:
+            return rows[0], late[0]
+        return np.concatenate(rows), np.concatenate(late)
+
+    def receive(self, records: Sequence[Record]) -> Outcome:
+        """Feature rows as JSON under their product; what is no event or late as dead letters."""
+        readable: list[Record] = []
+        events = []
+        dead_letters: list[DeadLetter] = []
+        for record in records:
+            try:
+                events.append(codec.decode_numbers(record.value))
+            except msgspec.DecodeError as error:
+                dead_letters.append(codec.dead(record, Fault.WRONG_SHAPE, str(error)))
+            else:
+                readable.append(record)
+        rows, late = self.update(codec.event_array(events, self.product_index))
+        for place in late.tolist():
+            detail = "its second had already closed"
+            dead_letters.append(codec.dead(readable[place], Fault.LATE, detail))
+        return Outcome(
+            [
+                (row.product, codec.encode(row))
+                for row in codec.feature_rows(rows, self._names, FEATURE_SET_HASH)
+            ],
+            dead_letters,
+        )
+
+    def snapshot(self) -> dict[str, bytes]:
+        """The states, as bytes, of the products that changed since the last call."""
+        changed, self._changed = self._changed, set()
+        return {
+            self._names[index]: FEATURE_SET_HASH.encode() + self._states[index].tobytes()
+            for index in sorted(changed)
+        }
+
+    def restore(self, checkpoints: Mapping[str, bytes]) -> None:
+        """Take up each product where its checkpoint left it.
+
+        Raises ForeignFeaturesError when another feature set made it.
+        """
+        for product, checkpoint in checkpoints.items():
+            theirs, state = checkpoint[:16], checkpoint[16:]
+            if theirs != FEATURE_SET_HASH.encode() or len(state) != STATE.itemsize:
+                raise ForeignFeaturesError(
+                    f"the featurizer's checkpoint of {product}",
+                    theirs.decode(errors="replace"),
+                    FEATURE_SET_HASH,
+                )
+            self._states[self.product_index(product)] = np.frombuffer(state, STATE)[0]

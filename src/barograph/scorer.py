@@ -1,0 +1,240 @@
+"""The scorer: feature rows in, predictions out. Before there is a model it runs a baseline.
+
+A row is scored when the features that the model names are known; otherwise the prediction says why
+it has no probability. Rows are scored one at a time, so a prediction never depends on the batch
+that its row came in.
+"""
+
+import math
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from barograph import codec
+from barograph.errors import ForeignFeaturesError
+from barograph.kernels import COLUMN, FEATURE_SET_HASH
+from barograph.models import ModelFacts, OnnxModel
+from barograph.types import (
+    NS_PER_S,
+    DeadLetter,
+    Fault,
+    FeatureRow,
+    Outcome,
+    Prediction,
+    Reason,
+    Record,
+    Verdict,
+)
+
+COLD_START = "persistence/cold-start"
+"""The model name of predictions made before there is a model."""
+
+HORIZON_S = 60
+
+_VOL = COLUMN["realized_vol_60s"]
+_STALENESS = COLUMN["staleness_s"]
+
+# A feature that the venue does not offer cannot be waited for: no model serves this product.
+_VERDICT_OF = {
+    str(int(Reason.WARMUP)): Verdict.WARMUP,
+    str(int(Reason.GAP)): Verdict.GAP,
+    str(int(Reason.OUT_OF_RANGE)): Verdict.OUT_OF_RANGE,
+    str(int(Reason.STALE)): Verdict.STALE,
+    str(int(Reason.NOT_OFFERED)): Verdict.NO_MODEL,
+}
+
+
+class Model(NamedTuple):
+    """A registered model as the scorer uses it: `label` is "case/version"."""
+
+    label: str
+    facts: ModelFacts
+    onnx: OnnxModel
+
+
+class ColdStart:
+    """The persistence baseline of one product, calibrated on what it has seen so far.
+
+    Volatility now and `HORIZON_S` seconds later are counted together in bins of a quarter of their
+    size. From the counts follow tau (the 0.90 quantile of all volatilities seen) and, for the bin
+    of now, the share of those later at or above it, shrunk towards the overall share.
+    """
+
+    BINS = 64
+    LEAST_SEEN = 600
+    SHRINKAGE = 30.0
+    THRESHOLD = 0.5
+    _LOWEST = math.log(1e-8)
+    _WIDTH = math.log(1.25)
+
+    def __init__(self) -> None:
+        self.later = np.zeros((self.BINS, self.BINS), np.uint32)
+        self.waiting: deque[tuple[int, int]] = deque()
+
+    def learn(self, second: int, vol: float) -> None:
+        """Count a known volatility, in the order of seconds."""
+        place = self._place(vol)
+        while self.waiting and self.waiting[0][0] < second - HORIZON_S:
+            self.waiting.popleft()
+        if self.waiting and self.waiting[0][0] == second - HORIZON_S:
+            self.later[self.waiting.popleft()[1], place] += 1
+        self.waiting.append((second, place))
+
+    def predict(self, vol: float) -> tuple[float, float] | None:
+        """(probability, tau), or None before `LEAST_SEEN` pairs were counted."""
+        seen = self.later.sum(axis=0)
+        total = int(seen.sum())
+        if total < self.LEAST_SEEN:
+            return None
+        spike = int(np.searchsorted(np.cumsum(seen), 0.9 * total, side="right"))
+        overall = seen[spike:].sum() / total
+        mine = self.later[self._place(vol)]
+        hits = float(mine[spike:].sum()) + self.SHRINKAGE * float(overall)
+        probability = hits / (float(mine.sum()) + self.SHRINKAGE)
+        return probability, math.exp(self._LOWEST + spike * self._WIDTH)
+
+    def dump(self) -> bytes:
+        """The checkpoint."""
+        return msgspec.msgpack.encode((self.later.tobytes(), list(self.waiting)))
+
+    def load(self, checkpoint: bytes) -> None:
+        """Take up from a checkpoint."""
+        later, waiting = msgspec.msgpack.decode(
+            checkpoint, type=tuple[bytes, list[tuple[int, int]]]
+        )
+        self.later = np.frombuffer(later, np.uint32).reshape(self.BINS, self.BINS).copy()
+        self.waiting = deque(waiting)
+
+    def _place(self, vol: float) -> int:
+        if vol <= 0.0:
+            return 0
+        place = int((math.log(vol) - self._LOWEST) / self._WIDTH)
+        return min(max(place, 0), self.BINS - 1)
+
+
+class Scorer:
+    """A machine: records of ticks.features in, predictions out. No clock, no I/O.
+
+    stale_after_s: a row whose last tick is older than this gets the verdict STALE.
+    """
+
+    def __init__(self, model: Model | None = None, *, stale_after_s: float = 30.0) -> None:
+        self._stale_after_s = stale_after_s
+        self._baselines: dict[str, ColdStart] = {}
+        self._changed: set[str] = set()
+        self._model: Model | None = None
+        self._columns: list[int] = []
+        self.swap(model)
+
+    def swap(self, model: Model | None) -> None:
+        """Use another model from the next record on; model and features change in one step.
+
+        Raises ForeignFeaturesError, and keeps the present model, when it needs other features.
+        """
+        if model is None:
+            self._model, self._columns = None, []
+            return
+        if model.facts.feature_set != FEATURE_SET_HASH:
+            raise ForeignFeaturesError(model.label, model.facts.feature_set, FEATURE_SET_HASH)
+        self._model, self._columns = model, [COLUMN[name] for name in model.facts.features]
+
+    def receive(self, records: Sequence[Record]) -> Outcome:
+        """One prediction for each feature row, under its product."""
+        values: list[tuple[str, bytes]] = []
+        dead_letters: list[DeadLetter] = []
+        for record in records:
+            try:
+                row = codec.decode_row(record.value)
+            except msgspec.DecodeError as error:
+                dead_letters.append(codec.dead(record, Fault.WRONG_SHAPE, str(error)))
+                continue
+            if row.feature_set != FEATURE_SET_HASH:
+                detail = f"made with feature set {row.feature_set}, not {FEATURE_SET_HASH}"
+                dead_letters.append(codec.dead(record, Fault.FOREIGN_FEATURES, detail))
+                continue
+            values.append((row.product, codec.encode(self.predict(row))))
+        return Outcome(values, dead_letters)
+
+    def predict(self, row: FeatureRow) -> Prediction:
+        """The prediction that follows from a row and the rows before it."""
+        model = self._model
+        if model is None or row.product not in model.facts.tau:
+            return self._cold_start(row)
+        facts = model.facts
+        event_time_ns = (row.second + 1) * NS_PER_S
+        tau = facts.tau[row.product]
+        probability = None
+        verdict = self._verdict(row, self._columns)
+        if facts.expires_time_ns is not None and event_time_ns > facts.expires_time_ns:
+            verdict = Verdict.MODEL_EXPIRED
+        if verdict is Verdict.PREDICTED:
+            x = np.array([[row.values[column] for column in self._columns]], np.float32)
+            probability = float(model.onnx.predict(x)[0])
+        return _prediction(
+            row, verdict, probability, facts.threshold, tau, facts.horizon_s, model.label
+        )
+
+    def _cold_start(self, row: FeatureRow) -> Prediction:
+        verdict, probability, tau = self._verdict(row, [_VOL]), None, None
+        vol = row.values[_VOL]
+        if vol is not None:
+            baseline = self._baselines.setdefault(row.product, ColdStart())
+            baseline.learn(row.second, vol)
+            self._changed.add(row.product)
+            if verdict is Verdict.PREDICTED:
+                said = baseline.predict(vol)
+                if said is None:
+                    verdict = Verdict.NO_MODEL
+                else:
+                    probability, tau = said
+        return _prediction(
+            row, verdict, probability, ColdStart.THRESHOLD, tau, HORIZON_S, COLD_START
+        )
+
+    def _verdict(self, row: FeatureRow, columns: list[int]) -> Verdict:
+        for column in columns:
+            if row.values[column] is None:
+                return _VERDICT_OF[row.reasons[column]]
+        staleness_s = row.values[_STALENESS]
+        if staleness_s is not None and staleness_s > self._stale_after_s:
+            return Verdict.STALE
+        return Verdict.PREDICTED
+
+    def snapshot(self) -> dict[str, bytes]:
+        """The baselines that changed since the last call."""
+        changed, self._changed = self._changed, set()
+        return {product: self._baselines[product].dump() for product in sorted(changed)}
+
+    def restore(self, checkpoints: Mapping[str, bytes]) -> None:
+        """Take the baselines up where their checkpoints left them."""
+        for product, checkpoint in checkpoints.items():
+            self._baselines.setdefault(product, ColdStart()).load(checkpoint)
+
+
+def _prediction(  # noqa: PLR0913 - the fields of one record, from both kinds of model
+    row: FeatureRow,
+    verdict: Verdict,
+    probability: float | None,
+    threshold: float,
+    tau: float | None,
+    horizon_s: int,
+    label: str,
+) -> Prediction:
+    return Prediction(
+        product=row.product,
+        second=row.second,
+        event_time_ns=(row.second + 1) * NS_PER_S,
+        receive_time_ns=row.receive_time_ns,
+        verdict=verdict,
+        probability=probability,
+        spike=probability is not None and probability >= threshold,
+        threshold=threshold,
+        tau=tau,
+        horizon_s=horizon_s,
+        realized_vol_60s=row.values[_VOL],
+        mid=math.exp(row.log_mid_e9 * 1e-9),
+        model=label,
+    )

@@ -1,0 +1,267 @@
+"""The featurizer: equal to the oracle, to itself however cut, and blind to the future."""
+
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import oracle
+from barograph import codec
+from barograph.codec import GAP, HEARTBEAT, NAT
+from barograph.errors import ForeignFeaturesError
+from barograph.featurizer import STATE, Featurizer, new_states, update
+from barograph.kernels import COLUMN, FEATURE_SET_HASH, FEATURES, LONGEST_WINDOW_S, NAMES, ROW
+from barograph.types import Fault, Gap, GapCause, Heartbeat, Reason, Record, Tick
+from invent import NS, market, markets
+
+long_runs = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def whole(events, products=1):
+    featurizer = Featurizer()
+    for product in range(products):
+        featurizer.product_index(str(product))
+    return featurizer.update(events)
+
+
+@long_runs
+@given(markets, st.randoms(use_true_random=False))
+def test_every_feature_equals_the_oracle(drawn, random):
+    events = market(drawn)
+    rows, late = whole(events)
+    expected, expected_late = oracle.features(events)
+    assert late.tolist() == expected_late
+    assert len(rows) == len(expected)
+    # The oracle takes its time, so of a long market it looks at some rows, the last one always.
+    looked_at = [*random.sample(range(len(rows)), min(len(rows), 25)), len(rows) - 1]
+    for place in looked_at if len(rows) else ():
+        row, theirs = rows[place], expected[place]()
+        assert row["second"] == theirs["second"]
+        assert row["log_mid_e9"] == theirs["log_mid_e9"]
+        assert row["return_e9"] == (NAT if theirs["return_e9"] is None else theirs["return_e9"])
+        assert row["receive_time_ns"] == theirs["receive_time_ns"]
+        for i, name in enumerate(NAMES):
+            where = f"{name} at {row['second']}"
+            assert Reason(row["reasons"][i]) == theirs["reasons"][name], where
+            ours, value = row["values"][i], theirs["values"][name]
+            if value is None:
+                assert math.isnan(ours), where
+            else:
+                # Spreads are summed in 1e-9 bps, imbalances in 1e-9, sizes in 1e-8.
+                allowed = 1e-9 if "mean" in name else 1e-12
+                assert ours == pytest.approx(value, rel=1e-9, abs=allowed), where
+
+
+@long_runs
+@given(markets, st.lists(st.integers(0, 5000), max_size=8))
+def test_any_cut_and_any_restore_give_the_same_bytes(drawn, cuts):
+    events = market(drawn)
+    n = len(events)
+    rows, late = whole(events)
+    parts, parts_late = [], []
+    featurizer = Featurizer()
+    featurizer.product_index("0")
+    for start, stop in pairwise([0, *sorted(min(cut, n) for cut in cuts), n]):
+        checkpoint = featurizer.snapshot()
+        featurizer = Featurizer()
+        featurizer.product_index("0")
+        featurizer.restore(checkpoint or {"0": FEATURE_SET_HASH.encode() + new_states(1).tobytes()})
+        # A checkpoint holds what changed since the last; here each restart takes it all.
+        featurizer._changed.add(0)
+        got, got_late = featurizer.update(events[start:stop])
+        parts.append(got)
+        parts_late.append(got_late + start)
+    assert b"".join(part.tobytes() for part in parts) == rows.tobytes()
+    assert np.concatenate(parts_late).tolist() == late.tolist()
+
+
+@long_runs
+@given(markets)
+def test_tick_by_tick_gives_the_same_bytes_as_one_batch(drawn):
+    events = market(drawn)[:3000]
+    rows, _ = whole(events)
+    states, out, late = new_states(1), np.zeros(LONGEST_WINDOW_S + 1, ROW), np.zeros(1, np.int64)
+    parts = []
+    for i in range(len(events)):
+        consumed, n_rows, _ = update(states, events[i : i + 1], out, late)
+        assert consumed == 1
+        parts.append(out[:n_rows].tobytes())
+    assert b"".join(parts) == rows.tobytes()
+
+
+@long_runs
+@given(markets, st.floats(0, 1))
+def test_starting_late_gives_the_same_bytes_after_one_longest_window(drawn, share):
+    events = market(drawn)
+    start = int(share * len(events))
+    rows, _ = whole(events)
+    late_rows, _ = whole(events[start:])
+    if not len(late_rows):
+        return
+    settled = late_rows["second"][0] + LONGEST_WINDOW_S
+    # A row stands for its second: time may go back only across a hole, and both see that hole.
+    seen = np.isin(rows["second"], late_rows["second"]) & (rows["second"] >= settled)
+    settled_rows = late_rows[late_rows["second"] >= settled]
+    assert rows[seen].tobytes() == settled_rows.tobytes()
+
+
+@long_runs
+@given(markets, st.floats(0, 1), st.integers(0, 2**32 - 1))
+def test_changing_the_future_changes_no_past_row(drawn, share, other_seed):
+    events = market(drawn)
+    keep = int(share * len(events))
+    _, parts = drawn
+    other = market((other_seed, parts))
+    changed = np.concatenate([events[:keep], other[keep:]])
+    past, _ = whole(events[:keep])
+    assert whole(changed)[0][: len(past)].tobytes() == past.tobytes()
+
+
+@long_runs
+@given(markets, markets, st.randoms(use_true_random=False))
+def test_two_products_interleaved_equal_each_alone(first, second, random):
+    alone = [market(first, 0), market(second, 1)]
+    queues = [list(events) for events in alone]
+    mixed = []
+    while any(queues):
+        queue = random.choice([q for q in queues if q])
+        mixed.append(queue.pop(0))
+    both, _ = whole(np.array(mixed, alone[0].dtype), products=2)
+    for product, events in enumerate(alone):
+        rows, _ = whole(events, products=2)
+        assert both[both["product"] == product].tobytes() == rows.tobytes()
+
+
+@long_runs
+@given(markets)
+def test_heartbeats_change_when_rows_are_written_and_not_what_is_in_them(drawn):
+    events = market((drawn[0], [{**part, "heartbeats": True} for part in drawn[1]]))
+    with_beats, _ = whole(events)
+    without, _ = whole(events[events["kind"] != HEARTBEAT])
+    n = min(len(with_beats), len(without))
+    same = [name for name in ROW.names if name != "receive_time_ns"]
+    common = np.isin(with_beats["second"], without["second"])
+    if np.any(np.diff(events["event_time_ns"]) < 0):
+        return  # a heartbeat may make a tick late that would have been in time without it
+    for name in same:
+        assert with_beats[common][name][:n].tobytes() == without[name][:n].tobytes()
+
+
+def ticks(seconds, *, vol=1e-4, seed=1, **more):
+    part = {
+        "seconds": seconds, "ticks_per_s": 3.0, "heartbeats": True, "vol": vol,
+        "sizes": True, "volume": True, "before": "", **more,
+    }  # fmt: skip
+    return market((seed, [part]))
+
+
+def test_warm_up_is_missing_with_its_reason_and_never_zero():
+    rows, _ = whole(ticks(1000))
+    first_known = {
+        name: int(np.flatnonzero(~np.isnan(rows["values"][:, i]))[0])
+        for i, name in enumerate(NAMES)
+    }
+    assert first_known == {feature.name: feature.warmup_s for feature in FEATURES}
+    unknown = np.isnan(rows["values"])
+    assert set(rows["reasons"][unknown].tolist()) == {int(Reason.WARMUP)}
+    assert set(rows["reasons"][~unknown].tolist()) == {int(Reason.KNOWN)}
+
+
+def test_windows_that_touch_a_gap_are_missing_with_its_reason():
+    events = ticks(1200)
+    at = int(np.searchsorted(events["event_time_ns"], events["event_time_ns"][0] + 1000 * NS))
+    gap = np.zeros(1, events.dtype)
+    gap["kind"] = GAP
+    gap["gap_start_ns"] = events["event_time_ns"][at - 1]
+    gap["event_time_ns"] = events["event_time_ns"][at]
+    rows, _ = whole(np.concatenate([events[:at], gap, events[at:]]))
+    touched = events["event_time_ns"][at] // NS
+    column = COLUMN["realized_vol_60s"]
+    for row in rows[rows["second"] >= touched][:60]:
+        assert math.isnan(row["values"][column])
+        assert row["reasons"][column] == Reason.GAP
+    assert not math.isnan(rows[rows["second"] == touched + 60]["values"][0, column])
+    assert rows[rows["second"] == touched]["return_e9"] == NAT
+
+
+def test_a_return_beyond_the_proven_bound_is_missing_as_out_of_range():
+    events = market((5, [
+        {"seconds": 50, "ticks_per_s": 2.0, "heartbeats": True, "vol": 1e-5, "sizes": True,
+         "volume": True, "before": before} for before in ("", "crash")
+    ]))  # fmt: skip
+    rows, _ = whole(events)
+    reasons = rows["reasons"][:, COLUMN["realized_vol_60s"]].tolist()
+    assert set(reasons) == {Reason.WARMUP, Reason.OUT_OF_RANGE}
+
+
+def test_a_quote_older_than_the_longest_window_is_not_carried_on():
+    events = ticks(100)
+    beats = np.zeros(2000, events.dtype)
+    beats["kind"] = HEARTBEAT
+    beats["event_time_ns"] = (events["event_time_ns"][-1] // NS + np.arange(1, 2001)) * NS
+    rows, _ = whole(np.concatenate([events, beats]))
+    last_tick = events[events["kind"] == 0]["event_time_ns"][-1] // NS
+    assert rows["second"][-1] == last_tick + LONGEST_WINDOW_S - 1
+
+
+def records(events):
+    return [Record("ticks.raw", 0, i, e.product, codec.encode(e), {}) for i, e in enumerate(events)]
+
+
+def tick(time_s, bid="100", ask="100.01", **more):
+    return Tick(
+        product="BTC-USD", event_time_ns=int(time_s * NS), price=bid, bid=bid, ask=ask, **more
+    )
+
+
+def test_records_become_rows_and_late_ticks_become_dead_letters():
+    machine = Featurizer()
+    outcome = machine.receive(
+        records(
+            [
+                tick(10.5),
+                tick(11.5, "100.01", "100.02"),
+                tick(10.9),
+                Heartbeat(product="BTC-USD", event_time_ns=13 * NS, receive_time_ns=13 * NS + 5),
+            ]
+        )
+    )
+    rows = [codec.decode_row(value) for _, value in outcome.values]
+    assert [row.second for row in rows] == [10, 11, 12]
+    assert [row.receive_time_ns for row in rows] == [None, 13 * NS + 5, 13 * NS + 5]
+    assert rows[0].return_e9 is None
+    assert rows[1].return_e9 == rows[1].log_mid_e9 - rows[0].log_mid_e9
+    assert rows[2].return_e9 == 0
+    (letter,) = outcome.dead_letters
+    assert (letter.fault, letter.source, letter.position) == (Fault.LATE, "ticks.raw", "0:2")
+    assert codec.decode_event(letter.original) == tick(10.9)
+
+
+def test_a_record_that_is_no_event_becomes_a_dead_letter_and_stops_nothing():
+    good = records([tick(10.5), tick(11.5)])
+    bad = Record("ticks.raw", 0, 9, "BTC-USD", b'{"type":"tick/9"}', {})
+    outcome = Featurizer().receive([good[0], bad, good[1]])
+    assert len(outcome.values) == 1
+    assert outcome.dead_letters[0].fault is Fault.WRONG_SHAPE
+    assert outcome.dead_letters[0].original == bad.value
+
+
+def test_a_gap_record_ends_the_open_second_without_a_row():
+    gap = Gap(product="BTC-USD", start_ns=11 * NS, end_ns=20 * NS, cause=GapCause.SILENCE)
+    outcome = Featurizer().receive(records([tick(10.5), tick(11.0), gap, tick(20.0), tick(21.0)]))
+    assert [codec.decode_row(value).second for _, value in outcome.values] == [10, 20]
+
+
+def test_a_checkpoint_of_other_features_is_refused_by_name():
+    with pytest.raises(ForeignFeaturesError, match=r"BTC-USD.*0123456789abcdef"):
+        Featurizer().restore({"BTC-USD": b"0123456789abcdef" + bytes(STATE.itemsize)})
+
+
+def test_a_snapshot_holds_only_what_changed_since_the_last():
+    machine = Featurizer()
+    machine.receive(records([tick(10.5)]))
+    assert list(machine.snapshot()) == ["BTC-USD"]
+    assert machine.snapshot() == {}

@@ -1,0 +1,174 @@
+"""The scorer: a probability, or the reason why there is none."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from barograph import codec
+from barograph.errors import ForeignFeaturesError
+from barograph.kernels import COLUMN, FEATURE_SET_HASH, FEATURES
+from barograph.models import ModelFacts
+from barograph.scorer import COLD_START, ColdStart, Model, Scorer
+from barograph.types import Fault, FeatureRow, Reason, Record, Verdict
+
+USED = ("realized_vol_60s", "realized_vol_300s")
+
+
+class Doubling:
+    """A model whose probability is a known function of its input."""
+
+    def __init__(self, factor=2.0):
+        self.factor = factor
+
+    def predict(self, x):
+        assert x.dtype == np.float32
+        return np.minimum(1.0, self.factor * x[:, 0].astype(float) * 1e3)
+
+
+def model(label="spikes/1", onnx=None, **facts):
+    known = {
+        "case": "spikes", "candidate": "lightgbm", "features": USED,
+        "feature_set": FEATURE_SET_HASH, "tau": {"BTC-USD": 1e-4}, "threshold": 0.4,
+        "horizon_s": 60, "train_start_ns": 0, "train_end_ns": 1, "data_hash": "d", "seed": 1,
+        "sha256": "s", "scores": {}, "created_time_ns": 0,
+    }  # fmt: skip
+    return Model(label, ModelFacts(**{**known, **facts}), onnx or Doubling())
+
+
+def row(second, *, vol=1e-4, product="BTC-USD", missing=None, staleness=0.5, **more):
+    values = [0.0] * len(FEATURES)
+    reasons = ["0"] * len(FEATURES)
+    values[COLUMN["realized_vol_60s"]] = vol
+    values[COLUMN["staleness_s"]] = staleness
+    for name, reason in (missing or {}).items():
+        values[COLUMN[name]], reasons[COLUMN[name]] = None, str(int(reason))
+    known = {
+        "product": product, "second": second, "feature_set": FEATURE_SET_HASH,
+        "log_mid_e9": round(math.log(50_000) * 1e9), "return_e9": 0, "receive_time_ns": 5,
+        "values": values, "reasons": "".join(reasons),
+    }  # fmt: skip
+    return FeatureRow(**{**known, **more})
+
+
+def test_a_known_row_is_predicted_with_all_that_explains_it():
+    said = Scorer(model()).predict(row(100, vol=1.5e-4))
+    assert said.verdict is Verdict.PREDICTED
+    assert said.probability == pytest.approx(0.3)
+    assert not said.spike
+    assert (said.tau, said.threshold, said.model) == (1e-4, 0.4, "spikes/1")
+    assert (said.event_time_ns, said.receive_time_ns) == (101 * 10**9, 5)
+    assert said.mid == pytest.approx(50_000, rel=1e-8)
+    assert Scorer(model()).predict(row(100, vol=2.1e-4)).spike
+
+
+@pytest.mark.parametrize(
+    ("reason", "verdict"),
+    [
+        (Reason.WARMUP, Verdict.WARMUP),
+        (Reason.GAP, Verdict.GAP),
+        (Reason.OUT_OF_RANGE, Verdict.OUT_OF_RANGE),
+        (Reason.STALE, Verdict.STALE),
+        (Reason.NOT_OFFERED, Verdict.NO_MODEL),
+    ],
+)
+def test_a_missing_feature_that_the_model_uses_gives_its_reason(reason, verdict):
+    said = Scorer(model()).predict(row(100, missing={"realized_vol_300s": reason}))
+    assert (said.verdict, said.probability, said.spike) == (verdict, None, False)
+
+
+def test_a_missing_feature_that_the_model_does_not_use_is_no_matter():
+    said = Scorer(model()).predict(row(100, missing={"realized_vol_900s": Reason.WARMUP}))
+    assert said.verdict is Verdict.PREDICTED
+
+
+def test_a_stale_market_is_not_scored():
+    said = Scorer(model(), stale_after_s=30).predict(row(100, staleness=31.0))
+    assert (said.verdict, said.probability) == (Verdict.STALE, None)
+
+
+def test_an_expired_model_says_so():
+    scorer = Scorer(model(expires_time_ns=200 * 10**9))
+    assert scorer.predict(row(199)).verdict is Verdict.PREDICTED
+    assert scorer.predict(row(200)).verdict is Verdict.MODEL_EXPIRED
+
+
+def test_a_model_of_other_features_is_refused_and_the_present_one_stays():
+    scorer = Scorer(model())
+    with pytest.raises(ForeignFeaturesError):
+        scorer.swap(model("spikes/2", feature_set="0" * 16))
+    assert scorer.predict(row(100)).model == "spikes/1"
+
+
+def test_a_model_is_swapped_between_two_records():
+    scorer = Scorer(model())
+    before = scorer.predict(row(100))
+    scorer.swap(model("spikes/2", Doubling(1.0)))
+    after = scorer.predict(row(101))
+    assert (before.model, after.model) == ("spikes/1", "spikes/2")
+    assert after.probability == pytest.approx(before.probability / 2)
+
+
+def record(value, offset=0):
+    return Record("ticks.features", 0, offset, "BTC-USD", value, {})
+
+
+def test_foreign_rows_and_unreadable_ones_become_dead_letters():
+    foreign = codec.encode(row(100, feature_set="0" * 16))
+    outcome = Scorer(model()).receive(
+        [record(b"{", 0), record(foreign, 1), record(codec.encode(row(100)), 2)]
+    )
+    faults = [(letter.fault, letter.position) for letter in outcome.dead_letters]
+    assert faults == [(Fault.WRONG_SHAPE, "0:0"), (Fault.FOREIGN_FEATURES, "0:1")]
+    assert len(outcome.values) == 1
+
+
+def volatilities(seed, n):
+    """A volatility with memory, so that persistence has something to say."""
+    rng = np.random.default_rng(seed)
+    x = np.zeros(n)
+    for i in range(1, n):
+        x[i] = 0.995 * x[i - 1] + 0.1 * rng.standard_normal()
+    return (np.exp(x) * 5e-5).tolist()
+
+
+def test_before_any_model_the_baseline_says_so_and_learns():
+    scorer = Scorer()
+    said = [scorer.predict(row(i, vol=v)) for i, v in enumerate(volatilities(1, 20_000))]
+    assert {p.model for p in said} == {COLD_START}
+    assert said[0].verdict is Verdict.NO_MODEL
+    assert said[-1].verdict is Verdict.PREDICTED
+    vol = np.array([p.realized_vol_60s for p in said])
+    late = range(10_000, 19_940)
+    truth = np.array([vol[i + 60] >= said[i].tau for i in late])
+    probability = np.array([said[i].probability for i in late])
+    assert abs(probability.mean() - truth.mean()) < 0.03
+    assert probability[truth].mean() > 2 * probability[~truth].mean()
+
+
+def test_a_product_that_the_model_does_not_know_gets_the_baseline():
+    assert Scorer(model()).predict(row(1, product="NEW-USD")).model == COLD_START
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 3000), st.integers(0, 2**32 - 1))
+def test_a_restore_anywhere_changes_no_prediction(cut, seed):
+    values = [
+        record(codec.encode(row(i, vol=v)), i) for i, v in enumerate(volatilities(seed, 3000))
+    ]
+    whole = Scorer().receive(values)
+    first, second = Scorer(), Scorer()
+    head = first.receive(values[:cut])
+    second.restore(first.snapshot())
+    tail = second.receive(values[cut:])
+    assert head.values + tail.values == whole.values
+
+
+def test_a_baseline_does_not_count_across_missing_seconds():
+    baseline = ColdStart()
+    for second in [*range(100), *range(130, 200)]:
+        baseline.learn(second, 1e-4)
+    pairs = sum(s + 60 in {*range(100), *range(130, 200)} for s in [*range(100), *range(130, 200)])
+    assert baseline.later.sum() == pairs
