@@ -357,4 +357,5 @@ class Featurizer:
                     theirs.decode(errors="replace"),
                     FEATURE_SET_HASH,
                 )
-            self._states[self.product_index(product)] = np.frombuffer(state, STATE)[0]
+            index = self.product_index(product)
+            self._states[index] = np.frombuffer(state, STATE)[0]

@@ -1,0 +1,44 @@
+"""Settings: one file, the environment over it, options over both; read once, at the door."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+
+class Settings(BaseSettings):
+    """Everything that can be set; `barograph.toml` names each key with its comment.
+
+    Environment: BAROGRAPH_HOME, BAROGRAPH_PARTITIONS and so on.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="BAROGRAPH_", toml_file="barograph.toml", frozen=True, extra="forbid"
+    )
+
+    home: Path = Path("barograph-home")
+    partitions: Annotated[int, Field(ge=1, le=1024)] = 3
+    silence_timeout_s: Annotated[float, Field(gt=0)] = 10.0
+    stale_after_s: Annotated[float, Field(gt=0)] = 30.0
+    model_refresh_s: Annotated[float, Field(gt=0)] = 1.0
+    folds: Annotated[int, Field(ge=2, le=50)] = 4
+    seed: int = 1
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Options first, then the environment, then the file; no .env and no secret files."""
+        del dotenv_settings, file_secret_settings
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)

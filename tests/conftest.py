@@ -1,0 +1,25 @@
+"""What all tests share: where the real data are, and patience on a shared machine."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# Times of single examples mean nothing here: the first call of a kernel compiles it.
+settings.register_profile("house", deadline=None, print_blob=True)
+settings.load_profile("house")
+
+ROOT = Path(__file__).parent.parent
+DATA = Path(os.environ.get("BAROGRAPH_DATA", ROOT.parent / "shared" / "data")).resolve()
+
+
+@pytest.fixture(scope="session")
+def data():
+    """The folder of real recordings, or a skip; in CI its absence is a failure."""
+    if DATA.is_dir():
+        return DATA
+    reason = f"no real data at {DATA}; set BAROGRAPH_DATA to a folder that has them"
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
