@@ -1,0 +1,64 @@
+# Everything runs in .venv; `make install` makes it and is quick when nothing changed.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/installed
+TESTED := .venv/installed-for-tests
+UV_INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
+
+.PHONY: help install demo test test-fast lint bench lock docs clean
+
+help:            ## what can be made
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
+
+install: $(STAMP)   ## .venv with barograph in it
+
+demo: $(STAMP)      ## the main job: a simulated exchange, a model trained and gated, then live
+	$(BIN)/barograph demo
+
+test: $(TESTED)     ## all tests; the slow stories run side by side
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+test-fast: $(TESTED)   ## the tests of a working day, under a minute
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
+
+lint: $(TESTED)     ## format, lint, types, floors
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/installed-for-bench   ## speed beside its peers, into benchmarks/results.json
+	$(BIN)/python benchmarks/run.py
+
+lock: $(TESTED)     ## pin everything, for every platform and Python that we support, in one file
+	$(BIN)/uv pip compile --quiet --universal --all-extras --group dev --group bench --no-emit-index-url \
+	  --no-header --no-annotate --python-version 3.11 pyproject.toml -o requirements.lock
+
+docs: $(STAMP)      ## the pages that are made from the code
+	$(BIN)/python docs/make.py
+
+clean:           ## remove what was installed and made
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find src -name __pycache__ -prune -exec rm -rf {} +
+
+$(BIN)/uv:
+	@$(PYTHON) -c 'import sys; v = sys.version_info; \
+	  sys.exit(v < (3, 11) and "Barograph needs Python 3.11 or newer; this is %d.%d. Name one with `make PYTHON=python3.12 …`" % v[:2])'
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; \
+	  echo "No .venv could be made. On Debian: apt-get install python3-venv"; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock uv
+
+$(STAMP): $(BIN)/uv pyproject.toml requirements.lock
+	@echo "Installing barograph into .venv (once, and again when its dependencies change)"
+	$(UV_INSTALL) --constraint requirements.lock --editable .
+	@touch $@
+
+$(TESTED): $(STAMP)
+	@echo "Installing what the tests need into .venv"
+	$(UV_INSTALL) --constraint requirements.lock --group dev --editable .
+	@touch $@
+
+.venv/installed-for-bench: $(TESTED)
+	@echo "Installing the peers that the benchmarks run beside into .venv"
+	$(UV_INSTALL) --constraint requirements.lock --group bench --editable .
+	@touch $@
