@@ -1,0 +1,148 @@
+"""Alarms judged by storms: episodes warned in time, seconds of lead, false alarms an hour.
+
+A row says "a spike within the horizon" a thousand times about one storm. What a person at the
+screen asks is whether each storm was announced, how early, and how often for nothing.
+"""
+
+from collections.abc import Sequence
+from math import nan
+
+import msgspec
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from barograph.errors import TooLittleDataError
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+class Watch(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """What the alarms of one product are judged by: its rows with both label and probability.
+
+    `second` (n,) int64 rises strictly, `probability` (n,) float64 is known at the end of it, and
+    `episodes` (m, 2) int64 are those of these rows (`labels.episodes`).
+    """
+
+    second: Ints
+    probability: Floats
+    episodes: Ints
+
+
+class EpisodeReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person at the screen had of the alarms; made by `episode_report`.
+
+    Lead times are over warned episodes whose beginning was seen; NaN without any, as is `recall`
+    without episodes.
+    """
+
+    episodes: int
+    warned: int
+    recall: float
+    lead_p10_s: float
+    lead_median_s: float
+    lead_p90_s: float
+    alerts: int
+    false_alerts: int
+    hours: float
+    false_alarms_per_hour: float
+
+
+def episode_report(
+    watches: Sequence[Watch], threshold: float, *, horizon_s: int = 60
+) -> EpisodeReport:
+    """Episodes warned, seconds of lead and false alarms of `probability >= threshold`.
+
+    An episode has its first spike label at f and its last at l. The label of f is made of the
+    seconds to f + horizon_s, and that of f − 1 was calm: so the storm is a fact, which the trailing
+    volatility shows as well, from the end of second f + horizon_s on. The episode is *warned* when
+    an alarm stood at some t with f − horizon_s ≤ t < f + horizon_s; its lead is
+    f + horizon_s − t of the first such t, at most 2 · horizon_s. Leads are measured where row f − 1
+    exists. An alert begins with an alarm and takes in all alarms of the next horizon_s seconds, so
+    that an alarm that never stops is many alerts; it is false when none of its alarms lies in
+    f − horizon_s … l of an episode. An hour is 3,600 watched rows.
+    """
+    leads: list[int] = []
+    episodes = warned = alerts = false_alerts = rows = 0
+    for watch in watches:
+        alarm = watch.probability >= threshold
+        for first in watch.episodes[:, 0].tolist():
+            lead_s = _lead_s(watch.second[alarm], first, horizon_s)
+            warned += lead_s > 0
+            k = np.searchsorted(watch.second, first - 1)
+            if lead_s > 0 and k < len(watch.second) and watch.second[k] == first - 1:
+                leads.append(lead_s)
+        raised, false = _alerts(watch.second, alarm, watch.episodes, horizon_s)
+        alerts, false_alerts = alerts + raised, false_alerts + false
+        episodes, rows = episodes + len(watch.episodes), rows + len(watch.second)
+    p10, median, p90 = np.quantile(leads, [0.1, 0.5, 0.9]).tolist() if leads else (nan, nan, nan)
+    return EpisodeReport(
+        episodes=episodes,
+        warned=warned,
+        recall=warned / episodes if episodes else nan,
+        lead_p10_s=p10,
+        lead_median_s=median,
+        lead_p90_s=p90,
+        alerts=alerts,
+        false_alerts=false_alerts,
+        hours=rows / 3600,
+        false_alarms_per_hour=false_alerts * 3600 / rows if rows else nan,
+    )
+
+
+def threshold_for_budget(
+    watches: Sequence[Watch], *, false_alarms_per_hour: float, horizon_s: int = 60
+) -> float:
+    """The lowest probability that, as threshold, kept the budget of false alarms on these rows.
+
+    The rows are validation rows, never test rows. Observed probabilities are tried from the highest
+    down (at most 2,000, evenly by rank) until the budget is broken for the first time: below that,
+    alerts that merge could seem to keep it again. When not even the highest keeps it, the next
+    float above it. Raises TooLittleDataError without rows.
+    """
+    tried = np.unique(np.concatenate([[], *(watch.probability for watch in watches)]))[::-1]
+    if len(tried) == 0:
+        raise TooLittleDataError(
+            "alarm threshold", "no validation rows", "some", "Give validation a share of the rows"
+        )
+    allowed = false_alarms_per_hour * sum(len(watch.second) for watch in watches) / 3600
+    chosen = float(np.nextafter(tried[0], np.inf))
+    for threshold in tried[np.linspace(0, len(tried) - 1, min(len(tried), 2000)).astype(int)]:
+        false = 0
+        for watch in watches:
+            alarm = watch.probability >= threshold
+            false += _alerts(watch.second, alarm, watch.episodes, horizon_s)[1]
+        if false > allowed:
+            break
+        chosen = float(threshold)
+    return chosen
+
+
+def _lead_s(alarm_second: Ints, first: int, horizon_s: int) -> int:
+    """Seconds from the first alarm in an episode's warning window to its onset; 0 without one."""
+    k = int(np.searchsorted(alarm_second, first - horizon_s))
+    if k == len(alarm_second):
+        return 0
+    return max(0, first + horizon_s - int(alarm_second[k]))
+
+
+@njit(cache=True)
+def _alerts(
+    second: Ints, alarm: NDArray[np.bool_], episodes: Ints, horizon_s: int
+) -> tuple[int, int]:
+    """How many alerts there were, and how many of them touched no episode."""
+    raised, touched, e = 0, 0, 0
+    opened, touches = np.int64(0), False
+    for k in range(len(second)):
+        if not alarm[k]:
+            continue
+        if raised == 0 or second[k] >= opened + horizon_s:
+            raised += 1
+            opened, touches = second[k], False
+        while e < len(episodes) and episodes[e, 1] < second[k]:
+            e += 1
+        if not touches and e < len(episodes) and second[k] >= episodes[e, 0] - horizon_s:
+            touches = True
+            touched += 1
+    return raised, raised - touched

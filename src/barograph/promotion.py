@@ -1,0 +1,99 @@
+"""The gate between a candidate and the champion's place: intervals in, a decision in words out."""
+
+import msgspec
+
+from barograph.errors import BadInputError
+from barograph.types import Interval
+
+
+class Gate(msgspec.Struct, frozen=True, kw_only=True):
+    """What a candidate must show.
+
+    `min_episodes` independent episodes in the test rows: with fewer, intervals say little.
+    `champion_margin` is how much PR-AUC below the champion is still "not worse". `level` is the
+    least level of every interval, `max_undefined` the largest share of resamples without a score.
+    """
+
+    min_episodes: int = 20
+    champion_margin: float = 0.02
+    level: float = 0.95
+    max_undefined: float = 0.05
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+    """What was measured on the pooled walk-forward test rows, as paired differences.
+
+    Each is candidate minus reference on the same block resamples: PR-AUC minus the base rate,
+    minus persistence's, minus the present champion's (None without one), and log loss minus
+    persistence's, where less is better. The champion must not have been fitted on these rows.
+    """
+
+    episodes: int
+    over_base_rate: Interval
+    over_persistence: Interval
+    log_loss_over_persistence: Interval
+    over_champion: Interval | None = None
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """Whether to promote, with a sentence for every rule that decided it: those broken, or all."""
+
+    promote: bool
+    reasons: tuple[str, ...]
+
+
+def decide(evidence: Evidence, gate: Gate | None = None) -> Decision:
+    """Promote a candidate only when every rule holds, each with its whole interval:
+
+    enough independent episodes; PR-AUC surely above the base rate and above persistence's; log loss
+    not surely worse than persistence's; PR-AUC not more than the margin below a present champion's.
+    A bound that is NaN holds nothing. Raises BadInputError for intervals below the gate's level.
+    """  # noqa: D415 - the list is the sentence
+    gate = gate or Gate()
+    base, persistence = evidence.over_base_rate, evidence.over_persistence
+    loss, champion = evidence.log_loss_over_persistence, evidence.over_champion
+    rules = [
+        (
+            evidence.episodes >= gate.min_episodes,
+            f"{evidence.episodes} independent episodes tested, {gate.min_episodes} are needed",
+        ),
+        (
+            _sound(base, gate) and base.low > 0,
+            f"PR-AUC minus base rate {_words(base)} must lie above 0",
+        ),
+        (
+            _sound(persistence, gate) and persistence.low > 0,
+            f"PR-AUC minus persistence's {_words(persistence)} must lie above 0",
+        ),
+        (
+            _sound(loss, gate) and loss.low <= 0,
+            f"log loss minus persistence's {_words(loss)} must not lie above 0",
+        ),
+    ]
+    if champion is not None:
+        margin = -gate.champion_margin
+        rules.append(
+            (
+                _sound(champion, gate) and champion.low >= margin,
+                f"PR-AUC minus the champion's {_words(champion)} must not reach below {margin:g}",
+            )
+        )
+    broken = tuple(sentence for holds, sentence in rules if not holds)
+    return Decision(not broken, broken or tuple(sentence for _, sentence in rules))
+
+
+def _sound(interval: Interval, gate: Gate) -> bool:
+    if interval.level < gate.level:
+        raise BadInputError(
+            "promotion",
+            f"an interval at level {interval.level:g}",
+            f"Give intervals at {gate.level:g} or more",
+        )
+    return interval.undefined <= gate.max_undefined * interval.resamples
+
+
+def _words(interval: Interval) -> str:
+    text = f"{interval.estimate:+.4f} [{interval.low:+.4f}, {interval.high:+.4f}]"
+    if interval.undefined:
+        text += f" ({interval.undefined} of {interval.resamples} resamples undefined)"
+    return text
