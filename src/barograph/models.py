@@ -1,0 +1,371 @@
+"""What a model is: a function of features, and the ONNX graph in which it lives on.
+
+Features enter as float32 in training as in scoring; everything after that is computed in float64,
+in the trained model and in its graph. Trees are written as `TreeEnsemble` nodes with float64
+thresholds and leaves (ai.onnx.ml 5), so `x <= t` decides the same in both and nothing is rounded.
+A graph has one input, `features` float32 (n, f), and one output, `probability` float64 (n,).
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from barograph.errors import ExportRefusedError, RegistryError, TooLittleDataError
+
+Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
+
+INPUT, OUTPUT = "features", "probability"
+EXPORT_TOLERANCE = 1e-6
+"""An export that differs more than this from the trained model, on any row, is refused."""
+
+MAX_ONNX_BYTES = 64 * 2**20
+_OPSET, _ML_OPSET, _IR = 21, 5, 10
+_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
+
+
+class Fitted(Protocol):
+    """A trained model: pure, and the judge of its own export."""
+
+    @property
+    def name(self) -> str:
+        """The candidate's name."""
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The columns of `x`, in order."""
+
+    def predict(self, x: Float32) -> Float64:
+        """Probabilities (n,) of finite rows (n, f)."""
+
+    def to_onnx(self) -> bytes:
+        """The same function as a graph, unchecked: use `export`."""
+
+
+def entered(x: Float32, floor: float | None) -> Float64:
+    """What a linear model sees: x in float64, or log(max(x, floor)) where there is a floor."""
+    wide = x.astype(np.float64)
+    return wide if floor is None else np.log(np.maximum(wide, floor))
+
+
+@dataclass(frozen=True, slots=True)
+class Logistic:
+    """sigmoid(clip((g(x) − mean) / scale, ±limit) · weights + bias); g is `entered`."""
+
+    name: str
+    features: tuple[str, ...]
+    mean: Float64
+    scale: Float64
+    limit: float
+    weights: Float64
+    bias: float
+    floor: float | None
+
+    def predict(self, x: Float32) -> Float64:
+        """Probabilities (n,) of finite rows (n, f)."""
+        z = (entered(x, self.floor) - self.mean) / self.scale
+        return _sigmoid(np.clip(z, -self.limit, self.limit) @ self.weights + self.bias)
+
+    def to_onnx(self) -> bytes:
+        """The same function as a graph, unchecked: use `export`."""
+        constants = {
+            "mean": self.mean,
+            "scale": self.scale,
+            "low": np.float64(-self.limit),
+            "high": np.float64(self.limit),
+            "weights": self.weights,
+            "bias": np.float64(self.bias),
+        }
+        steps: list[tuple[str, ...]] = []
+        if self.floor is not None:
+            constants["floor"] = np.float64(self.floor)
+            steps += [("Max", "floor"), ("Log",)]
+        steps += [("Sub", "mean"), ("Div", "scale"), ("Clip", "low", "high")]
+        steps += [("MatMul", "weights"), ("Add", "bias"), ("Sigmoid",)]
+        return compose(self.name, len(self.features), steps, constants)
+
+
+def raw_score(booster: Any, x: Float32) -> Float64:  # noqa: ANN401 - lightgbm has no types
+    """The sum of the leaves that rows (n, f) reach, (n,) float64."""
+    raw: Float64 = booster.predict(x, raw_score=True)
+    return raw
+
+
+@dataclass(frozen=True, slots=True)
+class CalibratedTrees:
+    """sigmoid(slope · (sum of leaves) + bias); the booster is already cut at its best round."""
+
+    name: str
+    features: tuple[str, ...]
+    booster: Any
+    slope: float
+    bias: float
+
+    def predict(self, x: Float32) -> Float64:
+        """Probabilities (n,) of finite rows (n, f)."""
+        return _sigmoid(self.slope * raw_score(self.booster, x) + self.bias)
+
+    def to_onnx(self) -> bytes:
+        """The same function as a graph, unchecked: use `export`."""
+        table = TreeTable()
+        for tree in self.booster.dump_model()["tree_info"]:
+            table.add(tree["tree_structure"])
+        steps = [("Mul", "slope"), ("Add", "bias"), ("Sigmoid",), ("Squeeze", "axis")]
+        constants = {
+            "slope": np.float64(self.slope),
+            "bias": np.float64(self.bias),
+            "axis": np.array([1], np.int64),
+        }
+        return compose(self.name, len(self.features), steps, constants, table)
+
+
+class TreeTable:
+    """Trees in the columns of ONNX's `TreeEnsemble`: go left where `x[feature] <= threshold`."""
+
+    def __init__(self) -> None:
+        self.roots: list[int] = []
+        self.feature: list[int] = []
+        self.threshold: list[float] = []
+        self.child: tuple[list[int], list[int]] = ([], [])
+        self.child_is_leaf: tuple[list[int], list[int]] = ([], [])
+        self.leaf: list[float] = []
+
+    def add(self, tree: dict[str, Any]) -> None:
+        """Append a tree in the form of LightGBM's `dump_model`."""
+        if "left_child" not in tree:  # a tree without a split still adds its one leaf
+            tree = {"split_feature": 0, "threshold": 0.0, "left_child": tree, "right_child": tree}
+        self.roots.append(self._branch(tree))
+
+    def _branch(self, tree: dict[str, Any]) -> int:
+        place = len(self.threshold)
+        self.feature.append(tree["split_feature"])
+        self.threshold.append(tree["threshold"])
+        for side, name in enumerate(("left_child", "right_child")):
+            is_leaf = "left_child" not in tree[name]
+            self.child_is_leaf[side].append(int(is_leaf))
+            self.child[side].append(len(self.leaf))
+            if is_leaf:
+                self.leaf.append(tree[name]["leaf_value"])
+        for side, name in enumerate(("left_child", "right_child")):
+            if not self.child_is_leaf[side][place]:
+                self.child[side][place] = self._branch(tree[name])
+        return place
+
+    def node(self) -> Any:  # noqa: ANN401 - onnx has no types
+        """The node that sums the leaves: "x" float64 (n, f) → "raw" float64 (n, 1)."""
+        from onnx import helper, numpy_helper  # noqa: PLC0415 - only who exports needs it
+
+        return helper.make_node(
+            "TreeEnsemble",
+            ["x"],
+            ["raw"],
+            domain="ai.onnx.ml",
+            n_targets=1,
+            aggregate_function=1,  # sum
+            post_transform=0,  # none
+            tree_roots=self.roots,
+            nodes_featureids=self.feature,
+            nodes_splits=numpy_helper.from_array(np.array(self.threshold, np.float64)),
+            nodes_modes=numpy_helper.from_array(np.zeros(len(self.threshold), np.uint8)),  # <=
+            nodes_truenodeids=self.child[0],
+            nodes_falsenodeids=self.child[1],
+            nodes_trueleafs=self.child_is_leaf[0],
+            nodes_falseleafs=self.child_is_leaf[1],
+            leaf_targetids=[0] * len(self.leaf),
+            leaf_weights=numpy_helper.from_array(np.array(self.leaf, np.float64)),
+        )
+
+
+def compose(
+    name: str,
+    width: int,
+    steps: list[tuple[str, ...]],
+    constants: dict[str, Any],
+    trees: TreeTable | None = None,
+) -> bytes:
+    """A graph that passes one value through `steps`: each an operator and the constants beside it.
+
+    The value starts as the features (n, width) in float64, or as the sum of the leaves (n, 1) where
+    there are trees; it must end as the output.
+    """
+    from onnx import TensorProto, helper, numpy_helper  # noqa: PLC0415 - only who exports needs it
+
+    nodes = [helper.make_node("Cast", [INPUT], ["x"], to=TensorProto.DOUBLE)]
+    if trees is not None:
+        nodes.append(trees.node())
+    values = [nodes[-1].output[0], *(f"step{i}" for i in range(1, len(steps))), OUTPUT]
+    for (operator, *beside), value, out in zip(steps, values, values[1:], strict=False):
+        nodes.append(helper.make_node(operator, [value, *beside], [out]))
+    graph = helper.make_graph(
+        nodes,
+        name,
+        [helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, ["n", width])],
+        [helper.make_tensor_value_info(OUTPUT, TensorProto.DOUBLE, ["n"])],
+        [numpy_helper.from_array(np.asarray(value), key) for key, value in constants.items()],
+    )
+    versions = [helper.make_opsetid("", _OPSET), helper.make_opsetid("ai.onnx.ml", _ML_OPSET)]
+    model = helper.make_model(
+        graph, opset_imports=versions, ir_version=_IR, producer_name="barograph"
+    )
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+class OnnxModel:
+    """A graph, checked and ready to score. Not for several threads.
+
+    `onnx` must be a valid graph of standard operators with the input and output of this module,
+    without control flow, functions or data outside of it, of at most `MAX_ONNX_BYTES`; `width` is
+    the number of features. Raises RegistryError, in which `version` names the model.
+    """
+
+    def __init__(self, onnx: bytes, width: int, version: str = "without a version") -> None:
+        import onnxruntime  # noqa: PLC0415 - heavy; only who scores needs it
+        from onnxruntime.capi import onnxruntime_pybind11_state as status  # noqa: PLC0415
+
+        _refuse_unless_plain(onnx, width, version)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+        options.enable_cpu_mem_arena = False
+        options.log_severity_level = 3
+        try:
+            session = onnxruntime.InferenceSession(
+                onnx, options, providers=["CPUExecutionProvider"]
+            )
+        except (
+            status.Fail,
+            status.InvalidGraph,
+            status.InvalidArgument,
+            status.InvalidProtobuf,
+            status.NotImplemented,
+            status.RuntimeException,
+        ) as error:
+            raise RegistryError(version, f"ONNX Runtime refuses it: {error}", _CURE) from error
+        self._run = session.run
+
+    def predict(self, x: Float32) -> Float64:
+        """Probabilities (n,) of C-contiguous float32 rows (n, width), all finite.
+
+        The last bit may depend on how many rows come together (ONNX Runtime's exponential does):
+        who needs the same bits always gives one row at a time.
+        """
+        probability: Float64 = self._run([OUTPUT], {INPUT: x})[0]
+        return probability
+
+
+class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a model version says of itself; stored beside its graph as JSON.
+
+    `features` are the used ones in input order, `feature_set` the hash of the catalogue they come
+    from. `tau` is the volatility (1/√s) from which a product's minute is a spike, frozen on the
+    training labels; `threshold` the probability that raises an alert. Spans are [start, end) of
+    event time. `scores` are groups of figures ("test", "persistence", …); None is undefined.
+    """
+
+    case: str
+    candidate: str
+    features: tuple[str, ...]
+    feature_set: str
+    tau: dict[str, float]
+    threshold: float
+    horizon_s: int
+    train_start_ns: int
+    train_end_ns: int
+    data_hash: str
+    seed: int
+    sha256: str
+    scores: dict[str, dict[str, float | None]]
+    created_time_ns: int
+    expires_time_ns: int | None = None
+
+
+def sha256_of(onnx: bytes) -> str:
+    """The name by which a graph's bytes are known."""
+    return hashlib.sha256(onnx).hexdigest()
+
+
+def export(fitted: Fitted, x_test: Float32) -> bytes:
+    """The model as ONNX, proven on every row of `x_test` (n, f).
+
+    Raises ExportRefusedError when a probability differs by more than `EXPORT_TOLERANCE` or is not
+    a number, TooLittleDataError when there is no row to prove it on.
+    """
+    if not len(x_test):
+        raise TooLittleDataError(
+            f"the export of {fitted.name}", "0 rows", "1", "Give the rows of the test fold"
+        )
+    onnx = fitted.to_onnx()
+    told = OnnxModel(onnx, len(fitted.features), fitted.name).predict(x_test)
+    differences = np.abs(told - fitted.predict(x_test))
+    worst = float(np.where(np.isfinite(differences), differences, np.inf).max())
+    if worst > EXPORT_TOLERANCE:
+        raise ExportRefusedError(fitted.name, worst, EXPORT_TOLERANCE, len(x_test))
+    return onnx
+
+
+_CURE = "Train again (`barograph train`) or roll back (`barograph models rollback`)"
+
+
+def _sigmoid(z: Float64) -> Float64:
+    out: Float64 = np.exp(-np.logaddexp(0.0, -z))
+    return out
+
+
+def _refuse_unless_plain(onnx: bytes, width: int, version: str) -> None:
+    """Raise RegistryError unless the bytes are what `OnnxModel` asks for."""
+    from google.protobuf.message import DecodeError  # noqa: PLC0415 - comes with onnx
+    from onnx import checker, load_model_from_string, shape_inference  # noqa: PLC0415 - heavy
+
+    if len(onnx) > MAX_ONNX_BYTES:
+        why = f"{len(onnx)} bytes are more than the {MAX_ONNX_BYTES} allowed"
+        raise RegistryError(version, why, _CURE)
+    try:
+        model = load_model_from_string(onnx)
+        checker.check_model(model, full_check=True)
+    except (DecodeError, checker.ValidationError, shape_inference.InferenceError) as error:
+        why = f"not a valid ONNX graph ({' '.join(str(error).split())[:200]})"
+        raise RegistryError(version, why, _CURE) from error
+    if why := _shape_fault(model.graph, width) or _content_fault(model, width):
+        raise RegistryError(version, why, _CURE)
+
+
+def _shape_fault(graph: Any, width: int) -> str:  # noqa: ANN401 - onnx has no types
+    from onnx import TensorProto  # noqa: PLC0415 - heavy
+
+    def shapes(values: Any) -> list[tuple[str, int, list[int | None]]]:  # noqa: ANN401
+        tensors = [(value.name, value.type.tensor_type) for value in values]
+        return [
+            (name, t.elem_type, [d.dim_value or None for d in t.shape.dim]) for name, t in tensors
+        ]
+
+    if shapes(graph.input) != [(INPUT, TensorProto.FLOAT, [None, width])]:
+        return f"its input is not one float32 tensor {INPUT!r} (n, {width})"
+    if shapes(graph.output) != [(OUTPUT, TensorProto.DOUBLE, [None])]:
+        return f"its output is not one float64 tensor {OUTPUT!r} (n,)"
+    return ""
+
+
+def _content_fault(model: Any, width: int) -> str:  # noqa: ANN401 - onnx has no types
+    from onnx import AttributeProto, TensorProto  # noqa: PLC0415 - heavy
+
+    graph = model.graph
+    attributes = [(node, attribute) for node in graph.node for attribute in node.attribute]
+    tensors = [*graph.initializer, *(a.t for _, a in attributes)]
+    tensors += [tensor for _, a in attributes for tensor in a.tensors]
+    domains = {entry.domain for entry in [*model.opset_import, *graph.node]}
+    if foreign := domains - _DOMAINS:
+        return f"it needs operators of {', '.join(sorted(foreign))}"
+    if model.functions or any(
+        a.type in (AttributeProto.GRAPH, AttributeProto.GRAPHS) for _, a in attributes
+    ):
+        return "it has functions or control flow"
+    if any(tensor.data_location == TensorProto.EXTERNAL for tensor in tensors):
+        return "it keeps data outside of its bytes"
+    trees = (a.ints for _, a in attributes if a.name == "nodes_featureids")
+    if any(not 0 <= feature < width for ints in trees for feature in ints):
+        return f"a tree asks for a feature beyond its {width}"
+    return ""

@@ -1,0 +1,141 @@
+"""One home, several processes: registering, promoting and watching the champion."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+
+import pytest
+
+from barograph.registry import Registry
+
+PROGRAM = """
+import json, sys
+from pathlib import Path
+
+def forbid(event, arguments):
+    if event in ("socket.connect", "socket.getaddrinfo", "socket.sendto"):
+        raise SystemExit(f"the network was asked for: {event} {arguments}")
+
+sys.addaudithook(forbid)
+
+import numpy as np
+from barograph.kernels import FEATURE_SET_HASH
+from barograph.models import Logistic, ModelFacts, sha256_of
+from barograph.registry import Registry
+
+heavy = [name for name in ("mlflow", "sqlalchemy", "lightgbm", "onnx") if name in sys.modules]
+home, times = Path(sys.argv[1]), int(sys.argv[2])
+onnx = Logistic("p", ("realized_vol_60s",), np.zeros(1), np.ones(1), 10.0, np.ones(1), 0.0, None)
+onnx = onnx.to_onnx()
+facts = ModelFacts(
+    case="spikes", candidate="p", features=("realized_vol_60s",), feature_set=FEATURE_SET_HASH,
+    tau={}, threshold=0.5, horizon_s=60, train_start_ns=0, train_end_ns=1, data_hash="", seed=0,
+    sha256=sha256_of(onnx), scores={}, created_time_ns=10**18,
+)
+registry = Registry(home)
+made = []
+for _ in range(times):
+    version = registry.register("spikes", onnx, facts)
+    registry.promote("spikes", version, f"by {version}")
+    made.append(version)
+print(json.dumps({"heavy": heavy, "made": made}))
+"""
+LIMIT_S = 120
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Start a process that registers and promotes; what still runs at the end is killed."""
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM)
+    # MLflow holds its tongue by itself where it sees a CI or a test; here it must be told.
+    told = ("CI", "PYTEST_CURRENT_TEST", "GITHUB_ACTIONS", "MLFLOW_DISABLE_TELEMETRY")
+    environment = {key: value for key, value in os.environ.items() if key not in told}
+    running = []
+
+    def run(home, times: int):
+        process = subprocess.Popen(
+            [sys.executable, str(program), str(home), str(times)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+        running.append(process)
+        return process
+
+    yield run
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+def test_processes_that_start_together_in_a_new_home_get_versions_of_their_own(start, tmp_path):
+    home = tmp_path / "home"
+    processes = [start(home, 4) for _ in range(2)]
+
+    told = []
+    for process in processes:
+        out, err = process.communicate(timeout=LIMIT_S)
+        assert process.returncode == 0, err
+        assert err == ""
+        told.append(json.loads(out))
+
+    assert [answer["heavy"] for answer in told] == [[], []]
+    assert sorted(told[0]["made"] + told[1]["made"]) == list(range(1, 9))
+    registry = Registry(home)
+    assert len(registry.history("spikes")) == 8
+    assert registry.champion_version("spikes") == registry.history("spikes")[-1].version
+    assert registry.load("spikes", "champion").facts.candidate == "p"
+
+
+def ended(process, pause_s: float = 0.02) -> bool:
+    """Whether a process ended, after a pause that leaves the machine to it."""
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(timeout=pause_s)
+    return process.returncode is not None
+
+
+def test_a_watcher_sees_the_champions_of_another_process_in_order(start, tmp_path):
+    home = tmp_path / "home"
+    watcher = Registry(home)
+    process = start(home, 12)
+
+    seen = []
+    while not ended(process):
+        champion = watcher.champion_version("spikes")
+        if champion is not None and champion not in seen:
+            watcher.load("spikes", champion)
+            seen.append(champion)
+    _, err = process.communicate(timeout=LIMIT_S)
+
+    assert process.returncode == 0, err
+    assert watcher.champion_version("spikes") == 12
+    assert seen == sorted(seen)
+    assert len(seen) > 1
+
+
+def test_a_writer_killed_at_bad_moments_leaves_a_registry_that_works(start, tmp_path):
+    home = tmp_path / "home"
+    watcher = Registry(home)
+    bad_moments = (
+        lambda: list(home.glob("registry/*.making")),
+        lambda: (watcher.champion_version("spikes") or 0) >= 3,
+    )
+    for came in bad_moments:
+        process = start(home, 1000)
+        while not came() and not ended(process):
+            pass
+        process.kill()
+        assert process.wait(LIMIT_S) == -signal.SIGKILL
+        for version in watcher.versions("spikes"):
+            assert watcher.load("spikes", version.version).facts.case == "spikes"
+
+    process = start(home, 1)
+    _, err = process.communicate(timeout=LIMIT_S)
+
+    assert process.returncode == 0, err
+    assert watcher.champion_version("spikes") == len(watcher.versions("spikes"))

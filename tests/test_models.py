@@ -1,0 +1,389 @@
+import pickle
+from dataclasses import replace
+
+import msgspec
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from onnx import TensorProto, helper
+
+from barograph import models
+from barograph.candidates import (
+    Boosting,
+    Examples,
+    Slices,
+    har_logistic,
+    lightgbm,
+    logistic,
+    persistence,
+)
+from barograph.errors import ExportRefusedError, RegistryError, TooLittleDataError
+from barograph.models import CalibratedTrees, ModelFacts, OnnxModel, TreeTable, export, sha256_of
+
+WIDTH = 12
+NAMES = tuple(f"f{i}" for i in range(WIDTH))
+CANDIDATES = {
+    "persistence": persistence("f0"),
+    "har_logistic": har_logistic(NAMES[:3]),
+    "logistic": logistic(NAMES),
+    "lightgbm": lightgbm(NAMES, Boosting(rounds=300, patience=300, least_rows_in_leaf=20, l2=0.0)),
+}
+
+
+def part(seed: int, width: int, rows: int = 4000) -> Examples:
+    rng = np.random.default_rng(seed)
+    x = rng.lognormal(-10, 1.5, (rows, width)).astype(np.float32)
+    x[:, -1] = np.where(rng.random(rows) < 0.5, 0.25, x[:, -1])
+    score = x[:, 0] * rng.lognormal(0, 0.3, rows)
+    return Examples(x, score > np.quantile(score, 0.9))
+
+
+@pytest.fixture(scope="module", params=CANDIDATES)
+def fitted(request):
+    candidate = CANDIDATES[request.param]
+    return candidate.fit(
+        Slices(*(part(seed, len(candidate.features)) for seed in range(3))), seed=1
+    )
+
+
+@pytest.fixture(scope="module")
+def trees() -> CalibratedTrees:
+    fold = Slices(*(part(seed, WIDTH) for seed in range(3)))
+    fitted = CANDIDATES["lightgbm"].fit(fold, seed=1)
+    assert isinstance(fitted, CalibratedTrees)
+    return fitted
+
+
+def thresholds(booster) -> list[tuple[int, float]]:
+    found = []
+
+    def walk(tree):
+        if "left_child" in tree:
+            found.append((tree["split_feature"], tree["threshold"]))
+            walk(tree["left_child"])
+            walk(tree["right_child"])
+
+    for tree in booster.dump_model()["tree_info"]:
+        walk(tree["tree_structure"])
+    return found
+
+
+def around(booster, rows: np.ndarray) -> np.ndarray:
+    """A row for each threshold at it, and one ulp of float32 below and above."""
+    marks = thresholds(booster)
+    made = np.repeat(rows[: len(marks)], 3, axis=0)
+    for i, (feature, threshold) in enumerate(marks[: len(rows)]):
+        at = np.float32(threshold)
+        near = np.nextafter(at, np.float32([-np.inf, np.inf]), dtype=np.float32)
+        made[3 * i : 3 * i + 3, feature] = [at, *near]
+    return made
+
+
+def hostile(width: int) -> np.ndarray:
+    largest, least = np.finfo(np.float32).max, np.finfo(np.float32).smallest_subnormal
+    values = [0.0, -0.0, least, -least, 1e-35, -1e-35, 1e-7, 1.0, -1.0, 0.25, largest, -largest]
+    rows = [np.full(width, value) for value in values]
+    rng = np.random.default_rng(5)
+    rows += [rng.choice(values, width) for _ in range(2000)]
+    return np.array(rows, np.float32)
+
+
+def test_an_export_says_what_the_model_says_on_random_and_hostile_rows(fitted):
+    width = len(fitted.features)
+    x = np.concatenate([part(11, width, rows=20_000).x, hostile(width)])
+
+    told = OnnxModel(export(fitted, x), width).predict(x)
+
+    assert told.dtype == np.float64
+    assert told.shape == (len(x),)
+    assert np.abs(told - fitted.predict(x)).max() < 1e-12
+
+
+def test_a_value_one_ulp_from_a_threshold_falls_on_the_same_side(trees):
+    marks = thresholds(trees.booster)
+    assert len(marks) > 1000
+    x = around(trees.booster, part(11, WIDTH, rows=len(marks)).x)
+
+    told = OnnxModel(trees.to_onnx(), WIDTH).predict(x)
+
+    assert np.abs(told - trees.predict(x)).max() < 1e-12
+    assert len(np.unique(told)) > 500
+
+
+def test_trees_stay_exact_where_probabilities_are_extreme(trees):
+    steep = replace(trees, slope=40 * trees.slope, bias=3.0)
+    x = part(11, WIDTH, rows=20_000).x
+    expected = steep.predict(x)
+    assert expected.min() < 1e-50
+    assert expected.max() > 1 - 1e-9
+
+    told = OnnxModel(steep.to_onnx(), WIDTH).predict(x)
+
+    assert np.abs(told - expected).max() < 1e-11
+
+
+@given(
+    x=hnp.arrays(
+        np.float32,
+        (5, WIDTH),
+        elements=st.floats(width=32, allow_nan=False, allow_infinity=False),
+    )
+)
+@settings(max_examples=60, deadline=None)
+def test_any_finite_row_gives_the_same_probability_in_the_graph(trees, x):
+    graph = _once(trees)
+    assert np.abs(graph.predict(x) - trees.predict(x)).max() < 1e-12
+
+
+def _once(fitted, made={}):  # noqa: B006 - one session for all examples
+    return made.setdefault(id(fitted), OnnxModel(fitted.to_onnx(), WIDTH))
+
+
+def test_a_row_alone_differs_from_the_batch_in_its_last_bits_at_most(fitted):
+    width = len(fitted.features)
+    graph = OnnxModel(fitted.to_onnx(), width)
+    x = part(12, width, rows=300).x
+
+    alone = np.concatenate([graph.predict(x[i : i + 1]) for i in range(len(x))])
+
+    assert np.abs(alone - graph.predict(x)).max() < 1e-14
+    again = np.concatenate([graph.predict(x[i : i + 1]) for i in range(len(x))])
+    assert alone.tobytes() == again.tobytes()
+
+
+def test_the_same_model_is_exported_as_the_same_bytes(fitted):
+    assert sha256_of(fitted.to_onnx()) == sha256_of(fitted.to_onnx())
+
+
+def test_a_tree_without_a_split_adds_its_one_leaf():
+    table = TreeTable()
+    table.add({"leaf_value": 0.75})
+    table.add(
+        {
+            "split_feature": 1,
+            "threshold": 2.0,
+            "left_child": {"leaf_value": 1.0},
+            "right_child": {"leaf_value": 2.0},
+        }
+    )
+    steps = [("Squeeze", "axis")]
+    onnx_bytes = models.compose("two", 2, steps, {"axis": np.array([1])}, table)
+    x = np.array([[9, 2], [9, 2.5]], np.float32)
+
+    assert OnnxModel(onnx_bytes, 2).predict(x).tolist() == [1.75, 2.75]
+
+
+class Liar(msgspec.Struct):
+    """A fitted model whose graph says something else than itself."""
+
+    honest: CalibratedTrees
+    shift: float
+
+    name = "liar"
+    features = NAMES
+
+    def predict(self, x):
+        return self.honest.predict(x)
+
+    def to_onnx(self):
+        return replace(self.honest, bias=self.honest.bias + self.shift).to_onnx()
+
+
+@pytest.mark.parametrize("shift", [1e-4, np.nan, np.inf])
+def test_an_export_that_says_something_else_is_refused(trees, shift):
+    with pytest.raises(ExportRefusedError, match="liar: the ONNX export differs"):
+        export(Liar(trees, shift), part(11, WIDTH, rows=200).x)
+
+
+def test_one_flipped_row_is_enough_to_refuse_an_export(trees):
+    feature, threshold = thresholds(trees.booster)[0]
+    rounded = np.nextafter(np.float32(threshold), np.float32(np.inf), dtype=np.float32)
+    model = onnx.load_model_from_string(trees.to_onnx())
+    (node,) = (node for node in model.graph.node if node.op_type == "TreeEnsemble")
+    splits = next(a for a in node.attribute if a.name == "nodes_splits")
+    values = onnx.numpy_helper.to_array(splits.t).copy()
+    values[0] = rounded
+    splits.t.CopyFrom(onnx.numpy_helper.from_array(values))
+    flipped = model.SerializeToString()
+    x = part(11, WIDTH, rows=200).x
+    x[77, feature] = rounded
+
+    class Rounded(Liar):
+        def to_onnx(self):
+            return flipped
+
+    with pytest.raises(ExportRefusedError):
+        export(Rounded(trees, 0.0), x)
+
+
+def test_an_export_without_a_row_to_prove_it_on_is_refused(trees):
+    with pytest.raises(TooLittleDataError):
+        export(trees, np.empty((0, WIDTH), np.float32))
+
+
+def graph(nodes, *, inputs=None, outputs=None, domains=("",), initializers=(), functions=()):
+    """A graph that deviates from the contract in what is given."""
+    value = helper.make_tensor_value_info
+    made = helper.make_graph(
+        nodes,
+        "g",
+        inputs or [value("features", TensorProto.FLOAT, ["n", 2])],
+        outputs or [value("probability", TensorProto.DOUBLE, ["n"])],
+        list(initializers),
+    )
+    imports = [helper.make_opsetid(domain, 1 if domain == "evil" else 21) for domain in domains]
+    return helper.make_model(made, opset_imports=imports, ir_version=10, functions=functions)
+
+
+def good_nodes():
+    return [
+        helper.make_node("Cast", ["features"], ["x"], to=TensorProto.DOUBLE),
+        helper.make_node("ReduceSum", ["x", "axis"], ["probability"], keepdims=0),
+    ]
+
+
+AXIS = helper.make_tensor("axis", TensorProto.INT64, [1], [1])
+
+
+def external() -> TensorProto:
+    tensor = TensorProto(name="axis", data_type=TensorProto.INT64, dims=[1])
+    tensor.data_location = TensorProto.EXTERNAL
+    entry = tensor.external_data.add()
+    entry.key, entry.value = "location", "secrets.bin"
+    return tensor
+
+
+def controlled():
+    branch = helper.make_graph(
+        [helper.make_node("Identity", ["x"], ["y"])],
+        "b",
+        [],
+        [helper.make_tensor_value_info("y", TensorProto.DOUBLE, ["n", 2])],
+    )
+    cast, total = good_nodes()
+    total.input[0] = "z"
+    yes = helper.make_tensor("yes", TensorProto.BOOL, [], [True])
+    node = helper.make_node("If", ["yes"], ["z"], then_branch=branch, else_branch=branch)
+    return graph([cast, node, total], initializers=[AXIS, yes])
+
+
+def wrong(kind: str, name: str, element: int, shape: list) -> onnx.ModelProto:
+    value = helper.make_tensor_value_info(name, element, shape)
+    nodes = good_nodes()
+    nodes[0 if kind == "inputs" else 1].__getattribute__(kind[:-1])[0] = name
+    if element == TensorProto.FLOAT and kind == "outputs":
+        nodes[0].attribute[0].i = TensorProto.FLOAT
+    return graph(nodes, initializers=[AXIS], **{kind: [value]})
+
+
+REFUSED = {
+    "another input name": (
+        lambda: wrong("inputs", "rows", TensorProto.FLOAT, ["n", 2]),
+        "its input is not",
+    ),
+    "another width": (
+        lambda: wrong("inputs", "features", TensorProto.FLOAT, ["n", 3]),
+        "its input is not",
+    ),
+    "a fixed batch": (
+        lambda: wrong("inputs", "features", TensorProto.FLOAT, [1, 2]),
+        "its input is not",
+    ),
+    "another output type": (
+        lambda: wrong("outputs", "probability", TensorProto.FLOAT, ["n"]),
+        "its output is not",
+    ),
+    "another output name": (
+        lambda: wrong("outputs", "label", TensorProto.DOUBLE, ["n"]),
+        "its output is not",
+    ),
+    "operators of a foreign domain": (
+        lambda: graph(good_nodes(), initializers=[AXIS], domains=("", "evil")),
+        "operators of evil",
+    ),
+    "data in another file": (
+        lambda: graph(good_nodes(), initializers=[external()]),
+        r"secrets\.bin",
+    ),
+    "control flow": (controlled, "control flow"),
+}
+
+
+def test_the_plain_graph_of_these_tests_is_accepted():
+    plain = graph(good_nodes(), initializers=[AXIS]).SerializeToString()
+    assert OnnxModel(plain, 2).predict(np.array([[1, 2]], np.float32)).tolist() == [3.0]
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_a_graph_outside_of_the_contract_is_refused(what):
+    make, why = REFUSED[what]
+    with pytest.raises(RegistryError, match=why) as refused:
+        OnnxModel(make().SerializeToString(), 2, "spikes/3")
+    assert str(refused.value).startswith("model spikes/3: ")
+    assert "barograph train" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"not a graph",
+        pickle.dumps({"weights": [1.0]}),
+        pickle.dumps({"weights": [1.0]}, protocol=0),
+        bytes(64 * 2**20 + 1),
+    ],
+    ids=["empty", "text", "pickle", "old pickle", "too large"],
+)
+def test_bytes_that_are_no_graph_are_refused(content):
+    with pytest.raises(RegistryError, match=r"not a valid ONNX graph|more than the"):
+        OnnxModel(content, 2)
+
+
+def test_a_truncated_graph_is_refused_or_lacks_nothing(fitted):
+    # What stands last in the bytes, such as an operator set that is not used, may go unnoticed
+    # here; the registry compares the hash as well.
+    whole, width = fitted.to_onnx(), len(fitted.features)
+    x = part(12, width, rows=50).x
+    refused = 0
+    for end in np.linspace(0, len(whole) - 1, 40).astype(int):
+        try:
+            told = OnnxModel(whole[:end], width).predict(x)
+        except RegistryError:
+            refused += 1
+        else:
+            assert told.tobytes() == OnnxModel(whole, width).predict(x).tobytes()
+    assert refused >= 38
+
+
+def test_a_tree_that_asks_for_a_feature_beyond_the_row_is_refused(trees):
+    table = TreeTable()
+    for tree in trees.booster.dump_model()["tree_info"]:
+        table.add(tree["tree_structure"])
+    table.feature[5] = 4000
+    grown = models.compose("grown", WIDTH, [("Squeeze", "axis")], {"axis": np.array([1])}, table)
+
+    with pytest.raises(RegistryError, match="a feature beyond"):
+        OnnxModel(grown, WIDTH)
+
+
+def test_facts_survive_their_json():
+    facts = ModelFacts(
+        case="spikes",
+        candidate="lightgbm",
+        features=NAMES,
+        feature_set="0" * 16,
+        tau={"BTC-USD": 5.6e-5},
+        threshold=0.4,
+        horizon_s=60,
+        train_start_ns=1,
+        train_end_ns=2,
+        data_hash="d",
+        seed=7,
+        sha256="s",
+        scores={"test": {"pr_auc": 0.31, "lead_time_s": None}},
+        created_time_ns=3,
+    )
+    assert msgspec.json.decode(msgspec.json.encode(facts), type=ModelFacts) == facts
