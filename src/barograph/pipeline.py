@@ -1,0 +1,175 @@
+"""Featurizer and scorer beside a feed, each in a thread of its own with a log of its own.
+
+A door's business: it builds and wires, and decides nothing. The same jobs run as processes of their
+own with `barograph featurize` and `barograph score`.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from barograph.errors import BarographError
+from barograph.featurizer import Featurizer
+from barograph.log import open_log
+from barograph.log.topics import DEAD_LETTERS, FEATURES, PREDICTIONS, TICKS
+from barograph.registry import Registry
+from barograph.scorer import Model, Scorer
+from barograph.worker import Machine, Route, Tally, work
+
+FEATURIZE = Route(
+    group="featurizer",
+    source=TICKS,
+    target=FEATURES,
+    dead_letters=DEAD_LETTERS,
+    stamp="featurized_time_ns",
+)
+SCORE = Route(
+    group="scorer",
+    source=FEATURES,
+    target=PREDICTIONS,
+    dead_letters=DEAD_LETTERS,
+    stamp="scored_time_ns",
+)
+
+Until = Callable[[Tally, bool], bool]
+
+
+class Champion:
+    """The champion of a case as the scorers use it, looked up again every `refresh_s` seconds.
+
+    A version that cannot be loaded is told to `warn` once, and the present model stays.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        case: str,
+        *,
+        refresh_s: float = 1.0,
+        warn: Callable[[str], None] = lambda _message: None,
+    ) -> None:
+        self._registry, self._case = registry, case
+        self._refresh_s, self._warn = refresh_s, warn
+        self._looked_s = -refresh_s
+        self._version: int | None = None
+        self.model: Model | None = None
+
+    def bring(self, machines: Iterable[Machine]) -> None:
+        """Give the machines the champion if it is another one than theirs."""
+        now_s = time.monotonic()
+        if now_s - self._looked_s < self._refresh_s:
+            return
+        self._looked_s = now_s
+        version = self._registry.champion_version(self._case)
+        if version == self._version:
+            return
+        self._version = version
+        if version is not None:
+            try:
+                self.model = self._registry.load(self._case, version)
+            except BarographError as error:
+                self._warn(f"{error} The present model stays.")
+                return
+        else:
+            self.model = None
+        for machine in machines:
+            if isinstance(machine, Scorer):
+                machine.swap(self.model)
+
+
+def featurize(address: str | Path, until: Until) -> Tally:
+    """Work as a featurizer until told."""
+    log = open_log(address)
+    try:
+        return work(log, FEATURIZE, Featurizer, clock_ns=time.time_ns, until=until)
+    finally:
+        log.close()
+
+
+def score(address: str | Path, champion: Champion, stale_after_s: float, until: Until) -> Tally:
+    """Work as a scorer until told."""
+    log = open_log(address)
+
+    def new_scorer() -> Scorer:
+        return Scorer(champion.model, stale_after_s=stale_after_s)
+
+    try:
+        champion.bring(())
+        return work(
+            log, SCORE, new_scorer, clock_ns=time.time_ns, until=until, before_poll=champion.bring
+        )
+    finally:
+        log.close()
+
+
+class Pipeline:
+    """Both workers, running from `with` to its end, where they finish what the feed wrote."""
+
+    def __init__(self, address: str | Path, champion: Champion, stale_after_s: float) -> None:
+        self.featurized = Tally()
+        self.scored = Tally()
+        self._fed = threading.Event()
+        self._all_featurized = threading.Event()
+        self._abandon = threading.Event()
+        self._ended: set[threading.Event] = set()
+        self._failures: list[BaseException] = []
+        all_scored = threading.Event()
+        jobs: list[tuple[Callable[[], Tally], threading.Event]] = [
+            (lambda: featurize(address, self._featurizer_until), self._all_featurized),
+            (lambda: score(address, champion, stale_after_s, self._scorer_until), all_scored),
+        ]
+        self._threads = [threading.Thread(target=self._run, args=job, daemon=True) for job in jobs]
+
+    def __enter__(self) -> Self:
+        """Start."""
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Let both finish; at once where the feed itself failed. Raises what a worker raised."""
+        if error is not None:
+            self._abandon.set()
+        self._fed.set()
+        for thread in self._threads:
+            thread.join()
+        if error is None:
+            self.check()
+
+    def check(self) -> None:
+        """Raise what a worker died of, if one did."""
+        if self._failures:
+            raise self._failures[0]
+
+    def _run(self, job: Callable[[], Tally], done: threading.Event) -> None:
+        try:
+            job()
+        except BaseException as error:  # noqa: BLE001 - not lost: `check` raises it at the door
+            self._failures.append(error)
+            self._abandon.set()
+        finally:
+            done.set()
+
+    def _featurizer_until(self, tally: Tally, idle: bool) -> bool:
+        self.featurized = tally
+        return self._finished(self._fed, idle)
+
+    def _scorer_until(self, tally: Tally, idle: bool) -> bool:
+        self.scored = tally
+        return self._finished(self._all_featurized, idle)
+
+    def _finished(self, source: threading.Event, idle: bool) -> bool:
+        # An empty poll counts only if the source had ended before it: what the source wrote last
+        # may have come between the poll and this look.
+        ended_before = source in self._ended
+        if source.is_set():
+            self._ended.add(source)
+        return self._abandon.is_set() or (idle and ended_before)

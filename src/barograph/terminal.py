@@ -1,0 +1,247 @@
+"""What a person sees of a verb: progress on standard error, the answer on standard output."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group, RenderableType
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from barograph.dataset import Manifest
+from barograph.feed import Summary
+from barograph.pipeline import Pipeline
+from barograph.registry import Version
+from barograph.train import TrainingReport
+from barograph.types import NS_PER_S, Interval
+from barograph.verify import Verification
+from barograph.worker import Tally
+
+
+def show(answer: RenderableType) -> None:
+    """Print an answer."""
+    Console().print(answer)
+
+
+class _TicksColumn(ProgressColumn):
+    """Ticks so far and a second."""
+
+    def render(self, task: Task) -> Text:
+        """Nothing for work that counts no ticks."""
+        ticks = task.fields["ticks"]
+        if not ticks:
+            return Text()
+        rate = ticks / task.elapsed if task.elapsed else 0.0
+        return Text(f"{ticks:,} ticks, {rate:,.0f}/s", style="cyan")
+
+
+class Bar:
+    """One bar, made when there is first something to tell."""
+
+    def __init__(self, bars: Progress) -> None:
+        self._bars = bars
+        self._task = bars.add_task("working", total=None, ticks=0)
+
+    def bytes_and_ticks(self, done: int, total: int, ticks: int) -> None:
+        """For a replay: bytes read of all, ticks so far."""
+        self._bars.update(
+            self._task, description="replaying", completed=done, total=total, ticks=ticks
+        )
+
+    def rows(self, done: int) -> None:
+        """For a comparison whose end is not known."""
+        self._bars.update(self._task, description=f"{done:,} rows")
+
+    def frames(self, done: int) -> None:
+        """For a reading whose end is not known."""
+        self._bars.update(self._task, description=f"{done:,} frames")
+
+    def steps(self, what: str, done: int, of: int) -> None:
+        """For work in steps that are counted."""
+        self._bars.update(self._task, description=what, completed=done, total=of)
+
+    def say(self, what: str) -> None:
+        """For work that cannot be counted."""
+        self._bars.update(self._task, description=what)
+
+
+@contextmanager
+def progress() -> Iterator[Bar]:
+    """A progress line on standard error, gone when the work is done; nothing where nobody looks."""
+    console = Console(stderr=True)
+    bars = Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        _TicksColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    with bars:
+        yield Bar(bars)
+
+
+def tally(done: Tally, source: str, target: str) -> RenderableType:
+    """One line of a worker."""
+    letters = f", {done.dead_letters:,} dead letters" if done.dead_letters else ""
+    return f"{done.records:,} {source} → {done.values:,} {target}{letters}"
+
+
+def replayed(fed: Summary, running: Pipeline) -> RenderableType:
+    """What a replay took and gave."""
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    for name in fed.skipped:
+        table.add_row("skipped", f"{name}: replayed before into this home")
+    if fed.resumed_at:
+        table.add_row("resumed", f"at line {fed.resumed_at + 1:,}, where an earlier run stopped")
+    table.add_row(
+        "lines", f"{fed.lines:,} of {len(fed.files)} file(s), {fed.ticks_per_s:,.0f} ticks/s"
+    )
+    table.add_row("ticks", f"{fed.ticks:,}  {_counts(fed.products)}")
+    if fed.first_event_time_ns is not None and fed.last_event_time_ns is not None:
+        table.add_row(
+            "events", f"{_time(fed.first_event_time_ns)} → {_time(fed.last_event_time_ns)}"
+        )
+    table.add_row("gaps", f"{sum(fed.gaps.values()):,}  {_counts(fed.gaps)}")
+    table.add_row(
+        "dead letters", f"{sum(fed.dead_letters.values()):,}  {_counts(fed.dead_letters)}"
+    )
+    if running.featurized.dead_letters:
+        table.add_row("late ticks", f"{running.featurized.dead_letters:,}")
+    table.add_row("feature rows", f"{running.featurized.values:,}")
+    table.add_row("predictions", f"{running.scored.values:,}")
+    return table
+
+
+def verified(found: Verification) -> RenderableType:
+    """The verdict of verify."""
+    where = f"{found.rows:,} feature rows of {', '.join(found.products) or 'no product'}"
+    if found.difference is None:
+        return Text(f"{where}: live and replay are the same bytes", style="green")
+    first = found.difference
+    return Group(
+        Text(f"live and replay part after {where}", style="bold red"),
+        f"{first.product}, second {first.second} ({_time(first.second * NS_PER_S)}), {first.what}:",
+        f"  live     {first.live}",
+        f"  replayed {first.replayed}",
+    )
+
+
+def dataset(made: Manifest) -> RenderableType:
+    """What a dataset holds and what of it could not be used."""
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    for product, facts in made.products.items():
+        span = f"{_time(facts.first_second * NS_PER_S)} → {_time(facts.last_second * NS_PER_S)}"
+        table.add_row(product, f"{facts.rows:,} seconds, {facts.labelled:,} with a label  {span}")
+    table.add_row("usable", f"{made.usable:,} of {made.rows:,} rows")
+    table.add_row("not usable", _counts(made.unused))
+    for name, why in made.left_out.items():
+        table.add_row("left out", f"{name}: {why}")
+    table.add_row("late ticks", f"{made.late_ticks:,}")
+    table.add_row("data", f"sha256 {made.data_hash[:16]}…, feature set {made.feature_set}")
+    return table
+
+
+def training(report: TrainingReport) -> RenderableType:
+    """The walk-forward's table, what each candidate adds to the reference, and the gate's word."""
+    level = f"{report.base_rate.level:.0%}"
+    scores = _plain_table(
+        f"{report.case}: {report.tested_rows:,} test rows of {len(report.folds)} folds, "
+        f"{report.episodes} independent episodes, base rate {_figure(report.base_rate.estimate)}",
+        ("model", f"PR-AUC [{level}]", "Brier", "logloss", "ECE"),
+    )
+    acting = sorted({name for row in report.rows for name in row.acting})
+    for name in acting:
+        scores.add_column(name.replace("_alarms_per_hour", "/h").replace("_", " "), justify="right")
+    for row in report.rows:
+        scores.add_row(
+            row.name,
+            _interval(row.pr_auc),
+            _figure(row.brier.estimate, 4),
+            _figure(row.log_loss.estimate),
+            _figure(row.calibration_error),
+            *[_figure(row.acting.get(name, math.nan), 1) for name in acting],
+            style="bold" if row.name == report.chosen else "",
+        )
+    versus = _plain_table(
+        f"minus {report.reference}, on the same block-bootstrap resamples",
+        ("model", "PR-AUC", "logloss"),
+    )
+    for difference in report.differences:
+        versus.add_row(
+            difference.name,
+            _interval(difference.pr_auc, signed=True),
+            _interval(difference.log_loss, 4, signed=True),
+        )
+    version = f"{report.case}/{report.version} ({report.chosen})"
+    promoted = report.decision.promote
+    verdict = Text(
+        f"{version} is {'champion' if promoted else 'registered as candidate, not promoted'}:",
+        style="bold green" if promoted else "bold yellow",
+    )
+    reasons = [Text(f"  · {reason}") for reason in report.decision.reasons]
+    left_out = [
+        Text(f"  left out {name}: {why}", style="dim")
+        for name, why in {
+            **report.keys_left_out, **report.candidates_left_out, **report.features_left_out
+        }.items()
+    ]  # fmt: skip
+    return Group(scores, versus, verdict, *reasons, *left_out)
+
+
+def versions(case: str, known: Sequence[Version]) -> RenderableType:
+    """The registry's list."""
+    if not known:
+        return f"no version of {case} yet; train one (`barograph train --case {case}`)"
+    table = Table(title=f"models of {case}", title_justify="left")
+    for title in ("version", "aliases", "candidate", "features", "feature set"):
+        table.add_column(title)
+    for version in known:
+        table.add_row(
+            str(version.version),
+            ", ".join(version.aliases),
+            *[version.tags.get(name, "") for name in ("candidate", "features", "feature_set")],
+        )
+    return table
+
+
+def _plain_table(title: str, columns: Sequence[str]) -> Table:
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for i, column in enumerate(columns):
+        table.add_column(column, justify="right" if i else "left", no_wrap=True)
+    return table
+
+
+def _time(time_ns: int) -> str:
+    return datetime.fromtimestamp(time_ns / NS_PER_S, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count:,}" for name, count in counts.items())
+
+
+def _figure(value: float, places: int = 3) -> str:
+    return "n/d" if math.isnan(value) else f"{value:.{places}f}"
+
+
+def _interval(of: Interval, places: int = 3, *, signed: bool = False) -> str:
+    if math.isnan(of.estimate):
+        return "n/d"
+    sign = "+" if signed else ""
+    figures = [f"{value:{sign}.{places}f}" for value in (of.estimate, of.low, of.high)]
+    return f"{figures[0]} [{figures[1]}, {figures[2]}]"
