@@ -1,5 +1,7 @@
 """The gate between a candidate and the champion's place: intervals in, a decision in words out."""
 
+import math
+
 import msgspec
 
 from barograph.errors import BadInputError
@@ -93,6 +95,8 @@ def _sound(interval: Interval, gate: Gate) -> bool:
 
 
 def _words(interval: Interval) -> str:
+    if math.isnan(interval.estimate):
+        return "(not defined: the test rows are all of one kind)"
     text = f"{interval.estimate:+.4f} [{interval.low:+.4f}, {interval.high:+.4f}]"
     if interval.undefined:
         text += f" ({interval.undefined} of {interval.resamples} resamples undefined)"

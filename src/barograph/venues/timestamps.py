@@ -1,0 +1,65 @@
+"""ISO 8601 texts ↔ int64 nanoseconds since 1970 UTC, exact to the last digit.
+
+A datetime keeps microseconds and venues send nanoseconds, so only whole seconds go through one.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
+
+from barograph.types import NS_PER_S
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}").fullmatch
+_TIME = re.compile(
+    r"(?P<second>.{19})(?:\.(?P<digits>[0-9]{1,9}))?"
+    r"(?:(?P<utc>[Zz])|(?P<sign>[+-])(?P<hours>[0-9]{2}):?(?P<minutes>[0-5][0-9]))?"
+).fullmatch
+_UNIT_NS: tuple[int, ...] = tuple(10 ** (9 - digits) for digits in range(10))
+_LATEST = 2**63 // NS_PER_S - 1
+
+
+@lru_cache(maxsize=4096)
+def _whole_second(text: str) -> int:
+    if not _SECOND(text):
+        raise ValueError(f"{text!r} is not a date and a time of day")
+    since = datetime.fromisoformat(text).replace(tzinfo=UTC) - _EPOCH
+    second = since // timedelta(seconds=1)
+    if not 0 <= second <= _LATEST:
+        raise ValueError(f"{text!r} lies outside 1970 to 2262")
+    return second
+
+
+def parse_time(text: str, naive_zone: tzinfo | None = None) -> int:
+    """Nanoseconds since 1970 UTC of `YYYY-MM-DDThh:mm:ss[.1-9 digits][Z|±hh:mm]`.
+
+    A text without a zone is read in `naive_zone`, the earlier one where the clock was put back.
+    Raises ValueError when it is anything else, names no zone and none is given, or lies outside
+    1970 to 2262.
+    """
+    digits = text[20:-1] if len(text) <= 30 else ""
+    if text[19:20] == "." and text[-1:] == "Z" and digits.isdecimal() and text.isascii():
+        return _whole_second(text[:19]) * NS_PER_S + int(digits) * _UNIT_NS[len(digits)]
+    found = _TIME(text)
+    if found is None:
+        raise ValueError(f"{text[:64]!r} is not an ISO 8601 time")
+    second = _whole_second(found["second"])
+    if found["sign"]:
+        offset_s = int(found["hours"]) * 3600 + int(found["minutes"]) * 60
+        second += -offset_s if found["sign"] == "+" else offset_s
+    elif not found["utc"]:
+        if naive_zone is None:
+            raise ValueError(f"{text!r} names no zone")
+        local = datetime.fromisoformat(found["second"]).replace(tzinfo=naive_zone)
+        second = (local - _EPOCH) // timedelta(seconds=1)
+    if not 0 <= second <= _LATEST:
+        raise ValueError(f"{text!r} lies outside 1970 to 2262")
+    fraction: str = found["digits"] or "0"
+    return second * NS_PER_S + int(fraction) * _UNIT_NS[len(fraction)]
+
+
+def format_time(time_ns: int) -> str:
+    """`YYYY-MM-DDThh:mm:ss.nnnnnnnnnZ`; the inverse of `parse_time`."""
+    second, ns = divmod(time_ns, NS_PER_S)
+    whole = _EPOCH + timedelta(seconds=second)
+    return f"{whole:%Y-%m-%dT%H:%M:%S}.{ns:09d}Z"

@@ -1,0 +1,62 @@
+"""What a feed left behind, for tests: the log's records, and the archive heard again."""
+
+from barograph.archive import ArchivedFrame, Closing, read_archive
+from barograph.codec import decode_dead_letter, decode_event, encode
+from barograph.log.topics import DEAD_LETTERS, TICKS
+from barograph.types import DeadLetter
+from barograph.venues.coinbase import AdvancedTrade, ExchangeFeed
+from barograph.venues.continuity import Continuity, Dialect, Opening
+
+
+def values(log, topic):
+    """{partition: [(key, value), …]} of a topic."""
+    return {
+        extent.partition: [
+            (record.key, record.value)
+            for record in log.read(topic, extent.partition, extent.oldest, 10**9)
+        ]
+        for extent in log.extents(topic)
+    }
+
+
+def events(log):
+    """{product: its events in order}."""
+    found = {}
+    for records in values(log, TICKS).values():
+        for key, value in records:
+            found.setdefault(key, []).append(decode_event(value))
+    return found
+
+
+def letters(log):
+    """All dead letters in order."""
+    return [decode_dead_letter(value) for _, value in values(log, DEAD_LETTERS)[0]]
+
+
+def heard_again(archive):
+    """{product: the events} that the archive gives through fresh venue machines."""
+    continuity = Continuity()
+    venues = {
+        Dialect.EXCHANGE: ExchangeFeed(continuity=continuity),
+        Dialect.ADVANCED: AdvancedTrade(continuity=continuity),
+    }
+    found = {}
+    for entry in read_archive(archive):
+        assert not isinstance(entry, DeadLetter), entry
+        if isinstance(entry, Opening):
+            venues[entry.dialect].open(entry)
+        elif isinstance(entry, Closing):
+            continuity.close(entry.connection)
+        elif isinstance(entry, ArchivedFrame):
+            for event in venues[entry.dialect].receive(entry.frame).events:
+                found.setdefault(event.product, []).append(event)
+    return found
+
+
+def traces(log, archive):
+    """Everything that two runs of a feed must agree on."""
+    return {
+        "ticks": values(log, TICKS),
+        "letters": [encode(letter) for letter in letters(log)],
+        "archive": list(read_archive(archive)),
+    }

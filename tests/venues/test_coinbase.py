@@ -1,0 +1,331 @@
+import gzip
+import json
+from collections import Counter
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from barograph.types import Fault, Heartbeat, Side, Tick
+from barograph.venues.coinbase import AdvancedTrade, ExchangeFeed
+from barograph.venues.continuity import Dialect, Opening, Rules
+from barograph.venues.timestamps import format_time
+from coinbase_messages import (
+    ENVELOPE,
+    START,
+    TICKER,
+    S,
+    beats,
+    envelope,
+    faults,
+    feed,
+    frame,
+    gaps,
+    heartbeat,
+    ticker,
+)
+
+# The good frames.
+
+
+def test_an_exchange_ticker_becomes_a_tick_digit_for_digit():
+    received = ExchangeFeed().receive(frame(TICKER, receive_time_ns=START + 5))
+    assert received.dead_letters == ()
+    assert received.events == (
+        Tick(
+            product="BTC-USD",
+            event_time_ns=START,
+            price="103472.28",
+            bid="103472.27",
+            ask="103472.28",
+            connection="c",
+            receive_time_ns=START + 5,
+            bid_size="0.04145138",
+            ask_size="0.02560996",
+            volume_24h="5461.74127717",
+            trade_id=900701309,
+            last_size="0.00068754",
+            side=Side.BUY,
+            sequence=115498669093,
+        ),
+    )
+
+
+def test_an_advanced_ticker_becomes_a_tick_with_the_envelopes_time_and_no_side():
+    events, letters = feed(AdvancedTrade(), ENVELOPE)
+    assert letters == []
+    assert events == [
+        Tick(
+            product="BTC-USD",
+            event_time_ns=1775337223291084825,
+            price="67223.5",
+            bid="67223.49",
+            ask="67223.5",
+            connection="c",
+            bid_size="0.56309243",
+            ask_size="0.25094364",
+            volume_24h="2401.16054813",
+            snapshot=True,
+        )
+    ]
+
+
+def test_all_tickers_of_all_events_are_read():
+    message = envelope(0, ("BTC-USD", "ETH-USD"))
+    message["events"] *= 2
+    message["events"][1] = {
+        "type": "update",
+        "tickers": envelope(0, ("A", "B"))["events"][0]["tickers"],
+    }
+    events, letters = feed(AdvancedTrade(), message)
+    assert [event.product for event in events] == ["BTC-USD", "ETH-USD", "A", "B"]
+    assert letters == []
+
+
+def test_an_exchange_heartbeat_is_one_of_its_product():
+    (beat,), _ = feed(ExchangeFeed(), heartbeat(0, 7))
+    assert beat == Heartbeat(
+        product="BTC-USD",
+        event_time_ns=START,
+        connection="c",
+        last_trade_id=TICKER["trade_id"] + 7,
+        sequence=1,
+    )
+
+
+def test_a_connections_heartbeat_is_one_for_each_product_of_it():
+    machine = AdvancedTrade()
+    feed(machine, envelope(0, ("BTC-USD", "ETH-USD")))
+    feed(machine, envelope(0, ("XRP-USD",)), connection="another")
+    events, _ = feed(machine, beats(1, 17))
+    assert [(type(event), event.product) for event in events] == [
+        (Heartbeat, "BTC-USD"),
+        (Heartbeat, "ETH-USD"),
+    ]
+    assert {event.event_time_ns for event in events} == {START + S}
+
+
+@pytest.mark.parametrize(
+    ("machine", "message"),
+    [
+        (ExchangeFeed, {"type": "subscriptions", "channels": []}),
+        (AdvancedTrade, {"channel": "subscriptions", "events": [{"subscriptions": {}}]}),
+    ],
+)
+def test_a_subscription_is_understood_and_no_news(machine, message):
+    assert machine().receive(frame(message)) == ((), ())
+
+
+def test_the_event_clock_of_the_connection_goes_into_its_ticks():
+    machine = ExchangeFeed()
+    machine.open(Opening(connection="c", dialect=Dialect.EXCHANGE, event_clock="recorder"))
+    (tick,), _ = feed(machine, TICKER)
+    assert tick.event_clock == "recorder"
+
+
+def test_on_the_real_ticker_channel_the_side_is_the_aggressors(data):
+    path = data / "recordings" / "coinbase_btc_20251112_14_exchangefeed.ndjson.gz"
+    machine, seen = ExchangeFeed(), Counter()
+    with gzip.open(path) as lines:
+        for line in lines:
+            for event in machine.receive(frame(line.rstrip(b"\n"))).events:
+                if isinstance(event, Tick) and Decimal(event.bid) < Decimal(event.ask):
+                    seen[event.side, "ask"] += Decimal(event.price) == Decimal(event.ask)
+                    seen[event.side, "bid"] += Decimal(event.price) == Decimal(event.bid)
+    assert seen == {
+        (Side.BUY, "ask"): 1751,
+        (Side.BUY, "bid"): 0,
+        (Side.SELL, "bid"): 1523,
+        (Side.SELL, "ask"): 0,
+    }
+
+
+# What may change without harm.
+
+
+def test_unknown_fields_are_ignored():
+    events, _ = feed(ExchangeFeed(), ticker(x={"y": [1, {}]}))
+    assert events == feed(ExchangeFeed(), TICKER)[0]
+
+
+def test_numbers_for_strings_and_strings_for_numbers_mean_the_same():
+    raw = json.dumps(ticker(trade_id="900701309", sequence="115498669093"))
+    for name in ("price", "best_bid", "best_ask", "best_ask_size", "last_size"):
+        raw = raw.replace(f'"{name}": "{TICKER[name]}"', f'"{name}": {TICKER[name]}')
+    assert f'"price": {TICKER["price"]},' in raw
+    assert feed(ExchangeFeed(), raw.encode()) == feed(ExchangeFeed(), TICKER)
+
+
+def test_a_number_keeps_digits_that_a_float_would_lose():
+    raw = json.dumps(TICKER).replace('"103472.28"', "103472.2800000000000001", 1)
+    ((tick,), _) = feed(ExchangeFeed(), raw.encode())
+    assert tick.price == "103472.2800000000000001"
+
+
+def test_an_advanced_number_for_a_string_means_the_same():
+    raw = json.dumps(ENVELOPE).replace('"67223.49"', "67223.49").replace(": 0,", ': "0",')
+    assert feed(AdvancedTrade(), raw.encode()) == feed(AdvancedTrade(), ENVELOPE)
+
+
+@pytest.mark.parametrize("absent", [{"best_bid_size": ""}, {"best_bid_size": None}])
+def test_sizes_may_be_absent(absent):
+    ((tick,), _) = feed(ExchangeFeed(), ticker(**absent))
+    assert tick.bid_size is None
+
+
+def test_time_going_back_is_passed_on():
+    events, letters = feed(ExchangeFeed(), ticker(0), ticker(1, time=format_time(START - S)))
+    assert letters == []
+    assert [event.event_time_ns for event in events] == [START, START - S]
+
+
+# Frames turned bad.
+
+
+@pytest.mark.parametrize(
+    ("message", "fault"),
+    [
+        (b"garbage", Fault.NOT_JSON),
+        (b"", Fault.NOT_JSON),
+        (json.dumps(TICKER).encode()[:-9], Fault.NOT_JSON),
+        (json.dumps(TICKER).encode().replace(b"BTC", b"B\xffC"), Fault.NOT_UTF8),
+        (json.dumps(TICKER).encode().replace(b"open_24h", b"\xff"), Fault.NOT_UTF8),
+        (b"[1,2]", Fault.WRONG_SHAPE),
+        (ticker(best_bid=None), Fault.WRONG_SHAPE),
+        (ticker(time=None), Fault.WRONG_SHAPE),
+        (ticker(price=["1"]), Fault.WRONG_SHAPE),
+        (ticker(price=True), Fault.WRONG_SHAPE),
+        (ticker(product_id=""), Fault.WRONG_SHAPE),
+        (ticker(trade_id=-1), Fault.WRONG_SHAPE),
+        (ticker(trade_id=2**63), Fault.WRONG_SHAPE),
+        (ticker(side="sideways"), Fault.WRONG_SHAPE),
+        ({"type": "match", "product_id": "BTC-USD"}, Fault.UNKNOWN_TYPE),
+        ({"type": "error", "message": "no", "reason": "because"}, Fault.VENUE_ERROR),
+        (ticker(product_id="DOGE-USD"), Fault.UNKNOWN_PRODUCT),
+        (heartbeat(0, 0, product_id="DOGE-USD"), Fault.UNKNOWN_PRODUCT),
+        (ticker(price="NaN"), Fault.NOT_A_NUMBER),
+        (ticker(best_bid_size="1e5"), Fault.NOT_A_NUMBER),
+        (ticker(price="-103472.28"), Fault.NOT_POSITIVE),
+        (ticker(best_bid="0"), Fault.NOT_POSITIVE),
+        (ticker(best_bid="103472.29"), Fault.CROSSED_QUOTE),
+        (ticker(time="2025-11-12T07:20:11"), Fault.BAD_TIME),
+        (ticker(time="soon"), Fault.BAD_TIME),
+        (ticker(61), Fault.FUTURE),
+        (heartbeat(61, 0), Fault.FUTURE),
+    ],
+)
+def test_a_bad_exchange_frame_becomes_a_dead_letter_with_its_bytes(message, fault):
+    machine = ExchangeFeed(Rules(products=frozenset({"BTC-USD"})))
+    machine.receive(frame(b'{"type":"subscriptions"}'))
+    bad = frame(message, receive_time_ns=START)
+    events, letters = machine.receive(bad)
+    assert events == ()
+    (letter,) = letters
+    assert letter.fault is fault
+    assert letter.detail
+    assert (letter.original, letter.source, letter.position) == (bad.data, "c", "2")
+    assert letter.receive_time_ns == START
+
+
+def test_a_venues_error_keeps_its_words():
+    _, (letter,) = feed(ExchangeFeed(), {"type": "error", "message": "no", "reason": "because"})
+    assert letter.detail == "no: because"
+
+
+def test_an_event_up_to_a_minute_ahead_is_a_clock_that_is_off_and_passes():
+    assert ExchangeFeed().receive(frame(ticker(60), receive_time_ns=START)).events
+
+
+def test_without_a_receive_time_nothing_is_called_future():
+    assert ExchangeFeed().receive(frame(ticker(10**6))).events
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"channel": "l2_data"}, Fault.UNKNOWN_TYPE),
+        ({"timestamp": "soon"}, Fault.BAD_TIME),
+        ({"events": {}}, Fault.WRONG_SHAPE),
+        ({"events": [{"type": "odd", "tickers": []}]}, Fault.WRONG_SHAPE),
+        ({"events": [{"type": "update", "tickers": [{"product_id": "X"}]}]}, Fault.WRONG_SHAPE),
+    ],
+)
+def test_a_bad_advanced_frame_is_a_dead_letter_and_still_counted(change, fault):
+    events, letters = feed(AdvancedTrade(), envelope(0), envelope(1, **change), envelope(2))
+    assert faults(letters) == [fault]
+    assert gaps(events) == []
+
+
+def test_a_bad_ticker_does_not_take_the_good_ones_of_its_frame():
+    message = envelope(0, ("A", "B", "C"))
+    message["events"][0]["tickers"][1]["price"] = "NaN"
+    events, letters = feed(AdvancedTrade(), message)
+    assert [event.product for event in events] == ["A", "C"]
+    assert (faults(letters), letters[0].key) == ([Fault.NOT_A_NUMBER], "B")
+
+
+def test_an_error_of_advanced_trade_is_a_dead_letter_with_its_words():
+    _, (letter,) = feed(AdvancedTrade(), {"type": "error", "message": "authentication failure"})
+    assert (letter.fault, letter.detail) == (Fault.VENUE_ERROR, "authentication failure")
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
+
+
+@st.composite
+def mutations(draw, message):
+    """A frame with some fields changed or gone, then some bytes changed, cut or doubled."""
+    message = json.loads(json.dumps(message))
+    events = message.get("events", [message])
+    inside = events[0].get("tickers", events)[0]
+    for target in (message, inside):
+        for name in draw(st.lists(st.sampled_from(sorted(target)), max_size=2)):
+            if draw(st.booleans()):
+                target.pop(name, None)
+            else:
+                target[name] = draw(
+                    json_values | st.sampled_from(["NaN", "-1", "1e9", "", "0", 5, 1.5])
+                )
+    data = bytearray(json.dumps(message).encode())
+    for _ in range(draw(st.integers(0, 2))):
+        at = draw(st.integers(0, len(data)))
+        data[at : at + draw(st.integers(0, 3))] = draw(st.binary(max_size=3))
+    return bytes(data)
+
+
+@settings(max_examples=300)
+@given(st.lists(mutations(TICKER) | mutations(heartbeat(0, 0)), max_size=5))
+def test_any_exchange_frame_is_events_or_one_dead_letter(frames):
+    check_outcomes(ExchangeFeed(), frames, {"subscriptions"})
+
+
+@settings(max_examples=300)
+@given(st.lists(mutations(ENVELOPE) | mutations(beats(1, 1)), max_size=5))
+def test_any_advanced_frame_is_events_or_one_dead_letter(frames):
+    # A ticker frame may hold no tickers, and heartbeats may come before them.
+    check_outcomes(AdvancedTrade(), frames, {"subscriptions", "heartbeats", "ticker"})
+
+
+def check_outcomes(machine, frames, quiet):
+    for number, data in enumerate(frames, 1):
+        events, letters = machine.receive(frame(data))
+        for event in events:
+            if isinstance(event, Tick):
+                assert 0 < Decimal(event.price) < Decimal("Infinity")
+                assert 0 < Decimal(event.bid) <= Decimal(event.ask)
+        for letter in letters:
+            assert (letter.original, letter.position) == (data, str(number))
+        assert len(letters) <= 1
+        if not events and not letters:
+            said = json.loads(data)
+            assert said.get("channel", said.get("type")) in quiet
+        state = machine.snapshot()
+        machine.restore(state)
+        assert machine.snapshot() == state

@@ -1,0 +1,267 @@
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from barograph.types import Fault, Gap, GapCause, Tick
+from barograph.venues.coinbase import AdvancedTrade, ExchangeFeed
+from barograph.venues.continuity import Continuity, Dialect, Opening, Rules
+from barograph.venues.timestamps import format_time
+from coinbase_messages import (
+    START,
+    TICKER,
+    S,
+    beats,
+    envelope,
+    faults,
+    feed,
+    frame,
+    gaps,
+    heartbeat,
+    ticker,
+)
+
+# Holes.
+
+
+def test_a_jump_of_the_trade_id_is_a_gap_before_the_tick_that_shows_it():
+    events, _ = feed(ExchangeFeed(), ticker(0), ticker(1), ticker(5))
+    assert [type(event) for event in events] == [Tick, Tick, Gap, Tick]
+    assert events[2] == Gap(
+        product="BTC-USD",
+        start_ns=START + S,
+        end_ns=START + 5 * S,
+        cause=GapCause.TRADE_ID,
+        connection="c",
+        missing=3,
+    )
+
+
+def test_a_jump_of_the_exchange_sequence_is_normal():
+    events, _ = feed(ExchangeFeed(), ticker(0, sequence=5), ticker(1, sequence=5000))
+    assert gaps(events) == []
+
+
+def test_where_trade_ids_prove_nothing_a_jump_is_no_gap():
+    machine = ExchangeFeed()
+    machine.open(Opening(connection="c", dialect=Dialect.EXCHANGE, continuity="none"))
+    same = TICKER["trade_id"]
+    events, letters = feed(
+        machine, ticker(0), ticker(1, trade_id=same, best_bid="1"), ticker(9), ticker(9, trade_id=7)
+    )
+    assert (gaps(events), letters) == ([], [])
+
+
+def test_a_heartbeat_that_knows_of_a_later_trade_is_a_gap_and_told_once():
+    events, letters = feed(ExchangeFeed(), ticker(0), heartbeat(1, 2), heartbeat(2, 2), ticker(3))
+    (gap,) = gaps(events)
+    assert (gap.cause, gap.missing) == (GapCause.HEARTBEAT, 2)
+    assert (gap.start_ns, gap.end_ns) == (START, START + S)
+    assert letters == []
+
+
+def test_a_trade_that_a_heartbeat_overtook_is_still_a_tick():
+    events, letters = feed(ExchangeFeed(), ticker(0), heartbeat(1, 2), ticker(1), ticker(2))
+    assert letters == []
+    assert sum(isinstance(event, Tick) for event in events) == 3
+
+
+def test_heartbeats_keep_a_quiet_product_from_silence():
+    events, _ = feed(
+        ExchangeFeed(),
+        ticker(0),
+        heartbeat(9, 0),
+        heartbeat(18, 0),
+        ticker(1, time=format_time(START + 27 * S)),
+    )
+    assert gaps(events) == []
+
+
+def test_a_silence_is_a_gap_from_the_last_event_to_the_next():
+    events, _ = feed(ExchangeFeed(), ticker(0), ticker(1, time=format_time(START + 10 * S + 1)))
+    (gap,) = gaps(events)
+    assert (gap.cause, gap.start_ns, gap.end_ns) == (GapCause.SILENCE, START, START + 10 * S + 1)
+    assert gap.missing == 0, "the trade ids say that nothing was traded"
+
+
+def test_ten_seconds_are_not_yet_silence():
+    events, _ = feed(ExchangeFeed(), ticker(0), ticker(1, time=format_time(START + 10 * S)))
+    assert gaps(events) == []
+
+
+def test_the_silence_that_counts_can_be_set_and_switched_off():
+    later = ticker(1, time=format_time(START + 3 * S))
+    shorter, _ = feed(ExchangeFeed(Rules(silence_timeout_s=2.0)), ticker(0), later)
+    off, _ = feed(
+        ExchangeFeed(Rules(silence_timeout_s=None)),
+        ticker(0),
+        ticker(0 + 1, time=format_time(START + 10**6 * S)),
+    )
+    assert (len(gaps(shorter)), len(gaps(off))) == (1, 0)
+
+
+def test_a_tick_from_before_is_no_end_of_a_silence():
+    events, _ = feed(
+        ExchangeFeed(),
+        ticker(0),
+        ticker(1, time=format_time(START - 60 * S)),
+        ticker(2, time=format_time(START + S)),
+    )
+    assert gaps(events) == []
+
+
+def test_a_lost_connection_is_a_gap_for_every_product_of_it_and_no_other():
+    machine = ExchangeFeed()
+    feed(machine, ticker(0), ticker(0, product_id="ETH-USD"))
+    feed(machine, ticker(0, product_id="XRP-USD"), connection="other")
+    machine.close("c")
+    events, _ = feed(
+        machine, ticker(3), ticker(1, product_id="ETH-USD"), ticker(1, product_id="XRP-USD"),
+        connection="new",
+    )  # fmt: skip
+    assert [(gap.product, gap.cause, gap.missing) for gap in gaps(events)] == [
+        ("BTC-USD", GapCause.DISCONNECT, 2),
+        ("ETH-USD", GapCause.DISCONNECT, 0),
+    ]
+    assert gaps(events)[0].connection == "new"
+
+
+def test_a_heartbeat_after_a_reconnect_ends_the_gap():
+    machine = ExchangeFeed()
+    feed(machine, ticker(0))
+    machine.close("c")
+    events, _ = feed(machine, heartbeat(2, 4), ticker(5), connection="new")
+    (gap,) = gaps(events)
+    assert (gap.cause, gap.end_ns, gap.missing) == (GapCause.DISCONNECT, START + 2 * S, 4)
+
+
+def test_a_quote_after_a_reconnect_is_fresh_and_its_trade_is_not():
+    machine = ExchangeFeed()
+    feed(machine, ticker(0))
+    machine.close("c")
+    events, letters = feed(
+        machine, ticker(2, trade_id=TICKER["trade_id"], best_bid="103470"), connection="new"
+    )
+    assert letters == []
+    assert [type(event) for event in events] == [Gap, Tick]
+    assert events[1].trade_id == TICKER["trade_id"]
+
+
+def test_a_hole_is_seen_from_one_dialect_to_the_other():
+    continuity = Continuity()
+    exchange = ExchangeFeed(continuity=continuity)
+    advanced = AdvancedTrade(continuity=continuity)
+    feed(exchange, ticker(0))
+    exchange.close("c")
+    events, _ = feed(advanced, envelope(5), connection="new")
+    assert [gap.cause for gap in gaps(events)] == [GapCause.DISCONNECT]
+
+
+def test_a_jump_of_the_sequence_num_is_a_gap_for_every_product_of_the_connection():
+    machine = AdvancedTrade()
+    feed(machine, envelope(0, ("BTC-USD", "ETH-USD")))
+    events, _ = feed(machine, envelope(3))
+    assert [type(event) for event in events] == [Gap, Gap, Tick]
+    assert {(gap.product, gap.cause, gap.missing) for gap in gaps(events)} == {
+        ("BTC-USD", GapCause.SEQUENCE, 2),
+        ("ETH-USD", GapCause.SEQUENCE, 2),
+    }
+    assert {(gap.start_ns, gap.end_ns) for gap in gaps(events)} == {(START, START + 3 * S)}
+
+
+def test_the_sequence_num_counts_all_channels():
+    subscriptions = {
+        "channel": "subscriptions",
+        "timestamp": "2025-11-12T07:20:12Z",
+        "sequence_num": 1,
+        "events": [],
+    }
+    events, letters = feed(AdvancedTrade(), envelope(0), subscriptions, beats(2, 1), envelope(3))
+    assert (gaps(events), letters) == ([], [])
+
+
+def test_a_frame_that_comes_late_was_counted_as_a_hole_and_is_a_dead_letter():
+    events, letters = feed(AdvancedTrade(), envelope(0), envelope(2), envelope(1), envelope(3))
+    assert (len(gaps(events)), faults(letters)) == (1, [Fault.DUPLICATE])
+
+
+def test_a_connection_that_was_replaced_unseen_is_a_disconnect_and_counts_anew():
+    restart = envelope(0, kind="snapshot", seconds=6)
+    events, letters = feed(
+        AdvancedTrade(), envelope(4), envelope(5), restart, envelope(1, seconds=7)
+    )
+    assert [(gap.cause, gap.missing) for gap in gaps(events)] == [(GapCause.DISCONNECT, None)]
+    assert letters == []
+
+
+def test_without_sequence_numbers_the_heartbeat_counter_tells():
+    messages = [envelope(0), beats(1, 7), beats(2, 9)]
+    for message in messages:
+        del message["sequence_num"]
+    events, _ = feed(AdvancedTrade(), *messages)
+    assert [gap.cause for gap in gaps(events)] == [GapCause.HEARTBEAT]
+
+
+# Repeats.
+
+
+def test_an_exact_repeat_is_a_dead_letter():
+    _, letters = feed(ExchangeFeed(), TICKER, TICKER)
+    assert faults(letters) == [Fault.DUPLICATE]
+
+
+def test_the_same_trade_and_quote_again_is_a_dead_letter():
+    _, letters = feed(ExchangeFeed(), ticker(0), ticker(1, trade_id=TICKER["trade_id"]))
+    assert faults(letters) == [Fault.DUPLICATE]
+
+
+def test_a_trade_that_comes_late_or_again_is_a_dead_letter():
+    events, letters = feed(ExchangeFeed(), ticker(0), ticker(1), ticker(0), ticker(2))
+    assert faults(letters) == [Fault.DUPLICATE]
+    assert gaps(events) == []
+
+
+def test_without_numbers_only_the_same_content_is_a_repeat():
+    plain = {"trade_id": None, "sequence": None}
+    _, letters = feed(ExchangeFeed(), ticker(0, **plain), ticker(0, **plain), ticker(1, **plain))
+    assert faults(letters) == [Fault.DUPLICATE]
+
+
+def test_several_trades_at_one_time_are_no_repeats():
+    same = format_time(START)
+    _, letters = feed(ExchangeFeed(), ticker(0), ticker(1, time=same), ticker(2, time=same))
+    assert letters == []
+
+
+# State.
+
+
+STEPS = [
+    ticker(0), ticker(0, product_id="ETH-USD"), heartbeat(1, 0), ticker(3), ticker(3), b"garbage",
+    ticker(4, price="NaN"), ticker(5), heartbeat(30, 9), ticker(11),
+]  # fmt: skip
+ADVANCED_STEPS = [
+    envelope(0, ("A", "B"), kind="snapshot"), envelope(1), b"garbage", envelope(3, ("A",)),
+    beats(4, 1), envelope(4), envelope(9, ("B",)), envelope(0, kind="snapshot", seconds=50),
+]  # fmt: skip
+
+
+@given(st.sampled_from([(ExchangeFeed, STEPS), (AdvancedTrade, ADVANCED_STEPS)]), st.data())
+def test_a_machine_restored_anywhere_goes_on_as_if_never_stopped(what, drawn):
+    make, steps = what
+    cuts = drawn.draw(st.sets(st.integers(0, len(steps))))
+    whole, machine, parts = make(), make(), []
+    for number, step in enumerate(steps):
+        if number in cuts:
+            state = machine.snapshot()
+            machine = make()
+            machine.restore(state)
+        parts.append(machine.receive(frame(step)))
+    assert [tuple(map(list, part)) for part in parts] == [
+        tuple(map(list, whole.receive(frame(step)))) for step in steps
+    ]
+
+
+def test_what_is_no_state_is_refused():
+    with pytest.raises(msgspec.DecodeError):
+        ExchangeFeed().restore(b"{}")
