@@ -171,9 +171,8 @@ def test_features_and_predictions_are_the_same_bytes_after_any_deaths(tmp_path):
         for machine, route in ((Featurizer, ROUTE), (Scorer, scoring)):
 
             def step(machine, route=route, log=log):
-                work(
-                    log, route, machine, clock_ns=lambda: 7, until=when_idle, timeout_s=0.0, limit=97
-                )  # fmt: skip
+                quick = {"clock_ns": lambda: 7, "until": when_idle, "timeout_s": 0.0, "limit": 97}
+                work(log, route, machine, **quick)
 
             for death in deaths:
                 with pytest.raises(CrashError):

@@ -20,8 +20,8 @@ class OffsetGapError(BarographError):
         self.topic, self.partition, self.asked, self.oldest = topic, partition, asked, oldest
         super().__init__(
             f"{topic}/{partition}: offset {asked} is gone, the oldest kept is {oldest}. "
-            "Rebuild from the archive (`barograph replay …` into a fresh --home) or accept the "
-            "loss (`--from oldest`)."
+            "Replay the recordings into a fresh --home (`barograph replay FILE… --home …`), and "
+            "let the topic keep more."
         )
 
 

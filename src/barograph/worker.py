@@ -90,11 +90,9 @@ def work(  # noqa: PLR0913 - the route, the machine, and the four things a shell
                     _step(member.commit, machines, batch.records, route, clock_ns, tally)
                 except FencedError:
                     # Another owns a partition now and does its work. The machines are ahead of what
-                    # stands in the log, so all of it is taken up again from there.
+                    # stands in the log: the next poll assigns anew, from there.
                     tally.fenced += 1
-                    member.leave()
                     machines.clear()
-                    member = log.join(route.group, [route.source])
             idle = not batch.records and tally.assigned > 0 and not any(member.lag().values())
             if until(tally, idle):
                 return tally

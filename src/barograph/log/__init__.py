@@ -9,13 +9,19 @@ What holds for every log:
 2.  All records of one key lie in one partition, in the order they were written. The partition is
     `partition_of(key, partitions)`, the same on every log.
 3.  `commit` is all or nothing: outputs, checkpoints and the group's position stand together or
-    not at all. So the outputs of a crashed and restarted worker are those of one that never crashed.
+    not at all. So a worker that crashed and restarted leaves the outputs of one that never did.
 4.  A partition of a topic belongs to at most one member of a group at a time. A member that lost
     one without knowing (it slept, it was replaced) gets `FencedError` and nothing is written.
 5.  A new group starts at the oldest record: nothing is skipped by arriving late.
 6.  What retention removed is never skipped in silence: reading it raises `OffsetGapError`.
+7.  Offsets of a partition grow; they may have holes. A record comes back as it was written, with
+    the log's own `APPENDED_TIME` added to its headers (in place of one that the writer put there).
+    Records may share their headers: they are read, never changed.
+
+A `Log` may be used by several threads, a `Member` by one at a time.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -23,12 +29,19 @@ from zlib import crc32
 
 import msgspec
 
-from barograph.errors import UnsupportedLogError
+from barograph.errors import BadInputError, UnsupportedLogError
 from barograph.types import Message, Record, TopicPartition
+
+APPENDED_TIME = "appended_time_ns"
+"""The header in which a log says when it took a record: wall clock, decimal nanoseconds."""
 
 
 class Topic(msgspec.Struct, frozen=True, kw_only=True):
-    """What a topic promises. None keeps without limit; limits hold for each partition."""
+    """What a topic promises. None keeps without limit; limits hold for each partition.
+
+    `retention_s` is the age since APPENDED_TIME from which a record may go, `retention_bytes` the
+    bytes of values that are kept at most. Names are of 1-249 letters, digits, '.', '_' and '-'.
+    """
 
     name: str
     partitions: int = 1
@@ -48,10 +61,11 @@ class Extent(msgspec.Struct, frozen=True, kw_only=True):
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """What `poll` brought.
 
-    `assigned` are the partitions that became this member's since the last poll, each with the
-    checkpoints last committed for it; restore them before using the records. `revoked` are those
-    taken away; forget their state. `records` are in offset order within each partition and only of
-    partitions that are this member's.
+    `revoked` are the partitions taken away since the last poll; forget their state first.
+    `assigned` are those that became this member's since, each with the checkpoints last committed
+    for it; restore them before using the records. A partition may stand in both: it was lost and
+    came back, so what was done with it since the last commit is void. `records` are in offset order
+    within each partition and only of partitions that are this member's.
     """
 
     records: Sequence[Record] = ()
@@ -60,14 +74,17 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Member(Protocol):
-    """One consumer of a group. Not for several threads. The cycle is poll → work → commit → poll."""
+    """One consumer of a group. Its cycle is poll → work → commit → poll."""
 
     def poll(self, limit: int, timeout_s: float) -> Batch:
         """Up to `limit` records that come after the last polled ones, waiting up to `timeout_s`.
 
-        Returns early with whatever is there; an empty batch after the time-out. Polling again
-        without a commit goes on in memory: what was polled and not committed is read again only
-        after a crash or a change of owner. Raises OffsetGapError when the next record is gone.
+        Returns early with whatever is there, also with a change of partitions alone; an empty batch
+        after the time-out. The first polls join the group: it may take several until partitions
+        come. Polling again without a commit goes on in memory: what was polled and not committed is
+        read again only after a crash or a change of owner. Partitions move to other members in
+        polls; one whose records are all committed when this member polls is never fenced for that.
+        Raises OffsetGapError when the next record is gone.
         """
 
     def commit(
@@ -75,15 +92,18 @@ class Member(Protocol):
         outputs: Iterable[Message] = (),
         checkpoints: Mapping[TopicPartition, Mapping[str, bytes]] | None = None,
     ) -> None:
-        """Write, in one step, all outputs, the changed checkpoints and the position after all that was polled.
+        """Write in one step: outputs, changed checkpoints, the position after all that was polled.
 
         Checkpoints are merged by key: a key not named keeps its last value. A checkpoint belongs to
         (group, partition, key) and comes back with the partition's assignment.
-        Raises FencedError, and writes nothing, when a polled partition is no longer this member's.
+        Raises FencedError, and writes nothing, when a polled partition, or one of the checkpoints,
+        is no longer this member's. After it the next polls give all partitions anew (`revoked`,
+        then `assigned`), so that fenced work starts again from what was committed.
+        Raises UnknownTopicError, and writes nothing, when an output's topic does not exist.
         """
 
     def lag(self) -> dict[TopicPartition, int]:
-        """Records not yet polled, for each partition that is this member's."""
+        """For each of this member's partitions: from the next record to poll to the end."""
 
     def leave(self) -> None:
         """Give all partitions back at once, without waiting for a time-out. Idempotent."""
@@ -93,9 +113,10 @@ class Log(Protocol):
     """See the module's text for what every log promises."""
 
     def create(self, topic: Topic) -> None:
-        """Make a topic, or change the retention of an existing one; partitions never shrink or grow.
+        """Make a topic, or change the retention of an existing one; partitions stay as they are.
 
-        Raises BadInputError when it exists with another number of partitions.
+        Raises BadInputError when it exists with another number of partitions, or its name or limits
+        make no sense.
         """
 
     def topics(self) -> list[Topic]:
@@ -114,7 +135,8 @@ class Log(Protocol):
         """Write messages durably and, in the same step, where their producer stands.
 
         A producer that reads its checkpoints back after a crash goes on without repeating or
-        missing a message. Raises UnknownTopicError before anything is written.
+        missing a message. Checkpoints are merged by key and need a producer's name (BadInputError).
+        Raises UnknownTopicError before anything is written.
         """
 
     def producer_checkpoints(self, producer: str) -> dict[str, bytes]:
@@ -127,7 +149,10 @@ class Log(Protocol):
         """
 
     def join(self, group: str, topics: Sequence[str]) -> Member:
-        """Become a member of a group that shares the partitions of `topics` among its members."""
+        """Become a member of a group that shares the partitions of `topics` among its members.
+
+        All members of a group name the same topics. Raises UnknownTopicError.
+        """
 
     def retain(self) -> int:
         """Remove what the topics' retention no longer keeps; returns how many records went."""
@@ -137,12 +162,25 @@ class Log(Protocol):
 
 
 def partition_of(key: str, partitions: int) -> int:
-    """The partition of a key: CRC-32 of its UTF-8, which every language has and Kafka can be told."""
+    """The partition of a key: CRC-32 of its UTF-8, which every language has."""
     return crc32(key.encode()) % partitions
 
 
+def check_topic(topic: Topic) -> None:
+    """Raise BadInputError unless every log could keep such a topic."""
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,249}", topic.name) or topic.name in {".", ".."}:
+        why = "a topic's name is 1-249 letters, digits, '.', '_' and '-'"
+    elif topic.partitions < 1:
+        why = f"{topic.partitions} partitions are none"
+    elif min(topic.retention_s or 0, topic.retention_bytes or 0) < 0:
+        why = "a retention is not negative"
+    else:
+        return
+    raise BadInputError(f"topic {topic.name!r}", why, "Choose another")
+
+
 def open_log(address: str | Path) -> Log:
-    """Open the log at a directory's `log.sqlite`, a `sqlite:///path`, or raise UnsupportedLogError."""
+    """Open a directory's `log.sqlite` or a `sqlite:///path`; else raise UnsupportedLogError."""
     text = str(address)
     if text.startswith("sqlite:///"):
         path = Path(text.removeprefix("sqlite:///"))

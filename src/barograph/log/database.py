@@ -1,0 +1,163 @@
+"""One connection to the embedded log's file: settings, transactions, errors.
+
+All SQL stands by name in `schema.sql`. What these settings promise and cost:
+
+- WAL with `synchronous=FULL`: COMMIT returns after the write-ahead log is on the disk, so what was
+  acknowledged survives SIGKILL and power loss. That is one fsync for each transaction (about 0.2 ms
+  on an SSD), whatever the number of records in it: write in batches. `fullfsync` does the same on
+  macOS, where a plain fsync stops at the drive's cache.
+- Readers never wait for the writer, nor it for them. Writers of one file queue for its one write
+  lock, each for at most `wait_s`.
+- A torn last write (the machine died inside a COMMIT) fails its checksum and is as if it never was.
+"""
+
+import re
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from barograph.errors import BadInputError, CorruptLogError, LogUnavailableError
+from barograph.log.gate import Gate
+
+SCHEMA_VERSION = 1
+APPLICATION_ID = 1113682543  # "Baro", so that another program's database is not taken for a log
+
+_QUERIES: dict[str, str] = {
+    name: text.strip()
+    for name, text in re.findall(
+        r"^-- name: (\w+)$(.*?)(?=^-- name:|\Z)",
+        files("barograph.log").joinpath("schema.sql").read_text(encoding="utf-8"),
+        re.MULTILINE | re.DOTALL,
+    )
+}
+
+_NO_LOG = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
+_NOT_NOW = {
+    sqlite3.SQLITE_BUSY: "another process kept it locked; stop that process or try again",
+    sqlite3.SQLITE_FULL: "the disk is full; make room, or set a retention",
+    sqlite3.SQLITE_READONLY: "it may not be written; check its owner and rights",
+    sqlite3.SQLITE_CANTOPEN: "it cannot be opened; check the directory and its rights",
+    sqlite3.SQLITE_IOERR: "reading or writing it failed; check the disk",
+}
+
+
+class Database:
+    """The file at `path`, made when absent. For one thread at a time.
+
+    wait_s: how long a writer waits for the others before LogUnavailableError.
+    Raises CorruptLogError when the file is no log and BadInputError when a newer version wrote it.
+    """
+
+    def __init__(self, path: Path, wait_s: float) -> None:
+        self.path, self._wait_s = path, wait_s
+        with self._declared():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(
+                path, timeout=wait_s, isolation_level=None, check_same_thread=False
+            )
+        try:
+            with self._declared():
+                self._prepare()
+                self._gate = Gate(path.with_name(path.name + "-locks"))
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _prepare(self) -> None:
+        tables = self._value("count_tables")
+        version = self._value("user_version")
+        if tables and self._value("application_id") != APPLICATION_ID:
+            raise CorruptLogError(str(self.path), "it is a database of another program")
+        if version > SCHEMA_VERSION:
+            raise BadInputError(
+                str(self.path),
+                f"a newer Barograph wrote it (schema {version}, known is {SCHEMA_VERSION})",
+                "Update Barograph, or use another --home",
+            )
+        if self._value("journal_mode") != "wal":
+            raise LogUnavailableError(
+                str(self.path), "its file system cannot share memory; use a local disk"
+            )
+        self._connection.executescript(_QUERIES["settings"])
+        if version < SCHEMA_VERSION:
+            self._connection.executescript(_QUERIES["create_schema"])
+
+    def rows(self, query: str, *values: object) -> list[Any]:
+        """All rows of a named query."""
+        with self._declared():
+            return self._connection.execute(_QUERIES[query], values).fetchall()
+
+    def change(self, query: str, *values: object) -> int:
+        """Run a named statement; returns how many rows it changed."""
+        with self._declared():
+            return self._connection.execute(_QUERIES[query], values).rowcount
+
+    def change_many(self, query: str, rows: Sequence[tuple[object, ...]]) -> None:
+        """Run a named statement once for each row."""
+        with self._declared():
+            self._connection.executemany(_QUERIES[query], rows)
+
+    def data_version(self) -> int:
+        """A number that differs after any other connection has committed."""
+        with self._declared():
+            return int(self._value("data_version"))
+
+    @contextmanager
+    def write(self) -> Iterator[None]:
+        """All or nothing and durable on leaving; an exception inside undoes everything."""
+        with self._declared():
+            self._gate.enter(self._wait_s)
+        try:
+            with self._transaction("BEGIN IMMEDIATE"):
+                yield
+        finally:
+            self._gate.leave()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Reads inside see one moment of the log, and stop no writer."""
+        with self._transaction("BEGIN"):
+            yield
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[None]:
+        with self._declared():
+            self._connection.execute(begin)
+        try:
+            yield
+            with self._declared():
+                self._connection.execute("COMMIT")
+        finally:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+
+    def close(self) -> None:
+        """Release the file. Idempotent."""
+        self._connection.close()
+        self._gate.close()
+
+    def _value(self, query: str) -> Any:  # noqa: ANN401 - a pragma answers a number or a word
+        return self._connection.execute(_QUERIES[query]).fetchone()[0]
+
+    @contextmanager
+    def _declared(self) -> Iterator[None]:
+        """SQLite's errors as those that a person meets."""
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            # A misuse found by the sqlite3 module itself (a closed connection) has no code.
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+            if code in _NO_LOG:
+                raise CorruptLogError(str(self.path), str(error)) from error
+            if code in _NOT_NOW:
+                raise LogUnavailableError(str(self.path), _NOT_NOW[code]) from error
+            raise
+        except TimeoutError as error:
+            raise LogUnavailableError(str(self.path), _NOT_NOW[sqlite3.SQLITE_BUSY]) from error
+        except OSError as error:
+            raise LogUnavailableError(
+                str(self.path), f"{error.strerror}; check the path"
+            ) from error

@@ -1,0 +1,79 @@
+"""Who is alive: one small locked file for each member of a consumer group.
+
+The kernel releases a file lock (flock) when its process ends, however it ends, so the others see a
+killed member at once and without a time-out. A process that is alive but does nothing (stopped, or
+lost in one step) keeps its lock; the deadline that the file holds tells that it is overdue. The
+clock is monotonic and shared by all processes of the machine; where it stands still while a laptop
+sleeps, leases sleep too.
+
+A child that was forked without exec inherits the lock and keeps its parent present until the
+deadline passes.
+"""
+
+import fcntl
+import os
+import struct
+import uuid
+from collections.abc import Iterable
+from pathlib import Path
+
+_DEADLINE = struct.Struct("<q")
+
+
+class Presence:
+    """This process's file in `folder`, locked until `withdraw` or the process's end."""
+
+    def __init__(self, folder: Path, deadline_ns: int) -> None:
+        folder.mkdir(exist_ok=True)
+        self.id = uuid.uuid4().hex
+        self._path = folder / self.id
+        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        self.deadline_ns = 0
+        self.extend(deadline_ns)
+
+    def extend(self, deadline_ns: int) -> None:
+        """Promise to be back before `deadline_ns`."""
+        self.deadline_ns = deadline_ns
+        os.pwrite(self._file, _DEADLINE.pack(deadline_ns), 0)
+
+    def withdraw(self) -> None:
+        """Be gone. Idempotent."""
+        if self._file >= 0:
+            self._path.unlink(missing_ok=True)
+            os.close(self._file)
+            self._file = -1
+
+
+def is_present(folder: Path, member: str, now_ns: int) -> bool:
+    """Whether the member's process lives and its deadline has not passed."""
+    try:
+        file = os.open(folder / member, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        if _is_free(file):
+            return False
+        written = os.pread(file, _DEADLINE.size, 0)
+        return len(written) < _DEADLINE.size or _DEADLINE.unpack(written)[0] >= now_ns
+    finally:
+        os.close(file)
+
+
+def sweep(folder: Path, keep: Iterable[str]) -> None:
+    """Remove the files of dead processes that are not in `keep`."""
+    if not folder.exists():
+        return
+    kept = set(keep)
+    for path in folder.iterdir():
+        if path.name not in kept and not is_present(folder, path.name, 0):
+            path.unlink(missing_ok=True)
+
+
+def _is_free(file: int) -> bool:
+    try:
+        # Shared, so that two who look at once do not take each other for the member.
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,176 @@
+-- Every statement of the embedded log, by name; `database.py` reads this file once.
+--
+-- A record's row id is its slot: partition id in the upper 23 bits, offset in the lower 40. So the
+-- table itself is the index: a partition is one run of neighbouring pages in offset order, and an
+-- append costs one b-tree insert and no second index.
+
+-- name: settings
+PRAGMA synchronous = FULL;
+PRAGMA fullfsync = ON;
+PRAGMA cache_size = -8192;
+PRAGMA wal_autocheckpoint = 4096;
+PRAGMA journal_size_limit = 67108864;
+
+-- name: create_schema
+BEGIN IMMEDIATE;
+CREATE TABLE IF NOT EXISTS topic (
+  name            TEXT PRIMARY KEY,
+  partitions      INTEGER NOT NULL,
+  retention_s     INTEGER,
+  retention_bytes INTEGER
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS partition (
+  id     INTEGER PRIMARY KEY,
+  topic  TEXT NOT NULL,
+  number INTEGER NOT NULL,
+  oldest INTEGER NOT NULL DEFAULT 0,
+  next   INTEGER NOT NULL DEFAULT 0,
+  bytes  INTEGER NOT NULL DEFAULT 0,
+  UNIQUE (topic, number)
+);
+CREATE TABLE IF NOT EXISTS record (
+  slot             INTEGER PRIMARY KEY,
+  key              TEXT NOT NULL,
+  value            BLOB NOT NULL,
+  headers          TEXT,              -- JSON object; NULL for none
+  appended_time_ns INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS member (
+  id         TEXT PRIMARY KEY,        -- also the name of its presence file
+  group_name TEXT NOT NULL,
+  topics     TEXT NOT NULL,           -- JSON list, sorted
+  joined     INTEGER NOT NULL         -- rank in the group
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS claim (
+  group_name TEXT NOT NULL,
+  partition  INTEGER NOT NULL,
+  owner      TEXT,                    -- a member's id; NULL when free
+  epoch      INTEGER NOT NULL,        -- grows with every change of owner
+  position   INTEGER,                 -- next offset to read; NULL before the first commit
+  PRIMARY KEY (group_name, partition)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS checkpoint (
+  group_name TEXT NOT NULL,
+  partition  INTEGER NOT NULL,
+  name       TEXT NOT NULL,
+  value      BLOB NOT NULL,
+  PRIMARY KEY (group_name, partition, name)
+);
+CREATE TABLE IF NOT EXISTS producer_checkpoint (
+  producer TEXT NOT NULL,
+  name     TEXT NOT NULL,
+  value    BLOB NOT NULL,
+  PRIMARY KEY (producer, name)
+);
+PRAGMA application_id = 1113682543;
+PRAGMA user_version = 1;
+COMMIT;
+
+-- name: journal_mode
+PRAGMA journal_mode = WAL;
+
+-- name: application_id
+PRAGMA application_id;
+
+-- name: user_version
+PRAGMA user_version;
+
+-- name: data_version
+PRAGMA data_version;
+
+-- name: count_tables
+SELECT count(*) FROM sqlite_schema;
+
+-- name: topics
+SELECT name, partitions, retention_s, retention_bytes FROM topic ORDER BY name;
+
+-- name: put_topic
+INSERT INTO topic (name, partitions, retention_s, retention_bytes) VALUES (?, ?, ?, ?)
+ON CONFLICT (name) DO UPDATE SET
+  retention_s = excluded.retention_s, retention_bytes = excluded.retention_bytes;
+
+-- name: add_partition
+INSERT INTO partition (topic, number) VALUES (?, ?);
+
+-- name: partition_ids
+SELECT id FROM partition WHERE topic = ? ORDER BY number;
+
+-- name: extents
+SELECT number, oldest, next, bytes FROM partition WHERE topic = ? ORDER BY number;
+
+-- name: bounds
+SELECT oldest, next FROM partition WHERE id = ?;
+
+-- name: add_record
+INSERT INTO record (slot, key, value, headers, appended_time_ns) VALUES (?, ?, ?, ?, ?);
+
+-- name: grow
+UPDATE partition SET next = ?, bytes = bytes + ? WHERE id = ?;
+
+-- name: read
+SELECT slot, key, value, headers, appended_time_ns
+FROM record WHERE slot >= ? AND slot < ? ORDER BY slot LIMIT ?;
+
+-- name: limited_partitions
+SELECT partition.id, topic.retention_s, topic.retention_bytes
+FROM partition JOIN topic ON topic.name = partition.topic
+WHERE topic.retention_s IS NOT NULL OR topic.retention_bytes IS NOT NULL
+ORDER BY partition.id;
+
+-- name: kept
+SELECT oldest, next, bytes FROM partition WHERE id = ?;
+
+-- name: oldest_records
+SELECT length(value), appended_time_ns
+FROM record WHERE slot >= ? AND slot < ? ORDER BY slot LIMIT ?;
+
+-- name: remove
+DELETE FROM record WHERE slot >= ? AND slot < ?;
+
+-- name: shrink
+UPDATE partition SET oldest = ?, bytes = bytes - ? WHERE id = ?;
+
+-- name: members
+SELECT id, topics FROM member WHERE group_name = ? ORDER BY joined;
+
+-- name: add_member
+INSERT INTO member (id, group_name, topics, joined)
+VALUES (?, ?, ?, (SELECT coalesce(max(joined), 0) + 1 FROM member));
+
+-- name: all_members
+SELECT id FROM member;
+
+-- name: remove_member
+DELETE FROM member WHERE id = ?;
+
+-- name: claims
+SELECT partition, owner, epoch FROM claim WHERE group_name = ?;
+
+-- name: take
+INSERT INTO claim (group_name, partition, owner, epoch) VALUES (?, ?, ?, 1)
+ON CONFLICT (group_name, partition) DO UPDATE SET owner = excluded.owner, epoch = epoch + 1
+RETURNING epoch, position;
+
+-- name: give
+UPDATE claim SET owner = NULL WHERE group_name = ? AND partition = ? AND owner = ?;
+
+-- name: give_all
+UPDATE claim SET owner = NULL WHERE owner = ?;
+
+-- name: advance
+UPDATE claim SET position = ?
+WHERE group_name = ? AND partition = ? AND owner = ? AND epoch = ?;
+
+-- name: checkpoints
+SELECT name, value FROM checkpoint WHERE group_name = ? AND partition = ?;
+
+-- name: put_checkpoint
+INSERT INTO checkpoint (group_name, partition, name, value) VALUES (?, ?, ?, ?)
+ON CONFLICT (group_name, partition, name) DO UPDATE SET value = excluded.value;
+
+-- name: producer_checkpoints
+SELECT name, value FROM producer_checkpoint WHERE producer = ?;
+
+-- name: put_producer_checkpoint
+INSERT INTO producer_checkpoint (producer, name, value) VALUES (?, ?, ?)
+ON CONFLICT (producer, name) DO UPDATE SET value = excluded.value;

@@ -1,0 +1,158 @@
+"""The embedded log: one SQLite file, no server, any number of processes on one machine.
+
+What stands behind it: `database.py` the connection and what is durable, `records.py` the records,
+`member.py` consumer groups and the commit, `presence.py` who is alive.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from barograph.errors import BadInputError
+from barograph.log import Extent, Topic, check_topic
+from barograph.log.database import Database
+from barograph.log.member import Lease, SqliteMember
+from barograph.log.records import Records
+from barograph.types import NS_PER_S, Message, Record
+
+_TRIM_RECORDS = 2_000  # a few ms in which other writers wait
+
+
+class SqliteLog:
+    """The log in the file `path`, made when absent; a `barograph.log.Log`.
+
+    wait_s: how long a writer waits for others before LogUnavailableError.
+    lease_s: after how long without poll or commit a living member loses its partitions to others;
+    a dead one loses them at once.
+    clock_ns: the wall clock of APPENDED_TIME and of retention by age.
+    lease_clock_ns: the clock of leases; must be the same in all processes of the machine.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        wait_s: float = 30.0,
+        lease_s: float = 30.0,
+        clock_ns: Callable[[], int] = time.time_ns,
+        lease_clock_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self._path, self._wait_s = path, wait_s
+        self._clock_ns = clock_ns
+        self._lease = Lease(path.with_name(path.name + "-members"), lease_s, lease_clock_ns)
+        self._database = Database(path, wait_s)
+        self._records = Records(self._database)
+        self._members: list[SqliteMember] = []
+        self._lock = threading.Lock()
+
+    def create(self, topic: Topic) -> None:
+        """See `Log.create`."""
+        check_topic(topic)
+        with self._lock, self._database.write():
+            known = {each.name: each for each in self._topics()}.get(topic.name)
+            if known is not None and known.partitions != topic.partitions:
+                raise BadInputError(
+                    f"topic {topic.name}",
+                    f"it has {known.partitions} partitions and cannot have {topic.partitions}",
+                    "Keep the number, or start a new topic",
+                )
+            self._database.change(
+                "put_topic", topic.name, topic.partitions, topic.retention_s, topic.retention_bytes
+            )
+            if known is None:
+                self._database.change_many(
+                    "add_partition", [(topic.name, number) for number in range(topic.partitions)]
+                )
+
+    def topics(self) -> list[Topic]:
+        """See `Log.topics`."""
+        with self._lock:
+            return self._topics()
+
+    def extents(self, topic: str) -> list[Extent]:
+        """See `Log.extents`."""
+        with self._lock:
+            self._records.partitions(topic)
+            return [
+                Extent(partition=number, oldest=oldest, next=end, bytes=size)
+                for number, oldest, end, size in self._database.rows("extents", topic)
+            ]
+
+    def append(
+        self,
+        messages: Iterable[Message],
+        *,
+        producer: str = "",
+        checkpoints: Mapping[str, bytes] | None = None,
+    ) -> None:
+        """See `Log.append`: one transaction and one fsync for the whole call."""
+        if checkpoints and not producer:
+            raise BadInputError("append", "checkpoints belong to a producer", "Name the producer")
+        # Before the lock: the iterable may itself take time, or use this log.
+        messages = list(messages)
+        if not messages and not checkpoints:
+            return
+        with self._lock, self._database.write():
+            self._records.write(messages, self._clock_ns())
+            self._database.change_many(
+                "put_producer_checkpoint",
+                [(producer, name, value) for name, value in (checkpoints or {}).items()],
+            )
+
+    def producer_checkpoints(self, producer: str) -> dict[str, bytes]:
+        """See `Log.producer_checkpoints`."""
+        with self._lock:
+            return dict(self._database.rows("producer_checkpoints", producer))
+
+    def read(self, topic: str, partition: int, offset: int, limit: int) -> list[Record]:
+        """See `Log.read`."""
+        with self._lock, self._database.snapshot():
+            return self._records.read(topic, partition, offset, limit)
+
+    def join(self, group: str, topics: Sequence[str]) -> SqliteMember:
+        """See `Log.join`. The member has a connection of its own, so threads do not share one."""
+        with self._lock:
+            for topic in topics:
+                self._records.partitions(topic)
+            database = Database(self._path, self._wait_s)
+            member = SqliteMember(database, group, topics, self._lease, self._clock_ns)
+            self._members.append(member)
+            return member
+
+    def retain(self) -> int:
+        """See `Log.retain`. In short transactions, so that writers hardly wait."""
+        with self._lock:
+            return sum(
+                self._trim(partition, retention_s, retention_bytes)
+                for partition, retention_s, retention_bytes in self._database.rows(
+                    "limited_partitions"
+                )
+            )
+
+    def close(self) -> None:
+        """See `Log.close`."""
+        with self._lock:
+            while self._members:
+                self._members.pop().close()
+            self._database.close()
+
+    def _topics(self) -> list[Topic]:
+        return [
+            Topic(
+                name=name,
+                partitions=partitions,
+                retention_s=retention_s,
+                retention_bytes=retention_bytes,
+            )
+            for name, partitions, retention_s, retention_bytes in self._database.rows("topics")
+        ]
+
+    def _trim(self, partition: int, retention_s: int | None, retention_bytes: int | None) -> int:
+        older_than_ns = None if retention_s is None else self._clock_ns() - retention_s * NS_PER_S
+        removed, gone = 0, _TRIM_RECORDS
+        while gone == _TRIM_RECORDS:
+            with self._database.write():
+                gone = self._records.trim(partition, older_than_ns, retention_bytes, _TRIM_RECORDS)
+            removed += gone
+        return removed

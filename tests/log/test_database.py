@@ -1,0 +1,163 @@
+import re
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+import barograph.log
+from barograph.errors import BadInputError, CorruptLogError, LogUnavailableError
+from barograph.log import open_log
+from barograph.log.database import SCHEMA_VERSION, Database
+
+
+@pytest.fixture
+def database(log_path):
+    with closing(Database(log_path, wait_s=5)) as each:
+        yield each
+
+
+def made_by_sqlite(path, script):
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(script)
+
+
+def test_a_commit_is_on_the_disk_when_it_returns(database):
+    answers = [
+        database._connection.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("journal_mode", "synchronous", "fullfsync")
+    ]
+    assert answers == ["wal", 2, 1]
+
+
+def test_an_exception_inside_a_transaction_undoes_it(database):
+    with pytest.raises(ZeroDivisionError), database.write():  # noqa: PT012 - what is undone
+        database.change("put_topic", "ticks", 1, None, None)
+        _ = 1 / 0
+    assert database.rows("topics") == []
+    with database.write():
+        database.change("put_topic", "ticks", 1, None, None)
+    assert database.rows("topics") == [("ticks", 1, None, None)]
+
+
+def test_a_reader_neither_waits_for_a_writer_nor_sees_what_is_not_committed(database):
+    with closing(Database(database.path, wait_s=0)) as reader, database.write():
+        database.change("put_topic", "ticks", 1, None, None)
+        with reader.snapshot():
+            assert reader.rows("topics") == []
+
+
+def test_a_snapshot_stops_no_writer_and_sees_one_moment(database):
+    with closing(Database(database.path, wait_s=0)) as writer, database.snapshot():
+        assert database.rows("topics") == []
+        with writer.write():
+            writer.change("put_topic", "ticks", 1, None, None)
+        assert database.rows("topics") == []
+    assert database.rows("topics") == [("ticks", 1, None, None)]
+
+
+def test_a_second_writer_waits_its_time_and_says_why(database):
+    with (
+        closing(Database(database.path, wait_s=0.05)) as second,
+        database.write(),
+        pytest.raises(LogUnavailableError, match="another process"),
+        second.write(),
+    ):
+        pass
+
+
+def test_the_data_version_tells_of_other_connections_commits(database):
+    with closing(Database(database.path, wait_s=1)) as writer:
+        before = database.data_version()
+        assert database.data_version() == before
+        with writer.write():
+            writer.change("put_topic", "ticks", 1, None, None)
+        assert database.data_version() != before
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_alone(log_path):
+    log_path.parent.mkdir()
+    log_path.write_bytes(b"timestamp,price\n" * 100)
+    with pytest.raises(CorruptLogError, match="not a database"):
+        Database(log_path, wait_s=1)
+    assert log_path.read_bytes() == b"timestamp,price\n" * 100
+
+
+def test_another_programs_database_is_refused_and_left_alone(log_path):
+    made_by_sqlite(log_path, "CREATE TABLE bookmarks (url TEXT)")
+    before = log_path.read_bytes()
+    with pytest.raises(CorruptLogError, match="another program"):
+        Database(log_path, wait_s=1)
+    assert log_path.read_bytes() == before
+
+
+def test_a_log_of_a_newer_version_is_refused_with_its_cure(database):
+    with closing(sqlite3.connect(database.path)) as connection:
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    with pytest.raises(BadInputError, match="Update Barograph"):
+        Database(database.path, wait_s=1)
+
+
+def test_a_log_cut_in_the_middle_is_called_damaged(log_path):
+    made_by_sqlite(log_path, "")
+    with closing(Database(log_path, wait_s=1)) as database, database.write():
+        for n in range(2000):
+            database.change("put_topic", f"topic-{n}", 1, None, None)
+    log_path.write_bytes(log_path.read_bytes()[: log_path.stat().st_size // 2])
+
+    def use():
+        with closing(Database(log_path, wait_s=1)) as damaged:
+            damaged.rows("topics")
+
+    with pytest.raises(CorruptLogError, match="rebuild from the archive"):
+        use()
+
+
+def test_an_empty_file_is_a_new_log(log_path):
+    log_path.parent.mkdir()
+    log_path.touch()
+    with closing(Database(log_path, wait_s=1)) as database:
+        assert database.rows("topics") == []
+
+
+def test_a_path_that_cannot_be_a_file_says_so(tmp_path):
+    (tmp_path / "occupied").touch()
+    with pytest.raises(LogUnavailableError, match="check the path"):
+        Database(tmp_path / "occupied" / "log.sqlite", wait_s=1)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(LogUnavailableError, match="cannot be opened"):
+        Database(tmp_path / "folder", wait_s=1)
+
+
+def test_a_full_disk_is_said_and_undoes_the_transaction(database):
+    pages = database._connection.execute("PRAGMA page_count").fetchone()[0]
+    database._connection.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(LogUnavailableError, match="disk is full"), database.write():
+        database.change("put_producer_checkpoint", "feed", "state", bytes(100_000))
+    assert database.rows("producer_checkpoints", "feed") == []
+
+
+def test_many_processes_may_make_the_same_log_at_once(log_path):
+    source = (
+        "import sys; from barograph.log import Topic, open_log\n"
+        "log = open_log(sys.argv[1]); log.create(Topic(name='ticks', partitions=3)); log.close()"
+    )
+    makers = [
+        subprocess.Popen([sys.executable, "-c", source, str(log_path.parent)]) for _ in range(6)
+    ]
+    assert [maker.wait(timeout=60) for maker in makers] == [0] * 6
+    log = open_log(log_path.parent)
+    assert len(log.extents("ticks")) == 3
+    log.close()
+
+
+def test_every_named_query_is_used_and_every_used_one_is_named():
+    folder = Path(barograph.log.__file__).parent
+    named = re.findall(r"^-- name: (\w+)$", (folder / "schema.sql").read_text(), re.MULTILINE)
+    source = "".join(path.read_text() for path in folder.glob("*.py"))
+    used = set(re.findall(r"(?:rows|change|change_many|_value)\(\s*\"(\w+)\"", source))
+    used |= set(re.findall(r"_QUERIES\[\"(\w+)\"\]", source))
+    assert sorted(named) == sorted(used)

@@ -1,0 +1,80 @@
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from barograph.log.presence import Presence, is_present, sweep
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "members"
+
+
+@pytest.fixture
+def stranger(folder):
+    """A member in another process, which says its id and then waits."""
+    source = (
+        "import sys; from pathlib import Path; from barograph.log.presence import Presence\n"
+        "print(Presence(Path(sys.argv[1]), 100).id, flush=True); sys.stdin.read()"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", source, str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    process.member = process.stdout.readline().strip()
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def test_a_member_is_present_until_its_deadline_has_passed(folder):
+    member = Presence(folder, 100)
+    assert is_present(folder, member.id, 100)
+    assert not is_present(folder, member.id, 101)
+    member.extend(200)
+    assert is_present(folder, member.id, 200)
+    member.withdraw()
+
+
+def test_a_member_that_withdrew_is_gone_with_its_file(folder):
+    member = Presence(folder, 100)
+    member.withdraw()
+    member.withdraw()
+    assert not is_present(folder, member.id, 0)
+    assert list(folder.iterdir()) == []
+
+
+def test_one_that_never_was_is_not_present(folder):
+    assert not is_present(folder, "nobody", 0)
+
+
+def test_a_killed_process_is_gone_at_once_whatever_its_deadline(folder, stranger):
+    assert is_present(folder, stranger.member, 100)
+    stranger.send_signal(signal.SIGKILL)
+    stranger.wait()
+    assert not is_present(folder, stranger.member, 0)
+    assert (folder / stranger.member).exists()
+
+
+def test_looking_at_a_member_does_not_disturb_it(folder, stranger):
+    for _ in range(3):
+        assert is_present(folder, stranger.member, 100)
+
+
+def test_sweeping_removes_the_files_of_the_dead_and_no_others(folder, stranger):
+    sweep(folder, [])
+    mine = Presence(folder, 100)
+    for name in ("dead", "kept"):
+        (folder / name).touch()
+    sweep(folder, ["kept"])
+    assert {path.name for path in folder.iterdir()} == {mine.id, stranger.member, "kept"}
+    mine.withdraw()
+
+
+def test_sweeping_before_anyone_was_there_is_nothing(folder):
+    sweep(folder, [])
+    assert not folder.exists()
