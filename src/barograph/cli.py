@@ -82,7 +82,7 @@ def demo(
     from barograph import demo as show
 
     with _home_or_temporary(home) as place:
-        done = show.run(place, hours=hours, seed=seed, check=check, settings=_settings(home))
+        done = show.run(_settings(place), hours=hours, seed=seed, check=check)
     if check:
         print(_json(done))
         raise typer.Exit(0 if done.ok else 1)
@@ -101,21 +101,18 @@ def replay(
     """Recordings through feed, featurizer and scorer, as if they came live."""
     from barograph import feed, pipeline, terminal
     from barograph.log import open_log
-    from barograph.registry import Registry
 
     settings = _settings(home)
     address = log or settings.home
     pace, tzinfo, rules = feed.Pace(_speed(speed)), _zone(zone), _rules(settings, products)
-    champion = pipeline.Champion(
-        Registry(settings.home), "spikes", refresh_s=settings.model_refresh_s, warn=_warn
-    )
     opened = open_log(address)
     frames = None
     try:
         frames = feed.Feed(opened, settings.home / "archive", rules, partitions=settings.partitions)
+        frames.batch_lines = settings.batch_records
         with (
             terminal.progress() as progress,
-            pipeline.Pipeline(address, champion, settings.stale_after_s) as running,
+            pipeline.Pipeline(pipeline.stages(settings, address, _warn)) as running,
         ):
             fed = feed.replay(frames, files, pace, progress.bytes_and_ticks, tzinfo)
             progress.say("featurizing and scoring the rest")
@@ -134,7 +131,8 @@ def featurize(home: HomeOption = None, log: LogOption = None, json: JsonOption =
     from barograph.worker import when_idle
 
     settings = _settings(home)
-    tally = pipeline.featurize(_existing(log or settings.home), when_idle)
+    address = _existing(log or settings.home)
+    tally = pipeline.stages(settings, address, _warn).featurize(when_idle)
     _answer(tally, json, lambda: terminal.tally(tally, "records", "feature rows"))
 
 
@@ -142,15 +140,11 @@ def featurize(home: HomeOption = None, log: LogOption = None, json: JsonOption =
 def score(home: HomeOption = None, log: LogOption = None, json: JsonOption = False) -> None:
     """Predictions from ticks.features until everything that is there is done."""
     from barograph import pipeline, terminal
-    from barograph.registry import Registry
     from barograph.worker import when_idle
 
     settings = _settings(home)
-    champion = pipeline.Champion(
-        Registry(settings.home), "spikes", refresh_s=settings.model_refresh_s, warn=_warn
-    )
     address = _existing(log or settings.home)
-    tally = pipeline.score(address, champion, settings.stale_after_s, when_idle)
+    tally = pipeline.stages(settings, address, _warn).score(when_idle)
     _answer(tally, json, lambda: terminal.tally(tally, "feature rows", "predictions"))
 
 

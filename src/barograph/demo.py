@@ -24,7 +24,7 @@ from barograph.cases.spikes import SPIKES
 from barograph.feed import Feed, Summary, ingest
 from barograph.log import Log, open_log
 from barograph.market import PRESETS
-from barograph.pipeline import Champion, Pipeline
+from barograph.pipeline import Pipeline, stages
 from barograph.registry import Registry
 from barograph.settings import Settings
 from barograph.simulator import SimulatedMarket
@@ -65,12 +65,11 @@ class DemoSummary(msgspec.Struct, frozen=True, kw_only=True):
     verification: Verification
 
 
-def run(home: Path, *, hours: float, seed: int, check: bool, settings: Settings) -> DemoSummary:
-    """Run the demo under `home`; with `check` headless and bounded, else live until interrupted."""
+def run(settings: Settings, *, hours: float, seed: int, check: bool) -> DemoSummary:
+    """Run it in `settings.home`; with `check` headless and bounded, else until interrupted."""
     console = Console(stderr=True)
     phases = _Phases(console)
-    registry = Registry(home)
-    champion = Champion(registry, SPIKES.name, refresh_s=settings.model_refresh_s, warn=console.log)
+    home, registry = settings.home, Registry(settings.home)
     now_ns = time.time_ns() // NS_PER_S * NS_PER_S
     market = SimulatedMarket(
         PRESETS["market"], PRODUCTS, seed, now_ns - int(hours * 3600) * NS_PER_S
@@ -78,7 +77,7 @@ def run(home: Path, *, hours: float, seed: int, check: bool, settings: Settings)
     log = open_log(home)
     try:
         with _Exchange(home, market, now_ns) as exchange:
-            with Pipeline(home, champion, settings.stale_after_s) as pipeline:
+            with Pipeline(stages(settings, home, console.log)) as pipeline:
                 exchange.start()
                 with phases.of(f"{hours:g} hours of {' and '.join(PRODUCTS)}: feed and features"):
                     exchange.wait_for_history(pipeline)

@@ -11,12 +11,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import msgspec
+
 from barograph.errors import BarographError
 from barograph.featurizer import Featurizer
 from barograph.log import open_log
 from barograph.log.topics import DEAD_LETTERS, FEATURES, PREDICTIONS, TICKS
 from barograph.registry import Registry
 from barograph.scorer import Model, Scorer
+from barograph.settings import Settings
 from barograph.worker import Machine, Route, Tally, work
 
 FEATURIZE = Route(
@@ -80,35 +83,65 @@ class Champion:
                 machine.swap(self.model)
 
 
-def featurize(address: str | Path, until: Until) -> Tally:
-    """Work as a featurizer until told."""
-    log = open_log(address)
-    try:
-        return work(log, FEATURIZE, Featurizer, clock_ns=time.time_ns, until=until)
-    finally:
-        log.close()
+class Stages(msgspec.Struct, frozen=True, kw_only=True):
+    """What the two stages run on: a log's address and what the settings say."""
+
+    address: str | Path
+    champion: Champion
+    stale_after_s: float
+    batch_records: int
+
+    def featurize(self, until: Until) -> Tally:
+        """Work as a featurizer until told."""
+        return self._work(FEATURIZE, Featurizer, until, None)
+
+    def score(self, until: Until) -> Tally:
+        """Work as a scorer until told."""
+        self.champion.bring(())
+        return self._work(SCORE, self._new_scorer, until, self.champion.bring)
+
+    def _new_scorer(self) -> Scorer:
+        return Scorer(self.champion.model, stale_after_s=self.stale_after_s)
+
+    def _work(
+        self,
+        route: Route,
+        new_machine: Callable[[], Machine],
+        until: Until,
+        before_poll: Callable[[Iterable[Machine]], None] | None,
+    ) -> Tally:
+        log = open_log(self.address)
+        try:
+            return work(
+                log,
+                route,
+                new_machine,
+                clock_ns=time.time_ns,
+                until=until,
+                before_poll=before_poll,
+                limit=self.batch_records,
+            )
+        finally:
+            log.close()
 
 
-def score(address: str | Path, champion: Champion, stale_after_s: float, until: Until) -> Tally:
-    """Work as a scorer until told."""
-    log = open_log(address)
-
-    def new_scorer() -> Scorer:
-        return Scorer(champion.model, stale_after_s=stale_after_s)
-
-    try:
-        champion.bring(())
-        return work(
-            log, SCORE, new_scorer, clock_ns=time.time_ns, until=until, before_poll=champion.bring
-        )
-    finally:
-        log.close()
+def stages(settings: Settings, address: str | Path, warn: Callable[[str], None]) -> Stages:
+    """The stages of the spikes case as the settings want them."""
+    champion = Champion(
+        Registry(settings.home), "spikes", refresh_s=settings.model_refresh_s, warn=warn
+    )
+    return Stages(
+        address=address,
+        champion=champion,
+        stale_after_s=settings.stale_after_s,
+        batch_records=settings.batch_records,
+    )
 
 
 class Pipeline:
     """Both workers, running from `with` to its end, where they finish what the feed wrote."""
 
-    def __init__(self, address: str | Path, champion: Champion, stale_after_s: float) -> None:
+    def __init__(self, stages: Stages) -> None:
         self.featurized = Tally()
         self.scored = Tally()
         self._fed = threading.Event()
@@ -118,8 +151,8 @@ class Pipeline:
         self._failures: list[BaseException] = []
         all_scored = threading.Event()
         jobs: list[tuple[Callable[[], Tally], threading.Event]] = [
-            (lambda: featurize(address, self._featurizer_until), self._all_featurized),
-            (lambda: score(address, champion, stale_after_s, self._scorer_until), all_scored),
+            (lambda: stages.featurize(self._featurizer_until), self._all_featurized),
+            (lambda: stages.score(self._scorer_until), all_scored),
         ]
         self._threads = [threading.Thread(target=self._run, args=job, daemon=True) for job in jobs]
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
@@ -20,14 +21,16 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from barograph.dataset import Manifest
-from barograph.feed import Summary
-from barograph.pipeline import Pipeline
-from barograph.registry import Version
-from barograph.train import TrainingReport
 from barograph.types import NS_PER_S, Interval
-from barograph.verify import Verification
-from barograph.worker import Tally
+
+if TYPE_CHECKING:  # what is only drawn here is not imported for it: each verb has what it needs
+    from barograph.dataset import Manifest
+    from barograph.feed import Summary
+    from barograph.pipeline import Pipeline
+    from barograph.registry import Version
+    from barograph.train import TrainingReport
+    from barograph.verify import Verification
+    from barograph.worker import Tally
 
 
 def show(answer: RenderableType) -> None:
@@ -96,13 +99,13 @@ def progress() -> Iterator[Bar]:
         yield Bar(bars)
 
 
-def tally(done: Tally, source: str, target: str) -> RenderableType:
+def tally(done: "Tally", source: str, target: str) -> RenderableType:
     """One line of a worker."""
     letters = f", {done.dead_letters:,} dead letters" if done.dead_letters else ""
     return f"{done.records:,} {source} → {done.values:,} {target}{letters}"
 
 
-def replayed(fed: Summary, running: Pipeline) -> RenderableType:
+def replayed(fed: "Summary", running: "Pipeline") -> RenderableType:
     """What a replay took and gave."""
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     for name in fed.skipped:
@@ -128,7 +131,7 @@ def replayed(fed: Summary, running: Pipeline) -> RenderableType:
     return table
 
 
-def verified(found: Verification) -> RenderableType:
+def verified(found: "Verification") -> RenderableType:
     """The verdict of verify."""
     where = f"{found.rows:,} feature rows of {', '.join(found.products) or 'no product'}"
     if found.difference is None:
@@ -142,7 +145,7 @@ def verified(found: Verification) -> RenderableType:
     )
 
 
-def dataset(made: Manifest) -> RenderableType:
+def dataset(made: "Manifest") -> RenderableType:
     """What a dataset holds and what of it could not be used."""
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     for product, facts in made.products.items():
@@ -157,7 +160,7 @@ def dataset(made: Manifest) -> RenderableType:
     return table
 
 
-def training(report: TrainingReport) -> RenderableType:
+def training(report: "TrainingReport") -> RenderableType:
     """The walk-forward's table, what each candidate adds to the reference, and the gate's word."""
     level = f"{report.base_rate.level:.0%}"
     scores = _plain_table(
@@ -204,7 +207,7 @@ def training(report: TrainingReport) -> RenderableType:
     return Group(scores, versus, verdict, *reasons, *left_out)
 
 
-def versions(case: str, known: Sequence[Version]) -> RenderableType:
+def versions(case: str, known: "Sequence[Version]") -> RenderableType:
     """The registry's list."""
     if not known:
         return f"no version of {case} yet; train one (`barograph train --case {case}`)"
