@@ -1,0 +1,79 @@
+"""The live view: what a person reads follows from the predictions of the log."""
+
+import io
+
+from rich.console import Console
+
+from barograph import codec
+from barograph.log import open_log
+from barograph.log.topics import PREDICTIONS, ensure_topics
+from barograph.types import Message, Prediction, Verdict
+from barograph.view import Watch, render
+
+NS = 10**9
+
+
+def prediction(product, second, probability, **more):
+    known = {
+        "product": product, "second": second, "event_time_ns": (second + 1) * NS,
+        "receive_time_ns": (second + 1) * NS, "probability": probability,
+        "verdict": Verdict.PREDICTED if probability is not None else Verdict.GAP,
+        "spike": probability is not None and probability >= 0.5, "threshold": 0.5, "tau": 1e-4,
+        "horizon_s": 60, "realized_vol_60s": 5e-5, "mid": 50_000.0, "model": "spikes/3",
+    }  # fmt: skip
+    return Prediction(**{**known, **more})
+
+
+def watched(tmp_path, predictions):
+    log = open_log(tmp_path)
+    ensure_topics(log)
+    watch = Watch(log)
+    log.append([Message(PREDICTIONS, p.product, codec.encode(p)) for p in predictions])
+    assert watch.look() == len(predictions)
+    return watch
+
+
+def text_of(watch):
+    console = Console(width=140, record=True, file=io.StringIO())
+    console.print(render(watch, "simulated, 3 ticks", clock_ns=lambda: 1010 * NS))
+    return console.export_text()
+
+
+def test_each_product_shows_its_latest_prediction(tmp_path):
+    watch = watched(
+        tmp_path,
+        [
+            prediction("BTC-USD", 1000, 0.1),
+            prediction("BTC-USD", 1001, 0.25),
+            prediction("ETH-USD", 1001, None),
+        ],
+    )
+    shown = text_of(watch)
+    assert "50,000.00" in shown
+    assert "25.0%" in shown
+    assert "0.50 bps" in shown
+    assert "GAP" in shown
+    assert "spikes/3" in shown
+    assert "8 s" in shown  # from the end of second 1001 to 1010
+    assert "none yet" in shown
+
+
+def test_an_alert_is_told_once_for_each_rise_over_the_threshold(tmp_path):
+    levels = [0.1, 0.6, 0.7, 0.2, 0.8]
+    watch = watched(tmp_path, [prediction("BTC-USD", 1000 + i, p) for i, p in enumerate(levels)])
+    assert watch.alert_count == 2
+    assert "60% for the next 60 s" in text_of(watch)
+    assert "SPIKE AHEAD" in text_of(watch)
+
+
+def test_latency_runs_from_receipt_to_the_commit_in_the_log(tmp_path):
+    watch = watched(tmp_path, [prediction("BTC-USD", 1000, 0.1, receive_time_ns=None)])
+    assert watch.latencies().count == 0
+    assert watch.latencies().p50_ms is None
+    watch = watched(tmp_path / "b", [prediction("BTC-USD", 1000, 0.1)])
+    assert watch.latencies().count == 1
+    assert watch.latencies().p50_ms > 0
+
+
+def test_an_empty_log_says_that_it_waits(tmp_path):
+    assert "waiting for the first prediction" in text_of(watched(tmp_path, []))
