@@ -35,6 +35,7 @@ REPLAY = "replay:"
 
 _KEPT_OF_BAD_LINE = 1024
 _CHUNK_BYTES = 1 << 17
+_BLOCK_BYTES = 1 << 19
 _SURVEYED_LINES = 2000
 
 
@@ -250,6 +251,8 @@ class Recording:
     def __init__(self, path: Path, zone: tzinfo = UTC) -> None:
         self.path, self._zone = path, zone
         self.bytes_read = self.blank_lines = 0
+        self._continuity: Literal["trade_id", "none"] | None = None
+        self._openings: dict[tuple[Wrapper, str], Opening] = {}
         try:
             with path.open("rb") as file:
                 self.size = os.fstat(file.fileno()).st_size
@@ -271,29 +274,64 @@ class Recording:
 
     def after(self, line: int) -> Iterator[Recorded | DeadLetter]:
         """What comes after that many lines."""
-        continuity = self._continuity()
-        openings: dict[tuple[Wrapper, str], Opening] = {}
-        for number, unwrapped in self._unwrapped(line):
-            if isinstance(unwrapped, DeadLetter):
-                yield unwrapped
-                continue
-            form = unwrapped.wrapper, unwrapped.event_clock
-            opening = openings.get(form)
-            if opening is None:
-                opening = openings[form] = Opening(
-                    connection=self.connection + unwrapped.wrapper,
-                    dialect=unwrapped.dialect,
-                    continuity=continuity,
-                    event_clock=unwrapped.event_clock,
-                )
-            frame = Frame(
-                data=unwrapped.frame,
-                connection=opening.connection,
-                receive_time_ns=unwrapped.receive_time_ns,
-            )
-            yield Recorded(number, frame, opening)
+        for number, read in self._unwrapped(line):
+            yield read if isinstance(read, DeadLetter) else self._recorded(number, read)
 
-    def _continuity(self) -> Literal["trade_id", "none"]:
+    def blocks(self) -> Iterator[bytes]:
+        """The same lines as they stand, many at once, for a reader that takes plain ones itself.
+
+        A block is whole lines with their newlines; only the last line of all may lack its own. An
+        empty block ends them where only `after` can go on: a torn line or one that is too long.
+        """
+        rest, some = b"", False
+        with self.path.open("rb") as file:
+            try:
+                for chunk in _chunks(file, _BLOCK_BYTES):
+                    rest += chunk
+                    end = rest.rfind(b"\n") + 1
+                    # Only the first line can be longer than a chunk.
+                    if (rest.find(b"\n") if end else len(rest)) > MAX_LINE_BYTES:
+                        yield b""
+                        return
+                    if end:
+                        self.bytes_read, some = file.tell(), True
+                        yield rest[:end]
+                        rest = rest[end:]
+            except _TornError:
+                yield b""
+                return
+        self.bytes_read = self.size
+        if rest or not some:
+            yield rest
+
+    def read(self, number: int, line: bytes) -> Recorded | DeadLetter | None:
+        """What a line of a block, without its newline, says; None where it is blank."""
+        if not line or line.isspace():
+            self.blank_lines += 1
+            return None
+        read = self._unwrap(number, line)
+        return read if isinstance(read, DeadLetter) else self._recorded(number, read)
+
+    def _recorded(self, number: int, unwrapped: Unwrapped) -> Recorded:
+        form = unwrapped.wrapper, unwrapped.event_clock
+        opening = self._openings.get(form)
+        if opening is None:
+            if self._continuity is None:
+                self._continuity = self._survey()
+            opening = self._openings[form] = Opening(
+                connection=self.connection + unwrapped.wrapper,
+                dialect=unwrapped.dialect,
+                continuity=self._continuity,
+                event_clock=unwrapped.event_clock,
+            )
+        frame = Frame(
+            data=unwrapped.frame,
+            connection=opening.connection,
+            receive_time_ns=unwrapped.receive_time_ns,
+        )
+        return Recorded(number, frame, opening)
+
+    def _survey(self) -> Literal["trade_id", "none"]:
         # A look ahead at the same lines whatever line is asked for: a resumed reading must agree.
         read, blank = self.bytes_read, self.blank_lines
         first = islice(self._unwrapped(0), _SURVEYED_LINES)
@@ -318,14 +356,17 @@ class Recording:
                 elif not line or line.isspace():
                     self.blank_lines += 1
                 else:
-                    try:
-                        yield number, unwrap(line, self._zone)
-                    except RefusedError as refused:
-                        bad = _BadLine(refused.fault, refused.detail, line)
-                        yield number, bad.letter(source, number)
+                    yield number, self._unwrap(number, line)
         self.bytes_read = self.size
         if number == 0:
             raise BadInputError(str(self.path), "it holds no line", "Record or fetch it again")
+
+    def _unwrap(self, number: int, line: bytes) -> Unwrapped | DeadLetter:
+        try:
+            return unwrap(line, self._zone)
+        except RefusedError as refused:
+            bad = _BadLine(refused.fault, refused.detail, line)
+            return bad.letter(self.path.name, number)
 
 
 class _BadLine(NamedTuple):
@@ -381,18 +422,18 @@ def _too_long(line: bytes, length: int) -> _BadLine:
     return _BadLine(Fault.TOO_LONG, detail, line[:_KEPT_OF_BAD_LINE])
 
 
-def _chunks(file: BinaryIO) -> Iterator[bytes]:
+def _chunks(file: BinaryIO, chunk_bytes: int = _CHUNK_BYTES) -> Iterator[bytes]:
     start = file.tell()
     magic = file.read(2)
     file.seek(start)
     if magic and b"\x1f\x8b".startswith(magic):
-        yield from _inflated(file)
+        yield from _inflated(file, chunk_bytes)
     else:
-        while chunk := file.read(_CHUNK_BYTES):
+        while chunk := file.read(chunk_bytes):
             yield chunk
 
 
-def _inflated(file: BinaryIO) -> Iterator[bytes]:
+def _inflated(file: BinaryIO, chunk_bytes: int) -> Iterator[bytes]:
     compressed = file.read(_CHUNK_BYTES)
     while compressed:
         member = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
@@ -400,7 +441,7 @@ def _inflated(file: BinaryIO) -> Iterator[bytes]:
             if member.needs_input and not compressed:
                 raise _TornError("the gzip stream ends early")
             try:
-                inflated = member.decompress(compressed, _CHUNK_BYTES)
+                inflated = member.decompress(compressed, chunk_bytes)
             except igzip_lib.IsalError as error:  # type: ignore[misc]  # the stub has an instance
                 raise _TornError(f"the gzip stream is damaged: {error}") from None
             yield inflated

@@ -29,9 +29,10 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help answers twice as fast
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-models_app = typer.Typer(help="The registry's models.", no_args_is_help=True)
+models_app = typer.Typer(help="The registry's models.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(models_app, name="models")
 
 HomeOption = Annotated[

@@ -53,7 +53,7 @@ def contents(log, topic):
 
 @pytest.fixture
 def rng():
-    return random.Random(20251205)  # noqa: S311 - moments, not secrets
+    return random.Random(20251205)
 
 
 @pytest.fixture(scope="module")
