@@ -102,6 +102,7 @@ REFUSED = {
     "a missing file": ("replay", "nowhere.ndjson", "--home", "h"),
     "a folder": ("replay", ".", "--home", "h"),
     "no log": ("verify", "--home", "nowhere"),
+    "no log at an address": ("verify", "--log", "sqlite:///nowhere/log.sqlite"),
     "nothing to featurize": ("featurize", "--home", "nowhere"),
     "no archive": ("dataset", "--home", "nowhere"),
     "no dataset": ("train", "--home", "nowhere"),
@@ -133,6 +134,13 @@ def test_a_setting_that_cannot_be_is_refused_by_name(run, monkeypatch):
     code, _, err = run("verify")
     assert code == 2
     assert "folds" in err
+
+
+def test_a_settings_file_that_is_no_toml_is_refused(run, tmp_path):
+    (tmp_path / "barograph.toml").write_text("folds = = 3")
+    code, _, err = run("verify")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "barograph.toml" in err
 
 
 def test_no_model_yet_is_said_and_no_error(run):

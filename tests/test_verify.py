@@ -131,6 +131,14 @@ def test_rows_near_the_cut_of_retention_are_left_out_and_the_rest_is_compared(tm
     log.close()
 
 
+def test_nothing_is_not_the_same_as_nothing(tmp_path):
+    log = open_log(tmp_path)
+    ensure_topics(log)
+    with pytest.raises(BadInputError, match="no feature rows"):
+        verify(log)
+    log.close()
+
+
 def test_topics_that_are_not_there_or_not_alike_are_refused(tmp_path):
     log = open_log(tmp_path)
     with pytest.raises(UnknownTopicError):

@@ -76,10 +76,14 @@ def demo(
     check: Annotated[
         bool, typer.Option("--check", help="Headless: print one JSON summary and leave.")
     ] = False,
-    hours: Annotated[float, typer.Option(min=1.0, help="Hours of market history to make.")] = 8.0,
+    hours: Annotated[float, typer.Option(min=1.0, help="Hours of market history to make.")] = 12.0,
     seed: Annotated[int, typer.Option(help="Of market and training.")] = 1,
 ) -> None:
-    """A simulated exchange, its history made in seconds, a model trained and gated, then live."""
+    """The whole at work on a simulated exchange, then live.
+
+    Market history is made in seconds, a model trained and gated on it; then predictions stream
+    into a live view until Ctrl-C.
+    """
     from barograph import demo as show
 
     with _home_or_temporary(home) as place:
@@ -99,7 +103,10 @@ def replay(
     products: Annotated[str, typer.Option(help="Comma-separated; others are refused.")] = "",
     json: JsonOption = False,
 ) -> None:
-    """Recordings through feed, featurizer and scorer, as if they came live."""
+    """Recordings through the pipeline, as if live.
+
+    An interrupted replay goes on where it stopped; a file replayed before is skipped.
+    """
     from barograph import feed, pipeline, terminal
     from barograph.log import open_log
 
@@ -127,7 +134,7 @@ def replay(
 
 @app.command()
 def featurize(home: HomeOption = None, log: LogOption = None, json: JsonOption = False) -> None:
-    """Feature rows from ticks.raw until everything that is there is done."""
+    """ticks.raw into ticks.features, until all is done."""
     from barograph import pipeline, terminal
     from barograph.worker import when_idle
 
@@ -139,7 +146,7 @@ def featurize(home: HomeOption = None, log: LogOption = None, json: JsonOption =
 
 @app.command()
 def score(home: HomeOption = None, log: LogOption = None, json: JsonOption = False) -> None:
-    """Predictions from ticks.features until everything that is there is done."""
+    """ticks.features into ticks.predictions, likewise."""
     from barograph import pipeline, terminal
     from barograph.worker import when_idle
 
@@ -151,7 +158,11 @@ def score(home: HomeOption = None, log: LogOption = None, json: JsonOption = Fal
 
 @app.command()
 def verify(home: HomeOption = None, log: LogOption = None, json: JsonOption = False) -> None:
-    """Compute all features again from ticks.raw and compare them with those written, bit by bit."""
+    """Live features against a replay of the log.
+
+    All features are computed again from ticks.raw and compared with those written, byte by byte;
+    exit code 1 and the first difference otherwise.
+    """
     from barograph import terminal
     from barograph.log import open_log
     from barograph.verify import verify as compare
@@ -169,7 +180,7 @@ def verify(home: HomeOption = None, log: LogOption = None, json: JsonOption = Fa
 
 @app.command()
 def dataset(home: HomeOption = None, case: CaseOption = "spikes", json: JsonOption = False) -> None:
-    """Feature rows and labels of the whole archive, as Parquet under --home."""
+    """The archive as feature rows with labels."""
     from barograph import dataset as job
     from barograph import terminal
 
@@ -187,7 +198,7 @@ def train(
     seed: Annotated[int | None, typer.Option(help="Of everything drawn by chance.")] = None,
     json: JsonOption = False,
 ) -> None:
-    """Train, evaluate honestly, register the candidate, and let the gate decide."""
+    """Train, evaluate, register, and let the gate decide."""
     import time
 
     from barograph import terminal
@@ -263,6 +274,8 @@ def models_rollback(home: HomeOption = None, case: CaseOption = "spikes") -> Non
 
 
 def _settings(home: Path | None) -> "Settings":
+    from tomllib import TOMLDecodeError
+
     from pydantic import ValidationError
 
     from barograph.errors import BadInputError
@@ -270,6 +283,10 @@ def _settings(home: Path | None) -> "Settings":
 
     try:
         return Settings(home=home) if home is not None else Settings()
+    except TOMLDecodeError as error:
+        raise BadInputError(
+            "barograph.toml", str(error), "Mend it; docs/barograph.toml is an example"
+        ) from error
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
@@ -297,8 +314,11 @@ def _rules(settings: "Settings", products: str = "") -> "Rules":
 
 
 def _existing(address: Path | str) -> Path | str:
-    """An address whose log exists; a verb that only reads makes no new one."""
-    if isinstance(address, Path) and not (address / "log.sqlite").exists():
+    """An address whose log exists, where that shows; a verb that only reads makes no new one."""
+    from barograph.log import file_of
+
+    file = file_of(address)
+    if file is not None and not file.exists():
         from barograph.errors import BadInputError
 
         raise BadInputError(

@@ -53,7 +53,8 @@ class CorruptLogError(BarographError):
     def __init__(self, path: str, why: str) -> None:
         self.path, self.why = path, why
         super().__init__(
-            f"{path} cannot be used as a log: {why}. Move it away and rebuild from the archive."
+            f"{path} cannot be used as a log: {why}. Move it away and replay the "
+            "recordings into a fresh --home."
         )
 
 

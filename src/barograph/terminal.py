@@ -174,7 +174,7 @@ def training(report: "TrainingReport") -> RenderableType:
     for row in report.rows:
         scores.add_row(
             row.name,
-            _interval(row.pr_auc),
+            _interval(row.pr_auc, 2),
             _figure(row.brier.estimate, 4),
             _figure(row.log_loss.estimate),
             _figure(row.calibration_error),

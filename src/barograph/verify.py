@@ -51,7 +51,8 @@ def verify(
 ) -> Verification:
     """Compare all rows of `features` with those that `raw` gives.
 
-    Raises UnknownTopicError, and BadInputError when the topics are not partitioned alike.
+    Raises UnknownTopicError, and BadInputError when the topics are not partitioned alike or hold
+    nothing that could be compared.
     """
     raw_extents, extents = log.extents(raw), log.extents(features)
     if len(raw_extents) != len(extents):
@@ -102,6 +103,10 @@ def verify(
                 ),
             )
     progress(rows)
+    if not rows and not unsettled:
+        raise BadInputError(
+            features, "there are no feature rows to verify", "Feed some (`barograph replay FILE…`)"
+        )
     return Verification(rows=rows, unsettled=unsettled, products=sorted(products), difference=None)
 
 

@@ -179,15 +179,19 @@ def check_topic(topic: Topic) -> None:
     raise BadInputError(f"topic {topic.name!r}", why, "Choose another")
 
 
-def open_log(address: str | Path) -> Log:
-    """Open a directory's `log.sqlite` or a `sqlite:///path`; else raise UnsupportedLogError."""
+def file_of(address: str | Path) -> Path | None:
+    """The file of an embedded log's address; None for the address of another kind."""
     text = str(address)
     if text.startswith("sqlite:///"):
-        path = Path(text.removeprefix("sqlite:///"))
-    elif "://" in text:
-        raise UnsupportedLogError(text)
-    else:
-        path = Path(text) / "log.sqlite"
+        return Path(text.removeprefix("sqlite:///"))
+    return None if "://" in text else Path(text) / "log.sqlite"
+
+
+def open_log(address: str | Path) -> Log:
+    """Open a directory's `log.sqlite` or a `sqlite:///path`; else raise UnsupportedLogError."""
+    path = file_of(address)
+    if path is None:
+        raise UnsupportedLogError(str(address))
     from barograph.log.sqlite import SqliteLog  # noqa: PLC0415 - each log loads its own client
 
     return SqliteLog(path)

@@ -1,0 +1,303 @@
+"""Makes what follows from the code in the documentation; `--check` only says what is stale.
+
+`docs/features.md` is made whole. In other pages what stands between `<!-- NAME:begin -->` and
+`<!-- NAME:end -->` is made: options and keys of each verb in `docs/cli.md`, the settings in
+`docs/settings.md`, the figures in `README.md`.
+"""
+
+import inspect
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+import typer
+
+from barograph.cli import app
+from barograph.dataset import Manifest
+from barograph.demo import DemoSummary
+from barograph.feed import Summary
+from barograph.kernels import FEATURE_SET, FEATURE_SET_HASH, FEATURES, LONGEST_WINDOW_S
+from barograph.models import ModelFacts
+from barograph.registry import Version
+from barograph.settings import Settings
+from barograph.train import TrainingReport
+from barograph.types import Interval
+from barograph.verify import Verification
+from barograph.worker import Tally
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "benchmarks" / "results.json"
+EXAMPLE = ROOT / "docs" / "barograph.toml"
+
+ANSWERS: Mapping[str, Any] = {
+    "demo": DemoSummary,
+    "replay": {"feed": Summary, "featurizer": Tally, "scorer": Tally},
+    "featurize": Tally,
+    "score": Tally,
+    "verify": Verification,
+    "dataset": Manifest,
+    "train": TrainingReport,
+    "models list": list[Version],
+    "models show": ModelFacts,
+}
+"""What each verb that answers in JSON answers with."""
+
+_WORDS = {int: "integer", float: "number", str: "string", bool: "true or false", NoneType: "null"}
+
+
+def verbs() -> dict[str, Any]:
+    """Every verb of the command line by its full name."""
+    found: dict[str, Any] = {}
+
+    def walk(group: Any, prefix: str) -> None:
+        for name, command in group.commands.items():
+            if hasattr(command, "commands"):
+                walk(command, f"{prefix}{name} ")
+            else:
+                found[prefix + name] = command
+
+    walk(typer.main.get_command(app), "")
+    return found
+
+
+def keys(answer: Any, of: str = "") -> Iterator[tuple[str, str]]:
+    """(key, type) of everything in an answer; `[]` steps into a list, `<…>` is any key."""
+    if isinstance(answer, Mapping):
+        for name, part in answer.items():
+            yield from keys(part, f"{of}{name}.")
+        return
+    if get_origin(answer) is list:
+        yield from keys(get_args(answer)[0], f"{of}[].")
+        return
+    for name, kind in get_type_hints(answer).items():
+        yield from _keys_of(of + name, kind)
+
+
+def _keys_of(place: str, kind: Any) -> Iterator[tuple[str, str]]:
+    for verb, answer in ANSWERS.items():
+        if kind is answer or (verb == "replay" and kind is Summary):
+            part = " at `feed`" if verb == "replay" else ""
+            yield place, f"the answer of `barograph {verb}`{part}"
+            return
+    inner, step = _struct_in(kind)
+    if inner is None:
+        yield place, _words(kind)
+    elif inner is Interval:
+        yield place + step, "interval"
+    else:
+        if NoneType in get_args(kind):
+            yield place, "object or null"
+        yield from keys(inner, f"{place}{step}.")
+
+
+def _struct_in(kind: Any) -> tuple[Any, str]:
+    """The struct that a type holds, and how a key steps into it; (None, "") without one."""
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return kind, ""
+    steps = {list: "[]", tuple: "[]", dict: ".<name>", Union: "", UnionType: ""}
+    for part in get_args(kind) if get_origin(kind) in steps else ():
+        inner, step = _struct_in(part)
+        if inner is not None:
+            return inner, steps[get_origin(kind)] + step
+    return None, ""
+
+
+def _words(kind: Any) -> str:
+    parts = [part for part in get_args(kind) if part is not Ellipsis]
+    origin = get_origin(kind)
+    if origin in (Union, UnionType):
+        return " or ".join(_words(part) for part in parts)
+    if origin in (list, tuple):
+        return f"list of {_plural(parts[0])}"
+    if origin is dict:
+        return f"object of {_plural(parts[1])}"
+    if kind in _WORDS:
+        return _WORDS[kind]
+    return "string" if isinstance(kind, type) and issubclass(kind, str) else str(kind)
+
+
+def _plural(kind: Any) -> str:
+    if get_origin(kind) is None and kind in (int, float, str):
+        return _WORDS[kind] + "s"
+    return _words(kind)
+
+
+def verb_reference(verb: str) -> str:
+    """Usage, options and JSON keys of a verb."""
+    command = verbs()[verb]
+    arguments = [p for p in command.params if p.param_type_name == "argument"]
+    usage = " ".join(
+        [f"barograph {verb}"]
+        + [("{}" if p.required else "[{}]").format(_argument(p)) for p in arguments]
+        + ["[OPTIONS]"]
+    )
+    lines = ["", f"    {usage}", "", "| option | default | |", "|---|---|---|"]
+    lines += [
+        f"| `{_argument(p) if p in arguments else p.opts[0]}` | {_default(p)} | {p.help} |"
+        for p in command.params
+    ]
+    if verb in ANSWERS:
+        lines += ["", *_meanings(ANSWERS[verb]), "", "| key of the JSON | type |", "|---|---|"]
+        lines += [f"| `{key}` | {kind} |" for key, kind in keys(ANSWERS[verb])]
+    return "\n".join([*lines, "", ""])
+
+
+def _meanings(answer: Any) -> list[str]:
+    """What each struct of an answer says of itself, the outermost first."""
+    if isinstance(answer, Mapping):
+        first: dict[Any, str] = {}
+        for name, part in answer.items():
+            first.setdefault(part, name)
+        return [f"- `{name}`: {_said(part)}" for part, name in first.items()]
+    outer, _ = _struct_in(answer)
+    lines = [_said(outer)]
+    for name, kind in get_type_hints(outer).items():
+        inner, _ = _struct_in(kind)
+        if inner not in (None, Interval, Summary, *ANSWERS.values()):
+            lines += ["", f"`{name}`: {_said(inner)}"]
+    return lines
+
+
+def _said(struct: Any) -> str:
+    return " ".join((inspect.getdoc(struct) or "").split())
+
+
+def _argument(parameter: Any) -> str:
+    return str(parameter.name).upper() + ("…" if parameter.nargs == -1 else "")
+
+
+def _default(parameter: Any) -> str:
+    if parameter.required:
+        return "required"
+    if getattr(parameter, "is_flag", False):
+        return "off"
+    return f"`{parameter.default}`" if parameter.default not in (None, "") else ""
+
+
+def features_page() -> str:
+    """The catalogue as a page."""
+    lines = [
+        "# Features",
+        "",
+        "Made from the catalogue (`src/barograph/kernels/__init__.py`) by `make docs`.",
+        "",
+        f"Feature set version {FEATURE_SET}, hash `{FEATURE_SET_HASH}`, {len(FEATURES)} features.",
+        "Each is one number per product at a closed second t. It is missing, with one of the",
+        "[reasons](vocabulary.md#reasons), until its warm-up of complete seconds has passed since",
+        f"the last hole. No value depends on anything older than {LONGEST_WINDOW_S} seconds.",
+        "",
+        "m is the mid of the closing quote and r a one-second log return of it. A window of w",
+        "seconds holds (t − w, t]. Order and names are those of a row's `values`; a changed value",
+        "is a new feature set.",
+        "",
+        "| # | name | formula | unit | warm-up (s) | source |",
+        "|---:|---|---|---|---:|---|",
+    ]
+    for place, feature in enumerate(FEATURES):
+        formula = feature.formula.replace("|", "\\|")
+        lines.append(
+            f"| {place} | `{feature.name}` | {formula} | {feature.unit} | {feature.warmup_s} "
+            f"| {feature.source} |"
+        )
+    return "\n".join([*lines, ""])
+
+
+def settings_table() -> str:
+    """Every setting with its default from the class and its meaning from the example file."""
+    meanings: dict[str, str] = {}
+    words: list[str] = []
+    for line in EXAMPLE.read_text(encoding="utf-8").splitlines():
+        if line.startswith("#"):
+            words.append(line.removeprefix("#").strip())
+        elif "=" in line:
+            meanings[line.split("=")[0].strip()] = " ".join(words)
+            words = []
+        else:
+            words = []
+    lines = ["", "| key | environment | default | allowed | |", "|---|---|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        bounds = " ".join(_bound(rule) for rule in field.metadata)
+        lines.append(
+            f"| `{name}` | `BAROGRAPH_{name.upper()}` | `{field.default}` | {bounds} "
+            f"| {meanings.get(name, '')} |"
+        )
+    return "\n".join([*lines, "", ""])
+
+
+def _bound(rule: Any) -> str:
+    signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
+    return " ".join(f"{sign} {getattr(rule, k)}" for k, sign in signs.items() if hasattr(rule, k))
+
+
+def figures_table() -> str:
+    """The benchmark's results, or that there are none yet."""
+    if not RESULTS.exists():
+        return "\nNot measured yet: `make bench` writes `benchmarks/results.json`.\n\n"
+    lines = ["", "| what | unit | ours | peer | ratio | goal | met |"]
+    lines.append("|---|---|---:|---:|---:|---|---|")
+    for row in json.loads(RESULTS.read_text(encoding="utf-8")):
+        cells = [_figure(row[name]) for name in ("ours", "peer", "ratio", "goal")]
+        met = {True: "yes", False: "no"}.get(row["met"], "")
+        lines.append(f"| {row['name']} | {row['unit']} | {' | '.join(cells)} | {met} |")
+    return "\n".join([*lines, "", ""])
+
+
+def _figure(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, int | float):
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return str(value)
+
+
+def pages() -> dict[Path, str]:
+    """Every page with made parts, as it should be."""
+    cli = {verb.replace(" ", "-"): verb_reference(verb) for verb in verbs()}
+    return {
+        ROOT / "docs" / "features.md": features_page(),
+        **{
+            path: _with_parts(path, parts)
+            for path, parts in (
+                (ROOT / "docs" / "cli.md", cli),
+                (ROOT / "docs" / "settings.md", {"settings": settings_table()}),
+                (ROOT / "README.md", {"figures": figures_table()}),
+            )
+        },
+    }
+
+
+def _with_parts(path: Path, parts: Mapping[str, str]) -> str:
+    text = path.read_text(encoding="utf-8")
+    for name, part in parts.items():
+        begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
+        if text.count(begin) != 1 or text.count(end) != 1:
+            sys.exit(f"{path.name} needs {begin} and {end} once each")
+        before, rest = text.split(begin)
+        text = f"{before}{begin}\n{part}{end}{rest.split(end)[1]}"
+    return text
+
+
+def main(arguments: list[str]) -> int:
+    """Write what is stale; with `--check` only name it, and return 1 when there is any."""
+    stale = [
+        path
+        for path, text in pages().items()
+        if not path.exists() or path.read_text(encoding="utf-8") != text
+    ]
+    if arguments == ["--check"]:
+        for path in stale:
+            print(f"{path.relative_to(ROOT)} is stale: run `make docs`")
+        return 1 if stale else 0
+    for path, text in pages().items():
+        if path in stale:
+            path.write_text(text, encoding="utf-8")
+            print(f"{path.relative_to(ROOT)} made anew")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

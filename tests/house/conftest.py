@@ -1,0 +1,58 @@
+"""What the rules look at: the files of the repository, read once."""
+
+import ast
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def root():
+    """The repository."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def files(root):
+    """Every file that is or would be tracked, relative to the repository."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    done = subprocess.run(command, cwd=root, capture_output=True, check=False)
+    if done.returncode:
+        pytest.skip("this is no git checkout, so nobody knows which files belong to it")
+    names = {Path(name) for name in done.stdout.decode().split("\0") if name}
+    return sorted(name for name in names if (root / name).is_file())
+
+
+@pytest.fixture(scope="session")
+def texts(root, files):
+    """Path → content of every file that is text."""
+    found = {}
+    for name in files:
+        try:
+            found[name] = (root / name).read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+    return found
+
+
+@pytest.fixture(scope="session")
+def sources(root):
+    """Path below src/barograph, as text with slashes → the file's syntax tree."""
+    package = root / "src" / "barograph"
+    return {
+        path.relative_to(package).as_posix(): ast.parse(path.read_text(encoding="utf-8"))
+        for path in sorted(package.rglob("*.py"))
+    }
+
+
+@pytest.fixture(scope="session")
+def tests(root):
+    """Path below tests, as text with slashes → the file's syntax tree."""
+    folder = root / "tests"
+    return {
+        path.relative_to(folder).as_posix(): ast.parse(path.read_text(encoding="utf-8"))
+        for path in sorted(folder.rglob("*.py"))
+    }

@@ -1,0 +1,116 @@
+"""Who may import what, and how early."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+HOMES = {
+    "typer": ({"cli.py"}, "top"),
+    "rich": ({"terminal.py", "view.py", "demo.py"}, "top"),
+    "pydantic_settings": ({"settings.py"}, "top"),
+    "pydantic": ({"settings.py", "cli.py"}, "top"),
+    "isal": ({"archive.py"}, "top"),
+    "polars": ({"dataset.py", "case.py", "cases/spikes.py"}, "top"),
+    "lightgbm": ({"candidates.py"}, "inside"),
+    "sklearn": ({"candidates.py"}, "inside"),
+    "onnx": ({"models.py"}, "inside"),
+    "onnxruntime": ({"models.py"}, "inside"),
+    "google": ({"models.py"}, "inside"),
+    "mlflow": ({"registry.py"}, "inside"),
+    "sqlalchemy": ({"registry.py"}, "inside"),
+    "numba": (
+        {
+            "featurizer.py",
+            "kernels/flow.py",
+            "kernels/price.py",
+            "kernels/variance.py",
+            "kernels/window.py",
+            "scores.py",
+            "alarms.py",
+            "market.py",
+            "simulator.py",
+            "venues/columns.py",
+        },
+        "top",
+    ),
+}
+"""Package → the files that may import it, and whether at their top or inside a function only."""
+
+EVERYWHERE = {"numpy", "msgspec", "barograph"}
+
+UNDER_ANOTHER_NAME = {"scikit-learn": "sklearn", "pydantic-settings": "pydantic_settings"}
+WITHOUT_IMPORT = {
+    "alembic": "MLflow's SQLite store migrates with it",
+    "mlflow-skinny": "is imported as mlflow",
+}
+
+
+def test_a_package_is_imported_where_it_is_at_home(sources):
+    strangers = []
+    for name, tree in sources.items():
+        top = {id(node) for node in tree.body}
+        for node, package in _imports(tree):
+            if package in EVERYWHERE or package in sys.stdlib_module_names:
+                continue
+            files, place = HOMES.get(package, (set(), "top"))
+            early = place == "inside" and id(node) in top
+            if early or (name not in files and name != "cli.py"):
+                strangers.append(f"{name}:{node.lineno} {package}")
+    assert strangers == []
+
+
+def test_the_command_line_imports_packages_inside_its_verbs_only(sources):
+    tree = sources["cli.py"]
+    early = {package for node, package in _imports(tree) if node in tree.body}
+    assert early - set(sys.stdlib_module_names) == {"typer", "barograph"}
+
+
+def test_no_home_is_out_of_date(sources):
+    lost = [
+        f"{package} in {file}"
+        for package, (files, _) in HOMES.items()
+        for file in files
+        if file not in sources
+        or package not in {imported for _, imported in _imports(sources[file])}
+    ]
+    assert lost == []
+
+
+def test_every_dependency_is_used(root, sources):
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    names = {re.match(r"[\w-]+", line)[0] for line in project["dependencies"]}
+    used = {package for tree in sources.values() for _, package in _imports(tree)}
+    unused = {
+        name
+        for name in names - set(WITHOUT_IMPORT)
+        if UNDER_ANOTHER_NAME.get(name, name.replace("-", "_")) not in used
+    }
+    assert unused == set()
+
+
+def test_help_needs_nothing_heavy():
+    """`barograph --help` answers at once."""
+    code = "import sys, barograph.cli; print(*sorted({m.split('.')[0] for m in sys.modules}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    heavy = {"numpy", "msgspec", *HOMES} - {"typer"}
+    assert heavy.intersection(done.stdout.split()) == set()
+
+
+def test_imports_go_down_the_floors_only(root):
+    linter = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run(
+        [linter, "--no-cache"], cwd=root, capture_output=True, check=False, text=True
+    )
+    assert done.returncode == 0, done.stdout[-2000:]
+
+
+def _imports(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield node, alias.name.split(".")[0]
+        elif isinstance(node, ast.ImportFrom):
+            yield node, (node.module or "").split(".")[0]

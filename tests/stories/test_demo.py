@@ -1,0 +1,73 @@
+"""The demo as a user runs it: headless with a summary, and live until Ctrl-C."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+COMMAND = [sys.executable, "-c", "from barograph.cli import main; main()", "demo"]
+
+
+@pytest.mark.slow
+def test_the_check_trains_promotes_predicts_and_verifies(tmp_path):
+    done = subprocess.run(
+        [*COMMAND, "--check", "--home", str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)
+    assert summary["ok"]
+    assert summary["problems"] == []
+    assert summary["training"]["decision"]["promote"]
+    assert summary["live"]["models"]["spikes/1"] > 0
+    assert summary["live"]["verdicts"].keys() == {"PREDICTED"}
+    assert summary["verification"]["difference"] is None
+    assert summary["verification"]["rows"] > 80_000
+    assert "spikes/1" in done.stderr
+    assert "persistence" in done.stderr
+
+
+@pytest.mark.slow
+def test_the_live_view_stays_until_ctrl_c_and_leaves_cleanly(tmp_path):
+    """In a terminal of its own, four simulated hours: enough to train, if not to promote."""
+    reader, writer = pty.openpty()
+    process = subprocess.Popen(
+        [*COMMAND, "--hours", "4", "--home", str(tmp_path)],
+        stdin=subprocess.DEVNULL,
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "140", "LINES": "40"},
+    )
+    os.close(writer)
+    shown = bytearray()
+
+    def read():
+        while True:
+            try:
+                piece = os.read(reader, 65536)
+            except OSError:  # the other end of a pty is gone
+                return
+            shown.extend(piece)
+
+    reading = threading.Thread(target=read, daemon=True)
+    reading.start()
+    pause, started = threading.Event(), time.monotonic()
+    while shown.count(b"BTC-USD") < 3:
+        assert time.monotonic() - started < 240, shown.decode()
+        assert process.poll() is None, process.stderr.read().decode()
+        pause.wait(0.1)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    reading.join(timeout=10)
+    os.close(reader)
+    assert process.returncode == 0, err.decode()
+    assert "the same bytes" in err.decode()
+    assert "Traceback" not in err.decode()
+    screen = shown.decode(errors="replace")
+    for part in ("product", "verdict", "latency", "ETH-USD", "alerts", "feed: simulated exchange"):
+        assert part in screen

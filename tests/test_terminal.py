@@ -1,0 +1,85 @@
+"""What a person reads: counts, the first difference, intervals, and n/d for what is not defined."""
+
+import io
+import math
+
+import pytest
+from rich.console import Console
+
+from barograph import terminal
+from barograph.feed import Summary
+from barograph.types import Interval
+from barograph.verify import Difference, Verification
+from barograph.worker import Tally
+
+
+def text_of(answer):
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(answer)
+    return console.export_text()
+
+
+class Ran:
+    """The two tallies that a pipeline leaves."""
+
+    def __init__(self, featurized, scored):
+        self.featurized, self.scored = featurized, scored
+
+
+def test_a_replay_tells_what_came_in_and_what_went_out():
+    fed = Summary(
+        files=["a.ndjson"],
+        skipped=["b.ndjson"],
+        resumed_at=41,
+        lines=1234,
+        ticks=1200,
+        gaps={"silence": 2, "trade_id": 1},
+        dead_letters={"crossed_quote": 4},
+        products={"BTC-USD": 1200},
+        first_event_time_ns=0,
+        last_event_time_ns=86_400 * 10**9,
+        ticks_per_s=5000.0,
+    )
+    running = Ran(Tally(values=90, dead_letters=3), Tally(values=88))
+    shown = " ".join(text_of(terminal.replayed(fed, running)).split())
+    for part in (
+        "b.ndjson: replayed before", "at line 42", "1,234 of 1 file(s)", "BTC-USD 1,200",
+        "1970-01-01 00:00:00Z → 1970-01-02 00:00:00Z", "silence 2, trade_id 1",
+        "crossed_quote 4", "late ticks 3", "feature rows 90", "predictions 88",
+    ):  # fmt: skip
+        assert part in shown
+
+
+def test_a_verification_says_yes_or_names_the_first_difference():
+    same = Verification(rows=10, unsettled=0, products=["BTC-USD"], difference=None)
+    assert "10 feature rows of BTC-USD: live and replay are the same bytes" in text_of(
+        terminal.verified(same)
+    )
+    first = Difference(product="BTC-USD", second=60, what="spread_bps", live="0.1", replayed="0.2")
+    other = Verification(rows=10, unsettled=0, products=["BTC-USD"], difference=first)
+    shown = text_of(terminal.verified(other))
+    for part in ("second 60", "1970-01-01 00:01:00Z", "spread_bps", "0.1", "0.2"):
+        assert part in shown
+
+
+@pytest.mark.parametrize(
+    ("estimate", "signed", "expected"),
+    [
+        (0.5, False, "0.50 [0.40, 0.60]"),
+        (0.5, True, "+0.50 [+0.40, +0.60]"),
+        (math.nan, False, "n/d"),
+    ],
+)
+def test_an_interval_is_written_whole_or_as_not_defined(estimate, signed, expected):
+    interval = Interval(estimate=estimate, low=0.4, high=0.6, level=0.95, resamples=9, undefined=0)
+    assert terminal._interval(interval, 2, signed=signed) == expected
+
+
+def test_progress_says_nothing_where_nobody_looks(capsys):
+    with terminal.progress() as bar:
+        bar.bytes_and_ticks(1, 2, 3)
+        bar.rows(5)
+        bar.frames(6)
+        bar.steps("fold", 1, 4)
+        bar.say("done")
+    assert capsys.readouterr().out == ""
