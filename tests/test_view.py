@@ -33,9 +33,9 @@ def watched(tmp_path, predictions):
     return watch
 
 
-def text_of(watch):
-    console = Console(width=140, record=True, file=io.StringIO())
-    console.print(render(watch, "simulated, 3 ticks", clock_ns=lambda: 1010 * NS))
+def text_of(watch, clock_s=1004):
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(render(watch, "simulated, 3 ticks", clock_ns=lambda: clock_s * NS))
     return console.export_text()
 
 
@@ -51,10 +51,10 @@ def test_each_product_shows_its_latest_prediction(tmp_path):
     shown = text_of(watch)
     assert "50,000.00" in shown
     assert "25.0%" in shown
-    assert "0.50 bps" in shown
+    assert "0.50" in shown
+    assert "50%" in shown
     assert "GAP" in shown
     assert "spikes/3" in shown
-    assert "8 s" in shown  # from the end of second 1001 to 1010
     assert "none yet" in shown
 
 
@@ -73,6 +73,11 @@ def test_latency_runs_from_receipt_to_the_commit_in_the_log(tmp_path):
     watch = watched(tmp_path / "b", [prediction("BTC-USD", 1000, 0.1)])
     assert watch.latencies().count == 1
     assert watch.latencies().p50_ms > 0
+
+
+def test_a_silent_product_says_for_how_long(tmp_path):
+    watch = watched(tmp_path, [prediction("BTC-USD", 1000, 0.1)])
+    assert "silent 29 s" in text_of(watch, clock_s=1030)
 
 
 def test_an_empty_log_says_that_it_waits(tmp_path):

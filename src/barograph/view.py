@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import msgspec
+from rich.box import SIMPLE_HEAD
 from rich.console import Group
 from rich.panel import Panel
 from rich.table import Table
@@ -18,6 +19,9 @@ from barograph.types import NS_PER_S, Prediction, Verdict
 
 _CHUNK = 2000
 _BARS = "▁▂▃▄▅▆▇█"
+_SEEN = 16
+_OLD_S = 5.0
+_WIDTH = 80
 
 
 class Latencies(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,7 +87,7 @@ class Watch:
             self._latencies_ms.append(latency_ms)
         known = self.lines.get(prediction.product)
         was_alert = known is not None and known.prediction.spike
-        past = known.probabilities if known else deque[float | None](maxlen=40)
+        past = known.probabilities if known else deque[float | None](maxlen=_SEEN)
         past.append(prediction.probability)
         self.lines[prediction.product] = Line(
             prediction=prediction, latency_ms=latency_ms, probabilities=past
@@ -96,58 +100,58 @@ class Watch:
 
 
 def render(watch: Watch, feed_state: str, clock_ns: Callable[[], int] = time.time_ns) -> Group:
-    """The view as it stands: a table of products, then the latest alerts."""
-    table = Table(expand=True, border_style="dim", header_style="bold")
-    for title, justify in (
-        ("product", "left"),
-        ("mid", "right"),
-        ("volatility now", "right"),
-        ("P(spike in 60 s)", "right"),
-        ("last 40 s", "left"),
-        ("verdict", "left"),
-        ("latency", "right"),
-        ("age", "right"),
-        ("model", "left"),
-    ):
-        table.add_column(title, justify=justify, no_wrap=True)  # type: ignore[arg-type]  # both literals
+    """The view as it stands, 80 columns wide: a table of products, then the latest alerts."""
+    models = ", ".join(sorted({line.prediction.model for line in watch.lines.values()})) or "none"
+    table = Table(
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        header_style="bold",
+        caption=f"vol: bps/√s over 60 s; P: a spike (vol ≥ τ) within 60 s; model {models}",
+        caption_justify="left",
+    )
+    for title in ("product", "mid", "vol", "of τ", "P(spike)", f"last {_SEEN}", "verdict"):
+        right = title in {"mid", "vol", "of τ", "P(spike)"}
+        table.add_column(title, justify="right" if right else "left", no_wrap=True)
+    table.add_column("latency", justify="right", no_wrap=True)
     now_ns = clock_ns()
     for product, line in sorted(watch.lines.items()):
         said = line.prediction
+        age_s = (now_ns - said.event_time_ns) / NS_PER_S
         table.add_row(
             Text(product, style="bold"),
             f"{said.mid:,.2f}",
-            _volatility(said),
+            *_volatility(said),
             _probability(said),
             Text(_sparkline(line.probabilities), style="cyan"),
-            _verdict(said),
+            _verdict(said) if age_s < _OLD_S else Text(f"silent {age_s:.0f} s", style="yellow"),
             "–" if line.latency_ms is None else f"{line.latency_ms:.0f} ms",
-            f"{max(0.0, (now_ns - said.event_time_ns) / NS_PER_S):.0f} s",
-            Text(said.model, style="dim"),
         )
     if not watch.lines:
-        table.add_row("waiting for the first prediction …", *[""] * 8)
-    parts = [table]
+        table.add_row("waiting for the first prediction …")
     alerts = Text("\n").join([_alert(alert) for alert in reversed(watch.alerts)])
     quiet = Text("none yet", style="dim")
-    panel = Panel(alerts if watch.alerts else quiet, title="alerts", border_style="dim")
-    return Group(Text(f"feed: {feed_state}", style="dim"), *parts, panel)
+    panel = Panel(
+        alerts if watch.alerts else quiet, title="alerts", border_style="dim", width=_WIDTH
+    )
+    return Group(Text(f"feed: {feed_state}", style="dim"), table, panel)
 
 
-def _volatility(said: Prediction) -> Text:
+def _volatility(said: Prediction) -> tuple[Text, Text]:
+    """In bps/√s, and as a share of tau."""
     if said.realized_vol_60s is None:
-        return Text("–", style="dim")
+        return Text("–", style="dim"), Text("–", style="dim")
+    vol = Text(f"{1e4 * said.realized_vol_60s:.2f}")
     if said.tau is None:
-        return Text(f"{1e4 * said.realized_vol_60s:.2f} bps/√s")
+        return vol, Text("–", style="dim")
     share = said.realized_vol_60s / said.tau
     style = "red" if share >= 1 else "yellow" if share >= 0.7 else "green"
-    return Text(f"{1e4 * said.realized_vol_60s:.2f} bps/√s ({share:.0%} of τ)", style=style)
+    return vol, Text(f"{share:.0%}", style=style)
 
 
 def _probability(said: Prediction) -> Text:
     if said.probability is None:
         return Text("–", style="dim")
-    style = "bold red" if said.spike else "white"
-    return Text(f"{said.probability:.1%}", style=style)
+    return Text(f"{said.probability:.1%}", style="bold red" if said.spike else "")
 
 
 def _verdict(said: Prediction) -> Text:
