@@ -9,7 +9,7 @@ import msgspec
 
 from barograph.types import Fault
 
-_DECIMAL = r"[0-9]{1,18}(?:\.[0-9]{1,18})?"
+_DECIMAL = r"(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,18})?"
 _SIZE = _DECIMAL + r"(?:[eE]-[0-9]{1,2})?"
 _price = re.compile(_DECIMAL).fullmatch
 _size = re.compile(_SIZE).fullmatch
@@ -40,9 +40,9 @@ def check_quote(  # noqa: PLR0913 - a quote has seven numbers
 ) -> None:
     """Raise RefusedError unless all are decimals, prices positive and bid ≤ ask.
 
-    A decimal has 1 to 18 digits before and at most 18 after the point: no sign, exponent, space,
-    NaN or Infinity. The four sizes may be None or empty (not offered) and may end in `e-NN`, as
-    recorders write small ones.
+    A decimal has 1 to 18 digits before and at most 18 after the point: no sign, leading zero,
+    exponent, space, NaN or Infinity. The four sizes may be None or empty (not offered) and may end
+    in `e-NN`, as recorders write small ones.
     """
     joined = (
         f"{price} {bid} {ask} "

@@ -1,0 +1,144 @@
+"""What a row of `results.json` is, and how two sides are timed beside each other.
+
+A row is a function with the decorator `row`; `run.py` imports the files that hold them. The
+function takes the number of repeats and returns what both sides measured, in the row's unit.
+"""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+
+from barograph.archive import Recording
+from barograph.codec import Records
+from barograph.featurizer import Featurizer
+from barograph.recordings import recording_events
+
+ROOT = Path(__file__).parent.parent
+DATA = Path(os.environ.get("BAROGRAPH_DATA", ROOT.parent / "shared" / "data")).resolve()
+RECORDING = DATA / "benchmark" / "binance_bench_20240809.ndjson.gz"
+PEER_COLUMNS = (
+    "product", "event_time_ns", "trade_id", "bid", "ask", "bid_size", "ask_size", "volume_24h",
+    "last_size", "side",
+)  # fmt: skip
+
+
+class Measured(NamedTuple):
+    """Both sides in the row's unit; `peer` None where there is none to compare with."""
+
+    ours: float
+    peer: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """At least or at most `bound`, of the ratio or of our own figure."""
+
+    of: str
+    sign: str
+    bound: float
+
+    def __str__(self) -> str:
+        return f"{self.of} {self.sign} {self.bound:g}"
+
+    def met(self, ours: float, ratio: float | None) -> bool:
+        """Whether the measured figure keeps it; a ratio that is not there keeps none."""
+        figure = ours if self.of == "ours" else ratio
+        if figure is None:
+            return False
+        return figure >= self.bound if self.sign == ">=" else figure <= self.bound
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of the table. `more_is_better` says which way the ratio is turned: above 1 is good."""
+
+    name: str
+    unit: str
+    goal: Goal | None
+    more_is_better: bool
+    measure: Callable[[int], Measured]
+
+    def result(self, repeats: int) -> dict[str, object]:
+        """The row as it stands in `results.json`."""
+        ours, peer = self.measure(repeats)
+        ratio = None
+        if peer is not None:
+            ratio = ours / peer if self.more_is_better else peer / ours
+        return {
+            "name": self.name,
+            "unit": self.unit,
+            "ours": _rounded(ours),
+            "peer": None if peer is None else _rounded(peer),
+            "ratio": None if ratio is None else _rounded(ratio),
+            "goal": None if self.goal is None else str(self.goal),
+            "met": None if self.goal is None else self.goal.met(ours, ratio),
+        }
+
+
+ROWS: list[Row] = []
+
+
+def row(
+    name: str,
+    unit: str,
+    goal: tuple[str, str, float] | None = None,
+    *,
+    less_is_better: bool = False,
+) -> Callable[[Callable[[int], Measured]], Callable[[int], Measured]]:
+    """Register a function as a row; goal: ("ratio" or "ours", ">=" or "<=", bound)."""
+
+    def register(measure: Callable[[int], Measured]) -> Callable[[int], Measured]:
+        wanted = None if goal is None else Goal(*goal)
+        ROWS.append(Row(name, unit, wanted, not less_is_better, measure))
+        return measure
+
+    return register
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """How long one run takes on the wall."""
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def interleaved(
+    ours: Callable[[], object], peer: Callable[[], object], repeats: int
+) -> tuple[float, float]:
+    """Median seconds of each; ours, peer, ours, peer …, after one run of each that is not timed."""
+    ours()
+    peer()
+    timed = [(seconds(ours), seconds(peer)) for _ in range(repeats)]
+    return median(mine for mine, _ in timed), median(theirs for _, theirs in timed)
+
+
+@cache
+def benchmark_events() -> tuple[Records, tuple[str, ...]]:
+    """The benchmark recording as events, and its products in the order of `product`."""
+    featurizer = Featurizer()
+    parts = list(recording_events(Recording(RECORDING), product_index=featurizer.product_index))
+    events = np.concatenate(parts)
+    products = tuple(featurizer.product(place) for place in range(int(events["product"].max()) + 1))
+    return events, products
+
+
+@cache
+def benchmark_ticks() -> pl.DataFrame:
+    """The same columns as the peers take them: unknown numbers are null."""
+    events, _ = benchmark_events()
+    frame = pl.DataFrame({name: events[name] for name in PEER_COLUMNS})
+    return frame.with_columns(
+        pl.col("bid_size", "ask_size", "volume_24h", "last_size").fill_nan(None)
+    )
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.4g}")

@@ -1,0 +1,64 @@
+"""A recording through archive, log, featurizer and scorer, as `barograph replay` does it."""
+
+import tempfile
+from pathlib import Path
+from statistics import median
+
+import msgspec
+
+from barograph import feed, pipeline
+from barograph.log import open_log
+from barograph.models import sha256_of
+from barograph.registry import Registry
+from barograph.settings import Settings
+from measure import RECORDING, Measured, benchmark_events, row, seconds
+from scoring import trained
+
+
+@row("replay through log, featurizer and scorer", "ticks/s", ("ours", ">=", 40_000))
+def replayed(repeats: int) -> Measured:
+    """In this process, into a fresh home with a champion; from the first line to the last commit.
+
+    No peer: nothing else at hand archives, logs durably, featurizes and scores.
+    """
+    timed = [_replay() for _ in range(repeats + 1)][1:]
+    events, _ = benchmark_events()
+    return Measured(len(events) / median(timed))
+
+
+def _replay() -> float:
+    with tempfile.TemporaryDirectory(prefix="barograph-bench-") as folder:
+        home = Path(folder)
+        _crown(home)
+        settings = Settings(home=home)
+
+        def work() -> None:
+            log = open_log(home)
+            frames = feed.Feed(log, home / "archive", partitions=settings.partitions)
+            frames.batch_lines = settings.batch_records
+            try:
+                with pipeline.Pipeline(pipeline.stages(settings, home, _refuse)) as running:
+                    feed.replay(frames, [RECORDING])
+            finally:
+                frames.close()
+                log.close()
+            events, _ = benchmark_events()
+            assert running.featurized.records == len(events)
+            assert running.scored.values == running.featurized.values > 0
+
+        return seconds(work)
+
+
+def _crown(home: Path) -> None:
+    """Make the trained model the champion of the recording's products."""
+    _, products = benchmark_events()
+    model = trained().model
+    onnx = trained().onnx
+    tau = dict.fromkeys(products, next(iter(model.facts.tau.values())))
+    facts = msgspec.structs.replace(model.facts, tau=tau, sha256=sha256_of(onnx))
+    registry = Registry(home)
+    registry.promote("spikes", registry.register("spikes", onnx, facts), "benchmark")
+
+
+def _refuse(message: str) -> None:
+    raise AssertionError(message)

@@ -1,0 +1,106 @@
+"""`make bench`: every row, into `results.json`, beside `machine.json`; and a table to look at.
+
+    .venv/bin/python benchmarks/run.py [--only PART-OF-A-NAME …] [--repeats N]
+
+Rows that are not run keep what the file says of them.
+"""
+
+import argparse
+import os
+import platform
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import msgspec
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+import features  # noqa: F401 - its rows register themselves
+import log_records  # noqa: F401
+import measure
+import pipeline  # noqa: F401
+import processes  # noqa: F401
+import scoring  # noqa: F401
+
+HERE = Path(__file__).parent
+RESULTS, MACHINE = HERE / "results.json", HERE / "machine.json"
+_VERSIONS = ("numpy", "numba", "polars", "pandas", "river", "onnxruntime", "lightgbm", "msgspec")
+
+
+def main() -> None:
+    """Run the chosen rows and write what came out."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--only", nargs="*", default=[], help="rows whose name has one of these")
+    arguments.add_argument("--repeats", type=int, default=5)
+    options = arguments.parse_args()
+    console = Console(width=None if sys.stdout.isatty() else 140)
+    known = _known()
+    machine = _machine()
+    for row in measure.ROWS:
+        if options.only and not any(word in row.name for word in options.only):
+            continue
+        with console.status(row.name):
+            known[row.name] = row.result(options.repeats)
+        console.print(_line(known[row.name]))
+    results = [known[row.name] for row in measure.ROWS if row.name in known]
+    RESULTS.write_bytes(msgspec.json.format(msgspec.json.encode(results)) + b"\n")
+    MACHINE.write_bytes(msgspec.json.format(msgspec.json.encode(machine)) + b"\n")
+    console.print(_table(results))
+
+
+def _known() -> dict[str, dict[str, object]]:
+    if not RESULTS.exists():
+        return {}
+    return {result["name"]: result for result in msgspec.json.decode(RESULTS.read_bytes())}
+
+
+def _machine() -> dict[str, object]:
+    """What the figures were measured on, and how busy it was with other things before."""
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
+        "load_before": round(os.getloadavg()[0], 1),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in _VERSIONS},
+    }
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.processor()
+
+
+def _line(result: dict[str, object]) -> str:
+    return f"{result['name']}: {_figure(result['ours'])} {result['unit']}"
+
+
+def _table(results: list[dict[str, object]]) -> Table:
+    table = Table(title="ratio above 1: ours is better")
+    for column in ("name", "ours", "peer", "unit", "ratio", "goal", "met"):
+        table.add_column(column, justify="left" if column in {"name", "goal"} else "right")
+    for result in results:
+        figures = (_figure(result[name]) for name in ("ours", "peer"))
+        goal, met = result["goal"] or "", result["met"]
+        said = "" if met is None else "[green]yes" if met else "[red]no"
+        unit = str(result["unit"])
+        table.add_row(
+            str(result["name"]), *figures, unit, _figure(result["ratio"]), str(goal), said
+        )
+    return table
+
+
+def _figure(value: object) -> str:
+    if value is None:
+        return "–"
+    assert isinstance(value, int | float)
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+if __name__ == "__main__":
+    main()

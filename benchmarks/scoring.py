@@ -1,0 +1,125 @@
+"""One row scored, as the worker scores it, beside LightGBM's own call on one row."""
+
+import time
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from barograph import labels, models
+from barograph.candidates import Boosting, Examples, Slices, lightgbm
+from barograph.cases.spikes import WANTED
+from barograph.codec import decode_numbers, decode_row, encode, event_array, feature_rows
+from barograph.featurizer import Featurizer
+from barograph.kernels import COLUMN, FEATURE_SET_HASH
+from barograph.market import PRESETS
+from barograph.models import CalibratedTrees, Float32, ModelFacts, OnnxModel
+from barograph.scorer import Model, Scorer
+from barograph.simulator import SimulatedMarket
+from barograph.types import NS_PER_S, FeatureRow, Verdict
+from barograph.venues.coinbase import ExchangeFeed
+from measure import Measured, row
+
+PRODUCT = "BTC-USD"
+_HOURS = 6
+_START_S = 1_760_000_000
+_SCORED = 2000
+
+
+class Trained(NamedTuple):
+    """A model of the candidate `lightgbm` on simulated history, and rows of that history."""
+
+    fitted: CalibratedTrees
+    model: Model
+    onnx: bytes
+    x: Float32
+    rows: list[FeatureRow]
+
+
+@cache
+def trained() -> Trained:
+    """Train once: what is timed is only scoring. Slow learning makes some 100 trees."""
+    market = SimulatedMarket(PRESETS["market"], [PRODUCT], 1, _START_S * NS_PER_S)
+    venue, featurizer = ExchangeFeed(), Featurizer()
+    numbers = [
+        decode_numbers(encode(event))
+        for frame in market.advance(_HOURS * 3600)
+        for event in venue.receive(frame).events
+    ]
+    rows, _ = featurizer.update(event_array(numbers, featurizer.product_index))
+    label = labels.future_realized_vol(rows["second"], rows["return_e9"])
+    features = tuple(
+        name for name in WANTED if not np.isnan(rows["values"][-600:, COLUMN[name]]).any()
+    )
+    x = rows["values"][:, [COLUMN[name] for name in features]].astype(np.float32)
+    usable = ~np.isnan(label) & ~np.isnan(x).any(axis=1)
+    rows, label, x = rows[usable], label[usable], np.ascontiguousarray(x[usable])
+    tau = labels.tau(label)
+    thirds = [Examples(x[part], label[part] >= tau) for part in _thirds(len(x))]
+    fitted: Any = lightgbm(features, Boosting(learning_rate=0.01)).fit(Slices(*thirds), 1)
+    onnx = models.export(fitted, x)
+    model = Model("spikes/1", _facts(features, tau, onnx), OnnxModel(onnx, len(features)))
+    kept = slice(-_SCORED, None)
+    # As the log would carry them: what is not known is None.
+    words = feature_rows(rows[kept], [PRODUCT], FEATURE_SET_HASH)
+    return Trained(
+        fitted,
+        model,
+        onnx,
+        np.ascontiguousarray(x[kept]),
+        [decode_row(encode(word)) for word in words],
+    )
+
+
+def _thirds(n: int) -> list[slice]:
+    return [slice(0, n // 2), slice(n // 2, 3 * n // 4), slice(3 * n // 4, n)]
+
+
+def _facts(features: tuple[str, ...], tau: float, onnx: bytes) -> ModelFacts:
+    return ModelFacts(
+        case="spikes",
+        candidate="lightgbm",
+        features=features,
+        feature_set=FEATURE_SET_HASH,
+        tau={PRODUCT: tau},
+        threshold=0.5,
+        horizon_s=labels.HORIZON_S,
+        train_start_ns=_START_S * NS_PER_S,
+        train_end_ns=(_START_S + _HOURS * 3600) * NS_PER_S,
+        data_hash="",
+        seed=1,
+        sha256=models.sha256_of(onnx),
+        scores={},
+        created_time_ns=0,
+    )
+
+
+@row("one scored row, p99 (LightGBM as ONNX)", "µs", ("ours", "<=", 200), less_is_better=True)
+def one_row(repeats: int) -> Measured:
+    """From a feature row to its prediction; the peer is `Booster.predict` of one row of floats."""
+    fitted, model, _, x, rows = trained()
+    scorer = Scorer(model)
+    for place, feature_row in enumerate(rows):
+        said = scorer.predict(feature_row)
+        assert said.verdict is Verdict.PREDICTED
+        assert said.probability is not None
+        assert abs(said.probability - fitted.predict(x[place : place + 1])[0]) <= 1e-6
+    timed = [
+        (_p99_us([lambda r=r: scorer.predict(r) for r in rows]), _p99_us(_booster_calls(fitted, x)))
+        for _ in range(repeats)
+    ]
+    return Measured(*(float(np.median(side)) for side in zip(*timed, strict=True)))
+
+
+def _booster_calls(fitted: CalibratedTrees, x: Float32) -> list[Any]:
+    predict = fitted.booster.predict
+    return [lambda one=x[i : i + 1]: predict(one, num_threads=1) for i in range(len(x))]
+
+
+def _p99_us(calls: list[Any]) -> float:
+    took = []
+    for call in calls:
+        started = time.perf_counter_ns()
+        call()
+        took.append(time.perf_counter_ns() - started)
+    return float(np.percentile(took, 99)) / 1000

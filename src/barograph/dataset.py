@@ -1,0 +1,290 @@
+"""The dataset: the archive's frames through the venue machines and the featurizer that run live.
+
+`HOME/datasets/<case>.parquet` has one row for each closed second of each product: exactly the rows
+of `ticks.features` for the same frames, with the volatility that followed. A manifest beside it,
+`<case>.json`, says what it was made of.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import msgspec
+import numpy as np
+import polars as pl
+
+from barograph import codec
+from barograph.archive import ArchivedFrame, Closing, read_archive
+from barograph.case import Case, Dataset
+from barograph.codec import NAT, Floats, Records
+from barograph.errors import BadInputError, ForeignFeaturesError, TooLittleDataError
+from barograph.featurizer import Featurizer
+from barograph.kernels import FEATURE_SET_HASH, NAMES
+from barograph.labels import future_realized_vol
+from barograph.types import DeadLetter, Event
+from barograph.venues.coinbase import AdvancedTrade, ExchangeFeed
+from barograph.venues.continuity import Continuity, Opening, Rules
+
+_EVENTS_AT_A_TIME = 20_000
+_ROWS_OF_A_PART = 50_000
+_BUILD = "Build it again (`barograph dataset`)"
+
+
+class ProductFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """One product of a dataset; seconds are closed ones since 1970, both included."""
+
+    rows: int
+    labelled: int
+    first_second: int
+    last_second: int
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a dataset was made of.
+
+    `data_hash` is the SHA-256 of the events, one JSON line each, in their order. `usable` rows have
+    a label and all features that the case can have; `unused` counts the others by their reason, and
+    `left_out` says why features that the case wants are not among them.
+    """
+
+    case: str
+    feature_set: str
+    data_hash: str
+    horizon_s: int
+    events: dict[str, int]
+    dead_letters: dict[str, int]
+    late_ticks: int
+    rows: int
+    usable: int
+    unused: dict[str, int]
+    left_out: dict[str, str]
+    products: dict[str, ProductFacts]
+
+
+def build(
+    home: Path,
+    case: Case,
+    rules: Rules | None = None,
+    *,
+    progress: Callable[[int], None] = lambda _frames: None,
+) -> Manifest:
+    """Make the dataset of a case anew from all of `home`'s archive, a part at a time.
+
+    rules: those of the feed that wrote the archive. progress: called with the frames taken so far.
+    Columns: product, second, receive_time_ns, log_mid_e9, return_e9, every feature of the catalogue
+    as float64, reasons (one digit of `types.Reason` each) and future_realized_vol (1/√s, of the
+    `case.horizon_s` seconds after the row's); null is unknown. Rows stand by product, in the order
+    of the first record of each, and second.
+    Raises BadInputError when the archive is empty, TooLittleDataError when no second was closed.
+    """
+    archive = home / "archive"
+    folder = home / "datasets"
+    reading = _Reading(archive, rules or Rules(), progress)
+    table, manifest_path = _paths(home, case)
+    if next(read_archive(archive), None) is None:
+        raise BadInputError(
+            str(archive), "there are no frames in it", "Feed it first (`barograph replay FILE…`)"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=folder, prefix=f".{case.name}-") as temporary:
+        parts = _Parts(Path(temporary), case.horizon_s)
+        for rows in reading.rows():
+            parts.add(rows, reading.featurizer)
+        products = parts.finish(reading.featurizer)
+        if not products:
+            raise TooLittleDataError(
+                f"the dataset of {case.name}",
+                f"no closed second in {reading.frames} frames",
+                "some minutes",
+                "Look at what the feed refused (`barograph deadletters list`) or record longer",
+            )
+        whole = Path(temporary) / "whole.parquet"
+        pl.concat([pl.scan_parquet(part) for part in parts.paths]).sink_parquet(whole)
+        # Without a manifest there is no dataset: a crash leaves none rather than a wrong one.
+        manifest_path.unlink(missing_ok=True)
+        whole.replace(table)
+    usable = case.table(pl.read_parquet(table))
+    manifest = Manifest(
+        case=case.name,
+        feature_set=FEATURE_SET_HASH,
+        data_hash=reading.data_hash,
+        horizon_s=case.horizon_s,
+        events=reading.events,
+        dead_letters=reading.dead_letters,
+        late_ticks=reading.late_ticks,
+        rows=sum(facts.rows for facts in products.values()),
+        usable=len(usable.order),
+        unused=dict(usable.unused),
+        left_out=dict(usable.left_out),
+        products=products,
+    )
+    partial = manifest_path.with_suffix(".partial")
+    partial.write_bytes(msgspec.json.format(msgspec.json.encode(manifest)))
+    partial.replace(manifest_path)
+    return manifest
+
+
+def read(home: Path, case: Case) -> Dataset:
+    """The dataset of a case. Raises BadInputError, and ForeignFeaturesError for an older one."""
+    table, manifest_path = _paths(home, case)
+    try:
+        manifest = msgspec.json.decode(manifest_path.read_bytes(), type=Manifest)
+        frame = pl.read_parquet(table)
+    except FileNotFoundError:
+        raise BadInputError(
+            f"the dataset of {case.name}", f"there is none in {home}", _BUILD
+        ) from None
+    except (msgspec.DecodeError, pl.exceptions.PolarsError, OSError) as error:
+        raise BadInputError(str(table), f"it cannot be read ({error})", _BUILD) from error
+    if manifest.feature_set != case.feature_set:
+        raise ForeignFeaturesError(str(table), manifest.feature_set, case.feature_set)
+    if manifest.rows != len(frame):
+        why = f"its manifest tells of {manifest.rows} rows, it has {len(frame)}"
+        raise BadInputError(str(table), why, _BUILD)
+    return Dataset(frame, manifest.data_hash)
+
+
+def _paths(home: Path, case: Case) -> tuple[Path, Path]:
+    folder = home / "datasets"
+    return folder / f"{case.name}.parquet", folder / f"{case.name}.json"
+
+
+class _Reading:
+    """The archive as feature rows, with what was met on the way."""
+
+    def __init__(self, archive: Path, rules: Rules, progress: Callable[[int], None]) -> None:
+        self.featurizer = Featurizer()
+        self.events: dict[str, int] = {}
+        self.dead_letters: dict[str, int] = {}
+        self.frames = self.late_ticks = 0
+        self._archive, self._rules, self._progress = archive, rules, progress
+        self._hash = hashlib.sha256()
+
+    @property
+    def data_hash(self) -> str:
+        return self._hash.hexdigest()
+
+    def rows(self) -> Iterator[Records]:
+        """(n,) of ROW again and again, in the order in which seconds closed."""
+        numbers = []
+        for event in self._events():
+            name = type(event).__name__.lower()
+            self.events[name] = self.events.get(name, 0) + 1
+            # As the log would carry it: the featurizer sees what it saw live.
+            value = codec.encode(event)
+            self._hash.update(value)
+            self._hash.update(b"\n")
+            numbers.append(codec.decode_numbers(value))
+            if len(numbers) == _EVENTS_AT_A_TIME:
+                yield self._featurized(numbers)
+                numbers = []
+        yield self._featurized(numbers)
+
+    def _featurized(self, numbers: list[codec.Numbers]) -> Records:
+        rows, late = self.featurizer.update(
+            codec.event_array(numbers, self.featurizer.product_index)
+        )
+        self.late_ticks += len(late)
+        self._progress(self.frames)
+        return rows
+
+    def _events(self) -> Iterator[Event]:
+        continuity = Continuity(self._rules.silence_timeout_s)
+        venues = {
+            venue.dialect: venue(self._rules, continuity) for venue in (ExchangeFeed, AdvancedTrade)
+        }
+        for entry in read_archive(self._archive):
+            if isinstance(entry, Opening):
+                venues[entry.dialect].open(entry)
+            elif isinstance(entry, Closing):
+                continuity.close(entry.connection)
+            elif isinstance(entry, ArchivedFrame):
+                self.frames += 1
+                events, letters = venues[entry.dialect].receive(entry.frame)
+                yield from events
+                for letter in letters:
+                    self._refuse(letter)
+            else:
+                self._refuse(entry)
+
+    def _refuse(self, letter: DeadLetter) -> None:
+        self.dead_letters[letter.fault] = self.dead_letters.get(letter.fault, 0) + 1
+
+
+class _Parts:
+    """Rows by product into files of a bounded size, each row when its label is settled."""
+
+    def __init__(self, folder: Path, horizon_s: int) -> None:
+        self._folder, self._horizon_s = folder, horizon_s
+        self._waiting: dict[int, list[Records]] = {}
+        self._paths: dict[int, list[Path]] = {}
+        self._facts: dict[int, list[ProductFacts]] = {}
+
+    @property
+    def paths(self) -> list[Path]:
+        """The files, by product and second."""
+        return [path for product in sorted(self._paths) for path in self._paths[product]]
+
+    def add(self, rows: Records, featurizer: Featurizer) -> None:
+        """Take rows of any products, in the order of their seconds."""
+        for product in np.unique(rows["product"]).tolist():
+            waiting = self._waiting.setdefault(product, [])
+            waiting.append(rows[rows["product"] == product])
+            if sum(map(len, waiting)) >= _ROWS_OF_A_PART:
+                self._write(product, featurizer.product(product), last=False)
+
+    def finish(self, featurizer: Featurizer) -> dict[str, ProductFacts]:
+        """Write what is left."""
+        products = {}
+        for product in sorted(self._waiting):
+            name = featurizer.product(product)
+            self._write(product, name, last=True)
+            facts = self._facts[product]
+            products[name] = ProductFacts(
+                rows=sum(part.rows for part in facts),
+                labelled=sum(part.labelled for part in facts),
+                first_second=facts[0].first_second,
+                last_second=facts[-1].last_second,
+            )
+        return products
+
+    def _write(self, product: int, name: str, *, last: bool) -> None:
+        rows = np.concatenate(self._waiting[product])
+        label = future_realized_vol(rows["second"], rows["return_e9"], horizon_s=self._horizon_s)
+        # Later rows can change no label whose horizon lies behind the newest second.
+        settled = last | (rows["second"] <= rows["second"][-1] - self._horizon_s)
+        self._waiting[product] = [rows[~settled]]
+        rows, label = rows[settled], label[settled]
+        if len(rows):
+            paths = self._paths.setdefault(product, [])
+            paths.append(self._folder / f"{product:06d}-{len(paths):06d}.parquet")
+            _frame(rows, label, name).write_parquet(paths[-1])
+            self._facts.setdefault(product, []).append(
+                ProductFacts(
+                    rows=len(rows),
+                    labelled=int((~np.isnan(label)).sum()),
+                    first_second=int(rows["second"][0]),
+                    last_second=int(rows["second"][-1]),
+                )
+            )
+
+
+def _frame(rows: Records, label: Floats, product: str) -> pl.DataFrame:
+    digits = np.ascontiguousarray(rows["reasons"] + ord("0")).view(f"S{len(NAMES)}")
+    frame = pl.DataFrame(
+        {
+            "product": pl.Series([product] * len(rows), dtype=pl.String),
+            "second": rows["second"],
+            "receive_time_ns": rows["receive_time_ns"],
+            "log_mid_e9": rows["log_mid_e9"],
+            "return_e9": rows["return_e9"],
+            **{name: rows["values"][:, place] for place, name in enumerate(NAMES)},
+            "reasons": digits.ravel().astype(str).tolist(),
+            "future_realized_vol": label,
+        }
+    )
+    return frame.with_columns(
+        pl.col("receive_time_ns", "return_e9").replace(int(NAT), None),
+        pl.col(*NAMES, "future_realized_vol").fill_nan(None),
+    )
