@@ -23,3 +23,10 @@ def data():
     if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+def pytest_collection_modifyitems(items):
+    """Stories run real processes: they are the slow ones, without saying so each."""
+    for item in items:
+        if "stories" in item.path.parts:
+            item.add_marker(pytest.mark.slow)

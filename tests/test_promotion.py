@@ -68,3 +68,8 @@ def test_intervals_of_a_lower_level_are_refused():
 
 def test_a_stricter_gate_is_an_argument():
     assert not promotion.decide(GOOD, promotion.Gate(min_episodes=50)).promote
+
+
+def test_where_time_is_cut_into_blocks_there_must_be_enough_of_them():
+    assert but(blocks=20).promote
+    assert but(blocks=19).reasons == ("19 blocks of time tested, 20 are needed",)

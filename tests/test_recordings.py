@@ -116,7 +116,7 @@ def written(drawn):
     for number, ((kind, *how), end) in enumerate(drawn, 1):
         time = format_time(START + number * S // 10)
         # An id for every two lines: repeats and next ones, with holes where other lines stand.
-        message = ticker(number // 2, time=time, best_bid_size=f"{number}.5")
+        message = ticker(number // 2, time=time, best_bid_size=f"{number // 3}.5")
         if kind == "next":
             place, change, separators = how
             message |= {"product_id": PRODUCTS[place]} | change

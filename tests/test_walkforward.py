@@ -66,13 +66,37 @@ def test_the_same_rows_and_seed_give_the_same_bytes(walked):
     assert Pooled(again, HOW).score_rows() == Pooled(walked, HOW).score_rows()
 
 
-def test_the_choice_of_each_fold_is_the_best_on_its_validation_rows(walked, pooled):
+def test_the_choice_of_each_fold_is_the_best_on_validation_rows_so_far(walked, pooled):
     for number, choice in enumerate(walked.choices):
-        scored = {name: folds[number].selection for name, folds in walked.tested.items()}
-        del scored["persistence"]
+        scored = {
+            name: np.mean([tested.selection for tested in folds[: number + 1]])
+            for name, folds in walked.tested.items()
+            if name != "persistence"
+        }
         assert choice == max(scored, key=scored.get)
     said = np.concatenate([tested.probability for tested in walked.chosen])
     assert (pooled.probability[CHOSEN] == said).all()
+
+
+def test_a_later_fold_changes_no_earlier_choice(walked):
+    shorter = dataclasses.replace(walked, questions=walked.questions[:2])
+    assert shorter.choices == walked.choices[:2]
+
+
+def test_the_interval_of_a_difference_holds_its_percentiles_and_their_mirror_image(pooled):
+    draws = scores.resamples(
+        pooled.rows, np.zeros_like(pooled.rows), block_s=1, count=HOW.resamples, seed=HOW.seed
+    )
+    ours, theirs = scores.resampled_together(
+        [(scores.pr_auc, pooled.probability[name]) for name in ("logistic", "persistence")],
+        pooled.y,
+        draws,
+    )
+    percentile = (ours - theirs).interval()
+    wide = pooled.over_reference("logistic", scores.pr_auc)
+    assert wide.low == min(percentile.low, 2 * percentile.estimate - percentile.high)
+    assert wide.high == max(percentile.high, 2 * percentile.estimate - percentile.low)
+    assert pooled.blocks == 3000
 
 
 def test_scores_and_differences_are_those_of_the_pooled_test_rows(walked, pooled):

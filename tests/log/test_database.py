@@ -112,7 +112,7 @@ def test_a_log_cut_in_the_middle_is_called_damaged(log_path):
         with closing(Database(log_path, wait_s=1)) as damaged:
             damaged.rows("topics")
 
-    with pytest.raises(CorruptLogError, match="rebuild from the archive"):
+    with pytest.raises(CorruptLogError, match="replay the recordings"):
         use()
 
 

@@ -9,12 +9,9 @@ import sys
 import threading
 import time
 
-import pytest
-
 COMMAND = [sys.executable, "-c", "from barograph.cli import main; main()", "demo"]
 
 
-@pytest.mark.slow
 def test_the_check_trains_promotes_predicts_and_verifies(tmp_path):
     done = subprocess.run(
         [*COMMAND, "--check", "--home", str(tmp_path)], capture_output=True, text=True, check=False
@@ -32,7 +29,6 @@ def test_the_check_trains_promotes_predicts_and_verifies(tmp_path):
     assert "persistence" in done.stderr
 
 
-@pytest.mark.slow
 def test_the_live_view_stays_until_ctrl_c_and_leaves_cleanly(tmp_path):
     """In a terminal of its own, four simulated hours: enough to train, if not to promote."""
     reader, writer = pty.openpty()

@@ -91,7 +91,6 @@ class Progress:
             pause.wait(0.005)
 
 
-@pytest.mark.slow
 def test_fifty_kills_leave_the_same_bytes_as_none(recording, tmp_path):
     finish(start(recording, tmp_path / "lives"))
     expected, expected_frames = written(tmp_path / "lives")

@@ -164,9 +164,9 @@ def test_what_comes_after_a_fold_changes_nothing_in_it(storms, walked):
 
 @pytest.fixture(scope="module", params=[1, 2, 3])
 def calm(request, tmp_path_factory):
-    """The dataset of 4 hours in which there is nothing to predict."""
+    """The dataset of 6 hours in which there is nothing to predict."""
     home = tmp_path_factory.mktemp("constant")
-    simulated(home, "constant", seed=request.param, hours=4)
+    simulated(home, "constant", seed=request.param, hours=6)
     return request.param, dataset.read(home, SPIKES)
 
 
@@ -181,6 +181,7 @@ def test_nothing_scores_above_the_base_rate_where_nothing_can_be_predicted(calm,
         assert row.pr_auc.low <= report.base_rate.estimate, row.name
     assert report.episodes >= 20
     assert not report.decision.promote
+    assert not any("blocks of time" in reason for reason in report.decision.reasons)
     assert registry.champion_version(case.name) is None
 
 
