@@ -11,12 +11,15 @@ from barograph.types import Interval
 class Gate(msgspec.Struct, frozen=True, kw_only=True):
     """What a candidate must show.
 
-    `min_episodes` independent episodes in the test rows: with fewer, intervals say little.
+    `min_episodes` independent episodes in the test rows, and `min_blocks` that the bootstrap draws
+    from: with fewer, intervals are too narrow (of 8 markets with nothing to predict and 14 blocks
+    each, 2 were promoted; of 20 with 43 blocks, none).
     `champion_margin` is how much PR-AUC below the champion is still "not worse". `level` is the
     least level of every interval, `max_undefined` the largest share of resamples without a score.
     """
 
     min_episodes: int = 20
+    min_blocks: int = 20
     champion_margin: float = 0.02
     level: float = 0.95
     max_undefined: float = 0.05
@@ -35,6 +38,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     over_persistence: Interval
     log_loss_over_persistence: Interval
     over_champion: Interval | None = None
+    blocks: int | None = None
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -47,9 +51,10 @@ class Decision(msgspec.Struct, frozen=True):
 def decide(evidence: Evidence, gate: Gate | None = None) -> Decision:
     """Promote a candidate only when every rule holds, each with its whole interval:
 
-    enough independent episodes; PR-AUC surely above the base rate and above persistence's; log loss
-    not surely worse than persistence's; PR-AUC not more than the margin below a present champion's.
-    A bound that is NaN holds nothing. Raises BadInputError for intervals below the gate's level.
+    enough independent episodes and blocks; PR-AUC surely above the base rate and above
+    persistence's; log loss not surely worse than persistence's; PR-AUC not more than the margin
+    below a present champion's. A bound that is NaN holds nothing. Raises BadInputError for
+    intervals below the gate's level.
     """  # noqa: D415 - the list is the sentence
     gate = gate or Gate()
     base, persistence = evidence.over_base_rate, evidence.over_persistence
@@ -72,6 +77,13 @@ def decide(evidence: Evidence, gate: Gate | None = None) -> Decision:
             f"log loss minus persistence's {_words(loss)} must not lie above 0",
         ),
     ]
+    if evidence.blocks is not None:
+        rules.append(
+            (
+                evidence.blocks >= gate.min_blocks,
+                f"{evidence.blocks} blocks of time tested, {gate.min_blocks} are needed",
+            )
+        )
     if champion is not None:
         margin = -gate.champion_margin
         rules.append(

@@ -110,6 +110,7 @@ def train(  # noqa: PLR0913 - what to train on, where to put it, how, and the sh
         over_persistence=pooled.over_reference(CHOSEN, scores.pr_auc),
         log_loss_over_persistence=pooled.over_reference(CHOSEN, scores.log_loss),
         over_champion=over_champion,
+        blocks=pooled.blocks,
     )
     decision = promotion.decide(evidence, how.gate)
     timer.lap("score")

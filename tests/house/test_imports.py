@@ -33,6 +33,7 @@ HOMES = {
             "market.py",
             "simulator.py",
             "venues/columns.py",
+            "venues/plain.py",
         },
         "top",
     ),

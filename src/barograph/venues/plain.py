@@ -144,12 +144,10 @@ def _kind(block: Bytes, p: int, layout: Any, member: int) -> Any:
     """(place of the value, kind of the member) of a member's name and colon."""
     if block[p] != _QUOTE:
         return -1, _OTHER
-    p, high, low, length = _word(block, p + 1)
+    p, high, low, _ = _word(block, p + 1)
     if p < 0 or block[p] != _COLON:
         return -1, _OTHER
     p = _blank(block, p + 1)
-    if length > 16:
-        return p, _OTHER
     if member >= len(layout):
         return p, _look_up(high, low)
     seen = layout[member]
@@ -193,15 +191,18 @@ def _value(block: Bytes, p: int, kind: int, memo: Ints, ticker: Any) -> int:
 
 @njit(cache=True)
 def _side(block: Bytes, p: int) -> Any:
-    p, high, low, _ = _word(block, p)
-    if high != 0 or low not in (_BUY, _SELL):
+    p, _, low, _ = _word(block, p)
+    if low not in (_BUY, _SELL):
         return -1, 0
     return p, 1 if low == _BUY else -1
 
 
 @njit(cache=True)
 def _word(block: Bytes, p: int) -> Any:
-    """(place after the closing quote or −1, the last 16 bytes as two words, length)."""
+    """(place after the closing quote or −1, the last 16 bytes as two words, length).
+
+    No byte is zero, so words that begin with one tell a shorter name from every longer one.
+    """
     high = np.uint64(0)
     low = np.uint64(0)
     start = p
