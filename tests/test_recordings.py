@@ -24,10 +24,10 @@ from coinbase_messages import START, S, beats, envelope, heartbeat, ticker
 
 def by_machine(path, rules):
     """The obvious way: every line through its machine, every event as the log would carry it."""
-    continuity = Continuity(rules.silence_timeout_s)
+    continuity = Continuity(rules)
     machines = {
-        Dialect.EXCHANGE: ExchangeFeed(rules, continuity),
-        Dialect.ADVANCED: AdvancedTrade(rules, continuity),
+        Dialect.EXCHANGE: ExchangeFeed(continuity=continuity),
+        Dialect.ADVANCED: AdvancedTrade(continuity=continuity),
     }
     numbers, letters, products = [], [], {}
     for entry in Recording(path):
@@ -52,7 +52,10 @@ def by_machine(path, rules):
 def by_lane(path, rules):
     letters, products = [], {}
     reading = _Reading(
-        Recording(path), rules, lambda p: products.setdefault(p, len(products)), letters.append
+        Recording(path),
+        Continuity(rules),
+        lambda p: products.setdefault(p, len(products)),
+        letters.append,
     )
     events = np.concatenate(list(reading.events()))
     return fields(events), letters, list(products), reading.continuity.snapshot()

@@ -79,7 +79,7 @@ def test_progress_says_nothing_where_nobody_looks(capsys):
     with terminal.progress() as bar:
         bar.bytes_and_ticks(1, 2, 3)
         bar.rows(5)
-        bar.frames(6)
+        bar.events(6)
         bar.steps("fold", 1, 4)
         bar.say("done")
     assert capsys.readouterr().out == ""

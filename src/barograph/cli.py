@@ -179,14 +179,31 @@ def verify(home: HomeOption = None, log: LogOption = None, json: JsonOption = Fa
 
 
 @app.command()
-def dataset(home: HomeOption = None, case: CaseOption = "spikes", json: JsonOption = False) -> None:
-    """The archive as feature rows with labels."""
+def dataset(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Recordings to take instead of the archive."),
+    ] = None,
+    home: HomeOption = None,
+    case: CaseOption = "spikes",
+    json: JsonOption = False,
+) -> None:
+    """The archive as feature rows with labels.
+
+    With FILES: these recordings instead, as if they had been replayed; no log is needed.
+    """
     from barograph import dataset as job
     from barograph import terminal
 
     settings = _settings(home)
     with terminal.progress() as progress:
-        made = job.build(settings.home, _case(case), _rules(settings), progress=progress.frames)
+        made = job.build(
+            settings.home,
+            _case(case),
+            recordings=files or [],
+            rules=_rules(settings),
+            progress=progress.events,
+        )
     _answer(made, json, lambda: terminal.dataset(made))
 
 

@@ -102,19 +102,20 @@ decode_numbers = msgspec.json.Decoder(Numbers, strict=False).decode
 def event_array(numbers: Sequence[Numbers], product_index: Callable[[str], int]) -> Records:
     """(n,) of EVENT from decoded records, in their order."""
     events = np.zeros(len(numbers), EVENT)
+    events["product"] = [product_index(n.product) for n in numbers]
     if all(type(n) is _TickNumbers for n in numbers):
-        _fill_ticks(events, numbers, product_index)  # type: ignore[arg-type]  # just checked
+        _fill_ticks(events, numbers)  # type: ignore[arg-type]  # just checked
         return events
     places = [i for i, n in enumerate(numbers) if type(n) is _TickNumbers]
     ticks = np.zeros(len(places), EVENT)
-    _fill_ticks(ticks, [numbers[i] for i in places], product_index)  # type: ignore[misc]
+    ticks["product"] = events["product"][places]
+    _fill_ticks(ticks, [numbers[i] for i in places])  # type: ignore[misc]
     events[places] = ticks
     for i, n in enumerate(numbers):
         if isinstance(n, _TickNumbers):
             continue
         event = events[i]
         event["receive_time_ns"] = n.receive_time_ns
-        event["product"] = product_index(n.product)
         if isinstance(n, _HeartbeatNumbers):
             event["kind"] = HEARTBEAT
             event["event_time_ns"] = n.event_time_ns
@@ -125,11 +126,7 @@ def event_array(numbers: Sequence[Numbers], product_index: Callable[[str], int])
     return events
 
 
-def _fill_ticks(
-    events: Records,
-    ticks: Sequence[_TickNumbers],
-    product_index: Callable[[str], int],
-) -> None:
+def _fill_ticks(events: Records, ticks: Sequence[_TickNumbers]) -> None:
     # Column by column: NumPy fills a column from a list several times faster than records.
     events["kind"] = TICK
     events["event_time_ns"] = [t.event_time_ns for t in ticks]
@@ -142,7 +139,6 @@ def _fill_ticks(
     events["ask_size"] = [t.ask_size for t in ticks]
     events["volume_24h"] = [t.volume_24h for t in ticks]
     events["last_size"] = [t.last_size for t in ticks]
-    events["product"] = [product_index(t.product) for t in ticks]
     events["side"] = [_SIDES[t.side] for t in ticks]
 
 

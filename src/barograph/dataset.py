@@ -6,7 +6,7 @@ of `ticks.features` for the same frames, with the volatility that followed. A ma
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,18 +15,21 @@ import numpy as np
 import polars as pl
 
 from barograph import codec
-from barograph.archive import ArchivedFrame, Closing, read_archive
+from barograph.archive import ArchivedFrame, Closing, Recording, read_archive
 from barograph.case import Case, Dataset
-from barograph.codec import NAT, Floats, Records
+from barograph.codec import EVENT, GAP, HEARTBEAT, NAT, TICK, Floats, Records
 from barograph.errors import BadInputError, ForeignFeaturesError, TooLittleDataError
 from barograph.featurizer import Featurizer
 from barograph.kernels import FEATURE_SET_HASH, NAMES
 from barograph.labels import future_realized_vol
+from barograph.recordings import recording_events
 from barograph.types import DeadLetter, Event
 from barograph.venues.coinbase import AdvancedTrade, ExchangeFeed
 from barograph.venues.continuity import Continuity, Opening, Rules
 
 _EVENTS_AT_A_TIME = 20_000
+_PACKED = np.dtype([(name, EVENT[name]) for name in EVENT.names or ()])
+"""EVENT without what lies between its fields, which is nobody's."""
 _ROWS_OF_A_PART = 50_000
 _BUILD = "Build it again (`barograph dataset`)"
 
@@ -43,7 +46,7 @@ class ProductFacts(msgspec.Struct, frozen=True, kw_only=True):
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """What a dataset was made of.
 
-    `data_hash` is the SHA-256 of the events, one JSON line each, in their order. `usable` rows have
+    `data_hash` is the SHA-256 of the events as `codec.EVENT`, in their order. `usable` rows have
     a label and all features that the case can have; `unused` counts the others by their reason, and
     `left_out` says why features that the case wants are not among them.
     """
@@ -65,39 +68,46 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 def build(
     home: Path,
     case: Case,
-    rules: Rules | None = None,
     *,
-    progress: Callable[[int], None] = lambda _frames: None,
+    recordings: Sequence[Path] = (),
+    rules: Rules | None = None,
+    progress: Callable[[int], None] = lambda _events: None,
 ) -> Manifest:
     """Make the dataset of a case anew from all of `home`'s archive, a part at a time.
 
-    rules: those of the feed that wrote the archive. progress: called with the frames taken so far.
+    recordings: take these instead, under `rules`, as if a feed had replayed them into an empty
+    home; no log or archive is needed or touched. progress: called with the events taken so far.
     Columns: product, second, receive_time_ns, log_mid_e9, return_e9, every feature of the catalogue
     as float64, reasons (one digit of `types.Reason` each) and future_realized_vol (1/√s, of the
     `case.horizon_s` seconds after the row's); null is unknown. Rows stand by product, in the order
     of the first record of each, and second.
-    Raises BadInputError when the archive is empty, TooLittleDataError when no second was closed.
+    Raises BadInputError when there is nothing to read, TooLittleDataError when no second was
+    closed.
     """
     archive = home / "archive"
     folder = home / "datasets"
-    reading = _Reading(archive, rules or Rules(), progress)
+    reading = _Reading(progress)
     table, manifest_path = _paths(home, case)
-    if next(read_archive(archive), None) is None:
+    if recordings:
+        events = reading.recorded(recordings, rules or Rules())
+    elif next(read_archive(archive), None) is not None:
+        events = reading.archived(archive)
+    else:
         raise BadInputError(
             str(archive), "there are no frames in it", "Feed it first (`barograph replay FILE…`)"
         )
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=folder, prefix=f".{case.name}-") as temporary:
         parts = _Parts(Path(temporary), case.horizon_s)
-        for rows in reading.rows():
+        for rows in reading.rows_of(events):
             parts.add(rows, reading.featurizer)
         products = parts.finish(reading.featurizer)
         if not products:
             raise TooLittleDataError(
                 f"the dataset of {case.name}",
-                f"no closed second in {reading.frames} frames",
+                f"no closed second in {sum(reading.events.values())} events",
                 "some minutes",
-                "Look at what the feed refused (`barograph deadletters list`) or record longer",
+                "Look at what was refused (topic ticks.deadletter), or record longer",
             )
         whole = Path(temporary) / "whole.parquet"
         pl.concat([pl.scan_parquet(part) for part in parts.paths]).sink_parquet(whole)
@@ -151,56 +161,74 @@ def _paths(home: Path, case: Case) -> tuple[Path, Path]:
 
 
 class _Reading:
-    """The archive as feature rows, with what was met on the way."""
+    """Events as feature rows, with what was met on the way."""
 
-    def __init__(self, archive: Path, rules: Rules, progress: Callable[[int], None]) -> None:
+    def __init__(self, progress: Callable[[int], None]) -> None:
         self.featurizer = Featurizer()
-        self.events: dict[str, int] = {}
+        self.events = dict.fromkeys(("tick", "heartbeat", "gap"), 0)
         self.dead_letters: dict[str, int] = {}
-        self.frames = self.late_ticks = 0
-        self._archive, self._rules, self._progress = archive, rules, progress
+        self.late_ticks = 0
+        self._products: list[str] = []
+        self._progress = progress
         self._hash = hashlib.sha256()
 
     @property
     def data_hash(self) -> str:
-        return self._hash.hexdigest()
+        """Of all events so far, and of the names that their `product` stands for."""
+        whole = self._hash.copy()
+        whole.update(msgspec.json.encode(self._products))
+        return whole.hexdigest()
 
-    def rows(self) -> Iterator[Records]:
+    def rows_of(self, events: Iterable[Records]) -> Iterator[Records]:
         """(n,) of ROW again and again, in the order in which seconds closed."""
+        for some in events:
+            for name, kind in (("tick", TICK), ("heartbeat", HEARTBEAT), ("gap", GAP)):
+                self.events[name] += int((some["kind"] == kind).sum())
+            self._hash.update(some.astype(_PACKED).tobytes())
+            rows, late = self.featurizer.update(some)
+            self.late_ticks += len(late)
+            self._progress(sum(self.events.values()))
+            yield rows
+
+    def product_index(self, product: str) -> int:
+        """The featurizer's, with the names kept for the hash."""
+        index = self.featurizer.product_index(product)
+        if index == len(self._products):
+            self._products.append(product)
+        return index
+
+    def archived(self, archive: Path) -> Iterator[Records]:
+        """The events of an archive, as the feed made them of the same frames."""
         numbers = []
-        for event in self._events():
-            name = type(event).__name__.lower()
-            self.events[name] = self.events.get(name, 0) + 1
+        for event in self._heard(archive):
             # As the log would carry it: the featurizer sees what it saw live.
-            value = codec.encode(event)
-            self._hash.update(value)
-            self._hash.update(b"\n")
-            numbers.append(codec.decode_numbers(value))
+            numbers.append(codec.decode_numbers(codec.encode(event)))
             if len(numbers) == _EVENTS_AT_A_TIME:
-                yield self._featurized(numbers)
+                yield codec.event_array(numbers, self.product_index)
                 numbers = []
-        yield self._featurized(numbers)
+        yield codec.event_array(numbers, self.product_index)
 
-    def _featurized(self, numbers: list[codec.Numbers]) -> Records:
-        rows, late = self.featurizer.update(
-            codec.event_array(numbers, self.featurizer.product_index)
-        )
-        self.late_ticks += len(late)
-        self._progress(self.frames)
-        return rows
+    def recorded(self, recordings: Iterable[Path], rules: Rules) -> Iterator[Records]:
+        """The events that a feed would make of recordings, each on connections of its own."""
+        continuity = Continuity(rules)
+        for path in recordings:
+            for connection in list(continuity.connections):
+                continuity.close(connection)
+            yield from recording_events(
+                Recording(path), continuity, product_index=self.product_index, refuse=self._refuse
+            )
 
-    def _events(self) -> Iterator[Event]:
-        continuity = Continuity(self._rules.silence_timeout_s)
+    def _heard(self, archive: Path) -> Iterator[Event]:
+        continuity = Continuity()
         venues = {
-            venue.dialect: venue(self._rules, continuity) for venue in (ExchangeFeed, AdvancedTrade)
+            venue.dialect: venue(continuity=continuity) for venue in (ExchangeFeed, AdvancedTrade)
         }
-        for entry in read_archive(self._archive):
+        for entry in read_archive(archive):
             if isinstance(entry, Opening):
                 venues[entry.dialect].open(entry)
             elif isinstance(entry, Closing):
                 continuity.close(entry.connection)
             elif isinstance(entry, ArchivedFrame):
-                self.frames += 1
                 events, letters = venues[entry.dialect].receive(entry.frame)
                 yield from events
                 for letter in letters:

@@ -131,15 +131,15 @@ class Feed:
     def __init__(
         self, log: Log, archive: Path, rules: Rules | None = None, *, partitions: int = 3
     ) -> None:
-        rules = rules or Rules()
         ensure_topics(log, partitions)
         self.summary = Summary()
         self.pending = 0
         self._log, self._messages = log, list[Message]()
-        self._continuity = Continuity(rules.silence_timeout_s)
+        self._rules = rules or Rules()
+        self._continuity = Continuity(self._rules)
         self._venues: dict[Dialect, Venue] = {
-            Dialect.EXCHANGE: ExchangeFeed(rules, self._continuity),
-            Dialect.ADVANCED: AdvancedTrade(rules, self._continuity),
+            Dialect.EXCHANGE: ExchangeFeed(continuity=self._continuity),
+            Dialect.ADVANCED: AdvancedTrade(continuity=self._continuity),
         }
         self._writer = ArchiveWriter(archive)
         try:
@@ -161,6 +161,7 @@ class Feed:
     def open(self, opening: Opening) -> None:
         """A connection begins; nothing when it is open already."""
         if opening.connection not in self._continuity.connections:
+            opening = msgspec.structs.replace(opening, rules=self._rules)
             self._venues[opening.dialect].open(opening)
             self._writer.open(opening)
 

@@ -12,7 +12,7 @@ from barograph.codec import EVENT, Records
 from barograph.types import DeadLetter, Event
 from barograph.venues.coinbase import AdvancedTrade, ExchangeFeed
 from barograph.venues.columns import Columns
-from barograph.venues.continuity import Continuity, Dialect, Rules
+from barograph.venues.continuity import Continuity, Dialect
 from barograph.venues.wrappers import Wrapper
 
 _EVENTS_AT_A_TIME = 8192
@@ -22,19 +22,20 @@ _GOOD_RUN = 32
 
 def recording_events(
     recording: Recording,
-    rules: Rules | None = None,
+    continuity: Continuity | None = None,
     *,
     product_index: Callable[[str], int],
     refuse: Callable[[DeadLetter], None] = lambda _letter: None,
 ) -> Iterator[Records]:
     """(n,) of EVENT again and again: all events of a recording, in their order.
 
+    continuity: what was heard before, and the rules; a new one where it is not given.
     product_index: the place of a product in the arrays, asked for in the order of first events.
     refuse: called with every line that is a dead letter, in order. Plain lines of the Exchange form
     take some 0.3 µs each, all others the time of the venue machine.
     Raises BadInputError as Recording does.
     """
-    return _Reading(recording, rules or Rules(), product_index, refuse).events()
+    return _Reading(recording, continuity or Continuity(), product_index, refuse).events()
 
 
 class _Reading:
@@ -43,16 +44,16 @@ class _Reading:
     def __init__(
         self,
         recording: Recording,
-        rules: Rules,
+        continuity: Continuity,
         product_index: Callable[[str], int],
         refuse: Callable[[DeadLetter], None],
     ) -> None:
-        self.continuity = Continuity(rules.silence_timeout_s)
+        self.continuity = continuity
         self._recording, self._product_index, self._refuse = recording, product_index, refuse
-        self._timeout_s = rules.silence_timeout_s
+        self._timeout_s = continuity.rules.silence_timeout_s
         self._venues: dict[Dialect, ExchangeFeed | AdvancedTrade] = {
-            Dialect.EXCHANGE: ExchangeFeed(rules, self.continuity),
-            Dialect.ADVANCED: AdvancedTrade(rules, self.continuity),
+            Dialect.EXCHANGE: ExchangeFeed(continuity=self.continuity),
+            Dialect.ADVANCED: AdvancedTrade(continuity=self.continuity),
         }
         self._lane: Columns | None = None
         self._lines, self._run = 0, 1
@@ -110,13 +111,9 @@ class _Reading:
             for entry in entries
             for event in self._heard(entry)
         ]
-        products = dict.fromkeys(n.product for n in numbers)
-        for product in products:
-            # In the order of events; an array asks for its ticks' first.
-            self._product_index(product)
         events = codec.event_array(numbers, self._product_index)
         if self._lane is not None:
-            self._lane.learn(products)
+            self._lane.learn(dict.fromkeys(n.product for n in numbers))
         if len(events) > len(self._events) - self._filled:
             yield from self._flush()
         if len(events) > len(self._events):

@@ -67,9 +67,9 @@ class Bar:
         """For a comparison whose end is not known."""
         self._bars.update(self._task, description=f"{done:,} rows")
 
-    def frames(self, done: int) -> None:
+    def events(self, done: int) -> None:
         """For a reading whose end is not known."""
-        self._bars.update(self._task, description=f"{done:,} frames")
+        self._bars.update(self._task, description=f"{done:,} events")
 
     def steps(self, what: str, done: int, of: int) -> None:
         """For work in steps that are counted."""

@@ -9,7 +9,7 @@ from barograph import codec
 from barograph.codec import EVENT
 from barograph.venues.coinbase import ExchangeFeed
 from barograph.venues.columns import Columns
-from barograph.venues.continuity import Continuity, Dialect, Opening
+from barograph.venues.continuity import Continuity, Dialect, Opening, Rules
 from barograph.venues.timestamps import format_time
 from coinbase_messages import START, TICKER, S, frame, heartbeat, ticker
 
@@ -18,7 +18,7 @@ OPENING = Opening(connection="c", dialect=Dialect.EXCHANGE)
 
 def beside(*heard, opening=OPENING, timeout_s=10.0):
     """A machine that has heard some messages, and the lane beside it."""
-    continuity = Continuity(timeout_s)
+    continuity = Continuity(Rules(silence_timeout_s=timeout_s))
     machine = ExchangeFeed(continuity=continuity)
     machine.open(opening)
     events = [event for message in heard for event in machine.receive(frame(message)).events]

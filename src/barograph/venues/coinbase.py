@@ -52,15 +52,13 @@ class _Machine:
     """What both dialects share: connections, rules and refusals.
 
     `continuity` may be shared with the machine of the other dialect, so that holes are seen across
-    them; the snapshot is then of both.
+    them; the snapshot is then of both, and so are its rules. Else one is made with `rules`.
     """
 
     dialect: Dialect
 
-    def __init__(self, rules: Rules | None = None, continuity: Continuity | None = None) -> None:
-        self._rules = rules or Rules()
-        self._future_ns = int(self._rules.future_s * NS_PER_S)
-        self._continuity = continuity or Continuity(self._rules.silence_timeout_s)
+    def __init__(self, rules: Rules | None = None, *, continuity: Continuity | None = None) -> None:
+        self._continuity = continuity or Continuity(rules)
 
     def open(self, opening: Opening) -> None:
         """A connection begins."""
@@ -92,13 +90,14 @@ class _Machine:
         except ValueError as error:
             raise RefusedError(Fault.BAD_TIME, str(error), product) from None
         received_ns = frame.receive_time_ns
-        if received_ns is not None and time_ns - received_ns > self._future_ns:
+        if received_ns is not None and time_ns - received_ns > self._continuity.future_ns:
             ahead_s = (time_ns - received_ns) / NS_PER_S
             raise RefusedError(Fault.FUTURE, f"{ahead_s:.3f} s ahead of its receipt", product)
         return time_ns
 
     def _check_product(self, product: str) -> None:
-        if self._rules.products is not None and product not in self._rules.products:
+        products = self._continuity.rules.products
+        if products is not None and product not in products:
             raise RefusedError(Fault.UNKNOWN_PRODUCT, f"{product} was not asked for", product)
 
 

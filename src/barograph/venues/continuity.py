@@ -39,13 +39,15 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `continuity` "trade_id" says that the venue sends one ticker for each trade, so that a jump of
     `trade_id` is a hole; "none" that ids repeat or jump for other reasons and prove nothing.
-    `event_clock` goes into each tick.
+    `event_clock` goes into each tick. `rules` are those it was opened under, where that is known:
+    so they stand in the archive, and whoever reads it again judges as was judged live.
     """
 
     connection: str
     dialect: Dialect
     continuity: Literal["trade_id", "none"] = "trade_id"
     event_clock: Literal["venue", "recorder"] = "venue"
+    rules: Rules | None = None
 
 
 class Received(NamedTuple):
@@ -90,15 +92,25 @@ _state = msgspec.json.Decoder(_State)
 class Continuity:
     """Finds holes and repeats; a machine without I/O or clock."""
 
-    def __init__(self, silence_timeout_s: float | None = 10.0) -> None:
-        self._timeout_ns = (
-            2**63 - 1 if silence_timeout_s is None else int(silence_timeout_s * NS_PER_S)
-        )
+    def __init__(self, rules: Rules | None = None) -> None:
+        self.keep_to(rules or Rules())
         self.connections: dict[str, Connection] = {}
         self.lines: dict[str, Line] = {}
 
+    def keep_to(self, rules: Rules) -> None:
+        """Judge by these rules from now on."""
+        self.rules = rules
+        self.future_ns = int(rules.future_s * NS_PER_S)
+        timeout_s = rules.silence_timeout_s
+        self._timeout_ns = 2**63 - 1 if timeout_s is None else int(timeout_s * NS_PER_S)
+
     def open(self, opening: Opening) -> None:
-        """A connection begins. Its counters start anew; an open one of that name is lost first."""
+        """A connection begins. Its counters start anew; an open one of that name is lost first.
+
+        Its rules, where it has some, hold from now on.
+        """
+        if opening.rules is not None:
+            self.keep_to(opening.rules)
         if opening.connection in self.connections:
             self.close(opening.connection)
         self.connections[opening.connection] = Connection(opening=opening)
@@ -188,6 +200,9 @@ class Continuity:
         """Become what `snapshot` was taken of; raises msgspec.DecodeError when it is none."""
         restored = _state.decode(state)
         self.connections, self.lines = restored.connections, restored.lines
+        for connection in self.connections.values():
+            if connection.opening.rules is not None:
+                self.keep_to(connection.opening.rules)
 
     def _heard(
         self,
