@@ -19,7 +19,7 @@ test: $(TESTED)     ## all tests; the slow stories run side by side
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-fast: $(TESTED)   ## the tests of a working day, under a minute
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
+	HYPOTHESIS_PROFILE=fast $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
 lint: $(TESTED)     ## format, lint, types, floors
 	$(BIN)/ruff format --check .

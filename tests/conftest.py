@@ -8,7 +8,8 @@ from hypothesis import settings
 
 # Times of single examples mean nothing here: the first call of a kernel compiles it.
 settings.register_profile("house", deadline=None, print_blob=True)
-settings.load_profile("house")
+settings.register_profile("fast", deadline=None, print_blob=True, max_examples=15)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "house"))
 
 ROOT = Path(__file__).parent.parent
 DATA = Path(os.environ.get("BAROGRAPH_DATA", ROOT.parent / "shared" / "data")).resolve()

@@ -68,7 +68,7 @@ def bars(events):
             finish(Reason.GAP)
             closed_through = max(closed_through, second - 1)
         elif event["kind"] == HEARTBEAT:
-            pass
+            closed_through = max(closed_through, second - 1)
         elif second <= closed_through:
             late.append(place)
         else:

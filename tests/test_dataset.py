@@ -131,6 +131,7 @@ def test_unknown_is_null_and_never_nan_or_calm(home):
     assert after["reasons"][0][NAMES.index("realized_vol_300s")] == "2"
 
 
+@pytest.mark.slow
 @settings(
     max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

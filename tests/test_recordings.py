@@ -181,6 +181,7 @@ def test_lane_and_machine_give_what_the_machine_alone_gives(
             assert ours == by_machine(path, rules)
 
 
+@pytest.mark.slow
 def test_every_real_recording_gives_what_the_machine_alone_gives(data):
     paths = [
         *sorted((data / "recordings").rglob("*.gz")),

@@ -316,6 +316,7 @@ def test_a_file_that_is_no_database_is_a_declared_error(tmp_path):
             act()
 
 
+@pytest.mark.slow
 def test_a_database_that_was_left_half_made_is_made_anew(tmp_path):
     (tmp_path / "registry").mkdir()
     for left in ("mlflow.1.making", "mlflow.1.making-journal"):

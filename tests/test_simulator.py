@@ -251,6 +251,7 @@ def log_loss(spike, probability):
     return -np.mean(np.log(np.clip(np.where(spike, probability, 1 - probability), 1e-5, 1)))
 
 
+@pytest.mark.slow
 def test_the_true_probability_is_calibrated(outcomes):
     spike, truth, _ = outcomes["market"]
     for low, high in [(0.0, 1.0), (0.0, 0.1), (0.1, 0.5), (0.5, 0.9), (0.9, 1.0)]:

@@ -35,7 +35,7 @@ from barograph.verify import Verification, verify
 from barograph.view import Latencies, Watch, render
 
 PRODUCTS = ("BTC-USD", "ETH-USD")
-CHECK_LIVE_S = 8.0
+CHECK_LIVE_S = 5.0
 _HISTORY_CHUNK_S = 600
 _LOOK_S = 0.25
 

@@ -107,6 +107,8 @@ def update(states: Records, events: Records, rows: Records, late: Ints) -> tuple
         second = event.event_time_ns // _NS
         n_rows = _close_before(state, second, event, rows, n_rows)
         if event.kind == HEARTBEAT:
+            # Also where there is no quote yet: a tick of an earlier second is late all the same.
+            state.closed_through = max(state.closed_through, second - 1)
             continue
         if second <= state.closed_through:
             late[n_late] = i
