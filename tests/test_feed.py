@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from barograph.archive import Closing, Recording, archive_end, read_archive
 from barograph.errors import BadInputError
 from barograph.feed import Feed, Pace, ingest, replay
-from barograph.log import open_log
+from barograph.log import Topic, open_log
+from barograph.log.topics import TICKS
 from barograph.types import Fault, Gap, GapCause, Tick
 from barograph.venues.continuity import Dialect, Opening, Rules
 from barograph.venues.timestamps import format_time
@@ -425,3 +426,12 @@ def test_keys_are_products_and_ticks_come_back_as_words(tmp_path, home):
     (tick,) = events(home.log)["BTC-USD"]
     assert isinstance(tick, Tick)
     assert tick.price == TICKER["price"]
+
+
+def test_a_feed_lets_the_log_go_what_its_topics_need_not_keep(home):
+    home.log.create(Topic(name=TICKS, partitions=3, retention_bytes=1000))
+    home.ingest([frame(ticker(n)) for n in range(100)])
+    home.ingest([frame(ticker(n)) for n in range(100, 110)])
+    kept = [extent for extent in home.log.extents(TICKS) if extent.next]
+    assert all(extent.oldest > 50 for extent in kept)
+    assert sum(map(len, heard_again(home.archive).values())) >= 110

@@ -43,6 +43,7 @@ PRODUCER = "feed"
 """The name under which the log keeps how far the feed is."""
 
 _SHORTEST_SLEEP_S = 0.02
+_RETAIN_EVERY_S = 3600.0
 
 Progress = Callable[[int, int, int], None]
 """Called after each batch of a replay with bytes read, bytes in all, ticks so far."""
@@ -135,6 +136,7 @@ class Feed:
         self.summary = Summary()
         self.pending = 0
         self._log, self._messages = log, list[Message]()
+        self._retain_at_s = time.monotonic()
         self._rules = rules or Rules()
         self._continuity = Continuity(self._rules)
         self._venues: dict[Dialect, Venue] = {
@@ -187,7 +189,10 @@ class Feed:
         counts[letter.fault] = counts.get(letter.fault, 0) + 1
 
     def commit(self, recording: Recording | None = None, mark: Mark | None = None) -> None:
-        """Write what was taken, archive first, with the feed's place."""
+        """Write what was taken, archive first, with the feed's place.
+
+        Once an hour the log also lets go what its topics need not keep.
+        """
         checkpoints = {
             "archive": msgspec.json.encode(self._writer.flush()),
             "continuity": self._continuity.snapshot(),
@@ -197,6 +202,9 @@ class Feed:
         self._log.append(self._messages, producer=PRODUCER, checkpoints=checkpoints)
         self._messages = []
         self.pending = 0
+        if time.monotonic() > self._retain_at_s:
+            self._log.retain()
+            self._retain_at_s = time.monotonic() + _RETAIN_EVERY_S
 
     def close(self) -> None:
         """Let another feed in. Idempotent.
