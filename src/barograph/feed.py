@@ -189,10 +189,7 @@ class Feed:
         counts[letter.fault] = counts.get(letter.fault, 0) + 1
 
     def commit(self, recording: Recording | None = None, mark: Mark | None = None) -> None:
-        """Write what was taken, archive first, with the feed's place.
-
-        Once an hour the log also lets go what its topics need not keep.
-        """
+        """Write what was taken, archive first; once an hour let go what no topic has to keep."""
         checkpoints = {
             "archive": msgspec.json.encode(self._writer.flush()),
             "continuity": self._continuity.snapshot(),
@@ -207,10 +204,7 @@ class Feed:
             self._retain_at_s = time.monotonic() + _RETAIN_EVERY_S
 
     def close(self) -> None:
-        """Let another feed in. Idempotent.
-
-        Frames not committed yet are archived; the next feed takes a live connection's from there.
-        """
+        """Archive what is not committed, for the next feed to take up, and let it in. Idempotent."""
         self._writer.close()
 
     def _take(self, frame: Frame, dialect: Dialect, source: tuple[str, int] | None) -> None:
