@@ -204,7 +204,7 @@ class Feed:
             self._retain_at_s = time.monotonic() + _RETAIN_EVERY_S
 
     def close(self) -> None:
-        """Archive what is not committed, for the next feed to take up, and let it in. Idempotent."""
+        """Archive what is not committed, for the next feed to take up; let it in. Idempotent."""
         self._writer.close()
 
     def _take(self, frame: Frame, dialect: Dialect, source: tuple[str, int] | None) -> None:
