@@ -91,8 +91,9 @@ def run(settings: Settings, *, hours: float, seed: int, check: bool) -> DemoSumm
                 console.print(terminal.training(report))
                 with phases.of("live") as status:
                     live = _live(log, exchange, pipeline, status, check=check)
+                # Before the pipeline ends: it finishes what was fed, and this feeds the last of it.
                 exchange.stop()
-            exchange.join()
+                exchange.join()
         with phases.of("verify: live features against a replay of the log"):
             verification = verify(log)
         console.print(terminal.verified(verification))
