@@ -37,8 +37,8 @@ def _replay() -> float:
             frames = feed.Feed(log, home / "archive", partitions=settings.partitions)
             frames.batch_lines = settings.batch_records
             try:
-                with pipeline.Pipeline(pipeline.stages(settings, home, _refuse)) as running:
-                    feed.replay(frames, [RECORDING])
+                running = pipeline.Pipeline(pipeline.stages(settings, home, _refuse))
+                pipeline.feed_through(running, lambda: feed.replay(frames, [RECORDING]), live=False)
             finally:
                 frames.close()
                 log.close()

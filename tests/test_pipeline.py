@@ -8,7 +8,7 @@ from barograph import codec
 from barograph.errors import ForeignFeaturesError, RegistryError
 from barograph.log import open_log
 from barograph.log.topics import FEATURES, PREDICTIONS, TICKS, ensure_topics
-from barograph.pipeline import Champion, Pipeline, stages
+from barograph.pipeline import Champion, Pipeline, feed_through, stages
 from barograph.scorer import COLD_START, Scorer
 from barograph.settings import Settings
 from barograph.types import Message, Tick
@@ -28,13 +28,14 @@ def total(log, topic):
     return sum(extent.next - extent.oldest for extent in log.extents(topic))
 
 
-def test_what_the_feed_wrote_last_is_still_scored(tmp_path):
+@pytest.mark.parametrize("live", [True, False])
+def test_what_the_feed_wrote_last_is_still_scored(tmp_path, live):
     log = open_log(tmp_path)
     ensure_topics(log)
     settings = Settings(home=tmp_path)
     for part in range(3):
-        with Pipeline(stages(settings, tmp_path, pytest.fail)) as running:
-            log.append(ticks(300, part * 300))
+        running = Pipeline(stages(settings, tmp_path, pytest.fail))
+        feed_through(running, lambda part=part: log.append(ticks(300, part * 300)), live=live)
         assert running.scored.values == running.featurized.values
     assert total(log, FEATURES) == total(log, PREDICTIONS) == 899
     log.close()

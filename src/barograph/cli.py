@@ -118,12 +118,15 @@ def replay(
     try:
         frames = feed.Feed(opened, settings.home / "archive", rules, partitions=settings.partitions)
         frames.batch_lines = settings.batch_records
-        with (
-            terminal.progress() as progress,
-            pipeline.Pipeline(pipeline.stages(settings, address, _warn)) as running,
-        ):
-            fed = feed.replay(frames, files, pace, progress.bytes_and_ticks, tzinfo)
-            progress.say("featurizing and scoring the rest")
+        running = pipeline.Pipeline(pipeline.stages(settings, address, _warn))
+        with terminal.progress() as progress:
+
+            def take() -> feed.Summary:
+                fed = feed.replay(frames, files, pace, progress.bytes_and_ticks, tzinfo)
+                progress.say("featurizing and scoring")
+                return fed
+
+            fed = pipeline.feed_through(running, take, live=speed != "max")
     finally:
         if frames is not None:
             frames.close()

@@ -76,24 +76,26 @@ def run(settings: Settings, *, hours: float, seed: int, check: bool) -> DemoSumm
     )
     log = open_log(home)
     try:
-        with _Exchange(home, market, now_ns) as exchange:
-            with Pipeline(stages(settings, home, console.log)) as pipeline:
-                exchange.start()
-                with phases.of(f"{hours:g} hours of {' and '.join(PRODUCTS)}: feed and features"):
-                    exchange.wait_for_history(pipeline)
-                    history = msgspec.structs.replace(exchange.feed.summary)
-                with phases.of("dataset: the same features again, from the archive"):
-                    dataset.build(home, SPIKES)
-                with phases.of("training, walk-forward"):
-                    how = train.Training(seed=seed, folds=settings.folds)
-                    examples = dataset.read(home, SPIKES)
-                    report = train.train(SPIKES, examples, registry, how, clock_ns=time.time_ns)
-                console.print(terminal.training(report))
-                with phases.of("live") as status:
-                    live = _live(log, exchange, pipeline, status, check=check)
-                # Before the pipeline ends: it finishes what was fed, and this feeds the last of it.
-                exchange.stop()
-                exchange.join()
+        with (
+            _Exchange(home, market, now_ns) as exchange,
+            Pipeline(stages(settings, home, console.log)) as pipeline,
+        ):
+            exchange.start()
+            with phases.of(f"{hours:g} hours of {' and '.join(PRODUCTS)}: feed and features"):
+                exchange.wait_for_history(pipeline)
+                history = msgspec.structs.replace(exchange.feed.summary)
+            with phases.of("dataset: the same features again, from the archive"):
+                dataset.build(home, SPIKES)
+            with phases.of("training, walk-forward"):
+                how = train.Training(seed=seed, folds=settings.folds)
+                examples = dataset.read(home, SPIKES)
+                report = train.train(SPIKES, examples, registry, how, clock_ns=time.time_ns)
+            console.print(terminal.training(report))
+            with phases.of("live") as status:
+                live = _live(log, exchange, pipeline, status, check=check)
+            # Before the pipeline ends: it finishes what was fed, and this feeds the last of it.
+            exchange.stop()
+            exchange.join()
         with phases.of("verify: live features against a replay of the log"):
             verification = verify(log)
         console.print(terminal.verified(verification))

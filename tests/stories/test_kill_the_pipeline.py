@@ -34,10 +34,10 @@ def recording(tmp_path_factory):
     return path
 
 
-def start(recording, home):
+def start(recording, home, speed="max"):
     # Small batches, so that there are many moments to be killed in.
     return subprocess.Popen(
-        [*COMMAND, "replay", str(recording), "--home", str(home), "--json"],
+        [*COMMAND, "replay", str(recording), "--home", str(home), "--speed", speed, "--json"],
         env={**os.environ, "BAROGRAPH_BATCH_RECORDS": "64"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -104,7 +104,8 @@ def test_fifty_kills_leave_the_same_bytes_as_none(recording, tmp_path):
     killed_at_work = 0
     for _ in range(KILLS):
         target = progress.now() + 1 + chance.randrange(2 * steps)
-        process = start(recording, home)
+        # Stages behind the feed, or beside it.
+        process = start(recording, home, chance.choice(["max", "1000000"]))
         progress.reaches(target, process)
         process.send_signal(signal.SIGKILL)
         process.communicate(timeout=60)
