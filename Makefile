@@ -51,6 +51,8 @@ $(BIN)/uv:
 $(STAMP): $(BIN)/uv pyproject.toml requirements.lock
 	@echo "Installing barograph into .venv (once, and again when its dependencies change)"
 	$(UV_INSTALL) --constraint requirements.lock --editable .
+	@echo "Compiling the kernels (once, some 20 seconds)"
+	@$(BIN)/python -c "from barograph.demo import compile_kernels; compile_kernels()"
 	@touch $@
 
 $(TESTED): $(STAMP)

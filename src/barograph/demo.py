@@ -21,15 +21,19 @@ from rich.status import Status
 
 from barograph import dataset, terminal, train
 from barograph.cases.spikes import SPIKES
+from barograph.codec import encode
+from barograph.featurizer import Featurizer
 from barograph.feed import Feed, Summary, ingest
 from barograph.log import Log, open_log
+from barograph.log.topics import TICKS
 from barograph.market import PRESETS
 from barograph.pipeline import Pipeline, stages
 from barograph.registry import Registry
 from barograph.settings import Settings
 from barograph.simulator import SimulatedMarket
 from barograph.train import TrainingReport
-from barograph.types import NS_PER_S, Frame, Verdict
+from barograph.types import NS_PER_S, Frame, Record, Verdict
+from barograph.venues.coinbase import ExchangeFeed
 from barograph.venues.continuity import Dialect, Rules
 from barograph.verify import Verification, verify
 from barograph.view import Latencies, Watch, render
@@ -112,6 +116,16 @@ def run(settings: Settings, *, hours: float, seed: int, check: bool) -> DemoSumm
         training=report,
         live=live,
         verification=verification,
+    )
+
+
+def compile_kernels() -> None:
+    """Compile what a market runs through, into the cache: `make install` calls it once."""
+    machine, featurizer = ExchangeFeed(), Featurizer()
+    market = SimulatedMarket(PRESETS["market"], PRODUCTS, 1, 0)
+    events = [event for frame in market.advance(3) for event in machine.receive(frame).events]
+    featurizer.receive(
+        [Record(TICKS, 0, i, event.product, encode(event)) for i, event in enumerate(events)]
     )
 
 

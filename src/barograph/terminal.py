@@ -199,7 +199,7 @@ def training(report: "TrainingReport") -> RenderableType:
     )
     reasons = [Text(f"  · {reason}") for reason in report.decision.reasons]
     left_out = [
-        Text(f"  left out {name}: {why}", style="dim")
+        Text(f"  left out {name}: {why.removeprefix(f'{name}: ')}", style="dim")
         for name, why in {
             **report.keys_left_out, **report.candidates_left_out, **report.features_left_out
         }.items()
