@@ -5,6 +5,7 @@ with ticks.features. Live equals replay, or this finds the first place where it 
 """
 
 from collections.abc import Callable, Iterator
+from itertools import chain
 
 import msgspec
 
@@ -67,7 +68,7 @@ def verify(
         cut = extent.oldest > 0 or live_extent.oldest > 0
         replayed = _replayed(log, raw, extent.partition)
         settled: dict[str, int] = {}
-        live = _records(log, features, extent.partition)
+        live = chain.from_iterable(_batches(log, features, extent.partition))
         for record in live:
             row = codec.decode_row(record.value)
             products.add(row.product)
@@ -120,20 +121,18 @@ def _before(value: bytes, row: FeatureRow, settled: dict[str, int]) -> bool:
     return ours.second < settled.get(ours.product, row.second)
 
 
-def _records(log: Log, topic: str, partition: int) -> Iterator[Record]:
+def _batches(log: Log, topic: str, partition: int) -> Iterator[list[Record]]:
     offset = log.extents(topic)[partition].oldest
     while records := log.read(topic, partition, offset, _CHUNK):
-        yield from records
+        yield records
         offset = records[-1].offset + 1
 
 
 def _replayed(log: Log, topic: str, partition: int) -> Iterator[bytes]:
     machine = Featurizer()
-    offset = log.extents(topic)[partition].oldest
-    while records := log.read(topic, partition, offset, _CHUNK):
+    for records in _batches(log, topic, partition):
         for _, value in machine.receive(records).values:
             yield value
-        offset = records[-1].offset + 1
 
 
 def _difference(live: FeatureRow, live_value: bytes, replayed_value: bytes | None) -> Difference:

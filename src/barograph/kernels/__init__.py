@@ -10,8 +10,6 @@ import hashlib
 import msgspec
 import numpy as np
 
-from barograph.codec import NAT as NAT
-
 FEATURE_SET = 1
 """The version of the feature set; part of its hash."""
 
