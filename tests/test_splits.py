@@ -124,15 +124,6 @@ def test_a_plan_that_cannot_be_meant_is_refused(wrong):
         splits.Plan(**wrong)
 
 
-def test_the_live_model_is_fitted_on_everything_with_the_same_distances():
-    plan = splits.Plan()
-    fold = splits.refit(np.arange(10_000), plan)
-    assert len(fold.test) == 0
-    assert fold.calibration[-1] == 9_999
-    assert fold.validation[-1] + plan.distance_s == fold.calibration[0]
-    assert fold.train[-1] + plan.distance_s == fold.validation[0]
-
-
 @settings(deadline=None)
 @given(pooled_seconds(), st.integers(1, 20))
 def test_sessions_end_at_holes_and_only_there(second, hole_s):

@@ -105,15 +105,6 @@ def walk_forward(second: NDArray[np.int64], plan: Plan) -> list[Fold]:
     return folds
 
 
-def refit(second: NDArray[np.int64], plan: Plan) -> Fold:
-    """All rows as train, validation and calibration, the test empty: for the model that goes live.
-
-    Rows and errors are as for `walk_forward`.
-    """
-    rows = np.arange(len(second), dtype=np.int64)
-    return _divide(second, rows, rows[:0], plan)
-
-
 def leave_session_out(
     second: NDArray[np.int64], session: NDArray[np.int64], plan: Plan
 ) -> list[Fold]:
