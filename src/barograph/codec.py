@@ -11,7 +11,15 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from barograph.types import DeadLetter, Event, Fault, FeatureRow, Prediction, Record
+from barograph.types import (
+    DeadLetter,
+    Event,
+    Fault,
+    FeatureRow,
+    Prediction,
+    Record,
+    RecordPrediction,
+)
 
 encode = msgspec.json.Encoder().encode
 """Any word of `types` → its JSON bytes."""
@@ -21,6 +29,7 @@ decode_event = msgspec.json.Decoder(Event).decode
 
 decode_row = msgspec.json.Decoder(FeatureRow).decode
 decode_prediction = msgspec.json.Decoder(Prediction).decode
+decode_record_prediction = msgspec.json.Decoder(RecordPrediction).decode
 decode_dead_letter = msgspec.json.Decoder(DeadLetter).decode
 
 Records = npt.NDArray[np.void]

@@ -36,6 +36,17 @@ class FencedError(BarographError):
         )
 
 
+class ReplacedProducerError(BarographError):
+    """A producer wrote under a name that another one has taken since; nothing was written."""
+
+    def __init__(self, producer: str) -> None:
+        self.producer = producer
+        super().__init__(
+            f"producer {producer!r}: another process has taken over; nothing was written. "
+            "Let one of the two run, or give them logs of their own."
+        )
+
+
 class UnknownTopicError(BarographError):
     """A topic that nobody created."""
 
@@ -59,7 +70,7 @@ class CorruptLogError(BarographError):
 
 
 class LogUnavailableError(BarographError):
-    """The log's file cannot be read or written just now; what was acknowledged is not touched."""
+    """The log cannot be read or written just now; what was acknowledged is not touched."""
 
     def __init__(self, path: str, why: str) -> None:
         self.path, self.why = path, why
@@ -104,12 +115,23 @@ class RegistryError(BarographError):
         super().__init__(f"model {version}: {why}. {cure}.")
 
 
+class MissingExtraError(BarographError):
+    """What was asked for needs a package that is not installed."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        self.what, self.extra = what, extra
+        super().__init__(
+            f"{what} needs the extra {extra!r}: pip install 'barograph[{extra}]', in this "
+            f"repository `make {extra}-client`."
+        )
+
+
 class UnsupportedLogError(BarographError):
     """An address that no log of this installation serves."""
 
     def __init__(self, address: str) -> None:
         self.address = address
         super().__init__(
-            f"{address!r} is not a log this version can open; give a directory (--home) or "
-            "sqlite:///path/to/log.sqlite."
+            f"{address!r} is not a log that can be opened; give a directory (--home), "
+            "sqlite:///path/to/log.sqlite or kafka://host:port,host:port/namespace."
         )

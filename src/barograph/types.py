@@ -73,6 +73,9 @@ class Fault(StrEnum):
     LATE = "late"
     FOREIGN_FEATURES = "foreign_features"
     TRUNCATED = "truncated"
+    MISSING_FIELD = "missing_field"
+    UNKNOWN_CATEGORY = "unknown_category"
+    OUT_OF_RANGE = "out_of_range"
 
 
 class Frame(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -189,6 +192,25 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="predi
     horizon_s: int
     realized_vol_60s: float | None
     mid: float
+    model: str
+
+
+class RecordPrediction(
+    msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="record-prediction/1"
+):
+    """What the scorer says of one record of a case whose records are scored each for itself.
+
+    `probability` is that of the outcome that the case asks for; None unless the verdict is
+    `PREDICTED`. `label` says that it reaches `threshold`, the model's. `model` is "case/version",
+    empty where there is none.
+    """
+
+    case: str
+    key: str
+    verdict: Verdict
+    probability: float | None
+    label: bool
+    threshold: float | None
     model: str
 
 

@@ -13,8 +13,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from barograph.errors import BadInputError, OffsetGapError, UnknownTopicError
-from barograph.log import APPENDED_TIME, Topic, partition_of
+from barograph.errors import (
+    BadInputError,
+    OffsetGapError,
+    ReplacedProducerError,
+    UnknownTopicError,
+)
+from barograph.log import APPENDED_TIME, MAX_VALUE_BYTES, Topic, partition_of
 from barograph.types import Message
 from consumer import Consumer, contents, messages, numbers, values, wait_until
 
@@ -42,6 +47,21 @@ def test_the_number_of_partitions_never_changes(ticks):
     assert ticks.topics() == [Topic(name="ticks")]
 
 
+def test_a_compacted_topic_stays_one(log, open_again):
+    log.create(Topic(name="states", compacted=True))
+    assert open_again().topics() == [Topic(name="states", compacted=True)]
+    with pytest.raises(BadInputError, match="it is compacted"):
+        log.create(Topic(name="states"))
+
+
+def test_more_copies_than_machines_are_refused(log):
+    with pytest.raises(BadInputError, match="100"):
+        log.create(Topic(name="ticks"), replication=100)
+    assert log.topics() == []
+    log.create(Topic(name="ticks"), replication=1)
+    assert [extent.replicas for extent in log.extents("ticks")] == [1]
+
+
 @pytest.mark.parametrize(
     "topic",
     [
@@ -49,7 +69,10 @@ def test_the_number_of_partitions_never_changes(ticks):
         Topic(name=".."),
         Topic(name="a b"),
         Topic(name="ticks/raw"),
-        Topic(name="x" * 250),
+        Topic(name="x" * 201),
+        Topic(name="__ticks"),
+        Topic(name="ticks", compacted=True, retention_s=60),
+        Topic(name="ticks", compacted=True, retention_bytes=60),
         Topic(name="ticks", partitions=0),
         Topic(name="ticks", retention_s=-1),
         Topic(name="ticks", retention_bytes=-1),
@@ -150,6 +173,14 @@ def test_a_value_of_a_megabyte_comes_back_whole(ticks):
     assert values(contents(ticks, "ticks")) == [value]
 
 
+def test_a_value_that_is_too_large_for_any_log_is_refused(ticks):
+    with pytest.raises(BadInputError, match="allowed"):
+        ticks.append([*messages(1), Message("ticks", "k", bytes(MAX_VALUE_BYTES + 1))])
+    assert contents(ticks, "ticks") == []
+    ticks.append([Message("ticks", "k", bytes(MAX_VALUE_BYTES))])
+    assert [len(record.value) for record in contents(ticks, "ticks")] == [MAX_VALUE_BYTES]
+
+
 def test_the_append_time_is_the_logs_own_whatever_the_writer_says(ticks):
     before = time.time_ns()
     ticks.append([Message("ticks", "k", b"v", {APPENDED_TIME: "1", "venue": "coinbase"})])
@@ -161,12 +192,12 @@ def test_the_append_time_is_the_logs_own_whatever_the_writer_says(ticks):
 
 def test_extents_tell_what_a_partition_holds(ticks):
     [empty] = ticks.extents("ticks")
-    assert (empty.oldest, empty.next, empty.bytes) == (0, 0, 0)
+    assert (empty.oldest, empty.next) == (0, 0)
     ticks.append(messages(10))
     [extent] = ticks.extents("ticks")
     assert extent.oldest == 0
     assert extent.next > contents(ticks, "ticks")[-1].offset
-    assert extent.bytes >= 10
+    assert extent.in_sync == extent.replicas >= 1
 
 
 # Producers.
@@ -200,7 +231,43 @@ def test_checkpoints_without_a_producer_are_refused(ticks):
     assert contents(ticks, "ticks") == []
 
 
+def test_a_producer_whose_name_was_taken_writes_nothing_more(ticks, open_again):
+    ticks.append(messages(1), producer="feed", checkpoints={"line": b"1"})
+    other = open_again()
+    assert other.producer_checkpoints("feed", take=False) == {"line": b"1"}
+    ticks.append(messages(1, start=1), producer="feed", checkpoints={"line": b"2"})
+    assert other.producer_checkpoints("feed") == {"line": b"2"}
+    with pytest.raises(ReplacedProducerError, match="feed"):
+        ticks.append(messages(1, start=9), producer="feed", checkpoints={"line": b"9"})
+    ticks.append(messages(1, start=2), producer="another")
+    other.append(messages(1, start=3), producer="feed", checkpoints={"line": b"3"})
+    assert numbers(contents(other, "ticks")) == [0, 1, 2, 3]
+    assert ticks.producer_checkpoints("feed") == {"line": b"3"}
+    ticks.append(messages(1, start=4), producer="feed")
+    assert numbers(contents(ticks, "ticks")) == [0, 1, 2, 3, 4]
+
+
+def test_a_handle_that_writes_first_takes_the_name_too(ticks, open_again):
+    ticks.append(messages(1), producer="feed")
+    open_again().append(messages(1, start=1), producer="feed")
+    with pytest.raises(ReplacedProducerError):
+        ticks.append(messages(1, start=2), producer="feed")
+    assert numbers(contents(ticks, "ticks")) == [0, 1]
+
+
 # Retention.
+
+
+def test_a_compacted_topic_keeps_the_last_record_of_each_key(log):
+    log.create(Topic(name="states", partitions=2, compacted=True))
+    for n in range(5):
+        log.append(Message("states", f"k{k}", f"{n}".encode()) for k in range(4))
+    log.retain()
+    last = {r.key: r.value for number in (0, 1) for r in contents(log, "states", number)}
+    assert last == {f"k{k}": b"4" for k in range(4)}
+    for number in {partition_of(f"k{k}", 2) for k in range(4)}:
+        oldest = log.extents("states")[number].oldest
+        assert log.read("states", number, oldest, 1)
 
 
 def test_without_retention_nothing_goes(ticks):

@@ -30,8 +30,8 @@ def test_polling_goes_on_without_a_commit_and_keeps_to_its_limit(ticks):
 
 
 def test_a_poll_without_records_ends_at_its_time_out(ticks):
-    consumer = Consumer(ticks).poll_until(lambda: True)
-    wait_until(lambda: consumer.held)
+    consumer = Consumer(ticks)
+    consumer.poll_until(lambda: consumer.held)
     start_s = time.monotonic()
     assert not consumer.poll(timeout_s=0.2).records
     assert 0.19 <= time.monotonic() - start_s < LIMIT_S

@@ -40,7 +40,7 @@ def test_an_exception_inside_a_transaction_undoes_it(database):
     assert database.rows("topics") == []
     with database.write():
         database.change("put_topic", "ticks", 1, None, None)
-    assert database.rows("topics") == [("ticks", 1, None, None)]
+    assert database.rows("topics") == [("ticks", 1, None, None, 0)]
 
 
 def test_a_reader_neither_waits_for_a_writer_nor_sees_what_is_not_committed(database):
@@ -56,7 +56,7 @@ def test_a_snapshot_stops_no_writer_and_sees_one_moment(database):
         with writer.write():
             writer.change("put_topic", "ticks", 1, None, None)
         assert database.rows("topics") == []
-    assert database.rows("topics") == [("ticks", 1, None, None)]
+    assert database.rows("topics") == [("ticks", 1, None, None, 0)]
 
 
 def test_a_second_writer_waits_its_time_and_says_why(database):

@@ -1,7 +1,8 @@
 """The durable log: topics of keyed, ordered records, consumer groups and atomic commits.
 
 `Log` says what a log is; `tests/log/test_contract.py` says it in tests, and every implementation
-passes that suite unchanged. SQLite (`log/sqlite.py`) is the embedded one.
+passes that suite unchanged. SQLite (`log/sqlite.py`) is the embedded one and needs no server;
+Apache Kafka (`log/kafka/`) is for what outgrows one machine.
 
 What holds for every log:
 
@@ -14,7 +15,9 @@ What holds for every log:
     one without knowing (it slept, it was replaced) gets `FencedError` and nothing is written.
 5.  A new group starts at the oldest record: nothing is skipped by arriving late.
 6.  What retention removed is never skipped in silence: reading it raises `OffsetGapError`.
-7.  Offsets of a partition grow; they may have holes. A record comes back as it was written, with
+7.  A producer's name belongs to the handle that last took it. An earlier one that still writes (it
+    slept, it was started twice) gets `ReplacedProducerError` and nothing is written.
+8.  Offsets of a partition grow; they may have holes. A record comes back as it was written, with
     the log's own `APPENDED_TIME` added to its headers (in place of one that the writer put there).
     Records may share their headers: they are read, never changed.
 
@@ -29,33 +32,44 @@ from zlib import crc32
 
 import msgspec
 
-from barograph.errors import BadInputError, UnsupportedLogError
+from barograph.errors import BadInputError, MissingExtraError, UnsupportedLogError
 from barograph.types import Message, Record, TopicPartition
 
 APPENDED_TIME = "appended_time_ns"
 """The header in which a log says when it took a record: wall clock, decimal nanoseconds."""
 
 
+MAX_VALUE_BYTES = 8 << 20
+"""A larger value is refused by every log."""
+
+
 class Topic(msgspec.Struct, frozen=True, kw_only=True):
     """What a topic promises. None keeps without limit; limits hold for each partition.
 
     `retention_s` is the age since APPENDED_TIME from which a record may go, `retention_bytes` the
-    bytes of values that are kept at most. Names are of 1-249 letters, digits, '.', '_' and '-'.
+    bytes of values that are kept at most. Of a `compacted` topic a record may go once a later one
+    has its key; such a topic has no other limit. Names are of 1-200 letters, digits, '.', '_' and
+    '-', and do not begin with "__".
     """
 
     name: str
     partitions: int = 1
     retention_s: int | None = None
     retention_bytes: int | None = None
+    compacted: bool = False
 
 
 class Extent(msgspec.Struct, frozen=True, kw_only=True):
-    """What one partition holds: offsets in [oldest, next), and the bytes of their values."""
+    """What one partition holds: offsets in [oldest, next), in so many copies.
+
+    `in_sync` of the `replicas` have all that was acknowledged.
+    """
 
     partition: int
     oldest: int
     next: int
-    bytes: int
+    replicas: int = 1
+    in_sync: int = 1
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,7 +113,8 @@ class Member(Protocol):
         Raises FencedError, and writes nothing, when a polled partition, or one of the checkpoints,
         is no longer this member's. After it the next polls give all partitions anew (`revoked`,
         then `assigned`), so that fenced work starts again from what was committed.
-        Raises UnknownTopicError, and writes nothing, when an output's topic does not exist.
+        Raises UnknownTopicError, or BadInputError for a value that is too large, and writes
+        nothing; the commit can be tried again.
         """
 
     def lag(self) -> dict[TopicPartition, int]:
@@ -112,11 +127,13 @@ class Member(Protocol):
 class Log(Protocol):
     """See the module's text for what every log promises."""
 
-    def create(self, topic: Topic) -> None:
+    def create(self, topic: Topic, *, replication: int | None = None) -> None:
         """Make a topic, or change the retention of an existing one; partitions stay as they are.
 
-        Raises BadInputError when it exists with another number of partitions, or its name or limits
-        make no sense.
+        replication: on how many machines each record of a new topic stands; None is the log's own
+        choice. Raises BadInputError when the topic exists with another number of partitions or is
+        compacted and should not be (or the other way round), when its name or limits make no sense,
+        or there are not so many machines.
         """
 
     def topics(self) -> list[Topic]:
@@ -136,11 +153,16 @@ class Log(Protocol):
 
         A producer that reads its checkpoints back after a crash goes on without repeating or
         missing a message. Checkpoints are merged by key and need a producer's name (BadInputError).
-        Raises UnknownTopicError before anything is written.
+        Raises before anything is written: UnknownTopicError, BadInputError for a value that is too
+        large, ReplacedProducerError when another handle has taken the producer's name.
         """
 
-    def producer_checkpoints(self, producer: str) -> dict[str, bytes]:
-        """What `producer` last wrote with an append; empty for a new one."""
+    def producer_checkpoints(self, producer: str, *, take: bool = True) -> dict[str, bytes]:
+        """What `producer` last wrote with an append; empty for a new one.
+
+        Asking takes the name: an earlier handle's next append raises ReplacedProducerError. Who
+        only wants to look does not `take`.
+        """
 
     def read(self, topic: str, partition: int, offset: int, limit: int) -> list[Record]:
         """Records from `offset` on, without a group. Empty at the end of the partition.
@@ -155,7 +177,10 @@ class Log(Protocol):
         """
 
     def retain(self) -> int:
-        """Remove what the topics' retention no longer keeps; returns how many records went."""
+        """Remove what the topics' retention no longer keeps; returns how many offsets went.
+
+        What a compacted topic need not keep may go now or later.
+        """
 
     def close(self) -> None:
         """Release everything; members of this log leave. Idempotent."""
@@ -168,15 +193,39 @@ def partition_of(key: str, partitions: int) -> int:
 
 def check_topic(topic: Topic) -> None:
     """Raise BadInputError unless every log could keep such a topic."""
-    if not re.fullmatch(r"[A-Za-z0-9._-]{1,249}", topic.name) or topic.name in {".", ".."}:
-        why = "a topic's name is 1-249 letters, digits, '.', '_' and '-'"
+    if not re.fullmatch(r"(?!__)[A-Za-z0-9._-]{1,200}", topic.name) or topic.name in {".", ".."}:
+        why = "a topic's name is 1-200 letters, digits, '.', '_' and '-', without '__' in front"
     elif topic.partitions < 1:
         why = f"{topic.partitions} partitions are none"
     elif min(topic.retention_s or 0, topic.retention_bytes or 0) < 0:
         why = "a retention is not negative"
+    elif topic.compacted and (topic.retention_s is not None or topic.retention_bytes is not None):
+        why = "a compacted topic keeps the last record of each key, so it has no retention"
     else:
         return
     raise BadInputError(f"topic {topic.name!r}", why, "Choose another")
+
+
+def check_same(known: Topic, wanted: Topic) -> None:
+    """Raise BadInputError where an existing topic cannot become the wanted one."""
+    if known.partitions != wanted.partitions:
+        why = f"it has {known.partitions} partitions and cannot have {wanted.partitions}"
+    elif known.compacted != wanted.compacted:
+        why = f"it is {'' if known.compacted else 'not '}compacted, and that stays"
+    else:
+        return
+    raise BadInputError(f"topic {known.name}", why, "Keep it so, or start a new topic")
+
+
+def check_values(messages: Iterable[Message]) -> None:
+    """Raise BadInputError for a value that no log takes."""
+    for message in messages:
+        if len(message.value) > MAX_VALUE_BYTES:
+            raise BadInputError(
+                f"a record for {message.topic}",
+                f"its value of {len(message.value)} bytes is over the {MAX_VALUE_BYTES} allowed",
+                "Send less in one record",
+            )
 
 
 def file_of(address: str | Path) -> Path | None:
@@ -188,7 +237,18 @@ def file_of(address: str | Path) -> Path | None:
 
 
 def open_log(address: str | Path) -> Log:
-    """Open a directory's `log.sqlite` or a `sqlite:///path`; else raise UnsupportedLogError."""
+    """Open a directory's `log.sqlite`, a `sqlite:///path`, or `kafka://host:port,…[/namespace]`.
+
+    Raises UnsupportedLogError for another address, MissingExtraError without a client for it.
+    """
+    if str(address).startswith("kafka://"):
+        try:
+            from barograph.log.kafka import KafkaLog  # noqa: PLC0415 - each log loads its client
+        except ModuleNotFoundError as error:
+            if error.name != "confluent_kafka":
+                raise
+            raise MissingExtraError(str(address), "kafka") from error
+        return KafkaLog(str(address))
     path = file_of(address)
     if path is None:
         raise UnsupportedLogError(str(address))

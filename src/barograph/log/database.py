@@ -22,7 +22,7 @@ from typing import Any
 from barograph.errors import BadInputError, CorruptLogError, LogUnavailableError
 from barograph.log.gate import Gate
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 APPLICATION_ID = 1113682543  # "Baro", so that another program's database is not taken for a log
 
 _QUERIES: dict[str, str] = {

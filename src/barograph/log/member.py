@@ -16,7 +16,7 @@ from typing import NamedTuple
 import msgspec
 
 from barograph.errors import BadInputError, FencedError, OffsetGapError
-from barograph.log import Batch
+from barograph.log import Batch, check_values
 from barograph.log.database import Database
 from barograph.log.presence import Presence, is_present, sweep
 from barograph.log.records import Records
@@ -110,6 +110,7 @@ class SqliteMember:
         3. Outputs are appended, checkpoints replaced.
         """
         outputs, checkpoints = list(outputs), checkpoints or {}
+        check_values(outputs)
         moved = any(claim.position != claim.committed for claim in self._held.values())
         if not (self._void or moved or outputs or checkpoints):
             return

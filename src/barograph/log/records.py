@@ -124,6 +124,13 @@ class Records:
             self._database.change("shrink", oldest + gone, freed, partition)
         return gone
 
+    def compact(self, partition: int) -> int:
+        """Remove each record whose key has a later one; returns how many went.
+
+        Its reading goes through the whole partition. Inside a write transaction only.
+        """
+        return self._database.change("compact", _slot(partition, 0), _slot(partition + 1, 0))
+
 
 class _End:
     """The growing end of a partition while a batch is laid out."""

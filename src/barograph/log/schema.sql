@@ -62,8 +62,13 @@ CREATE TABLE IF NOT EXISTS producer_checkpoint (
   value    BLOB NOT NULL,
   PRIMARY KEY (producer, name)
 );
+CREATE TABLE IF NOT EXISTS producer (
+  name  TEXT PRIMARY KEY,
+  epoch INTEGER NOT NULL              -- grows with every handle that takes the name
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS compacted_topic (name TEXT PRIMARY KEY) WITHOUT ROWID;
 PRAGMA application_id = 1113682543;
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 COMMIT;
 
 -- name: journal_mode
@@ -82,12 +87,27 @@ PRAGMA data_version;
 SELECT count(*) FROM sqlite_schema;
 
 -- name: topics
-SELECT name, partitions, retention_s, retention_bytes FROM topic ORDER BY name;
+SELECT name, partitions, retention_s, retention_bytes,
+  name IN (SELECT name FROM compacted_topic) FROM topic ORDER BY name;
 
 -- name: put_topic
 INSERT INTO topic (name, partitions, retention_s, retention_bytes) VALUES (?, ?, ?, ?)
 ON CONFLICT (name) DO UPDATE SET
   retention_s = excluded.retention_s, retention_bytes = excluded.retention_bytes;
+
+-- name: compact_topic
+INSERT INTO compacted_topic (name) VALUES (?);
+
+-- name: compacted_partitions
+SELECT partition.id
+FROM partition JOIN compacted_topic ON compacted_topic.name = partition.topic ORDER BY partition.id;
+
+-- name: compact
+DELETE FROM record WHERE slot IN (
+  SELECT slot FROM (
+    SELECT slot, lead(slot) OVER (PARTITION BY key ORDER BY slot) AS later
+    FROM record WHERE slot >= ? AND slot < ?)
+  WHERE later IS NOT NULL);
 
 -- name: add_partition
 INSERT INTO partition (topic, number) VALUES (?, ?);
@@ -96,7 +116,7 @@ INSERT INTO partition (topic, number) VALUES (?, ?);
 SELECT id FROM partition WHERE topic = ? ORDER BY number;
 
 -- name: extents
-SELECT number, oldest, next, bytes FROM partition WHERE topic = ? ORDER BY number;
+SELECT number, oldest, next FROM partition WHERE topic = ? ORDER BY number;
 
 -- name: bounds
 SELECT oldest, next FROM partition WHERE id = ?;
@@ -167,6 +187,13 @@ SELECT name, value FROM checkpoint WHERE group_name = ? AND partition = ?;
 -- name: put_checkpoint
 INSERT INTO checkpoint (group_name, partition, name, value) VALUES (?, ?, ?, ?)
 ON CONFLICT (group_name, partition, name) DO UPDATE SET value = excluded.value;
+
+-- name: take_producer
+INSERT INTO producer (name, epoch) VALUES (?, 1)
+ON CONFLICT (name) DO UPDATE SET epoch = epoch + 1 RETURNING epoch;
+
+-- name: producer_epoch
+SELECT epoch FROM producer WHERE name = ?;
 
 -- name: producer_checkpoints
 SELECT name, value FROM producer_checkpoint WHERE producer = ?;

@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from barograph.errors import BadInputError
-from barograph.log import Extent, Topic, check_topic
+from barograph.errors import BadInputError, ReplacedProducerError
+from barograph.log import Extent, Topic, check_same, check_topic, check_values
 from barograph.log.database import Database
 from barograph.log.member import Lease, SqliteMember
 from barograph.log.records import Records
@@ -44,19 +44,23 @@ class SqliteLog:
         self._database = Database(path, wait_s)
         self._records = Records(self._database)
         self._members: list[SqliteMember] = []
+        self._epochs: dict[str, int] = {}
+        """Of each producer's name that this handle took."""
         self._lock = threading.Lock()
 
-    def create(self, topic: Topic) -> None:
+    def create(self, topic: Topic, *, replication: int | None = None) -> None:
         """See `Log.create`."""
         check_topic(topic)
+        if replication is not None and replication != 1:
+            raise BadInputError(
+                f"topic {topic.name}",
+                f"an embedded log has one copy of a record, not {replication}",
+                "Leave the replication out, or use Kafka (--log kafka://…)",
+            )
         with self._lock, self._database.write():
             known = {each.name: each for each in self._topics()}.get(topic.name)
-            if known is not None and known.partitions != topic.partitions:
-                raise BadInputError(
-                    f"topic {topic.name}",
-                    f"it has {known.partitions} partitions and cannot have {topic.partitions}",
-                    "Keep the number, or start a new topic",
-                )
+            if known is not None:
+                check_same(known, topic)
             self._database.change(
                 "put_topic", topic.name, topic.partitions, topic.retention_s, topic.retention_bytes
             )
@@ -64,6 +68,8 @@ class SqliteLog:
                 self._database.change_many(
                     "add_partition", [(topic.name, number) for number in range(topic.partitions)]
                 )
+                if topic.compacted:
+                    self._database.change("compact_topic", topic.name)
 
     def topics(self) -> list[Topic]:
         """See `Log.topics`."""
@@ -75,8 +81,8 @@ class SqliteLog:
         with self._lock:
             self._records.partitions(topic)
             return [
-                Extent(partition=number, oldest=oldest, next=end, bytes=size)
-                for number, oldest, end, size in self._database.rows("extents", topic)
+                Extent(partition=number, oldest=oldest, next=end)
+                for number, oldest, end in self._database.rows("extents", topic)
             ]
 
     def append(
@@ -91,19 +97,26 @@ class SqliteLog:
             raise BadInputError("append", "checkpoints belong to a producer", "Name the producer")
         # Before the lock: the iterable may itself take time, or use this log.
         messages = list(messages)
+        check_values(messages)
         if not messages and not checkpoints:
             return
         with self._lock, self._database.write():
+            if producer:
+                self._own(producer)
             self._records.write(messages, self._clock_ns())
             self._database.change_many(
                 "put_producer_checkpoint",
                 [(producer, name, value) for name, value in (checkpoints or {}).items()],
             )
 
-    def producer_checkpoints(self, producer: str) -> dict[str, bytes]:
+    def producer_checkpoints(self, producer: str, *, take: bool = True) -> dict[str, bytes]:
         """See `Log.producer_checkpoints`."""
         with self._lock:
-            return dict(self._database.rows("producer_checkpoints", producer))
+            if not take:
+                return dict(self._database.rows("producer_checkpoints", producer))
+            with self._database.write():
+                self._take(producer)
+                return dict(self._database.rows("producer_checkpoints", producer))
 
     def read(self, topic: str, partition: int, offset: int, limit: int) -> list[Record]:
         """See `Log.read`."""
@@ -123,11 +136,15 @@ class SqliteLog:
     def retain(self) -> int:
         """See `Log.retain`. In short transactions, so that writers hardly wait."""
         with self._lock:
-            return sum(
+            trimmed = sum(
                 self._trim(partition, retention_s, retention_bytes)
                 for partition, retention_s, retention_bytes in self._database.rows(
                     "limited_partitions"
                 )
+            )
+            return trimmed + sum(
+                self._compact(partition)
+                for (partition,) in self._database.rows("compacted_partitions")
             )
 
     def close(self) -> None:
@@ -144,9 +161,26 @@ class SqliteLog:
                 partitions=partitions,
                 retention_s=retention_s,
                 retention_bytes=retention_bytes,
+                compacted=bool(compacted),
             )
-            for name, partitions, retention_s, retention_bytes in self._database.rows("topics")
+            for name, partitions, retention_s, retention_bytes, compacted in self._database.rows(
+                "topics"
+            )
         ]
+
+    def _take(self, producer: str) -> None:
+        self._epochs[producer] = self._database.rows("take_producer", producer)[0][0]
+
+    def _own(self, producer: str) -> None:
+        """Raise ReplacedProducerError unless the name is still this handle's; take it if new."""
+        if producer not in self._epochs:
+            self._take(producer)
+        elif self._database.rows("producer_epoch", producer) != [(self._epochs[producer],)]:
+            raise ReplacedProducerError(producer)
+
+    def _compact(self, partition: int) -> int:
+        with self._database.write():
+            return self._records.compact(partition)
 
     def _trim(self, partition: int, retention_s: int | None, retention_bytes: int | None) -> int:
         older_than_ns = None if retention_s is None else self._clock_ns() - retention_s * NS_PER_S

@@ -1,0 +1,227 @@
+"""The topics of a log on a cluster: made, changed, and where their partitions begin and end."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from confluent_kafka import KafkaError, KafkaException, admin
+
+from barograph.errors import BadInputError, LogUnavailableError, UnknownTopicError
+from barograph.log import Topic, partition_of
+from barograph.log.kafka.cluster import LARGEST_MESSAGE_BYTES, Cluster
+from barograph.types import Message, TopicPartition
+
+_MOST_REPLICAS = 3
+
+
+class Outgoing(NamedTuple):
+    """A record on its way to a partition, under the cluster's name of its topic."""
+
+    topic: str
+    partition: int
+    key: str
+    value: bytes
+    headers: Mapping[str, str]
+
+
+class Topics:
+    """What lies on a cluster. Raises LogUnavailableError when no broker answers."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self._partitions: dict[str, int] = {}
+
+    def topics(self) -> list[Topic]:
+        """All topics of this log by name, none of the log's own."""
+        known = self.cluster.metadata().topics
+        names = sorted(
+            name
+            for name in known
+            if name.startswith(self.cluster.prefix)
+            and not name[len(self.cluster.prefix) :].startswith("__")
+        )
+        settings = self._settings(names)
+        return [
+            _topic(self.cluster.place(name, 0).topic, len(known[name].partitions), settings[name])
+            for name in names
+            if name in settings
+        ]
+
+    def partitions(self, topic: str) -> int:
+        """How many partitions a topic has. Raises UnknownTopicError."""
+        if topic not in self._partitions:
+            known = self.cluster.metadata().topics
+            if self.cluster.name(topic) not in known:
+                raise UnknownTopicError(topic, [each.name for each in self.topics()])
+            self._partitions[topic] = len(known[self.cluster.name(topic)].partitions)
+        return self._partitions[topic]
+
+    def has(self, topic: str) -> bool:
+        """Whether there is such a topic, the log's own among them."""
+        return (
+            topic in self._partitions or self.cluster.name(topic) in self.cluster.metadata().topics
+        )
+
+    def copies(self, topic: str) -> list[tuple[int, int]]:
+        """(replicas, those in sync) of each partition."""
+        partitions = self.cluster.metadata().topics[self.cluster.name(topic)].partitions
+        return [(len(p.replicas), len(p.isrs)) for _, p in sorted(partitions.items())]
+
+    def create(self, topic: Topic, replication: int | None = None) -> None:
+        """Make a topic and wait until every broker could be asked for it; one that is there stays.
+
+        Raises BadInputError when there are fewer brokers than copies.
+        """
+        brokers = len(self.cluster.metadata().brokers)
+        copies = replication or self.cluster.replication or min(_MOST_REPLICAS, brokers)
+        if copies > brokers:
+            why = f"{copies} copies need as many brokers, there are {brokers}"
+            raise BadInputError(f"topic {topic.name}", why, "Ask for fewer, or add brokers")
+        new = admin.NewTopic(
+            self.cluster.name(topic.name),
+            topic.partitions,
+            copies,
+            config=_config(topic)
+            | {
+                "message.timestamp.type": "LogAppendTime",
+                "max.message.bytes": str(LARGEST_MESSAGE_BYTES),
+                # One broker may be away, and what was acknowledged stands on two.
+                "min.insync.replicas": str(max(1, copies - 1)),
+            },
+        )
+        for future in self.cluster.ask(lambda a: a.create_topics([new])).values():
+            try:
+                self.cluster.result(future)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                    raise _refused(topic, error) from error
+        self.cluster.wait_for(lambda: self._is_led(topic))
+
+    def change(self, topic: Topic) -> None:
+        """Give an existing topic another retention."""
+        wanted = [
+            admin.ConfigEntry(key, value, incremental_operation=admin.AlterConfigOpType.SET)
+            for key, value in _config(topic).items()
+        ]
+        resource = admin.ConfigResource(
+            admin.ResourceType.TOPIC, self.cluster.name(topic.name), incremental_configs=wanted
+        )
+        self._all_done(self.cluster.ask(lambda a: a.incremental_alter_configs([resource])))
+        self.cluster.wait_for(lambda: topic in self.topics())
+
+    def placed(self, messages: Iterable[Message]) -> list[Outgoing]:
+        """Messages with their partitions. Raises UnknownTopicError."""
+        routes: dict[tuple[str, str], tuple[str, int]] = {}
+        outgoing = []
+        for message in messages:
+            route = (message.topic, message.key)
+            if route not in routes:
+                partition = partition_of(message.key, self.partitions(message.topic))
+                routes[route] = (self.cluster.name(message.topic), partition)
+            topic, partition = routes[route]
+            outgoing.append(Outgoing(topic, partition, message.key, message.value, message.headers))
+        return outgoing
+
+    # Offsets.
+
+    def oldest(self, places: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """The first offset that each partition keeps."""
+        return self._offsets(places, admin.OffsetSpec.earliest())
+
+    def ends(self, places: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """Where each partition ends, with what is still open in transactions.
+
+        So that who reads up to there has read all that was acknowledged before: the cluster
+        acknowledges a transaction a moment before its records can be read.
+        """
+        return self._offsets(places, admin.OffsetSpec.latest())
+
+    def first_since(self, places: Iterable[TopicPartition], ms: int) -> dict[TopicPartition, int]:
+        """The first offset appended at or after a time; −1 where there is none."""
+        return self._offsets(places, admin.OffsetSpec.for_timestamp(ms))
+
+    def delete_before(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Forget the records before an offset of each partition."""
+        asked = [self.cluster.partition(place, offset) for place, offset in offsets.items()]
+        self._all_done(self.cluster.ask(lambda a: a.delete_records(asked)))
+
+    def _offsets(
+        self,
+        places: Iterable[TopicPartition],
+        what: Any,  # noqa: ANN401 - as above
+    ) -> dict[TopicPartition, int]:
+        places = set(places)
+        if not places:
+            return {}
+        found: dict[TopicPartition, int] = {}
+
+        def all_known() -> bool:
+            # A partition that moves to another broker has no leader for a moment.
+            missing = {
+                self.cluster.partition(place): what for place in places if place not in found
+            }
+            for partition, future in self.cluster.ask(lambda a: a.list_offsets(missing)).items():
+                try:
+                    offset = self.cluster.result(future).offset
+                except KafkaException as error:
+                    self.cluster.heard(error.args[0])
+                else:
+                    found[self.cluster.place(partition.topic, partition.partition)] = offset
+            return len(found) == len(places)
+
+        self.cluster.wait_for(all_known)
+        return found
+
+    def _all_done(self, futures: Mapping[Any, Any]) -> None:
+        for future in futures.values():
+            try:
+                self.cluster.result(future)
+            except KafkaException as error:
+                raise LogUnavailableError(self.cluster.address, error.args[0].str()) from error
+
+    def _is_led(self, topic: Topic) -> bool:
+        known = self.cluster.metadata().topics.get(self.cluster.name(topic.name))
+        return (
+            known is not None
+            and len(known.partitions) == topic.partitions
+            and all(partition.leader >= 0 for partition in known.partitions.values())
+        )
+
+    def _settings(self, names: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+        if not names:
+            return {}
+        asked = [admin.ConfigResource(admin.ResourceType.TOPIC, name) for name in names]
+        found = {}
+        for resource, future in self.cluster.ask(lambda a: a.describe_configs(asked)).items():
+            try:
+                found[resource.name] = self.cluster.result(future)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                    raise LogUnavailableError(self.cluster.address, error.args[0].str()) from error
+        return found
+
+
+def _config(topic: Topic) -> dict[str, str]:
+    age, size = topic.retention_s, topic.retention_bytes
+    return {
+        "cleanup.policy": "compact" if topic.compacted else "delete",
+        "retention.ms": str(-1 if age is None else age * 1000),
+        "retention.bytes": str(-1 if size is None else size),
+    }
+
+
+def _topic(name: str, partitions: int, settings: Mapping[str, Any]) -> Topic:
+    age_ms, size = (int(settings[key].value) for key in ("retention.ms", "retention.bytes"))
+    compacted = "compact" in settings["cleanup.policy"].value
+    return Topic(
+        name=name,
+        partitions=partitions,
+        retention_s=None if age_ms < 0 or compacted else age_ms // 1000,
+        retention_bytes=None if size < 0 or compacted else size,
+        compacted=compacted,
+    )
+
+
+def _refused(topic: Topic, error: KafkaException) -> BadInputError:
+    return BadInputError(
+        f"topic {topic.name}", f"the cluster refuses it ({error.args[0].str()})", "Ask its operator"
+    )

@@ -1,0 +1,173 @@
+"""All-or-nothing writing: one call is one transaction, tried again until it stands or cannot."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import confluent_kafka as kafka
+
+from barograph.errors import LogUnavailableError, ReplacedProducerError
+from barograph.log.kafka.cluster import Cluster, escaped
+from barograph.log.kafka.topics import Outgoing
+from barograph.types import TopicPartition
+
+TIMEOUT_S = 10.0
+"""After so long the cluster undoes what a dead writer left open; until then readers wait there."""
+
+_STEP_S = 1.0
+_PAUSE_S = 0.05
+_Error = kafka.KafkaError
+_REPLACED = {
+    _Error._FENCED,  # noqa: SLF001 - the client names its own errors with an underscore
+    _Error.INVALID_PRODUCER_EPOCH,
+    _Error.PRODUCER_FENCED,
+}
+_MOVED_ON = {_Error.ILLEGAL_GENERATION, _Error.REBALANCE_IN_PROGRESS}
+_EXPELLED = {_Error.UNKNOWN_MEMBER_ID, _Error.FENCED_INSTANCE_ID}
+
+
+class Expelled(Exception):  # noqa: N818 - it is caught next door and becomes a declared error
+    """The group no longer knows the member that commits; the transaction was undone."""
+
+
+class Transactions:
+    """The transactions of one producer; `identity` is what the cluster fences it by.
+
+    Who takes an identity undoes what its former bearer left open, and that one's next write raises
+    ReplacedProducerError.
+    """
+
+    def __init__(self, cluster: Cluster, identity: str, name: str) -> None:
+        self._cluster, self._identity, self._name = cluster, identity, name
+        self._producer: Any = None
+
+    def take(self) -> None:
+        """Become the one bearer of the identity."""
+        self.close()
+        self._producer = self._cluster.producer(self._identity, TIMEOUT_S)
+        end_s = self._end_s()
+        self._until(end_s, self._producer.init_transactions)
+
+    def append(self, outgoing: Sequence[Outgoing]) -> None:
+        """Write all or nothing.
+
+        Raises ReplacedProducerError, and LogUnavailableError when the cluster does not answer: then
+        it is open whether they were written, and a producer's checkpoints tell.
+        """
+        self._run(outgoing, None)
+
+    def commit(
+        self,
+        outgoing: Sequence[Outgoing],
+        offsets: Mapping[TopicPartition, int],
+        membership: Callable[[], Any],
+    ) -> None:
+        """Write all, and the positions of a group, or nothing.
+
+        membership: the member's standing in the group, for the cluster to check; asked for each
+        try, and raises Expelled itself where the member knows better.
+        Raises Expelled, ReplacedProducerError, LogUnavailableError.
+        """
+        positions = [self._cluster.partition(place, at) for place, at in offsets.items()]
+        self._run(outgoing, (positions, membership))
+
+    def close(self) -> None:
+        """Release the connection; a transaction that is open is undone by the cluster."""
+        self._producer = None  # its going closes it
+
+    def _run(
+        self, outgoing: Sequence[Outgoing], of_group: tuple[list[Any], Callable[[], Any]] | None
+    ) -> None:
+        """Try until it stands. Only what was surely undone is tried again."""
+        if self._producer is None:
+            self.take()
+        end_s = self._end_s()
+        while True:
+            try:
+                self._attempt(outgoing, of_group, end_s)
+            except kafka.KafkaException as failed:
+                error = failed.args[0]
+                self._cluster.heard(error)
+                self._undo(error, end_s)
+                if error.code() in _EXPELLED:
+                    raise Expelled from failed
+                # The member may not yet know of a generation that the group has begun.
+                if time.monotonic() >= end_s:
+                    if error.code() in _MOVED_ON:
+                        raise Expelled from failed
+                    raise self._cluster.unavailable() from failed
+                self._producer.poll(_PAUSE_S)
+            except Expelled:
+                self._until(end_s, self._producer.abort_transaction)
+                raise
+            else:
+                return
+
+    def _attempt(
+        self,
+        outgoing: Sequence[Outgoing],
+        of_group: tuple[list[Any], Callable[[], Any]] | None,
+        end_s: float,
+    ) -> None:
+        producer = self._producer
+        producer.begin_transaction()
+        for record in outgoing:
+            self._produce(record, end_s)
+        if of_group is not None:
+            positions, membership = of_group
+            standing = membership()
+            self._until(
+                end_s,
+                lambda left_s: producer.send_offsets_to_transaction(positions, standing, left_s),
+            )
+        self._until(end_s, producer.commit_transaction)
+
+    def _produce(self, record: Outgoing, end_s: float) -> None:
+        topic, partition, key, value, headers = record
+        own = [(escaped(name), text.encode()) for name, text in headers.items()]
+        while True:
+            try:
+                self._producer.produce(topic, value, key.encode(), partition, headers=own or None)
+            except BufferError:  # as much as the client holds is on its way
+                if time.monotonic() >= end_s:
+                    raise self._cluster.unavailable() from None
+                self._producer.poll(_PAUSE_S)
+            else:
+                return
+
+    def _until(self, end_s: float, step: Callable[[float], None]) -> None:
+        """A step of the protocol, again while the client says that it may be repeated."""
+        while True:
+            try:
+                step(_STEP_S)
+            except kafka.KafkaException as failed:
+                error = failed.args[0]
+                self._cluster.heard(error)
+                if not error.retriable() or error.txn_requires_abort():
+                    raise
+                if time.monotonic() >= end_s:
+                    self.close()
+                    raise self._cluster.unavailable() from failed
+            else:
+                return
+
+    def _undo(self, error: Any, end_s: float) -> None:  # noqa: ANN401 - confluent_kafka has no types
+        """Undo the transaction, or raise when that cannot be or another has taken over."""
+        if error.fatal() or error.code() in _REPLACED:
+            self.close()
+            if error.code() in _REPLACED or "fenced" in error.str().lower():
+                raise ReplacedProducerError(self._name)
+            raise LogUnavailableError(self._cluster.address, error.str())
+        try:
+            self._until(end_s, self._producer.abort_transaction)
+        except kafka.KafkaException as failed:
+            self._undo_failed(failed.args[0])
+
+    def _undo_failed(self, error: Any) -> None:  # noqa: ANN401 - as above
+        self.close()
+        if error.code() in _REPLACED:
+            raise ReplacedProducerError(self._name)
+        raise LogUnavailableError(self._cluster.address, error.str())
+
+    def _end_s(self) -> float:
+        return time.monotonic() + self._cluster.wait_s
