@@ -1,8 +1,14 @@
-"""The topics of the market pipeline, defined once."""
+"""The topics of the market pipeline and of streams of records, defined once."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from barograph.log import Log, Topic
+
+if TYPE_CHECKING:  # a feed needs no cases
+    from barograph.case import Stream
 
 TICKS, FEATURES = "ticks.raw", "ticks.features"
 PREDICTIONS, DEAD_LETTERS = "ticks.predictions", "ticks.deadletter"
@@ -18,13 +24,34 @@ TOPICS = (
 """Keyed by product. The archive keeps what retention lets go."""
 
 
-def ensure_topics(log: Log, partitions: int = 3) -> None:
-    """Create those of TOPICS that `log` lacks, with so many partitions for the keyed ones.
+def market_topics(partitions: int = 3) -> list[Topic]:
+    """TOPICS with so many partitions for the keyed ones."""
+    return [
+        msgspec.structs.replace(topic, partitions=partitions) if topic.partitions > 1 else topic
+        for topic in TOPICS
+    ]
 
-    What exists stays as it is.
-    """
+
+def stream_topics(stream: "Stream", partitions: int = 3) -> list[Topic]:
+    """The topics of a stream, keyed as its records are; limits as those of the market."""
+    return [
+        Topic(name=name, partitions=partitions, retention_s=30 * _DAY_S, retention_bytes=4 << 30)
+        for name in (stream.source, stream.target)
+    ] + [Topic(name=stream.dead_letters, retention_s=90 * _DAY_S, retention_bytes=1 << 30)]
+
+
+def ensure_topics(log: Log, partitions: int = 3) -> None:
+    """Create those topics of the market that `log` lacks; what exists stays as it is."""
+    _ensure(log, market_topics(partitions))
+
+
+def ensure_stream(log: Log, stream: "Stream", partitions: int = 3) -> None:
+    """Create those topics of a stream that `log` lacks; what exists stays as it is."""
+    _ensure(log, stream_topics(stream, partitions))
+
+
+def _ensure(log: Log, topics: Iterable[Topic]) -> None:
     known = {topic.name for topic in log.topics()}
-    for topic in TOPICS:
+    for topic in topics:
         if topic.name not in known:
-            wide = partitions if topic.partitions > 1 else 1
-            log.create(msgspec.structs.replace(topic, partitions=wide))
+            log.create(topic)

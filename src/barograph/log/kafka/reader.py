@@ -62,7 +62,7 @@ class Reader:
 
         Raises OffsetGapError where retention has removed the next record.
         """
-        if not self.positions:
+        if not self.positions or limit <= 0:
             return []
         messages = self._consumer.consume(1, timeout_s)
         if messages and limit > 1:

@@ -1,0 +1,55 @@
+import pytest
+
+from barograph.errors import ReplacedProducerError
+from barograph.log.kafka.transactions import Expelled, Transactions
+from barograph.types import Message, TopicPartition
+from consumer import contents, messages, numbers, values
+
+PLACE = TopicPartition("ticks", 0)
+
+
+def written(topics, start, count):
+    return topics.placed(messages(count, key="a", start=start))
+
+
+def everything(log):
+    return [record for partition in (0, 1) for record in contents(log, "ticks", partition)]
+
+
+def test_who_takes_an_identity_ends_what_its_former_bearer_left(topics, log):
+    first, second = (Transactions(topics.cluster, "feed", "feed") for _ in range(2))
+    first.append(written(topics, 0, 2))
+    first._producer.begin_transaction()
+    for record in written(topics, 100, 3):
+        first._produce(record, first._end_s())
+    assert first._producer.flush(30) == 0
+    second.append(written(topics, 2, 2))
+    assert numbers(everything(log)) == [0, 1, 2, 3]
+    first._producer = None  # its process is dead
+
+
+def test_the_former_bearer_writes_nothing_more(topics, log):
+    first, second = (Transactions(topics.cluster, "feed", "feed") for _ in range(2))
+    first.append(written(topics, 0, 1))
+    second.take()
+    with pytest.raises(ReplacedProducerError, match="feed"):
+        first.append(written(topics, 9, 1))
+    second.append(written(topics, 1, 1))
+    assert numbers(everything(log)) == [0, 1]
+
+
+def test_a_member_that_knows_itself_expelled_undoes_what_it_began(topics, log):
+    def standing():
+        raise Expelled
+
+    writer = Transactions(topics.cluster, "w", "w")
+    with pytest.raises(Expelled):
+        writer.commit(written(topics, 0, 3), {PLACE: 1}, standing)
+    writer.append(written(topics, 5, 1))
+    assert numbers(everything(log)) == [5]
+
+
+def test_more_than_the_client_holds_is_written_all_the_same(topics, log):
+    many = [Message("ticks", "a", b"x" * (n % 7)) for n in range(120_000)]
+    Transactions(topics.cluster, "w", "w").append(topics.placed(many))
+    assert values(everything(log)) == [message.value for message in many]
