@@ -1,46 +1,47 @@
-"""The processes that die in `test_log_crash.py`: `python log_processes.py append|double|hold HOME`.
+"""The processes that die in `test_log_crash.py`: `log_processes.py append|double|hold ADDRESS`.
 
 A file of its own, because one that imports pytest takes several times as long to start.
 """
 
 import os
 import sys
-from pathlib import Path
 
 from barograph.errors import FencedError
-from barograph.log import Topic
-from barograph.log.sqlite import SqliteLog
+from barograph.log import Topic, open_log
 from barograph.types import Message, TopicPartition
+
+LEASE_S = 1.0
 
 
 def say(word):
     os.write(1, f"{word}\n".encode())
 
 
-def log_at(home, lease_s=30.0):
-    return SqliteLog(home / "log.sqlite", lease_s=lease_s)
-
-
-def append(home):
+def append(address):
     """Append 0, 1, 2, … for ever, in batches whose size follows from where they start."""
-    log = log_at(home)
+    log = open_log(address)
     log.create(Topic(name="numbers"))
-    done = log.extents("numbers")[0].next
+    # A batch that the process before this one died in stands whole, or not at all.
+    done = int(log.producer_checkpoints("append").get("done", b"0"))
     say(done)
     while True:
         end = done + 1 + done % 23
-        log.append(Message("numbers", "k", str(n).encode()) for n in range(done, end))
+        log.append(
+            [Message("numbers", "k", str(n).encode()) for n in range(done, end)],
+            producer="append",
+            checkpoints={"done": str(end).encode()},
+        )
         done = end
         say(done)
 
 
-def double(home):
+def double(address):
     """Write 2n and the running sum of its partition for each number n; end after the last one."""
-    log = log_at(home)
+    log = open_log(address, lease_s=LEASE_S)
     member = log.join("double", ["numbers"])
     sums = {}
     say("ready")
-    while not sums or any(member.lag().values()):
+    while len(sums) < len(log.extents("numbers")) or any(member.lag().values()):
         batch = member.poll(7, 1)
         for place, checkpoints in batch.assigned.items():
             sums[place] = int(checkpoints.get("sum", b"0"))
@@ -57,9 +58,9 @@ def double(home):
     log.close()
 
 
-def hold(home):
+def hold(address):
     """Poll one record, wait for a word, commit, and say how it went."""
-    log = log_at(home, lease_s=0.5)
+    log = open_log(address, lease_s=LEASE_S / 2)
     member = log.join("double", ["numbers"])
     while not member.poll(1, 1).records:
         pass
@@ -73,4 +74,4 @@ def hold(home):
 
 
 if __name__ == "__main__":
-    {"append": append, "double": double, "hold": hold}[sys.argv[1]](Path(sys.argv[2]))
+    {"append": append, "double": double, "hold": hold}[sys.argv[1]](sys.argv[2])

@@ -1,4 +1,4 @@
-"""Processes that die, sleep or lose the end of the file, and what the log says afterwards."""
+"""Processes that die or sleep, on each log, and what it says afterwards."""
 
 import contextlib
 import random
@@ -6,14 +6,15 @@ import shutil
 import signal
 import subprocess
 import sys
+import uuid
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from barograph.log import Topic
-from barograph.log.sqlite import SqliteLog
+from barograph.log import Topic, open_log
 from barograph.types import Message
+from consumer import contents, wait_until
 
 PROGRAM = Path(__file__).with_name("log_processes.py")
 KILLS = 20
@@ -21,13 +22,9 @@ NUMBERS = 3000
 PARTITIONS = 3
 
 
-def log_at(home, lease_s=30.0):
-    return SqliteLog(home / "log.sqlite", lease_s=lease_s)
-
-
-def start(task, home):
+def start(task, address):
     return subprocess.Popen(
-        [sys.executable, PROGRAM, task, str(home)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, PROGRAM, task, address], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
 
 
@@ -41,12 +38,10 @@ def kill_after(process, words, seconds):
     return [line.decode() for line in b"".join([*said, rest]).split(b"\n")[:-1]]
 
 
-def contents(log, topic):
+def texts(log, topic):
+    """The values of each partition."""
     return [
-        [
-            record.value.decode()
-            for record in log.read(topic, extent.partition, extent.oldest, 10**6)
-        ]
+        [record.value.decode() for record in contents(log, topic, extent.partition)]
         for extent in log.extents(topic)
     ]
 
@@ -56,40 +51,49 @@ def rng():
     return random.Random(20251205)
 
 
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory):
-    """A log of NUMBERS numbers, closed, and what the unkilled `double` makes of it."""
-    home = tmp_path_factory.mktemp("prepared")
-    with closing(log_at(home)) as log:
+@pytest.fixture(params=["sqlite", "kafka"])
+def address(request, tmp_path):
+    """A log without a topic."""
+    if request.param == "sqlite":
+        return str(tmp_path)
+    return f"kafka://{request.getfixturevalue('kafka')}/test-{uuid.uuid4().hex}"
+
+
+@pytest.fixture
+def numbered(address):
+    """A log of NUMBERS numbers."""
+    with closing(open_log(address)) as log:
         log.create(Topic(name="numbers", partitions=PARTITIONS))
         log.create(Topic(name="doubles", partitions=PARTITIONS))
         log.append(Message("numbers", f"k{n % 10}", str(n).encode()) for n in range(NUMBERS))
-    reference = tmp_path_factory.mktemp("reference")
-    shutil.copy(home / "log.sqlite", reference)
-    finish(reference)
-    with closing(log_at(reference)) as log:
-        return home, contents(log, "doubles")
+    return address
 
 
 @pytest.fixture
-def home(prepared, tmp_path):
-    shutil.copy(prepared[0] / "log.sqlite", tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def holder(home):
+def holder(numbered):
     """A process that has polled a record, holds all partitions and waits for a word."""
-    process = start("hold", home)
+    process = start("hold", numbered)
     assert process.stdout.readline() == b"polled\n"
     yield process
     process.kill()
     process.communicate()
 
 
-def finish(home):
-    process = start("double", home)
-    process.communicate(timeout=60)
+def doubled(log):
+    """What the unkilled `double` makes of the log."""
+    partitions = []
+    for numbers in texts(log, "numbers"):
+        total, lines = 0, []
+        for number in map(int, numbers):
+            total += number
+            lines.append(f"{2 * number} {total}")
+        partitions.append(lines)
+    return partitions
+
+
+def finish(address):
+    process = start("double", address)
+    process.communicate(timeout=120)
     assert process.returncode == 0
 
 
@@ -100,29 +104,62 @@ def is_end_of_a_batch(count):
     return end == count
 
 
-def test_a_killed_producer_has_lost_nothing_that_was_acknowledged(tmp_path, rng):
+def test_a_killed_producer_has_lost_nothing_that_was_acknowledged(address, rng):
     for _ in range(KILLS):
-        words = kill_after(start("append", tmp_path), rng.randrange(1, 60), rng.uniform(0, 0.002))
-        with closing(log_at(tmp_path)) as log:
-            [found] = contents(log, "numbers")
+        words = kill_after(start("append", address), rng.randrange(1, 60), rng.uniform(0, 0.002))
+        with closing(open_log(address)) as log:
+            log.producer_checkpoints("append")  # ends what the dead one left open
+            [found] = texts(log, "numbers")
         assert found == [str(n) for n in range(len(found))]
         assert len(found) >= int(words[-1])
         assert is_end_of_a_batch(len(found))
     assert len(found) > KILLS
 
 
-def test_a_killed_worker_leaves_the_outputs_of_one_that_never_was(home, prepared, rng):
+def test_a_killed_worker_leaves_the_outputs_of_one_that_never_was(numbered, rng):
     for _ in range(KILLS):
-        kill_after(start("double", home), rng.randrange(1, 16), rng.uniform(0, 0.002))
-    with closing(log_at(home)) as log:
-        assert 0 < sum(map(len, contents(log, "doubles"))) < NUMBERS
-    finish(home)
-    with closing(log_at(home)) as log:
-        assert contents(log, "doubles") == prepared[1]
+        kill_after(start("double", numbered), rng.randrange(1, 16), rng.uniform(0, 0.002))
+    with closing(open_log(numbered)) as log:
+        assert 0 < sum(map(len, texts(log, "doubles"))) < NUMBERS
+    finish(numbered)
+    with closing(open_log(numbered)) as log:
+        assert texts(log, "doubles") == doubled(log)
 
 
-def test_a_torn_last_write_leaves_a_log_that_ends_at_a_commit(home, prepared, rng, tmp_path):
-    kill_after(start("double", home), 150, 0)
+def test_a_stopped_member_is_replaced_after_its_lease_and_wakes_to_a_fence(numbered, holder):
+    holder.send_signal(signal.SIGSTOP)
+    with closing(open_log(numbered)) as log:
+        heir = log.join("double", ["numbers"])
+
+        def has_all():
+            heir.poll(10, 0.1)
+            heir.commit()
+            return len(heir.lag()) == PARTITIONS
+
+        wait_until(has_all)
+        holder.send_signal(signal.SIGCONT)
+        holder.stdin.write(b"go\n")
+        holder.stdin.flush()
+        assert holder.stdout.readline() == b"fenced\n"
+        assert holder.wait(timeout=60) == 0
+        assert texts(log, "doubles") == [[]] * PARTITIONS
+
+
+def test_a_killed_members_partitions_go_to_the_others(numbered, holder):
+    with closing(open_log(numbered)) as log:
+        heir = log.join("double", ["numbers"])
+        heir.poll(10, 0)
+        holder.kill()
+        holder.wait()
+        wait_until(lambda: heir.poll(10, 0.1) and (heir.commit() or len(heir.lag()) == PARTITIONS))
+
+
+@pytest.mark.parametrize("address", ["sqlite"], indirect=True)
+def test_a_torn_last_write_leaves_a_log_that_ends_at_a_commit(numbered, rng, tmp_path):
+    with closing(open_log(numbered)) as log:
+        expected = doubled(log)
+    home = Path(numbered)
+    kill_after(start("double", numbered), 150, 0)
     wal = (home / "log.sqlite-wal").read_bytes()
     lengths = set()
     for n in range(24):
@@ -133,17 +170,17 @@ def test_a_torn_last_write_leaves_a_log_that_ends_at_a_commit(home, prepared, rn
         keep = rng.randrange(len(wal) - 12_000, len(wal)) if n % 2 else rng.randrange(len(wal))
         tail = rng.randbytes(len(wal) - keep) if n % 3 else b""
         (torn / "log.sqlite-wal").write_bytes(wal[:keep] + tail)
-        with closing(log_at(torn)) as log:
-            outputs = contents(log, "doubles")
+        with closing(open_log(torn)) as log:
+            outputs = texts(log, "doubles")
             positions = positions_of(log)
         for partition, found in enumerate(outputs):
-            assert found == prepared[1][partition][: len(found)]
+            assert found == expected[partition][: len(found)]
             assert positions[partition] == len(found)
         lengths.add(sum(map(len, outputs)))
     assert len(lengths) > 5
     finish(torn)
-    with closing(log_at(torn)) as log:
-        assert contents(log, "doubles") == prepared[1]
+    with closing(open_log(torn)) as log:
+        assert texts(log, "doubles") == expected
 
 
 def positions_of(log):
@@ -156,8 +193,9 @@ def positions_of(log):
     return [extent.next - lag["numbers", extent.partition] for extent in log.extents("numbers")]
 
 
-def test_a_killed_members_partitions_are_free_at_once(home, holder):
-    with closing(log_at(home, lease_s=3600)) as log:
+@pytest.mark.parametrize("address", ["sqlite"], indirect=True)
+def test_a_killed_members_partitions_are_free_at_once_on_the_same_machine(numbered, holder):
+    with closing(open_log(numbered, lease_s=3600)) as log:
         heir = log.join("double", ["numbers"])
         assert len(heir.poll(10, 0).assigned) <= PARTITIONS // 2
         holder.kill()
@@ -165,21 +203,3 @@ def test_a_killed_members_partitions_are_free_at_once(home, holder):
         heir.commit()
         heir.poll(10, 0)
         assert len(heir.lag()) == PARTITIONS
-
-
-def test_a_stopped_member_is_replaced_after_its_lease_and_wakes_to_a_fence(home, holder):
-    holder.send_signal(signal.SIGSTOP)
-    with closing(log_at(home)) as log:
-        heir = log.join("double", ["numbers"])
-        for _ in range(100):
-            heir.poll(10, 0.1)
-            heir.commit()
-            if len(heir.lag()) == PARTITIONS:
-                break
-        assert len(heir.lag()) == PARTITIONS
-        holder.send_signal(signal.SIGCONT)
-        holder.stdin.write(b"go\n")
-        holder.stdin.flush()
-        assert holder.stdout.readline() == b"fenced\n"
-        assert holder.wait(timeout=60) == 0
-        assert contents(log, "doubles") == [[]] * PARTITIONS

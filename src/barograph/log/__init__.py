@@ -236,9 +236,10 @@ def file_of(address: str | Path) -> Path | None:
     return None if "://" in text else Path(text) / "log.sqlite"
 
 
-def open_log(address: str | Path) -> Log:
+def open_log(address: str | Path, *, lease_s: float = 30.0) -> Log:
     """Open a directory's `log.sqlite`, a `sqlite:///path`, or `kafka://host:port,…[/namespace]`.
 
+    lease_s: after how long without a poll a living member loses its partitions to others.
     Raises UnsupportedLogError for another address, MissingExtraError without a client for it.
     """
     if str(address).startswith("kafka://"):
@@ -248,10 +249,10 @@ def open_log(address: str | Path) -> Log:
             if error.name != "confluent_kafka":
                 raise
             raise MissingExtraError(str(address), "kafka") from error
-        return KafkaLog(str(address))
+        return KafkaLog(str(address), lease_s=lease_s)
     path = file_of(address)
     if path is None:
         raise UnsupportedLogError(str(address))
     from barograph.log.sqlite import SqliteLog  # noqa: PLC0415 - each log loads its own client
 
-    return SqliteLog(path)
+    return SqliteLog(path, lease_s=lease_s)

@@ -1,6 +1,7 @@
 """Committed records of chosen partitions from chosen offsets on; belongs to no group."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import confluent_kafka as kafka
@@ -31,6 +32,7 @@ class Reader:
         """What is read, and the next offset of each."""
         self._ends: dict[TopicPartition, int] = {}
         self._known: set[str] = set()
+        self._place = cache(self._cluster.place)
 
     def follow(self, positions: Mapping[TopicPartition, int]) -> None:
         """Read these partitions from these offsets, and nothing else."""
@@ -71,7 +73,7 @@ class Reader:
         headers: dict[str, str] = {}
         stamped_ms = -1
         for message in messages:
-            place = self._cluster.place(message.topic(), message.partition())
+            place = self._place(message.topic(), message.partition())
             if (error := message.error()) is not None:
                 self._note(place, message, error)
                 continue
