@@ -2,10 +2,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/installed
+WITH_KAFKA := .venv/installed-with-kafka
 TESTED := .venv/installed-for-tests
 UV_INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
-.PHONY: help install demo test test-fast lint bench lock docs clean
+.PHONY: help install demo kafka test test-fast lint bench lock docs clean
 
 help:            ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -14,6 +15,9 @@ install: $(STAMP)   ## .venv with barograph in it
 
 demo: $(STAMP)      ## the main job: a simulated exchange, a model trained and gated, then live
 	$(BIN)/barograph demo
+
+kafka: $(WITH_KAFKA)   ## a Kafka broker on 127.0.0.1:9092, until Ctrl-C; needs Java 17 and Maven
+	$(BIN)/python tests/brokers.py
 
 test: $(TESTED)     ## all tests; the slow stories run side by side
 	$(BIN)/python -m pytest -n 2 --dist worksteal
@@ -55,9 +59,14 @@ $(STAMP): $(BIN)/uv pyproject.toml requirements.lock
 	@$(BIN)/python -c "from barograph.demo import compile_kernels; compile_kernels()"
 	@touch $@
 
+$(WITH_KAFKA): $(STAMP)
+	@echo "Installing the client of Kafka into .venv"
+	$(UV_INSTALL) --constraint requirements.lock --editable ".[kafka]"
+	@touch $@
+
 $(TESTED): $(STAMP)
 	@echo "Installing what the tests need into .venv"
-	$(UV_INSTALL) --constraint requirements.lock --group dev --editable .
+	$(UV_INSTALL) --constraint requirements.lock --group dev --editable ".[kafka]"
 	@touch $@
 
 .venv/installed-for-bench: $(TESTED)

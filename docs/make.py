@@ -16,12 +16,17 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import msgspec
 import typer
 
+from barograph.browse import Holding
 from barograph.cli import app
 from barograph.dataset import Manifest
+from barograph.deadletters import LetterList, LetterShown, Redriven
 from barograph.demo import DemoSummary
 from barograph.feed import Summary
 from barograph.kernels import FEATURE_SET, FEATURE_SET_HASH, FEATURES, LONGEST_WINDOW_S
 from barograph.models import ModelFacts
+from barograph.pipeline import Consumed
+from barograph.produce import Produced
+from barograph.record_dataset import RecordManifest
 from barograph.registry import Version
 from barograph.settings import Settings
 from barograph.train import TrainingReport
@@ -39,14 +44,28 @@ ANSWERS: Mapping[str, Any] = {
     "featurize": Tally,
     "score": Tally,
     "verify": Verification,
-    "dataset": Manifest,
+    "dataset": (Manifest, RecordManifest),
     "train": TrainingReport,
+    "produce": Produced,
+    "consume": Consumed,
     "models list": list[Version],
     "models show": ModelFacts,
+    "topics create": list[Holding],
+    "topics list": list[Holding],
+    "deadletters list": LetterList,
+    "deadletters show": LetterShown,
+    "deadletters redrive": Redriven,
 }
-"""What each verb that answers in JSON answers with."""
+"""What each verb that answers in JSON answers with; one of several where it is a tuple."""
 
-_WORDS = {int: "integer", float: "number", str: "string", bool: "true or false", NoneType: "null"}
+_WORDS = {
+    int: "integer",
+    float: "number",
+    str: "string",
+    bool: "true or false",
+    bytes: "string (base64)",
+    NoneType: "null",
+}
 
 
 def verbs() -> dict[str, Any]:
@@ -69,6 +88,10 @@ def keys(answer: Any, of: str = "") -> Iterator[tuple[str, str]]:
     if isinstance(answer, Mapping):
         for name, part in answer.items():
             yield from keys(part, f"{of}{name}.")
+        return
+    if isinstance(answer, tuple):
+        for one in answer:
+            yield from keys(one, of)
         return
     if get_origin(answer) is list:
         yield from keys(get_args(answer)[0], f"{of}[].")
@@ -140,9 +163,10 @@ def verb_reference(verb: str) -> str:
         f"| `{_argument(p) if p in arguments else p.opts[0]}` | {_default(p)} | {p.help} |"
         for p in command.params
     ]
-    if verb in ANSWERS:
-        lines += ["", *_meanings(ANSWERS[verb]), "", "| key of the JSON | type |", "|---|---|"]
-        lines += [f"| `{key}` | {kind} |" for key, kind in keys(ANSWERS[verb])]
+    answers = ANSWERS.get(verb, ())
+    for answer in answers if isinstance(answers, tuple) else (answers,):
+        lines += ["", *_meanings(answer), "", "| key of the JSON | type |", "|---|---|"]
+        lines += [f"| `{key}` | {kind} |" for key, kind in keys(answer)]
     return "\n".join([*lines, "", ""])
 
 

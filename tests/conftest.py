@@ -1,10 +1,13 @@
-"""What all tests share: where the real data are, and patience on a shared machine."""
+"""What all tests share: real data, real brokers, and patience on a shared machine."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from brokers import Brokers, fetch, missing
 
 # Times of single examples mean nothing here: the first call of a kernel compiles it.
 settings.register_profile("house", deadline=None, print_blob=True)
@@ -24,6 +27,41 @@ def data():
     if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def jars():
+    """Kafka's jars, or a skip where no broker can start; with BAROGRAPH_REQUIRE_KAFKA a failure."""
+    if not (reason := missing()):
+        return fetch()
+    if os.environ.get("BAROGRAPH_REQUIRE_KAFKA"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def kafka(request):
+    """Where a broker listens: BAROGRAPH_TEST_KAFKA, or one started for this process of pytest."""
+    address = os.environ.get("BAROGRAPH_TEST_KAFKA")
+    return address or request.getfixturevalue("_one_broker").address
+
+
+@pytest.fixture(scope="session")
+def _one_broker(jars, tmp_path_factory):  # noqa: ARG001 - the skip
+    yield from _brokers(tmp_path_factory, 1)
+
+
+@pytest.fixture(scope="module")
+def three_brokers(jars, tmp_path_factory):  # noqa: ARG001 - the skip
+    """A cluster of three, for stories that stop some of them; see `Brokers`."""
+    yield from _brokers(tmp_path_factory, 3)
+
+
+def _brokers(tmp_path_factory, count):
+    folder = tmp_path_factory.mktemp("kafka")
+    with Brokers(folder, count) as brokers:
+        yield brokers
+    shutil.rmtree(folder)
 
 
 def pytest_collection_modifyitems(items):

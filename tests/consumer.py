@@ -29,11 +29,11 @@ def numbers(records):
     return [int(record.value) for record in records]
 
 
-def contents(log, topic, partition=0):
+def contents(log, topic, partition=0, page_records=100):
     """All records of a partition; offsets may have holes."""
     records, extent = [], log.extents(topic)[partition]
     offset = extent.oldest
-    while page := log.read(topic, partition, offset, 100):
+    while page := log.read(topic, partition, offset, page_records):
         records += page
         offset = page[-1].offset + 1
     return records

@@ -9,17 +9,22 @@ from barograph.candidates import (
     Candidate,
     Examples,
     Slices,
+    Stages,
+    _platt,
+    gradient_boosting,
     har_logistic,
     lightgbm,
     logistic,
     persistence,
 )
+from barograph.encoding import Encoding
 from barograph.errors import BadInputError, TooLittleDataError
 
 VOLS = ("realized_vol_10s", "realized_vol_60s", "realized_vol_300s")
 FEATURES = (*VOLS, "spread_bps", "hour_sin", "quiet_share_60s")
+STAGED = gradient_boosting(FEATURES, Stages(rounds=60, least_rows_in_leaf=120))
 TREES = lightgbm(FEATURES, Boosting(rounds=60))
-CANDIDATES = [persistence(), har_logistic(VOLS), logistic(FEATURES), TREES]
+CANDIDATES = [persistence(), har_logistic(VOLS), logistic(FEATURES), STAGED, TREES]
 
 
 def examples(seed: int, rows: int = 3000, informative: bool = True) -> Examples:
@@ -114,17 +119,61 @@ def test_a_slice_of_one_kind_only_is_too_little_data(candidate):
     fold = slices(candidate)
     calm = Examples(fold.train.x, np.zeros(len(fold.train.x), np.bool_))
 
-    with pytest.raises(TooLittleDataError, match="0 spikes in 3000 rows"):
+    with pytest.raises(TooLittleDataError, match="0 yes in 3000 rows"):
         candidate.fit(Slices(calm, fold.validation, fold.calibration), seed=0)
 
 
-def test_trees_need_both_kinds_in_every_slice():
+def test_trees_need_both_kinds_in_every_slice_that_they_learn_from():
     fold = slices(TREES)
     calm = Examples(fold.train.x, np.zeros(len(fold.train.x), np.bool_))
-    for name in ("validation", "calibration"):
+    for trees, name in ((TREES, "validation"), (TREES, "calibration"), (STAGED, "calibration")):
         parts = {"train": fold.train, "validation": fold.validation, "calibration": fold.train}
         with pytest.raises(TooLittleDataError, match=name):
-            TREES.fit(Slices(**(parts | {name: calm})), seed=0)
+            trees.fit(Slices(**(parts | {name: calm})), seed=0)
+
+
+def test_a_category_is_learned_whatever_number_it_has():
+    rng = np.random.default_rng(8)
+    x = np.stack([rng.integers(0, 4, 3000), rng.normal(0, 1, 3000)], axis=1).astype(np.float32)
+    y = rng.random(3000) < np.where(np.isin(x[:, 0], (1, 3)), 0.9, 0.1)
+    part, encoding = Examples(x, y), Encoding.of([4, 0])
+    whole = Slices(part, part, part)
+    for make in (logistic, gradient_boosting, lightgbm):
+        told = make(("kind", "size"), repeats=1, encoding=encoding).fit(whole, seed=0).predict(x)
+        assert np.abs(told - np.where(np.isin(x[:, 0], (1, 3)), 0.9, 0.1)).mean() < 0.05
+    linear = logistic(("kind", "size"), repeats=1).fit(whole, seed=0).predict(x)
+    assert np.abs(linear - 0.5).max() < 0.4
+
+
+def test_few_rows_leave_what_trees_say_nearly_as_it_is_and_many_set_it_right():
+    rng = np.random.default_rng(2)
+    raw = rng.normal(-2, 1.5, 20_000)
+    truth = rng.random(20_000) < 1 / (1 + np.exp(-(0.6 * raw - 0.8)))
+
+    slope, bias = _platt(raw[:20], truth[:20], repeats=1)
+    assert abs(slope - 1) < 0.1
+    assert abs(bias) < 0.2
+    slope, bias = _platt(raw, truth, repeats=1)
+    assert abs(slope - 0.6) < 0.05
+    assert abs(bias + 0.8) < 0.1
+
+
+@given(
+    raw=st.lists(st.floats(-40, 40), min_size=2, max_size=30),
+    turned=st.integers(0, 2**30),
+    repeats=st.sampled_from([1, 60]),
+)
+def test_a_calibration_keeps_the_order_and_costs_no_more_than_none(raw, turned, repeats):
+    raw = np.array(raw)
+    y = np.array([bool(turned >> place & 1) for place in range(len(raw))])
+    slope, bias = _platt(raw, y, repeats)
+
+    def loss(z):
+        return np.logaddexp(0.0, np.where(y, -z, z)).sum()
+
+    assert slope > 0
+    if slope > 1e-3:  # else it was kept from turning the order round
+        assert loss(slope * raw + bias) <= loss(raw) + 1e-9
 
 
 def test_rows_with_other_columns_are_refused():

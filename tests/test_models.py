@@ -1,4 +1,5 @@
 import pickle
+from copy import deepcopy
 from dataclasses import replace
 
 import msgspec
@@ -15,13 +16,16 @@ from barograph.candidates import (
     Boosting,
     Examples,
     Slices,
+    Stages,
+    gradient_boosting,
     har_logistic,
     lightgbm,
     logistic,
     persistence,
 )
 from barograph.errors import ExportRefusedError, RegistryError, TooLittleDataError
-from barograph.models import CalibratedTrees, ModelFacts, OnnxModel, TreeTable, export, sha256_of
+from barograph.models import CalibratedTrees, ModelFacts, OnnxModel, export, sha256_of
+from barograph.trees import TreeTable
 
 WIDTH = 12
 NAMES = tuple(f"f{i}" for i in range(WIDTH))
@@ -29,6 +33,7 @@ CANDIDATES = {
     "persistence": persistence("f0"),
     "har_logistic": har_logistic(NAMES[:3]),
     "logistic": logistic(NAMES),
+    "gradient_boosting": gradient_boosting(NAMES, Stages(rounds=100)),
     "lightgbm": lightgbm(NAMES, Boosting(rounds=300, patience=300, least_rows_in_leaf=20, l2=0.0)),
 }
 
@@ -57,23 +62,13 @@ def trees() -> CalibratedTrees:
     return fitted
 
 
-def thresholds(booster) -> list[tuple[int, float]]:
-    found = []
-
-    def walk(tree):
-        if "left_child" in tree:
-            found.append((tree["split_feature"], tree["threshold"]))
-            walk(tree["left_child"])
-            walk(tree["right_child"])
-
-    for tree in booster.dump_model()["tree_info"]:
-        walk(tree["tree_structure"])
-    return found
+def thresholds(trees: TreeTable) -> list[tuple[int, float]]:
+    return list(zip(trees.feature, trees.threshold, strict=True))
 
 
-def around(booster, rows: np.ndarray) -> np.ndarray:
+def around(trees: TreeTable, rows: np.ndarray) -> np.ndarray:
     """A row for each threshold at it, and one ulp of float32 below and above."""
-    marks = thresholds(booster)
+    marks = thresholds(trees)
     made = np.repeat(rows[: len(marks)], 3, axis=0)
     for i, (feature, threshold) in enumerate(marks[: len(rows)]):
         at = np.float32(threshold)
@@ -103,9 +98,9 @@ def test_an_export_says_what_the_model_says_on_random_and_hostile_rows(fitted):
 
 
 def test_a_value_one_ulp_from_a_threshold_falls_on_the_same_side(trees):
-    marks = thresholds(trees.booster)
+    marks = thresholds(trees.trees)
     assert len(marks) > 1000
-    x = around(trees.booster, part(11, WIDTH, rows=len(marks)).x)
+    x = around(trees.trees, part(11, WIDTH, rows=len(marks)).x)
 
     told = OnnxModel(trees.to_onnx(), WIDTH).predict(x)
 
@@ -199,7 +194,7 @@ def test_an_export_that_says_something_else_is_refused(trees, shift):
 
 
 def test_one_flipped_row_is_enough_to_refuse_an_export(trees):
-    feature, threshold = thresholds(trees.booster)[0]
+    feature, threshold = thresholds(trees.trees)[0]
     rounded = np.nextafter(np.float32(threshold), np.float32(np.inf), dtype=np.float32)
     model = onnx.load_model_from_string(trees.to_onnx())
     (node,) = (node for node in model.graph.node if node.op_type == "TreeEnsemble")
@@ -359,9 +354,7 @@ def test_a_truncated_graph_is_refused_or_lacks_nothing(fitted):
 
 
 def test_a_tree_that_asks_for_a_feature_beyond_the_row_is_refused(trees):
-    table = TreeTable()
-    for tree in trees.booster.dump_model()["tree_info"]:
-        table.add(tree["tree_structure"])
+    table = deepcopy(trees.trees)
     table.feature[5] = 4000
     grown = models.compose("grown", WIDTH, [("Squeeze", "axis")], {"axis": np.array([1])}, table)
 

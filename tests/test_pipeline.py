@@ -2,16 +2,22 @@
 
 import threading
 
+import msgspec
 import pytest
 
 from barograph import codec
-from barograph.errors import ForeignFeaturesError, RegistryError
+from barograph.cases.spikes import SPIKES
+from barograph.errors import BadInputError, ForeignFeaturesError, RegistryError
+from barograph.kernels import FEATURE_SET_HASH
 from barograph.log import open_log
-from barograph.log.topics import FEATURES, PREDICTIONS, TICKS, ensure_topics
-from barograph.pipeline import Champion, Pipeline, feed_through, stages
+from barograph.log.topics import FEATURES, PREDICTIONS, TICKS, ensure_stream, ensure_topics
+from barograph.pipeline import Champion, Pipeline, consume, feed_through, stages
+from barograph.registry import Registry
 from barograph.scorer import COLD_START, Scorer
 from barograph.settings import Settings
-from barograph.types import Message, Tick
+from barograph.types import Message, Tick, Verdict
+from barograph.worker import when_idle
+from subscribers import STREAM, SUBSCRIBERS, graph, subscriber
 
 NS = 10**9
 
@@ -69,8 +75,8 @@ class Versions:
         assert case == "spikes"
         return self.champion
 
-    def load(self, case, version):
-        assert case == "spikes"
+    def load(self, case, version, feature_set):
+        assert (case, feature_set) == ("spikes", FEATURE_SET_HASH)
         if isinstance(self.models[version], Exception):
             raise self.models[version]
         return self.models[version]
@@ -80,7 +86,7 @@ def test_a_champion_that_cannot_be_loaded_is_told_once_and_the_present_one_stays
     damaged = RegistryError("spikes/2", "its onnx are not what was registered", "Train again")
     told = []
     versions = Versions({1: None, 2: damaged})
-    champion = Champion(versions, "spikes", refresh_s=0.0, warn=told.append)
+    champion = Champion(versions, "spikes", FEATURE_SET_HASH, refresh_s=0.0, warn=told.append)
     scorer = Scorer()
     champion.bring([scorer])
     versions.champion = 2
@@ -104,3 +110,80 @@ def test_the_cold_start_baseline_runs_until_there_is_a_champion(tmp_path):
     assert models == {COLD_START}
     assert threading.active_count() == 1
     log.close()
+
+
+def subscribers(numbers):
+    for words in map(subscriber, numbers):
+        yield Message(STREAM.source, words["id"], codec.encode(words))
+
+
+def predictions(log):
+    records = [
+        record
+        for extent in log.extents(STREAM.target)
+        for record in log.read(STREAM.target, extent.partition, 0, 1000)
+    ]
+    return [(codec.decode_record_prediction(each.value), each.headers) for each in records]
+
+
+def test_records_are_scored_by_the_champion_with_its_cost_in_the_header(tmp_path):
+    onnx, facts = graph()
+    registry = Registry(tmp_path)
+    registry.promote("subscribers", registry.register("subscribers", onnx, facts), "a test")
+    log = open_log(tmp_path)
+    ensure_stream(log, STREAM)
+    log.append([*subscribers(range(20)), Message(STREAM.source, "bad", b"bad")])
+    settings = Settings(home=tmp_path)
+    tally = consume(settings, tmp_path, SUBSCRIBERS, pytest.fail, when_idle, 7)
+    assert (tally.records, tally.values, tally.dead_letters) == (21, 20, 1)
+    assert tally.commits >= 3
+    for said, headers in predictions(log):
+        assert (said.verdict, said.model) == (Verdict.PREDICTED, "subscribers/1")
+        assert int(headers["inference_ns"]) > 0
+        assert int(headers["scored_time_ns"]) > 0
+    assert total(log, STREAM.dead_letters) == 1
+    log.close()
+
+
+def test_a_champion_is_taken_up_by_a_running_scorer_of_records(tmp_path):
+    onnx, facts = graph()
+    registry, told = Registry(tmp_path), []
+    version = registry.register("subscribers", onnx, facts)
+    log = open_log(tmp_path)
+    ensure_stream(log, STREAM)
+    log.append(subscribers(range(5)))
+    settings = Settings(home=tmp_path, model_refresh_s=1e-9)
+
+    def until(tally, idle):
+        if idle and tally.records == 5:
+            registry.promote("subscribers", version, "a test")
+            log.append(subscribers(range(5, 10)))
+        return tally.records == 10
+
+    consume(settings, tmp_path, SUBSCRIBERS, told.append, until, 100)
+    by_key = {said.key: said.verdict for said, _ in predictions(log)}
+    assert [by_key[key] for key in sorted(by_key)] == [Verdict.NO_MODEL] * 5 + [
+        Verdict.PREDICTED
+    ] * 5
+    assert len(told) == 1
+    assert "subscribers has no champion" in told[0]
+    log.close()
+
+
+def test_a_champion_of_another_contract_is_told_and_not_used(tmp_path):
+    onnx, facts = graph()
+    registry, told = Registry(tmp_path), []
+    foreign = msgspec.structs.replace(facts, feature_set="another")
+    registry.promote("subscribers", registry.register("subscribers", onnx, foreign), "a test")
+    log = open_log(tmp_path)
+    ensure_stream(log, STREAM)
+    log.append(subscribers(range(3)))
+    consume(Settings(home=tmp_path), tmp_path, SUBSCRIBERS, told.append, when_idle, 100)
+    assert {said.verdict for said, _ in predictions(log)} == {Verdict.NO_MODEL}
+    assert "was made with feature set another" in told[0]
+    log.close()
+
+
+def test_a_case_without_a_stream_has_nothing_to_consume(tmp_path):
+    with pytest.raises(BadInputError, match="spikes: it has no topic of records"):
+        consume(Settings(home=tmp_path), tmp_path, SPIKES, pytest.fail, when_idle, 100)

@@ -14,10 +14,11 @@ def interval(low, high, **other):
 
 
 GOOD = promotion.Evidence(
+    reference="persistence",
     episodes=20,
     over_base_rate=interval(0.1, 0.3),
-    over_persistence=interval(0.01, 0.05),
-    log_loss_over_persistence=interval(-0.02, 0.01),
+    over_reference=interval(0.01, 0.05),
+    log_loss_over_reference=interval(-0.02, 0.01),
     over_champion=interval(-0.015, 0.03),
 )
 
@@ -43,10 +44,10 @@ def test_without_a_champion_its_rule_does_not_stand():
     [
         ({"episodes": 19}, "19 independent episodes tested, 20 are needed"),
         ({"over_base_rate": interval(0.0, 0.3)}, "base rate"),
-        ({"over_persistence": interval(-0.001, 0.2)}, "persistence's"),
-        ({"over_persistence": interval(nan, nan)}, "persistence's"),
-        ({"over_persistence": interval(0.01, 0.05, undefined=51)}, "51 of 1000 resamples"),
-        ({"log_loss_over_persistence": interval(0.001, 0.02)}, "log loss"),
+        ({"over_reference": interval(-0.001, 0.2)}, "persistence's"),
+        ({"over_reference": interval(nan, nan)}, "persistence's"),
+        ({"over_reference": interval(0.01, 0.05, undefined=51)}, "51 of 1000 resamples"),
+        ({"log_loss_over_reference": interval(0.001, 0.02)}, "log loss"),
         ({"over_champion": interval(-0.021, 0.1)}, "champion's"),
     ],
 )
@@ -58,12 +59,12 @@ def test_one_broken_rule_keeps_a_candidate_out_and_is_the_only_reason_given(chan
 
 
 def test_a_gain_without_a_sure_interval_is_not_promoted_however_large():
-    assert not but(over_persistence=interval(-0.01, 0.9)).promote
+    assert not but(over_reference=interval(-0.01, 0.9)).promote
 
 
 def test_intervals_of_a_lower_level_are_refused():
     with pytest.raises(BadInputError, match="level"):
-        but(over_persistence=interval(0.01, 0.05, level=0.8))
+        but(over_reference=interval(0.01, 0.05, level=0.8))
 
 
 def test_a_stricter_gate_is_an_argument():
@@ -72,4 +73,4 @@ def test_a_stricter_gate_is_an_argument():
 
 def test_where_time_is_cut_into_blocks_there_must_be_enough_of_them():
     assert but(blocks=20).promote
-    assert but(blocks=19).reasons == ("19 blocks of time tested, 20 are needed",)
+    assert but(blocks=19).reasons == ("19 blocks tested, 20 are needed",)

@@ -70,13 +70,14 @@ def test_tests_cover_everything_after_the_first_cut_once_and_in_time_order(secon
 
 @settings(deadline=None)
 @given(pooled_seconds(), plans)
-def test_training_sides_expand_and_no_row_is_on_two_sides(second, plan):
+def test_what_a_fold_is_fitted_on_expands_and_no_row_is_on_two_sides(second, plan):
     second = np.array(second)
-    folds = walk(second, plan)
-    for fold in folds:
-        rows = np.concatenate([fold.train, fold.validation, fold.calibration, fold.test])
+    ends = []
+    for fold in walk(second, plan):
+        fitted = np.concatenate([fold.train, fold.validation, fold.calibration])
+        rows = np.concatenate([fitted, fold.test])
         assert len(np.unique(rows)) == len(rows)
-    ends = [second[fold.train].max() for fold in folds]
+        ends.append(second[fitted].max())
     assert ends == sorted(ends)
 
 
@@ -155,3 +156,88 @@ def test_a_session_left_out_is_apart_from_the_sessions_on_both_sides(second, pla
 
 def test_no_rows_have_no_sessions():
     assert len(splits.sessions(np.array([], dtype=np.int64), hole_s=5)) == 0
+
+
+@st.composite
+def lots(draw):
+    """Answers and lots of rows without time; some lots have several rows, of either answer."""
+    rows = draw(st.integers(40, 300))
+    rng = np.random.default_rng(draw(st.integers(0, 2**16)))
+    y = (rng.random(rows) < draw(st.sampled_from([0.1, 0.27, 0.5]))).astype(float)
+    pool = draw(st.sampled_from([2**53, rows, rows // 3]))
+    return y, rng.integers(0, pool, rows)
+
+
+def by_lot(y, lot, folds):
+    try:
+        return splits.stratified(y, lot, folds)
+    except TooLittleDataError:
+        return assume(False)  # noqa: FBT003
+
+
+def four(fold):
+    return [fold.train, fold.validation, fold.calibration, fold.test]
+
+
+@settings(deadline=None)
+@given(lots(), st.integers(2, 5))
+def test_without_time_every_row_is_tested_once_and_stands_on_one_side_of_each_fold(drawn, folds):
+    y, lot = drawn
+    made = by_lot(y, lot, folds)
+    assert len(made) == folds
+    assert sorted(np.concatenate([fold.test for fold in made])) == list(range(len(y)))
+    for fold in made:
+        assert sorted(np.concatenate(four(fold))) == list(range(len(y)))
+        assert all((np.diff(rows) > 0).all() for rows in four(fold))
+
+
+@settings(deadline=None)
+@given(lots(), st.integers(2, 5))
+def test_without_time_rows_of_one_lot_are_never_parted(drawn, folds):
+    y, lot = drawn
+    for fold in by_lot(y, lot, folds):
+        for one, other in combinations(four(fold), 2):
+            assert not np.intersect1d(lot[one], lot[other]).size
+
+
+@settings(deadline=None)
+@given(lots(), st.integers(2, 5))
+def test_without_time_every_side_has_its_share_of_yes_to_within_a_row(drawn, folds):
+    y, _ = drawn
+    lot = np.random.default_rng(1).permutation(len(y))
+    for fold in by_lot(y, lot, folds):
+        for answer in (0.0, 1.0):
+            count = [(y[rows] == answer).sum() for rows in four(fold)]
+            assert abs(count[3] - sum(count) / folds) <= 1
+            for here, share in zip(count, (0.8, 0.15, 0.05), strict=False):
+                assert abs(here - share * sum(count[:3])) <= 1
+
+
+@settings(deadline=None)
+@given(lots(), st.integers(2, 5), st.randoms(use_true_random=False))
+def test_without_time_the_order_of_a_file_means_nothing(drawn, folds, chance):
+    y, lot = drawn
+    lot = np.unique(lot, return_inverse=True)[1] * 7
+    order = np.array(chance.sample(range(len(y)), len(y)))
+    for fold, other in zip(by_lot(y, lot, folds), by_lot(y[order], lot[order], folds), strict=True):
+        for one, two in zip(four(fold), four(other), strict=True):
+            assert set(lot[one]) == set(lot[order][two])
+
+
+def test_without_time_no_fold_is_fitted_on_what_a_later_record_may_test_as_its_last():
+    """Above the highest lot that the last fold was fitted on, nothing was ever fitted on."""
+    rng = np.random.default_rng(4)
+    y, lot = (rng.random(2000) < 0.3).astype(float), rng.integers(0, 2**53, 2000)
+    last = splits.stratified(y, lot, 4)[-1]
+    fitted = np.concatenate([last.train, last.validation, last.calibration])
+    above = lot > lot[fitted].max()
+    assert set(np.flatnonzero(above)) <= set(last.test)
+    assert above.sum() > 0.9 * len(last.test)
+
+
+@pytest.mark.parametrize("yes", [0, 1, 60])
+def test_without_time_sides_of_one_kind_are_too_little(yes):
+    y = np.zeros(60)
+    y[:yes] = 1.0
+    with pytest.raises(TooLittleDataError, match="folds without time"):
+        splits.stratified(y, np.arange(60), 3)

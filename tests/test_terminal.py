@@ -8,6 +8,9 @@ from rich.console import Console
 
 from barograph import terminal
 from barograph.feed import Summary
+from barograph.pipeline import Consumed
+from barograph.produce import Produced
+from barograph.record_dataset import RecordManifest, Refusal
 from barograph.types import Interval
 from barograph.verify import Difference, Verification
 from barograph.worker import Tally
@@ -50,6 +53,44 @@ def test_a_replay_tells_what_came_in_and_what_went_out():
         assert part in shown
 
 
+def test_a_replay_without_stages_says_nothing_of_them():
+    shown = text_of(terminal.replayed(Summary(), None))
+    assert "ticks" in shown
+    assert "predictions" not in shown
+
+
+def produced(**changed):
+    facts = {"rows": 10, "sent": 10, "skipped": 0, "seconds": 2.0, "rate": 5.0, "bytes": 99}
+    return text_of(terminal.produced(Produced(**facts | changed, sha256="0" * 64)))
+
+
+def test_a_producer_tells_what_it_sent_what_was_sent_and_what_is_left():
+    assert produced() == "10 of 10 records sent in 2.0 s, 5/s\n"
+    shown = produced(sent=3, skipped=5)
+    assert "5 of 10 records were sent before" in shown
+    assert "stopped: 2 are left, the same command goes on with them" in shown
+
+
+def test_a_consumer_tells_its_rate_and_what_is_left():
+    facts = {"records": 5, "values": 4, "dead_letters": 1, "seconds": 2.0, "records_per_s": 1234.0}
+    assert text_of(terminal.consumed(Consumed(**facts))) == (
+        "5 records → 4 predictions, 1 dead letters\n2.0 s, 1,234 records/s\n"
+    )
+    assert "7 records are left" in text_of(terminal.consumed(Consumed(**facts, lag=7)))
+
+
+def test_a_dataset_of_records_tells_what_was_refused_without_obeying_it():
+    made = RecordManifest(
+        case="churn", feature_set="f", data_hash="0" * 64, files={"a": 4}, rows=3,
+        refused={"wrong_shape": 1}, first_refused=[Refusal("a", 2, "wrong_shape", "\x1b[2J [b]")],
+        usable=2, yes=1, unused={"no outcome": 1}, repeated_keys=1,
+    )  # fmt: skip
+    shown = text_of(terminal.record_dataset(made))
+    for part in ("2 of 3 rows, 1 of them yes", "no outcome 1", "wrong_shape 1",
+                 "a, line 2: \\x1b[2J [b]", "repeated keys  1"):  # fmt: skip
+        assert part in shown
+
+
 def test_a_verification_says_yes_or_names_the_first_difference():
     same = Verification(rows=10, unsettled=0, products=["BTC-USD"], difference=None)
     assert "10 feature rows of BTC-USD: live and replay are the same bytes" in text_of(
@@ -79,6 +120,9 @@ def test_progress_says_nothing_where_nobody_looks(capsys):
     with terminal.progress() as bar:
         bar.bytes_and_ticks(1, 2, 3)
         bar.rows(5)
+        bar.records(5)
+        bar.letters(5)
+        bar.sent(5, 6)
         bar.events(6)
         bar.steps("fold", 1, 4)
         bar.say("done")

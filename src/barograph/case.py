@@ -14,6 +14,7 @@ import numpy.typing as npt
 import polars as pl
 
 from barograph.candidates import Candidate, Examples
+from barograph.contract import Contract
 from barograph.models import Float32, Float64, ModelFacts
 from barograph.splits import Fold, Rows
 
@@ -32,9 +33,10 @@ class Table:
     """The rows of a dataset that can be used: every used feature and the outcome are known.
 
     x: (n, f) float32, the `features` in their order; outcome: (n,) float64; key: (n,) int64, places
-    in `keys`; order: (n,) int64, strictly rising within a key; session: (n,) int64, rows of one
-    session follow each other without a hole. `left_out` tells for each feature that was wanted and
-    is not used why, `unused` how many rows could not be used for which reason.
+    in `keys`; order: (n,) int64, strictly rising within a key, or, without time, a number that rows
+    which belong together share; session: (n,) int64, rows of one session follow each other without
+    a hole. `left_out` tells for each feature that was wanted and is not used why, `unused` how many
+    rows could not be used for which reason.
     """
 
     features: tuple[str, ...]
@@ -71,12 +73,27 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """The topics and the contract of a case whose records are scored as they come, each for itself.
+
+    `source` has the records, `target` gets a `RecordPrediction` for each that keeps the contract,
+    `dead_letters` the others.
+    """
+
+    contract: Contract
+    source: str
+    target: str
+    dead_letters: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """A binding of words, features, labels and models. All functions are pure.
 
     `name` is the registry's, `feature_set` identifies the catalogue of the features. `horizon_s` is
     how far a forecast looks ahead, 0 where time plays no part. `reference` names the candidate that
     every other must beat. `block` is how many following orders the bootstrap takes together.
+    `stream` is None for a case whose records only the market's own pipeline makes.
     """
 
     name: str
@@ -111,3 +128,5 @@ class Case:
 
     unseen: Callable[[Table, Rows, ModelFacts], npt.NDArray[np.bool_]]
     """Which of rows a registered model was not fitted on, nor on anything that they share."""
+
+    stream: Stream | None = None

@@ -87,7 +87,7 @@ def build(
     archive = home / "archive"
     folder = home / "datasets"
     reading = _Reading(progress)
-    table, manifest_path = _paths(home, case)
+    table, manifest_path = paths(home, case)
     if recordings:
         events = reading.recorded(recordings, rules or Rules())
     elif next(read_archive(archive), None) is not None:
@@ -129,17 +129,15 @@ def build(
         left_out=dict(usable.left_out),
         products=products,
     )
-    partial = manifest_path.with_suffix(".partial")
-    partial.write_bytes(msgspec.json.format(msgspec.json.encode(manifest)))
-    partial.replace(manifest_path)
+    write_manifest(manifest_path, manifest)
     return manifest
 
 
 def read(home: Path, case: Case) -> Dataset:
     """The dataset of a case. Raises BadInputError, and ForeignFeaturesError for an older one."""
-    table, manifest_path = _paths(home, case)
+    table, manifest_path = paths(home, case)
     try:
-        manifest = msgspec.json.decode(manifest_path.read_bytes(), type=Manifest)
+        manifest = msgspec.json.decode(manifest_path.read_bytes(), type=_Origin)
         frame = pl.read_parquet(table)
     except FileNotFoundError:
         raise BadInputError(
@@ -155,9 +153,25 @@ def read(home: Path, case: Case) -> Dataset:
     return Dataset(frame, manifest.data_hash)
 
 
-def _paths(home: Path, case: Case) -> tuple[Path, Path]:
+class _Origin(msgspec.Struct):
+    """What the manifests of all kinds of datasets tell."""
+
+    feature_set: str
+    data_hash: str
+    rows: int
+
+
+def paths(home: Path, case: Case) -> tuple[Path, Path]:
+    """Where a case's dataset and its manifest lie."""
     folder = home / "datasets"
     return folder / f"{case.name}.parquet", folder / f"{case.name}.json"
+
+
+def write_manifest(path: Path, manifest: msgspec.Struct) -> None:
+    """Put it in place, whole or not at all."""
+    partial = path.with_suffix(".partial")
+    partial.write_bytes(msgspec.json.format(msgspec.json.encode(manifest)))
+    partial.replace(path)
 
 
 class _Reading:

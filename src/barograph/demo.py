@@ -10,7 +10,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -72,7 +71,7 @@ class DemoSummary(msgspec.Struct, frozen=True, kw_only=True):
 def run(settings: Settings, *, hours: float, seed: int, check: bool) -> DemoSummary:
     """Run it in `settings.home`; with `check` headless and bounded, else until interrupted."""
     console = Console(stderr=True)
-    phases = _Phases(console)
+    phases = terminal.Phases(console)
     home, registry = settings.home, Registry(settings.home)
     now_ns = time.time_ns() // NS_PER_S * NS_PER_S
     market = SimulatedMarket(
@@ -211,23 +210,6 @@ class _Exchange:
                     if self._stop.wait(wait_s):
                         return
                 yield msgspec.structs.replace(frame, receive_time_ns=time.time_ns())
-
-
-class _Phases:
-    """Says what is being done, and keeps how long it took."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def of(self, what: str) -> Iterator[Status]:
-        started = time.monotonic()
-        with self._console.status(what) as status:
-            yield status
-        name = what.split(":", maxsplit=1)[0].split(",", maxsplit=1)[0]
-        self.seconds[name] = round(time.monotonic() - started, 3)
-        self._console.print(f"[green]✓[/] {what} [dim]({self.seconds[name]:.1f} s)[/]")
 
 
 def _live(

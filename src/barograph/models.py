@@ -7,6 +7,7 @@ A graph has one input, `features` float32 (n, f), and one output, `probability` 
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,7 +15,9 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from barograph.encoding import Encoding
 from barograph.errors import ExportRefusedError, RegistryError, TooLittleDataError
+from barograph.trees import TreeTable
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
@@ -46,6 +49,11 @@ class Fitted(Protocol):
         """The same function as a graph, unchecked: use `export`."""
 
 
+def seen(x: Float32, encoding: Encoding | None) -> Float32:
+    """What a model sees of features (n, f): x itself where nothing is encoded."""
+    return x if encoding is None else encoding.apply(x)
+
+
 def entered(x: Float32, floor: float | None) -> Float64:
     """What a linear model sees: x in float64, or log(max(x, floor)) where there is a floor."""
     wide = x.astype(np.float64)
@@ -54,7 +62,10 @@ def entered(x: Float32, floor: float | None) -> Float64:
 
 @dataclass(frozen=True, slots=True)
 class Logistic:
-    """sigmoid(clip((g(x) − mean) / scale, ±limit) · weights + bias); g is `entered`."""
+    """sigmoid(clip((g(x) − mean) / scale, ±limit) · weights + bias); g is `entered`.
+
+    mean, scale and weights are (m,): x is what `encoding` makes of the features, if there is one.
+    """
 
     name: str
     features: tuple[str, ...]
@@ -64,10 +75,11 @@ class Logistic:
     weights: Float64
     bias: float
     floor: float | None
+    encoding: Encoding | None = None
 
     def predict(self, x: Float32) -> Float64:
         """Probabilities (n,) of finite rows (n, f)."""
-        z = (entered(x, self.floor) - self.mean) / self.scale
+        z = (entered(seen(x, self.encoding), self.floor) - self.mean) / self.scale
         return _sigmoid(np.clip(z, -self.limit, self.limit) @ self.weights + self.bias)
 
     def to_onnx(self) -> bytes:
@@ -86,120 +98,66 @@ class Logistic:
             steps += [("Max", "floor"), ("Log",)]
         steps += [("Sub", "mean"), ("Div", "scale"), ("Clip", "low", "high")]
         steps += [("MatMul", "weights"), ("Add", "bias"), ("Sigmoid",)]
-        return compose(self.name, len(self.features), steps, constants)
-
-
-def raw_score(booster: Any, x: Float32) -> Float64:  # noqa: ANN401 - lightgbm has no types
-    """The sum of the leaves that rows (n, f) reach, (n,) float64."""
-    raw: Float64 = booster.predict(x, raw_score=True)
-    return raw
+        return compose(self.name, len(self.features), steps, constants, encoding=self.encoding)
 
 
 @dataclass(frozen=True, slots=True)
 class CalibratedTrees:
-    """sigmoid(slope · (sum of leaves) + bias); the booster is already cut at its best round."""
+    """sigmoid(slope · (sum of leaves) + bias).
+
+    raw: what grew the trees, asked for that sum: rows (n, m) as `encoding` makes them, or the
+    features where there is none → (n,) float64. `trees` are the same trees for the graph.
+    """
 
     name: str
     features: tuple[str, ...]
-    booster: Any
+    raw: Callable[[Float32], Float64]
+    trees: TreeTable
     slope: float
     bias: float
+    encoding: Encoding | None = None
 
     def predict(self, x: Float32) -> Float64:
         """Probabilities (n,) of finite rows (n, f)."""
-        return _sigmoid(self.slope * raw_score(self.booster, x) + self.bias)
+        return _sigmoid(self.slope * self.raw(seen(x, self.encoding)) + self.bias)
 
     def to_onnx(self) -> bytes:
         """The same function as a graph, unchecked: use `export`."""
-        table = TreeTable()
-        for tree in self.booster.dump_model()["tree_info"]:
-            table.add(tree["tree_structure"])
         steps = [("Mul", "slope"), ("Add", "bias"), ("Sigmoid",), ("Squeeze", "axis")]
         constants = {
             "slope": np.float64(self.slope),
             "bias": np.float64(self.bias),
             "axis": np.array([1], np.int64),
         }
-        return compose(self.name, len(self.features), steps, constants, table)
+        return compose(self.name, len(self.features), steps, constants, self.trees, self.encoding)
 
 
-class TreeTable:
-    """Trees in the columns of ONNX's `TreeEnsemble`: go left where `x[feature] <= threshold`."""
-
-    def __init__(self) -> None:
-        self.roots: list[int] = []
-        self.feature: list[int] = []
-        self.threshold: list[float] = []
-        self.child: tuple[list[int], list[int]] = ([], [])
-        self.child_is_leaf: tuple[list[int], list[int]] = ([], [])
-        self.leaf: list[float] = []
-
-    def add(self, tree: dict[str, Any]) -> None:
-        """Append a tree in the form of LightGBM's `dump_model`."""
-        if "left_child" not in tree:  # a tree without a split still adds its one leaf
-            tree = {"split_feature": 0, "threshold": 0.0, "left_child": tree, "right_child": tree}
-        self.roots.append(self._branch(tree))
-
-    def _branch(self, tree: dict[str, Any]) -> int:
-        place = len(self.threshold)
-        self.feature.append(tree["split_feature"])
-        self.threshold.append(tree["threshold"])
-        for side, name in enumerate(("left_child", "right_child")):
-            is_leaf = "left_child" not in tree[name]
-            self.child_is_leaf[side].append(int(is_leaf))
-            self.child[side].append(len(self.leaf))
-            if is_leaf:
-                self.leaf.append(tree[name]["leaf_value"])
-        for side, name in enumerate(("left_child", "right_child")):
-            if not self.child_is_leaf[side][place]:
-                self.child[side][place] = self._branch(tree[name])
-        return place
-
-    def node(self) -> Any:  # noqa: ANN401 - onnx has no types
-        """The node that sums the leaves: "x" float64 (n, f) → "raw" float64 (n, 1)."""
-        from onnx import helper, numpy_helper  # noqa: PLC0415 - only who exports needs it
-
-        return helper.make_node(
-            "TreeEnsemble",
-            ["x"],
-            ["raw"],
-            domain="ai.onnx.ml",
-            n_targets=1,
-            aggregate_function=1,  # sum
-            post_transform=0,  # none
-            tree_roots=self.roots,
-            nodes_featureids=self.feature,
-            nodes_splits=numpy_helper.from_array(np.array(self.threshold, np.float64)),
-            nodes_modes=numpy_helper.from_array(np.zeros(len(self.threshold), np.uint8)),  # <=
-            nodes_truenodeids=self.child[0],
-            nodes_falsenodeids=self.child[1],
-            nodes_trueleafs=self.child_is_leaf[0],
-            nodes_falseleafs=self.child_is_leaf[1],
-            leaf_targetids=[0] * len(self.leaf),
-            leaf_weights=numpy_helper.from_array(np.array(self.leaf, np.float64)),
-        )
-
-
-def compose(
+def compose(  # noqa: PLR0913 - a model's name and width, its sum, and what may stand before it
     name: str,
     width: int,
     steps: list[tuple[str, ...]],
     constants: dict[str, Any],
     trees: TreeTable | None = None,
+    encoding: Encoding | None = None,
 ) -> bytes:
     """A graph that passes one value through `steps`: each an operator and the constants beside it.
 
-    The value starts as the features (n, width) in float64, or as the sum of the leaves (n, 1) where
-    there are trees; it must end as the output.
+    The value starts as the features (n, width) in float64, then as what the encoding makes of them
+    where there is one, then as the sum of the leaves (n, 1) where there are trees; it must end as
+    the output.
     """
     from onnx import TensorProto, helper, numpy_helper  # noqa: PLC0415 - only who exports needs it
 
     nodes = [helper.make_node("Cast", [INPUT], ["x"], to=TensorProto.DOUBLE)]
+    if encoding is not None:
+        made, beside = encoding.nodes("x", "seen")
+        nodes += made
+        constants = constants | beside
     if trees is not None:
-        nodes.append(trees.node())
+        nodes.append(trees.node(nodes[-1].output[0], "raw"))
     values = [nodes[-1].output[0], *(f"step{i}" for i in range(1, len(steps))), OUTPUT]
-    for (operator, *beside), value, out in zip(steps, values, values[1:], strict=False):
-        nodes.append(helper.make_node(operator, [value, *beside], [out]))
+    for (operator, *others), value, out in zip(steps, values, values[1:], strict=False):
+        nodes.append(helper.make_node(operator, [value, *others], [out]))
     graph = helper.make_graph(
         nodes,
         name,
@@ -236,6 +194,7 @@ class OnnxModel:
             session = onnxruntime.InferenceSession(
                 onnx, options, providers=["CPUExecutionProvider"]
             )
+            session.run([OUTPUT], {INPUT: np.zeros((1, width), np.float32)})  # it can be run
         except (
             status.Fail,
             status.InvalidGraph,
@@ -263,7 +222,9 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     `features` are the used ones in input order, `feature_set` the hash of the catalogue they come
     from. `tau` is the volatility (1/√s) from which a product's minute is a spike, frozen on the
     training labels; `threshold` the probability that raises an alert. Spans are [start, end) of
-    event time. `scores` are groups of figures ("test", "persistence", …); None is undefined.
+    event time, zeros where time plays no part. `last_order` is the highest order of a row that was
+    fitted on, None where older facts do not tell. `scores` are groups of figures ("test",
+    "persistence", …); None is undefined.
     """
 
     case: str
@@ -281,6 +242,7 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     scores: dict[str, dict[str, float | None]]
     created_time_ns: int
     expires_time_ns: int | None = None
+    last_order: int | None = None
 
 
 def sha256_of(onnx: bytes) -> str:
@@ -329,7 +291,7 @@ def _refuse_unless_plain(onnx: bytes, width: int, version: str) -> None:
     except (DecodeError, checker.ValidationError, shape_inference.InferenceError) as error:
         why = f"not a valid ONNX graph ({' '.join(str(error).split())[:200]})"
         raise RegistryError(version, why, _CURE) from error
-    if why := _shape_fault(model.graph, width) or _content_fault(model, width):
+    if why := _shape_fault(model.graph, width) or _content_fault(model):
         raise RegistryError(version, why, _CURE)
 
 
@@ -349,7 +311,7 @@ def _shape_fault(graph: Any, width: int) -> str:  # noqa: ANN401 - onnx has no t
     return ""
 
 
-def _content_fault(model: Any, width: int) -> str:  # noqa: ANN401 - onnx has no types
+def _content_fault(model: Any) -> str:  # noqa: ANN401 - onnx has no types
     from onnx import AttributeProto, TensorProto  # noqa: PLC0415 - heavy
 
     graph = model.graph
@@ -365,7 +327,18 @@ def _content_fault(model: Any, width: int) -> str:  # noqa: ANN401 - onnx has no
         return "it has functions or control flow"
     if any(tensor.data_location == TensorProto.EXTERNAL for tensor in tensors):
         return "it keeps data outside of its bytes"
-    trees = (a.ints for _, a in attributes if a.name == "nodes_featureids")
-    if any(not 0 <= feature < width for ints in trees for feature in ints):
-        return f"a tree asks for a feature beyond its {width}"
+    widths = _widths(model)
+    for node, asked in ((n, a.ints) for n, a in attributes if a.name == "nodes_featureids"):
+        width = widths.get(node.input[0], 0)
+        if any(not 0 <= feature < width for feature in asked):
+            return f"a tree asks for a feature beyond its {width}"
     return ""
+
+
+def _widths(model: Any) -> dict[str, int]:  # noqa: ANN401 - onnx has no types
+    """The last dimension of each value of a graph, 0 where it is not known."""
+    from onnx import shape_inference  # noqa: PLC0415 - heavy
+
+    graph = shape_inference.infer_shapes(model).graph
+    shapes = {v.name: v.type.tensor_type.shape.dim for v in [*graph.input, *graph.value_info]}
+    return {name: dims[-1].dim_value if dims else 0 for name, dims in shapes.items()}

@@ -1,7 +1,8 @@
-"""Featurizer and scorer beside a feed, each in a thread of its own with a log of its own.
+"""Workers as the settings want them: featurizer and scorer beside a feed, and scorers of records.
 
-A door's business: it builds and wires, and decides nothing. The same jobs run as processes of their
-own with `barograph featurize` and `barograph score`.
+A door's business: it builds and wires, and decides nothing. Beside a feed each stage has a thread
+and a log of its own; the same jobs run as processes with `barograph featurize`, `barograph score`
+and `barograph consume`.
 """
 
 import threading
@@ -9,19 +10,25 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 import msgspec
 
 from barograph.errors import BarographError
 from barograph.featurizer import Featurizer
 from barograph.feed import Summary
+from barograph.kernels import FEATURE_SET_HASH
 from barograph.log import open_log
-from barograph.log.topics import DEAD_LETTERS, FEATURES, PREDICTIONS, TICKS
+from barograph.log.topics import DEAD_LETTERS, FEATURES, PREDICTIONS, TICKS, ensure_stream
+from barograph.produce import stream_of
+from barograph.record_scorer import RecordScorer
 from barograph.registry import Registry
 from barograph.scorer import Model, Scorer
 from barograph.settings import Settings
-from barograph.worker import Machine, Route, Tally, work
+from barograph.worker import M, Route, Tally, work
+
+if TYPE_CHECKING:  # the market's stages need no cases
+    from barograph.case import Case
 
 FEATURIZE = Route(
     group="featurizer",
@@ -38,30 +45,41 @@ SCORE = Route(
     stamp="scored_time_ns",
 )
 
+_SOON_S = 0.05  # so that a file's last record is soon known to be the last
+
 Until = Callable[[Tally, bool], bool]
+
+
+class Swaps(Protocol):
+    """A machine that works with a model."""
+
+    def swap(self, model: Model | None) -> None:
+        """Use another model from the next record on."""
 
 
 class Champion:
     """The champion of a case as the scorers use it, looked up again every `refresh_s` seconds.
 
-    A version that cannot be loaded is told to `warn` once, and the present model stays.
+    A version that cannot be loaded, or was made with another feature set than `feature_set`, is
+    told to `warn` once, and the present model stays.
     """
 
     def __init__(
         self,
         registry: Registry,
         case: str,
+        feature_set: str,
         *,
         refresh_s: float = 1.0,
         warn: Callable[[str], None] = lambda _message: None,
     ) -> None:
-        self._registry, self._case = registry, case
+        self._registry, self._case, self._feature_set = registry, case, feature_set
         self._refresh_s, self._warn = refresh_s, warn
         self._looked_s = -refresh_s
         self._version: int | None = None
         self.model: Model | None = None
 
-    def bring(self, machines: Iterable[Machine]) -> None:
+    def bring(self, machines: Iterable[Swaps]) -> None:
         """Give the machines the champion if it is another one than theirs."""
         now_s = time.monotonic()
         if now_s - self._looked_s < self._refresh_s:
@@ -73,15 +91,14 @@ class Champion:
         self._version = version
         if version is not None:
             try:
-                self.model = self._registry.load(self._case, version)
+                self.model = self._registry.load(self._case, version, self._feature_set)
             except BarographError as error:
                 self._warn(f"{error} The present model stays.")
                 return
         else:
             self.model = None
         for machine in machines:
-            if isinstance(machine, Scorer):
-                machine.swap(self.model)
+            machine.swap(self.model)
 
 
 class Stages(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,6 +108,7 @@ class Stages(msgspec.Struct, frozen=True, kw_only=True):
     champion: Champion
     stale_after_s: float
     batch_records: int
+    lease_s: float
 
     def featurize(self, until: Until) -> Tally:
         """Work as a featurizer until told."""
@@ -107,11 +125,11 @@ class Stages(msgspec.Struct, frozen=True, kw_only=True):
     def _work(
         self,
         route: Route,
-        new_machine: Callable[[], Machine],
+        new_machine: Callable[[], M],
         until: Until,
-        before_poll: Callable[[Iterable[Machine]], None] | None,
+        before_poll: Callable[[Iterable[M]], None] | None,
     ) -> Tally:
-        log = open_log(self.address)
+        log = open_log(self.address, lease_s=self.lease_s)
         try:
             return work(
                 log,
@@ -128,14 +146,74 @@ class Stages(msgspec.Struct, frozen=True, kw_only=True):
 
 def stages(settings: Settings, address: str | Path, warn: Callable[[str], None]) -> Stages:
     """The stages of the spikes case as the settings want them."""
-    champion = Champion(
-        Registry(settings.home), "spikes", refresh_s=settings.model_refresh_s, warn=warn
-    )
+    champion = _champion(settings, "spikes", FEATURE_SET_HASH, warn)
     return Stages(
         address=address,
         champion=champion,
         stale_after_s=settings.stale_after_s,
         batch_records=settings.batch_records,
+        lease_s=settings.lease_s,
+    )
+
+
+class Consumed(Tally, kw_only=True):
+    """What a worker has done so far, in `seconds`; `records_per_s` while there were any."""
+
+    seconds: float
+    records_per_s: float
+
+
+def consume(  # noqa: PLR0913 - what the settings say, and what they do not
+    settings: Settings,
+    address: str | Path,
+    case: "Case",
+    warn: Callable[[str], None],
+    until: Until,
+    batch_records: int,
+) -> Tally:
+    """Score the records of a case as they come, at most so many a commit, until told.
+
+    Topics that are not there are made. Raises BadInputError for a case without a stream.
+    """
+    stream = stream_of(case)
+    champion = _champion(settings, case.name, stream.contract.feature_set, warn)
+    champion.bring(())
+    if champion.model is None:
+        warn(
+            f"case {case.name} has no champion: records get the verdict NO_MODEL. "
+            f"Train first (`barograph train --case {case.name}`)."
+        )
+    route = Route(
+        group=f"{case.name}-scorer",
+        source=stream.source,
+        target=stream.target,
+        dead_letters=stream.dead_letters,
+        stamp="scored_time_ns",
+        cost="inference_ns",
+    )
+    log = open_log(address, lease_s=settings.lease_s)
+    try:
+        ensure_stream(log, stream, settings.partitions)
+        return work(
+            log,
+            route,
+            lambda: RecordScorer(case.name, stream.contract, champion.model),
+            clock_ns=time.time_ns,
+            until=until,
+            before_poll=champion.bring,
+            limit=batch_records,
+            timeout_s=_SOON_S,
+            checkpoint_every=None,
+        )
+    finally:
+        log.close()
+
+
+def _champion(
+    settings: Settings, case: str, feature_set: str, warn: Callable[[str], None]
+) -> Champion:
+    return Champion(
+        Registry(settings.home), case, feature_set, refresh_s=settings.model_refresh_s, warn=warn
     )
 
 

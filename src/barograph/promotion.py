@@ -28,15 +28,17 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """What was measured on the pooled walk-forward test rows, as paired differences.
 
-    Each is candidate minus reference on the same block resamples: PR-AUC minus the base rate,
-    minus persistence's, minus the present champion's (None without one), and log loss minus
-    persistence's, where less is better. The champion must not have been fitted on these rows.
+    Each is candidate minus another on the same block resamples: PR-AUC minus the base rate, minus
+    the reference's (the candidate of that name), minus the present champion's (None without one),
+    and log loss minus the reference's, where less is better. The champion must not have been fitted
+    on these rows.
     """
 
+    reference: str
     episodes: int
     over_base_rate: Interval
-    over_persistence: Interval
-    log_loss_over_persistence: Interval
+    over_reference: Interval
+    log_loss_over_reference: Interval
     over_champion: Interval | None = None
     blocks: int | None = None
 
@@ -51,14 +53,14 @@ class Decision(msgspec.Struct, frozen=True):
 def decide(evidence: Evidence, gate: Gate | None = None) -> Decision:
     """Promote a candidate only when every rule holds, each with its whole interval:
 
-    enough independent episodes and blocks; PR-AUC surely above the base rate and above
-    persistence's; log loss not surely worse than persistence's; PR-AUC not more than the margin
+    enough independent episodes and blocks; PR-AUC surely above the base rate and above the
+    reference's; log loss not surely worse than the reference's; PR-AUC not more than the margin
     below a present champion's. A bound that is NaN holds nothing. Raises BadInputError for
     intervals below the gate's level.
     """  # noqa: D415 - the list is the sentence
     gate = gate or Gate()
-    base, persistence = evidence.over_base_rate, evidence.over_persistence
-    loss, champion = evidence.log_loss_over_persistence, evidence.over_champion
+    base, reference = evidence.over_base_rate, evidence.over_reference
+    loss, champion = evidence.log_loss_over_reference, evidence.over_champion
     rules = [
         (
             evidence.episodes >= gate.min_episodes,
@@ -69,19 +71,19 @@ def decide(evidence: Evidence, gate: Gate | None = None) -> Decision:
             f"PR-AUC minus base rate {_words(base)} must lie above 0",
         ),
         (
-            _sound(persistence, gate) and persistence.low > 0,
-            f"PR-AUC minus persistence's {_words(persistence)} must lie above 0",
+            _sound(reference, gate) and reference.low > 0,
+            f"PR-AUC minus {evidence.reference}'s {_words(reference)} must lie above 0",
         ),
         (
             _sound(loss, gate) and loss.low <= 0,
-            f"log loss minus persistence's {_words(loss)} must not lie above 0",
+            f"log loss minus {evidence.reference}'s {_words(loss)} must not lie above 0",
         ),
     ]
     if evidence.blocks is not None:
         rules.append(
             (
                 evidence.blocks >= gate.min_blocks,
-                f"{evidence.blocks} blocks of time tested, {gate.min_blocks} are needed",
+                f"{evidence.blocks} blocks tested, {gate.min_blocks} are needed",
             )
         )
     if champion is not None:

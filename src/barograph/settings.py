@@ -27,6 +27,7 @@ class Settings(BaseSettings):
     silence_timeout_s: Annotated[float, Field(gt=0)] = 10.0
     stale_after_s: Annotated[float, Field(gt=0)] = 30.0
     batch_records: Annotated[int, Field(ge=1, le=100_000)] = 4096
+    lease_s: Annotated[float, Field(ge=0.1)] = 30.0
     model_refresh_s: Annotated[float, Field(gt=0)] = 1.0
     folds: Annotated[int, Field(ge=2, le=50)] = 4
     seed: int = 1

@@ -1,6 +1,6 @@
-"""Splits in time: walk-forward and leave-one-session-out, purged and under embargo.
+"""Splits in time: walk-forward and leave-one-session-out, purged and under embargo; and without.
 
-One inequality holds between every row s of an earlier side and every row t of a later one:
+In time, one inequality holds between every row s of an earlier side and every row t of a later one:
 
     t - embargo_s > s + horizon_s
 
@@ -124,6 +124,56 @@ def leave_session_out(
         others = np.flatnonzero((before | after) & (session != number))
         folds.append(_divide(second, others, test, plan))
     return folds
+
+
+def stratified(
+    y: NDArray[np.float64],
+    lot: NDArray[np.int64],
+    folds: int,
+    *,
+    validation_share: float = 0.15,
+    calibration_share: float = 0.05,
+) -> list[Fold]:
+    """Folds of rows without time: each row is tested once, rows of one lot are never parted.
+
+    y: (n,) 1.0 yes, 0.0 no. lot: (n,) what chance gave each row, the same for rows that belong
+    together. Sides are cut by it, among the yes and among the no alike, so that each has its share
+    of both to within a row, or to within the rows of a lot where it has several (it counts as yes
+    if a row of it does). The tests follow each other in the lots' order: the last has the highest.
+    Of the rest, beginning after the test and going round, the first train, the next validate, the
+    last calibrate. Raises TooLittleDataError when a side is all of one kind.
+    """
+    lots, place, size = np.unique(lot, return_inverse=True, return_counts=True)
+    yes = np.zeros(len(lots), np.bool_)
+    np.logical_or.at(yes, place, y == 1.0)
+    cuts = np.cumsum([1 - validation_share - calibration_share, validation_share])
+    made = []
+    for fold in range(folds):
+        side = np.empty(len(lots), np.int64)
+        for kind in (yes, ~yes):
+            mine = np.flatnonzero(kind)
+            tested = np.floor(folds * _ranks(size[mine])).astype(np.int64)
+            side[mine[tested == fold]] = 3
+            rest = np.concatenate([mine[tested > fold], mine[tested < fold]])
+            side[rest] = np.searchsorted(cuts, _ranks(size[rest]), side="right")
+        sides = [np.flatnonzero(side[place] == number) for number in range(4)]
+        for name, rows in zip(("train", "validation", "calibration", "test"), sides, strict=True):
+            if not 0 < (y[rows] == 1.0).sum() < len(rows):
+                raise TooLittleDataError(
+                    f"{folds} folds without time: {name} of fold {fold + 1}",
+                    f"{int((y[rows] == 1.0).sum())} yes in {len(rows)} rows",
+                    "yes and no",
+                    "Give more records, or ask for fewer folds",
+                )
+        train, validation, calibration, test = sides
+        made.append(Fold(train=train, validation=validation, calibration=calibration, test=test))
+    return made
+
+
+def _ranks(size: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Where the middle of each stands among all, in (0, 1), each as wide as its size."""
+    middle: NDArray[np.float64] = np.cumsum(size) - size / 2
+    return middle / max(1, int(size.sum()))
 
 
 def _divide(second: NDArray[np.int64], rows: Rows, test: Rows, plan: Plan) -> Fold:

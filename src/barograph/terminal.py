@@ -1,6 +1,7 @@
 """What a person sees of a verb: progress on standard error, the answer on standard output."""
 
 import math
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
@@ -26,11 +28,16 @@ from barograph.types import NS_PER_S, Interval
 if TYPE_CHECKING:  # what is only drawn here is not imported for it: each verb has what it needs
     from barograph.dataset import Manifest
     from barograph.feed import Summary
-    from barograph.pipeline import Pipeline
+    from barograph.pipeline import Consumed, Pipeline
+    from barograph.produce import Produced
+    from barograph.record_dataset import RecordManifest
     from barograph.registry import Version
     from barograph.train import TrainingReport
     from barograph.verify import Verification
     from barograph.worker import Tally
+
+_TENTHS = ("_s", "_per_hour")
+"""Units of which a tenth is enough; shares are told to a hundredth."""
 
 
 def show(answer: RenderableType) -> None:
@@ -71,6 +78,18 @@ class Bar:
         """For a reading whose end is not known."""
         self._bars.update(self._task, description=f"{done:,} events")
 
+    def records(self, done: int) -> None:
+        """For a consumer, whose end is not known."""
+        self._bars.update(self._task, description=f"{done:,} records")
+
+    def sent(self, done: int, of: int) -> None:
+        """For a producer: records sent of those in the file."""
+        self._bars.update(self._task, description=f"{done:,} sent", completed=done, total=of)
+
+    def letters(self, done: int) -> None:
+        """For a re-drive, whose end is not known."""
+        self._bars.update(self._task, description=f"{done:,} sent again")
+
     def steps(self, what: str, done: int, of: int) -> None:
         """For work in steps that are counted."""
         self._bars.update(self._task, description=what, completed=done, total=of)
@@ -99,14 +118,55 @@ def progress() -> Iterator[Bar]:
         yield Bar(bars)
 
 
-def tally(done: "Tally", source: str, target: str) -> RenderableType:
+class Phases:
+    """Says what is being done, and keeps how long it took."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def of(self, what: str) -> Iterator[Status]:
+        """A phase: it is called what stands before the first colon or comma."""
+        started = time.monotonic()
+        with self._console.status(what) as status:
+            yield status
+        name = what.split(":", maxsplit=1)[0].split(",", maxsplit=1)[0]
+        self.seconds[name] = round(time.monotonic() - started, 3)
+        self._console.print(f"[green]✓[/] {what} [dim]({self.seconds[name]:.1f} s)[/]")
+
+
+def tally(done: "Tally", source: str, target: str) -> str:
     """One line of a worker."""
     letters = f", {done.dead_letters:,} dead letters" if done.dead_letters else ""
     return f"{done.records:,} {source} → {done.values:,} {target}{letters}"
 
 
-def replayed(fed: "Summary", running: "Pipeline") -> RenderableType:
-    """What a replay took and gave."""
+def produced(done: "Produced") -> RenderableType:
+    """What a producer sent of a file."""
+    lines = []
+    if done.skipped:
+        lines.append(f"{done.skipped:,} of {done.rows:,} records were sent before")
+    lines.append(
+        f"{done.sent:,} of {done.rows:,} records sent in {done.seconds:,.1f} s, {done.rate:,.0f}/s"
+    )
+    left = done.rows - done.skipped - done.sent
+    if left:
+        lines.append(f"stopped: {left:,} are left, the same command goes on with them")
+    return "\n".join(lines)
+
+
+def consumed(done: "Consumed") -> RenderableType:
+    """What a consumer did, and what it left."""
+    left = f"\n{done.lag:,} records are left" if done.lag else ""
+    return (
+        f"{tally(done, 'records', 'predictions')}\n"
+        f"{done.seconds:,.1f} s, {done.records_per_s:,.0f} records/s{left}"
+    )
+
+
+def replayed(fed: "Summary", running: "Pipeline | None") -> RenderableType:
+    """What a replay took and, where the stages ran with it, gave."""
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     for name in fed.skipped:
         table.add_row("skipped", f"{name}: replayed before into this home")
@@ -115,19 +175,20 @@ def replayed(fed: "Summary", running: "Pipeline") -> RenderableType:
     table.add_row(
         "lines", f"{fed.lines:,} of {len(fed.files)} file(s), {fed.ticks_per_s:,.0f} ticks/s"
     )
-    table.add_row("ticks", f"{fed.ticks:,}  {_counts(fed.products)}")
+    table.add_row("ticks", f"{fed.ticks:,}  {counts_of(fed.products)}")
     if fed.first_event_time_ns is not None and fed.last_event_time_ns is not None:
         table.add_row(
-            "events", f"{_time(fed.first_event_time_ns)} → {_time(fed.last_event_time_ns)}"
+            "events", f"{time_of(fed.first_event_time_ns)} → {time_of(fed.last_event_time_ns)}"
         )
-    table.add_row("gaps", f"{sum(fed.gaps.values()):,}  {_counts(fed.gaps)}")
+    table.add_row("gaps", f"{sum(fed.gaps.values()):,}  {counts_of(fed.gaps)}")
     table.add_row(
-        "dead letters", f"{sum(fed.dead_letters.values()):,}  {_counts(fed.dead_letters)}"
+        "dead letters", f"{sum(fed.dead_letters.values()):,}  {counts_of(fed.dead_letters)}"
     )
-    if running.featurized.dead_letters:
-        table.add_row("late ticks", f"{running.featurized.dead_letters:,}")
-    table.add_row("feature rows", f"{running.featurized.values:,}")
-    table.add_row("predictions", f"{running.scored.values:,}")
+    if running is not None:
+        if running.featurized.dead_letters:
+            table.add_row("late ticks", f"{running.featurized.dead_letters:,}")
+        table.add_row("feature rows", f"{running.featurized.values:,}")
+        table.add_row("predictions", f"{running.scored.values:,}")
     return table
 
 
@@ -137,9 +198,10 @@ def verified(found: "Verification") -> RenderableType:
     if found.difference is None:
         return Text(f"{where}: live and replay are the same bytes", style="green")
     first = found.difference
+    when = time_of(first.second * NS_PER_S)
     return Group(
         Text(f"live and replay part after {where}", style="bold red"),
-        f"{first.product}, second {first.second} ({_time(first.second * NS_PER_S)}), {first.what}:",
+        f"{first.product}, second {first.second} ({when}), {first.what}:",
         f"  live     {first.live}",
         f"  replayed {first.replayed}",
     )
@@ -149,10 +211,10 @@ def dataset(made: "Manifest") -> RenderableType:
     """What a dataset holds and what of it could not be used."""
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     for product, facts in made.products.items():
-        span = f"{_time(facts.first_second * NS_PER_S)} → {_time(facts.last_second * NS_PER_S)}"
+        span = f"{time_of(facts.first_second * NS_PER_S)} → {time_of(facts.last_second * NS_PER_S)}"
         table.add_row(product, f"{facts.rows:,} seconds, {facts.labelled:,} with a label  {span}")
     table.add_row("usable", f"{made.usable:,} of {made.rows:,} rows")
-    table.add_row("not usable", _counts(made.unused))
+    table.add_row("not usable", counts_of(made.unused))
     for name, why in made.left_out.items():
         table.add_row("left out", f"{name}: {why}")
     table.add_row("late ticks", f"{made.late_ticks:,}")
@@ -160,10 +222,27 @@ def dataset(made: "Manifest") -> RenderableType:
     return table
 
 
+def record_dataset(made: "RecordManifest") -> RenderableType:
+    """What a dataset of records holds and what was refused."""
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    table.add_row("usable", f"{made.usable:,} of {made.rows:,} rows, {made.yes:,} of them yes")
+    if made.unused:
+        table.add_row("not usable", counts_of(made.unused))
+    if made.repeated_keys:
+        table.add_row("repeated keys", f"{made.repeated_keys:,}")
+    if made.refused:
+        table.add_row("refused", counts_of(made.refused))
+    for refusal in made.first_refused:
+        where = f"{refusal.file}, line {refusal.line}: "
+        table.add_row("", Text(where).append_text(plain(refusal.detail)))
+    table.add_row("data", f"sha256 {made.data_hash[:16]}…, feature set {made.feature_set}")
+    return table
+
+
 def training(report: "TrainingReport") -> RenderableType:
     """The walk-forward's table, what each candidate adds to the reference, and the gate's word."""
     level = f"{report.base_rate.level:.0%}"
-    scores = _plain_table(
+    scores = plain_table(
         f"{report.case}: {report.tested_rows:,} test rows of {len(report.folds)} folds, "
         f"{report.episodes} independent episodes, base rate {_figure(report.base_rate.estimate)}",
         ("model", f"PR-AUC [{level}]", "Brier", "logloss", "ECE"),
@@ -178,10 +257,13 @@ def training(report: "TrainingReport") -> RenderableType:
             _figure(row.brier.estimate, 4),
             _figure(row.log_loss.estimate),
             _figure(row.calibration_error),
-            *[_figure(row.acting.get(name, math.nan), 1) for name in acting],
+            *[
+                _figure(row.acting.get(name, math.nan), 1 if name.endswith(_TENTHS) else 2)
+                for name in acting
+            ],
             style="bold" if row.name == report.chosen else "",
         )
-    versus = _plain_table(
+    versus = plain_table(
         f"minus {report.reference}, on the same block-bootstrap resamples",
         ("model", "PR-AUC", "logloss"),
     )
@@ -223,18 +305,33 @@ def versions(case: str, known: "Sequence[Version]") -> RenderableType:
     return table
 
 
-def _plain_table(title: str, columns: Sequence[str]) -> Table:
+def plain(text: str) -> Text:
+    """What others wrote, with control characters spelled out: none reaches the terminal."""
+    return Text(
+        "".join(
+            character
+            if character.isprintable() or character in "\n\t"
+            else character.encode("unicode_escape").decode()
+            for character in text
+        )
+    )
+
+
+def plain_table(title: str, columns: Sequence[str]) -> Table:
+    """A table without lines; the first column holds names, the others figures."""
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0)
     for i, column in enumerate(columns):
         table.add_column(column, justify="right" if i else "left", no_wrap=True)
     return table
 
 
-def _time(time_ns: int) -> str:
+def time_of(time_ns: int) -> str:
+    """A moment to the second, in UTC."""
     return datetime.fromtimestamp(time_ns / NS_PER_S, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
-def _counts(counts: Mapping[str, int]) -> str:
+def counts_of(counts: Mapping[str, int]) -> str:
+    """Names and their counts in one line."""
     return ", ".join(f"{name} {count:,}" for name, count in counts.items())
 
 

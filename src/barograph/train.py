@@ -105,10 +105,11 @@ def train(  # noqa: PLR0913 - what to train on, where to put it, how, and the sh
     rows = pooled.score_rows()
     over_champion, champion = _over_champion(case, table, pooled, registry, how)
     evidence = Evidence(
+        reference=case.reference,
         episodes=case.events(table, pooled.rows, pooled.y),
         over_base_rate=pooled.over_base_rate(CHOSEN),
-        over_persistence=pooled.over_reference(CHOSEN, scores.pr_auc),
-        log_loss_over_persistence=pooled.over_reference(CHOSEN, scores.log_loss),
+        over_reference=pooled.over_reference(CHOSEN, scores.pr_auc),
+        log_loss_over_reference=pooled.over_reference(CHOSEN, scores.log_loss),
         over_champion=over_champion,
         blocks=pooled.blocks,
     )
@@ -178,6 +179,7 @@ def _live(
         sha256=sha256_of(onnx),
         scores=figures | {"last_fold": _defined(itself)},
         created_time_ns=created_time_ns,
+        last_order=int(table.order[fitted_on].max()),
     )
     return facts, onnx
 

@@ -131,14 +131,20 @@ class Walk:
     def choices(self) -> list[str]:
         """Each fold's best by mean PR-AUC on validation rows, the first of equals.
 
-        Those of the earlier folds count too: they all lie before this fold's test, and the rows of
-        one validation are few. Folds in which it is not defined (no yes among the validation rows)
-        do not count. The reference is not eligible.
+        Those of the earlier folds count too, since the rows of one validation are few: in time they
+        all lie before this fold's test. Without time one that shares a row with the test does not
+        count, nor does a fold in which it is not defined (no yes among the validation rows). The
+        reference is not eligible.
         """
         contenders = [name for name in self.tested if name != self.case.reference]
+        folds = [question.fold for question in self.questions]
 
         def standing(name: str, fold: int) -> float:
-            known = [tested.selection for tested in self.tested[name][: fold + 1]]
+            known = [
+                tested.selection
+                for of, tested in zip(folds[: fold + 1], self.tested[name], strict=False)
+                if not np.isin(of.validation, folds[fold].test).any()
+            ]
             known = [score for score in known if not np.isnan(score)]
             return sum(known) / len(known) if known else 0.0
 

@@ -1,23 +1,39 @@
 """The worker: the one loop that carries records through a machine, from a log into the same log.
 
 1.  Poll. Partitions that became ours bring the checkpoints that were committed for them: a fresh
-    machine for each is restored from them. Start, restart and rebalance are this one path.
+    machine for each is restored from them, and told again of the records between them and the
+    first one polled. Start, restart and rebalance are this one path.
 2.  Let the machine of each partition receive that partition's records.
-3.  Commit its values, its dead letters, its changed checkpoints and the position in one step.
+3.  Commit its values, its dead letters and the position in one step, and its changed checkpoints
+    with it where enough records have passed since the last ones.
 
 So a worker may die anywhere: what it had not committed is done again, by it or by another, and
-comes out the same, because a machine is a function of what it received.
+comes out the same, because a machine is a function of what it received. For the same reason the
+outcome of what is told again is dropped: it was committed before.
+
+Checkpoints with every commit would cost their whole size for each of the small batches of a live
+stream: megabytes a second of states beside kilobytes of values. Every `checkpoint_every` records of
+a partition they cost next to nothing, and a restart reads at most that many records, and one batch,
+again. These must still be there: OffsetGapError otherwise. A worker that is asked to stop leaves no
+such rest.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Protocol
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
 from barograph import codec
 from barograph.errors import FencedError
-from barograph.log import Log
-from barograph.types import DeadLetter, Message, Outcome, Record, TopicPartition
+from barograph.log import MAX_VALUE_BYTES, Log
+from barograph.types import NS_PER_S, DeadLetter, Message, Outcome, Record, TopicPartition
+
+NEXT = "\0next"
+"""The worker's own checkpoint of a partition: the offset before which the machine's ones stand."""
+
+_LOOK_EVERY_NS = NS_PER_S
+_PAGE_RECORDS = 1000
 
 
 class Machine(Protocol):
@@ -27,111 +43,235 @@ class Machine(Protocol):
         """The values and dead letters that follow from these records and all before them."""
 
     def snapshot(self) -> Mapping[str, bytes]:
-        """The checkpoints, by key, of what changed since the last call."""
+        """The checkpoints, by key, of what changed since the last call; no key begins with NUL."""
 
     def restore(self, checkpoints: Mapping[str, bytes]) -> None:
         """Take up each key where its checkpoint left it."""
 
 
+M = TypeVar("M", bound=Machine)
+
+
 class Route(msgspec.Struct, frozen=True, kw_only=True):
-    """Which topics a worker joins, as which group; `stamp` is the header of the time of work."""
+    """Which topics a worker joins, as which group, and the headers that it gives to its values.
+
+    `stamp` is the header of the time of work. `cost`, where it is not empty, is that of the
+    machine's nanoseconds a record, in the batch in which the value was made.
+    """
 
     group: str
     source: str
     target: str
     dead_letters: str
     stamp: str
+    cost: str = ""
 
 
 class Tally(msgspec.Struct, kw_only=True):
-    """What a worker has done so far."""
+    """What a worker has done so far.
+
+    `assigned` and `revoked` count partitions that came and went. `lag` is how many records were
+    still to be read in its own ones, when it last looked.
+    """
 
     records: int = 0
     values: int = 0
     dead_letters: int = 0
     commits: int = 0
     assigned: int = 0
+    revoked: int = 0
     fenced: int = 0
+    lag: int = 0
 
 
-def work(  # noqa: PLR0913 - the route, the machine, and the four things a shell has that a machine has not
+def work(  # noqa: PLR0913 - the route, the machine, and what a shell has that a machine has not
     log: Log,
     route: Route,
-    new_machine: Callable[[], Machine],
+    new_machine: Callable[[], M],
     *,
     clock_ns: Callable[[], int],
     until: Callable[[Tally, bool], bool],
-    before_poll: Callable[[Iterable[Machine]], None] | None = None,
+    before_poll: Callable[[Iterable[M]], None] | None = None,
     limit: int = 5000,
     timeout_s: float = 0.25,
+    checkpoint_every: int | None = 1000,
+    timer_ns: Callable[[], int] = time.monotonic_ns,
 ) -> Tally:
-    """Work until `until(tally, idle)` says so; returns what was done.
+    """Work until `until(tally, idle)` says so, asked after each commit; returns what was done.
 
-    idle: the last poll was empty and nothing is left to read in the partitions that are ours.
-
+    idle: the last poll was empty and nothing is left to read in the partitions that are ours. A
+    worker without any is not idle: it waits for one that others leave.
     before_poll: called with the machines between two batches, e.g. to swap a model.
+    timeout_s: how long a poll waits, and so how late at most `until` is asked.
+    checkpoint_every: after how many records of a partition its checkpoints are committed; None for
+    machines without memory, which are told nothing twice.
     """
-    tally = Tally()
-    machines: dict[TopicPartition, Machine] = {}
-    member = log.join(route.group, [route.source])
+    worker = _Worker(log, route, new_machine, checkpoint_every, clock_ns, timer_ns)
     try:
         while True:
             if before_poll is not None:
-                before_poll(machines.values())
-            batch = member.poll(limit, timeout_s)
-            for place in batch.revoked:
-                machines.pop(place, None)
-            for place, checkpoints in batch.assigned.items():
-                machines[place] = new_machine()
-                machines[place].restore(checkpoints)
-                tally.assigned += 1
-            if batch.records:
-                try:
-                    _step(member.commit, machines, batch.records, route, clock_ns, tally)
-                except FencedError:
-                    # Another owns a partition now and does its work. The machines are ahead of what
-                    # stands in the log: the next poll assigns anew, from there.
-                    tally.fenced += 1
-                    machines.clear()
-            idle = not batch.records and tally.assigned > 0 and not any(member.lag().values())
-            if until(tally, idle):
-                return tally
+                before_poll(worker.machines())
+            idle = worker.step(limit, timeout_s)
+            if until(worker.tally, idle):
+                worker.keep()
+                return worker.tally
     finally:
-        member.leave()
+        worker.member.leave()
 
 
-def _step(  # noqa: PLR0913 - one cycle of `work`
-    commit: Callable[[Iterable[Message], Mapping[TopicPartition, Mapping[str, bytes]]], None],
-    machines: Mapping[TopicPartition, Machine],
-    records: Sequence[Record],
-    route: Route,
-    clock_ns: Callable[[], int],
-    tally: Tally,
-) -> None:
-    outputs: list[Message] = []
-    checkpoints: dict[TopicPartition, Mapping[str, bytes]] = {}
-    values = dead_letters = 0
-    by_place: dict[TopicPartition, list[Record]] = {}
-    for record in records:
-        by_place.setdefault(TopicPartition(record.topic, record.partition), []).append(record)
-    for place, of_place in by_place.items():
-        outcome = machines[place].receive(of_place)
-        headers = {route.stamp: str(clock_ns())}
-        outputs.extend(Message(route.target, key, value, headers) for key, value in outcome.values)
-        outputs.extend(dead_letter(route.dead_letters, letter) for letter in outcome.dead_letters)
-        values += len(outcome.values)
-        dead_letters += len(outcome.dead_letters)
-        checkpoints[place] = machines[place].snapshot()
-    commit(outputs, checkpoints)
-    tally.records += len(records)
-    tally.values += values
-    tally.dead_letters += dead_letters
-    tally.commits += 1
+class _Worker(Generic[M]):
+    """A worker at work: its member, the partitions that are its own, and what was done."""
+
+    def __init__(  # noqa: PLR0913 - what `work` was given
+        self,
+        log: Log,
+        route: Route,
+        new_machine: Callable[[], M],
+        checkpoint_every: int | None,
+        clock_ns: Callable[[], int],
+        timer_ns: Callable[[], int],
+    ) -> None:
+        self.tally = Tally()
+        self.member = log.join(route.group, [route.source])
+        self._log, self._route = log, route
+        self._new_machine, self._every = new_machine, checkpoint_every
+        self._clock_ns, self._timer_ns = clock_ns, timer_ns
+        self._parts: dict[TopicPartition, _Part[M]] = {}
+        self._look_ns = timer_ns()
+
+    def machines(self) -> list[M]:
+        return [part.machine for part in self._parts.values()]
+
+    def step(self, limit: int, timeout_s: float) -> bool:
+        """One cycle; says whether it was idle."""
+        batch = self.member.poll(limit, timeout_s)
+        for place in batch.revoked:
+            self._parts.pop(place, None)
+        for place, checkpoints in batch.assigned.items():
+            self._parts[place] = _Part(place, self._new_machine(), checkpoints)
+        self.tally.revoked += len(batch.revoked)
+        self.tally.assigned += len(batch.assigned)
+        if batch.records:
+            self._work(batch.records)
+        if not batch.records or self._timer_ns() >= self._look_ns:
+            self.tally.lag = sum(self.member.lag().values())
+            self._look_ns = self._timer_ns() + _LOOK_EVERY_NS
+        return bool(self._parts) and not batch.records and not self.tally.lag
+
+    def keep(self) -> None:
+        """Commit the checkpoints of all that was done since the last ones."""
+        checkpoints = {place: part.snapshot() for place, part in self._parts.items() if part.behind}
+        if checkpoints and self._every is not None:
+            self._commit([], checkpoints)
+
+    def _work(self, records: Sequence[Record]) -> None:
+        outputs: list[Message] = []
+        checkpoints: dict[TopicPartition, Mapping[str, bytes]] = {}
+        values = 0
+        by_place: dict[TopicPartition, list[Record]] = {}
+        for record in records:
+            by_place.setdefault(TopicPartition(record.topic, record.partition), []).append(record)
+        for place, of_place in by_place.items():
+            part = self._parts[place]
+            if self._every is not None and (kept := part.recall(self._log, of_place[0].offset)):
+                checkpoints[place] = kept
+            started_ns = self._timer_ns()
+            outcome = part.receive(of_place)
+            headers = self._headers((self._timer_ns() - started_ns) // len(of_place))
+            if self._every is not None and part.behind >= self._every:
+                checkpoints[place] = part.snapshot()
+            route = self._route
+            outputs += [Message(route.target, key, value, headers) for key, value in outcome.values]
+            outputs += [dead_letter(route.dead_letters, each) for each in outcome.dead_letters]
+            values += len(outcome.values)
+        if self._commit(outputs, checkpoints):
+            self.tally.records += len(records)
+            self.tally.values += values
+            self.tally.dead_letters += len(outputs) - values
+
+    def _headers(self, cost_ns: int) -> dict[str, str]:
+        headers = {self._route.stamp: str(self._clock_ns())}
+        if self._route.cost:
+            headers[self._route.cost] = str(cost_ns)
+        return headers
+
+    def _commit(
+        self,
+        outputs: Iterable[Message],
+        checkpoints: Mapping[TopicPartition, Mapping[str, bytes]],
+    ) -> bool:
+        try:
+            self.member.commit(outputs, checkpoints)
+        except FencedError:
+            # Another owns a partition now and does its work. The machines are ahead of what stands
+            # in the log: the next poll assigns anew, from there.
+            self.tally.fenced += 1
+            self._parts.clear()
+            return False
+        self.tally.commits += 1
+        return True
+
+
+class _Part(Generic[M]):
+    """A partition that is ours: its machine, told `behind` records more than is in checkpoints."""
+
+    def __init__(self, place: TopicPartition, machine: M, checkpoints: Mapping[str, bytes]) -> None:
+        self.machine, self.behind = machine, 0
+        self._place = place
+        self._kept = checkpoints.get(NEXT)
+        self._told = -1  # to where; nothing yet
+        machine.restore({key: state for key, state in checkpoints.items() if key != NEXT})
+
+    def recall(self, log: Log, offset: int) -> dict[str, bytes]:
+        """Before the first record polled, `offset`: tell the machine what its checkpoints lack.
+
+        Returns what has to be committed so that the same can be done again.
+        """
+        if self._told >= 0:
+            return {}
+        if self._kept is None:
+            # The checkpoints, or that there are none, are what stands before this record.
+            return {NEXT: b"%d" % offset}
+        for page in _pages(log, self._place, int(self._kept), offset):
+            self.receive(page)
+        return {}
+
+    def receive(self, records: Sequence[Record]) -> Outcome:
+        outcome = self.machine.receive(records)
+        self.behind += len(records)
+        self._told = records[-1].offset + 1
+        return outcome
+
+    def snapshot(self) -> dict[str, bytes]:
+        self.behind = 0
+        return {**self.machine.snapshot(), NEXT: b"%d" % self._told}
+
+
+def _pages(log: Log, place: TopicPartition, start: int, end: int) -> Iterator[list[Record]]:
+    """The records of [start, end), in order."""
+    while start < end:
+        page = log.read(*place, start, min(end - start, _PAGE_RECORDS))
+        page = [record for record in page if record.offset < end]
+        if not page:
+            return
+        yield page
+        start = page[-1].offset + 1
 
 
 def dead_letter(topic: str, letter: DeadLetter) -> Message:
-    """A dead letter as a message of a dead-letter topic."""
-    return Message(topic, letter.key, codec.encode(letter))
+    """A dead letter as a message of a dead-letter topic.
+
+    Where the log would not take it whole, it has the beginning of the original, and says so.
+    """
+    value = codec.encode(letter)
+    if len(value) > MAX_VALUE_BYTES:
+        kept = letter.original[: MAX_VALUE_BYTES // 2]
+        detail = (
+            f"{letter.detail} (here are the first {len(kept):,} of {len(letter.original):,} bytes, "
+            f"all stand in {letter.source} at {letter.position})"
+        )
+        value = codec.encode(msgspec.structs.replace(letter, original=kept, detail=detail))
+    return Message(topic, letter.key, value)
 
 
 def when_idle(_tally: Tally, idle: bool) -> bool:

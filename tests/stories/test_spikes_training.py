@@ -181,7 +181,7 @@ def test_nothing_scores_above_the_base_rate_where_nothing_can_be_predicted(calm,
         assert row.pr_auc.low <= report.base_rate.estimate, row.name
     assert report.episodes >= 20
     assert not report.decision.promote
-    assert not any("blocks of time" in reason for reason in report.decision.reasons)
+    assert not any("blocks tested" in reason for reason in report.decision.reasons)
     assert registry.champion_version(case.name) is None
 
 

@@ -1,0 +1,51 @@
+"""The command line: verbs of the domain. What is heavy is imported inside the verb that needs it.
+
+Exit codes: 0 done, 1 the answer is no (verify found a difference, a demo fell short), 2 the input
+or the state does not allow it (one line says what to do), 130 interrupted.
+"""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from barograph.cli import deadletters, market, models, records, topics, training
+from barograph.errors import BarographError
+
+app = typer.Typer(
+    name="barograph",
+    help="Records markets without a break, and says when the storm comes.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help answers twice as fast
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for theme in (market, training, records):
+    app.add_typer(theme.app)
+app.add_typer(models.app, name="models")
+app.add_typer(topics.app, name="topics")
+app.add_typer(deadletters.app, name="deadletters")
+
+
+def main() -> None:
+    """Run a verb; a declared error is one line on standard error and exit code 2."""
+    try:
+        app(standalone_mode=True)
+    except BarographError as error:
+        print(f"barograph: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+@app.callback()
+def version_option(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Records markets without a break, and says when the storm comes."""
+    if version:
+        from barograph import __version__
+
+        print(__version__)
+        raise typer.Exit

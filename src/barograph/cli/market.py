@@ -1,0 +1,176 @@
+"""Verbs of the market pipeline: demo, replay, featurize, score, verify."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from barograph.cli.answers import answer, as_json, warn
+from barograph.cli.options import (
+    HomeOption,
+    JsonOption,
+    LogOption,
+    existing,
+    existing_log,
+    rules,
+    settings_of,
+    speed_of,
+    zone_named,
+)
+from barograph.cli.stopping import told_to_stop
+
+if TYPE_CHECKING:
+    from barograph.pipeline import Until
+
+app = typer.Typer()
+
+FollowOption = Annotated[
+    bool, typer.Option("--follow", help="Go on with what comes, until SIGINT or SIGTERM.")
+]
+
+
+@app.command()
+def demo(
+    home: HomeOption = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Headless: print one JSON summary and leave.")
+    ] = False,
+    hours: Annotated[float, typer.Option(min=1.0, help="Hours of market history to make.")] = 12.0,
+    seed: Annotated[int, typer.Option(help="Of market and training.")] = 1,
+) -> None:
+    """The whole at work on a simulated exchange, then live.
+
+    Market history is made in seconds, a model trained and gated on it; then predictions stream
+    into a live view until Ctrl-C.
+    """
+    from barograph import demo as show
+
+    with _home_or_temporary(home) as place:
+        done = show.run(settings_of(place), hours=hours, seed=seed, check=check)
+    if check:
+        print(as_json(done))
+        raise typer.Exit(0 if done.ok else 1)
+
+
+@app.command()
+def replay(
+    files: Annotated[list[Path], typer.Argument(help="Recordings, .ndjson or .ndjson.gz.")],
+    home: HomeOption = None,
+    log: LogOption = None,
+    speed: Annotated[str, typer.Option(help="max, or a factor of the recorded time.")] = "max",
+    zone: Annotated[str, typer.Option(help="Of recorded times that name none.")] = "UTC",
+    products: Annotated[str, typer.Option(help="Comma-separated; others are refused.")] = "",
+    no_stages: Annotated[
+        bool,
+        typer.Option("--no-stages", help="Feed only: featurize and score run by themselves."),
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Recordings through the pipeline, as if live.
+
+    An interrupted replay goes on where it stopped; a file replayed before is skipped.
+    """
+    from barograph import feed, pipeline, terminal
+    from barograph.log import open_log
+
+    settings = settings_of(home)
+    address = log or settings.home
+    pace, tzinfo = feed.Pace(speed_of(speed)), zone_named(zone)
+    wanted, live = rules(settings, products), speed != "max"
+    opened = open_log(address)
+    frames = None
+    try:
+        frames = feed.Feed(
+            opened, settings.home / "archive", wanted, partitions=settings.partitions
+        )
+        frames.batch_lines = settings.batch_records
+        running = pipeline.Pipeline(pipeline.stages(settings, address, warn))
+        with terminal.progress() as progress:
+
+            def take() -> feed.Summary:
+                fed = feed.replay(frames, files, pace, progress.bytes_and_ticks, tzinfo)
+                progress.say("featurizing and scoring")
+                return fed
+
+            fed = take() if no_stages else pipeline.feed_through(running, take, live=live)
+    finally:
+        if frames is not None:
+            frames.close()
+        opened.close()
+    done = {"feed": fed, "featurizer": running.featurized, "scorer": running.scored}
+    answer(done, json, lambda: terminal.replayed(fed, None if no_stages else running))
+
+
+@app.command()
+def featurize(
+    home: HomeOption = None,
+    log: LogOption = None,
+    follow: FollowOption = False,
+    json: JsonOption = False,
+) -> None:
+    """ticks.raw into ticks.features, until all is done."""
+    from barograph import pipeline, terminal
+
+    settings = settings_of(home)
+    stages = pipeline.stages(settings, existing(log or settings.home), warn)
+    with _until(follow) as until:
+        tally = stages.featurize(until)
+    answer(tally, json, lambda: terminal.tally(tally, "records", "feature rows"))
+
+
+@app.command()
+def score(
+    home: HomeOption = None,
+    log: LogOption = None,
+    follow: FollowOption = False,
+    json: JsonOption = False,
+) -> None:
+    """ticks.features into ticks.predictions, likewise."""
+    from barograph import pipeline, terminal
+
+    settings = settings_of(home)
+    stages = pipeline.stages(settings, existing(log or settings.home), warn)
+    with _until(follow) as until:
+        tally = stages.score(until)
+    answer(tally, json, lambda: terminal.tally(tally, "feature rows", "predictions"))
+
+
+@app.command()
+def verify(home: HomeOption = None, log: LogOption = None, json: JsonOption = False) -> None:
+    """Live features against a replay of the log.
+
+    All features are computed again from ticks.raw and compared with those written, byte by byte;
+    exit code 1 and the first difference otherwise.
+    """
+    from barograph import terminal
+    from barograph.verify import verify as compare
+
+    with existing_log(settings_of(home), log) as opened, terminal.progress() as progress:
+        found = compare(opened, progress=progress.rows)
+    answer(found, json, lambda: terminal.verified(found))
+    raise typer.Exit(0 if found.same else 1)
+
+
+@contextmanager
+def _until(follow: bool) -> Iterator["Until"]:
+    """When a stage ends: when all is done, or, following, when it is told to."""
+    from barograph.worker import when_idle
+
+    if not follow:
+        yield when_idle
+        return
+    with told_to_stop() as told:
+        yield lambda _tally, _idle: told.is_set()
+
+
+@contextmanager
+def _home_or_temporary(home: Path | None) -> Iterator[Path]:
+    if home is not None:
+        yield home
+        return
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="barograph-demo-") as place:
+        yield Path(place)

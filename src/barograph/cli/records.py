@@ -1,0 +1,146 @@
+"""Verbs of the cases whose records are scored as they come: produce, consume."""
+
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from barograph.cli.answers import answer, print_lines, warn
+from barograph.cli.options import (
+    CaseOption,
+    HomeOption,
+    JsonOption,
+    LogOption,
+    case_named,
+    existing,
+    settings_of,
+)
+from barograph.cli.stopping import told_to_stop
+
+if TYPE_CHECKING:
+    from threading import Event
+
+    from barograph.worker import Tally
+
+app = typer.Typer()
+
+
+@app.command()
+def produce(
+    file: Annotated[Path, typer.Argument(help="Records: CSV with a header, or .ndjson.")],
+    case: CaseOption,
+    mode: Annotated[
+        Literal["stream", "batch"],
+        typer.Option(help="stream: by --rate; batch: --batch-size at once, as fast as it goes."),
+    ] = "batch",
+    rate: Annotated[float, typer.Option(help="Records a second of a stream.")] = 10.0,
+    batch_size: Annotated[int, typer.Option(help="Records of a batch.")] = 100,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the records as lines of JSON; send nothing.")
+    ] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Send a file once more that was sent to its end.")
+    ] = False,
+    home: HomeOption = None,
+    log: LogOption = None,
+    json: JsonOption = False,
+) -> None:
+    """The records of a file into the topic of their case.
+
+    Each goes once: a run that was stopped or killed is gone on with by the next one.
+    """
+    from barograph import browse, terminal
+    from barograph import produce as job
+    from barograph.log import open_log
+    from barograph.log.topics import ensure_stream
+
+    settings, chosen = settings_of(home), case_named(case)
+    if dry_run:
+        print_lines(browse.as_line(message) for message in job.dry_run(chosen, file))
+        return
+    how = job.Sending(mode=mode, rate=rate, batch_size=batch_size)
+    with closing(open_log(log or settings.home)) as opened:
+        if chosen.stream is not None:
+            ensure_stream(opened, chosen.stream, settings.partitions)
+        with told_to_stop() as told, terminal.progress() as progress:
+            done = job.produce(
+                opened,
+                chosen,
+                file,
+                how,
+                wait=told.wait,
+                stop=told.is_set,
+                progress=progress.sent,
+                again=again,
+            )
+    answer(done, json, lambda: terminal.produced(done))
+
+
+@app.command()
+def consume(
+    case: CaseOption,
+    mode: Annotated[
+        Literal["stream", "batch"],
+        typer.Option(help="stream: go on with what comes, until told; batch: until all is done."),
+    ] = "batch",
+    batch_size: Annotated[
+        int | None,
+        typer.Option(min=1, help="Records of a commit at most; batch_records of the settings."),
+    ] = None,
+    seconds: Annotated[float | None, typer.Option(min=0, help="Leave after so long.")] = None,
+    home: HomeOption = None,
+    log: LogOption = None,
+    json: JsonOption = False,
+) -> None:
+    """The records of a case into predictions, with the champion of the case."""
+    import msgspec
+
+    from barograph import pipeline, terminal
+
+    settings, chosen = settings_of(home), case_named(case)
+    address = log or settings.home
+    if mode == "batch":
+        existing(address)
+    with told_to_stop() as told, terminal.progress() as progress:
+        watch = _Watch(told, follow=mode == "stream", seconds=seconds, say=progress.records)
+        tally = pipeline.consume(
+            settings, address, chosen, warn, watch.until, batch_size or settings.batch_records
+        )
+    done = pipeline.Consumed(
+        **msgspec.structs.asdict(tally), seconds=watch.seconds(), records_per_s=watch.rate(tally)
+    )
+    answer(done, json, lambda: terminal.consumed(done))
+
+
+class _Watch:
+    """Looks at the clock and at the tally after each commit of a consumer."""
+
+    def __init__(
+        self, told: "Event", *, follow: bool, seconds: float | None, say: Callable[[int], None]
+    ) -> None:
+        self._told, self._follow, self._say = told, follow, say
+        self._start_s = self._before_s = time.monotonic()
+        self._end_s = float("inf") if seconds is None else self._start_s + seconds
+        self._records = 0
+        self._worked_s = 0.0
+
+    def until(self, tally: "Tally", idle: bool) -> bool:
+        """Whether it is enough."""
+        now_s = time.monotonic()
+        if tally.records > self._records:  # time in which nothing came is no time of work
+            self._worked_s += now_s - self._before_s
+            self._records = tally.records
+            self._say(tally.records)
+        self._before_s = now_s
+        return self._told.is_set() or now_s >= self._end_s or (idle and not self._follow)
+
+    def seconds(self) -> float:
+        """Since the start."""
+        return round(time.monotonic() - self._start_s, 3)
+
+    def rate(self, tally: "Tally") -> float:
+        """Records a second of the time in which there were any."""
+        return round(tally.records / self._worked_s, 1) if self._worked_s else 0.0

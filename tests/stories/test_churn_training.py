@@ -1,0 +1,117 @@
+"""Whole trainings on the real customers: what can be known of them is found, and nothing else."""
+
+import dataclasses
+import time
+
+import numpy as np
+import pytest
+
+from barograph import dataset, record_dataset
+from barograph.case import Dataset
+from barograph.cases.churn import CHURN, CONTRACT
+from barograph.record_file import lines
+from barograph.registry import Registry
+from barograph.train import Training, train
+from barograph.walkforward import CHOSEN
+
+
+@pytest.fixture(scope="module")
+def table(data):
+    return data / "churn" / "Telco-Customer-Churn.csv"
+
+
+@pytest.fixture(scope="module")
+def examples(table, tmp_path_factory):
+    home = tmp_path_factory.mktemp("home")
+    made = record_dataset.build(home, CHURN, [table])
+    assert (made.rows, made.usable, made.yes, made.refused) == (7043, 7043, 1869, {})
+    return dataset.read(home, CHURN)
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory):
+    return Registry(tmp_path_factory.mktemp("registry"))
+
+
+@pytest.fixture(scope="module")
+def report(examples, registry):
+    return train(CHURN, examples, registry, Training(), clock_ns=time.time_ns)
+
+
+def test_the_chosen_model_is_as_good_as_the_best_known_and_becomes_champion(report, registry):
+    rows = {row.name: row for row in report.rows}
+    chosen = rows[CHOSEN]
+    assert chosen.pr_auc.estimate >= 0.65
+    assert chosen.roc_auc.estimate >= 0.845
+    assert chosen.pr_auc.low > 0.62
+    assert chosen.calibration_error < 0.02
+    assert chosen.log_loss.estimate < 0.42
+    assert report.base_rate.estimate == pytest.approx(1869 / 7043)
+    assert report.tested_rows == 7043
+    assert report.decision.promote, report.decision.reasons
+    assert registry.champion_version("churn") == report.version
+
+
+def test_a_held_out_quarter_confirms_it(report, registry):
+    """The last fold's test: the registered model never saw it, and nothing was tuned on it."""
+    itself = registry.load("churn", "champion", CHURN.feature_set).facts.scores["last_fold"]
+    assert report.folds[-1].test.rows == 1761
+    assert itself["pr_auc"] >= 0.65
+    assert itself["roc_auc"] >= 0.845
+
+
+def test_every_candidate_beats_the_reference_by_its_whole_interval(report):
+    assert {difference.name for difference in report.differences} == {
+        "logistic", "gradient_boosting", "lightgbm", CHOSEN,
+    }  # fmt: skip
+    for difference in report.differences:
+        assert difference.pr_auc.low > 0.1
+        assert difference.log_loss.high < 0
+    assert any("minus tenure's" in reason for reason in report.decision.reasons)
+
+
+def test_a_record_is_scored_in_the_registry_as_it_was_in_the_test(
+    report, registry, examples, table
+):
+    model = registry.load("churn", "champion", CHURN.feature_set)
+    rows = CHURN.table(examples.frame)
+    told = model.onnx.predict(rows.columns(model.facts.features, np.arange(len(rows.order))))
+    for place, line in enumerate(lines(table, CONTRACT)):
+        if place % 100 == 0:
+            numbers = CONTRACT.numbers(CONTRACT.decode(line.value))
+            alone = model.onnx.predict(np.array([numbers], np.float32))
+            assert alone[0] == pytest.approx(told[place], abs=1e-12)
+    assert model.facts.features == CONTRACT.features
+    assert 0.2 < report.threshold < 0.5
+
+
+def test_a_later_training_is_compared_on_customers_that_the_champion_never_saw(
+    report, registry, examples
+):
+    facts = registry.load("churn", report.version, CHURN.feature_set).facts
+    order = CHURN.table(examples.frame).order
+    told = train(CHURN, examples, registry, Training(seed=2), clock_ns=time.time_ns)
+    unseen = int((order > facts.last_order).sum())
+    assert 1700 < unseen <= 1761
+    assert told.champion == f"churn/1, on {unseen} rows that it never saw"
+    assert told.decision.promote, told.decision.reasons
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_where_the_outcome_is_drawn_by_lot_nothing_is_found_and_nothing_promoted(
+    examples, registry, seed
+):
+    shuffled = examples.frame.with_columns(examples.frame["Churn"].shuffle(seed))
+    case = dataclasses.replace(CHURN, name=f"shuffled-{seed}")
+    told = train(
+        case,
+        Dataset(shuffled, f"shuffled {seed}"),
+        registry,
+        Training(resamples=500),
+        clock_ns=time.time_ns,
+    )
+    assert not told.decision.promote
+    assert registry.champion_version(case.name) is None
+    for row in told.rows:
+        assert row.roc_auc.low < 0.5 < row.roc_auc.high + 0.01, row.name
+        assert row.pr_auc.low <= told.base_rate.estimate, row.name
