@@ -17,6 +17,13 @@ HOMES = {
         {"dataset.py", "record_dataset.py", "case.py", "tabular.py", "cases/spikes.py"},
         "top",
     ),
+    "confluent_kafka": (
+        {
+            f"log/kafka/{name}.py"  # which is imported for a Kafka address only
+            for name in ("cluster", "member", "reader", "topics", "transactions")
+        },
+        "top",
+    ),
     "lightgbm": ({"candidates.py"}, "inside"),
     "sklearn": ({"candidates.py"}, "inside"),
     "onnx": ({"models.py", "encoding.py", "trees.py"}, "inside"),

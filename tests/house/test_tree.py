@@ -11,6 +11,7 @@ TESTED_ELSEWHERE = {
     "demo.py": "stories/test_demo.py",  # it is a story
     "kernels/__init__.py": "kernels/test_catalogue.py",
     "log/__init__.py": "log/test_contract.py",
+    "log/kafka/__init__.py": "log/test_contract.py",
     "venues/coinbase_frames.py": "venues/test_coinbase.py",  # what it decodes is judged there
     "log/topics.py": "log/test_contract.py",  # four constants
 }

@@ -14,6 +14,7 @@ from barograph.cli.options import (
     LogOption,
     existing,
     existing_log,
+    home_or_temporary,
     rules,
     settings_of,
     speed_of,
@@ -47,7 +48,7 @@ def demo(
     """
     from barograph import demo as show
 
-    with _home_or_temporary(home) as place:
+    with home_or_temporary(home) as place:
         done = show.run(settings_of(place), hours=hours, seed=seed, check=check)
     if check:
         print(as_json(done))
@@ -163,14 +164,3 @@ def _until(follow: bool) -> Iterator["Until"]:
         return
     with told_to_stop() as told:
         yield lambda _tally, _idle: told.is_set()
-
-
-@contextmanager
-def _home_or_temporary(home: Path | None) -> Iterator[Path]:
-    if home is not None:
-        yield home
-        return
-    import tempfile
-
-    with tempfile.TemporaryDirectory(prefix="barograph-demo-") as place:
-        yield Path(place)

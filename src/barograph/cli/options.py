@@ -1,8 +1,8 @@
 """What the verbs' options are called and what they mean: settings, cases, logs, times."""
 
 import sys
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -117,6 +117,18 @@ def _imported(case: str, module: str) -> "ModuleType":
         raise BadInputError(
             f"case {case}", f"{type(error).__name__}: {why}{where}", "Correct the module"
         ) from error
+
+
+@contextmanager
+def home_or_temporary(home: Path | None) -> Iterator[Path]:
+    """The home that is named, or one that is removed at the end."""
+    if home is not None:
+        yield home
+        return
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="barograph-demo-") as place:
+        yield Path(place)
 
 
 def rules(settings: "Settings", products: str = "") -> "Rules":

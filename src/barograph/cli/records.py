@@ -1,4 +1,4 @@
-"""Verbs of the cases whose records are scored as they come: produce, consume."""
+"""Verbs of the cases whose records are scored as they come: produce, consume, rehearse."""
 
 import time
 from collections.abc import Callable
@@ -16,6 +16,7 @@ from barograph.cli.options import (
     LogOption,
     case_named,
     existing,
+    home_or_temporary,
     settings_of,
 )
 from barograph.cli.stopping import told_to_stop
@@ -113,6 +114,40 @@ def consume(
         **msgspec.structs.asdict(tally), seconds=watch.seconds(), records_per_s=watch.rate(tally)
     )
     answer(done, json, lambda: terminal.consumed(done))
+
+
+@app.command()
+def rehearse(
+    case: CaseOption,
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="Records: CSV with a header, or .ndjson; churn can invent some."),
+    ] = None,
+    seconds: Annotated[
+        float, typer.Option(help="How long it may take, about; half of it is the stream.")
+    ] = 60.0,
+    rate: Annotated[float, typer.Option(help="Records a second of the stream.")] = 50.0,
+    reports: Annotated[
+        Path, typer.Option(help="Where REPORTS/<case>/index.html and summary.json are put.")
+    ] = Path("reports"),
+    home: HomeOption = None,
+    log: LogOption = None,
+    json: JsonOption = False,
+) -> None:
+    """A case from a file to predictions, in both modes, measured and accounted for.
+
+    A model is trained and gated, then producer and consumer run as they would for real, with bad
+    records among good ones. Exit code 1 when something was lost or invented.
+    """
+    from barograph import rehearsal, terminal
+
+    plan = rehearsal.Plan(
+        case=case_named(case), named=case, file=file, log=log, seconds=seconds, rate=rate
+    )
+    with home_or_temporary(home) as place:
+        done = rehearsal.rehearse(settings_of(place), plan, reports)
+    answer(done, json, lambda: terminal.rehearsed(done, reports))
+    raise typer.Exit(0 if done.ok else 1)
 
 
 class _Watch:

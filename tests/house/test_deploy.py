@@ -1,0 +1,136 @@
+"""What deploy/ says of the command line, of versions and of who may reach what is true."""
+
+import re
+import runpy
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+import brokers
+
+OURS = "barograph"
+SECRET = re.compile(r"password|secret|token|api_?key|credential", re.IGNORECASE)
+
+
+@pytest.fixture(scope="module")
+def compose(root):
+    return yaml.safe_load((root / "deploy" / "compose.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def services(compose):
+    return compose["services"]
+
+
+@pytest.fixture(scope="module")
+def verbs(root):
+    """Every verb of the command line by its full name."""
+    return runpy.run_path(str(root / "docs" / "make.py"))["verbs"]()
+
+
+def check(root, program, *arguments):
+    done = subprocess.run(
+        [Path(sys.executable).with_name(program), *arguments],
+        cwd=root,
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def parse(verbs, words):
+    """Read a command line as the program would, without doing it; raises click's errors."""
+    length = next(n for n in (2, 1) if " ".join(words[:n]) in verbs)
+    name = " ".join(words[:length])
+    verbs[name].make_context(name, list(words[length:]))
+
+
+def test_the_compose_file_is_one(root):
+    schema = ["--builtin-schema", "vendor.compose-spec"]
+    check(root, "check-jsonschema", *schema, "deploy/compose.yaml")
+
+
+def test_the_linter_of_dockerfiles_is_content(root):
+    check(root, "hadolint", "deploy/Dockerfile")
+
+
+def test_every_command_in_the_compose_file_is_one_of_ours_with_its_options(services, verbs):
+    commands = [each["command"] for each in services.values() if _is_ours(each)]
+    assert len(commands) > 4
+    for command in commands:
+        parse(verbs, command)
+
+
+def test_every_command_in_the_readme_is_one_of_ours_with_its_options(root, verbs):
+    text = (root / "deploy" / "README.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^    docker compose .*\brun --rm barograph (.+)$", text, re.MULTILINE)
+    assert lines
+    for line in lines:
+        parse(verbs, line.split())
+
+
+def test_every_service_that_the_readme_names_is_there(root, compose):
+    text = (root / "deploy" / "README.md").read_text(encoding="utf-8")
+    table = re.findall(r"^\| `([\w-]+)` \|", text, re.MULTILINE)
+    assert set(table) == set(compose["services"])
+
+
+def test_ports_are_reached_from_this_machine_only(services):
+    ports = [port for each in services.values() for port in each.get("ports", [])]
+    assert ports
+    assert [port for port in ports if not port.startswith("127.0.0.1:")] == []
+    assert "network_mode" not in {key for each in services.values() for key in each}
+
+
+def test_versions_are_pinned_and_those_that_the_tests_run(services, root):
+    tags = dict(each["image"].rsplit(":", 1) for each in services.values())
+    lock = (root / "requirements.lock").read_text(encoding="utf-8")
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert tags[OURS] == project["version"]
+    assert tags["apache/kafka"] == brokers.version()
+    assert f"mlflow-skinny=={tags['ghcr.io/mlflow/mlflow'].removeprefix('v')}\n" in lock
+    assert [tag for tag in tags.values() if not re.search(r"\d+\.\d+", tag)] == []
+
+
+def test_the_broker_has_the_settings_of_that_in_the_tests(services):
+    said = {
+        name.removeprefix("KAFKA_").lower().replace("_", "."): str(value)
+        for name, value in services["kafka"]["environment"].items()
+    }
+    lines = brokers.SETTINGS.read_text(encoding="utf-8").splitlines()
+    tested = dict(line.split("=") for line in lines if "=" in line)
+    shared = {name for name in tested.keys() & said if "{" not in tested[name]}
+    assert len(shared) > 8
+    assert {name: said[name] for name in shared} == {name: tested[name] for name in shared}
+
+
+def test_services_are_no_root_hold_no_secret_and_have_limits(services):
+    for name, each in services.items():
+        assert each["cap_drop"] == ["ALL"], name
+        assert "no-new-privileges:true" in each["security_opt"], name
+        assert each["init"], name
+        assert "mem_limit" in each, name
+        assert "restart" in each, name
+        assert not each.get("privileged"), name
+        assert not SECRET.search(" ".join(each.get("environment", {}))), name
+    ours = [each for each in services.values() if _is_ours(each)]
+    assert {(each["user"], each["read_only"]) for each in ours} == {("10001:10001", True)}
+
+
+def test_services_wait_for_what_they_need(services):
+    for name, each in services.items():
+        needs = each.get("depends_on", {})
+        assert needs.keys() <= services.keys()
+        if _is_ours(each) and name != "topics":
+            assert needs["topics"]["condition"] == "service_completed_successfully", name
+        if name != "kafka":
+            assert needs["kafka"]["condition"] == "service_healthy", name
+
+
+def _is_ours(service):
+    return service["image"].startswith(f"{OURS}:")
