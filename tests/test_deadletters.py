@@ -147,6 +147,15 @@ def test_the_original_goes_back_byte_for_byte_under_its_key(log):
     assert listed(log, LETTERS, fault=None, limit=1).letters[0].redriven_time_ns == 7
 
 
+def test_of_a_letter_that_was_cut_the_whole_original_goes(log):
+    whole = bytes(1000)
+    log.append([Message("things", "k", whole)])
+    cut = msgspec.structs.replace(letter("0:0", original=whole[:10]), cut=True)
+    written(log, cut)
+    assert again(log).sent == {"things": 1}
+    assert [record.value for record in sent(log)] == [whole, whole]
+
+
 def test_each_letter_goes_to_the_topic_that_refused_it(log):
     written(log, letter("0:1"), letter("0:1", source="others"))
     assert again(log).sent == {"things": 1, "others": 1}

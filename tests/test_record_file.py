@@ -112,7 +112,7 @@ UNREADABLE = {
     "a column twice": ("name,tenure,tenure,charges,calls\n", "column tenure twice"),
     "a quote that never ends": (HEADER + 'ann,1,2,3,no\n"bob,1\n2,3', "line 3: unexpected end"),
     "a quote inside a cell": (HEADER + '"ann"x,1,2,3,no\n', "line 2: "),
-    "an endless line": (HEADER + "x" * (MAX_LINE_BYTES + 1), "line 2: it is longer than 1,048,576"),
+    "an endless line": (HEADER + "x" * (MAX_LINE_BYTES + 1), "line 2: it is longer than 4,194,304"),
 }
 
 
@@ -122,6 +122,13 @@ def test_a_file_that_is_no_table_of_the_case_is_refused_with_the_line(of, what):
     with pytest.raises(BadInputError) as refused:
         of(content)
     assert why in str(refused.value)
+
+
+def test_a_cell_of_a_megabyte_is_read_for_the_contract_to_refuse(of):
+    [line] = of(HEADER + "x" * (1 << 20) + ",1,2,3,no\n")
+    with pytest.raises(RefusedError) as refused:
+        CONTRACT.decode(line.value)
+    assert refused.value.fault is Fault.TOO_LONG
 
 
 def test_an_endless_line_of_json_is_refused(of):

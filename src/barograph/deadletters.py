@@ -170,7 +170,8 @@ def redrive(  # noqa: PLR0913 - a log's letters, which of them, and how
     3.  Append some hundreds and the checkpoints that say so in one step.
 
     A named letter that is damaged, or whose source is no topic of the log, is refused with
-    BadInputError before anything is sent; among many such letters are counted and left. A mended
+    BadInputError before anything is sent; among many such letters are counted and left. What a
+    letter has only the beginning of is read where it was refused. A mended
     record that the `contract` refuses is not sent either; its key is the one in it.
     """
     _known_fault(choice.fault)
@@ -193,7 +194,7 @@ def redrive(  # noqa: PLR0913 - a log's letters, which of them, and how
         elif letter.identity in went or letter.identity in sending.identities:
             sent_before += 1
         else:
-            sending.add(_message(letter.letter, letter.identity, choice.mended, contract))
+            sending.add(_message(log, letter.letter, choice.mended, contract))
             progress(sum(sending.sent.values()))
     sending.flush()
     return Redriven(
@@ -293,10 +294,14 @@ def _named(
 
 
 def _message(
-    letter: DeadLetter, identity: str, mended: bytes | None, contract: Contract | None
+    log: Log, letter: DeadLetter, mended: bytes | None, contract: Contract | None
 ) -> Message:
-    key, value = letter.key, letter.original if mended is None else mended
-    if mended is not None and contract is not None:
+    identity = f"{letter.source}@{letter.position}"
+    if mended is None:
+        value = _whole(log, letter) if letter.cut else letter.original
+        return Message(letter.source, letter.key, value, {REDRIVEN: identity})
+    key = letter.key
+    if contract is not None:
         try:
             key = contract.key_of(contract.decode(mended))
         except RefusedError as refused:
@@ -305,7 +310,13 @@ def _message(
                 f"{refused.fault}: {refused.detail}",
                 "Mend that too; nothing was sent",
             ) from refused
-    return Message(letter.source, key, value, {REDRIVEN: identity})
+    return Message(letter.source, key, mended, {REDRIVEN: identity})
+
+
+def _whole(log: Log, letter: DeadLetter) -> bytes:
+    """What the letter has only the beginning of. Raises OffsetGapError when it is gone."""
+    partition, offset = (int(part) for part in letter.position.split(":"))
+    return log.read(letter.source, partition, offset, 1)[0].value
 
 
 def _known_fault(fault: str | None) -> None:

@@ -15,7 +15,7 @@ import msgspec
 from barograph.contract import Contract
 from barograph.errors import BadInputError
 
-MAX_LINE_BYTES = 1 << 20
+MAX_LINE_BYTES = 4 << 20
 """A file with a longer line is refused: it is no file of records."""
 
 _NDJSON = {".ndjson", ".jsonl"}
@@ -66,6 +66,7 @@ def _of_json(path: Path, contract: Contract) -> Iterator[Line]:
 def _of_csv(path: Path, contract: Contract) -> Iterator[Line]:
     # What is not UTF-8 stays itself: the bytes are put back when the line is.
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+        csv.field_size_limit(MAX_LINE_BYTES)  # a cell may be as long as a line
         rows = csv.reader(_bounded(path, file), strict=True)
         begins = 1
         try:

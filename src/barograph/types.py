@@ -246,6 +246,7 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="deadl
 
     `source` names a topic, a file or a connection; `position` is "partition:offset", a line number
     or a frame count there. Together they are the letter's identity: a re-drive is idempotent by it.
+    Of an original that no log would take inside a letter, only the beginning is here: it is `cut`.
     """
 
     fault: Fault
@@ -255,6 +256,7 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="deadl
     key: str
     original: bytes
     receive_time_ns: int | None = None
+    cut: bool = False
 
 
 class Outcome(NamedTuple):

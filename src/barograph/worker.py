@@ -270,7 +270,9 @@ def dead_letter(topic: str, letter: DeadLetter) -> Message:
             f"{letter.detail} (here are the first {len(kept):,} of {len(letter.original):,} bytes, "
             f"all stand in {letter.source} at {letter.position})"
         )
-        value = codec.encode(msgspec.structs.replace(letter, original=kept, detail=detail))
+        value = codec.encode(
+            msgspec.structs.replace(letter, original=kept, detail=detail, cut=True)
+        )
     return Message(topic, letter.key, value)
 
 
