@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 import uuid
+from itertools import islice
 from pathlib import Path
 from random import SystemRandom
 from xml.etree import ElementTree as ET
@@ -33,8 +34,8 @@ FETCH_LIMIT_S, FORMAT_LIMIT_S, READY_LIMIT_S, STOP_LIMIT_S = 900, 60, 90, 30
 TAIL_LINES = 25
 
 # Below the ports that systems give to outgoing connections: none of those takes a broker's port
-# while it is stopped. Chance of its own: a test that seeds `random` picks no port twice.
-PORTS, CHANCE = range(20_000, 32_000), SystemRandom()
+# while it is stopped. Each process has a share: two that start at once choose apart.
+FIRST_PORT, PORTS_OF_EACH, SHARES = 20_000, 120, 100
 
 
 class BrokerError(Exception):
@@ -89,15 +90,18 @@ def _jars():
 def _fetch_into(jars):
     with tempfile.TemporaryDirectory(dir=jars.parent) as folder:
         command = ["mvn", "-q", "-B", "-f", POM, "dependency:copy-dependencies"]
-        done = subprocess.run(
-            [*command, f"-DoutputDirectory={folder}/jars"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            check=False,
-            text=True,
-            timeout=FETCH_LIMIT_S,
-        )
+        try:
+            done = subprocess.run(
+                [*command, f"-DoutputDirectory={folder}/jars"],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                check=False,
+                text=True,
+                timeout=FETCH_LIMIT_S,
+            )
+        except subprocess.TimeoutExpired:
+            raise BrokerError(f"Maven did not fetch Kafka's jars in {FETCH_LIMIT_S} s") from None
         if done.returncode:
             raise BrokerError(f"Maven could not fetch Kafka's jars:\n{_last_lines(done.stdout)}")
         (Path(folder) / "jars").rename(jars)
@@ -107,14 +111,16 @@ def _last_lines(text):
     return "\n".join(text.splitlines()[-TAIL_LINES:])
 
 
-def free_ports(count):
+def free_ports(count, *, without=()):
     """Ports of the loopback where nothing listens."""
-    found = set()
-    while len(found) < count:
-        port = CHANCE.choice(PORTS)
-        if not is_in_use(port):
-            found.add(port)
-    return sorted(found)
+    first = FIRST_PORT + os.getpid() % SHARES * PORTS_OF_EACH
+    free = (
+        port
+        # Not of `random`, which tests seed.
+        for port in SystemRandom().sample(range(first, first + PORTS_OF_EACH), PORTS_OF_EACH)
+        if port not in without and not is_in_use(port)
+    )
+    return list(islice(free, count))
 
 
 def is_in_use(port):
@@ -145,7 +151,7 @@ class Brokers:
             raise BrokerError(
                 f"port {taken[0]} of {HOST} is in use: stop what listens there, or choose another"
             )
-        self._controllers = free_ports(count)
+        self._controllers = free_ports(count, without=self._ports)
         self._jars = fetch()
         self._processes = {}
         # Reads until whoever holds the other end is gone, then ends the group that it leads.
@@ -174,16 +180,13 @@ class Brokers:
 
     def start(self, number):
         """Start a broker that does not run; `wait_ready` says when it is there."""
-        with self._log(number).open("ab") as log:
-            self._processes[number] = self._java(
-                ["kafka.Kafka", self._settings(number)], stdout=log, stderr=log
-            )
+        self._processes[number] = self._java(number, "kafka.Kafka", self._settings(number))
 
     def stop(self, number):
         """Stop a broker in good order: it hands over what it leads."""
         process = self._processes.pop(number)
         process.terminate()
-        self._wait(process, number)
+        self._wait(process, number, STOP_LIMIT_S, "did not stop")
 
     def kill(self, number):
         """Stop a broker where it stands."""
@@ -258,55 +261,53 @@ class Brokers:
                 code = process.wait(seconds / len(self._processes))
                 raise BrokerError(f"Broker {number} ended with {code}:\n{self._tail(number)}")
 
-    def _wait(self, process, number):
+    def _wait(self, process, number, limit_s, failure):
+        """Until it ends; its exit code."""
         try:
-            process.wait(STOP_LIMIT_S)
+            return process.wait(limit_s)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
             raise BrokerError(
-                f"Broker {number} did not stop in {STOP_LIMIT_S} s:\n{self._tail(number)}"
+                f"Broker {number} {failure} in {limit_s} s:\n{self._tail(number)}"
             ) from None
 
     def _running(self):
         return {self._ports[number] for number in self._processes}
 
-    def _java(self, words, **streams):
-        return subprocess.Popen(
-            [
-                "java",
-                "-Xmx384m",
-                "-XX:+UseSerialGC",
-                *self._compiler,
-                f"-Dlog4j2.configurationFile={LOG4J}",
-                "-cp",
-                f"{self._jars}/*",
-                *words,
-            ],
-            stdin=subprocess.DEVNULL,
-            process_group=self._guard.pid,
-            **streams,
-        )
+    def _java(self, number, *words):
+        """A Java process of a broker, which writes to the broker's log."""
+        with self._log(number).open("ab") as log:
+            return subprocess.Popen(
+                [
+                    "java",
+                    "-Xmx384m",
+                    "-XX:+UseSerialGC",
+                    *self._compiler,
+                    f"-Dlog4j2.configurationFile={LOG4J}",
+                    "-cp",
+                    f"{self._jars}/*",
+                    *words,
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                process_group=self._guard.pid,
+            )
 
     def _format(self):
         """Write the settings, and give the folders that have none the identity of one cluster."""
         cluster = "b" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:22]
-        formatting = {}
         for number in range(self.count):
             self._home(number).mkdir(parents=True, exist_ok=True)
             self._settings(number).write_text(self._properties(number), encoding="utf-8")
             if not (self._home(number) / "data" / "meta.properties").exists():
-                words = ["kafka.tools.StorageTool", "format", "-t", cluster]
-                formatting[number] = self._java(
-                    [*words, "-c", self._settings(number)],
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.STDOUT,
-                    text=True,
-                )
-        for number, process in formatting.items():
-            said, _ = process.communicate(timeout=FORMAT_LIMIT_S)
-            if process.returncode:
-                raise BrokerError(f"Broker {number} could not be formatted:\n{_last_lines(said)}")
+                words = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c"]
+                self._processes[number] = self._java(number, *words, self._settings(number))
+        for number in list(self._processes):
+            failure = "could not be formatted"
+            if self._wait(self._processes.pop(number), number, FORMAT_LIMIT_S, failure):
+                raise BrokerError(f"Broker {number} {failure}:\n{self._tail(number)}")
 
     def _home(self, number):
         return self.folder / f"broker-{number}"
@@ -341,7 +342,7 @@ def main(arguments=None):
     """Run brokers in the foreground until Ctrl-C."""
     parser = argparse.ArgumentParser(prog="brokers.py", description=__doc__.split("\n\n")[0])
     parser.add_argument("--brokers", type=int, choices=(1, 3), default=1)
-    parser.add_argument("--port", type=int, default=9092, help="of the first broker")
+    parser.add_argument("--port", type=_port, default=9092, help="of the first broker")
     parser.add_argument("--folder", type=Path, default=Path("kafka-data"), help="what is kept")
     parser.add_argument("--fetch", action="store_true", help="only fetch the jars")
     asked = parser.parse_args(arguments)
@@ -351,16 +352,24 @@ def main(arguments=None):
             print(f"Kafka {version()} is in {fetch()}")
             return 0
         return _run(asked)
-    except BrokerError as error:
+    except (BrokerError, OSError) as error:
         print(f"brokers.py: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
 
 
+def _port(text):
+    if not text.isdecimal() or not 1024 <= int(text) < 65_500:
+        raise argparse.ArgumentTypeError("a port is a number from 1024 to 65499")
+    return int(text)
+
+
 def _run(asked):
     ports = range(asked.port, asked.port + asked.brokers)
     folder = asked.folder.resolve() / f"{asked.brokers}-brokers"
+    if not _jars().is_dir():
+        print("Fetching Kafka's jars, 44 MB, once", file=sys.stderr)
     brokers = Brokers(folder, asked.brokers, ports, lasting=True)
     try:
         print(

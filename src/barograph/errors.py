@@ -42,8 +42,8 @@ class ReplacedProducerError(BarographError):
     def __init__(self, producer: str) -> None:
         self.producer = producer
         super().__init__(
-            f"producer {producer!r}: another process has taken over; nothing was written. "
-            "Let one of the two run, or give them logs of their own."
+            f"producer {producer!r}: another process has taken over, or the log was out of reach "
+            "for too long; nothing was written. Let one of the two run, and start it again."
         )
 
 

@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from barograph import __version__
+
 REFUSED = {
     "an empty file": ("replay", "empty.ndjson", "--home", "h"),
     "a missing file": ("replay", "nowhere.ndjson", "--home", "h"),
@@ -52,3 +54,8 @@ def test_help_and_version_need_nothing_heavy():
     )
     assert done.returncode == 0, done.stderr
     assert "replay" in done.stdout
+
+
+def test_the_version_is_told_without_a_verb(run):
+    code, out, _ = run("--version")
+    assert (code, out.strip()) == (0, __version__)

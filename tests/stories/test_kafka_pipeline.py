@@ -21,7 +21,7 @@ KILLS = 50
 SLEEPS = {12: 19, 31: 38}
 """Moments at which a worker is stopped and at which it wakes: longer after than its lease."""
 
-OUTAGES = {6: (1, "stop"), 16: (1, "start"), 26: (2, "stop"), 36: (2, "start")}
+OUTAGES = {6: (1, "stop"), 16: (1, "start"), 26: (2, "kill"), 36: (2, "start")}
 """Moments at which a broker goes, and comes back."""
 
 LEASE_S = 2.0

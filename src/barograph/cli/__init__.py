@@ -39,13 +39,18 @@ def main() -> None:
         sys.exit(130)
 
 
-@app.callback()
-def version_option(
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
-) -> None:
-    """Records markets without a break, and says when the storm comes."""
-    if version:
+def _version(wanted: bool) -> None:
+    if wanted:
         from barograph import __version__
 
         print(__version__)
         raise typer.Exit
+
+
+@app.callback()
+def version_option(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Records markets without a break, and says when the storm comes."""

@@ -8,7 +8,7 @@ OURS, THEIRS = Owner("g", "ticks", 0), Owner("g", "ticks", 1)
 
 
 def write(topics, owner, states):
-    Transactions(topics.cluster, "w", "w").append(outgoing(topics, owner, states))
+    Transactions(topics.cluster, "w", "w", 30).append(outgoing(topics, owner, states))
 
 
 def test_the_last_of_each_key_comes_back_to_its_owner_only(topics):

@@ -17,7 +17,7 @@ def everything(log):
 
 
 def test_who_takes_an_identity_ends_what_its_former_bearer_left(topics, log):
-    first, second = (Transactions(topics.cluster, "feed", "feed") for _ in range(2))
+    first, second = (Transactions(topics.cluster, "feed", "feed", 30) for _ in range(2))
     first.append(written(topics, 0, 2))
     first._producer.begin_transaction()
     for record in written(topics, 100, 3):
@@ -29,7 +29,7 @@ def test_who_takes_an_identity_ends_what_its_former_bearer_left(topics, log):
 
 
 def test_the_former_bearer_writes_nothing_more(topics, log):
-    first, second = (Transactions(topics.cluster, "feed", "feed") for _ in range(2))
+    first, second = (Transactions(topics.cluster, "feed", "feed", 30) for _ in range(2))
     first.append(written(topics, 0, 1))
     second.take()
     with pytest.raises(ReplacedProducerError, match="feed"):
@@ -42,7 +42,7 @@ def test_a_member_that_knows_itself_expelled_undoes_what_it_began(topics, log):
     def standing():
         raise Expelled
 
-    writer = Transactions(topics.cluster, "w", "w")
+    writer = Transactions(topics.cluster, "w", "w", 30)
     with pytest.raises(Expelled):
         writer.commit(written(topics, 0, 3), {PLACE: 1}, standing)
     writer.append(written(topics, 5, 1))
@@ -51,5 +51,5 @@ def test_a_member_that_knows_itself_expelled_undoes_what_it_began(topics, log):
 
 def test_more_than_the_client_holds_is_written_all_the_same(topics, log):
     many = [Message("ticks", "a", b"x" * (n % 7)) for n in range(120_000)]
-    Transactions(topics.cluster, "w", "w").append(topics.placed(many))
+    Transactions(topics.cluster, "w", "w", 30).append(topics.placed(many))
     assert values(everything(log)) == [message.value for message in many]

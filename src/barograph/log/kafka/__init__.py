@@ -24,6 +24,7 @@ from barograph.log.kafka.transactions import Transactions
 from barograph.types import Message, Record, TopicPartition
 
 _READ_S = 0.1
+_UNDONE_S = 30.0  # more than a cluster needs to replace a broker; who takes the name need not wait
 
 
 class KafkaLog:
@@ -161,7 +162,7 @@ class KafkaLog:
         if producer not in self._producers:
             # Nobody goes on where a producer without a name stood, so nobody takes it over.
             identity = f"producer.{producer}" if producer else f"append.{uuid.uuid4().hex}"
-            self._producers[producer] = Transactions(self._cluster, identity, producer)
+            self._producers[producer] = Transactions(self._cluster, identity, producer, _UNDONE_S)
         return self._producers[producer]
 
     def _reader_at(self, place: TopicPartition, offset: int) -> Reader:

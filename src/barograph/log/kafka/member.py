@@ -35,6 +35,7 @@ _SESSION_S, _HEARTBEAT_S = 10.0, 0.5
 _LOOK_S = 0.05  # so often a waiting member hears of the group
 _RESTORE_S = 0.02  # so long at most the held partitions wait for one that comes
 _ASK_S = 0.5
+_UNDONE_S = 10.0  # so long the heirs of one who died in its commit wait; who lives starts anew
 
 
 class _Claim:
@@ -56,7 +57,9 @@ class KafkaMember:
         self._membership: Any = None
         self._id: str | None = None
         self._reader: Reader | None = None
-        self._transactions = Transactions(topics.cluster, f"{group}.{uuid.uuid4().hex}", group)
+        self._transactions = Transactions(
+            topics.cluster, f"{group}.{uuid.uuid4().hex}", group, _UNDONE_S
+        )
         self._held: dict[TopicPartition, _Claim] = {}
         self._coming: set[TopicPartition] = set()
         self._positions: dict[TopicPartition, int] = {}

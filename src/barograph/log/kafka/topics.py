@@ -1,5 +1,6 @@
 """The topics of a log on a cluster: made, changed, and where their partitions begin and end."""
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ from barograph.log.kafka.cluster import LARGEST_MESSAGE_BYTES, Cluster
 from barograph.types import Message, TopicPartition
 
 _MOST_REPLICAS = 3
+_HEARD_S, _LOOK_S = 2.0, 0.05
 
 
 class Outgoing(NamedTuple):
@@ -49,10 +51,15 @@ class Topics:
     def partitions(self, topic: str) -> int:
         """How many partitions a topic has. Raises UnknownTopicError."""
         if topic not in self._partitions:
-            known = self.cluster.metadata().topics
-            if self.cluster.name(topic) not in known:
+            name, end_s = self.cluster.name(topic), time.monotonic() + _HEARD_S
+            known = self.cluster.metadata()
+            # One broker may not yet have heard of what another has just made.
+            while name not in known.topics and len(known.brokers) > 1 and time.monotonic() < end_s:
+                time.sleep(_LOOK_S)
+                known = self.cluster.metadata()
+            if name not in known.topics:
                 raise UnknownTopicError(topic, [each.name for each in self.topics()])
-            self._partitions[topic] = len(known[self.cluster.name(topic)].partitions)
+            self._partitions[topic] = len(known.topics[name].partitions)
         return self._partitions[topic]
 
     def has(self, topic: str) -> bool:
@@ -67,7 +74,7 @@ class Topics:
         return [(len(p.replicas), len(p.isrs)) for _, p in sorted(partitions.items())]
 
     def create(self, topic: Topic, replication: int | None = None) -> None:
-        """Make a topic and wait until every broker could be asked for it; one that is there stays.
+        """Make a topic and wait until its partitions have leaders; one that is there stays.
 
         Raises BadInputError when there are fewer brokers than copies.
         """
@@ -84,7 +91,7 @@ class Topics:
             | {
                 "message.timestamp.type": "LogAppendTime",
                 "max.message.bytes": str(LARGEST_MESSAGE_BYTES),
-                # One broker may be away, and what was acknowledged stands on two.
+                # Of three copies one may be away, and what was acknowledged stands on two.
                 "min.insync.replicas": str(max(1, copies - 1)),
             },
         )

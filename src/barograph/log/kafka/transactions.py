@@ -11,10 +11,8 @@ from barograph.log.kafka.cluster import Cluster, escaped
 from barograph.log.kafka.topics import Outgoing
 from barograph.types import TopicPartition
 
-TIMEOUT_S = 10.0
-"""After so long the cluster undoes what a dead writer left open; until then readers wait there."""
-
 _STEP_S = 1.0
+_MOVED_ON_S = 3.0
 _PAUSE_S = 0.05
 _Error = kafka.KafkaError
 _REPLACED = {
@@ -33,18 +31,21 @@ class Expelled(Exception):  # noqa: N818 - it is caught next door and becomes a 
 class Transactions:
     """The transactions of one producer; `identity` is what the cluster fences it by.
 
+    timeout_s: after so long the cluster undoes what a dead writer left open, and until then readers
+    wait there; a living one that needs longer is taken for dead.
     Who takes an identity undoes what its former bearer left open, and that one's next write raises
     ReplacedProducerError.
     """
 
-    def __init__(self, cluster: Cluster, identity: str, name: str) -> None:
+    def __init__(self, cluster: Cluster, identity: str, name: str, timeout_s: float) -> None:
         self._cluster, self._identity, self._name = cluster, identity, name
+        self._timeout_s = timeout_s
         self._producer: Any = None
 
     def take(self) -> None:
         """Become the one bearer of the identity."""
         self.close()
-        self._producer = self._cluster.producer(self._identity, TIMEOUT_S)
+        self._producer = self._cluster.producer(self._identity, self._timeout_s)
         end_s = self._end_s()
         self._until(end_s, self._producer.init_transactions)
 
@@ -81,7 +82,7 @@ class Transactions:
         """Try until it stands. Only what was surely undone is tried again."""
         if self._producer is None:
             self.take()
-        end_s = self._end_s()
+        end_s, moved_on_s = self._end_s(), time.monotonic() + _MOVED_ON_S
         while True:
             try:
                 self._attempt(outgoing, of_group, end_s)
@@ -89,12 +90,11 @@ class Transactions:
                 error = failed.args[0]
                 self._cluster.heard(error)
                 self._undo(error, end_s)
-                if error.code() in _EXPELLED:
+                now_s, code = time.monotonic(), error.code()
+                # The member may not yet have heard of a generation that the group has begun.
+                if code in _EXPELLED or (code in _MOVED_ON and now_s >= moved_on_s):
                     raise Expelled from failed
-                # The member may not yet know of a generation that the group has begun.
-                if time.monotonic() >= end_s:
-                    if error.code() in _MOVED_ON:
-                        raise Expelled from failed
+                if now_s >= end_s:
                     raise self._cluster.unavailable() from failed
                 self._producer.poll(_PAUSE_S)
             except Expelled:
@@ -148,6 +148,7 @@ class Transactions:
                 if time.monotonic() >= end_s:
                     self.close()
                     raise self._cluster.unavailable() from failed
+                self._producer.poll(_PAUSE_S)
             else:
                 return
 
