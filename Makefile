@@ -4,9 +4,11 @@ BIN := .venv/bin
 STAMP := .venv/installed
 WITH_KAFKA := .venv/installed-with-kafka
 TESTED := .venv/installed-for-tests
+# The churn table where it is there; else customers are invented.
+CUSTOMERS ?= $(wildcard $(or $(BAROGRAPH_DATA),../shared/data)/churn/Telco-Customer-Churn.csv)
 UV_INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
-.PHONY: help install demo kafka test test-fast lint bench lock docs clean
+.PHONY: help install demo churn-demo kafka test test-fast lint bench lock docs clean
 
 help:            ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -15,6 +17,9 @@ install: $(STAMP)   ## .venv with barograph in it
 
 demo: $(STAMP)      ## the main job: a simulated exchange, a model trained and gated, then live
 	$(BIN)/barograph demo
+
+churn-demo: $(if $(LOG),$(WITH_KAFKA),$(STAMP))   ## customers who will leave, in stream and batch; LOG=kafka://127.0.0.1:9092
+	$(BIN)/barograph rehearse $(CUSTOMERS) --case churn $(if $(LOG),--log $(LOG))
 
 kafka: $(WITH_KAFKA)   ## a Kafka broker on 127.0.0.1:9092, until Ctrl-C; needs Java 17 and Maven
 	$(BIN)/python tests/brokers.py

@@ -16,6 +16,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import msgspec
 import typer
 
+from barograph.accounts import Rehearsal
 from barograph.browse import Holding
 from barograph.cli import app
 from barograph.dataset import Manifest
@@ -48,6 +49,7 @@ ANSWERS: Mapping[str, Any] = {
     "train": TrainingReport,
     "produce": Produced,
     "consume": Consumed,
+    "rehearse": Rehearsal,
     "models list": list[Version],
     "models show": ModelFacts,
     "topics create": list[Holding],

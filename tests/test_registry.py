@@ -100,7 +100,7 @@ def test_versions_count_from_one_and_carry_their_facts(registry):
 def test_what_was_registered_is_what_is_loaded(registry):
     onnx = graph(bias=0.3)
     version = registry.register("spikes", onnx, facts_of(onnx))
-    model = registry.load("spikes", version)
+    model = registry.load("spikes", version, FEATURE_SET_HASH)
 
     assert model.label == "spikes/1"
     assert model.facts == facts_of(onnx)
@@ -184,14 +184,14 @@ def test_a_version_or_alias_that_is_not_there_is_named(registry):
     register(registry)
 
     for act in (
-        lambda: registry.load("spikes", 7),
+        lambda: registry.load("spikes", 7, FEATURE_SET_HASH),
         lambda: registry.promote("spikes", 7, "why"),
         lambda: registry.set_alias("spikes", "candidate", 7),
     ):
         with pytest.raises(RegistryError, match="spikes/7: there is no such version"):
             act()
     with pytest.raises(RegistryError, match=r"spikes/champion: no version .* models promote"):
-        registry.load("spikes", "champion")
+        registry.load("spikes", "champion", FEATURE_SET_HASH)
 
 
 def test_a_home_can_be_moved(registry, home, tmp_path):
@@ -200,7 +200,10 @@ def test_a_home_can_be_moved(registry, home, tmp_path):
     moved = Registry(tmp_path / "elsewhere")
 
     assert register(moved, bias=1.0) == 2
-    assert [moved.load("spikes", version).label for version in (1, 2)] == ["spikes/1", "spikes/2"]
+    assert [moved.load("spikes", version, FEATURE_SET_HASH).label for version in (1, 2)] == [
+        "spikes/1",
+        "spikes/2",
+    ]
     assert not home.exists()
 
 
@@ -246,7 +249,7 @@ def test_a_poisoned_version_is_neither_loaded_nor_promoted(registry, name, poiso
     poison(artifact(registry, name))
 
     for act in (
-        lambda: registry.load("spikes", 1),
+        lambda: registry.load("spikes", 1, FEATURE_SET_HASH),
         lambda: registry.promote("spikes", 1, "why"),
     ):
         with pytest.raises(RegistryError, match=why) as refused:
@@ -269,7 +272,7 @@ def test_poison_whose_hashes_were_forged_is_still_no_model(registry, home):
             database.execute("UPDATE model_version_tags SET value = ? WHERE key = ?", (value, key))
 
     with pytest.raises(RegistryError, match="spikes/1: not a valid ONNX graph"):
-        registry.load("spikes", 1)
+        registry.load("spikes", 1, FEATURE_SET_HASH)
 
 
 @pytest.mark.parametrize(
@@ -291,7 +294,7 @@ def test_a_model_of_another_feature_set_is_refused_until_asked_for(registry):
     register(registry, feature_set="0123456789abcdef")
 
     with pytest.raises(ForeignFeaturesError, match=r"model spikes/1 was made with .* 0123456789"):
-        registry.load("spikes", 1)
+        registry.load("spikes", 1, FEATURE_SET_HASH)
     assert registry.load("spikes", 1, feature_set="0123456789abcdef").label == "spikes/1"
 
 

@@ -2,7 +2,9 @@
 
 import io
 import math
+from pathlib import Path
 
+import msgspec
 import pytest
 from rich.console import Console
 
@@ -14,6 +16,7 @@ from barograph.record_dataset import RecordManifest, Refusal
 from barograph.types import Interval
 from barograph.verify import Difference, Verification
 from barograph.worker import Tally
+from rehearsals import rehearsal
 
 
 def text_of(answer):
@@ -77,6 +80,27 @@ def test_a_consumer_tells_its_rate_and_what_is_left():
         "5 records → 4 predictions, 1 dead letters\n2.0 s, 1,234 records/s\n"
     )
     assert "7 records are left" in text_of(terminal.consumed(Consumed(**facts, lag=7)))
+
+
+def test_a_rehearsal_tells_both_modes_and_where_the_page_is():
+    told = text_of(terminal.rehearsed(rehearsal(), Path("there")))
+    for line in (
+        "records sent 1,005 7,000", "predictions 1,005 7,000", "dead letters 2 0",
+        "lost, invented 0, 0 0, 0", "latency p50, ms 2.0 2.0", "inference mean, ms 0.082 0.082",
+        "nothing lost, nothing invented", "index.html and summary.json",
+    ):  # fmt: skip
+        assert line in " ".join(told.split())
+    assert "no FILE was given" not in told
+
+
+def test_a_rehearsal_that_lost_something_says_only_that():
+    lost = msgspec.structs.replace(
+        rehearsal(), ok=False, problems=["stream: 1 lost"], invented_records=True
+    )
+    told = text_of(terminal.rehearsed(lost, Path("there")))
+    assert "stream: 1 lost" in told
+    assert "nothing lost" not in told
+    assert "no FILE was given" in told
 
 
 def test_a_dataset_of_records_tells_what_was_refused_without_obeying_it():

@@ -23,7 +23,6 @@ from typing import Any, Literal
 import msgspec
 
 from barograph.errors import ForeignFeaturesError, RegistryError
-from barograph.kernels import FEATURE_SET_HASH
 from barograph.models import MAX_ONNX_BYTES, ModelFacts, OnnxModel, sha256_of
 from barograph.scorer import Model
 
@@ -182,10 +181,10 @@ class Registry:
             for version, run_id in self._read("versions", case=case)
         ]
 
-    def load(self, case: str, which: Alias | int, feature_set: str = FEATURE_SET_HASH) -> Model:
+    def load(self, case: str, which: Alias | int, feature_set: str) -> Model:
         """A version, or the one that an alias points at, verified and ready to score.
 
-        Raises ForeignFeaturesError when it was made with another feature set.
+        Raises ForeignFeaturesError when it was made with another feature set than this one.
         """
         version = which if isinstance(which, int) else self.version_of(case, which)
         if version is None:

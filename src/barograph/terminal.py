@@ -26,6 +26,9 @@ from rich.text import Text
 from barograph.types import NS_PER_S, Interval
 
 if TYPE_CHECKING:  # what is only drawn here is not imported for it: each verb has what it needs
+    from pathlib import Path
+
+    from barograph.accounts import Rehearsal
     from barograph.dataset import Manifest
     from barograph.feed import Summary
     from barograph.pipeline import Consumed, Pipeline
@@ -289,6 +292,28 @@ def training(report: "TrainingReport") -> RenderableType:
     return Group(scores, versus, verdict, *reasons, *left_out)
 
 
+def rehearsed(done: "Rehearsal", reports: "Path") -> RenderableType:
+    """What a rehearsal came to, and where the rest stands."""
+    table = plain_table("", ("", "stream", "batch"))
+    modes = (done.stream, done.batch)
+    for name, cells in (
+        ("records sent", [f"{mode.producer.sent:,}" for mode in modes]),
+        ("predictions", [f"{mode.predictions:,}" for mode in modes]),
+        ("dead letters", [f"{sum(mode.dead_letters.values()):,}" for mode in modes]),
+        ("lost, invented", [f"{mode.lost:,}, {mode.invented:,}" for mode in modes]),
+        ("consumed a second", [f"{mode.consumer.records_per_s:,.0f}" for mode in modes]),
+        ("latency p50, ms", [_optional(mode.latency.p50_ms, 1) for mode in modes]),
+        ("latency p99, ms", [_optional(mode.latency.p99_ms, 1) for mode in modes]),
+        ("inference mean, ms", [_optional(mode.inference.mean_us, 3, 1e-3) for mode in modes]),
+    ):
+        table.add_row(name, *cells)
+    problems = [Text(problem, style="bold red") for problem in done.problems]
+    ok = [Text("each record once: nothing lost, nothing invented", style="green")]
+    invented = ["the records are invented: no FILE was given"] if done.invented_records else []
+    page = reports / done.case / "index.html"
+    return Group(table, *(problems or ok), *invented, f"{page} and summary.json tell the rest")
+
+
 def versions(case: str, known: "Sequence[Version]") -> RenderableType:
     """The registry's list."""
     if not known:
@@ -333,6 +358,10 @@ def time_of(time_ns: int) -> str:
 def counts_of(counts: Mapping[str, int]) -> str:
     """Names and their counts in one line."""
     return ", ".join(f"{name} {count:,}" for name, count in counts.items())
+
+
+def _optional(value: float | None, places: int, factor: float = 1.0) -> str:
+    return _figure(math.nan if value is None else factor * value, places)
 
 
 def _figure(value: float, places: int = 3) -> str:

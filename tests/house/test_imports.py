@@ -9,7 +9,7 @@ from pathlib import Path
 
 HOMES = {
     "typer": ({"cli/__init__.py"}, "top"),
-    "rich": ({"terminal.py", "listing.py", "view.py", "demo.py"}, "top"),
+    "rich": ({"terminal.py", "listing.py", "view.py", "demo.py", "rehearsal.py"}, "top"),
     "pydantic_settings": ({"settings.py"}, "top"),
     "pydantic": ({"settings.py", "cli/options.py"}, "top"),
     "isal": ({"archive.py"}, "top"),

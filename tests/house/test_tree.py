@@ -9,6 +9,7 @@ FORBIDDEN_NAMES = {"utils", "util", "base", "common", "helpers", "core", "manage
 TESTED_ELSEWHERE = {
     "cli/__init__.py": "cli/test_cli.py",
     "demo.py": "stories/test_demo.py",  # it is a story
+    "rehearsal.py": "stories/test_rehearsal.py",  # so is it
     "kernels/__init__.py": "kernels/test_catalogue.py",
     "log/__init__.py": "log/test_contract.py",
     "log/kafka/__init__.py": "log/test_contract.py",

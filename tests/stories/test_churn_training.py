@@ -1,12 +1,14 @@
 """Whole trainings on the real customers: what can be known of them is found, and nothing else."""
 
 import dataclasses
+import json
+import sys
 import time
 
 import numpy as np
 import pytest
 
-from barograph import dataset, record_dataset
+from barograph import cli, dataset, record_dataset
 from barograph.case import Dataset
 from barograph.cases.churn import CHURN, CONTRACT
 from barograph.record_file import lines
@@ -50,6 +52,19 @@ def test_the_chosen_model_is_as_good_as_the_best_known_and_becomes_champion(repo
     assert report.tested_rows == 7043
     assert report.decision.promote, report.decision.reasons
     assert registry.champion_version("churn") == report.version
+
+
+def test_the_command_line_shows_a_champion_with_features_of_its_own(
+    report, registry, monkeypatch, capsys
+):
+    home = str(registry._root.parent)
+    monkeypatch.setattr(
+        sys, "argv", ["barograph", "models", "show", "--case", "churn", "--home", home]
+    )
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    assert not left.value.code
+    assert json.loads(capsys.readouterr().out)["candidate"] == report.chosen
 
 
 def test_a_held_out_quarter_confirms_it(report, registry):

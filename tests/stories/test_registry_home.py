@@ -9,6 +9,7 @@ from contextlib import suppress
 
 import pytest
 
+from barograph.kernels import FEATURE_SET_HASH
 from barograph.registry import Registry
 
 PROGRAM = """
@@ -89,7 +90,7 @@ def test_processes_that_start_together_in_a_new_home_get_versions_of_their_own(s
     registry = Registry(home)
     assert len(registry.history("spikes")) == 8
     assert registry.champion_version("spikes") == registry.history("spikes")[-1].version
-    assert registry.load("spikes", "champion").facts.candidate == "p"
+    assert registry.load("spikes", "champion", FEATURE_SET_HASH).facts.candidate == "p"
 
 
 def ended(process, pause_s: float = 0.02) -> bool:
@@ -108,7 +109,7 @@ def test_a_watcher_sees_the_champions_of_another_process_in_order(start, tmp_pat
     while not ended(process):
         champion = watcher.champion_version("spikes")
         if champion is not None and champion not in seen:
-            watcher.load("spikes", champion)
+            watcher.load("spikes", champion, FEATURE_SET_HASH)
             seen.append(champion)
     _, err = process.communicate(timeout=LIMIT_S)
 
@@ -132,7 +133,7 @@ def test_a_writer_killed_at_bad_moments_leaves_a_registry_that_works(start, tmp_
         process.kill()
         assert process.wait(LIMIT_S) == -signal.SIGKILL
         for version in watcher.versions("spikes"):
-            assert watcher.load("spikes", version.version).facts.case == "spikes"
+            assert watcher.load("spikes", version.version, FEATURE_SET_HASH).facts.case == "spikes"
 
     process = start(home, 1)
     _, err = process.communicate(timeout=LIMIT_S)

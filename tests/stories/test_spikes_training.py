@@ -107,7 +107,7 @@ def test_no_model_passes_the_ceiling(storms, walked):
 
 
 def test_the_scorer_says_live_what_was_said_of_the_test_rows(storms, report, registry):
-    model = registry.load("spikes", "champion")
+    model = registry.load("spikes", "champion", FEATURE_SET_HASH)
     scorer = Scorer(model)
     table = SPIKES.table(storms[1].frame)
     frame = storms[1].frame.sort("product", "second")
@@ -252,5 +252,5 @@ def test_a_real_recording_of_five_hours_is_trained_and_judged(data, tmp_path, re
     assert "0 independent episodes tested" in report.decision.reasons[0]
     assert "flow_imbalance_60s" not in report.features
     assert {"lightgbm"} == set(report.candidates_left_out)
-    facts = registry.load("recorded", report.version).facts
+    facts = registry.load("recorded", report.version, FEATURE_SET_HASH).facts
     assert all(name in COLUMN for name in facts.features)

@@ -33,7 +33,8 @@ def models_show(
     from barograph.registry import Registry
 
     which: Any = int(version) if version.isdigit() else version
-    print(as_json(Registry(settings_of(home).home).load(case_named(case).name, which).facts))
+    of = case_named(case)
+    print(as_json(Registry(settings_of(home).home).load(of.name, which, of.feature_set).facts))
 
 
 @app.command("promote")

@@ -1,0 +1,148 @@
+"""The rehearsal as a user runs it, on either log: all is counted, timed and shown."""
+
+import json
+import subprocess
+import sys
+import uuid
+from contextlib import closing
+
+import pytest
+
+from barograph.cases.churn import STREAM, invent
+from barograph.log import open_log
+from barograph.log.topics import ensure_stream
+from barograph.types import Message
+from consumer import contents, wait_until
+
+BAROGRAPH = [sys.executable, "-c", "from barograph.cli import main; main()"]
+CUSTOMERS, RATE, SECONDS = 1500, 40, 8
+STREAMED = RATE * SECONDS // 2
+FAULTS = {
+    "missing_field", "not_a_number", "out_of_range", "unknown_category", "too_long", "not_json",
+}  # fmt: skip
+
+
+@pytest.fixture(params=["embedded", "kafka"])
+def address(request, tmp_path):
+    """A log of its own for each test."""
+    if request.param == "embedded":
+        return f"sqlite:///{tmp_path / 'log.sqlite'}"
+    return f"kafka://{request.getfixturevalue('kafka')}/test-{uuid.uuid4().hex}"
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "people.ndjson"
+    path.write_bytes(b"".join(record + b"\n" for record in invent(CUSTOMERS, 3)))
+    return path
+
+
+def command(tmp_path, *words):
+    paths = ("--home", tmp_path / "home", "--reports", tmp_path / "reports")
+    pace = ("--rate", RATE, "--seconds", SECONDS)
+    return [*BAROGRAPH, "rehearse", "--case", "churn", *map(str, (*words, *paths, *pace))]
+
+
+def test_all_is_counted_and_shown_also_after_what_an_interrupted_one_left(address, file, tmp_path):
+    with closing(open_log(address)) as log:
+        ensure_stream(log, STREAM)
+        for value in invent(7, 4):
+            log.append([Message(STREAM.source, "INVENTED-000001", value)])
+    done = subprocess.run(
+        command(tmp_path, file, "--log", address, "--json"),
+        capture_output=True, check=False, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert (found["ok"], found["problems"], found["invented_records"]) == (True, [], False)
+    assert (found["champion"], found["training"]["decision"]["promote"]) == ("churn/1", True)
+    stream, batch = found["stream"], found["batch"]
+    assert stream["producer"]["sent"] == stream["records"] == STREAMED + len(FAULTS)
+    assert stream["consumer"]["records"] == stream["records"] + stream["ahead"]
+    assert stream["dead_letters"] == dict.fromkeys(FAULTS, 1)
+    assert stream["predictions"] == stream["latency"]["count"] == STREAMED
+    assert batch["predictions"] == batch["consumer"]["values"] == batch["records"] == CUSTOMERS
+    for mode in (stream, batch):
+        assert mode["verdicts"] == {"PREDICTED": mode["predictions"]}
+        assert 0 < mode["latency"]["p50_ms"] <= mode["latency"]["p99_ms"]
+        assert mode["inference"]["mean_us"] > 0
+    assert {each["fault"] for each in found["refused"]} == FAULTS
+    place = tmp_path / "reports" / "churn"
+    assert json.loads((place / "summary.json").read_bytes()) == found
+    page = (place / "index.html").read_text(encoding="utf-8")
+    assert len(found["samples"]) == 10
+    assert [each["key"] for each in found["samples"] if each["key"] not in page] == []
+    assert_traced(address, found["samples"])
+
+
+def assert_traced(address, samples):
+    """Each sample stands in the log where it says, under its key."""
+    with closing(open_log(address)) as log:
+        for sample in samples:
+            for what in ("record", "prediction"):
+                place, _, offset = sample[f"{what}_place"].partition("@")
+                topic, _, partition = place.partition("/")
+                (record,) = log.read(topic, int(partition), int(offset), 1)
+                assert (record.key, record.offset) == (sample["key"], int(offset))
+                said = json.loads(record.value)
+                shown = sample[what] if what == "prediction" else json.loads(sample[what])
+                assert {name: said[name] for name in shown} == shown
+
+
+def test_what_somebody_else_sends_meanwhile_is_told_and_the_answer_is_no(file, tmp_path):
+    process = subprocess.Popen(
+        command(tmp_path, file), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        with closing(open_log(tmp_path / "home")) as log:
+            ensure_stream(log, STREAM)
+            wait_until(lambda: process.poll() is not None or under_way(log), 240)
+            stranger = next(invent(1, 9))
+            log.append([Message(STREAM.source, "INVENTED-000001", stranger)])
+        out, err = process.communicate(timeout=240)
+    finally:
+        process.kill()
+    assert (process.returncode, "Traceback" in err) == (1, False), err
+    assert "stream: 2 invented" in " ".join(out.split())
+    assert "nothing lost" not in out
+    assert "do not add up" in (tmp_path / "reports" / "churn" / "index.html").read_text("utf-8")
+
+
+def under_way(log):
+    """Whether more than the record that goes ahead was predicted."""
+    return sum(len(contents(log, STREAM.target, number)) for number in range(3)) > 5
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    {
+        "no case of records": (("--case", "spikes"), "it has no topic of records"),
+        "nothing to send": (("people.csv",), "No such file"),
+        "no rate": (("--rate", "0"), "it is not above 0"),
+        "no time": (("--seconds", "0"), "it is not above 0"),
+        "a folder that is a file": (("people.ndjson", "--reports", "people.ndjson"), "--reports"),
+        "a log of no kind": (("--log", "ftp://x"), "is not a log"),
+    }.values(),
+)
+@pytest.mark.usefixtures("file")
+def test_what_cannot_be_is_refused_in_one_line(words, said, tmp_path):
+    done = subprocess.run(
+        [*command(tmp_path), *words], cwd=tmp_path, capture_output=True, check=False, text=True
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "reports").exists()
+
+
+def test_no_records_are_invented_for_a_case_that_has_none(tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "import dataclasses\nfrom barograph.cases.churn import CHURN\n"
+        "MINE = dataclasses.replace(CHURN, name='mine')\n"
+    )
+    done = subprocess.run(
+        [*BAROGRAPH, "rehearse", "--case", "mine:MINE"],
+        cwd=tmp_path, capture_output=True, check=False, text=True,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Name a FILE of records" in done.stderr

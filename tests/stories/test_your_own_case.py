@@ -1,0 +1,90 @@
+"""The page on a case of one's own: its code and its commands, run as they stand."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import pytest
+
+PAGE = Path(__file__).parents[2] / "docs" / "your-own-case.md"
+KAFKA = "kafka://127.0.0.1:9092/mine"
+
+
+def blocks(language):
+    """Heading → the block of this language below it."""
+    found = re.findall(
+        rf"^## ([^\n]+)\n(?:(?!^## ).)*?^```{language}\n(.*?)^```",
+        PAGE.read_text(encoding="utf-8"),
+        re.MULTILINE | re.DOTALL,
+    )
+    return dict(found)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """Runs the commands below a heading: standard output."""
+    folder = tmp_path_factory.mktemp("mine")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+    def call(commands, address=""):
+        done = subprocess.run(
+            ["sh", "-e"],
+            cwd=folder,
+            env={**os.environ, "PATH": path, "COLUMNS": "200"},
+            input=commands.replace(KAFKA, address),
+            capture_output=True,
+            check=False,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    (folder / "machines.py").write_text(blocks("python")["The case"], encoding="utf-8")
+    return call
+
+
+@pytest.fixture(scope="module")
+def trained(run):
+    return run(blocks("sh")["A model"])
+
+
+def test_the_case_takes_less_than_a_hundred_lines():
+    assert blocks("python")["The case"].count("\n") < 100
+
+
+def test_a_model_is_trained_and_let_through(trained):
+    assert "usable  4,000 of 4,000 rows" in trained
+    assert "is champion" in trained
+
+
+@pytest.mark.usefixtures("trained")
+def test_on_the_embedded_log(run):
+    said = run(blocks("sh")["Predictions"])
+    assert "500 of 500 records sent" in said
+    assert "500 records → 500 predictions" in said
+    dumped = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+    assert [each["value"]["verdict"] for each in dumped] == ["PREDICTED"] * 3
+    refused = run(blocks("sh")["What is refused"])
+    assert "1 records → 0 predictions, 1 dead letters" in refused
+    assert "unknown_category" in refused
+
+
+@pytest.mark.usefixtures("trained")
+def test_on_kafka(run, kafka):
+    """A file that was sent to one log is new to another."""
+    address = f"kafka://{kafka}/test-{uuid.uuid4().hex}"
+    run(blocks("sh")["Predictions"].splitlines()[0])
+    said = run(blocks("sh")["On Kafka"], address)
+    assert "500 of 500 records sent" in said
+    assert "500 records → 500 predictions" in said
+    assert "machines.predictions" in said
+
+
+@pytest.mark.usefixtures("trained")
+def test_all_at_once(run):
+    said = run(blocks("sh")["All at once"])
+    assert "nothing lost, nothing invented" in said

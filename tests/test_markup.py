@@ -1,0 +1,41 @@
+"""Elements and text: what is put in comes out escaped, and nothing else."""
+
+from html.parser import HTMLParser
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from barograph.markup import el, html
+
+texts = st.text(st.characters(codec="utf-8", exclude_characters="\r\0"))
+
+
+class Reader(HTMLParser):
+    """What a browser would make of a page: its elements and all text in order."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.tags, self.attributes, self.text = [], [], ""
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_data(self, data):
+        self.text += data
+
+
+@given(texts, texts, texts)
+def test_whatever_stands_in_a_text_is_text(before, inside, after):
+    page = Reader(html(el("p", before, el("b", inside, title=after), after)))
+    assert page.tags == ["p", "b"]
+    assert page.text == f"\n{before}{inside}{after}\n"
+    assert page.attributes == [("title", after)]
+
+
+def test_names_of_attributes_are_those_of_html():
+    assert html(el("i", class_="a", stroke_width=1.5, viewBox="0 0")) == (
+        '<!doctype html>\n<i class="a" stroke-width="1.5" viewBox="0 0"></i>\n'
+    )
