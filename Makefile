@@ -47,7 +47,7 @@ docs: $(STAMP)      ## the pages that are made from the code
 	$(BIN)/python docs/make.py
 
 clean:           ## remove what was installed and made
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-quix .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find src -name __pycache__ -prune -exec rm -rf {} +
 
 $(BIN)/uv:

@@ -30,6 +30,10 @@ PEER_COLUMNS = (
 )  # fmt: skip
 
 
+class NotMeasuredError(Exception):
+    """A row needs what is not here; the text says what."""
+
+
 class Measured(NamedTuple):
     """Both sides in the row's unit; `peer` None where there is none to compare with."""
 

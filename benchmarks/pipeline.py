@@ -29,7 +29,7 @@ def replayed(repeats: int) -> Measured:
 def _replay() -> float:
     with tempfile.TemporaryDirectory(prefix="barograph-bench-") as folder:
         home = Path(folder)
-        _crown(home)
+        crown(home)
         settings = Settings(home=home)
 
         def work() -> None:
@@ -49,7 +49,7 @@ def _replay() -> float:
         return seconds(work)
 
 
-def _crown(home: Path) -> None:
+def crown(home: Path) -> None:
     """Make the trained model the champion of the recording's products."""
     _, products = benchmark_events()
     model = trained().model

@@ -65,7 +65,17 @@ def _brokers(tmp_path_factory, count):
 
 
 def pytest_collection_modifyitems(items):
-    """Stories run real processes: they are the slow ones, without saying so each."""
+    """Stories run real processes: they are the slow ones, without saying so each.
+
+    They come first, the longest before all, so that no worker ends with one while others wait.
+    """
     for item in items:
         if "stories" in item.path.parts:
             item.add_marker(pytest.mark.slow)
+
+    def place(item):
+        if "three_brokers" in item.fixturenames:
+            return 0
+        return 1 if item.get_closest_marker("slow") else 2
+
+    items.sort(key=place)

@@ -25,6 +25,7 @@ _FREE = ("security.", "sasl.", "ssl.", "client.", "broker.")
 _ENVIRONMENT = "BAROGRAPH_KAFKA_"
 LARGEST_MESSAGE_BYTES = MAX_VALUE_BYTES + (1 << 20)  # key, headers and the format's own
 _ANSWER_S, _METADATA_S = 10.0, 2.0
+_RENEW_S = 1.0
 _LOOK_S = 0.05
 
 
@@ -56,6 +57,7 @@ class Cluster:
         self.replication = int(replication) if replication else None
         self._last_error = "no answer"
         self._admin: Any = None
+        self._made_s = 0.0
         self._met = False
 
     # Names.
@@ -151,9 +153,20 @@ class Cluster:
 
     def ask(self, question: Callable[[Any], Any]) -> Any:  # noqa: ANN401 - as above
         """What the admin client says to a question; most answers come later, see `result`."""
-        if self._admin is None:
-            self._admin = admin.AdminClient(self._client())
-        return question(self._admin)
+        asked = self._admin
+        if asked is None:
+            asked = self._admin = admin.AdminClient(self._client())
+            self._made_s = time.monotonic()
+        return question(asked)
+
+    def renew(self) -> None:
+        """Ask with a new client from now on, at most once a second.
+
+        The old one was seen to go on for a minute with what it knew of a partition's leader before
+        another was elected.
+        """
+        if time.monotonic() - self._made_s > _RENEW_S:
+            self._admin = None
 
     def result(self, future: "Future[Any]") -> Any:  # noqa: ANN401 - as above
         """An answer that was asked for; KafkaException when the cluster says no."""

@@ -171,6 +171,7 @@ class Topics:
                     offset = self.cluster.result(future).offset
                 except KafkaException as error:
                     self.cluster.heard(error.args[0])
+                    self.cluster.renew()
                 else:
                     found[self.cluster.place(partition.topic, partition.partition)] = offset
             return len(found) == len(places)
