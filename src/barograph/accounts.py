@@ -323,7 +323,7 @@ def refused_samples(letters: Iterable[DeadLetter]) -> list[RefusedSample]:
         RefusedSample(
             fault=fault,
             detail=letter.detail,
-            identity=f"{letter.source}@{letter.position}",
+            identity=letter.identity,
             key=letter.key,
             original=_beginning(letter.original),
             bytes=len(letter.original),

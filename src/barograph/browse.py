@@ -13,7 +13,7 @@ from itertools import islice
 import msgspec
 
 from barograph.errors import BadInputError, OffsetGapError
-from barograph.log import APPENDED_TIME, Extent, Log, partition_of
+from barograph.log import APPENDED_TIME, Extent, Log, check_partition, partition_of
 from barograph.types import Message, Record
 
 _PAGE = 500
@@ -154,10 +154,7 @@ def _extents(log: Log, topic: str, partition: int | None, key: str | None) -> li
         partition = partition_of(key, len(extents))
     if partition is None:
         return extents
-    if not 0 <= partition < len(extents):
-        raise BadInputError(
-            f"{topic}/{partition}", f"{topic} has {len(extents)} partitions", "Count from 0"
-        )
+    check_partition(topic, partition, len(extents))
     return [extents[partition]]
 
 

@@ -44,7 +44,7 @@ class Letter(NamedTuple):
         """Where the original stood; of a damaged letter, where it stands itself."""
         if self.letter is None:
             return f"{self.record.topic}@{self.record.partition}:{self.record.offset}"
-        return f"{self.letter.source}@{self.letter.position}"
+        return self.letter.identity
 
     @property
     def fault(self) -> str:
@@ -296,7 +296,7 @@ def _named(
 def _message(
     log: Log, letter: DeadLetter, mended: bytes | None, contract: Contract | None
 ) -> Message:
-    identity = f"{letter.source}@{letter.position}"
+    identity = letter.identity
     if mended is None:
         value = _whole(log, letter) if letter.cut else letter.original
         return Message(letter.source, letter.key, value, {REDRIVEN: identity})

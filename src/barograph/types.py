@@ -258,6 +258,11 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="deadl
     receive_time_ns: int | None = None
     cut: bool = False
 
+    @property
+    def identity(self) -> str:
+        """Where the original stood, in one word."""
+        return f"{self.source}@{self.position}"
+
 
 class Outcome(NamedTuple):
     """What a machine made of a batch: values under their keys, in order, and what it refused."""

@@ -217,6 +217,25 @@ def check_same(known: Topic, wanted: Topic) -> None:
     raise BadInputError(f"topic {known.name}", why, "Keep it so, or start a new topic")
 
 
+def check_append(
+    messages: Iterable[Message], producer: str, checkpoints: Mapping[str, bytes] | None
+) -> list[Message]:
+    """The messages of an append. Raises BadInputError for one that no log takes."""
+    if checkpoints and not producer:
+        raise BadInputError("append", "checkpoints belong to a producer", "Name the producer")
+    listed = list(messages)
+    check_values(listed)
+    return listed
+
+
+def check_partition(topic: str, number: int, partitions: int) -> None:
+    """Raise BadInputError unless a topic of so many partitions has this one."""
+    if not 0 <= number < partitions:
+        raise BadInputError(
+            f"{topic}/{number}", f"{topic} has {partitions} partitions", "Count from 0"
+        )
+
+
 def check_values(messages: Iterable[Message]) -> None:
     """Raise BadInputError for a value that no log takes."""
     for message in messages:

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from barograph.errors import BadInputError, OffsetGapError, UnknownTopicError
-from barograph.log import APPENDED_TIME, partition_of
+from barograph.errors import OffsetGapError, UnknownTopicError
+from barograph.log import APPENDED_TIME, check_partition, partition_of
 from barograph.log.database import Database
 from barograph.types import Message, Record
 
@@ -43,10 +43,7 @@ class Records:
     def partition(self, topic: str, number: int) -> int:
         """The id of one partition. Raises UnknownTopicError, and BadInputError for its number."""
         ids = self.partitions(topic)
-        if not 0 <= number < len(ids):
-            raise BadInputError(
-                f"{topic}/{number}", f"{topic} has {len(ids)} partitions", "Count from 0"
-            )
+        check_partition(topic, number, len(ids))
         return ids[number]
 
     def bounds(self, partition: int) -> tuple[int, int]:

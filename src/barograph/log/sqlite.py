@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from barograph.errors import BadInputError, ReplacedProducerError
-from barograph.log import Extent, Topic, check_same, check_topic, check_values
+from barograph.log import Extent, Topic, check_append, check_same, check_topic
 from barograph.log.database import Database
 from barograph.log.member import Lease, SqliteMember
 from barograph.log.records import Records
@@ -93,11 +93,8 @@ class SqliteLog:
         checkpoints: Mapping[str, bytes] | None = None,
     ) -> None:
         """See `Log.append`: one transaction and one fsync for the whole call."""
-        if checkpoints and not producer:
-            raise BadInputError("append", "checkpoints belong to a producer", "Name the producer")
         # Before the lock: the iterable may itself take time, or use this log.
-        messages = list(messages)
-        check_values(messages)
+        messages = check_append(messages, producer, checkpoints)
         if not messages and not checkpoints:
             return
         with self._lock, self._database.write():

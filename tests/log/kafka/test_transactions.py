@@ -21,7 +21,7 @@ def test_who_takes_an_identity_ends_what_its_former_bearer_left(topics, log):
     first.append(written(topics, 0, 2))
     first._producer.begin_transaction()
     for record in written(topics, 100, 3):
-        first._produce(record, first._end_s())
+        first._produce(record, None, first._end_s())
     assert first._producer.flush(30) == 0
     second.append(written(topics, 2, 2))
     assert numbers(everything(log)) == [0, 1, 2, 3]

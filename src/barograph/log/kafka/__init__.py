@@ -12,8 +12,8 @@ import threading
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 
-from barograph.errors import BadInputError, OffsetGapError
-from barograph.log import Extent, Topic, check_same, check_topic, check_values
+from barograph.errors import OffsetGapError
+from barograph.log import Extent, Topic, check_append, check_partition, check_same, check_topic
 from barograph.log.kafka.checkpoints import Owner, outgoing, restored
 from barograph.log.kafka.cluster import Cluster
 from barograph.log.kafka.member import KafkaMember
@@ -88,10 +88,7 @@ class KafkaLog:
         checkpoints: Mapping[str, bytes] | None = None,
     ) -> None:
         """See `Log.append`: one transaction, acknowledged by all copies in sync."""
-        if checkpoints and not producer:
-            raise BadInputError("append", "checkpoints belong to a producer", "Name the producer")
-        messages = list(messages)
-        check_values(messages)
+        messages = check_append(messages, producer, checkpoints)
         if not messages and not checkpoints:
             return
         records = self._topics.placed(messages)
@@ -112,11 +109,7 @@ class KafkaLog:
 
     def read(self, topic: str, partition: int, offset: int, limit: int) -> list[Record]:
         """See `Log.read`. Pages that follow each other are read ahead."""
-        partitions = self._topics.partitions(topic)
-        if not 0 <= partition < partitions:
-            raise BadInputError(
-                f"{topic}/{partition}", f"{topic} has {partitions} partitions", "Count from 0"
-            )
+        check_partition(topic, partition, self._topics.partitions(topic))
         place = TopicPartition(topic, partition)
         oldest, end = self._topics.oldest([place])[place], self._topics.ends([place])[place]
         if offset < oldest:

@@ -111,8 +111,13 @@ class Transactions:
     ) -> None:
         producer = self._producer
         producer.begin_transaction()
+        headers: Mapping[str, str] = {}
+        encoded: list[tuple[str, bytes]] | None = None
         for record in outgoing:
-            self._produce(record, end_s)
+            if record.headers is not headers:  # those of a batch share theirs
+                headers = record.headers
+                encoded = [(escaped(name), text.encode()) for name, text in headers.items()] or None
+            self._produce(record, encoded, end_s)
         if of_group is not None:
             positions, membership = of_group
             standing = membership()
@@ -122,12 +127,13 @@ class Transactions:
             )
         self._until(end_s, producer.commit_transaction)
 
-    def _produce(self, record: Outgoing, end_s: float) -> None:
-        topic, partition, key, value, headers = record
-        own = [(escaped(name), text.encode()) for name, text in headers.items()]
+    def _produce(
+        self, record: Outgoing, headers: list[tuple[str, bytes]] | None, end_s: float
+    ) -> None:
+        topic, partition, key, value, _ = record
         while True:
             try:
-                self._producer.produce(topic, value, key.encode(), partition, headers=own or None)
+                self._producer.produce(topic, value, key.encode(), partition, headers=headers)
             except BufferError:  # as much as the client holds is on its way
                 if time.monotonic() >= end_s:
                     raise self._cluster.unavailable() from None
