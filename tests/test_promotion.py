@@ -42,7 +42,7 @@ def test_without_a_champion_its_rule_does_not_stand():
 @pytest.mark.parametrize(
     ("changed", "why"),
     [
-        ({"episodes": 19}, "19 independent episodes tested, 20 are needed"),
+        ({"episodes": 19}, "19 independent positives tested, 20 are needed"),
         ({"over_base_rate": interval(0.0, 0.3)}, "base rate"),
         ({"over_reference": interval(-0.001, 0.2)}, "persistence's"),
         ({"over_reference": interval(nan, nan)}, "persistence's"),

@@ -11,7 +11,7 @@ from barograph.types import Interval
 class Gate(msgspec.Struct, frozen=True, kw_only=True):
     """What a candidate must show.
 
-    `min_episodes` independent episodes in the test rows, and `min_blocks` that the bootstrap draws
+    `min_episodes` independent positives in the test rows, and `min_blocks` that the bootstrap draws
     from: with fewer, intervals are too narrow (of 8 markets with nothing to predict and 14 blocks
     each, 2 were promoted; of 20 with 43 blocks, none).
     `champion_margin` is how much PR-AUC below the champion is still "not worse". `level` is the
@@ -53,7 +53,7 @@ class Decision(msgspec.Struct, frozen=True):
 def decide(evidence: Evidence, gate: Gate | None = None) -> Decision:
     """Promote a candidate only when every rule holds, each with its whole interval:
 
-    enough independent episodes and blocks; PR-AUC surely above the base rate and above the
+    enough independent positives and blocks; PR-AUC surely above the base rate and above the
     reference's; log loss not surely worse than the reference's; PR-AUC not more than the margin
     below a present champion's. A bound that is NaN holds nothing. Raises BadInputError for
     intervals below the gate's level.
@@ -64,7 +64,7 @@ def decide(evidence: Evidence, gate: Gate | None = None) -> Decision:
     rules = [
         (
             evidence.episodes >= gate.min_episodes,
-            f"{evidence.episodes} independent episodes tested, {gate.min_episodes} are needed",
+            f"{evidence.episodes} independent positives tested, {gate.min_episodes} are needed",
         ),
         (
             _sound(base, gate) and base.low > 0,

@@ -247,8 +247,8 @@ def training(report: "TrainingReport") -> RenderableType:
     level = f"{report.base_rate.level:.0%}"
     scores = plain_table(
         f"{report.case}: {report.tested_rows:,} test rows of {len(report.folds)} folds, "
-        f"{report.episodes} independent episodes, base rate {_figure(report.base_rate.estimate)}",
-        ("model", f"PR-AUC [{level}]", "Brier", "logloss", "ECE"),
+        f"{report.episodes:,} independent positives, base rate {_figure(report.base_rate.estimate)}",
+        ("model", f"PR-AUC [{level}]", "ROC-AUC", "Brier", "logloss", "ECE"),
     )
     acting = sorted({name for row in report.rows for name in row.acting})
     for name in acting:
@@ -257,6 +257,7 @@ def training(report: "TrainingReport") -> RenderableType:
         scores.add_row(
             row.name,
             _interval(row.pr_auc, 2),
+            _figure(row.roc_auc.estimate),
             _figure(row.brier.estimate, 4),
             _figure(row.log_loss.estimate),
             _figure(row.calibration_error),

@@ -249,7 +249,7 @@ def test_a_real_recording_of_five_hours_is_trained_and_judged(data, tmp_path, re
     assert all(np.isnan(row.pr_auc.estimate) for row in report.rows)
     assert all(row.log_loss.estimate < 0.1 for row in report.rows)
     assert not report.decision.promote
-    assert "0 independent episodes tested" in report.decision.reasons[0]
+    assert "0 independent positives tested" in report.decision.reasons[0]
     assert "flow_imbalance_60s" not in report.features
     assert {"lightgbm"} == set(report.candidates_left_out)
     facts = registry.load("recorded", report.version, FEATURE_SET_HASH).facts
