@@ -112,7 +112,7 @@ def one_row(repeats: int) -> Measured:
 
 
 def _booster_calls(fitted: CalibratedTrees, x: Float32) -> list[Any]:
-    predict = fitted.booster.predict
+    predict: Any = fitted.raw
     return [lambda one=x[i : i + 1]: predict(one, num_threads=1) for i in range(len(x))]
 
 
