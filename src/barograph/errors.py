@@ -77,6 +77,17 @@ class LogUnavailableError(BarographError):
         super().__init__(f"{path} cannot be used just now: {why}.")
 
 
+class DiskFullError(BarographError):
+    """There is no room to write; what was acknowledged stands whole, nothing after it was taken."""
+
+    def __init__(self, path: str, why: str) -> None:
+        self.path, self.why = path, why
+        super().__init__(
+            f"{path} is full ({why}): nothing was accepted after what stands there whole. Free "
+            "space and start again; it goes on from there."
+        )
+
+
 class ExportRefusedError(BarographError):
     """An exported model does not say what the trained one says."""
 

@@ -5,7 +5,8 @@
     first one polled. Start, restart and rebalance are this one path.
 2.  Let the machine of each partition receive that partition's records.
 3.  Commit its values, its dead letters and the position in one step, and its changed checkpoints
-    with it where enough records have passed since the last ones.
+    with it where enough records have passed since the last ones. Where there is nothing but a
+    position, that waits for the next commit, for a second at most.
 
 So a worker may die anywhere: what it had not committed is done again, by it or by another, and
 comes out the same, because a machine is a function of what it received. For the same reason the
@@ -33,6 +34,7 @@ NEXT = "\0next"
 """The worker's own checkpoint of a partition: the offset before which the machine's ones stand."""
 
 _LOOK_EVERY_NS = NS_PER_S
+_PASS_OVER_NS = NS_PER_S
 _PAGE_RECORDS = 1000
 
 
@@ -138,6 +140,8 @@ class _Worker(Generic[M]):
         self._clock_ns, self._timer_ns = clock_ns, timer_ns
         self._parts: dict[TopicPartition, _Part[M]] = {}
         self._look_ns = timer_ns()
+        self._passed_over_ns: int | None = None
+        """Since when positions wait for a commit."""
 
     def machines(self) -> list[M]:
         return [part.machine for part in self._parts.values()]
@@ -153,6 +157,8 @@ class _Worker(Generic[M]):
         self.tally.assigned += len(batch.assigned)
         if batch.records:
             self._work(batch.records)
+        elif self._passed_over_ns is not None:
+            self._commit()
         if not batch.records or self._timer_ns() >= self._look_ns:
             self.tally.lag = sum(self.member.lag().values())
             self._look_ns = self._timer_ns() + _LOOK_EVERY_NS
@@ -160,9 +166,11 @@ class _Worker(Generic[M]):
 
     def keep(self) -> None:
         """Commit the checkpoints of all that was done since the last ones."""
-        checkpoints = {place: part.snapshot() for place, part in self._parts.items() if part.behind}
-        if checkpoints and self._every is not None:
-            self._commit([], checkpoints)
+        checkpoints = {}
+        if self._every is not None:
+            checkpoints = {at: part.snapshot() for at, part in self._parts.items() if part.behind}
+        if checkpoints or self._passed_over_ns is not None:
+            self._commit((), checkpoints)
 
     def _work(self, records: Sequence[Record]) -> None:
         outputs: list[Message] = []
@@ -184,7 +192,7 @@ class _Worker(Generic[M]):
             outputs += [Message(route.target, key, value, headers) for key, value in outcome.values]
             outputs += [dead_letter(route.dead_letters, each) for each in outcome.dead_letters]
             values += len(outcome.values)
-        if self._commit(outputs, checkpoints):
+        if self._settle(outputs, checkpoints):
             self.tally.records += len(records)
             self.tally.values += values
             self.tally.dead_letters += len(outputs) - values
@@ -195,21 +203,46 @@ class _Worker(Generic[M]):
             headers[self._route.cost] = str(cost_ns)
         return headers
 
+    def _settle(
+        self, outputs: list[Message], checkpoints: Mapping[TopicPartition, Mapping[str, bytes]]
+    ) -> bool:
+        """Commit what came of a batch; of most live ones nothing does but a position, which waits.
+
+        A commit of its own would keep the one that follows it, perhaps with a warning, waiting.
+        """
+        now_ns = self._timer_ns()
+        if self._passed_over_ns is None:
+            self._passed_over_ns = now_ns
+        if outputs or checkpoints or now_ns >= self._passed_over_ns + _PASS_OVER_NS:
+            return self._commit(outputs, checkpoints)
+        try:
+            self.member.pass_over()
+        except FencedError:
+            return self._fenced()
+        return True
+
     def _commit(
         self,
-        outputs: Iterable[Message],
-        checkpoints: Mapping[TopicPartition, Mapping[str, bytes]],
+        outputs: Iterable[Message] = (),
+        checkpoints: Mapping[TopicPartition, Mapping[str, bytes]] | None = None,
     ) -> bool:
+        self._passed_over_ns = None
         try:
             self.member.commit(outputs, checkpoints)
         except FencedError:
-            # Another owns a partition now and does its work. The machines are ahead of what stands
-            # in the log: the next poll assigns anew, from there.
-            self.tally.fenced += 1
-            self._parts.clear()
-            return False
+            return self._fenced()
         self.tally.commits += 1
         return True
+
+    def _fenced(self) -> bool:
+        """Another owns a partition now and does its work.
+
+        The machines are ahead of what stands in the log: the next poll assigns anew, from there.
+        """
+        self.tally.fenced += 1
+        self._parts.clear()
+        self._passed_over_ns = None
+        return False
 
 
 class _Part(Generic[M]):

@@ -22,6 +22,19 @@ def test_a_new_group_starts_at_the_oldest_record(ticks):
     assert numbers(Consumer(ticks, "another").poll_records(5)) == [0, 1, 2, 3, 4]
 
 
+def test_where_a_group_stands_can_be_seen_from_beside(ticks, open_again):
+    ticks.append(messages(10))
+    assert ticks.positions("g", "ticks") == {}
+    consumer = Consumer(ticks)
+    consumer.poll_records(10)
+    assert open_again().positions("g", "ticks") == {}
+    consumer.commit()
+    assert open_again().positions("g", "ticks") == {0: contents(ticks, "ticks")[-1].offset + 1}
+    assert ticks.positions("another", "ticks") == {}
+    with pytest.raises(UnknownTopicError):
+        ticks.positions("g", "nowhere")
+
+
 def test_polling_goes_on_without_a_commit_and_keeps_to_its_limit(ticks):
     ticks.append(messages(10))
     consumer = Consumer(ticks)
@@ -122,6 +135,19 @@ def test_a_commit_can_be_tried_again_after_it_failed(ticks):
     ticks.create(Topic(name="rows"))
     consumer.commit(messages(1, "rows"))
     assert numbers(contents(ticks, "rows")) == [0]
+
+
+def test_what_was_passed_over_goes_with_the_next_commit(ticks, open_again):
+    ticks.append(messages(5))
+    first = Consumer(ticks)
+    first.poll_records(5)
+    first.member.pass_over()
+    ticks.append(messages(1, start=5))
+    first.poll_records(6)
+    first.commit()
+    first.member.leave()
+    ticks.append(messages(1, start=6))
+    assert numbers(Consumer(open_again()).poll_records(1)) == [6]
 
 
 def test_a_commit_of_nothing_is_nothing(ticks):
@@ -265,6 +291,15 @@ def test_partitions_that_stay_are_read_on_during_a_rebalance(shared, open_again)
         partition_of(f"k{n % 12}", 4) in {p.partition for p in stayed} for n in range(240)
     )
     assert all(int(record.value) >= 240 for record in first.poll_records(expected))
+
+
+def test_a_partition_whose_records_were_passed_over_goes_without_a_fence(shared, open_again):
+    first = Consumer(shared)
+    settle([first])
+    shared.append(Message("ticks", f"k{n % 12}", str(n).encode()) for n in range(240, 480))
+    first.poll_records(240)
+    first.member.pass_over()
+    settle([first, Consumer(open_again())])  # its commits raise no FencedError
 
 
 def test_a_checkpoint_moves_with_its_partition(shared, open_again):

@@ -8,7 +8,12 @@ from pathlib import Path
 import pytest
 
 import barograph.log
-from barograph.errors import BadInputError, CorruptLogError, LogUnavailableError
+from barograph.errors import (
+    BadInputError,
+    CorruptLogError,
+    DiskFullError,
+    LogUnavailableError,
+)
 from barograph.log import open_log
 from barograph.log.database import SCHEMA_VERSION, Database
 
@@ -135,7 +140,7 @@ def test_a_path_that_cannot_be_a_file_says_so(tmp_path):
 def test_a_full_disk_is_said_and_undoes_the_transaction(database):
     pages = database._connection.execute("PRAGMA page_count").fetchone()[0]
     database._connection.execute(f"PRAGMA max_page_count = {pages}")
-    with pytest.raises(LogUnavailableError, match="disk is full"), database.write():
+    with pytest.raises(DiskFullError, match="disk is full"), database.write():
         database.change("put_producer_checkpoint", "feed", "state", bytes(100_000))
     assert database.rows("producer_checkpoints", "feed") == []
 

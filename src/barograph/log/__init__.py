@@ -117,6 +117,14 @@ class Member(Protocol):
         nothing; the commit can be tried again.
         """
 
+    def pass_over(self) -> None:
+        """What was polled is done and came to nothing: its position goes with the next commit.
+
+        A log may write it at once. Until it is written, who takes a partition polls these records
+        again; nobody is fenced for that. Raises FencedError as `commit` does where a partition went
+        with records that were neither committed nor passed over.
+        """
+
     def lag(self) -> dict[TopicPartition, int]:
         """For each of this member's partitions: from the next record to poll to the end."""
 
@@ -174,6 +182,12 @@ class Log(Protocol):
         """Become a member of a group that shares the partitions of `topics` among its members.
 
         All members of a group name the same topics. Raises UnknownTopicError.
+        """
+
+    def positions(self, group: str, topic: str) -> dict[int, int]:
+        """Where a group stands: of each partition the next offset after what it committed.
+
+        A partition where it never did is left out. Nobody joins for that. Raises UnknownTopicError.
         """
 
     def retain(self) -> int:

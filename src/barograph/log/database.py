@@ -19,7 +19,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from barograph.errors import BadInputError, CorruptLogError, LogUnavailableError
+from barograph.errors import BadInputError, CorruptLogError, DiskFullError, LogUnavailableError
 from barograph.log.gate import Gate
 
 SCHEMA_VERSION = 2
@@ -37,10 +37,9 @@ _QUERIES: dict[str, str] = {
 _NO_LOG = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
 _NOT_NOW = {
     sqlite3.SQLITE_BUSY: "another process kept it locked; stop that process or try again",
-    sqlite3.SQLITE_FULL: "the disk is full; make room, or set a retention",
     sqlite3.SQLITE_READONLY: "it may not be written; check its owner and rights",
     sqlite3.SQLITE_CANTOPEN: "it cannot be opened; check the directory and its rights",
-    sqlite3.SQLITE_IOERR: "reading or writing it failed; check the disk",
+    sqlite3.SQLITE_IOERR: "reading or writing it failed; check the disk, its quota and limits",
 }
 
 
@@ -152,6 +151,8 @@ class Database:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
             if code in _NO_LOG:
                 raise CorruptLogError(str(self.path), str(error)) from error
+            if code == sqlite3.SQLITE_FULL:
+                raise DiskFullError(str(self.path), str(error)) from error
             if code in _NOT_NOW:
                 raise LogUnavailableError(str(self.path), _NOT_NOW[code]) from error
             raise

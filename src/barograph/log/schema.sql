@@ -181,6 +181,11 @@ UPDATE claim SET owner = NULL WHERE owner = ?;
 UPDATE claim SET position = ?
 WHERE group_name = ? AND partition = ? AND owner = ? AND epoch = ?;
 
+-- name: positions
+SELECT partition.number, claim.position
+FROM claim JOIN partition ON partition.id = claim.partition
+WHERE claim.group_name = ? AND partition.topic = ? AND claim.position IS NOT NULL;
+
 -- name: checkpoints
 SELECT name, value FROM checkpoint WHERE group_name = ? AND partition = ?;
 

@@ -130,6 +130,12 @@ class SqliteLog:
             self._members.append(member)
             return member
 
+    def positions(self, group: str, topic: str) -> dict[int, int]:
+        """See `Log.positions`."""
+        with self._lock:
+            self._records.partitions(topic)
+            return dict(self._database.rows("positions", group, topic))
+
     def retain(self) -> int:
         """See `Log.retain`. In short transactions, so that writers hardly wait."""
         with self._lock:

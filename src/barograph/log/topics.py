@@ -12,6 +12,7 @@ if TYPE_CHECKING:  # a feed needs no cases
 
 TICKS, FEATURES = "ticks.raw", "ticks.features"
 PREDICTIONS, DEAD_LETTERS = "ticks.predictions", "ticks.deadletter"
+STATUS = "ticks.status"
 
 _DAY_S = 86_400
 
@@ -20,8 +21,9 @@ TOPICS = (
     Topic(name=FEATURES, partitions=3, retention_s=30 * _DAY_S, retention_bytes=4 << 30),
     Topic(name=PREDICTIONS, partitions=3, retention_s=30 * _DAY_S, retention_bytes=1 << 30),
     Topic(name=DEAD_LETTERS, retention_s=90 * _DAY_S, retention_bytes=1 << 30),
+    Topic(name=STATUS, retention_s=30 * _DAY_S, retention_bytes=64 << 20),
 )
-"""Keyed by product. The archive keeps what retention lets go."""
+"""Keyed by product, STATUS by venue. The archive keeps what retention lets go."""
 
 
 def market_topics(partitions: int = 3) -> list[Topic]:

@@ -131,6 +131,10 @@ class KafkaLog:
         self._members.append(member)
         return member
 
+    def positions(self, group: str, topic: str) -> dict[int, int]:
+        """See `Log.positions`."""
+        return self._topics.committed(group, topic)
+
     def retain(self) -> int:
         """See `Log.retain`. The brokers do it too, in their own time and by whole segments."""
         with self._retaining:

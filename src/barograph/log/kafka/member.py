@@ -39,12 +39,15 @@ _UNDONE_S = 10.0  # so long the heirs of one who died in its commit wait; who li
 
 
 class _Claim:
-    """A partition that this member reads. `position` is the next offset to poll."""
+    """A partition that this member reads. `position` is the next offset to poll.
 
-    __slots__ = ("committed", "position")
+    Before `done` all is committed or passed over, before `committed` the cluster knows it.
+    """
+
+    __slots__ = ("committed", "done", "position")
 
     def __init__(self, position: int) -> None:
-        self.position = self.committed = position
+        self.position = self.done = self.committed = position
 
 
 class KafkaMember:
@@ -117,7 +120,14 @@ class KafkaMember:
         except (Expelled, ReplacedProducerError):
             self._fence(positions)
         for claim in self._held.values():
-            claim.committed = claim.position
+            claim.committed = claim.done = claim.position
+
+    def pass_over(self) -> None:
+        """See `Member.pass_over`. No transaction, for whose end the next one would wait."""
+        if self._void:
+            self._fence(self._void)
+        for claim in self._held.values():
+            claim.done = claim.position
 
     def lag(self) -> dict[TopicPartition, int]:
         """See `Member.lag`. One question to each broker that leads a partition."""
@@ -182,12 +192,12 @@ class KafkaMember:
         return {self._cluster.place(each.topic, each.partition) for each in partitions}
 
     def _give(self, place: TopicPartition) -> None:
-        """Let a partition go. What was polled of it and not committed is void."""
+        """Let a partition go. What was polled of it and is not done is void."""
         self._coming.discard(place)
         claim = self._held.pop(place, None)
         if claim is None:
             return
-        if claim.position != claim.committed:
+        if claim.position != claim.done:
             self._void.add(place)
         if self._assigned.pop(place, None) is None:
             self._revoked.add(place)

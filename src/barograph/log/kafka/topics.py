@@ -12,7 +12,7 @@ from barograph.log.kafka.cluster import LARGEST_MESSAGE_BYTES, Cluster
 from barograph.types import Message, TopicPartition
 
 _MOST_REPLICAS = 3
-_HEARD_S, _LOOK_S = 2.0, 0.05
+_HEARD_S, _LOOK_S, _ASK_S = 2.0, 0.05, 0.5
 
 
 class Outgoing(NamedTuple):
@@ -141,6 +141,32 @@ class Topics:
         acknowledges a transaction a moment before its records can be read.
         """
         return self._offsets(places, admin.OffsetSpec.latest())
+
+    def committed(self, group: str, topic: str) -> dict[int, int]:
+        """Where a group stands in each partition; of one where it never committed, nothing.
+
+        Asked by a consumer that joins nothing: the admin client was seen to take the process down
+        with it while a broker loads its groups.
+        """
+        places = [TopicPartition(topic, n) for n in range(self.partitions(topic))]
+        asked = [self.cluster.partition(place) for place in places]
+        consumer = self.cluster.consumer(group, {})
+        found: list[Any] = []
+
+        def heard() -> bool:
+            nonlocal found
+            try:
+                found = consumer.committed(asked, timeout=_ASK_S)
+            except KafkaException as error:
+                self.cluster.heard(error.args[0])
+                return False
+            return all(each.error is None for each in found)
+
+        try:
+            self.cluster.wait_for(heard)
+        finally:
+            consumer.close()
+        return {each.partition: each.offset for each in found if each.offset >= 0}
 
     def first_since(self, places: Iterable[TopicPartition], ms: int) -> dict[TopicPartition, int]:
         """The first offset appended at or after a time; −1 where there is none."""
