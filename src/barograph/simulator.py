@@ -6,7 +6,7 @@ for each trade, with a `heartbeat` frame once a second for each product. Everyth
 cuts at which they were asked for.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -24,7 +24,8 @@ from barograph.market import (
     next_order,
     order_rate,
 )
-from barograph.types import NS_PER_S, Frame
+from barograph.tape import Beat, MarketEvent, Print, exchange_frame
+from barograph.types import NS_PER_S, Frame, Side
 
 START_PRICES: Mapping[str, float] = {"BTC-USD": 100_000.0, "ETH-USD": 4_000.0}
 OTHER_START_PRICE = 1_000.0
@@ -140,27 +141,26 @@ class SimulatedMarket:
         Receive times never fall, as on one connection: event time, plus 4 ms, plus an exponential
         delay of 3 ms in the mean. A frame takes some 0.6 kB: ask for long spans in parts.
         """
-        paths = self._latent.advance(seconds)
-        start_us = self.now_ns // 1000
-        parts = []
-        for index, (book, rng) in enumerate(zip(self._books, self._rngs, strict=True)):
-            entries = _trade(self.model, book, paths[index].sum(axis=1), start_us, rng)
-            entries["product"] = index
-            parts.append(entries)
-        self._seconds += seconds
-        entries = np.concatenate(parts)
-        entries = entries[np.argsort(entries["time_us"], kind="stable")]
+        entries = self._entries(seconds)
         receive_us = entries["time_us"] + entries["delay_us"]
         if len(entries):
             receive_us[0] = max(receive_us[0], self._last_receive_us)
             receive_us = np.maximum.accumulate(receive_us)
             self._last_receive_us = int(receive_us[-1])
         return [
-            Frame(data=line, connection=connection, receive_time_ns=receive_ns)
-            for line, receive_ns in zip(
-                self._lines(entries), (receive_us * 1000).tolist(), strict=True
+            Frame(
+                data=exchange_frame(event),
+                connection=connection,
+                receive_time_ns=receive_ns,
+            )
+            for event, receive_ns in zip(
+                self._events(entries), (receive_us * 1000).tolist(), strict=True
             )
         ]
+
+    def events(self, seconds: int) -> Iterator[MarketEvent]:
+        """What the frames of `advance(seconds)` tell of, each made when it is asked for."""
+        return self._events(self._entries(seconds))
 
     def truth(self) -> dict[str, Truth]:
         """For each product what moved it in the seconds generated so far, computed anew."""
@@ -175,36 +175,47 @@ class SimulatedMarket:
             for product, path in zip(self.products, paths, strict=True)
         }
 
-    def _lines(self, entries: NDArray[np.void]) -> list[bytes]:
-        stamps = np.datetime_as_string(entries["time_us"].view("M8[us]")).tolist()
-        lines = []
-        for stamp, entry in zip(stamps, entries.tolist(), strict=True):
-            (_, _, index, side, trade_id, sequence, price, bid, ask, bid_size, ask_size) = entry[
-                :11
-            ]
+    def _entries(self, seconds: int) -> NDArray[np.void]:
+        """The next `seconds` seconds over all products, by event time."""
+        paths = self._latent.advance(seconds)
+        start_us = self.now_ns // 1000
+        parts = []
+        for index, (book, rng) in enumerate(zip(self._books, self._rngs, strict=True)):
+            entries = _trade(self.model, book, paths[index].sum(axis=1), start_us, rng)
+            entries["product"] = index
+            parts.append(entries)
+        self._seconds += seconds
+        entries = np.concatenate(parts)
+        return entries[np.argsort(entries["time_us"], kind="stable")]
+
+    def _events(self, entries: NDArray[np.void]) -> Iterator[MarketEvent]:
+        for entry in entries.tolist():
+            (time_us, _, index, side, trade_id, sequence, price, bid, ask, bid_size, ask_size) = (
+                entry[:11]
+            )
+            product, time_ns = self.products[index], time_us * 1000
+            if not side:
+                yield Beat(product, time_ns, trade_id, sequence)
+                continue
             (last_size, volume_24h, volume_30d, high, low) = entry[11:]
-            if side:
-                line = (
-                    f'{{"type":"ticker","sequence":{sequence},'
-                    f'"product_id":"{self.products[index]}","price":"{_written(price)}",'
-                    f'"open_24h":"{self._opens[index]}",'
-                    f'"volume_24h":"{volume_24h // 10**8}.{volume_24h % 10**8:08d}",'
-                    f'"low_24h":"{_written(low)}","high_24h":"{_written(high)}",'
-                    f'"volume_30d":"{volume_30d // 10**8}.{volume_30d % 10**8:08d}",'
-                    f'"best_bid":"{bid // 100}.{bid % 100:02d}",'
-                    f'"best_bid_size":"{bid_size // 10**8}.{bid_size % 10**8:08d}",'
-                    f'"best_ask":"{ask // 100}.{ask % 100:02d}",'
-                    f'"best_ask_size":"{ask_size // 10**8}.{ask_size % 10**8:08d}",'
-                    f'"side":"{"buy" if side > 0 else "sell"}","time":"{stamp}Z",'
-                    f'"trade_id":{trade_id},"last_size":"{_written(last_size, 8)}"}}'
-                )
-            else:
-                line = (
-                    f'{{"type":"heartbeat","sequence":{sequence},"last_trade_id":{trade_id},'
-                    f'"product_id":"{self.products[index]}","time":"{stamp}Z"}}'
-                )
-            lines.append(line.encode())
-        return lines
+            yield Print(
+                product,
+                time_ns,
+                trade_id,
+                sequence,
+                price=_written(price),
+                bid=f"{bid // 100}.{bid % 100:02d}",
+                ask=f"{ask // 100}.{ask % 100:02d}",
+                size=_written(last_size, 8),
+                side=Side.BUY if side > 0 else Side.SELL,
+                bid_size=f"{bid_size // 10**8}.{bid_size % 10**8:08d}",
+                ask_size=f"{ask_size // 10**8}.{ask_size % 10**8:08d}",
+                volume_24h=f"{volume_24h // 10**8}.{volume_24h % 10**8:08d}",
+                open_24h=self._opens[index],
+                low_24h=_written(low),
+                high_24h=_written(high),
+                volume_30d=f"{volume_30d // 10**8}.{volume_30d % 10**8:08d}",
+            )
 
 
 def _written(number: int, places: int = 2) -> str:
