@@ -1,97 +1,74 @@
 import gzip
+import hashlib
 import json
+import subprocess
+import sys
 import zlib
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from barograph.archive import (
-    MAX_LINE_BYTES,
-    ArchivedFrame,
     ArchiveWriter,
-    Closing,
     Place,
-    Recorded,
-    Recording,
+    Standing,
     archive_end,
+    archive_files,
     read_archive,
+    read_file,
 )
 from barograph.errors import BadInputError
-from barograph.types import DeadLetter, Fault, Frame
-from barograph.venues.continuity import Dialect, Opening
-from coinbase_messages import TICKER
+from barograph.manifest import Manifest
+from barograph.types import DeadLetter, Fault, Frame, Heartbeat
+from barograph.venues.entries import Answer, Closing, Dialect, Heard, Opening, Settlement
 
 OPENING = Opening(connection="c", dialect=Dialect.EXCHANGE, continuity="none")
+HOUR_NS = 3600 * 10**9
 
 
-def frame(data=b'{"a": 1}', connection="c", receive_time_ns=None):
-    return Frame(data=data, connection=connection, receive_time_ns=receive_time_ns)
+def heard(data=b'{"a": 1}', receive_time_ns=None):
+    return Heard(
+        Frame(data=data, connection="c", receive_time_ns=receive_time_ns), Dialect.EXCHANGE
+    )
 
 
 def write(directory, *datas):
     writer = ArchiveWriter(directory)
     for data in datas:
-        writer.frame(frame(data), Dialect.EXCHANGE)
-    place = writer.flush()
+        writer.write(heard(data))
+    place = writer.flush().place
     writer.close()
     return place
 
 
 def datas(directory, after=None):
     entries = list(read_archive(directory, after))
-    return [e.frame.data for e in entries if isinstance(e, ArchivedFrame)], [
+    return [e.frame.data for e in entries if isinstance(e, Heard)], [
         e for e in entries if isinstance(e, DeadLetter)
     ]
 
 
-# Our own archive.
-
-json_frames = st.dictionaries(st.text(max_size=5), st.text(max_size=9) | st.integers()).map(
-    lambda value: json.dumps(value, ensure_ascii=False).encode()
-)
-nasty = st.sampled_from(
-    [b"", b"{}", b" {}", b'{},"at":{}', b'{"a":\n1}', b"{\r\n}", b'{"a":"\xff"}', b"[" * 9000, b"{"]
-)
-
-
 @settings(max_examples=60)
-@given(
-    st.lists(
-        st.tuples(
-            st.binary(max_size=99) | json_frames | nasty,
-            st.text(max_size=5),
-            st.sampled_from(Dialect),
-            st.none() | st.integers(-(2**63), 2**63 - 1),
-        ),
-        max_size=8,
-    ),
-    st.sets(st.integers(0, 8)),
-)
-def test_every_frame_comes_back_byte_for_byte(tmp_path_factory, frames, flushes):
+@given(st.lists(st.tuples(st.binary(max_size=99), st.booleans())))
+def test_every_entry_comes_back_in_its_order(tmp_path_factory, drawn):
     directory = tmp_path_factory.mktemp("archive")
     writer = ArchiveWriter(directory, file_bytes=150)
-    written = []
-    for number, (data, connection, dialect, receive_time_ns) in enumerate(frames):
-        if number in flushes:
+    written = [OPENING]
+    writer.write(OPENING)
+    for data, flush in drawn:
+        if flush:
             writer.flush()
-        written.append(ArchivedFrame(frame(data, connection, receive_time_ns), dialect))
-        writer.frame(*written[-1])
+        written.append(heard(data))
+        writer.write(written[-1])
+    for entry in (Answer("B", written[-1].frame if drawn else heard().frame), Settlement("c", "B")):
+        written.append(entry)
+        writer.write(entry)
+    written.append(Closing("c"))
+    writer.write(Closing("c"))
     writer.close()
     assert list(read_archive(directory)) == written
-
-
-def test_openings_and_closings_stand_among_the_frames(tmp_path):
-    writer = ArchiveWriter(tmp_path)
-    writer.open(OPENING)
-    writer.frame(frame(), Dialect.ADVANCED)
-    writer.close_connection("c")
-    writer.close()
-    assert list(read_archive(tmp_path)) == [
-        OPENING,
-        ArchivedFrame(frame(), Dialect.ADVANCED),
-        Closing("c"),
-    ]
 
 
 def test_every_tool_reads_the_files(tmp_path):
@@ -108,7 +85,7 @@ def test_every_tool_reads_the_files(tmp_path):
 def test_files_are_numbered_and_read_in_their_order(tmp_path):
     writer = ArchiveWriter(tmp_path, file_bytes=1)
     for number in range(12):
-        writer.frame(frame(b"%d" % number), Dialect.EXCHANGE)
+        writer.write(heard(b"%d" % number))
         writer.flush()
     writer.close()
     assert len(list(tmp_path.glob("*.ndjson.gz"))) == 12
@@ -119,20 +96,6 @@ def test_reading_can_begin_after_a_place(tmp_path):
     place = write(tmp_path, b"{}")
     write(tmp_path, b"[1]", b"[2]")
     assert datas(tmp_path, place)[0] == [b"[1]", b"[2]"]
-
-
-def test_a_writer_can_go_on_at_a_place_and_forgets_what_came_after(tmp_path):
-    writer = ArchiveWriter(tmp_path, file_bytes=1000)
-    writer.frame(frame(b"{}"), Dialect.EXCHANGE)
-    place = writer.flush()
-    writer.frame(frame(b"[1]"), Dialect.EXCHANGE)
-    writer.close()
-    write(tmp_path, b"[2]")
-    writer = ArchiveWriter(tmp_path)
-    writer.cut(place)
-    writer.frame(frame(b"[3]"), Dialect.EXCHANGE)
-    writer.close()
-    assert datas(tmp_path) == ([b"{}", b"[3]"], [])
 
 
 def test_a_new_writer_touches_nothing_that_is_there(tmp_path):
@@ -177,138 +140,266 @@ def test_a_damaged_line_is_a_letter_and_the_others_are_read(tmp_path):
     with (tmp_path / "000001.ndjson.gz").open("ab") as file:
         file.write(gzip.compress(b'garbage\n{"connection":"c"}\n'))
     entries = list(read_archive(tmp_path))
-    assert [type(entry) for entry in entries] == [ArchivedFrame, DeadLetter, Closing]
+    assert [type(entry) for entry in entries] == [Heard, DeadLetter, Closing]
     assert (entries[1].source, entries[1].position) == ("000001.ndjson.gz", "2")
 
 
-# Recordings.
-
-LINE = json.dumps(TICKER).encode()
+# Files end, and say what they hold.
 
 
-def recording(tmp_path, content, compress=False):
-    path = tmp_path / "recording"
-    path.write_bytes(gzip.compress(content) if compress else content)
-    return Recording(path)
+def at(hours, number=0):
+    return heard(b'{"n":%d}' % number, receive_time_ns=round(hours * HOUR_NS))
 
 
-def read(tmp_path, content, compress=False):
-    entries = list(recording(tmp_path, content, compress))
-    return [e for e in entries if isinstance(e, Recorded)], [
-        e for e in entries if isinstance(e, DeadLetter)
+def frames_of(directory):
+    """For each file the numbers in its frames."""
+    return [
+        [json.loads(entry.frame.data)["n"] for entry in read_file(file.path)]
+        for file in archive_files(directory)
     ]
 
 
-@pytest.mark.parametrize("compress", [False, True])
-@pytest.mark.parametrize("end", [b"\n", b"\r\n", b""])
-def test_lines_are_numbered_frames(tmp_path, compress, end):
-    frames, letters = read(tmp_path, b"\n".join([LINE, b"", LINE]) + end, compress)
-    assert letters == []
-    assert [(entry.line, entry.frame.data) for entry in frames] == [(1, LINE), (3, LINE)]
-    assert frames[0].opening.connection == frames[0].frame.connection
-    assert frames[0].frame.receive_time_ns is None
+def test_an_hour_of_receipt_has_a_file_of_its_own(tmp_path):
+    writer = ArchiveWriter(tmp_path)
+    for number, hours in enumerate([5.1, 5.9, 6.0, 6.5, 8.0, 8.1]):
+        writer.write(at(hours, number))
+    writer.close()
+    assert frames_of(tmp_path) == [[0, 1], [2, 3], [4, 5]]
 
 
-def test_gzip_members_and_padding_are_one_stream(tmp_path):
-    path = tmp_path / "recording"
-    path.write_bytes(gzip.compress(LINE + b"\n" + LINE[:9]) + gzip.compress(LINE[9:]) + bytes(99))
-    assert [e.frame.data for e in Recording(path)] == [LINE, LINE]
+def test_a_clock_that_is_set_back_a_little_begins_no_file_and_an_old_recording_does(tmp_path):
+    writer = ArchiveWriter(tmp_path)
+    for number, hours in enumerate([6.0, 5.99, 6.01, 2.0, 2.5]):
+        writer.write(at(hours, number))
+    writer.close()
+    assert frames_of(tmp_path) == [[0, 1, 2], [3, 4]]
 
 
-def test_connections_follow_from_content_and_form_not_from_the_name(tmp_path):
-    first, _ = read(tmp_path, LINE)
-    (tmp_path / "elsewhere").mkdir()
-    again, _ = read(tmp_path / "elsewhere", LINE)
-    other, _ = read(tmp_path, LINE + b" ")
-    assert first == again
-    assert first[0].frame.connection != other[0].frame.connection
+def test_frames_whose_receipt_nobody_knows_go_where_the_others_are(tmp_path):
+    writer = ArchiveWriter(tmp_path)
+    for entry in (heard(b'{"n":0}'), at(3, 1), heard(b'{"n":2}'), at(4, 3), heard(b'{"n":4}')):
+        writer.write(entry)
+    writer.close()
+    assert frames_of(tmp_path) == [[0, 1, 2], [3, 4]]
 
 
-def test_forms_are_told_line_by_line_and_have_their_own_connections(tmp_path):
-    pair = b'{"ts":1.5,"raw":%b}' % json.dumps(LINE.decode()).encode()
-    frames, _ = read(tmp_path, b"\n".join([LINE, pair, LINE]))
-    assert [entry.frame.data for entry in frames] == [LINE] * 3
-    assert [entry.frame.connection.split("/")[1] for entry in frames] == [
-        "exchange", "pair", "exchange"
-    ]  # fmt: skip
-    assert frames[1].frame.receive_time_ns == 1_500_000_000
+def beat(n):
+    return [Heartbeat(product="B", event_time_ns=n)]
 
 
-@pytest.mark.parametrize(
-    ("line", "fault"),
-    [(b"{", Fault.NOT_JSON), (b"\xff", Fault.NOT_UTF8), (b"[]", Fault.WRONG_SHAPE)],
+class KilledError(Exception):
+    """Nothing of the process runs after it."""
+
+
+class ToyFeed:
+    """Writes numbered frames whose events are one heartbeat each; dies where it is told to.
+
+    What its log has lies in `saved`: the standing, how many frames were taken. A `recording` is
+    read again from there; what a live connection gave is gone.
+    """
+
+    def __init__(self, directory, saved, *, recording):
+        self.saved = saved
+        self.writer = ArchiveWriter(directory, file_bytes=200)
+        if "standing" not in saved:
+            self.next = 0
+            self.commit()
+            return
+        standing = msgspec.json.decode(saved["standing"], type=Standing)
+        tail = self.writer.recall(standing)
+        self.next = saved["taken"]
+        first = next(tail, None)
+        if recording:
+            self.writer.cut(standing)
+        elif first is not None:
+            self.heard(first)
+            for entry in tail:
+                self.heard(entry)
+            self.commit()
+
+    def heard(self, entry):
+        n = json.loads(entry.frame.data)["n"]
+        self.writer.note(beat(n), ())
+        self.next = n + 1
+
+    def take(self, hours):
+        entry = at(hours, self.next)
+        self.writer.write(entry)
+        self.heard(entry)
+
+    def do(self, step, hours):
+        if step in {"take", "hour"}:
+            self.take(hours)
+        elif step == "die":
+            raise KilledError
+        elif step == "close":
+            self.writer.close()
+            raise KilledError
+        else:
+            self.commit(dies=step)
+
+    def commit(self, dies=None):
+        standing = msgspec.json.encode(self.writer.flush())
+        if dies == "before the log":
+            raise KilledError
+        self.saved |= {"standing": standing, "taken": self.next}
+        if dies == "after the log":
+            raise KilledError
+        self.writer.acknowledge()
+
+    def die(self):
+        self.writer._lock.close()
+
+
+steps = st.lists(
+    st.sampled_from(["take", "hour", "commit", "before the log", "after the log", "die", "close"]),
+    max_size=40,
 )
-def test_a_line_that_is_no_frame_is_a_dead_letter_with_file_and_line(tmp_path, line, fault):
-    frames, (letter,) = read(tmp_path, b"\n".join([LINE, line, LINE]))
-    assert len(frames) == 2
-    assert letter.fault is fault
-    assert (letter.source, letter.position, letter.original) == ("recording", "2", line)
 
 
-@pytest.mark.parametrize("end", [b"\n", b""])
-@pytest.mark.parametrize("length", [MAX_LINE_BYTES + 1, 10_000_000])
-def test_a_line_over_the_bound_is_a_dead_letter_with_its_first_kilobyte(tmp_path, length, end):
-    big = b'{"x":"' + b"y" * length
-    frames, (letter,) = (
-        read(tmp_path, b"\n".join([LINE, big, LINE]))
-        if end
-        else (read(tmp_path, LINE + b"\n" + big))
+@pytest.mark.parametrize("recording", [True, False], ids=["recording", "live"])
+@given(steps=steps)
+def test_manifests_are_right_and_whole_whoever_was_killed_when(tmp_path_factory, recording, steps):
+    """Each file says what it holds; no line and no event is counted twice or not at all."""
+    directory, saved, hours = tmp_path_factory.mktemp("archive"), {}, 0.0
+    feed = ToyFeed(directory, saved, recording=recording)
+    for step in steps:
+        hours += 1.0 if step == "hour" else 0.01
+        try:
+            feed.do(step, hours)
+        except KilledError:
+            feed.die()
+            feed = ToyFeed(directory, saved, recording=recording)
+    feed.commit()
+    feed.writer.close()
+    numbers = [n for numbers in frames_of(directory) for n in numbers]
+    assert numbers == sorted(set(numbers))
+    if recording:
+        assert numbers == list(range(saved["taken"]))
+    for file in archive_files(directory):
+        found = Manifest()
+        for entry in read_file(file.path):
+            found.add(entry)
+            found.note(beat(json.loads(entry.frame.data)["n"]))
+        found.file, found.bytes = file.path.name, file.path.stat().st_size
+        found.sha256 = hashlib.sha256(file.path.read_bytes()).hexdigest()
+        assert file.manifest == found
+
+
+def test_what_came_after_a_standing_can_be_removed(tmp_path):
+    writer = ArchiveWriter(tmp_path)
+    writer.write(heard(b"{}"))
+    standing = writer.flush()
+    writer.write(heard(b"[1]"))
+    writer.close()
+    write(tmp_path, b"[2]")
+    writer = ArchiveWriter(tmp_path)
+    writer.cut(standing)
+    writer.write(heard(b"[3]"))
+    writer.close()
+    assert datas(tmp_path) == ([b"{}", b"[3]"], [])
+
+
+def test_a_torn_end_is_recalled_as_one_letter_and_its_manifest_says_so(tmp_path):
+    writer = ArchiveWriter(tmp_path)
+    writer.write(at(1, 0))
+    standing = writer.flush()
+    writer.write(at(1, 1))
+    writer.close()
+    path = tmp_path / "000001.ndjson.gz"
+    path.write_bytes(path.read_bytes()[:-3])
+    writer = ArchiveWriter(tmp_path)
+    *_, last = writer.recall(standing)
+    assert last.fault is Fault.TRUNCATED
+    writer.flush()
+    writer.acknowledge()
+    writer.close()
+    (file,) = archive_files(tmp_path)
+    assert file.manifest.unreadable == 1
+
+
+def test_of_a_checkpoint_of_an_older_version_the_place_is_known_and_no_count(tmp_path):
+    place = write(tmp_path, b'{"n":0}', b'{"n":1}')
+    old = msgspec.json.encode(place)
+    standing = msgspec.json.decode(old, type=Standing)
+    assert (standing.place, standing.counts) == (place, None)
+    writer = ArchiveWriter(tmp_path)
+    assert list(writer.recall(standing)) == []
+    writer.write(at(1, 2))
+    writer.flush()
+    writer.acknowledge()
+    writer.close()
+    first, second = archive_files(tmp_path)
+    assert (first.manifest, first.is_open) == (None, False)
+    assert second.manifest.frames == 1
+
+
+def test_files_that_were_removed_leave_their_numbers(tmp_path):
+    """A manifest outlives its file, so a later file is not taken for it."""
+    writer = ArchiveWriter(tmp_path)
+    writer.write(at(1, 0))
+    standing = writer.flush()
+    writer.acknowledge()
+    writer.close()
+    (tmp_path / "000001.ndjson.gz").unlink()
+    writer = ArchiveWriter(tmp_path)
+    assert list(writer.recall(standing)) == []
+    writer.cut(standing)
+    writer.write(at(1, 1))
+    writer.close()
+    first, second = archive_files(tmp_path)
+    assert (first.number, first.there, first.manifest.frames) == (1, False, 1)
+    assert (second.number, second.there) == (2, True)
+
+
+def test_a_manifest_that_is_none_is_an_error_that_names_it(tmp_path):
+    (tmp_path / "000001.manifest.json").write_bytes(b"{")
+    with pytest.raises(BadInputError, match=r"000001\.manifest\.json.*no manifest"):
+        archive_files(tmp_path)
+
+
+# There is no room.
+
+FILL = """
+import random, resource, sys
+from pathlib import Path
+from barograph.archive import ArchiveWriter
+from barograph.errors import DiskFullError
+from barograph.types import Frame
+from barograph.venues.entries import Dialect, Heard
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+writer = ArchiveWriter(Path(sys.argv[1]))
+chance = random.Random(1)
+flushed = 0
+try:
+    while True:
+        for _ in range(20):
+            frame = Frame(data=chance.randbytes(200).hex().encode(), connection="c")
+            writer.write(Heard(frame, Dialect.EXCHANGE))
+        writer.flush()
+        flushed += 20
+except DiskFullError as full:
+    writer.close()
+    print(flushed, full)
+"""
+
+
+def test_where_there_is_no_room_everything_flushed_is_whole_and_nothing_else(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", FILL, tmp_path], capture_output=True, check=True, text=True
     )
-    assert len(frames) == (2 if end else 1)
-    assert letter.fault is Fault.TOO_LONG
-    assert (letter.position, letter.original) == ("2", big[:1024])
-    assert str(len(big)) in letter.detail
+    flushed, message = done.stdout.split(" ", 1)
+    assert "is full (File too large): nothing was accepted after" in message
+    assert "start again" in message
+    frames, letters = datas(tmp_path)
+    assert (len(frames), letters) == (int(flushed), [])
+    assert int(flushed) > 0
+    write(tmp_path, b"{}")
+    assert datas(tmp_path)[0] == [*frames, b"{}"]
 
 
-def test_a_line_at_the_bound_is_read(tmp_path):
-    line = LINE[:-1] + b" " * (MAX_LINE_BYTES - len(LINE)) + b"}"
-    frames, letters = read(tmp_path, line + b"\n")
-    assert (len(frames), letters) == (1, [])
-
-
-def test_a_truncated_gzip_gives_all_whole_lines_and_one_letter(tmp_path):
-    path = tmp_path / "recording"
-    content = b"".join(b'{"type":"ticker","n":%d}\n' % (n * 7919 % 10007) for n in range(5000))
-    path.write_bytes(gzip.compress(content)[:-2000])
-    *frames, letter = list(Recording(path))
-    known = zlib.decompressobj(31).decompress(path.read_bytes())
-    assert [entry.frame.data for entry in frames] == known.split(b"\n")[:-1]
-    assert (letter.fault, letter.position) == (Fault.TRUNCATED, str(len(frames) + 1))
-    # igzip may hold back a symbol that zlib gives.
-    assert known.split(b"\n")[-1].startswith(letter.original)
-
-
-def test_a_gzip_with_a_wrong_checksum_says_so(tmp_path):
-    path = tmp_path / "recording"
-    path.write_bytes(gzip.compress(LINE + b"\n")[:-8] + bytes(8))
-    (letter,) = (e for e in Recording(path) if isinstance(e, DeadLetter))
-    assert letter.fault is Fault.TRUNCATED
-    assert "checksum" in letter.detail
-
-
-@pytest.mark.parametrize("content", [b"", gzip.compress(b"", mtime=0)], ids=["plain", "gzip"])
-def test_an_empty_file_is_an_error_that_names_it(tmp_path, content):
-    path = tmp_path / "nothing"
-    path.write_bytes(content)
-    with pytest.raises(BadInputError, match="nothing"):
-        list(Recording(path))
-
-
-def test_a_file_that_cannot_be_read_is_an_error_that_names_it(tmp_path):
-    with pytest.raises(BadInputError, match="absent"):
-        Recording(tmp_path / "absent")
-    with pytest.raises(BadInputError, match="directory"):
-        Recording(tmp_path)
-
-
-@settings(max_examples=60)
-@given(
-    st.lists(st.sampled_from([LINE, b"", b"{", b"\xff", b"[]"]) | st.binary(max_size=30)), st.data()
-)
-def test_reading_can_go_on_after_any_line(tmp_path_factory, lines, drawn):
-    whole = recording(tmp_path_factory.mktemp("r"), b"\n".join([LINE, *lines]), compress=True)
-    entries = list(whole)
-    line = drawn.draw(st.integers(0, len(lines) + 1))
-    number = [e.line if isinstance(e, Recorded) else int(e.position) for e in entries]
-    assert list(whole.after(line)) == entries[sum(n <= line for n in number) :]
-    assert whole.bytes_read == whole.size
+def test_a_directory_that_cannot_be_written_is_said_in_one_line(tmp_path):
+    (tmp_path / "archive").write_bytes(b"a file")
+    with pytest.raises(BadInputError, match="cannot be written"):
+        ArchiveWriter(tmp_path / "archive")

@@ -16,14 +16,15 @@ from barograph.archive import ArchiveWriter
 from barograph.cases.spikes import SPIKES
 from barograph.errors import BadInputError, ForeignFeaturesError, TooLittleDataError
 from barograph.featurizer import Featurizer
-from barograph.feed import Feed, ingest, replay
+from barograph.feed import Feed, ingest
 from barograph.kernels import FEATURE_SET_HASH, NAMES
 from barograph.log import open_log
 from barograph.market import PRESETS
 from barograph.pipeline import FEATURIZE
+from barograph.replay import replay
 from barograph.simulator import SimulatedMarket
 from barograph.types import FeatureRow, Frame
-from barograph.venues.continuity import Dialect, Opening, Rules
+from barograph.venues.entries import Closing, Dialect, Heard, Opening, Rules
 from barograph.worker import when_idle, work
 
 START_NS = 1_750_000_000 * 10**9
@@ -45,10 +46,10 @@ def opening(frames):
 def archived(home, parts):
     writer = ArchiveWriter(home / "archive")
     for frames in parts:
-        writer.open(opening(frames))
+        writer.write(opening(frames))
         for frame in frames:
-            writer.frame(frame, Dialect.EXCHANGE)
-        writer.close_connection(frames[0].connection)
+            writer.write(Heard(frame, Dialect.EXCHANGE))
+        writer.write(Closing(frames[0].connection))
         writer.flush()
     writer.close()
     return home
@@ -80,10 +81,10 @@ def test_the_rows_are_those_of_the_live_topic_to_the_byte(tmp_path):
     log = open_log(tmp_path)
     feed = Feed(log, tmp_path / "archive")
     for frames in stretches():
-        feed.open(opening(frames))
+        feed.take(opening(frames))
         for frame in frames:
-            feed.receive(frame, Dialect.EXCHANGE)
-        feed.close_connection(frames[0].connection)
+            feed.take(Heard(frame, Dialect.EXCHANGE))
+        feed.take(Closing(frames[0].connection))
         feed.commit()
     feed.close()
     work(log, FEATURIZE, Featurizer, clock_ns=lambda: 0, until=when_idle)
@@ -275,7 +276,7 @@ def test_the_rules_of_the_feed_stand_in_the_archive(tmp_path):
     rules = Rules(products=frozenset({"BTC-USD"}), silence_timeout_s=0.5)
     log = open_log(tmp_path)
     feed = Feed(log, tmp_path / "archive", rules)
-    ingest(feed, [*first, *second], Dialect.EXCHANGE)
+    ingest(feed, [Heard(frame, Dialect.EXCHANGE) for frame in (*first, *second)])
     feed.close()
     live = feed.summary
     log.close()

@@ -1,5 +1,6 @@
 """Dead letters: each can be found, looked into and sent once more; never twice."""
 
+import json
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -15,7 +16,9 @@ from barograph.contract import Contract
 from barograph.deadletters import REDRIVEN, Choice, listed, redrive, shown
 from barograph.errors import BadInputError, ReplacedProducerError
 from barograph.log import Topic, open_log
+from barograph.log.topics import TICKS
 from barograph.types import DeadLetter, Fault, Message
+from coinbase_messages import TICKER, envelope, heartbeat, ticker
 
 LETTERS = "things.deadletter"
 EVERYTHING = Choice()
@@ -209,6 +212,67 @@ def test_what_was_mended_badly_is_not_sent(log):
     with pytest.raises(BadInputError, match=r"unknown_category.*nothing was sent"):
         again(log, mended, contract=CONTRACT)
     assert sent(log) == []
+
+
+# Frames, whose source is a connection or a file.
+
+
+def frame_letter(position, message, fault=Fault.UNKNOWN_PRODUCT, source="coinbase/1"):
+    return letter(position, fault, source, json.dumps(message).encode(), "BTC-USD")
+
+
+@pytest.fixture
+def market(log):
+    """The log of a market: frames have a topic to go to."""
+    log.create(Topic(name=TICKS))
+    return log
+
+
+def test_a_frame_is_heard_again_and_its_ticks_go_once(market):
+    written(market, frame_letter("7", ticker(0)), frame_letter("9", ticker(1), source="f.ndjson"))
+    assert again(market, dry_run=True).sent == {TICKS: 2}
+    assert again(market).sent == {TICKS: 2}
+    done = again(market)
+    assert (done.sent, done.sent_before) == ({}, 2)
+    first, second = sent(market, TICKS)
+    assert (first.key, first.headers[REDRIVEN]) == ("BTC-USD", "coinbase/1@7")
+    assert second.headers[REDRIVEN] == "f.ndjson@9"
+    tick = codec.decode_event(first.value)
+    assert (tick.trade_id, tick.connection) == (TICKER["trade_id"], "coinbase/1")
+
+
+def test_all_ticks_of_a_frame_go_with_the_note_that_they_went(market, monkeypatch):
+    monkeypatch.setattr(deadletters, "_STEP_LETTERS", 1)
+    whole = envelope(0, products=("BTC-USD", "ETH-USD"))
+    written(market, letter("1", Fault.FUTURE, "c", json.dumps(whole).encode(), key=""))
+    assert again(market).sent == {TICKS: 2}
+    assert {record.headers[REDRIVEN] for record in sent(market, TICKS)} == {"c@1"}
+    assert listed(market, LETTERS, fault=None, limit=1).redriven == 1
+
+
+def test_frames_that_are_refused_again_stay_with_todays_reason_and_empty_ones_are_counted(market):
+    written(
+        market,
+        frame_letter("1", ticker(0, price="-1"), Fault.NOT_A_NUMBER),
+        frame_letter("2", ticker(0), Fault.DUPLICATE),
+        frame_letter("3", heartbeat(0, 0)),
+        letter("4", Fault.NOT_JSON, "c", b"garbage"),
+    )
+    done = again(market)
+    assert (done.sent, done.no_topic, done.no_tick) == ({}, 0, 1)
+    assert done.refused_again == {"not_positive": 1, "duplicate": 1, "not_json": 1}
+    assert again(market).refused_again == done.refused_again
+    assert sent(market, TICKS) == []
+
+
+def test_a_mended_frame_goes_and_a_badly_mended_one_does_not(market):
+    written(market, letter("1", Fault.NOT_JSON, "c", b"garbage"))
+    bad = Choice(identities=["c@1"], mended=b"{")
+    with pytest.raises(BadInputError, match=r"not_json.*nothing was sent"):
+        again(market, bad)
+    good = Choice(identities=["c@1"], mended=json.dumps(ticker(0)).encode())
+    assert again(market, good).sent == {TICKS: 1}
+    assert again(market, good).sent_before == 1
 
 
 def test_a_list_counts_all_and_shows_the_last(log):

@@ -105,9 +105,16 @@ def test_any_bytes_can_be_shown(original):
 
 
 def test_a_redrive_says_what_went_and_what_stayed():
-    done = Redriven(topic="d", dry_run=False, sent={"t": 2}, sent_before=3, no_topic=4, damaged=5)
+    nothing = {"sent": {}, "sent_before": 0, "no_topic": 0, "no_tick": 0, "refused_again": {}}
+    none = Redriven(topic="d", dry_run=False, damaged=0, **nothing)
+    done = Redriven(
+        topic="d", dry_run=False, sent={"t": 2}, sent_before=3, no_topic=4, no_tick=6,
+        refused_again={"late": 7}, damaged=5,
+    )  # fmt: skip
     shown = text_of(listing.redriven(done))
-    for part in ("sent to t: 2", "left, re-driven before: 3", "left, from a", "damaged: 5"):
+    for part in (
+        "sent to t: 2", "left, re-driven before: 3", "left, from a", "no tick in it: 6",
+        "refused again, late: 7", "damaged: 5",
+    ):  # fmt: skip
         assert part in shown
-    none = Redriven(topic="d", dry_run=False, sent={}, sent_before=0, no_topic=0, damaged=0)
     assert "nothing to send in d" in text_of(listing.redriven(none))

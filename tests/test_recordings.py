@@ -10,16 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from barograph import archive, codec, recordings
-from barograph.archive import Recorded, Recording
+from barograph import codec, recording, recordings
 from barograph.codec import EVENT, GAP
 from barograph.errors import BadInputError
+from barograph.recording import Recorded, Recording
 from barograph.recordings import _Reading, recording_events
 from barograph.types import Fault
-from barograph.venues.coinbase import AdvancedTrade, ExchangeFeed
-from barograph.venues.continuity import Continuity, Dialect, Rules
+from barograph.venues.advanced_trade import AdvancedTrade
+from barograph.venues.continuity import Continuity
+from barograph.venues.entries import Dialect, Rules
+from barograph.venues.exchange_feed import ExchangeFeed
 from barograph.venues.timestamps import format_time
-from coinbase_messages import START, S, beats, envelope, heartbeat, ticker
+from coinbase_messages import START, S, beats, envelope, heartbeat, match, ticker
 
 
 def by_machine(path, rules):
@@ -106,6 +108,8 @@ lines = st.one_of(
     st.tuples(st.just("broken"), st.integers(0, 300), st.integers(0, 255)),
     st.tuples(st.just("cut"), st.integers(0, 300)),
     st.tuples(st.just("beat"), st.integers(-1, 3)),
+    st.tuples(st.just("match"), st.integers(-1, 3)),
+    st.tuples(st.just("match"), st.just(0)),
     st.tuples(st.just("pair"), st.integers(0, 1)),
     st.tuples(st.just("advanced"), st.integers(0, 9)),
     st.tuples(st.just("raw"), st.sampled_from([b"", b" ", b"{}", b"{", b"\xff", b'{"type":']))
@@ -139,6 +143,8 @@ def written(drawn):
             last = last[: how[0]]
         elif kind == "beat":
             last = json.dumps(heartbeat(0, number // 2 + how[0], time=time)).encode()
+        elif kind == "match":
+            last = json.dumps(match(number // 2 + how[0], time=time)).encode()
         elif kind == "pair":
             pair = {"ts": 1762932011.5, "pair": "BTC-USD", "raw": json.dumps(message)}
             last = json.dumps(pair).encode()
@@ -169,7 +175,7 @@ def test_lane_and_machine_give_what_the_machine_alone_gives(
     content = gzip.compress(content, 1) if compressed else content
     path.write_bytes(content[: len(content) - torn] or b"{")
     with (
-        patch.object(archive, "_BLOCK_BYTES", block_bytes),
+        patch.object(recording, "_BLOCK_BYTES", block_bytes),
         patch.object(recordings, "_EVENTS_AT_A_TIME", room),
     ):
         try:
@@ -205,7 +211,7 @@ def test_real_lines_with_random_damage_give_what_the_machine_alone_gives(data, t
         content[place] = rng.choice([content[place] ^ 1, 34, 48, 57, 46, 10, 44, 125, 255])
     path = tmp_path / "damaged.ndjson"
     path.write_bytes(content)
-    with patch.object(archive, "_BLOCK_BYTES", int(rng.integers(200, 20_000))):
+    with patch.object(recording, "_BLOCK_BYTES", int(rng.integers(200, 20_000))):
         assert by_lane(path, Rules()) == by_machine(path, Rules())
 
 

@@ -2,15 +2,20 @@
 
 import math
 
+import msgspec
 import pytest
 
 from barograph import codec
 from barograph.errors import BadInputError, UnknownTopicError
 from barograph.featurizer import Featurizer
+from barograph.feed import Feed
 from barograph.log import Topic, open_log
 from barograph.log.sqlite import SqliteLog
 from barograph.log.topics import DEAD_LETTERS, FEATURES, TICKS, ensure_topics
+from barograph.market import PRESETS
+from barograph.simulator import SimulatedMarket
 from barograph.types import FeatureRow, Message, Tick
+from barograph.venues.entries import Closing, Dialect, Heard, Opening
 from barograph.verify import verify
 from barograph.worker import Route, when_idle, work
 
@@ -148,3 +153,57 @@ def test_topics_that_are_not_there_or_not_alike_are_refused(tmp_path):
     with pytest.raises(BadInputError, match="1 and 2 partitions"):
         verify(log)
     log.close()
+
+
+# Against the frames in the archive.
+
+
+@pytest.fixture
+def home(tmp_path):
+    """A home into which two connections were fed, one after the other, and featurized."""
+    log = open_log(tmp_path)
+    feed = Feed(log, tmp_path / "archive")
+    market = SimulatedMarket(PRESETS["market"], ["BTC-USD", "ETH-USD"], 3, 1_750_000_000 * NS)
+    for connection in ("a", "b"):
+        feed.take(Opening(connection=connection, dialect=Dialect.EXCHANGE))
+        for frame in market.advance(400):
+            named = msgspec.structs.replace(frame, connection=connection)
+            feed.take(Heard(named, Dialect.EXCHANGE))
+        feed.take(Closing(connection))
+        feed.commit()
+    feed.close()
+    yield tmp_path, log
+    log.close()
+
+
+def test_features_are_those_of_the_archives_frames(home):
+    path, log = home
+    featurize(log)
+    found = verify(log, archive=path / "archive")
+    assert found.same
+    assert found.rows > 600
+    assert found.products == ["BTC-USD", "ETH-USD"]
+
+
+def test_a_tick_that_no_frame_tells_is_found(home):
+    """The log agrees with itself then, and the archive does not."""
+    path, log = home
+    later = 1_750_000_000 + 790
+    invented = [
+        Tick(product="BTC-USD", event_time_ns=(later + n) * NS, price="9", bid="9", ask="9")
+        for n in (20, 40)
+    ]
+    log.append([Message(TICKS, "BTC-USD", codec.encode(tick)) for tick in invented])
+    featurize(log)
+    assert verify(log).same
+    assert not verify(log, archive=path / "archive").same
+
+
+def test_an_archive_without_its_beginning_proves_nothing(home):
+    path, log = home
+    featurize(log)
+    with pytest.raises(BadInputError, match="there is no archive"):
+        verify(log, archive=path / "nowhere")
+    (path / "archive" / "000001.ndjson.gz").unlink()
+    with pytest.raises(BadInputError, match="not all of its files"):
+        verify(log, archive=path / "archive")

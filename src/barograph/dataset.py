@@ -15,21 +15,24 @@ import numpy as np
 import polars as pl
 
 from barograph import codec
-from barograph.archive import ArchivedFrame, Closing, Recording, read_archive
+from barograph.archive import read_archive
 from barograph.case import Case, Dataset
-from barograph.codec import EVENT, GAP, HEARTBEAT, NAT, TICK, Floats, Records
+from barograph.codec import EVENT, FILLED, GAP, HEARTBEAT, NAT, TICK, TRADE, Floats, Records
 from barograph.errors import BadInputError, ForeignFeaturesError, TooLittleDataError
 from barograph.featurizer import Featurizer
 from barograph.kernels import FEATURE_SET_HASH, NAMES
 from barograph.labels import future_realized_vol
+from barograph.recording import Recording
 from barograph.recordings import recording_events
 from barograph.types import DeadLetter, Event
-from barograph.venues.coinbase import AdvancedTrade, ExchangeFeed
-from barograph.venues.continuity import Continuity, Opening, Rules
+from barograph.venues.coinbase import Coinbase
+from barograph.venues.continuity import Continuity
+from barograph.venues.entries import Rules
 
 _EVENTS_AT_A_TIME = 20_000
 _PACKED = np.dtype([(name, EVENT[name]) for name in EVENT.names or ()])
 """EVENT without what lies between its fields, which is nobody's."""
+_KINDS = {"tick": [TICK], "heartbeat": [HEARTBEAT], "gap": [GAP], "trade": [TRADE, FILLED]}
 _ROWS_OF_A_PART = 50_000
 _BUILD = "Build it again (`barograph dataset`)"
 
@@ -179,7 +182,7 @@ class _Reading:
 
     def __init__(self, progress: Callable[[int], None]) -> None:
         self.featurizer = Featurizer()
-        self.events = dict.fromkeys(("tick", "heartbeat", "gap"), 0)
+        self.events = dict.fromkeys(_KINDS, 0)
         self.dead_letters: dict[str, int] = {}
         self.late_ticks = 0
         self._products: list[str] = []
@@ -196,8 +199,8 @@ class _Reading:
     def rows_of(self, events: Iterable[Records]) -> Iterator[Records]:
         """(n,) of ROW again and again, in the order in which seconds closed."""
         for some in events:
-            for name, kind in (("tick", TICK), ("heartbeat", HEARTBEAT), ("gap", GAP)):
-                self.events[name] += int((some["kind"] == kind).sum())
+            for name, kinds in _KINDS.items():
+                self.events[name] += int(np.isin(some["kind"], kinds).sum())
             self._hash.update(some.astype(_PACKED).tobytes())
             rows, late = self.featurizer.update(some)
             self.late_ticks += len(late)
@@ -233,22 +236,15 @@ class _Reading:
             )
 
     def _heard(self, archive: Path) -> Iterator[Event]:
-        continuity = Continuity()
-        venues = {
-            venue.dialect: venue(continuity=continuity) for venue in (ExchangeFeed, AdvancedTrade)
-        }
+        machine = Coinbase()
         for entry in read_archive(archive):
-            if isinstance(entry, Opening):
-                venues[entry.dialect].open(entry)
-            elif isinstance(entry, Closing):
-                continuity.close(entry.connection)
-            elif isinstance(entry, ArchivedFrame):
-                events, letters = venues[entry.dialect].receive(entry.frame)
-                yield from events
-                for letter in letters:
-                    self._refuse(letter)
-            else:
+            if isinstance(entry, DeadLetter):
                 self._refuse(entry)
+                continue
+            received = machine.take(entry)
+            yield from received.events
+            for letter in received.dead_letters:
+                self._refuse(letter)
 
     def _refuse(self, letter: DeadLetter) -> None:
         self.dead_letters[letter.fault] = self.dead_letters.get(letter.fault, 0) + 1

@@ -6,6 +6,10 @@ letter went. So whatever happens, a letter is re-driven once: a second run, two 
 that was killed between two steps send nothing twice. What is refused again is a new letter with an
 identity of its own.
 
+A letter whose source is a connection or a file holds a frame that the venue machine refused: it is
+heard again by today's machine, and the ticks in it go to ticks.raw. What is refused still stays the
+letter that it is.
+
 Which letters went stands as producer checkpoints in the log, one for each of them, and is held in
 memory while letters are listed or sent; the letters themselves are read by pages.
 """
@@ -21,7 +25,9 @@ from barograph.browse import appended_time_ns, records
 from barograph.contract import Contract, RefusedError
 from barograph.errors import BadInputError
 from barograph.log import Log
+from barograph.log.topics import TICKS
 from barograph.types import DeadLetter, Fault, Message, Record
+from barograph.venues.second_hearing import hear_again
 
 DAMAGED = "damaged"
 """In place of a fault: a record of a dead-letter topic that is no dead letter."""
@@ -100,10 +106,11 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Redriven(msgspec.Struct, frozen=True, kw_only=True):
-    """What a re-drive sent, by topic; in a dry run, what it would have sent.
+    """How many records a re-drive sent, by topic; in a dry run, what it would have sent.
 
-    Left where they are: `sent_before`, `no_topic` (their source is a connection or a file),
-    `damaged` (they cannot be read).
+    Left where they are: letters `sent_before`, `no_topic` (a case's, whose source is no topic),
+    `damaged` (they cannot be read), frames with `no_tick` in them, and frames `refused_again`,
+    counted by the fault that they have today.
     """
 
     topic: str
@@ -111,6 +118,8 @@ class Redriven(msgspec.Struct, frozen=True, kw_only=True):
     sent: dict[str, int]
     sent_before: int
     no_topic: int
+    no_tick: int
+    refused_again: dict[str, int]
     damaged: int
 
 
@@ -169,10 +178,11 @@ def redrive(  # noqa: PLR0913 - a log's letters, which of them, and how
     2.  Go through the letters that the topic holds at this moment, the oldest first.
     3.  Append some hundreds and the checkpoints that say so in one step.
 
-    A named letter that is damaged, or whose source is no topic of the log, is refused with
-    BadInputError before anything is sent; among many such letters are counted and left. What a
-    letter has only the beginning of is read where it was refused. A mended
-    record that the `contract` refuses is not sent either; its key is the one in it.
+    A frame goes to ticks.raw, if the log has it, as the ticks that it holds. A named letter that
+    is damaged, or can go to no topic of the log, is refused with BadInputError before anything is
+    sent; among many such letters are counted and left. What a letter has only the
+    beginning of is read where it was refused. A mended record that the `contract` refuses, or frame
+    that the venue machine does, is not sent either; a mended record's key is the one in it.
     """
     _known_fault(choice.fault)
     producer = _producer(topic)
@@ -183,19 +193,31 @@ def redrive(  # noqa: PLR0913 - a log's letters, which of them, and how
     else:
         chosen = letters(log, topic)
     sending = _Sending(log, producer, clock_ns, dry_run=dry_run)
-    sent_before = no_topic = damaged = 0
+    refused_again: Counter[str] = Counter()
+    sent_before = no_topic = no_tick = damaged = 0
     for letter in chosen:
         if choice.fault is not None and letter.fault != choice.fault:
             continue
         if letter.letter is None:
             damaged += 1
-        elif letter.letter.source not in topics:
-            no_topic += 1
         elif letter.identity in went or letter.identity in sending.identities:
             sent_before += 1
+        elif letter.letter.source in topics:
+            sending.add(letter.identity, [_message(log, letter.letter, choice.mended, contract)])
+        elif TICKS not in topics:
+            no_topic += 1
         else:
-            sending.add(_message(log, letter.letter, choice.mended, contract))
-            progress(sum(sending.sent.values()))
+            ticks, refused, *_ = hear_again(letter.letter, choice.mended)
+            if refused and choice.mended is not None:
+                raise _badly_mended(letter.identity, refused[0].fault, refused[0].detail)
+            refused_again.update(each.fault for each in refused)
+            no_tick += not ticks and not refused
+            headers = {REDRIVEN: letter.identity}
+            sending.add(
+                letter.identity,
+                [Message(TICKS, tick.product, codec.encode(tick), headers) for tick in ticks],
+            )
+        progress(sum(sending.sent.values()))
     sending.flush()
     return Redriven(
         topic=topic,
@@ -203,6 +225,8 @@ def redrive(  # noqa: PLR0913 - a log's letters, which of them, and how
         sent=dict(sending.sent),
         sent_before=sent_before,
         no_topic=no_topic,
+        no_tick=no_tick,
+        refused_again=dict(refused_again.most_common()),
         damaged=damaged,
     )
 
@@ -220,11 +244,13 @@ class _Sending:
         self._waiting: list[Message] = []
         self._bytes = 0
 
-    def add(self, message: Message) -> None:
-        self.identities.add(message.headers[REDRIVEN])
-        self.sent[message.topic] += 1
-        self._waiting.append(message)
-        self._bytes += len(message.value)
+    def add(self, identity: str, messages: Sequence[Message]) -> None:
+        """Let all that a letter holds go in one step, if it holds anything."""
+        if messages:
+            self.identities.add(identity)
+        self.sent.update(message.topic for message in messages)
+        self._waiting += messages
+        self._bytes += sum(len(message.value) for message in messages)
         if len(self._waiting) >= _STEP_LETTERS or self._bytes >= _STEP_BYTES:
             self.flush()
 
@@ -284,7 +310,7 @@ def _named(
             raise BadInputError(
                 f"letter {identity}", "it is damaged", "Look at it (`barograph deadletters show`)"
             )
-        if refused.source not in topics:
+        if refused.source not in topics and TICKS not in topics:
             raise BadInputError(
                 f"letter {identity}",
                 f"its source is a connection or a file, {refused.source}, and no topic of this log",
@@ -305,12 +331,14 @@ def _message(
         try:
             key = contract.key_of(contract.decode(mended))
         except RefusedError as refused:
-            raise BadInputError(
-                f"what was mended of {identity}",
-                f"{refused.fault}: {refused.detail}",
-                "Mend that too; nothing was sent",
-            ) from refused
+            raise _badly_mended(identity, refused.fault, refused.detail) from refused
     return Message(letter.source, key, mended, {REDRIVEN: identity})
+
+
+def _badly_mended(identity: str, fault: str, detail: str) -> BadInputError:
+    return BadInputError(
+        f"what was mended of {identity}", f"{fault}: {detail}", "Mend that too; nothing was sent"
+    )
 
 
 def _whole(log: Log, letter: DeadLetter) -> bytes:

@@ -18,8 +18,37 @@ from barograph.terminal import counts_of, plain, plain_table, time_of
 if TYPE_CHECKING:
     from barograph.browse import Holding
     from barograph.deadletters import LetterLine, LetterList, LetterShown, Redriven
+    from barograph.live import LiveSummary
 
 _SHOWN_CHARACTERS = 2048
+
+
+def live(heard: "LiveSummary") -> RenderableType:
+    """What a live feed took, and how its connections were."""
+    fed = heard.feed
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    table.add_row("from", f"{heard.venue}, {heard.address}, {fed.seconds:,.0f} s")
+    for name, why in heard.refused.items():
+        table.add_row("refused", Text(f"{name}: ").append_text(plain(why)))
+    table.add_row("ticks", f"{fed.ticks:,}  {counts_of(fed.products)}")
+    table.add_row("heartbeats", f"{fed.heartbeats:,}")
+    table.add_row("trades", f"{fed.trades:,} without a quote, {fed.filled:,} of them from REST")
+    table.add_row(
+        "gaps", f"{sum(fed.gaps.values()):,}  {counts_of(fed.gaps)}, {fed.missing:,} missing"
+    )
+    table.add_row(
+        "dead letters", f"{sum(fed.dead_letters.values()):,}  {counts_of(fed.dead_letters)}"
+    )
+    table.add_row("connections", f"{heard.connections:,}, {heard.holes_asked:,} holes asked for")
+    if heard.queue_full:
+        table.add_row("queue full", f"{heard.queue_full:,} times; the socket was not read then")
+    if heard.clock is not None:
+        table.add_row(
+            "clock",
+            f"exchange − receive {heard.clock.median_ms:+,.1f} ms "
+            f"({heard.clock.min_ms:+,.1f} … {heard.clock.max_ms:+,.1f})",
+        )
+    return table
 
 
 def topics(held: "Sequence[Holding]") -> RenderableType:
@@ -79,6 +108,8 @@ def letter(found: "LetterShown", *, full: bool) -> RenderableType:
     received = found.receive_time_ns
     for name, value in {
         "letter": found.identity,
+        "source": found.source,
+        "position": found.position,
         "fault": found.fault,
         "detail": found.detail,
         "key": found.key,
@@ -123,6 +154,8 @@ def redriven(done: "Redriven") -> RenderableType:
     left = {
         "re-driven before": done.sent_before,
         "from a connection or a file, no topic of this log": done.no_topic,
+        "no tick in it": done.no_tick,
+        **{f"refused again, {fault}": count for fault, count in done.refused_again.items()},
         "damaged": done.damaged,
     }
     lines += [f"left, {why}: {count:,}" for why, count in left.items() if count]

@@ -7,12 +7,13 @@ import msgspec
 import numpy as np
 
 from barograph import codec
-from barograph.archive import Recorded, Recording
 from barograph.codec import EVENT, Records
+from barograph.recording import Recorded, Recording
 from barograph.types import DeadLetter, Event
-from barograph.venues.coinbase import AdvancedTrade, ExchangeFeed
+from barograph.venues.coinbase import Coinbase
 from barograph.venues.columns import Columns
-from barograph.venues.continuity import Continuity, Dialect
+from barograph.venues.continuity import Continuity
+from barograph.venues.entries import Heard
 from barograph.venues.wrappers import Wrapper
 
 _EVENTS_AT_A_TIME = 8192
@@ -51,10 +52,7 @@ class _Reading:
         self.continuity = continuity
         self._recording, self._product_index, self._refuse = recording, product_index, refuse
         self._timeout_s = continuity.rules.silence_timeout_s
-        self._venues: dict[Dialect, ExchangeFeed | AdvancedTrade] = {
-            Dialect.EXCHANGE: ExchangeFeed(continuity=self.continuity),
-            Dialect.ADVANCED: AdvancedTrade(continuity=self.continuity),
-        }
+        self._machine = Coinbase(continuity=continuity)
         self._lane: Columns | None = None
         self._lines, self._run = 0, 1
         self._events, self._filled = np.zeros(_EVENTS_AT_A_TIME, EVENT), 0
@@ -113,7 +111,7 @@ class _Reading:
         ]
         events = codec.event_array(numbers, self._product_index)
         if self._lane is not None:
-            self._lane.learn(dict.fromkeys(n.product for n in numbers))
+            self._lane.learn(dict.fromkeys([*self._lane.products, *(n.product for n in numbers)]))
         if len(events) > len(self._events) - self._filled:
             yield from self._flush()
         if len(events) > len(self._events):
@@ -127,19 +125,18 @@ class _Reading:
             self._refuse(entry)
             return ()
         opening = entry.opening
-        venue = self._venues[opening.dialect]
         if opening.connection not in self.continuity.connections:
-            venue.open(opening)
+            self._machine.take(opening)
         if self._lane is None and opening.connection.endswith(f"/{Wrapper.EXCHANGE}"):
             self._lane = Columns(opening, self.continuity, self._timeout_s, self._product_index)
-        events, letters = venue.receive(entry.frame)
-        for letter in letters:
+        received = self._machine.take(Heard(entry.frame, opening.dialect))
+        for letter in received.dead_letters:
             # Its place in the file is a letter's identity, as the feed has it.
             position = str(entry.line)
             self._refuse(
                 msgspec.structs.replace(letter, source=self._recording.path.name, position=position)
             )
-        return events
+        return received.events
 
     def _flush(self) -> Iterator[Records]:
         if self._filled:

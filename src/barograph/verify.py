@@ -1,20 +1,24 @@
 """Verify: are the features that were written live the ones that the raw records give?
 
-Every feature row is computed again from ticks.raw and compared, byte by byte and count by count,
-with ticks.features. Live equals replay, or this finds the first place where it does not.
+Every feature row is computed again from ticks.raw, or from the frames in the archive, and compared,
+byte by byte and count by count, with ticks.features. Live equals replay, or this finds the first
+place where it does not.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
+from pathlib import Path
 
 import msgspec
 
 from barograph import codec
+from barograph.archive import archive_files, read_archive
 from barograph.errors import BadInputError
 from barograph.featurizer import Featurizer
 from barograph.kernels import LONGEST_WINDOW_S, NAMES
-from barograph.log import Log
-from barograph.types import FeatureRow, Record
+from barograph.log import Log, partition_of
+from barograph.types import DeadLetter, FeatureRow, Record
+from barograph.venues.coinbase import Coinbase
 
 _CHUNK = 5000
 
@@ -48,14 +52,16 @@ def verify(
     *,
     raw: str = "ticks.raw",
     features: str = "ticks.features",
+    archive: Path | None = None,
     progress: Callable[[int], None] = lambda _rows: None,
 ) -> Verification:
-    """Compare all rows of `features` with those that `raw` gives.
+    """Compare all rows of `features` with those that `raw` gives, or the frames in an archive.
 
     Raises UnknownTopicError, and BadInputError when the topics are not partitioned alike or hold
-    nothing that could be compared.
+    nothing that could be compared, or the archive has no beginning.
     """
     raw_extents, extents = log.extents(raw), log.extents(features)
+    batches = _source(log, raw, archive, len(extents))
     if len(raw_extents) != len(extents):
         raise BadInputError(
             f"{raw} and {features}",
@@ -65,8 +71,8 @@ def verify(
     rows = unsettled = 0
     products: set[str] = set()
     for extent, live_extent in zip(raw_extents, extents, strict=True):
-        cut = extent.oldest > 0 or live_extent.oldest > 0
-        replayed = _replayed(log, raw, extent.partition)
+        cut = live_extent.oldest > 0 or (archive is None and extent.oldest > 0)
+        replayed = _replayed(batches(extent.partition))
         settled: dict[str, int] = {}
         live = chain.from_iterable(_batches(log, features, extent.partition))
         for record in live:
@@ -128,9 +134,42 @@ def _batches(log: Log, topic: str, partition: int) -> Iterator[list[Record]]:
         offset = records[-1].offset + 1
 
 
-def _replayed(log: Log, topic: str, partition: int) -> Iterator[bytes]:
+def _source(
+    log: Log, raw: str, archive: Path | None, partitions: int
+) -> Callable[[int], Iterator[list[Record]]]:
+    """Where the raw records of a partition come from, in their order."""
+    if archive is None:
+        return lambda partition: _batches(log, raw, partition)
+    files = archive_files(archive)
+    if not files or not all(file.there for file in files) or files[0].number != 1:
+        raise BadInputError(
+            str(archive),
+            "not all of its files are there" if files else "there is no archive",
+            "Verify against the log alone (`barograph verify`)",
+        )
+    return lambda partition: _heard(archive, raw, partition, partitions)
+
+
+def _heard(archive: Path, raw: str, partition: int, partitions: int) -> Iterator[list[Record]]:
+    """The records that a feed makes of an archive, of those products that lie in a partition."""
+    machine = Coinbase()
+    records: list[Record] = []
+    for entry in read_archive(archive):
+        if isinstance(entry, DeadLetter):
+            continue
+        for event in machine.take(entry).events:
+            if partition_of(event.product, partitions) == partition:
+                value = codec.encode(event)
+                records.append(Record(raw, partition, len(records), event.product, value))
+        if len(records) >= _CHUNK:
+            yield records
+            records = []
+    yield records
+
+
+def _replayed(batches: Iterable[list[Record]]) -> Iterator[bytes]:
     machine = Featurizer()
-    for records in _batches(log, topic, partition):
+    for records in batches:
         for _, value in machine.receive(records).values:
             yield value
 

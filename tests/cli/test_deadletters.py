@@ -1,6 +1,7 @@
 """Dead letters by the command line: found, looked into, mended, sent once more."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -86,11 +87,35 @@ def test_what_cannot_be_is_refused_in_one_line(run, words):
 
 
 def test_letters_of_the_market_are_the_usual_ones(run, recording):
-    """Their source is a file: they are listed, and cannot be sent to a topic again."""
+    """Their source is a file: one whose bytes are mended goes to ticks.raw, once."""
     file = recording()
+    lines = file.read_bytes().splitlines()
+    first = next(line for line in lines if b'"ticker"' in line)
     file.write_bytes(file.read_bytes() + b"{nonsense\n")
     run("replay", file, "--home", "h")
     found = json.loads(run("deadletters", "list", "--home", "h", "--json")[1])
     assert (found["topic"], found["counts"]) == ("ticks.deadletter", {"not_json": 1})
-    code, _, err = run("deadletters", "redrive", found["letters"][0]["identity"], "--home", "h")
-    assert (code, "a connection or a file" in err) == (2, True)
+    letter = found["letters"][0]
+    words = ("deadletters", "redrive", letter["identity"], "--home", "h", "--json")
+    code, out, _ = run(*words)
+    assert (code, json.loads(out)["refused_again"]) == (0, {"not_json": 1})
+    Path("mended.json").write_bytes(first)
+    code, out, _ = run(*words, "--mended", "mended.json")
+    assert (code, json.loads(out)["sent"]) == (0, {"ticks.raw": 1})
+    _, out, _ = run("deadletters", "show", letter["identity"], "--home", "h")
+    for said in ("market.ndjson", "not_json", "9 bytes", "{nonsense"):
+        assert said in out
+    # Its second has long closed, and the featurizer says so.
+    run("featurize", "--home", "h")
+    found = json.loads(run("deadletters", "list", "--home", "h", "--json")[1])
+    assert found["counts"] == {"not_json": 1, "late": 1}
+
+
+def test_frames_of_a_product_that_was_not_asked_for_can_be_sent_later(run, recording):
+    run("replay", recording(), "--products", "ETH-USD", "--no-stages", "--home", "h")
+    run("featurize", "--home", "h")
+    words = ("deadletters", "redrive", "--fault", "unknown_product", "--home", "h", "--json")
+    sent = json.loads(run(*words)[1])["sent"]["ticks.raw"]
+    assert sent > 100
+    assert json.loads(run(*words)[1])["sent"] == {}
+    assert json.loads(run("check", "--min", str(sent), "--home", "h", "--json")[1])["ok"]

@@ -1,0 +1,106 @@
+"""Lines of files, plain or gzip: read in bounded memory whatever they are, and packed.
+
+Our own archive and the recordings of others are read alike, and isal is at home here alone.
+"""
+
+from collections.abc import Iterator
+from typing import BinaryIO, NamedTuple
+
+from isal import igzip, igzip_lib
+
+from barograph.types import DeadLetter, Fault
+
+_KEPT_OF_BAD_LINE = 1024
+_CHUNK_BYTES = 1 << 17
+
+
+def packed(lines: bytes) -> bytes:
+    """The lines as one gzip member."""
+    member: bytes = igzip.compress(lines, compresslevel=1)
+    return member
+
+
+class BadLine(NamedTuple):
+    """A line that is none, as far as it goes."""
+
+    fault: Fault
+    detail: str
+    original: bytes
+
+    def letter(self, source: str, line: int) -> DeadLetter:
+        """The dead letter of a file's line."""
+        return DeadLetter(
+            fault=self.fault,
+            detail=self.detail,
+            source=source,
+            position=str(line),
+            key="",
+            original=self.original,
+        )
+
+
+class TornError(Exception):
+    """The compressed stream cannot be read further."""
+
+
+def lines_of(file: BinaryIO, max_bytes: int) -> Iterator[tuple[int, bytes | BadLine]]:
+    """Each line with its number, never holding more than `max_bytes` and a chunk."""
+    number, rest, skipped = 0, b"", 0
+    torn = ""
+    try:
+        for chunk in chunks_of(file):
+            *whole, rest = (rest + chunk).split(b"\n")
+            for line in whole:
+                number += 1
+                if skipped or len(line) > max_bytes:
+                    yield number, _too_long(line, len(line) + skipped)
+                    skipped = 0
+                else:
+                    yield number, line.removesuffix(b"\r")
+            if len(rest) > max_bytes:
+                # Its head stays for the letter, its length is counted, the rest goes.
+                skipped += len(rest) - _KEPT_OF_BAD_LINE
+                rest = rest[:_KEPT_OF_BAD_LINE]
+    except TornError as error:
+        torn = str(error)
+    if torn:
+        yield number + 1, BadLine(Fault.TRUNCATED, torn, rest[:_KEPT_OF_BAD_LINE])
+    elif skipped:
+        yield number + 1, _too_long(rest, len(rest) + skipped)
+    elif rest:
+        yield number + 1, rest
+
+
+def _too_long(line: bytes, length: int) -> BadLine:
+    detail = f"a line of {length} bytes; its first {_KEPT_OF_BAD_LINE} are kept"
+    return BadLine(Fault.TOO_LONG, detail, line[:_KEPT_OF_BAD_LINE])
+
+
+def chunks_of(file: BinaryIO, chunk_bytes: int = _CHUNK_BYTES) -> Iterator[bytes]:
+    """What a file holds from where it stands, unpacked. Raises TornError where it cannot go on."""
+    start = file.tell()
+    magic = file.read(2)
+    file.seek(start)
+    if magic and b"\x1f\x8b".startswith(magic):
+        yield from _inflated(file, chunk_bytes)
+    else:
+        while chunk := file.read(chunk_bytes):
+            yield chunk
+
+
+def _inflated(file: BinaryIO, chunk_bytes: int) -> Iterator[bytes]:
+    compressed = file.read(_CHUNK_BYTES)
+    while compressed:
+        member = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
+        while not member.eof:
+            if member.needs_input and not compressed:
+                raise TornError("the gzip stream ends early")
+            try:
+                inflated = member.decompress(compressed, chunk_bytes)
+            except igzip_lib.IsalError as error:  # type: ignore[misc]  # the stub has an instance
+                raise TornError(f"the gzip stream is damaged: {error}") from None
+            yield inflated
+            if not member.eof:
+                compressed = file.read(_CHUNK_BYTES) if member.needs_input else b""
+        # Further members may follow, and zeros that some tools pad with.
+        compressed = (member.unused_data or file.read(_CHUNK_BYTES)).lstrip(b"\0")

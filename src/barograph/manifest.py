@@ -1,0 +1,98 @@
+"""What a file of the archive holds: counted while it is written, and kept beside it then."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from barograph.types import DeadLetter, Event, Gap, Heartbeat, Tick
+from barograph.venues.entries import Answer, Entry, Heard, Settlement
+
+
+class ProductCounts(msgspec.Struct, kw_only=True):
+    """What the venue machine made of one product's frames in a file.
+
+    Times are of ticks, trades and heartbeats, on the venue's clock; `gaps` are counted by cause,
+    `dead_letters` by fault.
+    """
+
+    ticks: int = 0
+    trades: int = 0
+    heartbeats: int = 0
+    first_event_time_ns: int | None = None
+    last_event_time_ns: int | None = None
+    gaps: dict[str, int] = {}
+    dead_letters: dict[str, int] = {}
+
+
+class Manifest(msgspec.Struct, kw_only=True):
+    """One file of the archive.
+
+    `sha256` and `bytes` are of the file as it lies on the disk. `lines` are entries of any kind,
+    `frames` the venue's messages among them, `answers` its pages of trades, `unreadable` what a
+    torn write left; `connections` counts the lines of each. `dead_letters` counts by fault those
+    that belong to no product of the file.
+    """
+
+    file: str = ""
+    sha256: str = ""
+    bytes: int = 0
+    lines: int = 0
+    frames: int = 0
+    answers: int = 0
+    unreadable: int = 0
+    connections: dict[str, int] = {}
+    first_receive_time_ns: int | None = None
+    last_receive_time_ns: int | None = None
+    products: dict[str, ProductCounts] = {}
+    dead_letters: dict[str, int] = {}
+
+    def add(self, entry: Entry | DeadLetter) -> None:
+        """Take note of a line."""
+        received_ns = None
+        if type(entry) is Heard:
+            self.frames += 1
+            connection, received_ns = entry.frame.connection, entry.frame.receive_time_ns
+        elif isinstance(entry, DeadLetter):
+            self.unreadable += 1
+            return
+        elif type(entry) is Answer:
+            self.answers += 1
+            connection, received_ns = entry.frame.connection, entry.frame.receive_time_ns
+        else:
+            connection = entry.connection  # type: ignore[union-attr]  # frames are done
+            if isinstance(entry, Settlement):
+                received_ns = entry.receive_time_ns
+        self.lines += 1
+        self.connections[connection] = self.connections.get(connection, 0) + 1
+        if received_ns is None:
+            return
+        if self.first_receive_time_ns is None or received_ns < self.first_receive_time_ns:
+            self.first_receive_time_ns = received_ns
+        if self.last_receive_time_ns is None or received_ns > self.last_receive_time_ns:
+            self.last_receive_time_ns = received_ns
+
+    def note(self, events: Sequence[Event], dead_letters: Sequence[DeadLetter] = ()) -> None:
+        """Take note of what lines came to."""
+        for event in events:
+            counts = self.products.get(event.product)
+            if counts is None:
+                counts = self.products[event.product] = ProductCounts()
+            # Not `isinstance`, which costs a call for such classes: every tick comes here.
+            if type(event) is Gap:
+                counts.gaps[event.cause] = counts.gaps.get(event.cause, 0) + 1
+                continue
+            if type(event) is Tick:
+                counts.ticks += 1
+            elif type(event) is Heartbeat:
+                counts.heartbeats += 1
+            else:
+                counts.trades += 1
+            time_ns = event.event_time_ns  # type: ignore[union-attr]  # a gap has left above
+            if counts.first_event_time_ns is None or time_ns < counts.first_event_time_ns:
+                counts.first_event_time_ns = time_ns
+            if counts.last_event_time_ns is None or time_ns > counts.last_event_time_ns:
+                counts.last_event_time_ns = time_ns
+        for letter in dead_letters:
+            # What a broken frame calls a product is none: their number stays that of real ones.
+            known = self.products.get(letter.key, self)
+            known.dead_letters[letter.fault] = known.dead_letters.get(letter.fault, 0) + 1

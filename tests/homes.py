@@ -1,0 +1,81 @@
+"""A home with a log and an archive, for tests of the feed, and recordings made of messages."""
+
+import json
+
+from barograph.feed import Feed, ingest
+from barograph.log import open_log
+from barograph.replay import replay
+from barograph.venues.entries import Dialect, Heard
+from coinbase_messages import envelope, frame, heartbeat, ticker
+from hearing import traces
+
+
+class Home:
+    """A log and an archive in one folder, as a user has them."""
+
+    def __init__(self, path):
+        path.mkdir(parents=True, exist_ok=True)
+        self.archive = path / "archive"
+        self.log = open_log(path)
+
+    def feed(self, rules=None, batch_lines=None):
+        feed = Feed(self.log, self.archive, rules)
+        if batch_lines:
+            feed.batch_lines = batch_lines
+        return feed
+
+    def replay(self, *paths, **options):
+        feed = self.feed(**options)
+        try:
+            return replay(feed, paths)
+        finally:
+            feed.close()
+
+    def ingest(self, entries):
+        feed = self.feed()
+        try:
+            return ingest(feed, entries)
+        finally:
+            feed.close()
+
+    def traces(self):
+        return traces(self.log, self.archive)
+
+
+def lines_of(*messages):
+    return b"\n".join(
+        each if isinstance(each, bytes) else json.dumps(each).encode() for each in messages
+    )
+
+
+def recorded(tmp_path, *messages, name="recording.ndjson"):
+    path = tmp_path / name
+    path.write_bytes(lines_of(*messages))
+    return path
+
+
+def heard(message, connection="c", receive_time_ns=None):
+    """A message as a live frame of the Exchange feed."""
+    return Heard(frame(message, connection, receive_time_ns), Dialect.EXCHANGE)
+
+
+MESSAGES = [
+    {"type": "subscriptions"}, ticker(0), ticker(0, product_id="ETH-USD"), b"garbage", ticker(1),
+    envelope(0, ("BTC-USD", "ETH-USD"), seconds=2), ticker(7), b"", ticker(7), heartbeat(8, 9),
+    b"\xff\n", ticker(8, price="NaN"), envelope(4, ("ETH-USD",), seconds=9), ticker(10), ticker(30),
+]  # fmt: skip
+
+
+class Clock:
+    """Seconds that pass when somebody sleeps."""
+
+    def __init__(self):
+        self.now = 100.0
+        self.slept = []
+
+    def __call__(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.slept.append(seconds)
+        self.now += seconds
