@@ -25,7 +25,7 @@ kafka: $(WITH_KAFKA)   ## a Kafka broker on 127.0.0.1:9092, until Ctrl-C; needs 
 	$(BIN)/python tests/brokers.py
 
 test: $(TESTED)     ## all tests; the slow stories run side by side
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist load --maxschedchunk 1
 
 test-fast: $(TESTED)   ## the tests of a working day, under a minute
 	HYPOTHESIS_PROFILE=fast $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
@@ -71,7 +71,7 @@ $(WITH_KAFKA): $(STAMP)
 
 $(TESTED): $(STAMP)
 	@echo "Installing what the tests need into .venv"
-	$(UV_INSTALL) --constraint requirements.lock --group dev --editable ".[kafka]"
+	$(UV_INSTALL) --constraint requirements.lock --group dev --editable ".[kafka,jwt]"
 	@touch $@
 
 .venv/installed-for-bench: $(TESTED)

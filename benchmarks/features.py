@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from barograph.archive import Recording
 from barograph.codec import Records
 from barograph.featurizer import Featurizer, new_states, update
 from barograph.kernels import COLUMN, LONGEST_WINDOW_S, NAMES, ROW
+from barograph.recording import Recording
 from barograph.recordings import recording_events
 from barograph.types import NS_PER_S
 from measure import RECORDING, Measured, benchmark_events, benchmark_ticks, interleaved, row

@@ -21,17 +21,17 @@ import confluent_kafka
 import msgspec
 import numpy as np
 
-from barograph.archive import Recorded, Recording
 from barograph.codec import decode_numbers, decode_prediction, encode, event_array
 from barograph.featurizer import Featurizer
 from barograph.feed import Feed, ingest
 from barograph.log import Topic
 from barograph.log.topics import FEATURES, TICKS
 from barograph.market import PRESETS
+from barograph.recording import Recorded, Recording
 from barograph.simulator import SimulatedMarket
-from barograph.types import NS_PER_S, Frame, Heartbeat, Message, Tick, Verdict
-from barograph.venues.coinbase import ExchangeFeed
-from barograph.venues.continuity import Dialect
+from barograph.types import NS_PER_S, Heartbeat, Message, Tick, Verdict
+from barograph.venues.entries import Dialect, Heard
+from barograph.venues.exchange_feed import ExchangeFeed
 from measure import RECORDING, ROOT, Measured, NotMeasuredError, row
 from workers import PARTITIONS, Predictions, at_work, fresh_log
 
@@ -117,7 +117,7 @@ def latency(_repeats: int) -> Measured:
         first = int(time.time()) + _CATCH_UP_S
         feed = Feed(cluster.log, Path(folder), partitions=PARTITIONS)
         with ThreadPoolExecutor(1) as pool, closing(feed):
-            feeding = pool.submit(ingest, feed, _frames(first), Dialect.EXCHANGE, _DELAY_S)
+            feeding = pool.submit(ingest, feed, _frames(first), max_delay_s=_DELAY_S)
             while len(took_ms) < _LIVE_S * len(_LIVE):
                 if feeding.done():
                     feeding.result()  # raises what it died of
@@ -132,7 +132,7 @@ def latency(_repeats: int) -> Measured:
     return Measured(float(np.percentile(took_ms, 99)))
 
 
-def _frames(first: int) -> Iterator[Frame | None]:
+def _frames(first: int) -> Iterator[Heard | None]:
     """A simulated market: what lies before now at once, then each frame when it is due.
 
     The measured minute begins with the second `first`; the frames after it close its last seconds.
@@ -140,7 +140,7 @@ def _frames(first: int) -> Iterator[Frame | None]:
     start_ns = (int(time.time()) - _HISTORY_S) * NS_PER_S
     market = SimulatedMarket(PRESETS["constant"], _LIVE, 1, start_ns)
     while market.now_ns < time.time_ns():
-        yield from market.advance(10)
+        yield from (Heard(frame, Dialect.EXCHANGE) for frame in market.advance(10))
     market.model = market.model._replace(order_rate_per_s=_LIVE_TICKS_PER_S / len(_LIVE))
     for frame in market.advance(first + _LIVE_S + _SPARE_S - market.now_ns // NS_PER_S):
         assert frame.receive_time_ns is not None
@@ -149,7 +149,8 @@ def _frames(first: int) -> Iterator[Frame | None]:
             yield None
         if wait_s > 0:
             time.sleep(wait_s)
-        yield msgspec.structs.replace(frame, receive_time_ns=time.time_ns())
+        heard = msgspec.structs.replace(frame, receive_time_ns=time.time_ns())
+        yield Heard(heard, Dialect.EXCHANGE)
 
 
 def _in_turns(ours: Callable[[], float], peer: Callable[[], float], repeats: int) -> Measured:

@@ -16,9 +16,9 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from barograph.archive import Recording
 from barograph.codec import Records
 from barograph.featurizer import Featurizer
+from barograph.recording import Recording
 from barograph.recordings import recording_events
 
 ROOT = Path(__file__).parent.parent

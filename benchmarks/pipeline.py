@@ -10,6 +10,7 @@ from barograph import feed, pipeline
 from barograph.log import open_log
 from barograph.models import sha256_of
 from barograph.registry import Registry
+from barograph.replay import replay
 from barograph.settings import Settings
 from measure import RECORDING, Measured, benchmark_events, row, seconds
 from scoring import trained
@@ -38,7 +39,7 @@ def _replay() -> float:
             frames.batch_lines = settings.batch_records
             try:
                 running = pipeline.Pipeline(pipeline.stages(settings, home, _refuse))
-                pipeline.feed_through(running, lambda: feed.replay(frames, [RECORDING]), live=False)
+                pipeline.feed_through(running, lambda: replay(frames, [RECORDING]), live=False)
             finally:
                 frames.close()
                 log.close()

@@ -23,6 +23,7 @@ import log_records  # noqa: F401
 import measure
 import pipeline  # noqa: F401
 import processes  # noqa: F401
+import records  # noqa: F401
 import scoring  # noqa: F401
 
 HERE = Path(__file__).parent

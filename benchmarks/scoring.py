@@ -17,7 +17,7 @@ from barograph.models import CalibratedTrees, Float32, ModelFacts, OnnxModel
 from barograph.scorer import Model, Scorer
 from barograph.simulator import SimulatedMarket
 from barograph.types import NS_PER_S, FeatureRow, Verdict
-from barograph.venues.coinbase import ExchangeFeed
+from barograph.venues.exchange_feed import ExchangeFeed
 from measure import Measured, row
 
 PRODUCT = "BTC-USD"

@@ -18,12 +18,17 @@ import typer
 
 from barograph.accounts import Rehearsal
 from barograph.browse import Holding
+from barograph.check import Check
 from barograph.cli import app
+from barograph.compact import Compaction
 from barograph.dataset import Manifest
 from barograph.deadletters import LetterList, LetterShown, Redriven
 from barograph.demo import DemoSummary
 from barograph.feed import Summary
+from barograph.inventory import Inspection, Inventory
 from barograph.kernels import FEATURE_SET, FEATURE_SET_HASH, FEATURES, LONGEST_WINDOW_S
+from barograph.ledger import LedgerSummary
+from barograph.live import LiveSummary
 from barograph.models import ModelFacts
 from barograph.pipeline import Consumed
 from barograph.produce import Produced
@@ -32,6 +37,7 @@ from barograph.registry import Version
 from barograph.settings import Settings
 from barograph.train import TrainingReport
 from barograph.types import Interval
+from barograph.up import UpSummary
 from barograph.verify import Verification
 from barograph.worker import Tally
 
@@ -41,10 +47,14 @@ EXAMPLE = ROOT / "docs" / "barograph.toml"
 
 ANSWERS: Mapping[str, Any] = {
     "demo": DemoSummary,
+    "up": UpSummary,
     "replay": {"feed": Summary, "featurizer": Tally, "scorer": Tally},
+    "feed": LiveSummary,
     "featurize": Tally,
     "score": Tally,
     "verify": Verification,
+    "check": Check,
+    "simulate": LedgerSummary,
     "dataset": (Manifest, RecordManifest),
     "train": TrainingReport,
     "produce": Produced,
@@ -54,6 +64,9 @@ ANSWERS: Mapping[str, Any] = {
     "models show": ModelFacts,
     "topics create": list[Holding],
     "topics list": list[Holding],
+    "archive list": Inventory,
+    "archive verify": Inspection,
+    "archive compact": Compaction,
     "deadletters list": LetterList,
     "deadletters show": LetterShown,
     "deadletters redrive": Redriven,

@@ -2,7 +2,7 @@
 
 import json
 
-from barograph.types import Frame, Gap
+from barograph.types import Frame, Gap, Tick, Trade
 from barograph.venues.timestamps import format_time, parse_time
 
 S = 1_000_000_000
@@ -69,6 +69,29 @@ def ticker(n=0, **changes):
     return {name: value for name, value in message.items() if value is not None}
 
 
+def match(n, **changes):
+    """The n-th trade as the matches channel tells it; `side` is the maker's."""
+    return {
+        "type": "match",
+        "trade_id": TICKER["trade_id"] + n,
+        "maker_order_id": "ac928c66-ca53-498f-9c13-a110027a60e8",
+        "taker_order_id": "132fb6ae-456b-4654-b4e0-d681ac05cea1",
+        "side": "sell",
+        "size": TICKER["last_size"],
+        "price": TICKER["price"],
+        "product_id": "BTC-USD",
+        "sequence": 50,
+        "time": format_time(START + n * S),
+    } | changes
+
+
+def page(*trades):
+    """A page of REST, newest first, of matches."""
+    names = ("trade_id", "side", "size", "price", "time")
+    rows = [{name: trade[name] for name in names} for trade in trades]
+    return sorted(rows, key=lambda row: -row["trade_id"])
+
+
 def heartbeat(n, last_trade, **changes):
     return {
         "type": "heartbeat",
@@ -104,6 +127,21 @@ def feed(machine, *messages, connection="c"):
         events += received.events
         letters += received.dead_letters
     return events, letters
+
+
+def at(seconds):
+    """The venue's text for a time so long after START."""
+    return format_time(START + int(seconds * S))
+
+
+def ids(events):
+    """Which trade each tick or trade tells, counted from TICKER's; of the others what they are."""
+    return [
+        event.trade_id - TICKER["trade_id"]
+        if isinstance(event, Tick | Trade)
+        else type(event).__name__
+        for event in events
+    ]
 
 
 def gaps(events):

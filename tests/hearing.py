@@ -1,11 +1,10 @@
 """What a feed left behind, for tests: the log's records, and the archive heard again."""
 
-from barograph.archive import ArchivedFrame, Closing, read_archive
+from barograph.archive import read_archive
 from barograph.codec import decode_dead_letter, decode_event, encode
 from barograph.log.topics import DEAD_LETTERS, TICKS
 from barograph.types import DeadLetter
-from barograph.venues.coinbase import AdvancedTrade, ExchangeFeed
-from barograph.venues.continuity import Continuity, Dialect, Opening
+from barograph.venues.coinbase import Coinbase
 
 
 def values(log, topic):
@@ -34,22 +33,12 @@ def letters(log):
 
 
 def heard_again(archive):
-    """{product: the events} that the archive gives through fresh venue machines."""
-    continuity = Continuity()
-    venues = {
-        Dialect.EXCHANGE: ExchangeFeed(continuity=continuity),
-        Dialect.ADVANCED: AdvancedTrade(continuity=continuity),
-    }
-    found = {}
+    """{product: the events} that the archive gives through a fresh venue machine."""
+    machine, found = Coinbase(), {}
     for entry in read_archive(archive):
         assert not isinstance(entry, DeadLetter), entry
-        if isinstance(entry, Opening):
-            venues[entry.dialect].open(entry)
-        elif isinstance(entry, Closing):
-            continuity.close(entry.connection)
-        elif isinstance(entry, ArchivedFrame):
-            for event in venues[entry.dialect].receive(entry.frame).events:
-                found.setdefault(event.product, []).append(event)
+        for event in machine.take(entry).events:
+            found.setdefault(event.product, []).append(event)
     return found
 
 

@@ -7,7 +7,7 @@ by a seeded generator, so that streams long enough for the longest window shrink
 import numpy as np
 from hypothesis import strategies as st
 
-from barograph.codec import EVENT, GAP, HEARTBEAT, NAT, TICK
+from barograph.codec import EVENT, FILLED, GAP, HEARTBEAT, NAT, TICK, TRADE
 
 NS = 1_000_000_000
 
@@ -19,6 +19,7 @@ segments = st.fixed_dictionaries(
         "vol": st.sampled_from([0.0, 1e-7, 5e-5, 5e-3]),
         "sizes": st.booleans(),
         "volume": st.booleans(),
+        "trades": st.sampled_from(["", "", "some", "late"]),
         "before": st.sampled_from(["", "", "gap", "silence", "crash", "back", "whale"]),
     }
 )
@@ -37,7 +38,10 @@ def market(drawn, product=0):
         now = _before(part["before"], rng, events, now, state)
         for _ in range(part["seconds"]):
             times = np.sort(rng.integers(0, NS, rng.poisson(part["ticks_per_s"])))
-            events += [_tick(rng, part, now + int(t), state) for t in times]
+            for time in times:
+                if part.get("trades"):
+                    events += _trades(rng, part, now + int(time), state)
+                events.append(_tick(rng, part, now + int(time), state))
             if part["heartbeats"]:
                 events.append(_event(HEARTBEAT, now + NS - 1))
             now += NS
@@ -76,6 +80,21 @@ def _event(kind, time_ns):
     for name in ("price", "bid", "ask", "bid_size", "ask_size", "volume_24h", "last_size"):
         event[name] = np.nan
     return event
+
+
+def _trades(rng, part, time_ns, state):
+    """Trades without a quote before a tick, which may be that of the last one; or out of time."""
+    trades = []
+    for _ in range(rng.integers(0, 3)):
+        state["trade_id"] += 1
+        late_ns = int(rng.integers(0, 3 * NS)) if part["trades"] == "late" else 0
+        event = _event(int(rng.choice([TRADE, FILLED])), time_ns - late_ns)
+        event["price"] = round(state["mid"], 2)
+        event["last_size"] = round(float(rng.exponential(0.1)), 8)
+        event["trade_id"] = state["trade_id"] - int(rng.integers(0, 4) == 0)
+        event["side"] = rng.choice([-1, 0, 1], p=[0.45, 0.1, 0.45])
+        trades.append(event)
+    return trades
 
 
 def _tick(rng, part, time_ns, state):

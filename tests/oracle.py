@@ -8,7 +8,7 @@ from fractions import Fraction
 from functools import partial
 from itertools import pairwise
 
-from barograph.codec import GAP, HEARTBEAT
+from barograph.codec import FILLED, GAP, HEARTBEAT, TICK
 from barograph.kernels import NAMES
 from barograph.types import Reason
 
@@ -18,7 +18,7 @@ NS = 1_000_000_000
 
 
 def features(events):
-    """One product's rows, as functions that compute one when called; the places of late ticks."""
+    """One product's rows, as functions that compute one when called; the places of late ones."""
     runs, late = bars(events)
     rows = [
         partial(row, run["bars"][max(0, i - 900) : i + 1], run["reason"])
@@ -37,6 +37,7 @@ def bars(events):
     run = {"reason": Reason.WARMUP, "bars": []}
     open_bar = None
     closed_through = -math.inf
+    last_id = -1
 
     def finish(reason):
         nonlocal run, open_bar
@@ -58,34 +59,49 @@ def bars(events):
         second = int(event["event_time_ns"]) // NS
         until = int(event["gap_start_ns"]) // NS if event["kind"] == GAP else second
         while open_bar is not None and open_bar["second"] < until:
-            if open_bar["second"] >= open_bar["tick"]["event_time_ns"] // NS + 900:
+            if open_bar["second"] >= open_bar["heard"] + 900:
                 finish(Reason.STALE)
                 closed_through = until - 1
                 break
             close(event)
-            open_bar = new_bar(open_bar["second"] + 1, open_bar["tick"], open_bar["mid"])
+            open_bar = new_bar(open_bar, open_bar["second"] + 1)
         if event["kind"] == GAP:
             finish(Reason.GAP)
             closed_through = max(closed_through, second - 1)
         elif event["kind"] == HEARTBEAT:
             closed_through = max(closed_through, second - 1)
+        elif event["kind"] != TICK and open_bar is None:
+            continue
         elif second <= closed_through:
-            late.append(place)
+            if event["kind"] != FILLED:
+                late.append(place)
         else:
-            tick = {name: event[name].item() for name in event.dtype.names}
-            mid = 0.5 * (tick["bid"] + tick["ask"])
-            if open_bar is None:
-                open_bar = new_bar(second, tick, mid)
-            open_bar["trades"].append((open_bar["tick"]["trade_id"], tick))
-            open_bar.update(tick=tick, mid=mid)
-            open_bar["mids"].append(mid)
+            told = {name: event[name].item() for name in event.dtype.names}
+            if event["kind"] == TICK:
+                mid = 0.5 * (told["bid"] + told["ask"])
+                if open_bar is None:
+                    open_bar = new_bar({"mid": mid}, second)
+                open_bar.update(tick=told, mid=mid, heard=second)
+                open_bar["mids"].append(mid)
+                if told["trade_id"] in open_bar["without_quote"] and told["trade_id"] == last_id:
+                    open_bar["without_quote"].clear()
+                    continue
+            elif told["trade_id"] <= last_id:
+                continue
+            else:
+                open_bar["without_quote"].add(told["trade_id"])
+                open_bar["heard"] = second
+            open_bar["trades"].append((last_id, told))
+            last_id = told["trade_id"]
     if run["bars"]:
         runs.append(run)
     return runs, late
 
 
-def new_bar(second, tick, mid):
-    return {"second": second, "tick": tick, "mid": mid, "mids": [mid], "trades": []}
+def new_bar(before, second):
+    """A second that opens with the quote of the one before."""
+    bar = {"second": second, "mids": [before["mid"]], "trades": [], "without_quote": set()}
+    return before | bar
 
 
 def row(seen, reason):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from barograph import codec
-from barograph.codec import GAP, HEARTBEAT, NAT, TICK
+from barograph.codec import FILLED, GAP, HEARTBEAT, NAT, TICK, TRADE
 from barograph.kernels import FEATURE_SET_HASH, FEATURES, ROW
 from barograph.types import (
     DeadLetter,
@@ -20,6 +20,7 @@ from barograph.types import (
     Record,
     Side,
     Tick,
+    Trade,
 )
 
 times = st.integers(0, 2**62)
@@ -47,7 +48,18 @@ heartbeats = st.builds(Heartbeat, product=st.text(min_size=1), event_time_ns=tim
 gaps = st.builds(
     Gap, product=st.text(min_size=1), start_ns=times, end_ns=times, cause=st.sampled_from(GapCause)
 )
-events = st.one_of(ticks, heartbeats, gaps)
+trades = st.builds(
+    Trade,
+    product=st.text(min_size=1),
+    event_time_ns=times,
+    price=decimals,
+    size=decimals,
+    side=st.none() | st.sampled_from(Side),
+    trade_id=st.integers(0, 2**62),
+    receive_time_ns=st.none() | times,
+    filled=st.booleans(),
+)
+events = st.one_of(ticks, heartbeats, trades, gaps)
 
 
 @given(events)
@@ -80,6 +92,12 @@ def test_the_arrays_hold_what_the_words_say(given_events):
             assert row["side"] == {None: 0, Side.BUY: 1, Side.SELL: -1}[event.side]
         elif isinstance(event, Heartbeat):
             assert (row["kind"], row["event_time_ns"]) == (HEARTBEAT, event.event_time_ns)
+        elif isinstance(event, Trade):
+            assert row["kind"] == (FILLED if event.filled else TRADE)
+            assert row["event_time_ns"] == event.event_time_ns
+            assert (row["price"], row["last_size"]) == (float(event.price), float(event.size))
+            assert row["trade_id"] == event.trade_id
+            assert row["side"] == {None: 0, Side.BUY: 1, Side.SELL: -1}[event.side]
         else:
             assert (row["kind"], row["gap_start_ns"]) == (GAP, event.start_ns)
             assert row["event_time_ns"] == event.end_ns
@@ -88,6 +106,11 @@ def test_the_arrays_hold_what_the_words_say(given_events):
 def test_a_record_tells_its_type_and_version():
     value = codec.encode(Heartbeat(product="BTC-USD", event_time_ns=1))
     assert value == b'{"type":"heartbeat/1","product":"BTC-USD","event_time_ns":1}'
+
+
+def test_a_gap_of_an_older_log_has_nothing_filled():
+    value = b'{"type":"gap/1","product":"A","start_ns":1,"end_ns":2,"cause":"silence"}'
+    assert codec.decode_event(value).filled == 0
 
 
 @pytest.mark.parametrize(

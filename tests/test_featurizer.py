@@ -14,7 +14,7 @@ from barograph.codec import GAP, HEARTBEAT, NAT
 from barograph.errors import ForeignFeaturesError
 from barograph.featurizer import STATE, Featurizer, new_states, update
 from barograph.kernels import COLUMN, FEATURE_SET_HASH, FEATURES, LONGEST_WINDOW_S, NAMES, ROW
-from barograph.types import Fault, Gap, GapCause, Heartbeat, Reason, Record, Tick
+from barograph.types import Fault, Gap, GapCause, Heartbeat, Reason, Record, Side, Tick, Trade
 from invent import NS, market, markets
 
 long_runs = settings(
@@ -258,6 +258,52 @@ def test_a_gap_record_ends_the_open_second_without_a_row():
     gap = Gap(product="BTC-USD", start_ns=11 * NS, end_ns=20 * NS, cause=GapCause.SILENCE)
     outcome = Featurizer().receive(records([tick(10.5), tick(11.0), gap, tick(20.0), tick(21.0)]))
     assert [codec.decode_row(value).second for _, value in outcome.values] == [10, 20]
+
+
+def trade(time_s, trade_id, **more):
+    return Trade(
+        product="BTC-USD", event_time_ns=int(time_s * NS), price="100", size="0.5",
+        side=Side.BUY, trade_id=trade_id, **more,
+    )  # fmt: skip
+
+
+def numbered(time_s, trade_id):
+    return tick(time_s, trade_id=trade_id, last_size="2", side=Side.BUY, volume_24h="1")
+
+
+def test_a_trade_counts_in_its_second_and_its_own_tick_counts_no_second_time():
+    steady = [numbered(10 + n, n) for n in range(70)]
+    with_trades = [trade(80.1, 70), trade(80.2, 71), numbered(80.3, 71), numbered(81, 72)]
+    outcome = Featurizer().receive(records([*steady, *with_trades]))
+    before, row = (codec.decode_row(value) for _, value in outcome.values[-2:])
+    grown = [
+        row.values[COLUMN[name]] - before.values[COLUMN[name]]
+        for name in ("tick_intensity_60s", "traded_volume_60s")
+    ]
+    # Two trades of 0.5 came where one tick of 2 left the window.
+    assert grown == pytest.approx([(2 - 1) / 60, 1.0 - 2.0])
+    assert outcome.dead_letters == []
+
+
+def test_a_trade_closes_the_seconds_before_it_and_opens_no_series():
+    machine = Featurizer()
+    assert machine.receive(records([trade(9.5, 1), trade(10.5, 2)])).values == []
+    outcome = machine.receive(records([tick(10.6), trade(12.1, 3)]))
+    assert [codec.decode_row(value).second for _, value in outcome.values] == [10, 11]
+
+
+def test_a_late_trade_is_a_dead_letter_unless_it_was_filled_or_stands_behind_a_gap():
+    gap = Gap(product="BTC-USD", start_ns=11 * NS, end_ns=20 * NS, cause=GapCause.TRADE_ID)
+    outcome = Featurizer().receive(
+        records(
+            [
+                tick(10.5), tick(11.5), trade(10.9, 1), trade(10.9, 2, filled=True),
+                gap, trade(15.0, 3), trade(16.0, 4, filled=True), tick(20.0),
+            ]
+        )
+    )  # fmt: skip
+    assert [letter.position for letter in outcome.dead_letters] == ["0:2"]
+    assert {letter.fault for letter in outcome.dead_letters} == {Fault.LATE}
 
 
 def test_a_checkpoint_of_other_features_is_refused_by_name():

@@ -15,6 +15,7 @@ STRUCTS = [
 WRITTEN = [
     types.Tick,
     types.Heartbeat,
+    types.Trade,
     types.Gap,
     types.FeatureRow,
     types.Prediction,

@@ -163,11 +163,12 @@ def _with_key(of: Iterator[Record], key: str | None) -> Iterator[Record]:
 
 
 def _merged(log: Log, extents: list[Extent], topic: str) -> Iterator[Record]:
-    upwards = (_upwards(log, topic, extent) for extent in extents)
-    return heapq.merge(*upwards, key=appended_time_ns)
+    partitions = (upwards(log, topic, extent) for extent in extents)
+    return heapq.merge(*partitions, key=appended_time_ns)
 
 
-def _upwards(log: Log, topic: str, extent: Extent) -> Iterator[Record]:
+def upwards(log: Log, topic: str, extent: Extent) -> Iterator[Record]:
+    """The records of [oldest, next) of a partition, in order, without what is gone meanwhile."""
     offset = extent.oldest
     while offset < extent.next:
         try:
@@ -188,6 +189,6 @@ def _downwards(log: Log, topic: str, extent: Extent) -> Iterator[Record]:
     end = extent.next
     while end > extent.oldest:
         start = max(extent.oldest, end - _PAGE)
-        page = list(_upwards(log, topic, msgspec.structs.replace(extent, oldest=start, next=end)))
+        page = list(upwards(log, topic, msgspec.structs.replace(extent, oldest=start, next=end)))
         yield from reversed(page)
         end = start

@@ -25,7 +25,7 @@ encode = msgspec.json.Encoder().encode
 """Any word of `types` → its JSON bytes."""
 
 decode_event = msgspec.json.Decoder(Event).decode
-"""A record of ticks.raw → Tick, Heartbeat or Gap; msgspec.DecodeError on anything else."""
+"""A record of ticks.raw → a word of Event; msgspec.DecodeError on anything else."""
 
 decode_row = msgspec.json.Decoder(FeatureRow).decode
 decode_prediction = msgspec.json.Decoder(Prediction).decode
@@ -40,8 +40,8 @@ Bytes = npt.NDArray[np.uint8]
 NAT = np.int64(np.iinfo(np.int64).min)
 """An unknown time or return in an int64 column."""
 
-TICK, HEARTBEAT, GAP = 0, 1, 2
-"""The kinds of an EVENT."""
+TICK, HEARTBEAT, GAP, TRADE, FILLED = 0, 1, 2, 3, 4
+"""The kinds of an EVENT; FILLED is a Trade that was asked for afterwards."""
 
 EVENT = np.dtype(
     [
@@ -64,8 +64,8 @@ EVENT = np.dtype(
 )
 """One record of ticks.raw as the kernels see it.
 
-A gap's `event_time_ns` is its end. `product` indexes the states. Unknown: NAT for times, −1 for
-`trade_id`, NaN for numbers, 0 for `side` (+1 bought, −1 sold).
+A gap's `event_time_ns` is its end, a trade's size its `last_size`. `product` indexes the states.
+Unknown: NAT for times, −1 for `trade_id`, NaN for numbers, 0 for `side` (+1 bought, −1 sold).
 """
 
 _NAT = int(NAT)
@@ -95,6 +95,17 @@ class _HeartbeatNumbers(msgspec.Struct, gc=False, tag="heartbeat/1"):
     receive_time_ns: int = _NAT
 
 
+class _TradeNumbers(msgspec.Struct, gc=False, tag="trade/1"):
+    product: str
+    event_time_ns: int
+    price: float
+    size: float
+    trade_id: int
+    receive_time_ns: int = _NAT
+    side: str | None = None
+    filled: bool = False
+
+
 class _GapNumbers(msgspec.Struct, gc=False, tag="gap/1"):
     product: str
     start_ns: int
@@ -102,7 +113,7 @@ class _GapNumbers(msgspec.Struct, gc=False, tag="gap/1"):
     receive_time_ns: int = _NAT
 
 
-Numbers = _TickNumbers | _HeartbeatNumbers | _GapNumbers
+Numbers = _TickNumbers | _HeartbeatNumbers | _TradeNumbers | _GapNumbers
 
 decode_numbers = msgspec.json.Decoder(Numbers, strict=False).decode
 """A record of ticks.raw as numbers, for `event_array`; msgspec.DecodeError on anything else."""
@@ -128,6 +139,13 @@ def event_array(numbers: Sequence[Numbers], product_index: Callable[[str], int])
         if isinstance(n, _HeartbeatNumbers):
             event["kind"] = HEARTBEAT
             event["event_time_ns"] = n.event_time_ns
+        elif isinstance(n, _TradeNumbers):
+            event["kind"] = FILLED if n.filled else TRADE
+            event["event_time_ns"] = n.event_time_ns
+            event["trade_id"] = n.trade_id
+            event["price"] = n.price
+            event["last_size"] = n.size
+            event["side"] = _SIDES[n.side or ""]
         else:
             event["kind"] = GAP
             event["gap_start_ns"] = n.start_ns

@@ -5,53 +5,41 @@ featurizer, dataset, training, gate and scorer as those of a real one.
 """
 
 import resource
-import signal
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Self
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing
+from threading import Event
 
 import msgspec
 from rich.console import Console
-from rich.live import Live
-from rich.status import Status
 
 from barograph import dataset, terminal, train
 from barograph.cases.spikes import SPIKES
 from barograph.codec import encode
+from barograph.exchange import Exchange, Terms, running
 from barograph.featurizer import Featurizer
 from barograph.feed import Feed, Summary, ingest
 from barograph.log import Log, open_log
 from barograph.log.topics import TICKS
 from barograph.market import PRESETS
-from barograph.pipeline import Pipeline, stages
+from barograph.pipeline import Pipeline, feed_through, stages
 from barograph.registry import Registry
 from barograph.settings import Settings
 from barograph.simulator import SimulatedMarket
+from barograph.sources import simulated
+from barograph.stream import Plan
 from barograph.train import TrainingReport
-from barograph.types import NS_PER_S, Frame, Record, Verdict
-from barograph.venues.coinbase import ExchangeFeed
-from barograph.venues.continuity import Dialect, Rules
+from barograph.types import NS_PER_S, Record, Verdict
+from barograph.up import Listener, Seen, watch
+from barograph.venues.endpoints import endpoint
+from barograph.venues.entries import Dialect, Heard, Rules
+from barograph.venues.exchange_feed import ExchangeFeed
 from barograph.verify import Verification, verify
-from barograph.view import Latencies, Watch, render
 
 PRODUCTS = ("BTC-USD", "ETH-USD")
 CHECK_LIVE_S = 5.0
 _HISTORY_CHUNK_S = 600
-_LOOK_S = 0.25
-
-
-class LiveSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """What was seen of the live part."""
-
-    seconds: float
-    predictions: int
-    verdicts: dict[str, int]
-    models: dict[str, int]
-    alerts: int
-    latency: Latencies
 
 
 class DemoSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,12 +52,18 @@ class DemoSummary(msgspec.Struct, frozen=True, kw_only=True):
     peak_rss_mb: float
     history: Summary
     training: TrainingReport
-    live: LiveSummary
+    live: Seen
     verification: Verification
 
 
-def run(settings: Settings, *, hours: float, seed: int, check: bool) -> DemoSummary:
-    """Run it in `settings.home`; with `check` headless and bounded, else until interrupted."""
+Stopping = Callable[[], AbstractContextManager[Event]]
+"""Gives an event that is set when the person at the terminal wants to leave."""
+
+
+def run(
+    settings: Settings, stopping: Stopping, *, hours: float, seed: int, check: bool
+) -> DemoSummary:
+    """Run it in `settings.home`; with `check` headless and bounded, else until told to stop."""
     console = Console(stderr=True)
     phases = terminal.Phases(console)
     home, registry = settings.home, Registry(settings.home)
@@ -79,26 +73,20 @@ def run(settings: Settings, *, hours: float, seed: int, check: bool) -> DemoSumm
     )
     log = open_log(home)
     try:
-        with (
-            _Exchange(home, market, now_ns) as exchange,
-            Pipeline(stages(settings, home, console.log)) as pipeline,
-        ):
-            exchange.start()
-            with phases.of(f"{hours:g} hours of {' and '.join(PRODUCTS)}: feed and features"):
-                exchange.wait_for_history(pipeline)
-                history = msgspec.structs.replace(exchange.feed.summary)
-            with phases.of("dataset: the same features again, from the archive"):
-                dataset.build(home, SPIKES)
-            with phases.of("training, walk-forward"):
-                how = train.Training(seed=seed, folds=settings.folds)
-                examples = dataset.read(home, SPIKES)
-                report = train.train(SPIKES, examples, registry, how, clock_ns=time.time_ns)
-            console.print(terminal.training(report))
-            with phases.of("live") as status:
-                live = _live(log, exchange, pipeline, status, check=check)
-            # Before the pipeline ends: it finishes what was fed, and this feeds the last of it.
-            exchange.stop()
-            exchange.join()
+        with phases.of(f"{hours:g} hours of {' and '.join(PRODUCTS)}: feed and features"):
+            history = _history(settings, log, market, now_ns, console.log)
+        with phases.of("dataset: the same features again, from the archive"):
+            dataset.build(home, SPIKES)
+        with phases.of("training, walk-forward"):
+            how = train.Training(seed=seed, folds=settings.folds)
+            examples = dataset.read(home, SPIKES)
+            report = train.train(SPIKES, examples, registry, how, clock_ns=time.time_ns)
+        console.print(terminal.training(report))
+        with phases.of("live, through a socket") as status:
+            if not check:
+                status.stop()
+            with stopping() as stop:
+                live = _live(settings, log, market, stop, console.log, check=check)
         with phases.of("verify: live features against a replay of the log"):
             verification = verify(log)
         console.print(terminal.verified(verification))
@@ -128,135 +116,51 @@ def compile_kernels() -> None:
     )
 
 
-class _Exchange:
-    """The simulated exchange and its feed, on one connection that is never lost.
+def _history(
+    settings: Settings,
+    log: Log,
+    market: SimulatedMarket,
+    until_ns: int,
+    warn: Callable[[str], None],
+) -> Summary:
+    """The market up to now, at once: fed, featurized and scored."""
 
-    In a thread of its own: the history at once, then nothing until `go_live`, then what passed
-    meanwhile, then each frame when its time has come.
-    """
+    def entries() -> Iterator[Heard]:
+        while (left_s := (until_ns - market.now_ns) // NS_PER_S) > 0:
+            for frame in market.advance(min(_HISTORY_CHUNK_S, left_s)):
+                yield Heard(frame, Dialect.EXCHANGE)
 
-    def __init__(self, home: Path, market: SimulatedMarket, live_from_ns: int) -> None:
-        self._log = open_log(home)
-        self.feed = Feed(self._log, home / "archive", Rules(products=frozenset(market.products)))
-        self._market, self._live_from_ns = market, live_from_ns
-        self._told = threading.Event()
-        self._live = threading.Event()
-        self._stop = threading.Event()
-        self._failures: list[BaseException] = []
-        self._thread = threading.Thread(target=self._run, daemon=True)
+    rules = Rules(products=frozenset(market.products))
+    with closing(Feed(log, settings.home / "archive", rules)) as feed:
+        running = Pipeline(stages(settings, settings.home, warn))
+        return feed_through(running, lambda: ingest(feed, entries()), live=False)
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-        if self._thread.ident is not None:
-            self._thread.join()
-        self.feed.close()
-        self._log.close()
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def wait_for_history(self, pipeline: Pipeline) -> None:
-        """Until every frame of the history is fed, featurized and scored."""
-        while not (
-            self._told.is_set()
-            and pipeline.featurized.records == self._events()
-            and pipeline.scored.records == pipeline.featurized.values
+def _live(  # noqa: PLR0913 - what runs, and what is told of it
+    settings: Settings,
+    log: Log,
+    market: SimulatedMarket,
+    stop: Event,
+    warn: Callable[[str], None],
+    *,
+    check: bool,
+) -> Seen:
+    """The market from there on, as a server tells it: first what passed since, then as it comes."""
+    terms = Terms(wait_for_reader=True, present=True)
+    with running(Exchange(simulated(market), terms=terms)) as exchange:
+        address = f"ws://{exchange.address}"
+        plan = Plan(endpoint=endpoint("simulated", address), products=market.products)
+        with (
+            Listener(settings, settings.home, plan, warn) as listener,
+            Pipeline(stages(settings, settings.home, warn)) as pipeline,
         ):
-            pipeline.check()
-            self.check()
-            self._stop.wait(_LOOK_S)
-
-    def go_live(self) -> None:
-        self._live.set()
-
-    def stop(self) -> None:
-        self._stop.set()
-        self._live.set()
-
-    def join(self) -> None:
-        """Wait for the feed's last commit; raise what it died of, if it did."""
-        self._thread.join()
-        self.check()
-
-    def check(self) -> None:
-        if self._failures:
-            raise self._failures[0]
-
-    def _events(self) -> int:
-        summary = self.feed.summary
-        return summary.ticks + summary.heartbeats + sum(summary.gaps.values())
-
-    def _run(self) -> None:
-        try:
-            ingest(self.feed, self._frames(), Dialect.EXCHANGE)
-        except BaseException as error:  # noqa: BLE001 - not lost: `check` raises it at the door
-            self._failures.append(error)
-
-    def _frames(self) -> Iterator[Frame | None]:
-        while self._market.now_ns < self._live_from_ns and not self._stop.is_set():
-            left_s = (self._live_from_ns - self._market.now_ns) // NS_PER_S
-            yield from self._market.advance(min(_HISTORY_CHUNK_S, left_s))
-        yield None
-        self._told.set()
-        self._live.wait()
-        while not self._stop.is_set():
-            for frame in self._market.advance(1):
-                wait_s = ((frame.receive_time_ns or 0) - time.time_ns()) / NS_PER_S
-                if wait_s > 0:
-                    yield None
-                    if self._stop.wait(wait_s):
-                        return
-                yield msgspec.structs.replace(frame, receive_time_ns=time.time_ns())
+            shown, seconds = not check and sys.stdout.isatty(), CHECK_LIVE_S if check else None
+            seen = watch(log, listener, pipeline, stop, shown=shown, seconds=seconds)
+            listener.end()
+    return seen
 
 
-def _live(
-    log: Log, exchange: _Exchange, pipeline: Pipeline, status: Status, *, check: bool
-) -> LiveSummary:
-    watch = Watch(log)
-    started = time.monotonic()
-    exchange.go_live()
-    leave = threading.Event()
-
-    def look() -> None:
-        pipeline.check()
-        exchange.check()
-        watch.look()
-
-    if check:
-        status.update(f"live for {CHECK_LIVE_S:g} s")
-        while time.monotonic() - started < CHECK_LIVE_S and not leave.wait(_LOOK_S):
-            look()
-    else:
-        status.stop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: leave.set())
-        with Live(console=Console(), refresh_per_second=4, screen=sys.stdout.isatty()) as shown:
-            while not leave.wait(_LOOK_S):
-                look()
-                shown.update(render(watch, _feed_state(exchange.feed.summary)))
-    return LiveSummary(
-        seconds=round(time.monotonic() - started, 3),
-        predictions=sum(watch.verdicts.values()),
-        verdicts=watch.verdicts,
-        models=watch.models,
-        alerts=watch.alert_count,
-        latency=watch.latencies(),
-    )
-
-
-def _feed_state(summary: Summary) -> str:
-    gaps = sum(summary.gaps.values())
-    letters = sum(summary.dead_letters.values())
-    return (
-        f"simulated exchange, {summary.ticks:,} ticks, {summary.heartbeats:,} heartbeats, "
-        f"{gaps} gaps, {letters} dead letters · Ctrl-C leaves"
-    )
-
-
-def _problems(report: TrainingReport, live: LiveSummary, verification: Verification) -> list[str]:
+def _problems(report: TrainingReport, live: Seen, verification: Verification) -> list[str]:
     problems = []
     if not report.decision.promote:
         problems.append("the gate promoted nothing")

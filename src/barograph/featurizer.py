@@ -1,4 +1,4 @@
-"""The featurizer: ticks, heartbeats and gaps in; one row of features for every closed second out.
+"""The featurizer: events in; one row of features for every closed second out.
 
 `update` is the only feature code there is. A live record is an array of length one, a micro-batch
 an array of some, training the whole archive. The state is one NumPy record for each product and its
@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 
 from barograph import codec
-from barograph.codec import GAP, HEARTBEAT, NAT, Ints, Records
+from barograph.codec import FILLED, GAP, HEARTBEAT, NAT, TICK, Ints, Records
 from barograph.errors import ForeignFeaturesError
 from barograph.kernels import (
     FEATURE_SET_HASH,
@@ -37,6 +37,7 @@ STATE = np.dtype(
         ("reason", "i8"),
         ("open", "i1"),
         ("anchored", "i1"),
+        ("trade_told", "i1"),
         ("bid", "f8"),
         ("ask", "f8"),
         ("bid_size", "f8"),
@@ -62,7 +63,8 @@ STATE = np.dtype(
 
 `run` counts the complete seconds since the last hole: a window of w seconds is full when run ≥ w.
 `anchored` says that the second before the open one has a closing mid, so a return can be formed.
-`reason` says what the last hole was, for the features that have to wait.
+`reason` says what the last hole was, for the features that have to wait. `trade_told` says that
+`last_trade_id` is that of a trade of this second without a quote: its tick counts no second time.
 """
 
 _NS = 1_000_000_000
@@ -87,8 +89,9 @@ def update(states: Records, events: Records, rows: Records, late: Ints) -> tuple
 
     states: (products,) of STATE, changed in place; events: (n,) of EVENT, `product` < products;
     rows: (m,) of ROW, m > LONGEST_WINDOW_S, filled from the start; late: (≥ n,) int64, filled with
-    the places of ticks whose second had already closed; they change nothing.
-    Returns (consumed, rows written, late ticks). Stops before an event whose rows might not fit:
+    the places of ticks and trades whose second had already closed; they change nothing. A trade
+    behind a gap or one that was filled belongs to no open second either, and is not late.
+    Returns (consumed, rows written, late ones). Stops before an event whose rows might not fit:
     call again with the rest.
     """
     n_rows = 0
@@ -110,11 +113,17 @@ def update(states: Records, events: Records, rows: Records, late: Ints) -> tuple
             # Also where there is no quote yet: a tick of an earlier second is late all the same.
             state.closed_through = max(state.closed_through, second - 1)
             continue
-        if second <= state.closed_through:
+        if event.kind != TICK and not state.open:
+            continue
+        if second > state.closed_through:
+            if event.kind == TICK:
+                _take(state, second, event)
+            elif event.trade_id > state.last_trade_id:
+                _count(state, event)
+                state.trade_told = 1
+        elif event.kind != FILLED:
             late[n_late] = i
             n_late += 1
-        else:
-            _take(state, second, event)
     return len(events), n_rows, n_late
 
 
@@ -181,6 +190,7 @@ def _open(state: Any, second: int) -> None:
     state.second_bought_e8 = 0
     state.second_sold_e8 = 0
     state.second_without_sizes = 0
+    state.trade_told = 0
 
 
 @njit(cache=True)
@@ -199,6 +209,15 @@ def _take(state: Any, second: int, tick: Any) -> None:
     state.last_tick_ns = tick.event_time_ns
     state.high = max(state.high, mid)
     state.low = min(state.low, mid)
+    if state.trade_told and tick.trade_id == state.last_trade_id:
+        state.trade_told = 0
+    else:
+        _count(state, tick)
+
+
+@njit(cache=True)
+def _count(state: Any, tick: Any) -> None:
+    """Let the trade of a tick, or one without a quote, into the open second."""
     state.tick_count += 1
     if tick.trade_id < 0 or tick.side == 0 or math.isnan(tick.last_size):
         state.second_without_sizes = 1
@@ -210,6 +229,7 @@ def _take(state: Any, second: int, tick: Any) -> None:
         else:
             state.second_sold_e8 = min(state.second_sold_e8 + size_e8, MAX_VOLUME_E8 + 1)
     state.last_trade_id = tick.trade_id
+    state.trade_told = 0
 
 
 @njit(cache=True)
@@ -296,7 +316,7 @@ class Featurizer:
         return self._names[index]
 
     def update(self, events: Records) -> tuple[Records, Ints]:
-        """Rows that `events` close, and the places of late ticks in `events`, in new arrays."""
+        """Rows that `events` close, and the places of late ones in `events`, in new arrays."""
         if len(events) > len(self._late):
             self._late = np.zeros(len(events), np.int64)
         rows: list[Records] = []

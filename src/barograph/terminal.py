@@ -247,12 +247,10 @@ def training(report: "TrainingReport") -> RenderableType:
     level = f"{report.base_rate.level:.0%}"
     scores = plain_table(
         f"{report.case}: {report.tested_rows:,} test rows of {len(report.folds)} folds, "
-        f"{report.episodes:,} independent positives, base rate {_figure(report.base_rate.estimate)}",
+        f"{report.episodes:,} independent positives, "
+        f"base rate {_figure(report.base_rate.estimate)}",
         ("model", f"PR-AUC [{level}]", "ROC-AUC", "Brier", "logloss", "ECE"),
     )
-    acting = sorted({name for row in report.rows for name in row.acting})
-    for name in acting:
-        scores.add_column(name.replace("_alarms_per_hour", "/h").replace("_", " "), justify="right")
     for row in report.rows:
         scores.add_row(
             row.name,
@@ -261,10 +259,6 @@ def training(report: "TrainingReport") -> RenderableType:
             _figure(row.brier.estimate, 4),
             _figure(row.log_loss.estimate),
             _figure(row.calibration_error),
-            *[
-                _figure(row.acting.get(name, math.nan), 1 if name.endswith(_TENTHS) else 2)
-                for name in acting
-            ],
             style="bold" if row.name == report.chosen else "",
         )
     versus = plain_table(
@@ -290,7 +284,20 @@ def training(report: "TrainingReport") -> RenderableType:
             **report.keys_left_out, **report.candidates_left_out, **report.features_left_out
         }.items()
     ]  # fmt: skip
-    return Group(scores, versus, verdict, *reasons, *left_out)
+    return Group(scores, _acting(report), versus, verdict, *reasons, *left_out)
+
+
+def _acting(report: "TrainingReport") -> Table:
+    names = sorted({name for row in report.rows for name in row.acting})
+    heads = [name.replace("_alarms_per_hour", "/h").replace("_", " ") for name in names]
+    acting = plain_table("what acting from the threshold on was worth", ("model", *heads))
+    for row in report.rows:
+        figures = [
+            _figure(row.acting.get(name, math.nan), 1 if name.endswith(_TENTHS) else 2)
+            for name in names
+        ]
+        acting.add_row(row.name, *figures, style="bold" if row.name == report.chosen else "")
+    return acting
 
 
 def rehearsed(done: "Rehearsal", reports: "Path") -> RenderableType:

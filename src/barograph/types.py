@@ -67,6 +67,7 @@ class Fault(StrEnum):
     NOT_A_NUMBER = "not_a_number"
     NOT_POSITIVE = "not_positive"
     CROSSED_QUOTE = "crossed_quote"
+    CONTRADICTION = "contradiction"
     BAD_TIME = "bad_time"
     FUTURE = "future"
     DUPLICATE = "duplicate"
@@ -132,10 +133,29 @@ class Heartbeat(
     sequence: int | None = None
 
 
+class Trade(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="trade/1"):
+    """A trade without a quote: no ticker told it.
+
+    One of a cascade that the venue told in one ticker, or one that the ticker's line lost; `filled`
+    says that it was asked for afterwards. `side` is the aggressor's.
+    """
+
+    product: str
+    event_time_ns: int
+    price: str
+    size: str
+    side: Side | None
+    trade_id: int
+    connection: str = ""
+    receive_time_ns: int | None = None
+    filled: bool = False
+
+
 class Gap(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="gap/1"):
     """A hole: between `start_ns` (last sure moment) and `end_ns` (first sure one) data are missing.
 
-    `missing` counts what was lost where the venue's numbers tell.
+    `missing` counts what was lost where the venue's numbers tell; `filled` the trades of the hole
+    that follow it as Trade, whose quotes nobody has.
     """
 
     product: str
@@ -145,9 +165,10 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=Tru
     connection: str = ""
     receive_time_ns: int | None = None
     missing: int | None = None
+    filled: int = 0
 
 
-Event = Tick | Heartbeat | Gap
+Event = Tick | Heartbeat | Trade | Gap
 
 
 class FeatureRow(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="features/1"):
@@ -284,3 +305,28 @@ class Interval(msgspec.Struct, frozen=True, kw_only=True):
     level: float
     resamples: int
     undefined: int
+
+
+class FeedStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="feed-status/1"):
+    """How a live connection is, at `time_ns` of our own clock.
+
+    `since_ns` is when it opened, `frames` what it brought, `reconnects` how many came before it in
+    this run. `queued` entries wait between socket and writer; `queue_full` counts how often that
+    queue was full. `offset_*_ms` are exchange − receive time over the last minute, None while
+    nothing was heard. `open_holes` are being filled.
+    """
+
+    venue: str
+    connection: str
+    dialect: str
+    products: tuple[str, ...]
+    time_ns: int
+    since_ns: int
+    frames: int
+    reconnects: int
+    queued: int
+    queue_full: int
+    open_holes: int
+    offset_median_ms: float | None = None
+    offset_min_ms: float | None = None
+    offset_max_ms: float | None = None

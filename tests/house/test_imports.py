@@ -9,12 +9,22 @@ from pathlib import Path
 
 HOMES = {
     "typer": ({"cli/__init__.py"}, "top"),
-    "rich": ({"terminal.py", "listing.py", "view.py", "demo.py", "rehearsal.py"}, "top"),
+    "rich": (
+        {"terminal.py", "listing.py", "findings.py", "view.py", "demo.py", "up.py", "rehearsal.py"},
+        "top",
+    ),
     "pydantic_settings": ({"settings.py"}, "top"),
     "pydantic": ({"settings.py", "cli/options.py"}, "top"),
-    "isal": ({"archive.py"}, "top"),
+    "isal": ({"lines.py"}, "top"),
     "polars": (
-        {"dataset.py", "record_dataset.py", "case.py", "tabular.py", "cases/spikes.py"},
+        {
+            "dataset.py",
+            "record_dataset.py",
+            "case.py",
+            "tabular.py",
+            "cases/spikes.py",
+            "compact.py",
+        },
         "top",
     ),
     "confluent_kafka": (
@@ -24,6 +34,9 @@ HOMES = {
         },
         "top",
     ),
+    "websockets": ({"exchange.py", "stream.py"}, "top"),
+    "jwt": ({"credentials.py"}, "inside"),
+    "cryptography": ({"credentials.py"}, "inside"),
     "lightgbm": ({"candidates.py"}, "inside"),
     "sklearn": ({"candidates.py"}, "inside"),
     "onnx": ({"models.py", "encoding.py", "trees.py"}, "inside"),

@@ -14,18 +14,22 @@ TESTED_ELSEWHERE = {
     "log/__init__.py": "log/test_contract.py",
     "log/kafka/__init__.py": "log/test_contract.py",
     "venues/coinbase_frames.py": "venues/test_coinbase.py",  # what it decodes is judged there
+    "venues/entries.py": "venues/test_coinbase.py",  # what it takes
+    "venues/machine.py": "venues/test_coinbase.py",  # both dialects side by side
+    "venues/exchange_feed.py": "venues/test_coinbase.py",
+    "venues/advanced_trade.py": "venues/test_coinbase.py",
+    "venues/line.py": "venues/test_continuity.py",  # its state
     "log/topics.py": "log/test_contract.py",  # four constants
 }
 
 SUITES = {
     "log/test_contract.py": "what a log is: belongs to every log",
     "log/test_contract_groups.py": "the same, of consumer groups",
+    "venues/test_holes_law.py": "what becomes of each trade, over all that venues/ does",
     "test_golden.py": "the values of a feature set, over all kernels",
 }
 
-LONG = {
-    "archive.py": "both halves, frames of our own and recordings of others, read lines alike",
-}
+LONG: dict[str, str] = {}
 MAX_LINES = 400
 MAX_BYTES = 500 * 1024
 

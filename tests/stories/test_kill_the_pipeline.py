@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from barograph.archive import ArchivedFrame, read_archive
+from barograph.archive import read_archive
 from barograph.log import open_log
 from barograph.log.topics import DEAD_LETTERS, FEATURES, PREDICTIONS, TICKS, ensure_topics
 from barograph.market import PRESETS
 from barograph.simulator import SimulatedMarket
+from barograph.venues.entries import Heard
 
 KILLS = 50
 START_NS = 1_750_000_000 * 10**9
@@ -64,7 +65,7 @@ def written(home):
     frames = [
         entry.frame
         for entry in read_archive(Path(home) / "archive")
-        if isinstance(entry, ArchivedFrame)
+        if isinstance(entry, Heard)
     ]
     return records, frames
 

@@ -12,8 +12,9 @@ from datetime import datetime
 
 import pytest
 
-from barograph.feed import Feed, replay
+from barograph.feed import Feed
 from barograph.log import open_log
+from barograph.replay import replay
 from barograph.types import Gap
 from barograph.venues.timestamps import format_time
 from coinbase_messages import START, S, ticker
@@ -148,7 +149,8 @@ def test_two_wrappers_of_one_recording_give_the_same_ticks(data, tmp_path):
 REPLAY = """
 import sys
 from pathlib import Path
-from barograph.feed import Feed, replay
+from barograph.feed import Feed
+from barograph.replay import replay
 from barograph.log import open_log
 
 home, path = Path(sys.argv[1]), Path(sys.argv[2])

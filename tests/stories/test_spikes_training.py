@@ -10,19 +10,20 @@ import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
 from barograph import candidates, dataset, scores
-from barograph.archive import ArchiveWriter, Recorded, Recording
+from barograph.archive import ArchiveWriter
 from barograph.candidates import Candidate
 from barograph.case import Dataset
 from barograph.cases.spikes import SPIKES, WANTED
 from barograph.kernels import COLUMN, FEATURE_SET_HASH, NAMES
 from barograph.market import PRESETS, spike_probability
+from barograph.recording import Recorded, Recording
 from barograph.registry import Registry
 from barograph.scorer import Scorer
 from barograph.simulator import SimulatedMarket
 from barograph.splits import Fold
 from barograph.train import Training, train
 from barograph.types import FeatureRow, Verdict
-from barograph.venues.continuity import Dialect, Opening
+from barograph.venues.entries import Dialect, Heard, Opening
 from barograph.walkforward import CHOSEN, Pooled, walk
 
 START_S = 1_750_000_000
@@ -34,10 +35,10 @@ def simulated(home, preset, seed, hours):
     """A home with the archive and dataset of a simulated market, and the market."""
     market = SimulatedMarket(PRESETS[preset], PRODUCTS, seed, START_S * 10**9)
     writer = ArchiveWriter(home / "archive")
-    writer.open(Opening(connection="simulated", dialect=Dialect.EXCHANGE))
+    writer.write(Opening(connection="simulated", dialect=Dialect.EXCHANGE))
     for _ in range(6 * hours):
         for frame in market.advance(600):
-            writer.frame(frame, Dialect.EXCHANGE)
+            writer.write(Heard(frame, Dialect.EXCHANGE))
         writer.flush()
     writer.close()
     dataset.build(home, SPIKES)
@@ -231,8 +232,8 @@ def test_a_real_recording_of_five_hours_is_trained_and_judged(data, tmp_path, re
         assert isinstance(entry, Recorded)
         if entry.opening.connection not in known:
             known.add(entry.opening.connection)
-            writer.open(entry.opening)
-        writer.frame(entry.frame, entry.opening.dialect)
+            writer.write(entry.opening)
+        writer.write(Heard(entry.frame, entry.opening.dialect))
     writer.flush()
     writer.close()
     made = dataset.build(tmp_path, SPIKES)

@@ -8,8 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from barograph.types import Fault, Heartbeat, Side, Tick
-from barograph.venues.coinbase import AdvancedTrade, ExchangeFeed
-from barograph.venues.continuity import Dialect, Opening, Rules
+from barograph.venues.advanced_trade import AdvancedTrade
+from barograph.venues.coinbase import Coinbase
+from barograph.venues.continuity import Notice, Received
+from barograph.venues.entries import Closing, Dialect, Heard, Opening, Rules
+from barograph.venues.exchange_feed import ExchangeFeed
 from barograph.venues.timestamps import format_time
 from coinbase_messages import (
     ENVELOPE,
@@ -114,7 +117,7 @@ def test_a_connections_heartbeat_is_one_for_each_product_of_it():
     ],
 )
 def test_a_subscription_is_understood_and_no_news(machine, message):
-    assert machine().receive(frame(message)) == ((), ())
+    assert machine().receive(frame(message))[:2] == ((), ())
 
 
 def test_the_event_clock_of_the_connection_goes_into_its_ticks():
@@ -200,7 +203,8 @@ def test_time_going_back_is_passed_on():
         (ticker(trade_id=-1), Fault.WRONG_SHAPE),
         (ticker(trade_id=2**63), Fault.WRONG_SHAPE),
         (ticker(side="sideways"), Fault.WRONG_SHAPE),
-        ({"type": "match", "product_id": "BTC-USD"}, Fault.UNKNOWN_TYPE),
+        ({"type": "received", "product_id": "BTC-USD"}, Fault.UNKNOWN_TYPE),
+        ({"type": "match", "product_id": "BTC-USD"}, Fault.WRONG_SHAPE),
         ({"type": "error", "message": "no", "reason": "because"}, Fault.VENUE_ERROR),
         (ticker(product_id="DOGE-USD"), Fault.UNKNOWN_PRODUCT),
         (heartbeat(0, 0, product_id="DOGE-USD"), Fault.UNKNOWN_PRODUCT),
@@ -219,7 +223,7 @@ def test_a_bad_exchange_frame_becomes_a_dead_letter_with_its_bytes(message, faul
     machine = ExchangeFeed(Rules(products=frozenset({"BTC-USD"})))
     machine.receive(frame(b'{"type":"subscriptions"}'))
     bad = frame(message, receive_time_ns=START)
-    events, letters = machine.receive(bad)
+    events, letters, _ = machine.receive(bad)
     assert events == ()
     (letter,) = letters
     assert letter.fault is fault
@@ -315,7 +319,7 @@ def test_any_advanced_frame_is_events_or_one_dead_letter(frames):
 
 def check_outcomes(machine, frames, quiet):
     for number, data in enumerate(frames, 1):
-        events, letters = machine.receive(frame(data))
+        events, letters, _ = machine.receive(frame(data))
         for event in events:
             if isinstance(event, Tick):
                 assert 0 < Decimal(event.price) < Decimal("Infinity")
@@ -329,3 +333,85 @@ def check_outcomes(machine, frames, quiet):
         state = machine.snapshot()
         machine.restore(state)
         assert machine.snapshot() == state
+
+
+# One machine over both.
+
+
+def heard(message, dialect, connection="c"):
+    return Heard(frame(message, connection), dialect)
+
+
+def test_what_is_taken_in_goes_to_the_machine_of_its_dialect():
+    machine = Coinbase()
+    assert machine.take(Opening(connection="c", dialect=Dialect.EXCHANGE)) == Received()
+    assert machine.connections == ["c"]
+    exchange = machine.take(heard(TICKER, Dialect.EXCHANGE)).events
+    advanced = machine.take(heard(ENVELOPE, Dialect.ADVANCED, "a")).events
+    assert [event.connection for event in (*exchange, *advanced)] == ["c", "a"]
+    assert list(machine.take(Closing("a")).events) == []
+    assert machine.connections == ["c"]
+
+
+def test_the_venues_word_for_what_is_subscribed_is_a_notice():
+    channels = [
+        {"name": "ticker", "product_ids": ["BTC-USDC", "ETH-USD"]},
+        {"name": "heartbeat", "product_ids": ["BTC-USD"]},
+    ]
+    exchange = ExchangeFeed().receive(frame({"type": "subscriptions", "channels": channels}))
+    assert exchange.notices == (
+        Notice(
+            "subscribed",
+            "ticker: BTC-USDC, ETH-USD; heartbeat: BTC-USD",
+            ("BTC-USD", "ETH-USD"),
+        ),
+    )
+    events = [{"subscriptions": {"ticker": ["BTC-USD"], "heartbeats": ["heartbeats"]}}]
+    advanced = AdvancedTrade().receive(frame(envelope(0, channel="subscriptions", events=events)))
+    (notice,) = advanced.notices
+    assert (notice.kind, notice.products) == ("subscribed", ("BTC-USD",))
+
+
+@pytest.mark.parametrize("channels", [None, 5, [], [{}], [{"name": 1}], {"a": 1}])
+def test_a_subscription_that_says_nothing_known_names_no_product(channels):
+    message = {"type": "subscriptions", "channels": channels}
+    assert [n.products for n in ExchangeFeed().receive(frame(message)).notices] == [()]
+    message = envelope(0, channel="subscriptions", events=channels)
+    assert [n.products for n in AdvancedTrade().receive(frame(message)).notices] == [()]
+
+
+@pytest.mark.parametrize("machine", [ExchangeFeed, AdvancedTrade])
+def test_what_the_venue_refused_is_a_notice_and_a_dead_letter(machine):
+    error = {
+        "type": "error",
+        "message": "Failed to subscribe",
+        "reason": "XYZ-USD is not a valid product",
+    }
+    received = machine().receive(frame(error))
+    assert faults(received.dead_letters) == [Fault.VENUE_ERROR]
+    text = "Failed to subscribe: XYZ-USD is not a valid product"
+    assert received.notices == (Notice("error", text, ("XYZ-USD",)),)
+
+
+@pytest.mark.parametrize("asked", ["BTC-USD", "BTC-USDC"])
+def test_two_names_of_one_book_are_one_series(asked):
+    rules = Rules(products=frozenset({asked}))
+    told = [
+        ticker(0),
+        ticker(1, product_id="BTC-USDC"),
+        heartbeat(2, 1, product_id="BTC-USDC"),
+    ]
+    events, letters = feed(ExchangeFeed(rules), *told, ticker(1))
+    assert {event.product for event in events} == {"BTC-USD"}
+    assert (gaps(events), faults(letters)) == ([], [Fault.DUPLICATE])
+    events, _ = feed(AdvancedTrade(rules), envelope(0, ("BTC-USDC",)), envelope(1))
+    assert {event.product for event in events} == {"BTC-USD"}
+
+
+def test_a_product_that_is_no_longer_asked_for_is_refused_from_then_on():
+    machine = Coinbase(Rules(products=frozenset({"BTC-USD"})))
+    machine.take(heard(ticker(0), Dialect.EXCHANGE))
+    other = Rules(products=frozenset({"ETH-USD"}))
+    machine.take(Opening(connection="new", dialect=Dialect.EXCHANGE, rules=other))
+    (letter,) = machine.take(heard(ticker(1), Dialect.EXCHANGE, "new")).dead_letters
+    assert letter.fault is Fault.UNKNOWN_PRODUCT

@@ -7,9 +7,10 @@ import pytest
 
 from barograph import codec
 from barograph.codec import EVENT
-from barograph.venues.coinbase import ExchangeFeed
 from barograph.venues.columns import Columns
-from barograph.venues.continuity import Continuity, Dialect, Opening, Rules
+from barograph.venues.continuity import Continuity
+from barograph.venues.entries import Dialect, Opening, Rules
+from barograph.venues.exchange_feed import ExchangeFeed
 from barograph.venues.timestamps import format_time
 from coinbase_messages import START, TICKER, S, frame, heartbeat, ticker
 

@@ -1,11 +1,15 @@
+from unittest.mock import patch
+
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from barograph.types import Fault, Gap, GapCause, Tick
-from barograph.venues.coinbase import AdvancedTrade, ExchangeFeed
-from barograph.venues.continuity import Continuity, Dialect, Opening, Rules
+from barograph.venues.advanced_trade import AdvancedTrade
+from barograph.venues.continuity import Continuity
+from barograph.venues.entries import Dialect, Opening, Rules
+from barograph.venues.exchange_feed import ExchangeFeed
 from barograph.venues.timestamps import format_time
 from coinbase_messages import (
     START,
@@ -18,6 +22,7 @@ from coinbase_messages import (
     frame,
     gaps,
     heartbeat,
+    match,
     ticker,
 )
 
@@ -260,6 +265,35 @@ def test_a_machine_restored_anywhere_goes_on_as_if_never_stopped(what, drawn):
     assert [tuple(map(list, part)) for part in parts] == [
         tuple(map(list, whole.receive(frame(step)))) for step in steps
     ]
+
+
+steps = st.one_of(
+    st.builds(ticker, st.integers(0, 6)),
+    st.builds(lambda n: ticker(n, best_bid="1"), st.integers(0, 6)),
+    st.builds(lambda n: ticker(n, time=format_time(START + 60 * S)), st.integers(0, 6)),
+    st.just(ticker(0, trade_id=None)),
+    st.builds(heartbeat, st.integers(0, 20), st.integers(0, 6)),
+    st.builds(match, st.integers(0, 6)),
+)
+
+
+@given(
+    st.lists(st.tuples(steps, st.sampled_from("cccd")), max_size=25),
+    st.sampled_from(["trade_id", "none"]),
+    st.booleans(),
+)
+def test_the_short_way_for_the_next_trade_gives_what_the_long_one_gives(drawn, continuity, fill):
+    short, long = Continuity(), Continuity()
+    with patch.object(long, "advance", lambda _tick, _opening: False):
+        machines = [ExchangeFeed(continuity=short), ExchangeFeed(continuity=long)]
+        for machine in machines:
+            for name in "cd":
+                opening = {"continuity": continuity, "fill": fill}
+                machine.open(Opening(connection=name, dialect=Dialect.EXCHANGE, **opening))
+        for message, name in [(ticker(0), "c"), *drawn]:
+            ours, theirs = (machine.receive(frame(message, name)) for machine in machines)
+            assert tuple(map(list, ours)) == tuple(map(list, theirs))
+        assert short.snapshot() == long.snapshot()
 
 
 def test_what_is_no_state_is_refused():

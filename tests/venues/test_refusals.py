@@ -3,7 +3,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from barograph.types import Fault
-from barograph.venues.refusals import RefusedError, check_quote, fault_of, with_numbers_as_text
+from barograph.venues.refusals import (
+    RefusedError,
+    check_quote,
+    check_trade,
+    fault_of,
+    with_numbers_as_text,
+)
 
 
 def fault(**changes):
@@ -85,6 +91,34 @@ def test_numbers_become_their_digits_wherever_they_stand():
         b'{"a":"103472.2800","b":["1","-0.0025",true,null],"c":{"d":"1E+400"},'
         b'"e":"123456789012345678901"}'
     )
+
+
+def test_a_number_beyond_all_exponents_stays_the_text_that_it_is():
+    """Found by damaging frames: no Decimal holds it, and the reader must not raise for it."""
+    frame = b'{"sequence":11e99999999915498669093}'
+    assert with_numbers_as_text(frame) == b'{"sequence":"11e99999999915498669093"}'
+
+
+@pytest.mark.parametrize(
+    ("price", "size", "expected"),
+    [
+        ("103472.28", "0.5", None),
+        ("1", "0", None),
+        ("1", "3.61e-06", None),
+        ("0.00", "1", Fault.NOT_POSITIVE),
+        ("-1", "1", Fault.NOT_POSITIVE),
+        ("1", "-1", Fault.NOT_POSITIVE),
+        ("1e3", "1", Fault.NOT_A_NUMBER),
+        ("1", "", Fault.NOT_A_NUMBER),
+    ],
+)
+def test_a_trade_has_a_positive_price_and_a_size_that_is_not_negative(price, size, expected):
+    if expected is None:
+        check_trade("BTC-USD", price, size)
+        return
+    with pytest.raises(RefusedError) as refused:
+        check_trade("BTC-USD", price, size)
+    assert (refused.value.fault, refused.value.product) == (expected, "BTC-USD")
 
 
 @pytest.mark.parametrize(

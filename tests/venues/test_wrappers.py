@@ -145,6 +145,14 @@ def test_one_repeated_trade_in_many_is_a_repeat():
     assert continuity_of(trades(*range(100), 99)) == "trade_id"
 
 
+def test_a_match_that_tells_a_tickers_trade_is_no_repeat():
+    matches = [
+        Frame(data=f.data.replace(b"ticker", b"match"), connection="c") for f in trades(1, 2)
+    ]
+    first, second = trades(1, 2)
+    assert continuity_of([matches[0], first, matches[1], second]) == "trade_id"
+
+
 def test_frames_without_trade_ids_keep_the_strict_rule():
     assert continuity_of([Frame(data=b"garbage", connection="c"), *trades()]) == "trade_id"
 

@@ -9,7 +9,18 @@ from typing import Annotated
 
 import typer
 
-from barograph.cli import deadletters, market, models, records, topics, training
+from barograph.cli import (
+    archive,
+    check,
+    deadletters,
+    exchange,
+    live,
+    market,
+    models,
+    records,
+    topics,
+    training,
+)
 from barograph.errors import BarographError
 
 app = typer.Typer(
@@ -21,10 +32,11 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help answers twice as fast
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for theme in (market, training, records):
+for theme in (market, live, exchange, check, training, records):
     app.add_typer(theme.app)
 app.add_typer(models.app, name="models")
 app.add_typer(topics.app, name="topics")
+app.add_typer(archive.app, name="archive")
 app.add_typer(deadletters.app, name="deadletters")
 
 

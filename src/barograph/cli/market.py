@@ -49,7 +49,7 @@ def demo(
     from barograph import demo as show
 
     with home_or_temporary(home) as place:
-        done = show.run(settings_of(place), hours=hours, seed=seed, check=check)
+        done = show.run(settings_of(place), told_to_stop, hours=hours, seed=seed, check=check)
     if check:
         print(as_json(done))
         raise typer.Exit(0 if done.ok else 1)
@@ -74,11 +74,12 @@ def replay(
     An interrupted replay goes on where it stopped; a file replayed before is skipped.
     """
     from barograph import feed, pipeline, terminal
+    from barograph import replay as recorded
     from barograph.log import open_log
 
     settings = settings_of(home)
     address = log or settings.home
-    pace, tzinfo = feed.Pace(speed_of(speed)), zone_named(zone)
+    pace, tzinfo = recorded.Pace(speed_of(speed)), zone_named(zone)
     wanted, live = rules(settings, products), speed != "max"
     opened = open_log(address)
     frames = None
@@ -91,7 +92,7 @@ def replay(
         with terminal.progress() as progress:
 
             def take() -> feed.Summary:
-                fed = feed.replay(frames, files, pace, progress.bytes_and_ticks, tzinfo)
+                fed = recorded.replay(frames, files, pace, progress.bytes_and_ticks, tzinfo)
                 progress.say("featurizing and scoring")
                 return fed
 
@@ -139,17 +140,26 @@ def score(
 
 
 @app.command()
-def verify(home: HomeOption = None, log: LogOption = None, json: JsonOption = False) -> None:
-    """Live features against a replay of the log.
+def verify(
+    archive: Annotated[
+        bool, typer.Option("--archive", help="Against the frames in the archive, not ticks.raw.")
+    ] = False,
+    home: HomeOption = None,
+    log: LogOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Live features against a replay of the log, or of the archive.
 
-    All features are computed again from ticks.raw and compared with those written, byte by byte;
-    exit code 1 and the first difference otherwise.
+    All features are computed again from ticks.raw, or from the venue's frames, and compared with
+    those written, byte by byte; exit code 1 and the first difference otherwise.
     """
     from barograph import terminal
     from barograph.verify import verify as compare
 
-    with existing_log(settings_of(home), log) as opened, terminal.progress() as progress:
-        found = compare(opened, progress=progress.rows)
+    settings = settings_of(home)
+    frames = settings.home / "archive" if archive else None
+    with existing_log(settings, log) as opened, terminal.progress() as progress:
+        found = compare(opened, archive=frames, progress=progress.rows)
     answer(found, json, lambda: terminal.verified(found))
     raise typer.Exit(0 if found.same else 1)
 

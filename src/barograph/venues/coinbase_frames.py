@@ -5,8 +5,10 @@ from typing import Annotated, Literal
 import msgspec
 
 from barograph.types import Side
+from barograph.venues.refusals import UNREADABLE
 
 _Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+_NOTHING = msgspec.Raw()
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 
 
@@ -36,8 +38,47 @@ class ExchangeHeartbeat(msgspec.Struct, gc=False, tag_field="type", tag="heartbe
     sequence: _Count | None = None
 
 
+class PageTrade(msgspec.Struct, gc=False):
+    """A trade in a page of REST; `side` is the maker's."""
+
+    trade_id: _Count
+    price: str
+    size: str
+    time: str
+    side: Side | None = None
+
+
+class ExchangeMatch(msgspec.Struct, gc=False, tag_field="type", tag="match"):
+    """A trade of the matches channel; `side` is the maker's."""
+
+    product_id: _Name
+    trade_id: _Count
+    price: str
+    size: str
+    time: str
+    side: Side | None = None
+
+
+class ExchangeLastMatch(msgspec.Struct, gc=False, tag_field="type", tag="last_match"):
+    """The trade before the subscription: old state, no news."""
+
+
+class _Channel(msgspec.Struct, gc=False):
+    name: str
+    product_ids: list[str] = []
+
+
 class ExchangeSubscriptions(msgspec.Struct, gc=False, tag_field="type", tag="subscriptions"):
     """The answer to a subscription."""
+
+    channels: msgspec.Raw = _NOTHING
+
+    def products(self) -> dict[str, list[str]]:
+        """By channel; nothing where it is not said in a form that is known."""
+        try:
+            return {channel.name: channel.product_ids for channel in _channels(self.channels)}
+        except UNREADABLE:
+            return {}
 
 
 class AdvancedTicker(msgspec.Struct, gc=False):
@@ -86,14 +127,34 @@ class SubscriptionsChannel(msgspec.Struct, gc=False, tag_field="channel", tag="s
 
     timestamp: str | None = None
     sequence_num: _Count | None = None
+    events: msgspec.Raw = _NOTHING
+
+    def products(self) -> dict[str, list[str]]:
+        """By channel; nothing where it is not said in a form that is known."""
+        try:
+            said = _subscriptions(self.events)
+        except UNREADABLE:
+            return {}
+        return said[0].subscriptions if said else {}
 
 
-EXCHANGE_TYPES = frozenset({"ticker", "heartbeat", "subscriptions"})
+class _Subscriptions(msgspec.Struct, gc=False):
+    subscriptions: dict[str, list[str]] = {}
+
+
+_channels = msgspec.json.Decoder(list[_Channel]).decode
+_subscriptions = msgspec.json.Decoder(list[_Subscriptions]).decode
+
+EXCHANGE_TYPES = frozenset({"ticker", "match", "last_match", "heartbeat", "subscriptions"})
 ADVANCED_CHANNELS = frozenset({"ticker", "heartbeats", "subscriptions"})
 
 # Not strict: a number may come as a string of its digits.
-ExchangeMessage = ExchangeTicker | ExchangeHeartbeat | ExchangeSubscriptions
+ExchangeMessage = (
+    ExchangeTicker | ExchangeMatch | ExchangeLastMatch | ExchangeHeartbeat | ExchangeSubscriptions
+)
 decode_exchange = msgspec.json.Decoder(ExchangeMessage, strict=False).decode
 
 AdvancedMessage = TickerChannel | HeartbeatsChannel | SubscriptionsChannel
 decode_advanced = msgspec.json.Decoder(AdvancedMessage, strict=False).decode
+
+decode_page = msgspec.json.Decoder(list[PageTrade], strict=False).decode

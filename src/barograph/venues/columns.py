@@ -15,8 +15,10 @@ from numba import njit
 from barograph.codec import NAT, TICK, Bytes, Ints, Records
 from barograph.types import NS_PER_S, Frame, Tick
 from barograph.venues import plain
-from barograph.venues.coinbase import ExchangeFeed
-from barograph.venues.continuity import Continuity, Line, Opening
+from barograph.venues.continuity import Continuity
+from barograph.venues.entries import Opening
+from barograph.venues.exchange_feed import ExchangeFeed
+from barograph.venues.line import Line
 from barograph.venues.plain import ASK, ASK_SIZE, BID, BID_SIZE, LAST_SIZE, PRICE, VOLUME, words
 
 LINE = np.dtype(
@@ -79,6 +81,11 @@ class Columns:
         self._memo = np.zeros(2, np.int64)
         self._ticker = np.zeros(1, plain.TICKER)
 
+    @property
+    def products(self) -> list[str]:
+        """Those that it has learned."""
+        return self._names
+
     def take(self, block: bytes, place: int, events: Records, filled: int) -> tuple[int, int]:
         """Read plain lines into `events`, from `place` in `block` and from `filled` on.
 
@@ -134,7 +141,11 @@ class Columns:
     def _know(self, lane: Any, line: Line) -> None:
         tick = line.tick
         lane["plain"] = (
-            tick is not None and line.broken is None and line.connection == self._opening.connection
+            tick is not None
+            and line.broken is None
+            and line.told is None
+            and not line.waiting
+            and line.connection == self._opening.connection
         )
         if tick is None or not lane["plain"]:
             return

@@ -4,105 +4,88 @@ The venue machines of a feed share one `Continuity`, so a product that moves to 
 or from one dialect to the other, keeps its story.
 """
 
-from collections.abc import Sequence
-from enum import StrEnum
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from typing import Literal, NamedTuple
 
 import msgspec
 
-from barograph.types import NS_PER_S, DeadLetter, Event, Fault, Gap, GapCause, Heartbeat, Tick
+from barograph.types import (
+    NS_PER_S,
+    DeadLetter,
+    Event,
+    Fault,
+    Gap,
+    GapCause,
+    Heartbeat,
+    Tick,
+    Trade,
+)
+from barograph.venues.entries import Dialect, Opening, Rules
+from barograph.venues.line import Connection, Hold, Line
 from barograph.venues.refusals import RefusedError
 
-
-class Dialect(StrEnum):
-    """The protocol that a connection speaks."""
-
-    EXCHANGE = "exchange"
-    ADVANCED = "advanced"
+__all__ = ["Continuity", "Dialect", "Notice", "Opening", "Received", "Rules"]
 
 
-class Rules(msgspec.Struct, frozen=True, kw_only=True):
-    """What a feed accepts and when it calls a line silent.
-
-    `products` None accepts every product. A product without a tick or heartbeat for more than
-    `silence_timeout_s` of event time has a gap; None switches that off. An event more than
-    `future_s` ahead of its receive time is refused.
-    """
-
-    products: frozenset[str] | None = None
-    silence_timeout_s: float | None = 10.0
-    future_s: float = 60.0
+MAX_WAITING = 20_000
+"""So many trades of a product wait for their ticker at most; one more is a hole's, if it is."""
 
 
-class Opening(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is known of a connection when it opens.
+class Notice(NamedTuple):
+    """The venue's word to who asked: the `products` that are subscribed now, or what it refused."""
 
-    `continuity` "trade_id" says that the venue sends one ticker for each trade, so that a jump of
-    `trade_id` is a hole; "none" that ids repeat or jump for other reasons and prove nothing.
-    `event_clock` goes into each tick. `rules` are those it was opened under, where that is known:
-    so they stand in the archive, and whoever reads it again judges as was judged live.
-    """
-
-    connection: str
-    dialect: Dialect
-    continuity: Literal["trade_id", "none"] = "trade_id"
-    event_clock: Literal["venue", "recorder"] = "venue"
-    rules: Rules | None = None
+    kind: Literal["subscribed", "error"]
+    text: str
+    products: tuple[str, ...] = ()
 
 
 class Received(NamedTuple):
-    """What a frame came to, in order. Both empty: understood, and nothing to report."""
+    """What an entry came to, in order. All empty: understood, and nothing to report."""
 
     events: Sequence[Event] = ()
     dead_letters: Sequence[DeadLetter] = ()
-
-
-class Connection(msgspec.Struct):
-    """One open connection: its frames so far and its own counters where the dialect has them."""
-
-    opening: Opening
-    frames: int = 0
-    last_ns: int | None = None
-    sequence: int | None = None
-    heartbeat_counter: int | None = None
-
-
-class Line(msgspec.Struct):
-    """One product: the latest event time on its connection, last tick, highest trade id heard of.
-
-    `broken` is the cause of a hole whose end is not known yet.
-    """
-
-    connection: str
-    last_ns: int
-    tick: Tick | None = None
-    trade_id: int | None = None
-    broken: GapCause | None = None
-    missing: int | None = None
+    notices: Sequence[Notice] = ()
 
 
 class _State(msgspec.Struct):
     connections: dict[str, Connection]
     lines: dict[str, Line]
+    holds: dict[str, Hold] = {}
 
 
 _state = msgspec.json.Decoder(_State)
+_NONE: Sequence[Trade] = ()
 
 
 class Continuity:
-    """Finds holes and repeats; a machine without I/O or clock."""
+    """Finds holes and repeats; a machine without I/O or clock.
+
+    `holds` are the products that wait for a hole to be filled, the oldest first; see `holes.Holes`.
+    """
 
     def __init__(self, rules: Rules | None = None) -> None:
         self.keep_to(rules or Rules())
         self.connections: dict[str, Connection] = {}
         self.lines: dict[str, Line] = {}
+        self.holds: dict[str, Hold] = {}
 
     def keep_to(self, rules: Rules) -> None:
         """Judge by these rules from now on."""
         self.rules = rules
+        self.accepted: dict[str, str] = {}
         self.future_ns = int(rules.future_s * NS_PER_S)
         timeout_s = rules.silence_timeout_s
         self._timeout_ns = 2**63 - 1 if timeout_s is None else int(timeout_s * NS_PER_S)
+
+    def accept(self, name: str) -> str:
+        """The product of that name, in `accepted` once heard; RefusedError if not asked for."""
+        product, products = one_name(name), self.rules.products
+        if products is not None and product not in map(one_name, products):
+            raise RefusedError(Fault.UNKNOWN_PRODUCT, f"{product} was not asked for", product)
+        if product in self.lines:
+            self.accepted[name] = product
+        return product
 
     def open(self, opening: Opening) -> None:
         """A connection begins. Its counters start anew; an open one of that name is lost first.
@@ -130,17 +113,54 @@ class Continuity:
         """End the open holes of a connection's products at `time_ns`: a gap for each."""
         gaps: list[Event] = []
         for product, line in self.lines.items():
-            if line.connection == connection and line.broken is not None:
-                gaps.append(
-                    _gap(product, line, time_ns, line.broken, line.missing, receive_time_ns)
-                )
-                line.broken = line.missing = None
-                line.last_ns = max(line.last_ns, time_ns)
+            if line.connection != connection or line.broken is None or product in self.holds:
+                continue
+            gaps.append(_gap(product, line, time_ns, line.broken, line.missing, receive_time_ns))
+            line.broken = line.missing = None
+            line.last_ns = max(line.last_ns, time_ns)
         return gaps
 
     def products_of(self, connection: str) -> list[str]:
-        """The products last heard on a connection, in the order of their first appearance."""
-        return [name for name, line in self.lines.items() if line.connection == connection]
+        """The products last heard on a connection, in the order of their first appearance.
+
+        Not those that are held: they are heard on another one.
+        """
+        return [
+            name
+            for name, line in self.lines.items()
+            if line.connection == connection and name not in self.holds
+        ]
+
+    def hear(self, event: Tick | Heartbeat, opening: Opening) -> Sequence[Event]:
+        """One of both."""
+        if type(event) is Tick:
+            return self.tick(event, opening)
+        return self.heartbeat(event, opening)  # type: ignore[arg-type]  # a tick has left above
+
+    def advance(self, tick: Tick, opening: Opening) -> bool:
+        """Take a tick about which there is nothing to say; False, and nothing done, else.
+
+        The trade after the line's last tick, as nearly all of them are: `tick` would give the same.
+        """
+        line = self.lines.get(tick.product)
+        if line is None or line.tick is None or tick.trade_id is None:
+            return False
+        last_id = line.tick.trade_id
+        time_ns = tick.event_time_ns
+        if (
+            last_id is None
+            or tick.trade_id != last_id + 1
+            or line.trade_id != last_id
+            or line.waiting
+            or line.broken is not None
+            or line.connection != tick.connection
+            or time_ns - line.last_ns > self._timeout_ns
+            or opening.continuity != "trade_id"
+        ):
+            return False
+        line.tick, line.trade_id, line.told = tick, tick.trade_id, None
+        line.last_ns = max(line.last_ns, time_ns)
+        return True
 
     def tick(self, tick: Tick, opening: Opening) -> Sequence[Event]:
         """The tick, after the gap that it reveals; RefusedError when it is a repeat."""
@@ -154,23 +174,28 @@ class Continuity:
         if last is not None and _repeats(tick, last):
             raise RefusedError(Fault.DUPLICATE, "the same as the product's last tick", tick.product)
         moved = line.connection != tick.connection
-        missing = None
+        missing, trades = None, _NONE
         if tick.trade_id is not None and opening.continuity == "trade_id":
-            if line.trade_id is not None and tick.trade_id >= line.trade_id:
+            told = not moved and line.told is not None and tick.trade_id <= line.told
+            if line.trade_id is not None and tick.trade_id >= line.trade_id and not told:
                 missing = max(tick.trade_id - line.trade_id - 1, 0)
-            elif not moved and _goes_back(tick, last):
+                if line.waiting:
+                    line.waiting.pop(tick.trade_id, None)
+                    trades = line.tell(tick.trade_id)
+                    missing -= len(trades)
+            elif told or (not moved and _goes_back(tick, last)):
                 raise RefusedError(
                     Fault.DUPLICATE,
                     f"trade {tick.trade_id} comes late or again: counted already",
                     tick.product,
                 )
             if moved or line.trade_id is None or tick.trade_id > line.trade_id:
-                line.trade_id = tick.trade_id
+                line.trade_id, line.told = tick.trade_id, None
         line.tick = tick
         cause = line.broken
-        if cause is None and missing:
+        if cause is None and (missing or (trades and not _in_its_second(trades, tick))):
             cause = GapCause.TRADE_ID
-        return self._heard(line, tick, cause, missing, moved=moved)
+        return self._heard(line, tick, cause, missing, trades)
 
     def heartbeat(self, beat: Heartbeat, opening: Opening) -> Sequence[Event]:
         """The heartbeat, after the gap that it reveals."""
@@ -181,25 +206,58 @@ class Continuity:
             )
             return (beat,)
         moved = line.connection != beat.connection
-        missing = None
-        if beat.last_trade_id is not None and opening.continuity == "trade_id":
-            if line.trade_id is not None and beat.last_trade_id >= line.trade_id:
-                missing = beat.last_trade_id - line.trade_id
-            if moved or line.trade_id is None or beat.last_trade_id > line.trade_id:
-                line.trade_id = beat.last_trade_id
+        missing, trades = None, _NONE
+        last = beat.last_trade_id
+        if last is not None and opening.continuity == "trade_id":
+            if line.trade_id is not None and last >= line.trade_id:
+                missing = last - line.trade_id
+                if missing and line.waiting:
+                    known = line.known(last)
+                    missing -= len(known)
+                    if not (missing or moved or line.broken) and _in_its_second(known, beat):
+                        # The ticker that tells them may come yet, in time for their second.
+                        return self._heard(line, beat, None, 0)
+                    trades = line.tell(last)
+            if moved or line.trade_id is None or last > line.trade_id:
+                line.trade_id = last
+                if trades or (missing and opening.fill):
+                    line.told = last
         cause = line.broken
-        if cause is None and missing:
+        if cause is None and (missing or trades):
             cause = GapCause.HEARTBEAT
-        return self._heard(line, beat, cause, missing, moved=moved)
+        return self._heard(line, beat, cause, missing, trades)
+
+    def wait(self, trade: Trade) -> bool:
+        """Keep a trade for the ticker that tells it; whether it is news.
+
+        Raises RefusedError when it is told otherwise already.
+        """
+        line = self.lines.get(trade.product)
+        if line is None or line.trade_id is None or trade.trade_id <= line.trade_id:
+            return False
+        known = line.waiting.get(trade.trade_id)
+        if known is not None:
+            if tells_otherwise(trade, known):
+                raise RefusedError(
+                    Fault.CONTRADICTION,
+                    f"trade {trade.trade_id} was told otherwise before",
+                    trade.product,
+                )
+            return False
+        if len(line.waiting) >= MAX_WAITING:
+            return False
+        line.waiting[trade.trade_id] = trade
+        return True
 
     def snapshot(self) -> bytes:
         """The state as JSON."""
-        return msgspec.json.encode(_State(self.connections, self.lines))
+        return msgspec.json.encode(_State(self.connections, self.lines, self.holds))
 
     def restore(self, state: bytes) -> None:
         """Become what `snapshot` was taken of; raises msgspec.DecodeError when it is none."""
         restored = _state.decode(state)
         self.connections, self.lines = restored.connections, restored.lines
+        self.holds = restored.holds
         for connection in self.connections.values():
             if connection.opening.rules is not None:
                 self.keep_to(connection.opening.rules)
@@ -210,21 +268,21 @@ class Continuity:
         event: Tick | Heartbeat,
         cause: GapCause | None,
         missing: int | None,
-        *,
-        moved: bool,
+        trades: Sequence[Trade] = _NONE,
     ) -> Sequence[Event]:
+        moved = line.connection != event.connection
         time_ns = event.event_time_ns
         if cause is None and not moved and time_ns - line.last_ns > self._timeout_ns:
             cause = GapCause.SILENCE
         if cause is None:
-            events: Sequence[Event] = (event,)
+            events: Sequence[Event] = (*trades, event) if trades else (event,)
         else:
             count = line.missing if missing is None else missing
             # The gap stands on the connection that brought its end.
             line.connection = event.connection
-            gap = _gap(event.product, line, time_ns, cause, count, event.receive_time_ns)
+            gap = _gap(event.product, line, time_ns, cause, count, event.receive_time_ns, trades)
             line.broken = line.missing = None
-            events = (gap, event)
+            events = (gap, *trades, event)
         if moved:
             line.connection = event.connection
             line.last_ns = time_ns
@@ -240,6 +298,7 @@ def _gap(  # noqa: PLR0913 - the fields of a gap
     cause: GapCause,
     missing: int | None,
     receive_time_ns: int | None,
+    trades: Sequence[Trade] = _NONE,
 ) -> Gap:
     # Where event time went back the hole still lies between the two records.
     return Gap(
@@ -250,6 +309,7 @@ def _gap(  # noqa: PLR0913 - the fields of a gap
         connection=line.connection,
         receive_time_ns=receive_time_ns,
         missing=missing,
+        filled=len(trades),
     )
 
 
@@ -278,3 +338,22 @@ def _goes_back(tick: Tick, last: Tick | None) -> bool:
         and tick.trade_id is not None
         and tick.trade_id < last.trade_id
     )
+
+
+def one_name(product: str) -> str:
+    """BTC-USDC and BTC-USD are one book at Coinbase, so they are one series: BTC-USD."""
+    return product[:-1] if product.endswith("-USDC") else product
+
+
+def tells_otherwise(trade: Trade, known: Tick | Trade) -> bool:
+    """Whether a trade differs from what is known of its id; 1.0 and 1.00 are the same."""
+    size = known.size if type(known) is Trade else known.last_size  # type: ignore[union-attr]
+    return Decimal(trade.price) != Decimal(known.price) or (
+        size is not None and Decimal(trade.size) != Decimal(size)
+    )
+
+
+def _in_its_second(trades: Iterable[Trade], event: Tick | Heartbeat) -> bool:
+    """Whether the trades lie in the event's second: a quote can still come for its close."""
+    second = event.event_time_ns // NS_PER_S
+    return all(trade.event_time_ns // NS_PER_S == second for trade in trades)

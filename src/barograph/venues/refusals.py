@@ -2,19 +2,29 @@
 
 import re
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import msgspec
 
-from barograph.types import Fault
+from barograph.types import DeadLetter, Fault
 
 _DECIMAL = r"(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,18})?"
 _SIZE = _DECIMAL + r"(?:[eE]-[0-9]{1,2})?"
 _price = re.compile(_DECIMAL).fullmatch
 _size = re.compile(_SIZE).fullmatch
 _seven = re.compile(f"{_DECIMAL} {_DECIMAL} {_DECIMAL}(?: (?:{_SIZE})?){{4}}").fullmatch
-_anything = msgspec.json.Decoder(float_hook=Decimal)
+
+
+def _decimal(text: str) -> Decimal | str:
+    """The number, or the text itself where its exponent is beyond any Decimal."""
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return text
+
+
+_anything = msgspec.json.Decoder(float_hook=_decimal)
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for bytes that are not what was asked for."""
@@ -26,6 +36,25 @@ class RefusedError(Exception):
     def __init__(self, fault: Fault, detail: str, product: str = "") -> None:
         self.fault, self.detail, self.product = fault, detail, product
         super().__init__(detail)
+
+
+def dead_letter(
+    refused: RefusedError,
+    original: bytes,
+    connection: str,
+    position: str,
+    receive_time_ns: int | None,
+) -> DeadLetter:
+    """The letter of what a connection brought, `position` a count there."""
+    return DeadLetter(
+        fault=refused.fault,
+        detail=refused.detail,
+        source=connection,
+        position=position,
+        key=refused.product,
+        original=original,
+        receive_time_ns=receive_time_ns,
+    )
 
 
 def check_quote(  # noqa: PLR0913 - a quote has seven numbers
@@ -63,6 +92,14 @@ def check_quote(  # noqa: PLR0913 - a quote has seven numbers
         if size:
             _check_decimal(product, name, size, _size)
     raise RefusedError(Fault.CROSSED_QUOTE, f"bid {bid} is above ask {ask}", product)
+
+
+def check_trade(product: str, price: str, size: str) -> None:
+    """Raise RefusedError unless both are decimals as above and the price is positive."""
+    _check_decimal(product, "price", price, _price)
+    if float(price) == 0.0:
+        raise RefusedError(Fault.NOT_POSITIVE, f"price is {price[:64]}", product)
+    _check_decimal(product, "size", size, _size)
 
 
 def _check_decimal(product: str, name: str, text: str, matches: Callable[[str], object]) -> None:

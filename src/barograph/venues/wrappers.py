@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from barograph.types import NS_PER_S, Fault, Frame
-from barograph.venues.continuity import Dialect
+from barograph.venues.entries import Dialect
 from barograph.venues.refusals import UNREADABLE, RefusedError, fault_of
 from barograph.venues.timestamps import format_time, parse_time
 
@@ -168,6 +168,7 @@ def time_of(frame: Frame) -> int | None:
 
 
 class _TradeId(msgspec.Struct, gc=False):
+    type: str = "ticker"
     product_id: str = ""
     trade_id: int | None = None
 
@@ -189,7 +190,7 @@ def continuity_of(frames: Iterable[Frame]) -> Literal["trade_id", "none"]:
             said = _trade_id(frame.data)
         except UNREADABLE:
             continue
-        if said.trade_id is not None:
+        if said.trade_id is not None and said.type == "ticker":
             seen += 1
             repeated += last.get(said.product_id) == said.trade_id
             last[said.product_id] = said.trade_id

@@ -1,0 +1,77 @@
+"""Records of the churn case through the embedded log: contract, model, prediction, commit."""
+
+import tempfile
+import time
+from functools import cache
+from pathlib import Path
+from statistics import median
+
+from barograph import pipeline, record_dataset, train
+from barograph.cases.churn import CHURN, invent
+from barograph.dataset import read
+from barograph.log import open_log
+from barograph.log.topics import ensure_stream
+from barograph.produce import Sending, produce
+from barograph.registry import Registry
+from barograph.settings import Settings
+from barograph.worker import when_idle
+from measure import Measured, row, seconds
+
+_RECORDS = 50_000
+_TRAINED_ON = 3_000
+_MOST_TURNS = 3
+
+
+@row("churn: records scored from log to log, in batch", "records/s", ("ours", ">=", 20_000))
+def consumed(repeats: int) -> Measured:
+    """Customers that lie in the log already, in commits of 4,096; no peer does the same.
+
+    From joining the group to the last commit, in this process: the interpreter's start is the
+    demo's business.
+    """
+    with tempfile.TemporaryDirectory(prefix="barograph-bench-") as folder:
+        settings = Settings(home=Path(folder))
+        _crown(settings.home)
+        timed = [_consume(settings) for _ in range(min(repeats, _MOST_TURNS) + 1)][1:]
+    return Measured(_RECORDS / median(timed))
+
+
+def _consume(settings: Settings) -> float:
+    log = open_log(settings.home)
+    assert CHURN.stream is not None
+    ensure_stream(log, CHURN.stream, settings.partitions)
+    with tempfile.TemporaryDirectory(prefix="barograph-bench-") as folder:
+        file = _written(Path(folder), _RECORDS, seed=2)
+        sending = Sending(batch_size=settings.batch_records)
+        assert produce(log, CHURN, file, sending, again=True).sent == _RECORDS
+    log.close()
+
+    def work() -> None:
+        done = pipeline.consume(
+            settings, settings.home, CHURN, _refuse, when_idle, settings.batch_records
+        )
+        assert done.values == _RECORDS
+
+    return seconds(work)
+
+
+@cache
+def _records(count: int, seed: int) -> list[bytes]:
+    return list(invent(count, seed))
+
+
+def _written(folder: Path, count: int, seed: int) -> Path:
+    file = folder / "customers.ndjson"
+    file.write_bytes(b"\n".join(_records(count, seed)) + b"\n")
+    return file
+
+
+def _crown(home: Path) -> None:
+    record_dataset.build(home, CHURN, [_written(home, _TRAINED_ON, seed=1)])
+    how = train.Training(seed=1, folds=2)
+    report = train.train(CHURN, read(home, CHURN), Registry(home), how, clock_ns=time.time_ns)
+    assert report.decision.promote, report.decision.reasons
+
+
+def _refuse(message: str) -> None:
+    raise AssertionError(message)

@@ -1,0 +1,83 @@
+"""Which holes REST is asked for, when, how often, and when they are settled with what there is."""
+
+from collections.abc import Callable, Iterable
+
+from barograph.venues.entries import Hole, Settlement
+
+RIPE_S = 0.25
+"""Frames that were reordered, and trades of another channel, may come until then by themselves."""
+
+TRIES = 3
+TRY_FOR_S = 5.0
+_PAUSES_S = (0.25, 1.0)
+LARGEST = 10_000
+"""A hole of more trades is not asked for: its pages would keep its product too long."""
+
+_Key = tuple[str, str, int | None]
+
+
+class _Ask:
+    """One hole's story; times are those of the caller's monotonic clock, in seconds."""
+
+    __slots__ = ("due_s", "out", "since_s", "tries")
+
+    def __init__(self, now_s: float) -> None:
+        self.due_s, self.since_s = now_s + RIPE_S, now_s + RIPE_S
+        self.tries = 0
+        self.out = False
+
+
+class Asks:
+    """The open holes of a feed and what was done about each; `asked` counts those asked for.
+
+    `ask` is called with a hole that REST shall be asked for; `answered` follows, when everything
+    that it says has been taken.
+    """
+
+    def __init__(self, ask: Callable[[Hole], None]) -> None:
+        self.asked = 0
+        self._ask = ask
+        self._known: dict[_Key, _Ask] = {}
+
+    def look(self, holes: Iterable[Hole], now_s: float) -> list[Settlement]:
+        """What is to be settled now, of all holes that are open; ask for what is due."""
+        open_now = {_key(hole): hole for hole in holes}
+        self._known = {key: self._known.get(key) or _Ask(now_s) for key in open_now}
+        settled: list[Settlement] = []
+        for key, hole in open_now.items():
+            ask = self._known[key]
+            if ask.out or now_s < ask.since_s:
+                continue
+            if self._hopeless(hole, ask, now_s):
+                # Taken before the next look: the hole is gone by then.
+                settled.append(Settlement(connection=hole.connection, product=hole.product))
+                continue
+            if now_s < ask.due_s:
+                continue
+            self.asked += not ask.tries
+            ask.tries += 1
+            ask.out = True
+            self._ask(hole)
+        return settled
+
+    def answered(self, hole: Hole, now_s: float) -> None:
+        """REST has no more to say for now; a hole that is open still is asked for again, soon."""
+        ask = self._known.get(_key(hole))
+        if ask is not None:
+            ask.out = False
+            if ask.tries < TRIES:
+                ask.due_s = now_s + _PAUSES_S[ask.tries - 1]
+
+    @staticmethod
+    def _hopeless(hole: Hole, ask: _Ask, now_s: float) -> bool:
+        return (
+            not hole.unknown  # only quotes are missing, and REST has none
+            or hole.last_trade_id - hole.first_trade_id >= LARGEST
+            or ask.tries == TRIES
+            or (ask.tries > 0 and now_s - ask.since_s > TRY_FOR_S)
+        )
+
+
+def _key(hole: Hole) -> _Key:
+    """A product has one open hole at a time; what revealed it tells it from the one before."""
+    return hole.connection, hole.product, hole.receive_time_ns

@@ -1,0 +1,254 @@
+"""The socket to a venue: kept up, read as fast as the writer takes, its frames stamped at receipt.
+
+An event loop in a thread of its own reads and asks; it decides nothing about what it reads. All
+goes through an `Inbox`, in one order: openings, frames, answers of REST, closings.
+"""
+
+import asyncio
+import json
+import logging
+import ssl
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from random import Random
+from typing import Self
+
+import msgspec
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.frames import CloseCode
+
+from barograph import __version__
+from barograph.backoff import Backoff
+from barograph.errors import BadInputError
+from barograph.fill import Filler, Item
+from barograph.inbox import AbandonedError, Inbox
+from barograph.types import DeadLetter, Fault, Frame
+from barograph.venues.endpoints import Endpoint, is_news, subscriptions
+from barograph.venues.entries import Closing, Heard, Hole, Opening
+
+# It would be told each message that is sent, and with it a subscription's token.
+_SILENT = logging.getLogger(__name__)
+_SILENT.disabled = True
+
+_SHORTEST_LOOK_S = 0.01
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """How long a stream waits, in seconds, and what it takes at most.
+
+    `silence_s`: a connection without a frame for so long is given up; heartbeats come each second.
+    """
+
+    silence_s: float = 10.0
+    open_s: float = 10.0
+    subscribe_s: float = 5.0
+    close_s: float = 1.0
+    frame_bytes: int = 1 << 20
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What a live feed listens to, and how. `seconds` None goes on until it is told to stop.
+
+    `token` makes a fresh one for each subscription, where the venue wants one; it goes through no
+    socket that is not encrypted.
+    """
+
+    endpoint: Endpoint
+    products: tuple[str, ...]
+    limits: Limits = Limits()
+    queue_entries: int = 20_000
+    clock_limit_s: float = 2.0
+    seconds: float | None = None
+    token: Callable[[], str] | None = None
+
+
+class Stream:
+    """One venue's connection, made again whenever it is lost, from `with` to its end.
+
+    `connections` counts those that were opened. `failure` says why there was never one; then, as
+    after `stop`, the inbox ends.
+    """
+
+    def __init__(self, plan: Plan, inbox: Inbox[Item], random: Random | None = None) -> None:
+        endpoint = plan.endpoint
+        self.connections = 0
+        self.failure: BadInputError | None = None
+        self._endpoint, self._products, self._inbox = endpoint, plan.products, inbox
+        self._limits = plan.limits
+        self._token = plan.token if endpoint.encrypted else None
+        self._backoff = Backoff(random or Random())  # noqa: S311 - jitter
+        # Fresh in every run, so that no connection's name ever comes again.
+        self._name = f"{endpoint.venue}/{time.time_ns() // 1_000_000}"
+        self._loop = asyncio.new_event_loop()
+        self._filler = Filler(endpoint, inbox)
+        self._keeping: asyncio.Task[None] | None = None
+        self._closing: asyncio.Task[None] | None = None
+        self._socket: ClientConnection | None = None
+        self._stopping = self._putting = False
+        self._heard_s = 0.0
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="stream")
+        self._running: Future[None] | None = None
+
+    def __enter__(self) -> Self:
+        """Start."""
+        self._running = self._thread.submit(self._run)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Stop, where nobody takes any more; raises what the loop died of, if it did."""
+        self._inbox.abandon()
+        self.stop()
+        self._thread.shutdown()
+        if kind is None and self._running is not None:
+            self._running.result()
+
+    # Of any thread.
+
+    def stop(self) -> None:
+        """Close the socket; what was received before goes into the inbox, which then ends."""
+        self._soon(self._end)
+
+    def ask(self, hole: Hole) -> None:
+        """Ask REST for the trades of a hole: its answers come, and then an Asked."""
+        self._soon(self._filler.ask, hole)
+
+    def _soon(self, call: Callable[..., object], *arguments: object) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(call, *arguments)
+
+    # Of the loop's thread.
+
+    def _run(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._main())
+
+    async def _main(self) -> None:
+        try:
+            self._keeping = asyncio.create_task(self._keep())
+            await asyncio.wait({self._keeping})
+            if not self._keeping.cancelled():
+                self._keeping.result()
+        except AbandonedError:
+            pass
+        finally:
+            self._filler.stop()
+            self._inbox.end()
+
+    def _end(self) -> None:
+        self._stopping = True
+        if self._socket is not None:
+            self._closing = asyncio.create_task(self._socket.close())
+        elif self._keeping is not None:
+            self._keeping.cancel()
+
+    async def _keep(self) -> None:
+        while not self._stopping:
+            socket = await self._open()
+            if socket is not None:
+                await self._listen(socket)
+            elif self.failure is not None:
+                return
+            if not self._stopping:
+                await asyncio.sleep(self._backoff.next_s())
+
+    async def _open(self) -> ClientConnection | None:
+        limits, address = self._limits, self._endpoint.socket
+        try:
+            self._socket = await connect(
+                address,
+                ssl=ssl.create_default_context() if self._endpoint.encrypted else None,
+                proxy=None if self._endpoint.local else True,
+                compression=None,  # the processor is the scarcer thing here
+                user_agent_header=f"barograph/{__version__}",
+                open_timeout=limits.open_s,
+                close_timeout=limits.close_s,
+                ping_interval=None,  # heartbeats and the watchdog see more
+                max_size=limits.frame_bytes,
+                logger=_SILENT,
+            )
+        except (OSError, WebSocketException) as error:
+            if not self.connections:
+                self.failure = BadInputError(
+                    address,
+                    f"it cannot be reached ({str(error) or type(error).__name__})",
+                    "Check the network, or take a simulated exchange (`--venue simulated`)",
+                )
+            return None
+        self.connections += 1
+        return self._socket
+
+    async def _listen(self, socket: ClientConnection) -> None:
+        name, dialect = f"{self._name}-{self.connections}", self._endpoint.dialect
+        watchdog = asyncio.create_task(self._watch(socket))
+        try:
+            await self._inbox.put(
+                Opening(connection=name, dialect=dialect, fill=self._endpoint.rest is not None)
+            )
+            async with asyncio.timeout(self._limits.subscribe_s):
+                await self._subscribe(socket)
+            await self._read(socket, name)
+        except TimeoutError:  # nobody reads what we send
+            pass
+        finally:
+            watchdog.cancel()
+            await socket.close()
+            self._socket = None
+        await self._inbox.put(Closing(connection=name))
+
+    async def _subscribe(self, socket: ClientConnection) -> None:
+        try:
+            for message in subscriptions(self._endpoint.dialect, self._products):
+                if self._token is not None:
+                    message["jwt"] = self._token()
+                await socket.send(json.dumps(message))
+        except ConnectionClosed:
+            pass  # what came before is still to be read
+
+    async def _read(self, socket: ClientConnection, name: str) -> None:
+        dialect, put = self._endpoint.dialect, self._inbox.put
+        frames, news = 0, False
+        try:
+            while True:
+                data = await socket.recv(decode=False)
+                frame = Frame(data=data, connection=name, receive_time_ns=time.time_ns())
+                frames += 1
+                if not news and is_news(data, dialect):
+                    news = True
+                    self._backoff.reset()
+                self._putting = True
+                await put(Heard(frame, dialect))
+                self._putting = False
+                self._heard_s = self._loop.time()
+        except ConnectionClosed as closed:
+            sent = closed.sent
+            if sent is not None and sent.code == CloseCode.MESSAGE_TOO_BIG:
+                await put(_too_long(name, frames + 1, sent.reason))
+        finally:
+            self._putting = False
+
+    async def _watch(self, socket: ClientConnection) -> None:
+        """Close a socket that says nothing; whether the other side lives shows in nothing else."""
+        self._heard_s = self._loop.time()
+        while True:
+            left_s = self._heard_s + self._limits.silence_s - self._loop.time()
+            if self._putting:  # it is we who do not read
+                left_s = self._limits.silence_s
+            if left_s <= 0:
+                break
+            await asyncio.sleep(max(left_s, _SHORTEST_LOOK_S))
+        await socket.close()
+
+
+def _too_long(connection: str, number: int, reason: str) -> DeadLetter:
+    return DeadLetter(
+        fault=Fault.TOO_LONG,
+        detail=f"{reason}: it was not taken in, and the connection was given up",
+        source=connection,
+        position=str(number),
+        key="",
+        original=b"",
+        receive_time_ns=time.time_ns(),
+        cut=True,
+    )

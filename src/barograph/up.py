@@ -1,0 +1,167 @@
+"""Everything in one process: a venue's feed, featurizer and scorer beside it, and a view of it all.
+
+The feed has a thread and a log of its own, like each stage; the same three run as processes with
+`barograph feed`, `barograph featurize --follow` and `barograph score --follow`.
+"""
+
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Self
+
+import msgspec
+from rich.console import Console
+from rich.live import Live
+
+from barograph.feed import Feed
+from barograph.live import LiveSummary, listen
+from barograph.log import Log, open_log
+from barograph.pipeline import Pipeline, stages
+from barograph.settings import Settings
+from barograph.stream import Plan
+from barograph.venues.entries import Rules
+from barograph.view import Latencies, Watch, render
+
+LOOK_S = 0.25
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """What a watch saw of the predictions."""
+
+    seconds: float
+    predictions: int
+    verdicts: dict[str, int]
+    models: dict[str, int]
+    alerts: int
+    latency: Latencies
+
+
+class UpSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What was heard, and what was said of it."""
+
+    heard: LiveSummary
+    seen: Seen
+
+
+class Listener:
+    """A live feed in a thread of its own, on a log of its own, from `with` to its end.
+
+    Raises BadInputError on construction as `Feed` does.
+    """
+
+    def __init__(
+        self, settings: Settings, address: str | Path, plan: Plan, warn: Callable[[str], None]
+    ) -> None:
+        self._plan, self._warn = plan, warn
+        self._stop = threading.Event()
+        self._thread = ThreadPoolExecutor(1, "feed")
+        self._heard: Future[LiveSummary] = Future()
+        self._log = open_log(address, lease_s=settings.lease_s)
+        try:
+            self._feed = Feed(
+                self._log,
+                settings.home / "archive",
+                Rules(
+                    products=frozenset(plan.products),
+                    silence_timeout_s=settings.silence_timeout_s,
+                ),
+                partitions=settings.partitions,
+            )
+        except BaseException:
+            self._log.close()
+            raise
+        self._feed.batch_lines = settings.batch_records
+
+    def __enter__(self) -> Self:
+        """Start."""
+        self._heard = self._thread.submit(listen, self._feed, self._plan, self._stop, self._warn)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop, and commit what was received."""
+        self._stop.set()
+        self._thread.shutdown()
+        self._feed.close()
+        self._log.close()
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more comes; raises what it died of, if it did."""
+        return self._heard.done() and bool(self._heard.result())
+
+    def end(self) -> LiveSummary:
+        """Stop, and wait for the last commit; raises what it died of, if it did."""
+        self._stop.set()
+        return self._heard.result()
+
+    def state(self) -> str:
+        """One line of what was heard so far."""
+        summary = self._feed.summary
+        return (
+            f"{self._plan.endpoint.venue}, {summary.ticks:,} ticks, "
+            f"{summary.heartbeats:,} heartbeats, {sum(summary.gaps.values())} gaps, "
+            f"{sum(summary.dead_letters.values())} dead letters · Ctrl-C leaves"
+        )
+
+
+def run(
+    settings: Settings,
+    address: str | Path,
+    plan: Plan,
+    stop: threading.Event,
+    warn: Callable[[str], None],
+) -> UpSummary:
+    """Listen, featurize, score and show until `stop` is set or the plan's time is over.
+
+    The view is shown where standard output is a terminal. Raises what `live.listen` raises.
+    """
+    with (
+        Listener(settings, address, plan, warn) as listener,
+        Pipeline(stages(settings, address, warn)) as pipeline,
+    ):
+        log = open_log(address)
+        try:
+            seen = watch(log, listener, pipeline, stop, shown=sys.stdout.isatty())
+        finally:
+            log.close()
+        # Before the pipeline ends: it finishes what was fed, and this feeds the last of it.
+        return UpSummary(heard=listener.end(), seen=seen)
+
+
+def watch(  # noqa: PLR0913 - who works, and for how long it is followed how
+    log: Log,
+    listener: Listener,
+    pipeline: Pipeline,
+    stop: threading.Event,
+    *,
+    shown: bool,
+    seconds: float | None = None,
+) -> Seen:
+    """Follow what is predicted until `stop` is set, the feed ends, or so many seconds are over."""
+    watched, started_s = Watch(log), time.monotonic()
+    ends_s = None if seconds is None else started_s + seconds
+
+    def going_on() -> bool:
+        over = ends_s is not None and time.monotonic() >= ends_s
+        pipeline.check()
+        watched.look()
+        return not (over or listener.ended or stop.wait(LOOK_S))
+
+    if shown:
+        with Live(console=Console(), refresh_per_second=4, screen=True) as view:
+            while going_on():
+                view.update(render(watched, listener.state()))
+    else:
+        while going_on():
+            pass
+    return Seen(
+        seconds=round(time.monotonic() - started_s, 3),
+        predictions=sum(watched.verdicts.values()),
+        verdicts=watched.verdicts,
+        models=watched.models,
+        alerts=watched.alert_count,
+        latency=watched.latencies(),
+    )

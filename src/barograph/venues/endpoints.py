@@ -1,0 +1,186 @@
+"""Where a venue is reached and what is said to it: addresses, subscriptions, REST paths, claims.
+
+Pure: nothing is sent from here. Source: docs.cdp.coinbase.com, the pages of the Exchange WebSocket
+feed, of the Advanced Trade WebSocket, of Exchange REST trades, and of CDP API keys.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from barograph.errors import BadInputError
+from barograph.venues.continuity import Dialect
+from barograph.venues.refusals import UNREADABLE
+
+SIMULATED_URL = "ws://127.0.0.1:8765/exchange"
+"""Where `barograph simulate` listens, unless it is told otherwise."""
+
+PAGE_TRADES = 1000
+"""The most trades that one page of REST holds."""
+
+TOKEN_S = 120
+"""How long a token is good for; a subscription outlives it."""
+
+_NEWS = {
+    Dialect.EXCHANGE: ("ticker", "heartbeat", "match"),
+    Dialect.ADVANCED: ("ticker", "heartbeats"),
+}
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+_product = re.compile(r"[A-Z0-9]{1,20}-[A-Z0-9]{1,20}").fullmatch
+
+
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """A venue's addresses: its socket, and the REST that fills holes where its dialect has one."""
+
+    venue: str
+    dialect: Dialect
+    socket: str
+    rest: str | None = None
+
+    @property
+    def local(self) -> bool:
+        """Whether it lies on this machine, where no proxy leads."""
+        return urlsplit(self.socket).hostname in _LOOPBACK
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether the socket is; a secret goes through no other."""
+        return self.socket.startswith("wss:")
+
+
+VENUES = {
+    "coinbase": Endpoint(
+        venue="coinbase",
+        dialect=Dialect.EXCHANGE,
+        socket="wss://ws-feed.exchange.coinbase.com",
+        rest="https://api.exchange.coinbase.com",
+    ),
+    "coinbase-advanced": Endpoint(
+        venue="coinbase-advanced",
+        dialect=Dialect.ADVANCED,
+        socket="wss://advanced-trade-ws.coinbase.com",
+    ),
+    "simulated": Endpoint(
+        venue="simulated",
+        dialect=Dialect.EXCHANGE,
+        socket=SIMULATED_URL,
+        rest="http://127.0.0.1:8765",
+    ),
+}
+"""The venues by name."""
+
+
+def endpoint(venue: str, url: str | None = None) -> Endpoint:
+    """A venue at its own address, or at `url`; REST is then asked of the same host.
+
+    Raises BadInputError for an unknown venue, or for what is no WebSocket address.
+    """
+    found = VENUES.get(venue)
+    if found is None:
+        raise BadInputError(
+            f"venue {venue}", "there is no such venue", f"Use one of {', '.join(VENUES)}"
+        )
+    if url is None:
+        return found
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in {"ws", "wss"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number
+        good = False
+    if not good:
+        raise BadInputError(
+            f"url {url}",
+            "it is no WebSocket address",
+            "Give one as in ws://127.0.0.1:8765/exchange",
+        )
+    if venue == "simulated" and parts.path in {"", "/"}:
+        url = parts._replace(path="/exchange").geturl()
+    http = "https" if parts.scheme == "wss" else "http"
+    rest = None if found.rest is None else f"{http}://{parts.netloc}"
+    return msgspec.structs.replace(found, socket=url, rest=rest)
+
+
+def products_named(text: str) -> tuple[list[str], list[str]]:
+    """The products of a comma-separated list, each once, and what there is to say about them.
+
+    A `-USDC` name is one series with `-USD`: the venue answers with the latter's data.
+    Raises BadInputError when a name is none, or there is none at all.
+    """
+    products: dict[str, None] = {}
+    remarks: list[str] = []
+    for name in (part.strip().upper() for part in text.split(",")):
+        if not name:
+            continue
+        if not _product(name):
+            raise BadInputError(
+                f"product {name}", "it is no product's name", "Give one as in BTC-USD"
+            )
+        if name.endswith("-USDC"):
+            remarks.append(f"{name} is one series with {name[:-1]}, which is taken")
+            name = name[:-1]  # noqa: PLW2901 - the series' name
+        products[name] = None
+    if not products:
+        raise BadInputError("products", "none is named", "Give some (`--products BTC-USD,ETH-USD`)")
+    return list(products), remarks
+
+
+def subscriptions(dialect: Dialect, products: Iterable[str]) -> list[dict[str, Any]]:
+    """What a new connection says first. One message for each product wherever the venue allows it.
+
+    So that one bad product does not take the others with it.
+    """
+    if dialect is Dialect.EXCHANGE:
+        channels = ["ticker", "heartbeat", "matches"]
+        return [
+            {"type": "subscribe", "product_ids": [product], "channels": channels}
+            for product in products
+        ]
+    # Without heartbeats quiet channels are closed after a minute or so.
+    return [{"type": "subscribe", "channel": "heartbeats"}] + [
+        {"type": "subscribe", "channel": "ticker", "product_ids": [product]} for product in products
+    ]
+
+
+def trades_url(rest: str, product: str, below_id: int, trades: int = PAGE_TRADES) -> str:
+    """A page of a product's trades: the newest with an id below that one, newest first."""
+    return f"{rest}/products/{product}/trades?limit={trades}&after={below_id}"
+
+
+class _Trade(msgspec.Struct):
+    trade_id: int
+
+
+_trades = msgspec.json.Decoder(list[_Trade], strict=False).decode
+
+
+def lowest_trade_id(page: bytes) -> int | None:
+    """Where a page ends, to ask for the next one; None where it is empty or no page."""
+    try:
+        return min((trade.trade_id for trade in _trades(page)), default=None)
+    except UNREADABLE:
+        return None
+
+
+def claims(key_name: str, now_s: int) -> dict[str, str | int]:
+    """What a token for a subscription claims: who asks, and for how long."""
+    return {"iss": "cdp", "sub": key_name, "nbf": now_s, "exp": now_s + TOKEN_S}
+
+
+class _Kind(msgspec.Struct):
+    type: str = ""
+    channel: str = ""
+
+
+_kind = msgspec.json.Decoder(_Kind).decode
+
+
+def is_news(data: bytes, dialect: Dialect) -> bool:
+    """Whether a frame is data (a tick, trade or heartbeat), not an answer or an error."""
+    try:
+        kind = _kind(data)
+    except UNREADABLE:
+        return False
+    return (kind.type if dialect is Dialect.EXCHANGE else kind.channel) in _NEWS[dialect]

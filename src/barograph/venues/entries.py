@@ -1,0 +1,100 @@
+"""What a feed takes in, in one order: openings and closings, frames, and answers about holes.
+
+Whoever takes the same entries in the same order gets the same events: all that decides anything
+stands in them, so it stands in the archive.
+"""
+
+from enum import StrEnum
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from barograph.types import Frame
+
+
+class Dialect(StrEnum):
+    """The protocol that a connection speaks."""
+
+    EXCHANGE = "exchange"
+    ADVANCED = "advanced"
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
+    """What a feed accepts and when it calls a line silent.
+
+    `products` None accepts every product. A product without a tick or heartbeat for more than
+    `silence_timeout_s` of event time has a gap; None switches that off. An event more than
+    `future_s` ahead of its receive time is refused.
+    """
+
+    products: frozenset[str] | None = None
+    silence_timeout_s: float | None = 10.0
+    future_s: float = 60.0
+
+
+class Opening(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is known of a connection when it opens.
+
+    `continuity` "trade_id" says that the venue sends one ticker for each trade, so that a jump of
+    `trade_id` is a hole; "none" that ids repeat or jump for other reasons and prove nothing.
+    `event_clock` goes into each tick. `rules` are those it was opened under, where that is known:
+    so they stand in the archive, and whoever reads it again judges as was judged live. `fill` says
+    that each hole of an Exchange connection will be asked for and settled; only then a product with
+    a hole is held until that.
+    """
+
+    connection: str
+    dialect: Dialect
+    continuity: Literal["trade_id", "none"] = "trade_id"
+    event_clock: Literal["venue", "recorder"] = "venue"
+    rules: Rules | None = None
+    fill: bool = False
+
+
+class Heard(NamedTuple):
+    """A frame and what its connection speaks."""
+
+    frame: Frame
+    dialect: Dialect
+
+
+class Closing(msgspec.Struct, frozen=True):
+    """A connection was lost or given up."""
+
+    connection: str
+
+
+class Answer(NamedTuple):
+    """A page of trades that was asked for because of a hole; `frame.data` is its body, verbatim.
+
+    `frame.connection` is the connection whose hole it is.
+    """
+
+    product: str
+    frame: Frame
+
+
+class Settlement(msgspec.Struct, frozen=True):
+    """Nothing more will be asked for the open hole of a product."""
+
+    connection: str
+    product: str
+    receive_time_ns: int | None = None
+
+
+class Hole(NamedTuple):
+    """An open hole: `unknown` trades from `first_trade_id` to `last_trade_id` are missing still.
+
+    Where none is, the quotes are that should follow those trades. `receive_time_ns` is that of the
+    frame that revealed it.
+    """
+
+    connection: str
+    product: str
+    first_trade_id: int
+    last_trade_id: int
+    unknown: int
+    receive_time_ns: int | None
+
+
+Entry = Opening | Heard | Closing | Answer | Settlement

@@ -1,0 +1,282 @@
+"""Holes that are asked for: a product with one is held, and goes on in order when it is settled.
+
+While a product is held, its later events wait in a queue. What was lost comes in three ways: a
+ticker or a match that was only late, or a page of trades. When nothing is missing any more, or no
+more will be asked for, the tickers that came pass in the order of their trades, then what revealed
+the hole, then the queue, up to the next hole in it. `Continuity` judges each of them as if it had
+come just then, so what is missing still becomes a gap, and trades without a quote stand where their
+ticker would.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from barograph.types import DeadLetter, Event, Fault, Frame, Heartbeat, Tick, Trade
+from barograph.venues.continuity import Continuity, Received, tells_otherwise
+from barograph.venues.entries import Hole, Opening
+from barograph.venues.line import Held, Hold, Line
+from barograph.venues.refusals import RefusedError, dead_letter
+
+MAX_QUEUE = 20_000
+"""Behind so many events a hole is settled with what there is, and so is each that is in them."""
+
+_NOTHING = Received()
+
+
+class Holes:
+    """What is held on a continuity; it has no state of its own."""
+
+    def __init__(self, continuity: Continuity) -> None:
+        self._continuity = continuity
+
+    def open_holes(self) -> list[Hole]:
+        """The holes that trades are missing in, the oldest first."""
+        return [self._hole(product, hold) for product, hold in self._continuity.holds.items()]
+
+    def take(self, event: Tick | Heartbeat, opening: Opening, frame: Frame, count: int) -> Received:
+        """The event, of a connection's frame of that count, and what it sets free.
+
+        Nothing where it waits. Raises RefusedError as `Continuity` does for what waits for nothing.
+        """
+        product = event.product
+        hold = self._continuity.holds.get(product)
+        if hold is None:
+            revealed = self._revealed(event, opening) if opening.fill else None
+            if revealed is None:
+                return Received(self._continuity.hear(event, opening))
+            revealed.queue.append(Held(event, frame.data, str(count)))
+            self._continuity.holds[product] = revealed
+            return _NOTHING
+        if hold.connection != event.connection:
+            return self._moved(event, opening, frame, count)
+        passed = _Passed(self._continuity)
+        held = Held(event, frame.data, str(count))
+        try:
+            _wait(held, hold, self._continuity.lines[product])
+        except RefusedError as refused:
+            passed.refuse(held, refused)
+        if len(hold.queue) + len(hold.ticks) > MAX_QUEUE:
+            self._end(product, passed, everything=True)
+        elif hold.quoted and not hold.unknown:
+            self._end(product, passed, everything=False)
+        return passed.received()
+
+    def match(self, trade: Trade, opening: Opening) -> Received:
+        """A trade that its own channel told; nothing where it waits for its ticker."""
+        if opening.continuity != "trade_id" or not self._continuity.wait(trade):
+            return _NOTHING
+        hold = self._continuity.holds.get(trade.product)
+        return _NOTHING if hold is None else self._found([trade.trade_id], trade.product, hold)
+
+    def answer(self, product: str, connection: str, trades: list[Trade]) -> Received:
+        """A page of trades; those that the product's hole does not miss are nothing.
+
+        Raises RefusedError, and takes none of them, when one is known otherwise.
+        """
+        hold = self._continuity.holds.get(product)
+        if hold is None or hold.connection != connection:
+            return _NOTHING
+        _check_page(trades, hold, self._continuity.lines[product])
+        missed = [
+            trade
+            for trade in trades
+            if hold.after < trade.trade_id <= hold.last and trade.trade_id not in hold.ticks
+        ]
+        found = [trade.trade_id for trade in missed if self._continuity.wait(trade)]
+        return self._found(found, product, hold)
+
+    def settle(self, product: str, connection: str) -> Received:
+        """Nothing more will be asked for: end a product's open hole with what there is."""
+        passed = _Passed(self._continuity)
+        hold = self._continuity.holds.get(product)
+        if hold is not None and hold.connection == connection:
+            self._end(product, passed, everything=False)
+        return passed.received()
+
+    def open(self, opening: Opening) -> Received:
+        """A connection begins; an open one of that name is lost first."""
+        lost = opening.connection in self._continuity.connections
+        received = self.close(opening.connection) if lost else _NOTHING
+        self._continuity.open(opening)
+        return received
+
+    def close(self, connection: str) -> Received:
+        """A connection is lost: its holes end, then each of its products has a new one."""
+        passed = _Passed(self._continuity)
+        held = [p for p, hold in self._continuity.holds.items() if hold.connection == connection]
+        for product in held:
+            self._end(product, passed, everything=True)
+        self._continuity.close(connection)
+        return passed.received()
+
+    def give_way(self, product: str, connection: str) -> Received:
+        """A product is heard on `connection`: its hole on another one ends."""
+        passed = _Passed(self._continuity)
+        hold = self._continuity.holds.get(product)
+        if hold is not None and hold.connection != connection:
+            self._end(product, passed, everything=True)
+        return passed.received()
+
+    def _moved(
+        self, event: Tick | Heartbeat, opening: Opening, frame: Frame, count: int
+    ) -> Received:
+        """Take an event of a product that is held on another connection: that hold ends."""
+        passed = _Passed(self._continuity)
+        self._end(event.product, passed, everything=True)
+        try:
+            passed.add(self.take(event, opening, frame, count))
+        except RefusedError as refused:
+            passed.refuse(Held(event, frame.data, str(count)), refused)
+        return passed.received()
+
+    def _found(self, trade_ids: list[int], product: str, hold: Hold) -> Received:
+        hold.unknown -= sum(hold.after < n <= hold.last and n not in hold.ticks for n in trade_ids)
+        passed = _Passed(self._continuity)
+        if hold.quoted and not hold.unknown:
+            self._end(product, passed, everything=False)
+        return passed.received()
+
+    def _revealed(self, event: Tick | Heartbeat, opening: Opening) -> Hold | None:
+        """The hole before an event that is to be filled, if there is one; nothing waits in it."""
+        line = self._continuity.lines.get(event.product)
+        if line is None or line.trade_id is None:
+            return None
+        quoted = type(event) is Tick
+        last = event.trade_id if quoted else event.last_trade_id  # type: ignore[union-attr]
+        if last is None or last - quoted <= line.trade_id or opening.continuity != "trade_id":
+            return None
+        last -= quoted
+        unknown = last - line.trade_id - len(line.known(last))
+        if quoted and not unknown:
+            return None
+        return Hold(event.connection, line.trade_id, last, unknown, quoted, {}, [])
+
+    def _end(self, product: str, passed: "_Passed", *, everything: bool) -> None:
+        """Let go what a hole held, up to the next hole; with `everything` that one ends as well."""
+        hold = self._continuity.holds.pop(product)
+        opening = self._continuity.connections[hold.connection].opening
+        passed.filled(hold.ticks, opening)
+        passed.let(hold.queue[0], opening)
+        queue = hold.queue[1:]
+        later: dict[int, Held] = {}
+        for held in queue:
+            if type(held.event) is Tick and held.event.trade_id is not None:
+                later.setdefault(held.event.trade_id, held)
+        highest = max(later, default=-1)
+        drawn: set[str] = set()
+        for place, held in enumerate(queue):
+            if held.position in drawn:
+                continue
+            revealed = self._revealed(held.event, opening)
+            if revealed is not None:
+                # Tickers of the next hole may stand further back already.
+                for n in _between(later, revealed.after, revealed.last):
+                    drawn.add(later[n].position)
+                    _note(n, later[n], revealed, self._continuity.lines[product])
+                revealed.quoted |= highest >= revealed.last
+                if not everything and (revealed.unknown or not revealed.quoted):
+                    revealed.queue += [h for h in queue[place:] if h.position not in drawn]
+                    self._continuity.holds[product] = revealed
+                    return
+                passed.filled(revealed.ticks, opening)
+            passed.let(held, opening)
+
+    def _hole(self, product: str, hold: Hold) -> Hole:
+        line = self._continuity.lines[product]
+        trades = line.waiting if hold.unknown else {}
+
+        def missing(n: int) -> bool:
+            return n not in hold.ticks and n not in trades
+
+        return Hole(
+            hold.connection,
+            product,
+            next(filter(missing, range(hold.after + 1, hold.last + 1)), hold.last),
+            next(filter(missing, range(hold.last, hold.after, -1)), hold.last),
+            hold.unknown,
+            hold.queue[0].event.receive_time_ns,
+        )
+
+
+class _Passed:
+    """What comes out of a hold, in order."""
+
+    def __init__(self, continuity: Continuity) -> None:
+        self._continuity = continuity
+        self._events: list[Event] = []
+        self._letters: list[DeadLetter] = []
+
+    def received(self) -> Received:
+        return Received(self._events, self._letters)
+
+    def add(self, received: Received) -> None:
+        self._events += received.events
+        self._letters += received.dead_letters
+
+    def let(self, held: Held, opening: Opening) -> None:
+        """Let an event pass, or be refused."""
+        try:
+            self._events += self._continuity.hear(held.event, opening)
+        except RefusedError as refused:
+            self.refuse(held, refused)
+
+    def filled(self, ticks: Mapping[int, Held], opening: Opening) -> None:
+        """Let the tickers of a hole pass, in the order of their trades."""
+        for trade_id in sorted(ticks):
+            self.let(ticks[trade_id], opening)
+
+    def refuse(self, held: Held, refused: RefusedError) -> None:
+        self._letters.append(
+            dead_letter(
+                refused,
+                held.original,
+                held.event.connection,
+                held.position,
+                held.event.receive_time_ns,
+            )
+        )
+
+
+def _wait(held: Held, hold: Hold, line: Line) -> None:
+    """Keep an event while its product is held: in the hole, where it belongs there, or behind it.
+
+    Raises RefusedError for a ticker that was there before.
+    """
+    event = held.event
+    if type(event) is Tick and event.trade_id is not None and event.trade_id <= hold.last:
+        if event.trade_id <= hold.after or event.trade_id in hold.ticks:
+            raise RefusedError(
+                Fault.DUPLICATE,
+                f"trade {event.trade_id} comes late or again: counted already",
+                event.product,
+            )
+        _note(event.trade_id, held, hold, line)
+        return
+    hold.queue.append(held)
+    hold.quoted |= type(event) is Tick
+
+
+def _note(trade_id: int, held: Held, hold: Hold, line: Line) -> None:
+    """A ticker of the hole came."""
+    hold.ticks[trade_id] = held
+    hold.unknown -= trade_id not in line.waiting
+    hold.quoted |= trade_id == hold.last
+
+
+def _check_page(trades: Iterable[Trade], hold: Hold, line: Line) -> None:
+    """Raise RefusedError when a page tells a trade otherwise than it is known, or twice."""
+    came = [line.tick, hold.queue[0].event, *(held.event for held in hold.ticks.values())]
+    known: dict[int | None, Tick | Trade] = {
+        tick.trade_id: tick for tick in came if type(tick) is Tick
+    }
+    for trade in trades:
+        n = trade.trade_id
+        said = known.get(n) or line.waiting.get(n)
+        if said is not None and tells_otherwise(trade, said):
+            raise RefusedError(Fault.CONTRADICTION, f"trade {n} is known otherwise", trade.product)
+        known[n] = trade
+
+
+def _between(ids: Mapping[int, object], after: int, last: int) -> list[int]:
+    if last - after <= len(ids):
+        return [n for n in range(after + 1, last + 1) if n in ids]
+    return [n for n in ids if after < n <= last]

@@ -1,0 +1,77 @@
+"""What is remembered of a connection, of a product, and of one that is held for a hole."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from barograph.types import GapCause, Heartbeat, Tick, Trade
+from barograph.venues.entries import Opening
+
+
+class Connection(msgspec.Struct):
+    """One open connection: its frames so far and its own counters where the dialect has them."""
+
+    opening: Opening
+    frames: int = 0
+    last_ns: int | None = None
+    sequence: int | None = None
+    heartbeat_counter: int | None = None
+
+
+class Line(msgspec.Struct):
+    """One product: the latest event time on its connection, last tick, highest trade id heard of.
+
+    `broken` is the cause of a hole whose end is not known yet. `waiting` are the trades beyond
+    `trade_id` by their ids: a ticker that names a later one will tell them. Those up to `told` are
+    settled, as Trade or in a gap: their own tickers come too late.
+    """
+
+    connection: str
+    last_ns: int
+    tick: Tick | None = None
+    trade_id: int | None = None
+    broken: GapCause | None = None
+    missing: int | None = None
+    told: int | None = None
+    waiting: dict[int, Trade] = {}
+
+    def known(self, last: int) -> list[Trade]:
+        """The trades that wait, up to id `last`, in their order."""
+        if not self.waiting or self.trade_id is None:
+            return []
+        if last - self.trade_id <= len(self.waiting):
+            ids: Iterable[int] = range(self.trade_id + 1, last + 1)
+        else:
+            ids = sorted(n for n in self.waiting if n <= last)
+        return [self.waiting[n] for n in ids if n in self.waiting]
+
+    def tell(self, last: int) -> list[Trade]:
+        """The same, and they wait no more."""
+        known = self.known(last)
+        for trade in known:
+            del self.waiting[trade.trade_id]
+        return known
+
+
+class Held(msgspec.Struct, gc=False):
+    """An event that waits behind a hole, with its frame for the case that it is refused then."""
+
+    event: Tick | Heartbeat
+    original: bytes
+    position: str
+
+
+class Hold(msgspec.Struct):
+    """A product that is held for a hole: trades after id `after`, up to `last`.
+
+    `unknown` of them neither wait in the line nor stand in `ticks`, the tickers that came yet.
+    `quoted` says that a quote behind all of them is there. `queue` begins with what revealed it.
+    """
+
+    connection: str
+    after: int
+    last: int
+    unknown: int
+    quoted: bool
+    ticks: dict[int, Held]
+    queue: list[Held]

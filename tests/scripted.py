@@ -1,0 +1,120 @@
+"""A venue on 127.0.0.1 that does to each connection what a test says, with trades over REST."""
+
+import asyncio
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from urllib.parse import parse_qs, urlsplit
+
+from websockets.asyncio.server import serve
+from websockets.datastructures import Headers
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Response
+
+LIMIT_S = 20.0
+
+
+class Scripted:
+    """`script(socket, number)` plays the number-th connection, from 1; it ends with it.
+
+    `heard` are the messages that clients sent, `asked` the paths they asked for. `answer(path)` is
+    an HTTP status and body for each.
+    """
+
+    def __init__(self, script, answer=lambda _path: (404, b""), tls=None):
+        self.connections, self.heard, self.asked = 0, [], []
+        self.port = None
+        self._script, self._answer, self._tls = script, answer, tls
+        self._loop = asyncio.new_event_loop()
+
+    @property
+    def url(self):
+        return f"{'wss' if self._tls else 'ws'}://127.0.0.1:{self.port}/exchange"
+
+    async def serve(self, ready):
+        self._stop = asyncio.Event()
+        async with serve(
+            self._play, "127.0.0.1", 0, ssl=self._tls, process_request=self._rest,
+            ping_interval=None, compression=None, close_timeout=0.1, max_size=None,
+        ) as server:  # fmt: skip
+            self.port = server.sockets[0].getsockname()[1]
+            ready.set()
+            await self._stop.wait()
+
+    def stop(self):
+        self._loop.call_soon_threadsafe(self._stop.set)
+
+    async def _play(self, socket):
+        self.connections += 1
+        both = {
+            asyncio.create_task(self._listen(socket)),
+            asyncio.create_task(self._act(socket, self.connections)),
+        }
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        for task in both:
+            task.cancel()
+        if not socket.transport.is_reading():  # a script paused it: nobody else will ever end it
+            socket.transport.abort()
+
+    async def _act(self, socket, number):
+        with suppress(ConnectionClosed):
+            await self._script(socket, number)
+
+    async def _listen(self, socket):
+        with suppress(ConnectionClosed):
+            async for message in socket:
+                self.heard.append(json.loads(message))
+
+    def _rest(self, _socket, request):
+        if "Upgrade" in request.headers:
+            return None
+        self.asked.append(request.path)
+        status, body = self._answer(request.path)
+        headers = Headers({"Content-Length": str(len(body)), "Connection": "close"})
+        return Response(status, "said", headers, body)
+
+
+@contextmanager
+def running(venue):
+    """Run it in a thread with a loop of its own."""
+    ready = threading.Event()
+
+    def run():
+        with asyncio.Runner(loop_factory=lambda: venue._loop) as runner:
+            runner.run(venue.serve(ready))
+
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(run)
+        assert ready.wait(LIMIT_S), done.result(0)
+        try:
+            yield venue
+        finally:
+            venue.stop()
+            done.result(LIMIT_S)
+
+
+def pages(trades):
+    """What REST answers: `trades` by id; unknown products are not found."""
+
+    def answer(path):
+        parts = urlsplit(path)
+        query = {name: int(values[0]) for name, values in parse_qs(parts.query).items()}
+        found = [trades[n] for n in sorted(trades, reverse=True) if n < query["after"]]
+        return 200, json.dumps(found[: query["limit"]]).encode()
+
+    return answer
+
+
+def until(condition, limit_s=LIMIT_S):
+    """Wait for a condition, with a limit."""
+    pause, polls = threading.Event(), int(limit_s / 0.01)
+    while not condition():
+        assert polls, "it never came"
+        polls -= 1
+        pause.wait(0.01)
+
+
+async def forever():
+    """As long as the connection stands: the script is cancelled with it."""
+    await asyncio.Event().wait()

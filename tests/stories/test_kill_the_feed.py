@@ -1,0 +1,171 @@
+"""`barograph feed` is killed at fifty random moments under load; what it said it had, is there."""
+
+import multiprocessing
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from contextlib import closing
+
+import msgspec
+import pytest
+
+from accounting import nothing_invented, nothing_lost_by_ids
+from barograph.archive import Standing, archive_end
+from barograph.cli import main
+from barograph.codec import decode_event
+from barograph.exchange import Exchange, Terms, running
+from barograph.feed import PRODUCER
+from barograph.log import open_log
+from barograph.log.topics import DEAD_LETTERS, TICKS, ensure_topics
+from barograph.market import PRESETS
+from barograph.simulator import SimulatedMarket
+from barograph.sources import Source
+from barograph.types import Gap, Tick
+from barograph.venues.entries import Dialect
+from hearing import events, heard_again, letters
+from scripted import until
+
+KILLS = 50
+LIMIT_S = 60.0
+PRODUCTS = ("BTC-USD", "ETH-USD")
+BUSY = PRESETS["constant"]._replace(order_rate_per_s=300.0)
+COMMAND = [sys.executable, "-c", "from barograph.cli import main; main()"]
+WARM = ["__main__", "barograph.cli", "barograph.settings", "barograph.live", "barograph.listing",
+        "barograph.terminal", "barograph.log.sqlite"]  # fmt: skip
+"""What the verb imports: a process that has it already begins lives in no time."""
+
+
+@pytest.fixture
+def over():
+    """Set when the market shall end."""
+    return threading.Event()
+
+
+@pytest.fixture
+def exchange(over):
+    market = SimulatedMarket(BUSY, PRODUCTS, 9, 1_750_000_000 * 10**9)
+
+    def trading():
+        while not over.is_set():
+            yield from market.events(1)
+
+    source = Source(market.products, market.now_ns, trading())
+    with running(Exchange(source, terms=Terms(wait_for_reader=True))) as exchange:
+        yield exchange
+
+
+class Reader:
+    """Reads a log along while others write it; what it has `seen` was acknowledged."""
+
+    def __init__(self, log):
+        self.log = log
+        self.seen = {
+            (topic, extent.partition): []
+            for topic in (TICKS, DEAD_LETTERS)
+            for extent in log.extents(topic)
+        }
+
+    def look(self):
+        for place, seen in self.seen.items():
+            seen += self.log.read(*place, len(seen), 10**6)
+
+    def finds_it_again(self):
+        """Whether all of it stands there still: offsets, bytes, and when it was appended."""
+        return all(self.log.read(*at, 0, len(seen)) == seen for at, seen in self.seen.items())
+
+    def archived(self):
+        """Where the archive ends as far as the log knows."""
+        known = self.log.producer_checkpoints(PRODUCER).get("archive")
+        return msgspec.json.decode(known or b"{}", type=Standing).place
+
+    def sees_the_last_of(self, exchange):
+        self.look()
+        told = [decode_event(record.value) for seen in self.seen.values() for record in seen[-50:]]
+        last = {(event.product, event.trade_id) for event in told if type(event) is Tick}
+        made = exchange.ledger.products
+        return last >= {(product, each.last_trade_id) for product, each in made.items()}
+
+
+def feed(exchange, home):
+    """The arguments of the command."""
+    return [
+        "feed", "--venue", "simulated", "--url", f"ws://{exchange.address}",
+        "--products", ",".join(PRODUCTS), "--home", str(home),
+    ]  # fmt: skip
+
+
+@pytest.fixture
+def born(monkeypatch):
+    """Starts the command in a process whose imports are done: a child of one that has them."""
+    warm = multiprocessing.get_context("forkserver")
+    warm.set_forkserver_preload(WARM)
+
+    def start(arguments):
+        with monkeypatch.context() as now:
+            now.setattr(sys, "argv", ["barograph", *arguments])
+            life = warm.Process(target=main)
+            life.start()
+        return life
+
+    return start
+
+
+def kill_after(life, seconds, reader):
+    ends_s = time.monotonic() + seconds
+    while (left_s := ends_s - time.monotonic()) > 0:
+        reader.look()
+        life.join(min(left_s, 0.01))
+    life.kill()
+    life.join()
+    assert life.exitcode == -signal.SIGKILL, "it was at work"
+
+
+def test_fifty_kills_lose_nothing_that_was_acknowledged(exchange, over, born, tmp_path):
+    archive, chance = tmp_path / "archive", random.Random(50)
+    with closing(open_log(tmp_path)) as log:
+        ensure_topics(log)
+        reader, ahead = Reader(log), 0
+        for _ in range(KILLS):
+            before = archive_end(archive)
+            life = born(feed(exchange, tmp_path))
+            until(lambda before=before: archive_end(archive) != before, LIMIT_S)
+            kill_after(life, chance.uniform(0.002, 1.0), reader)
+            ahead += archive_end(archive) > reader.archived()
+        assert ahead, "some died between archive and log"
+        live_out(exchange, over, reader, tmp_path)
+        assert reader.finds_it_again()
+        found = events(log)
+        assert not letters(log)
+    assert heard_again(archive) == found
+    assert found.keys() == set(PRODUCTS)
+    for product, told in found.items():
+        made = exchange.ledger.trades[product]
+        nothing_invented(told, made, Dialect.EXCHANGE)
+        nothing_lost_by_ids(told, made)
+        gaps = Counter(event.connection for event in told if type(event) is Gap)
+        assert set(gaps.values()) == {1}, "no start writes two"
+        assert len(gaps) <= KILLS
+    print(ahead, gaps)
+
+
+def live_out(exchange, over, reader, home):
+    """The last life is a command, until the market ends and it is told to stop."""
+    process = subprocess.Popen(
+        [*COMMAND, *feed(exchange, home)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        # The market's times are of another year.
+        env={**os.environ, "BAROGRAPH_CLOCK_LIMIT_S": "1e12"},
+    )  # fmt: skip
+    lives = len(exchange.ledger.connections)
+    until(lambda: process.poll() is not None or len(exchange.ledger.connections) > lives, LIMIT_S)
+    over.set()
+    until(lambda: process.poll() is not None or exchange.ended, LIMIT_S)
+    until(lambda: process.poll() is not None or reader.sees_the_last_of(exchange), LIMIT_S)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=LIMIT_S)
+    assert (process.returncode, err) == (0, b"")

@@ -1,0 +1,127 @@
+"""`barograph feed` as a process on a real socket: stopped and killed, in the midst of faults."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import closing
+
+import pytest
+
+from barograph.exchange import Exchange, running
+from barograph.fault_script import FaultKind, ScriptedFault
+from barograph.log import open_log
+from barograph.market import PRESETS
+from barograph.simulator import SimulatedMarket
+from barograph.sources import simulated
+from barograph.types import Gap, GapCause, Tick, Trade
+from hearing import events, heard_again, letters
+from scripted import until
+
+COMMAND = [sys.executable, "-c", "from barograph.cli import main; main()"]
+PRODUCTS = ("BTC-USD", "ETH-USD")
+SPEED = 5.0
+
+
+@pytest.fixture
+def exchange():
+    """A market of yesterday, five times as fast, that loses frames and connections on purpose."""
+    market = SimulatedMarket(PRESETS["market"], PRODUCTS, 5, 1_750_000_000 * 10**9)
+    faults = [
+        ScriptedFault(kind=FaultKind.DROP, at_s=10.0, count=8),
+        ScriptedFault(kind=FaultKind.REORDER, at_s=25.0, count=5),
+        ScriptedFault(kind=FaultKind.DISCONNECT, at_s=40.0),
+        ScriptedFault(kind=FaultKind.DUPLICATE, at_s=55.0, count=3),
+        ScriptedFault(kind=FaultKind.GARBAGE, at_s=60.0, count=2),
+    ]
+    with running(Exchange(simulated(market), faults, speed=SPEED)) as exchange:
+        yield exchange
+
+
+def feeding(exchange, home):
+    return subprocess.Popen(
+        [
+            *COMMAND, "feed", "--venue", "simulated", "--url", f"ws://{exchange.address}",
+            "--products", ",".join(PRODUCTS), "--home", home, "--json",
+        ],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        # Five market seconds are one of ours: the way to the socket is five times as long.
+        env={**os.environ, "BAROGRAPH_CLOCK_LIMIT_S": "1e12"},
+    )  # fmt: skip
+
+
+def logged(home):
+    if not (home / "log.sqlite").exists():
+        return {}
+    with closing(open_log(home)) as log:
+        try:
+            return events(log)
+        except LookupError:
+            return {}
+
+
+def market_seconds(exchange, home):
+    last = [found[-1] for found in logged(home).values() if type(found[-1]) is not Gap]
+    return max((e.event_time_ns - exchange.ledger.start_ns for e in last), default=0) / 1e9
+
+
+def account(exchange, home):
+    """Hold the log against the exchange's ledger: lost 0, invented 0."""
+    with closing(open_log(home)) as log:
+        found, refused = events(log), letters(log)
+    for product in PRODUCTS:
+        made = {trade.trade_id: trade for trade in exchange.ledger.trades[product]}
+        told = [event for event in found[product] if type(event) in (Tick, Trade)]
+        ids = [event.trade_id for event in told]
+        assert ids == sorted(set(ids)), "each trade once, in the venue's order"
+        for event in told:
+            assert event.price == made[event.trade_id].price, "nothing is invented"
+        unknown = set(range(ids[0], ids[-1])) - set(ids)
+        counted = sum(event.missing or 0 for event in found[product] if type(event) is Gap)
+        assert len(unknown) == counted, "what is lost is counted in a gap"
+    assert heard_again(home / "archive") == found
+    return found, refused
+
+
+def test_a_feed_that_is_told_to_stop_has_all_it_took_and_every_hole_is_filled(exchange, tmp_path):
+    home = tmp_path / "home"
+    child = feeding(exchange, home)
+    until(lambda: child.poll() is not None or market_seconds(exchange, home) > 80, 60)
+    child.send_signal(signal.SIGTERM)
+    out, err = child.communicate(timeout=30)
+    assert (child.returncode, err) == (0, b"")
+    answer = json.loads(out)
+    found, refused = account(exchange, home)
+    assert answer["connections"] == 2
+    assert answer["feed"]["ticks"] == sum(
+        type(event) is Tick for product in found.values() for event in product
+    )
+    assert answer["feed"]["missing"] == 0, "REST had them all"
+    assert answer["feed"]["filled"] > 0
+    assert answer["holes_asked"] > 0
+    garbage = {"not_json", "not_utf8"}
+    assert sum(letter.fault in garbage for letter in refused) == 2
+    for product in PRODUCTS:
+        causes = [event.cause for event in found[product] if type(event) is Gap]
+        assert causes.count(GapCause.DISCONNECT) <= 1
+
+
+def test_a_feed_that_is_killed_and_started_again_misses_nothing_it_does_not_tell(
+    exchange, tmp_path
+):
+    home, killed = tmp_path / "home", 3
+    for number in range(killed + 1):
+        child = feeding(exchange, home)
+        goal = 12.0 + market_seconds(exchange, home) + 10.0 * number
+        until(
+            lambda child=child, goal=goal: (
+                child.poll() is not None or market_seconds(exchange, home) > goal
+            ),
+            60,
+        )
+        child.send_signal(signal.SIGTERM if number == killed else signal.SIGKILL)
+        out, err = child.communicate(timeout=30)
+    assert (child.returncode, err) == (0, b"")
+    assert json.loads(out)["feed"]["ticks"] > 0
+    account(exchange, home)
