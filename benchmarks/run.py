@@ -19,6 +19,7 @@ from rich.table import Table
 
 import features  # noqa: F401 - its rows register themselves
 import kafka  # noqa: F401
+import live  # noqa: F401
 import log_records  # noqa: F401
 import measure
 import pipeline  # noqa: F401

@@ -319,3 +319,28 @@ def test_many_readers_hear_the_same():
         last = {sent[-1].data for sent in ledger.sent.values()}
     assert len(ledger.connections) == 20
     assert len(last) == 1
+
+
+def test_a_market_of_the_present_makes_up_for_what_has_passed_and_then_keeps_time():
+    """Nothing of what passed before everything was subscribed is missed."""
+    start_ns = (time.time_ns() // S - 30) * S
+    source = simulated(SimulatedMarket(PRESETS["market"], PRODUCTS, 1, start_ns))
+    with running(exchange(source=source, speed=1.0, present=True)) as served:
+        with reader(served.address) as client:
+            eventually(lambda: served.ledger.now_ns > start_ns + 30 * S)
+            last = {product: made[-1].trade_id for product, made in served.ledger.trades.items()}
+            frames = hear(client, lambda data: all_told(data, last))
+        assert abs(served.ledger.now_ns - time.time_ns()) < LIMIT_S * S
+    for product, made in served.ledger.trades.items():
+        told = [
+            each["trade_id"]
+            for each in map(json.loads, frames)
+            if each["type"] == "ticker" and each["product_id"] == product
+        ]
+        assert told == [trade.trade_id for trade in made][: len(told)]
+
+
+def all_told(frames, last):
+    """Whether the ticker has told these trades."""
+    told = {f'"trade_id":{trade_id}'.encode() for trade_id in last.values()}
+    return bool(frames) and all(any(each in frame for frame in frames[-400:]) for each in told)

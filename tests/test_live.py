@@ -119,7 +119,7 @@ def test_ticks_and_heartbeats_are_in_the_log_while_the_connection_stands(home):
 
 def test_a_lost_connection_leaves_one_gap_a_product_and_the_story_goes_on(home):
     first = [ticker(0), ticker(0, product_id="ETH-USD")]
-    second = [ticker(1), ticker(1, product_id="ETH-USD")]
+    second = [ticker(2), ticker(2, product_id="ETH-USD")]
     with running(Scripted(plays(first, [], second))) as venue:
         products = ("BTC-USD", "ETH-USD")
         with Listening(home, venue.url, products=products) as listening:

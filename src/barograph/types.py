@@ -52,6 +52,7 @@ class GapCause(StrEnum):
     TRADE_ID = "trade_id"
     HEARTBEAT = "heartbeat"
     SILENCE = "silence"
+    REFUSED = "refused"
 
 
 class Fault(StrEnum):

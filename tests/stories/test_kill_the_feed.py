@@ -72,7 +72,7 @@ class Reader:
 
     def look(self):
         for place, seen in self.seen.items():
-            seen += self.log.read(*place, len(seen), 10**6)
+            seen.extend(self.log.read(*place, len(seen), 10**6))
 
     def finds_it_again(self):
         """Whether all of it stands there still: offsets, bytes, and when it was appended."""
@@ -80,7 +80,7 @@ class Reader:
 
     def archived(self):
         """Where the archive ends as far as the log knows."""
-        known = self.log.producer_checkpoints(PRODUCER).get("archive")
+        known = self.log.producer_checkpoints(PRODUCER, take=False).get("archive")
         return msgspec.json.decode(known or b"{}", type=Standing).place
 
     def sees_the_last_of(self, exchange):
@@ -150,22 +150,25 @@ def test_fifty_kills_lose_nothing_that_was_acknowledged(exchange, over, born, tm
         gaps = Counter(event.connection for event in told if type(event) is Gap)
         assert set(gaps.values()) == {1}, "no start writes two"
         assert len(gaps) <= KILLS
-    print(ahead, gaps)
 
 
 def live_out(exchange, over, reader, home):
     """The last life is a command, until the market ends and it is told to stop."""
+    lives = len(exchange.ledger.connections)
     process = subprocess.Popen(
         [*COMMAND, *feed(exchange, home)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         # The market's times are of another year.
         env={**os.environ, "BAROGRAPH_CLOCK_LIMIT_S": "1e12"},
     )  # fmt: skip
-    lives = len(exchange.ledger.connections)
-    until(lambda: process.poll() is not None or len(exchange.ledger.connections) > lives, LIMIT_S)
+
+    def see(condition):
+        until(lambda: process.poll() is not None or condition(), LIMIT_S)
+
+    see(lambda: len(exchange.ledger.connections) > lives)
     over.set()
-    until(lambda: process.poll() is not None or exchange.ended, LIMIT_S)
-    until(lambda: process.poll() is not None or reader.sees_the_last_of(exchange), LIMIT_S)
+    see(lambda: exchange.ended)
+    see(lambda: reader.sees_the_last_of(exchange))
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=LIMIT_S)
     assert (process.returncode, err) == (0, b"")

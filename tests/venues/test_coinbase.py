@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from barograph.types import Fault, Heartbeat, Side, Tick
+from barograph.types import Fault, GapCause, Heartbeat, Side, Tick
 from barograph.venues.advanced_trade import AdvancedTrade
 from barograph.venues.coinbase import Coinbase
 from barograph.venues.continuity import Notice, Received
@@ -258,7 +258,8 @@ def test_without_a_receive_time_nothing_is_called_future():
 def test_a_bad_advanced_frame_is_a_dead_letter_and_still_counted(change, fault):
     events, letters = feed(AdvancedTrade(), envelope(0), envelope(1, **change), envelope(2))
     assert faults(letters) == [fault]
-    assert gaps(events) == []
+    causes = [gap.cause for gap in gaps(events)]
+    assert causes == ([] if "channel" in change else [GapCause.REFUSED]), "no jump of the number"
 
 
 def test_a_bad_ticker_does_not_take_the_good_ones_of_its_frame():
@@ -267,6 +268,22 @@ def test_a_bad_ticker_does_not_take_the_good_ones_of_its_frame():
     events, letters = feed(AdvancedTrade(), message)
     assert [event.product for event in events] == ["A", "C"]
     assert (faults(letters), letters[0].key) == ([Fault.NOT_A_NUMBER], "B")
+
+
+def test_a_refused_ticker_of_advanced_trade_is_a_gap_of_its_product_alone():
+    bad = envelope(1, ("A", "B"))
+    bad["events"][0]["tickers"][1]["best_bid"] = "-1"
+    events, _ = feed(AdvancedTrade(), envelope(0, ("A", "B")), bad, envelope(2, ("A", "B")))
+    assert [(gap.product, gap.cause, gap.missing) for gap in gaps(events)] == [
+        ("B", GapCause.REFUSED, 1)
+    ]
+
+
+def test_a_refused_heartbeat_of_advanced_trade_is_no_gap():
+    message = beats(1, 1) | {"timestamp": "soon"}
+    events, letters = feed(AdvancedTrade(), envelope(0), message, envelope(2))
+    assert faults(letters) == [Fault.BAD_TIME]
+    assert gaps(events) == []
 
 
 def test_an_error_of_advanced_trade_is_a_dead_letter_with_its_words():

@@ -370,7 +370,7 @@ def test_what_is_told_again_in_a_hole_is_a_dead_letter():
 def test_late_tickers_of_a_hole_are_bounded_too(monkeypatch):
     monkeypatch.setattr(holes, "MAX_QUEUE", 4)
     line = Line()
-    line.hear(ticker(0), ticker(2**40, time=at(9)))
+    line.hear(ticker(0), ticker(9, trade_id=FIRST + 2**40))
     events, _ = line.hear(*(ticker(n) for n in range(2, 10, 2)))
     assert ids(events) == ["Gap", 2, "Gap", 4, "Gap", 6, "Gap", 8, "Gap", 2**40]
 
@@ -380,3 +380,21 @@ def test_usdc_is_another_name_of_the_same_series():
     events, _ = line.hear(ticker(0), ticker(1, product_id="BTC-USDC"), ticker(3))
     assert {event.product for event in events} == {"BTC-USD"}
     assert ids(line.answer(page(match(2)), product="BTC-USDC")[0]) == ["Gap", 2, 3]
+
+
+def test_a_lost_connection_in_which_the_ids_say_that_nothing_was_traded_left_no_hole():
+    for heard in ([heartbeat(3, 1), ticker(2)], [ticker(2), ticker(3)]):
+        line = Line()
+        line.hear(ticker(0), ticker(1))
+        line.close()
+        events, letters = Line("new", line.machine).hear(*heard)
+        assert (gaps(events), letters) == ([], [])
+        assert len(events) == 2
+
+
+def test_of_a_recording_a_lost_connection_is_a_hole_whatever_the_ids_say():
+    line = Line(fill=False)
+    line.hear(ticker(0), ticker(1))
+    line.close()
+    events, _ = Line("new", line.machine, fill=False).hear(ticker(2))
+    assert [gap.cause for gap in gaps(events)] == [GapCause.DISCONNECT]

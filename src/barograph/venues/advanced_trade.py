@@ -34,8 +34,9 @@ class AdvancedTrade(Machine):
 
     Holes: `sequence_num` jumps (it counts all frames of one connection; `missing` is in frames and
     each product of the connection gets a gap), where there is none the heartbeat counter, silence,
-    lost connections. A frame whose number was passed already is a repeat, unless the numbers start
-    anew: then the connection was replaced unseen. Ticks carry the envelope's time and no side.
+    lost connections, and refused tickers, of which no number tells here. A frame whose number was
+    passed already is a repeat, unless the numbers start anew: then the connection was replaced
+    unseen. Ticks carry the envelope's time and no side.
     Source: docs.cdp.coinbase.com/coinbase-app/advanced-trade-apis/websocket.
     """
 
@@ -70,7 +71,7 @@ class AdvancedTrade(Machine):
             return Received(events, (*letters, refusal(frame, connection, refused)), notices)
         except UNREADABLE as error:
             fault, detail = fault_of(frame.data, error, "channel", ADVANCED_CHANNELS)
-            self._count_unread(frame.data, connection)
+            self._count_unread(frame, connection)
             unread = RefusedError(fault, detail)
             letter = refusal(frame, connection, unread)
             return Received((), (letter,), refused_by_venue(unread))
@@ -86,6 +87,8 @@ class AdvancedTrade(Machine):
                 time_ns = self._time(message.timestamp, frame, "")
         except RefusedError:
             self._count(message.sequence_num, None, connection, restarts=False)
+            if type(message) is TickerChannel:
+                self._continuity.break_off(frame.connection, GapCause.REFUSED, 1)
             raise
         fresh = type(message) is TickerChannel and all(
             event.type == "snapshot" for event in message.events
@@ -112,12 +115,19 @@ class AdvancedTrade(Machine):
             )
         connection.sequence = sequence
 
-    def _count_unread(self, data: bytes, connection: Connection) -> None:
-        """Keep the count over a frame that says its number and is unusable otherwise."""
-        number = fields(data).get("sequence_num")
+    def _count_unread(self, frame: Frame, connection: Connection) -> None:
+        """Keep the count over a frame that says its number and is unusable otherwise.
+
+        If it had tickers, each product may have lost one.
+        """
+        said = fields(frame.data)
+        number = said.get("sequence_num")
         last = -1 if connection.sequence is None else connection.sequence
         if type(number) is int and last < number < 2**63:
             self._count(number, None, connection, restarts=False)
+            channel = said.get("channel")
+            if not isinstance(channel, str) or channel == "ticker":
+                self._continuity.break_off(frame.connection, GapCause.REFUSED, 1)
 
     def _count_beats(self, message: HeartbeatsChannel, connection: Connection) -> None:
         for event in message.events:
@@ -160,6 +170,8 @@ class AdvancedTrade(Machine):
                     events.extend(self._continuity.tick(tick, opening))
                 except RefusedError as refused:
                     refusals.append(refused)
+                    if refused.fault is not Fault.DUPLICATE:
+                        self._continuity.refuse(refused.product)
         if refusals:
             # One letter a frame: source and position are a letter's identity.
             details = "; ".join(f"{r.product}: {r.detail}" for r in refusals)

@@ -109,6 +109,12 @@ class Continuity:
             if line.connection == connection and line.broken is not GapCause.DISCONNECT:
                 line.broken, line.missing = cause, missing
 
+    def refuse(self, product: str) -> None:
+        """A tick of a product became a dead letter: its quote is not known until the next one."""
+        line = self.lines.get(product)
+        if line is not None and line.broken is None:
+            line.broken, line.missing = GapCause.REFUSED, 1
+
     def mend(self, connection: str, time_ns: int, receive_time_ns: int | None) -> list[Event]:
         """End the open holes of a connection's products at `time_ns`: a gap for each."""
         gaps: list[Event] = []
@@ -192,6 +198,8 @@ class Continuity:
             if moved or line.trade_id is None or tick.trade_id > line.trade_id:
                 line.trade_id, line.told = tick.trade_id, None
         line.tick = tick
+        if missing == 0 and _in_its_second(trades, tick):
+            line.prove_whole(opening)
         cause = line.broken
         if cause is None and (missing or (trades and not _in_its_second(trades, tick))):
             cause = GapCause.TRADE_ID
@@ -222,6 +230,8 @@ class Continuity:
                 line.trade_id = last
                 if trades or (missing and opening.fill):
                     line.told = last
+        if missing == 0 and not trades:
+            line.prove_whole(opening)
         cause = line.broken
         if cause is None and (missing or trades):
             cause = GapCause.HEARTBEAT

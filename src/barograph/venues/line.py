@@ -35,6 +35,14 @@ class Line(msgspec.Struct):
     told: int | None = None
     waiting: dict[int, Trade] = {}
 
+    def prove_whole(self, opening: Opening) -> None:
+        """The ids say that no trade was missed: a connection that was lost then left no hole.
+
+        Only where it is live: of a recording nobody knows what else its recorder left out.
+        """
+        if opening.fill and self.broken is GapCause.DISCONNECT:
+            self.broken = self.missing = None
+
     def known(self, last: int) -> list[Trade]:
         """The trades that wait, up to id `last`, in their order."""
         if not self.waiting or self.trade_id is None:

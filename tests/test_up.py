@@ -1,0 +1,66 @@
+"""Feed, featurizer and scorer beside each other: until told, and when a part cannot go on."""
+
+import threading
+import time
+from contextlib import closing
+
+import pytest
+
+from barograph.errors import BadInputError
+from barograph.exchange import Exchange, Terms, running
+from barograph.log import open_log
+from barograph.log.topics import FEATURES, PREDICTIONS, TICKS
+from barograph.market import PRESETS
+from barograph.settings import Settings
+from barograph.simulator import SimulatedMarket
+from barograph.sources import simulated
+from barograph.stream import Plan
+from barograph.up import run
+from barograph.venues.endpoints import endpoint
+from barograph.verify import verify
+from hearing import values
+
+S = 1_000_000_000
+PRODUCTS = ("BTC-USD", "ETH-USD")
+
+
+@pytest.fixture
+def exchange():
+    """A market whose time is the machine's, twenty seconds of which have passed already."""
+    start_ns = (time.time_ns() // S - 20) * S
+    market = SimulatedMarket(PRESETS["market"], PRODUCTS, 3, start_ns)
+    terms = Terms(wait_for_reader=True, present=True)
+    with running(Exchange(simulated(market), terms=terms)) as exchange:
+        yield exchange
+
+
+def plan(address, **changes):
+    return Plan(endpoint=endpoint("simulated", f"ws://{address}"), products=PRODUCTS, **changes)
+
+
+def test_what_is_heard_is_featurized_and_scored_until_the_time_is_over(tmp_path, exchange):
+    settings, warned = Settings(home=tmp_path), []
+    done = run(
+        settings, tmp_path, plan(exchange.address, seconds=3.0), threading.Event(), warned.append
+    )
+    assert done.heard.feed.ticks > 20
+    assert done.heard.feed.gaps == {}
+    with closing(open_log(tmp_path)) as log:
+        raw, rows, said = (
+            sum(map(len, values(log, topic).values())) for topic in (TICKS, FEATURES, PREDICTIONS)
+        )
+        assert raw == done.heard.feed.ticks + done.heard.feed.heartbeats
+        assert rows == said >= done.seen.predictions > 20
+        assert verify(log, archive=tmp_path / "archive").same
+
+
+def test_it_ends_when_it_is_told(tmp_path, exchange):
+    stop = threading.Event()
+    stop.set()
+    done = run(Settings(home=tmp_path), tmp_path, plan(exchange.address), stop, pytest.fail)
+    assert done.heard.connections <= 1
+
+
+def test_a_venue_that_is_not_there_is_one_line_that_names_another(tmp_path):
+    with pytest.raises(BadInputError, match="--venue simulated"):
+        run(Settings(home=tmp_path), tmp_path, plan("127.0.0.1:9"), threading.Event(), pytest.fail)
