@@ -4,6 +4,7 @@ Every step is the real one: frames of the simulated exchange go through the same
 featurizer, dataset, training, gate and scorer as those of a real one.
 """
 
+import math
 import resource
 import sys
 import time
@@ -149,7 +150,11 @@ def _live(  # noqa: PLR0913 - what runs, and what is told of it
     terms = Terms(wait_for_reader=True, present=True)
     with running(Exchange(simulated(market), terms=terms)) as exchange:
         address = f"ws://{exchange.address}"
-        plan = Plan(endpoint=endpoint("simulated", address), products=market.products)
+        plan = Plan(
+            endpoint=endpoint("simulated", address),
+            products=market.products,
+            clock_limit_s=math.inf,  # what passed since the history comes late, and is meant to
+        )
         with (
             Listener(settings, settings.home, plan, warn) as listener,
             Pipeline(stages(settings, settings.home, warn)) as pipeline,
