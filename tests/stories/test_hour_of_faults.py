@@ -55,13 +55,17 @@ def test_an_hour_of_faults_is_accounted_for_and_gives_the_same_features_again(tm
              "--products", ",".join(PRODUCTS), "--home", home, "--json"],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, **SETTINGS},
         )  # fmt: skip
-        until(lambda: child.poll() is not None or market_s(exchange) > HOUR_S / 3, 120)
-        early_mb = resident_mb(child)
-        until(lambda: child.poll() is not None or exchange.ended, 240)
-        late_mb = resident_mb(child)
-        until(lambda: child.poll() is not None or all_here(exchange, home), 60)
-        child.send_signal(signal.SIGTERM)
-        out, err = child.communicate(timeout=60)
+        try:
+            until(lambda: child.poll() is not None or market_s(exchange) > HOUR_S / 3, 120)
+            early_mb = resident_mb(child)
+            until(lambda: child.poll() is not None or exchange.ended, 240)
+            late_mb = resident_mb(child)
+            until(lambda: child.poll() is not None or all_here(exchange, home), 60)
+            child.send_signal(signal.SIGTERM)
+            out, err = child.communicate(timeout=60)
+        finally:
+            child.kill()
+            child.wait()
     assert child.returncode == 0, err
     answer = json.loads(out)
     assert sum(len(line.deeds) for line in exchange.ledger.connections) > FAULTS / 2
