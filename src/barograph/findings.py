@@ -26,10 +26,10 @@ _TO_REMOVE = (
 
 def inventory(found: "Inventory") -> RenderableType:
     """Each file of an archive with what its manifest says."""
-    columns = ("file", "", "received", "MB", "frames", "ticks", "trades", "gaps", "dead letters")
+    columns = ("file", "", "received", "MB", "frames", "ticks", "trades", "gaps", "letters")
     table = plain_table("", columns)
     for each in found.files:
-        table.add_row(each.file, each.state, *_contents(each))
+        table.add_row(each.file.partition(".")[0], each.state, *_contents(each))
     total = (
         f"{len(found.files):,} files, {found.bytes / 1e6:,.1f} MB: {found.frames:,} frames, "
         f"{found.ticks:,} ticks, {found.trades:,} trades, {found.heartbeats:,} heartbeats, "
@@ -44,7 +44,7 @@ def _contents(file: "Listed") -> tuple[str, ...]:
     if manifest is None:
         return ("", size)
     first, last = manifest.first_receive_time_ns, manifest.last_receive_time_ns
-    span = "not kept" if first is None or last is None else f"{_minute(first)} – {_minute(last)}"
+    span = "not kept" if first is None or last is None else f"{_minute(first)}–{_minute(last)[-5:]}"
     products = manifest.products.values()
     letters = [manifest.dead_letters, *(counts.dead_letters for counts in products)]
     return (

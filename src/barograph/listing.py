@@ -1,4 +1,4 @@
-"""What a person sees of what lies in a log: topics, dead letters.
+"""What a person sees of what came in live and of what lies in a log: topics, dead letters.
 
 Keys, details and originals are what others wrote: they are shown as plain text, never as markup,
 and no control character of theirs reaches the terminal.
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from barograph.browse import Holding
     from barograph.deadletters import LetterLine, LetterList, LetterShown, Redriven
     from barograph.live import LiveSummary
+    from barograph.up import UpSummary
 
 _SHOWN_CHARACTERS = 2048
 
@@ -33,12 +34,10 @@ def live(heard: "LiveSummary") -> RenderableType:
     table.add_row("ticks", f"{fed.ticks:,}  {counts_of(fed.products)}")
     table.add_row("heartbeats", f"{fed.heartbeats:,}")
     table.add_row("trades", f"{fed.trades:,} without a quote, {fed.filled:,} of them from REST")
-    table.add_row(
-        "gaps", f"{sum(fed.gaps.values()):,}  {counts_of(fed.gaps)}, {fed.missing:,} missing"
-    )
-    table.add_row(
-        "dead letters", f"{sum(fed.dead_letters.values()):,}  {counts_of(fed.dead_letters)}"
-    )
+    gaps = f"{sum(fed.gaps.values()):,}  {counts_of(fed.gaps)}".rstrip()
+    table.add_row("gaps", f"{gaps}, {fed.missing:,} trades missing")
+    letters = f"{sum(fed.dead_letters.values()):,}  {counts_of(fed.dead_letters)}".rstrip()
+    table.add_row("dead letters", letters)
     table.add_row("connections", f"{heard.connections:,}, {heard.holes_asked:,} holes asked for")
     if heard.queue_full:
         table.add_row("queue full", f"{heard.queue_full:,} times; the socket was not read then")
@@ -49,6 +48,17 @@ def live(heard: "LiveSummary") -> RenderableType:
             f"({heard.clock.min_ms:+,.1f} … {heard.clock.max_ms:+,.1f})",
         )
     return table
+
+
+def up(done: "UpSummary") -> RenderableType:
+    """What was heard, and what was said of it."""
+    seen = done.seen
+    latency = seen.latency
+    said = Text(f"predictions   {seen.predictions:,}  {counts_of(seen.verdicts)}".rstrip())
+    said.append(f"\nalerts        {seen.alerts:,}")
+    if latency.p50_ms is not None:
+        said.append(f"\nlatency       p50 {latency.p50_ms:,.0f} ms, p99 {latency.p99_ms:,.0f} ms")
+    return Group(live(done.heard), said)
 
 
 def topics(held: "Sequence[Holding]") -> RenderableType:

@@ -22,7 +22,7 @@ def test_the_list_says_what_the_feed_took(run):
     assert [file["state"] for file in found["files"]] == ["finished"]
     assert found["ticks"] > 100
     code, out, _ = run("archive", "list", *HOME)
-    assert (code, "000001.ndjson.gz" in out) == (0, True)
+    assert (code, "000001 finished" in " ".join(out.split())) == (0, True)
 
 
 @pytest.mark.usefixtures("fed")

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from accounting import nothing_invented, nothing_lost_by_ids
-from barograph.archive import Standing, archive_end
+from barograph.archive import Standing, archive_end, archive_files
 from barograph.cli import main
 from barograph.codec import decode_event
 from barograph.exchange import Exchange, Terms, running
@@ -25,7 +25,7 @@ from barograph.log.topics import DEAD_LETTERS, TICKS, ensure_topics
 from barograph.market import PRESETS
 from barograph.simulator import SimulatedMarket
 from barograph.sources import Source
-from barograph.types import Gap, Tick
+from barograph.types import Gap, GapCause, Tick
 from barograph.venues.entries import Dialect
 from hearing import events, heard_again, letters
 from scripted import until
@@ -85,8 +85,13 @@ class Reader:
 
     def sees_the_last_of(self, exchange):
         self.look()
-        told = [decode_event(record.value) for seen in self.seen.values() for record in seen[-50:]]
-        last = {(event.product, event.trade_id) for event in told if type(event) is Tick}
+        newest = [
+            decode_event(record.value)
+            for (topic, _), seen in self.seen.items()
+            for record in seen[-50:]
+            if topic == TICKS
+        ]
+        last = {(event.product, event.trade_id) for event in newest if type(event) is Tick}
         made = exchange.ledger.products
         return last >= {(product, each.last_trade_id) for product, each in made.items()}
 
@@ -129,26 +134,29 @@ def test_fifty_kills_lose_nothing_that_was_acknowledged(exchange, over, born, tm
     archive, chance = tmp_path / "archive", random.Random(50)
     with closing(open_log(tmp_path)) as log:
         ensure_topics(log)
-        reader, ahead = Reader(log), 0
+        reader, ends, ahead = Reader(log), [archive_end(archive)], 0
         for _ in range(KILLS):
-            before = archive_end(archive)
             life = born(feed(exchange, tmp_path))
-            until(lambda before=before: archive_end(archive) != before, LIMIT_S)
+            until(lambda: archive_end(archive) > ends[-1], LIMIT_S)
             kill_after(life, chance.uniform(0.002, 1.0), reader)
-            ahead += archive_end(archive) > reader.archived()
+            ends.append(archive_end(archive))
+            ahead += ends[-1] > reader.archived()
         assert ahead, "some died between archive and log"
         live_out(exchange, over, reader, tmp_path)
         assert reader.finds_it_again()
         found = events(log)
         assert not letters(log)
+    sizes = {file.number: file.path.stat().st_size for file in archive_files(archive)}
+    assert all(sizes[end.file] == end.size for end in ends[1:]), "what was archived stays"
     assert heard_again(archive) == found
     assert found.keys() == set(PRODUCTS)
     for product, told in found.items():
         made = exchange.ledger.trades[product]
         nothing_invented(told, made, Dialect.EXCHANGE)
         nothing_lost_by_ids(told, made)
-        gaps = Counter(event.connection for event in told if type(event) is Gap)
-        assert set(gaps.values()) == {1}, "no start writes two"
+        gaps = [event for event in told if type(event) is Gap]
+        assert {gap.cause for gap in gaps} == {GapCause.DISCONNECT}
+        assert set(Counter(gap.connection for gap in gaps).values()) == {1}, "no start writes two"
         assert len(gaps) <= KILLS
 
 

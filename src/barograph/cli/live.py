@@ -50,7 +50,7 @@ def up(
     with told_to_stop() as told, _own_exchange(settings, venue, products, url) as address:
         plan = plan_of(settings, venue, products, address, minutes)
         done = up.run(settings, log or settings.home, plan, told, warn)
-    answer(done, json, lambda: listing.live(done.heard))
+    answer(done, json, lambda: listing.up(done))
 
 
 @app.command()
