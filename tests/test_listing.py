@@ -9,12 +9,7 @@ from rich.console import Console
 
 from barograph import listing
 from barograph.browse import Holding
-from barograph.clock import Offset
 from barograph.deadletters import LetterLine, LetterList, LetterShown, Redriven
-from barograph.feed import Summary
-from barograph.live import LiveSummary
-from barograph.up import Seen, UpSummary
-from barograph.view import Latencies
 
 HOSTILE = "\x1b[2J[bold]red[/bold]\x07"
 
@@ -31,36 +26,6 @@ def line(**changed):
         "appended_time_ns": 0, "redriven_time_ns": None,
     }  # fmt: skip
     return facts | changed
-
-
-def test_a_live_run_says_what_was_heard_and_what_was_said_of_it():
-    heard = LiveSummary(
-        venue="coinbase",
-        address="wss://example",
-        products=("BTC-USD", "FOO-USD"),
-        refused={"FOO-USD": "not a [valid] product"},
-        connections=2,
-        queue_full=3,
-        holes_asked=1,
-        clock=Offset(median_ms=-12.5, min_ms=-40.0, max_ms=2.0),
-        feed=Summary(ticks=1234, trades=7, filled=5, gaps={"disconnect": 1}, missing=2),
-    )
-    seen = Seen(
-        seconds=9.0,
-        predictions=40,
-        verdicts={"PREDICTED": 40},
-        models={"spikes/1": 40},
-        alerts=1,
-        latency=Latencies(count=40, p50_ms=12.3, p99_ms=45.6),
-    )
-    text = " ".join(text_of(listing.up(UpSummary(heard=heard, seen=seen))).split())
-    for part in (
-        "refused FOO-USD: not a [valid] product", "ticks 1,234",
-        "trades 7 without a quote, 5 of them from REST", "gaps 1 disconnect 1, 2 trades missing",
-        "connections 2, 1 holes asked for", "queue full 3 times", "-12.5 ms (-40.0 … +2.0)",
-        "predictions 40 PREDICTED 40", "alerts 1", "p50 12 ms, p99 46 ms",
-    ):  # fmt: skip
-        assert part in text, text
 
 
 def test_topics_are_told_with_their_limits():

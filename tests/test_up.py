@@ -1,13 +1,18 @@
 """Feed, featurizer and scorer beside each other: until told, and when a part cannot go on."""
 
+import io
 import threading
 import time
 from contextlib import closing
 
 import pytest
+from rich.console import Console
 
+from barograph.clock import Offset
 from barograph.errors import BadInputError
 from barograph.exchange import Exchange, Terms, running
+from barograph.feed import Summary
+from barograph.live import LiveSummary
 from barograph.log import open_log
 from barograph.log.topics import FEATURES, PREDICTIONS, TICKS
 from barograph.market import PRESETS
@@ -15,9 +20,10 @@ from barograph.settings import Settings
 from barograph.simulator import SimulatedMarket
 from barograph.sources import simulated
 from barograph.stream import Plan
-from barograph.up import run
+from barograph.up import Seen, UpSummary, run, told
 from barograph.venues.endpoints import endpoint
 from barograph.verify import verify
+from barograph.view import Latencies
 from hearing import values
 
 S = 1_000_000_000
@@ -64,3 +70,39 @@ def test_it_ends_when_it_is_told(tmp_path, exchange):
 def test_a_venue_that_is_not_there_is_one_line_that_names_another(tmp_path):
     with pytest.raises(BadInputError, match="--venue simulated"):
         run(Settings(home=tmp_path), tmp_path, plan("127.0.0.1:9"), threading.Event(), pytest.fail)
+
+
+def shown(answer):
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(answer)
+    return console.export_text()
+
+
+def test_a_live_run_says_what_was_heard_and_what_was_said_of_it():
+    heard = LiveSummary(
+        venue="coinbase",
+        address="wss://example",
+        products=("BTC-USD", "FOO-USD"),
+        refused={"FOO-USD": "not a [valid] product"},
+        connections=2,
+        queue_full=3,
+        holes_asked=1,
+        clock=Offset(median_ms=-12.5, min_ms=-40.0, max_ms=2.0),
+        feed=Summary(ticks=1234, trades=7, filled=5, gaps={"disconnect": 1}, missing=2),
+    )
+    seen = Seen(
+        seconds=9.0,
+        predictions=40,
+        verdicts={"PREDICTED": 40},
+        models={"spikes/1": 40},
+        alerts=1,
+        latency=Latencies(count=40, p50_ms=12.3, p99_ms=45.6),
+    )
+    text = " ".join(shown(told(UpSummary(heard=heard, seen=seen))).split())
+    for part in (
+        "refused FOO-USD: not a [valid] product", "ticks 1,234",
+        "trades 7 without a quote, 5 of them from REST", "gaps 1 disconnect 1, 2 trades missing",
+        "connections 2, 1 holes asked for", "queue full 3 times", "-12.5 ms (-40.0 … +2.0)",
+        "predictions 40 PREDICTED 40", "alerts 1", "p50 12 ms, p99 46 ms",
+    ):  # fmt: skip
+        assert part in text, text

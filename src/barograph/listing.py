@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from barograph.browse import Holding
     from barograph.deadletters import LetterLine, LetterList, LetterShown, Redriven
     from barograph.live import LiveSummary
-    from barograph.up import UpSummary
 
 _SHOWN_CHARACTERS = 2048
 
@@ -48,17 +47,6 @@ def live(heard: "LiveSummary") -> RenderableType:
             f"({heard.clock.min_ms:+,.1f} … {heard.clock.max_ms:+,.1f})",
         )
     return table
-
-
-def up(done: "UpSummary") -> RenderableType:
-    """What was heard, and what was said of it."""
-    seen = done.seen
-    latency = seen.latency
-    said = Text(f"predictions   {seen.predictions:,}  {counts_of(seen.verdicts)}".rstrip())
-    said.append(f"\nalerts        {seen.alerts:,}")
-    if latency.p50_ms is not None:
-        said.append(f"\nlatency       p50 {latency.p50_ms:,.0f} ms, p99 {latency.p99_ms:,.0f} ms")
-    return Group(live(done.heard), said)
 
 
 def topics(held: "Sequence[Holding]") -> RenderableType:

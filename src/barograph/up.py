@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Self
 
 import msgspec
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.text import Text
 
+from barograph import listing, terminal
 from barograph.feed import Feed
 from barograph.live import LiveSummary, listen
 from barograph.log import Log, open_log
@@ -129,6 +131,17 @@ def run(
             log.close()
         # Before the pipeline ends: it finishes what was fed, and this feeds the last of it.
         return UpSummary(heard=listener.end(), seen=seen)
+
+
+def told(done: UpSummary) -> RenderableType:
+    """What was heard, and what was said of it."""
+    seen = done.seen
+    latency = seen.latency
+    said = Text(f"predictions   {seen.predictions:,}  {terminal.counts_of(seen.verdicts)}".rstrip())
+    said.append(f"\nalerts        {seen.alerts:,}")
+    if latency.p50_ms is not None:
+        said.append(f"\nlatency       p50 {latency.p50_ms:,.0f} ms, p99 {latency.p99_ms:,.0f} ms")
+    return Group(listing.live(done.heard), said)
 
 
 def watch(  # noqa: PLR0913 - who works, and for how long it is followed how

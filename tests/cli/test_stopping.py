@@ -18,6 +18,15 @@ def test_the_first_signal_is_a_word_and_the_next_one_a_blow(number):
         assert signal.getsignal(number) == before
 
 
+@pytest.fixture
+def interruptible():
+    """Python's own way with SIGINT, which a shell's background processes ignore."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_a_second_interrupt_interrupts():
     with told_to_stop() as told:
         os.kill(os.getpid(), signal.SIGINT)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from barograph.errors import BadInputError, FencedError, LogUnavailableError, OffsetGapError
+from barograph.errors import BadInputError, DiskFullError, FencedError, OffsetGapError
 from barograph.log import Topic
 from barograph.log.database import Database
 from barograph.log.member import share
@@ -199,7 +199,7 @@ def test_a_commit_that_found_no_room_can_be_tried_again(log):
     pages = connection.execute("PRAGMA page_count").fetchone()[0]
     connection.execute(f"PRAGMA max_page_count = {pages}")
     output = Message("rows", "k", bytes(100_000))
-    with pytest.raises(LogUnavailableError):
+    with pytest.raises(DiskFullError):
         member.commit([output], {ONE: {"state": b"x"}})
     assert log.read("rows", 0, 0, 10) == []
     connection.execute("PRAGMA max_page_count = 1000000")

@@ -37,7 +37,7 @@ BUSY = PRESETS["constant"]._replace(order_rate_per_s=300.0)
 COMMAND = [sys.executable, "-c", "from barograph.cli import main; main()"]
 WARM = ["__main__", "barograph.cli", "barograph.settings", "barograph.live", "barograph.listing",
         "barograph.terminal", "barograph.log.sqlite"]  # fmt: skip
-"""What the verb imports: a process that has it already begins lives in no time."""
+"""What the verb imports, and what a child of ours would: who has it begins lives in no time."""
 
 
 @pytest.fixture
@@ -107,17 +107,20 @@ def feed(exchange, home):
 @pytest.fixture
 def born(monkeypatch):
     """Starts the command in a process whose imports are done: a child of one that has them."""
-    warm = multiprocessing.get_context("forkserver")
+    warm, lives = multiprocessing.get_context("forkserver"), []
     warm.set_forkserver_preload(WARM)
 
     def start(arguments):
         with monkeypatch.context() as now:
             now.setattr(sys, "argv", ["barograph", *arguments])
-            life = warm.Process(target=main)
-            life.start()
-        return life
+            lives.append(warm.Process(target=main))
+            lives[-1].start()
+        return lives[-1]
 
-    return start
+    yield start
+    for life in lives:
+        life.kill()
+        life.join()
 
 
 def kill_after(life, seconds, reader):
@@ -173,10 +176,14 @@ def live_out(exchange, over, reader, home):
     def see(condition):
         until(lambda: process.poll() is not None or condition(), LIMIT_S)
 
-    see(lambda: len(exchange.ledger.connections) > lives)
-    over.set()
-    see(lambda: exchange.ended)
-    see(lambda: reader.sees_the_last_of(exchange))
-    process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=LIMIT_S)
+    try:
+        see(lambda: len(exchange.ledger.connections) > lives)
+        over.set()
+        see(lambda: exchange.ended)
+        see(lambda: reader.sees_the_last_of(exchange))
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=LIMIT_S)
+    finally:
+        process.kill()
+        process.wait()
     assert (process.returncode, err) == (0, b"")

@@ -63,9 +63,7 @@ def written(home):
     }
     log.close()
     frames = [
-        entry.frame
-        for entry in read_archive(Path(home) / "archive")
-        if isinstance(entry, Heard)
+        entry.frame for entry in read_archive(Path(home) / "archive") if isinstance(entry, Heard)
     ]
     return records, frames
 

@@ -13,6 +13,7 @@ from accounting import nothing_invented, nothing_lost_by_ids
 from barograph.exchange import Exchange, running
 from barograph.fault_script import FaultKind, ScriptedFault
 from barograph.log import open_log
+from barograph.log.topics import ensure_topics
 from barograph.market import PRESETS
 from barograph.simulator import SimulatedMarket
 from barograph.sources import simulated
@@ -41,8 +42,17 @@ def exchange():
         yield exchange
 
 
-def feeding(exchange, home):
-    return subprocess.Popen(
+@pytest.fixture
+def home(tmp_path):
+    """One whose log has the market's topics."""
+    with closing(open_log(tmp_path)) as log:
+        ensure_topics(log)
+    return tmp_path
+
+
+def fed_until(condition, exchange, home, by=signal.SIGTERM):
+    """Run the command until then, and end it by a signal; what it says at its end."""
+    child = subprocess.Popen(
         [
             *COMMAND, "feed", "--venue", "simulated", "--url", f"ws://{exchange.address}",
             "--products", ",".join(PRODUCTS), "--home", home, "--json",
@@ -51,16 +61,20 @@ def feeding(exchange, home):
         # Five market seconds are one of ours: the way to the socket is five times as long.
         env={**os.environ, "BAROGRAPH_CLOCK_LIMIT_S": "1e12"},
     )  # fmt: skip
+    try:
+        until(lambda: child.poll() is not None or condition(), 60)
+        child.send_signal(by)
+        out, err = child.communicate(timeout=30)
+    finally:
+        child.kill()
+        child.wait()
+    assert (child.returncode, err) == (0 if by is signal.SIGTERM else -by, b"")
+    return out
 
 
 def logged(home):
-    if not (home / "log.sqlite").exists():
-        return {}
     with closing(open_log(home)) as log:
-        try:
-            return events(log)
-        except LookupError:
-            return {}
+        return events(log)
 
 
 def market_seconds(exchange, home):
@@ -83,14 +97,8 @@ def account(exchange, home):
     return found, refused
 
 
-def test_a_feed_that_is_told_to_stop_has_all_it_took_and_every_hole_is_filled(exchange, tmp_path):
-    home = tmp_path / "home"
-    child = feeding(exchange, home)
-    until(lambda: child.poll() is not None or market_seconds(exchange, home) > 80, 60)
-    child.send_signal(signal.SIGTERM)
-    out, err = child.communicate(timeout=30)
-    assert (child.returncode, err) == (0, b"")
-    answer = json.loads(out)
+def test_a_feed_that_is_told_to_stop_has_all_it_took_and_every_hole_is_filled(exchange, home):
+    answer = json.loads(fed_until(lambda: market_seconds(exchange, home) > 80, exchange, home))
     found, refused = account(exchange, home)
     assert answer["connections"] == 2
     assert answer["feed"]["ticks"] == sum(
@@ -106,21 +114,10 @@ def test_a_feed_that_is_told_to_stop_has_all_it_took_and_every_hole_is_filled(ex
         assert causes.count(GapCause.DISCONNECT) <= 1
 
 
-def test_a_feed_that_is_killed_and_started_again_misses_nothing_it_does_not_tell(
-    exchange, tmp_path
-):
-    home, killed = tmp_path / "home", 3
-    for number in range(killed + 1):
-        child = feeding(exchange, home)
+def test_a_feed_that_is_killed_and_started_again_misses_nothing_it_does_not_tell(exchange, home):
+    endings = [signal.SIGKILL] * 3 + [signal.SIGTERM]
+    for number, by in enumerate(endings):
         goal = 12.0 + market_seconds(exchange, home) + 10.0 * number
-        until(
-            lambda child=child, goal=goal: (
-                child.poll() is not None or market_seconds(exchange, home) > goal
-            ),
-            60,
-        )
-        child.send_signal(signal.SIGTERM if number == killed else signal.SIGKILL)
-        out, err = child.communicate(timeout=30)
-    assert (child.returncode, err) == (0, b"")
+        out = fed_until(lambda goal=goal: market_seconds(exchange, home) > goal, exchange, home, by)
     assert json.loads(out)["feed"]["ticks"] > 0
     account(exchange, home)

@@ -44,13 +44,13 @@ def up(
 
     Until Ctrl-C. `--venue simulated` brings an exchange of its own, where no --url names one.
     """
-    from barograph import listing, up
+    from barograph import up
 
     settings = settings_of(home)
     with told_to_stop() as told, _own_exchange(settings, venue, products, url) as address:
         plan = plan_of(settings, venue, products, address, minutes)
         done = up.run(settings, log or settings.home, plan, told, warn)
-    answer(done, json, lambda: listing.up(done))
+    answer(done, json, lambda: up.told(done))
 
 
 @app.command()

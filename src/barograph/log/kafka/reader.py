@@ -17,6 +17,7 @@ _END = kafka.KafkaError._PARTITION_EOF  # noqa: SLF001
 _GONE = {kafka.KafkaError._AUTO_OFFSET_RESET, kafka.KafkaError.OFFSET_OUT_OF_RANGE}  # noqa: SLF001
 _NS_PER_MS = 1_000_000
 _LEARN_S = 5.0
+_MOST_AT_ONCE = 1_000_000  # that the client takes for an answer
 
 
 class Reader:
@@ -68,7 +69,7 @@ class Reader:
             return []
         messages = self._consumer.consume(1, timeout_s)
         if messages and limit > 1:
-            messages += self._consumer.consume(limit - 1, 0)
+            messages += self._consumer.consume(min(limit - 1, _MOST_AT_ONCE), 0)
         records = []
         headers: dict[str, str] = {}
         stamped_ms = -1
