@@ -22,6 +22,7 @@ from consumer import contents, wait_until
 BAROGRAPH = [sys.executable, "-c", "from barograph.cli import main; main()"]
 CASE = ("--case", "churn")
 LETTERS = 30_000
+PAGE_RECORDS = 50_000  # on Kafka each page is sought anew
 KILLS = 10
 
 
@@ -93,7 +94,7 @@ def redriven(log):
     return Counter(
         record.headers[REDRIVEN]
         for extent in log.extents(STREAM.source)
-        for record in contents(log, STREAM.source, extent.partition)
+        for record in contents(log, STREAM.source, extent.partition, PAGE_RECORDS)
         if REDRIVEN in record.headers
     )
 

@@ -65,5 +65,5 @@ def test_the_live_view_stays_until_ctrl_c_and_leaves_cleanly(tmp_path):
     assert "the same bytes" in err.decode()
     assert "Traceback" not in err.decode()
     screen = shown.decode(errors="replace")
-    for part in ("product", "verdict", "latency", "ETH-USD", "alerts", "feed: simulated exchange"):
+    for part in ("product", "verdict", "latency", "ETH-USD", "alerts", "feed: simulated,"):
         assert part in screen
