@@ -145,6 +145,8 @@ class Exchange:
                 line.socket.transport.abort()  # it would not hear that we close
         self._server.close()
         await self._server.wait_closed()
+        # A farewell that is cut off would leave its socket open.
+        await asyncio.gather(*self._closing, return_exceptions=True)
         with suppress(asyncio.CancelledError):
             await self._market
 
