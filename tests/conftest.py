@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from barograph.registry import Registry
 from brokers import Brokers, fetch, missing
 
 # Times of single examples mean nothing here: the first call of a kernel compiles it.
 settings.register_profile("house", deadline=None, print_blob=True)
 settings.register_profile("fast", deadline=None, print_blob=True, max_examples=15)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "house"))
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "house")
+settings.load_profile(PROFILE)
 
 ROOT = Path(__file__).parent.parent
 DATA = Path(os.environ.get("BAROGRAPH_DATA", ROOT.parent / "shared" / "data")).resolve()
@@ -27,6 +29,15 @@ def data():
     if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def made_home(tmp_path_factory):
+    """A home whose database MLflow has made, which takes it seconds."""
+    home = tmp_path_factory.mktemp("made")
+    with Registry(home)._writing("none"):
+        pass
+    return home
 
 
 @pytest.fixture(scope="session")
@@ -65,17 +76,31 @@ def _brokers(tmp_path_factory, count):
 
 
 def pytest_collection_modifyitems(items):
-    """Stories run real processes: they are the slow ones, without saying so each.
+    """Stories run real processes, and a broker is one: they are slow without saying so each.
 
     They come first, the longest before all, so that no worker ends with one while others wait.
     """
-    for item in items:
-        if "stories" in item.path.parts:
-            item.add_marker(pytest.mark.slow)
 
     def place(item):
         if "three_brokers" in item.fixturenames:
             return 0
-        return 1 if item.get_closest_marker("slow") else 2
+        if "stories" in item.path.parts:
+            return 1
+        return 2 if item.get_closest_marker("slow") else 3
 
+    for item in items:
+        if place(item) < 2 or "kafka" in item.fixturenames:
+            item.add_marker(pytest.mark.slow)
+        if PROFILE == "fast":
+            _limit_examples(item.obj)
     items.sort(key=place)
+
+
+def _limit_examples(test):
+    """The fast profile's number of examples is the most, also for tests that name their own."""
+    own = getattr(test, "_hypothesis_internal_use_settings", None)
+    if own is not None:
+        most = settings.get_profile(PROFILE).max_examples
+        test._hypothesis_internal_use_settings = settings(
+            own, max_examples=min(own.max_examples, most)
+        )

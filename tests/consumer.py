@@ -1,20 +1,9 @@
 """How the tests of logs write and read: messages in, what came out, and a patient consumer."""
 
-import time
-
 from barograph.types import Message, TopicPartition
-
-LIMIT_S = 60.0
-"""How long a condition may take to come true; a broker may need many polls for a rebalance."""
+from waiting import until
 
 ONE = TopicPartition("ticks", 0)
-
-
-def wait_until(condition, limit_s=LIMIT_S):
-    """`condition` is evaluated until it holds; it must itself poll or wait a little."""
-    end_s = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < end_s, "waited too long"
 
 
 def messages(count, topic="ticks", key="BTC-USD", start=0):
@@ -29,10 +18,10 @@ def numbers(records):
     return [int(record.value) for record in records]
 
 
-def contents(log, topic, partition=0, page_records=100):
-    """All records of a partition; offsets may have holes."""
-    records, extent = [], log.extents(topic)[partition]
-    offset = extent.oldest
+def contents(log, topic, partition=0, page_records=100, offset=None):
+    """All records of a partition, or those from an offset; offsets may have holes."""
+    records = []
+    offset = log.extents(topic)[partition].oldest if offset is None else offset
     while page := log.read(topic, partition, offset, page_records):
         records += page
         offset = page[-1].offset + 1
@@ -57,7 +46,7 @@ class Consumer:
         return batch
 
     def poll_until(self, condition):
-        wait_until(lambda: self.poll() and condition())
+        until(lambda: self.poll() and condition())
         return self
 
     def poll_records(self, count):

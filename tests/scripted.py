@@ -109,15 +109,6 @@ def pages(trades):
     return answer
 
 
-def until(condition, limit_s=LIMIT_S):
-    """Wait for a condition, with a limit."""
-    pause, polls = threading.Event(), int(limit_s / 0.01)
-    while not condition():
-        assert polls, "it never came"
-        polls -= 1
-        pause.wait(0.01)
-
-
 async def forever():
     """As long as the connection stands: the script is cancelled with it."""
     await asyncio.Event().wait()

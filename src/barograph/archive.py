@@ -15,7 +15,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from hashlib import file_digest, sha256
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,10 +23,10 @@ import msgspec
 
 from barograph.archive_lines import LONGEST_LINE_BYTES, entry_of, head_of, line_of, with_body
 from barograph.errors import BadInputError, DiskFullError
-from barograph.lines import lines_of, packed
+from barograph.lines import file_sha256, lines_of, packed
 from barograph.manifest import Manifest
 from barograph.types import NS_PER_S, DeadLetter, Event
-from barograph.venues.entries import Answer, Closing, Dialect, Entry, Heard, Settlement
+from barograph.venues.entries import Closing, Dialect, Entry, Heard, received_of
 
 _FRAMES, _MANIFEST = "ndjson.gz", "manifest.json"
 _HOUR_NS = 3600 * NS_PER_S
@@ -97,10 +97,7 @@ class ArchiveWriter:
 
     def write(self, entry: Entry) -> None:
         """Add an entry; a frame byte for byte."""
-        if type(entry) is Heard or type(entry) is Answer:
-            received_ns = entry.frame.receive_time_ns
-        else:
-            received_ns = entry.receive_time_ns if isinstance(entry, Settlement) else None
+        received_ns = received_of(entry)
         if not self._lines or (
             received_ns is not None and not self._from_ns <= received_ns < self._until_ns
         ):
@@ -172,7 +169,7 @@ class ArchiveWriter:
                 self._counts.add(entry)
                 yield entry
             if counts is not None and not self._has_manifest(number):
-                self._finished.append(_finished(self._counts, path))
+                self._finished.append(manifest_of(self._counts, path))
         self._begin()
 
     def cut(self, standing: Standing) -> None:
@@ -191,7 +188,7 @@ class ArchiveWriter:
             elif number == standing.file:
                 os.truncate(path, standing.size)
                 if standing.counts is not None and not self._has_manifest(number):
-                    self._finished.append(_finished(standing.counts, path))
+                    self._finished.append(manifest_of(standing.counts, path))
 
     def _has_manifest(self, number: int) -> bool:
         return _file(self._directory, number, _MANIFEST).exists()
@@ -280,6 +277,16 @@ def archive_files(directory: Path) -> list[ArchiveFile]:
     ]
 
 
+def existing_files(directory: Path) -> list[ArchiveFile]:
+    """Likewise, of an archive that must be there. Raises BadInputError where there is none."""
+    files = archive_files(directory)
+    if not files:
+        raise BadInputError(
+            str(directory), "there is no archive", "Feed one first (`barograph replay FILE…`)"
+        )
+    return files
+
+
 def archive_end(directory: Path) -> Place:
     """Where an archive ends as it lies on disk; `Place()` where there is none."""
     last = Place()
@@ -307,11 +314,9 @@ def read_file(path: Path, after_bytes: int = 0) -> Iterator[Entry | DeadLetter]:
             yield entry_of(path.name, position, line)
 
 
-def _finished(counts: Manifest, path: Path) -> Manifest:
-    """The manifest of a file that somebody else began."""
-    counts.file, counts.bytes = path.name, path.stat().st_size
-    with path.open("rb") as file:
-        counts.sha256 = file_digest(file, "sha256").hexdigest()
+def manifest_of(counts: Manifest, path: Path) -> Manifest:
+    """The manifest of a file as it lies there, of which these are the counts."""
+    counts.file, counts.bytes, counts.sha256 = path.name, path.stat().st_size, file_sha256(path)
     return counts
 
 

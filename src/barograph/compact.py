@@ -22,7 +22,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from hashlib import file_digest
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple, Self
@@ -33,13 +32,14 @@ import polars as pl
 
 from barograph.archive import (
     ArchiveFile,
-    archive_files,
     declared,
+    existing_files,
     read_file,
     sync_directory,
     write_whole,
 )
 from barograph.errors import BadInputError
+from barograph.lines import file_sha256
 from barograph.types import NS_PER_S, DeadLetter, Event, Gap, Heartbeat, Tick
 from barograph.venues.coinbase import Coinbase
 
@@ -123,11 +123,7 @@ def compact(
     another compacts to `out`, and where a file changed, or went before it was compacted;
     DiskFullError.
     """
-    files = archive_files(archive)
-    if not files:
-        raise BadInputError(
-            str(archive), "there is no archive", "Feed one first (`barograph replay FILE…`)"
-        )
+    files = existing_files(archive)
     with _alone(out):
         done = _read_progress(out)
         before = len(done.files)
@@ -135,11 +131,15 @@ def compact(
         if done.machine is not None:
             machine.restore(b64decode(done.machine))
         counts, letters, written = Counter[str](), Counter[str](), 0
+
+        def refuse(letter: DeadLetter) -> None:
+            letters[letter.fault] += 1
+
         for file in files:
             if file.is_open or not (digest := _to_do(file, done)):
                 continue
             with _Parts(out, file.number) as parts:
-                for event in _events(file, machine, letters):
+                for event in machine.hear(read_file(file.path), refuse):
                     parts.add(event)
                     counts[parts.kind] += 1
                     if not counts.total() % _ROWS_AT_A_TIME:
@@ -174,26 +174,12 @@ def _to_do(file: ArchiveFile, done: _Progress) -> str:
                 str(file.path), "it is gone, and was not compacted", "Restore it from a copy"
             )
         return ""
-    if file.manifest is not None:
-        digest = file.manifest.sha256
-    else:
-        with file.path.open("rb") as content:
-            digest = file_digest(content, "sha256").hexdigest()
+    digest = file_sha256(file.path) if file.manifest is None else file.manifest.sha256
     if known not in {None, digest}:
         raise BadInputError(
             str(file.path), "another file of this name was compacted", "Give another --out"
         )
     return "" if known else digest
-
-
-def _events(file: ArchiveFile, machine: Coinbase, letters: Counter[str]) -> Iterator[Event]:
-    for entry in read_file(file.path):
-        if isinstance(entry, DeadLetter):
-            letters[entry.fault] += 1
-            continue
-        received = machine.take(entry)
-        yield from received.events
-        letters.update(letter.fault for letter in received.dead_letters)
 
 
 class _Parts:

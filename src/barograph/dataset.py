@@ -24,7 +24,7 @@ from barograph.kernels import FEATURE_SET_HASH, NAMES
 from barograph.labels import future_realized_vol
 from barograph.recording import Recording
 from barograph.recordings import recording_events
-from barograph.types import DeadLetter, Event
+from barograph.types import DeadLetter
 from barograph.venues.coinbase import Coinbase
 from barograph.venues.continuity import Continuity
 from barograph.venues.entries import Rules
@@ -217,7 +217,7 @@ class _Reading:
     def archived(self, archive: Path) -> Iterator[Records]:
         """The events of an archive, as the feed made them of the same frames."""
         numbers = []
-        for event in self._heard(archive):
+        for event in Coinbase().hear(read_archive(archive), self._refuse):
             # As the log would carry it: the featurizer sees what it saw live.
             numbers.append(codec.decode_numbers(codec.encode(event)))
             if len(numbers) == _EVENTS_AT_A_TIME:
@@ -234,17 +234,6 @@ class _Reading:
             yield from recording_events(
                 Recording(path), continuity, product_index=self.product_index, refuse=self._refuse
             )
-
-    def _heard(self, archive: Path) -> Iterator[Event]:
-        machine = Coinbase()
-        for entry in read_archive(archive):
-            if isinstance(entry, DeadLetter):
-                self._refuse(entry)
-                continue
-            received = machine.take(entry)
-            yield from received.events
-            for letter in received.dead_letters:
-                self._refuse(letter)
 
     def _refuse(self, letter: DeadLetter) -> None:
         self.dead_letters[letter.fault] = self.dead_letters.get(letter.fault, 0) + 1

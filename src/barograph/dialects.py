@@ -6,6 +6,7 @@ Sources: docs.cdp.coinbase.com/exchange/websocket-feed and
 docs.cdp.coinbase.com/coinbase-app/advanced-trade-apis/websocket, and recordings of both feeds.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
@@ -22,6 +23,7 @@ from barograph.tape import (
     stamp,
 )
 from barograph.types import NS_PER_S
+from barograph.venues.continuity import one_name
 from barograph.venues.entries import Dialect
 
 ANSWERS = frozenset({"subscriptions", "error"})
@@ -53,7 +55,7 @@ class _Request(msgspec.Struct):
 _request = msgspec.json.Decoder(_Request).decode
 
 
-class _Voice:
+class _Voice(ABC):
     """What both dialects share: subscriptions, and what is said of those that cannot be."""
 
     channels: Mapping[str, bool]
@@ -91,21 +93,22 @@ class _Voice:
         errors = [_error("Failed to subscribe", reason, now_ns) for reason in reasons]
         return errors + self._answers(now_ns, fresh, last)
 
+    @abstractmethod
     def _wanted(self, asked: _Request) -> Iterable[tuple[str, list[str]]]:
-        raise NotImplementedError
+        """Each channel that a request names, with the products it names there."""
 
+    @abstractmethod
     def _answers(
         self, now_ns: int, fresh: Mapping[str, list[str]], last: Mapping[str, Print]
     ) -> list[Outgoing]:
-        raise NotImplementedError
+        """What a request is answered with, errors apart; `fresh` is newly subscribed."""
 
     def _valid(self, channel: str, wanted: list[str], reasons: dict[str, None]) -> list[str]:
         if not self.channels[channel]:
             return [channel]
         found = []
         for name in wanted:
-            # A name in USDC is another one for the series in USD.
-            product = name.removesuffix("C") if name.endswith("-USDC") else name
+            product = one_name(name)
             if name in self._products:
                 found.append(name)
             elif product in self._products:

@@ -41,6 +41,9 @@ from barograph.venues.entries import Dialect
 
 PATHS: Mapping[str, Dialect] = {"/exchange": Dialect.EXCHANGE, "/advanced": Dialect.ADVANCED}
 
+KEPT_TRADES = 100_000
+"""Of each product, where a market goes on without end: readers ask for what is missing now."""
+
 _TRADES = re.compile(r"/products/([^/]{1,100})/trades").fullmatch
 _STEP_S = 0.005
 _SUBSCRIBING_S = 0.5

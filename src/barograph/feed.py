@@ -24,8 +24,8 @@ from barograph.log.topics import DEAD_LETTERS, STATUS, TICKS, ensure_topics
 from barograph.recording import REPLAY, Recording
 from barograph.types import DeadLetter, Event, FeedStatus, Gap, Heartbeat, Message, Tick, Trade
 from barograph.venues.coinbase import Coinbase
-from barograph.venues.continuity import Opening, Received, Rules
-from barograph.venues.entries import Answer, Closing, Entry, Heard, Hole
+from barograph.venues.continuity import Received
+from barograph.venues.entries import Closing, Entry, Heard, Hole, Opening, Rules, connection_of
 
 PRODUCER = "feed"
 """The name under which the log keeps how far the feed is."""
@@ -84,6 +84,12 @@ class Summary(msgspec.Struct, kw_only=True):
             self.first_event_time_ns = time_ns
         if self.last_event_time_ns is None or time_ns > self.last_event_time_ns:
             self.last_event_time_ns = time_ns
+
+    def line(self) -> str:
+        """What there was so far, in one line."""
+        gaps, letters = sum(self.gaps.values()), sum(self.dead_letters.values())
+        beats = self.heartbeats
+        return f"{self.ticks:,} ticks, {beats:,} heartbeats, {gaps} gaps, {letters} dead letters"
 
     def finish(self, seconds: float) -> None:
         """Take note of the run's duration."""
@@ -276,13 +282,6 @@ def ingest(
     feed.commit()
     feed.summary.finish(monotonic() - started)
     return feed.summary
-
-
-def connection_of(entry: Entry) -> str:
-    """The connection that an entry belongs to."""
-    if isinstance(entry, (Heard, Answer)):
-        return entry.frame.connection
-    return entry.connection
 
 
 def _lose_all(feed: Feed) -> None:

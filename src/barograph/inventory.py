@@ -1,14 +1,12 @@
 """What an archive holds by its manifests, and whether its files are what these say."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
-from hashlib import file_digest
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import msgspec
 
-from barograph.archive import ArchiveFile, archive_files, read_file
-from barograph.errors import BadInputError
+from barograph.archive import ArchiveFile, existing_files, manifest_of, read_file
 from barograph.manifest import Manifest
 from barograph.types import DeadLetter, Fault
 
@@ -71,7 +69,7 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True):
 
 def inventory(directory: Path) -> Inventory:
     """What the manifests say; no file is read. Raises BadInputError where there is no archive."""
-    files = [_listed(file) for file in _all(directory)]
+    files = [_listed(file) for file in existing_files(directory)]
     manifests = [each.manifest for each in files if each.manifest is not None]
     products = [counts for each in manifests for counts in each.products.values()]
     gaps, letters = Counter[str](), Counter[str]()
@@ -108,7 +106,7 @@ def inspect(
     without: list[str] = []
     removed: list[str] = []
     lines = finished = 0
-    for file in _all(directory):
+    for file in existing_files(directory):
         why = ""
         if file.there:
             found, unreadable = _read(file.path)
@@ -136,15 +134,6 @@ def inspect(
     )
 
 
-def _all(directory: Path) -> Iterator[ArchiveFile]:
-    files = archive_files(directory)
-    if not files:
-        raise BadInputError(
-            str(directory), "there is no archive", "Feed one first (`barograph replay FILE…`)"
-        )
-    yield from files
-
-
 def _listed(file: ArchiveFile) -> Listed:
     if not file.there:
         state = "removed"
@@ -158,15 +147,12 @@ def _listed(file: ArchiveFile) -> Listed:
 
 def _read(path: Path) -> tuple[Manifest, DeadLetter | None]:
     """What a file holds by itself, and the first of its lines that cannot be read."""
-    found, unreadable = Manifest(file=path.name), None
+    found, unreadable = Manifest(), None
     for entry in read_file(path):
         found.add(entry)
         if unreadable is None and isinstance(entry, DeadLetter):
             unreadable = entry
-    with path.open("rb") as file:
-        found.sha256 = file_digest(file, "sha256").hexdigest()
-    found.bytes = path.stat().st_size
-    return found, unreadable
+    return manifest_of(found, path), unreadable
 
 
 def _difference(manifest: Manifest, found: Manifest) -> str:

@@ -4,6 +4,8 @@ Our own archive and the recordings of others are read alike, and isal is at home
 """
 
 from collections.abc import Iterator
+from hashlib import file_digest
+from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from isal import igzip, igzip_lib
@@ -12,6 +14,12 @@ from barograph.types import DeadLetter, Fault
 
 _KEPT_OF_BAD_LINE = 1024
 _CHUNK_BYTES = 1 << 17
+
+
+def file_sha256(path: Path) -> str:
+    """Of a file as it lies on the disk, in hexadecimal. Raises OSError."""
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
 
 
 def packed(lines: bytes) -> bytes:

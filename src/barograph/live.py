@@ -176,14 +176,10 @@ class _Listening:
 
     def _tell(self) -> None:
         """Publish how the connection is, and say so."""
-        offset, summary = self._clock.offset(), self._feed.summary
+        offset = self._clock.offset()
         if self._connection:
             self._feed.report(self._status(offset))
-        self._show(
-            f"{self._venue}: {summary.ticks:,} ticks, {summary.heartbeats:,} heartbeats, "
-            f"{sum(summary.gaps.values())} gaps, "
-            f"{sum(summary.dead_letters.values())} dead letters, {len(self._inbox)} waiting"
-        )
+        self._show(f"{self._venue}: {self._feed.summary.line()}, {len(self._inbox)} waiting")
         if offset is not None:
             self._watch_clock(offset.median_ms / 1000)
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from barograph.types import DeadLetter, Event, Gap, Heartbeat, Tick
-from barograph.venues.entries import Answer, Entry, Heard, Settlement
+from barograph.venues.entries import Answer, Entry, Heard, connection_of, received_of
 
 
 class ProductCounts(msgspec.Struct, kw_only=True):
@@ -48,21 +48,15 @@ class Manifest(msgspec.Struct, kw_only=True):
 
     def add(self, entry: Entry | DeadLetter) -> None:
         """Take note of a line."""
-        received_ns = None
         if type(entry) is Heard:
             self.frames += 1
-            connection, received_ns = entry.frame.connection, entry.frame.receive_time_ns
+        elif type(entry) is Answer:
+            self.answers += 1
         elif isinstance(entry, DeadLetter):
             self.unreadable += 1
             return
-        elif type(entry) is Answer:
-            self.answers += 1
-            connection, received_ns = entry.frame.connection, entry.frame.receive_time_ns
-        else:
-            connection = entry.connection  # type: ignore[union-attr]  # frames are done
-            if isinstance(entry, Settlement):
-                received_ns = entry.receive_time_ns
         self.lines += 1
+        connection, received_ns = connection_of(entry), received_of(entry)
         self.connections[connection] = self.connections.get(connection, 0) + 1
         if received_ns is None:
             return

@@ -7,7 +7,6 @@
     that the log took.
 """
 
-import hashlib
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from barograph.errors import BadInputError
+from barograph.lines import file_sha256
 from barograph.log import Log
 from barograph.record_file import Line, lines
 from barograph.types import NS_PER_S, Message
@@ -144,8 +144,7 @@ class _Source:
         self.rows = sum(1 for _ in self.after(0))
         if not self.rows:
             raise BadInputError(str(file), "there is no record in it", "Fetch or export it again")
-        with file.open("rb") as content:
-            self.sha256 = hashlib.file_digest(content, "sha256").hexdigest()
+        self.sha256 = file_sha256(file)
 
     def after(self, rows: int) -> Iterator[Line]:
         return islice(lines(self._file, self._stream.contract), rows, None)

@@ -1,15 +1,13 @@
 """A recording of somebody's: each line as the venue's own frame, whatever its form."""
 
-import os
 from collections.abc import Iterator
 from datetime import UTC, tzinfo
-from hashlib import file_digest
 from itertools import islice
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from barograph.errors import BadInputError
-from barograph.lines import BadLine, TornError, chunks_of, lines_of
+from barograph.lines import BadLine, TornError, chunks_of, file_sha256, lines_of
 from barograph.types import DeadLetter, Frame
 from barograph.venues.entries import Opening
 from barograph.venues.refusals import RefusedError
@@ -48,9 +46,7 @@ class Recording:
         self._continuity: Literal["trade_id", "none"] | None = None
         self._openings: dict[tuple[Wrapper, str], Opening] = {}
         try:
-            with path.open("rb") as file:
-                self.size = os.fstat(file.fileno()).st_size
-                self.sha256 = file_digest(file, "sha256").hexdigest()
+            self.size, self.sha256 = path.stat().st_size, file_sha256(path)
         except OSError as error:
             why = error.strerror or str(error)
             raise BadInputError(str(path), why, "Name a readable file") from None

@@ -6,7 +6,7 @@ place where it does not.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 
 import msgspec
@@ -17,7 +17,7 @@ from barograph.errors import BadInputError
 from barograph.featurizer import Featurizer
 from barograph.kernels import LONGEST_WINDOW_S, NAMES
 from barograph.log import Log, partition_of
-from barograph.types import DeadLetter, FeatureRow, Record
+from barograph.types import FeatureRow, Record
 from barograph.venues.coinbase import Coinbase
 
 _CHUNK = 5000
@@ -152,19 +152,13 @@ def _source(
 
 def _heard(archive: Path, raw: str, partition: int, partitions: int) -> Iterator[list[Record]]:
     """The records that a feed makes of an archive, of those products that lie in a partition."""
-    machine = Coinbase()
-    records: list[Record] = []
-    for entry in read_archive(archive):
-        if isinstance(entry, DeadLetter):
-            continue
-        for event in machine.take(entry).events:
-            if partition_of(event.product, partitions) == partition:
-                value = codec.encode(event)
-                records.append(Record(raw, partition, len(records), event.product, value))
-        if len(records) >= _CHUNK:
-            yield records
-            records = []
-    yield records
+    heard = Coinbase().hear(read_archive(archive), lambda _letter: None)
+    events = (each for each in heard if partition_of(each.product, partitions) == partition)
+    while some := list(islice(events, _CHUNK)):
+        yield [
+            Record(raw, partition, offset, event.product, codec.encode(event))
+            for offset, event in enumerate(some)
+        ]
 
 
 def _replayed(batches: Iterable[list[Record]]) -> Iterator[bytes]:

@@ -21,7 +21,8 @@ from barograph.errors import (
 )
 from barograph.log import APPENDED_TIME, MAX_VALUE_BYTES, Topic, partition_of
 from barograph.types import Message
-from consumer import Consumer, contents, messages, numbers, values, wait_until
+from consumer import Consumer, contents, messages, numbers, values
+from waiting import until
 
 # Topics.
 
@@ -296,7 +297,7 @@ def test_retention_by_age_goes_by_the_append_time(log):
     log.create(Topic(name="ticks", retention_s=1))
     log.append(messages(5))
     assert len(contents(log, "ticks")) == 5
-    wait_until(lambda: log.retain() > 0)
+    until(lambda: log.retain() > 0)
     log.append(messages(1, start=5))
     log.retain()
     assert numbers(contents(log, "ticks"))[-1:] == [5]
@@ -316,7 +317,7 @@ def test_a_group_that_fell_behind_retention_is_told_so(log, open_again):
     log.create(Topic(name="ticks", retention_bytes=3))
     log.append(messages(9))
     consumer = Consumer(log)
-    wait_until(lambda: consumer.poll(limit=1).records)
+    until(lambda: consumer.poll(limit=1).records)
     consumer.commit()
     consumer.member.leave()
     log.retain()

@@ -9,7 +9,8 @@ import pytest
 from barograph.errors import FencedError, UnknownTopicError
 from barograph.log import Topic, partition_of
 from barograph.types import Message, TopicPartition
-from consumer import LIMIT_S, ONE, Consumer, contents, messages, numbers, wait_until
+from consumer import ONE, Consumer, contents, messages, numbers
+from waiting import LIMIT_S, until
 
 # One member.
 
@@ -38,7 +39,7 @@ def test_where_a_group_stands_can_be_seen_from_beside(ticks, open_again):
 def test_polling_goes_on_without_a_commit_and_keeps_to_its_limit(ticks):
     ticks.append(messages(10))
     consumer = Consumer(ticks)
-    wait_until(lambda: len(consumer.poll(limit=3).records) <= 3 and len(consumer.records) == 10)
+    until(lambda: len(consumer.poll(limit=3).records) <= 3 and len(consumer.records) == 10)
     assert numbers(consumer.records) == list(range(10))
 
 
@@ -52,11 +53,11 @@ def test_a_poll_without_records_ends_at_its_time_out(ticks):
 
 def test_a_waiting_poll_returns_when_another_handle_appends(ticks, open_again):
     consumer = Consumer(ticks)
-    wait_until(lambda: consumer.poll() and consumer.held)
+    until(lambda: consumer.poll() and consumer.held)
     writer = threading.Thread(target=open_again().append, args=(messages(1),))
     writer.start()
     start_s = time.monotonic()
-    wait_until(lambda: consumer.poll(timeout_s=LIMIT_S).records)
+    until(lambda: consumer.poll(timeout_s=LIMIT_S).records)
     assert time.monotonic() - start_s < LIMIT_S / 2
     writer.join()
 
@@ -64,7 +65,7 @@ def test_a_waiting_poll_returns_when_another_handle_appends(ticks, open_again):
 def test_the_next_member_goes_on_after_what_was_committed(ticks, open_again):
     ticks.append(messages(10))
     first = Consumer(ticks)
-    wait_until(lambda: first.poll(limit=4).records)
+    until(lambda: first.poll(limit=4).records)
     done = numbers(first.records)
     first.commit()
     first.poll(limit=4)
@@ -91,7 +92,7 @@ def test_a_commit_writes_outputs_checkpoints_and_position_together(ticks, open_a
     assert numbers(contents(other, "rows")) == [0, 1]
     first.member.leave()
     second = Consumer(other)
-    wait_until(lambda: second.poll() and second.held)
+    until(lambda: second.poll() and second.held)
     assert second.held == {ONE: {"state": b"sum 3", "model": b"m"}}
     assert second.records == []
 
@@ -101,12 +102,12 @@ def test_checkpoints_are_merged_by_key_and_belong_to_their_group_and_partition(l
     zero, one = TopicPartition("ticks", 0), TopicPartition("ticks", 1)
     for group in ("g", "h"):
         consumer = Consumer(log, group)
-        wait_until(lambda each=consumer: each.poll() and len(each.held) == 2)
+        until(lambda each=consumer: each.poll() and len(each.held) == 2)
         consumer.commit(checkpoints={zero: {"a": b"1", "b": b"1"}, one: {"a": group.encode()}})
         consumer.commit(checkpoints={zero: {"b": b"2", "c": b""}})
         consumer.member.leave()
     again = Consumer(open_again(), "h")
-    wait_until(lambda: again.poll() and len(again.held) == 2)
+    until(lambda: again.poll() and len(again.held) == 2)
     assert again.held == {zero: {"a": b"1", "b": b"2", "c": b""}, one: {"a": b"h"}}
 
 
@@ -152,7 +153,7 @@ def test_what_was_passed_over_goes_with_the_next_commit(ticks, open_again):
 
 def test_a_commit_of_nothing_is_nothing(ticks):
     consumer = Consumer(ticks)
-    wait_until(lambda: consumer.poll() and consumer.held)
+    until(lambda: consumer.poll() and consumer.held)
     consumer.commit()
     ticks.append(messages(2))
     assert numbers(consumer.poll_records(2)) == [0, 1]
@@ -170,7 +171,7 @@ def test_a_checkpoint_for_a_foreign_partition_is_fenced(ticks):
 
 def test_lag_counts_what_is_still_to_be_polled(ticks):
     consumer = Consumer(ticks)
-    wait_until(lambda: consumer.poll() and consumer.held)
+    until(lambda: consumer.poll() and consumer.held)
     assert consumer.member.lag() == {ONE: 0}
     ticks.append(messages(7))
     assert consumer.member.lag()[ONE] >= 7
@@ -197,9 +198,9 @@ def test_a_busy_partition_does_not_starve_a_quiet_one(log):
     log.create(Topic(name="quiet"))
     log.append([*messages(2000, "busy"), *messages(1, "quiet")])
     consumer = Consumer(log, topics=["busy", "quiet"])
-    wait_until(lambda: consumer.poll() and len(consumer.held) == 2)
+    until(lambda: consumer.poll() and len(consumer.held) == 2)
     seen = list(consumer.records)
-    wait_until(
+    until(
         lambda: (
             seen.extend(consumer.poll(limit=100).records)
             or any(record.topic == "quiet" for record in seen)
@@ -229,7 +230,7 @@ def settle(consumers, partitions=4):
         sizes = sorted(len(each.held) for each in consumers)
         return sum(sizes) == partitions and sizes[-1] - sizes[0] <= 1
 
-    wait_until(even)
+    until(even)
     held = [place for each in consumers for place in each.held]
     assert len(held) == len(set(held)) == partitions
 
@@ -266,13 +267,13 @@ def test_each_record_is_committed_once_while_members_come_and_go(shared, open_ag
             each.commit([Message("rows", r.key, r.value) for r in batch.records])
         return sum(len(contents(shared, "rows", n)) for n in range(4))
 
-    wait_until(lambda: work() >= 60)
+    until(lambda: work() >= 60)
     consumers.append(Consumer(open_again()))
-    wait_until(lambda: work() >= 120)
+    until(lambda: work() >= 120)
     consumers.append(Consumer(open_again()))
-    wait_until(lambda: work() >= 180)
+    until(lambda: work() >= 180)
     consumers.pop(0).member.leave()
-    wait_until(lambda: work() >= 240)
+    until(lambda: work() >= 240)
     by_key = defaultdict(list)
     for partition in range(4):
         for record in contents(shared, "rows", partition):
@@ -321,7 +322,7 @@ def test_groups_do_not_know_of_each_other(shared, open_again):
 
 def test_leaving_twice_is_leaving_once(ticks):
     consumer = Consumer(ticks)
-    wait_until(lambda: consumer.poll() and consumer.held)
+    until(lambda: consumer.poll() and consumer.held)
     consumer.member.leave()
     consumer.member.leave()
 
@@ -329,7 +330,7 @@ def test_leaving_twice_is_leaving_once(ticks):
 def test_closing_a_log_takes_its_members_out_and_can_be_repeated(ticks, open_again):
     other = open_again()
     gone = Consumer(other)
-    wait_until(lambda: gone.poll() and gone.held)
+    until(lambda: gone.poll() and gone.held)
     other.close()
     other.close()
     settle([Consumer(ticks)], partitions=1)
@@ -348,7 +349,7 @@ def replaced(open_again):
     zombie = Consumer(log)
     zombie.poll_records(3)
     heir = Consumer(open_again())
-    wait_until(lambda: heir.poll() and heir.held)
+    until(lambda: heir.poll() and heir.held)
     return log, zombie, heir
 
 
@@ -367,7 +368,7 @@ def test_a_fence_met_in_a_poll_still_voids_the_commit(replaced):
     heir.poll_records(3)
     heir.commit(messages(1, "rows"))
     heir.member.leave()
-    wait_until(lambda: zombie.poll().revoked)
+    until(lambda: zombie.poll().revoked)
     with pytest.raises(FencedError):
         zombie.commit(messages(3, "rows", start=10))
     assert numbers(contents(log, "rows")) == [0]
@@ -381,7 +382,7 @@ def test_a_fenced_member_starts_again_from_what_was_committed(replaced):
     with pytest.raises(FencedError):
         zombie.commit()
     zombie.records = []
-    wait_until(lambda: zombie.poll() and zombie.held == {ONE: {"state": b"heir"}})
+    until(lambda: zombie.poll() and zombie.held == {ONE: {"state": b"heir"}})
     log.append(messages(1, start=3))
     assert numbers(zombie.poll_records(1)) == [3]
     zombie.commit(messages(1, "rows"))

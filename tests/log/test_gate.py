@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from barograph.log.gate import Gate
-from consumer import wait_until
+from waiting import until
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_one_who_has_just_been_inside_lets_the_waiting_one_in(gates):
 
     waiting = threading.Thread(target=wait_for_it)
     waiting.start()
-    wait_until(lambda: not can_lock(gates[2]._files[0]))
+    until(lambda: not can_lock(gates[2]._files[0]))
     first.leave()
     first.enter(30)
     order.append("first")

@@ -14,6 +14,7 @@ from barograph.market import PRESETS
 from barograph.simulator import SimulatedMarket
 from barograph.types import DeadLetter
 from hearing import traces
+from lives import Life
 
 COMMAND = [sys.executable, "-c", "from barograph.cli import main; main()"]
 
@@ -31,23 +32,26 @@ def recording(tmp_path_factory):
 def undisturbed(recording, tmp_path_factory):
     """What a feed with room enough leaves."""
     home = tmp_path_factory.mktemp("undisturbed")
-    assert feed(recording, home).returncode == 0
+    assert feed(recording, home)[0] == 0
     return left_in(home)
 
 
-def feed(recording, home, file_bytes=None):
-    """Replay by the command line; no file of the process may grow beyond `file_bytes`."""
+def feed(recording, home):
+    """Replay by the command line: exit code, standard output and error."""
+    code, out, err = Life("replay", recording, "--no-stages", "--home", home, "--json").end()
+    return code, out.decode(), err.decode()
 
-    def limit():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
 
-    return subprocess.run(
+def feed_within(file_bytes, recording, home):
+    """As `feed`, where no file of the process may grow beyond `file_bytes`."""
+    done = subprocess.run(
         [*COMMAND, "replay", recording, "--no-stages", "--home", home, "--json"],
         capture_output=True,
         check=False,
         text=True,
-        preexec_fn=None if file_bytes is None else limit,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes)),
     )
+    return done.returncode, done.stdout, done.stderr
 
 
 def left_in(home):
@@ -80,10 +84,11 @@ def enlarge(folder):
 
 
 def assert_told(done, *words):
-    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
-    assert done.stderr.startswith("barograph: ")
+    code, out, err = done
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith("barograph: ")
     for word in words:
-        assert word in done.stderr
+        assert word in err
 
 
 @pytest.mark.parametrize("kilobytes", [12, 90])
@@ -96,25 +101,27 @@ def test_an_archive_without_room_is_whole_as_far_as_it_goes(
     kept = list(read_archive(archive))
     assert not [entry for entry in kept if isinstance(entry, DeadLetter)]
     assert kept == undisturbed["archive"][: len(kept)]
-    again = feed(recording, tmp_path / "home")
-    assert_told(again, "is full")
+    assert_told(feed(recording, tmp_path / "home"), "is full")
     enlarge(archive)
-    assert feed(recording, tmp_path / "home").returncode == 0
-    assert left_in(tmp_path / "home") == undisturbed
+    assert_goes_on(recording, tmp_path / "home", undisturbed)
 
 
 def test_a_home_without_room_for_the_log_goes_on_where_it_stopped(recording, undisturbed, small):
     home = small("home", 1500)
     assert_told(feed(recording, home), "is full")
     enlarge(home)
-    assert feed(recording, home).returncode == 0
-    assert left_in(home) == undisturbed
+    assert_goes_on(recording, home, undisturbed)
 
 
 @pytest.mark.parametrize("kilobytes", [20, 2000])
 def test_a_limit_of_a_files_size_is_told_too(recording, undisturbed, tmp_path, kilobytes):
-    done = feed(recording, tmp_path, file_bytes=kilobytes << 10)
+    done = feed_within(kilobytes << 10, recording, tmp_path)
     assert_told(done)
-    assert "is full" in done.stderr or "its quota and limits" in done.stderr
-    assert feed(recording, tmp_path).returncode == 0
-    assert left_in(tmp_path) == undisturbed
+    assert "is full" in done[2] or "its quota and limits" in done[2]
+    assert_goes_on(recording, tmp_path, undisturbed)
+
+
+def assert_goes_on(recording, home, undisturbed):
+    code, _, err = feed(recording, home)
+    assert code == 0, err
+    assert left_in(home) == undisturbed

@@ -13,7 +13,8 @@ import pytest
 
 import brokers
 from barograph.log import Topic, open_log
-from consumer import contents, messages, numbers, wait_until
+from consumer import contents, messages, numbers
+from waiting import until
 
 SCRIPT = brokers.__file__
 
@@ -91,7 +92,7 @@ def test_the_script_keeps_records_and_a_killed_one_leaves_no_broker(script):
     process, address = script()
     assert told(address)[0] == [0, 1, 2]
     process.kill()
-    wait_until(lambda: not brokers.is_in_use(int(address.rpartition(":")[2])))
+    until(lambda: not brokers.is_in_use(int(address.rpartition(":")[2])))
 
 
 @pytest.mark.usefixtures("jars")

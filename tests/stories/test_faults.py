@@ -18,7 +18,7 @@ from barograph.stream import Limits, Plan
 from barograph.types import Gap
 from barograph.venues.endpoints import endpoint
 from barograph.venues.entries import Dialect, Rules
-from scripted import until
+from waiting import until
 
 PRODUCTS = ("BTC-USD", "ETH-USD")
 START_NS = 1_750_000_000 * 10**9

@@ -23,7 +23,7 @@ from barograph.types import Gap
 from barograph.venues.entries import Dialect
 from barograph.verify import verify
 from hearing import events, heard_again, values
-from scripted import until
+from waiting import until
 
 COMMAND = [sys.executable, "-c", "from barograph.cli import main; main()"]
 PRODUCTS = ("BTC-USD", "ETH-USD")

@@ -1,12 +1,9 @@
 """Six instruments through three brokers, while workers die and brokers go: exactly once."""
 
-import contextlib
 import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import uuid
 from collections import defaultdict
 from contextlib import closing
@@ -15,7 +12,9 @@ import pytest
 
 from barograph.log import open_log
 from barograph.log.topics import DEAD_LETTERS, FEATURES, PREDICTIONS, TICKS, ensure_topics
-from consumer import contents, wait_until
+from consumer import contents
+from lives import Life
+from waiting import until
 
 KILLS = 50
 SLEEPS = {12: 19, 31: 38}
@@ -25,7 +24,6 @@ OUTAGES = {6: (1, "stop"), 16: (1, "start"), 26: (2, "kill"), 36: (2, "start")}
 """Moments at which a broker goes, and comes back."""
 
 LEASE_S = 2.0
-BAROGRAPH = [sys.executable, "-c", "from barograph.cli import main; main()"]
 ROLES = ("featurize", "featurize", "score", "score", "replay")
 LIMIT_S = 240.0
 PAGE_RECORDS = 20_000
@@ -40,10 +38,7 @@ def recording(data):
 def expected(recording, tmp_path_factory):
     """What the embedded log says of the recording, by topic and key."""
     home = tmp_path_factory.mktemp("embedded")
-    done = subprocess.run(
-        [*BAROGRAPH, "replay", recording, "--home", home], capture_output=True, check=False
-    )
-    assert done.returncode == 0, done.stderr.decode()
+    Life("replay", recording, "--home", home).answer()
     with closing(open_log(home)) as log:
         return by_key(log)
 
@@ -55,6 +50,19 @@ def by_key(log):
             for record in contents(log, topic, extent.partition, PAGE_RECORDS):
                 of_topic[record.key].append(record.value)
     return values
+
+
+class Counted:
+    """How many records a partition holds; each is read once, since a wait asks often."""
+
+    def __init__(self, log, topic, partition):
+        self._log, self._place, self._next, self._count = log, (topic, partition), 0, 0
+
+    def now(self):
+        more = contents(self._log, *self._place, PAGE_RECORDS, self._next)
+        self._next = more[-1].offset + 1 if more else self._next
+        self._count += len(more)
+        return self._count
 
 
 class Crew:
@@ -69,65 +77,46 @@ class Crew:
         arguments = {
             "featurize": ["featurize", "--follow"],
             "score": ["score", "--follow"],
-            "replay": ["replay", str(self.recording), "--no-stages", "--speed", "10"],
+            "replay": ["replay", self.recording, "--no-stages", "--speed", "10"],
         }[role]
-        return subprocess.Popen(
-            [*BAROGRAPH, *arguments, "--log", self.address, "--home", str(self.home), "--json"],
-            env={**os.environ, "BAROGRAPH_LEASE_S": str(LEASE_S)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
+        places = ("--log", self.address, "--home", self.home, "--json")
+        return Life(*arguments, *places, BAROGRAPH_LEASE_S=str(LEASE_S))
 
     def kill(self, place):
-        role, process = self.at_work[place]
-        process.kill()
-        process.communicate()
-        killed_at_work = process.returncode == -signal.SIGKILL
+        role, life = self.at_work[place]
+        killed_at_work = life.kill()
         # A replay that has ended has nothing left to do; all others go on for ever.
-        assert killed_at_work or (role == "replay" and process.returncode == 0)
+        assert killed_at_work or (role == "replay" and life.exitcode == 0)
         self.at_work[place] = (role, self.start(role))
         return killed_at_work
 
     def sleep(self, moment, place):
-        role, process = self.at_work[place]
-        process.send_signal(signal.SIGSTOP)
-        self.asleep[moment] = (role, process)
+        role, life = self.at_work[place]
+        os.kill(life.pid, signal.SIGSTOP)
+        self.asleep[moment] = (role, life)
         self.at_work[place] = (role, self.start(role))
 
     def wake(self, moment):
-        role, process = self.asleep.pop(moment)
-        process.send_signal(signal.SIGCONT)
-        self.at_work.append((role, process))
+        role, life = self.asleep.pop(moment)
+        os.kill(life.pid, signal.SIGCONT)
+        self.at_work.append((role, life))
 
     def feed_is_done(self):
-        role, process = self.at_work[ROLES.index("replay")]
+        role, life = self.at_work[ROLES.index("replay")]
         assert role == "replay"
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=0.2)
-        return process.returncode == 0
+        life.join(0.2)
+        return life.exitcode == 0
 
     def dismiss(self):
         """Tell all to stop; what they say they have done."""
-        for _, process in self.at_work:
-            process.terminate()
-        answers = []
-        for role, process in self.at_work:
-            out, err = process.communicate(timeout=60)
-            assert process.returncode == 0, f"{role}: {err.decode()}"
-            if role != "replay":
-                answers.append(json.loads(out))
-        return answers
+        for _, life in self.at_work:
+            life.terminate()
+        answers = [(role, life.answer()) for role, life in self.at_work]
+        return [json.loads(answer) for role, answer in answers if role != "replay"]
 
     def close(self):
-        for _, process in [*self.at_work, *self.asleep.values()]:
-            process.kill()
-            process.communicate()
-
-
-def pause(process, seconds):
-    """So long, or until the process ends."""
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(timeout=seconds)
+        for _, life in [*self.at_work, *self.asleep.values()]:
+            life.kill()
 
 
 def test_each_feature_and_prediction_stands_once_with_the_bytes_of_the_embedded_run(
@@ -146,24 +135,30 @@ def test_each_feature_and_prediction_stands_once_with_the_bytes_of_the_embedded_
                     broker, what = OUTAGES[moment]
                     getattr(three_brokers, what)(broker)
                 place = chance.randrange(len(ROLES))
-                pause(crew.at_work[place][1], chance.uniform(0.2, 2.0))
+                crew.at_work[place][1].join(chance.uniform(0.2, 2.0))
                 if moment in SLEEPS:
                     crew.sleep(SLEEPS[moment], chance.randrange(4))
                 if moment in crew.asleep:
                     crew.wake(moment)
                 at_work += crew.kill(place)
             assert at_work >= KILLS - 10
-            wait_until(crew.feed_is_done, LIMIT_S)
+            until(crew.feed_is_done, LIMIT_S)
+
+            counted = {
+                (topic, n): Counted(log, topic, n)
+                for topic in (FEATURES, PREDICTIONS)
+                for n in range(3)
+            }
 
             def all_done():
                 crew.feed_is_done()
                 return all(
-                    sum(len(contents(log, topic, n, PAGE_RECORDS)) for n in range(3))
+                    sum(counted[topic, n].now() for n in range(3))
                     >= sum(map(len, expected[topic].values()))
                     for topic in (FEATURES, PREDICTIONS)
                 )
 
-            wait_until(all_done, LIMIT_S)
+            until(all_done, LIMIT_S)
             answers = crew.dismiss()
         finally:
             crew.close()

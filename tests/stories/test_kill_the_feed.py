@@ -1,11 +1,6 @@
 """`barograph feed` is killed at fifty random moments under load; what it said it had, is there."""
 
-import multiprocessing
-import os
 import random
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -16,7 +11,6 @@ import pytest
 
 from accounting import nothing_invented, nothing_lost_by_ids
 from barograph.archive import Standing, archive_end, archive_files
-from barograph.cli import main
 from barograph.codec import decode_event
 from barograph.exchange import Exchange, Terms, running
 from barograph.feed import PRODUCER
@@ -28,16 +22,13 @@ from barograph.sources import Source
 from barograph.types import Gap, GapCause, Tick
 from barograph.venues.entries import Dialect
 from hearing import events, heard_again, letters
-from scripted import until
+from lives import Life
+from waiting import until
 
 KILLS = 50
 LIMIT_S = 60.0
 PRODUCTS = ("BTC-USD", "ETH-USD")
 BUSY = PRESETS["constant"]._replace(order_rate_per_s=300.0)
-COMMAND = [sys.executable, "-c", "from barograph.cli import main; main()"]
-WARM = ["__main__", "barograph.cli", "barograph.settings", "barograph.live", "barograph.listing",
-        "barograph.terminal", "barograph.log.sqlite"]  # fmt: skip
-"""What the verb imports, and what a child of ours would: who has it begins lives in no time."""
 
 
 @pytest.fixture
@@ -96,31 +87,12 @@ class Reader:
         return last >= {(product, each.last_trade_id) for product, each in made.items()}
 
 
-def feed(exchange, home):
-    """The arguments of the command."""
-    return [
+def feed(exchange, home, **environment):
+    """The command, begun."""
+    return Life(
         "feed", "--venue", "simulated", "--url", f"ws://{exchange.address}",
-        "--products", ",".join(PRODUCTS), "--home", str(home),
-    ]  # fmt: skip
-
-
-@pytest.fixture
-def born(monkeypatch):
-    """Starts the command in a process whose imports are done: a child of one that has them."""
-    warm, lives = multiprocessing.get_context("forkserver"), []
-    warm.set_forkserver_preload(WARM)
-
-    def start(arguments):
-        with monkeypatch.context() as now:
-            now.setattr(sys, "argv", ["barograph", *arguments])
-            lives.append(warm.Process(target=main))
-            lives[-1].start()
-        return lives[-1]
-
-    yield start
-    for life in lives:
-        life.kill()
-        life.join()
+        "--products", ",".join(PRODUCTS), "--home", home, **environment,
+    )  # fmt: skip
 
 
 def kill_after(life, seconds, reader):
@@ -128,18 +100,16 @@ def kill_after(life, seconds, reader):
     while (left_s := ends_s - time.monotonic()) > 0:
         reader.look()
         life.join(min(left_s, 0.01))
-    life.kill()
-    life.join()
-    assert life.exitcode == -signal.SIGKILL, "it was at work"
+    assert life.kill(), "it was at work"
 
 
-def test_fifty_kills_lose_nothing_that_was_acknowledged(exchange, over, born, tmp_path):
+def test_fifty_kills_lose_nothing_that_was_acknowledged(exchange, over, tmp_path):
     archive, chance = tmp_path / "archive", random.Random(50)
     with closing(open_log(tmp_path)) as log:
         ensure_topics(log)
         reader, ends, ahead = Reader(log), [archive_end(archive)], 0
         for _ in range(KILLS):
-            life = born(feed(exchange, tmp_path))
+            life = feed(exchange, tmp_path)
             until(lambda: archive_end(archive) > ends[-1], LIMIT_S)
             kill_after(life, chance.uniform(0.002, 1.0), reader)
             ends.append(archive_end(archive))
@@ -164,26 +134,18 @@ def test_fifty_kills_lose_nothing_that_was_acknowledged(exchange, over, born, tm
 
 
 def live_out(exchange, over, reader, home):
-    """The last life is a command, until the market ends and it is told to stop."""
+    """The last life goes on until the market ends, and then it is told to stop."""
     lives = len(exchange.ledger.connections)
-    process = subprocess.Popen(
-        [*COMMAND, *feed(exchange, home)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        # The market's times are of another year.
-        env={**os.environ, "BAROGRAPH_CLOCK_LIMIT_S": "1e12"},
-    )  # fmt: skip
+    # The market's times are of another year.
+    life = feed(exchange, home, BAROGRAPH_CLOCK_LIMIT_S="1e12")
 
     def see(condition):
-        until(lambda: process.poll() is not None or condition(), LIMIT_S)
+        until(lambda: not life.is_alive() or condition(), LIMIT_S)
 
-    try:
-        see(lambda: len(exchange.ledger.connections) > lives)
-        over.set()
-        see(lambda: exchange.ended)
-        see(lambda: reader.sees_the_last_of(exchange))
-        process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=LIMIT_S)
-    finally:
-        process.kill()
-        process.wait()
-    assert (process.returncode, err) == (0, b"")
+    see(lambda: len(exchange.ledger.connections) > lives)
+    over.set()
+    see(lambda: exchange.ended)
+    see(lambda: reader.sees_the_last_of(exchange))
+    life.terminate()
+    code, _, err = life.end()
+    assert (code, err) == (0, b"")

@@ -1,12 +1,6 @@
 """`barograph replay` is killed at random moments and started again; nobody can tell afterwards."""
 
-import os
 import random
-import signal
-import subprocess
-import sys
-import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -17,10 +11,11 @@ from barograph.log.topics import DEAD_LETTERS, FEATURES, PREDICTIONS, TICKS, ens
 from barograph.market import PRESETS
 from barograph.simulator import SimulatedMarket
 from barograph.venues.entries import Heard
+from lives import Life
+from waiting import until
 
 KILLS = 50
 START_NS = 1_750_000_000 * 10**9
-COMMAND = [sys.executable, "-c", "from barograph.cli import main; main()"]
 
 
 @pytest.fixture(scope="module")
@@ -37,18 +32,8 @@ def recording(tmp_path_factory):
 
 def start(recording, home, speed="max"):
     # Small batches, so that there are many moments to be killed in.
-    return subprocess.Popen(
-        [*COMMAND, "replay", str(recording), "--home", str(home), "--speed", speed, "--json"],
-        env={**os.environ, "BAROGRAPH_BATCH_RECORDS": "64"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-
-
-def finish(process):
-    out, err = process.communicate(timeout=120)
-    assert process.returncode == 0, err.decode()
-    return out
+    words = ("replay", recording, "--home", home, "--speed", speed, "--json")
+    return Life(*words, BAROGRAPH_BATCH_RECORDS="64")
 
 
 def written(home):
@@ -82,16 +67,13 @@ class Progress:
             for extent in self.log.extents(topic)
         )
 
-    def reaches(self, target, process):
-        """Wait until so much is written or the process has ended by itself."""
-        pause, started = threading.Event(), time.monotonic()
-        while process.poll() is None and self.now() < target:
-            assert time.monotonic() - started < 60
-            pause.wait(0.005)
+    def reaches(self, target, life):
+        """Wait until so much is written or the life has ended by itself."""
+        until(lambda: not life.is_alive() or self.now() >= target, pause_s=0.005)
 
 
 def test_fifty_kills_leave_the_same_bytes_as_none(recording, tmp_path):
-    finish(start(recording, tmp_path / "lives"))
+    start(recording, tmp_path / "lives").answer()
     expected, expected_frames = written(tmp_path / "lives")
     assert len(expected[TICKS]) > 15_000
     assert len(expected[DEAD_LETTERS]) == 3
@@ -104,12 +86,10 @@ def test_fifty_kills_leave_the_same_bytes_as_none(recording, tmp_path):
     for _ in range(KILLS):
         target = progress.now() + 1 + chance.randrange(2 * steps)
         # Stages behind the feed, or beside it.
-        process = start(recording, home, chance.choice(["max", "1000000"]))
-        progress.reaches(target, process)
-        process.send_signal(signal.SIGKILL)
-        process.communicate(timeout=60)
-        killed_at_work += process.returncode == -signal.SIGKILL
-    finish(start(recording, home))
+        life = start(recording, home, chance.choice(["max", "1000000"]))
+        progress.reaches(target, life)
+        killed_at_work += life.kill()
+    start(recording, home).answer()
     progress.log.close()
 
     records, frames = written(home)

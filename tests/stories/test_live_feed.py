@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 from contextlib import closing
 
 import pytest
@@ -20,15 +18,15 @@ from barograph.sources import simulated
 from barograph.types import Gap, GapCause, Tick
 from barograph.venues.entries import Dialect
 from hearing import events, heard_again, letters
-from scripted import until
+from lives import Life
+from waiting import until
 
-COMMAND = [sys.executable, "-c", "from barograph.cli import main; main()"]
 PRODUCTS = ("BTC-USD", "ETH-USD")
 SPEED = 5.0
 
 
 @pytest.fixture
-def exchange():
+def exchange(warm):  # noqa: ARG001 - this market waits for nobody
     """A market of yesterday, five times as fast, that loses frames and connections on purpose."""
     market = SimulatedMarket(PRESETS["market"], PRODUCTS, 5, 1_750_000_000 * 10**9)
     faults = [
@@ -52,23 +50,16 @@ def home(tmp_path):
 
 def fed_until(condition, exchange, home, by=signal.SIGTERM):
     """Run the command until then, and end it by a signal; what it says at its end."""
-    child = subprocess.Popen(
-        [
-            *COMMAND, "feed", "--venue", "simulated", "--url", f"ws://{exchange.address}",
-            "--products", ",".join(PRODUCTS), "--home", home, "--json",
-        ],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    life = Life(
+        "feed", "--venue", "simulated", "--url", f"ws://{exchange.address}",
+        "--products", ",".join(PRODUCTS), "--home", home, "--json",
         # Five market seconds are one of ours: the way to the socket is five times as long.
-        env={**os.environ, "BAROGRAPH_CLOCK_LIMIT_S": "1e12"},
+        BAROGRAPH_CLOCK_LIMIT_S="1e12",
     )  # fmt: skip
-    try:
-        until(lambda: child.poll() is not None or condition(), 60)
-        child.send_signal(by)
-        out, err = child.communicate(timeout=30)
-    finally:
-        child.kill()
-        child.wait()
-    assert (child.returncode, err) == (0 if by is signal.SIGTERM else -by, b"")
+    until(lambda: not life.is_alive() or condition(), 60)
+    os.kill(life.pid, by)
+    code, out, err = life.end(30)
+    assert (code, err) == (0 if by is signal.SIGTERM else -by, b"")
     return out
 
 

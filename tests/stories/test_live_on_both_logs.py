@@ -1,12 +1,8 @@
 """From a socket to predictions, in three processes: one story, told on either log."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import uuid
-from contextlib import closing, contextmanager
+from contextlib import closing
 
 import pytest
 
@@ -26,9 +22,9 @@ from barograph.venues.entries import Dialect
 from barograph.verify import verify
 from barograph.view import Watch
 from hearing import heard_again
-from scripted import until
+from lives import Life
+from waiting import until
 
-COMMAND = [sys.executable, "-c", "from barograph.cli import main; main()"]
 PRODUCTS = ("BTC-USD", "ETH-USD")
 MARKET_S, SPEED = 900.0, 75.0
 LIMIT_S = 120.0
@@ -62,32 +58,19 @@ def exchange():
         yield exchange
 
 
-@contextmanager
 def working(address, home, *verbs):
-    """A process for each verb; those that are left at the end are killed."""
-    processes = [
-        subprocess.Popen(
-            [*COMMAND, *verb, "--log", address, "--home", home, "--json"],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            # The market's times are of another year.
-            env={**os.environ, "BAROGRAPH_CLOCK_LIMIT_S": "1e12"},
-        )
-        for verb in verbs
-    ]  # fmt: skip
-    try:
-        yield processes
-    finally:
-        for process in processes:
-            process.kill()
-            process.communicate()
+    """A process for each verb."""
+    places = ("--log", address, "--home", home, "--json")
+    # The market's times are of another year.
+    return [Life(*verb, *places, BAROGRAPH_CLOCK_LIMIT_S="1e12") for verb in verbs]
 
 
-def end_when(condition, process):
+def end_when(condition, life):
     """Tell it to stop then; returns what it says it has done."""
-    until(lambda: process.poll() is not None or condition(), LIMIT_S)
-    process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=LIMIT_S)
-    assert (process.returncode, err) == (0, b"")
+    until(lambda: not life.is_alive() or condition(), LIMIT_S)
+    life.terminate()
+    code, out, err = life.end(LIMIT_S)
+    assert (code, err) == (0, b"")
     return json.loads(out)
 
 
@@ -151,13 +134,13 @@ def test_from_a_socket_to_predictions(exchange, address, tmp_path):
     following = [["featurize", "--follow"], ["score", "--follow"]]
     with closing(open_log(address)) as log:
         topics = Topics(log)
-        with working(address, tmp_path, feeding, *following) as (feed, featurizer, scorer):
-            heard = end_when(lambda: exchange.ended and topics.have_the_last_of(exchange), feed)
-            topics.look(TICKS)
-            closed = closed_seconds(topics)
-            rows = sum(map(len, closed.values()))
-            featurized = end_when(lambda: topics.look(FEATURES) >= rows, featurizer)
-            scored = end_when(lambda: topics.look(PREDICTIONS) >= rows, scorer)
+        feed, featurizer, scorer = working(address, tmp_path, feeding, *following)
+        heard = end_when(lambda: exchange.ended and topics.have_the_last_of(exchange), feed)
+        topics.look(TICKS)
+        closed = closed_seconds(topics)
+        rows = sum(map(len, closed.values()))
+        featurized = end_when(lambda: topics.look(FEATURES) >= rows, featurizer)
+        scored = end_when(lambda: topics.look(PREDICTIONS) >= rows, scorer)
         every_trade_is_accounted_for(topics, exchange.ledger, tmp_path / "archive")
         assert heard["connections"] == 2
         assert heard["feed"]["filled"] > 0

@@ -14,7 +14,8 @@ import pytest
 
 from barograph.log import Topic, open_log
 from barograph.types import Message
-from consumer import contents, wait_until
+from consumer import contents
+from waiting import until
 
 PROGRAM = Path(__file__).with_name("log_processes.py")
 KILLS = 20
@@ -136,7 +137,7 @@ def test_a_stopped_member_is_replaced_after_its_lease_and_wakes_to_a_fence(numbe
             heir.commit()
             return len(heir.lag()) == PARTITIONS
 
-        wait_until(has_all)
+        until(has_all)
         holder.send_signal(signal.SIGCONT)
         holder.stdin.write(b"go\n")
         holder.stdin.flush()
@@ -151,7 +152,7 @@ def test_a_killed_members_partitions_go_to_the_others(numbered, holder):
         heir.poll(10, 0)
         holder.kill()
         holder.wait()
-        wait_until(lambda: heir.poll(10, 0.1) and (heir.commit() or len(heir.lag()) == PARTITIONS))
+        until(lambda: heir.poll(10, 0.1) and (heir.commit() or len(heir.lag()) == PARTITIONS))
 
 
 @pytest.mark.parametrize("address", ["sqlite"], indirect=True)

@@ -4,14 +4,10 @@
 """
 
 import json
-import os
 import random
-import signal
-import subprocess
-import sys
 import uuid
 from collections import defaultdict
-from contextlib import closing, suppress
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -21,18 +17,21 @@ from barograph.cases.churn import CHURN, CONTRACT
 from barograph.encoding import Encoding
 from barograph.log import open_log
 from barograph.log.topics import ensure_stream
-from barograph.models import Logistic, ModelFacts, export, sha256_of
+from barograph.models import ModelFacts, export, sha256_of
 from barograph.record_file import lines
 from barograph.record_scorer import RecordScorer
 from barograph.registry import Registry
 from barograph.types import Fault, Record
-from consumer import contents, wait_until
+from consumer import contents
+from handmade import linear
+from lives import Life
+from waiting import until
 
-BAROGRAPH = [sys.executable, "-c", "from barograph.cli import main; main()"]
 CUSTOMERS = 7043
 KILLS = 12
 LEASE_S = 1.0
 LIMIT_S = 120.0
+PAGE_RECORDS = 10_000  # on Kafka each page is sought anew
 
 
 @pytest.fixture(scope="module")
@@ -44,12 +43,8 @@ def table(data):
 def home(tmp_path_factory):
     """A home with a champion; what it has learned does not matter here."""
     encoding = Encoding.of(CONTRACT.categories)
-    width = len(encoding.code)
-    fitted = Logistic(
-        name="logistic", features=CONTRACT.features, mean=np.zeros(width),
-        scale=np.where(encoding.numbers, 1000.0, 1.0), limit=10.0,
-        weights=np.linspace(-1, 1, width), bias=0.0, floor=None, encoding=encoding,
-    )  # fmt: skip
+    weights, scale = np.linspace(-1, 1, len(encoding.code)), np.where(encoding.numbers, 1e3, 1.0)
+    fitted = linear(CONTRACT.features, weights, scale=scale, view=encoding)
     onnx = export(fitted, np.zeros((1, len(CONTRACT.features)), np.float32))
     facts = ModelFacts(
         case="churn", candidate="logistic", features=CONTRACT.features,
@@ -73,30 +68,14 @@ def address(request, tmp_path):
 
 @pytest.fixture
 def barograph(home, address):
-    """Starts a verb as a process; what still runs at the end is killed."""
-    started = []
-
-    def start(verb, *arguments):
-        process = subprocess.Popen(
-            [*BAROGRAPH, verb, *map(str, arguments), "--case", "churn", "--json",
-             "--log", address, "--home", str(home)],
-            env={**os.environ, "BAROGRAPH_LEASE_S": str(LEASE_S)},
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()
+    """Starts a verb as a process."""
+    places = ("--case", "churn", "--json", "--log", address, "--home", home)
+    return lambda *words: Life(*words, *places, BAROGRAPH_LEASE_S=str(LEASE_S))
 
 
-def finish(process):
+def finish(life):
     """Wait for its end; its answer."""
-    out, err = process.communicate(timeout=LIMIT_S)
-    assert process.returncode == 0, err.decode()
-    return json.loads(out)
+    return json.loads(life.answer())
 
 
 def count(log, *topics):
@@ -106,7 +85,7 @@ def count(log, *topics):
 def by_key(log, topic):
     values = defaultdict(list)
     for extent in log.extents(topic):
-        for record in contents(log, topic, extent.partition):
+        for record in contents(log, topic, extent.partition, PAGE_RECORDS):
             values[record.key].append(record.value)
     return values
 
@@ -138,17 +117,14 @@ def test_whoever_is_killed_each_customer_goes_in_once_and_comes_out_once(
         at_work = {verb: barograph(*arguments) for verb, arguments in verbs.items()}
         for _ in range(KILLS):
             victim = chance.choice(list(verbs))
-            process = at_work[victim]
+            life = at_work[victim]
             topic = CHURN.stream.source if victim == "produce" else CHURN.stream.target
             target = count(log, topic) + 1 + chance.randrange(2 * CUSTOMERS // KILLS)
-            wait_until(lambda p=process, t=topic, n=target: passes(log, p, t, n), LIMIT_S)
-            process.kill()
-            process.communicate()
-            killed[victim] += process.returncode == -signal.SIGKILL
+            until(lambda each=life, t=topic, n=target: passes(log, each, t, n), LIMIT_S)
+            killed[victim] += life.kill()
             at_work[victim] = barograph(*verbs[victim])
-        for process in at_work.values():
-            process.kill()
-            process.communicate()
+        for life in at_work.values():
+            life.kill()
         produced = finish(barograph("produce", table, "--mode", "batch"))
         finish(barograph("consume", "--mode", "batch"))
         records, predictions = expected(home, table)
@@ -160,11 +136,9 @@ def test_whoever_is_killed_each_customer_goes_in_once_and_comes_out_once(
     assert min(killed.values()) >= 4
 
 
-def passes(log, process, topic, target):
-    """Whether so much is written, or the process has nothing left to do; waits a little."""
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(timeout=0.02)
-    return process.returncode is not None or count(log, topic) >= min(target, CUSTOMERS)
+def passes(log, life, topic, target):
+    """Whether so much is written, or the life has nothing left to do."""
+    return not life.is_alive() or count(log, topic) >= min(target, CUSTOMERS)
 
 
 def test_what_breaks_the_contract_is_kept_with_its_reason(table, address, barograph, tmp_path):
@@ -201,7 +175,7 @@ def test_a_consumer_that_is_told_to_stop_finishes_and_leaves(table, address, bar
     finish(barograph("produce", table, "--mode", "batch", "--batch-size", 1000))
     consumer = barograph("consume", "--mode", "stream", "--batch-size", 20)
     with closing(open_log(address)) as log:
-        wait_until(lambda: passes(log, consumer, CHURN.stream.target, 100), LIMIT_S)
+        until(lambda: passes(log, consumer, CHURN.stream.target, 100), LIMIT_S)
         consumer.terminate()
         done = finish(consumer)
         said = sum(map(len, by_key(log, CHURN.stream.target).values()))

@@ -6,9 +6,11 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
+import handmade
 from barograph.kernels import FEATURE_SET_HASH
 from barograph.registry import Registry
 
@@ -22,15 +24,14 @@ def forbid(event, arguments):
 
 sys.addaudithook(forbid)
 
-import numpy as np
 from barograph.kernels import FEATURE_SET_HASH
-from barograph.models import Logistic, ModelFacts, sha256_of
+from barograph.models import ModelFacts, sha256_of
 from barograph.registry import Registry
+from handmade import linear
 
 heavy = [name for name in ("mlflow", "sqlalchemy", "lightgbm", "onnx") if name in sys.modules]
 home, times = Path(sys.argv[1]), int(sys.argv[2])
-onnx = Logistic("p", ("realized_vol_60s",), np.zeros(1), np.ones(1), 10.0, np.ones(1), 0.0, None)
-onnx = onnx.to_onnx()
+onnx = linear(["realized_vol_60s"], [1.0], name="p").to_onnx()
 facts = ModelFacts(
     case="spikes", candidate="p", features=("realized_vol_60s",), feature_set=FEATURE_SET_HASH,
     tau={}, threshold=0.5, horizon_s=60, train_start_ns=0, train_end_ns=1, data_hash="", seed=0,
@@ -55,6 +56,7 @@ def start(tmp_path):
     # MLflow holds its tongue by itself where it sees a CI or a test; here it must be told.
     told = ("CI", "PYTEST_CURRENT_TEST", "GITHUB_ACTIONS", "MLFLOW_DISABLE_TELEMETRY")
     environment = {key: value for key, value in os.environ.items() if key not in told}
+    environment["PYTHONPATH"] = str(Path(handmade.__file__).parent)
     running = []
 
     def run(home, times: int):

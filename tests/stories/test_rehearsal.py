@@ -12,7 +12,9 @@ from barograph.cases.churn import STREAM, invent
 from barograph.log import open_log
 from barograph.log.topics import ensure_stream
 from barograph.types import Message
-from consumer import contents, wait_until
+from consumer import contents
+from lives import Life
+from waiting import until
 
 BAROGRAPH = [sys.executable, "-c", "from barograph.cli import main; main()"]
 CUSTOMERS, RATE, SECONDS = 1500, 40, 8
@@ -37,10 +39,14 @@ def file(tmp_path):
     return path
 
 
-def command(tmp_path, *words):
+def arguments(tmp_path, *words):
     paths = ("--home", tmp_path / "home", "--reports", tmp_path / "reports")
     pace = ("--rate", RATE, "--seconds", SECONDS)
-    return [*BAROGRAPH, "rehearse", "--case", "churn", *map(str, (*words, *paths, *pace))]
+    return ["rehearse", "--case", "churn", *map(str, (*words, *paths, *pace))]
+
+
+def command(tmp_path, *words):
+    return [*BAROGRAPH, *arguments(tmp_path, *words)]
 
 
 def test_all_is_counted_and_shown_also_after_what_an_interrupted_one_left(address, file, tmp_path):
@@ -96,7 +102,7 @@ def test_what_somebody_else_sends_meanwhile_is_told_and_the_answer_is_no(file, t
     try:
         with closing(open_log(tmp_path / "home")) as log:
             ensure_stream(log, STREAM)
-            wait_until(lambda: process.poll() is not None or under_way(log), 240)
+            until(lambda: process.poll() is not None or under_way(log), 240)
             stranger = next(invent(1, 9))
             log.append([Message(STREAM.source, "INVENTED-000001", stranger)])
         out, err = process.communicate(timeout=240)
@@ -125,24 +131,21 @@ def under_way(log):
     }.values(),
 )
 @pytest.mark.usefixtures("file")
-def test_what_cannot_be_is_refused_in_one_line(words, said, tmp_path):
-    done = subprocess.run(
-        [*command(tmp_path), *words], cwd=tmp_path, capture_output=True, check=False, text=True
-    )
-    assert (done.returncode, done.stdout) == (2, "")
-    assert said in done.stderr
-    assert "Traceback" not in done.stderr
+def test_what_cannot_be_is_refused_in_one_line(words, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = Life(*arguments(tmp_path), *words).end()
+    assert (code, out) == (2, b"")
+    assert said in err.decode()
+    assert b"Traceback" not in err
     assert not (tmp_path / "reports").exists()
 
 
-def test_no_records_are_invented_for_a_case_that_has_none(tmp_path):
+def test_no_records_are_invented_for_a_case_that_has_none(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.py").write_text(
         "import dataclasses\nfrom barograph.cases.churn import CHURN\n"
         "MINE = dataclasses.replace(CHURN, name='mine')\n"
     )
-    done = subprocess.run(
-        [*BAROGRAPH, "rehearse", "--case", "mine:MINE"],
-        cwd=tmp_path, capture_output=True, check=False, text=True,
-    )  # fmt: skip
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "Name a FILE of records" in done.stderr
+    code, out, err = Life("rehearse", "--case", "mine:MINE").end()
+    assert (code, out) == (2, b"")
+    assert b"Name a FILE of records" in err

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 _LOOK_S = 0.25
-_KEPT_TRADES = 100_000
 _DAY_S = 86_400
 
 
@@ -48,13 +47,13 @@ def simulate(
     made and sent.
     """
     from barograph import terminal
-    from barograph.exchange import Exchange, Terms, running
+    from barograph.exchange import KEPT_TRADES, Exchange, Terms, running
     from barograph.fault_script import read_script
 
     pace = speed_of(speed)
     script = read_script(faults) if faults is not None else []
     source = _source(recording, preset, products, seed, pace)
-    terms = Terms(keep_trades=_KEPT_TRADES)
+    terms = Terms(keep_trades=KEPT_TRADES)
     exchange = Exchange(source, script, speed=pace, host=host, port=port, terms=terms)
     ends_s = None if minutes is None else time.monotonic() + 60 * minutes
     with told_to_stop() as told, running(exchange), terminal.progress() as progress:
@@ -78,6 +77,7 @@ def _source(
     from barograph.errors import BadInputError
     from barograph.market import PRESETS
     from barograph.simulator import SimulatedMarket
+    from barograph.types import NS_PER_S
 
     if recording is not None:
         return sources.recorded(recording)
@@ -87,7 +87,7 @@ def _source(
         )
     names = [name.strip() for name in products.split(",")]
     start_s = int(time.time()) - (_DAY_S if pace is None or pace > 1 else 0)
-    return sources.simulated(SimulatedMarket(PRESETS[preset], names, seed, start_s * 1_000_000_000))
+    return sources.simulated(SimulatedMarket(PRESETS[preset], names, seed, start_s * NS_PER_S))
 
 
 def _state(exchange: "Exchange") -> str:

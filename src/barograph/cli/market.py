@@ -15,7 +15,7 @@ from barograph.cli.options import (
     existing,
     existing_log,
     home_or_temporary,
-    rules,
+    names_in,
     settings_of,
     speed_of,
     zone_named,
@@ -23,6 +23,7 @@ from barograph.cli.options import (
 from barograph.cli.stopping import told_to_stop
 
 if TYPE_CHECKING:
+    from barograph.feed import Summary
     from barograph.pipeline import Until
 
 app = typer.Typer()
@@ -73,25 +74,23 @@ def replay(
 
     An interrupted replay goes on where it stopped; a file replayed before is skipped.
     """
-    from barograph import feed, pipeline, terminal
+    from barograph import pipeline, terminal
     from barograph import replay as recorded
+    from barograph.intake import feed_of
     from barograph.log import open_log
 
     settings = settings_of(home)
     address = log or settings.home
     pace, tzinfo = recorded.Pace(speed_of(speed)), zone_named(zone)
-    wanted, live = rules(settings, products), speed != "max"
+    live = speed != "max"
     opened = open_log(address)
     frames = None
     try:
-        frames = feed.Feed(
-            opened, settings.home / "archive", wanted, partitions=settings.partitions
-        )
-        frames.batch_lines = settings.batch_records
+        frames = feed_of(settings, opened, names_in(products))
         running = pipeline.Pipeline(pipeline.stages(settings, address, warn))
         with terminal.progress() as progress:
 
-            def take() -> feed.Summary:
+            def take() -> "Summary":
                 fed = recorded.replay(frames, files, pace, progress.bytes_and_ticks, tzinfo)
                 progress.say("featurizing and scoring")
                 return fed
@@ -126,6 +125,10 @@ def featurize(
 def score(
     home: HomeOption = None,
     log: LogOption = None,
+    shadow: Annotated[
+        bool,
+        typer.Option("--shadow", help="With the candidate, into ticks.predictions.shadow."),
+    ] = False,
     follow: FollowOption = False,
     json: JsonOption = False,
 ) -> None:
@@ -135,7 +138,7 @@ def score(
     settings = settings_of(home)
     stages = pipeline.stages(settings, existing(log or settings.home), warn)
     with _until(follow) as until:
-        tally = stages.score(until)
+        tally = stages.shadow(until) if shadow else stages.score(until)
     answer(tally, json, lambda: terminal.tally(tally, "feature rows", "predictions"))
 
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from barograph.case import Case
     from barograph.log import Log
     from barograph.settings import Settings
-    from barograph.venues.continuity import Rules
 
 HomeOption = Annotated[
     Path | None,
@@ -131,12 +130,9 @@ def home_or_temporary(home: Path | None) -> Iterator[Path]:
         yield Path(place)
 
 
-def rules(settings: "Settings", products: str = "") -> "Rules":
-    """What a venue machine may take, from settings and a comma-separated list of products."""
-    from barograph.venues.continuity import Rules
-
-    chosen = frozenset(name.strip() for name in products.split(",") if name.strip())
-    return Rules(products=chosen or None, silence_timeout_s=settings.silence_timeout_s)
+def names_in(text: str) -> list[str]:
+    """The names of a comma-separated list."""
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def existing(address: Path | str) -> Path | str:

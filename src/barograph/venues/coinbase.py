@@ -7,6 +7,9 @@ are ignored, a number where a string was promised is read as its digits, an empt
 not offered.
 """
 
+from collections.abc import Callable, Iterable, Iterator
+
+from barograph.types import DeadLetter, Event
 from barograph.venues.advanced_trade import AdvancedTrade
 from barograph.venues.continuity import Continuity, Received
 from barograph.venues.entries import Answer, Closing, Dialect, Entry, Heard, Hole, Opening, Rules
@@ -49,6 +52,19 @@ class Coinbase:
         if type(entry) is Answer:
             return self._exchange.answer(entry)
         return self._exchange.settle(entry)  # type: ignore[arg-type]  # the others left above
+
+    def hear(
+        self, entries: Iterable[Entry | DeadLetter], refuse: Callable[[DeadLetter], object]
+    ) -> Iterator[Event]:
+        """The events of what an archive holds, in order; dead letters, its own too, to `refuse`."""
+        for entry in entries:
+            if isinstance(entry, DeadLetter):
+                refuse(entry)
+                continue
+            received = self.take(entry)
+            yield from received.events
+            for letter in received.dead_letters:
+                refuse(letter)
 
     def holes(self) -> list[Hole]:
         """The open holes of held products, the oldest first."""

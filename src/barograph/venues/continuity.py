@@ -21,12 +21,9 @@ from barograph.types import (
     Tick,
     Trade,
 )
-from barograph.venues.entries import Dialect, Opening, Rules
+from barograph.venues.entries import Opening, Rules
 from barograph.venues.line import Connection, Hold, Line
 from barograph.venues.refusals import RefusedError
-
-__all__ = ["Continuity", "Dialect", "Notice", "Opening", "Received", "Rules"]
-
 
 MAX_WAITING = 20_000
 """So many trades of a product wait for their ticker at most; one more is a hole's, if it is."""

@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from barograph.errors import BadInputError
-from barograph.venues.continuity import Dialect
+from barograph.venues.continuity import one_name
+from barograph.venues.entries import Dialect
 from barograph.venues.refusals import UNREADABLE
 
 SIMULATED_URL = "ws://127.0.0.1:8765/exchange"
@@ -118,10 +119,10 @@ def products_named(text: str) -> tuple[list[str], list[str]]:
             raise BadInputError(
                 f"product {name}", "it is no product's name", "Give one as in BTC-USD"
             )
-        if name.endswith("-USDC"):
-            remarks.append(f"{name} is one series with {name[:-1]}, which is taken")
-            name = name[:-1]  # noqa: PLW2901 - the series' name
-        products[name] = None
+        product = one_name(name)
+        if product != name:
+            remarks.append(f"{name} is one series with {product}, which is taken")
+        products[product] = None
     if not products:
         raise BadInputError("products", "none is named", "Give some (`--products BTC-USD,ETH-USD`)")
     return list(products), remarks

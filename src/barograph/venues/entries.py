@@ -98,3 +98,17 @@ class Hole(NamedTuple):
 
 
 Entry = Opening | Heard | Closing | Answer | Settlement
+
+
+def connection_of(entry: Entry) -> str:
+    """The connection that an entry belongs to."""
+    if isinstance(entry, (Heard, Answer)):
+        return entry.frame.connection
+    return entry.connection
+
+
+def received_of(entry: Entry) -> int | None:
+    """When an entry was received, in ns; None where that is not known, or nothing was."""
+    if isinstance(entry, (Heard, Answer)):
+        return entry.frame.receive_time_ns
+    return entry.receive_time_ns if isinstance(entry, Settlement) else None

@@ -2,7 +2,7 @@ from contextlib import closing
 
 from barograph.log.kafka.checkpoints import Owner, Restoring, outgoing, restored
 from barograph.log.kafka.transactions import Transactions
-from consumer import wait_until
+from waiting import until
 
 OURS, THEIRS = Owner("g", "ticks", 0), Owner("g", "ticks", 1)
 
@@ -25,7 +25,7 @@ def test_several_owners_come_back_together(topics):
     for owner in owners:
         write(topics, owner, {"at": str(owner.partition).encode()})
     with closing(Restoring(topics, owners)) as restoring:
-        wait_until(lambda: restoring.step(0.1))
+        until(lambda: restoring.step(0.1))
         assert restoring.found == {owner: {"at": str(owner.partition).encode()} for owner in owners}
 
 
@@ -37,7 +37,7 @@ def test_an_open_transaction_is_waited_for_whichever_way_it_ends(topics, half_do
             for _ in range(5):
                 assert not restoring.step(0.05)
             getattr(producer, end)()
-            wait_until(lambda each=restoring: each.step(0.1))
+            until(lambda each=restoring: each.step(0.1))
             assert restoring.found[OURS] == {"a": expected}
 
 
@@ -45,5 +45,5 @@ def test_what_is_written_later_is_not_waited_for(topics, half_done):
     write(topics, OURS, {"a": b"1"})
     with closing(Restoring(topics, [OURS])) as restoring:
         half_done(outgoing(topics, OURS, {"a": b"2"}))
-        wait_until(lambda: restoring.step(0.1))
+        until(lambda: restoring.step(0.1))
         assert restoring.found[OURS] == {"a": b"1"}

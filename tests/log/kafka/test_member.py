@@ -8,7 +8,8 @@ from barograph.errors import FencedError
 from barograph.log.kafka import KafkaLog
 from barograph.log.kafka.checkpoints import Owner, outgoing
 from barograph.types import TopicPartition
-from consumer import Consumer, contents, messages, numbers, wait_until
+from consumer import Consumer, contents, messages, numbers
+from waiting import until
 
 
 def written(start, count):
@@ -33,7 +34,7 @@ def test_partitions_that_stay_are_read_while_one_that_comes_waits_for_a_dead_own
             second.poll()
             return len(first.held) == 1
 
-        wait_until(shared)
+        until(shared)
         log.append(written(1, 3))
         seen = []
 
@@ -42,7 +43,7 @@ def test_partitions_that_stay_are_read_while_one_that_comes_waits_for_a_dead_own
             assert not second.poll().assigned
             return len(seen) >= 3
 
-        wait_until(one_reads_and_one_waits)
+        until(one_reads_and_one_waits)
         open_one.abort_transaction()
         second.poll_until(lambda: len(second.held) == 1)
         assert list(second.held.values()) == [{}]
@@ -68,7 +69,7 @@ def test_a_generation_that_the_member_has_not_heard_of_is_tried_again(log, addre
         for _ in range(20):
             second.poll()
             log.append(messages(1, key="a"))
-            wait_until(lambda: first.poll().records or len(first.held) < 2)
+            until(lambda: first.poll().records or len(first.held) < 2)
             first.commit()
         second.poll_until(lambda: second.held)
     assert len(first.held) == 1
@@ -78,7 +79,7 @@ def test_lag_asks_the_broker_and_knows_the_marks_at_the_end(log):
     log.append(written(0, 2))
     consumer = Consumer(log)
     consumer.poll_records(16)
-    wait_until(lambda: consumer.poll() and not any(consumer.member.lag().values()))
+    until(lambda: consumer.poll() and not any(consumer.member.lag().values()))
     log.append(messages(2, key="a"))
     assert sum(consumer.member.lag().values()) >= 2
 

@@ -6,7 +6,8 @@ from barograph.errors import OffsetGapError
 from barograph.log import partition_of
 from barograph.log.kafka.reader import Reader
 from barograph.types import Message, TopicPartition
-from consumer import numbers, wait_until
+from consumer import numbers
+from waiting import until
 
 ZERO, ONE = TopicPartition("ticks", 0), TopicPartition("ticks", 1)
 KEYS = {partition_of(key, 2): key for key in "abcdef"}
@@ -24,7 +25,7 @@ def reader(topics):
 
 def take_until(reader, condition, limit=100):
     records = []
-    wait_until(lambda: records.extend(reader.take(limit, 0.1)) or condition(records))
+    until(lambda: records.extend(reader.take(limit, 0.1)) or condition(records))
     return records
 
 
@@ -34,7 +35,7 @@ def test_reading_without_a_partition_is_nothing(reader):
 
 def test_the_mark_of_a_transaction_at_the_end_is_read_past(reader, topics, log):
     log.append(written(0, 0, 5))
-    wait_until(lambda: topics.ends([ZERO]) == {ZERO: 6})  # the mark comes a moment later
+    until(lambda: topics.ends([ZERO]) == {ZERO: 6})  # the mark comes a moment later
     reader.follow({ZERO: 0})
     records = take_until(reader, lambda _: reader.reached(ZERO) == 6)
     assert numbers(records) == [0, 1, 2, 3, 4]
@@ -84,5 +85,5 @@ def test_what_retention_removed_under_the_reader_is_an_error(reader, topics, log
     topics.delete_before({ZERO: 4})
     reader.follow({ZERO: 1})
     with pytest.raises(OffsetGapError) as gap:
-        wait_until(lambda: reader.take(10, 0.1))
+        until(lambda: reader.take(10, 0.1))
     assert (gap.value.asked, gap.value.oldest) == (1, 4)

@@ -1,5 +1,6 @@
 """All-or-nothing writing: one call is one transaction, tried again until it stands or cannot."""
 
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from barograph.types import TopicPartition
 _STEP_S = 1.0
 _MOVED_ON_S = 3.0
 _PAUSE_S = 0.05
+_STUCK_S = 5.0
 _Error = kafka.KafkaError
 _REPLACED = {
     _Error._FENCED,  # noqa: SLF001 - the client names its own errors with an underscore
@@ -26,6 +28,10 @@ _EXPELLED = {_Error.UNKNOWN_MEMBER_ID, _Error.FENCED_INSTANCE_ID}
 
 class Expelled(Exception):  # noqa: N818 - it is caught next door and becomes a declared error
     """The group no longer knows the member that commits; the transaction was undone."""
+
+
+class _Stuck(Exception):  # noqa: N818 - as above
+    """The client did not come back from a call, though it was told when to."""
 
 
 class Transactions:
@@ -97,6 +103,11 @@ class Transactions:
                 if now_s >= end_s:
                     raise self._cluster.unavailable() from failed
                 self._producer.poll(_PAUSE_S)
+            except _Stuck:
+                if time.monotonic() >= end_s:
+                    self.close()
+                    raise self._cluster.unavailable() from None
+                self.take()  # and with it, undo what the stuck one left open
             except Expelled:
                 self._until(end_s, self._producer.abort_transaction)
                 raise
@@ -123,7 +134,9 @@ class Transactions:
             standing = membership()
             self._until(
                 end_s,
-                lambda left_s: producer.send_offsets_to_transaction(positions, standing, left_s),
+                lambda left_s: _bounded(
+                    lambda: producer.send_offsets_to_transaction(positions, standing, left_s)
+                ),
             )
         self._until(end_s, producer.commit_transaction)
 
@@ -178,3 +191,28 @@ class Transactions:
 
     def _end_s(self) -> float:
         return time.monotonic() + self._cluster.wait_s
+
+
+def _bounded(call: Callable[[], None]) -> None:
+    """A call that librdkafka may not come back from while a group's coordinator is down.
+
+    Its timeout is not looked at there (librdkafka issue 5456), so the call has a thread of its own,
+    which is left behind, with its producer, where it does not end. Raises what the call raises, or
+    _Stuck.
+    """
+    failed: list[kafka.KafkaException] = []
+    done = threading.Event()
+
+    def run() -> None:
+        try:
+            call()
+        except kafka.KafkaException as error:
+            failed.append(error)
+        finally:
+            done.set()
+
+    threading.Thread(target=run, daemon=True).start()
+    if not done.wait(_STUCK_S):
+        raise _Stuck
+    if failed:
+        raise failed[0]

@@ -1,0 +1,28 @@
+"""The feed as the settings want it, whatever brings its entries.
+
+A door's business, and light: who only feeds waits for no kernels.
+"""
+
+from collections.abc import Iterable
+
+from barograph.feed import Feed
+from barograph.log import Log
+from barograph.settings import Settings
+from barograph.venues.entries import Rules
+
+
+def rules_of(settings: Settings, products: Iterable[str] = ()) -> Rules:
+    """What a venue machine may take: of these products, of all where none is named."""
+    return Rules(products=frozenset(products) or None, silence_timeout_s=settings.silence_timeout_s)
+
+
+def feed_of(settings: Settings, log: Log, products: Iterable[str] = ()) -> Feed:
+    """A feed of these products into home's archive and a log. Raises as `Feed` does."""
+    feed = Feed(
+        log,
+        settings.home / "archive",
+        rules_of(settings, products),
+        partitions=settings.partitions,
+    )
+    feed.batch_lines = settings.batch_records
+    return feed

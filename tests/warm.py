@@ -1,0 +1,23 @@
+"""What the parent of `lives.py` imports and loads, so that no command has to do it again."""
+
+from importlib import import_module
+
+from barograph.codec import encode
+from barograph.featurizer import Featurizer
+from barograph.log.topics import TICKS
+from barograph.market import PRESETS
+from barograph.simulator import SimulatedMarket
+from barograph.types import Record
+from barograph.venues.exchange_feed import ExchangeFeed
+
+for module in (
+    "cli", "settings", "log.sqlite", "log.kafka", "terminal", "listing", "live", "replay",
+    "pipeline", "produce", "deadletters", "cases.churn",
+):  # fmt: skip
+    import_module(f"barograph.{module}")
+
+_frames = SimulatedMarket(PRESETS["market"], ["BTC-USD"], 1, 0).advance(3)
+_events = [event for frame in _frames for event in ExchangeFeed().receive(frame).events]
+Featurizer().receive(
+    [Record(TICKS, 0, place, event.product, encode(event)) for place, event in enumerate(_events)]
+)
