@@ -8,7 +8,7 @@ TESTED := .venv/installed-for-tests
 CUSTOMERS ?= $(wildcard $(or $(BAROGRAPH_DATA),../shared/data)/churn/Telco-Customer-Churn.csv)
 UV_INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
-.PHONY: help install demo churn-demo kafka test test-fast lint bench lock docs clean
+.PHONY: help install demo churn-demo kafka test test-fast lint bench lock docs eda brief clean
 
 help:            ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -24,11 +24,14 @@ churn-demo: $(if $(LOG),$(WITH_KAFKA),$(STAMP))   ## customers who will leave, i
 kafka: $(WITH_KAFKA)   ## a Kafka broker on 127.0.0.1:9092, until Ctrl-C; needs Java 17 and Maven
 	$(BIN)/python tests/brokers.py
 
+# Tests start processes by the hundred: let Python keep what it compiles, whatever else was said.
+test test-fast: export PYTHONDONTWRITEBYTECODE =
+
 test: $(TESTED)     ## all tests; the slow stories run side by side
 	$(BIN)/python -m pytest -n 2 --dist load --maxschedchunk 1
 
 test-fast: $(TESTED)   ## the tests of a working day, under a minute
-	HYPOTHESIS_PROFILE=fast $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
+	HYPOTHESIS_PROFILE=fast $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 lint: $(TESTED)     ## format, lint, types, floors
 	$(BIN)/ruff format --check .
@@ -46,8 +49,16 @@ lock: $(TESTED)     ## pin everything, for every platform and Python that we sup
 docs: $(STAMP)      ## the pages that are made from the code
 	$(BIN)/python docs/make.py
 
+eda: $(TESTED)      ## the exploration, run on BAROGRAPH_HOME or a simulated market: build/eda.html
+	BAROGRAPH_HOME=$(abspath $(BAROGRAPH_HOME)) $(BIN)/jupyter nbconvert --log-level ERROR \
+	  --execute --to html --output-dir build notebooks/eda.ipynb
+	@echo build/eda.html
+
+brief: $(TESTED)    ## the scoping brief as build/scoping_brief.pdf
+	$(BIN)/python docs/brief.py
+
 clean:           ## remove what was installed and made
-	rm -rf .venv .venv-quix .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-quix build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find src -name __pycache__ -prune -exec rm -rf {} +
 
 $(BIN)/uv:
@@ -71,7 +82,7 @@ $(WITH_KAFKA): $(STAMP)
 
 $(TESTED): $(STAMP)
 	@echo "Installing what the tests need into .venv"
-	$(UV_INSTALL) --constraint requirements.lock --group dev --editable ".[kafka,jwt]"
+	$(UV_INSTALL) --constraint requirements.lock --group dev --editable ".[kafka,jwt,xgboost,garch]"
 	@touch $@
 
 .venv/installed-for-bench: $(TESTED)

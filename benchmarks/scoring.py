@@ -7,13 +7,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from barograph import labels, models
-from barograph.candidates import Boosting, Examples, Slices, lightgbm
+from barograph.candidates import Slices, lightgbm
 from barograph.cases.spikes import WANTED
 from barograph.codec import decode_numbers, decode_row, encode, event_array, feature_rows
+from barograph.examples import Examples
 from barograph.featurizer import Featurizer
+from barograph.fitted import Fitted, Float32, Trees
 from barograph.kernels import COLUMN, FEATURE_SET_HASH
 from barograph.market import PRESETS
-from barograph.models import CalibratedTrees, Float32, ModelFacts, OnnxModel
+from barograph.models import ModelFacts, OnnxModel
 from barograph.scorer import Model, Scorer
 from barograph.simulator import SimulatedMarket
 from barograph.types import NS_PER_S, FeatureRow, Verdict
@@ -29,7 +31,7 @@ _SCORED = 2000
 class Trained(NamedTuple):
     """A model of the candidate `lightgbm` on simulated history, and rows of that history."""
 
-    fitted: CalibratedTrees
+    fitted: Fitted
     model: Model
     onnx: bytes
     x: Float32
@@ -38,7 +40,7 @@ class Trained(NamedTuple):
 
 @cache
 def trained() -> Trained:
-    """Train once: what is timed is only scoring. Slow learning makes some 100 trees."""
+    """Train once, 120 trees: what is timed is only scoring."""
     market = SimulatedMarket(PRESETS["market"], [PRODUCT], 1, _START_S * NS_PER_S)
     venue, featurizer = ExchangeFeed(), Featurizer()
     numbers = [
@@ -55,8 +57,8 @@ def trained() -> Trained:
     usable = ~np.isnan(label) & ~np.isnan(x).any(axis=1)
     rows, label, x = rows[usable], label[usable], np.ascontiguousarray(x[usable])
     tau = labels.tau(label)
-    thirds = [Examples(x[part], label[part] >= tau) for part in _thirds(len(x))]
-    fitted: Any = lightgbm(features, Boosting(learning_rate=0.01)).fit(Slices(*thirds), 1)
+    first, second, third = (Examples(x[part], label[part] >= tau) for part in _thirds(len(x)))
+    fitted = lightgbm(features).fit(Slices(first, ((second, third),)), 1)
     onnx = models.export(fitted, x)
     model = Model("spikes/1", _facts(features, tau, onnx), OnnxModel(onnx, len(features)))
     kept = slice(-_SCORED, None)
@@ -111,8 +113,9 @@ def one_row(repeats: int) -> Measured:
     return Measured(*(float(np.median(side)) for side in zip(*timed, strict=True)))
 
 
-def _booster_calls(fitted: CalibratedTrees, x: Float32) -> list[Any]:
-    predict: Any = fitted.raw
+def _booster_calls(fitted: Fitted, x: Float32) -> list[Any]:
+    assert isinstance(fitted.core, Trees)
+    predict: Any = fitted.core.raw
     return [lambda one=x[i : i + 1]: predict(one, num_threads=1) for i in range(len(x))]
 
 

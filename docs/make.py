@@ -11,13 +11,15 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 import typer
 
 from barograph.accounts import Rehearsal
+from barograph.audit import Promotion
 from barograph.browse import Holding
+from barograph.card import Card
 from barograph.check import Check
 from barograph.cli import app
 from barograph.compact import Compaction
@@ -29,11 +31,13 @@ from barograph.inventory import Inspection, Inventory
 from barograph.kernels import FEATURE_SET, FEATURE_SET_HASH, FEATURES, LONGEST_WINDOW_S
 from barograph.ledger import LedgerSummary
 from barograph.live import LiveSummary
+from barograph.matured import Live
+from barograph.model_list import Listed
 from barograph.models import ModelFacts
 from barograph.pipeline import Consumed
 from barograph.produce import Produced
 from barograph.record_dataset import RecordManifest
-from barograph.registry import Version
+from barograph.retraining import Due
 from barograph.settings import Settings
 from barograph.train import TrainingReport
 from barograph.types import Interval
@@ -56,12 +60,14 @@ ANSWERS: Mapping[str, Any] = {
     "check": Check,
     "simulate": LedgerSummary,
     "dataset": (Manifest, RecordManifest),
-    "train": TrainingReport,
+    "train": (TrainingReport, Due),
     "produce": Produced,
     "consume": Consumed,
     "rehearse": Rehearsal,
-    "models list": list[Version],
-    "models show": ModelFacts,
+    "report card": Card,
+    "models list": list[Listed],
+    "models history": list[Promotion],
+    "models show": {"facts": ModelFacts, "live": Live},
     "topics create": list[Holding],
     "topics list": list[Holding],
     "archive list": Inventory,
@@ -117,7 +123,8 @@ def keys(answer: Any, of: str = "") -> Iterator[tuple[str, str]]:
 
 def _keys_of(place: str, kind: Any) -> Iterator[tuple[str, str]]:
     for verb, answer in ANSWERS.items():
-        if kind is answer or (verb == "replay" and kind is Summary):
+        several = isinstance(answer, tuple) and kind in answer
+        if kind is answer or several or (verb == "replay" and kind is Summary):
             part = " at `feed`" if verb == "replay" else ""
             yield place, f"the answer of `barograph {verb}`{part}"
             return
@@ -153,6 +160,8 @@ def _words(kind: Any) -> str:
         return f"list of {_plural(parts[0])}"
     if origin is dict:
         return f"object of {_plural(parts[1])}"
+    if origin is Literal:
+        return " or ".join(f"`{part}`" for part in parts)
     if kind in _WORDS:
         return _WORDS[kind]
     return "string" if isinstance(kind, type) and issubclass(kind, str) else str(kind)

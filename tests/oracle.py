@@ -4,6 +4,7 @@ Loops, `math.fsum` and `fractions`; slow, plain and independent of the code unde
 """
 
 import math
+from bisect import bisect_left, bisect_right
 from fractions import Fraction
 from functools import partial
 from itertools import pairwise
@@ -295,6 +296,30 @@ def log_loss(truth, probability, clip):
         for t, p in zip(truth, probability, strict=True)
     ]
     return math.fsum(losses) / len(losses)
+
+
+def calibration_error(truth, probability, bins=10):
+    """Rows by rising probability in bins of equal numbers, equal ones by their middle rank."""
+    ranked = sorted(probability)
+    gap = {}
+    for t, p in zip(truth, probability, strict=True):
+        middle = Fraction(bisect_left(ranked, p) + bisect_right(ranked, p) - 1, 2)
+        gap.setdefault(bins * middle // len(ranked), []).append(p - t)
+    return math.fsum(abs(math.fsum(inside)) for inside in gap.values()) / len(ranked)
+
+
+def log_r2(truth, forecast):
+    """1 − the squared errors of the logarithms over those of their own mean."""
+    logs = [math.log(v) for v in truth]
+    mean = math.fsum(logs) / len(logs)
+    errors = [(v - math.log(f)) ** 2 for v, f in zip(logs, forecast, strict=True)]
+    return 1 - math.fsum(errors) / math.fsum((v - mean) ** 2 for v in logs)
+
+
+def qlike(truth, forecast):
+    """Mean of the ratio of variances, less its logarithm, less one."""
+    ratios = [(v / f) ** 2 for v, f in zip(truth, forecast, strict=True)]
+    return math.fsum(r - math.log(r) - 1 for r in ratios) / len(ratios)
 
 
 def lead_s(alarm_seconds, first, horizon_s):

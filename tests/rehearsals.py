@@ -10,13 +10,14 @@ from barograph.accounts import (
     Sample,
 )
 from barograph.pipeline import Consumed
+from barograph.pooled import Difference, ScoreRow, SessionRow
 from barograph.produce import Produced
 from barograph.promotion import Decision
 from barograph.record_dataset import RecordManifest
 from barograph.scores import ReliabilityBin
-from barograph.train import Training, TrainingReport
+from barograph.training_report import TrainingReport
 from barograph.types import Interval, RecordPrediction, Verdict
-from barograph.walkforward import CHOSEN, ScoreRow
+from barograph.walkforward import CHOSEN, Training
 
 HOSTILE = """<script src="https://example.org">"&amp;'</script>"""
 
@@ -25,12 +26,45 @@ def interval(estimate, low, high):
     return Interval(estimate=estimate, low=low, high=high, level=0.95, resamples=10, undefined=0)
 
 
-def candidate(name, estimate, low, high):
+def candidate(name, estimate, low, high, **known):
     auc = interval(estimate, low, high)
-    return ScoreRow(
-        name=name, pr_auc=auc, lift=auc, roc_auc=auc, brier=auc, log_loss=auc,
-        calibration_error=0.0, acting={},
-    )  # fmt: skip
+    facts = {
+        "eligible": name != "r", "pr_auc": auc, "pr_auc_by_ratio": None, "lift": auc,
+        "roc_auc": auc, "brier": auc, "log_loss": auc, "calibration_error": auc, "log_r2": None,
+        "qlike": None, "acting": {},
+    }  # fmt: skip
+    return ScoreRow(name=name, **facts | known)
+
+
+def training_report(**known):
+    """A training of a case, of which this much is known."""
+    facts = {
+        "case": "c", "settings": Training(), "split": "stratified", "data_hash": "d",
+        "code_hash": "", "feature_set": "f", "usable_rows": 9, "unused": {}, "features": (),
+        "features_left_out": {}, "keys": (), "keys_left_out": {}, "candidates_left_out": {},
+        "folds": [], "tested_rows": 4321, "episodes": 3, "base_rate": interval(0.2, 0.1, 0.3),
+        "reference": "r",
+        "rows": [candidate("r", 0.4, 0.3, 0.5), candidate(CHOSEN, 0.61, 0.6, 0.7)],
+        "differences": [], "sessions": [], "trials": [], "control": None,
+        "control_left_out": "not asked for", "champion": "none", "chosen": "m", "version": 1,
+        "tau": {}, "threshold": 0.25, "row_us": 12.0, "judged_rows": 4321,
+        "decision": Decision(promote=True, reasons=("good",)), "seconds": {},
+    }  # fmt: skip
+    return TrainingReport(**facts | known)
+
+
+def difference(name, minus, estimate, low, high):
+    gain = interval(estimate, low, high)
+    return Difference(name=name, minus=minus, pr_auc=gain, brier=gain, log_loss=gain)
+
+
+def session(**known):
+    facts = {
+        "start_ns": 0, "end_ns": 1, "rows": 4321, "base_rate": 0.2, "events": 3,
+        "median_outcome": 1.0, "pr_auc": {"r": 0.4, CHOSEN: 0.61},
+        "log_loss": {"r": 0.5, CHOSEN: 0.3}, "log_r2": {},
+    }  # fmt: skip
+    return SessionRow(**facts | known)
 
 
 def latency(*records):
@@ -66,14 +100,11 @@ def mode(*records, **dead_letters):
 
 def rehearsal():
     """A rehearsal of a case whose every text is hostile."""
-    training = TrainingReport(
-        case="c", settings=Training(), data_hash="d", feature_set="f", usable_rows=9, unused={},
-        features=(), features_left_out={}, keys=(), keys_left_out={}, candidates_left_out={},
-        folds=[], tested_rows=4321, episodes=3, base_rate=interval(0.2, 0.1, 0.3), reference="r",
+    training = training_report(
         rows=[candidate(HOSTILE, 0.4, 0.3, 0.5), candidate(CHOSEN, 0.61, 0.6, 0.7)],
-        differences=[], champion="none", chosen=HOSTILE, version=1, tau={}, threshold=0.25,
-        decision=Decision(promote=True, reasons=[HOSTILE]), seconds={},
-    )  # fmt: skip
+        chosen=HOSTILE,
+        decision=Decision(promote=True, reasons=(HOSTILE,)),
+    )
     manifest = RecordManifest(
         case="c", feature_set="f", data_hash="d", files={}, rows=1, refused={}, first_refused=[],
         usable=1, yes=1, unused={}, repeated_keys=0,

@@ -11,9 +11,10 @@ from msgspec import Meta
 from barograph.case import Stream
 from barograph.contract import Contract
 from barograph.encoding import Encoding
-from barograph.models import Logistic, ModelFacts, OnnxModel, export, sha256_of
+from barograph.models import ModelFacts, OnnxModel, export, sha256_of
 from barograph.scorer import Model
 from customers import CUSTOMERS
+from handmade import linear
 
 
 class Subscriber(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,11 +37,8 @@ SUBSCRIBERS = replace(
 def fitted(features=("plan", "months", "fee")):
     """A logistic model of some features; not in the contract's order."""
     encoding = Encoding.of([2 if name == "plan" else 0 for name in features])
-    width = len(encoding.code)
-    return Logistic(
-        name="logistic", features=features, mean=np.zeros(width), scale=np.full(width, 20.0),
-        limit=10.0, weights=np.linspace(-1, 1, width), bias=0.1, floor=None, encoding=encoding,
-    )  # fmt: skip
+    weights = np.linspace(-1, 1, len(encoding.code))
+    return linear(features, weights, bias=0.1, scale=20.0, view=encoding)
 
 
 def graph(features=("plan", "months", "fee")):

@@ -1,7 +1,12 @@
+import dataclasses
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from barograph.case import Table, Target
+from customers import CUSTOMERS
 
 
 def table():
@@ -13,6 +18,7 @@ def table():
         key=np.zeros(4, np.int64),
         order=np.arange(4),
         session=np.zeros(4, np.int64),
+        regime=np.array([0, 0, 0, 1]),
         left_out={},
         unused={},
     )
@@ -35,3 +41,35 @@ def test_examples_are_the_answers_of_the_fold():
     examples = target.examples(table(), ("b",), np.array([0, 1, 3]))
     assert examples.y.tolist() == [False, True, True]
     assert examples.x.tolist() == [[1.0], [4.0], [10.0]]
+    assert examples.outcome.tolist() == [0.0, 1.0, 3.0]
+    assert examples.weight.tolist() == table().weight(np.array([0, 1, 3])).tolist()
+
+
+def test_what_the_training_rows_decide_stands_beside_the_features_in_the_order_asked_for():
+    target = Target(np.zeros(4), {}, {}, {"tau": np.array([5.0, 6.0, 7.0, 8.0])})
+    columns = target.columns(table(), ("c", "tau", "a"), np.array([3, 1]))
+    assert columns.tolist() == [[11.0, 8.0, 9.0], [5.0, 6.0, 3.0]]
+    assert columns.dtype == np.float32
+    assert columns.flags.c_contiguous
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=40))
+def test_a_regime_weighs_as_the_fourth_root_of_its_rows(regime):
+    rows = np.arange(len(regime))
+    many = dataclasses.replace(table(), regime=np.array(regime))
+    weight = many.weight(rows)
+    assert weight.mean() == pytest.approx(1)
+    share = {number: weight[many.regime == number].sum() for number in set(regime)}
+    first = regime[0]
+    for number, whole in share.items():
+        expected = (regime.count(number) / regime.count(first)) ** 0.25
+        assert whole / share[first] == pytest.approx(expected)
+        assert len(set(weight[many.regime == number].tolist())) == 1
+
+
+def test_no_rows_have_no_weight():
+    assert len(table().weight(np.array([], np.int64))) == 0
+
+
+def test_the_reference_is_the_first_baseline():
+    assert CUSTOMERS.reference == CUSTOMERS.baselines[0] == "charges"

@@ -6,10 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from barograph import models
 from barograph.candidates import (
     Boosting,
-    Examples,
     Slices,
     Stages,
     gradient_boosting,
@@ -18,8 +16,11 @@ from barograph.candidates import (
 )
 from barograph.encoding import Encoding
 from barograph.errors import RegistryError
+from barograph.examples import Examples
+from barograph.graph import Graph
 from barograph.models import OnnxModel, export
 from barograph.trees import TreeTable
+from handmade import linear
 
 
 def naive(x, categories):
@@ -70,12 +71,10 @@ def test_it_is_as_wide_as_its_categories_and_numbers(counts):
 ENCODED = Encoding.of([3, 0, 2, 0, 4])
 FEATURES = tuple(f"g{i}" for i in range(5))
 CANDIDATES = {
-    "logistic": logistic(FEATURES, repeats=1, encoding=ENCODED),
-    "gradient_boosting": gradient_boosting(
-        FEATURES, Stages(rounds=80), repeats=1, encoding=ENCODED
-    ),
+    "logistic": logistic(FEATURES, repeats=1, view=ENCODED),
+    "gradient_boosting": gradient_boosting(FEATURES, Stages(rounds=80), repeats=1, view=ENCODED),
     "lightgbm": lightgbm(
-        FEATURES, Boosting(rounds=80, least_rows_in_leaf=20), repeats=1, encoding=ENCODED
+        FEATURES, Boosting(rounds=80, least_rows_in_leaf=20, threads=1), repeats=1, view=ENCODED
     ),
 }
 
@@ -92,7 +91,8 @@ def mixed(seed: int, rows: int = 1500) -> Examples:
 @pytest.fixture(scope="module", params=CANDIDATES)
 def categorical(request):
     candidate = CANDIDATES[request.param]
-    fitted = candidate.fit(Slices(*(mixed(seed) for seed in range(3))), seed=1)
+    whole, one, other = (mixed(seed) for seed in range(3))
+    fitted = candidate.fit(Slices(whole, ((one, other), (other, one))), seed=1)
     return fitted, OnnxModel(fitted.to_onnx(), 5)
 
 
@@ -134,16 +134,19 @@ def test_a_tree_may_ask_for_every_encoded_column_and_for_none_beyond():
     for feature in range(11):
         leaves = {"left_child": {"leaf_value": 0.0}, "right_child": {"leaf_value": 1.0}}
         table.add({"split_feature": feature, "threshold": 0.5} | leaves)
-    steps, axis = [("Squeeze", "axis")], {"axis": np.array([1])}
-    whole = models.compose("wide", 5, steps, axis, table, ENCODED)
-    assert OnnxModel(whole, 5).predict(np.zeros((1, 5), np.float32)).tolist() == [3.0]
+    assert OnnxModel(encoded_trees(table), 5).predict(np.zeros((1, 5), np.float32)).tolist() == [3]
     table.feature[-1] = 11
     with pytest.raises(RegistryError, match="a feature beyond its 11"):
-        OnnxModel(models.compose("wider", 5, steps, axis, table, ENCODED), 5)
+        OnnxModel(encoded_trees(table), 5)
+
+
+def encoded_trees(table):
+    graph = Graph(5)
+    total = table.node(graph, ENCODED.nodes(graph, graph.wide()))
+    return graph.finished("wide", graph.add("Squeeze", total, graph.constant(np.array([1]))))
 
 
 def test_a_graph_that_cannot_be_run_is_refused():
     beyond = Encoding(np.array([0, 9]), np.array([np.nan, np.nan]))
-    steps, constants = [("MatMul", "weights")], {"weights": np.ones(2)}
     with pytest.raises(RegistryError, match="ONNX Runtime refuses it"):
-        OnnxModel(models.compose("lost", 2, steps, constants, encoding=beyond), 2)
+        OnnxModel(linear(("a", "b"), [1.0, 1.0], view=beyond).to_onnx(), 2)

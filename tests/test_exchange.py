@@ -5,7 +5,6 @@ import socket
 import time
 import urllib.error
 import urllib.request
-from threading import Event
 
 import msgspec
 import pytest
@@ -22,6 +21,7 @@ from barograph.sources import Source, simulated
 from barograph.types import Gap, Tick
 from barograph.venues.entries import Dialect
 from market_events import PRODUCTS, START_NS, SUBSCRIPTIONS, S, heard, minute
+from waiting import until
 
 LIMIT_S = 30
 
@@ -57,13 +57,6 @@ def hear(client, enough=lambda _data: False):
     return data
 
 
-def eventually(condition, limit_s=LIMIT_S):
-    pause, until_s = Event(), time.monotonic() + limit_s
-    while not condition() and time.monotonic() < until_s:
-        pause.wait(0.01)
-    assert condition()
-
-
 def get(address, path):
     """(status, what it says)."""
     try:
@@ -81,7 +74,7 @@ def test_every_trade_that_was_made_is_heard_once_and_nothing_else(dialect, speed
     with running(exchange(speed=speed, limit_s=60.0)) as running_exchange:
         ledger = running_exchange.ledger
         with reader(running_exchange.address, dialect) as client:
-            eventually(lambda: running_exchange.ended)
+            until(lambda: running_exchange.ended)
             data = hear(client, lambda data: len(data) == ledger.connections[0].frames)
     assert data == [sent.data for sent in ledger.sent[1]]
     events, letters = heard(dialect, data)
@@ -102,7 +95,7 @@ def test_the_same_seed_is_the_same_market_whoever_listens_how():
     for speed in (None, 200.0):
         with running(exchange(speed=speed, limit_s=30.0)) as running_exchange:
             with reader(running_exchange.address) as client:
-                eventually(lambda: running_exchange.ended)
+                until(lambda: running_exchange.ended)
                 hear(client, lambda data: len(data) > 10)
             made.append(running_exchange.ledger.trades)
     assert made[0] == made[1]
@@ -114,13 +107,13 @@ def test_the_market_keeps_the_pace_that_it_is_given():
         reader(running_exchange.address),
     ):
         started_s = time.monotonic()
-        eventually(lambda: running_exchange.ended)
+        until(lambda: running_exchange.ended)
         assert time.monotonic() - started_s >= 0.9
 
 
 def test_a_market_goes_on_without_readers_unless_it_is_to_wait():
     with running(exchange(wait_for_reader=False)) as running_exchange:
-        eventually(lambda: running_exchange.ledger.now_ns > START_NS + 2 * S)
+        until(lambda: running_exchange.ledger.now_ns > START_NS + 2 * S)
         with reader(running_exchange.address, Dialect.ADVANCED) as client:
             first = json.loads(client.recv(timeout=LIMIT_S))
         assert first["events"][0]["type"] == "snapshot"
@@ -131,7 +124,7 @@ def test_a_source_that_ends_is_the_end_of_the_market():
     with running(exchange(source=source, speed=None)) as running_exchange:
         with reader(running_exchange.address) as client:
             data = hear(client, lambda data: len(data) == 181)
-        eventually(lambda: running_exchange.ended)
+        until(lambda: running_exchange.ended)
     assert len(data) == 181
 
 
@@ -141,7 +134,7 @@ def test_who_does_not_subscribe_in_time_is_shown_out():
         client.send('{"type":"subscribe","product_ids":["FOO-USD"],"channels":["ticker"]}')
         assert [json.loads(each)["type"] for each in hear(client)] == ["error", "subscriptions"]
         assert client.close_code == 1008
-        eventually(lambda: running_exchange.ledger.connections[0].closed_ns is not None)
+        until(lambda: running_exchange.ledger.connections[0].closed_ns is not None)
 
 
 def test_one_bad_product_does_not_stop_the_others():
@@ -157,6 +150,7 @@ def test_one_bad_product_does_not_stop_the_others():
     assert {each["product_id"] for each in data[2:]} == {"ETH-USD"}
 
 
+@pytest.mark.slow
 def test_a_reader_that_does_not_read_is_kicked_out_and_the_others_are_not():
     with running(exchange(speed=3000.0, queue_bytes=1 << 16)) as running_exchange:
         ledger = running_exchange.ledger
@@ -175,7 +169,7 @@ def test_a_half_open_line_stays_and_answers_nothing():
     with running(exchange(fault)) as running_exchange:
         ledger = running_exchange.ledger
         client = reader(running_exchange.address, ping_interval=None)
-        eventually(lambda: ledger.now_ns > START_NS + 20 * S)
+        until(lambda: ledger.now_ns > START_NS + 20 * S)
         client.send('{"type":"subscribe","product_ids":["BTC-USD"],"channels":["ticker"]}')
         assert not client.ping().wait(0.2)
         data = hear(client, lambda data: len(data) == ledger.connections[0].frames)
@@ -234,7 +228,7 @@ def test_what_is_altered_arrives_as_it_was_altered(dialect):
     with running(exchange(*script, limit_s=20.0)) as running_exchange:
         ledger = running_exchange.ledger
         with reader(running_exchange.address, dialect) as client:
-            eventually(lambda: running_exchange.ended)
+            until(lambda: running_exchange.ended)
             data = hear(client, lambda data: len(data) == ledger.connections[0].frames)
     assert data == [sent.data for sent in ledger.sent[1]]
     assert {deed.fault for deed in ledger.connections[0].deeds} == set(range(6))
@@ -300,9 +294,10 @@ def test_what_a_market_dies_of_is_not_lost():
         return False
 
     with pytest.raises(ArithmeticError, match="the tape tore"), running(broken):
-        eventually(died)
+        until(died)
 
 
+@pytest.mark.slow
 def test_many_readers_hear_the_same():
     with running(exchange(limit_s=20.0)) as running_exchange:
         clients = [reader(running_exchange.address, subscribe=False) for _ in range(20)]
@@ -311,11 +306,11 @@ def test_many_readers_hear_the_same():
             client.recv(timeout=LIMIT_S)
         for client in [*clients[1:], clients[0]]:
             client.send(json.dumps(SUBSCRIPTIONS[Dialect.EXCHANGE][0]))
-        eventually(lambda: running_exchange.ended)
+        until(lambda: running_exchange.ended)
         ledger = running_exchange.ledger
         for client in clients:
             client.close()
-        eventually(lambda: all(line.closed_ns is not None for line in ledger.connections))
+        until(lambda: all(line.closed_ns is not None for line in ledger.connections))
         last = {sent[-1].data for sent in ledger.sent.values()}
     assert len(ledger.connections) == 20
     assert len(last) == 1
@@ -327,7 +322,7 @@ def test_a_market_of_the_present_makes_up_for_what_has_passed_and_then_keeps_tim
     source = simulated(SimulatedMarket(PRESETS["market"], PRODUCTS, 1, start_ns))
     with running(exchange(source=source, speed=1.0, present=True)) as served:
         with reader(served.address) as client:
-            eventually(lambda: served.ledger.now_ns > start_ns + 30 * S)
+            until(lambda: served.ledger.now_ns > start_ns + 30 * S)
             last = {product: made[-1].trade_id for product, made in served.ledger.trades.items()}
             frames = hear(client, lambda data: all_told(data, last))
         assert abs(served.ledger.now_ns - time.time_ns()) < LIMIT_S * S

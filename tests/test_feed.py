@@ -264,6 +264,7 @@ def test_a_frame_that_was_not_taken_in_is_a_dead_letter_among_the_entries(home):
     summary = home.ingest([heard(TICKER, "a"), letter])
     assert letters(home.log) == [letter]
     assert summary.dead_letters == {"too_long": 1}
+    assert summary.line() == "1 ticks, 0 heartbeats, 0 gaps, 1 dead letters"
 
 
 def test_a_status_is_published_with_the_next_commit(home):

@@ -20,7 +20,8 @@ from barograph.venues.timestamps import format_time
 from coinbase_messages import TICKER, S, beats, envelope, gaps, heartbeat, ticker
 from hearing import events, heard_again, letters, values
 from homes import Home
-from scripted import Scripted, forever, pages, running, until
+from scripted import Scripted, forever, pages, running
+from waiting import until
 
 SHORT = Limits(silence_s=10.0, open_s=2.0, close_s=0.3)
 FIRST = TICKER["trade_id"]
@@ -117,6 +118,7 @@ def test_ticks_and_heartbeats_are_in_the_log_while_the_connection_stands(home):
     assert heard_again(home.archive) == events(home.log)
 
 
+@pytest.mark.slow
 def test_a_lost_connection_leaves_one_gap_a_product_and_the_story_goes_on(home):
     first = [ticker(0), ticker(0, product_id="ETH-USD")]
     second = [ticker(2), ticker(2, product_id="ETH-USD")]

@@ -76,6 +76,7 @@ def test_excitation_fades_while_no_order_comes():
     assert excitation == pytest.approx(1e-9 * math.exp(-2 / 3))
 
 
+@pytest.mark.slow
 def test_orders_arrive_at_the_rate_of_their_intensity():
     # From excitation 4/s that fades within 2 s and base 1/s: ∫ over 1 s = 1 + 8(1 − e^{−1/2}).
     rng, orders = generator(3), 0
@@ -90,6 +91,7 @@ def test_orders_arrive_at_the_rate_of_their_intensity():
     assert abs(orders / 20_000 - expected) < 4 * math.sqrt(expected / 20_000)
 
 
+@pytest.mark.slow
 def test_with_dense_trades_and_constant_variance_the_truth_is_chi_square():
     dense = CONSTANT._replace(order_rate_per_s=50.0)
     tau = dense.volatility * math.sqrt(74.397 / 60)  # the 0.90 quantile of χ²(60) is 74.397

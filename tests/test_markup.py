@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from barograph.markup import el, html
+from barograph.markup import document, el, html
 
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\r\0"))
 
@@ -39,3 +39,11 @@ def test_names_of_attributes_are_those_of_html():
     assert html(el("i", class_="a", stroke_width=1.5, viewBox="0 0")) == (
         '<!doctype html>\n<i class="a" stroke-width="1.5" viewBox="0 0"></i>\n'
     )
+
+
+def test_a_document_carries_its_style_and_its_title():
+    page = Reader(document("<t>", "card_page.css", [el("p", "x")]))
+    assert page.tags[:2] == ["html", "head"]
+    assert page.tags[-2:] == ["main", "p"]
+    assert "<t>" in page.text
+    assert ":root" in page.text

@@ -11,55 +11,46 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from onnx import TensorProto, helper
 
-from barograph import models
-from barograph.candidates import (
-    Boosting,
-    Examples,
-    Slices,
-    Stages,
-    gradient_boosting,
-    har_logistic,
-    lightgbm,
-    logistic,
-    persistence,
-)
+from barograph.candidates import Boosting, Slices, lightgbm
 from barograph.errors import ExportRefusedError, RegistryError, TooLittleDataError
-from barograph.models import CalibratedTrees, ModelFacts, OnnxModel, export, sha256_of
+from barograph.examples import Examples
+from barograph.fitted import Fitted, Trees
+from barograph.models import ModelFacts, OnnxModel, export, sha256_of
 from barograph.trees import TreeTable
+from kinds import ALL, KINDS, each, examples, slices
 
 WIDTH = 12
 NAMES = tuple(f"f{i}" for i in range(WIDTH))
-CANDIDATES = {
-    "persistence": persistence("f0"),
-    "har_logistic": har_logistic(NAMES[:3]),
-    "logistic": logistic(NAMES),
-    "gradient_boosting": gradient_boosting(NAMES, Stages(rounds=100)),
-    "lightgbm": lightgbm(NAMES, Boosting(rounds=300, patience=300, least_rows_in_leaf=20, l2=0.0)),
-}
+
+finite = st.floats(width=32, allow_nan=False, allow_infinity=False)
 
 
-def part(seed: int, width: int, rows: int = 4000) -> Examples:
+def part(seed: int, rows: int = 4000) -> Examples:
+    """Amounts of many sizes; the last column holds one value in half of the rows."""
     rng = np.random.default_rng(seed)
-    x = rng.lognormal(-10, 1.5, (rows, width)).astype(np.float32)
+    x = rng.lognormal(-10, 1.5, (rows, WIDTH)).astype(np.float32)
     x[:, -1] = np.where(rng.random(rows) < 0.5, 0.25, x[:, -1])
     score = x[:, 0] * rng.lognormal(0, 0.3, rows)
     return Examples(x, score > np.quantile(score, 0.9))
 
 
-@pytest.fixture(scope="module", params=CANDIDATES)
+@pytest.fixture(scope="module", params=each())
 def fitted(request):
-    candidate = CANDIDATES[request.param]
-    return candidate.fit(
-        Slices(*(part(seed, len(candidate.features)) for seed in range(3))), seed=1
-    )
+    candidate = KINDS[request.param]
+    return candidate.fit(slices(candidate), seed=1)
 
 
 @pytest.fixture(scope="module")
-def trees() -> CalibratedTrees:
-    fold = Slices(*(part(seed, WIDTH) for seed in range(3)))
-    fitted = CANDIDATES["lightgbm"].fit(fold, seed=1)
-    assert isinstance(fitted, CalibratedTrees)
-    return fitted
+def trees() -> Fitted:
+    """A model of many trees that sees its features as they are."""
+    whole, one, other = (part(seed) for seed in range(3))
+    how = Boosting(rounds=300, least_rows_in_leaf=20, l2=0.0, threads=1)
+    return lightgbm(NAMES, how).fit(Slices(whole, ((one, other),)), seed=1)
+
+
+def table_of(fitted: Fitted) -> TreeTable:
+    assert isinstance(fitted.core, Trees)
+    return fitted.core.table
 
 
 def thresholds(trees: TreeTable) -> list[tuple[int, float]]:
@@ -88,7 +79,7 @@ def hostile(width: int) -> np.ndarray:
 
 def test_an_export_says_what_the_model_says_on_random_and_hostile_rows(fitted):
     width = len(fitted.features)
-    x = np.concatenate([part(11, width, rows=20_000).x, hostile(width)])
+    x = np.concatenate([examples(fitted.features, 11, rows=20_000).x, hostile(width)])
 
     told = OnnxModel(export(fitted, x), width).predict(x)
 
@@ -98,9 +89,10 @@ def test_an_export_says_what_the_model_says_on_random_and_hostile_rows(fitted):
 
 
 def test_a_value_one_ulp_from_a_threshold_falls_on_the_same_side(trees):
-    marks = thresholds(trees.trees)
+    table = table_of(trees)
+    marks = thresholds(table)
     assert len(marks) > 1000
-    x = around(trees.trees, part(11, WIDTH, rows=len(marks)).x)
+    x = around(table, part(11, rows=len(marks)).x)
 
     told = OnnxModel(trees.to_onnx(), WIDTH).predict(x)
 
@@ -110,7 +102,7 @@ def test_a_value_one_ulp_from_a_threshold_falls_on_the_same_side(trees):
 
 def test_trees_stay_exact_where_probabilities_are_extreme(trees):
     steep = replace(trees, slope=40 * trees.slope, bias=3.0)
-    x = part(11, WIDTH, rows=20_000).x
+    x = part(11, rows=20_000).x
     expected = steep.predict(x)
     assert expected.min() < 1e-50
     assert expected.max() > 1 - 1e-9
@@ -120,27 +112,24 @@ def test_trees_stay_exact_where_probabilities_are_extreme(trees):
     assert np.abs(told - expected).max() < 1e-11
 
 
-@given(
-    x=hnp.arrays(
-        np.float32,
-        (5, WIDTH),
-        elements=st.floats(width=32, allow_nan=False, allow_infinity=False),
-    )
-)
-@settings(max_examples=60, deadline=None)
-def test_any_finite_row_gives_the_same_probability_in_the_graph(trees, x):
-    graph = _once(trees)
-    assert np.abs(graph.predict(x) - trees.predict(x)).max() < 1e-12
+@given(x=hnp.arrays(np.float32, (5, len(ALL)), elements=finite))
+@settings(max_examples=60)
+def test_any_finite_row_gives_the_same_probability_in_the_graph(exported, x):
+    fitted, graph = exported
+    x = np.ascontiguousarray(x[:, : len(fitted.features)])
+    assert np.abs(graph.predict(x) - fitted.predict(x)).max() < 1e-12
 
 
-def _once(fitted, made={}):  # noqa: B006 - one session for all examples
-    return made.setdefault(id(fitted), OnnxModel(fitted.to_onnx(), WIDTH))
+@pytest.fixture(scope="module")
+def exported(fitted):
+    """A model and its graph, one session for all examples."""
+    return fitted, OnnxModel(fitted.to_onnx(), len(fitted.features))
 
 
 def test_a_row_alone_differs_from_the_batch_in_its_last_bits_at_most(fitted):
     width = len(fitted.features)
     graph = OnnxModel(fitted.to_onnx(), width)
-    x = part(12, width, rows=300).x
+    x = examples(fitted.features, 12, rows=300).x
 
     alone = np.concatenate([graph.predict(x[i : i + 1]) for i in range(len(x))])
 
@@ -153,28 +142,10 @@ def test_the_same_model_is_exported_as_the_same_bytes(fitted):
     assert sha256_of(fitted.to_onnx()) == sha256_of(fitted.to_onnx())
 
 
-def test_a_tree_without_a_split_adds_its_one_leaf():
-    table = TreeTable()
-    table.add({"leaf_value": 0.75})
-    table.add(
-        {
-            "split_feature": 1,
-            "threshold": 2.0,
-            "left_child": {"leaf_value": 1.0},
-            "right_child": {"leaf_value": 2.0},
-        }
-    )
-    steps = [("Squeeze", "axis")]
-    onnx_bytes = models.compose("two", 2, steps, {"axis": np.array([1])}, table)
-    x = np.array([[9, 2], [9, 2.5]], np.float32)
-
-    assert OnnxModel(onnx_bytes, 2).predict(x).tolist() == [1.75, 2.75]
-
-
 class Liar(msgspec.Struct):
     """A fitted model whose graph says something else than itself."""
 
-    honest: CalibratedTrees
+    honest: Fitted
     shift: float
 
     name = "liar"
@@ -190,11 +161,11 @@ class Liar(msgspec.Struct):
 @pytest.mark.parametrize("shift", [1e-4, np.nan, np.inf])
 def test_an_export_that_says_something_else_is_refused(trees, shift):
     with pytest.raises(ExportRefusedError, match="liar: the ONNX export differs"):
-        export(Liar(trees, shift), part(11, WIDTH, rows=200).x)
+        export(Liar(trees, shift), part(11, rows=200).x)
 
 
 def test_one_flipped_row_is_enough_to_refuse_an_export(trees):
-    feature, threshold = thresholds(trees.trees)[0]
+    feature, threshold = thresholds(table_of(trees))[0]
     rounded = np.nextafter(np.float32(threshold), np.float32(np.inf), dtype=np.float32)
     model = onnx.load_model_from_string(trees.to_onnx())
     (node,) = (node for node in model.graph.node if node.op_type == "TreeEnsemble")
@@ -203,7 +174,7 @@ def test_one_flipped_row_is_enough_to_refuse_an_export(trees):
     values[0] = rounded
     splits.t.CopyFrom(onnx.numpy_helper.from_array(values))
     flipped = model.SerializeToString()
-    x = part(11, WIDTH, rows=200).x
+    x = part(11, rows=200).x
     x[77, feature] = rounded
 
     class Rounded(Liar):
@@ -341,7 +312,7 @@ def test_a_truncated_graph_is_refused_or_lacks_nothing(fitted):
     # What stands last in the bytes, such as an operator set that is not used, may go unnoticed
     # here; the registry compares the hash as well.
     whole, width = fitted.to_onnx(), len(fitted.features)
-    x = part(12, width, rows=50).x
+    x = examples(fitted.features, 12, rows=50).x
     refused = 0
     for end in np.linspace(0, len(whole) - 1, 40).astype(int):
         try:
@@ -354,12 +325,12 @@ def test_a_truncated_graph_is_refused_or_lacks_nothing(fitted):
 
 
 def test_a_tree_that_asks_for_a_feature_beyond_the_row_is_refused(trees):
-    table = deepcopy(trees.trees)
+    table = deepcopy(table_of(trees))
     table.feature[5] = 4000
-    grown = models.compose("grown", WIDTH, [("Squeeze", "axis")], {"axis": np.array([1])}, table)
+    grown = replace(trees, core=Trees(table.total, table))
 
     with pytest.raises(RegistryError, match="a feature beyond"):
-        OnnxModel(grown, WIDTH)
+        OnnxModel(grown.to_onnx(), WIDTH)
 
 
 def test_facts_survive_their_json():

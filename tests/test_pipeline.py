@@ -1,4 +1,4 @@
-"""The wiring: both stages finish what the feed wrote, and a champion is taken up while they run."""
+"""The wiring: the stages finish what the feed wrote, and models are taken up while they run."""
 
 import threading
 
@@ -10,14 +10,25 @@ from barograph.cases.spikes import SPIKES
 from barograph.errors import BadInputError, ForeignFeaturesError, RegistryError
 from barograph.kernels import FEATURE_SET_HASH
 from barograph.log import open_log
-from barograph.log.topics import FEATURES, PREDICTIONS, TICKS, ensure_stream, ensure_topics
-from barograph.pipeline import Champion, Pipeline, consume, feed_through, stages
+from barograph.log.topics import (
+    FEATURES,
+    PREDICTIONS,
+    SHADOW,
+    TICKS,
+    ensure_stream,
+    ensure_topics,
+    market_topics,
+)
+from barograph.pipeline import Follower, Pipeline, consume, feed_through, stages
 from barograph.registry import Registry
 from barograph.scorer import COLD_START, Scorer
 from barograph.settings import Settings
+from barograph.shadow import Shadow
 from barograph.types import Message, Tick, Verdict
 from barograph.worker import when_idle
 from subscribers import STREAM, SUBSCRIBERS, graph, subscriber
+from test_scorer import model
+from waiting import until
 
 NS = 10**9
 
@@ -66,14 +77,17 @@ def test_a_worker_that_dies_is_heard_at_the_door(tmp_path):
 
 
 class Versions:
-    """A registry's part that a Champion uses, with models given by the test."""
+    """A registry's part that a Follower uses, with models given by the test."""
 
-    def __init__(self, models):
-        self.models, self.champion = models, None
+    def __init__(self, models, **aliases):
+        self.models, self.aliases = models, aliases
+
+    def version_of(self, case, alias):
+        assert case == "spikes"
+        return self.aliases.get(alias)
 
     def champion_version(self, case):
-        assert case == "spikes"
-        return self.champion
+        return self.version_of(case, "champion")
 
     def load(self, case, version, feature_set):
         assert (case, feature_set) == ("spikes", FEATURE_SET_HASH)
@@ -86,10 +100,10 @@ def test_a_champion_that_cannot_be_loaded_is_told_once_and_the_present_one_stays
     damaged = RegistryError("spikes/2", "its onnx are not what was registered", "Train again")
     told = []
     versions = Versions({1: None, 2: damaged})
-    champion = Champion(versions, "spikes", FEATURE_SET_HASH, refresh_s=0.0, warn=told.append)
+    champion = Follower(versions, "spikes", FEATURE_SET_HASH, refresh_s=0.0, warn=told.append)
     scorer = Scorer()
     champion.bring([scorer])
-    versions.champion = 2
+    versions.aliases["champion"] = 2
     for _ in range(3):
         champion.bring([scorer])
     assert len(told) == 1
@@ -97,17 +111,141 @@ def test_a_champion_that_cannot_be_loaded_is_told_once_and_the_present_one_stays
     assert scorer._model is None
 
 
+def test_a_registry_that_breaks_is_told_once_and_the_champion_stays_until_it_is_mended():
+    class Broken(Versions):
+        broken = False
+
+        def version_of(self, case, alias):
+            if self.broken:
+                raise RegistryError("mlflow.db", "the database cannot be read", "Try again")
+            return super().version_of(case, alias)
+
+    told, versions = [], Broken({1: model("spikes/1"), 2: model("spikes/2")}, champion=1)
+    champion = Follower(versions, "spikes", FEATURE_SET_HASH, refresh_s=0.0, warn=told.append)
+    labels = []
+    for broken, number in ((False, 1), (True, 1), (True, 2), (False, 2), (True, 2)):
+        versions.broken, versions.aliases["champion"] = broken, number
+        champion.bring([])
+        labels.append(champion.model.label)
+    assert labels == ["spikes/1", "spikes/1", "spikes/1", "spikes/2", "spikes/2"]
+    assert len(told) == 2
+    assert set(told) == {
+        "model mlflow.db: the database cannot be read. Try again. The present model stays."
+    }
+    with pytest.raises(RegistryError):
+        Follower(versions, "spikes", FEATURE_SET_HASH).bring([])
+
+
+def test_a_candidate_is_followed_until_it_is_champion_or_cannot_be_loaded():
+    damaged = RegistryError("spikes/4", "its onnx are not what was registered", "Train again")
+    told = []
+    versions = Versions({2: model("spikes/2"), 3: model("spikes/3"), 4: damaged}, champion=1)
+    candidate = Follower(
+        versions, "spikes", FEATURE_SET_HASH, alias="candidate", refresh_s=0.0, warn=told.append
+    )
+    shadow, labels = Shadow(), []
+    for moves in (
+        {}, {"candidate": 2}, {"candidate": 3}, {"champion": 3}, {"champion": 2},
+        {"candidate": 4}, {}, {"candidate": 2},
+    ):  # fmt: skip
+        versions.aliases |= moves
+        candidate.bring([shadow])
+        assert shadow._model is candidate.model
+        labels.append(candidate.model and candidate.model.label)
+    assert labels == [None, "spikes/2", "spikes/3", None, "spikes/3", None, None, None]
+    assert len(told) == 1
+    assert "spikes/4" in told[0]
+
+
+def shadow_position(log):
+    return sum(log.positions("shadow", FEATURES).values())
+
+
+def test_a_shadow_without_a_candidate_passes_over_what_comes_live(tmp_path):
+    log = open_log(tmp_path)
+    ensure_topics(log)
+    with Pipeline(stages(Settings(home=tmp_path), tmp_path, pytest.fail)):
+        log.append(ticks(100))
+    assert shadow_position(log) == total(log, FEATURES) == 99
+    assert total(log, SHADOW) == 0
+    log.close()
+
+
+def test_a_replay_that_nothing_shadows_does_not_even_look(tmp_path):
+    log = open_log(tmp_path)
+    ensure_topics(log)
+    running = Pipeline(stages(Settings(home=tmp_path), tmp_path, pytest.fail))
+    feed_through(running, lambda: log.append(ticks(100)), live=False)
+    assert running.shadowed.assigned == 0
+    assert log.positions("shadow", FEATURES) == {}
+    log.close()
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_a_candidate_shadows_what_comes_live_or_replayed(tmp_path, live):
+    log = open_log(tmp_path)
+    ensure_topics(log)
+    versions = Versions({2: model("spikes/2")}, champion=1, candidate=2)
+    running = Pipeline(shadowing(tmp_path, versions, pytest.fail))
+    feed_through(running, lambda: log.append(ticks(100)), live=live)
+    assert running.shadowed.values == running.scored.values == total(log, SHADOW) == 99
+    assert said_in(log, SHADOW) == {"spikes/2"}
+    assert said_in(log, PREDICTIONS) == {COLD_START}
+    log.close()
+
+
+def test_a_log_from_before_there_were_shadows_gets_the_topic_as_that_of_predictions(tmp_path):
+    log = open_log(tmp_path)
+    for topic in market_topics(partitions=2):
+        if topic.name != SHADOW:
+            log.create(msgspec.structs.replace(topic, retention_s=99))
+    with Pipeline(stages(Settings(home=tmp_path), tmp_path, pytest.fail)):
+        pass
+    topics = {topic.name: topic for topic in log.topics()}
+    assert topics[SHADOW] == msgspec.structs.replace(topics[PREDICTIONS], name=SHADOW)
+    assert topics[SHADOW].partitions == 2
+    log.close()
+
+
+def test_a_shadow_that_dies_is_told_of_once_and_the_others_go_on(tmp_path):
+    class Failing(Versions):
+        def version_of(self, *_):
+            raise RegistryError("spikes", "the database cannot be read", "Move it away")
+
+    log, told = open_log(tmp_path), []
+    ensure_topics(log)
+    with Pipeline(shadowing(tmp_path, Failing({}), told.append)) as running:
+        until(lambda: told)
+        log.append(ticks(100))
+        running.check()
+    assert running.scored.values == 99
+    assert len(told) == 1
+    assert "shadows the champion no more" in told[0]
+    assert "the database cannot be read" in told[0]
+    log.close()
+
+
+def shadowing(home, versions, warn):
+    """Stages of a home whose candidate is one of these."""
+    candidate = Follower(versions, "spikes", FEATURE_SET_HASH, alias="candidate", warn=warn)
+    return msgspec.structs.replace(stages(Settings(home=home), home, warn), candidate=candidate)
+
+
+def said_in(log, topic):
+    """The models whose predictions a topic holds."""
+    return {
+        codec.decode_prediction(record.value).model
+        for extent in log.extents(topic)
+        for record in log.read(topic, extent.partition, 0, 1000)
+    }
+
+
 def test_the_cold_start_baseline_runs_until_there_is_a_champion(tmp_path):
     log = open_log(tmp_path)
     ensure_topics(log)
     with Pipeline(stages(Settings(home=tmp_path), tmp_path, pytest.fail)):
         log.append(ticks(100))
-    models = {
-        codec.decode_prediction(record.value).model
-        for extent in log.extents(PREDICTIONS)
-        for record in log.read(PREDICTIONS, extent.partition, 0, 1000)
-    }
-    assert models == {COLD_START}
+    assert said_in(log, PREDICTIONS) == {COLD_START}
     assert threading.active_count() == 1
     log.close()
 

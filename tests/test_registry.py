@@ -10,30 +10,24 @@ import pytest
 from barograph import registry as registry_module
 from barograph.errors import ForeignFeaturesError, RegistryError
 from barograph.kernels import FEATURE_SET_HASH
-from barograph.models import Logistic, ModelFacts, sha256_of
+from barograph.models import ModelFacts, sha256_of
 from barograph.registry import Registry
+from barograph.relative import Ratio, Relative
+from handmade import linear
 
 FEATURES = ("realized_vol_10s", "realized_vol_60s")
 SECOND = 1_765_000_000_000_000_000
 
 
 def graph(bias: float = 0.0) -> bytes:
-    return Logistic(
-        name="har_logistic",
-        features=FEATURES,
-        mean=np.full(2, -10.0),
-        scale=np.ones(2),
-        limit=10.0,
-        weights=np.array([0.5, 1.0]),
-        bias=bias,
-        floor=1e-7,
-    ).to_onnx()
+    logs = Relative.of([Ratio(name) for name in FEATURES])
+    return linear(FEATURES, [0.5, 1.0], bias=bias, mean=-10.0, view=logs, name="har").to_onnx()
 
 
 def facts_of(onnx: bytes, **changes) -> ModelFacts:
     facts = ModelFacts(
         case="spikes",
-        candidate="har_logistic",
+        candidate="har",
         features=FEATURES,
         feature_set=FEATURE_SET_HASH,
         tau={"BTC-USD": 5.6e-5, "ETH-USD": 7e-5},
@@ -48,15 +42,6 @@ def facts_of(onnx: bytes, **changes) -> ModelFacts:
         created_time_ns=SECOND + 2 * 10**13,
     )
     return msgspec.structs.replace(facts, **changes)
-
-
-@pytest.fixture(scope="session")
-def made_home(tmp_path_factory):
-    """A home whose database MLflow has made, which takes it seconds."""
-    home = tmp_path_factory.mktemp("made")
-    with Registry(home)._writing("none"):
-        pass
-    return home
 
 
 @pytest.fixture
@@ -155,14 +140,14 @@ def test_rollback_walks_back_through_the_champions(registry):
     for version in (1, 2, 2, 3):
         registry.promote("spikes", version, "gate")
 
-    assert registry.rollback("spikes") == 2
-    assert registry.rollback("spikes", "alarms at night") == 1
+    assert registry.rollback("spikes").version == 2
+    assert registry.rollback("spikes", "alarms at night").version == 1
     with pytest.raises(RegistryError, match="no champion before it"):
         registry.rollback("spikes")
     assert registry.champion_version("spikes") == 1
 
     registry.promote("spikes", 4, "gate")
-    assert registry.rollback("spikes") == 1
+    assert registry.rollback("spikes").version == 1
     assert [p.action for p in registry.history("spikes")][-4:] == [
         "rollback",
         "rollback",
@@ -177,7 +162,7 @@ def test_a_rollback_after_a_promotion_that_died_before_its_audit_finds_the_forme
     registry.promote("spikes", 1, "gate")
     registry._mlflow.set_registered_model_alias("spikes", "champion", "2")
 
-    assert registry.rollback("spikes") == 1
+    assert registry.rollback("spikes").version == 1
 
 
 def test_a_version_or_alias_that_is_not_there_is_named(registry):
@@ -235,12 +220,12 @@ def removed(path):
 @pytest.mark.parametrize(
     ("name", "poison", "why"),
     [
-        ("model.onnx", truncated, "its onnx are not what was registered"),
-        ("model.onnx", swapped, "its onnx are not what was registered"),
-        ("model.onnx", pickled, "its onnx are not what was registered"),
+        ("model.onnx", truncated, "its model.onnx is not what was registered"),
+        ("model.onnx", swapped, "its model.onnx is not what was registered"),
+        ("model.onnx", pickled, "its model.onnx is not what was registered"),
         ("model.onnx", removed, "cannot be read"),
-        ("facts.json", edited, "its facts are not what was registered"),
-        ("facts.json", truncated, "its facts are not what was registered"),
+        ("facts.json", edited, "its facts.json is not what was registered"),
+        ("facts.json", truncated, "its facts.json is not what was registered"),
         ("facts.json", removed, "cannot be read"),
     ],
 )

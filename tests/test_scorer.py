@@ -89,6 +89,18 @@ def test_a_stale_market_is_not_scored():
     assert (said.verdict, said.probability) == (Verdict.STALE, None)
 
 
+def test_a_model_may_ask_about_the_tau_of_the_product():
+    """It stands among the features, where the model has it, and is never missing."""
+    asking = model(features=("tau", "realized_vol_60s"), tau={"BTC-USD": 1e-4, "ETH-USD": 3e-4})
+    scorer = Scorer(asking)
+    for product, tau in asking.facts.tau.items():
+        said = scorer.predict(row(100, product=product, vol=5e-4))
+        assert said.probability == pytest.approx(2e3 * tau, rel=1e-6)
+        assert said.tau == tau
+    waiting = scorer.predict(row(100, missing={"realized_vol_60s": Reason.GAP}))
+    assert waiting.verdict is Verdict.GAP
+
+
 def test_an_expired_model_says_so():
     scorer = Scorer(model(expires_time_ns=200 * 10**9))
     assert scorer.predict(row(199)).verdict is Verdict.PREDICTED

@@ -252,6 +252,7 @@ def log_loss(spike, probability):
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_the_true_probability_is_calibrated(outcomes):
     spike, truth, _ = outcomes["market"]
     for low, high in [(0.0, 1.0), (0.0, 0.1), (0.1, 0.5), (0.5, 0.9), (0.9, 1.0)]:
@@ -262,6 +263,7 @@ def test_the_true_probability_is_calibrated(outcomes):
         assert abs(excess.sum() / chosen.sum()) < 3 * error + 0.005
 
 
+@pytest.mark.slow
 def test_the_truth_beats_persistence_and_that_beats_the_base_rate(outcomes):
     spike, truth, known = outcomes["market"]
     ceiling, persistence = (average_precision_score(spike, s) for s in (truth, known))
@@ -270,6 +272,7 @@ def test_the_truth_beats_persistence_and_that_beats_the_base_rate(outcomes):
     assert log_loss(spike, truth) < 0.8 * log_loss(spike, spike.mean())
 
 
+@pytest.mark.slow
 def test_in_a_constant_market_the_truth_is_the_base_rate(outcomes):
     spike, truth, known = outcomes["constant"]
     assert log_loss(spike, truth) == pytest.approx(log_loss(spike, spike.mean()), abs=1e-3)

@@ -1,5 +1,6 @@
 from itertools import combinations, pairwise
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -14,9 +15,8 @@ plans = st.builds(
     folds=st.integers(1, 6),
     horizon_s=st.integers(1, 60),
     embargo_s=st.integers(0, 100),
+    inner=st.integers(2, 5),
     first_share=st.floats(0.2, 0.8),
-    validation_share=st.sampled_from([0.0, 0.15, 0.3]),
-    calibration_share=st.sampled_from([0.0, 0.15, 0.3]),
     min_rows=st.just(1),
 )
 
@@ -45,14 +45,50 @@ def assert_apart(earlier, later, plan):
         assert later.min() - plan.embargo_s > earlier.max() + plan.horizon_s
 
 
+def assert_apart_on_both_sides(second, rest, held, plan):
+    """What is held out follows each other, and no second of it is seen by the rest."""
+    rest, held = second[rest], second[held]
+    assert_apart(rest[rest < held.min()], held, plan)
+    assert_apart(held, rest[rest > held.max()], plan)
+    assert not ((rest >= held.min()) & (rest <= held.max())).any()
+
+
+def assert_inner_parts_are_sound(second, fold, plan):
+    for rest, held in fold.inner:
+        assert len(rest)
+        assert len(held)
+        assert {*rest, *held} <= set(fold.train)
+        assert_apart_on_both_sides(second, rest, held, plan)
+    assert len(np.unique(fold.held_out)) == len(fold.held_out)
+
+
 @settings(deadline=None)
 @given(pooled_seconds(), plans)
-def test_every_pair_of_sides_keeps_the_inequality_and_the_future_stays_out(second, plan):
+def test_a_test_keeps_its_distance_from_all_that_is_fitted_on_and_the_future_stays_out(
+    second, plan
+):
     second = np.array(second)
     for fold in walk(second, plan):
-        sides = [second[s] for s in (fold.train, fold.validation, fold.calibration, fold.test)]
-        for earlier, later in combinations(sides, 2):
-            assert_apart(earlier, later, plan)
+        assert_apart(second[fold.train], second[fold.test], plan)
+
+
+@settings(deadline=None)
+@given(pooled_seconds(), plans)
+def test_a_part_that_is_held_out_keeps_its_distance_from_what_is_fitted_on_instead(second, plan):
+    second = np.array(second)
+    for fold in walk(second, plan):
+        assert_inner_parts_are_sound(second, fold, plan)
+        assert sorted(fold.held_out) == fold.train.tolist()
+        parts = [second[held] for _, held in fold.inner]
+        assert all(earlier.max() < later.min() for earlier, later in pairwise(parts))
+
+
+def test_the_parts_that_are_held_out_are_of_equal_size():
+    folds = splits.walk_forward(np.arange(20_000), splits.Plan(folds=3, inner=5, embargo_s=300))
+    for fold in folds:
+        sizes = [len(held) for _, held in fold.inner]
+        assert len(sizes) == 5
+        assert max(sizes) - min(sizes) <= 1
 
 
 @settings(deadline=None)
@@ -74,10 +110,9 @@ def test_what_a_fold_is_fitted_on_expands_and_no_row_is_on_two_sides(second, pla
     second = np.array(second)
     ends = []
     for fold in walk(second, plan):
-        fitted = np.concatenate([fold.train, fold.validation, fold.calibration])
-        rows = np.concatenate([fitted, fold.test])
+        rows = np.concatenate([fold.train, fold.test])
         assert len(np.unique(rows)) == len(rows)
-        ends.append(second[fitted].max())
+        ends.append(second[fold.train].max())
     assert ends == sorted(ends)
 
 
@@ -92,6 +127,8 @@ def test_what_comes_after_a_cut_changes_nothing_of_what_is_fitted_before_it(seco
     moved[second > start] += later
     again = splits.walk_forward(moved, plan)[0]
     assert set(again.train) == set(fold.train) <= set(past)
+    for one, other in zip(again.inner, fold.inner, strict=True):
+        assert [side.tolist() for side in one] == [side.tolist() for side in other]
 
 
 def test_folds_hold_equal_numbers_of_rows_whatever_the_holes():
@@ -104,7 +141,7 @@ def test_all_products_are_cut_at_the_same_times():
     second = np.tile(np.arange(10_000), 2)
     product = np.repeat([0, 1], 10_000)
     for fold in splits.walk_forward(second, splits.Plan()):
-        for side in (fold.train, fold.validation, fold.calibration, fold.test):
+        for side in (fold.train, fold.test, *(rows for pair in fold.inner for rows in pair)):
             both = [set(second[side[product[side] == p]]) for p in (0, 1)]
             assert both[0] == both[1]
 
@@ -118,7 +155,7 @@ def test_too_short_a_recording_is_refused_with_the_cure():
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"folds": 0}, {"embargo_s": -1}, {"validation_share": 0.6, "calibration_share": 0.4}],
+    [{"folds": 0}, {"embargo_s": -1}, {"first_share": 1.0}, {"inner": 1}, {"min_rows": 0}],
 )
 def test_a_plan_that_cannot_be_meant_is_refused(wrong):
     with pytest.raises(BadInputError, match="split plan"):
@@ -136,22 +173,57 @@ def test_sessions_end_at_holes_and_only_there(second, hole_s):
     np.testing.assert_array_equal(np.diff(session[order]), holes.astype(np.int64))
 
 
+@st.composite
+def several_sessions(draw):
+    """Seconds in sessions of some rows each, nearer to each other than a plan's distance or not."""
+    rows = draw(st.lists(st.integers(1, 60), min_size=3, max_size=6))
+    holes = draw(st.lists(st.integers(11, 400), min_size=len(rows), max_size=len(rows)))
+    starts = np.cumsum(np.array(rows) + holes)
+    clock = np.concatenate([start + np.arange(n) for start, n in zip(starts, rows, strict=True)])
+    pooled = np.concatenate([clock, clock[draw(st.integers(0, len(clock))) :]])
+    return np.array(draw(st.randoms(use_true_random=False)).sample(pooled.tolist(), len(pooled)))
+
+
 @settings(deadline=None)
-@given(pooled_seconds(), plans)
-def test_a_session_left_out_is_apart_from_the_sessions_on_both_sides(second, plan):
-    second = np.array(second)
+@given(several_sessions(), plans, st.sampled_from([1, 10, 30]))
+def test_a_session_left_out_is_apart_from_the_sessions_on_both_sides(second, plan, min_rows):
+    plan = msgspec.structs.replace(plan, min_rows=min_rows)
     session = splits.sessions(second, hole_s=10)
     try:
         folds = splits.leave_session_out(second, session, plan)
     except TooLittleDataError:
         return
-    assert len(folds) == session.max() + 1
-    for number, fold in enumerate(folds):
-        test = second[fold.test]
+    long_enough = np.flatnonzero(np.bincount(session) >= min_rows)
+    assert len(folds) == len(long_enough) >= 3
+    for number, fold in zip(long_enough, folds, strict=True):
         assert set(fold.test) == set(np.flatnonzero(session == number))
-        fit = second[np.concatenate([fold.train, fold.validation, fold.calibration])]
-        assert_apart(fit[fit < test.min()], test, plan)
-        assert_apart(test, fit[fit > test.max()], plan)
+        assert_apart_on_both_sides(second, fold.train, fold.test, plan)
+
+
+@settings(deadline=None)
+@given(several_sessions(), plans, st.sampled_from([1, 10, 30]))
+def test_inside_a_fold_the_other_sessions_are_held_out_in_turn_and_apart(second, plan, min_rows):
+    plan = msgspec.structs.replace(plan, min_rows=min_rows)
+    session = splits.sessions(second, hole_s=10)
+    try:
+        folds = splits.leave_session_out(second, session, plan)
+    except TooLittleDataError:
+        return
+    for fold in folds:
+        assert_inner_parts_are_sound(second, fold, plan)
+        assert all(len(rest) >= min_rows for rest, _ in fold.inner)
+        held = [np.unique(session[rows]).tolist() for _, rows in fold.inner]
+        assert all(len(numbers) == 1 for numbers in held)
+        assert len({numbers[0] for numbers in held}) == len(held)
+        short = np.bincount(session) < min_rows
+        assert not short[session[fold.held_out]].any()
+
+
+def test_two_sessions_are_too_few_to_leave_one_out():
+    second = np.concatenate([np.arange(1000), np.arange(1000) + 10**6])
+    session = splits.sessions(second, hole_s=10)
+    with pytest.raises(TooLittleDataError, match="2 sessions of 300 usable rows or more"):
+        splits.leave_session_out(second, session, splits.Plan())
 
 
 def test_no_rows_have_no_sessions():
@@ -175,8 +247,9 @@ def by_lot(y, lot, folds):
         return assume(False)  # noqa: FBT003
 
 
-def four(fold):
-    return [fold.train, fold.validation, fold.calibration, fold.test]
+def parts(fold):
+    """The test and what is held out in turn: all rows of a fold without time, each once."""
+    return [fold.test, *(held for _, held in fold.inner)]
 
 
 @settings(deadline=None)
@@ -187,8 +260,11 @@ def test_without_time_every_row_is_tested_once_and_stands_on_one_side_of_each_fo
     assert len(made) == folds
     assert sorted(np.concatenate([fold.test for fold in made])) == list(range(len(y)))
     for fold in made:
-        assert sorted(np.concatenate(four(fold))) == list(range(len(y)))
-        assert all((np.diff(rows) > 0).all() for rows in four(fold))
+        assert sorted(np.concatenate(parts(fold))) == list(range(len(y)))
+        assert sorted(np.concatenate([fold.train, fold.test])) == list(range(len(y)))
+        for rest, held in fold.inner:
+            assert sorted(np.concatenate([rest, held])) == fold.train.tolist()
+        assert all((np.diff(rows) > 0).all() for rows in (fold.train, *parts(fold)))
 
 
 @settings(deadline=None)
@@ -196,7 +272,7 @@ def test_without_time_every_row_is_tested_once_and_stands_on_one_side_of_each_fo
 def test_without_time_rows_of_one_lot_are_never_parted(drawn, folds):
     y, lot = drawn
     for fold in by_lot(y, lot, folds):
-        for one, other in combinations(four(fold), 2):
+        for one, other in combinations(parts(fold), 2):
             assert not np.intersect1d(lot[one], lot[other]).size
 
 
@@ -207,10 +283,9 @@ def test_without_time_every_side_has_its_share_of_yes_to_within_a_row(drawn, fol
     lot = np.random.default_rng(1).permutation(len(y))
     for fold in by_lot(y, lot, folds):
         for answer in (0.0, 1.0):
-            count = [(y[rows] == answer).sum() for rows in four(fold)]
-            assert abs(count[3] - sum(count) / folds) <= 1
-            for here, share in zip(count, (0.8, 0.15, 0.05), strict=False):
-                assert abs(here - share * sum(count[:3])) <= 1
+            tested, *held = [(y[rows] == answer).sum() for rows in parts(fold)]
+            assert abs(tested - (tested + sum(held)) / folds) <= 1
+            assert max(held) - min(held) <= 1
 
 
 @settings(deadline=None)
@@ -220,7 +295,7 @@ def test_without_time_the_order_of_a_file_means_nothing(drawn, folds, chance):
     lot = np.unique(lot, return_inverse=True)[1] * 7
     order = np.array(chance.sample(range(len(y)), len(y)))
     for fold, other in zip(by_lot(y, lot, folds), by_lot(y[order], lot[order], folds), strict=True):
-        for one, two in zip(four(fold), four(other), strict=True):
+        for one, two in zip(parts(fold), parts(other), strict=True):
             assert set(lot[one]) == set(lot[order][two])
 
 
@@ -229,8 +304,7 @@ def test_without_time_no_fold_is_fitted_on_what_a_later_record_may_test_as_its_l
     rng = np.random.default_rng(4)
     y, lot = (rng.random(2000) < 0.3).astype(float), rng.integers(0, 2**53, 2000)
     last = splits.stratified(y, lot, 4)[-1]
-    fitted = np.concatenate([last.train, last.validation, last.calibration])
-    above = lot > lot[fitted].max()
+    above = lot > lot[last.train].max()
     assert set(np.flatnonzero(above)) <= set(last.test)
     assert above.sum() > 0.9 * len(last.test)
 

@@ -21,7 +21,8 @@ from barograph.types import DeadLetter, Fault
 from barograph.venues.endpoints import endpoint, subscriptions
 from barograph.venues.entries import Answer, Closing, Dialect, Heard, Hole, Opening
 from coinbase_messages import heartbeat, ticker
-from scripted import Scripted, forever, pages, running, until
+from scripted import Scripted, forever, pages, running
+from waiting import until
 
 PRODUCTS = ("BTC-USD", "ETH-USD")
 SUBSCRIBED = json.dumps({"type": "subscriptions", "channels": []})
@@ -149,6 +150,7 @@ def test_frames_that_keep_coming_keep_the_connection():
         assert stream.connections == 1
 
 
+@pytest.mark.slow
 def test_a_full_inbox_stops_the_reading_and_nothing_of_it_is_lost():
     """The venue cannot send on; it is up to it to drop us."""
     sent, message = [], json.dumps(ticker(0) | {"pad": "x" * 10_000})

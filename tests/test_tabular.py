@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from barograph.errors import BadInputError
 from barograph.models import ModelFacts
 from barograph.tabular import best_f1, judge, lot
 from customers import CUSTOMERS, FEATURES, STREAM, customers
@@ -61,11 +62,19 @@ def test_a_table_has_the_features_of_the_contract_and_the_known_outcomes():
 def test_the_same_key_twice_is_never_on_two_sides_of_a_fold():
     frame = customers(400).frame
     table = CUSTOMERS.table(pl.concat([frame, frame.with_columns(left=1 - pl.col("left"))]))
-    for fold in CUSTOMERS.split(table, 4):
-        groups = [set(table.order[rows]) for rows in (fold.train, fold.validation, fold.test)]
-        assert not groups[0] & groups[1]
-        assert not groups[0] & groups[2]
-        assert len(fold.test) >= 2 * len(groups[2])
+    kind, folds = CUSTOMERS.split(table, 4, "auto")
+    assert kind == "stratified"
+    for fold in folds:
+        for one, other in ((fold.train, fold.test), *fold.inner):
+            assert not set(table.order[one]) & set(table.order[other])
+        assert len(fold.test) >= 2 * len(set(table.order[fold.test]))
+
+
+@pytest.mark.parametrize("protocol", ["walk-forward", "leave-session-out"])
+def test_what_has_no_time_is_not_cut_in_time(protocol):
+    table = CUSTOMERS.table(customers(50).frame)
+    with pytest.raises(BadInputError, match="these records have no time"):
+        CUSTOMERS.split(table, 4, protocol)
 
 
 def naive_f1(y, acted):

@@ -44,6 +44,7 @@ def plan(address, **changes):
     return Plan(endpoint=endpoint("simulated", f"ws://{address}"), products=PRODUCTS, **changes)
 
 
+@pytest.mark.slow
 def test_what_is_heard_is_featurized_and_scored_until_the_time_is_over(tmp_path, exchange):
     settings, warned = Settings(home=tmp_path), []
     done = run(
@@ -98,11 +99,16 @@ def test_a_live_run_says_what_was_heard_and_what_was_said_of_it():
         alerts=1,
         latency=Latencies(count=40, p50_ms=12.3, p99_ms=45.6),
     )
-    text = " ".join(shown(told(UpSummary(heard=heard, seen=seen))).split())
+    text = " ".join(
+        shown(
+            told(UpSummary(heard=heard, seen=seen, trained=["spikes/2 (har), keep: few"]))
+        ).split()
+    )
     for part in (
         "refused FOO-USD: not a [valid] product", "ticks 1,234",
         "trades 7 without a quote, 5 of them from REST", "gaps 1 disconnect 1, 2 trades missing",
         "connections 2, 1 holes asked for", "queue full 3 times", "-12.5 ms (-40.0 … +2.0)",
         "predictions 40 PREDICTED 40", "alerts 1", "p50 12 ms, p99 46 ms",
+        "trained spikes/2 (har), keep: few",
     ):  # fmt: skip
         assert part in text, text

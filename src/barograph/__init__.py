@@ -8,6 +8,16 @@ from pathlib import Path
 __version__ = "0.1.0"
 
 
+def code_hash() -> str:
+    """SHA-256 of the package's sources, as the trainings of the registry name them."""
+    package = Path(__file__).parent
+    sources = sorted(package.rglob("*.py"))
+    digest = hashlib.sha256()
+    for path in sources:
+        digest.update(f"{path.relative_to(package)}\0".encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
 def _keep_compiled_code_apart() -> None:
     """Give each state of the compiled sources a cache of its own.
 
@@ -27,3 +37,5 @@ def _keep_compiled_code_apart() -> None:
 
 
 _keep_compiled_code_apart()
+# What BLAS adds up depends on its threads, and on a busy machine these wait for each other.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -15,12 +15,13 @@ from threading import Event
 import msgspec
 from rich.console import Console
 
-from barograph import dataset, terminal, train
+from barograph import dataset, terminal, train, training_table
 from barograph.cases.spikes import SPIKES
 from barograph.codec import encode
 from barograph.exchange import Exchange, Terms, running
 from barograph.featurizer import Featurizer
-from barograph.feed import Feed, Summary, ingest
+from barograph.feed import Summary, ingest
+from barograph.intake import feed_of
 from barograph.log import Log, open_log
 from barograph.log.topics import TICKS
 from barograph.market import PRESETS
@@ -34,7 +35,7 @@ from barograph.train import TrainingReport
 from barograph.types import NS_PER_S, Record, Verdict
 from barograph.up import Listener, Seen, watch
 from barograph.venues.endpoints import endpoint
-from barograph.venues.entries import Dialect, Heard, Rules
+from barograph.venues.entries import Dialect, Heard
 from barograph.venues.exchange_feed import ExchangeFeed
 from barograph.verify import Verification, verify
 
@@ -82,7 +83,7 @@ def run(
             how = train.Training(seed=seed, folds=settings.folds)
             examples = dataset.read(home, SPIKES)
             report = train.train(SPIKES, examples, registry, how, clock_ns=time.time_ns)
-        console.print(terminal.training(report))
+        console.print(training_table.training(report))
         with phases.of("live, through a socket") as status:
             if not check:
                 status.stop()
@@ -131,8 +132,7 @@ def _history(
             for frame in market.advance(min(_HISTORY_CHUNK_S, left_s)):
                 yield Heard(frame, Dialect.EXCHANGE)
 
-    rules = Rules(products=frozenset(market.products))
-    with closing(Feed(log, settings.home / "archive", rules)) as feed:
+    with closing(feed_of(settings, log, market.products)) as feed:
         running = Pipeline(stages(settings, settings.home, warn))
         return feed_through(running, lambda: ingest(feed, entries()), live=False)
 

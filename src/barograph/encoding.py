@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from barograph.graph import Graph
 
 Float32 = npt.NDArray[np.float32]
 
@@ -43,13 +44,11 @@ class Encoding:
         seen = np.where(self.numbers, gathered, gathered == self.code)
         return np.ascontiguousarray(seen, np.float32)
 
-    def nodes(self, given: str, seen: str) -> tuple[list[Any], dict[str, Any]]:
-        """The same as ONNX: nodes from value `given` float64 (n, f) to `seen`, and constants."""
-        from onnx import TensorProto, helper  # noqa: PLC0415 - only who exports needs it
+    def nodes(self, graph: Graph, given: str) -> str:
+        """The same as nodes of a graph, from the value `given` float64 (n, f)."""
+        from onnx import TensorProto  # noqa: PLC0415 - only who exports needs it
 
-        return [
-            helper.make_node("Gather", [given, "source"], ["gathered"], axis=1),
-            helper.make_node("Equal", ["gathered", "code"], ["hit"]),
-            helper.make_node("Cast", ["hit"], ["zero_or_one"], to=TensorProto.DOUBLE),
-            helper.make_node("Where", ["numbers", "gathered", "zero_or_one"], [seen]),
-        ], {"source": self.source, "code": self.code, "numbers": self.numbers}
+        gathered = graph.add("Gather", given, graph.constant(self.source), axis=1)
+        hit = graph.add("Equal", gathered, graph.constant(self.code))
+        zero_or_one = graph.add("Cast", hit, to=TensorProto.DOUBLE)
+        return graph.add("Where", graph.constant(self.numbers), gathered, zero_or_one)

@@ -1,8 +1,10 @@
 """Elements of a page, and the page as text. Text is escaped when it is written, wherever it is."""
 
+from collections.abc import Iterable
+from importlib.resources import files
 from xml.etree.ElementTree import Element, tostring
 
-__all__ = ["Element", "el", "html"]
+__all__ = ["Element", "document", "el", "html"]
 
 
 def el(tag: str, *children: Element | str, **attributes: str | float) -> Element:
@@ -17,6 +19,19 @@ def el(tag: str, *children: Element | str, **attributes: str | float) -> Element
         else:
             element.text = (element.text or "") + child
     return element
+
+
+def document(title: str, style: str, elements: Iterable[Element]) -> str:
+    """A whole page that needs nothing else; `style` is a file of this package."""
+    css = files("barograph").joinpath(style).read_text(encoding="utf-8")
+    head = el(
+        "head",
+        el("meta", charset="utf-8"),
+        el("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        el("title", title),
+        el("style", css),
+    )
+    return html(el("html", head, el("body", el("main", *elements)), lang="en"))
 
 
 def html(root: Element) -> str:

@@ -1,4 +1,4 @@
-"""What a model is: a function of features, and the ONNX graph in which it lives on.
+"""What a model lives on as: an ONNX graph, checked, with the facts that stand beside it.
 
 Features enter as float32 in training as in scoring; everything after that is computed in float64,
 in the trained model and in its graph. Trees are written as `TreeEnsemble` nodes with float64
@@ -7,32 +7,27 @@ A graph has one input, `features` float32 (n, f), and one output, `probability` 
 """
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from barograph.encoding import Encoding
 from barograph.errors import ExportRefusedError, RegistryError, TooLittleDataError
-from barograph.trees import TreeTable
+from barograph.graph import INPUT, OUTPUT
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 
-INPUT, OUTPUT = "features", "probability"
 EXPORT_TOLERANCE = 1e-6
 """An export that differs more than this from the trained model, on any row, is refused."""
 
 MAX_ONNX_BYTES = 64 * 2**20
-_OPSET, _ML_OPSET, _IR = 21, 5, 10
 _DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
 
 
-class Fitted(Protocol):
-    """A trained model: pure, and the judge of its own export."""
+class Proven(Protocol):
+    """A trained model: the judge of its own export."""
 
     @property
     def name(self) -> str:
@@ -46,130 +41,7 @@ class Fitted(Protocol):
         """Probabilities (n,) of finite rows (n, f)."""
 
     def to_onnx(self) -> bytes:
-        """The same function as a graph, unchecked: use `export`."""
-
-
-def seen(x: Float32, encoding: Encoding | None) -> Float32:
-    """What a model sees of features (n, f): x itself where nothing is encoded."""
-    return x if encoding is None else encoding.apply(x)
-
-
-def entered(x: Float32, floor: float | None) -> Float64:
-    """What a linear model sees: x in float64, or log(max(x, floor)) where there is a floor."""
-    wide = x.astype(np.float64)
-    return wide if floor is None else np.log(np.maximum(wide, floor))
-
-
-@dataclass(frozen=True, slots=True)
-class Logistic:
-    """sigmoid(clip((g(x) − mean) / scale, ±limit) · weights + bias); g is `entered`.
-
-    mean, scale and weights are (m,): x is what `encoding` makes of the features, if there is one.
-    """
-
-    name: str
-    features: tuple[str, ...]
-    mean: Float64
-    scale: Float64
-    limit: float
-    weights: Float64
-    bias: float
-    floor: float | None
-    encoding: Encoding | None = None
-
-    def predict(self, x: Float32) -> Float64:
-        """Probabilities (n,) of finite rows (n, f)."""
-        z = (entered(seen(x, self.encoding), self.floor) - self.mean) / self.scale
-        return _sigmoid(np.clip(z, -self.limit, self.limit) @ self.weights + self.bias)
-
-    def to_onnx(self) -> bytes:
-        """The same function as a graph, unchecked: use `export`."""
-        constants = {
-            "mean": self.mean,
-            "scale": self.scale,
-            "low": np.float64(-self.limit),
-            "high": np.float64(self.limit),
-            "weights": self.weights,
-            "bias": np.float64(self.bias),
-        }
-        steps: list[tuple[str, ...]] = []
-        if self.floor is not None:
-            constants["floor"] = np.float64(self.floor)
-            steps += [("Max", "floor"), ("Log",)]
-        steps += [("Sub", "mean"), ("Div", "scale"), ("Clip", "low", "high")]
-        steps += [("MatMul", "weights"), ("Add", "bias"), ("Sigmoid",)]
-        return compose(self.name, len(self.features), steps, constants, encoding=self.encoding)
-
-
-@dataclass(frozen=True, slots=True)
-class CalibratedTrees:
-    """sigmoid(slope · (sum of leaves) + bias).
-
-    raw: what grew the trees, asked for that sum: rows (n, m) as `encoding` makes them, or the
-    features where there is none → (n,) float64. `trees` are the same trees for the graph.
-    """
-
-    name: str
-    features: tuple[str, ...]
-    raw: Callable[[Float32], Float64]
-    trees: TreeTable
-    slope: float
-    bias: float
-    encoding: Encoding | None = None
-
-    def predict(self, x: Float32) -> Float64:
-        """Probabilities (n,) of finite rows (n, f)."""
-        return _sigmoid(self.slope * self.raw(seen(x, self.encoding)) + self.bias)
-
-    def to_onnx(self) -> bytes:
-        """The same function as a graph, unchecked: use `export`."""
-        steps = [("Mul", "slope"), ("Add", "bias"), ("Sigmoid",), ("Squeeze", "axis")]
-        constants = {
-            "slope": np.float64(self.slope),
-            "bias": np.float64(self.bias),
-            "axis": np.array([1], np.int64),
-        }
-        return compose(self.name, len(self.features), steps, constants, self.trees, self.encoding)
-
-
-def compose(  # noqa: PLR0913 - a model's name and width, its sum, and what may stand before it
-    name: str,
-    width: int,
-    steps: list[tuple[str, ...]],
-    constants: dict[str, Any],
-    trees: TreeTable | None = None,
-    encoding: Encoding | None = None,
-) -> bytes:
-    """A graph that passes one value through `steps`: each an operator and the constants beside it.
-
-    The value starts as the features (n, width) in float64, then as what the encoding makes of them
-    where there is one, then as the sum of the leaves (n, 1) where there are trees; it must end as
-    the output.
-    """
-    from onnx import TensorProto, helper, numpy_helper  # noqa: PLC0415 - only who exports needs it
-
-    nodes = [helper.make_node("Cast", [INPUT], ["x"], to=TensorProto.DOUBLE)]
-    if encoding is not None:
-        made, beside = encoding.nodes("x", "seen")
-        nodes += made
-        constants = constants | beside
-    if trees is not None:
-        nodes.append(trees.node(nodes[-1].output[0], "raw"))
-    values = [nodes[-1].output[0], *(f"step{i}" for i in range(1, len(steps))), OUTPUT]
-    for (operator, *others), value, out in zip(steps, values, values[1:], strict=False):
-        nodes.append(helper.make_node(operator, [value, *others], [out]))
-    graph = helper.make_graph(
-        nodes,
-        name,
-        [helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, ["n", width])],
-        [helper.make_tensor_value_info(OUTPUT, TensorProto.DOUBLE, ["n"])],
-        [numpy_helper.from_array(np.asarray(value), key) for key, value in constants.items()],
-    )
-    versions = [helper.make_opsetid("", _OPSET), helper.make_opsetid("ai.onnx.ml", _ML_OPSET)]
-    model = helper.make_model(
-        graph, opset_imports=versions, ir_version=_IR, producer_name="barograph"
-    )
-    return bytes(model.SerializeToString(deterministic=True))
+        """The same function as a graph."""
 
 
 class OnnxModel:
@@ -250,7 +122,7 @@ def sha256_of(onnx: bytes) -> str:
     return hashlib.sha256(onnx).hexdigest()
 
 
-def export(fitted: Fitted, x_test: Float32) -> bytes:
+def export(fitted: Proven, x_test: Float32) -> bytes:
     """The model as ONNX, proven on every row of `x_test` (n, f).
 
     Raises ExportRefusedError when a probability differs by more than `EXPORT_TOLERANCE` or is not
@@ -270,11 +142,6 @@ def export(fitted: Fitted, x_test: Float32) -> bytes:
 
 
 _CURE = "Train again (`barograph train`) or roll back (`barograph models rollback`)"
-
-
-def _sigmoid(z: Float64) -> Float64:
-    out: Float64 = np.exp(-np.logaddexp(0.0, -z))
-    return out
 
 
 def _refuse_unless_plain(onnx: bytes, width: int, version: str) -> None:

@@ -1,8 +1,8 @@
-"""Workers as the settings want them: featurizer and scorer beside a feed, and scorers of records.
+"""Workers as the settings want them: three stages beside a feed, and scorers of records.
 
-A door's business: it builds and wires, and decides nothing. Beside a feed each stage has a thread
-and a log of its own; the same jobs run as processes with `barograph featurize`, `barograph score`
-and `barograph consume`.
+A door's business: it builds and wires, and decides nothing. Beside a feed each stage (featurizer,
+scorer, shadow) has a thread and a log of its own; the same jobs run as processes with `barograph
+featurize`, `barograph score`, `barograph score --shadow` and `barograph consume`.
 """
 
 import threading
@@ -14,17 +14,26 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 import msgspec
 
-from barograph.errors import BarographError
+from barograph.errors import BarographError, RegistryError
 from barograph.featurizer import Featurizer
 from barograph.feed import Summary
 from barograph.kernels import FEATURE_SET_HASH
 from barograph.log import open_log
-from barograph.log.topics import DEAD_LETTERS, FEATURES, PREDICTIONS, TICKS, ensure_stream
+from barograph.log.topics import (
+    DEAD_LETTERS,
+    FEATURES,
+    PREDICTIONS,
+    SHADOW,
+    TICKS,
+    ensure_shadow,
+    ensure_stream,
+)
 from barograph.produce import stream_of
 from barograph.record_scorer import RecordScorer
-from barograph.registry import Registry
+from barograph.registry import Alias, Registry
 from barograph.scorer import Model, Scorer
 from barograph.settings import Settings
+from barograph.shadow import Shadow
 from barograph.worker import M, Route, Tally, work
 
 if TYPE_CHECKING:  # the market's stages need no cases
@@ -44,6 +53,13 @@ SCORE = Route(
     dead_letters=DEAD_LETTERS,
     stamp="scored_time_ns",
 )
+SHADE = Route(
+    group="shadow",
+    source=FEATURES,
+    target=SHADOW,
+    dead_letters=DEAD_LETTERS,
+    stamp="scored_time_ns",
+)
 
 _SOON_S = 0.05  # so that a file's last record is soon known to be the last
 
@@ -57,80 +73,124 @@ class Swaps(Protocol):
         """Use another model from the next record on."""
 
 
-class Champion:
-    """The champion of a case as the scorers use it, looked up again every `refresh_s` seconds.
+class Follower:
+    """The version that an alias of a case points at, looked up again every `refresh_s` seconds.
 
-    A version that cannot be loaded, or was made with another feature set than `feature_set`, is
-    told to `warn` once, and the present model stays.
+    A candidate that is the champion too is none. A version that cannot be loaded, or was made with
+    another feature set than `feature_set`, is told to `warn` once: the present champion stays, and
+    instead of the candidate there is none. So is a registry that cannot be read any more, and then
+    both stay. Raises RegistryError for one that could not be read from the beginning.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is followed, and how
         self,
         registry: Registry,
         case: str,
         feature_set: str,
         *,
+        alias: Alias = "champion",
         refresh_s: float = 1.0,
         warn: Callable[[str], None] = lambda _message: None,
     ) -> None:
         self._registry, self._case, self._feature_set = registry, case, feature_set
-        self._refresh_s, self._warn = refresh_s, warn
+        self._alias, self._refresh_s, self._warn = alias, refresh_s, warn
         self._looked_s = -refresh_s
         self._version: int | None = None
+        self._read, self._unread = False, ""
         self.model: Model | None = None
 
     def bring(self, machines: Iterable[Swaps]) -> None:
-        """Give the machines the champion if it is another one than theirs."""
+        """Give the machines the model if it is another one than theirs."""
         now_s = time.monotonic()
         if now_s - self._looked_s < self._refresh_s:
             return
         self._looked_s = now_s
-        version = self._registry.champion_version(self._case)
+        try:
+            version = self._wanted()
+        except RegistryError as error:
+            self._cannot_read(error)
+            return
+        self._read, self._unread = True, ""
         if version == self._version:
             return
         self._version = version
-        if version is not None:
-            try:
-                self.model = self._registry.load(self._case, version, self._feature_set)
-            except BarographError as error:
-                self._warn(f"{error} The present model stays.")
-                return
-        else:
-            self.model = None
+        self.model = None if version is None else self._loaded(version)
         for machine in machines:
             machine.swap(self.model)
 
+    def _wanted(self) -> int | None:
+        version = self._registry.version_of(self._case, self._alias)
+        if self._alias == "candidate" and version == self._registry.champion_version(self._case):
+            return None
+        return version
+
+    def _cannot_read(self, error: RegistryError) -> None:
+        if not self._read:
+            raise error
+        if self._unread != str(error):
+            self._unread = str(error)
+            self._warn(f"{error} The present model stays.")
+
+    def _loaded(self, version: int) -> Model | None:
+        try:
+            return self._registry.load(self._case, version, self._feature_set)
+        except BarographError as error:
+            if self._alias == "champion":
+                self._warn(f"{error} The present model stays.")
+                return self.model
+            self._warn(f"{error} Nothing shadows the champion meanwhile.")
+            return None
+
 
 class Stages(msgspec.Struct, frozen=True, kw_only=True):
-    """What the two stages run on: a log's address and what the settings say."""
+    """What the three stages run on: a log's address and what the settings say."""
 
     address: str | Path
-    champion: Champion
+    champion: Follower
+    candidate: Follower
+    warn: Callable[[str], None]
     stale_after_s: float
     batch_records: int
     lease_s: float
 
     def featurize(self, until: Until) -> Tally:
         """Work as a featurizer until told."""
-        return self._work(FEATURIZE, Featurizer, until, None)
+        return self._work(FEATURIZE, Featurizer, until)
 
     def score(self, until: Until) -> Tally:
         """Work as a scorer until told."""
-        self.champion.bring(())
-        return self._work(SCORE, self._new_scorer, until, self.champion.bring)
 
-    def _new_scorer(self) -> Scorer:
-        return Scorer(self.champion.model, stale_after_s=self.stale_after_s)
+        def machine() -> Scorer:
+            return Scorer(self.champion.model, stale_after_s=self.stale_after_s)
+
+        self.champion.bring(())
+        return self._work(SCORE, machine, until, self.champion.bring)
+
+    def shadow(self, until: Until) -> Tally:
+        """Work as the champion's shadow until told: score with the candidate while there is one."""
+
+        def machine() -> Shadow:
+            return Shadow(self.candidate.model, stale_after_s=self.stale_after_s)
+
+        self.candidate.bring(())
+        return self._work(SHADE, machine, until, self.candidate.bring)
+
+    def shadowed(self) -> bool:
+        """Whether there is a candidate beside the champion."""
+        self.candidate.bring(())
+        return self.candidate.model is not None
 
     def _work(
         self,
         route: Route,
         new_machine: Callable[[], M],
         until: Until,
-        before_poll: Callable[[Iterable[M]], None] | None,
+        before_poll: Callable[[Iterable[M]], None] | None = None,
     ) -> Tally:
         log = open_log(self.address, lease_s=self.lease_s)
         try:
+            if route is SHADE:
+                ensure_shadow(log)
             return work(
                 log,
                 route,
@@ -146,10 +206,11 @@ class Stages(msgspec.Struct, frozen=True, kw_only=True):
 
 def stages(settings: Settings, address: str | Path, warn: Callable[[str], None]) -> Stages:
     """The stages of the spikes case as the settings want them."""
-    champion = _champion(settings, "spikes", FEATURE_SET_HASH, warn)
     return Stages(
         address=address,
-        champion=champion,
+        champion=_follower(settings, "spikes", FEATURE_SET_HASH, warn),
+        candidate=_follower(settings, "spikes", FEATURE_SET_HASH, warn, "candidate"),
+        warn=warn,
         stale_after_s=settings.stale_after_s,
         batch_records=settings.batch_records,
         lease_s=settings.lease_s,
@@ -176,7 +237,7 @@ def consume(  # noqa: PLR0913 - what the settings say, and what they do not
     Topics that are not there are made. Raises BadInputError for a case without a stream.
     """
     stream = stream_of(case)
-    champion = _champion(settings, case.name, stream.contract.feature_set, warn)
+    champion = _follower(settings, case.name, stream.contract.feature_set, warn)
     champion.bring(())
     if champion.model is None:
         warn(
@@ -209,34 +270,50 @@ def consume(  # noqa: PLR0913 - what the settings say, and what they do not
         log.close()
 
 
-def _champion(
-    settings: Settings, case: str, feature_set: str, warn: Callable[[str], None]
-) -> Champion:
-    return Champion(
-        Registry(settings.home), case, feature_set, refresh_s=settings.model_refresh_s, warn=warn
+def _follower(
+    settings: Settings,
+    case: str,
+    feature_set: str,
+    warn: Callable[[str], None],
+    alias: Alias = "champion",
+) -> Follower:
+    return Follower(
+        Registry(settings.home),
+        case,
+        feature_set,
+        alias=alias,
+        refresh_s=settings.model_refresh_s,
+        warn=warn,
     )
 
 
 class Pipeline:
-    """Both workers, running from `with` to its end, where they finish what the feed wrote."""
+    """The stages, running from `with` to its end, where they finish what the feed wrote.
+
+    The shadow is no promise: what it dies of is told to the stages' `warn`, and the others go on.
+    """
 
     def __init__(self, stages: Stages) -> None:
         self.featurized = Tally()
         self.scored = Tally()
+        self.shadowed = Tally()
+        self._stages = stages
         self._fed = threading.Event()
         self._all_featurized = threading.Event()
         self._abandon = threading.Event()
-        self._ended: set[threading.Event] = set()
         self._failures: list[BaseException] = []
-        all_scored = threading.Event()
-        jobs: list[tuple[Callable[[], Tally], threading.Event]] = [
-            (lambda: stages.featurize(self._featurizer_until), self._all_featurized),
-            (lambda: stages.score(self._scorer_until), all_scored),
-        ]
-        self._threads = [threading.Thread(target=self._run, args=job, daemon=True) for job in jobs]
+        self._threads: list[threading.Thread] = []
+
+    def fed(self) -> None:
+        """Say, before it starts, that all is fed already."""
+        self._fed.set()
 
     def __enter__(self) -> Self:
-        """Start."""
+        """Start; where all is fed already without a shadow that would have nothing to say."""
+        targets = [self._featurize, self._score]
+        if not self._fed.is_set() or self._stages.shadowed():
+            targets.append(self._shadow)
+        self._threads = [threading.Thread(target=target, daemon=True) for target in targets]
         for thread in self._threads:
             thread.start()
         return self
@@ -247,7 +324,7 @@ class Pipeline:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Let both finish; at once where the feed itself failed. Raises what a worker raised."""
+        """Let all finish; at once where the feed itself failed. Raises what a worker raised."""
         if error is not None:
             self._abandon.set()
         self._fed.set()
@@ -261,30 +338,42 @@ class Pipeline:
         if self._failures:
             raise self._failures[0]
 
-    def _run(self, job: Callable[[], Tally], done: threading.Event) -> None:
+    def _featurize(self) -> None:
         try:
-            job()
+            self.featurized = self._stages.featurize(self._until(self._fed))
         except BaseException as error:  # noqa: BLE001 - not lost: `check` raises it at the door
-            self._failures.append(error)
-            self._abandon.set()
+            self._fail(error)
         finally:
-            done.set()
+            self._all_featurized.set()
 
-    def _featurizer_until(self, tally: Tally, idle: bool) -> bool:
-        self.featurized = tally
-        return self._finished(self._fed, idle)
+    def _score(self) -> None:
+        try:
+            self.scored = self._stages.score(self._until(self._all_featurized))
+        except BaseException as error:  # noqa: BLE001 - likewise
+            self._fail(error)
 
-    def _scorer_until(self, tally: Tally, idle: bool) -> bool:
-        self.scored = tally
-        return self._finished(self._all_featurized, idle)
+    def _shadow(self) -> None:
+        try:
+            self.shadowed = self._stages.shadow(self._until(self._all_featurized))
+        except BaseException as error:  # noqa: BLE001 - told, and nothing depends on it
+            why = error if isinstance(error, BarographError) else repr(error)
+            self._stages.warn(f"the candidate shadows the champion no more: {why}")
 
-    def _finished(self, source: threading.Event, idle: bool) -> bool:
-        # An empty poll counts only if the source had ended before it: what the source wrote last
-        # may have come between the poll and this look.
-        ended_before = source in self._ended
-        if source.is_set():
-            self._ended.add(source)
-        return self._abandon.is_set() or (idle and ended_before)
+    def _fail(self, error: BaseException) -> None:
+        self._failures.append(error)
+        self._abandon.set()
+
+    def _until(self, source: threading.Event) -> Until:
+        ended = False
+
+        def until(_tally: Tally, idle: bool) -> bool:
+            # An empty poll counts only if the source had ended before it: what the source wrote
+            # last may have come between the poll and this look.
+            nonlocal ended
+            ended_before, ended = ended, source.is_set()
+            return self._abandon.is_set() or (idle and ended_before)
+
+        return until
 
 
 def feed_through(running: Pipeline, take: Callable[[], Summary], *, live: bool) -> Summary:
@@ -297,5 +386,6 @@ def feed_through(running: Pipeline, take: Callable[[], Summary], *, live: bool) 
         with running:
             return take()
     summary = take()
+    running.fed()
     with running:
         return summary

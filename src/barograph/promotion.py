@@ -1,117 +1,247 @@
-"""The gate between a candidate and the champion's place: intervals in, a decision in words out."""
+"""The gate between a candidate and the champion's place: forecasts in, a decision in words out.
+
+Candidate, champion and baselines are compared on the same rows and the same block resamples, and
+every rule must hold with its whole interval. Rows that a gate has looked at once decide nothing any
+more (`unjudged`): who may look often enough finds luck.
+"""
 
 import math
+from collections.abc import Mapping
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
+from barograph import scores
 from barograph.errors import BadInputError
+from barograph.scores import Resampled, Resamples
 from barograph.types import Interval
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+Run = tuple[int, int]
+"""The first and the last order of rows that follow each other."""
 
 
 class Gate(msgspec.Struct, frozen=True, kw_only=True):
-    """What a candidate must show.
+    """What a candidate must show: the rule of `decide`.
 
-    `min_episodes` independent positives in the test rows, and `min_blocks` that the bootstrap draws
+    `min_episodes` independent positives among the rows, and `min_blocks` that the bootstrap draws
     from: with fewer, intervals are too narrow (of 8 markets with nothing to predict and 14 blocks
-    each, 2 were promoted; of 20 with 43 blocks, none).
-    `champion_margin` is how much PR-AUC below the champion is still "not worse". `level` is the
-    least level of every interval, `max_undefined` the largest share of resamples without a score.
+    each, 2 were promoted; of 20 with 43 blocks, none). `margin` is how much PR-AUC below another
+    is still "not worse". `max_calibration_error` and `max_row_us`, the time that one row takes, are
+    limits. `level` and `resamples` make the intervals, `max_undefined` is the largest share of
+    resamples without a score.
     """
 
     min_episodes: int = 20
     min_blocks: int = 20
-    champion_margin: float = 0.02
+    margin: float = 0.02
+    max_calibration_error: float = 0.1
+    max_row_us: float = 1000.0
     level: float = 0.95
+    resamples: int = 1000
     max_undefined: float = 0.05
 
 
-class Evidence(msgspec.Struct, frozen=True, kw_only=True):
-    """What was measured on the pooled walk-forward test rows, as paired differences.
+class Window(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """The rows on which a gate decides, none of which its contenders were fitted on.
 
-    Each is candidate minus another on the same block resamples: PR-AUC minus the base rate, minus
-    the reference's (the candidate of that name), minus the present champion's (None without one),
-    and log loss minus the reference's, where less is better. The champion must not have been fitted
-    on these rows.
+    y, order, session: (n,) as in `case.Table`, of rows pooled over keys; block: how many following
+    orders are drawn together; events: independent positives; baselines: what each of those that
+    must be beaten said, (n,).
     """
 
-    reference: str
-    episodes: int
-    over_base_rate: Interval
-    over_reference: Interval
-    log_loss_over_reference: Interval
-    over_champion: Interval | None = None
-    blocks: int | None = None
+    y: Floats
+    order: Ints
+    session: Ints
+    block: int
+    events: int
+    feature_set: str
+    baselines: Mapping[str, Floats]
+    seed: int = 0
+
+    def drawn(self, count: int) -> Resamples:
+        """Block resamples of the rows."""
+        return scores.resamples(
+            self.order, self.session, block_s=self.block, count=count, seed=self.seed
+        )
+
+
+class Contender(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """A model before the gate: what it said of the window's rows, and what it runs on.
+
+    `expired` says of a champion that it may no longer be used: then it need not be beaten, only
+    matched. `row_us` is the median time of one row.
+    """
+
+    label: str
+    feature_set: str
+    probability: Floats
+    row_us: float | None = None
+    expired: bool = False
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """Whether to promote, with a sentence for every rule that decided it: those broken, or all."""
+    """Promote, or keep what is there, with a sentence for every rule that decided it.
+
+    The sentences are of the rules that were broken, or of all where none was.
+    """
 
     promote: bool
     reasons: tuple[str, ...]
 
+    @property
+    def word(self) -> str:
+        """What to do with the champion's place."""
+        return "Promote" if self.promote else "Keep"
 
-def decide(evidence: Evidence, gate: Gate | None = None) -> Decision:
+
+def decide(
+    champion: Contender | None, candidate: Contender, window: Window, rule: Gate | None = None
+) -> Decision:
     """Promote a candidate only when every rule holds, each with its whole interval:
 
-    enough independent positives and blocks; PR-AUC surely above the base rate and above the
-    reference's; log loss not surely worse than the reference's; PR-AUC not more than the margin
-    below a present champion's. A bound that is NaN holds nothing. Raises BadInputError for
-    intervals below the gate's level.
+    enough independent positives and blocks; PR-AUC surely above the base rate; against each
+    baseline surely better by log loss or by PR-AUC, and by neither surely worse (PR-AUC by more
+    than the margin); against a champion surely better by log loss, or, where it has expired, not
+    surely worse; calibration, time for a row and feature set within limits. A bound that is NaN
+    holds nothing. Raises BadInputError for lengths that
+    differ.
     """  # noqa: D415 - the list is the sentence
-    gate = gate or Gate()
-    base, reference = evidence.over_base_rate, evidence.over_reference
-    loss, champion = evidence.log_loss_over_reference, evidence.over_champion
+    rule = rule or Gate()
     rules = [
         (
-            evidence.episodes >= gate.min_episodes,
-            f"{evidence.episodes} independent positives tested, {gate.min_episodes} are needed",
+            window.events >= rule.min_episodes,
+            f"{window.events} independent positives tested, {rule.min_episodes} are needed",
         ),
         (
-            _sound(base, gate) and base.low > 0,
-            f"PR-AUC minus base rate {_words(base)} must lie above 0",
-        ),
-        (
-            _sound(reference, gate) and reference.low > 0,
-            f"PR-AUC minus {evidence.reference}'s {_words(reference)} must lie above 0",
-        ),
-        (
-            _sound(loss, gate) and loss.low <= 0,
-            f"log loss minus {evidence.reference}'s {_words(loss)} must not lie above 0",
+            candidate.feature_set == window.feature_set,
+            f"feature set {candidate.feature_set}, this program computes {window.feature_set}",
         ),
     ]
-    if evidence.blocks is not None:
+    if candidate.row_us is not None:
         rules.append(
             (
-                evidence.blocks >= gate.min_blocks,
-                f"{evidence.blocks} blocks tested, {gate.min_blocks} are needed",
+                candidate.row_us <= rule.max_row_us,
+                f"{candidate.row_us:.0f} µs a row, at most {rule.max_row_us:.0f} are allowed",
             )
         )
-    if champion is not None:
-        margin = -gate.champion_margin
-        rules.append(
-            (
-                _sound(champion, gate) and champion.low >= margin,
-                f"PR-AUC minus the champion's {_words(champion)} must not reach below {margin:g}",
-            )
-        )
+    if len(window.y):
+        rules += _measured(champion, candidate, window, rule)
     broken = tuple(sentence for holds, sentence in rules if not holds)
     return Decision(not broken, broken or tuple(sentence for _, sentence in rules))
 
 
-def _sound(interval: Interval, gate: Gate) -> bool:
-    if interval.level < gate.level:
+def unjudged(order: Ints, judged: list[Run], distance: int) -> npt.NDArray[np.bool_]:
+    """(n,): which rows lie further than `distance` from every run that a gate has looked at."""
+    fresh = np.ones(len(order), np.bool_)
+    for first, last in judged:
+        fresh &= (order < first - distance) | (order > last + distance)
+    return fresh
+
+
+def runs(order: Ints, distance: int) -> list[Run]:
+    """Rows as runs in which no two following orders are more than `distance` apart."""
+    if not len(order):
+        return []
+    told = np.unique(order)
+    opens = np.concatenate([[0], np.flatnonzero(np.diff(told) > distance) + 1])
+    closes = np.append(opens[1:] - 1, len(told) - 1)
+    return [(int(told[a]), int(told[b])) for a, b in zip(opens, closes, strict=True)]
+
+
+def wide(difference: Resampled, level: float) -> Interval:
+    """The percentile interval or its mirror image in the estimate, on each side the wider one.
+
+    Average precision is skewed where there is little to find: percentiles alone promoted 1 of 20
+    models of markets with nothing to predict, this none, and as many of those with something.
+    """
+    percentile = difference.interval(level)
+    centre = 2 * percentile.estimate
+    return msgspec.structs.replace(
+        percentile,
+        low=min(percentile.low, centre - percentile.high),
+        high=max(percentile.high, centre - percentile.low),
+    )
+
+
+def _measured(
+    champion: Contender | None, candidate: Contender, window: Window, rule: Gate
+) -> list[tuple[bool, str]]:
+    """The rules that need figures."""
+    drawn = window.drawn(rule.resamples)
+    others = [*window.baselines.items()]
+    if champion is not None:
+        others.append((champion.label, champion.probability))
+    said = {candidate.label: candidate.probability, **dict(others)}
+    if len(said) != len(others) + 1 or any(len(p) != len(window.y) for p in said.values()):
         raise BadInputError(
             "promotion",
-            f"an interval at level {interval.level:g}",
-            f"Give intervals at {gate.level:g} or more",
+            "a forecast that is not of the window's rows, or two of one name",
+            "Score every row of the window with each",
         )
-    return interval.undefined <= gate.max_undefined * interval.resamples
+    asked = [(name, score) for name in said for score in (scores.pr_auc, scores.log_loss)]
+    ours = candidate.label
+    beside = [(scores.base_rate, candidate.probability), (scores.calibration_error, said[ours])]
+    told = scores.resampled_together(
+        [(score, said[name]) for name, score in asked] + beside, window.y, drawn
+    )
+    figures = dict(zip(asked, told, strict=False))
+    base_rate, calibration = told[-2:]
+
+    def minus(other: str, score: scores.Score) -> Interval:
+        return wide(figures[ours, score] - figures[other, score], rule.level)
+
+    over = wide(figures[ours, scores.pr_auc] - base_rate, rule.level)
+    off = calibration.interval(rule.level)
+    rules = [
+        (
+            drawn.blocks >= rule.min_blocks,
+            f"{drawn.blocks} blocks tested, {rule.min_blocks} are needed",
+        ),
+        (
+            _sound(over, rule) and over.low > 0,
+            f"PR-AUC minus base rate {_words(over)} must lie above 0",
+        ),
+        (
+            _sound(off, rule) and off.low <= rule.max_calibration_error,
+            (
+                f"calibration error {_words(off, sign='')} must not lie above "
+                f"{rule.max_calibration_error:g}"
+            ),
+        ),
+    ]
+    for other, _ in others:
+        loss, precision = minus(other, scores.log_loss), minus(other, scores.pr_auc)
+        of_loss = f"log loss minus {other}'s {_words(loss)}"
+        of_precision = f"PR-AUC minus {other}'s {_words(precision)}"
+        better = _sound(loss, rule) and loss.high < 0
+        rules += [
+            (_sound(loss, rule) and loss.low <= 0, f"{of_loss} must not lie above 0"),
+            (
+                _sound(precision, rule) and precision.high >= -rule.margin,
+                f"{of_precision} must not lie below {-rule.margin:g}",
+            ),
+        ]
+        if champion is None or other != champion.label:
+            better |= _sound(precision, rule) and precision.low > 0
+            rules.append((better, f"{of_loss} must lie below 0, or {of_precision} above it"))
+        elif not champion.expired:
+            rules.append((better, f"{of_loss} must lie below 0"))
+    return rules
 
 
-def _words(interval: Interval) -> str:
+def _sound(interval: Interval, rule: Gate) -> bool:
+    return interval.undefined <= rule.max_undefined * interval.resamples
+
+
+def _words(interval: Interval, sign: str = "+") -> str:
     if math.isnan(interval.estimate):
         return "(not defined: the test rows are all of one kind)"
-    text = f"{interval.estimate:+.4f} [{interval.low:+.4f}, {interval.high:+.4f}]"
+    figures = [f"{v:{sign}.4f}" for v in (interval.estimate, interval.low, interval.high)]
+    text = f"{figures[0]} [{figures[1]}, {figures[2]}]"
     if interval.undefined:
         text += f" ({interval.undefined} of {interval.resamples} resamples undefined)"
     return text

@@ -14,7 +14,7 @@ import os
 import re
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -22,9 +22,13 @@ from typing import Any, Literal
 
 import msgspec
 
+from barograph.audit import Promotion, former
 from barograph.errors import ForeignFeaturesError, RegistryError
 from barograph.models import MAX_ONNX_BYTES, ModelFacts, OnnxModel, sha256_of
+from barograph.promotion import Run
 from barograph.scorer import Model
+from barograph.versions import Version, figures_of, tags_of
+from barograph.walkforward import Trial
 
 Alias = Literal["candidate", "champion"]
 
@@ -38,28 +42,13 @@ _QUERIES: dict[str, str] = {
 }
 _READ_WAIT_S = 5.0
 _MAX_FACTS_BYTES = 2**20
+_MAX_BESIDE_BYTES = 64 * 2**20
+_JUDGED = "judged.json"
+_HASHES = {"model.onnx": "onnx_sha256", "facts.json": "facts_sha256", _JUDGED: "judged_sha256"}
 _RETRAIN = "Train again (`barograph train`) or roll back (`barograph models rollback`)"
+_BACKUP = "Put it back from a backup: without it no gate knows which rows are used up"
 _LIST = "See what there is with `barograph models list`"
 _facts = msgspec.json.Decoder(ModelFacts)
-
-
-class Version(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of the registry's list; `tags` hold the facts as text, without reading the model."""
-
-    version: int
-    run_id: str
-    aliases: tuple[str, ...]
-    tags: dict[str, str]
-
-
-class Promotion(msgspec.Struct, frozen=True, kw_only=True):
-    """An entry of the audit: `version` became champion in the place of `previous`, and why."""
-
-    time_ns: int
-    action: Literal["promote", "rollback"]
-    version: int
-    previous: int | None
-    reason: str
 
 
 class Registry:
@@ -75,15 +64,21 @@ class Registry:
         self._mlflow: Any = None
 
     def register(
-        self, case: str, onnx: bytes, facts: ModelFacts, params: Mapping[str, str] | None = None
+        self,
+        case: str,
+        onnx: bytes,
+        facts: ModelFacts,
+        params: Mapping[str, str] | None = None,
+        *,
+        judged: Sequence[Run] = (),
     ) -> int:
         """Keep a model as the next version of `case` and return its number; no alias changes.
 
         The version appears complete or not at all. `params` are training parameters for MLflow's
-        list; scores and the rest come from `facts`.
+        list; scores and the rest come from `facts`. `judged`: the rows by which the gate decided.
         """
         _check(f"{case} (new)", onnx, facts, case)
-        told = msgspec.json.encode(facts)
+        told, runs = msgspec.json.encode(facts), msgspec.json.encode(judged)
         with self._writing(case) as mlflow:
             from mlflow.entities import Metric, Param  # noqa: PLC0415 - seconds to import
 
@@ -99,13 +94,14 @@ class Registry:
             place.mkdir(parents=True)
             _write(place / "model.onnx", onnx)
             _write(place / "facts.json", told)
-            tags = _tags(facts, told)
+            _write(place / _JUDGED, runs)
+            tags = tags_of(facts, told) | dict(params or {}) | {_HASHES[_JUDGED]: sha256_of(runs)}
             mlflow.log_batch(
                 run_id,
                 metrics=[
-                    Metric(key, value, milliseconds, step=0) for key, value in _figures(facts)
+                    Metric(key, value, milliseconds, step=0) for key, value in figures_of(facts)
                 ],
-                params=[Param(key, text) for key, text in (tags | dict(params or {})).items()],
+                params=[Param(key, text) for key, text in tags.items()],
             )
             if not self._read("registered", case=case):
                 mlflow.create_registered_model(case)
@@ -122,31 +118,30 @@ class Registry:
         with self._writing(case) as mlflow:
             mlflow.set_registered_model_alias(case, alias, str(version))
 
-    def promote(self, case: str, version: int, reason: str) -> None:
-        """Make a sound version champion, with an entry in the audit."""
-        self._sound(case, version)
-        with self._writing(case) as mlflow:
-            self._crown(mlflow, case, "promote", version, reason)
+    def promote(
+        self, case: str, version: int, reason: str, feature_set: str | None = None
+    ) -> Promotion:
+        """Make a sound version champion and return its entry in the audit.
 
-    def rollback(self, case: str, reason: str = "rolled back by hand") -> int:
-        """Make the champion before this one champion again and return its version."""
+        Raises ForeignFeaturesError when it was made with another feature set than the one given.
+        """
+        self._sound(case, version, feature_set)
+        with self._writing(case) as mlflow:
+            return self._crown(mlflow, case, "promote", version, reason)
+
+    def rollback(
+        self, case: str, reason: str = "rolled back by hand", feature_set: str | None = None
+    ) -> Promotion:
+        """Make the champion before this one champion again, likewise."""
         with self._writing(case) as mlflow:
             champion = self.champion_version(case)
-            former: list[int] = []
-            for entry in self.history(case):
-                if entry.action == "promote":
-                    former.append(entry.version)
-                while entry.action == "rollback" and former and former[-1] != entry.version:
-                    former.pop()
-            while former and former[-1] == champion:
-                former.pop()
-            if not former:
+            before = former(self.history(case), champion)
+            if before is None:
                 raise RegistryError(
                     f"{case}/{champion or 'none'}", "there was no champion before it", _LIST
                 )
-            self._sound(case, former[-1])
-            self._crown(mlflow, case, "rollback", former[-1], reason)
-        return former[-1]
+            self._sound(case, before, feature_set)
+            return self._crown(mlflow, case, "rollback", before, reason)
 
     def history(self, case: str) -> list[Promotion]:
         """Every promotion and rollback, oldest first."""
@@ -193,25 +188,80 @@ class Registry:
                 "no version has this alias",
                 "Train and promote one (`barograph train`, `barograph models promote`)",
             )
-        facts, onnx = self._sound(case, version)
-        if facts.feature_set != feature_set:
-            raise ForeignFeaturesError(f"model {case}/{version}", facts.feature_set, feature_set)
+        facts, onnx = self._sound(case, version, feature_set)
         return Model(f"{case}/{version}", facts, onnx)
 
-    def _sound(self, case: str, version: int) -> tuple[ModelFacts, OnnxModel]:
-        label = f"{case}/{version}"
-        known = self._known(case, version)
-        place = self._artifacts(known.run_id)
-        told = _content(label, place / "facts.json", _MAX_FACTS_BYTES)
-        onnx = _content(label, place / "model.onnx", MAX_ONNX_BYTES)
-        for name, content in (("facts", told), ("onnx", onnx)):
-            if sha256_of(content) != known.tags.get(f"{name}_sha256"):
-                raise RegistryError(label, f"its {name} are not what was registered", _RETRAIN)
+    def facts(self, case: str, version: int) -> ModelFacts:
+        """What a version says of itself; its graph is not looked at."""
+        told = self._kept(case, version, "facts.json", _MAX_FACTS_BYTES)
         try:
-            facts = _facts.decode(told)
+            return _facts.decode(told)
         except msgspec.DecodeError as error:
-            raise RegistryError(label, f"its facts cannot be read ({error})", _RETRAIN) from error
+            why = f"its facts cannot be read ({error})"
+            raise RegistryError(f"{case}/{version}", why, _RETRAIN) from error
+
+    def judged(self, case: str) -> list[Run]:
+        """The rows by which gates decided on versions of this case: no later one may use them."""
+        runs: list[Run] = []
+        for known in self.versions(case):
+            if _HASHES[_JUDGED] in known.tags:  # not of before gates left word
+                content = self._kept(case, known.version, _JUDGED, _MAX_BESIDE_BYTES, _BACKUP)
+                runs += msgspec.json.decode(content, type=list[Run])
+        return runs
+
+    def attach(self, case: str, version: int, name: str, content: bytes) -> None:
+        """Keep a file beside a version, an artifact of its run, in the place of one so named."""
+        place = self._artifacts(self._known(case, version).run_id)
+        making = place / f".{name}.making"
+        try:
+            making.write_bytes(content)
+            making.replace(place / name)
+        except OSError as error:
+            raise RegistryError(f"{case}/{version}", f"{name}: {error.strerror}", _OWNER) from error
+
+    def attached(self, case: str, version: int, name: str) -> bytes:
+        """What `attach` kept."""
+        place = self._artifacts(self._known(case, version).run_id)
+        return _content(f"{case}/{version}", place / name, _MAX_BESIDE_BYTES)
+
+    def log_trials(
+        self, case: str, trials: Sequence[Trial], data_hash: str, code_hash: str
+    ) -> None:
+        """Keep each trial of a search as a run of MLflow's: parameters, fold scores, hashes."""
+        with self._writing(case) as mlflow:
+            from mlflow.entities import Metric, Param  # noqa: PLC0415 - seconds to import
+
+            experiment_id = mlflow.get_experiment_by_name(case).experiment_id
+            for trial in trials:
+                run_id = mlflow.create_run(experiment_id, tags={"kind": "trial"}).info.run_id
+                hashes = {"data_hash": data_hash, "code_hash": code_hash}
+                params = {"candidate": trial.candidate, **trial.parameters, **hashes}
+                mlflow.log_batch(
+                    run_id,
+                    metrics=[
+                        Metric("held_out_log_loss", value, 0, step=fold)
+                        for fold, value in enumerate(trial.selection)
+                    ],
+                    params=[Param(key, str(value)) for key, value in params.items()],
+                )
+                mlflow.set_terminated(run_id)
+
+    def _sound(
+        self, case: str, version: int, feature_set: str | None = None
+    ) -> tuple[ModelFacts, OnnxModel]:
+        label, facts = f"{case}/{version}", self.facts(case, version)
+        if feature_set is not None and facts.feature_set != feature_set:
+            raise ForeignFeaturesError(f"model {label}", facts.feature_set, feature_set)
+        onnx = self._kept(case, version, "model.onnx", MAX_ONNX_BYTES)
         return facts, _check(label, onnx, facts, case)
+
+    def _kept(self, case: str, version: int, name: str, limit: int, cure: str = _RETRAIN) -> bytes:
+        """A file of a version as it was registered."""
+        label, known = f"{case}/{version}", self._known(case, version)
+        content = _content(label, self._artifacts(known.run_id) / name, limit, cure)
+        if sha256_of(content) != known.tags.get(_HASHES[name]):
+            raise RegistryError(label, f"its {name} is not what was registered", cure)
+        return content
 
     def _known(self, case: str, version: int) -> Version:
         for known in self.versions(case):
@@ -226,7 +276,7 @@ class Registry:
         action: Literal["promote", "rollback"],
         version: int,
         reason: str,
-    ) -> None:
+    ) -> Promotion:
         entry = Promotion(
             time_ns=time.time_ns(),
             action=action,
@@ -238,6 +288,7 @@ class Registry:
         mlflow.set_registered_model_alias(case, "champion", str(version))
         key = f"audit.{len(self.history(case)) + 1:06d}"
         mlflow.set_registered_model_tag(case, key, msgspec.json.encode(entry).decode())
+        return entry
 
     def _artifacts(self, run_id: str) -> Path:
         return self._root / "artifacts" / run_id / "artifacts"
@@ -317,24 +368,6 @@ def _check(label: str, onnx: bytes, facts: ModelFacts, case: str) -> OnnxModel:
     return OnnxModel(onnx, len(facts.features), label)
 
 
-def _tags(facts: ModelFacts, told: bytes) -> dict[str, str]:
-    """The facts as text, and the hashes of what was stored."""
-    fields = msgspec.to_builtins(facts)
-    del fields["sha256"], fields["scores"]
-    text = {
-        key: value if isinstance(value, str) else msgspec.json.encode(value).decode()
-        for key, value in fields.items()
-    }
-    return text | {"onnx_sha256": facts.sha256, "facts_sha256": sha256_of(told)}
-
-
-def _figures(facts: ModelFacts) -> Iterator[tuple[str, float]]:
-    for group, figures in facts.scores.items():
-        for name, value in figures.items():
-            if value is not None:
-                yield f"{group}.{name}", value
-
-
 def _write(path: Path, content: bytes) -> None:
     with path.open("xb") as file:
         file.write(content)
@@ -342,12 +375,12 @@ def _write(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _content(label: str, path: Path, limit: int) -> bytes:
+def _content(label: str, path: Path, limit: int, cure: str = _RETRAIN) -> bytes:
     try:
         with path.open("rb") as file:
             content = file.read(limit + 1)
     except OSError as error:
-        raise RegistryError(label, f"{path} cannot be read ({error.strerror})", _RETRAIN) from error
+        raise RegistryError(label, f"{path} cannot be read ({error.strerror})", cure) from error
     if len(content) > limit:
-        raise RegistryError(label, f"{path} is larger than {limit} bytes", _RETRAIN)
+        raise RegistryError(label, f"{path} is larger than {limit} bytes", cure)
     return content

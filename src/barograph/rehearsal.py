@@ -24,7 +24,16 @@ import msgspec
 import numpy as np
 from rich.console import Console
 
-from barograph import accounts, codec, dataset, record_dataset, rehearsal_page, terminal, train
+from barograph import (
+    accounts,
+    codec,
+    dataset,
+    record_dataset,
+    rehearsal_page,
+    terminal,
+    train,
+    training_table,
+)
 from barograph.accounts import Arrival, ModeAccount, Rehearsal, Seen, Trace
 from barograph.case import Case, Stream, Table
 from barograph.cases import churn
@@ -100,7 +109,7 @@ def rehearse(settings: Settings, plan: Plan, reports: Path) -> Rehearsal:
             data = dataset.read(home, case)
             how = train.Training(seed=settings.seed, folds=settings.folds)
             report = train.train(case, data, Registry(home), how, clock_ns=time.time_ns)
-        console.print(terminal.training(report))
+        console.print(training_table.training(report))
         stage = open_things.enter_context(_Stage(log, plan, home, folder))
         with phases.of("log: topics, and what an earlier run left in them"):
             stage.clear()

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from barograph.accounts import Latency
 from barograph.markup import Element, el
+from barograph.pooled import ScoreRow
 from barograph.scores import ReliabilityBin
-from barograph.walkforward import ScoreRow
 
 _WIDTH, _LEFT, _RIGHT = 420.0, 44.0, 20.0
 _PANEL, _BARS = 104.0, 58.0

@@ -5,13 +5,12 @@ It is built of elements, so whatever others wrote is escaped wherever it stands.
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from importlib.resources import files
 
 import msgspec
 
 from barograph.accounts import ModeAccount, RefusedSample, Rehearsal, Sample
 from barograph.browse import is_json
-from barograph.markup import Element, el, html
+from barograph.markup import Element, document, el
 from barograph.rehearsal_charts import duration, latencies, ranking, reliability
 from barograph.types import NS_PER_S, Verdict
 from barograph.walkforward import CHOSEN
@@ -21,17 +20,9 @@ _SHOWN_CHARACTERS = 600
 
 def page(done: Rehearsal) -> str:
     """The whole page."""
-    style = files("barograph").joinpath("rehearsal_page.css").read_text(encoding="utf-8")
-    head = el(
-        "head",
-        el("meta", charset="utf-8"),
-        el("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        el("title", f"{done.case}: a rehearsal"),
-        el("style", style),
-    )
     parts = (_top, _tiles, _modes, _model, _refused, _samples, _how)
-    body = el("body", el("main", *(element for part in parts for element in part(done))))
-    return html(el("html", head, body, lang="en"))
+    elements = (element for part in parts for element in part(done))
+    return document(f"{done.case}: a rehearsal", "rehearsal_page.css", elements)
 
 
 def _top(done: Rehearsal) -> Iterator[Element]:

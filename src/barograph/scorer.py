@@ -126,7 +126,7 @@ class Scorer:
         self._baselines: dict[str, ColdStart] = {}
         self._changed: set[str] = set()
         self._model: Model | None = None
-        self._columns: list[int] = []
+        self._columns: list[int | None] = []
         self.swap(model)
 
     def swap(self, model: Model | None) -> None:
@@ -139,7 +139,9 @@ class Scorer:
             return
         if model.facts.feature_set != FEATURE_SET_HASH:
             raise ForeignFeaturesError(model.label, model.facts.feature_set, FEATURE_SET_HASH)
-        self._model, self._columns = model, [COLUMN[name] for name in model.facts.features]
+        self._model = model
+        # Beside features a model may ask for the tau that it is asked about.
+        self._columns = [COLUMN.get(name) for name in model.facts.features]
 
     def receive(self, records: Sequence[Record]) -> Outcome:
         """One prediction for each feature row, under its product."""
@@ -171,7 +173,8 @@ class Scorer:
         if facts.expires_time_ns is not None and event_time_ns > facts.expires_time_ns:
             verdict = Verdict.MODEL_EXPIRED
         if verdict is Verdict.PREDICTED:
-            x = np.array([[row.values[column] for column in self._columns]], np.float32)
+            told = [tau if column is None else row.values[column] for column in self._columns]
+            x = np.array([told], np.float32)
             probability = float(model.onnx.predict(x)[0])
         return _prediction(
             row, verdict, probability, facts.threshold, tau, facts.horizon_s, model.label
@@ -194,9 +197,9 @@ class Scorer:
             row, verdict, probability, ColdStart.THRESHOLD, tau, HORIZON_S, COLD_START
         )
 
-    def _verdict(self, row: FeatureRow, columns: list[int]) -> Verdict:
+    def _verdict(self, row: FeatureRow, columns: Sequence[int | None]) -> Verdict:
         for column in columns:
-            if row.values[column] is None:
+            if column is not None and row.values[column] is None:
                 return _VERDICT_OF[row.reasons[column]]
         staleness_s = row.values[_STALENESS]
         if staleness_s is not None and staleness_s > self._stale_after_s:

@@ -208,10 +208,7 @@ def reliability(truth: Floats, probability: Floats, *, bins: int = 10) -> list[R
     Rows of equal probability stay together (in the bin of their middle rank), so bins may be
     uneven or fewer. Raises BadInputError as the scores do.
     """
-    _refuse_improbable(truth, probability)
-    _, place, count = np.unique(probability, return_inverse=True, return_counts=True)
-    middle = np.cumsum(count) - (count + 1) / 2
-    chosen = (bins * middle / len(truth)).astype(np.int64)[place]
+    chosen = _bins(truth, probability, bins)
     table = []
     for number in np.unique(chosen):
         inside = chosen == number
@@ -225,10 +222,37 @@ def reliability(truth: Floats, probability: Floats, *, bins: int = 10) -> list[R
     return table
 
 
-def calibration_error(truth: Floats, probability: Floats, *, bins: int = 10) -> float:
-    """Expected calibration error: row-weighted |said − came true| over the reliability table."""
-    table = reliability(truth, probability, bins=bins)
-    return sum(b.rows * abs(b.mean_probability - b.frequency) for b in table) / len(truth)
+def _bins(truth: Floats, probability: Floats, bins: int) -> Ints:
+    """(n,): which bin of the reliability table each row is in."""
+    _refuse_improbable(truth, probability)
+    _, place, count = np.unique(probability, return_inverse=True, return_counts=True)
+    middle = np.cumsum(count) - (count + 1) / 2
+    chosen: Ints = (bins * middle / len(truth)).astype(np.int64)[place]
+    return chosen
+
+
+def _calibration_error(truth: Floats, forecast: Floats) -> Callable[[Ints], float]:
+    bins = _bins(truth, forecast, 10)
+    members = [np.flatnonzero(bins == number) for number in np.unique(bins)]
+    off = forecast - truth
+
+    def value(weight: Ints) -> float:
+        # In each bin |said − came true|, weighed by its rows.
+        together = sum(abs(float(weight[inside] @ off[inside])) for inside in members)
+        return together / float(weight.sum())
+
+    return value
+
+
+calibration_error = Score("calibration_error", False, _calibration_error)  # noqa: FBT003
+"""Expected calibration error: row-weighted |said − came true| over ten bins of equal rows."""
+
+
+def weighted_log_loss(truth: Floats, forecast: Floats, weight: Floats) -> float:
+    """Log loss of rows that count as `weight` (n,) says."""
+    clipped = np.clip(forecast, LOG_LOSS_CLIP, 1 - LOG_LOSS_CLIP)
+    loss = -np.log(np.where(truth == 1.0, clipped, 1 - clipped))
+    return float(np.sum(weight * loss) / np.sum(weight))
 
 
 class Resamples(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -244,6 +268,11 @@ class Resamples(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     block: Ints
     count: int
     seed: int
+
+    @property
+    def blocks(self) -> int:
+        """How many whole blocks are drawn."""
+        return int(np.sum(self.length / self.block) + 1e-9)
 
     def weight(self, number: int) -> Ints:
         """How often each row occurs in resample `number`: (n,) int64."""

@@ -31,6 +31,8 @@ class Settings(BaseSettings):
     batch_records: Annotated[int, Field(ge=1, le=100_000)] = 4096
     lease_s: Annotated[float, Field(ge=0.1)] = 30.0
     model_refresh_s: Annotated[float, Field(gt=0)] = 1.0
+    model_lifetime_h: Annotated[float, Field(gt=0)] = 168.0
+    retrain_every_h: Annotated[float, Field(ge=0)] = 24.0
     folds: Annotated[int, Field(ge=2, le=50)] = 4
     seed: int = 1
 

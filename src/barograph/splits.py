@@ -1,12 +1,13 @@
 """Splits in time: walk-forward and leave-one-session-out, purged and under embargo; and without.
 
-In time, one inequality holds between every row s of an earlier side and every row t of a later one:
+In time, one inequality holds between every row s of one side and every later row t of another:
 
     t - embargo_s > s + horizon_s
 
 A label of s is made of seconds up to s + horizon_s, a feature of t of seconds back to
 t - embargo_s (with `embargo_s` the longest window: its oldest return starts at that second's mid).
-So no second is seen from both sides. The sides are, in time: train, validation, calibration, test.
+So no second is seen from both sides. The sides are what is fitted on and what is tested and, inside
+what is fitted on, each part that is held out and what is fitted on instead.
 """
 
 import msgspec
@@ -20,50 +21,56 @@ Rows = NDArray[np.int64]
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """How history is cut. Shares are of rows, because recordings have holes of hours.
+    """How history is cut. `first_share` is of rows, because recordings have holes of hours.
 
     `first_share` of all rows comes before the first test; the rest are `folds` tests of equal size.
-    Of what lies before a test, the last `calibration_share` calibrate, the `validation_share`
-    before them validate, the rest train. A share of 0 leaves that side empty, without its embargo.
-    `embargo_s` is the longest window of the features used; `min_rows` what each side must keep.
+    What a fold is fitted on is held out in `inner` parts in turn. `embargo_s` is the longest window
+    of the features used; `min_rows` what a side must keep.
     """
 
     folds: int = 5
+    inner: int = 4
     horizon_s: int = 60
     embargo_s: int = 900
     first_share: float = 0.4
-    validation_share: float = 0.15
-    calibration_share: float = 0.15
     min_rows: int = 300
 
     def __post_init__(self) -> None:
         """Raise BadInputError for a plan that cannot be meant."""
-        shares = (self.first_share, self.validation_share, self.calibration_share)
-        inner = self.validation_share + self.calibration_share
-        if self.folds < 1 or self.horizon_s < 1 or self.embargo_s < 0 or self.min_rows < 1:
+        if min(self.folds, self.horizon_s, self.min_rows) < 1 or self.inner < 2:
             raise BadInputError(
                 "split plan",
-                "folds, horizon_s and min_rows must be at least 1 and embargo_s at least 0",
+                "folds, horizon_s and min_rows must be at least 1 and inner at least 2",
                 "Correct it",
             )
-        if not (all(0 <= share < 1 for share in shares) and self.first_share > 0 and inner < 1):
+        if self.embargo_s < 0 or not 0 < self.first_share < 1:
             raise BadInputError(
-                "split plan", f"the shares {shares} leave nothing to train on", "Lower them"
+                "split plan",
+                f"embargo_s is {self.embargo_s} and first_share {self.first_share}",
+                "Choose 0 or more, and a share between 0 and 1",
             )
 
     @property
     def distance_s(self) -> int:
-        """The least t - s between an earlier side's row s and a later side's row t."""
+        """The least t - s between a row s of one side and a later row t of another."""
         return self.horizon_s + self.embargo_s + 1
 
 
 class Fold(msgspec.Struct, frozen=True, kw_only=True):
-    """Indices into the rows that were split; each side rises, in the order of the input."""
+    """Indices into the rows that were split; each side rises, in the order of the input.
+
+    Parts of `train` are held out in turn: `inner` has for each what is fitted on instead, and what
+    is held out. By what is said of these, a model is stopped, calibrated and chosen.
+    """
 
     train: Rows
-    validation: Rows
-    calibration: Rows
     test: Rows
+    inner: tuple[tuple[Rows, Rows], ...]
+
+    @property
+    def held_out(self) -> Rows:
+        """The rows that are held out, one part after the other."""
+        return np.concatenate([held for _, held in self.inner])
 
 
 def sessions(second: NDArray[np.int64], *, hole_s: int) -> NDArray[np.int64]:
@@ -85,7 +92,8 @@ def walk_forward(second: NDArray[np.int64], plan: Plan) -> list[Fold]:
     second: (n,) int64, the seconds of the usable rows (label and features known), pooled over
     products and in any order: all products are cut at the same times. The tests follow each other
     without a hole or an overlap and end with the last row; the purge is taken from the earlier
-    side. Raises TooLittleDataError when a side of a fold keeps fewer than `plan.min_rows` rows.
+    side. What is held out in turn are `plan.inner` stretches of equal numbers of rows. Raises
+    TooLittleDataError when a side of a fold keeps fewer than `plan.min_rows` rows.
     """
     clock = np.sort(second)
     first = round(plan.first_share * len(clock))
@@ -100,39 +108,74 @@ def walk_forward(second: NDArray[np.int64], plan: Plan) -> list[Fold]:
         test = np.flatnonzero((second >= start) & (second < stop))
         if len(test) < plan.min_rows:
             raise _too_little("a test", len(test), plan)
-        past = np.flatnonzero(second <= start - plan.distance_s)
-        folds.append(_divide(second, past, test, plan))
+        train = np.flatnonzero(second <= start - plan.distance_s)
+        if len(train) < plan.min_rows:
+            raise _too_little("train", len(train), plan)
+        past = np.sort(second[train])
+        cuts = past[np.linspace(0, len(past), plan.inner + 1).astype(np.int64)[1:-1]]
+        part = np.searchsorted(cuts, second[train], side="right")
+        folds.append(Fold(train=train, test=test, inner=_in_turn(second, train, part, plan)))
     return folds
 
 
 def leave_session_out(
     second: NDArray[np.int64], session: NDArray[np.int64], plan: Plan
 ) -> list[Fold]:
-    """One fold for each session, in their order: tested on it, fitted on the others.
+    """One fold for each session of at least `plan.min_rows` rows, in time: fitted on the others.
 
     Sessions after the test serve the fit too, so this asks whether a model travels between
-    regimes, not what it would have earned; the inequality holds on both sides of the test.
-    Rows and errors are as for `walk_forward`; `plan.folds` and `plan.first_share` are not used.
+    regimes, not what it would have earned. Within a fold the other sessions are held out in turn:
+    what a model is chosen and calibrated by is how it travels, too. `plan.folds`, `inner` and
+    `first_share` are not used. Raises TooLittleDataError with fewer than three such sessions, and
+    when what is fitted on keeps fewer than `plan.min_rows` rows.
     """
+    numbers, rows = np.unique(session, return_counts=True)
+    tested = numbers[rows >= plan.min_rows]
+    if len(tested) < 3:
+        raise TooLittleDataError(
+            "leave-session-out",
+            f"{len(tested)} sessions of {plan.min_rows} usable rows or more",
+            "3",
+            "Record more sessions, or walk forward (`--split walk-forward`)",
+        )
     folds = []
-    for number in np.unique(session):
+    for number in tested:
         test = np.flatnonzero(session == number)
-        if len(test) < plan.min_rows:
-            raise _too_little(f"session {number}", len(test), plan)
-        before = second <= second[test].min() - plan.distance_s
-        after = second >= second[test].max() + plan.distance_s
-        others = np.flatnonzero((before | after) & (session != number))
-        folds.append(_divide(second, others, test, plan))
+        train = _away_from(second, np.flatnonzero(session != number), test, plan)
+        if len(train) < plan.min_rows:
+            raise _too_little("train", len(train), plan)
+        # A session that is too short to be tested is too short to be held out.
+        part = np.where(np.isin(session[train], tested), session[train], -1)
+        folds.append(Fold(train=train, test=test, inner=_in_turn(second, train, part, plan)))
     return folds
 
 
+def _in_turn(
+    second: NDArray[np.int64], rows: Rows, part: NDArray[np.int64], plan: Plan
+) -> tuple[tuple[Rows, Rows], ...]:
+    """Each part from 0 up held out, with those of the other rows that share no second with it."""
+    inner = []
+    for number in np.unique(part[part >= 0]):
+        held = rows[part == number]
+        rest = _away_from(second, rows[part != number], held, plan)
+        if len(rest) < plan.min_rows:
+            raise _too_little("what is left beside a part that is held out", len(rest), plan)
+        inner.append((rest, held))
+    if not inner:
+        raise _too_little("a part to hold out", 0, plan)
+    return tuple(inner)
+
+
+def _away_from(second: NDArray[np.int64], rows: Rows, held: Rows, plan: Plan) -> Rows:
+    """Those of rows that share no second with what is held out, which follows each other."""
+    first, last = second[held].min(), second[held].max()
+    before = second[rows] <= first - plan.distance_s
+    away: Rows = rows[before | (second[rows] >= last + plan.distance_s)]
+    return away
+
+
 def stratified(
-    y: NDArray[np.float64],
-    lot: NDArray[np.int64],
-    folds: int,
-    *,
-    validation_share: float = 0.15,
-    calibration_share: float = 0.05,
+    y: NDArray[np.float64], lot: NDArray[np.int64], folds: int, *, inner: int = 4
 ) -> list[Fold]:
     """Folds of rows without time: each row is tested once, rows of one lot are never parted.
 
@@ -140,24 +183,17 @@ def stratified(
     together. Sides are cut by it, among the yes and among the no alike, so that each has its share
     of both to within a row, or to within the rows of a lot where it has several (it counts as yes
     if a row of it does). The tests follow each other in the lots' order: the last has the highest.
-    Of the rest, beginning after the test and going round, the first train, the next validate, the
-    last calibrate. Raises TooLittleDataError when a side is all of one kind.
+    The rest is learned from, in `inner` parts that are cut alike and held out in turn. Raises
+    TooLittleDataError when a side is all of one kind.
     """
-    lots, place, size = np.unique(lot, return_inverse=True, return_counts=True)
-    yes = np.zeros(len(lots), np.bool_)
-    np.logical_or.at(yes, place, y == 1.0)
-    cuts = np.cumsum([1 - validation_share - calibration_share, validation_share])
+    test = _dealt(y, lot, folds)
     made = []
     for fold in range(folds):
-        side = np.empty(len(lots), np.int64)
-        for kind in (yes, ~yes):
-            mine = np.flatnonzero(kind)
-            tested = np.floor(folds * _ranks(size[mine])).astype(np.int64)
-            side[mine[tested == fold]] = 3
-            rest = np.concatenate([mine[tested > fold], mine[tested < fold]])
-            side[rest] = np.searchsorted(cuts, _ranks(size[rest]), side="right")
-        sides = [np.flatnonzero(side[place] == number) for number in range(4)]
-        for name, rows in zip(("train", "validation", "calibration", "test"), sides, strict=True):
+        train = np.flatnonzero(test != fold)
+        part = _dealt(y[train], lot[train], inner)
+        sides = tuple((train[part != number], train[part == number]) for number in range(inner))
+        made.append(Fold(train=train, test=np.flatnonzero(test == fold), inner=sides))
+        for name, rows in (("test", made[-1].test), *(("a part", held) for _, held in sides)):
             if not 0 < (y[rows] == 1.0).sum() < len(rows):
                 raise TooLittleDataError(
                     f"{folds} folds without time: {name} of fold {fold + 1}",
@@ -165,9 +201,20 @@ def stratified(
                     "yes and no",
                     "Give more records, or ask for fewer folds",
                 )
-        train, validation, calibration, test = sides
-        made.append(Fold(train=train, validation=validation, calibration=calibration, test=test))
     return made
+
+
+def _dealt(y: NDArray[np.float64], lot: NDArray[np.int64], parts: int) -> NDArray[np.int64]:
+    """(n,): which of `parts` each row falls to, by its lot."""
+    lots, place, size = np.unique(lot, return_inverse=True, return_counts=True)
+    yes = np.zeros(len(lots), np.bool_)
+    np.logical_or.at(yes, place, y == 1.0)
+    part: NDArray[np.int64] = np.empty(len(lots), np.int64)
+    for kind in (yes, ~yes):
+        mine = np.flatnonzero(kind)
+        part[mine] = np.floor(parts * _ranks(size[mine])).astype(np.int64)
+    dealt: NDArray[np.int64] = part[place]
+    return dealt
 
 
 def _ranks(size: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -176,40 +223,9 @@ def _ranks(size: NDArray[np.int64]) -> NDArray[np.float64]:
     return middle / max(1, int(size.sum()))
 
 
-def _divide(second: NDArray[np.int64], rows: Rows, test: Rows, plan: Plan) -> Fold:
-    """Cut `rows` in time into train, validation and calibration, by shares of their number."""
-    validation_rows = round(plan.validation_share * len(rows))
-    calibration_rows = round(plan.calibration_share * len(rows))
-    rest, calibration = _cut_end(second, rows, calibration_rows, plan)
-    train, validation = _cut_end(second, rest, validation_rows, plan)
-    for name, side, wanted in (
-        ("train", train, True),
-        ("validation", validation, plan.validation_share > 0),
-        ("calibration", calibration, plan.calibration_share > 0),
-    ):
-        if wanted and len(side) < plan.min_rows:
-            raise _too_little(name, len(side), plan)
-    return Fold(train=train, validation=validation, calibration=calibration, test=test)
-
-
-def _cut_end(second: NDArray[np.int64], rows: Rows, count: int, plan: Plan) -> tuple[Rows, Rows]:
-    """The last `count` rows in time (a few less, to keep seconds whole), after what may precede."""
-    if count == 0 or count >= len(rows):
-        return rows, rows[:0]
-    clock = np.sort(second[rows])
-    start = clock[len(rows) - count]
-    if clock[len(rows) - count - 1] == start:
-        start += 1
-    return (
-        rows[second[rows] <= start - plan.distance_s],
-        rows[second[rows] >= start],
-    )
-
-
 def _too_little(side: str, rows: int, plan: Plan) -> TooLittleDataError:
     return TooLittleDataError(
-        f"walk-forward with {plan.folds} folds and {plan.horizon_s} + {plan.embargo_s} s between "
-        f"the sides: {side}",
+        f"folds with {plan.horizon_s} + {plan.embargo_s} s between the sides: {side}",
         f"{rows} usable rows",
         f"{plan.min_rows}",
         "Record or simulate more history, ask for fewer folds, or leave out the features with the "

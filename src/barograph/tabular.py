@@ -14,10 +14,11 @@ import polars as pl
 
 from barograph import splits
 from barograph.candidates import Candidate
-from barograph.case import Case, Stream, Table, Target
+from barograph.case import Case, SplitKind, Stream, Table, Target
 from barograph.encoding import Encoding
+from barograph.errors import BadInputError
 from barograph.models import Float64, ModelFacts
-from barograph.splits import Rows
+from barograph.splits import Fold, Rows
 
 _UNKNOWN = "outcome unknown"
 _LOT_BITS = 53  # exact in every reader of JSON; one in 10⁹ of pairs of keys meets by chance
@@ -42,7 +43,7 @@ def tabular_case(
     every other must beat. The dataset has the contract's key, its features as numbers (see
     `Contract.numbers`) and its outcome (1, 0, null where not known). A row's order is its key's
     lot; all rows are of one key and session. The threshold to act on is that of the best F1 on
-    validation rows: what a missed yes costs is for the user to say, and until then a missed one
+    held-out rows: what a missed yes costs is for the user to say, and until then a missed one
     and a false one weigh alike.
     """
     contract = stream.contract
@@ -59,6 +60,7 @@ def tabular_case(
             key=np.zeros_like(order),
             order=order,
             session=np.zeros_like(order),
+            regime=np.zeros_like(order),
             left_out={},
             unused={_UNKNOWN: unknown} if (unknown := len(frame) - len(known)) else {},
         )
@@ -67,19 +69,30 @@ def tabular_case(
         name=name,
         feature_set=contract.feature_set,
         horizon_s=0,
-        reference=reference,
+        baselines=(reference,),
+        to_beat=(reference,),
         block=1,
+        stride=1,
         table=table,
-        split=lambda table, folds: splits.stratified(table.outcome, table.order, folds),
+        split=_split,
         target=lambda table, _train: Target(table.outcome, {}, {}),
         candidates=lambda features: candidates(features, encoding),
         threshold=lambda _table, _rows, y, probability: best_f1(y, probability),
+        threshold_rule="the one of the best F1",
         judge=judge,
         events=lambda _table, _rows, y: int(y.sum()),
         span_ns=lambda _table, _rows: (0, 0),
         unseen=unseen,
         stream=stream,
     )
+
+
+def _split(table: Table, folds: int, protocol: SplitKind) -> tuple[SplitKind, list[Fold]]:
+    if protocol not in ("auto", "stratified"):
+        raise BadInputError(
+            f"split {protocol}", "these records have no time", "Leave the split to the case"
+        )
+    return "stratified", splits.stratified(table.outcome, table.order, folds)
 
 
 def best_f1(y: Float64, probability: Float64) -> float:

@@ -34,8 +34,6 @@ if TYPE_CHECKING:  # what is only drawn here is not imported for it: each verb h
     from barograph.pipeline import Consumed, Pipeline
     from barograph.produce import Produced
     from barograph.record_dataset import RecordManifest
-    from barograph.registry import Version
-    from barograph.train import TrainingReport
     from barograph.verify import Verification
     from barograph.worker import Tally
 
@@ -242,64 +240,6 @@ def record_dataset(made: "RecordManifest") -> RenderableType:
     return table
 
 
-def training(report: "TrainingReport") -> RenderableType:
-    """The walk-forward's table, what each candidate adds to the reference, and the gate's word."""
-    level = f"{report.base_rate.level:.0%}"
-    scores = plain_table(
-        f"{report.case}: {report.tested_rows:,} test rows of {len(report.folds)} folds, "
-        f"{report.episodes:,} independent positives, "
-        f"base rate {_figure(report.base_rate.estimate)}",
-        ("model", f"PR-AUC [{level}]", "ROC-AUC", "Brier", "logloss", "ECE"),
-    )
-    for row in report.rows:
-        scores.add_row(
-            row.name,
-            _interval(row.pr_auc, 2),
-            _figure(row.roc_auc.estimate),
-            _figure(row.brier.estimate, 4),
-            _figure(row.log_loss.estimate),
-            _figure(row.calibration_error),
-            style="bold" if row.name == report.chosen else "",
-        )
-    versus = plain_table(
-        f"minus {report.reference}, on the same block-bootstrap resamples",
-        ("model", "PR-AUC", "logloss"),
-    )
-    for difference in report.differences:
-        versus.add_row(
-            difference.name,
-            _interval(difference.pr_auc, signed=True),
-            _interval(difference.log_loss, 4, signed=True),
-        )
-    version = f"{report.case}/{report.version} ({report.chosen})"
-    promoted = report.decision.promote
-    verdict = Text(
-        f"{version} is {'champion' if promoted else 'registered as candidate, not promoted'}:",
-        style="bold green" if promoted else "bold yellow",
-    )
-    reasons = [Text(f"  · {reason}") for reason in report.decision.reasons]
-    left_out = [
-        Text(f"  left out {name}: {why.removeprefix(f'{name}: ')}", style="dim")
-        for name, why in {
-            **report.keys_left_out, **report.candidates_left_out, **report.features_left_out
-        }.items()
-    ]  # fmt: skip
-    return Group(scores, _acting(report), versus, verdict, *reasons, *left_out)
-
-
-def _acting(report: "TrainingReport") -> Table:
-    names = sorted({name for row in report.rows for name in row.acting})
-    heads = [name.replace("_alarms_per_hour", "/h").replace("_", " ") for name in names]
-    acting = plain_table("what acting from the threshold on was worth", ("model", *heads))
-    for row in report.rows:
-        figures = [
-            _figure(row.acting.get(name, math.nan), 1 if name.endswith(_TENTHS) else 2)
-            for name in names
-        ]
-        acting.add_row(row.name, *figures, style="bold" if row.name == report.chosen else "")
-    return acting
-
-
 def rehearsed(done: "Rehearsal", reports: "Path") -> RenderableType:
     """What a rehearsal came to, and where the rest stands."""
     table = plain_table("", ("", "stream", "batch"))
@@ -320,22 +260,6 @@ def rehearsed(done: "Rehearsal", reports: "Path") -> RenderableType:
     invented = ["the records are invented: no FILE was given"] if done.invented_records else []
     page = reports / done.case / "index.html"
     return Group(table, *(problems or ok), *invented, f"{page} and summary.json tell the rest")
-
-
-def versions(case: str, known: "Sequence[Version]") -> RenderableType:
-    """The registry's list."""
-    if not known:
-        return f"no version of {case} yet; train one (`barograph train --case {case}`)"
-    table = Table(title=f"models of {case}", title_justify="left")
-    for title in ("version", "aliases", "candidate", "features", "feature set"):
-        table.add_column(title)
-    for version in known:
-        table.add_row(
-            str(version.version),
-            ", ".join(version.aliases),
-            *[version.tags.get(name, "") for name in ("candidate", "features", "feature_set")],
-        )
-    return table
 
 
 def plain(text: str) -> Text:
@@ -369,14 +293,16 @@ def counts_of(counts: Mapping[str, int]) -> str:
 
 
 def _optional(value: float | None, places: int, factor: float = 1.0) -> str:
-    return _figure(math.nan if value is None else factor * value, places)
+    return figure(math.nan if value is None else factor * value, places)
 
 
-def _figure(value: float, places: int = 3) -> str:
+def figure(value: float, places: int = 3) -> str:
+    """A figure, or that it is not defined."""
     return "n/d" if math.isnan(value) else f"{value:.{places}f}"
 
 
-def _interval(of: Interval, places: int = 3, *, signed: bool = False) -> str:
+def interval(of: Interval, places: int = 3, *, signed: bool = False) -> str:
+    """An estimate with its bounds, or that it is not defined."""
     if math.isnan(of.estimate):
         return "n/d"
     sign = "+" if signed else ""

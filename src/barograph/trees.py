@@ -1,9 +1,13 @@
 """Boosted trees in the columns of ONNX's `TreeEnsemble`, whoever grew them."""
 
+import json
 import math
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+
+from barograph.graph import Graph
 
 
 class TreeTable:
@@ -39,6 +43,16 @@ class TreeTable:
             table.add(_told(tree.tree_, boosted.learning_rate))
         return table
 
+    @classmethod
+    def of_xgboost(cls, booster: Any) -> "TreeTable":  # noqa: ANN401 - xgboost is not followed
+        """All trees of a `Booster` and its base score: xgboost goes left where x < threshold."""
+        table = cls()
+        told = json.loads(booster.save_raw("json"))["learner"]
+        table.add({"leaf_value": _base_margin(told)})
+        for tree in told["gradient_booster"]["model"]["trees"]:
+            table.add(_told_by_xgboost(tree))
+        return table
+
     def add(self, tree: dict[str, Any]) -> None:
         """Append a tree in the form of LightGBM's `dump_model`."""
         if "left_child" not in tree:  # a tree without a split still adds its one leaf
@@ -60,14 +74,29 @@ class TreeTable:
                 self.child[side][place] = self._branch(tree[name])
         return place
 
-    def node(self, seen: str, raw: str) -> Any:  # noqa: ANN401 - onnx has no types
-        """The node that sums the leaves: value `seen` float64 (n, m) → `raw` float64 (n, 1)."""
-        from onnx import helper, numpy_helper  # noqa: PLC0415 - only who exports needs it
+    def total(self, x: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+        """(n,): the sum of the leaves for rows (n, m), added in float64."""
+        feature, threshold = np.array(self.feature), np.array(self.threshold)
+        child, is_leaf = np.array(self.child), np.array(self.child_is_leaf, np.bool_)
+        leaf, total = np.array(self.leaf), np.zeros(len(x))
+        for root in self.roots:
+            place, left = np.full(len(x), root), np.arange(len(x))
+            while len(left):
+                at = place[left]
+                side = (x[left, feature[at]] > threshold[at]).astype(np.int64)
+                place[left] = child[side, at]
+                done = is_leaf[side, at]
+                total[left[done]] += leaf[place[left[done]]]
+                left = left[~done]
+        return total
 
-        return helper.make_node(
+    def node(self, graph: Graph, seen: str) -> str:
+        """The node that sums the leaves: value `seen` float64 (n, m) → (n, 1) float64."""
+        from onnx import numpy_helper  # noqa: PLC0415 - only who exports needs it
+
+        return graph.add(
             "TreeEnsemble",
-            [seen],
-            [raw],
+            seen,
             domain="ai.onnx.ml",
             n_targets=1,
             aggregate_function=1,  # sum
@@ -96,3 +125,28 @@ def _told(tree: Any, rate: float, node: int = 0) -> dict[str, Any]:  # noqa: ANN
         "left_child": _told(tree, rate, left),
         "right_child": _told(tree, rate, right),
     }
+
+
+def _told_by_xgboost(tree: dict[str, Any], node: int = 0) -> dict[str, Any]:
+    """A tree of xgboost in the form of LightGBM's; a leaf's value stands in its split condition."""
+    left, right = tree["left_children"][node], tree["right_children"][node]
+    # Its numbers are float32, written in decimal.
+    value = np.float32(tree["split_conditions"][node])
+    if left == -1:
+        return {"leaf_value": float(value)}
+    return {
+        "split_feature": tree["split_indices"][node],
+        # x < t is x <= the float32 below t, for x of float32.
+        "threshold": float(np.nextafter(value, np.float32(-np.inf))),
+        "left_child": _told_by_xgboost(tree, left),
+        "right_child": _told_by_xgboost(tree, right),
+    }
+
+
+def _base_margin(learner: dict[str, Any]) -> float:
+    """The first guess as the sum of leaves has it."""
+    told = json.loads(learner["learner_model_param"]["base_score"])
+    score = float(told[0] if isinstance(told, list) else told)
+    if learner["objective"]["name"] == "binary:logistic":
+        return math.log(score / (1 - score))
+    return score

@@ -1,7 +1,8 @@
 """Everything in one process: a venue's feed, featurizer and scorer beside it, and a view of it all.
 
 The feed has a thread and a log of its own, like each stage; the same three run as processes with
-`barograph feed`, `barograph featurize --follow` and `barograph score --follow`.
+`barograph feed`, `barograph featurize --follow` and `barograph score --follow`. Training is a
+process of its own here too, as with `barograph train --follow`.
 """
 
 import sys
@@ -9,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Self
 
@@ -18,13 +20,13 @@ from rich.live import Live
 from rich.text import Text
 
 from barograph import listing, terminal
-from barograph.feed import Feed
+from barograph.intake import feed_of
 from barograph.live import LiveSummary, listen
 from barograph.log import Log, open_log
 from barograph.pipeline import Pipeline, stages
+from barograph.retraining import Retraining, asked, frames
 from barograph.settings import Settings
 from barograph.stream import Plan
-from barograph.venues.entries import Rules
 from barograph.view import Latencies, Watch, render
 
 LOOK_S = 0.25
@@ -42,10 +44,11 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UpSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """What was heard, and what was said of it."""
+    """What was heard, what was said of it, and what was trained meanwhile."""
 
     heard: LiveSummary
     seen: Seen
+    trained: list[str]
 
 
 class Listener:
@@ -63,19 +66,10 @@ class Listener:
         self._heard: Future[LiveSummary] = Future()
         self._log = open_log(address, lease_s=settings.lease_s)
         try:
-            self._feed = Feed(
-                self._log,
-                settings.home / "archive",
-                Rules(
-                    products=frozenset(plan.products),
-                    silence_timeout_s=settings.silence_timeout_s,
-                ),
-                partitions=settings.partitions,
-            )
+            self._feed = feed_of(settings, self._log, plan.products)
         except BaseException:
             self._log.close()
             raise
-        self._feed.batch_lines = settings.batch_records
 
     def __enter__(self) -> Self:
         """Start."""
@@ -101,12 +95,7 @@ class Listener:
 
     def state(self) -> str:
         """One line of what was heard so far."""
-        summary = self._feed.summary
-        return (
-            f"{self._plan.endpoint.venue}, {summary.ticks:,} ticks, "
-            f"{summary.heartbeats:,} heartbeats, {sum(summary.gaps.values())} gaps, "
-            f"{sum(summary.dead_letters.values())} dead letters · Ctrl-C leaves"
-        )
+        return f"{self._plan.endpoint.venue}, {self._feed.summary.line()} · Ctrl-C leaves"
 
 
 def run(
@@ -116,21 +105,30 @@ def run(
     stop: threading.Event,
     warn: Callable[[str], None],
 ) -> UpSummary:
-    """Listen, featurize, score and show until `stop` is set or the plan's time is over.
+    """Listen, featurize, score, train and show until `stop` is set or the plan's time is over.
 
     The view is shown where standard output is a terminal. Raises what `live.listen` raises.
     """
     with (
         Listener(settings, address, plan, warn) as listener,
         Pipeline(stages(settings, address, warn)) as pipeline,
+        _retraining(settings, warn) as retraining,
+        closing(open_log(address)) as log,
     ):
-        log = open_log(address)
-        try:
-            seen = watch(log, listener, pipeline, stop, shown=sys.stdout.isatty())
-        finally:
-            log.close()
+        seen = watch(
+            log, listener, pipeline, stop, shown=sys.stdout.isatty(), retraining=retraining
+        )
         # Before the pipeline ends: it finishes what was fed, and this feeds the last of it.
-        return UpSummary(heard=listener.end(), seen=seen)
+        return UpSummary(heard=listener.end(), seen=seen, trained=retraining.trained)
+
+
+def _retraining(settings: Settings, warn: Callable[[str], None]) -> Retraining:
+    home, every_h = settings.home, settings.retrain_every_h
+    # What is live walks forward. A control is for who reads the report.
+    words = ["train", "--if-due", "--split", "walk-forward", "--no-control", "--json"]
+    return Retraining(
+        lambda: asked(home, "spikes", frames(home), every_h), [*words, "--home", str(home)], warn
+    )
 
 
 def told(done: UpSummary) -> RenderableType:
@@ -141,6 +139,8 @@ def told(done: UpSummary) -> RenderableType:
     said.append(f"\nalerts        {seen.alerts:,}")
     if latency.p50_ms is not None:
         said.append(f"\nlatency       p50 {latency.p50_ms:,.0f} ms, p99 {latency.p99_ms:,.0f} ms")
+    if done.trained:
+        said.append("\ntrained       " + "\n              ".join(done.trained))
     return Group(listing.live(done.heard), said)
 
 
@@ -152,6 +152,7 @@ def watch(  # noqa: PLR0913 - who works, and for how long it is followed how
     *,
     shown: bool,
     seconds: float | None = None,
+    retraining: Retraining | None = None,
 ) -> Seen:
     """Follow what is predicted until `stop` is set, the feed ends, or so many seconds are over."""
     watched, started_s = Watch(log), time.monotonic()
@@ -166,7 +167,10 @@ def watch(  # noqa: PLR0913 - who works, and for how long it is followed how
     if shown:
         with Live(console=Console(), refresh_per_second=4, screen=True) as view:
             while going_on():
-                view.update(render(watched, listener.state()))
+                state = listener.state()
+                if retraining is not None and retraining.state:
+                    state += f"\ntraining: {retraining.state}"
+                view.update(render(watched, state))
     else:
         while going_on():
             pass

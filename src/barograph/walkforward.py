@@ -1,9 +1,8 @@
-"""A case's candidates walk forward through its rows: fitted on the past, tested on what came next.
+"""A case's candidates are fitted and tested, fold by fold, on rows that their fit does not know.
 
-Each fold is fitted on its past alone: the target's threshold, the candidates, where to stop, their
-calibration, their alert thresholds, and which of them is chosen. What all folds said of their test
-rows is pooled and scored, for each candidate and for the chosen of each fold: it is the way of
-choosing that is tested, and not what it chose afterwards.
+Each fold is fitted on its own sides alone: the target's threshold, the candidates, where to stop,
+their calibration, their alert thresholds, and which of them is chosen. It is the way of choosing
+that is tested, and not what it chose afterwards: `pooled` scores what all folds said.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,13 +14,13 @@ import numpy.typing as npt
 
 from barograph import scores
 from barograph.candidates import Candidate, Slices
-from barograph.case import Case, Table, Target
+from barograph.case import Case, SplitKind, Table, Target
 from barograph.errors import TooLittleDataError
-from barograph.models import Fitted, Float32, Float64
+from barograph.examples import Examples
+from barograph.fitted import Fitted
+from barograph.models import Float64
 from barograph.promotion import Gate
-from barograph.scores import Resampled, Resamples, Score
 from barograph.splits import Fold, Rows
-from barograph.types import Interval
 
 Bools = npt.NDArray[np.bool_]
 
@@ -33,12 +32,22 @@ Progress = Callable[[str, int, int], None]
 
 
 class Training(msgspec.Struct, frozen=True, kw_only=True):
-    """How to train. `resamples` block resamples make the intervals at `level`."""
+    """How to train. `resamples` block resamples make the intervals at `level`.
+
+    `trials` candidates with other parameters are drawn and tried, for `minutes` at most. `control`
+    says whether the whole is done once more where there is nothing to find. A model may be used for
+    `lifetime_h` hours after the last that it was fitted on; None means for ever.
+    """
 
     seed: int = 1
     folds: int = 4
+    split: SplitKind = "auto"
+    trials: int = 0
+    minutes: float = 5.0
+    control: bool = False
     resamples: int = 1000
     level: float = 0.95
+    lifetime_h: float | None = None
     gate: Gate = Gate()
 
 
@@ -54,13 +63,11 @@ class SideFacts(msgspec.Struct, frozen=True, kw_only=True):
 class FoldFacts(msgspec.Struct, frozen=True, kw_only=True):
     """One fold: sides, the tau of each key, what was chosen, and by which scores.
 
-    `selection` is each candidate's PR-AUC on validation rows, `thresholds` the probability from
-    which each of them acts.
+    `selection` is each candidate's log loss on rows that were held out, `thresholds` the
+    probability from which each of them acts.
     """
 
     train: SideFacts
-    validation: SideFacts
-    calibration: SideFacts
     test: SideFacts
     tau: dict[str, float]
     chosen: str
@@ -68,26 +75,15 @@ class FoldFacts(msgspec.Struct, frozen=True, kw_only=True):
     thresholds: dict[str, float]
 
 
-class ScoreRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A candidate on the pooled test rows; `acting` is what its alerts were worth: `Case.judge`."""
+class Trial(msgspec.Struct, frozen=True, kw_only=True):
+    """Parameters that were tried for a candidate, and its log loss on each fold's held-out rows.
 
-    name: str
-    pr_auc: Interval
-    lift: Interval
-    roc_auc: Interval
-    brier: Interval
-    log_loss: Interval
-    calibration_error: float
-    acting: dict[str, float]
+    The first of each candidate is how the case gives it.
+    """
 
-
-class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """A candidate minus the reference, on the same resamples; intervals are made by `_wide`."""
-
-    name: str
-    pr_auc: Interval
-    brier: Interval
-    log_loss: Interval
+    candidate: str
+    parameters: dict[str, float]
+    selection: list[float]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,10 +100,14 @@ class Question:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tested:
-    """A candidate in one fold: its model, and what that said of the test rows."""
+    """A candidate in one fold: its model, what that said of the test rows, and where it acts.
+
+    `selection` is the log loss on rows that were held out.
+    """
 
     fitted: Fitted
     probability: Float64
+    volatility: Float64 | None
     threshold: float
     selection: float
 
@@ -123,33 +123,21 @@ class Walk:
 
     case: Case
     table: Table
+    split: SplitKind
     questions: Sequence[Question]
     tested: Mapping[str, Sequence[Tested]]
     left_out: Mapping[str, str]
+    trials: Sequence[Trial] = ()
 
     @property
     def choices(self) -> list[str]:
-        """Each fold's best by mean PR-AUC on validation rows, the first of equals.
+        """Each fold's best by log loss on the rows that it held out, the first of equals.
 
-        Those of the earlier folds count too, since the rows of one validation are few: in time they
-        all lie before this fold's test. Without time one that shares a row with the test does not
-        count, nor does a fold in which it is not defined (no yes among the validation rows). The
-        reference is not eligible.
+        Baselines are not eligible.
         """
-        contenders = [name for name in self.tested if name != self.case.reference]
-        folds = [question.fold for question in self.questions]
-
-        def standing(name: str, fold: int) -> float:
-            known = [
-                tested.selection
-                for of, tested in zip(folds[: fold + 1], self.tested[name], strict=False)
-                if not np.isin(of.validation, folds[fold].test).any()
-            ]
-            known = [score for score in known if not np.isnan(score)]
-            return sum(known) / len(known) if known else 0.0
-
+        contenders = [name for name in self.tested if name not in self.case.baselines]
         return [
-            max(contenders, key=lambda name: standing(name, fold))
+            min(contenders, key=lambda name: self.tested[name][fold].selection)
             for fold in range(len(self.questions))
         ]
 
@@ -162,10 +150,8 @@ class Walk:
         """The folds in words and figures."""
         return [
             FoldFacts(
-                **{
-                    name: self._side(question, rows)
-                    for name, rows in msgspec.structs.asdict(question.fold).items()
-                },
+                train=self._side(question, question.fold.train),
+                test=self._side(question, question.fold.test),
                 tau=dict(question.target.tau),
                 chosen=choice,
                 selection={name: folds[number].selection for name, folds in self.tested.items()},
@@ -191,203 +177,135 @@ def walk(
     table: Table,
     how: Training,
     progress: Progress = lambda _step, _done, _of: None,
+    going_on: Callable[[], bool] = lambda: True,
 ) -> Walk:
     """Fit and test every candidate in every fold; one that cannot be fitted in all is left out.
 
-    Raises TooLittleDataError when the folds are not feasible, a side of one has no answer, or no
-    candidate but the reference, or not even that, can be fitted.
+    Then `how.trials` more, drawn by `case.varied`, as long as `going_on()`: of the parameters tried
+    for a candidate, each fold takes those with the least log loss on the rows that it held out. A
+    trial counts when it went through all folds.
+    Raises TooLittleDataError when the folds are not feasible, a side of one has no answer, or the
+    reference or every other candidate cannot be fitted.
     """
-    questions = _questions(case, table, how.folds)
+    split, questions = _questions(case, table, how)
     tested: dict[str, list[Tested]] = {}
     left_out: dict[str, str] = {}
     candidates = case.candidates(table.features)
-    steps = len(candidates) * len(questions)
-    for place, candidate in enumerate(candidates):
+    steps = (len(candidates) + how.trials) * len(questions)
+
+    def tried(candidate: Candidate, place: int) -> list[Tested]:
         of_folds = []
+        for number, question in enumerate(questions):
+            step = f"{candidate.name}, fold {number + 1}"
+            progress(step, place * len(questions) + number, steps)
+            of_folds.append(_test(case, table, question, candidate, how.seed))
+        return of_folds
+
+    for place, candidate in enumerate(candidates):
         try:
-            for number, question in enumerate(questions):
-                step = f"{candidate.name}, fold {number + 1}"
-                progress(step, place * len(questions) + number, steps)
-                of_folds.append(_test(case, table, question, candidate, how.seed))
+            tested[candidate.name] = tried(candidate, place)
         except TooLittleDataError as error:
             left_out[candidate.name] = str(error)
-            if candidate.name == case.reference or len(left_out) == len(candidates) - 1:
+            if candidate.name == case.reference:
                 raise
-        else:
-            tested[candidate.name] = of_folds
-    return Walk(case, table, questions, tested, left_out)
+            refused = error
+    if not any(name not in case.baselines for name in tested):
+        raise refused
+    varied = [candidate for candidate in candidates if candidate.name in tested]
+    trials = [_trial(candidate, tested[candidate.name]) for candidate in varied]
+    for place, candidate in enumerate(_drawn(case, varied, how), len(candidates)):
+        if not going_on():
+            break
+        folds = tried(candidate, place)
+        trials.append(_trial(candidate, folds))
+        tested[candidate.name] = [
+            min(pair, key=lambda one: one.selection)
+            for pair in zip(tested[candidate.name], folds, strict=True)
+        ]
+    return Walk(case, table, split, questions, tested, left_out, trials)
 
 
-def _questions(case: Case, table: Table, folds: int) -> list[Question]:
+def _drawn(case: Case, candidates: Sequence[Candidate], how: Training) -> list[Candidate]:
+    """`how.trials` candidates with other parameters, in turns of those that have any."""
+    if case.varied is None:
+        return []
+    rng = np.random.default_rng(how.seed)
+    drawn: list[Candidate] = []
+    turns = [one for one in candidates if one.parameters and one.name not in case.baselines]
+    while turns and len(drawn) < how.trials:
+        drawn.append(case.varied(turns[len(drawn) % len(turns)], rng))
+    return drawn
+
+
+def _trial(candidate: Candidate, folds: Sequence[Tested]) -> Trial:
+    return Trial(
+        candidate=candidate.name,
+        parameters=dict(candidate.parameters),
+        selection=[tested.selection for tested in folds],
+    )
+
+
+def _questions(case: Case, table: Table, how: Training) -> tuple[SplitKind, list[Question]]:
+    split, folds = case.split(table, how.folds, how.split)
     questions = []
-    for number, fold in enumerate(case.split(table, folds), 1):
+    for number, fold in enumerate(folds, 1):
         target = case.target(table, fold.train)
-        sides = {
-            side: rows[~np.isnan(target.y[rows])]
-            for side, rows in msgspec.structs.asdict(fold).items()
-        }
-        for side, rows in sides.items():
-            if not len(rows):
-                raise TooLittleDataError(
-                    f"fold {number} of {folds}, {side}",
-                    f"no row with an answer ({'; '.join(target.left_out.values()) or 'none cut'})",
-                    "some",
-                    "Record or simulate more history, or ask for fewer folds",
-                )
-        questions.append(Question(Fold(**sides), target))
-    return questions
+
+        def answered(rows: Rows, y: Float64 = target.y) -> Rows:
+            with_answer: Rows = rows[~np.isnan(y[rows])]
+            return with_answer
+
+        fold = Fold(  # noqa: PLW2901 - the same fold, of rows with an answer
+            train=answered(fold.train),
+            test=answered(fold.test),
+            inner=tuple(
+                (answered(rest), answered(held))
+                for rest, held in fold.inner
+                # Beside a part that has every yes there is nothing to learn: it is not held out.
+                if len(np.unique(target.y[answered(rest)])) == 2
+            ),
+        )
+        sides = [fold.train, fold.test, *(side for pair in fold.inner for side in pair)]
+        if not all(map(len, sides)):
+            raise TooLittleDataError(
+                f"fold {number} of {len(folds)}",
+                "a side without an answer "
+                f"({'; '.join(target.left_out.values()) or 'none was cut'})",
+                "some on each",
+                "Record or simulate more history, or ask for fewer folds",
+            )
+        if not fold.inner:
+            raise TooLittleDataError(
+                f"fold {number} of {len(folds)}",
+                "answers of one kind beside each part that is held out",
+                "yes and no",
+                "Record or simulate more history, or ask for fewer folds",
+            )
+        questions.append(Question(fold, target))
+    return split, questions
 
 
 def _test(case: Case, table: Table, question: Question, candidate: Candidate, seed: int) -> Tested:
     fold, target = question.fold, question.target
-    train, validation, calibration = (
-        target.examples(table, candidate.features, rows)
-        for rows in (fold.train, fold.validation, fold.calibration)
+
+    def examples(rows: Rows) -> Examples:
+        return target.examples(table, candidate.features, rows)
+
+    def thinned(rows: Rows) -> Examples:
+        # What stands between two of these rows tells the same story.
+        kept = rows[table.order[rows] % case.stride == 0]
+        return examples(kept if len(kept) else rows)
+
+    held_out = fold.held_out
+    slices = Slices(
+        thinned(fold.train), tuple((thinned(rest), examples(held)) for rest, held in fold.inner)
     )
-    fitted = candidate.fit(Slices(train, validation, calibration), seed)
-    y, probability = question.answers(fold.validation), fitted.predict(validation.x)
+    fitted, told = candidate.prove(slices, seed)
+    y, x = question.answers(held_out), target.columns(table, candidate.features, fold.test)
     return Tested(
         fitted=fitted,
-        probability=fitted.predict(table.columns(candidate.features, fold.test)),
-        threshold=case.threshold(table, fold.validation, y, probability),
-        selection=scores.pr_auc(y, probability),
+        probability=fitted.predict(x),
+        volatility=fitted.volatility(x),
+        threshold=case.threshold(table, held_out, y, told),
+        selection=scores.weighted_log_loss(y, told, table.weight(held_out)),
     )
-
-
-_MEASURED = (
-    scores.base_rate,
-    scores.pr_auc,
-    scores.lift,
-    scores.roc_auc,
-    scores.brier,
-    scores.log_loss,
-)
-
-
-class Pooled:
-    """The test rows of all folds, what every candidate and `CHOSEN` said of them, and its worth."""
-
-    def __init__(self, walked: Walk, how: Training) -> None:
-        self._case, self._table, self._how = walked.case, walked.table, how
-        of_folds = {**walked.tested, CHOSEN: walked.chosen}
-        self.names = tuple(of_folds)
-        self.rows = np.concatenate([question.fold.test for question in walked.questions])
-        self.y = np.concatenate(
-            [question.answers(question.fold.test) for question in walked.questions]
-        )
-        self.probability = {
-            name: np.concatenate([tested.probability for tested in folds])
-            for name, folds in of_folds.items()
-        }
-        self._acted = {
-            name: np.concatenate([tested.acted for tested in folds])
-            for name, folds in of_folds.items()
-        }
-        asked = [(name, score) for name in self.names for score in _MEASURED]
-        self._resamples = self._drawn(self.rows)
-        self._measured = dict(
-            zip(
-                asked,
-                scores.resampled_together(
-                    [(score, self.probability[name]) for name, score in asked],
-                    self.y,
-                    self._resamples,
-                ),
-                strict=True,
-            )
-        )
-
-    @property
-    def blocks(self) -> int:
-        """How many whole blocks the bootstrap draws from."""
-        return int(np.sum(self._resamples.length / self._resamples.block) + 1e-9)
-
-    @property
-    def base_rate(self) -> Interval:
-        """What a forecast that knows nothing would reach in PR-AUC."""
-        return self.interval(CHOSEN, scores.base_rate)
-
-    def interval(self, name: str, score: Score) -> Interval:
-        """One score of one candidate."""
-        return self._measured[name, score].interval(self._how.level)
-
-    def over_base_rate(self, name: str) -> Interval:
-        """PR-AUC minus the base rate, on the same resamples."""
-        return self._minus((name, scores.pr_auc), (name, scores.base_rate))
-
-    def over_reference(self, name: str, score: Score) -> Interval:
-        """A score minus the reference's, on the same resamples."""
-        return self._minus((name, score), (self._case.reference, score))
-
-    def over_model(self, features: tuple[str, ...], said_of: "Said", where: Bools) -> Interval:
-        """`CHOSEN`'s PR-AUC minus that of a registered model, on the test rows at `where`.
-
-        said_of: float32 rows (n, f) of `features` → their probabilities.
-        """
-        rows, y, ours = self.rows[where], self.y[where], self.probability[CHOSEN][where]
-        asked = [
-            (scores.pr_auc, ours),
-            (scores.pr_auc, said_of(self._table.columns(features, rows))),
-        ]
-        chosen, other = scores.resampled_together(asked, y, self._drawn(rows))
-        return _wide(chosen - other, self._how.level)
-
-    def score_rows(self) -> list[ScoreRow]:
-        """The table: candidates in the case's order, then `CHOSEN`."""
-        return [
-            ScoreRow(
-                name=name,
-                pr_auc=self.interval(name, scores.pr_auc),
-                lift=self.interval(name, scores.lift),
-                roc_auc=self.interval(name, scores.roc_auc),
-                brier=self.interval(name, scores.brier),
-                log_loss=self.interval(name, scores.log_loss),
-                calibration_error=scores.calibration_error(self.y, self.probability[name]),
-                acting=self._case.judge(self._table, self.rows, self.y, self._acted[name]),
-            )
-            for name in self.names
-        ]
-
-    def differences(self) -> list[Difference]:
-        """Everything but the reference, minus the reference."""
-        return [
-            Difference(
-                name=name,
-                pr_auc=self.over_reference(name, scores.pr_auc),
-                brier=self.over_reference(name, scores.brier),
-                log_loss=self.over_reference(name, scores.log_loss),
-            )
-            for name in self.names
-            if name != self._case.reference
-        ]
-
-    def _minus(self, ours: tuple[str, Score], theirs: tuple[str, Score]) -> Interval:
-        return _wide(self._measured[ours] - self._measured[theirs], self._how.level)
-
-    def _drawn(self, rows: Rows) -> Resamples:
-        return scores.resamples(
-            self._table.order[rows],
-            self._table.session[rows],
-            block_s=self._case.block,
-            count=self._how.resamples,
-            seed=self._how.seed,
-        )
-
-
-def _wide(difference: Resampled, level: float) -> Interval:
-    """The percentile interval or its mirror image in the estimate, on each side the wider one.
-
-    Average precision is skewed where there is little to find: percentiles alone promoted 1 of 20
-    models of markets with nothing to predict, this none, and as many of those with something.
-    """
-    percentile = difference.interval(level)
-    centre = 2 * percentile.estimate
-    return msgspec.structs.replace(
-        percentile,
-        low=min(percentile.low, centre - percentile.high),
-        high=max(percentile.high, centre - percentile.low),
-    )
-
-
-Said = Callable[[Float32], Float64]
-"""A model's predictions."""

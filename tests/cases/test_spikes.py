@@ -1,5 +1,7 @@
 """The case of spikes on invented rows: what is used, what is asked, what an alarm is worth."""
 
+import dataclasses
+
 import numpy as np
 import polars as pl
 import pytest
@@ -8,8 +10,9 @@ from hypothesis import strategies as st
 
 from barograph import labels
 from barograph.cases import spikes
-from barograph.cases.spikes import SPIKES, WANTED
+from barograph.cases.spikes import CLOCKS, EWMA, GARCH, SPIKES, WANTED
 from barograph.errors import TooLittleDataError
+from barograph.fitted import TAU
 from barograph.kernels import COLUMN, FEATURES, NAMES
 from barograph.models import ModelFacts
 from barograph.types import NS_PER_S, Reason
@@ -18,7 +21,7 @@ LONG = settings(max_examples=20, deadline=None)
 SECONDS = 6000
 
 
-def frame(products=("A",), seconds=SECONDS, missing=(), unlabelled=(), seed=0):
+def frame(products=("A",), seconds=SECONDS, missing=(), unlabelled=(), seed=0, start_s=1_000_000):
     """A dataset of noise; `missing` has (product, feature, first place, last place, reason)."""
     rng = np.random.default_rng(seed)
     frames = []
@@ -35,7 +38,8 @@ def frame(products=("A",), seconds=SECONDS, missing=(), unlabelled=(), seed=0):
         made = pl.DataFrame(
             {
                 "product": [product] * seconds,
-                "second": np.arange(seconds) + 1_000_000,
+                "second": np.arange(seconds) + start_s,
+                "return_e9": rng.normal(0, 40_000, seconds).round().astype(np.int64),
                 **columns,
                 "reasons": [row.tobytes().decode() for row in reasons],
                 "future_realized_vol": label,
@@ -51,14 +55,34 @@ def test_the_features_reach_back_300_seconds_at_most_and_know_no_price():
     assert not {"spread", "traded_volume_60s", "realized_vol_900s", "hour_sin"} & {*WANTED}
 
 
+def test_the_hour_is_in_the_table_for_the_climatology_and_no_model_uses_it():
+    table = SPIKES.table(frame())
+    assert table.features == (*WANTED, *CLOCKS)
+    for candidate in SPIKES.candidates(table.features):
+        if candidate.name == "climatology":
+            assert candidate.features == (*CLOCKS, TAU)
+        else:
+            assert not {*CLOCKS} & {*candidate.features}
+
+
+def test_what_only_the_experiment_computes_is_used_by_baselines_alone():
+    table = SPIKES.table(frame())
+    asked = {made.name: {*made.features} for made in SPIKES.candidates(table.features)}
+    experimental = {name for name, used in asked.items() if used & {EWMA, GARCH}}
+    assert experimental == {"ewma", "garch"} <= {*SPIKES.baselines}
+    assert {*SPIKES.to_beat} < {*SPIKES.baselines} < {*asked}
+    for name in asked.keys() - {*SPIKES.baselines}:
+        assert asked[name] <= {*WANTED, TAU}
+
+
 def test_every_row_with_a_label_and_all_features_is_used_as_float32():
     rows = frame(("B", "A"))
     table = SPIKES.table(rows.sample(fraction=1.0, shuffle=True, seed=1))
-    assert table.features == WANTED
+    assert table.features == (*WANTED, *CLOCKS)
     assert table.keys == ("A", "B")
     assert len(table.order) == 2 * SECONDS
     ordered = rows.sort("product", "second")
-    assert (table.x == ordered.select(WANTED).to_numpy().astype(np.float32)).all()
+    assert (table.x == ordered.select(table.features).to_numpy().astype(np.float32)).all()
     assert (table.order == ordered["second"].to_numpy()).all()
     assert (table.outcome == ordered["future_realized_vol"].to_numpy()).all()
     assert (table.unused, table.left_out) == ({}, {})
@@ -84,71 +108,119 @@ def test_a_feature_that_a_venue_does_not_offer_is_left_out_and_costs_no_row():
     missing = [("B", "flow_imbalance_60s", 0, SECONDS, Reason.NOT_OFFERED)]
     table = SPIKES.table(frame(("A", "B"), missing=missing))
     assert table.left_out == {"flow_imbalance_60s": "B offers it in 0% of its rows"}
-    assert table.features == tuple(name for name in WANTED if name != "flow_imbalance_60s")
+    assert "flow_imbalance_60s" not in table.features
+    assert len(table.features) == len(WANTED) + len(CLOCKS) - 1
     assert len(table.order) == 2 * SECONDS
 
 
-def test_what_is_offered_is_judged_before_the_first_test_only():
-    first_test = round(spikes.PLAN.first_share * SECONDS)
-    missing = [("A", "book_imbalance", first_test, SECONDS, Reason.NOT_OFFERED)]
-    table = SPIKES.table(frame(missing=missing))
-    assert table.left_out == {}
-    assert table.unused == {"NOT_OFFERED": SECONDS - first_test}
+@pytest.mark.parametrize(("seconds", "left_out"), [(700, True), (500, False)])
+def test_what_one_regime_of_some_length_does_not_offer_no_model_may_use(seconds, left_out):
+    """Two nights of one product; in the second one its feed had no sizes."""
+    missing = [("A", "book_imbalance", 0, seconds, Reason.NOT_OFFERED)]
+    nights = [frame(), frame(seconds=seconds, missing=missing, start_s=1_000_000 + 12 * 3600)]
+    table = SPIKES.table(pl.concat(nights))
+    assert ("book_imbalance" in table.left_out) == left_out
+    assert ("book_imbalance" not in table.features) == left_out
+    assert table.unused == ({} if left_out else {"NOT_OFFERED": seconds})
+    assert len(np.unique(table.regime)) == (2 if left_out else 1)
+
+
+def test_rows_of_one_night_are_of_one_regime_and_of_as_many_sessions_as_it_had_holes():
+    later = [frame(seconds=900, start_s=1_000_000 + hole) for hole in (2000, 2000 + 7 * 3600)]
+    table = SPIKES.table(pl.concat([frame(seconds=900), *later]))
+    assert np.bincount(table.session).tolist() == [900, 900, 900]
+    assert np.bincount(table.regime).tolist() == [1800, 900]
 
 
 def test_a_dataset_without_a_usable_row_is_too_little():
     table = SPIKES.table(frame(seconds=70, unlabelled=range(70)))
     assert len(table.order) == 0
     with pytest.raises(TooLittleDataError, match="0 usable rows"):
-        SPIKES.split(table, 3)
+        SPIKES.split(table, 3, "walk-forward")
 
 
-@LONG
-@given(st.integers(1, 4), st.sampled_from([(), ("A",), ("A", "B")]))
-def test_no_second_is_seen_from_both_sides_of_a_fold(folds, gone):
-    longest = 300 if not gone else 60
-    table = SPIKES.table(frame(("A", "B")))
-    if gone:
-        short = tuple(n for n in WANTED if FEATURES[COLUMN[n]].warmup_s <= 60)
-        table = with_features(table, short)
-    for fold in SPIKES.split(table, folds):
-        sides = [table.order[rows] for rows in (fold.train, fold.validation, fold.calibration)]
-        sides.append(table.order[fold.test])
-        for place, earlier in enumerate(sides[:-1]):
-            for later in sides[place + 1 :]:
-                assert later.min() - longest > earlier.max() + labels.HORIZON_S
+def nights(count, seconds=700, products=("A",)):
+    """As many regimes, a day apart."""
+    return pl.concat(
+        frame(products, seconds, seed=day, start_s=1_000_000 + 86_400 * day) for day in range(count)
+    )
 
 
 def with_features(table, names):
-    values = {field: getattr(table, field) for field in table.__slots__}
     rows = np.arange(len(table.order))
-    return type(table)(**values | {"features": names, "x": table.columns(names, rows)})
+    return dataclasses.replace(table, features=names, x=table.columns(names, rows))
 
 
 @LONG
-@given(st.integers(0, 2**16))
-def test_tau_comes_from_training_labels_and_no_others(seed):
+@given(st.integers(1, 4), st.booleans())
+def test_no_second_is_seen_from_both_sides_of_a_fold_or_of_a_part_that_is_held_out(folds, short):
     table = SPIKES.table(frame(("A", "B")))
-    fold = SPIKES.split(table, 2)[0]
-    known = SPIKES.target(table, fold.train)
-    values = {field: getattr(table, field) for field in table.__slots__}
-    changed = table.outcome.copy()
-    others = np.setdiff1d(np.arange(len(changed)), fold.train)
-    changed[others] = np.random.default_rng(seed).lognormal(-8, 2, len(others))
+    if short:
+        names = tuple(n for n in WANTED if FEATURES[COLUMN[n]].warmup_s <= 60)
+        table = with_features(table, names)
+    longest = 60 if short else 300
+    kind, made = SPIKES.split(table, folds, "auto")
+    assert kind == "walk-forward"
+    assert len(made) == folds
+    for fold in made:
+        order = table.order
+        assert order[fold.test].min() - longest > order[fold.train].max() + labels.HORIZON_S
+        for rest, held in fold.inner:
+            before = order[rest][order[rest] < order[held].min()]
+            after = order[rest][order[rest] > order[held].max()]
+            assert len(before) + len(after) == len(rest)
+            assert order[held].min() - longest > before.max(initial=0) + labels.HORIZON_S
+            assert after.min(initial=10**9) - longest > order[held].max() + labels.HORIZON_S
 
-    told = SPIKES.target(type(table)(**values | {"outcome": changed}), fold.train)
+
+def test_from_three_regimes_on_each_is_left_out_in_turn_unless_told_otherwise():
+    two, three = (SPIKES.table(nights(count, 3000)) for count in (2, 3))
+    assert SPIKES.split(two, 2, "auto")[0] == "walk-forward"
+    kind, folds = SPIKES.split(three, 2, "auto")
+    assert kind == "leave-session-out"
+    assert len(folds) == 3
+    for number, fold in enumerate(folds):
+        assert set(three.regime[fold.test]) == {number}
+        assert set(three.regime[fold.train]) == {0, 1, 2} - {number}
+        assert len(fold.inner) == 2
+    kind, folds = SPIKES.split(three, 2, "walk-forward")
+    assert (kind, len(folds)) == ("walk-forward", 2)
+    with pytest.raises(TooLittleDataError, match="2 sessions"):
+        SPIKES.split(two, 2, "leave-session-out")
+
+
+@settings(max_examples=5, deadline=None)
+@given(st.integers(0, 2**16))
+def test_the_question_comes_from_training_labels_and_returns_before_each_row_and_no_others(seed):
+    table = SPIKES.table(frame(("A", "B")))
+    fold = SPIKES.split(table, 2, "auto")[1][0]
+    known = SPIKES.target(table, fold.train)
+    rng = np.random.default_rng(seed)
+    outcome, returns = table.outcome.copy(), table.returns.copy()
+    others = np.setdiff1d(np.arange(len(outcome)), fold.train)
+    outcome[others] = rng.lognormal(-8, 2, len(others))
+    later = np.ones(len(returns), np.bool_)
+    later[table.place[fold.train]] = False
+    returns[later] *= rng.lognormal(0, 2, later.sum())
+
+    changed = dataclasses.replace(table, outcome=outcome, returns=returns)
+    told = SPIKES.target(changed, fold.train)
 
     assert told.tau == known.tau
     assert (told.y[fold.train] == known.y[fold.train]).all()
+    for name in (TAU, EWMA, GARCH):
+        before, now = known.beside[name][fold.train], told.beside[name][fold.train]
+        assert before.tobytes() == now.tobytes()
     for place, product in enumerate(table.keys):
         mine = fold.train[table.key[fold.train] == place]
         assert known.tau[product] == labels.tau(table.outcome[mine])
         assert known.y[mine].mean() == pytest.approx(0.1, abs=0.01)
+        assert set(known.beside[TAU][table.key == place]) == {known.tau[product]}
 
 
 def test_a_product_with_too_little_history_has_no_question_and_says_so():
     table = SPIKES.table(pl.concat([frame(("A",), 2 * SECONDS), frame(("B",), 500)]))
-    target = SPIKES.target(table, SPIKES.split(table, 2)[0].train)
+    target = SPIKES.target(table, SPIKES.split(table, 2, "auto")[1][0].train)
     assert list(target.tau) == ["A"]
     assert "known labels, need 600" in target.left_out["B"]
     assert np.isnan(target.y[table.key == 1]).all()
@@ -188,7 +260,7 @@ def test_the_threshold_keeps_the_budget_of_false_alarms_on_the_rows_it_was_given
 
 def test_a_model_has_not_seen_what_lies_an_embargo_after_its_last_label():
     table, rows, _ = storms()
-    fold = SPIKES.split(table, 2)[0]
+    fold = SPIKES.split(table, 2, "auto")[1][0]
     start_ns, end_ns = SPIKES.span_ns(table, fold.train)
     assert start_ns == 1_000_000 * NS_PER_S
     assert end_ns == (table.order[fold.train].max() + 61) * NS_PER_S
@@ -199,3 +271,18 @@ def test_a_model_has_not_seen_what_lies_an_embargo_after_its_last_label():
     )  # fmt: skip
     unseen = table.order[rows[SPIKES.unseen(table, rows, facts)]]
     assert unseen.min() == table.order[fold.train].max() + 61 + 300
+
+
+@given(st.integers(0, 2**16))
+def test_other_parameters_are_drawn_for_trees_that_can_take_them(seed):
+    features = SPIKES.table(frame(seconds=10)).features
+    for candidate in SPIKES.candidates(features):
+        if candidate.parameters:
+            rng = np.random.default_rng(seed)
+            told = SPIKES.varied(candidate, rng)
+            again = SPIKES.varied(candidate, np.random.default_rng(seed))
+            assert told.name == candidate.name
+            assert told.parameters == again.parameters
+            assert told.parameters.keys() == candidate.parameters.keys()
+        else:
+            assert "boost" not in candidate.name

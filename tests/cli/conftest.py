@@ -64,10 +64,12 @@ def signalled():
     def when(condition, limit_s=60.0):
         def wait():
             pause, polls = threading.Event(), int(limit_s / 0.05)
-            while polls and not condition():
-                pause.wait(0.05)
-                polls -= 1
-            os.kill(os.getpid(), signal.SIGINT)
+            try:
+                while polls and not condition():
+                    pause.wait(0.05)
+                    polls -= 1
+            finally:  # a condition that fails must not leave the command running for ever
+                os.kill(os.getpid(), signal.SIGINT)
 
         thread = threading.Thread(target=wait, daemon=True)
         thread.start()

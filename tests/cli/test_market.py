@@ -27,6 +27,9 @@ def test_the_stages_can_be_run_one_by_one(run, recording):
     for verb in ("featurize", "score"):
         code, out, _ = run(verb, "--home", "h", "--json")
         assert (code, json.loads(out)["values"]) == (0, 0)  # replay has done it all
+    code, out, _ = run("score", "--shadow", "--home", "h", "--json")
+    passed_over = json.loads(out)
+    assert (code, passed_over["records"] > 80, passed_over["values"]) == (0, True, 0)
 
 
 BAD_LINES = {

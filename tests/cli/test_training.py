@@ -1,6 +1,10 @@
 """Datasets and models by the command line, of a case whose records are files."""
 
+import fcntl
 import json
+from pathlib import Path
+
+from barograph.retraining import turn
 
 
 def test_a_dataset_of_records_says_what_was_refused_and_where(run, people):
@@ -21,6 +25,62 @@ def test_a_dataset_of_records_needs_files(run):
 
 
 def test_too_few_records_for_a_training_are_said(run, people):
-    run("dataset", people(40), "--case", "churn", "--home", "h")
+    run("dataset", people(12), "--case", "churn", "--home", "h")
     code, out, err = run("train", "--case", "churn", "--home", "h")
     assert (code, out, err.count("\n")) == (2, "", 1)
+
+
+def not_trained(run, *words):
+    code, out, err = run("train", "--if-due", "--home", "h", *words, "--json")
+    assert (code, err) == (0, "")
+    answer = json.loads(out)
+    assert answer.keys() == {"due", "why"}
+    assert not answer["due"]
+    return answer["why"]
+
+
+def test_what_is_not_due_is_not_trained_and_that_is_no_error(run, monkeypatch):
+    assert not_trained(run) == "there is nothing to train on yet"
+    code, out, _ = run("train", "--if-due", "--home", "h")
+    assert (code, out) == (0, "not trained: there is nothing to train on yet\n")
+    with turn(Path("h"), "spikes"):
+        assert not_trained(run) == "another training of spikes is at work"
+        assert not_trained(run, "--case", "churn") == "there is nothing to train on yet"
+    monkeypatch.setenv("BAROGRAPH_RETRAIN_EVERY_H", "0")
+    assert not_trained(run) == "retrain_every_h is 0"
+
+
+def test_what_is_due_is_trained_on_the_archive_as_it_is_by_now(run, recording):
+    """Of a minute and a half nothing can be learned, and the dataset is of all of it."""
+    run("replay", recording(), "--home", "h", "--no-stages")
+    code, out, err = run("train", "--if-due", "--home", "h")
+    assert (code, out, err.count("\n")) == (2, "", 2)
+    assert "training spikes: there is no version yet" in err
+    assert json.loads(Path("h/datasets/spikes.json").read_bytes())["rows"] == 89
+
+
+def test_records_are_due_when_their_dataset_is_another(run, people):
+    run("dataset", people(12), "--case", "churn", "--home", "h")
+    code, out, err = run("train", "--if-due", "--case", "churn", "--home", "h")
+    assert (code, out, err.count("\n")) == (2, "", 2)
+
+
+def test_who_follows_is_told_once_why_a_training_fails_and_stops_when_told(
+    run, people, signalled, tmp_path
+):
+    run("dataset", people(12), "--case", "churn", "--home", "h")
+    pulse = tmp_path / "h" / "datasets" / "churn.lock"
+    told = signalled(lambda: pulse.exists() and not _held(pulse))
+    code, out, err = run("train", "--follow", "--case", "churn", "--home", "h")
+    told.join()
+    assert (code, out) == (0, "")
+    assert err.count("\n") <= 1
+
+
+def _held(lock):
+    with lock.open("wb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False

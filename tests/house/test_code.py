@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 CATCHES_ALL = {
-    "pipeline.py": "a worker's thread: what it died of is raised at the door",
+    "pipeline.py": "a worker's thread: what it died of is raised at the door, the shadow's is told",
     "up.py": "closes the log, and raises again",
     "log/database.py": "closes, or rolls back, and raises again",
     "feed.py": "lets another feed in, and raises again",

@@ -3,32 +3,29 @@
 import dataclasses
 import time
 
-import msgspec
 import numpy as np
-import polars as pl
 import pytest
-from sklearn.neighbors import KNeighborsClassifier
 
-from barograph import candidates, dataset, scores
+from barograph import dataset, scores
 from barograph.archive import ArchiveWriter
-from barograph.candidates import Candidate
-from barograph.case import Dataset
-from barograph.cases.spikes import SPIKES, WANTED
+from barograph.case import Target
+from barograph.cases.spikes import SPIKES
+from barograph.fitted import TAU
 from barograph.kernels import COLUMN, FEATURE_SET_HASH, NAMES
 from barograph.market import PRESETS, spike_probability
+from barograph.pooled import Pooled
 from barograph.recording import Recorded, Recording
 from barograph.registry import Registry
 from barograph.scorer import Scorer
 from barograph.simulator import SimulatedMarket
-from barograph.splits import Fold
 from barograph.train import Training, train
 from barograph.types import FeatureRow, Verdict
 from barograph.venues.entries import Dialect, Heard, Opening
-from barograph.walkforward import CHOSEN, Pooled, walk
+from barograph.walkforward import CHOSEN, walk
 
 START_S = 1_750_000_000
 PRODUCTS = ("BTC-USD", "ETH-USD")
-HOW = Training(folds=3, resamples=500)
+HOW = Training(folds=4, resamples=500)
 
 
 def simulated(home, preset, seed, hours):
@@ -60,8 +57,7 @@ def storms(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def report(storms, registry):
-    how = msgspec.structs.replace(HOW, folds=4)
-    return train(SPIKES, storms[1], registry, how, clock_ns=time.time_ns)
+    return train(SPIKES, storms[1], registry, HOW, clock_ns=time.time_ns)
 
 
 @pytest.fixture(scope="module")
@@ -69,10 +65,11 @@ def walked(storms):
     return walk(SPIKES, SPIKES.table(storms[1].frame), HOW)
 
 
-def test_a_model_beats_persistence_by_its_whole_interval_and_becomes_champion(report, registry):
-    over = {difference.name: difference.pr_auc for difference in report.differences}
-    assert max(over["logistic"].low, over["lightgbm"].low) > 0
-    assert over[CHOSEN].low > 0
+def test_the_chosen_model_surely_beats_persistence_and_har_and_becomes_champion(report, registry):
+    for difference in report.differences:
+        if difference.name == CHOSEN:
+            assert difference.log_loss.high < 0, difference
+            assert difference.pr_auc.low > 0, difference
     assert report.episodes >= 20
     assert report.decision.promote, report.decision.reasons
     assert registry.champion_version("spikes") == report.version
@@ -113,7 +110,10 @@ def test_the_scorer_says_live_what_was_said_of_the_test_rows(storms, report, reg
     table = SPIKES.table(storms[1].frame)
     frame = storms[1].frame.sort("product", "second")
     usable = set(zip(table.key.tolist(), table.order.tolist(), strict=True))
-    told = model.onnx.predict(table.columns(model.facts.features, np.arange(len(table.order))))
+    every = np.arange(len(table.order))
+    tau = np.array([report.tau[product] for product in table.keys])[table.key]
+    beside = Target(tau, {}, {}, {TAU: tau})
+    told = model.onnx.predict(beside.columns(table, model.facts.features, every))
     expected = dict(zip(sorted(usable), told.tolist(), strict=True))
     assert set(model.facts.tau) == {*PRODUCTS}
     predicted = 0
@@ -140,90 +140,44 @@ def feature_row(row):
     )
 
 
-def test_what_comes_after_a_fold_changes_nothing_in_it(storms, walked):
-    fold = walked.questions[1].fold
-    last = int(walked.table.order[fold.test].max())
-    rng = np.random.default_rng(4)
-    after = storms[1].frame["second"].to_numpy() > last
-    changed = storms[1].frame.with_columns(
-        pl.when(pl.Series(after) & pl.col(name).is_not_null())
-        .then(pl.Series(rng.lognormal(-9, 1, len(after))))
-        .otherwise(pl.col(name))
-        .alias(name)
-        for name in (*WANTED, "future_realized_vol")
-    )
-    told = walk(SPIKES, SPIKES.table(changed), HOW)
-    for number in (0, 1):
-        assert told.questions[number].target.tau == walked.questions[number].target.tau
-        assert told.choices[number] == walked.choices[number]
-        for name, folds in walked.tested.items():
-            before, now = folds[number], told.tested[name][number]
-            assert now.fitted.to_onnx() == before.fitted.to_onnx()
-            assert (now.threshold, now.selection) == (before.threshold, before.selection)
-            assert now.probability.tobytes() == before.probability.tobytes()
+RECORDINGS = 5
 
 
-@pytest.fixture(scope="module", params=[1, 2, 3])
-def calm(request, tmp_path_factory):
-    """The dataset of 6 hours in which there is nothing to predict."""
-    home = tmp_path_factory.mktemp("constant")
-    simulated(home, "constant", seed=request.param, hours=6)
-    return request.param, dataset.read(home, SPIKES)
+@pytest.fixture(scope="module")
+def recorded(data, tmp_path_factory):
+    """The dataset of all real recordings, and what it was made of."""
+    home = tmp_path_factory.mktemp("recorded")
+    recordings = sorted((data / "recordings").glob("*.ndjson.gz"))
+    assert len(recordings) == RECORDINGS
+    made = dataset.build(home, SPIKES, recordings=recordings)
+    return dataset.read(home, SPIKES), made
 
 
-def test_nothing_scores_above_the_base_rate_where_nothing_can_be_predicted(calm, registry):
-    seed, examples = calm
-    case = dataclasses.replace(SPIKES, name=f"constant-{seed}")
-    report = train(case, examples, registry, HOW, clock_ns=time.time_ns)
-    assert [row.name for row in report.rows] == [
-        "persistence", "har_logistic", "logistic", "lightgbm", CHOSEN,
-    ]  # fmt: skip
-    for row in report.rows:
-        assert row.pr_auc.low <= report.base_rate.estimate, row.name
-    assert report.episodes >= 20
-    assert not report.decision.promote
-    assert not any("blocks tested" in reason for reason in report.decision.reasons)
-    assert registry.champion_version(case.name) is None
+@pytest.fixture(scope="module")
+def travelled(recorded, registry):
+    case = dataclasses.replace(SPIKES, name="travelled")
+    return train(case, recorded[0], registry, HOW, clock_ns=time.time_ns)
 
 
-def test_shuffled_rows_leak_where_nothing_can_be_predicted(calm):
-    _, examples = calm
-    one = Dataset(examples.frame.filter(pl.col("product") == PRODUCTS[0]), examples.data_hash)
-    honest = dataclasses.replace(SPIKES, candidates=with_neighbours)
-    leaky = dataclasses.replace(honest, split=shuffled)
-    found = {}
-    for case in (honest, leaky):
-        pooled = Pooled(walk(case, case.table(one.frame), HOW), HOW)
-        found[case.split] = pooled.interval("neighbours", scores.pr_auc)
-        assert pooled.base_rate.estimate < 0.2
-    assert found[honest.split].low < 0.12
-    assert found[shuffled].low > 0.5
+def test_on_real_sessions_that_it_never_saw_the_chosen_model_is_the_best_known(travelled):
+    """Measured: PR-AUC 0.9046, log R² 0.254, Brier 0.0307 beside 0.0402 of HAR."""
+    rows = {row.name: row for row in travelled.rows}
+    chosen, har = rows[CHOSEN], rows["har"]
+    assert travelled.split == "leave-session-out"
+    assert len(travelled.folds) == 4, "one of them is too short to be tested"
+    assert travelled.base_rate.estimate == pytest.approx(0.094, abs=0.005)
+    assert chosen.pr_auc.estimate >= 0.90 > rows["persistence"].pr_auc.estimate
+    assert chosen.log_r2.estimate >= 0.25 > har.log_r2.estimate
+    assert chosen.brier.estimate < 0.032
+    assert har.brier.estimate > 0.038
+    minus_har = {told.name: told for told in travelled.differences if told.minus == "har"}[CHOSEN]
+    assert minus_har.log_loss.high < 0
 
 
-def shuffled(table, _folds):
-    rows = np.random.default_rng(0).permutation(len(table.order))
-    train, validation, calibration, test = np.array_split(rows, 4)
-    return [Fold(train=train, validation=validation, calibration=calibration, test=test)]
-
-
-def with_neighbours(features):
-    slow = tuple(name for name in features if name.endswith(("_60s", "_300s")))
-    return (candidates.persistence(), Candidate("neighbours", slow, learn_neighbours))
-
-
-def learn_neighbours(name, features, slices, _seed):
-    mean, scale = slices.train.x.mean(axis=0), slices.train.x.std(axis=0)
-    near = KNeighborsClassifier(5).fit((slices.train.x - mean) / scale, slices.train.y)
-    return Neighbours(name, features, lambda x: near.predict_proba((x - mean) / scale)[:, 1])
-
-
-@dataclasses.dataclass
-class Neighbours:
-    """The share of spikes among the five nearest rows: it finds rows of the same minute."""
-
-    name: str
-    features: tuple
-    predict: object
+def test_seven_storms_are_too_few_for_a_champion_and_the_gate_says_nothing_else(travelled):
+    assert travelled.episodes == 7
+    assert travelled.decision.reasons == ("7 independent positives tested, 20 are needed",)
+    assert travelled.keys_left_out.keys() == {"ETH-USD"}, "it was recorded in one session only"
 
 
 def test_a_real_recording_of_five_hours_is_trained_and_judged(data, tmp_path, registry):
@@ -248,10 +202,10 @@ def test_a_real_recording_of_five_hours_is_trained_and_judged(data, tmp_path, re
     # on, and the report and the gate say so instead of a figure.
     assert report.episodes == 0
     assert all(np.isnan(row.pr_auc.estimate) for row in report.rows)
-    assert all(row.log_loss.estimate < 0.1 for row in report.rows)
+    assert all(row.log_loss.estimate < 0.1 for row in report.rows if row.name != "climatology")
     assert not report.decision.promote
     assert "0 independent positives tested" in report.decision.reasons[0]
     assert "flow_imbalance_60s" not in report.features
-    assert {"lightgbm"} == set(report.candidates_left_out)
+    assert report.candidates_left_out == {}
     facts = registry.load("recorded", report.version, FEATURE_SET_HASH).facts
-    assert all(name in COLUMN for name in facts.features)
+    assert all(name in COLUMN for name in facts.features if name != TAU)

@@ -7,11 +7,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from barograph.types import Fault, GapCause, Heartbeat, Side, Tick
+from barograph.types import DeadLetter, Fault, Gap, GapCause, Heartbeat, Side, Tick
 from barograph.venues.advanced_trade import AdvancedTrade
 from barograph.venues.coinbase import Coinbase
 from barograph.venues.continuity import Notice, Received
-from barograph.venues.entries import Closing, Dialect, Heard, Opening, Rules
+from barograph.venues.entries import (
+    Answer,
+    Closing,
+    Dialect,
+    Heard,
+    Opening,
+    Rules,
+    Settlement,
+    connection_of,
+    received_of,
+)
 from barograph.venues.exchange_feed import ExchangeFeed
 from barograph.venues.timestamps import format_time
 from coinbase_messages import (
@@ -357,6 +367,38 @@ def check_outcomes(machine, frames, quiet):
 
 def heard(message, dialect, connection="c"):
     return Heard(frame(message, connection), dialect)
+
+
+def test_an_archive_heard_again_gives_all_events_and_refusals_in_order():
+    torn = DeadLetter(
+        fault=Fault.TRUNCATED, detail="", source="file", position="3", key="", original=b""
+    )
+    entries = [
+        Opening(connection="c", dialect=Dialect.EXCHANGE),
+        heard(ticker(0), Dialect.EXCHANGE),
+        torn,
+        heard(ticker(1, price="NaN"), Dialect.EXCHANGE),
+        heard(ticker(2), Dialect.EXCHANGE),
+        Closing("c"),
+    ]
+    said = []
+    said.extend(Coinbase().hear(entries, said.append))
+    assert [getattr(each, "fault", type(each)) for each in said] == [
+        Tick, Fault.TRUNCATED, Fault.NOT_A_NUMBER, Gap, Tick,
+    ]  # fmt: skip
+
+
+def test_every_entry_belongs_to_a_connection_and_was_received_or_not():
+    one = frame(TICKER, "c", receive_time_ns=5)
+    entries = [
+        Opening(connection="c", dialect=Dialect.EXCHANGE),
+        Heard(one, Dialect.EXCHANGE),
+        Answer("BTC-USD", one),
+        Settlement("c", "BTC-USD", 6),
+        Closing("c"),
+    ]
+    assert {connection_of(entry) for entry in entries} == {"c"}
+    assert [received_of(entry) for entry in entries] == [None, 5, 5, 6, None]
 
 
 def test_what_is_taken_in_goes_to_the_machine_of_its_dialect():

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from barograph.types import Fault, Frame
-from barograph.venues.continuity import Dialect
+from barograph.venues.entries import Dialect
 from barograph.venues.refusals import RefusedError
 from barograph.venues.timestamps import parse_time
 from barograph.venues.wrappers import Wrapper, continuity_of, time_of, unwrap

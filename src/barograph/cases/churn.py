@@ -85,9 +85,9 @@ def contenders(features: tuple[str, ...], encoding: Encoding) -> tuple[Candidate
     """Months as a customer alone, logistic regression, two kinds of boosted trees."""
     return (
         candidates.logistic(("tenure",), repeats=1, name="tenure"),
-        candidates.logistic(features, repeats=1, encoding=encoding),
-        candidates.gradient_boosting(features, repeats=1, encoding=encoding),
-        candidates.lightgbm(features, _BOOSTING, repeats=1, encoding=encoding),
+        candidates.logistic(features, repeats=1, view=encoding),
+        candidates.gradient_boosting(features, repeats=1, view=encoding),
+        candidates.lightgbm(features, _BOOSTING, repeats=1, view=encoding),
     )
 
 

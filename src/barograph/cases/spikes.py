@@ -4,16 +4,22 @@ The outcome of a second is the realised volatility of the 60 that follow it; a s
 above tau, the product's 0.90 quantile in the training rows.
 """
 
+from dataclasses import dataclass
+
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from barograph import alarms, candidates, labels, splits
 from barograph.candidates import Candidate
-from barograph.case import Case, Ints, Table, Target
+from barograph.case import Case, Ints, SplitKind, Table, Target
+from barograph.cases import forecasts
 from barograph.errors import TooLittleDataError
+from barograph.fitted import TAU
 from barograph.kernels import COLUMN, FEATURE_SET_HASH, FEATURES
 from barograph.models import Float64, ModelFacts
+from barograph.relative import Ratio, Relative
 from barograph.splits import Fold, Rows
 from barograph.types import NS_PER_S, Reason
 
@@ -25,31 +31,70 @@ HOLE_S = 60
 """Rows further apart than this are of two sessions."""
 
 FALSE_ALARMS_PER_HOUR = 2.0
-"""What the alert threshold allows on validation rows, for one product."""
+"""What the alert threshold allows on held-out rows, for one product."""
 
 PLAN = splits.Plan(horizon_s=labels.HORIZON_S)
 """Shares and sizes of the walk-forward; folds and embargo come with the data."""
 
+STRIDE_S = 5
+"""Of rows to learn from one in so many seconds is taken: neighbours share 55 of 60 returns."""
+
+SESSION_PLAN_ROWS = 200
+"""Usable rows from which a regime is tested; a shorter one is only learned from."""
+
+REGIME_HOLE_S = 6 * 3600
+"""Rows further apart than this are of two regimes: another night, another market."""
+
 # Seconds of the day name the period rather than the hour while history is shorter than many days;
 # amounts of a currency name the product.
-_CLOCKS = frozenset({"hour_sin", "hour_cos"})
+CLOCKS = ("hour_sin", "hour_cos")
 _AMOUNTS = frozenset({"quote currency", "base currency"})
 
 WANTED = tuple(
     feature.name
     for feature in FEATURES
     if feature.warmup_s <= LONGEST_WINDOW_S
-    and feature.name not in _CLOCKS
+    and feature.name not in CLOCKS
     and feature.unit not in _AMOUNTS
 )
 
-_DIRECTIONS = ("log_return_", "microprice_", "book_imbalance", "flow_imbalance_")
+BASE = "realized_vol_300s"
+"""The regime that everything else is told relative to: the longest volatility there is."""
+
+_SPREAD_FLOOR = 1e-4  # bps: less than any venue's smallest increment
+_RATE_FLOOR = 0.05  # ticks/s: as good as silent
+
+SHORT = tuple(Ratio(f"realized_vol_{window_s}s", BASE) for window_s in (10, 30, 60))
+RATIOS = (
+    *SHORT,
+    Ratio("spread_bps_mean_30s", "spread_bps_mean_300s", _SPREAD_FLOOR, _SPREAD_FLOOR),
+    Ratio("quiet_share_60s", floor=0.0),
+    Ratio("log_return_10s", BASE),
+    Ratio("log_return_60s", BASE),
+)
+"""What travels between regimes."""
+
+_LEVELS = (
+    Ratio(BASE, TAU),
+    Ratio("tick_intensity_10s", floor=_RATE_FLOOR),
+    Ratio("tick_intensity_60s", floor=_RATE_FLOOR),
+    Ratio("tick_intensity_300s", floor=_RATE_FLOOR),
+    Ratio("spread_bps_mean_30s", floor=_SPREAD_FLOOR),
+    Ratio("spread_bps_mean_300s", floor=_SPREAD_FLOOR),
+    Ratio("bipower_vol_60s", BASE),
+    Ratio("bipower_vol_300s", BASE),
+    Ratio("parkinson_60s", BASE),
+    Ratio("parkinson_300s", BASE),
+)
+"""What tells more within one regime."""
+
+EWMA, GARCH = "ewma_vol", "garch_vol"
 
 # With a dozen episodes an hour to learn from, deeper trees learn the episodes by heart: over six
 # simulated markets of 12 hours these took PR-AUC from 0.375 to 0.403, at 0.402 for persistence.
 # A second thread wins half a second on an idle machine and loses ten on a busy one.
 _BOOSTING = candidates.Boosting(
-    leaves=4, least_rows_in_leaf=600, l2=100.0, feature_share=0.5, threads=1
+    leaves=4, least_rows_in_leaf=600 // STRIDE_S, l2=100.0, feature_share=0.5, threads=1
 )
 
 _LEAST_OFFERED = 0.99
@@ -57,10 +102,24 @@ _LEAST_ROWS = 600
 _LABEL_UNKNOWN = "label unknown"
 
 
+@dataclass(frozen=True, eq=False)
+class MarketTable(Table):
+    """A table with the whole grid that its rows stand on: what the experiment's baselines need.
+
+    `returns`: (g,) one-second log returns of all rows of the dataset by product and second, NaN
+    where not known, and one NaN before each row that does not follow the one before; `place` (n,):
+    where the table's rows stand in it.
+    """
+
+    returns: Float64
+    place: Ints
+
+
 def table(frame: pl.DataFrame) -> Table:
     """The usable rows, by product and second; features that a product's venue does not offer go.
 
-    A feature stays when it is offered in 99 % of each product's rows before the first test.
+    A feature stays when it is offered in 99 % of each product's rows in every regime of some
+    length: what a venue offers is no forecast, and a model that asks for more is of no use there.
     """
     frame = frame.sort("product", "second")
     keys = tuple(frame["product"].unique().sort().to_list())
@@ -72,11 +131,13 @@ def table(frame: pl.DataFrame) -> Table:
     labelled = ~np.isnan(outcome)
     waits = ((reasons != Reason.KNOWN) & (reasons != Reason.NOT_OFFERED)).any(axis=1)
 
-    left_out = _not_offered(reasons, labelled & ~waits, keys, key, order)
+    regime = splits.sessions(order, hole_s=REGIME_HOLE_S)
+    left_out = _not_offered(reasons, labelled & ~waits, keys, key, regime)
     used = [place for place, name in enumerate(WANTED) if name not in left_out]
     usable = labelled & (reasons[:, used] == Reason.KNOWN).all(axis=1)
-    names = tuple(WANTED[place] for place in used)
-    return Table(
+    names = (*(WANTED[place] for place in used), *CLOCKS)
+    returns, place = _grid(frame)
+    return MarketTable(
         features=names,
         x=np.ascontiguousarray(
             frame.select(names).filter(usable).to_numpy().reshape(-1, len(names)), np.float32
@@ -86,9 +147,20 @@ def table(frame: pl.DataFrame) -> Table:
         key=key[usable],
         order=order[usable],
         session=splits.sessions(order[usable], hole_s=HOLE_S),
+        regime=regime[usable],
         left_out=left_out,
         unused=_unused(reasons[:, used], labelled),
+        returns=returns,
+        place=place[usable],
     )
+
+
+def _grid(frame: pl.DataFrame) -> tuple[Float64, Ints]:
+    """The dataset's returns with a NaN at each hole, and where each of its rows stands there."""
+    returns = frame["return_e9"].cast(pl.Float64).fill_null(np.nan).to_numpy() * 1e-9
+    broken = np.diff(frame["second"].to_numpy(), prepend=frame["second"].item(0)) != 1
+    holes = np.flatnonzero(broken)
+    return np.insert(returns, holes, np.nan), np.arange(len(returns)) + np.cumsum(broken)
 
 
 def _reasons(frame: pl.DataFrame) -> npt.NDArray[np.uint8]:
@@ -102,20 +174,18 @@ def _not_offered(
     complete: npt.NDArray[np.bool_],
     keys: tuple[str, ...],
     key: Ints,
-    order: Ints,
+    regime: Ints,
 ) -> dict[str, str]:
-    clock = np.sort(order[complete])
-    first_test = clock[round(PLAN.first_share * (len(clock) - 1))] if len(clock) else 0
-    early = complete & (order < first_test)
     left_out: dict[str, str] = {}
     for place, product in enumerate(keys):
-        rows = early & (key == place)
-        if rows.sum() < _LEAST_ROWS:
-            continue
-        offered = (reasons[rows] != Reason.NOT_OFFERED).mean(axis=0)
-        for name, share in zip(WANTED, offered.tolist(), strict=True):
-            if share < _LEAST_OFFERED:
-                left_out.setdefault(name, f"{product} offers it in {share:.0%} of its rows")
+        for number in np.unique(regime[key == place]):
+            rows = complete & (key == place) & (regime == number)
+            if rows.sum() < _LEAST_ROWS:
+                continue
+            offered = (reasons[rows] != Reason.NOT_OFFERED).mean(axis=0)
+            for name, share in zip(WANTED, offered.tolist(), strict=True):
+                if share < _LEAST_OFFERED:
+                    left_out.setdefault(name, f"{product} offers it in {share:.0%} of its rows")
     return left_out
 
 
@@ -127,27 +197,29 @@ def _unused(reasons: npt.NDArray[np.uint8], labelled: npt.NDArray[np.bool_]) -> 
     return {reason: count for reason, count in counts.items() if count}
 
 
-def split(table: Table, folds: int) -> list[Fold]:
-    """Walk-forward; the embargo is the longest window of the used features, at least the horizon.
+def split(table: Table, folds: int, protocol: SplitKind) -> tuple[SplitKind, list[Fold]]:
+    """Walk-forward, or leave-session-out; the embargo is the longest window of the used features.
 
-    Raises TooLittleDataError.
+    "auto" leaves sessions out where there are three or more regimes: then the question is whether a
+    model travels, and walking forward through a few hours of each answers none. Raises
+    TooLittleDataError.
     """
     windows = [FEATURES[COLUMN[name]].warmup_s for name in table.features]
-    plan = splits.Plan(
-        folds=folds,
-        horizon_s=PLAN.horizon_s,
-        embargo_s=max(PLAN.horizon_s, *windows),
-        first_share=PLAN.first_share,
-        validation_share=PLAN.validation_share,
-        calibration_share=PLAN.calibration_share,
-        min_rows=PLAN.min_rows,
-    )
-    return splits.walk_forward(table.order, plan)
+    plan = msgspec.structs.replace(PLAN, folds=folds, embargo_s=max(PLAN.horizon_s, *windows))
+    if protocol == "auto":
+        _, rows = np.unique(table.regime, return_counts=True)
+        several = (rows >= SESSION_PLAN_ROWS).sum() >= 3
+        protocol = "leave-session-out" if several else "walk-forward"
+    if protocol == "leave-session-out":
+        plan = msgspec.structs.replace(plan, min_rows=SESSION_PLAN_ROWS)
+        return protocol, splits.leave_session_out(table.order, table.regime, plan)
+    return protocol, splits.walk_forward(table.order, plan)
 
 
 def target(table: Table, train: Rows) -> Target:
     """Spikes by each product's tau; a product with too few training rows has none."""
     y = np.full(len(table.order), np.nan)
+    beside = {TAU: np.full(len(table.order), np.nan)}
     tau: dict[str, float] = {}
     left_out: dict[str, str] = {}
     for place, product in enumerate(table.keys):
@@ -158,24 +230,65 @@ def target(table: Table, train: Rows) -> Target:
         else:
             mine = table.key == place
             y[mine] = labels.spikes(table.outcome[mine], tau[product])
-    return Target(y, tau, left_out)
+            beside[TAU][mine] = tau[product]
+    if isinstance(table, MarketTable):
+        beside[EWMA] = forecasts.ewma_vol(table.returns, labels.HORIZON_S)[table.place]
+        if forecasts.has_garch():
+            learned_from = np.zeros(len(table.returns), np.bool_)
+            learned_from[table.place[train]] = True
+            garch = forecasts.garch_vol(table.returns, learned_from, labels.HORIZON_S)
+            beside[GARCH] = garch[table.place]
+    return Target(y, tau, left_out, beside)
 
 
 def contenders(features: tuple[str, ...]) -> tuple[Candidate, ...]:
-    """Persistence, the heterogeneous autoregression, logistic regression, boosted trees."""
+    """The baselines, then regressions and classifiers, linear and of trees."""
+    ratios = _within(features, RATIOS)
+    levels = _within(features, (*RATIOS, *_LEVELS))
     vols = tuple(f"realized_vol_{window_s}s" for window_s in (10, 60, 300))
-    # Which way a market leans says nothing linear of how far it will go.
-    undirected = tuple(name for name in features if not name.startswith(_DIRECTIONS))
-    return (
+    told = (
         candidates.persistence(),
-        candidates.har_logistic(vols),
-        candidates.logistic(undirected),
-        candidates.lightgbm(features, _BOOSTING),
+        candidates.har(vols),
+        candidates.persistence(EWMA, name="ewma"),
+        *([candidates.persistence(GARCH, name="garch")] if forecasts.has_garch() else []),
+        candidates.climatology(CLOCKS),
+        candidates.relative(ratios, BASE, ratios),
+        candidates.relative(levels, BASE, levels, name="levels"),
+        candidates.logistic(Relative.of(levels)),
+        candidates.lightgbm(Relative.of(levels), _BOOSTING),
+        candidates.lightgbm_regression(Relative.of(ratios, BASE, TAU), BASE, _BOOSTING),
+    )
+    if not candidates.has_xgboost():
+        return told
+    return (
+        *told,
+        candidates.xgboost(Relative.of(levels), _BOOSTING),
+        candidates.xgboost_regression(Relative.of(ratios, BASE, TAU), BASE, _BOOSTING),
     )
 
 
+def varied(candidate: Candidate, rng: np.random.Generator) -> Candidate:
+    """Trees with other parameters, drawn around those of the case."""
+    how = candidates.Boosting(
+        rounds=int(rng.choice([60, 120, 240])),
+        learning_rate=float(rng.choice([0.02, 0.04, 0.08])),
+        leaves=int(rng.choice([3, 4, 6, 10])),
+        least_rows_in_leaf=int(rng.choice([60, 120, 240])),
+        l2=float(rng.choice([10.0, 100.0, 300.0])),
+        feature_share=float(rng.choice([0.3, 0.5, 0.8])),
+        threads=_BOOSTING.threads,
+    )
+    return candidate.varied(how)
+
+
+def _within(features: tuple[str, ...], ratios: tuple[Ratio, ...]) -> tuple[Ratio, ...]:
+    """The ratios that these features, and tau, can tell."""
+    known = {*features, TAU, ""}
+    return tuple(ratio for ratio in ratios if {ratio.above, ratio.below} <= known)
+
+
 def threshold(table: Table, rows: Rows, y: Float64, probability: Float64) -> float:
-    """The lowest probability that keeps the budget of false alarms on validation rows."""
+    """The lowest probability that keeps the budget of false alarms on held-out rows."""
     return alarms.threshold_for_budget(
         _watches(table, rows, y, probability),
         false_alarms_per_hour=FALSE_ALARMS_PER_HOUR,
@@ -230,8 +343,10 @@ SPIKES = Case(
     name="spikes",
     feature_set=FEATURE_SET_HASH,
     horizon_s=labels.HORIZON_S,
-    reference="persistence",
+    baselines=("persistence", "har", "ewma", "garch", "climatology"),
+    to_beat=("persistence", "har"),
     block=10 * labels.HORIZON_S,
+    stride=STRIDE_S,
     table=table,
     split=split,
     target=target,
@@ -241,5 +356,8 @@ SPIKES = Case(
     events=events,
     span_ns=span_ns,
     unseen=unseen,
+    varied=varied,
+    threshold_rule=f"the lowest with {FALSE_ALARMS_PER_HOUR:g} false alarms an hour for a product",
+    goals={"pr_auc": 0.9, "log_r2": 0.25},
 )
 """Volatility spikes within 60 seconds."""

@@ -18,6 +18,7 @@ from barograph.cli import (
     market,
     models,
     records,
+    report,
     topics,
     training,
 )
@@ -35,6 +36,7 @@ app = typer.Typer(
 for theme in (market, live, exchange, check, training, records):
     app.add_typer(theme.app)
 app.add_typer(models.app, name="models")
+app.add_typer(report.app, name="report")
 app.add_typer(topics.app, name="topics")
 app.add_typer(archive.app, name="archive")
 app.add_typer(deadletters.app, name="deadletters")

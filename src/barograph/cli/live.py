@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from barograph.cli.answers import answer, warn
-from barograph.cli.options import HomeOption, JsonOption, LogOption, rules, settings_of
+from barograph.cli.options import HomeOption, JsonOption, LogOption, settings_of
 from barograph.cli.stopping import told_to_stop
 
 if TYPE_CHECKING:
@@ -36,6 +36,9 @@ def up(
     products: ProductsOption = "BTC-USD,ETH-USD",
     minutes: MinutesOption = None,
     url: UrlOption = None,
+    retrain: Annotated[
+        bool, typer.Option(help="Train whenever it is due (retrain_every_h).")
+    ] = True,
     home: HomeOption = None,
     log: LogOption = None,
     json: JsonOption = False,
@@ -47,6 +50,8 @@ def up(
     from barograph import up
 
     settings = settings_of(home)
+    if not retrain:
+        settings = settings.model_copy(update={"retrain_every_h": 0.0})
     with told_to_stop() as told, _own_exchange(settings, venue, products, url) as address:
         plan = plan_of(settings, venue, products, address, minutes)
         done = up.run(settings, log or settings.home, plan, told, warn)
@@ -68,21 +73,17 @@ def feed(
     Each hole is seen, and filled from REST or recorded as a gap.
     """
     from barograph import listing, live, terminal
-    from barograph.feed import Feed
+    from barograph.intake import feed_of
     from barograph.log import open_log
 
     settings = settings_of(home)
     plan = plan_of(settings, venue, products, url, minutes)
-    wanted = rules(settings, ",".join(plan.products))
     with (
         told_to_stop() as told,
         closing(open_log(log or settings.home)) as opened,
-        closing(
-            Feed(opened, settings.home / "archive", wanted, partitions=settings.partitions)
-        ) as entries,
+        closing(feed_of(settings, opened, plan.products)) as entries,
         terminal.progress() as progress,
     ):
-        entries.batch_lines = settings.batch_records
         heard = live.listen(entries, plan, told, warn, progress.say)
     answer(heard, json, lambda: listing.live(heard))
 
@@ -95,7 +96,7 @@ def _own_exchange(
     if venue != "simulated" or url is not None:
         yield url
         return
-    from barograph.exchange import Exchange, Terms, running
+    from barograph.exchange import KEPT_TRADES, Exchange, Terms, running
     from barograph.market import PRESETS
     from barograph.simulator import SimulatedMarket
     from barograph.sources import simulated
@@ -105,7 +106,7 @@ def _own_exchange(
     now_ns = time.time_ns() // NS_PER_S * NS_PER_S
     names, _ = products_named(products)
     market = SimulatedMarket(PRESETS["market"], names, settings.seed, now_ns)
-    terms = Terms(wait_for_reader=True, present=True, keep_trades=100_000)
+    terms = Terms(wait_for_reader=True, present=True, keep_trades=KEPT_TRADES)
     with running(Exchange(simulated(market), terms=terms)) as exchange:
         yield f"ws://{exchange.address}"
 

@@ -1,12 +1,21 @@
 """Verbs that make models: dataset, train."""
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from barograph.cli.answers import answer
-from barograph.cli.options import CaseOption, HomeOption, JsonOption, case_named, rules, settings_of
+from barograph.cli.answers import answer, warn
+from barograph.cli.options import CaseOption, HomeOption, JsonOption, case_named, settings_of
+from barograph.cli.stopping import told_to_stop
+
+if TYPE_CHECKING:
+    from barograph.case import Case
+    from barograph.retraining import Due
+    from barograph.settings import Settings
+    from barograph.train import TrainingReport
+    from barograph.walkforward import Training
 
 app = typer.Typer()
 
@@ -28,6 +37,7 @@ def dataset(
     """
     from barograph import dataset as job
     from barograph import record_dataset, terminal
+    from barograph.intake import rules_of
 
     settings, chosen = settings_of(home), case_named(case)
     if chosen.stream is not None:
@@ -42,7 +52,7 @@ def dataset(
             settings.home,
             chosen,
             recordings=files or [],
-            rules=rules(settings),
+            rules=rules_of(settings),
             progress=progress.events,
         )
     answer(made, json, lambda: terminal.dataset(made))
@@ -52,30 +62,111 @@ def dataset(
 def train(
     home: HomeOption = None,
     case: CaseOption = "spikes",
+    split: Annotated[
+        Literal["auto", "walk-forward", "leave-session-out"],
+        typer.Option(help="What tests: later hours, or sessions; auto: sessions if 3 or more."),
+    ] = "auto",
     folds: Annotated[int | None, typer.Option(min=2, max=50, help="Of the walk forward.")] = None,
+    trials: Annotated[
+        int, typer.Option(min=0, max=1000, help="Other parameters to try, on held-out rows.")
+    ] = 0,
+    minutes: Annotated[
+        float, typer.Option(min=0, help="For how long at most others are tried.")
+    ] = 5.0,
+    control: Annotated[
+        bool, typer.Option(help="Train once more where nothing can be found.")
+    ] = True,
     seed: Annotated[int | None, typer.Option(help="Of everything drawn by chance.")] = None,
+    if_due: Annotated[
+        bool, typer.Option("--if-due", help="Only if it is due, on a dataset made anew first.")
+    ] = False,
+    follow: Annotated[
+        bool, typer.Option(help="Whenever it is due, until Ctrl-C; asks every minute.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Train, evaluate, register, and let the gate decide."""
+    from barograph import training_table
+    from barograph.retraining import Due
+    from barograph.walkforward import Training
+
+    settings, chosen = settings_of(home), case_named(case)
+    if follow:
+        _follow(settings, chosen)
+        return
+    how = Training(
+        seed=settings.seed if seed is None else seed,
+        folds=folds or settings.folds,
+        split=split,
+        trials=trials,
+        minutes=minutes,
+        control=control,
+        lifetime_h=settings.model_lifetime_h,
+    )
+    made = _trained_if_due(settings, chosen, how) if if_due else _trained(settings, chosen, how)
+    if isinstance(made, Due):
+        answer(made, json, lambda: f"not trained: {made.why}")
+    else:
+        answer(made, json, lambda: training_table.training(made))
+
+
+def _trained(settings: "Settings", case: "Case", how: "Training") -> "TrainingReport":
     import time
 
-    from barograph import terminal
-    from barograph import train as job
+    from barograph import code_hash, terminal, train
+    from barograph.card_page import page
     from barograph.dataset import read
     from barograph.registry import Registry
 
-    settings = settings_of(home)
     with terminal.progress() as progress:
-        chosen = case_named(case)
-        how = job.Training(
-            seed=settings.seed if seed is None else seed, folds=folds or settings.folds
-        )
-        report = job.train(
-            chosen,
-            read(settings.home, chosen),
+        return train.train(
+            case,
+            read(settings.home, case),
             Registry(settings.home),
             how,
             clock_ns=time.time_ns,
+            code_hash=code_hash(),
             progress=progress.steps,
+            page=page,
         )
-    answer(report, json, lambda: terminal.training(report))
+
+
+def _trained_if_due(settings: "Settings", case: "Case", how: "Training") -> "TrainingReport | Due":
+    """Where others train the same case, nothing is; what is trained on is the archive as it is."""
+    from barograph import dataset, terminal
+    from barograph.intake import rules_of
+    from barograph.retraining import Due, turn
+
+    with turn(settings.home, case.name) as ours:
+        if not ours:
+            return Due(due=False, why=f"another training of {case.name} is at work")
+        told = _due(settings, case)
+        if not told.due:
+            return told
+        warn(f"training {case.name}: {told.why}")
+        if case.stream is None:
+            with terminal.progress() as progress:
+                dataset.build(
+                    settings.home, case, rules=rules_of(settings), progress=progress.events
+                )
+        return _trained(settings, case, how)
+
+
+def _follow(settings: "Settings", case: "Case") -> None:
+    """The same command line again and again, each in a process of its own."""
+    from barograph.retraining import Retraining
+
+    words = [*sys.argv[1:], "--no-follow", "--if-due", "--json"]
+    with told_to_stop() as told, Retraining(lambda: _due(settings, case), words, warn):
+        told.wait()
+
+
+def _due(settings: "Settings", case: "Case") -> "Due":
+    from barograph import dataset, retraining
+
+    # A case of records is trained on files that were named for its dataset.
+    records = case.stream is not None
+    made_of = (
+        [dataset.paths(settings.home, case)[1]] if records else retraining.frames(settings.home)
+    )
+    return retraining.asked(settings.home, case.name, made_of, settings.retrain_every_h)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:  # a feed needs no cases
 
 TICKS, FEATURES = "ticks.raw", "ticks.features"
 PREDICTIONS, DEAD_LETTERS = "ticks.predictions", "ticks.deadletter"
+SHADOW = "ticks.predictions.shadow"
 STATUS = "ticks.status"
 
 _DAY_S = 86_400
@@ -20,6 +21,7 @@ TOPICS = (
     Topic(name=TICKS, partitions=3, retention_s=30 * _DAY_S, retention_bytes=4 << 30),
     Topic(name=FEATURES, partitions=3, retention_s=30 * _DAY_S, retention_bytes=4 << 30),
     Topic(name=PREDICTIONS, partitions=3, retention_s=30 * _DAY_S, retention_bytes=1 << 30),
+    Topic(name=SHADOW, partitions=3, retention_s=30 * _DAY_S, retention_bytes=1 << 30),
     Topic(name=DEAD_LETTERS, retention_s=90 * _DAY_S, retention_bytes=1 << 30),
     Topic(name=STATUS, retention_s=30 * _DAY_S, retention_bytes=64 << 20),
 )
@@ -45,6 +47,13 @@ def stream_topics(stream: "Stream", partitions: int = 3) -> list[Topic]:
 def ensure_topics(log: Log, partitions: int = 3) -> None:
     """Create those topics of the market that `log` lacks; what exists stays as it is."""
     _ensure(log, market_topics(partitions))
+
+
+def ensure_shadow(log: Log) -> None:
+    """Create SHADOW, as PREDICTIONS is there, in a log from before there were shadows."""
+    known = {topic.name: topic for topic in log.topics()}
+    if SHADOW not in known and PREDICTIONS in known:
+        log.create(msgspec.structs.replace(known[PREDICTIONS], name=SHADOW))
 
 
 def ensure_stream(log: Log, stream: "Stream", partitions: int = 3) -> None:

@@ -1,0 +1,76 @@
+"""Forecasts that only the experiment computes, to see what a model adds to them.
+
+They follow from the one-second returns of the rows' own past, as the catalogue's features do, but
+are not offered live: no model may use them.
+"""
+
+from importlib.util import find_spec
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+EWMA_DECAY = float(np.exp(-1 / 60))
+"""λ of σ²(t+1) = (1 − λ) r² + λ σ²(t): a memory of a minute of seconds."""
+
+
+@njit(cache=True)
+def mean_variance(
+    returns: Floats, omega: float, alpha: float, beta: float, horizon_s: int
+) -> Floats:
+    """Mean variance of the `horizon_s` returns after each one, by GARCH(1,1); (n,) of (n,).
+
+        σ²(t+1) = ω + α r²(t) + β σ²(t)
+
+    returns: NaN where a stretch breaks off; after that the recursion begins anew, with r² of the
+    first return as its σ². Source: Bollerslev (1986), J. Econometrics 31(3). With ω = 0 and
+    α + β = 1 it is the exponentially weighted mean of RiskMetrics (1996).
+    """
+    kept = alpha + beta
+    # Mean over k = 1 … h of kept^(k−1): how much of what is not long-run still stands.
+    share = 1.0 if kept >= 1.0 else (1.0 - kept**horizon_s) / (1.0 - kept) / horizon_s
+    long_run = 0.0 if kept >= 1.0 else omega / (1.0 - kept)
+    out = np.full(len(returns), np.nan)
+    variance = -1.0
+    for t in range(len(returns)):
+        square = returns[t] * returns[t]
+        if np.isnan(square):
+            variance = -1.0
+            continue
+        variance = square if variance < 0.0 else omega + alpha * square + beta * variance
+        out[t] = long_run + share * (variance - long_run)
+    return out
+
+
+def ewma_vol(returns: Floats, horizon_s: int) -> Floats:
+    """Volatility (n,) in 1/√s after each return by exponential weights."""
+    variance = mean_variance(returns, 0.0, 1 - EWMA_DECAY, EWMA_DECAY, horizon_s)
+    return np.sqrt(variance)
+
+
+def has_garch() -> bool:
+    """Whether the extra `garch` is installed."""
+    return find_spec("arch") is not None
+
+
+def garch_vol(returns: Floats, learned_from: npt.NDArray[np.bool_], horizon_s: int) -> Floats:
+    """Volatility (n,) in 1/√s after each return by GARCH(1,1), fitted on the returns marked.
+
+    Zero where those do not move. Needs the extra `garch`.
+    """
+    from arch import arch_model  # noqa: PLC0415 - an extra
+
+    known = returns[learned_from & ~np.isnan(returns)]
+    scale = float(known.std()) if len(known) else 0.0
+    if scale == 0:
+        return returns * 0.0  # nothing moved
+    model = arch_model(known / scale, mean="Zero", vol="GARCH", p=1, q=1, rescale=False)
+    told = model.fit(disp="off", show_warning=False).params
+    omega = float(told["omega"]) * scale**2
+    variance = mean_variance(
+        returns, omega, float(told["alpha[1]"]), float(told["beta[1]"]), horizon_s
+    )
+    return np.sqrt(variance)

@@ -1,0 +1,79 @@
+"""Verbs that make reports: report card."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from barograph.cli.options import CaseOption, HomeOption, JsonOption, case_named, settings_of
+
+if TYPE_CHECKING:
+    from barograph.registry import Alias, Registry
+
+app = typer.Typer(help="Reports to read and to show.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.callback()
+def group() -> None:
+    """Reports to read and to show."""
+
+
+@app.command("card")
+def report_card(
+    version: Annotated[str, typer.Argument(help="A number, candidate or champion.")] = "candidate",
+    home: HomeOption = None,
+    case: CaseOption = "spikes",
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The page; if not given, HOME/reports/CASE/card-VERSION.html."),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """The model card: what a version is, how it was tested, how good it is, and where it fails.
+
+    It is one page with pictures that needs nothing else. With --json the card itself is printed,
+    and a page is written only where --out names one.
+    """
+    from barograph import card
+    from barograph.registry import Registry
+
+    settings, name = settings_of(home), case_named(case).name
+    registry = Registry(settings.home)
+    number = _number(registry, name, version)
+    told = registry.attached(name, number, card.FILE)
+    if json:
+        print(told.decode())
+    if json and out is None:
+        return
+    from barograph.card_page import page
+
+    file = out or settings.home / "reports" / name / f"card-{number}.html"
+    _write(file, page(card.decoded(told, f"{name}/{number}")))
+    if not json:
+        print(file)
+
+
+def _number(registry: "Registry", case: str, version: str) -> int:
+    """The version that a number or an alias names."""
+    from barograph.errors import RegistryError
+
+    aliases: dict[str, Alias] = {"candidate": "candidate", "champion": "champion"}
+    if version.isdigit():
+        return int(version)
+    number = registry.version_of(case, aliases[version]) if version in aliases else None
+    if number is None:
+        raise RegistryError(
+            f"{case}/{version}", "no version is called that", "Train one (`barograph train`)"
+        )
+    return number
+
+
+def _write(file: Path, text: str) -> None:
+    from barograph.errors import BadInputError
+
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise BadInputError(str(file), why, "Name another file (--out)") from None

@@ -1,0 +1,141 @@
+"""Rows to learn from, and what all kinds of models share in learning from them."""
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from barograph.errors import BadInputError, TooLittleDataError
+from barograph.fitted import (
+    TAU,
+    Core,
+    Fitted,
+    Float32,
+    Float64,
+    Linear,
+    LogLogistic,
+    Odds,
+    View,
+    sigmoid,
+)
+from barograph.relative import Relative, log_above
+
+Bool = npt.NDArray[np.bool_]
+
+_LIMIT = 10.0  # of a log scale
+
+
+class Examples:
+    """Rows to learn from, checked.
+
+    `x` float32 (n, f), C-contiguous, finite; `y` bool (n,), True is yes. `outcome` (n,) is what yes
+    was made of, y itself where there is nothing else; `weight` (n,) averages about 1. Rows with a
+    missing used feature or label are left out by the caller: nothing is imputed. Raises
+    BadInputError.
+    """
+
+    __slots__ = ("outcome", "weight", "x", "y")
+
+    def __init__(
+        self, x: Float32, y: Bool, outcome: Float64 | None = None, weight: Float64 | None = None
+    ) -> None:
+        why = ""
+        if x.ndim != 2 or x.dtype != np.float32 or not x.flags.c_contiguous:
+            why = f"features are {x.dtype} {x.shape}, not C-contiguous float32 (n, f)"
+        elif y.dtype != np.bool_ or y.shape != x.shape[:1]:
+            why = f"labels are {y.dtype} {y.shape}, not bool ({len(x)},)"
+        elif not np.isfinite(x).all():
+            why = "a feature is NaN or infinite"
+        if why:
+            raise BadInputError("training rows", why, "Keep the rows whose used features are known")
+        self.x, self.y = x, y
+        self.outcome = y.astype(np.float64) if outcome is None else outcome
+        self.weight = np.ones(len(y)) if weight is None else weight
+
+
+Learner = Callable[[Examples, int], Fitted]
+"""(rows to learn from, seed) → a model without calibration."""
+
+
+def uncalibrated(view: View, core: Core, head: Odds | LogLogistic) -> Fitted:
+    """A model that has no name yet."""
+    return Fitted("", (), view, core, head)
+
+
+def log_ratio(view: Relative, base: str | None, part: Examples) -> Float64:
+    """Ln v − ln base (n,)."""
+    told = log_above(part.outcome)
+    return told if base is None else told - log_above(part.x[:, view.features.index(base)])
+
+
+def law_around(  # noqa: PLR0913 - what it is around, and how its scale is told
+    view: Relative, core: Core, train: Examples, base: str | None, weight: Float64, *, told: bool
+) -> LogLogistic:
+    """The law around a regression, its scale by how far off the core is on what it learned from.
+
+    told: whether the scale may depend on what is seen, or is one number.
+    """
+    seen = view.apply(train.x)
+    off = log_ratio(view, base, train) - core(seen)
+    mean, deviation = mean_and_scale(seen)
+    z = Linear(mean, deviation, np.zeros(len(mean)), 0.0, _LIMIT).standard(seen)
+    spread = z if told else z[:, :0]
+    _, _, widths, width = most_likely(z[:, :0], spread, off, weight)
+    scale = Linear(mean, deviation, widths if told else np.zeros(len(mean)), width, _LIMIT)
+    place = None if base is None else view.features.index(base)
+    return LogLogistic(view.features.index(TAU), scale, place)
+
+
+def most_likely(
+    place: Float64, spread: Float64, target: Float64, weight: Float64
+) -> tuple[Float64, float, Float64, float]:
+    """Weights (m,) and bias of the location, weights (k,) and bias of the log scale.
+
+    place (n, m) and spread (n, k) are what they depend on; target (n,), weight (n,). The negative
+    log likelihood of a residual e at scale s is ln(1 + exp(−e/s)) + ln(1 + exp(e/s)) + ln s, and on
+    each weight stands a unit normal prior.
+    """
+    from scipy.optimize import minimize  # noqa: PLC0415 - only who trains; comes with sklearn
+
+    one = np.ones((len(target), 1))
+    m = 1 + place.shape[1]
+    place, spread = np.hstack([one, place]), np.hstack([one, spread])
+    prior = np.ones(m + spread.shape[1])
+    prior[[0, m]] = 0.0
+
+    def cost(told: Float64) -> tuple[float, Float64]:
+        log_scale = np.clip(spread @ told[m:], -_LIMIT, _LIMIT)
+        steepness = np.exp(-log_scale)
+        u = (target - place @ told[:m]) * steepness
+        loss = np.logaddexp(0.0, -u) + np.logaddexp(0.0, u) + log_scale
+        pull = weight * (2 * sigmoid(u) - 1)
+        slope = np.concatenate([-(pull * steepness) @ place, (weight - pull * u) @ spread])
+        return float(weight @ loss + prior @ told**2 / 2), slope + prior * told
+
+    start = np.zeros(len(prior))
+    # Least squares begin near the end.
+    ridge = (place * weight[:, None]).T @ place + np.diag(prior[:m] + 1e-9)
+    start[:m] = np.linalg.solve(ridge, place.T @ (weight * target))
+    off = float(np.mean(np.abs(target - place @ start[:m])))
+    start[m] = np.log(max(off, 1e-3))
+    told = minimize(cost, start, jac=True, method="L-BFGS-B", options={"maxiter": 200}).x
+    return told[1:m], float(told[0]), told[m + 1 :], float(told[m])
+
+
+def mean_and_scale(values: Float64) -> tuple[Float64, Float64]:
+    """(m,) each, to standardise (n, m)."""
+    mean, deviation = values.mean(axis=0), values.std(axis=0)
+    # An infinite scale silences a constant column, whatever it does later.
+    constant = deviation <= 1e-9 * np.abs(mean)
+    return mean, np.where(constant, np.inf, deviation)
+
+
+def both_kinds(y: Bool) -> None:
+    """Raise TooLittleDataError unless there are yes and no."""
+    if y.all() or not y.any():
+        raise TooLittleDataError(
+            "the training slice",
+            f"{int(y.sum())} yes in {len(y)} rows",
+            "yes and no",
+            "Record more, or make the slice longer",
+        )

@@ -1,0 +1,104 @@
+"""Linear models: how each grows from examples. Calibration comes after, in `candidates`.
+
+The same rows and seed give the same bits.
+"""
+
+import numpy as np
+
+from barograph.examples import (
+    Examples,
+    Learner,
+    both_kinds,
+    law_around,
+    log_ratio,
+    mean_and_scale,
+    most_likely,
+    uncalibrated,
+)
+from barograph.fitted import TAU, Fitted, Float64, Linear, LogLogistic, Odds, View
+from barograph.relative import Relative, log_above
+
+_Z_LIMIT = 10.0  # standard deviations; one wild value must not own the sum
+_LEAST_SLOPE = 1e-3
+
+
+def rising(view: Relative, *, volatility: int | None, repeats: float) -> Learner:
+    """A logistic curve over the one column that is seen, never falling."""
+
+    def grow(train: Examples, _seed: int) -> Fitted:
+        both_kinds(train.y)
+        seen = view.apply(train.x)
+        mean, scale = mean_and_scale(seen)
+        z = (seen - mean) / scale
+        weights, bias = _regression(z, train, repeats)
+        if weights[0] < _LEAST_SLOPE:
+            rate = np.average(train.y, weights=train.weight)
+            weights, bias = np.array([_LEAST_SLOPE]), float(np.log(rate / (1 - rate)))
+        # Without a cut the order of volatilities is kept, however far from those of training.
+        return uncalibrated(view, Linear(mean, scale, weights, bias), Odds(volatility))
+
+    return grow
+
+
+def logistic(view: View, repeats: float) -> Learner:
+    """Logistic regression with a unit normal prior on each weight."""
+
+    def grow(train: Examples, _seed: int) -> Fitted:
+        both_kinds(train.y)
+        seen = view.apply(train.x).astype(np.float64)
+        mean, scale = mean_and_scale(seen)
+        z = np.clip((seen - mean) / scale, -_Z_LIMIT, _Z_LIMIT)
+        weights, bias = _regression(z, train, repeats)
+        return uncalibrated(view, Linear(mean, scale, weights, bias, _Z_LIMIT), Odds())
+
+    return grow
+
+
+def least_squares(view: Relative, *, repeats: float) -> Learner:
+    """Ordinary least squares of ln v; how far off it was makes the scale of a logistic law."""
+
+    def grow(train: Examples, _seed: int) -> Fitted:
+        seen, target = view.apply(train.x), log_above(train.outcome)
+        mean, scale = mean_and_scale(seen)
+        one = Linear(mean, scale, np.zeros(len(mean)), 0.0)
+        beside = np.column_stack([one.standard(seen), np.ones(len(target))])
+        root = np.sqrt(train.weight)
+        told, *_ = np.linalg.lstsq(beside * root[:, None], target * root)
+        core = Linear(mean, scale, told[:-1], float(told[-1]))
+        law = law_around(view, core, train, None, train.weight / repeats, told=False)
+        return uncalibrated(view, core, law)
+
+    return grow
+
+
+def log_logistic(
+    view: Relative, spread: tuple[int, ...], *, base: str | None = None, repeats: float
+) -> Learner:
+    """Location and log scale of ln v − ln base, both linear, by maximum a posteriori likelihood.
+
+    spread: the columns that the scale may depend on.
+    """
+    columns = list(spread)
+
+    def grow(train: Examples, _seed: int) -> Fitted:
+        seen, target = view.apply(train.x), log_ratio(view, base, train)
+        mean, deviation = mean_and_scale(seen)
+        z = Linear(mean, deviation, np.zeros(len(mean)), 0.0, _Z_LIMIT).standard(seen)
+        weight = train.weight / repeats
+        weights, bias, told, width = most_likely(z, z[:, columns], target, weight)
+        widths = np.zeros(len(mean))
+        widths[columns] = told
+        core = Linear(mean, deviation, weights, bias, _Z_LIMIT)
+        scale = Linear(mean, deviation, widths, width, _Z_LIMIT)
+        place = None if base is None else view.features.index(base)
+        return uncalibrated(view, core, LogLogistic(view.features.index(TAU), scale, place))
+
+    return grow
+
+
+def _regression(z: Float64, train: Examples, repeats: float) -> tuple[Float64, float]:
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - only who trains needs it
+
+    fit = LogisticRegression(C=1 / repeats, solver="newton-cholesky", max_iter=200)
+    fit = fit.fit(z, train.y, sample_weight=train.weight)
+    return fit.coef_[0].astype(np.float64), float(fit.intercept_[0])

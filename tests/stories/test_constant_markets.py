@@ -1,0 +1,92 @@
+"""Markets in which there is nothing to predict: nothing is promoted, and shuffled rows would be."""
+
+import dataclasses
+import time
+
+import numpy as np
+import pytest
+from sklearn.neighbors import KNeighborsClassifier
+
+from barograph import candidates, scores
+from barograph.candidates import Candidate
+from barograph.cases.spikes import SPIKES
+from barograph.examples import uncalibrated
+from barograph.fitted import Odds
+from barograph.pooled import Pooled
+from barograph.promotion import Gate
+from barograph.registry import Registry
+from barograph.splits import Fold
+from barograph.train import Training, train
+from barograph.walkforward import CHOSEN, walk
+from markets import market
+
+HOURS = 6
+"""As many as give the gate the blocks and the storms that it asks for."""
+
+HOW = Training(folds=2, resamples=200, gate=Gate(resamples=200))
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory):
+    return Registry(tmp_path_factory.mktemp("registry"))
+
+
+@pytest.mark.parametrize("first", [1, 3, 5, 7, 9])
+def test_nothing_is_promoted_where_nothing_can_be_predicted(first, registry):
+    """Ten markets; `benchmarks/constant.py` tries as many as one likes."""
+    for seed in (first, first + 1):
+        case = dataclasses.replace(SPIKES, name=f"constant-{seed}")
+        report = train(case, market("constant", HOURS, seed), registry, HOW, clock_ns=time.time_ns)
+        assert not report.decision.promote
+        assert registry.champion_version(case.name) is None
+        # It was luck that was refused, not too little to judge by.
+        assert report.episodes >= HOW.gate.min_episodes
+        assert not any("blocks tested" in reason for reason in report.decision.reasons)
+        assert any("PR-AUC minus base rate" in reason for reason in report.decision.reasons)
+        assert {"persistence", "har", "relative", "lightgbm", CHOSEN} <= {
+            row.name for row in report.rows
+        }
+
+
+@pytest.fixture(scope="module")
+def calm():
+    return SPIKES.table(market("constant", HOURS, seed=11).frame)
+
+
+def test_shuffled_rows_leak_where_nothing_can_be_predicted(calm):
+    honest = dataclasses.replace(SPIKES, candidates=with_neighbours, stride=1)
+    leaky = dataclasses.replace(honest, split=shuffled)
+    found = {}
+    for case in (honest, leaky):
+        pooled = Pooled(walk(case, calm, HOW), HOW)
+        found[case.split] = pooled.over(CHOSEN, CHOSEN, scores.pr_auc, scores.base_rate)
+        assert pooled.base_rate.estimate < 0.2
+    assert found[honest.split].low < 0.02
+    assert found[shuffled].low > 0.3
+
+
+def shuffled(table, _folds, _protocol):
+    rows = np.random.default_rng(0).permutation(len(table.order))
+    first, second, test = (np.sort(some) for some in np.array_split(rows, 3))
+    train_rows = np.sort(np.concatenate([first, second]))
+    return "walk-forward", [
+        Fold(train=train_rows, test=test, inner=((first, second), (second, first)))
+    ]
+
+
+def with_neighbours(features):
+    slow = tuple(name for name in features if name.endswith(("_60s", "_300s")))
+    return (candidates.persistence(), Candidate("neighbours", slow, neighbours))
+
+
+def neighbours(rows, _seed):
+    """The share of spikes among the five nearest rows: it finds rows of the same minute."""
+    mean, scale = rows.x.mean(axis=0), rows.x.std(axis=0) + 1e-12
+    near = KNeighborsClassifier(5).fit((rows.x - mean) / scale, rows.y)
+
+    class Core:
+        def __call__(self, seen):
+            share = np.clip(near.predict_proba((seen - mean) / scale)[:, 1], 0.05, 0.95)
+            return np.log(share / (1 - share))
+
+    return uncalibrated(candidates.AsGiven(), Core(), Odds())
