@@ -160,11 +160,14 @@ def _qlike(truth: Floats, forecast: Floats) -> Callable[[Ints], float]:
 def _log_r2(truth: Floats, forecast: Floats) -> Callable[[Ints], float]:
     _refuse_unvolatile(truth, forecast)
     log_vol = np.log(truth)
-    mean, error = _mean(log_vol), _mean((log_vol - np.log(forecast)) ** 2)
+    error = _mean((log_vol - np.log(forecast)) ** 2)
+    centred = log_vol - log_vol.mean()
+    mean, square = _mean(centred), _mean(centred**2)
 
     def value(weight: Ints) -> float:
-        variance = _mean((log_vol - mean(weight)) ** 2)(weight)
-        return 1 - error(weight) / variance if variance > 0 else nan
+        variance = square(weight) - mean(weight) ** 2
+        # Where all are alike, what is left of it is rounding.
+        return 1 - error(weight) / variance if variance > 1e-12 * log_vol[0] ** 2 else nan
 
     return value
 
@@ -231,17 +234,19 @@ def _bins(truth: Floats, probability: Floats, bins: int) -> Ints:
     return chosen
 
 
+@njit(cache=True)
+def _binned_error(bins: Ints, off: Floats, weight: Ints) -> float:
+    # In each bin |said − came true|, weighed by its rows.
+    together, rows = np.zeros(bins.max() + 1), 0
+    for k in range(len(bins)):
+        together[bins[k]] += weight[k] * off[k]
+        rows += weight[k]
+    return np.abs(together).sum() / rows
+
+
 def _calibration_error(truth: Floats, forecast: Floats) -> Callable[[Ints], float]:
-    bins = _bins(truth, forecast, 10)
-    members = [np.flatnonzero(bins == number) for number in np.unique(bins)]
-    off = forecast - truth
-
-    def value(weight: Ints) -> float:
-        # In each bin |said − came true|, weighed by its rows.
-        together = sum(abs(float(weight[inside] @ off[inside])) for inside in members)
-        return together / float(weight.sum())
-
-    return value
+    bins, off = _bins(truth, forecast, 10), forecast - truth
+    return lambda weight: float(_binned_error(bins, off, weight))
 
 
 calibration_error = Score("calibration_error", False, _calibration_error)  # noqa: FBT003
