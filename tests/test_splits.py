@@ -125,7 +125,7 @@ def test_what_comes_after_a_cut_changes_nothing_of_what_is_fitted_before_it(seco
     past = np.flatnonzero(second < start)
     moved = second.copy()
     moved[second > start] += later
-    again = splits.walk_forward(moved, plan)[0]
+    again = walk(moved, plan)[0]
     assert set(again.train) == set(fold.train) <= set(past)
     for one, other in zip(again.inner, fold.inner, strict=True):
         assert [side.tolist() for side in one] == [side.tolist() for side in other]
