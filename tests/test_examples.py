@@ -14,8 +14,8 @@ from barograph.examples import (
     both_kinds,
     law_around,
     log_ratio,
-    mean_and_scale,
     most_likely,
+    unweighted,
 )
 from barograph.fitted import TAU, Linear
 from barograph.relative import Ratio, Relative
@@ -168,6 +168,6 @@ def test_an_outcome_is_told_relative_to_its_base():
 
 
 def test_a_constant_column_is_silenced():
-    mean, scale = mean_and_scale(np.array([[0.1, 1.0, 0.0], [0.1, 3.0, 0.0], [0.1, 5.0, 0.0]]))
-    assert mean == pytest.approx([0.1, 3.0, 0.0])
-    assert scale == pytest.approx([np.inf, math.sqrt(8 / 3), np.inf])
+    core = unweighted(np.array([[0.1, 1.0, 0.0], [0.1, 3.0, 0.0], [0.1, 5.0, 0.0]]))
+    assert core.mean == pytest.approx([0.1, 3.0, 0.0])
+    assert core.scale == pytest.approx([np.inf, math.sqrt(8 / 3), np.inf])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import oracle
-from barograph import promotion, scores
+from barograph import bootstrap, promotion, scores
 from barograph.pooled import Pooled
 from barograph.walkforward import CHOSEN, Training, walk
 from customers import CUSTOMERS, customers
@@ -108,14 +108,14 @@ def test_every_figure_has_an_interval_that_holds_it(rows):
 
 def test_intervals_are_those_of_blocks_of_the_tested_seconds(walked, pooled, rows):
     table = walked.table
-    draws = scores.resamples(
+    draws = bootstrap.resamples(
         table.order[pooled.rows],
         table.session[pooled.rows],
         block_s=600,
         count=HOW.resamples,
         seed=HOW.seed,
     )
-    (har, ours) = scores.resampled_together(
+    (har, ours) = bootstrap.resampled_together(
         [(scores.brier, pooled.probability[name]) for name in ("har", "logistic")], pooled.y, draws
     )
     assert rows["har"].brier == har.interval()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from barograph import promotion, scores
+from barograph import bootstrap, promotion, scores
 from barograph.errors import BadInputError
 from barograph.promotion import Contender, Gate, Window, decide
 from barograph.types import Interval
@@ -260,8 +260,8 @@ def test_a_window_without_rows_decides_by_what_it_lacks():
 
 def test_an_interval_is_made_wide_on_the_side_where_its_mirror_image_is_wider():
     values = np.array([-1.0, *np.linspace(0, 1, 98), 9.0])
-    draws = scores.resamples(np.arange(3), np.zeros(3), block_s=1, count=1)
-    told = scores.Resampled(estimate=0.5, values=values, resamples=draws)
+    draws = bootstrap.resamples(np.arange(3), np.zeros(3), block_s=1, count=1)
+    told = bootstrap.Resampled(estimate=0.5, values=values, resamples=draws)
     percentile, wide = told.interval(0.9), promotion.wide(told, 0.9)
     assert wide.low == min(percentile.low, 1.0 - percentile.high)
     assert wide.high == max(percentile.high, 1.0 - percentile.low)
@@ -269,8 +269,8 @@ def test_an_interval_is_made_wide_on_the_side_where_its_mirror_image_is_wider():
 
 
 def test_bounds_that_are_no_numbers_stay_so():
-    draws = scores.resamples(np.arange(3), np.zeros(3), block_s=1, count=1)
-    told = scores.Resampled(estimate=nan, values=np.full(5, nan), resamples=draws)
+    draws = bootstrap.resamples(np.arange(3), np.zeros(3), block_s=1, count=1)
+    told = bootstrap.Resampled(estimate=nan, values=np.full(5, nan), resamples=draws)
     assert isinstance(promotion.wide(told, 0.95), Interval)
     assert not promotion.wide(told, 0.95).low > 0
     assert not promotion.wide(told, 0.95).high < 0

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from barograph import timeline as module
-from barograph.alarms import Watch, episode_report
+from barograph.alarms import Watch, episode_report, leads
 from barograph.labels import episodes
-from barograph.timeline import false_alerts, leads, timeline
+from barograph.timeline import false_alerts, timeline
 from barograph.types import NS_PER_S
 from barograph.walkforward import CHOSEN
 from cards import HORIZON_S, START, pooled, walked

@@ -63,20 +63,20 @@ def episode_report(
     that an alarm that never stops is many alerts; it is false when none of its alarms lies in
     f − horizon_s … l of an episode. An hour is 3,600 watched rows.
     """
-    leads: list[int] = []
+    seen_s: list[int] = []
     episodes = warned = alerts = false_alerts = rows = 0
     for watch in watches:
         alarm = watch.probability >= threshold
-        for first in watch.episodes[:, 0].tolist():
-            lead_s = _lead_s(watch.second[alarm], first, horizon_s)
+        lead_of = leads(watch.second[alarm], watch.episodes, horizon_s)
+        for first, lead_s in zip(watch.episodes[:, 0].tolist(), lead_of.tolist(), strict=True):
             warned += lead_s > 0
             k = np.searchsorted(watch.second, first - 1)
             if lead_s > 0 and k < len(watch.second) and watch.second[k] == first - 1:
-                leads.append(lead_s)
+                seen_s.append(lead_s)
         raised, false = _alerts(watch.second, alarm, watch.episodes, horizon_s)
         alerts, false_alerts = alerts + raised, false_alerts + false
         episodes, rows = episodes + len(watch.episodes), rows + len(watch.second)
-    p10, median, p90 = np.quantile(leads, [0.1, 0.5, 0.9]).tolist() if leads else (nan, nan, nan)
+    p10, median, p90 = np.quantile(seen_s, [0.1, 0.5, 0.9]).tolist() if seen_s else (nan, nan, nan)
     return EpisodeReport(
         episodes=episodes,
         warned=warned,
@@ -119,12 +119,15 @@ def threshold_for_budget(
     return chosen
 
 
-def _lead_s(alarm_second: Ints, first: int, horizon_s: int) -> int:
-    """Seconds from the first alarm in an episode's warning window to its onset; 0 without one."""
-    k = int(np.searchsorted(alarm_second, first - horizon_s))
-    if k == len(alarm_second):
-        return 0
-    return max(0, first + horizon_s - int(alarm_second[k]))
+def leads(alarm: Ints, storms: Ints, horizon: int) -> Ints:
+    """(m,): how long before each storm was a fact its first alarm stood; 0 for those missed.
+
+    alarm: (n,), rising; storms: (m, 2), `labels.episodes`. The rule is that of `episode_report`.
+    """
+    first = storms[:, 0]
+    known = np.append(alarm, np.iinfo(np.int64).max)[np.searchsorted(alarm, first - horizon)]
+    lead: Ints = np.where(known < first + horizon, first + horizon - known, 0)
+    return lead
 
 
 @njit(cache=True)

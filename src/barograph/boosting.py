@@ -1,5 +1,6 @@
 """Boosted trees by LightGBM, XGBoost and scikit-learn, as classifiers and as regressions."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.util import find_spec
@@ -11,6 +12,9 @@ from barograph.examples import Examples, Learner, both_kinds, law_around, log_ra
 from barograph.fitted import Fitted, Float32, Float64, Odds, Trees, View
 from barograph.relative import Relative
 from barograph.trees import TreeTable
+
+Boosted = Callable[[Examples, Float64, int], Trees]
+"""(rows to learn from, what to tell of each, seed) → trees."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,44 +53,35 @@ def has_xgboost() -> bool:
 
 def lightgbm(view: View, how: Boosting) -> Learner:
     """LightGBM on yes and no."""
-
-    def grow(train: Examples, seed: int) -> Fitted:
-        both_kinds(train.y)
-        trees = _by_lightgbm(view, how, "binary", train, train.y.astype(np.float64), seed)
-        return uncalibrated(view, trees, Odds())
-
-    return grow
+    return _classifier(view, partial(_by_lightgbm, view, how, "binary"))
 
 
 def lightgbm_regression(view: Relative, base: str, repeats: float, how: Boosting) -> Learner:
     """LightGBM on ln v − ln base."""
-
-    def grow(train: Examples, seed: int) -> Fitted:
-        target = log_ratio(view, base, train)
-        trees = _by_lightgbm(view, how, "huber", train, target, seed)
-        law = law_around(view, trees, train, base, train.weight / repeats, told=True)
-        return uncalibrated(view, trees, law)
-
-    return grow
+    return _regression(view, base, repeats, partial(_by_lightgbm, view, how, "huber"))
 
 
 def xgboost(view: View, how: Boosting) -> Learner:
     """XGBoost on yes and no."""
-
-    def grow(train: Examples, seed: int) -> Fitted:
-        both_kinds(train.y)
-        trees = _by_xgboost(view, how, "binary:logistic", train, train.y.astype(np.float64), seed)
-        return uncalibrated(view, trees, Odds())
-
-    return grow
+    return _classifier(view, partial(_by_xgboost, view, how, "binary:logistic"))
 
 
 def xgboost_regression(view: Relative, base: str, repeats: float, how: Boosting) -> Learner:
     """XGBoost on ln v − ln base."""
+    return _regression(view, base, repeats, partial(_by_xgboost, view, how, "reg:pseudohubererror"))
 
+
+def _classifier(view: View, boosted: Boosted) -> Learner:
     def grow(train: Examples, seed: int) -> Fitted:
-        target = log_ratio(view, base, train)
-        trees = _by_xgboost(view, how, "reg:pseudohubererror", train, target, seed)
+        both_kinds(train.y)
+        return uncalibrated(view, boosted(train, train.y.astype(np.float64), seed), Odds())
+
+    return grow
+
+
+def _regression(view: Relative, base: str, repeats: float, boosted: Boosted) -> Learner:
+    def grow(train: Examples, seed: int) -> Fitted:
+        trees = boosted(train, log_ratio(view, base, train), seed)
         law = law_around(view, trees, train, base, train.weight / repeats, told=True)
         return uncalibrated(view, trees, law)
 

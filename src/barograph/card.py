@@ -9,7 +9,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import msgspec
 import numpy as np
 
-from barograph import card_words, scores
+from barograph import bootstrap, card_words, scores
 from barograph.card_words import Bin, Goal
 from barograph.errors import RegistryError
 from barograph.importance import Importance, importance
@@ -89,12 +89,8 @@ def _bins(walked: Walk, pooled: Pooled, report: TrainingReport) -> list[Bin]:
     """The reliability table of the chosen forecast, with intervals of how often it came true."""
     said, y = pooled.probability[CHOSEN], pooled.y
     table = scores.reliability(y, said)
-    ends = np.cumsum([one.rows for one in table])
-    place = np.empty(len(y), np.int64)
-    place[np.argsort(said, kind="stable")] = np.repeat(
-        np.arange(len(table)), np.diff(ends, prepend=0)
-    )
-    drawn = scores.resamples(
+    _, place = np.unique(scores.bins_of(y, said), return_inverse=True)
+    drawn = bootstrap.resamples(
         walked.table.order[pooled.rows],
         walked.table.session[pooled.rows],
         block_s=walked.case.block,
@@ -110,9 +106,9 @@ def _bins(walked: Walk, pooled: Pooled, report: TrainingReport) -> list[Bin]:
         Bin(
             rows=one.rows,
             said=one.mean_probability,
-            came_true=scores.Resampled(estimate=one.frequency, values=of, resamples=drawn).interval(
-                report.settings.level
-            ),
+            came_true=bootstrap.Resampled(
+                estimate=one.frequency, values=of, resamples=drawn
+            ).interval(report.settings.level),
         )
         for one, of in zip(table, values.T, strict=True)
     ]

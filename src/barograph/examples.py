@@ -1,6 +1,7 @@
 """Rows to learn from, and what all kinds of models share in learning from them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,7 @@ from barograph.fitted import (
     Linear,
     LogLogistic,
     Odds,
+    Seen,
     View,
     sigmoid,
 )
@@ -77,11 +79,11 @@ def law_around(  # noqa: PLR0913 - what it is around, and how its scale is told
     """
     seen = view.apply(train.x)
     off = log_ratio(view, base, train) - core(seen)
-    mean, deviation = mean_and_scale(seen)
-    z = Linear(mean, deviation, np.zeros(len(mean)), 0.0, _LIMIT).standard(seen)
+    scale = unweighted(seen, _LIMIT)
+    z = scale.standard(seen)
     spread = z if told else z[:, :0]
     _, _, widths, width = most_likely(z[:, :0], spread, off, weight)
-    scale = Linear(mean, deviation, widths if told else np.zeros(len(mean)), width, _LIMIT)
+    scale = replace(scale, weights=widths if told else scale.weights, bias=width)
     place = None if base is None else view.features.index(base)
     return LogLogistic(view.features.index(TAU), scale, place)
 
@@ -122,12 +124,14 @@ def most_likely(
     return told[1:m], float(told[0]), told[m + 1 :], float(told[m])
 
 
-def mean_and_scale(values: Float64) -> tuple[Float64, Float64]:
-    """(m,) each, to standardise (n, m)."""
+def unweighted(seen: Seen, limit: float = np.inf) -> Linear:
+    """What standardises such columns (n, m), and has no weights yet."""
+    values = seen.astype(np.float64)
     mean, deviation = values.mean(axis=0), values.std(axis=0)
     # An infinite scale silences a constant column, whatever it does later.
     constant = deviation <= 1e-9 * np.abs(mean)
-    return mean, np.where(constant, np.inf, deviation)
+    scale = np.where(constant, np.inf, deviation)
+    return Linear(mean, scale, np.zeros(len(mean)), 0.0, limit)
 
 
 def both_kinds(y: Bool) -> None:

@@ -3,6 +3,8 @@
 The same rows and seed give the same bits.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from barograph.examples import (
@@ -11,11 +13,11 @@ from barograph.examples import (
     both_kinds,
     law_around,
     log_ratio,
-    mean_and_scale,
     most_likely,
     uncalibrated,
+    unweighted,
 )
-from barograph.fitted import TAU, Fitted, Float64, Linear, LogLogistic, Odds, View
+from barograph.fitted import TAU, Fitted, Float64, LogLogistic, Odds, View
 from barograph.relative import Relative, log_above
 
 _Z_LIMIT = 10.0  # standard deviations; one wild value must not own the sum
@@ -28,14 +30,14 @@ def rising(view: Relative, *, volatility: int | None, repeats: float) -> Learner
     def grow(train: Examples, _seed: int) -> Fitted:
         both_kinds(train.y)
         seen = view.apply(train.x)
-        mean, scale = mean_and_scale(seen)
-        z = (seen - mean) / scale
+        # Without a cut the order of volatilities is kept, however far from those of training.
+        core = unweighted(seen)
+        z = core.standard(seen)
         weights, bias = _regression(z, train, repeats)
         if weights[0] < _LEAST_SLOPE:
             rate = np.average(train.y, weights=train.weight)
             weights, bias = np.array([_LEAST_SLOPE]), float(np.log(rate / (1 - rate)))
-        # Without a cut the order of volatilities is kept, however far from those of training.
-        return uncalibrated(view, Linear(mean, scale, weights, bias), Odds(volatility))
+        return uncalibrated(view, replace(core, weights=weights, bias=bias), Odds(volatility))
 
     return grow
 
@@ -45,11 +47,10 @@ def logistic(view: View, repeats: float) -> Learner:
 
     def grow(train: Examples, _seed: int) -> Fitted:
         both_kinds(train.y)
-        seen = view.apply(train.x).astype(np.float64)
-        mean, scale = mean_and_scale(seen)
-        z = np.clip((seen - mean) / scale, -_Z_LIMIT, _Z_LIMIT)
-        weights, bias = _regression(z, train, repeats)
-        return uncalibrated(view, Linear(mean, scale, weights, bias, _Z_LIMIT), Odds())
+        seen = view.apply(train.x)
+        core = unweighted(seen, _Z_LIMIT)
+        weights, bias = _regression(core.standard(seen), train, repeats)
+        return uncalibrated(view, replace(core, weights=weights, bias=bias), Odds())
 
     return grow
 
@@ -59,12 +60,11 @@ def least_squares(view: Relative, *, repeats: float) -> Learner:
 
     def grow(train: Examples, _seed: int) -> Fitted:
         seen, target = view.apply(train.x), log_above(train.outcome)
-        mean, scale = mean_and_scale(seen)
-        one = Linear(mean, scale, np.zeros(len(mean)), 0.0)
-        beside = np.column_stack([one.standard(seen), np.ones(len(target))])
+        core = unweighted(seen)
+        beside = np.column_stack([core.standard(seen), np.ones(len(target))])
         root = np.sqrt(train.weight)
         told, *_ = np.linalg.lstsq(beside * root[:, None], target * root)
-        core = Linear(mean, scale, told[:-1], float(told[-1]))
+        core = replace(core, weights=told[:-1], bias=float(told[-1]))
         law = law_around(view, core, train, None, train.weight / repeats, told=False)
         return uncalibrated(view, core, law)
 
@@ -82,14 +82,14 @@ def log_logistic(
 
     def grow(train: Examples, _seed: int) -> Fitted:
         seen, target = view.apply(train.x), log_ratio(view, base, train)
-        mean, deviation = mean_and_scale(seen)
-        z = Linear(mean, deviation, np.zeros(len(mean)), 0.0, _Z_LIMIT).standard(seen)
+        blank = unweighted(seen, _Z_LIMIT)
+        z = blank.standard(seen)
         weight = train.weight / repeats
         weights, bias, told, width = most_likely(z, z[:, columns], target, weight)
-        widths = np.zeros(len(mean))
+        widths = blank.weights.copy()
         widths[columns] = told
-        core = Linear(mean, deviation, weights, bias, _Z_LIMIT)
-        scale = Linear(mean, deviation, widths, width, _Z_LIMIT)
+        core = replace(blank, weights=weights, bias=bias)
+        scale = replace(blank, weights=widths, bias=width)
         place = None if base is None else view.features.index(base)
         return uncalibrated(view, core, LogLogistic(view.features.index(TAU), scale, place))
 

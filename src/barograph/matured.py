@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from barograph import alarms, browse, codec, scores
+from barograph import alarms, bootstrap, browse, codec, scores
 from barograph.labels import HORIZON_S, episodes
 from barograph.log import Log
 from barograph.log.topics import PREDICTIONS, SHADOW
@@ -204,7 +204,7 @@ def _intervals(known: Said) -> list[Interval]:
     if not len(known.second):
         return [_UNDEFINED] * len(_SCORES)
     asked = [(score, known.probability) for score in _SCORES]
-    drawn = scores.resampled_together(asked, known.spike, _resamples(known))
+    drawn = bootstrap.resampled_together(asked, known.spike, _resamples(known))
     return [score.interval() for score in drawn]
 
 
@@ -254,7 +254,7 @@ def _differences(before: Said, after: Said) -> list[Interval]:
         for score in (scores.pr_auc, scores.log_loss)
         for said in (before, after)
     ]
-    first, then, loss, less = scores.resampled_together(asked, before.spike, _resamples(before))
+    first, then, loss, less = bootstrap.resampled_together(asked, before.spike, _resamples(before))
     return [(then - first).interval(), (less - loss).interval()]
 
 
@@ -270,9 +270,9 @@ _NOTHING = Said(
 )
 
 
-def _resamples(said: Said) -> scores.Resamples:
+def _resamples(said: Said) -> bootstrap.Resamples:
     session = sessions(said.second, hole_s=_HOLE_S)
-    return scores.resamples(said.second, session, block_s=BLOCK_S, count=RESAMPLES)
+    return bootstrap.resamples(said.second, session, block_s=BLOCK_S, count=RESAMPLES)
 
 
 def matured(log: Log, topic: str, *, since_ns: int = 0) -> dict[str, Matured]:

@@ -45,13 +45,12 @@ def _listed(registry: Registry, case: str, version: Version, now_ns: int) -> Lis
         facts = registry.facts(case, version.version)
     except RegistryError as error:
         return Listed(**told, fault=str(error))
-    expires_ns = facts.expires_time_ns
     return Listed(
         **told,
         created_time_ns=facts.created_time_ns,
         train_end_ns=facts.train_end_ns,
-        expires_time_ns=expires_ns,
-        expired=expires_ns is not None and now_ns > expires_ns,
+        expires_time_ns=facts.expires_time_ns,
+        expired=facts.expired(now_ns),
         scores=facts.scores.get(CHOSEN, {}),
     )
 

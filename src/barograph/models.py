@@ -116,6 +116,10 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     expires_time_ns: int | None = None
     last_order: int | None = None
 
+    def expired(self, time_ns: int) -> bool:
+        """Whether it may no longer be used at that time."""
+        return self.expires_time_ns is not None and time_ns > self.expires_time_ns
+
 
 def sha256_of(onnx: bytes) -> str:
     """The name by which a graph's bytes are known."""

@@ -5,20 +5,19 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from barograph import scores
+from barograph import bootstrap, scores
+from barograph.bootstrap import Resampled, Resamples
 from barograph.fitted import TAU
 from barograph.models import Float32, Float64
 from barograph.promotion import wide
 from barograph.relative import VOL_FLOOR
-from barograph.scores import Resampled, Resamples, Score
+from barograph.scores import Score
 from barograph.splits import Rows
 from barograph.types import Interval
 from barograph.walkforward import CHOSEN, Bools, Tested, Training, Walk
 
 _OF_PROBABILITY = (
-    scores.base_rate,
     scores.pr_auc,
-    scores.lift,
     scores.roc_auc,
     scores.brier,
     scores.log_loss,
@@ -101,7 +100,7 @@ class Pooled:
             name: np.concatenate([tested.acted for tested in folds])
             for name, folds in of_folds.items()
         }
-        self._resamples = self._drawn(self.rows)
+        self._resamples = self._drawn()
         self._measured = self._all_measured()
 
     @property
@@ -212,6 +211,8 @@ class Pooled:
             for name, told in self.probability.items()
             for score in _OF_PROBABILITY
         ]
+        # The same whoever forecasts.
+        asked.append((CHOSEN, scores.base_rate, scores.base_rate, self.probability[CHOSEN]))
         if self.volatility:
             tau = self.columns((TAU,), np.ones(len(self.rows), np.bool_))[:, 0]
             asked += [
@@ -219,6 +220,9 @@ class Pooled:
                 for name, told in self.volatility.items()
             ]
         measured = self._together(asked, self.y)
+        base_rate = measured[CHOSEN, scores.base_rate]
+        for name in self.names:
+            measured[name, scores.lift] = measured[name, scores.pr_auc] / base_rate
         outcome = np.maximum(self._table.outcome[self.rows], VOL_FLOOR)
         of_volatility = [
             (name, score, score, told)
@@ -231,15 +235,15 @@ class Pooled:
         self, asked: list[tuple[str, Score, Score, Float64]], truth: Float64
     ) -> dict[tuple[str, Score], Resampled]:
         """(candidate, what it is called, how it is measured, forecast) of each, in one pass."""
-        told = scores.resampled_together(
+        told = bootstrap.resampled_together(
             [(measure, forecast) for _, _, measure, forecast in asked], truth, self._resamples
         )
         return {(name, score): each for (name, score, *_), each in zip(asked, told, strict=True)}
 
-    def _drawn(self, rows: Rows) -> Resamples:
-        return scores.resamples(
-            self._table.order[rows],
-            self._table.session[rows],
+    def _drawn(self) -> Resamples:
+        return bootstrap.resamples(
+            self._table.order[self.rows],
+            self._table.session[self.rows],
             block_s=self._case.block,
             count=self._how.resamples,
             seed=self._how.seed,

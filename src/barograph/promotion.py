@@ -12,9 +12,9 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from barograph import scores
+from barograph import bootstrap, scores
+from barograph.bootstrap import Resampled, Resamples
 from barograph.errors import BadInputError
-from barograph.scores import Resampled, Resamples
 from barograph.types import Interval
 
 Floats = npt.NDArray[np.float64]
@@ -64,7 +64,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     def drawn(self, count: int) -> Resamples:
         """Block resamples of the rows."""
-        return scores.resamples(
+        return bootstrap.resamples(
             self.order, self.session, block_s=self.block, count=count, seed=self.seed
         )
 
@@ -136,9 +136,9 @@ def decide(
 
 def unjudged(order: Ints, judged: list[Run], distance: int) -> npt.NDArray[np.bool_]:
     """(n,): which rows lie further than `distance` from every run that a gate has looked at."""
-    fresh = np.ones(len(order), np.bool_)
-    for first, last in judged:
-        fresh &= (order < first - distance) | (order > last + distance)
+    opens, closes = np.sort(np.array(judged, np.int64).reshape(-1, 2), axis=0).T
+    begun = np.searchsorted(opens - distance, order, side="right")
+    fresh: npt.NDArray[np.bool_] = begun == np.searchsorted(closes + distance, order, side="left")
     return fresh
 
 
@@ -185,7 +185,7 @@ def _measured(
     asked = [(name, score) for name in said for score in (scores.pr_auc, scores.log_loss)]
     ours = candidate.label
     beside = [(scores.base_rate, candidate.probability), (scores.calibration_error, said[ours])]
-    told = scores.resampled_together(
+    told = bootstrap.resampled_together(
         [(score, said[name]) for name, score in asked] + beside, window.y, drawn
     )
     figures = dict(zip(asked, told, strict=False))

@@ -89,8 +89,7 @@ class RecordScorer:
         if self._model is not None:
             facts, label = self._model.facts, self._model.label
             verdict, threshold = Verdict.PREDICTED, facts.threshold
-            expires_ns = facts.expires_time_ns
-            if expires_ns is not None and int(record.headers.get(_TAKEN, "0")) > expires_ns:
+            if facts.expired(int(record.headers.get(_TAKEN, "0"))):
                 verdict, probability = Verdict.MODEL_EXPIRED, None
         return RecordPrediction(
             case=self._case,

@@ -71,8 +71,8 @@ class Relative:
         wide = x.astype(np.float64)
         above, below = wide[:, self._above], wide[:, self._below]
         floor, floor_below = self._floors
-        told = np.where(self._as_is, above, np.log(np.maximum(np.abs(above), floor)))
-        out: Float64 = told - self._taken_off * np.log(np.maximum(np.abs(below), floor_below))
+        told = np.where(self._as_is, above, log_above(above, floor))
+        out: Float64 = told - self._taken_off * log_above(below, floor_below)
         return out
 
     def nodes(self, graph: Graph, given: str) -> str:
@@ -88,13 +88,13 @@ class Relative:
         return graph.add("Sub", told, off)
 
 
-def log_above(values: npt.NDArray[np.floating], floor: float = VOL_FLOOR) -> Float64:
-    """Ln max(|values|, floor) in float64."""
+def log_above(values: Float32 | Float64, floor: float | Float64 = VOL_FLOOR) -> Float64:
+    """Ln max(|values|, floor) in float64; `floor` may be one for each column."""
     out: Float64 = np.log(np.maximum(np.abs(values.astype(np.float64)), floor))
     return out
 
 
 def log_above_nodes(graph: Graph, value: str, floor: float | Float64 = VOL_FLOOR) -> str:
-    """The same as nodes of a graph; `floor` may be one for each column."""
+    """The same as nodes of a graph."""
     bounded = graph.add("Max", graph.add("Abs", value), graph.constant(np.float64(floor)))
     return graph.add("Log", bounded)

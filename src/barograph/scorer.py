@@ -170,7 +170,7 @@ class Scorer:
         tau = facts.tau[row.product]
         probability = None
         verdict = self._verdict(row, self._columns)
-        if facts.expires_time_ns is not None and event_time_ns > facts.expires_time_ns:
+        if facts.expired(event_time_ns):
             verdict = Verdict.MODEL_EXPIRED
         if verdict is Verdict.PREDICTED:
             told = [tau if column is None else row.values[column] for column in self._columns]

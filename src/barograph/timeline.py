@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from barograph import labels
+from barograph import alarms, labels
 from barograph.case import Ints
 from barograph.models import Float64
 from barograph.pooled import Pooled
@@ -115,24 +115,13 @@ def timeline(walked: Walk, pooled: Pooled) -> Timeline | None:
     keys = list(_by_key(walked, pooled))
     strips = [strip for rows in keys for strip in _strips(walked, rows, clock, horizon)]
     kept = sorted(strips, key=lambda strip: -strip.rows)[:MOST_STRIPS]
-    alarms = [one for rows in keys for one in _false_alarms(rows, clock, horizon)]
+    false = [one for rows in keys for one in _false_alarms(rows, clock, horizon)]
     return Timeline(
         strips=sorted(kept, key=lambda strip: (strip.start_ns, strip.key)),
         strips_left_out=len(strips) - len(kept),
         episodes=[one for rows in keys for one in _episodes(rows, clock, horizon)],
-        false_alarms=sorted(alarms, key=lambda one: (-one.alarms, one.start_ns, one.key)),
+        false_alarms=sorted(false, key=lambda one: (-one.alarms, one.start_ns, one.key)),
     )
-
-
-def leads(alarm: Ints, storms: Ints, horizon: int) -> Ints:
-    """(m,): how long before each storm was a fact its first alarm stood; 0 for those missed.
-
-    The rule is that of `alarms.episode_report`.
-    """
-    first = storms[:, 0]
-    known = np.append(alarm, np.iinfo(np.int64).max)[np.searchsorted(alarm, first - horizon)]
-    lead: Ints = np.where(known < first + horizon, first + horizon - known, 0)
-    return lead
 
 
 def false_alerts(alarm: Ints, storms: Ints, horizon: int) -> Ints:
@@ -228,7 +217,7 @@ def _told(values: npt.NDArray[np.float64]) -> list[float | None]:
 
 def _episodes(rows: _Rows, clock: _Clock, horizon: int) -> Iterator[Episode]:
     storms = labels.episodes(rows.order, rows.y, horizon_s=horizon)
-    known = leads(rows.order[rows.acted], storms, horizon)
+    known = alarms.leads(rows.order[rows.acted], storms, horizon)
     for (opens, closes), lead in zip(storms.tolist(), known.tolist(), strict=True):
         inside = slice(*_within(rows.order, opens, closes))
         yield Episode(

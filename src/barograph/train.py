@@ -209,12 +209,11 @@ class _Gate:
         if not self._where.any():
             return f"{champion.label} was fitted on all rows that are left, or on later ones"
         x = pooled.columns(facts.features, self._where)
-        expires_ns = facts.expires_time_ns
         self._champion = Contender(
             label=champion.label,
             feature_set=facts.feature_set,
             probability=champion.onnx.predict(x),
-            expired=expires_ns is not None and self._now_ns > expires_ns,
+            expired=facts.expired(self._now_ns),
         )
         return f"{champion.label}, on {self.judged_rows} rows that it never saw"
 

@@ -68,6 +68,7 @@ HOMES = {
             "kernels/price.py",
             "kernels/variance.py",
             "kernels/window.py",
+            "bootstrap.py",
             "scores.py",
             "alarms.py",
             "market.py",

@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from barograph import dataset, scores
+from barograph import bootstrap, dataset, scores
 from barograph.archive import ArchiveWriter
 from barograph.case import Target
 from barograph.cases.spikes import SPIKES
@@ -90,11 +90,11 @@ def test_no_model_passes_the_ceiling(storms, walked):
             told[mine] = spike_probability(market.model, latent, tau, paths=4000)
         ceiling[first : first + len(test)] = told
         first += len(test)
-    draws = scores.resamples(
+    draws = bootstrap.resamples(
         table.order[pooled.rows], table.session[pooled.rows], block_s=SPIKES.block, count=300
     )
     for score, sign in ((scores.pr_auc, 1), (scores.log_loss, -1)):
-        best, *others = scores.resampled_together(
+        best, *others = bootstrap.resampled_together(
             [(score, ceiling), *((score, pooled.probability[name]) for name in pooled.names)],
             pooled.y,
             draws,

@@ -64,9 +64,8 @@ BASE = "realized_vol_300s"
 _SPREAD_FLOOR = 1e-4  # bps: less than any venue's smallest increment
 _RATE_FLOOR = 0.05  # ticks/s: as good as silent
 
-SHORT = tuple(Ratio(f"realized_vol_{window_s}s", BASE) for window_s in (10, 30, 60))
 RATIOS = (
-    *SHORT,
+    *(Ratio(f"realized_vol_{window_s}s", BASE) for window_s in (10, 30, 60)),
     Ratio("spread_bps_mean_30s", "spread_bps_mean_300s", _SPREAD_FLOOR, _SPREAD_FLOOR),
     Ratio("quiet_share_60s", floor=0.0),
     Ratio("log_return_10s", BASE),
