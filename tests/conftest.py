@@ -96,6 +96,23 @@ def pytest_collection_modifyitems(items):
     items.sort(key=place)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """With `--dist loadscope`, the stories of a file go to one worker, and other tests to any.
+
+    Such stories share what takes long to make: a market, a training, brokers.
+    """
+    if config.getvalue("dist") != "loadscope":
+        return None
+    from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415 - where it was asked for
+
+    class Stories(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return nodeid.partition("::")[0] if "/stories/" in nodeid else nodeid
+
+    return Stories(config, log)
+
+
 def _limit_examples(test):
     """The fast profile's number of examples is the most, also for tests that name their own."""
     own = getattr(test, "_hypothesis_internal_use_settings", None)

@@ -1,7 +1,6 @@
-"""Commands that tests start and kill: they begin in no time.
+"""Processes that tests start and kill: they begin in no time.
 
-Each is the child of a process that has imported and loaded everything once (`warm.py`); to whoever
-looks at it, it is `barograph …` with an environment, a standard output and an error of its own.
+Each is the child of a process that has imported and loaded everything once (`warm.py`).
 """
 
 import multiprocessing
@@ -19,16 +18,28 @@ LIMIT_S = 120.0
 WARM = multiprocessing.get_context("forkserver")
 
 
+def begin(process):
+    """Start a process of `WARM`; it ends with the test that started it."""
+    with pytest.MonkeyPatch.context() as now:
+        # Where its parent finds what it is to import; it gets an environment of its own.
+        now.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
+        WARM.set_forkserver_preload(["lives", "warm"])
+        forkserver.ensure_running()
+    process.start()
+
+
 class Life(WARM.Process):
-    """`barograph *words`, begun; `environment` joins that of the test."""
+    """`barograph *words`, begun; `environment` joins that of the test.
+
+    To whoever looks at it, it has a standard output and an error of its own.
+    """
 
     def __init__(self, *words, **environment):
         super().__init__(daemon=True)
         self._words = ["barograph", *map(str, words)]
         self._environment = {**os.environ, **environment}
         self._said = Path(tempfile.mkdtemp(prefix="life-"))
-        _keep_warm()
-        self.start()
+        begin(self)
 
     def run(self):
         """In the child: become the command."""
@@ -66,12 +77,3 @@ class Life(WARM.Process):
         self.join()
         shutil.rmtree(self._said, ignore_errors=True)
         return self.exitcode == -signal.SIGKILL
-
-
-def _keep_warm():
-    """Start the parent of all lives if it does not run."""
-    with pytest.MonkeyPatch.context() as now:
-        # Where it finds what it is to import; its children get an environment of their own.
-        now.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
-        WARM.set_forkserver_preload(["lives", "warm"])
-        forkserver.ensure_running()

@@ -82,6 +82,8 @@ def bars(events):
                 mid = 0.5 * (told["bid"] + told["ask"])
                 if open_bar is None:
                     open_bar = new_bar({"mid": mid}, second)
+                else:
+                    open_bar["steps"].append((open_bar["tick"], told))
                 open_bar.update(tick=told, mid=mid, heard=second)
                 open_bar["mids"].append(mid)
                 if told["trade_id"] in open_bar["without_quote"] and told["trade_id"] == last_id:
@@ -101,7 +103,13 @@ def bars(events):
 
 def new_bar(before, second):
     """A second that opens with the quote of the one before."""
-    bar = {"second": second, "mids": [before["mid"]], "trades": [], "without_quote": set()}
+    bar = {
+        "second": second,
+        "mids": [before["mid"]],
+        "trades": [],
+        "without_quote": set(),
+        "steps": [],
+    }
     return before | bar
 
 
@@ -159,6 +167,15 @@ def row(seen, reason):
     for w in (30, 300):
         if window(w):
             values[f"spread_bps_mean_{w}s"] = math.fsum(map(spread_bps, window(w))) / w
+    for w in (10, 30, 60, 300):
+        if window(w):
+            steps = [step for bar in window(w) for step in bar["steps"]]
+            moves = sum(min(3 * 10**16, sum(map(move_e18, bar["steps"]))) for bar in window(w))
+            values[f"tick_vol_{w}s"] = math.sqrt(Fraction(moves, len(steps) or 1)) * 1e-9
+    if window(10):
+        spreads = [spread_bps({"tick": tick}) for bar in window(10) for _, tick in bar["steps"]]
+        mean = math.fsum(spreads) / len(spreads) if spreads else values["spread_bps"]
+        values["tick_spread_bps_mean_10s"] = mean
     mine = imbalance(last)
     if mine is None:
         missing("book_imbalance", Reason.NOT_OFFERED)
@@ -204,6 +221,14 @@ def row(seen, reason):
 def spread_bps(bar):
     bid, ask = bar["tick"]["bid"], bar["tick"]["ask"]
     return 1e4 * (ask - bid) / (0.5 * (bid + ask))
+
+
+def move_e18(step):
+    """The variance a second that one tick's own return makes of its duration, rounded."""
+    before, tick = step
+    logs = [round(math.log(0.5 * (t["bid"] + t["ask"])) * 1e9) for t in step]
+    duration_s = Fraction(max(tick["event_time_ns"] - before["event_time_ns"], 0), NS)
+    return round((logs[1] - logs[0]) ** 2 / (duration_s + Fraction(1, 100)))
 
 
 def imbalance(bar):

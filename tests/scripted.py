@@ -5,6 +5,7 @@ import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from selectors import DefaultSelector
 from urllib.parse import parse_qs, urlsplit
 
 from websockets.asyncio.server import serve
@@ -26,7 +27,9 @@ class Scripted:
         self.connections, self.heard, self.asked = 0, [], []
         self.port = None
         self._script, self._answer, self._tls = script, answer, tls
-        self._loop = asyncio.new_event_loop()
+        self._transports = []
+        self._selector = DefaultSelector()
+        self._loop = asyncio.SelectorEventLoop(self._selector)
 
     @property
     def url(self):
@@ -41,8 +44,13 @@ class Scripted:
             self.port = server.sockets[0].getsockname()[1]
             ready.set()
             await self._stop.wait()
-        # A client that came while the server closed is let go in the loop's next turns.
-        for _ in range(20):
+        # Who asked over REST, or came while the server closed, may still be there.
+        for transport in self._transports:
+            transport.abort()
+        async with asyncio.timeout(LIMIT_S):
+            while len(self._selector.get_map()) > 1:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0)
+        for _ in self._transports:  # each is told of its end in a turn of the loop
             await asyncio.sleep(0)
 
     def stop(self):
@@ -69,7 +77,8 @@ class Scripted:
             async for message in socket:
                 self.heard.append(json.loads(message))
 
-    def _rest(self, _socket, request):
+    def _rest(self, socket, request):
+        self._transports.append(socket.transport)
         if "Upgrade" in request.headers:
             return None
         self.asked.append(request.path)

@@ -60,6 +60,29 @@ def test_the_same_seed_gives_the_same_interval_and_another_seed_another():
     assert low[0] == low[1] != low[2]
 
 
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.integers(2, 60), min_size=1, max_size=4), st.integers(1, 30), st.integers(0, 9))
+def test_scores_of_blocks_are_those_of_their_rows_counted_one_by_one(lengths, block_s, seed):
+    rng = np.random.default_rng(seed)
+    session = np.tile(np.repeat(np.arange(len(lengths)), lengths), 2)
+    second = np.tile(np.arange(sum(lengths)), 2) + session * 1000
+    shuffled = rng.permutation(len(second))
+    drawn = bootstrap.resamples(
+        second[shuffled], session[shuffled], block_s=block_s, count=5, seed=seed
+    )
+    truth, said = (rng.random(len(second)) < 0.3).astype(float), rng.random(len(second))
+    vol, forecast = rng.random((2, len(second))) + 0.01
+    for told, of, measures in (
+        (truth, said, (scores.brier, scores.log_loss, scores.calibration_error, scores.pr_auc)),
+        (vol, forecast, (scores.log_r2, scores.qlike)),
+    ):
+        together = bootstrap.resampled_together([(one, of) for one in measures], told, drawn)
+        for measure, resampled in zip(measures, together, strict=True):
+            value = measure.prepare(told, of)
+            expected = [value(drawn.weight(number)) for number in range(5)]
+            assert resampled.values.tolist() == pytest.approx(expected, rel=1e-9, nan_ok=True)
+
+
 def test_resamples_without_a_spike_are_left_out_and_counted():
     truth = np.zeros(2_000)
     truth[:100] = 1
@@ -121,6 +144,7 @@ def coverage(block_s, trials=120, n=2_000):
     return held / trials
 
 
+@pytest.mark.slow
 def test_block_intervals_cover_an_autoregression_and_row_intervals_do_not():
     assert coverage(block_s=100) > 0.87
     assert coverage(block_s=1) < 0.5

@@ -43,6 +43,7 @@ def values(records):
     return [record.value for record in records]
 
 
+@pytest.mark.slow
 def test_all_records_come_once_in_the_order_of_the_log(many):
     log, written = many
     assert values(browse.records(log, "t")) == [message.value for message in written]

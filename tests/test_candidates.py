@@ -22,6 +22,7 @@ from barograph.relative import VOL_FLOOR
 from kinds import CLASSIFIERS, KINDS, REGRESSIONS, VOLS, each, examples, slices
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", each())
 def test_the_same_slices_and_seed_give_the_same_bits(kind):
     candidate = KINDS[kind]

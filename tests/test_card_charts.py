@@ -36,6 +36,7 @@ def words(picture):
     return [(element.text or "").strip() for element in picture.iter("text")]
 
 
+@pytest.mark.slow
 def test_a_picture_is_plain_svg_that_says_what_it_shows():
     for picture in pictures():
         assert {element.tag for element in picture.iter()} <= SVG
@@ -44,6 +45,7 @@ def test_a_picture_is_plain_svg_that_says_what_it_shows():
         assert "width" not in picture.attrib
 
 
+@pytest.mark.slow
 def test_pictures_of_one_page_share_no_names_and_refer_to_their_own():
     seen = set()
     for picture in pictures():

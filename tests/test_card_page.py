@@ -20,6 +20,7 @@ def words(card):
     return " ".join(Reader(page(card)).text.split())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("timed", [True, False])
 def test_it_needs_nothing_from_elsewhere_and_runs_nothing(timed):
     text = page(made(timed))
@@ -69,12 +70,14 @@ def test_what_was_found_stands_on_it():
         assert found in text, found
 
 
+@pytest.mark.slow
 def test_a_promotion_is_said_and_why():
     text = words(replaced(made(), decision=Decision(promote=True, reasons=("all hold",))))
     assert "The gate promoted it." in text
     assert "all hold" in text
 
 
+@pytest.mark.slow
 def test_without_time_there_are_no_strips_and_no_episodes():
     text = words(made(timed=False))
     assert "What it said, and when it was true" in words(made())
@@ -94,6 +97,7 @@ def test_without_a_yes_there_is_no_curve_and_figures_say_so():
     assert "Where it fails" not in text
 
 
+@pytest.mark.slow
 def test_the_same_card_gives_the_same_page():
     assert page(made()) == page(made())
     assert made().training.decision == KEPT

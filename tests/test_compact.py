@@ -123,6 +123,7 @@ class KilledError(Exception):
     """Nothing of the process runs after it."""
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(
     cuts=st.lists(st.integers(1, 12), max_size=4),

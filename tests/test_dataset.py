@@ -242,6 +242,7 @@ def test_a_dataset_of_another_feature_set_is_foreign(home, tmp_path):
         dataset.read(tmp_path, SPIKES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "names",
     [

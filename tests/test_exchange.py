@@ -68,6 +68,7 @@ def get(address, path):
             return error.code, json.loads(error.read())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("speed", [100.0, None], ids=["paced", "max"])
 @pytest.mark.parametrize("dialect", Dialect)
 def test_every_trade_that_was_made_is_heard_once_and_nothing_else(dialect, speed):

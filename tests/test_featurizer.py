@@ -96,6 +96,7 @@ def test_tick_by_tick_gives_the_same_bytes_as_one_batch(drawn):
     assert b"".join(parts) == rows.tobytes()
 
 
+@pytest.mark.slow
 @long_runs
 @given(markets, st.floats(0, 1))
 def test_starting_late_gives_the_same_bytes_after_one_longest_window(drawn, share):
@@ -113,6 +114,7 @@ def test_starting_late_gives_the_same_bytes_after_one_longest_window(drawn, shar
     assert rows[seen].tobytes() == settled_rows.tobytes()
 
 
+@pytest.mark.slow
 @long_runs
 @given(markets, st.floats(0, 1), st.integers(0, 2**32 - 1))
 def test_changing_the_future_changes_no_past_row(drawn, share, other_seed):
@@ -125,6 +127,7 @@ def test_changing_the_future_changes_no_past_row(drawn, share, other_seed):
     assert whole(changed)[0][: len(past)].tobytes() == past.tobytes()
 
 
+@pytest.mark.slow
 @long_runs
 @given(markets, markets, st.randoms(use_true_random=False))
 def test_two_products_interleaved_equal_each_alone(first, second, random):
@@ -140,6 +143,7 @@ def test_two_products_interleaved_equal_each_alone(first, second, random):
         assert both[both["product"] == product].tobytes() == rows.tobytes()
 
 
+@pytest.mark.slow
 @long_runs
 @given(markets)
 def test_heartbeats_change_when_rows_are_written_and_not_what_is_in_them(drawn):

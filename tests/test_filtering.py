@@ -62,6 +62,7 @@ def test_a_product_without_orders_is_refused():
         orders([printed("A", 10**9)], ["A", "B"], 1, 0.01)
 
 
+@pytest.mark.slow
 def test_in_a_constant_market_there_is_nothing_to_see():
     shown, latent = watched(CONSTANT, 300)
     tau = np.full((2, 1), 4.5e-5)
@@ -70,6 +71,7 @@ def test_in_a_constant_market_there_is_nothing_to_see():
     assert said == pytest.approx(truth[0], abs=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sight", [Sight(), Sight(arrivals=False, spreads=False)])
 def test_without_jumps_the_filter_is_the_forward_recursion_on_a_grid(sight):
     model = MARKET._replace(jump_rate_per_s=0.0, slow_std=0.6, slow_time_s=200.0)
@@ -120,6 +122,7 @@ def recursion(model, shown, seconds, tau, sight, paths):
     return np.array(said)
 
 
+@pytest.mark.slow
 def test_who_sees_more_is_nearer_to_the_truth(hour):
     shown, together, truth = hour
     least = Sight(arrivals=False, every_return=False, spreads=False)
@@ -142,6 +145,7 @@ def test_what_is_said_is_how_often_it_comes_true(hour):
         assert truth.flat[part].mean() == pytest.approx(said.flat[part].mean(), abs=0.05)
 
 
+@pytest.mark.slow
 @given(cut=st.integers(1, 119))
 @settings(max_examples=15, deadline=None)
 def test_what_comes_later_changes_nothing_that_was_said(cut):

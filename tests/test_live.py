@@ -165,6 +165,7 @@ def test_a_hole_is_filled_from_rest_and_the_archive_tells_it_again(home):
     assert heard_again(home.archive) == events(home.log)
 
 
+@pytest.mark.slow
 def test_what_rest_does_not_know_is_a_gap_after_a_few_tries(home):
     script = plays(quick([ticker(0), ticker(4), ticker(5)]))
     with (

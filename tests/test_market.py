@@ -98,11 +98,13 @@ def test_with_dense_trades_and_constant_variance_the_truth_is_chi_square():
     assert spike_probability(dense, np.zeros((1, 2)), tau)[0] == pytest.approx(0.1, abs=0.008)
 
 
+@pytest.mark.slow
 def test_in_a_constant_market_the_truth_is_one_number():
     latent = LatentVolatility(CONSTANT, ("A",), 1).advance(500)[0]
     assert len(np.unique(spike_probability(CONSTANT, latent, 4.5e-5, paths=1000))) == 1
 
 
+@pytest.mark.slow
 def test_the_truth_rises_with_each_part_of_the_state_and_falls_with_tau():
     slow = np.stack([np.linspace(-0.5, 0.5, 6), np.full(6, 0.4)], axis=1)
     jump = np.stack([np.zeros(6), np.linspace(0, 2, 6)], axis=1)

@@ -45,6 +45,7 @@ def total(log, topic):
     return sum(extent.next - extent.oldest for extent in log.extents(topic))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("live", [True, False])
 def test_what_the_feed_wrote_last_is_still_scored(tmp_path, live):
     log = open_log(tmp_path)
@@ -264,6 +265,7 @@ def predictions(log):
     return [(codec.decode_record_prediction(each.value), each.headers) for each in records]
 
 
+@pytest.mark.slow
 def test_records_are_scored_by_the_champion_with_its_cost_in_the_header(tmp_path):
     onnx, facts = graph()
     registry = Registry(tmp_path)
@@ -283,6 +285,7 @@ def test_records_are_scored_by_the_champion_with_its_cost_in_the_header(tmp_path
     log.close()
 
 
+@pytest.mark.slow
 def test_a_champion_is_taken_up_by_a_running_scorer_of_records(tmp_path):
     onnx, facts = graph()
     registry, told = Registry(tmp_path), []
@@ -308,6 +311,7 @@ def test_a_champion_is_taken_up_by_a_running_scorer_of_records(tmp_path):
     log.close()
 
 
+@pytest.mark.slow
 def test_a_champion_of_another_contract_is_told_and_not_used(tmp_path):
     onnx, facts = graph()
     registry, told = Registry(tmp_path), []

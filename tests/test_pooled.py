@@ -33,6 +33,7 @@ def rows(pooled):
     return {row.name: row for row in pooled.score_rows()}
 
 
+@pytest.mark.slow
 def test_the_rows_are_the_candidates_and_what_was_chosen_from_fold_to_fold(walked, pooled, rows):
     assert list(rows) == [*FEW, CHOSEN] == [*pooled.names]
     assert {name for name, row in rows.items() if not row.eligible} == {"persistence", "har"}
@@ -120,7 +121,6 @@ def test_intervals_are_those_of_blocks_of_the_tested_seconds(walked, pooled, row
     )
     assert rows["har"].brier == har.interval()
     assert pooled.over("logistic", "har", scores.brier) == promotion.wide(ours - har, 0.95)
-    assert pooled.blocks == draws.blocks == len(pooled.rows) // 600
 
 
 def test_what_is_no_baseline_is_told_minus_each_baseline_that_must_be_beaten(pooled, rows):
@@ -129,10 +129,29 @@ def test_what_is_no_baseline_is_told_minus_each_baseline_that_must_be_beaten(poo
     assert [*told] == [(name, minus) for minus in ("persistence", "har") for name in ours]
     for (name, minus), difference in told.items():
         for score in ("pr_auc", "brier", "log_loss"):
-            gain = getattr(rows[name], score).estimate - getattr(rows[minus], score).estimate
+            gain = best(rows[name], score) - best(rows[minus], score)
             interval = getattr(difference, score)
             assert interval.estimate == pytest.approx(gain, abs=1e-12)
             assert interval.low < gain < interval.high
+
+
+def best(row, score):
+    """PR-AUC by probability or by forecast, whichever is higher."""
+    if score == "pr_auc" and row.pr_auc_by_ratio is not None:
+        return max(row.pr_auc.estimate, row.pr_auc_by_ratio.estimate)
+    return getattr(row, score).estimate
+
+
+def test_the_gate_is_given_both_rankings_of_what_forecasts_a_volatility(pooled, rows):
+    where = np.arange(len(pooled.rows)) % 3 == 0
+    for name, row in rows.items():
+        told = pooled.forecast(name, where)
+        assert (told.probability == pooled.probability[name][where]).all()
+        assert (told.ranking is None) == (row.pr_auc_by_ratio is None)
+        if told.ranking is not None:
+            assert (told.ranking == pooled.ranking[name][where]).all()
+            by_ratio = scores.pr_auc(pooled.y, pooled.ranking[name])
+            assert row.pr_auc_by_ratio.estimate == by_ratio
 
 
 def test_a_score_may_be_told_over_the_base_rate(pooled, rows):
@@ -178,11 +197,12 @@ def test_columns_come_with_what_each_rows_own_fold_puts_beside(walked, pooled):
     assert {"tau", "ewma_vol"} <= pooled.beside
 
 
-def test_records_without_time_have_no_volatility_and_one_block_a_record():
+def test_records_without_time_have_no_volatility_and_no_ranking_but_by_probability():
     walked = walk(CUSTOMERS, CUSTOMERS.table(customers(800).frame), HOW)
     pooled = Pooled(walked, HOW)
-    assert pooled.blocks == 800
     assert all(row.log_r2 is None and row.pr_auc_by_ratio is None for row in pooled.score_rows())
     (session,) = pooled.session_rows()
     assert (session.rows, session.start_ns, session.log_r2) == (800, 0, {})
     assert msgspec.json.encode(pooled.score_rows())
+    assert pooled.ranking == {}
+    assert pooled.forecast("logistic", pooled.y == 1.0).ranking is None

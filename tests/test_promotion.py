@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from barograph import bootstrap, promotion, scores
 from barograph.errors import BadInputError
-from barograph.promotion import Contender, Gate, Window, decide
+from barograph.promotion import Contender, Forecast, Gate, Window, decide
 from barograph.types import Interval
 
 ROWS, BLOCK, HORIZON = 6_000, 200, 20
 RULE = Gate(resamples=200)
+FOLDS = 4
 
 
 def sigmoid(z):
@@ -45,11 +46,17 @@ class Market:
         """Probabilities of a model whose log-odds are this far off, in standard deviations."""
         return sigmoid(self._odds + noise * overlapping(self._rng))
 
+    def pooled(self, noise, off=0.5):
+        """The same, pooled of folds whose calibrations are so far off, in turns up and down."""
+        odds = self._odds + noise * overlapping(self._rng)
+        fold = np.arange(ROWS) * FOLDS // ROWS
+        return Forecast(probability=sigmoid(odds + off * (-1.0) ** fold), ranking=np.exp(odds))
+
     def window(self, **changed):
         facts = {
             "y": self.y, "order": np.arange(ROWS), "session": np.zeros(ROWS, np.int64),
             "block": BLOCK, "events": 30, "feature_set": "features/1",
-            "baselines": {"persistence": self.model(2.5), "har": self.model(2.2)},
+            "baselines": {"persistence": self.pooled(2.5), "har": self.pooled(2.2)},
         }  # fmt: skip
         return Window(**facts | changed)
 
@@ -74,6 +81,12 @@ def good(market):
 
 
 def but(window, **changed):
+    """Another window; what a baseline said may be its probabilities alone."""
+    if told := changed.get("baselines"):
+        changed["baselines"] = {
+            name: each if isinstance(each, Forecast) else Forecast(probability=each)
+            for name, each in told.items()
+        }
     return msgspec.structs.replace(window, **changed)
 
 
@@ -188,6 +201,53 @@ def test_a_candidate_surely_behind_in_log_loss_is_refused_whatever_its_precision
     assert reasons[0].endswith(" must not lie above 0")
 
 
+def test_a_baseline_whose_folds_are_calibrated_otherwise_is_met_by_its_ranking(market, window):
+    """By its probabilities it is behind in both scores; what it knows is the order."""
+    dull, sharp = contender(market.model(1.0)), market.pooled(0.0, off=3.0)
+    weakest = msgspec.structs.replace(sharp, ranking=None)
+    assert decide(None, dull, but(window, baselines={"pooled": weakest}), RULE).promote
+    (reason,) = refused(None, dull, but(window, baselines={"pooled": sharp}))
+    assert reason.startswith("PR-AUC minus pooled's -")
+    assert reason.endswith(" must not lie below -0.02")
+
+
+@pytest.mark.parametrize("ranked", [(), ("ours",), ("theirs",), ("ours", "theirs")])
+def test_two_are_compared_by_the_higher_pr_auc_of_each(ranked):
+    market = Market(seed=5)
+    said = {"ours": market.pooled(0.3, off=1.0), "theirs": market.pooled(0.6, off=1.0)}
+    best = {}
+    for name, each in said.items():
+        best[name] = scores.pr_auc(market.y, each.probability)
+        if name in ranked:
+            assert scores.pr_auc(market.y, each.ranking) > best[name]
+            best[name] = scores.pr_auc(market.y, each.ranking)
+        else:
+            said[name] = msgspec.structs.replace(each, ranking=None)
+    ours = contender(said["ours"].probability, ranking=said["ours"].ranking)
+    # No candidate holds this rule, so its sentence is told.
+    never = msgspec.structs.replace(RULE, margin=-1.0)
+    told = refused(None, ours, market.window(baselines={"theirs": said["theirs"]}), never)
+    sentence = f"PR-AUC minus theirs's {best['ours'] - best['theirs']:+.4f} ["
+    assert any(reason.startswith(sentence) for reason in told)
+
+
+def test_over_the_base_rate_stand_the_probabilities_by_which_is_acted(market, window):
+    """An order that only the forecast has raises no alarm in time."""
+    flat = contender(np.full(ROWS, market.y.mean()), ranking=market.model(0.0))
+    (reason,) = refused(None, flat, but(window, baselines={"loud": market.model(9.0)}))
+    assert reason.startswith("PR-AUC minus base rate ")
+
+
+def test_the_better_ranking_is_the_best_and_one_that_is_worse_changes_nothing():
+    draws = bootstrap.resamples(np.arange(3), np.zeros(3), block_s=1, count=1)
+    low, high = (
+        bootstrap.Resampled(estimate=value, values=np.full(1, value), resamples=draws)
+        for value in (0.2, 0.3)
+    )
+    assert promotion.at_best(low, high) is promotion.at_best(high, low) is high
+    assert promotion.at_best(low, None) is low
+
+
 def test_a_champion_must_be_beaten_and_one_that_has_expired_only_matched(market, window, good):
     champion = contender(market.model(0.3), "spikes/7")
     (reason,) = refused(champion, good, window)
@@ -240,6 +300,8 @@ def test_forecasts_of_other_rows_are_refused(window, good):
         decide(short, good, window, RULE)
     with pytest.raises(BadInputError, match="not of the window's rows"):
         decide(None, good, but(window, baselines={"har": good.probability[:9]}), RULE)
+    with pytest.raises(BadInputError, match="not of the window's rows"):
+        decide(None, msgspec.structs.replace(good, ranking=good.probability[1:]), window, RULE)
 
 
 def test_two_forecasts_of_one_name_are_refused(window, good):

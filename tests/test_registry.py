@@ -69,6 +69,7 @@ def test_a_home_without_a_registry_has_no_models_and_stays_untouched(tmp_path):
     assert not (tmp_path / "home").exists()
 
 
+@pytest.mark.slow
 def test_versions_count_from_one_and_carry_their_facts(registry):
     assert [register(registry), register(registry, bias=1.0)] == [1, 2]
 

@@ -153,6 +153,7 @@ def interrupted(home, paths, kills, batch_lines):
             feed.close()
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(st.lists(st.integers(1, 6), max_size=5), st.integers(1, 9))
 def test_a_replay_killed_after_any_commits_leaves_what_an_unkilled_one_leaves(

@@ -86,6 +86,7 @@ def archived(home, seconds):
     os.utime(path, (seconds, seconds))
 
 
+@pytest.mark.slow
 def test_how_a_case_stands_follows_from_its_registry_and_its_archive(home):
     registry, onnx = Registry(home), graph()
     assert frames(home) == []
@@ -143,6 +144,7 @@ def test_what_is_not_due_starts_nothing():
     assert (told, running.trained) == ([], [])
 
 
+@pytest.mark.slow
 def test_a_training_that_was_not_due_any_more_says_nothing(tmp_path):
     ask, told = Asked(DUE), []
     words = ["train", "--if-due", "--json", "--home", str(tmp_path)]
@@ -151,6 +153,7 @@ def test_a_training_that_was_not_due_any_more_says_nothing(tmp_path):
     assert told == []
 
 
+@pytest.mark.slow
 def test_a_training_that_fails_is_told_once_and_tried_again_later(tmp_path):
     ask, told = Asked(DUE), []
     words = ["train", "--home", str(tmp_path)]
@@ -162,6 +165,7 @@ def test_a_training_that_fails_is_told_once_and_tried_again_later(tmp_path):
     assert running.trained == []
 
 
+@pytest.mark.slow
 def test_a_registry_that_cannot_be_asked_is_told_and_asked_again():
     error = RegistryError("mlflow.db", "the database cannot be read", "Try again")
     ask, told = Asked(error, error, NOT_DUE), []

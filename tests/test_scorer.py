@@ -164,6 +164,7 @@ def test_a_product_that_the_model_does_not_know_gets_the_baseline():
     assert Scorer(model()).predict(row(1, product="NEW-USD")).model == COLD_START
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 3000), st.integers(0, 2**32 - 1))
 def test_a_restore_anywhere_changes_no_prediction(cut, seed):

@@ -137,6 +137,7 @@ def test_each_product_beats_once_a_second_with_its_last_trade():
     assert len(beats) == len(set(beats)) == 60
 
 
+@pytest.mark.slow
 def test_trade_ids_are_consecutive_and_sequences_rise_with_holes(day):
     run, _ = day["market"]
     ids = np.array([line.trade_id for line in run if line.type == "ticker"])

@@ -123,6 +123,7 @@ def test_a_venue_that_accepts_and_closes_is_asked_ever_more_rarely():
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("half_open", [False, True])
 def test_a_silent_connection_is_given_up_even_if_the_other_side_answers_nothing(half_open):
     async def script(socket, _number):
@@ -138,6 +139,7 @@ def test_a_silent_connection_is_given_up_even_if_the_other_side_answers_nothing(
     assert len(taken.of(Heard)) >= 2
 
 
+@pytest.mark.slow
 def test_frames_that_keep_coming_keep_the_connection():
     async def script(socket, _number):
         for message in tickers(15):

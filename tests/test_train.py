@@ -1,5 +1,7 @@
 import dataclasses
+import sqlite3
 import time
+from contextlib import closing
 
 import msgspec
 import numpy as np
@@ -20,9 +22,14 @@ HOW = Training(folds=3, resamples=200, seed=3)
 
 
 @pytest.fixture(scope="module")
-def registry(tmp_path_factory):
+def home(tmp_path_factory):
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def registry(home):
     """One registry for all: making its database takes seconds. Tests take a case name each."""
-    return Registry(tmp_path_factory.mktemp("home"))
+    return Registry(home)
 
 
 def trained(registry, name, dataset=None, how=HOW, **changed):
@@ -35,6 +42,7 @@ LATER = customers(9000, seed=1)
 """Customers of whom a third were known before, by their names."""
 
 
+@pytest.mark.slow
 def test_a_case_without_time_is_trained_tested_and_promoted_by_the_same_job(registry):
     case, report = trained(registry, "promoted")
     assert report.decision.promote
@@ -45,6 +53,7 @@ def test_a_case_without_time_is_trained_tested_and_promoted_by_the_same_job(regi
     assert report.episodes == int(customers().frame["left"].sum())
 
 
+@pytest.mark.slow
 def test_the_registered_model_is_the_one_that_was_tested(registry):
     case, report = trained(registry, "as_tested")
     model = registry.load(case.name, report.version, case.feature_set)
@@ -57,6 +66,7 @@ def test_the_registered_model_is_the_one_that_was_tested(registry):
     assert report.folds[-1].chosen == report.chosen == model.facts.candidate
 
 
+@pytest.mark.slow
 def test_a_version_carries_all_that_is_known_of_it(registry):
     case, report = trained(registry, "facts", target=in_euros)
     facts = registry.load(case.name, report.version, case.feature_set).facts
@@ -76,6 +86,7 @@ def in_euros(table, _train):
     return Target(table.outcome, {"customer": 1.0}, {})
 
 
+@pytest.mark.slow
 def test_the_same_dataset_and_seed_give_the_same_model_bytes(registry):
     (one, first), (two, second) = (trained(registry, name) for name in ("again_1", "again_2"))
     facts = [
@@ -86,6 +97,7 @@ def test_the_same_dataset_and_seed_give_the_same_model_bytes(registry):
     assert first.rows == second.rows
 
 
+@pytest.mark.slow
 def test_where_nothing_can_be_known_the_candidate_stays_one(registry):
     case, report = trained(registry, "noise", customers(knowable=False))
     assert not report.decision.promote
@@ -94,6 +106,7 @@ def test_where_nothing_can_be_known_the_candidate_stays_one(registry):
     assert any("must lie above 0" in reason for reason in report.decision.reasons)
 
 
+@pytest.mark.slow
 def test_a_second_training_is_measured_against_the_champion_on_rows_that_are_new(registry):
     case, first = trained(registry, "twice")
     assert first.champion == "there is none yet"
@@ -110,6 +123,7 @@ def test_a_second_training_is_measured_against_the_champion_on_rows_that_are_new
     assert any("log loss minus twice/1's" in reason for reason in second.decision.reasons)
 
 
+@pytest.mark.slow
 def test_a_window_is_judged_once_and_then_decides_nothing_any_more(registry):
     """Who trains on the same rows until luck lets him in finds the door closed."""
     case, first = trained(registry, "once", how=msgspec.structs.replace(HOW, gate=HARD))
@@ -131,6 +145,7 @@ def test_a_window_is_judged_once_and_then_decides_nothing_any_more(registry):
 HARD = Gate(min_episodes=10**6)
 
 
+@pytest.mark.slow
 def test_only_the_new_rows_decide(registry):
     """Nothing can be known of the new ones: the old ones, of which all was, do not help."""
     trained(registry, "new", how=msgspec.structs.replace(HOW, gate=HARD))
@@ -142,6 +157,7 @@ def test_only_the_new_rows_decide(registry):
     assert any(reason.startswith("PR-AUC minus base rate") for reason in later.decision.reasons)
 
 
+@pytest.mark.slow
 def test_a_champion_that_saw_all_tested_rows_cannot_be_beaten_on_them(registry):
     case, first = trained(registry, "seen")
     _, second = trained(
@@ -154,6 +170,7 @@ def test_a_champion_that_saw_all_tested_rows_cannot_be_beaten_on_them(registry):
     assert registry.champion_version(case.name) == first.version
 
 
+@pytest.mark.slow
 def test_an_expired_champion_need_only_be_matched(registry):
     """The same model again: not better than a champion, as good as one that may not be used."""
     lasting, expiring = (
@@ -180,6 +197,7 @@ def one_and_the_same(features):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_champion_whose_features_these_rows_do_not_have_stays(registry):
     case, _ = trained(registry, "features")
 
@@ -196,6 +214,7 @@ def test_a_champion_whose_features_these_rows_do_not_have_stays(registry):
     assert registry.champion_version(case.name) == 1
 
 
+@pytest.mark.slow
 def test_a_champion_of_another_feature_set_cannot_score_and_stands_in_no_way(registry):
     trained(registry, "foreign")
     case, second = trained(registry, "foreign", LATER, feature_set="customers/2")
@@ -203,6 +222,7 @@ def test_a_champion_of_another_feature_set_cannot_score_and_stands_in_no_way(reg
     assert registry.champion_version(case.name) == second.version
 
 
+@pytest.mark.slow
 def test_a_stricter_gate_keeps_a_candidate_out(registry):
     how = msgspec.structs.replace(HOW, gate=Gate(min_episodes=10**6))
     case, report = trained(registry, "strict", how=how)
@@ -249,7 +269,23 @@ def fields(fitted, **changed):
     return [changed.get(name, getattr(fitted, name)) for name in names]
 
 
-def test_all_that_was_tried_is_kept_beside_the_model(registry):
+def trials_kept(home, case):
+    """(candidate, how many folds have a score) of each run that MLflow has of a trial."""
+    with closing(sqlite3.connect(home / "registry" / "mlflow.db")) as database:
+        return database.execute(
+            """
+            SELECT params.value,
+                (SELECT count(*) FROM metrics WHERE metrics.run_uuid = runs.run_uuid)
+            FROM runs JOIN experiments USING (experiment_id) JOIN tags USING (run_uuid)
+            JOIN params ON params.run_uuid = runs.run_uuid AND params.key = 'candidate'
+            WHERE experiments.name = ? AND tags.key = 'kind' AND tags.value = 'trial'
+            ORDER BY runs.start_time
+            """,
+            (case,),
+        ).fetchall()
+
+
+def test_all_that_was_tried_in_a_search_is_kept_beside_the_model(registry, home):
     def varied(candidate, rng):
         return candidate.varied(Boosting(rounds=int(rng.integers(5, 30)), threads=1))
 
@@ -259,8 +295,16 @@ def test_all_that_was_tried_is_kept_beside_the_model(registry):
         "charges", "logistic", "lightgbm", "lightgbm", "lightgbm",
     ]  # fmt: skip
     assert all(len(trial.selection) == 3 for trial in report.trials)
+    assert trials_kept(home, "searched") == [(trial.candidate, 3) for trial in report.trials]
 
 
+def test_without_a_search_the_report_tells_enough(registry, home):
+    _, report = trained(registry, "not_searched")
+    assert [trial.candidate for trial in report.trials] == ["charges", "logistic", "lightgbm"]
+    assert trials_kept(home, "not_searched") == []
+
+
+@pytest.mark.slow
 def test_a_control_is_run_beside_it_where_it_is_asked_for(registry):
     _, report = trained(registry, "control", how=msgspec.structs.replace(HOW, control=True))
     assert report.control.pr_auc.low <= report.control.base_rate.estimate
@@ -270,6 +314,7 @@ def test_a_control_is_run_beside_it_where_it_is_asked_for(registry):
     assert (without.control, without.control_left_out) == (None, "not asked for")
 
 
+@pytest.mark.slow
 def test_the_time_of_a_row_is_measured_and_goes_before_the_gate(registry):
     how = msgspec.structs.replace(HOW, gate=Gate(max_row_us=0.001))
     _, report = trained(registry, "slow", how=how)
@@ -278,6 +323,7 @@ def test_the_time_of_a_row_is_measured_and_goes_before_the_gate(registry):
     assert reason == f"{report.row_us:.0f} µs a row, at most 0 are allowed"
 
 
+@pytest.mark.slow
 def test_the_report_is_json_with_null_for_what_is_not_defined(registry):
     _, report = trained(registry, "json", judge=lambda *_: {"lead_s": float("nan")})
     told = msgspec.json.decode(msgspec.json.encode(report))

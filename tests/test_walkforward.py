@@ -246,6 +246,7 @@ def searched(trials, table, going_on=lambda: True, seed=1):
     return walk(case_with(varied=varied), table, how, going_on=going_on)
 
 
+@pytest.mark.slow
 def test_each_fold_takes_the_parameters_that_did_best_on_its_own_held_out_rows(table):
     told = searched(4, table)
     trials = [trial for trial in told.trials if trial.candidate == "lightgbm"]
@@ -256,6 +257,7 @@ def test_each_fold_takes_the_parameters_that_did_best_on_its_own_held_out_rows(t
         assert tested.selection == min(trial.selection[fold] for trial in trials)
 
 
+@pytest.mark.slow
 def test_a_search_is_the_same_for_the_same_seed_and_may_be_ended(table):
     told = searched(2, table)
     assert bits(searched(2, table)) == bits(told)

@@ -394,6 +394,7 @@ def ticks(n):
     ]
 
 
+@pytest.mark.slow
 def test_features_and_predictions_are_the_same_bytes_after_any_deaths(tmp_path):
     scoring = Route(
         group="scorers", source="out", target="said", dead_letters="dead", stamp="scored_time_ns"

@@ -1,5 +1,6 @@
 """What the parent of `lives.py` imports and loads, so that no command has to do it again."""
 
+import os
 from importlib import import_module
 
 from barograph.codec import encode
@@ -15,6 +16,14 @@ for module in (
     "pipeline", "produce", "deadletters", "cases.churn",
 ):  # fmt: skip
     import_module(f"barograph.{module}")
+
+# What trains and registers; MLflow reads at import whether it may ask a server.
+os.environ |= {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+for module in (
+    "lightgbm", "sklearn.ensemble", "sklearn.linear_model", "onnx", "mlflow.tracking",
+    "mlflow.store.tracking.sqlalchemy_store", "barograph.train",
+):  # fmt: skip
+    import_module(module)
 
 _frames = SimulatedMarket(PRESETS["market"], ["BTC-USD"], 1, 0).advance(3)
 _events = [event for frame in _frames for event in ExchangeFeed().receive(frame).events]

@@ -20,7 +20,7 @@ from barograph.produce import PRODUCED_TIME, Produced
 from barograph.record_dataset import RecordManifest
 from barograph.record_file import Line
 from barograph.scores import ReliabilityBin
-from barograph.train import TrainingReport
+from barograph.training_report import TrainingReport
 from barograph.types import DeadLetter, Record, RecordPrediction
 
 _LONG_BYTES = 1_000_000

@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 
 from barograph.errors import BadInputError
-from barograph.scores import Floats, Ints, Score
+from barograph.scores import Counts, Floats, Ints, Means, Score
 from barograph.types import Interval
 
 
@@ -36,22 +36,39 @@ class Resamples(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         """How many whole blocks are drawn."""
         return int(np.sum(self.length / self.block) + 1e-9)
 
-    def weight(self, number: int) -> Ints:
-        """How often each row occurs in resample `number`: (n,) int64."""
+    def steps(self, number: int) -> Counts:
+        """By how much more often each place, and what follows, occurs in resample `number`."""
         # A session weighs length / block, so that every row is expected equally often.
         share = np.cumsum(self.length / self.block)
         draw = np.random.default_rng((self.seed, number)).random(ceil(share[-1] - 1e-9)) * share[-1]
         session = np.minimum(np.searchsorted(share, draw, side="right"), len(share) - 1)
         left = draw - np.concatenate(([0.0], share))[session]
         offset = np.minimum((left * self.block[session]).astype(np.int64), self.length[session] - 1)
-        weight: Ints = _cover(session, offset, self.opens, self.length, self.block)[self.place]
-        return weight
+        steps: Counts = _steps(session, offset, self.opens, self.length, self.block)
+        return steps
+
+    def weight(self, number: int) -> Counts:
+        """How often each row occurs in resample `number`: (n,)."""
+        return self.counts(self.steps(number))
+
+    def counts(self, steps: Counts) -> Counts:
+        """How often each row occurs: (n,)."""
+        counts: Counts = np.cumsum(steps[:-1], dtype=np.int32)[self.place]
+        return counts
+
+    def before(self, columns: Floats) -> Floats:
+        """(places + 1, m): what columns (n, m) sum up to before each place, and in all."""
+        places = int(self.place.max()) + 1
+        sums = [np.bincount(self.place, column, places) for column in columns.T]
+        out = np.zeros((places + 1, len(sums)))
+        np.cumsum(np.stack(sums, axis=1), axis=0, out=out[1:])
+        return out
 
 
 @njit(cache=True)
-def _cover(session: Ints, offset: Ints, opens: Ints, length: Ints, block: Ints) -> Ints:
-    """How often the drawn blocks cover each place; at a session's end they go on at its start."""
-    steps = np.zeros(opens[-1] + length[-1] + 1, dtype=np.int64)
+def _steps(session: Ints, offset: Ints, opens: Ints, length: Ints, block: Ints) -> Counts:
+    """Where drawn blocks open (+1) and close (-1); at a session's end they go on at its start."""
+    steps = np.zeros(opens[-1] + length[-1] + 1, dtype=np.int32)
     for k in range(len(session)):
         s = session[k]
         start, stop = opens[s] + offset[k], opens[s] + offset[k] + block[s]
@@ -63,7 +80,17 @@ def _cover(session: Ints, offset: Ints, opens: Ints, length: Ints, block: Ints) 
             steps[opens[s] + length[s]] -= 1
             steps[opens[s]] += 1
             steps[opens[s] + over] -= 1
-    return np.cumsum(steps)[:-1]
+    return steps
+
+
+@njit(cache=True)
+def _drawn_sums(steps: Counts, at: Ints, before: Floats) -> Floats:
+    """(m,) over the drawn blocks: of each what lies before its end, less what before its start."""
+    sums = np.zeros(before.shape[1])
+    for place in at:
+        for column in range(before.shape[1]):
+            sums[column] -= steps[place] * before[place, column]
+    return sums
 
 
 def resamples(
@@ -164,12 +191,26 @@ def resampled_together(
             "Draw the resamples of these rows",
         )
     measures = [score.prepare(truth, forecast) for score, forecast in asked]
-    once = np.ones(len(truth), dtype=np.int64)
+    of_rows = {place: m for place, m in enumerate(measures) if not isinstance(m, Means)}
+    # Of blocks that follow each other the sums are known at once, whatever they hold.
+    of_sums = {
+        place: (m, resamples.before(m.columns))
+        for place, m in enumerate(measures)
+        if isinstance(m, Means)
+    }
+    counted = resamples.before(np.ones((len(truth), 1)))
     values = np.empty((len(measures), resamples.count))
     for number in range(resamples.count):
-        weight = resamples.weight(number)
-        for place, value in enumerate(measures):
-            values[place, number] = value(weight)
+        steps = resamples.steps(number)
+        at = np.flatnonzero(steps)
+        rows = _drawn_sums(steps, at, counted)[0]
+        for place, (means, before) in of_sums.items():
+            values[place, number] = means.value(_drawn_sums(steps, at, before) / rows)
+        if of_rows:
+            weight = resamples.counts(steps)
+            for place, value in of_rows.items():
+                values[place, number] = value(weight)
+    once = np.ones(len(truth), np.int32)
     return [
         Resampled(estimate=value(once), values=of_score, resamples=resamples)
         for value, of_score in zip(measures, values, strict=True)

@@ -39,7 +39,7 @@ def tried(card: Card) -> Iterator[Element]:
         "PR-AUC in the order of the forecast over tau, without calibration."
     )
     yield el("div", table(caption, heads, rows), class_="card")
-    caption = "Minus a baseline, on the same resamples"
+    caption = "Minus a baseline, on the same resamples; PR-AUC of each at its best"
     versus = ("", "minus", "PR-AUC", "Brier", "log loss")
     differences = [
         (

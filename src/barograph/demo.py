@@ -13,9 +13,20 @@ from contextlib import AbstractContextManager, closing
 from threading import Event
 
 import msgspec
+import numpy as np
 from rich.console import Console
 
-from barograph import dataset, terminal, train, training_table
+from barograph import (
+    alarms,
+    bootstrap,
+    dataset,
+    labels,
+    scores,
+    terminal,
+    train,
+    training_table,
+)
+from barograph.cases import forecasts
 from barograph.cases.spikes import SPIKES
 from barograph.codec import encode
 from barograph.exchange import Exchange, Terms, running
@@ -31,7 +42,8 @@ from barograph.settings import Settings
 from barograph.simulator import SimulatedMarket
 from barograph.sources import simulated
 from barograph.stream import Plan
-from barograph.train import TrainingReport
+from barograph.training_report import TrainingReport
+from barograph.trees import TreeTable
 from barograph.types import NS_PER_S, Record, Verdict
 from barograph.up import Listener, Seen, watch
 from barograph.venues.endpoints import endpoint
@@ -42,6 +54,8 @@ from barograph.verify import Verification, verify
 PRODUCTS = ("BTC-USD", "ETH-USD")
 CHECK_LIVE_S = 5.0
 _HISTORY_CHUNK_S = 600
+_RESAMPLES = 500
+"""For the intervals of the table; the gate has its own number, which is that of every gate."""
 
 
 class DemoSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,7 +94,7 @@ def run(
         with phases.of("dataset: the same features again, from the archive"):
             dataset.build(home, SPIKES)
         with phases.of("training, walk-forward"):
-            how = train.Training(seed=seed, folds=settings.folds)
+            how = train.Training(seed=seed, folds=settings.folds, resamples=_RESAMPLES)
             examples = dataset.read(home, SPIKES)
             report = train.train(SPIKES, examples, registry, how, clock_ns=time.time_ns)
         console.print(training_table.training(report))
@@ -109,13 +123,25 @@ def run(
 
 
 def compile_kernels() -> None:
-    """Compile what a market runs through, into the cache: `make install` calls it once."""
+    """Compile what a demo runs through, into the cache: `make install` calls it once."""
     machine, featurizer = ExchangeFeed(), Featurizer()
     market = SimulatedMarket(PRESETS["market"], PRODUCTS, 1, 0)
     events = [event for frame in market.advance(3) for event in machine.receive(frame).events]
     featurizer.receive(
         [Record(TICKS, 0, i, event.product, encode(event)) for i, event in enumerate(events)]
     )
+    y = np.array([0.0, 1.0])  # and what a training runs through
+    drawn = bootstrap.resamples(np.arange(2), np.zeros(2, np.int64), count=1)
+    bootstrap.resampled_together(
+        [(scores.pr_auc, y), (scores.roc_auc, y), (scores.brier, y)], y, drawn
+    )
+    storms = labels.episodes(np.arange(2), y, horizon_s=1)
+    watches = [alarms.Watch(second=np.arange(2), probability=y, episodes=storms)]
+    alarms.threshold_for_budget(watches, false_alarms_per_hour=1)
+    forecasts.ewma_vol(y, 1)
+    trees = TreeTable()
+    trees.add({"leaf_value": 0.0})
+    trees.total(np.zeros((1, 1), np.float32))
 
 
 def _history(

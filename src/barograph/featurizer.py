@@ -22,9 +22,10 @@ from barograph.kernels import (
     ROW,
     flow,
     price,
+    ticks,
     variance,
 )
-from barograph.kernels.window import MAX_RETURN_E9, MAX_VOLUME_E8
+from barograph.kernels.window import MAX_RETURN_E9, MAX_VOLUME_E8, log_e9
 from barograph.types import DeadLetter, Fault, Outcome, Reason, Record
 
 STATE = np.dtype(
@@ -56,6 +57,7 @@ STATE = np.dtype(
         *variance.FIELDS,
         *price.FIELDS,
         *flow.FIELDS,
+        *ticks.FIELDS,
     ],
     align=True,
 )
@@ -157,28 +159,10 @@ def _forget(state: Any, reason: int) -> None:
 
 @njit(cache=True)
 def _clear_windows(state: Any) -> None:
-    state.return_sum_10 = 0
-    state.return_sum_60 = 0
-    state.return_sum_300 = 0
-    state.square_sum_10 = 0
-    state.square_sum_30 = 0
-    state.square_sum_60 = 0
-    state.square_sum_300 = 0
-    state.square_sum_900 = 0
-    state.product_sum_60 = 0
-    state.product_sum_300 = 0
-    state.tick_sum_10 = 0
-    state.tick_sum_60 = 0
-    state.tick_sum_300 = 0
-    state.quiet_sum_60 = 0
-    state.spread_sum_30 = 0
-    state.spread_sum_300 = 0
-    state.imbalance_sum_60 = 0
-    state.no_imbalance_sum_60 = 0
-    state.bought_sum_60 = 0
-    state.sold_sum_60 = 0
-    state.no_sizes_sum_60 = 0
-    state.oversized_sum_60 = 0
+    price.clear(state)
+    variance.clear(state)
+    flow.clear(state)
+    ticks.clear(state)
 
 
 @njit(cache=True)
@@ -191,6 +175,7 @@ def _open(state: Any, second: int) -> None:
     state.second_sold_e8 = 0
     state.second_without_sizes = 0
     state.trade_told = 0
+    ticks.open_second(state)
 
 
 @njit(cache=True)
@@ -201,6 +186,9 @@ def _take(state: Any, second: int, tick: Any) -> None:
         _open(state, second)
         state.high = mid
         state.low = mid
+        ticks.first(state, tick)
+    else:
+        ticks.take(state, tick)
     state.bid = tick.bid
     state.ask = tick.ask
     state.bid_size = tick.bid_size
@@ -233,18 +221,12 @@ def _count(state: Any, tick: Any) -> None:
 
 
 @njit(cache=True)
-def _log_e9(value: float) -> int:
-    return int(np.rint(math.log(value) * 1e9))
-
-
-@njit(cache=True)
 def _close(state: Any, event: Any, row: Any) -> None:
     """Close the open second into a row and open the next one."""
     second = state.second
     mid = 0.5 * (state.bid + state.ask)
     before_e9 = state.log_mid_e9
-    if state.tick_count > 0 or not state.anchored:
-        state.log_mid_e9 = _log_e9(mid)
+    state.log_mid_e9 = state.tick_log_mid_e9
     return_e9 = state.log_mid_e9 - before_e9
     row.return_e9 = NAT
     if state.anchored:
@@ -258,11 +240,12 @@ def _close(state: Any, event: Any, row: Any) -> None:
         _clear_windows(state)
         flow.anchor(state, second)
     else:
-        high_e9 = _log_e9(state.high) if state.high > mid else state.log_mid_e9
-        low_e9 = _log_e9(state.low) if state.low < mid else state.log_mid_e9
+        high_e9 = log_e9(state.high) if state.high > mid else state.log_mid_e9
+        low_e9 = log_e9(state.low) if state.low < mid else state.log_mid_e9
         price.push(state, second, state.run, return_e9, high_e9, low_e9)
         variance.push(state, second, state.run, return_e9)
         flow.push(state, second, state.run)
+        ticks.push(state, second, state.run)
 
     row.product = event.product
     row.second = second
@@ -274,6 +257,7 @@ def _close(state: Any, event: Any, row: Any) -> None:
     price.write(state, state.run, values)
     variance.write(state, state.run, values)
     flow.write(state, second, state.run, values, row.reasons)
+    ticks.write(state, state.run, values)
     for i in range(len(values)):
         if not math.isnan(values[i]):
             row.reasons[i] = 0

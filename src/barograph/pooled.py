@@ -9,7 +9,7 @@ from barograph import bootstrap, scores
 from barograph.bootstrap import Resampled, Resamples
 from barograph.fitted import TAU
 from barograph.models import Float32, Float64
-from barograph.promotion import wide
+from barograph.promotion import Forecast, at_best, wide
 from barograph.relative import VOL_FLOOR
 from barograph.scores import Score
 from barograph.splits import Rows
@@ -50,7 +50,10 @@ class ScoreRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """A candidate minus a baseline, on the same resamples; intervals are made by `wide`."""
+    """A candidate minus a baseline, on the same resamples; intervals are made by `wide`.
+
+    `pr_auc` is that of each at its best, by probability or by forecast / tau, as for the gate.
+    """
 
     name: str
     minus: str
@@ -96,17 +99,13 @@ class Pooled:
             for name, folds in of_folds.items()
             if (told := _volatility(folds)) is not None
         }
+        self.ranking = self._ratios()
         self.acted = {
             name: np.concatenate([tested.acted for tested in folds])
             for name, folds in of_folds.items()
         }
         self._resamples = self._drawn()
         self._measured = self._all_measured()
-
-    @property
-    def blocks(self) -> int:
-        """How many whole blocks the bootstrap draws from."""
-        return self._resamples.blocks
 
     @property
     def base_rate(self) -> Interval:
@@ -123,6 +122,14 @@ class Pooled:
         """A score minus another's, of the same kind unless said otherwise, on one set of draws."""
         ours, theirs = self._measured[name, score], self._measured[other, others_score or score]
         return wide(ours - theirs, self._how.level)
+
+    def forecast(self, name: str, where: Bools) -> Forecast:
+        """What a candidate said of the tested rows at `where`, as the gate takes it."""
+        ranking = self.ranking.get(name)
+        return Forecast(
+            probability=self.probability[name][where],
+            ranking=None if ranking is None else ranking[where],
+        )
 
     def columns(self, features: tuple[str, ...], where: Bools) -> Float32:
         """float32 rows of the tested rows at `where`, each with what its own fold puts beside."""
@@ -158,7 +165,7 @@ class Pooled:
             Difference(
                 name=name,
                 minus=baseline,
-                pr_auc=self.over(name, baseline, scores.pr_auc),
+                pr_auc=wide(self._best(name) - self._best(baseline), self._how.level),
                 brier=self.over(name, baseline, scores.brier),
                 log_loss=self.over(name, baseline, scores.log_loss),
             )
@@ -202,6 +209,16 @@ class Pooled:
             },
         )
 
+    def _best(self, name: str) -> Resampled:
+        return at_best(self._measured[name, scores.pr_auc], self._measured.get((name, _BY_RATIO)))
+
+    def _ratios(self) -> dict[str, Float64]:
+        """Each volatility forecast over its fold's tau."""
+        if not self.volatility:
+            return {}
+        tau = self.columns((TAU,), np.ones(len(self.rows), np.bool_))[:, 0]
+        return {name: told / tau for name, told in self.volatility.items()}
+
     def _of_forecast(self, name: str, score: Score) -> Interval | None:
         return self.interval(name, score) if name in self.volatility else None
 
@@ -213,12 +230,7 @@ class Pooled:
         ]
         # The same whoever forecasts.
         asked.append((CHOSEN, scores.base_rate, scores.base_rate, self.probability[CHOSEN]))
-        if self.volatility:
-            tau = self.columns((TAU,), np.ones(len(self.rows), np.bool_))[:, 0]
-            asked += [
-                (name, _BY_RATIO, scores.pr_auc, told / tau)
-                for name, told in self.volatility.items()
-            ]
+        asked += [(name, _BY_RATIO, scores.pr_auc, ratio) for name, ratio in self.ranking.items()]
         measured = self._together(asked, self.y)
         base_rate = measured[CHOSEN, scores.base_rate]
         for name in self.names:

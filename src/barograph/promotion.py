@@ -7,6 +7,7 @@ more (`unjudged`): who may look often enough finds luck.
 
 import math
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -45,12 +46,23 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
     max_undefined: float = 0.05
 
 
+class Forecast(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """What was said of a window's rows: `probability` (n,) and, of a volatility, `ranking` (n,).
+
+    That is the forecast over tau: where folds are pooled, their calibrations disturb the order of
+    probabilities, but not this one.
+    """
+
+    probability: Floats
+    ranking: Floats | None = None
+
+
 class Window(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """The rows on which a gate decides, none of which its contenders were fitted on.
 
     y, order, session: (n,) as in `case.Table`, of rows pooled over keys; block: how many following
     orders are drawn together; events: independent positives; baselines: what each of those that
-    must be beaten said, (n,).
+    must be beaten said.
     """
 
     y: Floats
@@ -59,7 +71,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     block: int
     events: int
     feature_set: str
-    baselines: Mapping[str, Floats]
+    baselines: Mapping[str, Forecast]
     seed: int = 0
 
     def drawn(self, count: int) -> Resamples:
@@ -69,7 +81,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         )
 
 
-class Contender(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+class Contender(Forecast, frozen=True, kw_only=True, eq=False):
     """A model before the gate: what it said of the window's rows, and what it runs on.
 
     `expired` says of a champion that it may no longer be used: then it need not be beaten, only
@@ -78,7 +90,6 @@ class Contender(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     label: str
     feature_set: str
-    probability: Floats
     row_us: float | None = None
     expired: bool = False
 
@@ -106,9 +117,9 @@ def decide(
     enough independent positives and blocks; PR-AUC surely above the base rate; against each
     baseline surely better by log loss or by PR-AUC, and by neither surely worse (PR-AUC by more
     than the margin); against a champion surely better by log loss, or, where it has expired, not
-    surely worse; calibration, time for a row and feature set within limits. A bound that is NaN
-    holds nothing. Raises BadInputError for lengths that
-    differ.
+    surely worse; calibration, time for a row and feature set within limits. Two are compared by
+    their PR-AUC `at_best`; over the base rate the probabilities must stand, by which is acted. A
+    bound that is NaN holds nothing. Raises BadInputError for lengths that differ.
     """  # noqa: D415 - the list is the sentence
     rule = rule or Gate()
     rules = [
@@ -167,35 +178,62 @@ def wide(difference: Resampled, level: float) -> Interval:
     )
 
 
+def at_best(by_probability: Resampled, by_ranking: Resampled | None) -> Resampled:
+    """The higher of the two, where there are two: nobody is met at his weakest."""
+    if by_ranking is None or by_ranking.estimate <= by_probability.estimate:
+        return by_probability
+    return by_ranking
+
+
+class _Figures(NamedTuple):
+    """Scores on the same resamples; PR-AUC and log loss by whose they are."""
+
+    loss: dict[str, Resampled]
+    pr_auc: dict[str, Resampled]
+    over: Resampled
+    off: Resampled
+
+
+def _figures(ours: str, said: Mapping[str, Forecast], y: Floats, drawn: Resamples) -> _Figures:
+    candidate = said[ours].probability
+    asked: dict[tuple[str, str], tuple[scores.Score, Floats]] = {
+        (ours, "rate"): (scores.base_rate, candidate),
+        (ours, "off"): (scores.calibration_error, candidate),
+    }
+    for name, forecast in said.items():
+        asked[name, "loss"] = (scores.log_loss, forecast.probability)
+        asked[name, "probability"] = (scores.pr_auc, forecast.probability)
+        if forecast.ranking is not None:
+            asked[name, "ranking"] = (scores.pr_auc, forecast.ranking)
+    together = bootstrap.resampled_together(list(asked.values()), y, drawn)
+    told = dict(zip(asked, together, strict=True))
+    return _Figures(
+        loss={name: told[name, "loss"] for name in said},
+        pr_auc={
+            name: at_best(told[name, "probability"], told.get((name, "ranking"))) for name in said
+        },
+        over=told[ours, "probability"] - told[ours, "rate"],
+        off=told[ours, "off"],
+    )
+
+
 def _measured(
     champion: Contender | None, candidate: Contender, window: Window, rule: Gate
 ) -> list[tuple[bool, str]]:
     """The rules that need figures."""
-    drawn = window.drawn(rule.resamples)
-    others = [*window.baselines.items()]
+    drawn, ours = window.drawn(rule.resamples), candidate.label
+    others: list[tuple[str, Forecast]] = [*window.baselines.items()]
     if champion is not None:
-        others.append((champion.label, champion.probability))
-    said = {candidate.label: candidate.probability, **dict(others)}
-    if len(said) != len(others) + 1 or any(len(p) != len(window.y) for p in said.values()):
+        others.append((champion.label, champion))
+    said = {ours: candidate, **dict(others)}
+    if len(said) != len(others) + 1 or any(not _of(window, one) for one in said.values()):
         raise BadInputError(
             "promotion",
             "a forecast that is not of the window's rows, or two of one name",
             "Score every row of the window with each",
         )
-    asked = [(name, score) for name in said for score in (scores.pr_auc, scores.log_loss)]
-    ours = candidate.label
-    beside = [(scores.base_rate, candidate.probability), (scores.calibration_error, said[ours])]
-    told = bootstrap.resampled_together(
-        [(score, said[name]) for name, score in asked] + beside, window.y, drawn
-    )
-    figures = dict(zip(asked, told, strict=False))
-    base_rate, calibration = told[-2:]
-
-    def minus(other: str, score: scores.Score) -> Interval:
-        return wide(figures[ours, score] - figures[other, score], rule.level)
-
-    over = wide(figures[ours, scores.pr_auc] - base_rate, rule.level)
-    off = calibration.interval(rule.level)
+    figures = _figures(ours, said, window.y, drawn)
+    over, off = wide(figures.over, rule.level), figures.off.interval(rule.level)
     rules = [
         (
             drawn.blocks >= rule.min_blocks,
@@ -214,7 +252,8 @@ def _measured(
         ),
     ]
     for other, _ in others:
-        loss, precision = minus(other, scores.log_loss), minus(other, scores.pr_auc)
+        loss = wide(figures.loss[ours] - figures.loss[other], rule.level)
+        precision = wide(figures.pr_auc[ours] - figures.pr_auc[other], rule.level)
         of_loss = f"log loss minus {other}'s {_words(loss)}"
         of_precision = f"PR-AUC minus {other}'s {_words(precision)}"
         better = _sound(loss, rule) and loss.high < 0
@@ -231,6 +270,12 @@ def _measured(
         elif not champion.expired:
             rules.append((better, f"{of_loss} must lie below 0"))
     return rules
+
+
+def _of(window: Window, forecast: Forecast) -> bool:
+    """Whether it is of the window's rows."""
+    told = (forecast.probability, forecast.ranking)
+    return all(len(each) == len(window.y) for each in told if each is not None)
 
 
 def _sound(interval: Interval, rule: Gate) -> bool:

@@ -24,7 +24,7 @@ from barograph.training_report import TrainingReport
 from barograph.types import NS_PER_S, Interval
 from barograph.walkforward import CHOSEN, Progress, Training, Walk, walk
 
-__all__ = ["Training", "TrainingReport", "train"]
+__all__ = ["Training", "train"]
 
 _TIMED_ROWS = 200
 
@@ -80,7 +80,8 @@ def train(  # noqa: PLR0913 - what to train on, where to put it, how, and the sh
     timer.lap("score")
     progress("registry", 0, 1)
     version = _register(case, registry, onnx, facts, decision, gate.runs)
-    registry.log_trials(case.name, walked.trials, dataset.data_hash, code_hash)
+    if how.trials:  # else the report says all that a run of each would
+        registry.log_trials(case.name, walked.trials, dataset.data_hash, code_hash)
     timer.lap("register")
     report = TrainingReport(
         case=case.name,
@@ -177,13 +178,15 @@ class _Gate:
             block=self._case.block,
             events=self._case.events(table, rows, y),
             feature_set=self._case.feature_set,
-            baselines={name: pooled.probability[name][where] for name in pooled.baselines},
+            baselines={name: pooled.forecast(name, where) for name in pooled.baselines},
             seed=how.seed,
         )
+        said = pooled.forecast(CHOSEN, where)
         candidate = Contender(
             label="candidate",
             feature_set=self._facts.feature_set,
-            probability=pooled.probability[CHOSEN][where],
+            probability=said.probability,
+            ranking=said.ranking,
             row_us=self._row_us,
         )
         return promotion.decide(self._champion, candidate, window, how.gate)
@@ -209,6 +212,7 @@ class _Gate:
         if not self._where.any():
             return f"{champion.label} was fitted on all rows that are left, or on later ones"
         x = pooled.columns(facts.features, self._where)
+        # It needs no other ranking: it is one model with one calibration, not one of each fold.
         self._champion = Contender(
             label=champion.label,
             feature_set=facts.feature_set,

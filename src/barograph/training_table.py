@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from barograph.terminal import figure, interval, plain_table, time_of
-from barograph.train import TrainingReport
+from barograph.training_report import TrainingReport
 from barograph.types import Interval
 
 _TENTHS = ("_s", "_per_hour")
@@ -81,7 +81,8 @@ def _acting(report: TrainingReport) -> Table:
 
 def _versus(report: TrainingReport) -> Table:
     versus = plain_table(
-        "minus a baseline, on the same block resamples", ("model", "minus", "PR-AUC", "logloss")
+        "minus a baseline, on the same block resamples; PR-AUC of each at its best",
+        ("model", "minus", "PR-AUC", "logloss"),
     )
     for told in report.differences:
         versus.add_row(

@@ -6,8 +6,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
 from barograph.graph import Graph
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 
 
 class TreeTable:
@@ -76,19 +80,15 @@ class TreeTable:
 
     def total(self, x: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
         """(n,): the sum of the leaves for rows (n, m), added in float64."""
-        feature, threshold = np.array(self.feature), np.array(self.threshold)
-        child, is_leaf = np.array(self.child), np.array(self.child_is_leaf, np.bool_)
-        leaf, total = np.array(self.leaf), np.zeros(len(x))
-        for root in self.roots:
-            place, left = np.full(len(x), root), np.arange(len(x))
-            while len(left):
-                at = place[left]
-                side = (x[left, feature[at]] > threshold[at]).astype(np.int64)
-                place[left] = child[side, at]
-                done = is_leaf[side, at]
-                total[left[done]] += leaf[place[left[done]]]
-                left = left[~done]
-        return total
+        return _total(
+            np.ascontiguousarray(x, np.float32),
+            np.array(self.roots, np.int64),
+            np.array(self.feature, np.int64),
+            np.array(self.threshold, np.float64),
+            np.array(self.child, np.int64),
+            np.array(self.child_is_leaf, np.bool_),
+            np.array(self.leaf, np.float64),
+        )
 
     def node(self, graph: Graph, seen: str) -> str:
         """The node that sums the leaves: value `seen` float64 (n, m) → (n, 1) float64."""
@@ -112,6 +112,27 @@ class TreeTable:
             leaf_targetids=[0] * len(self.leaf),
             leaf_weights=numpy_helper.from_array(np.array(self.leaf, np.float64)),
         )
+
+
+@njit(cache=True)
+def _total(  # noqa: PLR0913 - the columns of a table
+    x: npt.NDArray[np.float32],
+    roots: Ints,
+    feature: Ints,
+    threshold: Floats,
+    child: Ints,
+    is_leaf: npt.NDArray[np.bool_],
+    leaf: Floats,
+) -> Floats:
+    total = np.zeros(len(x))
+    for row in range(len(x)):
+        for root in roots:
+            place, side = root, 1 if x[row, feature[root]] > threshold[root] else 0
+            while not is_leaf[side, place]:
+                place = child[side, place]
+                side = 1 if x[row, feature[place]] > threshold[place] else 0
+            total[row] += leaf[child[side, place]]
+    return total
 
 
 def _told(tree: Any, rate: float, node: int = 0) -> dict[str, Any]:  # noqa: ANN401

@@ -189,6 +189,7 @@ def test_from_three_regimes_on_each_is_left_out_in_turn_unless_told_otherwise():
         SPIKES.split(two, 2, "leave-session-out")
 
 
+@pytest.mark.slow
 @settings(max_examples=5, deadline=None)
 @given(st.integers(0, 2**16))
 def test_the_question_comes_from_training_labels_and_returns_before_each_row_and_no_others(seed):

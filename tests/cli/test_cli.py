@@ -28,6 +28,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", REFUSED.values(), ids=REFUSED)
 def test_what_cannot_be_done_is_one_line_that_says_what_to_do(run, tmp_path, words):
     (tmp_path / "empty.ndjson").touch()

@@ -30,6 +30,7 @@ def logged(home):
         log.close()
 
 
+@pytest.mark.slow
 def test_a_feed_that_is_interrupted_says_what_it_took(run, exchange, tmp_path, signalled):
     told = signalled(lambda: (tmp_path / "h" / "log.sqlite").exists() and _busy(tmp_path / "h"))
     code, out, err = run(
@@ -54,6 +55,7 @@ def _busy(home):
         return False
 
 
+@pytest.mark.slow
 def test_minutes_end_it_and_a_person_sees_a_table(run, exchange):
     words = ("feed", "--venue", "simulated", "--url", f"ws://{exchange.address}", "--home", "h")
     code, out, err = run(*words, "--minutes", "0.02")
@@ -62,6 +64,7 @@ def test_minutes_end_it_and_a_person_sees_a_table(run, exchange):
         assert word in out
 
 
+@pytest.mark.slow
 def test_both_dialects_are_heard(run, exchange):
     code, out, _ = run(
         "feed", "--venue", "coinbase-advanced", "--url", f"ws://{exchange.address}/advanced",

@@ -47,6 +47,7 @@ BAD_LINES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bad", BAD_LINES.values(), ids=BAD_LINES)
 def test_a_bad_line_becomes_a_dead_letter_and_stops_nothing(run, recording, bad):
     file = recording()

@@ -21,6 +21,7 @@ def test_a_version_that_is_not_there_is_one_line(run):
     assert "spikes/latest" in err
 
 
+@pytest.mark.slow
 def test_a_version_is_shown_without_a_log_and_with_one_that_knows_nothing_of_it(
     run, tmp_path, recording
 ):

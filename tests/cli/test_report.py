@@ -22,6 +22,7 @@ def home(tmp_path_factory):
     return home
 
 
+@pytest.mark.slow
 def test_the_page_is_written_and_named(run, home):
     code, out, _ = run("report", "card", "--home", home)
     file = home / "reports" / "spikes" / "card-1.html"
@@ -29,12 +30,14 @@ def test_the_page_is_written_and_named(run, home):
     assert "storms/7: level" in Reader(file.read_text(encoding="utf-8")).text
 
 
+@pytest.mark.slow
 def test_it_is_written_where_it_is_wanted(run, home, tmp_path):
     file = tmp_path / "new" / "card.html"
     code, out, _ = run("report", "card", "1", "--home", home, "--out", file)
     assert (code, out.strip(), file.exists()) == (0, str(file), True)
 
 
+@pytest.mark.slow
 def test_as_json_the_card_alone_is_printed_and_a_page_only_if_asked_for(run, home, tmp_path):
     code, out, _ = run("report", "card", "candidate", "--home", home, "--json")
     assert code == 0
@@ -60,6 +63,7 @@ def test_what_has_no_card_is_one_line(run, home, words, said):
     assert said in err
 
 
+@pytest.mark.slow
 def test_a_place_that_cannot_be_written_is_one_line(run, home, tmp_path):
     (tmp_path / "file").write_text("")
     code, out, err = run("report", "card", "--home", home, "--out", tmp_path / "file" / "card.html")

@@ -4,6 +4,8 @@ import fcntl
 import json
 from pathlib import Path
 
+import pytest
+
 from barograph.retraining import turn
 
 
@@ -65,6 +67,7 @@ def test_records_are_due_when_their_dataset_is_another(run, people):
     assert (code, out, err.count("\n")) == (2, "", 2)
 
 
+@pytest.mark.slow
 def test_who_follows_is_told_once_why_a_training_fails_and_stops_when_told(
     run, people, signalled, tmp_path
 ):

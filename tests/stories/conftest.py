@@ -1,10 +1,18 @@
 """What the stories share: their processes begin in no time, and none outlives them."""
 
+import shutil
 from multiprocessing import active_children
 
 import pytest
 
-from lives import Life
+from barograph.registry import Registry
+from lives import WARM, Life
+
+
+@pytest.fixture(scope="module")
+def registry(made_home, tmp_path_factory):
+    """For the trainings of one module."""
+    return Registry(shutil.copytree(made_home, tmp_path_factory.mktemp("registry") / "home"))
 
 
 @pytest.fixture(scope="session")
@@ -17,5 +25,5 @@ def warm():
 def _no_life_is_left():
     yield
     for child in active_children():
-        if isinstance(child, Life):
+        if isinstance(child, WARM.Process):
             child.kill()

@@ -12,7 +12,7 @@ from test_markup import Reader
 
 def test_a_training_leaves_a_page_that_says_what_it_said(tmp_path):
     home, file = tmp_path / "home", tmp_path / "people.ndjson"
-    file.write_bytes(b"".join(record + b"\n" for record in invent(1500, 3)))
+    file.write_bytes(b"".join(record + b"\n" for record in invent(800, 3)))
     about = ("--case", "churn", "--home", home)
     Life("dataset", file, *about).answer()
     report = json.loads(Life("train", *about, "--folds", 2, "--json").answer())

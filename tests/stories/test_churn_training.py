@@ -12,9 +12,11 @@ from barograph import cli, dataset, record_dataset
 from barograph.case import Dataset
 from barograph.cases.churn import CHURN, CONTRACT
 from barograph.record_file import lines
-from barograph.registry import Registry
 from barograph.train import Training, train
 from barograph.walkforward import CHOSEN
+
+QUICK = dataclasses.replace(CHURN, candidates=lambda *about: CHURN.candidates(*about)[:2])
+"""For what does not hang on who competes: tenure alone, and a logistic model."""
 
 
 @pytest.fixture(scope="module")
@@ -28,11 +30,6 @@ def examples(table, tmp_path_factory):
     made = record_dataset.build(home, CHURN, [table])
     assert (made.rows, made.usable, made.yes, made.refused) == (7043, 7043, 1869, {})
     return dataset.read(home, CHURN)
-
-
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory):
-    return Registry(tmp_path_factory.mktemp("registry"))
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +102,8 @@ def test_a_record_is_scored_in_the_registry_as_it_was_in_the_test(
 def test_the_same_customers_are_judged_once(report, registry, examples):
     """Another seed is another chance only where there are customers that no gate has looked at."""
     assert report.judged_rows == 7043
-    told = train(CHURN, examples, registry, Training(seed=2), clock_ns=time.time_ns)
+    how = Training(seed=2, folds=2, resamples=50)
+    told = train(QUICK, examples, registry, how, clock_ns=time.time_ns)
     assert told.decision.reasons == (
         "no tested row is left to decide on: a gate has looked at all of them",
     )
@@ -114,12 +112,12 @@ def test_the_same_customers_are_judged_once(report, registry, examples):
 
 def test_a_later_training_is_compared_on_customers_that_are_new_and_unseen(examples, registry):
     """The first three quarters of the file make a champion; the whole file comes later."""
-    case = dataclasses.replace(CHURN, name="churn-later")
+    case, how = dataclasses.replace(QUICK, name="churn-later"), Training(resamples=200)
     early = Dataset(examples.frame[:5200], "three quarters")
-    first = train(case, early, registry, Training(), clock_ns=time.time_ns)
+    first = train(case, early, registry, how, clock_ns=time.time_ns)
     assert first.decision.promote, first.decision.reasons
     facts = registry.load("churn-later", first.version, case.feature_set).facts
-    later = train(case, examples, registry, Training(), clock_ns=time.time_ns)
+    later = train(case, examples, registry, how, clock_ns=time.time_ns)
     fresh = int((CHURN.table(examples.frame[5200:]).order > facts.last_order).sum())
     assert 400 < fresh < 520
     assert later.judged_rows == fresh
@@ -137,7 +135,7 @@ def test_where_the_outcome_is_drawn_by_lot_nothing_is_found_and_nothing_promoted
         case,
         Dataset(shuffled, f"shuffled {seed}"),
         registry,
-        Training(resamples=500),
+        Training(folds=2, resamples=200),
         clock_ns=time.time_ns,
     )
     assert not told.decision.promote

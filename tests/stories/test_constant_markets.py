@@ -14,7 +14,6 @@ from barograph.examples import uncalibrated
 from barograph.fitted import Odds
 from barograph.pooled import Pooled
 from barograph.promotion import Gate
-from barograph.registry import Registry
 from barograph.splits import Fold
 from barograph.train import Training, train
 from barograph.walkforward import CHOSEN, walk
@@ -24,11 +23,6 @@ HOURS = 6
 """As many as give the gate the blocks and the storms that it asks for."""
 
 HOW = Training(folds=2, resamples=200, gate=Gate(resamples=200))
-
-
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory):
-    return Registry(tmp_path_factory.mktemp("registry"))
 
 
 @pytest.mark.parametrize("first", [1, 3, 5, 7, 9])
@@ -50,7 +44,7 @@ def test_nothing_is_promoted_where_nothing_can_be_predicted(first, registry):
 
 @pytest.fixture(scope="module")
 def calm():
-    return SPIKES.table(market("constant", HOURS, seed=11).frame)
+    return SPIKES.table(market("constant", HOURS / 2, seed=11).frame)
 
 
 def test_shuffled_rows_leak_where_nothing_can_be_predicted(calm):

@@ -11,6 +11,8 @@ import time
 
 COMMAND = [sys.executable, "-c", "from barograph.cli import main; main()", "demo"]
 
+SCREEN = {"TERM": "xterm", "COLUMNS": "140", "LINES": "40"}
+
 
 def test_the_check_trains_promotes_predicts_and_verifies(tmp_path):
     done = subprocess.run(
@@ -30,14 +32,14 @@ def test_the_check_trains_promotes_predicts_and_verifies(tmp_path):
 
 
 def test_the_live_view_stays_until_ctrl_c_and_leaves_cleanly(tmp_path):
-    """In a terminal of its own, four simulated hours: enough to train, if not to promote."""
+    """In a terminal of its own, two simulated hours: enough to train, if not to promote."""
     reader, writer = pty.openpty()
     process = subprocess.Popen(
-        [*COMMAND, "--hours", "4", "--home", str(tmp_path)],
+        [*COMMAND, "--hours", "2", "--home", str(tmp_path)],
         stdin=subprocess.DEVNULL,
         stdout=writer,
         stderr=subprocess.PIPE,
-        env={**os.environ, "TERM": "xterm", "COLUMNS": "140", "LINES": "40"},
+        env={**os.environ, **SCREEN, "BAROGRAPH_FOLDS": "2"},
     )
     os.close(writer)
     shown = bytearray()

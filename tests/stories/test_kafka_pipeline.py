@@ -10,9 +10,9 @@ from contextlib import closing
 
 import pytest
 
-from barograph.log import open_log
+from barograph.log import Topic, open_log
 from barograph.log.topics import DEAD_LETTERS, FEATURES, PREDICTIONS, TICKS, ensure_topics
-from consumer import contents
+from consumer import contents, messages
 from lives import Life
 from waiting import until
 
@@ -24,23 +24,30 @@ OUTAGES = {6: (1, "stop"), 16: (1, "start"), 26: (2, "kill"), 36: (2, "start")}
 """Moments at which a broker goes, and comes back."""
 
 LEASE_S = 2.0
+SPEED = 20
+"""Of the replay: what the kills have left of it takes no longer than they."""
 ROLES = ("featurize", "featurize", "score", "score", "replay")
 LIMIT_S = 240.0
 PAGE_RECORDS = 20_000
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def recording(data):
     return data / "benchmark" / "binance_bench_20240809.ndjson.gz"
 
 
-@pytest.fixture(scope="module")
-def expected(recording, tmp_path_factory):
-    """What the embedded log says of the recording, by topic and key."""
-    home = tmp_path_factory.mktemp("embedded")
-    Life("replay", recording, "--home", home).answer()
-    with closing(open_log(home)) as log:
-        return by_key(log)
+@pytest.fixture
+def expected(recording, tmp_path):
+    """What the embedded log says of the recording, by topic and key: begun now, asked for later."""
+    home = tmp_path / "embedded"
+    life = Life("replay", recording, "--home", home)
+
+    def said():
+        life.answer()
+        with closing(open_log(home)) as log:
+            return by_key(log)
+
+    return said
 
 
 def by_key(log):
@@ -77,7 +84,7 @@ class Crew:
         arguments = {
             "featurize": ["featurize", "--follow"],
             "score": ["score", "--follow"],
-            "replay": ["replay", self.recording, "--no-stages", "--speed", "10"],
+            "replay": ["replay", self.recording, "--no-stages", "--speed", SPEED],
         }[role]
         places = ("--log", self.address, "--home", self.home, "--json")
         return Life(*arguments, *places, BAROGRAPH_LEASE_S=str(LEASE_S))
@@ -120,7 +127,7 @@ class Crew:
 
 
 def test_each_feature_and_prediction_stands_once_with_the_bytes_of_the_embedded_run(
-    three_brokers, recording, expected, tmp_path
+    expected, three_brokers, recording, tmp_path
 ):
     address = f"kafka://{three_brokers.address}/test-{uuid.uuid4().hex}"
     chance = random.Random(20240809)
@@ -133,6 +140,9 @@ def test_each_feature_and_prediction_stands_once_with_the_bytes_of_the_embedded_
             for moment in range(KILLS):
                 if moment in OUTAGES:
                     broker, what = OUTAGES[moment]
+                    if what == "kill":  # of three, one may be away
+                        three_brokers.wait_ready()
+                        three_brokers.wait_in_sync()
                     getattr(three_brokers, what)(broker)
                 place = chance.randrange(len(ROLES))
                 crew.at_work[place][1].join(chance.uniform(0.2, 2.0))
@@ -143,6 +153,7 @@ def test_each_feature_and_prediction_stands_once_with_the_bytes_of_the_embedded_
                 at_work += crew.kill(place)
             assert at_work >= KILLS - 10
             until(crew.feed_is_done, LIMIT_S)
+            values = expected()
 
             counted = {
                 (topic, n): Counted(log, topic, n)
@@ -154,7 +165,7 @@ def test_each_feature_and_prediction_stands_once_with_the_bytes_of_the_embedded_
                 crew.feed_is_done()
                 return all(
                     sum(counted[topic, n].now() for n in range(3))
-                    >= sum(map(len, expected[topic].values()))
+                    >= sum(map(len, values[topic].values()))
                     for topic in (FEATURES, PREDICTIONS)
                 )
 
@@ -163,9 +174,29 @@ def test_each_feature_and_prediction_stands_once_with_the_bytes_of_the_embedded_
         finally:
             crew.close()
         found = by_key(log)
-    for topic, of_topic in expected.items():
+    for topic, of_topic in values.items():
         assert found[topic].keys() == of_topic.keys(), topic
-        for key, values in of_topic.items():
-            assert found[topic][key] == values, (topic, key)
+        for key, of_key in of_topic.items():
+            assert found[topic][key] == of_key, (topic, key)
     assert sum(answer["assigned"] for answer in answers) >= 6
     assert sum(answer["lag"] for answer in answers) == 0
+
+
+def test_who_knew_a_broker_before_it_died_hears_the_truth_of_those_that_are_left(three_brokers):
+    three_brokers.wait_in_sync()
+    address = f"kafka://{three_brokers.address}/test-{uuid.uuid4().hex}"
+    with closing(open_log(address)) as log:
+        log.create(Topic(name="ticks", partitions=3))
+        log.append([each for key in "abcdefgh" for each in messages(9, key=key)])
+
+        def told():
+            return [
+                (extent.oldest, extent.next, len(contents(log, "ticks", extent.partition)))
+                for extent in log.extents("ticks")
+            ]
+
+        # What can be read has the mark of its transaction's end behind it.
+        assert sum(count for _, _, count in told()) == 8 * 9
+        known = told()
+        three_brokers.kill(0)
+        assert told() == known

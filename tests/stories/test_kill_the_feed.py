@@ -111,7 +111,7 @@ def test_fifty_kills_lose_nothing_that_was_acknowledged(exchange, over, tmp_path
         for _ in range(KILLS):
             life = feed(exchange, tmp_path)
             until(lambda: archive_end(archive) > ends[-1], LIMIT_S)
-            kill_after(life, chance.uniform(0.002, 1.0), reader)
+            kill_after(life, chance.uniform(0.002, 0.5), reader)
             ends.append(archive_end(archive))
             ahead += ends[-1] > reader.archived()
         assert ahead, "some died between archive and log"

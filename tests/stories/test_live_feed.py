@@ -22,12 +22,12 @@ from lives import Life
 from waiting import until
 
 PRODUCTS = ("BTC-USD", "ETH-USD")
-SPEED = 5.0
+SPEED = 10.0
 
 
 @pytest.fixture
 def exchange(warm):  # noqa: ARG001 - this market waits for nobody
-    """A market of yesterday, five times as fast, that loses frames and connections on purpose."""
+    """A market of yesterday, ten times as fast, that loses frames and connections on purpose."""
     market = SimulatedMarket(PRESETS["market"], PRODUCTS, 5, 1_750_000_000 * 10**9)
     faults = [
         ScriptedFault(kind=FaultKind.DROP, at_s=10.0, count=8),
@@ -53,7 +53,7 @@ def fed_until(condition, exchange, home, by=signal.SIGTERM):
     life = Life(
         "feed", "--venue", "simulated", "--url", f"ws://{exchange.address}",
         "--products", ",".join(PRODUCTS), "--home", home, "--json",
-        # Five market seconds are one of ours: the way to the socket is five times as long.
+        # Ten market seconds are one of ours: the way to the socket is ten times as long.
         BAROGRAPH_CLOCK_LIMIT_S="1e12",
     )  # fmt: skip
     until(lambda: not life.is_alive() or condition(), 60)

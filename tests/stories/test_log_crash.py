@@ -1,11 +1,10 @@
 """Processes that die or sleep, on each log, and what it says afterwards."""
 
 import contextlib
+import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import uuid
 from contextlib import closing
 from pathlib import Path
@@ -15,34 +14,38 @@ import pytest
 from barograph.log import Topic, open_log
 from barograph.types import Message
 from consumer import contents
+from lives import LIMIT_S
+from log_processes import Working, append, double, hold
 from waiting import until
 
-PROGRAM = Path(__file__).with_name("log_processes.py")
 KILLS = 20
 NUMBERS = 3000
 PARTITIONS = 3
-
-
-def start(task, address):
-    return subprocess.Popen(
-        [sys.executable, PROGRAM, task, address], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
+PAGE_RECORDS = 10_000  # on Kafka each page is sought anew
 
 
 def kill_after(process, words, seconds):
     """SIGKILL after so many words and some more time; returns all whole words that it said."""
-    said = [process.stdout.readline() for _ in range(words)]
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(timeout=seconds)
+    said = [process.told.recv() for _ in range(words)]
+    process.join(seconds)
     process.kill()
-    rest, _ = process.communicate()
-    return [line.decode() for line in b"".join([*said, rest]).split(b"\n")[:-1]]
+    return [*said, *rest(process)]
+
+
+def rest(process):
+    """Wait for its end; what it says until then."""
+    said = []
+    with contextlib.suppress(EOFError, OSError):
+        while process.told.poll(LIMIT_S):
+            said.append(process.told.recv())
+    process.join(LIMIT_S)
+    return said
 
 
 def texts(log, topic):
     """The values of each partition."""
     return [
-        [record.value.decode() for record in contents(log, topic, extent.partition)]
+        [record.value.decode() for record in contents(log, topic, extent.partition, PAGE_RECORDS)]
         for extent in log.extents(topic)
     ]
 
@@ -73,11 +76,9 @@ def numbered(address):
 @pytest.fixture
 def holder(numbered):
     """A process that has polled a record, holds all partitions and waits for a word."""
-    process = start("hold", numbered)
-    assert process.stdout.readline() == b"polled\n"
-    yield process
-    process.kill()
-    process.communicate()
+    process = Working(hold, numbered)
+    assert process.told.recv() == "polled"
+    return process
 
 
 def doubled(log):
@@ -93,9 +94,9 @@ def doubled(log):
 
 
 def finish(address):
-    process = start("double", address)
-    process.communicate(timeout=120)
-    assert process.returncode == 0
+    process = Working(double, address)
+    rest(process)
+    assert process.exitcode == 0
 
 
 def is_end_of_a_batch(count):
@@ -107,7 +108,7 @@ def is_end_of_a_batch(count):
 
 def test_a_killed_producer_has_lost_nothing_that_was_acknowledged(address, rng):
     for _ in range(KILLS):
-        words = kill_after(start("append", address), rng.randrange(1, 60), rng.uniform(0, 0.002))
+        words = kill_after(Working(append, address), rng.randrange(1, 60), rng.uniform(0, 0.002))
         with closing(open_log(address)) as log:
             log.producer_checkpoints("append")  # ends what the dead one left open
             [found] = texts(log, "numbers")
@@ -119,7 +120,7 @@ def test_a_killed_producer_has_lost_nothing_that_was_acknowledged(address, rng):
 
 def test_a_killed_worker_leaves_the_outputs_of_one_that_never_was(numbered, rng):
     for _ in range(KILLS):
-        kill_after(start("double", numbered), rng.randrange(1, 16), rng.uniform(0, 0.002))
+        kill_after(Working(double, numbered), rng.randrange(1, 16), rng.uniform(0, 0.002))
     with closing(open_log(numbered)) as log:
         assert 0 < sum(map(len, texts(log, "doubles"))) < NUMBERS
     finish(numbered)
@@ -128,7 +129,7 @@ def test_a_killed_worker_leaves_the_outputs_of_one_that_never_was(numbered, rng)
 
 
 def test_a_stopped_member_is_replaced_after_its_lease_and_wakes_to_a_fence(numbered, holder):
-    holder.send_signal(signal.SIGSTOP)
+    os.kill(holder.pid, signal.SIGSTOP)
     with closing(open_log(numbered)) as log:
         heir = log.join("double", ["numbers"])
 
@@ -138,11 +139,11 @@ def test_a_stopped_member_is_replaced_after_its_lease_and_wakes_to_a_fence(numbe
             return len(heir.lag()) == PARTITIONS
 
         until(has_all)
-        holder.send_signal(signal.SIGCONT)
-        holder.stdin.write(b"go\n")
-        holder.stdin.flush()
-        assert holder.stdout.readline() == b"fenced\n"
-        assert holder.wait(timeout=60) == 0
+        os.kill(holder.pid, signal.SIGCONT)
+        holder.told.send("go")
+        assert holder.told.recv() == "fenced"
+        holder.join(LIMIT_S)
+        assert holder.exitcode == 0
         assert texts(log, "doubles") == [[]] * PARTITIONS
 
 
@@ -151,7 +152,7 @@ def test_a_killed_members_partitions_go_to_the_others(numbered, holder):
         heir = log.join("double", ["numbers"])
         heir.poll(10, 0)
         holder.kill()
-        holder.wait()
+        holder.join()
         until(lambda: heir.poll(10, 0.1) and (heir.commit() or len(heir.lag()) == PARTITIONS))
 
 
@@ -160,7 +161,7 @@ def test_a_torn_last_write_leaves_a_log_that_ends_at_a_commit(numbered, rng, tmp
     with closing(open_log(numbered)) as log:
         expected = doubled(log)
     home = Path(numbered)
-    kill_after(start("double", numbered), 150, 0)
+    kill_after(Working(double, numbered), 150, 0)
     wal = (home / "log.sqlite-wal").read_bytes()
     lengths = set()
     for n in range(24):
@@ -200,7 +201,7 @@ def test_a_killed_members_partitions_are_free_at_once_on_the_same_machine(number
         heir = log.join("double", ["numbers"])
         assert len(heir.poll(10, 0).assigned) <= PARTITIONS // 2
         holder.kill()
-        holder.wait()
+        holder.join()
         heir.commit()
         heir.poll(10, 0)
         assert len(heir.lag()) == PARTITIONS

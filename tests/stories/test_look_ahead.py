@@ -10,19 +10,13 @@ import pytest
 
 from barograph.case import Dataset
 from barograph.cases.spikes import SPIKES, WANTED
-from barograph.registry import Registry
 from barograph.train import Training, train
 from barograph.walkforward import walk
-from markets import START_S, market
+from markets import START_S, market, spikes_of
 
 HOW = Training(folds=3, resamples=60)
 LAST = 1
 """The fold after whose test everything is changed."""
-
-
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory):
-    return Registry(tmp_path_factory.mktemp("registry"))
 
 
 @pytest.fixture(scope="module")
@@ -80,8 +74,9 @@ def test_what_comes_after_a_fold_changes_nothing_in_it(whole):
     before, now = (
         walk(SPIKES, SPIKES.table(frame), HOW) for frame in (whole, changed(whole, after(whole)))
     )
-    assert folds(now)[: LAST + 1] == folds(before)[: LAST + 1]
-    assert folds(now)[LAST + 1] != folds(before)[LAST + 1]
+    found, expected = folds(now), folds(before)
+    assert found[: LAST + 1] == expected[: LAST + 1]
+    assert found[LAST + 1] != expected[LAST + 1]
     assert now.choices[: LAST + 1] == before.choices[: LAST + 1]
     assert now.fold_facts()[: LAST + 1] == before.fold_facts()[: LAST + 1]
 
@@ -95,7 +90,7 @@ def test_a_whole_training_is_what_it_would_have_been_had_the_future_not_come(who
     }  # fmt: skip
     found = []
     for name, frame in frames.items():
-        case = dataclasses.replace(SPIKES, name=name, split=lambda *_: ("walk-forward", cut))
+        case = dataclasses.replace(spikes_of(name=name), split=lambda *_: ("walk-forward", cut))
         ticks = count(0, 1000)
         report = train(
             case, Dataset(frame, "d"), registry, HOW, clock_ns=lambda ticks=ticks: next(ticks)
@@ -134,15 +129,14 @@ def test_labels_of_a_session_that_is_left_out_change_nothing_of_its_model(nights
     other = nights.with_columns(
         future_realized_vol=pl.when(known).then(pl.Series(drawn)).otherwise("future_realized_vol")
     )
-    before, now = (walk(SPIKES, some, HOW) for some in (table, SPIKES.table(other)))
+    before, now = (walk(spikes_of(), some, HOW) for some in (table, SPIKES.table(other)))
     assert before.split == "leave-session-out"
     assert set(table.regime[before.questions[number].fold.test]) == {number}
-    assert folds(now)[number] == folds(before)[number]
+    same = [one == other for one, other in zip(folds(now), folds(before), strict=True)]
+    assert same == [fold == number for fold in range(NIGHTS)]
     assert now.choices[number] == before.choices[number]
     facts, then = now.fold_facts()[number], before.fold_facts()[number]
     assert (facts.tau, facts.selection, facts.thresholds) == (
         then.tau, then.selection, then.thresholds,
     )  # fmt: skip
     assert facts.test.base_rate != then.test.base_rate
-    others = [fold for fold in range(NIGHTS) if fold != number]
-    assert all(folds(now)[fold] != folds(before)[fold] for fold in others)

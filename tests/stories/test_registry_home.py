@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -102,8 +103,8 @@ def ended(process, pause_s: float = 0.02) -> bool:
     return process.returncode is not None
 
 
-def test_a_watcher_sees_the_champions_of_another_process_in_order(start, tmp_path):
-    home = tmp_path / "home"
+def test_a_watcher_sees_the_champions_of_another_process_in_order(start, made_home, tmp_path):
+    home = shutil.copytree(made_home, tmp_path / "home")
     watcher = Registry(home)
     process = start(home, 12)
 

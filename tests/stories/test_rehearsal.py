@@ -1,10 +1,9 @@
 """The rehearsal as a user runs it, on either log: all is counted, timed and shown."""
 
 import json
-import subprocess
-import sys
 import uuid
 from contextlib import closing
+from functools import cache
 
 import pytest
 
@@ -16,8 +15,8 @@ from consumer import contents
 from lives import Life
 from waiting import until
 
-BAROGRAPH = [sys.executable, "-c", "from barograph.cli import main; main()"]
 CUSTOMERS, RATE, SECONDS = 1500, 40, 8
+LIMIT_S = 240.0
 STREAMED = RATE * SECONDS // 2
 FAULTS = {
     "missing_field", "not_a_number", "out_of_range", "unknown_category", "too_long", "not_json",
@@ -32,21 +31,23 @@ def address(request, tmp_path):
     return f"kafka://{request.getfixturevalue('kafka')}/test-{uuid.uuid4().hex}"
 
 
+@cache
+def people():
+    return b"".join(record + b"\n" for record in invent(CUSTOMERS, 3))
+
+
 @pytest.fixture
 def file(tmp_path):
     path = tmp_path / "people.ndjson"
-    path.write_bytes(b"".join(record + b"\n" for record in invent(CUSTOMERS, 3)))
+    path.write_bytes(people())
     return path
 
 
-def arguments(tmp_path, *words):
+def rehearse(tmp_path, *words):
+    """The command, begun; what is given twice counts as it is given in `words`."""
     paths = ("--home", tmp_path / "home", "--reports", tmp_path / "reports")
     pace = ("--rate", RATE, "--seconds", SECONDS)
-    return ["rehearse", "--case", "churn", *map(str, (*words, *paths, *pace))]
-
-
-def command(tmp_path, *words):
-    return [*BAROGRAPH, *arguments(tmp_path, *words)]
+    return Life("rehearse", "--case", "churn", *paths, *pace, *words, BAROGRAPH_FOLDS="2")
 
 
 def test_all_is_counted_and_shown_also_after_what_an_interrupted_one_left(address, file, tmp_path):
@@ -54,12 +55,7 @@ def test_all_is_counted_and_shown_also_after_what_an_interrupted_one_left(addres
         ensure_stream(log, STREAM)
         for value in invent(7, 4):
             log.append([Message(STREAM.source, "INVENTED-000001", value)])
-    done = subprocess.run(
-        command(tmp_path, file, "--log", address, "--json"),
-        capture_output=True, check=False, text=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+    found = json.loads(rehearse(tmp_path, file, "--log", address, "--json").answer(LIMIT_S))
     assert (found["ok"], found["problems"], found["invented_records"]) == (True, [], False)
     assert (found["champion"], found["training"]["decision"]["promote"]) == ("churn/1", True)
     stream, batch = found["stream"], found["batch"]
@@ -96,21 +92,16 @@ def assert_traced(address, samples):
 
 
 def test_what_somebody_else_sends_meanwhile_is_told_and_the_answer_is_no(file, tmp_path):
-    process = subprocess.Popen(
-        command(tmp_path, file), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    try:
-        with closing(open_log(tmp_path / "home")) as log:
-            ensure_stream(log, STREAM)
-            until(lambda: process.poll() is not None or under_way(log), 240)
-            stranger = next(invent(1, 9))
-            log.append([Message(STREAM.source, "INVENTED-000001", stranger)])
-        out, err = process.communicate(timeout=240)
-    finally:
-        process.kill()
-    assert (process.returncode, "Traceback" in err) == (1, False), err
-    assert "stream: 2 invented" in " ".join(out.split())
-    assert "nothing lost" not in out
+    life = rehearse(tmp_path, file)
+    with closing(open_log(tmp_path / "home")) as log:
+        ensure_stream(log, STREAM)
+        until(lambda: not life.is_alive() or under_way(log), LIMIT_S)
+        stranger = next(invent(1, 9))
+        log.append([Message(STREAM.source, "INVENTED-000001", stranger)])
+    code, out, err = life.end(LIMIT_S)
+    assert (code, b"Traceback" in err) == (1, False), err.decode()
+    assert "stream: 2 invented" in " ".join(out.decode().split())
+    assert b"nothing lost" not in out
     assert "do not add up" in (tmp_path / "reports" / "churn" / "index.html").read_text("utf-8")
 
 
@@ -133,7 +124,7 @@ def under_way(log):
 @pytest.mark.usefixtures("file")
 def test_what_cannot_be_is_refused_in_one_line(words, said, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    code, out, err = Life(*arguments(tmp_path), *words).end()
+    code, out, err = rehearse(tmp_path, *words).end()
     assert (code, out) == (2, b"")
     assert said in err.decode()
     assert b"Traceback" not in err

@@ -15,7 +15,6 @@ from barograph.kernels import COLUMN, FEATURE_SET_HASH, NAMES
 from barograph.market import PRESETS, spike_probability
 from barograph.pooled import Pooled
 from barograph.recording import Recorded, Recording
-from barograph.registry import Registry
 from barograph.scorer import Scorer
 from barograph.simulator import SimulatedMarket
 from barograph.train import Training, train
@@ -25,7 +24,7 @@ from barograph.walkforward import CHOSEN, walk
 
 START_S = 1_750_000_000
 PRODUCTS = ("BTC-USD", "ETH-USD")
-HOW = Training(folds=4, resamples=500)
+HOW = Training(folds=4, resamples=200)
 
 
 def simulated(home, preset, seed, hours):
@@ -43,11 +42,6 @@ def simulated(home, preset, seed, hours):
 
 
 @pytest.fixture(scope="module")
-def registry(tmp_path_factory):
-    return Registry(tmp_path_factory.mktemp("registry"))
-
-
-@pytest.fixture(scope="module")
 def storms(tmp_path_factory):
     """(market, dataset) of 12 hours in which there is something to predict."""
     home = tmp_path_factory.mktemp("market")
@@ -56,13 +50,27 @@ def storms(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def report(storms, registry):
-    return train(SPIKES, storms[1], registry, HOW, clock_ns=time.time_ns)
+def trained(storms, registry):
+    """The report of a training, and the walk that was a part of it."""
+    walks = []
+
+    def kept(*words):
+        walks.append(walk(*words))
+        return walks[-1]
+
+    with pytest.MonkeyPatch.context() as now:
+        now.setattr("barograph.train.walk", kept)
+        return train(SPIKES, storms[1], registry, HOW, clock_ns=time.time_ns), *walks
 
 
 @pytest.fixture(scope="module")
-def walked(storms):
-    return walk(SPIKES, SPIKES.table(storms[1].frame), HOW)
+def report(trained):
+    return trained[0]
+
+
+@pytest.fixture(scope="module")
+def walked(trained):
+    return trained[1]
 
 
 def test_the_chosen_model_surely_beats_persistence_and_har_and_becomes_champion(report, registry):
@@ -87,11 +95,11 @@ def test_no_model_passes_the_ceiling(storms, walked):
             mine = table.key[test] == place
             latent = truth[product].latent[table.order[test[mine]] - START_S]
             tau = question.target.tau[product]
-            told[mine] = spike_probability(market.model, latent, tau, paths=4000)
+            told[mine] = spike_probability(market.model, latent, tau, paths=1000)
         ceiling[first : first + len(test)] = told
         first += len(test)
     draws = bootstrap.resamples(
-        table.order[pooled.rows], table.session[pooled.rows], block_s=SPIKES.block, count=300
+        table.order[pooled.rows], table.session[pooled.rows], block_s=SPIKES.block, count=100
     )
     for score, sign in ((scores.pr_auc, 1), (scores.log_loss, -1)):
         best, *others = bootstrap.resampled_together(

@@ -34,7 +34,7 @@ def run(tmp_path_factory):
         done = subprocess.run(
             ["sh", "-e"],
             cwd=folder,
-            env={**os.environ, "PATH": path, "COLUMNS": "200"},
+            env={**os.environ, "PATH": path, "COLUMNS": "200", "BAROGRAPH_FOLDS": "2"},
             input=commands.replace(KAFKA, address),
             capture_output=True,
             check=False,

@@ -66,6 +66,7 @@ def left_alone(message, **beside_how):
     return taken(lane, text(message))[0] == 0
 
 
+@pytest.mark.slow
 def test_plain_lines_become_the_events_that_the_machine_makes_of_them():
     alone, _, _ = beside(ticker())
     _, _, lane = beside(ticker())

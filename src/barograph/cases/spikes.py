@@ -85,7 +85,24 @@ _LEVELS = (
     Ratio("parkinson_60s", BASE),
     Ratio("parkinson_300s", BASE),
 )
-"""What tells more within one regime."""
+"""What tells more within one regime, to those who can tell one from another."""
+
+_TICKS = (
+    *(Ratio(f"tick_vol_{window_s}s", TAU) for window_s in (10, 30, 60, 300)),
+    *(
+        Ratio(f"tick_intensity_{window_s}s", "tick_intensity_300s", _RATE_FLOOR, _RATE_FLOOR)
+        for window_s in (10, 60)
+    ),
+    *(
+        Ratio(name, "spread_bps_mean_300s", _SPREAD_FLOOR, _SPREAD_FLOOR)
+        for name in ("tick_spread_bps_mean_10s", "spread_bps_mean_30s")
+    ),
+)
+"""How near the volatility from tick to tick is to tau, and whether pace and spread are unusual.
+
+Of absolute figures there is only that one: pace and spread as they are tell more within one market
+(a tenth of the way to its ceiling), and nothing on another night.
+"""
 
 EWMA, GARCH = "ewma_vol", "garch_vol"
 
@@ -243,7 +260,8 @@ def target(table: Table, train: Rows) -> Target:
 def contenders(features: tuple[str, ...]) -> tuple[Candidate, ...]:
     """The baselines, then regressions and classifiers, linear and of trees."""
     ratios = _within(features, RATIOS)
-    levels = _within(features, (*RATIOS, *_LEVELS))
+    ticks = _within(features, _TICKS)
+    every = _within(features, (*RATIOS, *_LEVELS, *_TICKS))
     vols = tuple(f"realized_vol_{window_s}s" for window_s in (10, 60, 300))
     told = (
         candidates.persistence(),
@@ -252,16 +270,16 @@ def contenders(features: tuple[str, ...]) -> tuple[Candidate, ...]:
         *([candidates.persistence(GARCH, name="garch")] if forecasts.has_garch() else []),
         candidates.climatology(CLOCKS),
         candidates.relative(ratios, BASE, ratios),
-        candidates.relative(levels, BASE, levels, name="levels"),
-        candidates.logistic(Relative.of(levels)),
-        candidates.lightgbm(Relative.of(levels), _BOOSTING),
+        candidates.relative(ticks, TAU, name="ticks"),
+        candidates.logistic(Relative.of((*ratios, *ticks))),
+        candidates.lightgbm(Relative.of(every), _BOOSTING),
         candidates.lightgbm_regression(Relative.of(ratios, BASE, TAU), BASE, _BOOSTING),
     )
     if not candidates.has_xgboost():
         return told
     return (
         *told,
-        candidates.xgboost(Relative.of(levels), _BOOSTING),
+        candidates.xgboost(Relative.of(every), _BOOSTING),
         candidates.xgboost_regression(Relative.of(ratios, BASE, TAU), BASE, _BOOSTING),
     )
 

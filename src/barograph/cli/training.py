@@ -11,10 +11,11 @@ from barograph.cli.options import CaseOption, HomeOption, JsonOption, case_named
 from barograph.cli.stopping import told_to_stop
 
 if TYPE_CHECKING:
+    from barograph.card import Card
     from barograph.case import Case
     from barograph.retraining import Due
     from barograph.settings import Settings
-    from barograph.train import TrainingReport
+    from barograph.training_report import TrainingReport
     from barograph.walkforward import Training
 
 app = typer.Typer()
@@ -114,7 +115,6 @@ def _trained(settings: "Settings", case: "Case", how: "Training") -> "TrainingRe
     import time
 
     from barograph import code_hash, terminal, train
-    from barograph.card_page import page
     from barograph.dataset import read
     from barograph.registry import Registry
 
@@ -127,8 +127,14 @@ def _trained(settings: "Settings", case: "Case", how: "Training") -> "TrainingRe
             clock_ns=time.time_ns,
             code_hash=code_hash(),
             progress=progress.steps,
-            page=page,
+            page=_page,
         )
+
+
+def _page(card: "Card") -> str:
+    from barograph.card_page import page  # draws with matplotlib, which nobody else waits for
+
+    return page(card)
 
 
 def _trained_if_due(settings: "Settings", case: "Case", how: "Training") -> "TrainingReport | Due":

@@ -6,11 +6,12 @@ package fill a row in this order. A feature whose value changes is a new feature
 """
 
 import hashlib
+from collections.abc import Iterator
 
 import msgspec
 import numpy as np
 
-FEATURE_SET = 1
+FEATURE_SET = 2
 """The version of the feature set; part of its hash."""
 
 LONGEST_WINDOW_S = 900
@@ -36,30 +37,30 @@ _CONT = "Cont, Kukanov, Stoikov (2014), J. Financial Econometrics 12(1)"
 _EASLEY = "Easley, López de Prado, O'Hara (2012), Review of Financial Studies 25(5)"
 _HASBROUCK = "Hasbrouck (2007), Empirical Market Microstructure"
 _ENGLE = "Engle, Russell (1998), Econometrica 66(5): durations carry information"
+_UHF = "Engle (2000), Econometrica 68(1): the variance of a trade by its duration"
 _HOUSE = "this project: docs/architecture.md, the grid"
 
 
-def _features() -> tuple[Feature, ...]:
-    rows: list[Feature] = []
-
-    def add(name: str, formula: str, unit: str, warmup_s: int, source: str) -> None:
-        rows.append(Feature(name, formula, unit, warmup_s, source))
-
+def _moves() -> Iterator[Feature]:
     for w in (10, 60, 300):
-        add(f"log_return_{w}s", f"ln m(t) − ln m(t−{w})", "1", w, _ABDL)
+        yield Feature(f"log_return_{w}s", f"ln m(t) − ln m(t−{w})", "1", w, _ABDL)
     for w in (10, 30, 60, 300, 900):
-        add(f"realized_vol_{w}s", f"sqrt(Σ r² / {w}) of {w} one-second returns", "1/√s", w, _ABDL)
+        yield Feature(
+            f"realized_vol_{w}s", f"sqrt(Σ r² / {w}) of {w} one-second returns", "1/√s", w, _ABDL
+        )
     for w in (60, 300):
-        add(
+        yield Feature(
             f"bipower_vol_{w}s",
             f"sqrt(π/2 · Σ |r(i)||r(i−1)| / {w - 1}), both returns in the window",
             "1/√s",
             w,
             _BNS,
         )
-    add("jump_share_60s", "max(0, 1 − bipower² / realized²); 0 where nothing moved", "1", 60, _BNS)
+    yield Feature(
+        "jump_share_60s", "max(0, 1 − bipower² / realized²); 0 where nothing moved", "1", 60, _BNS
+    )
     for w in (60, 300):
-        add(
+        yield Feature(
             f"parkinson_{w}s",
             f"ln(high/low of the mid in the window) / sqrt(4 ln 2 · {w})",
             "1/√s",
@@ -67,59 +68,87 @@ def _features() -> tuple[Feature, ...]:
             _PARKINSON,
         )
     for short, long in ((10, 300), (30, 300), (60, 300), (60, 900)):
-        add(
+        yield Feature(
             f"vol_ratio_{short}_{long}s",
             f"realized_vol_{short}s / realized_vol_{long}s; 1 where nothing moved",
             "1",
             long,
             _CORSI,
         )
-    add("spread", "ask − bid", "quote currency", 0, _HASBROUCK)
-    add("spread_bps", "10⁴ (ask − bid) / mid", "bps", 0, _HASBROUCK)
+
+
+def _book_and_tape() -> Iterator[Feature]:
+    yield Feature("spread", "ask − bid", "quote currency", 0, _HASBROUCK)
+    yield Feature("spread_bps", "10⁴ (ask − bid) / mid", "bps", 0, _HASBROUCK)
     for w in (30, 300):
-        add(f"spread_bps_mean_{w}s", f"mean spread_bps of {w} closing quotes", "bps", w, _HASBROUCK)
-    add(
+        yield Feature(
+            f"spread_bps_mean_{w}s", f"mean spread_bps of {w} closing quotes", "bps", w, _HASBROUCK
+        )
+    yield Feature(
         "microprice_deviation_bps",
         "10⁴ (microprice − mid) / mid, microprice = (bid·ask_size + ask·bid_size)/(sum of sizes)",
         "bps",
         0,
         _STOIKOV,
     )
-    add("book_imbalance", "(bid_size − ask_size) / (bid_size + ask_size)", "1", 0, _CONT)
-    add("book_imbalance_mean_60s", "mean book_imbalance of 60 closing quotes", "1", 60, _CONT)
+    yield Feature("book_imbalance", "(bid_size − ask_size) / (bid_size + ask_size)", "1", 0, _CONT)
+    yield Feature(
+        "book_imbalance_mean_60s", "mean book_imbalance of 60 closing quotes", "1", 60, _CONT
+    )
     for w in (10, 60, 300):
-        add(f"tick_intensity_{w}s", f"ticks / {w}", "1/s", w, _ENGLE)
-    add(
+        yield Feature(f"tick_intensity_{w}s", f"ticks / {w}", "1/s", w, _ENGLE)
+    yield Feature(
         "tick_intensity_ratio_60_300s",
         "tick_intensity_60s / tick_intensity_300s; 1 where nothing ticked",
         "1",
         300,
         _ENGLE,
     )
-    add("quiet_share_60s", "share of the last 60 seconds without a tick", "1", 60, _HOUSE)
-    add("staleness_s", "end of the second − time of the last tick", "s", 0, _HOUSE)
+    yield Feature("quiet_share_60s", "share of the last 60 seconds without a tick", "1", 60, _HOUSE)
+    yield Feature("staleness_s", "end of the second − time of the last tick", "s", 0, _HOUSE)
     for w in (60, 300):
-        add(
+        yield Feature(
             f"volume_24h_change_{w}s",
             f"v(t) − v(t−{w}) of the venue's rolling figure; may be negative",
             "base currency",
             w,
             _HOUSE,
         )
-    add("traded_volume_60s", "Σ sizes of new trades", "base currency", 60, _EASLEY)
-    add(
+    yield Feature("traded_volume_60s", "Σ sizes of new trades", "base currency", 60, _EASLEY)
+    yield Feature(
         "flow_imbalance_60s",
         "(bought − sold) / (bought + sold) by aggressor; 0 where nothing traded",
         "1",
         60,
         _EASLEY,
     )
-    add("hour_sin", "sin(2π · seconds of the UTC day / 86400)", "1", 0, _HOUSE)
-    add("hour_cos", "cos(2π · seconds of the UTC day / 86400)", "1", 0, _HOUSE)
-    return tuple(rows)
 
 
-FEATURES = _features()
+def _ticks() -> Iterator[Feature]:
+    for w in (10, 30, 60, 300):
+        yield Feature(
+            f"tick_vol_{w}s",
+            "sqrt(mean of ρ² / (δ + 0.01 s)), ρ a tick's log return of the mid and δ its duration; "
+            "ticks of one second come to 0.03/s at most; 0 where nothing ticked",
+            "1/√s",
+            w,
+            _UHF,
+        )
+    yield Feature(
+        "tick_spread_bps_mean_10s",
+        "mean spread_bps of the ticks; that of the closing quote where nothing ticked",
+        "bps",
+        10,
+        _HASBROUCK,
+    )
+
+
+def _hours() -> Iterator[Feature]:
+    yield Feature("hour_sin", "sin(2π · seconds of the UTC day / 86400)", "1", 0, _HOUSE)
+    yield Feature("hour_cos", "cos(2π · seconds of the UTC day / 86400)", "1", 0, _HOUSE)
+
+
+FEATURES = (*_moves(), *_book_and_tape(), *_ticks(), *_hours())
 NAMES = tuple(feature.name for feature in FEATURES)
 COLUMN = {name: i for i, name in enumerate(NAMES)}
 """Name → place in a row's `values`."""
@@ -136,8 +165,12 @@ ROW = np.dtype(
         ("receive_time_ns", "i8"),
         ("values", "f8", (len(FEATURES),)),
         ("reasons", "u1", (len(FEATURES),)),
+        ("filler", "u1", (-(len(FEATURES) + 4) % 8,)),
         ("product", "i4"),
     ],
     align=True,
 )
-"""One feature row; see `types.FeatureRow`. `return_e9` and `receive_time_ns` may be NAT."""
+"""One feature row; see `types.FeatureRow`. `return_e9` and `receive_time_ns` may be NAT.
+
+The filler leaves no bytes between fields, which would be nobody's: equal rows are equal bytes.
+"""

@@ -78,6 +78,29 @@ def spread_bps(bid: float, ask: float) -> float:
 
 
 @njit(cache=True)
+def spread_e9(bid: float, ask: float) -> int:
+    """The same in 1e-9 bps, rounded."""
+    return int(np.rint(spread_bps(bid, ask) * 1e9))
+
+
+@njit(cache=True)
+def clear(state: Any) -> None:
+    """Empty the windows of this file."""
+    state.tick_sum_10 = 0
+    state.tick_sum_60 = 0
+    state.tick_sum_300 = 0
+    state.quiet_sum_60 = 0
+    state.spread_sum_30 = 0
+    state.spread_sum_300 = 0
+    state.imbalance_sum_60 = 0
+    state.no_imbalance_sum_60 = 0
+    state.bought_sum_60 = 0
+    state.sold_sum_60 = 0
+    state.no_sizes_sum_60 = 0
+    state.oversized_sum_60 = 0
+
+
+@njit(cache=True)
 def anchor(state: Any, second: int) -> None:
     """Take in the closing second that a run starts from: only its level counts, not its ticks."""
     put(state.volumes_24h, second, state.volume_24h)
@@ -97,10 +120,10 @@ def push(state: Any, second: int, run: int) -> None:
     put(t, second, ticks)
 
     s = state.spreads_e9
-    spread_e9 = int(np.rint(spread_bps(state.bid, state.ask) * 1e9))
-    state.spread_sum_30 = slide(state.spread_sum_30, spread_e9, ago(s, second, 30), run, 30)
-    state.spread_sum_300 = slide(state.spread_sum_300, spread_e9, ago(s, second, 300), run, 300)
-    put(s, second, spread_e9)
+    spread = spread_e9(state.bid, state.ask)
+    state.spread_sum_30 = slide(state.spread_sum_30, spread, ago(s, second, 30), run, 30)
+    state.spread_sum_300 = slide(state.spread_sum_300, spread, ago(s, second, 300), run, 300)
+    put(s, second, spread)
 
     balance = imbalance(state.bid_size, state.ask_size)
     unknown = int(math.isnan(balance))

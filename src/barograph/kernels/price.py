@@ -28,6 +28,14 @@ _PARKINSON_300 = COLUMN["parkinson_300s"]
 
 
 @njit(cache=True)
+def clear(state: Any) -> None:
+    """Empty the windows of this file."""
+    state.return_sum_10 = 0
+    state.return_sum_60 = 0
+    state.return_sum_300 = 0
+
+
+@njit(cache=True)
 def push(state: Any, second: int, run: int, return_e9: int, high_e9: int, low_e9: int) -> None:
     """Take in one complete second: its return and the highest and lowest log mid, in 1e-9."""
     r = state.returns

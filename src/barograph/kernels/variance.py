@@ -35,6 +35,18 @@ _RATIO_60_900 = COLUMN["vol_ratio_60_900s"]
 
 
 @njit(cache=True)
+def clear(state: Any) -> None:
+    """Empty the windows of this file."""
+    state.square_sum_10 = 0
+    state.square_sum_30 = 0
+    state.square_sum_60 = 0
+    state.square_sum_300 = 0
+    state.square_sum_900 = 0
+    state.product_sum_60 = 0
+    state.product_sum_300 = 0
+
+
+@njit(cache=True)
 def push(state: Any, second: int, run: int, return_e9: int) -> None:
     """Take in one complete second's return in 1e-9 and, as the last to see it, put it away."""
     r = state.returns

@@ -13,16 +13,28 @@ No sum overflows int64 (9.22e18). Each bound below is the largest summand times 
     imbalance in 1e-9     1e9   ·  60 = 6.0e10      at most 1 by its definition
     volume in 1e-8        1e17  ·  60 = 6.0e18      MAX_VOLUME_E8 a second; a larger one is missing
     ticks                 2³¹   · 300 = 6.5e11      a batch cannot hold more in one second
+    ticks' moves in 1e-18 3e16  · 300 = 9.0e18      more in a second counts as this much, which
+    ticks' spreads        9e17  ·  10 = 9.0e18      does not depend on the order of its ticks
 """
 
+import math
 from typing import Any
 
+import numpy as np
 from numba import njit
 
 from barograph.codec import Ints
 
 MAX_RETURN_E9 = 100_000_000
 MAX_VOLUME_E8 = 100_000_000_000_000_000
+MAX_SECOND_MOVES_E18 = 30_000_000_000_000_000
+MAX_SECOND_SPREADS_E9 = 900_000_000_000_000_000
+
+
+@njit(cache=True)
+def log_e9(value: float) -> int:
+    """The natural logarithm in 1e-9, rounded to even."""
+    return int(np.rint(math.log(value) * 1e9))
 
 
 @njit(cache=True)

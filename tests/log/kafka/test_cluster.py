@@ -1,11 +1,15 @@
 import socket
+import time
+from concurrent.futures import Future
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 from hypothesis import given
 from hypothesis import strategies as st
 
 from barograph.errors import BadInputError, LogUnavailableError
 from barograph.log.kafka.cluster import Cluster, escaped, plain
+from barograph.log.kafka.topics import Topics
 from barograph.types import TopicPartition
 
 
@@ -58,12 +62,68 @@ def test_what_the_promises_rest_on_cannot_be_set(monkeypatch, name):
         cluster("kafka://b:1")._client()
 
 
+@pytest.mark.slow
 def test_an_address_where_nobody_answers_says_so():
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         address = f"kafka://127.0.0.1:{nobody.getsockname()[1]}"
         with pytest.raises(LogUnavailableError, match="no broker answered"):
             cluster(address, wait_s=0.1).metadata()
+
+
+def test_a_broker_that_takes_a_question_and_says_nothing_is_not_waited_for_longer_than_said():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"kafka://127.0.0.1:{silent.getsockname()[1]}"
+        began_s = time.monotonic()
+        with pytest.raises(LogUnavailableError, match=r"as it should for 0\.5 s"):
+            Topics(cluster(address, wait_s=0.5)).ends([TopicPartition("ticks", 0)])
+        assert time.monotonic() - began_s < 5
+
+
+class Asked:
+    """A question to which a cluster has these answers: values, or codes of errors, by turn."""
+
+    def __init__(self, *turns):
+        self.turns = list(turns)
+
+    def __call__(self, _):
+        turn = self.turns.pop(0) if len(self.turns) > 1 else self.turns[0]
+        futures = {key: Future() for key in turn}
+        for key, said in turn.items():
+            if isinstance(said, str):
+                futures[key].set_result(said)
+            else:
+                futures[key].set_exception(KafkaException(KafkaError(said)))
+        return futures
+
+
+@pytest.mark.parametrize(
+    "code",
+    [KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError._TIMED_OUT, KafkaError._DESTROY_BROKER],
+)
+def test_what_passes_while_brokers_find_each_other_is_asked_again(code):
+    asked = Asked({"a": "old", "b": code}, {"a": code, "b": "new"}, {"a": "new", "b": "new"})
+    assert cluster("kafka://b:1").answers(asked) == {"a": "new", "b": "new"}
+    assert len(asked.turns) == 1
+
+
+def test_an_answer_that_the_client_made_up_is_none():
+    asked = Asked({"a": "?"}, {"a": "17"})
+    assert cluster("kafka://b:1").answers(asked, is_known=str.isdecimal) == {"a": "17"}
+
+
+def test_a_refusal_is_final_unless_it_was_asked_for():
+    asked = Asked({"a": KafkaError.TOPIC_ALREADY_EXISTS, "b": "made"})
+    but = [KafkaError.TOPIC_ALREADY_EXISTS]
+    assert cluster("kafka://b:1").answers(asked, but=but) == {"b": "made"}
+    with pytest.raises(KafkaException, match="TOPIC_ALREADY_EXISTS"):
+        cluster("kafka://b:1").answers(asked)
+
+
+def test_what_does_not_pass_ends_with_how_long_it_was_waited_for():
+    asked = Asked({"a": KafkaError.LEADER_NOT_AVAILABLE})
+    with pytest.raises(LogUnavailableError, match=r"as it should for 0\.1 s \("):
+        cluster("kafka://b:1", wait_s=0.1).answers(asked)
 
 
 @given(st.text(st.sampled_from("a\\0\0")))

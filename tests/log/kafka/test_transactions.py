@@ -1,6 +1,9 @@
+import threading
+
 import pytest
 
-from barograph.errors import ReplacedProducerError
+from barograph.errors import LogUnavailableError, ReplacedProducerError
+from barograph.log.kafka import transactions
 from barograph.log.kafka.transactions import Expelled, Transactions
 from barograph.types import Message, TopicPartition
 from consumer import contents, messages, numbers, values
@@ -53,3 +56,17 @@ def test_more_than_the_client_holds_is_written_all_the_same(topics, log):
     many = [Message("ticks", "a", b"x" * (n % 7)) for n in range(120_000)]
     Transactions(topics.cluster, "w", "w", 30).append(topics.placed(many))
     assert values(everything(log)) == [message.value for message in many]
+
+
+def test_a_producer_that_the_cluster_refuses_says_why(topics):
+    more_than_brokers_allow_s = 24 * 3600
+    with pytest.raises(LogUnavailableError, match="timeout"):
+        Transactions(topics.cluster, "w", "w", more_than_brokers_allow_s).take()
+
+
+def test_a_call_that_does_not_come_back_is_left_behind(monkeypatch):
+    monkeypatch.setattr(transactions, "_STUCK_S", 0.05)
+    for_ever = threading.Event()
+    with pytest.raises(transactions._Stuck):
+        transactions._bounded(for_ever.wait)
+    for_ever.set()

@@ -9,7 +9,7 @@ promises of the log rest cannot be set.
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -24,9 +24,27 @@ from barograph.types import TopicPartition
 _FREE = ("security.", "sasl.", "ssl.", "client.", "broker.")
 _ENVIRONMENT = "BAROGRAPH_KAFKA_"
 LARGEST_MESSAGE_BYTES = MAX_VALUE_BYTES + (1 << 20)  # key, headers and the format's own
-_ANSWER_S, _METADATA_S = 10.0, 2.0
+_ANSWER_S, _METADATA_S, _QUESTION_S = 10.0, 2.0, 5.0
 _RENEW_S = 1.0
 _LOOK_S = 0.05
+_Error = kafka.KafkaError
+_PASSING = {
+    _Error.BROKER_NOT_AVAILABLE,
+    _Error.FENCED_LEADER_EPOCH,
+    _Error.KAFKA_STORAGE_ERROR,
+    _Error.LEADER_NOT_AVAILABLE,
+    _Error.NETWORK_EXCEPTION,
+    _Error.NOT_CONTROLLER,
+    _Error.NOT_ENOUGH_REPLICAS,
+    _Error.NOT_LEADER_FOR_PARTITION,
+    _Error.OFFSET_NOT_AVAILABLE,
+    _Error.REPLICA_NOT_AVAILABLE,
+    _Error.REQUEST_TIMED_OUT,
+    _Error.THROTTLING_QUOTA_EXCEEDED,
+    _Error.UNKNOWN_LEADER_EPOCH,
+    _Error.UNKNOWN_TOPIC_OR_PART,
+}
+"""What brokers say while they find each other. What the client says itself is below zero."""
 
 
 class Cluster:
@@ -137,12 +155,13 @@ class Cluster:
         """Keep what a client last complained of, for the case that no broker answers."""
         self._last_error = error.str()
 
-    def unavailable(self) -> LogUnavailableError:
-        """The error for a cluster that does not answer."""
+    def unavailable(self, after_s: float | None = None) -> LogUnavailableError:
+        """The error for a cluster that does not answer, of itself after `wait_s`."""
+        waited_s = self.wait_s if after_s is None else after_s
         return LogUnavailableError(
             self.address,
-            f"no broker answered in time ({self._last_error}); see that the address is right "
-            "and the brokers run",
+            f"no broker answered as it should for {waited_s:g} s ({self._last_error}); see that "
+            "the address is right and the brokers run",
         )
 
     def close(self) -> None:
@@ -152,12 +171,54 @@ class Cluster:
     # Asking.
 
     def ask(self, question: Callable[[Any], Any]) -> Any:  # noqa: ANN401 - as above
-        """What the admin client says to a question; most answers come later, see `result`."""
+        """What the admin client says to a question; most answers come later, see `answers`."""
         asked = self._admin
         if asked is None:
-            asked = self._admin = admin.AdminClient(self._client())
+            # So long it waits for one broker, be that gone for good: not for all of `wait_s`.
+            question_s = min(_QUESTION_S, self.wait_s)
+            settings = self._client() | {"socket.timeout.ms": round(question_s * 1000)}
+            asked = self._admin = admin.AdminClient(settings)
             self._made_s = time.monotonic()
         return question(asked)
+
+    def answers(
+        self,
+        question: Callable[[Any], Mapping[Any, "Future[Any]"]],
+        *,
+        but: Collection[int] = (),
+        is_known: Callable[[Any], bool] = lambda _: True,
+    ) -> dict[Any, Any]:
+        """What the cluster says of each thing that is asked for, without those it says `but` to.
+
+        Asked again, of whom leads by then, while an answer is one that passes: a broker that is
+        gone leads what it led until the others have noticed. So only for what may be said twice.
+        is_known: whether an answer is one; of a broker that is gone the client may make one up.
+        Raises KafkaException when the cluster says no.
+        """
+        found: dict[Any, Any] = {}
+
+        def all_said() -> bool:
+            missing = False
+            for key, future in self.ask(question).items():
+                try:
+                    found[key] = future.result(timeout=self.wait_s)
+                    missing |= not is_known(found[key])
+                except TimeoutError:
+                    raise self.unavailable() from None
+                except kafka.KafkaException as failed:
+                    error = failed.args[0]
+                    if error.code() in but:
+                        continue
+                    if error.code() > 0 and error.code() not in _PASSING:
+                        raise
+                    self.heard(error)
+                    missing = True
+            if missing:
+                self.renew()
+            return not missing
+
+        self.wait_for(all_said)
+        return found
 
     def renew(self) -> None:
         """Ask with a new client from now on, at most once a second.
@@ -167,13 +228,6 @@ class Cluster:
         """
         if time.monotonic() - self._made_s > _RENEW_S:
             self._admin = None
-
-    def result(self, future: "Future[Any]") -> Any:  # noqa: ANN401 - as above
-        """An answer that was asked for; KafkaException when the cluster says no."""
-        try:
-            return future.result(timeout=self.wait_s)
-        except TimeoutError:
-            raise self.unavailable() from None
 
     def wait_for(self, condition: Callable[[], bool]) -> None:
         """Until it holds; raises LogUnavailableError after `wait_s`."""
@@ -185,14 +239,15 @@ class Cluster:
 
     def metadata(self) -> Any:  # noqa: ANN401 - as above
         """Brokers, topics and who leads what. An address that never answered has less patience."""
-        end_s = time.monotonic() + (self.wait_s if self._met else min(self.wait_s, _ANSWER_S))
+        patience_s = self.wait_s if self._met else min(self.wait_s, _ANSWER_S)
+        end_s = time.monotonic() + patience_s
         while True:
             try:
                 found = self.ask(lambda a: a.list_topics(timeout=_METADATA_S))
             except kafka.KafkaException as error:
                 self.heard(error.args[0])
                 if time.monotonic() >= end_s:
-                    raise self.unavailable() from error
+                    raise self.unavailable(patience_s) from error
             else:
                 self._met = True
                 return found

@@ -1,10 +1,10 @@
 """The topics of a log on a cluster: made, changed, and where their partitions begin and end."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from confluent_kafka import KafkaError, KafkaException, admin
+from confluent_kafka import OFFSET_INVALID, KafkaError, KafkaException, admin
 
 from barograph.errors import BadInputError, LogUnavailableError, UnknownTopicError
 from barograph.log import Topic, partition_of
@@ -95,12 +95,12 @@ class Topics:
                 "min.insync.replicas": str(max(1, copies - 1)),
             },
         )
-        for future in self.cluster.ask(lambda a: a.create_topics([new])).values():
-            try:
-                self.cluster.result(future)
-            except KafkaException as error:
-                if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                    raise _refused(topic, error) from error
+        try:
+            self.cluster.answers(
+                lambda a: a.create_topics([new]), but=[KafkaError.TOPIC_ALREADY_EXISTS]
+            )
+        except KafkaException as error:
+            raise _refused(topic, error) from error
         self.cluster.wait_for(lambda: self._is_led(topic))
 
     def change(self, topic: Topic) -> None:
@@ -112,7 +112,7 @@ class Topics:
         resource = admin.ConfigResource(
             admin.ResourceType.TOPIC, self.cluster.name(topic.name), incremental_configs=wanted
         )
-        self._all_done(self.cluster.ask(lambda a: a.incremental_alter_configs([resource])))
+        self._answers(lambda a: a.incremental_alter_configs([resource]))
         self.cluster.wait_for(lambda: topic in self.topics())
 
     def placed(self, messages: Iterable[Message]) -> list[Outgoing]:
@@ -175,42 +175,38 @@ class Topics:
     def delete_before(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Forget the records before an offset of each partition."""
         asked = [self.cluster.partition(place, offset) for place, offset in offsets.items()]
-        self._all_done(self.cluster.ask(lambda a: a.delete_records(asked)))
+        self._answers(
+            lambda a: a.delete_records(asked), is_known=lambda found: found.low_watermark >= 0
+        )
 
     def _offsets(
         self,
         places: Iterable[TopicPartition],
         what: Any,  # noqa: ANN401 - as above
     ) -> dict[TopicPartition, int]:
-        places = set(places)
-        if not places:
+        asked = {self.cluster.partition(place): what for place in places}
+        if not asked:
             return {}
-        found: dict[TopicPartition, int] = {}
+        # Of a partition that a dead broker leads, the client says without an error that it does
+        # not know; that none is so late has another number.
+        found = self._answers(
+            lambda a: a.list_offsets(asked), is_known=lambda found: found.offset != OFFSET_INVALID
+        )
+        return {
+            self.cluster.place(partition.topic, partition.partition): each.offset
+            for partition, each in found.items()
+        }
 
-        def all_known() -> bool:
-            # A partition that moves to another broker has no leader for a moment.
-            missing = {
-                self.cluster.partition(place): what for place in places if place not in found
-            }
-            for partition, future in self.cluster.ask(lambda a: a.list_offsets(missing)).items():
-                try:
-                    offset = self.cluster.result(future).offset
-                except KafkaException as error:
-                    self.cluster.heard(error.args[0])
-                    self.cluster.renew()
-                else:
-                    found[self.cluster.place(partition.topic, partition.partition)] = offset
-            return len(found) == len(places)
-
-        self.cluster.wait_for(all_known)
-        return found
-
-    def _all_done(self, futures: Mapping[Any, Any]) -> None:
-        for future in futures.values():
-            try:
-                self.cluster.result(future)
-            except KafkaException as error:
-                raise LogUnavailableError(self.cluster.address, error.args[0].str()) from error
+    def _answers(
+        self,
+        question: Callable[[Any], Mapping[Any, Any]],
+        **how: Any,  # noqa: ANN401 - as above
+    ) -> dict[Any, Any]:
+        """`Cluster.answers`; LogUnavailableError where the cluster says no."""
+        try:
+            return self.cluster.answers(question, **how)
+        except KafkaException as error:
+            raise LogUnavailableError(self.cluster.address, error.args[0].str()) from error
 
     def _is_led(self, topic: Topic) -> bool:
         known = self.cluster.metadata().topics.get(self.cluster.name(topic.name))
@@ -224,14 +220,10 @@ class Topics:
         if not names:
             return {}
         asked = [admin.ConfigResource(admin.ResourceType.TOPIC, name) for name in names]
-        found = {}
-        for resource, future in self.cluster.ask(lambda a: a.describe_configs(asked)).items():
-            try:
-                found[resource.name] = self.cluster.result(future)
-            except KafkaException as error:
-                if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
-                    raise LogUnavailableError(self.cluster.address, error.args[0].str()) from error
-        return found
+        found = self._answers(
+            lambda a: a.describe_configs(asked), but=[KafkaError.UNKNOWN_TOPIC_OR_PART]
+        )
+        return {resource.name: settings for resource, settings in found.items()}
 
 
 def _config(topic: Topic) -> dict[str, str]:

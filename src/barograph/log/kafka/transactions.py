@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import confluent_kafka as kafka
 
@@ -50,10 +50,7 @@ class Transactions:
 
     def take(self) -> None:
         """Become the one bearer of the identity."""
-        self.close()
-        self._producer = self._cluster.producer(self._identity, self._timeout_s)
-        end_s = self._end_s()
-        self._until(end_s, self._producer.init_transactions)
+        self._take(self._end_s())
 
     def append(self, outgoing: Sequence[Outgoing]) -> None:
         """Write all or nothing.
@@ -82,13 +79,19 @@ class Transactions:
         """Release the connection; a transaction that is open is undone by the cluster."""
         self._producer = None  # its going closes it
 
+    def _take(self, end_s: float) -> None:
+        self.close()
+        self._producer = self._cluster.producer(self._identity, self._timeout_s)
+        self._must(end_s, self._producer.init_transactions)
+
     def _run(
         self, outgoing: Sequence[Outgoing], of_group: tuple[list[Any], Callable[[], Any]] | None
     ) -> None:
         """Try until it stands. Only what was surely undone is tried again."""
+        end_s = self._end_s()
         if self._producer is None:
-            self.take()
-        end_s, moved_on_s = self._end_s(), time.monotonic() + _MOVED_ON_S
+            self._take(end_s)
+        moved_on_s = time.monotonic() + _MOVED_ON_S
         while True:
             try:
                 self._attempt(outgoing, of_group, end_s)
@@ -107,9 +110,9 @@ class Transactions:
                 if time.monotonic() >= end_s:
                     self.close()
                     raise self._cluster.unavailable() from None
-                self.take()  # and with it, undo what the stuck one left open
+                self._take(end_s)  # and with it, undo what the stuck one left open
             except Expelled:
-                self._until(end_s, self._producer.abort_transaction)
+                self._must(end_s, self._producer.abort_transaction)
                 raise
             else:
                 return
@@ -174,18 +177,19 @@ class Transactions:
     def _undo(self, error: Any, end_s: float) -> None:  # noqa: ANN401 - confluent_kafka has no types
         """Undo the transaction, or raise when that cannot be or another has taken over."""
         if error.fatal() or error.code() in _REPLACED:
-            self.close()
-            if error.code() in _REPLACED or "fenced" in error.str().lower():
-                raise ReplacedProducerError(self._name)
-            raise LogUnavailableError(self._cluster.address, error.str())
-        try:
-            self._until(end_s, self._producer.abort_transaction)
-        except kafka.KafkaException as failed:
-            self._undo_failed(failed.args[0])
+            self._give_up(error)
+        self._must(end_s, self._producer.abort_transaction)
 
-    def _undo_failed(self, error: Any) -> None:  # noqa: ANN401 - as above
+    def _must(self, end_s: float, step: Callable[[float], None]) -> None:
+        """A step that nothing can go on without; its failure is the end of the producer."""
+        try:
+            self._until(end_s, step)
+        except kafka.KafkaException as failed:
+            self._give_up(failed.args[0])
+
+    def _give_up(self, error: Any) -> NoReturn:  # noqa: ANN401 - as above
         self.close()
-        if error.code() in _REPLACED:
+        if error.code() in _REPLACED or "fenced" in error.str().lower():
             raise ReplacedProducerError(self._name)
         raise LogUnavailableError(self._cluster.address, error.str())
 

@@ -1,29 +1,20 @@
-"""The processes that die in `test_log_crash.py`: `log_processes.py append|double|hold ADDRESS`.
-
-A file of its own, because one that imports pytest takes several times as long to start.
-"""
-
-import os
-import sys
+"""The processes that die in `stories/test_log_crash.py`: what they do, and how they tell of it."""
 
 from barograph.errors import FencedError
 from barograph.log import Topic, open_log
 from barograph.types import Message, TopicPartition
+from lives import WARM, begin
 
 LEASE_S = 1.0
 
 
-def say(word):
-    os.write(1, f"{word}\n".encode())
-
-
-def append(address):
+def append(address, told):
     """Append 0, 1, 2, … for ever, in batches whose size follows from where they start."""
     log = open_log(address)
     log.create(Topic(name="numbers"))
     # A batch that the process before this one died in stands whole, or not at all.
     done = int(log.producer_checkpoints("append").get("done", b"0"))
-    say(done)
+    told.send(done)
     while True:
         end = done + 1 + done % 23
         log.append(
@@ -32,15 +23,15 @@ def append(address):
             checkpoints={"done": str(end).encode()},
         )
         done = end
-        say(done)
+        told.send(done)
 
 
-def double(address):
+def double(address, told):
     """Write 2n and the running sum of its partition for each number n; end after the last one."""
     log = open_log(address, lease_s=LEASE_S)
     member = log.join("double", ["numbers"])
     sums = {}
-    say("ready")
+    told.send("ready")
     while len(sums) < len(log.extents("numbers")) or any(member.lag().values()):
         batch = member.poll(7, 1)
         for place, checkpoints in batch.assigned.items():
@@ -54,24 +45,30 @@ def double(address):
         member.commit(
             outputs, {place: {"sum": str(total).encode()} for place, total in sums.items()}
         )
-        say(len(outputs))
+        told.send(len(outputs))
     log.close()
 
 
-def hold(address):
+def hold(address, told):
     """Poll one record, wait for a word, commit, and say how it went."""
     log = open_log(address, lease_s=LEASE_S / 2)
     member = log.join("double", ["numbers"])
     while not member.poll(1, 1).records:
         pass
-    say("polled")
-    sys.stdin.readline()
+    told.send("polled")
+    told.recv()
     try:
         member.commit([Message("doubles", "k", b"of one who slept")])
     except FencedError:
-        say("fenced")
+        told.send("fenced")
     log.close()
 
 
-if __name__ == "__main__":
-    {"append": append, "double": double, "hold": hold}[sys.argv[1]](sys.argv[2])
+class Working(WARM.Process):
+    """A process at one of these tasks, begun; through `told` it and its parent speak."""
+
+    def __init__(self, task, address):
+        self.told, its = WARM.Pipe()
+        super().__init__(target=task, args=(address, its), daemon=True)
+        begin(self)
+        its.close()
