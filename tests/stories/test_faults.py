@@ -22,7 +22,7 @@ from waiting import until
 
 PRODUCTS = ("BTC-USD", "ETH-USD")
 START_NS = 1_750_000_000 * 10**9
-SPEED, MARKET_S = 25.0, 36.0
+SPEED, MARKET_S = 25.0, 45.0
 VENUES = {Dialect.EXCHANGE: "simulated", Dialect.ADVANCED: "coinbase-advanced"}
 PATHS = {Dialect.EXCHANGE: "/exchange", Dialect.ADVANCED: "/advanced"}
 
