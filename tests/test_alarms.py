@@ -41,6 +41,7 @@ watches = st.builds(
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(watches, min_size=1, max_size=3), st.sampled_from([0.0, 0.5, 0.9, 1.0]))
 def test_the_report_equals_the_oracle(drawn, threshold):

@@ -31,6 +31,7 @@ def test_a_resample_is_made_of_whole_blocks_that_span_no_hole(lengths, block_s, 
                 assert len(set(inside.tolist())) == 1
 
 
+@pytest.mark.slow
 def test_every_row_is_expected_once_and_products_share_their_blocks():
     lengths = [5, 40, 200]
     session = np.repeat(np.arange(3), lengths)
@@ -175,6 +176,7 @@ def neighbours(features, spike, train, test):
     )
 
 
+@pytest.mark.slow
 def test_a_market_of_noise_scores_its_base_rate_walking_forward_and_leaks_when_shuffled():
     second, features, label = noise_market(hours=5, seed=11)
     truth, forecast, where = [], [], []

@@ -49,6 +49,7 @@ def test_all_records_come_once_in_the_order_of_the_log(many):
     assert values(browse.records(log, "t")) == [message.value for message in written]
 
 
+@pytest.mark.slow
 @given(limit=st.integers(1, 2000), key=st.none() | st.sampled_from(KEYS), end=st.booleans())
 def test_the_first_and_the_last_are_those_of_all(many, limit, key, end):
     log, written = many
@@ -81,6 +82,7 @@ def test_what_retention_removes_while_one_reads_is_left_out(tmp_path):
     log.close()
 
 
+@pytest.mark.slow
 def test_an_offset_counts_within_one_partition_and_must_be_there(many):
     log, _ = many
     with pytest.raises(BadInputError, match="within one partition"):

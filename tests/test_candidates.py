@@ -46,6 +46,7 @@ def test_the_number_of_threads_changes_no_bit(kind):
     assert one.tobytes() == two.tobytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", each(*(name for name in KINDS if name != "climatology")))
 def test_a_candidate_learns_what_is_there(kind):
     candidate = KINDS[kind]
@@ -56,6 +57,7 @@ def test_a_candidate_learns_what_is_there(kind):
     assert abs(probability.mean() - part.y.mean()) < 0.03
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", each())
 def test_where_nothing_can_be_learned_all_probabilities_stay_near_the_base_rate(kind):
     candidate = KINDS[kind]
@@ -159,6 +161,7 @@ def relative_fitted():
     return candidate.fit(slices(candidate), seed=0)
 
 
+@pytest.mark.slow
 def test_a_category_is_learned_whatever_number_it_has():
     rng = np.random.default_rng(8)
     x = np.stack([rng.integers(0, 4, 3000), rng.normal(0, 1, 3000)], axis=1).astype(np.float32)

@@ -40,6 +40,7 @@ def test_a_long_curve_is_thinned_and_ends_where_all_are_found():
     assert (told.recall[-1], told.precision[-1]) == (1.0, pytest.approx(y.mean(), abs=0.01))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("timed", [True, False])
 def test_a_card_survives_as_json(timed):
     content = encoded(made(timed))
@@ -47,6 +48,7 @@ def test_a_card_survives_as_json(timed):
     assert len(content) < 2 * 2**20
 
 
+@pytest.mark.slow
 def test_what_is_not_defined_is_null_in_json_and_nan_again():
     row = report_of().rows[0]
     undefined = msgspec.structs.replace(
@@ -70,6 +72,7 @@ def test_what_is_no_card_is_refused_in_a_line(content):
         decoded(content, "storms/7")
 
 
+@pytest.mark.slow
 def test_the_same_training_gives_the_same_card():
     again = card(walked(), pooled(), report_of(), facts_of())
     assert encoded(again) == encoded(made())
@@ -88,6 +91,7 @@ def test_groups_of_like_probability_are_those_of_the_reliability_table():
     assert gaps == pytest.approx(pooled().interval(CHOSEN, scores.calibration_error).estimate)
 
 
+@pytest.mark.slow
 def test_curves_are_of_the_choices_and_of_what_they_must_beat():
     assert list(made().curves) == [CHOSEN, "late"]
     assert list(made(timed=False).curves) == [CHOSEN, "charges"]

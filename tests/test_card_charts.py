@@ -86,6 +86,7 @@ def test_a_strip_may_be_short_or_begin_and_end_with_nothing(low):
         assert picture.tag == "svg"
 
 
+@pytest.mark.slow
 def test_a_storm_of_a_second_is_wide_enough_to_be_seen():
     hours = strip_of([0.1] * 7200, [0.1] * 7200, [(0, NS_PER_S)])
     calm = msgspec.structs.replace(hours, storms=[])

@@ -34,6 +34,7 @@ def test_it_needs_nothing_from_elsewhere_and_runs_nothing(timed):
     assert "://" not in text
 
 
+@pytest.mark.slow
 def test_what_others_wrote_is_text_wherever_it_stands():
     card = replaced(
         made(),
@@ -52,6 +53,7 @@ def test_what_others_wrote_is_text_wherever_it_stands():
     assert read.text.count(HOSTILE) > 10
 
 
+@pytest.mark.slow
 def test_what_was_found_stands_on_it():
     card, text = made(), words(made())
     chosen = card.training.rows[-1]
@@ -85,6 +87,7 @@ def test_without_time_there_are_no_strips_and_no_episodes():
         assert absent not in text, absent
 
 
+@pytest.mark.slow
 def test_without_a_yes_there_is_no_curve_and_figures_say_so():
     row = made().training.rows[-1]
     undefined = msgspec.structs.replace(row.pr_auc, estimate=math.nan, low=math.nan, high=math.nan)

@@ -86,6 +86,7 @@ def test_few_episodes_are_a_reason_and_many_are_none():
         assert any(f"only {episodes} independent positives" in each for each in why) == said
 
 
+@pytest.mark.slow
 def test_one_regime_is_a_reason_and_so_are_sessions_that_are_not_alike():
     bad = {"pr_auc": 1.1}
     alone = goal(goals(with_sessions({}), bad), "PR-AUC").why
@@ -119,6 +120,7 @@ def timeline(leads=(), alarms=()):
     )
 
 
+@pytest.mark.slow
 def test_missed_episodes_are_named_the_heaviest_first_and_no_more_than_five():
     told = failures(with_sessions({}), [], timeline([(n, 0.0) for n in range(1, 8)] + [(99, 5.0)]))
     assert told[0].startswith("7 of 8 episodes had no alarm in time, the heaviest: A 1970-01-01 06")

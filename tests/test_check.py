@@ -222,6 +222,7 @@ def test_a_watch_counts_what_arrives_and_nothing_that_was_there(log):
     assert len(waits) >= 10
 
 
+@pytest.mark.slow
 def test_a_watch_ends_on_a_real_clock_while_another_thread_writes(log, tmp_path):
     done = threading.Event()
 

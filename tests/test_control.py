@@ -43,6 +43,7 @@ def test_outcomes_are_moved_by_half_of_their_keys_history_and_none_is_lost(key, 
         assert told[mine].tolist() == was[len(mine) - half :] + was[: len(mine) - half]
 
 
+@pytest.mark.slow
 def test_where_nothing_can_be_found_the_base_rate_is_found(storms):
     walked = walk(spikes_of(FEW), storms, HOW)
     told = control(walked, HOW)

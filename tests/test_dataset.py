@@ -77,6 +77,7 @@ def rows_of(frame):
         )
 
 
+@pytest.mark.slow
 def test_the_rows_are_those_of_the_live_topic_to_the_byte(tmp_path):
     log = open_log(tmp_path)
     feed = Feed(log, tmp_path / "archive")
@@ -103,6 +104,7 @@ def test_the_rows_are_those_of_the_live_topic_to_the_byte(tmp_path):
     assert all(len(values) > 1200 for values in made.values())
 
 
+@pytest.mark.slow
 def test_the_label_is_the_volatility_of_the_next_minute_or_unknown(home):
     frame = dataset.read(home, SPIKES).frame
     known = 0
@@ -118,6 +120,7 @@ def test_the_label_is_the_volatility_of_the_next_minute_or_unknown(home):
     assert known > 2000
 
 
+@pytest.mark.slow
 def test_unknown_is_null_and_never_nan_or_calm(home):
     frame = dataset.read(home, SPIKES).frame
     assert not frame.select(pl.col(*NAMES, "future_realized_vol").is_nan().any()).to_numpy().any()
@@ -165,6 +168,7 @@ def test_the_manifest_tells_what_the_dataset_was_made_of(home):
     assert first == pytest.approx(1_750_000_000, abs=20)
 
 
+@pytest.mark.slow
 def test_other_frames_have_another_hash(home, tmp_path):
     first, *others = stretches()
     archived(tmp_path, [first[:-50], *others])
@@ -172,6 +176,7 @@ def test_other_frames_have_another_hash(home, tmp_path):
     assert dataset.read(tmp_path, SPIKES).data_hash != dataset.read(home, SPIKES).data_hash
 
 
+@pytest.mark.slow
 def test_another_future_changes_no_row_and_no_label_that_was_known(home, tmp_path):
     whole = dataset.read(home, SPIKES).frame
     (first, *_), (_, later) = stretches(), stretches(seed=8)
@@ -271,6 +276,7 @@ def test_recordings_give_at_once_what_they_give_through_feed_and_archive(data, t
     assert not (straight / "archive").exists()
 
 
+@pytest.mark.slow
 def test_the_rules_of_the_feed_stand_in_the_archive(tmp_path):
     """What live refused, and when it called a line silent, is not judged anew."""
     first, second = stretches()

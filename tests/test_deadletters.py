@@ -84,6 +84,7 @@ CHOICES = st.one_of(
 )
 
 
+@pytest.mark.slow
 @given(
     runs=st.lists(st.tuples(CHOICES, st.integers(0, 12), st.booleans()), max_size=6),
     step=st.integers(1, 5),

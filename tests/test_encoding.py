@@ -99,6 +99,7 @@ def categorical(request):
 codes = st.sampled_from([0.0, 1.0, 2.0, 3.0, 4.0, -1.0, 0.5])
 
 
+@pytest.mark.slow
 @given(
     x=hnp.arrays(
         np.float32,
@@ -112,6 +113,7 @@ def test_categories_are_encoded_inside_the_graph_as_in_training(categorical, x):
     assert np.abs(graph.predict(x) - fitted.predict(x)).max() < 1e-12
 
 
+@pytest.mark.slow
 def test_a_graph_with_categories_takes_them_as_they_are_and_is_proven_on_rows(categorical):
     fitted, _ = categorical
     x = mixed(11).x

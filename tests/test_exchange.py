@@ -102,6 +102,7 @@ def test_the_same_seed_is_the_same_market_whoever_listens_how():
     assert made[0] == made[1]
 
 
+@pytest.mark.slow
 def test_the_market_keeps_the_pace_that_it_is_given():
     with (
         running(exchange(speed=20.0, limit_s=20.0)) as running_exchange,
@@ -138,6 +139,7 @@ def test_who_does_not_subscribe_in_time_is_shown_out():
         until(lambda: running_exchange.ledger.connections[0].closed_ns is not None)
 
 
+@pytest.mark.slow
 def test_one_bad_product_does_not_stop_the_others():
     with (
         running(exchange()) as running_exchange,
@@ -165,6 +167,7 @@ def test_a_reader_that_does_not_read_is_kicked_out_and_the_others_are_not():
         assert 0 < len(lost) < ledger.connections[1].frames
 
 
+@pytest.mark.slow
 def test_a_half_open_line_stays_and_answers_nothing():
     fault = ScriptedFault(FaultKind.HALF_OPEN, 5.0)
     with running(exchange(fault)) as running_exchange:

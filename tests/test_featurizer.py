@@ -59,6 +59,7 @@ def test_every_feature_equals_the_oracle(drawn, random):
                 assert ours == pytest.approx(value, rel=1e-9, abs=allowed), where
 
 
+@pytest.mark.slow
 @long_runs
 @given(markets, st.lists(st.integers(0, 5000), max_size=8))
 def test_any_cut_and_any_restore_give_the_same_bytes(drawn, cuts):

@@ -202,6 +202,7 @@ def test_a_hole_is_open_until_it_is_settled_and_its_trades_are_in_the_log(home):
     assert heard_again(home.archive) == events(home.log)
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(st.integers(0, len(FILLING)), st.integers(0, len(FILLING)))
 def test_a_feed_that_is_killed_in_a_hole_goes_on_with_it(tmp_path_factory, one, other):

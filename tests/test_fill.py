@@ -95,6 +95,7 @@ def test_a_body_beyond_the_bound_is_not_read_to_its_end():
     assert "more than" in end.problem
 
 
+@pytest.mark.slow
 def test_several_holes_share_one_rate():
     page, took_s = json.dumps([{"trade_id": 5}]).encode(), []
 

@@ -139,6 +139,7 @@ def test_who_sees_more_is_nearer_to_the_truth(hour):
     assert np.all(np.diff(losses) > 0.002), losses
 
 
+@pytest.mark.slow
 def test_what_is_said_is_how_often_it_comes_true(hour):
     _, said, truth = hour
     for part in np.array_split(np.argsort(said, axis=None), 4):
@@ -158,6 +159,7 @@ def test_what_comes_later_changes_nothing_that_was_said(cut):
     assert forecast(MARKET, before, tau, cut, how).tobytes() == whole[:, :cut].tobytes()
 
 
+@pytest.mark.slow
 def test_products_that_move_as_one_are_forecast_as_one():
     shown, _ = watched(MARKET._replace(common_share=1.0), 600)
     said = forecast(MARKET._replace(common_share=1.0), shown, np.full((2, 1), TAU), 600, QUICK)
@@ -165,6 +167,7 @@ def test_products_that_move_as_one_are_forecast_as_one():
     assert np.ptp(said) > 0.01
 
 
+@pytest.mark.slow
 def test_each_threshold_has_its_answer():
     shown, _ = watched(MARKET, 60)
     tau = np.array([[5e-5, 9e-5], [9e-5, 1e-9]])

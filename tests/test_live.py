@@ -218,6 +218,7 @@ def test_a_venue_that_cannot_be_reached_ends_the_feed_in_one_line(home):
     assert "--venue simulated" in str(listening.error)
 
 
+@pytest.mark.slow
 def test_the_time_that_was_asked_for_ends_it(home):
     with (
         running(Scripted(plays(quick([ticker(0)])))) as venue,
@@ -227,6 +228,7 @@ def test_the_time_that_was_asked_for_ends_it(home):
     assert listening.answer.feed.ticks == 1
 
 
+@pytest.mark.slow
 def test_everything_received_before_a_stop_is_in_the_log(home):
     """Told to stop under load: as many ticks as frames in the archive, and all from the first."""
     messages = [now(ticker(n)) for n in range(30_000)]

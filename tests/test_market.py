@@ -28,6 +28,7 @@ def many():
     return LatentVolatility(MARKET._replace(common_share=0.0), names, 5).advance(60)
 
 
+@pytest.mark.slow
 def test_the_latent_state_starts_from_its_stationary_law(many):
     slow, jump = many[:, 0, 0], many[:, 0, 1]
     assert abs(slow.mean()) < 4 * 0.25 / math.sqrt(2000)
@@ -116,6 +117,7 @@ def test_the_truth_rises_with_each_part_of_the_state_and_falls_with_tau():
     assert falling[-1].tolist() == [0.0] * 6
 
 
+@pytest.mark.slow
 def test_the_truth_of_a_state_does_not_depend_on_which_others_are_asked():
     latent = LatentVolatility(MARKET, ("A",), 2).advance(3000)[0]
     together = spike_probability(MARKET, latent, 6e-5, paths=4000)

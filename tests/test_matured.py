@@ -100,6 +100,7 @@ def test_each_prediction_stands_beside_what_came(predictions):
         assert of.verdicts.get(Verdict.GAP, 0) == sum(each.probability is None for each in mine)
 
 
+@pytest.mark.slow
 @given(told())
 def test_the_scores_are_those_of_the_matured_rows(predictions):
     for label, of in mature(predictions).items():
@@ -218,6 +219,7 @@ def rows_of_a_market_with_a_cut():
     return [codec.decode_row(value) for _, value in Featurizer().receive(records).values]
 
 
+@pytest.mark.slow
 def test_labels_of_predictions_are_those_of_the_dataset_to_the_bit():
     rows = rows_of_a_market_with_a_cut()
     scorer = Scorer(model(tau={"BTC-USD": 1e-5, "ETH-USD": 2e-5}))

@@ -36,11 +36,13 @@ def words_of(shown):
     return " ".join(text_of(shown).split())
 
 
+@pytest.mark.slow
 def test_a_list_of_nothing_says_how_to_begin(registry):
     assert listed(registry, "spikes", SECOND) == []
     assert "barograph train --case spikes" in words_of(table("spikes", []))
 
 
+@pytest.mark.slow
 def test_a_version_is_listed_with_what_decides_whether_it_is_of_use(registry):
     register(registry, scores=FIGURES, expires_time_ns=SECOND + S)
     (version,) = listed(registry, "spikes", SECOND + S)
@@ -55,6 +57,7 @@ def test_a_version_is_listed_with_what_decides_whether_it_is_of_use(registry):
     assert "1 Keep: 4 independent positives" in shown
 
 
+@pytest.mark.slow
 def test_one_that_expired_by_the_clock_says_so_and_one_without_an_end_never_does(registry):
     register(registry, expires_time_ns=SECOND)
     register(registry)

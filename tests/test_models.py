@@ -77,6 +77,7 @@ def hostile(width: int) -> np.ndarray:
     return np.array(rows, np.float32)
 
 
+@pytest.mark.slow
 def test_an_export_says_what_the_model_says_on_random_and_hostile_rows(fitted):
     width = len(fitted.features)
     x = np.concatenate([examples(fitted.features, 11, rows=20_000).x, hostile(width)])
@@ -88,6 +89,7 @@ def test_an_export_says_what_the_model_says_on_random_and_hostile_rows(fitted):
     assert np.abs(told - fitted.predict(x)).max() < 1e-12
 
 
+@pytest.mark.slow
 def test_a_value_one_ulp_from_a_threshold_falls_on_the_same_side(trees):
     table = table_of(trees)
     marks = thresholds(table)
@@ -100,6 +102,7 @@ def test_a_value_one_ulp_from_a_threshold_falls_on_the_same_side(trees):
     assert len(np.unique(told)) > 500
 
 
+@pytest.mark.slow
 def test_trees_stay_exact_where_probabilities_are_extreme(trees):
     steep = replace(trees, slope=40 * trees.slope, bias=3.0)
     x = part(11, rows=20_000).x
@@ -112,6 +115,7 @@ def test_trees_stay_exact_where_probabilities_are_extreme(trees):
     assert np.abs(told - expected).max() < 1e-11
 
 
+@pytest.mark.slow
 @given(x=hnp.arrays(np.float32, (5, len(ALL)), elements=finite))
 @settings(max_examples=60)
 def test_any_finite_row_gives_the_same_probability_in_the_graph(exported, x):

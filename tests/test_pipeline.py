@@ -59,6 +59,7 @@ def test_what_the_feed_wrote_last_is_still_scored(tmp_path, live):
     log.close()
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_is_heard_at_the_door(tmp_path):
     log = open_log(tmp_path)
     ensure_topics(log)
@@ -162,6 +163,7 @@ def shadow_position(log):
     return sum(log.positions("shadow", FEATURES).values())
 
 
+@pytest.mark.slow
 def test_a_shadow_without_a_candidate_passes_over_what_comes_live(tmp_path):
     log = open_log(tmp_path)
     ensure_topics(log)
@@ -172,6 +174,7 @@ def test_a_shadow_without_a_candidate_passes_over_what_comes_live(tmp_path):
     log.close()
 
 
+@pytest.mark.slow
 def test_a_replay_that_nothing_shadows_does_not_even_look(tmp_path):
     log = open_log(tmp_path)
     ensure_topics(log)
@@ -182,6 +185,7 @@ def test_a_replay_that_nothing_shadows_does_not_even_look(tmp_path):
     log.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("live", [True, False])
 def test_a_candidate_shadows_what_comes_live_or_replayed(tmp_path, live):
     log = open_log(tmp_path)
@@ -195,6 +199,7 @@ def test_a_candidate_shadows_what_comes_live_or_replayed(tmp_path, live):
     log.close()
 
 
+@pytest.mark.slow
 def test_a_log_from_before_there_were_shadows_gets_the_topic_as_that_of_predictions(tmp_path):
     log = open_log(tmp_path)
     for topic in market_topics(partitions=2):
@@ -208,6 +213,7 @@ def test_a_log_from_before_there_were_shadows_gets_the_topic_as_that_of_predicti
     log.close()
 
 
+@pytest.mark.slow
 def test_a_shadow_that_dies_is_told_of_once_and_the_others_go_on(tmp_path):
     class Failing(Versions):
         def version_of(self, *_):
@@ -241,6 +247,7 @@ def said_in(log, topic):
     }
 
 
+@pytest.mark.slow
 def test_the_cold_start_baseline_runs_until_there_is_a_champion(tmp_path):
     log = open_log(tmp_path)
     ensure_topics(log)

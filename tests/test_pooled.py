@@ -44,6 +44,7 @@ def test_the_rows_are_the_candidates_and_what_was_chosen_from_fold_to_fold(walke
     assert pooled.baselines == ["persistence", "har"]
 
 
+@pytest.mark.slow
 def test_scores_of_probabilities_are_those_of_the_oracle(pooled, rows):
     y = pooled.y.tolist()
     for name, row in rows.items():
@@ -57,6 +58,7 @@ def test_scores_of_probabilities_are_those_of_the_oracle(pooled, rows):
     assert pooled.base_rate.estimate == np.mean(y)
 
 
+@pytest.mark.slow
 def test_scores_of_volatilities_are_those_of_the_oracle_and_classifiers_have_none(
     walked, pooled, rows
 ):
@@ -154,6 +156,7 @@ def test_the_gate_is_given_both_rankings_of_what_forecasts_a_volatility(pooled, 
             assert row.pr_auc_by_ratio.estimate == by_ratio
 
 
+@pytest.mark.slow
 def test_a_score_may_be_told_over_the_base_rate(pooled, rows):
     over = pooled.over("har", CHOSEN, scores.pr_auc, scores.base_rate)
     gain = rows["har"].pr_auc.estimate - pooled.base_rate.estimate

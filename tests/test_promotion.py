@@ -382,6 +382,7 @@ def test_runs_hold_every_row_and_lie_apart(order, distance):
         assert (np.diff(inside) <= distance).all()
 
 
+@pytest.mark.slow
 @given(orders, orders, st.integers(1, 20))
 def test_unjudged_rows_lie_further_than_the_distance_from_every_judged_one(order, before, distance):
     fresh = promotion.unjudged(order, promotion.runs(before, distance), distance)

@@ -95,6 +95,7 @@ def test_what_was_registered_is_what_is_loaded(registry):
     assert model.onnx.predict(row)[0] == pytest.approx(1 / (1 + np.exp(-z)), abs=1e-12)
 
 
+@pytest.mark.slow
 def test_reading_agrees_with_the_client_of_mlflow(registry):
     register(registry)
     register(registry, bias=1.0)
@@ -135,6 +136,7 @@ def test_aliases_move_and_only_the_champions_moves_are_audited(registry):
     ]
 
 
+@pytest.mark.slow
 def test_rollback_walks_back_through_the_champions(registry):
     for bias in range(4):
         register(registry, bias=bias)

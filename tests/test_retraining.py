@@ -194,6 +194,7 @@ print('{"case": "spikes", "version": 3, "chosen": "har", "decision": {"promote":
     assert running.trained == ["spikes/3 (har), keep: 4 episodes; 6 blocks"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("deaf", [False, True])
 def test_its_end_is_the_end_of_a_training_too(monkeypatch, tmp_path, deaf):
     monkeypatch.setattr(retraining, "_PATIENCE_S", 0.1)

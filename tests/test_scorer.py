@@ -146,6 +146,7 @@ def volatilities(seed, n):
     return (np.exp(x) * 5e-5).tolist()
 
 
+@pytest.mark.slow
 def test_before_any_model_the_baseline_says_so_and_learns():
     scorer = Scorer()
     said = [scorer.predict(row(i, vol=v)) for i, v in enumerate(volatilities(1, 20_000))]

@@ -147,6 +147,7 @@ def test_trade_ids_are_consecutive_and_sequences_rise_with_holes(day):
     assert steps.max() > 1
 
 
+@pytest.mark.slow
 def test_a_trade_prints_at_its_aggressors_side_of_an_uncrossed_quote(day):
     for line in day["market"][0]:
         if line.type == "ticker":
@@ -156,6 +157,7 @@ def test_a_trade_prints_at_its_aggressors_side_of_an_uncrossed_quote(day):
             assert Decimal(line.last_size) > 0
 
 
+@pytest.mark.slow
 def test_trades_of_one_order_share_its_time_and_side(day):
     run = [line for line in day["market"][0] if line.type == "ticker"]
     same = [(a, b) for a, b in pairwise(run) if a.time == b.time]

@@ -62,6 +62,7 @@ def assert_inner_parts_are_sound(second, fold, plan):
     assert len(np.unique(fold.held_out)) == len(fold.held_out)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(pooled_seconds(), plans)
 def test_a_test_keeps_its_distance_from_all_that_is_fitted_on_and_the_future_stays_out(
@@ -72,6 +73,7 @@ def test_a_test_keeps_its_distance_from_all_that_is_fitted_on_and_the_future_sta
         assert_apart(second[fold.train], second[fold.test], plan)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(pooled_seconds(), plans)
 def test_a_part_that_is_held_out_keeps_its_distance_from_what_is_fitted_on_instead(second, plan):
@@ -91,6 +93,7 @@ def test_the_parts_that_are_held_out_are_of_equal_size():
         assert max(sizes) - min(sizes) <= 1
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(pooled_seconds(), plans)
 def test_tests_cover_everything_after_the_first_cut_once_and_in_time_order(second, plan):
@@ -104,6 +107,7 @@ def test_tests_cover_everything_after_the_first_cut_once_and_in_time_order(secon
         assert second[earlier.test].max() < second[later.test].min()
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(pooled_seconds(), plans)
 def test_what_a_fold_is_fitted_on_expands_and_no_row_is_on_two_sides(second, plan):
@@ -116,6 +120,7 @@ def test_what_a_fold_is_fitted_on_expands_and_no_row_is_on_two_sides(second, pla
     assert ends == sorted(ends)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(pooled_seconds(), plans, st.integers(1, 10_000))
 def test_what_comes_after_a_cut_changes_nothing_of_what_is_fitted_before_it(second, plan, later):

@@ -202,6 +202,7 @@ def test_a_frame_beyond_the_bound_is_a_dead_letter_and_the_connection_comes_agai
     assert taken.index(letter) < taken.index(Closing(first))
 
 
+@pytest.mark.slow
 def test_whatever_was_received_before_a_stop_is_in_the_inbox():
     sent, messages = [], tickers(20_000)
 

@@ -285,6 +285,7 @@ def trials_kept(home, case):
         ).fetchall()
 
 
+@pytest.mark.slow
 def test_all_that_was_tried_in_a_search_is_kept_beside_the_model(registry, home):
     def varied(candidate, rng):
         return candidate.varied(Boosting(rounds=int(rng.integers(5, 30)), threads=1))
@@ -298,6 +299,7 @@ def test_all_that_was_tried_in_a_search_is_kept_beside_the_model(registry, home)
     assert trials_kept(home, "searched") == [(trial.candidate, 3) for trial in report.trials]
 
 
+@pytest.mark.slow
 def test_without_a_search_the_report_tells_enough(registry, home):
     _, report = trained(registry, "not_searched")
     assert [trial.candidate for trial in report.trials] == ["charges", "logistic", "lightgbm"]

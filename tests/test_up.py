@@ -61,6 +61,7 @@ def test_what_is_heard_is_featurized_and_scored_until_the_time_is_over(tmp_path,
         assert verify(log, archive=tmp_path / "archive").same
 
 
+@pytest.mark.slow
 def test_it_ends_when_it_is_told(tmp_path, exchange):
     stop = threading.Event()
     stop.set()

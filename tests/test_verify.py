@@ -176,6 +176,7 @@ def home(tmp_path):
     log.close()
 
 
+@pytest.mark.slow
 def test_features_are_those_of_the_archives_frames(home):
     path, log = home
     featurize(log)
@@ -185,6 +186,7 @@ def test_features_are_those_of_the_archives_frames(home):
     assert found.products == ["BTC-USD", "ETH-USD"]
 
 
+@pytest.mark.slow
 def test_a_tick_that_no_frame_tells_is_found(home):
     """The log agrees with itself then, and the archive does not."""
     path, log = home

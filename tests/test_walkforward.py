@@ -45,6 +45,7 @@ def bits(walked):
     }
 
 
+@pytest.mark.slow
 def test_every_candidate_is_tested_on_every_fold_by_a_model_that_did_not_see_it(walked):
     assert list(walked.tested) == ["charges", "logistic", "lightgbm"]
     tested = np.concatenate([question.fold.test for question in walked.questions])
@@ -56,6 +57,7 @@ def test_every_candidate_is_tested_on_every_fold_by_a_model_that_did_not_see_it(
             assert {*rest, *held} <= {*question.fold.train}
 
 
+@pytest.mark.slow
 def test_answers_of_test_rows_change_no_model_no_threshold_and_no_choice(table, walked):
     kind, folds = CUSTOMERS.split(table, 3, "auto")
     turned = table.outcome.copy()
@@ -229,6 +231,7 @@ def test_answers_of_one_kind_are_too_little(answer, table):
         walk(case_with(target=lambda _table, _train: one_kind), table, HOW)
 
 
+@pytest.mark.slow
 def test_progress_is_told_step_by_step(table):
     steps = []
     walk(CUSTOMERS, table, HOW, lambda *step: steps.append(step))
@@ -267,6 +270,7 @@ def test_a_search_is_the_same_for_the_same_seed_and_may_be_ended(table):
     assert bits(ended) == bits(walk(CUSTOMERS, table, HOW))
 
 
+@pytest.mark.slow
 def test_where_nothing_can_be_varied_nothing_is_searched(table):
     how = msgspec.structs.replace(HOW, trials=3)
     told = walk(CUSTOMERS, table, how)

@@ -105,6 +105,7 @@ deaths = st.lists(
 """How each worker dies: before or after which commit or replaced in its sleep, and its batches."""
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(st.lists(st.sampled_from("abcdef"), max_size=60), deaths, st.integers(1, 30))
 def test_a_worker_that_dies_anywhere_leaves_what_one_that_lives_leaves(

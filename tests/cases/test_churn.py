@@ -133,6 +133,7 @@ def test_made_up_customers_keep_the_contract_and_say_that_they_are_made_up(seed)
         assert (customer.MultipleLines == "No phone service") == (customer.PhoneService == "No")
 
 
+@pytest.mark.slow
 def test_made_up_customers_are_like_the_real_ones_on_the_whole(customers):
     made = [CONTRACT.decode(value) for value in invent(4000, seed=2)]
     for feature, count in zip(CONTRACT.features, CONTRACT.categories, strict=True):

@@ -31,6 +31,7 @@ def ahead(returns, omega, alpha, beta, horizon):
     return out
 
 
+@pytest.mark.slow
 @given(
     series,
     st.floats(1e-12, 1e-8),

@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from barograph.cli.answers import as_json
 
 PROGRAM = """
@@ -17,6 +19,7 @@ def test_an_answer_is_one_line_of_json():
     assert "\n" not in as_json({"a": "é\n"})
 
 
+@pytest.mark.slow
 def test_a_reader_who_leaves_early_is_no_error():
     with subprocess.Popen(
         [sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, stderr=subprocess.PIPE

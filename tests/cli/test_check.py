@@ -2,9 +2,12 @@
 
 import json
 
+import pytest
+
 HOME = ("--home", "h")
 
 
+@pytest.mark.slow
 def test_a_topic_with_enough_ticks_is_ok(run, recording):
     run("replay", recording(), *HOME)
     code, out, err = run("check", "--topic", "ticks.raw", "--min", "100", *HOME)
@@ -33,6 +36,7 @@ def test_a_watch_of_a_quiet_topic_is_short(run, recording):
     assert out.startswith("short")
 
 
+@pytest.mark.slow
 def test_any_topic_can_be_counted(run, recording):
     run("replay", recording(), *HOME)
     code, out, _ = run("check", "--topic", "ticks.features", "--min", "10", *HOME, "--json")

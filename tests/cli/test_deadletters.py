@@ -86,6 +86,7 @@ def test_what_cannot_be_is_refused_in_one_line(run, words):
     assert err.startswith("barograph: ")
 
 
+@pytest.mark.slow
 def test_letters_of_the_market_are_the_usual_ones(run, recording):
     """Their source is a file: one whose bytes are mended goes to ticks.raw, once."""
     file = recording()

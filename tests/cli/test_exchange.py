@@ -13,6 +13,7 @@ from barograph.ledger import LedgerSummary
 QUICK = ("--port", "0", "--minutes", "0.005")
 
 
+@pytest.mark.slow
 def test_it_says_where_it_is_and_how_to_feed_from_it(run):
     code, out, err = run("simulate", *QUICK, "--products", "SOL-USD", "--speed", "50")
     assert code == 0
@@ -23,6 +24,7 @@ def test_it_says_where_it_is_and_how_to_feed_from_it(run):
     assert "trades made" in out
 
 
+@pytest.mark.slow
 def test_its_answer_is_the_books(run):
     code, out, _ = run("simulate", *QUICK, "--json", "--speed", "50")
     books = msgspec.convert(json.loads(out), LedgerSummary)
@@ -39,6 +41,7 @@ def test_it_ends_when_it_is_told_to(run, signalled):
     assert (code, json.loads(out)["deeds"]) == (0, [])
 
 
+@pytest.mark.slow
 def test_a_recording_can_be_its_market(run, recording):
     code, out, _ = run("simulate", *QUICK, "--recording", recording(), "--speed", "50", "--json")
     books = msgspec.convert(json.loads(out), LedgerSummary)

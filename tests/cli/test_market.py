@@ -9,6 +9,7 @@ from barograph.log import open_log
 from barograph.log.topics import FEATURES
 
 
+@pytest.mark.slow
 def test_a_replay_says_what_it_took_and_gave(run, recording):
     file = recording()
     code, out, _ = run("replay", file, "--home", "h", "--json")
@@ -22,6 +23,7 @@ def test_a_replay_says_what_it_took_and_gave(run, recording):
     assert (code, "the same bytes" in out) == (0, True)
 
 
+@pytest.mark.slow
 def test_the_stages_can_be_run_one_by_one(run, recording):
     run("replay", recording(), "--home", "h")
     for verb in ("featurize", "score"):
@@ -61,6 +63,7 @@ def test_a_bad_line_becomes_a_dead_letter_and_stops_nothing(run, recording, bad)
     assert "Traceback" not in err
 
 
+@pytest.mark.slow
 def test_a_truncated_gzip_gives_all_its_whole_lines_and_one_dead_letter(run, recording):
     whole = recording().read_bytes()
     packed = gzip.compress(whole)
@@ -73,6 +76,7 @@ def test_a_truncated_gzip_gives_all_its_whole_lines_and_one_dead_letter(run, rec
     assert feed["dead_letters"] == {"truncated": 1}
 
 
+@pytest.mark.slow
 def test_feed_and_stages_may_be_processes_of_their_own(run, recording, tmp_path, signalled):
     """The featurizer follows until it is told to stop, commits what it has and says so."""
     file = recording()

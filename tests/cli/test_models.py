@@ -57,6 +57,7 @@ def versions(registry, *biases, **facts):
         registry.register("spikes", onnx, facts_of(onnx, **facts), {"decision": "Keep: few"})
 
 
+@pytest.mark.slow
 def test_one_command_back_and_each_says_what_it_did_and_why(run, registry):
     versions(registry, 0.0, 1.0)
     at = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ "
@@ -80,6 +81,7 @@ def test_one_command_back_and_each_says_what_it_did_and_why(run, registry):
     assert [entry["action"] for entry in json.loads(out)] == ["promote", "promote", "rollback"]
 
 
+@pytest.mark.slow
 def test_a_model_that_no_scorer_would_take_becomes_champion_neither_way(run, registry):
     versions(registry, 0.0, feature_set="0123456789abcdef")
     versions(registry, 1.0)

@@ -84,6 +84,7 @@ def test_a_consumer_follows_until_it_is_told_to_stop(answer, people, tmp_path, s
     assert (done["records"], done["lag"]) == (20, 0)
 
 
+@pytest.mark.slow
 def test_a_consumer_may_come_first_and_leave_after_a_time(answer):
     done = answer("consume", "--mode", "stream", "--seconds", "0.5")
     assert (done["records"], done["seconds"] >= 0.5) == (0, True)

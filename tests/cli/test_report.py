@@ -47,6 +47,7 @@ def test_as_json_the_card_alone_is_printed_and_a_page_only_if_asked_for(run, hom
     assert (code, again, file.exists()) == (0, out, True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -293,6 +293,7 @@ def test_retention_by_size_keeps_the_newest_records_of_each_partition(log):
     assert len(contents(log, "ticks", 1)) == 10
 
 
+@pytest.mark.slow
 def test_retention_by_age_goes_by_the_append_time(log):
     log.create(Topic(name="ticks", retention_s=1))
     log.append(messages(5))

@@ -257,6 +257,7 @@ def test_members_beyond_the_partitions_wait_for_their_turn(ticks, open_again):
     settle([spare], partitions=1)
 
 
+@pytest.mark.slow
 def test_each_record_is_committed_once_while_members_come_and_go(shared, open_again):
     shared.create(Topic(name="rows", partitions=4))
     consumers = [Consumer(shared)]

@@ -145,6 +145,7 @@ def test_a_full_disk_is_said_and_undoes_the_transaction(database):
     assert database.rows("producer_checkpoints", "feed") == []
 
 
+@pytest.mark.slow
 def test_many_processes_may_make_the_same_log_at_once(log_path):
     source = (
         "import sys; from barograph.log import Topic, open_log\n"

@@ -216,6 +216,7 @@ def test_an_even_part_of_the_limit_goes_to_each_partition_that_has_so_much(log):
     assert {name: topics.count(name) for name in topics} == {"few": 3, "many": 19, "more": 19}
 
 
+@pytest.mark.slow
 def test_an_idle_member_hardly_works(log):
     member = log.join("g", ["ticks"])
     member.poll(100, 0)

@@ -71,6 +71,7 @@ def test_an_address_where_nobody_answers_says_so():
             cluster(address, wait_s=0.1).metadata()
 
 
+@pytest.mark.slow
 def test_a_broker_that_takes_a_question_and_says_nothing_is_not_waited_for_longer_than_said():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"kafka://127.0.0.1:{silent.getsockname()[1]}"
