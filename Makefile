@@ -26,8 +26,6 @@ kafka: $(WITH_KAFKA)   ## a Kafka broker on 127.0.0.1:9092, until Ctrl-C; needs 
 
 # Tests start processes by the hundred: let Python keep what it compiles, whatever else was said.
 test test-fast: export PYTHONDONTWRITEBYTECODE =
-# They run side by side: threads of a library that wait for each other's turn only stand in the way.
-test test-fast: export OMP_NUM_THREADS = 1
 
 test: $(TESTED)     ## all tests; the slow stories run side by side
 	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder

@@ -37,5 +37,6 @@ def _keep_compiled_code_apart() -> None:
 
 
 _keep_compiled_code_apart()
-# What BLAS adds up depends on its threads, and on a busy machine these wait for each other.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# What BLAS adds up depends on its threads, and on a busy machine threads wait for each other.
+for _threads in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+    os.environ.setdefault(_threads, "1")
