@@ -186,9 +186,9 @@ def _take(state: Any, second: int, tick: Any) -> None:
         _open(state, second)
         state.high = mid
         state.low = mid
-        ticks.first(state, tick)
+        ticks.first(state, mid)
     else:
-        ticks.take(state, tick)
+        ticks.take(state, tick, mid)
     state.bid = tick.bid
     state.ask = tick.ask
     state.bid_size = tick.bid_size

@@ -4,7 +4,16 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from barograph.kernels.window import MAX_RETURN_E9, MAX_VOLUME_E8, ago, put, slide
+from barograph.kernels.window import (
+    MAX_RETURN_E9,
+    MAX_SECOND_MOVES_E18,
+    MAX_SECOND_SPREADS_E9,
+    MAX_VOLUME_E8,
+    ago,
+    put,
+    roll,
+    slide,
+)
 
 INT64_MAX = 2**63 - 1
 
@@ -19,7 +28,9 @@ def test_a_window_holds_the_last_w_values_and_nothing_else(values, window_s, sta
     total = 0
     for i, value in enumerate(values):
         second, run = start + i, i + 1
+        rolled = roll(total, ring, second, run, window_s, value)
         total = slide(total, value, ago(ring, second, window_s), run, window_s)
+        assert rolled == total
         put(ring, second, value)
         assert total == sum(values[max(0, run - window_s) : run])
 
@@ -29,4 +40,6 @@ def test_no_sum_of_the_longest_window_overflows():
     assert 300 * MAX_RETURN_E9**2 <= INT64_MAX
     assert INT64_MAX >= 300 * 20_000 * 10**9
     assert 60 * MAX_VOLUME_E8 <= INT64_MAX
+    assert 300 * MAX_SECOND_MOVES_E18 <= INT64_MAX
+    assert 10 * MAX_SECOND_SPREADS_E9 <= INT64_MAX
     assert MAX_RETURN_E9 < 2**31

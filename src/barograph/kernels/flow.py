@@ -9,7 +9,7 @@ from numba import njit
 from barograph.codec import Bytes, Floats, Ints
 from barograph.kernels import COLUMN
 from barograph.kernels.variance import ratio
-from barograph.kernels.window import MAX_VOLUME_E8, ago, put, slide
+from barograph.kernels.window import MAX_VOLUME_E8, ago, put, roll, slide
 from barograph.types import Reason
 
 FIELDS = [
@@ -111,9 +111,9 @@ def push(state: Any, second: int, run: int) -> None:
     """Take in one complete second: the closing quote and what the grid counted in it."""
     ticks = state.tick_count
     t = state.ticks
-    state.tick_sum_10 = slide(state.tick_sum_10, ticks, ago(t, second, 10), run, 10)
-    state.tick_sum_60 = slide(state.tick_sum_60, ticks, ago(t, second, 60), run, 60)
-    state.tick_sum_300 = slide(state.tick_sum_300, ticks, ago(t, second, 300), run, 300)
+    state.tick_sum_10 = roll(state.tick_sum_10, t, second, run, 10, ticks)
+    state.tick_sum_60 = roll(state.tick_sum_60, t, second, run, 60, ticks)
+    state.tick_sum_300 = roll(state.tick_sum_300, t, second, run, 300, ticks)
     state.quiet_sum_60 = slide(
         state.quiet_sum_60, int(ticks == 0), int(ago(t, second, 60) == 0), run, 60
     )
@@ -121,8 +121,8 @@ def push(state: Any, second: int, run: int) -> None:
 
     s = state.spreads_e9
     spread = spread_e9(state.bid, state.ask)
-    state.spread_sum_30 = slide(state.spread_sum_30, spread, ago(s, second, 30), run, 30)
-    state.spread_sum_300 = slide(state.spread_sum_300, spread, ago(s, second, 300), run, 300)
+    state.spread_sum_30 = roll(state.spread_sum_30, s, second, run, 30, spread)
+    state.spread_sum_300 = roll(state.spread_sum_300, s, second, run, 300, spread)
     put(s, second, spread)
 
     balance = imbalance(state.bid_size, state.ask_size)
@@ -156,7 +156,7 @@ def push(state: Any, second: int, run: int) -> None:
 
 @njit(cache=True)
 def _roll_60(total: int, ring: Ints, second: int, run: int, entering: int) -> int:
-    total = slide(total, entering, int(ago(ring, second, 60)), run, 60)
+    total = roll(total, ring, second, run, 60, entering)
     put(ring, second, entering)
     return total
 

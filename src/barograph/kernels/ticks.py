@@ -10,16 +10,15 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from barograph.codec import Floats, Ints
+from barograph.codec import Floats
 from barograph.kernels import COLUMN
 from barograph.kernels.flow import spread_e9
 from barograph.kernels.window import (
     MAX_SECOND_MOVES_E18,
     MAX_SECOND_SPREADS_E9,
-    ago,
     log_e9,
     put,
-    slide,
+    roll,
 )
 
 FIELDS = [
@@ -54,17 +53,17 @@ _SPREAD_BPS = COLUMN["spread_bps"]
 
 
 @njit(cache=True)
-def first(state: Any, tick: Any) -> None:
-    """Take in the tick that a series begins with: nothing is known of how it came there."""
-    state.tick_log_mid_e9 = log_e9(0.5 * (tick.bid + tick.ask))
+def first(state: Any, mid: float) -> None:
+    """Take in the mid that a series begins with: nothing is known of how it came there."""
+    state.tick_log_mid_e9 = log_e9(mid)
 
 
 @njit(cache=True)
-def take(state: Any, tick: Any) -> None:
-    """Take in a tick, while the state still has the quote and the time of the one before."""
+def take(state: Any, tick: Any, mid: float) -> None:
+    """Take in a tick and its mid; the state still has quote and time of the one before."""
     if tick.bid != state.bid or tick.ask != state.ask:
         before_e9 = state.tick_log_mid_e9
-        state.tick_log_mid_e9 = log_e9(0.5 * (tick.bid + tick.ask))
+        state.tick_log_mid_e9 = log_e9(mid)
         duration_s = max(tick.event_time_ns - state.last_tick_ns, 0) * 1e-9
         move_e9 = float(state.tick_log_mid_e9 - before_e9)
         move_e18 = move_e9 * move_e9 / (duration_s + LEAST_DURATION_S)
@@ -102,27 +101,22 @@ def clear(state: Any) -> None:
 def push(state: Any, second: int, run: int) -> None:
     """Take in one complete second: what its ticks came to."""
     n, quotes = state.quotes, state.second_quotes
-    state.quote_sum_10 = _roll(state.quote_sum_10, n, second, run, 10, quotes)
-    state.quote_sum_30 = _roll(state.quote_sum_30, n, second, run, 30, quotes)
-    state.quote_sum_60 = _roll(state.quote_sum_60, n, second, run, 60, quotes)
-    state.quote_sum_300 = _roll(state.quote_sum_300, n, second, run, 300, quotes)
+    state.quote_sum_10 = roll(state.quote_sum_10, n, second, run, 10, quotes)
+    state.quote_sum_30 = roll(state.quote_sum_30, n, second, run, 30, quotes)
+    state.quote_sum_60 = roll(state.quote_sum_60, n, second, run, 60, quotes)
+    state.quote_sum_300 = roll(state.quote_sum_300, n, second, run, 300, quotes)
     put(n, second, quotes)
 
     m, moves = state.moves_e18, state.second_moves_e18
-    state.move_sum_10 = _roll(state.move_sum_10, m, second, run, 10, moves)
-    state.move_sum_30 = _roll(state.move_sum_30, m, second, run, 30, moves)
-    state.move_sum_60 = _roll(state.move_sum_60, m, second, run, 60, moves)
-    state.move_sum_300 = _roll(state.move_sum_300, m, second, run, 300, moves)
+    state.move_sum_10 = roll(state.move_sum_10, m, second, run, 10, moves)
+    state.move_sum_30 = roll(state.move_sum_30, m, second, run, 30, moves)
+    state.move_sum_60 = roll(state.move_sum_60, m, second, run, 60, moves)
+    state.move_sum_300 = roll(state.move_sum_300, m, second, run, 300, moves)
     put(m, second, moves)
 
     s, spreads = state.tick_spreads_e9, state.second_spreads_e9
-    state.tick_spread_sum_10 = _roll(state.tick_spread_sum_10, s, second, run, 10, spreads)
+    state.tick_spread_sum_10 = roll(state.tick_spread_sum_10, s, second, run, 10, spreads)
     put(s, second, spreads)
-
-
-@njit(cache=True)
-def _roll(total: int, ring: Ints, second: int, run: int, window_s: int, entering: int) -> int:
-    return slide(total, entering, int(ago(ring, second, window_s)), run, window_s)
 
 
 @njit(cache=True)

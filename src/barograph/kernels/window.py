@@ -60,3 +60,9 @@ def ago(ring: Ints, second: int, back_s: int) -> Any:
 def put(ring: Ints, second: int, value: float) -> None:
     """Write a second's value at its place, over the one that is len(ring) seconds old."""
     ring[second % len(ring)] = value
+
+
+@njit(cache=True)
+def roll(total: int, ring: Ints, second: int, run: int, window_s: int, entering: int) -> int:
+    """`slide` where the summands themselves are put into `ring`, `entering` not yet."""
+    return slide(total, entering, int(ago(ring, second, window_s)), run, window_s)
