@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from barograph.archive import archive_end, read_archive
 from barograph.errors import BadInputError
 from barograph.feed import ingest
-from barograph.log import Topic
-from barograph.log.topics import STATUS, TICKS
+from barograph.log.topics import STATUS
 from barograph.types import DeadLetter, Fault, FeedStatus, Frame, Gap, GapCause, Tick, Trade
 from barograph.venues.continuity import Received
 from barograph.venues.entries import Answer, Closing, Dialect, Opening, Settlement
@@ -146,15 +145,6 @@ def test_keys_are_products_and_ticks_come_back_as_words(tmp_path, home):
     (tick,) = events(home.log)["BTC-USD"]
     assert isinstance(tick, Tick)
     assert tick.price == TICKER["price"]
-
-
-def test_a_feed_lets_the_log_go_what_its_topics_need_not_keep(home):
-    home.log.create(Topic(name=TICKS, partitions=3, retention_bytes=1000))
-    home.ingest([heard(ticker(n)) for n in range(100)])
-    home.ingest([heard(ticker(n)) for n in range(100, 110)])
-    kept = [extent for extent in home.log.extents(TICKS) if extent.next]
-    assert all(extent.oldest > 50 for extent in kept)
-    assert sum(map(len, heard_again(home.archive).values())) >= 110
 
 
 # Holes of a live connection.

@@ -38,6 +38,7 @@ from barograph.log.topics import TICKS
 from barograph.market import PRESETS
 from barograph.pipeline import Pipeline, feed_through, stages
 from barograph.registry import Registry
+from barograph.retention import Retention
 from barograph.settings import Settings
 from barograph.simulator import SimulatedMarket
 from barograph.sources import simulated
@@ -184,6 +185,7 @@ def _live(  # noqa: PLR0913 - what runs, and what is told of it
         with (
             Listener(settings, settings.home, plan, warn) as listener,
             Pipeline(stages(settings, settings.home, warn)) as pipeline,
+            Retention(lambda: open_log(settings.home), warn),
         ):
             shown, seconds = not check and sys.stdout.isatty(), CHECK_LIVE_S if check else None
             seen = watch(log, listener, pipeline, stop, shown=shown, seconds=seconds)

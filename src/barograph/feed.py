@@ -30,8 +30,6 @@ from barograph.venues.entries import Closing, Entry, Heard, Hole, Opening, Rules
 PRODUCER = "feed"
 """The name under which the log keeps how far the feed is."""
 
-_RETAIN_EVERY_S = 3600.0
-
 Listen = Callable[[Entry, Received], None]
 """Called with each live entry and what it came to, once that is in the next commit's batch."""
 
@@ -126,7 +124,6 @@ class Feed:
         self.summary = Summary()
         self.pending = 0
         self._log, self._messages = log, list[Message]()
-        self._retain_at_s = time.monotonic()
         self._rules = rules or Rules()
         self._machine = Coinbase(self._rules)
         self._writer = ArchiveWriter(archive)
@@ -183,7 +180,7 @@ class Feed:
         counts[letter.fault] = counts.get(letter.fault, 0) + 1
 
     def commit(self, recording: Recording | None = None, mark: Mark | None = None) -> None:
-        """Write what was taken, archive first; once an hour let go what no topic has to keep."""
+        """Write what was taken, archive first."""
         checkpoints = {
             "archive": msgspec.json.encode(self._writer.flush()),
             "continuity": self._machine.snapshot(),
@@ -194,9 +191,6 @@ class Feed:
         self._writer.acknowledge()
         self._messages = []
         self.pending = 0
-        if time.monotonic() > self._retain_at_s:
-            self._log.retain()
-            self._retain_at_s = time.monotonic() + _RETAIN_EVERY_S
 
     def close(self) -> None:
         """Archive what is not committed, for the next feed to take up; let it in. Idempotent."""

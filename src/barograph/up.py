@@ -24,6 +24,7 @@ from barograph.intake import feed_of
 from barograph.live import LiveSummary, listen
 from barograph.log import Log, open_log
 from barograph.pipeline import Pipeline, stages
+from barograph.retention import Retention
 from barograph.retraining import Retraining, asked, frames
 from barograph.settings import Settings
 from barograph.stream import Plan
@@ -113,6 +114,7 @@ def run(
         Listener(settings, address, plan, warn) as listener,
         Pipeline(stages(settings, address, warn)) as pipeline,
         _retraining(settings, warn) as retraining,
+        Retention(lambda: open_log(address), warn),
         closing(open_log(address)) as log,
     ):
         seen = watch(

@@ -8,6 +8,7 @@ import pytest
 
 CATCHES_ALL = {
     "pipeline.py": "a worker's thread: what it died of is raised at the door, the shadow's is told",
+    "retention.py": "its thread: reported, and tried again when it is due",
     "up.py": "closes the log, and raises again",
     "log/database.py": "closes, or rolls back, and raises again",
     "feed.py": "lets another feed in, and raises again",

@@ -75,13 +75,16 @@ def feed(
     from barograph import listing, live, terminal
     from barograph.intake import feed_of
     from barograph.log import open_log
+    from barograph.retention import Retention
 
     settings = settings_of(home)
     plan = plan_of(settings, venue, products, url, minutes)
+    address = log or settings.home
     with (
         told_to_stop() as told,
-        closing(open_log(log or settings.home)) as opened,
+        closing(open_log(address)) as opened,
         closing(feed_of(settings, opened, plan.products)) as entries,
+        Retention(lambda: open_log(address), warn),
         terminal.progress() as progress,
     ):
         heard = live.listen(entries, plan, told, warn, progress.say)

@@ -78,6 +78,7 @@ def replay(
     from barograph import replay as recorded
     from barograph.intake import feed_of
     from barograph.log import open_log
+    from barograph.retention import Retention
 
     settings = settings_of(home)
     address = log or settings.home
@@ -88,7 +89,7 @@ def replay(
     try:
         frames = feed_of(settings, opened, names_in(products))
         running = pipeline.Pipeline(pipeline.stages(settings, address, warn))
-        with terminal.progress() as progress:
+        with Retention(lambda: open_log(address), warn), terminal.progress() as progress:
 
             def take() -> "Summary":
                 fed = recorded.replay(frames, files, pace, progress.bytes_and_ticks, tzinfo)

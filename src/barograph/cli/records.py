@@ -100,12 +100,18 @@ def consume(
     import msgspec
 
     from barograph import pipeline, terminal
+    from barograph.log import open_log
+    from barograph.retention import Retention
 
     settings, chosen = settings_of(home), case_named(case)
     address = log or settings.home
     if mode == "batch":
         existing(address)
-    with told_to_stop() as told, terminal.progress() as progress:
+    with (
+        told_to_stop() as told,
+        terminal.progress() as progress,
+        Retention(lambda: open_log(address), warn),
+    ):
         watch = _Watch(told, follow=mode == "stream", seconds=seconds, say=progress.records)
         tally = pipeline.consume(
             settings, address, chosen, warn, watch.until, batch_size or settings.batch_records

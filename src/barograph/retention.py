@@ -1,0 +1,66 @@
+"""Retention beside the work: what the topics need not keep is removed, in a thread of its own."""
+
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from typing import Self
+
+from barograph.errors import BarographError
+from barograph.log import Log
+
+_EVERY_S = 3600.0
+_LEAVE_S = 1.0
+"""How long the end waits for a removal under way: it is done in steps, and may stop after any."""
+
+
+class Retention:
+    """Calls `Log.retain` at once and every `every_s` seconds, from `with` to its end.
+
+    open_log: opens a handle for each round, so that no commit waits for it. A round that fails is
+    reported to `warn` once for each reason, and the next one is tried when it is due: nothing that
+    happens here ends the work beside it.
+    """
+
+    def __init__(
+        self,
+        open_log: Callable[[], Log],
+        warn: Callable[[str], None],
+        *,
+        every_s: float = _EVERY_S,
+    ) -> None:
+        self._open_log, self._warn, self._every_s = open_log, warn, every_s
+        self._failure = ""
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="retention", daemon=True)
+
+    def __enter__(self) -> Self:
+        """Start the thread."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop. A removal that takes longer than a second is left to end with the process."""
+        self._stop.set()
+        self._thread.join(_LEAVE_S)
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            failure = self._failed()
+            if failure and failure != self._failure and not self._stop.is_set():
+                self._warn(
+                    f"retention: {failure} Old records stay until it succeeds; the next try is in "
+                    f"{self._every_s / 60:g} min."
+                )
+            self._failure = failure
+            self._stop.wait(self._every_s)
+
+    def _failed(self) -> str:
+        """Remove what may go; why that failed, in one line."""
+        try:
+            with closing(self._open_log()) as log:
+                log.retain()
+        except BarographError as error:
+            return str(error)
+        except BaseException as error:  # noqa: BLE001 - reported, and tried again
+            return f"{' '.join(repr(error).split())}."
+        return ""
