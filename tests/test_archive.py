@@ -3,51 +3,22 @@ import hashlib
 import json
 import subprocess
 import sys
-import zlib
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from barograph.archive import (
-    ArchiveWriter,
-    Place,
-    Standing,
-    archive_end,
-    archive_files,
-    read_archive,
-    read_file,
-)
+from barograph.archive import ArchiveWriter, Standing
+from barograph.archive_files import archive_end, archive_files, read_archive, read_file
 from barograph.errors import BadInputError
 from barograph.manifest import Manifest
-from barograph.types import DeadLetter, Fault, Frame, Heartbeat
-from barograph.venues.entries import Answer, Closing, Dialect, Heard, Opening, Settlement
+from barograph.types import Fault, Heartbeat
+from barograph.venues.entries import Answer, Closing, Dialect, Opening, Settlement
+from written import datas, heard, write
 
 OPENING = Opening(connection="c", dialect=Dialect.EXCHANGE, continuity="none")
 HOUR_NS = 3600 * 10**9
-
-
-def heard(data=b'{"a": 1}', receive_time_ns=None):
-    return Heard(
-        Frame(data=data, connection="c", receive_time_ns=receive_time_ns), Dialect.EXCHANGE
-    )
-
-
-def write(directory, *datas):
-    writer = ArchiveWriter(directory)
-    for data in datas:
-        writer.write(heard(data))
-    place = writer.flush().place
-    writer.close()
-    return place
-
-
-def datas(directory, after=None):
-    entries = list(read_archive(directory, after))
-    return [e.frame.data for e in entries if isinstance(e, Heard)], [
-        e for e in entries if isinstance(e, DeadLetter)
-    ]
 
 
 @settings(max_examples=60)
@@ -92,12 +63,6 @@ def test_files_are_numbered_and_read_in_their_order(tmp_path):
     assert datas(tmp_path)[0] == [b"%d" % number for number in range(12)]
 
 
-def test_reading_can_begin_after_a_place(tmp_path):
-    place = write(tmp_path, b"{}")
-    write(tmp_path, b"[1]", b"[2]")
-    assert datas(tmp_path, place)[0] == [b"[1]", b"[2]"]
-
-
 def test_a_new_writer_touches_nothing_that_is_there(tmp_path):
     write(tmp_path, b"{}")
     before = archive_end(tmp_path)
@@ -111,37 +76,6 @@ def test_two_writers_at_once_are_refused_and_the_second_may_come_later(tmp_path)
         ArchiveWriter(tmp_path)
     writer.close()
     ArchiveWriter(tmp_path).close()
-
-
-def test_an_archive_that_is_not_there_is_empty(tmp_path):
-    assert list(read_archive(tmp_path / "none")) == []
-    assert archive_end(tmp_path / "none") == Place()
-
-
-@settings(max_examples=60)
-@given(st.data())
-def test_a_torn_file_gives_its_whole_lines_and_one_letter_for_the_rest(tmp_path_factory, drawn):
-    directory = tmp_path_factory.mktemp("archive")
-    frames = [b'{"n":%d}' % number for number in range(50)]
-    first = write(directory, *frames)
-    path = directory / f"{first.file:06d}.ndjson.gz"
-    whole = path.read_bytes()
-    kept = drawn.draw(st.integers(1, len(whole) - 1))
-    path.write_bytes(whole[:kept])
-    read, letters = datas(directory)
-    assert read == frames[: len(read)]
-    assert [letter.fault for letter in letters] == [Fault.TRUNCATED]
-    inflated = zlib.decompressobj(31).decompress(whole[:kept])
-    assert len(read) >= inflated.count(b"\n") - 1
-
-
-def test_a_damaged_line_is_a_letter_and_the_others_are_read(tmp_path):
-    write(tmp_path, b"{}")
-    with (tmp_path / "000001.ndjson.gz").open("ab") as file:
-        file.write(gzip.compress(b'garbage\n{"connection":"c"}\n'))
-    entries = list(read_archive(tmp_path))
-    assert [type(entry) for entry in entries] == [Heard, DeadLetter, Closing]
-    assert (entries[1].source, entries[1].position) == ("000001.ndjson.gz", "2")
 
 
 # Files end, and say what they hold.
@@ -350,12 +284,6 @@ def test_files_that_were_removed_leave_their_numbers(tmp_path):
     first, second = archive_files(tmp_path)
     assert (first.number, first.there, first.manifest.frames) == (1, False, 1)
     assert (second.number, second.there) == (2, True)
-
-
-def test_a_manifest_that_is_none_is_an_error_that_names_it(tmp_path):
-    (tmp_path / "000001.manifest.json").write_bytes(b"{")
-    with pytest.raises(BadInputError, match=r"000001\.manifest\.json.*no manifest"):
-        archive_files(tmp_path)
 
 
 # There is no room.

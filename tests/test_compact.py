@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from barograph import compact as module
-from barograph.archive import ArchiveWriter, read_archive
+from barograph.archive import ArchiveWriter
+from barograph.archive_files import read_archive
 from barograph.compact import COLUMNS, compact, compacted
 from barograph.errors import BadInputError
 from barograph.types import Frame, Gap, Tick

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from barograph.archive import archive_end, read_archive
+from barograph.archive_files import archive_end, read_archive
 from barograph.errors import BadInputError
 from barograph.feed import ingest
 from barograph.log.topics import STATUS

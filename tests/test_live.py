@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from barograph import live
-from barograph.archive import read_archive
+from barograph.archive_files import read_archive
 from barograph.errors import BadInputError
 from barograph.log.topics import STATUS
 from barograph.stream import Limits, Plan

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from barograph.archive import read_archive
+from barograph.archive_files import read_archive
 from barograph.errors import BadInputError
 from barograph.recording import Recording
 from barograph.replay import Pace, replay

@@ -9,35 +9,36 @@ A file is finished when it is large enough or its hour of receipt is over, and w
 then `000001.manifest.json` says what it holds, and it changes no more.
 """
 
-import errno
 import fcntl
 import os
-import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
-from barograph.archive_lines import LONGEST_LINE_BYTES, entry_of, head_of, line_of, with_body
+from barograph.archive_files import (
+    MANIFEST,
+    Place,
+    archive_end,
+    copy_of,
+    file_of,
+    keep_manifest,
+    last_number,
+    manifest_of,
+    numbered_files,
+    read_file,
+)
+from barograph.archive_lines import head_of, line_of, with_body
+from barograph.disk import declared, sync_directory
 from barograph.errors import BadInputError, DiskFullError
-from barograph.lines import file_sha256, lines_of, packed
+from barograph.lines import packed
 from barograph.manifest import Manifest
 from barograph.types import NS_PER_S, DeadLetter, Event
 from barograph.venues.entries import Closing, Dialect, Entry, Heard, received_of
 
-_FRAMES, _MANIFEST = "ndjson.gz", "manifest.json"
 _HOUR_NS = 3600 * NS_PER_S
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-
-
-class Place(msgspec.Struct, frozen=True, order=True):
-    """An end of the archive: the number of a file and the size it has there, in bytes."""
-
-    file: int = 0
-    size: int = 0
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -56,10 +57,6 @@ class Standing(msgspec.Struct, frozen=True):
     def place(self) -> Place:
         """The end."""
         return Place(self.file, self.size)
-
-
-_encode_manifest = msgspec.json.Encoder().encode
-_decode_manifest = msgspec.json.Decoder(Manifest).decode
 
 
 class ArchiveWriter:
@@ -89,7 +86,7 @@ class ArchiveWriter:
         self._begin()
 
     def _begin(self, number: int = 0) -> None:
-        self._place = Place(number or _last_number(self._directory) + 1)
+        self._place = Place(number or last_number(self._directory) + 1)
         self._from_ns = self._until_ns = 0
         """The hours of receipt that belong here; none yet where both are 0."""
         self._heads: dict[tuple[str, Dialect], bytes] = {}
@@ -123,13 +120,13 @@ class ArchiveWriter:
     def flush(self) -> Standing:
         """Make all lines durable; returns where the archive ends now."""
         self._append()
-        counts = _copy(self._counts)
+        counts = copy_of(self._counts)
         return Standing(self._place.file, self._place.size, counts, tuple(self._finished))
 
     def acknowledge(self) -> None:
         """The log has what the last flush returned: files that are finished get their manifests."""
         while self._finished:
-            _keep(self._directory, self._finished[0])
+            keep_manifest(self._directory, self._finished[0])
             del self._finished[0]
         self._acknowledged = True
 
@@ -158,13 +155,13 @@ class ArchiveWriter:
         self._finished = list(standing.finished)
         if archive_end(self._directory) < standing.place:
             return
-        for number, path in _files(self._directory):
+        for number, path in numbered_files(self._directory):
             if number < standing.file:
                 continue
             behind = standing.size if number == standing.file else 0
             # Of a file that an older version began nobody knows what the beginning came to.
             counts = standing.counts if behind else Manifest()
-            self._counts = _copy(counts or Manifest())
+            self._counts = copy_of(counts or Manifest())
             for entry in read_file(path, behind):
                 self._counts.add(entry)
                 yield entry
@@ -182,7 +179,7 @@ class ArchiveWriter:
         self._begin()
 
     def _cut(self, standing: Standing) -> None:
-        for number, path in _files(self._directory):
+        for number, path in numbered_files(self._directory):
             if number > standing.file or (number == standing.file and standing.size == 0):
                 path.unlink()
             elif number == standing.file:
@@ -191,7 +188,7 @@ class ArchiveWriter:
                     self._finished.append(manifest_of(standing.counts, path))
 
     def _has_manifest(self, number: int) -> bool:
-        return _file(self._directory, number, _MANIFEST).exists()
+        return file_of(self._directory, number, MANIFEST).exists()
 
     def _turn(self, received_ns: int | None) -> None:
         """Begin a new file before an entry that belongs to one."""
@@ -211,7 +208,7 @@ class ArchiveWriter:
         if not self._lines:
             return
         member = packed(b"".join(self._lines))
-        path = _file(self._directory, self._place.file)
+        path = file_of(self._directory, self._place.file)
         try:
             with declared(self._directory):
                 with path.open("ab") as file:
@@ -235,163 +232,8 @@ class ArchiveWriter:
     def _finish(self) -> None:
         """The file is whole. Its lines are on the disk."""
         if self._place.size:
-            self._counts.file = _file(self._directory, self._place.file).name
+            self._counts.file = file_of(self._directory, self._place.file).name
             self._counts.bytes = self._place.size
             self._counts.sha256 = self._digest.hexdigest()
             self._finished.append(self._counts)
             self._begin(self._place.file + 1)
-
-
-class ArchiveFile(NamedTuple):
-    """A file of an archive as it lies there.
-
-    `manifest` is None of one that is not finished, `last` where there is none after it. A manifest
-    stays where its file was removed: then it is not `there`.
-    """
-
-    number: int
-    path: Path
-    manifest: Manifest | None
-    last: bool
-    there: bool
-
-    @property
-    def is_open(self) -> bool:
-        """Whether a feed may still change it. One without manifest of an older version is whole."""
-        return self.last and self.manifest is None
-
-
-def archive_files(directory: Path) -> list[ArchiveFile]:
-    """All files of an archive, in order. Raises BadInputError for a manifest that is none."""
-    there = dict(_files(directory))
-    numbers = sorted(there.keys() | _numbered(directory, _MANIFEST).keys())
-    return [
-        ArchiveFile(
-            number,
-            _file(directory, number),
-            _read_manifest(_file(directory, number, _MANIFEST)),
-            last=number == numbers[-1],
-            there=number in there,
-        )
-        for number in numbers
-    ]
-
-
-def existing_files(directory: Path) -> list[ArchiveFile]:
-    """Likewise, of an archive that must be there. Raises BadInputError where there is none."""
-    files = archive_files(directory)
-    if not files:
-        raise BadInputError(
-            str(directory), "there is no archive", "Feed one first (`barograph replay FILE…`)"
-        )
-    return files
-
-
-def archive_end(directory: Path) -> Place:
-    """Where an archive ends as it lies on disk; `Place()` where there is none."""
-    last = Place()
-    for number, path in _files(directory):
-        last = Place(number, path.stat().st_size)
-    return last
-
-
-def read_archive(directory: Path, after: Place | None = None) -> Iterator[Entry | DeadLetter]:
-    """Everything in an archive, in order; or what comes after a place.
-
-    A torn end gives its whole lines and one dead letter for the rest; a damaged line gives one.
-    """
-    start = after or Place()
-    for number, path in _files(directory):
-        if number >= start.file:
-            yield from read_file(path, start.size if number == start.file else 0)
-
-
-def read_file(path: Path, after_bytes: int = 0) -> Iterator[Entry | DeadLetter]:
-    """Everything in one file of an archive, likewise; or what comes after so many bytes."""
-    with path.open("rb") as file:
-        file.seek(after_bytes)
-        for position, line in lines_of(file, LONGEST_LINE_BYTES):
-            yield entry_of(path.name, position, line)
-
-
-def manifest_of(counts: Manifest, path: Path) -> Manifest:
-    """The manifest of a file as it lies there, of which these are the counts."""
-    counts.file, counts.bytes, counts.sha256 = path.name, path.stat().st_size, file_sha256(path)
-    return counts
-
-
-def _copy(manifest: Manifest) -> Manifest:
-    """A value of its own: counting goes on."""
-    return _decode_manifest(_encode_manifest(manifest))
-
-
-def _keep(directory: Path, manifest: Manifest) -> None:
-    """Put a manifest beside its file."""
-    path = directory / manifest.file.replace(_FRAMES, _MANIFEST)
-    write_whole(path, msgspec.json.format(_encode_manifest(manifest)))
-
-
-def _read_manifest(path: Path) -> Manifest | None:
-    try:
-        return _decode_manifest(path.read_bytes())
-    except FileNotFoundError:
-        return None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BadInputError(
-            str(path), f"it is no manifest ({error})", "Restore it from a copy, or remove it"
-        ) from error
-
-
-def _file(directory: Path, number: int, ending: str = _FRAMES) -> Path:
-    return directory / f"{number:06d}.{ending}"
-
-
-def _files(directory: Path) -> list[tuple[int, Path]]:
-    return sorted(_numbered(directory, _FRAMES).items())
-
-
-def _last_number(directory: Path) -> int:
-    """Of all files that there ever were: a manifest outlives its file."""
-    return max([*_numbered(directory, _FRAMES), *_numbered(directory, _MANIFEST)], default=0)
-
-
-def _numbered(directory: Path, ending: str) -> dict[int, Path]:
-    if not directory.is_dir():
-        return {}
-    named = re.compile(rf"(\d{{6,}})\.{re.escape(ending)}").fullmatch
-    return {int(match[1]): path for path in directory.iterdir() if (match := named(path.name))}
-
-
-@contextmanager
-def declared(directory: Path) -> Iterator[None]:
-    """The system's errors of writing as those that a person meets."""
-    try:
-        yield
-    except OSError as error:
-        why = error.strerror or str(error)
-        if error.errno in _FULL:
-            raise DiskFullError(str(directory), why) from error
-        raise BadInputError(
-            str(directory), f"it cannot be written ({why})", "Check the disk and its rights"
-        ) from error
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Put a file in place durably, whole or not at all. Raises DiskFullError, BadInputError."""
-    partial = path.with_suffix(".partial")
-    with declared(path.parent):
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-        sync_directory(path.parent)
-
-
-def sync_directory(directory: Path) -> None:
-    """Make durable which files a directory has."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

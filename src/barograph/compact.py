@@ -30,14 +30,8 @@ from urllib.parse import quote
 import msgspec
 import polars as pl
 
-from barograph.archive import (
-    ArchiveFile,
-    declared,
-    existing_files,
-    read_file,
-    sync_directory,
-    write_whole,
-)
+from barograph.archive_files import ArchiveFile, existing_files, read_file
+from barograph.disk import declared, sync_directory, write_whole
 from barograph.errors import BadInputError
 from barograph.lines import file_sha256
 from barograph.types import NS_PER_S, DeadLetter, Event, Gap, Heartbeat, Tick

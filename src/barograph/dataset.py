@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from barograph import codec
-from barograph.archive import read_archive
+from barograph.archive_files import read_archive
 from barograph.case import Case, Dataset
 from barograph.codec import EVENT, FILLED, GAP, HEARTBEAT, NAT, TICK, TRADE, Floats, Records
 from barograph.errors import BadInputError, ForeignFeaturesError, TooLittleDataError

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from barograph.archive import ArchiveFile, existing_files, manifest_of, read_file
+from barograph.archive_files import ArchiveFile, existing_files, manifest_of, read_file
 from barograph.manifest import Manifest
 from barograph.types import DeadLetter, Fault
 

@@ -18,7 +18,7 @@ from typing import Self
 
 import msgspec
 
-from barograph.archive import archive_files
+from barograph.archive_files import archive_files
 from barograph.errors import BadInputError, BarographError
 from barograph.promotion import Decision
 from barograph.registry import Registry

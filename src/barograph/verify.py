@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from barograph import codec
-from barograph.archive import archive_files, read_archive
+from barograph.archive_files import archive_files, read_archive
 from barograph.errors import BadInputError
 from barograph.featurizer import Featurizer
 from barograph.kernels import LONGEST_WINDOW_S, NAMES

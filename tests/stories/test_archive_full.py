@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from barograph.archive import read_archive
+from barograph.archive_files import read_archive
 from barograph.log import open_log
 from barograph.market import PRESETS
 from barograph.simulator import SimulatedMarket

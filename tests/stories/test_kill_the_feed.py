@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from accounting import nothing_invented, nothing_lost_by_ids
-from barograph.archive import Standing, archive_end, archive_files
+from barograph.archive import Standing
+from barograph.archive_files import archive_end, archive_files
 from barograph.codec import decode_event
 from barograph.exchange import Exchange, Terms, running
 from barograph.feed import PRODUCER

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from barograph.archive import read_archive
+from barograph.archive_files import read_archive
 from barograph.log import open_log
 from barograph.log.topics import DEAD_LETTERS, FEATURES, PREDICTIONS, TICKS, ensure_topics
 from barograph.market import PRESETS
