@@ -1,5 +1,7 @@
 """The wiring: the stages finish what the feed wrote, and models are taken up while they run."""
 
+import os
+import signal
 import threading
 
 import msgspec
@@ -57,6 +59,40 @@ def test_what_the_feed_wrote_last_is_still_scored(tmp_path, live):
         feed_through(running, lambda part=part: log.append(ticks(300, part * 300)), live=live)
         assert running.scored.values == running.featurized.values
     assert total(log, FEATURES) == total(log, PREDICTIONS) == 899
+    log.close()
+
+
+@pytest.mark.slow
+def test_a_stop_does_not_wait_for_a_backlog_and_the_next_run_works_it_off(tmp_path):
+    log, said, stop = open_log(tmp_path), [], threading.Event()
+    ensure_topics(log)
+    log.append(ticks(5000))
+    settings = Settings(home=tmp_path, batch_records=20)
+    with Pipeline(stages(settings, tmp_path, said.append), stop, finish_s=0.0):
+        stop.set()
+    assert said == ["stopped before all was scored that was heard; the next run goes on"]
+    assert total(log, PREDICTIONS) < 4999
+    with Pipeline(stages(settings, tmp_path, pytest.fail), stop, finish_s=600.0):
+        stop.set()
+    assert total(log, FEATURES) == total(log, PREDICTIONS) == 4999
+    log.close()
+
+
+@pytest.mark.slow
+def test_an_interrupt_ends_the_wait_for_a_backlog(tmp_path):
+    log = open_log(tmp_path)
+    ensure_topics(log)
+    log.append(ticks(5000))
+    running = Pipeline(stages(Settings(home=tmp_path, batch_records=1), tmp_path, pytest.fail))
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    sent = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+    try:
+        with pytest.raises(KeyboardInterrupt), running:
+            sent.start()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    until(lambda: threading.active_count() == 1)
+    assert total(log, PREDICTIONS) < 4999
     log.close()
 
 

@@ -5,6 +5,7 @@ scorer, shadow) has a thread and a log of its own; the same jobs run as processe
 featurize`, `barograph score`, `barograph score --shadow` and `barograph consume`.
 """
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -61,6 +62,12 @@ SHADE = Route(
     dead_letters=DEAD_LETTERS,
     stamp="scored_time_ns",
 )
+
+_LOOK_S = 0.25
+"""How long the wait for a stage's end is at a time, so that a signal is heard meanwhile."""
+
+_LEAVE_S = 2.0
+"""How long stages may take to leave that are not to finish."""
 
 _SOON_S = 0.05  # so that a file's last record is soon known to be the last
 
@@ -215,10 +222,15 @@ def _follower(
 class Pipeline:
     """The stages, running from `with` to its end, where they finish what the feed wrote.
 
-    The shadow is no promise: what it dies of is told to the stages' `warn`, and the others go on.
+    Where `stop` is set by then they have `finish_s` seconds for that: the rest is done by the next
+    run, and the stages' `warn` says so. What the shadow dies of is reported to `warn`, and the
+    others go on.
     """
 
-    def __init__(self, stages: Stages) -> None:
+    def __init__(
+        self, stages: Stages, stop: threading.Event | None = None, *, finish_s: float = 3.0
+    ) -> None:
+        self._stop, self._finish_s = stop, finish_s
         self.featurized = Tally()
         self.scored = Tally()
         self.shadowed = Tally()
@@ -249,14 +261,33 @@ class Pipeline:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Let all finish; at once where the feed itself failed. Raises what a worker raised."""
-        if error is not None:
-            self._abandon.set()
+        """Let all finish; not where the feed itself failed. Raises what a worker raised."""
         self._fed.set()
-        for thread in self._threads:
-            thread.join()
+        if error is not None or not self._finished():
+            self._abandon.set()
+            self._wait(_LEAVE_S)
         if error is None:
             self.check()
+
+    def _finished(self) -> bool:
+        """Wait until all is done; False where that would be too long after a stop."""
+        hurried = self._stop is not None and self._stop.is_set()
+        try:
+            done = self._wait(self._finish_s if hurried else math.inf)
+        except BaseException:
+            self._abandon.set()  # each leaves after the batch that it is at
+            raise
+        if not done:
+            self._stages.warn("stopped before all was scored that was heard; the next run goes on")
+        return done
+
+    def _wait(self, limit_s: float) -> bool:
+        """Whether all stages ended in so many seconds."""
+        ends_s = time.monotonic() + limit_s
+        for thread in self._threads:
+            while thread.is_alive() and time.monotonic() < ends_s:
+                thread.join(_LOOK_S)
+        return not any(thread.is_alive() for thread in self._threads)
 
     def check(self) -> None:
         """Raise what a worker died of, if one did."""

@@ -25,7 +25,7 @@ def run(monkeypatch, capfdbinary):
     def call(*words):
         monkeypatch.setattr(sys, "argv", ["barograph", *map(str, words)])
         with pytest.raises(SystemExit) as left:
-            cli.main()
+            cli.run()
         said = capfdbinary.readouterr()
         return left.value.code or 0, said.out.decode(), said.err.decode()
 

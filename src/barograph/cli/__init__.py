@@ -1,28 +1,32 @@
 """The command line: verbs of the domain. What is heavy is imported inside the verb that needs it.
 
 Exit codes: 0 done, 1 the answer is no (verify found a difference, a demo fell short), 2 the input
-or the state does not allow it (one line says what to do), 130 interrupted.
+or the state does not allow it (one line says what to do), 130 interrupted, 143 terminated.
 """
 
 import sys
 from typing import Annotated
 
-import typer
+try:
+    import typer
 
-from barograph.cli import (
-    archive,
-    check,
-    deadletters,
-    exchange,
-    live,
-    market,
-    models,
-    records,
-    report,
-    topics,
-    training,
-)
-from barograph.errors import BarographError
+    from barograph.cli import (
+        archive,
+        check,
+        deadletters,
+        exchange,
+        live,
+        market,
+        models,
+        records,
+        report,
+        topics,
+        training,
+    )
+    from barograph.cli.stopping import interruptible
+    from barograph.errors import BarographError
+except KeyboardInterrupt:  # there is nothing yet that would take it
+    sys.exit(130)
 
 app = typer.Typer(
     name="barograph",
@@ -43,6 +47,12 @@ app.add_typer(deadletters.app, name="deadletters")
 
 
 def main() -> None:
+    """Run a verb as a process: as `run` does, and whatever it does ends soon after a signal."""
+    with interruptible():
+        run()
+
+
+def run() -> None:
     """Run a verb; a declared error is one line on standard error and exit code 2."""
     try:
         app(standalone_mode=True)
