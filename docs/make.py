@@ -26,7 +26,7 @@ from barograph.compact import Compaction
 from barograph.dataset import Manifest
 from barograph.deadletters import LetterList, LetterShown, Redriven
 from barograph.demo import DemoSummary
-from barograph.feed import Summary
+from barograph.feed_summary import Summary
 from barograph.inventory import Inspection, Inventory
 from barograph.kernels import FEATURE_SET, FEATURE_SET_HASH, FEATURES, LONGEST_WINDOW_S
 from barograph.ledger import LedgerSummary
@@ -37,6 +37,7 @@ from barograph.models import ModelFacts
 from barograph.pipeline import Consumed
 from barograph.produce import Produced
 from barograph.record_dataset import RecordManifest
+from barograph.recover import Recovered
 from barograph.retraining import Due
 from barograph.settings import Settings
 from barograph.train import TrainingReport
@@ -73,6 +74,7 @@ ANSWERS: Mapping[str, Any] = {
     "archive list": Inventory,
     "archive verify": Inspection,
     "archive compact": Compaction,
+    "recover": Recovered,
     "deadletters list": LetterList,
     "deadletters show": LetterShown,
     "deadletters redrive": Redriven,

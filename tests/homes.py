@@ -4,6 +4,7 @@ import json
 
 from barograph.feed import Feed, ingest
 from barograph.log import open_log
+from barograph.recover import recover
 from barograph.replay import replay
 from barograph.venues.entries import Dialect, Heard
 from coinbase_messages import envelope, frame, heartbeat, ticker
@@ -11,15 +12,19 @@ from hearing import traces
 
 
 class Home:
-    """A log and an archive in one folder, as a user has them."""
+    """A log and an archive in one folder, as a user has them; or a log that lies elsewhere.
 
-    def __init__(self, path):
+    `told` is what its feeds had to say.
+    """
+
+    def __init__(self, path, log=None):
         path.mkdir(parents=True, exist_ok=True)
         self.archive = path / "archive"
-        self.log = open_log(path)
+        self.log = open_log(log or path)
+        self.told = []
 
     def feed(self, rules=None, batch_lines=None):
-        feed = Feed(self.log, self.archive, rules)
+        feed = Feed(self.log, self.archive, rules, warn=self.told.append)
         if batch_lines:
             feed.batch_lines = batch_lines
         return feed
@@ -37,6 +42,15 @@ class Home:
             return ingest(feed, entries)
         finally:
             feed.close()
+
+    def recover(self):
+        return recover(self.log, self.archive, warn=self.told.append)
+
+    def unknown(self):
+        """The names of the files that the next feed would not know."""
+        feed = self.feed()
+        feed.close()
+        return [file.path.name for file in feed.unknown]
 
     def traces(self):
         return traces(self.log, self.archive)
@@ -79,3 +93,8 @@ class Clock:
     def sleep(self, seconds):
         self.slept.append(seconds)
         self.now += seconds
+
+
+def die(feed):
+    """The process of a feed is killed: what it had not flushed is gone."""
+    feed._writer._lock.close()

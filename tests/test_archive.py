@@ -9,12 +9,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from barograph.archive import ArchiveWriter, Standing
-from barograph.archive_files import archive_end, archive_files, read_archive, read_file
+from barograph.archive import ArchiveWriter
+from barograph.archive_book import keep_book, new_id
+from barograph.archive_files import (
+    archive_end,
+    archive_files,
+    keep_manifest,
+    number_of,
+    read_archive,
+    read_file,
+)
 from barograph.errors import BadInputError
 from barograph.manifest import Manifest
-from barograph.types import Fault, Heartbeat
-from barograph.venues.entries import Answer, Closing, Dialect, Opening, Settlement
+from barograph.recall import LOG_ID, STANDING, Recall, is_read_again, known
+from barograph.standing import Standing, numbers_in, with_file
+from barograph.types import Heartbeat
+from barograph.venues.entries import Answer, Closing, Dialect, Heard, Opening, Settlement
 from written import datas, heard, write
 
 OPENING = Opening(connection="c", dialect=Dialect.EXCHANGE, continuity="none")
@@ -128,38 +138,50 @@ class KilledError(Exception):
 class ToyFeed:
     """Writes numbered frames whose events are one heartbeat each; dies where it is told to.
 
-    What its log has lies in `saved`: the standing, how many frames were taken. A `recording` is
-    read again from there; what a live connection gave is gone.
+    What its log has lies in `saved`: its checkpoints, and how many frames were taken. A `recording`
+    is read again from there; what a live connection gave is gone.
     """
 
     def __init__(self, directory, saved, *, recording):
-        self.saved = saved
+        self.saved, self.directory = saved, directory
+        self.connection = "replay:c" if recording else "c"
         self.writer = ArchiveWriter(directory, file_bytes=200)
-        if "standing" not in saved:
-            self.next = 0
-            self.commit()
-            return
-        standing = msgspec.json.decode(saved["standing"], type=Standing)
-        tail = self.writer.recall(standing)
-        self.next = saved["taken"]
-        first = next(tail, None)
-        if recording:
-            self.writer.cut(standing)
-        elif first is not None:
-            self.heard(first)
-            for entry in tail:
-                self.heard(entry)
-            self.commit()
+        found = known(directory, saved, "log.sqlite")
+        assert not found.unknown
+        self.standing, self.next = found.standing, saved.get("taken", 0)
+        for manifest in found.standing.finished:
+            keep_manifest(directory, manifest)
+        if is_read_again(found.tail, found.standing):
+            self.writer.set_aside(found.tail, found.standing)
+        else:
+            recall = Recall(msgspec.structs.replace(found.standing, finished=()), found.tail)
+            for entry in recall.entries():
+                self.next = json.loads(entry.frame.data)["n"] + 1
+                recall.note(beat(self.next - 1), ())
+            if found.tail:
+                self.save(found.book, found.log, recall.checkpoint())
+                recall.acknowledge(directory)
+            self.standing = recall.standing
+        self.book, self.log, self.run = found.book, found.log, new_id()
+        keep_book(directory, found.book)
+        last = max([0, *numbers_in(self.standing.has)])
+        self.writer.serve(found.book, found.log, "log.sqlite", run=self.run, known=last)
+        self.commit()
 
-    def heard(self, entry):
-        n = json.loads(entry.frame.data)["n"]
-        self.writer.note(beat(n), ())
-        self.next = n + 1
+    def save(self, book, log, standing):
+        self.saved |= {
+            f"{STANDING}{book.archive}": msgspec.json.encode(standing),
+            LOG_ID: log.encode(),
+            "taken": self.next,
+        }
 
     def take(self, hours):
-        entry = at(hours, self.next)
-        self.writer.write(entry)
-        self.heard(entry)
+        n = self.next
+        frame = at(hours, n).frame
+        frame = msgspec.structs.replace(frame, connection=self.connection)
+        self.writer.write(Heard(frame, Dialect.EXCHANGE))
+        self.writer.note(beat(n), ())
+        self.next = n + 1
 
     def do(self, step, hours):
         if step in {"take", "hour"}:
@@ -173,10 +195,15 @@ class ToyFeed:
             self.commit(dies=step)
 
     def commit(self, dies=None):
-        standing = msgspec.json.encode(self.writer.flush())
+        end = self.writer.flush()
+        has = self.standing.has
+        for number in [*(number_of(each.file) for each in end.finished), end.file]:
+            if (self.directory / f"{number:06d}.ndjson.gz").exists():
+                has = with_file(has, number)
+        self.standing = msgspec.structs.replace(end, has=has, run=self.run)
         if dies == "before the log":
             raise KilledError
-        self.saved |= {"standing": standing, "taken": self.next}
+        self.save(self.book, self.log, self.standing)
         if dies == "after the log":
             raise KilledError
         self.writer.acknowledge()
@@ -220,70 +247,63 @@ def test_manifests_are_right_and_whole_whoever_was_killed_when(tmp_path_factory,
         assert file.manifest == found
 
 
-def test_what_came_after_a_standing_can_be_removed(tmp_path):
+def test_what_came_after_a_standing_is_set_aside_and_what_came_before_is_finished(tmp_path):
     writer = ArchiveWriter(tmp_path)
     writer.write(heard(b"{}"))
     standing = writer.flush()
     writer.write(heard(b"[1]"))
     writer.close()
     write(tmp_path, b"[2]")
+    whole = [path.read_bytes() for path in sorted(tmp_path.glob("*.gz"))]
     writer = ArchiveWriter(tmp_path)
-    writer.cut(standing)
+    moved = writer.set_aside(archive_files(tmp_path), standing)
+    assert [path.name for path in moved] == [
+        f"000001-{standing.size}.ndjson.gz",
+        "000002.ndjson.gz",
+    ]
+    assert (tmp_path / "000001.ndjson.gz").read_bytes() + moved[0].read_bytes() == whole[0]
+    assert moved[1].read_bytes() == whole[1]
     writer.write(heard(b"[3]"))
+    writer.flush()
+    writer.acknowledge()
     writer.close()
     assert datas(tmp_path) == ([b"{}", b"[3]"], [])
+    assert all(file.manifest for file in archive_files(tmp_path))
 
 
-def test_a_torn_end_is_recalled_as_one_letter_and_its_manifest_says_so(tmp_path):
-    writer = ArchiveWriter(tmp_path)
-    writer.write(at(1, 0))
-    standing = writer.flush()
-    writer.write(at(1, 1))
-    writer.close()
-    path = tmp_path / "000001.ndjson.gz"
-    path.write_bytes(path.read_bytes()[:-3])
-    writer = ArchiveWriter(tmp_path)
-    *_, last = writer.recall(standing)
-    assert last.fault is Fault.TRUNCATED
-    writer.flush()
-    writer.acknowledge()
-    writer.close()
-    (file,) = archive_files(tmp_path)
-    assert file.manifest.unreadable == 1
-
-
-def test_of_a_checkpoint_of_an_older_version_the_place_is_known_and_no_count(tmp_path):
-    place = write(tmp_path, b'{"n":0}', b'{"n":1}')
-    old = msgspec.json.encode(place)
-    standing = msgspec.json.decode(old, type=Standing)
-    assert (standing.place, standing.counts) == (place, None)
-    writer = ArchiveWriter(tmp_path)
-    assert list(writer.recall(standing)) == []
-    writer.write(at(1, 2))
-    writer.flush()
-    writer.acknowledge()
-    writer.close()
-    first, second = archive_files(tmp_path)
-    assert (first.manifest, first.is_open) == (None, False)
-    assert second.manifest.frames == 1
+def test_what_is_set_aside_hides_nothing_that_was_before(tmp_path):
+    for _ in range(2):
+        place = write(tmp_path, b"{}")
+        writer = ArchiveWriter(tmp_path)
+        (moved,) = writer.set_aside(archive_files(tmp_path), Standing())
+        writer.close()
+        assert place.file == 1
+    assert moved.name == "000001-2.ndjson.gz"
+    assert len(list((tmp_path / "aside").iterdir())) == 2
 
 
 def test_files_that_were_removed_leave_their_numbers(tmp_path):
     """A manifest outlives its file, so a later file is not taken for it."""
-    writer = ArchiveWriter(tmp_path)
-    writer.write(at(1, 0))
-    standing = writer.flush()
-    writer.acknowledge()
-    writer.close()
-    (tmp_path / "000001.ndjson.gz").unlink()
-    writer = ArchiveWriter(tmp_path)
-    assert list(writer.recall(standing)) == []
-    writer.cut(standing)
-    writer.write(at(1, 1))
-    writer.close()
+    for _ in range(2):
+        writer = ArchiveWriter(tmp_path)
+        writer.write(at(1, 0))
+        writer.flush()
+        writer.acknowledge()
+        writer.close()
+        (tmp_path / "000001.ndjson.gz").unlink(missing_ok=True)
     first, second = archive_files(tmp_path)
     assert (first.number, first.there, first.manifest.frames) == (1, False, 1)
     assert (second.number, second.there) == (2, True)
+
+
+def test_a_file_that_is_there_already_is_never_written_to(tmp_path):
+    writer = ArchiveWriter(tmp_path)
+    (tmp_path / "000001.ndjson.gz").write_bytes(b"somebody's")
+    writer.write(heard(b"{}"))
+    with pytest.raises(BadInputError, match="cannot be written"):
+        writer.flush()
+    writer.close()
+    assert (tmp_path / "000001.ndjson.gz").read_bytes() == b"somebody's"
 
 
 # There is no room.

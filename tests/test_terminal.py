@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from barograph import terminal
-from barograph.feed import Summary
+from barograph.feed_summary import Summary
 from barograph.pipeline import Consumed
 from barograph.produce import Produced
 from barograph.record_dataset import RecordManifest, Refusal

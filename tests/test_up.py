@@ -11,7 +11,7 @@ from rich.console import Console
 from barograph.clock import Offset
 from barograph.errors import BadInputError
 from barograph.exchange import Exchange, Terms, running
-from barograph.feed import Summary
+from barograph.feed_summary import Summary
 from barograph.live import LiveSummary
 from barograph.log import open_log
 from barograph.log.topics import FEATURES, PREDICTIONS, TICKS

@@ -11,52 +11,35 @@ then `000001.manifest.json` says what it holds, and it changes no more.
 
 import fcntl
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
-import msgspec
-
+from barograph.archive_book import Book, Owner, keep_book, next_number
 from barograph.archive_files import (
-    MANIFEST,
+    FRAMES,
+    ArchiveFile,
     Place,
-    archive_end,
     copy_of,
     file_of,
     keep_manifest,
     last_number,
     manifest_of,
-    numbered_files,
-    read_file,
 )
 from barograph.archive_lines import head_of, line_of, with_body
-from barograph.disk import declared, sync_directory
+from barograph.disk import declared, sync_directory, write_whole
 from barograph.errors import BadInputError, DiskFullError
 from barograph.lines import packed
 from barograph.manifest import Manifest
+from barograph.standing import Standing
 from barograph.types import NS_PER_S, DeadLetter, Event
 from barograph.venues.entries import Closing, Dialect, Entry, Heard, received_of
 
+ASIDE = "aside"
+"""The folder of what was moved out of an archive."""
+
 _HOUR_NS = 3600 * NS_PER_S
-
-
-class Standing(msgspec.Struct, frozen=True):
-    """Where a writer stands: the feed keeps it in the log, with the events of what was written.
-
-    `counts` are those of the file at `place`, None where an older version wrote it. `finished` are
-    manifests of files that were finished since the last flush.
-    """
-
-    file: int = 0
-    size: int = 0
-    counts: Manifest | None = None
-    finished: tuple[Manifest, ...] = ()
-
-    @property
-    def place(self) -> Place:
-        """The end."""
-        return Place(self.file, self.size)
 
 
 class ArchiveWriter:
@@ -71,6 +54,8 @@ class ArchiveWriter:
     def __init__(self, directory: Path, *, file_bytes: int = 64 << 20) -> None:
         self._directory, self._file_bytes = directory, file_bytes
         self._lines: list[bytes] = []
+        self._book: Book | None = None
+        self._log = self._address = self._run = ""
         self._finished: list[Manifest] = []
         self._acknowledged = self._failed = False
         with declared(directory):
@@ -84,6 +69,14 @@ class ArchiveWriter:
                 str(directory), "another feed writes here", "Wait for it or give another --home"
             ) from None
         self._begin()
+
+    def serve(self, book: Book, log: str, address: str, *, run: str, known: int) -> None:
+        """Begin files for this log from now on, each of which the book names before it is there.
+
+        known: the highest number of a file that the log knows. The writer has written nothing yet.
+        """
+        self._book, self._log, self._address, self._run = book, log, address, run
+        self._begin(next_number(self._directory, book, known))
 
     def _begin(self, number: int = 0) -> None:
         self._place = Place(number or last_number(self._directory) + 1)
@@ -146,49 +139,38 @@ class ArchiveWriter:
         finally:
             self._lock.close()
 
-    def recall(self, standing: Standing) -> Iterator[Entry | DeadLetter]:
-        """What was written after the log last heard of it, in order, to be taken once more.
+    def set_aside(self, files: Iterable[ArchiveFile], standing: Standing) -> list[Path]:
+        """Move what follows a standing in these files out of the archive; returns where to.
 
-        Note what each entry comes to before the next one. Nothing comes where the log has all, and
-        where files were removed: what is left stays. Whoever does not want the entries calls `cut`.
+        Nothing is lost: it is in `aside/` before it is no more in the archive. Of a file that the
+        standing is in the beginning stays, and is finished.
         """
-        self._finished = list(standing.finished)
-        if archive_end(self._directory) < standing.place:
-            return
-        for number, path in numbered_files(self._directory):
-            if number < standing.file:
-                continue
-            behind = standing.size if number == standing.file else 0
-            # Of a file that an older version began nobody knows what the beginning came to.
-            counts = standing.counts if behind else Manifest()
-            self._counts = copy_of(counts or Manifest())
-            for entry in read_file(path, behind):
-                self._counts.add(entry)
-                yield entry
-            if counts is not None and not self._has_manifest(number):
-                self._finished.append(manifest_of(self._counts, path))
-        self._begin()
+        moved = []
+        with declared(self._directory):
+            aside = self._directory / ASIDE
+            aside.mkdir(exist_ok=True)
+            for file in files:
+                behind = standing.size if file.number == standing.file else 0
+                if behind and file.path.stat().st_size == behind:
+                    self._end(file, standing)
+                    continue
+                target = _free(aside, file, behind)
+                if behind:
+                    with file.path.open("rb") as source:
+                        source.seek(behind)
+                        write_whole(target, source.read())
+                    os.truncate(file.path, behind)
+                    self._end(file, standing)
+                else:
+                    file.path.rename(target)
+                moved.append(target)
+            sync_directory(aside)
+            sync_directory(self._directory)
+        return moved
 
-    def cut(self, standing: Standing) -> None:
-        """Remove what was written after the log last heard of it, and begin a new file."""
-        self._finished = list(standing.finished)
-        if archive_end(self._directory) >= standing.place:
-            with declared(self._directory):
-                self._cut(standing)
-        self.acknowledge()
-        self._begin()
-
-    def _cut(self, standing: Standing) -> None:
-        for number, path in numbered_files(self._directory):
-            if number > standing.file or (number == standing.file and standing.size == 0):
-                path.unlink()
-            elif number == standing.file:
-                os.truncate(path, standing.size)
-                if standing.counts is not None and not self._has_manifest(number):
-                    self._finished.append(manifest_of(standing.counts, path))
-
-    def _has_manifest(self, number: int) -> bool:
-        return file_of(self._directory, number, MANIFEST).exists()
+    def _end(self, file: ArchiveFile, standing: Standing) -> None:
+        if standing.counts is not None:
+            keep_manifest(self._directory, manifest_of(copy_of(standing.counts), file.path))
 
     def _turn(self, received_ns: int | None) -> None:
         """Begin a new file before an entry that belongs to one."""
@@ -211,23 +193,40 @@ class ArchiveWriter:
         path = file_of(self._directory, self._place.file)
         try:
             with declared(self._directory):
-                with path.open("ab") as file:
-                    file.write(member)
-                    file.flush()
-                    os.fsync(file.fileno())
-                if self._place.size == 0:
+                is_new = self._place.size == 0
+                if is_new and self._book is not None:
+                    self._enter(self._book)
+                self._append_to(path, member)
+                if is_new:
                     sync_directory(self._directory)
         except (BadInputError, DiskFullError):
             self._failed = True
+            raise
+        self._digest.update(member)
+        self._place = Place(self._place.file, self._place.size + len(member))
+        self._lines.clear()
+
+    def _append_to(self, path: Path, member: bytes) -> None:
+        """Write a member durably, or none of it; a file that is there already is not begun."""
+        file = path.open("ab" if self._place.size else "xb")
+        try:
+            with file:
+                file.write(member)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError:
             with suppress(OSError):
                 if self._place.size:
                     os.truncate(path, self._place.size)
                 else:
                     path.unlink()
             raise
-        self._digest.update(member)
-        self._place = Place(self._place.file, self._place.size + len(member))
-        self._lines.clear()
+
+    def _enter(self, book: Book) -> None:
+        """The file is this log's: so the book says before there is one."""
+        book.logs[self._log] = Owner(self._address, self._run)
+        book.begin(self._place.file, self._log)
+        keep_book(self._directory, book)
 
     def _finish(self) -> None:
         """The file is whole. Its lines are on the disk."""
@@ -237,3 +236,13 @@ class ArchiveWriter:
             self._counts.sha256 = self._digest.hexdigest()
             self._finished.append(self._counts)
             self._begin(self._place.file + 1)
+
+
+def _free(aside: Path, file: ArchiveFile, behind: int) -> Path:
+    """A name that nothing has in the folder of what was set aside."""
+    beginning = f"-{behind}" if behind else ""
+    path, again = aside / f"{file.number:06d}{beginning}.{FRAMES}", 1
+    while path.exists():
+        again += 1
+        path = aside / f"{file.number:06d}{beginning}-{again}.{FRAMES}"
+    return path

@@ -6,6 +6,8 @@
 
 import re
 from collections.abc import Iterator
+from io import BufferedReader, FileIO
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,10 +27,11 @@ _decode_manifest = msgspec.json.Decoder(Manifest).decode
 
 
 class Place(msgspec.Struct, frozen=True, order=True):
-    """An end of the archive: the number of a file and the size it has there, in bytes."""
+    """An end within the archive: the number of a file, bytes of it, and lines after these."""
 
     file: int = 0
     size: int = 0
+    lines: int = 0
 
 
 class ArchiveFile(NamedTuple):
@@ -95,12 +98,37 @@ def read_archive(directory: Path, after: Place | None = None) -> Iterator[Entry 
             yield from read_file(path, start.size if number == start.file else 0)
 
 
-def read_file(path: Path, after_bytes: int = 0) -> Iterator[Entry | DeadLetter]:
-    """Everything in one file of an archive, likewise; or what comes after so many bytes."""
-    with path.open("rb") as file:
-        file.seek(after_bytes)
+def read_file(
+    path: Path, after_bytes: int = 0, until: Place | None = None
+) -> Iterator[Entry | DeadLetter]:
+    """Everything in one file of an archive, likewise; or what comes after so many bytes.
+
+    until: a place in it where reading ends; what a writer adds meanwhile is not looked at.
+    """
+    size = path.stat().st_size
+    end, lines = (size, 0) if until is None else (min(size, until.size), until.lines)
+    yield from _entries(path, after_bytes, end)
+    if lines:
+        yield from islice(_entries(path, end, size), lines)
+
+
+def _entries(path: Path, start: int, end: int) -> Iterator[Entry | DeadLetter]:
+    with _Part(FileIO(path), end) as file:
+        file.seek(start)
         for position, line in lines_of(file, LONGEST_LINE_BYTES):
             yield entry_of(path.name, position, line)
+
+
+class _Part(BufferedReader):
+    """A file up to so many bytes."""
+
+    def __init__(self, file: FileIO, end: int) -> None:
+        super().__init__(file)
+        self._end = end
+
+    def read(self, size: int | None = -1) -> bytes:
+        left = max(self._end - self.tell(), 0)
+        return super().read(left if size is None or size < 0 else min(size, left))
 
 
 def manifest_of(counts: Manifest, path: Path) -> Manifest:
@@ -134,6 +162,11 @@ def _read_manifest(path: Path) -> Manifest | None:
 def file_of(directory: Path, number: int, ending: str = FRAMES) -> Path:
     """Where a file of that number lies, or its manifest."""
     return directory / f"{number:06d}.{ending}"
+
+
+def number_of(name: str) -> int:
+    """The number of the file of that name."""
+    return int(name.partition(".")[0])
 
 
 def numbered_files(directory: Path) -> list[tuple[int, Path]]:

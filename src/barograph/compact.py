@@ -30,9 +30,10 @@ from urllib.parse import quote
 import msgspec
 import polars as pl
 
-from barograph.archive_files import ArchiveFile, existing_files, read_file
+from barograph.archive_files import ArchiveFile, existing_files
 from barograph.disk import declared, sync_directory, write_whole
 from barograph.errors import BadInputError
+from barograph.joined import Joined
 from barograph.lines import file_sha256
 from barograph.types import NS_PER_S, DeadLetter, Event, Gap, Heartbeat, Tick
 from barograph.venues.coinbase import Coinbase
@@ -129,11 +130,14 @@ def compact(
         def refuse(letter: DeadLetter) -> None:
             letters[letter.fault] += 1
 
+        joined = Joined(archive, [file for file in files if file.there])
         for file in files:
             if file.is_open or not (digest := _to_do(file, done)):
+                if file.there and not file.is_open:
+                    joined.pass_over(file)
                 continue
             with _Parts(out, file.number) as parts:
-                for event in machine.hear(read_file(file.path), refuse):
+                for event in machine.hear(joined.read(file), refuse):
                     parts.add(event)
                     counts[parts.kind] += 1
                     if not counts.total() % _ROWS_AT_A_TIME:

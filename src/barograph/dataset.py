@@ -14,8 +14,7 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from barograph import codec
-from barograph.archive_files import read_archive
+from barograph import codec, joined
 from barograph.case import Case, Dataset
 from barograph.codec import EVENT, FILLED, GAP, HEARTBEAT, NAT, TICK, TRADE, Floats, Records
 from barograph.errors import BadInputError, ForeignFeaturesError, TooLittleDataError
@@ -93,7 +92,7 @@ def build(
     table, manifest_path = paths(home, case)
     if recordings:
         events = reading.recorded(recordings, rules or Rules())
-    elif next(read_archive(archive), None) is not None:
+    elif next(joined.whole(archive), None) is not None:
         events = reading.archived(archive)
     else:
         raise BadInputError(
@@ -217,7 +216,7 @@ class _Reading:
     def archived(self, archive: Path) -> Iterator[Records]:
         """The events of an archive, as the feed made them of the same frames."""
         numbers = []
-        for event in Coinbase().hear(read_archive(archive), self._refuse):
+        for event in Coinbase().hear(joined.whole(archive), self._refuse):
             # As the log would carry it: the featurizer sees what it saw live.
             numbers.append(codec.decode_numbers(codec.encode(event)))
             if len(numbers) == _EVENTS_AT_A_TIME:

@@ -31,7 +31,8 @@ from barograph.cases.spikes import SPIKES
 from barograph.codec import encode
 from barograph.exchange import Exchange, Terms, running
 from barograph.featurizer import Featurizer
-from barograph.feed import Summary, ingest
+from barograph.feed import ingest
+from barograph.feed_summary import Summary
 from barograph.intake import feed_of
 from barograph.log import Log, open_log
 from barograph.log.topics import TICKS
@@ -159,7 +160,7 @@ def _history(
             for frame in market.advance(min(_HISTORY_CHUNK_S, left_s)):
                 yield Heard(frame, Dialect.EXCHANGE)
 
-    with closing(feed_of(settings, log, market.products)) as feed:
+    with closing(feed_of(settings, log, market.products, warn)) as feed:
         running = Pipeline(stages(settings, settings.home, warn))
         return feed_through(running, lambda: ingest(feed, entries()), live=False)
 

@@ -7,92 +7,44 @@ A batch is written in two steps:
     the archive's end, the venue machine's state and the place in a recording.
 
 A feed that was killed between the two finds an archive longer than the log knows. What a recording
-gave is cut off, since it will be read again; what a live connection gave is taken from the archive.
+gave is moved aside, since it will be read again; what a live connection gave is taken from the
+archive. Files of another log, and those that a restored or lost log does not know, stay as they
+are; `recover` takes them in.
 """
 
 import time
-from collections.abc import Callable, Iterable
-from itertools import chain
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import msgspec
 
-from barograph.archive import ArchiveWriter, Standing
+from barograph.archive import ASIDE, ArchiveWriter
+from barograph.archive_book import address_in, keep_book, new_id
+from barograph.archive_files import ArchiveFile, archive_files, keep_manifest, number_of
 from barograph.codec import encode
+from barograph.feed_summary import Summary
+from barograph.joined import Joined
 from barograph.log import Log
 from barograph.log.topics import DEAD_LETTERS, STATUS, TICKS, ensure_topics
-from barograph.recording import REPLAY, Recording
-from barograph.types import DeadLetter, Event, FeedStatus, Gap, Heartbeat, Message, Tick, Trade
+from barograph.recall import (
+    CONTINUES,
+    LOG_ID,
+    OLD_STANDING,
+    PRODUCER,
+    STANDING,
+    Recall,
+    is_read_again,
+    known,
+)
+from barograph.recording import Recording
+from barograph.standing import Span, Standing, ended_at, numbers_in, with_file
+from barograph.types import DeadLetter, FeedStatus, Message
 from barograph.venues.coinbase import Coinbase
 from barograph.venues.continuity import Received
 from barograph.venues.entries import Closing, Entry, Heard, Hole, Opening, Rules, connection_of
 
-PRODUCER = "feed"
-"""The name under which the log keeps how far the feed is."""
-
 Listen = Callable[[Entry, Received], None]
 """Called with each live entry and what it came to, once that is in the next commit's batch."""
-
-
-class Summary(msgspec.Struct, kw_only=True):
-    """What one run of the feed took and gave.
-
-    `trades` have no quote of their own; `filled` of them came from REST. `missing` counts the
-    trades or frames that gaps tell of. `quiet` frames are understood and were no event when they
-    came (subscriptions). `skipped` files were done before. `resumed_at` is the line of the first
-    file at which an interrupted replay went on. Times are of events; `seconds` is the run's own
-    duration.
-    """
-
-    files: list[str] = []
-    skipped: list[str] = []
-    resumed_at: int = 0
-    lines: int = 0
-    ticks: int = 0
-    heartbeats: int = 0
-    trades: int = 0
-    filled: int = 0
-    quiet: int = 0
-    blank_lines: int = 0
-    gaps: dict[str, int] = {}
-    missing: int = 0
-    dead_letters: dict[str, int] = {}
-    products: dict[str, int] = {}
-    first_event_time_ns: int | None = None
-    last_event_time_ns: int | None = None
-    seconds: float = 0.0
-    ticks_per_s: float = 0.0
-
-    def count(self, event: Event) -> None:
-        """Take note of an event."""
-        if type(event) is Gap:
-            self.gaps[event.cause] = self.gaps.get(event.cause, 0) + 1
-            self.missing += event.missing or 0
-            return
-        if type(event) is Tick:
-            self.ticks += 1
-            self.products[event.product] = self.products.get(event.product, 0) + 1
-        elif type(event) is Heartbeat:
-            self.heartbeats += 1
-        elif type(event) is Trade:
-            self.trades += 1
-            self.filled += event.filled
-        time_ns = event.event_time_ns  # type: ignore[union-attr]  # a gap has left above
-        if self.first_event_time_ns is None or time_ns < self.first_event_time_ns:
-            self.first_event_time_ns = time_ns
-        if self.last_event_time_ns is None or time_ns > self.last_event_time_ns:
-            self.last_event_time_ns = time_ns
-
-    def line(self) -> str:
-        """What there was so far, in one line."""
-        gaps, letters = sum(self.gaps.values()), sum(self.dead_letters.values())
-        beats = self.heartbeats
-        return f"{self.ticks:,} ticks, {beats:,} heartbeats, {gaps} gaps, {letters} dead letters"
-
-    def finish(self, seconds: float) -> None:
-        """Take note of the run's duration."""
-        self.seconds = seconds
-        self.ticks_per_s = self.ticks / seconds if seconds > 0 else 0.0
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,7 +54,6 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
     done: bool = False
 
 
-_standing = msgspec.json.Decoder(Standing).decode
 _mark = msgspec.json.Decoder(Mark).decode
 _NOTHING = Received()
 
@@ -118,7 +69,13 @@ class Feed:
     """How many are written together, where nothing asks for less."""
 
     def __init__(
-        self, log: Log, archive: Path, rules: Rules | None = None, *, partitions: int = 3
+        self,
+        log: Log,
+        archive: Path,
+        rules: Rules | None = None,
+        *,
+        partitions: int = 3,
+        warn: Callable[[str], None] = lambda _message: None,
     ) -> None:
         ensure_topics(log, partitions)
         self.summary = Summary()
@@ -126,6 +83,9 @@ class Feed:
         self._log, self._messages = log, list[Message]()
         self._rules = rules or Rules()
         self._machine = Coinbase(self._rules)
+        self._archive, self._warn = archive, warn
+        self._has: tuple[Span, ...] = ()
+        self._run, self._whole = "", False
         self._writer = ArchiveWriter(archive)
         try:
             self._recover()
@@ -181,10 +141,7 @@ class Feed:
 
     def commit(self, recording: Recording | None = None, mark: Mark | None = None) -> None:
         """Write what was taken, archive first."""
-        checkpoints = {
-            "archive": msgspec.json.encode(self._writer.flush()),
-            "continuity": self._machine.snapshot(),
-        }
+        checkpoints = self._checkpoints(self._standing())
         if recording is not None:
             checkpoints[f"file:{recording.sha256}"] = msgspec.json.encode(mark)
         self._log.append(self._messages, producer=PRODUCER, checkpoints=checkpoints)
@@ -201,7 +158,10 @@ class Feed:
 
     def _take(self, entry: Entry, source: tuple[str, int] | None) -> Received:
         self._writer.write(entry)
-        return self._hear(entry, source)
+        received = self._hear(entry, source)
+        if received.events or received.dead_letters:
+            self._writer.note(received.events, received.dead_letters)
+        return received
 
     def _hear(self, entry: Entry, source: tuple[str, int] | None = None) -> Received:
         received = self._machine.take(entry)
@@ -217,31 +177,137 @@ class Feed:
                 self.reject(msgspec.structs.replace(letter, source=name, position=str(line)))
         if not events and not letters:
             self.summary.quiet += type(entry) is Heard
-        else:
-            self._writer.note(events, letters)
         return received
 
+    def _standing(self) -> Standing:
+        """Make what was taken durable in the archive; where the log stands once it has it."""
+        end = self._writer.flush()
+        for manifest in end.finished:
+            self._has = with_file(self._has, number_of(manifest.file))
+        if end.size:
+            self._has = with_file(self._has, end.file)
+        return msgspec.structs.replace(end, run=self._run, has=self._has, whole=self._whole)
+
+    def _checkpoints(self, standing: Standing) -> dict[str, bytes]:
+        archive = self._book.archive
+        return {
+            f"{STANDING}{archive}": msgspec.json.encode(standing),
+            CONTINUES: archive.encode(),
+            "continuity": self._machine.snapshot(),
+        }
+
     def _recover(self) -> None:
+        """Take up what a crash left between archive and log, and begin a run of one's own."""
         saved = self._log.producer_checkpoints(PRODUCER)
-        if "archive" not in saved:
-            # Before anything is archived, so that a longer archive always means a crash.
-            self.commit()
-            return
-        self._machine.restore(saved["continuity"])
-        standing = _standing(saved["archive"])
-        tail = self._writer.recall(standing)
-        first = next(tail, None)
-        if first is None:
-            return
-        if _of_a_recording(first):
-            self._writer.cut(standing)
-            return
-        for entry in chain((first,), tail):
-            if isinstance(entry, DeadLetter):
-                self.reject(entry)
-            else:
-                self._hear(entry)
+        address = address_in(self._archive, self._log.address)
+        found = known(self._archive, saved, address)
+        self._book, self.unknown = found.book, found.unknown
+        self._id, self._elsewhere = found.log, found.elsewhere
+        if "continuity" in saved:
+            self._machine.restore(saved["continuity"])
+        for manifest in found.standing.finished:
+            keep_manifest(self._archive, manifest)
+        standing = msgspec.structs.replace(found.standing, finished=())
+        if is_read_again(found.tail, standing):
+            moved = self._writer.set_aside(found.tail, standing)
+            self._warn(_told_aside(self._archive, len(moved)))
+        else:
+            standing = self._recall(Recall(standing, found.tail))
+        keep_book(self._archive, self._book)
+        self._has, self._run = standing.has, new_id()
+        self._whole = standing.whole and bool(found.unknown)
+        if any(file.number == standing.file for file in found.unknown):
+            self._has = ended_at(self._has, standing.place)
+        numbers = numbers_in(self._has)
+        last = numbers[-1] if numbers else 0
+        self._writer.serve(self._book, found.log, address, run=self._run, known=last)
+        # Before anything is archived, so that what follows in the archive always means a crash.
+        first = {LOG_ID: found.log.encode(), OLD_STANDING: b""}
+        checkpoints = self._checkpoints(self._standing())
+        self._log.append((), producer=PRODUCER, checkpoints=checkpoints | first)
+        for number in numbers:
+            if self._book.owner(number) is None:
+                self._book.begin(number, found.log)
+        keep_book(self._archive, self._book)
+        if found.lacking:
+            self._warn(_told_lacking(self._archive, found.lacking))
+        if found.elsewhere and not found.standing.has:
+            self._warn(f"{self._archive}: the log knows another archive; it goes on with this one")
+
+    @property
+    def has_files(self) -> bool:
+        """Whether the log has anything of the archive."""
+        return bool(self._has)
+
+    def comes_before(self, file: ArchiveFile) -> bool:
+        """Whether all that the log has comes before what it has not of this file, and it is all."""
+        if self._elsewhere or not self._has:
+            return False
+        last = self._has[-1]
+        return last.last < file.number or (last.last == file.number and last.size is not None)
+
+    def take_in(
+        self,
+        files: Sequence[ArchiveFile],
+        *,
+        whole: bool,
+        progress: Callable[[int], None] = lambda _ticks: None,
+    ) -> None:
+        """Take files of the archive that the log does not know, all of which come after its own.
+
+        whole: those of all logs, which it goes on to be without if it is cut off.
+        """
+        self._whole = self._whole or whole
+        last = self._has[-1] if self._has else Span(0, 0)
+        standing = Standing(
+            last.last, last.size or 0, None, (), last.lines, self._run, self._has, self._whole
+        )
+        everything = [file for file in archive_files(self._archive) if file.there]
+        known = [(file, standing.end_in(file.number)) for file in everything]
+        numbers = {file.number for file in files}
+        joined = Joined(
+            self._archive, [file for file, end in known if end or file.number in numbers]
+        )
+        for file, end in known:
+            if end is not None:
+                joined.pass_over(file, end)
+        foreign = {n for n in numbers if self._book.owner(n) not in {None, self._id}}
+        recall = Recall(standing, files, foreign)
+        standing = self._recall(recall, joined, progress)
+        self._has, self._whole = standing.has, False
+        self.unknown = []
         self.commit()
+
+    def _recall(
+        self,
+        recall: Recall,
+        joined: Joined | None = None,
+        progress: Callable[[int], None] = lambda _ticks: None,
+    ) -> Standing:
+        """Take in what is heard once more; returns where the log stands then."""
+
+        def commit() -> None:
+            checkpoints = self._checkpoints(recall.checkpoint())
+            self._log.append(self._messages, producer=PRODUCER, checkpoints=checkpoints)
+            recall.acknowledge(self._archive)
+            self._messages = []
+            self.pending = 0
+            progress(self.summary.ticks)
+
+        for entry in recall.entries():
+            added = (entry,) if joined is None else joined.take(recall.standing.file, entry)
+            for each in added:
+                if isinstance(each, DeadLetter):
+                    self.reject(each)
+                    continue
+                received = self._hear(each)
+                recall.note(received.events, received.dead_letters)
+                self.summary.lines += type(each) is Heard
+            if len(self._messages) >= self.batch_lines:
+                commit()
+        if recall.files:
+            commit()
+        return recall.standing
 
 
 def ingest(
@@ -283,6 +349,17 @@ def _lose_all(feed: Feed) -> None:
         feed.take(Closing(connection))
 
 
-def _of_a_recording(entry: Entry | DeadLetter) -> bool:
-    # A letter: torn before its first line, so there is nothing to take either way.
-    return isinstance(entry, DeadLetter) or connection_of(entry).startswith(REPLAY)
+def _told_aside(archive: Path, files: int) -> str:
+    return (
+        f"{archive}: what a killed replay left in {_files(files)} was moved to {archive / ASIDE}; "
+        "the recording is read again from where the log stands"
+    )
+
+
+def _told_lacking(archive: Path, numbers: Sequence[int]) -> str:
+    which = f"{numbers[0]:06d}" + (f" to {numbers[-1]:06d}" if len(numbers) > 1 else "")
+    return f"{archive} lacks {_files(len(numbers))} that the log knows ({which}); it goes on"
+
+
+def _files(number: int) -> str:
+    return f"{number:,} file" + ("s" if number != 1 else "")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from barograph.check import Check, GapTotal
     from barograph.compact import Compaction
     from barograph.inventory import Inspection, Inventory, Listed
+    from barograph.recover import Recovered
 
 _TO_REMOVE = (
     "The originals stay. Those of finished files may go (archive/*.ndjson.gz, not the manifests): "
@@ -26,16 +27,23 @@ _TO_REMOVE = (
 
 def inventory(found: "Inventory") -> RenderableType:
     """Each file of an archive with what its manifest says."""
+    logs = list(dict.fromkeys(each.log for each in found.files))
+    several = len(logs) > 1
     columns = ("file", "", "received", "MB", "frames", "ticks", "trades", "gaps", "letters")
-    table = plain_table("", columns)
+    table = plain_table("", (*columns, "log") if several else columns)
     for each in found.files:
-        table.add_row(each.file.partition(".")[0], each.state, *_contents(each))
+        number = (f"{logs.index(each.log) + 1}",) if several else ()
+        contents = _contents(each)
+        blank = ("",) * (len(columns) - 2 - len(contents))
+        row = (each.file.partition(".")[0], each.state, *contents, *blank, *number)
+        table.add_row(*row)
+    names = [f"log {n}: {log or 'not known'}" for n, log in enumerate(logs, 1)] if several else []
     total = (
         f"{len(found.files):,} files, {found.bytes / 1e6:,.1f} MB: {found.frames:,} frames, "
         f"{found.ticks:,} ticks, {found.trades:,} trades, {found.heartbeats:,} heartbeats, "
         f"{_counted('gaps', found.gaps)}, {_counted('dead letters', found.dead_letters)}"
     )
-    return Group(table, Text(total))
+    return Group(table, *map(plain, names), Text(total))
 
 
 def _contents(file: "Listed") -> tuple[str, ...]:
@@ -72,6 +80,16 @@ def inspection(found: "Inspection") -> RenderableType:
     verdict = "sound" if found.sound else f"{len(found.damaged):,} damaged"
     checked = f"{found.finished:,} files held against their manifests, {found.lines:,} lines read"
     return Group(Text(f"{verdict}: {checked}"), *lines)
+
+
+def recovered(done: "Recovered") -> RenderableType:
+    """What a log took in of its archive."""
+    if not done.files:
+        return plain(f"nothing to recover: {done.log} knows every file of the archive")
+    fed = done.feed
+    return plain(
+        f"{len(done.files):,} files taken into {done.log}: {fed.lines:,} frames, {fed.line()}"
+    )
 
 
 def compaction(done: "Compaction") -> RenderableType:

@@ -3,7 +3,7 @@
 A door's business, and light: who only feeds waits for no kernels.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from barograph.feed import Feed
 from barograph.log import Log
@@ -16,13 +16,31 @@ def rules_of(settings: Settings, products: Iterable[str] = ()) -> Rules:
     return Rules(products=frozenset(products) or None, silence_timeout_s=settings.silence_timeout_s)
 
 
-def feed_of(settings: Settings, log: Log, products: Iterable[str] = ()) -> Feed:
-    """A feed of these products into home's archive and a log. Raises as `Feed` does."""
+def feed_of(
+    settings: Settings,
+    log: Log,
+    products: Iterable[str] = (),
+    warn: Callable[[str], None] = lambda _message: None,
+) -> Feed:
+    """A feed of these products into home's archive and a log. Raises as `Feed` does.
+
+    warn: gets what a person should know of archive and log, a line each.
+    """
     feed = Feed(
         log,
         settings.home / "archive",
         rules_of(settings, products),
         partitions=settings.partitions,
+        warn=warn,
     )
     feed.batch_lines = settings.batch_records
+    if feed.unknown:
+        warn(told_unknown(len(feed.unknown)))
     return feed
+
+
+def told_unknown(files: int) -> str:
+    """That there is something to recover."""
+    them = "1 file" if files == 1 else f"{files:,} files"
+    it = "it" if files == 1 else "them"
+    return f"the archive has {them} that this log does not know: `barograph recover` takes {it} in"

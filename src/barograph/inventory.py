@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from barograph.archive_book import Book, read_book
 from barograph.archive_files import ArchiveFile, existing_files, manifest_of, read_file
 from barograph.manifest import Manifest
 from barograph.types import DeadLetter, Fault
@@ -15,11 +16,13 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
     """A file of the archive.
 
     `open`: a feed may still change it. `finished`: its manifest is there. `removed`: its manifest
-    only. `uncounted`: an older version wrote it, without a manifest.
+    only. `uncounted`: an older version wrote it, without a manifest. `log` is the address of the
+    log that it was begun for, in home or elsewhere; empty where nobody knows.
     """
 
     file: str
     state: str
+    log: str
     bytes: int
     manifest: Manifest | None
 
@@ -69,7 +72,8 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True):
 
 def inventory(directory: Path) -> Inventory:
     """What the manifests say; no file is read. Raises BadInputError where there is no archive."""
-    files = [_listed(file) for file in existing_files(directory)]
+    book = read_book(directory)
+    files = [_listed(file, book) for file in existing_files(directory)]
     manifests = [each.manifest for each in files if each.manifest is not None]
     products = [counts for each in manifests for counts in each.products.values()]
     gaps, letters = Counter[str](), Counter[str]()
@@ -134,7 +138,7 @@ def inspect(
     )
 
 
-def _listed(file: ArchiveFile) -> Listed:
+def _listed(file: ArchiveFile, book: Book | None) -> Listed:
     if not file.there:
         state = "removed"
     elif file.manifest is not None:
@@ -142,7 +146,14 @@ def _listed(file: ArchiveFile) -> Listed:
     else:
         state = "open" if file.is_open else "uncounted"
     size = file.path.stat().st_size if file.there else 0
-    return Listed(file=file.path.name, state=state, bytes=size, manifest=file.manifest)
+    log = book.logs.get(book.owner(file.number) or "") if book is not None else None
+    return Listed(
+        file=file.path.name,
+        state=state,
+        log="" if log is None else log.address,
+        bytes=size,
+        manifest=file.manifest,
+    )
 
 
 def _read(path: Path) -> tuple[Manifest, DeadLetter | None]:

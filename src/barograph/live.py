@@ -9,7 +9,8 @@ import msgspec
 from barograph.asks import Asks
 from barograph.clock import ClockOffset, Offset
 from barograph.errors import BadInputError
-from barograph.feed import Feed, Summary, ingest
+from barograph.feed import Feed, ingest
+from barograph.feed_summary import Summary
 from barograph.fill import Asked, Item
 from barograph.inbox import Inbox
 from barograph.stream import Plan, Stream

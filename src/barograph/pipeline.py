@@ -17,7 +17,7 @@ import msgspec
 
 from barograph.errors import BarographError
 from barograph.featurizer import Featurizer
-from barograph.feed import Summary
+from barograph.feed_summary import Summary
 from barograph.follower import Follower
 from barograph.kernels import FEATURE_SET_HASH
 from barograph.log import open_log

@@ -7,7 +7,8 @@ from datetime import UTC, tzinfo
 from pathlib import Path
 
 from barograph.errors import BadInputError
-from barograph.feed import Feed, Mark, Summary
+from barograph.feed import Feed, Mark
+from barograph.feed_summary import Summary
 from barograph.recording import Recorded, Recording
 from barograph.types import NS_PER_S, Frame
 from barograph.venues.entries import Closing, Heard

@@ -30,7 +30,7 @@ if TYPE_CHECKING:  # what is only drawn here is not imported for it: each verb h
 
     from barograph.accounts import Rehearsal
     from barograph.dataset import Manifest
-    from barograph.feed import Summary
+    from barograph.feed_summary import Summary
     from barograph.pipeline import Consumed, Pipeline
     from barograph.produce import Produced
     from barograph.record_dataset import RecordManifest

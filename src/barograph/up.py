@@ -67,7 +67,7 @@ class Listener:
         self._heard: Future[LiveSummary] = Future()
         self._log = open_log(address, lease_s=settings.lease_s)
         try:
-            self._feed = feed_of(settings, self._log, plan.products)
+            self._feed = feed_of(settings, self._log, plan.products, warn)
         except BaseException:
             self._log.close()
             raise

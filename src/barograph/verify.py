@@ -12,13 +12,18 @@ from pathlib import Path
 import msgspec
 
 from barograph import codec
-from barograph.archive_files import archive_files, read_archive
+from barograph.archive_book import address_in
+from barograph.archive_files import archive_files
 from barograph.errors import BadInputError
 from barograph.featurizer import Featurizer
+from barograph.joined import had
 from barograph.kernels import LONGEST_WINDOW_S, NAMES
 from barograph.log import Log, partition_of
-from barograph.types import FeatureRow, Record
+from barograph.recall import PRODUCER, Known, known
+from barograph.standing import numbers_in
+from barograph.types import DeadLetter, FeatureRow, Record
 from barograph.venues.coinbase import Coinbase
+from barograph.venues.entries import Entry
 
 _CHUNK = 5000
 
@@ -140,19 +145,35 @@ def _source(
     """Where the raw records of a partition come from, in their order."""
     if archive is None:
         return lambda partition: _batches(log, raw, partition)
-    files = archive_files(archive)
-    if not files or not all(file.there for file in files) or files[0].number != 1:
-        raise BadInputError(
-            str(archive),
-            "not all of its files are there" if files else "there is no archive",
-            "Verify against the log alone (`barograph verify`)",
-        )
-    return lambda partition: _heard(archive, raw, partition, partitions)
+    saved = log.producer_checkpoints(PRODUCER, take=False)
+    found = known(archive, saved, address_in(archive, log.address))
+    why = _why_not(archive, found)
+    if why:
+        raise BadInputError(str(archive), why, "Verify against the log alone (`barograph verify`)")
+    standing = found.standing
+    return lambda partition: _heard(had(archive, standing), raw, partition, partitions)
 
 
-def _heard(archive: Path, raw: str, partition: int, partitions: int) -> Iterator[list[Record]]:
-    """The records that a feed makes of an archive, of those products that lie in a partition."""
-    heard = Coinbase().hear(read_archive(archive), lambda _letter: None)
+def _why_not(archive: Path, found: Known) -> str:
+    """Why an archive does not tell what the log has; nothing where it does."""
+    files = {file.number: file for file in archive_files(archive)}
+    if not files:
+        return "there is no archive"
+    numbers = numbers_in(found.standing.has)
+    # Of an older version's log nobody knows which files there were.
+    numbers += [1] if found.adopted else []
+    if not all(number in files and files[number].there for number in numbers):
+        return "not all of its files are there"
+    if found.elsewhere:
+        return "the log has the events of another archive too"
+    return "" if numbers else "the log has nothing of it"
+
+
+def _heard(
+    entries: Iterable[Entry | DeadLetter], raw: str, partition: int, partitions: int
+) -> Iterator[list[Record]]:
+    """The records that a feed makes of entries, of those products that lie in a partition."""
+    heard = Coinbase().hear(entries, lambda _letter: None)
     events = (each for each in heard if partition_of(each.product, partitions) == partition)
     while some := list(islice(events, _CHUNK)):
         yield [

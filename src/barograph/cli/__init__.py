@@ -19,6 +19,7 @@ try:
         market,
         models,
         records,
+        recover,
         report,
         topics,
         training,
@@ -37,7 +38,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help answers twice as fast
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for theme in (market, live, exchange, check, training, records):
+for theme in (market, live, exchange, check, training, records, recover):
     app.add_typer(theme.app)
 app.add_typer(models.app, name="models")
 app.add_typer(report.app, name="report")

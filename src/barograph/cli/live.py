@@ -83,7 +83,7 @@ def feed(
     with (
         told_to_stop() as told,
         closing(open_log(address)) as opened,
-        closing(feed_of(settings, opened, plan.products)) as entries,
+        closing(feed_of(settings, opened, plan.products, warn)) as entries,
         Retention(lambda: open_log(address), warn),
         terminal.progress() as progress,
     ):

@@ -23,7 +23,7 @@ from barograph.cli.options import (
 from barograph.cli.stopping import told_to_stop
 
 if TYPE_CHECKING:
-    from barograph.feed import Summary
+    from barograph.feed_summary import Summary
     from barograph.pipeline import Until
 
 app = typer.Typer()
@@ -87,7 +87,7 @@ def replay(
     opened = open_log(address)
     frames = None
     try:
-        frames = feed_of(settings, opened, names_in(products))
+        frames = feed_of(settings, opened, names_in(products), warn)
         running = pipeline.Pipeline(pipeline.stages(settings, address, warn))
         with Retention(lambda: open_log(address), warn), terminal.progress() as progress:
 

@@ -133,7 +133,12 @@ class Member(Protocol):
 
 
 class Log(Protocol):
-    """See the module's text for what every log promises."""
+    """See the module's text for what every log promises.
+
+    `address` is where it stands, as `open_log` takes it.
+    """
+
+    address: str
 
     def create(self, topic: Topic, *, replication: int | None = None) -> None:
         """Make a topic, or change the retention of an existing one; partitions stay as they are.

@@ -39,6 +39,7 @@ class SqliteLog:
         lease_clock_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._path, self._wait_s = path, wait_s
+        self.address = f"sqlite:///{path.absolute()}"
         self._clock_ns = clock_ns
         self._lease = Lease(path.with_name(path.name + "-members"), lease_s, lease_clock_ns)
         self._database = Database(path, wait_s)

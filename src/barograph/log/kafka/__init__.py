@@ -42,6 +42,7 @@ class KafkaLog:
     """
 
     def __init__(self, address: str, *, wait_s: float = 60.0, lease_s: float = 30.0) -> None:
+        self.address = address
         self._cluster = Cluster(address, wait_s)
         self._topics = Topics(self._cluster)
         self._lease_s = lease_s

@@ -1,0 +1,66 @@
+"""What one run of a feed took and gave, in figures."""
+
+import msgspec
+
+from barograph.types import Event, Gap, Heartbeat, Tick, Trade
+
+
+class Summary(msgspec.Struct, kw_only=True):
+    """What one run of the feed took and gave.
+
+    `trades` have no quote of their own; `filled` of them came from REST. `missing` counts the
+    trades or frames that gaps tell of. `quiet` frames are understood and were no event when they
+    came (subscriptions). `skipped` files were done before. `resumed_at` is the line of the first
+    file at which an interrupted replay went on. Times are of events; `seconds` is the run's own
+    duration.
+    """
+
+    files: list[str] = []
+    skipped: list[str] = []
+    resumed_at: int = 0
+    lines: int = 0
+    ticks: int = 0
+    heartbeats: int = 0
+    trades: int = 0
+    filled: int = 0
+    quiet: int = 0
+    blank_lines: int = 0
+    gaps: dict[str, int] = {}
+    missing: int = 0
+    dead_letters: dict[str, int] = {}
+    products: dict[str, int] = {}
+    first_event_time_ns: int | None = None
+    last_event_time_ns: int | None = None
+    seconds: float = 0.0
+    ticks_per_s: float = 0.0
+
+    def count(self, event: Event) -> None:
+        """Take note of an event."""
+        if type(event) is Gap:
+            self.gaps[event.cause] = self.gaps.get(event.cause, 0) + 1
+            self.missing += event.missing or 0
+            return
+        if type(event) is Tick:
+            self.ticks += 1
+            self.products[event.product] = self.products.get(event.product, 0) + 1
+        elif type(event) is Heartbeat:
+            self.heartbeats += 1
+        elif type(event) is Trade:
+            self.trades += 1
+            self.filled += event.filled
+        time_ns = event.event_time_ns  # type: ignore[union-attr]  # a gap has left above
+        if self.first_event_time_ns is None or time_ns < self.first_event_time_ns:
+            self.first_event_time_ns = time_ns
+        if self.last_event_time_ns is None or time_ns > self.last_event_time_ns:
+            self.last_event_time_ns = time_ns
+
+    def line(self) -> str:
+        """What there was so far, in one line."""
+        gaps, letters = sum(self.gaps.values()), sum(self.dead_letters.values())
+        beats = self.heartbeats
+        return f"{self.ticks:,} ticks, {beats:,} heartbeats, {gaps} gaps, {letters} dead letters"
+
+    def finish(self, seconds: float) -> None:
+        """Take note of the run's duration."""
+        self.seconds = seconds
+        self.ticks_per_s = self.ticks / seconds if seconds > 0 else 0.0

@@ -1,0 +1,68 @@
+"""Recover: the archive's files that a log does not know, into the log.
+
+A log that was lost, or restored from an older copy, gets what it lacks from the frames, in their
+order: afterwards it has the events that the archive gives.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from barograph.archive_book import address_in, read_book
+from barograph.archive_files import ArchiveFile, existing_files
+from barograph.errors import BadInputError
+from barograph.feed import Feed
+from barograph.feed_summary import Summary
+from barograph.log import Log
+from barograph.log.topics import TICKS
+
+
+class Recovered(msgspec.Struct, frozen=True, kw_only=True):
+    """What a log took in: `files` of the archive, and what came of them. None: it knew all."""
+
+    log: str
+    files: list[str]
+    feed: Summary
+
+
+def recover(
+    log: Log,
+    archive: Path,
+    *,
+    partitions: int = 3,
+    warn: Callable[[str], None] = lambda _message: None,
+    progress: Callable[[int], None] = lambda _ticks: None,
+) -> Recovered:
+    """Take in all files of an archive that a log does not know; one cut off goes on.
+
+    A log that is new, at an address where none stood, takes in the files of every log, each
+    recording once. progress: called with the ticks so far. Raises BadInputError where there is no
+    archive, while another feed writes there, and where the log has later events already.
+    """
+    existing_files(archive)
+    book = read_book(archive)
+    stood = book is not None and bool(book.stood_at(address_in(archive, log.address)))
+    feed = Feed(log, archive, partitions=partitions, warn=warn)
+    try:
+        is_new = not feed.has_files and not any(each.next for each in log.extents(TICKS))
+        files = feed.unknown
+        everything = is_new and not stood
+        if everything:
+            files = [file for file in existing_files(archive) if file.there]
+        if files and not feed.comes_before(files[0]) and not is_new:
+            raise _too_late(log, archive, files)
+        feed.take_in(files, whole=everything, progress=progress)
+    finally:
+        feed.close()
+    return Recovered(log=log.address, files=[file.path.name for file in files], feed=feed.summary)
+
+
+def _too_late(log: Log, archive: Path, files: list[ArchiveFile]) -> BadInputError:
+    rebuilt = archive.absolute().parent / "rebuilt.sqlite"
+    return BadInputError(
+        log.address,
+        f"it has later events than those of {len(files):,} files that it does not know",
+        f"Rebuild a log of the whole archive (`barograph recover --home {archive.parent} "
+        f"--log sqlite:///{rebuilt}`)",
+    )

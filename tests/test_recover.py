@@ -1,0 +1,168 @@
+"""What an archive has that a log has not, into the log."""
+
+import shutil
+from contextlib import closing, suppress
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from barograph.archive_files import archive_files
+from barograph.errors import BadInputError
+from barograph.log import open_log
+from barograph.recover import recover
+from coinbase_messages import ticker
+from hearing import events, heard_again
+from homes import MESSAGES, Home, heard, recorded
+
+
+@pytest.fixture
+def home(tmp_path):
+    home = Home(tmp_path / "home")
+    yield home
+    home.log.close()
+
+
+def lose(home):
+    """Remove the log."""
+    home.log.close()
+    for path in home.archive.parent.glob("log.sqlite*"):
+        if path.is_file():
+            path.unlink()
+    home.log = open_log(home.archive.parent)
+
+
+def copy(home, name):
+    """A copy of the log."""
+    home.log.close()
+    kept = home.archive.parent / name
+    shutil.copy(home.archive.parent / "log.sqlite", kept)
+    home.log = open_log(home.archive.parent)
+    return kept
+
+
+def restore(home, kept):
+    """Put a copy in the log's place."""
+    home.log.close()
+    shutil.copy(kept, home.archive.parent / "log.sqlite")
+    home.log = open_log(home.archive.parent)
+
+
+def contents(home):
+    return {path.name: path.read_bytes() for path in home.archive.glob("*.gz")}
+
+
+def test_a_log_that_was_lost_comes_back_as_the_archive_gives_it(tmp_path, home):
+    home.replay(recorded(tmp_path, *MESSAGES))
+    home.ingest([heard(ticker(40), "live"), heard(ticker(45), "live")])
+    before, files = events(home.log), contents(home)
+    lose(home)
+    assert home.unknown() == ["000001.ndjson.gz", "000002.ndjson.gz"]
+    done = home.recover()
+    assert done.files == ["000001.ndjson.gz", "000002.ndjson.gz"]
+    assert events(home.log) == before == heard_again(home.archive)
+    assert contents(home) == files
+    assert home.unknown() == []
+    assert home.recover().files == []
+    home.ingest([heard(ticker(50), "later")])
+    assert events(home.log) == heard_again(home.archive)
+
+
+def test_a_log_that_was_restored_gets_what_came_after(tmp_path, home):
+    """A log in the place of a later one: finished files were deleted without a word."""
+    home.ingest([heard(ticker(0), "a")])
+    kept = copy(home, "yesterday.sqlite")
+    home.replay(recorded(tmp_path, *MESSAGES[4:]))
+    home.ingest([heard(ticker(40), "live")])
+    files, before = contents(home), events(home.log)
+    restore(home, kept)
+    assert home.unknown() == ["000002.ndjson.gz", "000003.ndjson.gz"]
+    assert contents(home) == files
+    assert home.recover().files == ["000002.ndjson.gz", "000003.ndjson.gz"]
+    assert events(home.log) == before == heard_again(home.archive)
+
+
+def test_a_log_restored_from_the_middle_of_a_file_gets_its_rest(home):
+    feed = home.feed()
+    feed.take(heard(ticker(0), "a"))
+    feed.commit()
+    kept = copy(home, "yesterday.sqlite")
+    feed._log = home.log
+    feed.take(heard(ticker(1), "a"))
+    home.log.producer_checkpoints("feed")
+    feed.commit()
+    feed.close()
+    before = events(home.log)
+    restore(home, kept)
+    assert len(events(home.log)["BTC-USD"]) == 1
+    assert home.recover().files == ["000001.ndjson.gz"]
+    assert events(home.log) == before == heard_again(home.archive)
+
+
+def test_a_log_with_later_events_refuses_and_its_cure_works(home):
+    home.ingest([heard(ticker(0), "a")])
+    kept = copy(home, "yesterday.sqlite")
+    home.ingest([heard(ticker(1), "b")])
+    restore(home, kept)
+    home.ingest([heard(ticker(2), "c")])
+    before, files = events(home.log), contents(home)
+    with pytest.raises(BadInputError, match="later events than those of 1 files") as refused:
+        home.recover()
+    assert (events(home.log), contents(home)) == (before, files)
+    address = refused.value.cure.rpartition("--log ")[2].removesuffix("`)")
+    with closing(open_log(address)) as rebuilt:
+        assert len(recover(rebuilt, home.archive).files) == 3
+        assert len(events(rebuilt)["BTC-USD"]) == 5, "three ticks and the gaps between"
+
+
+def test_a_new_log_elsewhere_takes_in_the_files_of_all_logs_each_recording_once(tmp_path, home):
+    path = recorded(tmp_path, *MESSAGES)
+    home.replay(path)
+    other = Home(home.archive.parent, f"sqlite:///{tmp_path}/other.sqlite")
+    other.replay(path)
+    assert (home.unknown(), other.unknown()) == ([], [])
+    with closing(open_log(f"sqlite:///{tmp_path}/third.sqlite")) as third:
+        assert len(recover(third, home.archive).files) == 2
+        assert events(third) == events(home.log) == events(other.log)
+    other.log.close()
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(1, 30), st.booleans())
+def test_a_recovery_that_was_killed_goes_on_where_it_stopped(tmp_path_factory, batch, elsewhere):
+    folder = tmp_path_factory.mktemp("killed")
+    home = Home(folder / "home")
+    for run in range(3):
+        home.ingest([heard(ticker(20 * run + n), f"c{run}") for n in range(8)])
+    before = events(home.log)
+    if elsewhere:
+        other = Home(home.archive.parent, f"sqlite:///{folder}/other.sqlite")
+        home.log.close()
+        home.log = other.log
+    else:
+        lose(home)
+    append, left = home.log.append, 2
+
+    def dying(messages, **rest):
+        nonlocal left
+        append(messages, **rest)
+        left -= bool(messages)
+        if not left:
+            raise KeyboardInterrupt
+
+    feed = home.feed(batch_lines=batch)
+    home.log.append = dying
+    files = feed.unknown or [file for file in archive_files(home.archive) if file.there]
+    with suppress(KeyboardInterrupt):
+        feed.take_in(files, whole=elsewhere)
+    feed.close()
+    home.log.append = append
+    assert home.unknown() or events(home.log) == before
+    home.recover()
+    assert events(home.log) == before
+    home.log.close()
+
+
+def test_without_an_archive_one_line_says_so(home):
+    with pytest.raises(BadInputError, match="there is no archive"):
+        home.recover()
