@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
@@ -33,7 +33,7 @@ from barograph.log.topics import (
 from barograph.produce import stream_of
 from barograph.record_scorer import RecordScorer
 from barograph.registry import Alias, Registry
-from barograph.scorer import Scorer
+from barograph.scorer import Model, Scorer
 from barograph.settings import Settings
 from barograph.shadow import Shadow
 from barograph.worker import M, Route, Tally, work
@@ -95,8 +95,7 @@ class Stages(msgspec.Struct, frozen=True, kw_only=True):
         def machine() -> Scorer:
             return Scorer(self.champion.model, stale_after_s=self.stale_after_s)
 
-        self.champion.bring(())
-        return self._work(SCORE, machine, until, self.champion.bring)
+        return self._follow(SCORE, machine, until, self.champion)
 
     def shadow(self, until: Until) -> Tally:
         """Work as the champion's shadow until told: score with the candidate while there is one."""
@@ -104,20 +103,28 @@ class Stages(msgspec.Struct, frozen=True, kw_only=True):
         def machine() -> Shadow:
             return Shadow(self.candidate.model, stale_after_s=self.stale_after_s)
 
-        self.candidate.bring(())
-        return self._work(SHADE, machine, until, self.candidate.bring)
+        return self._follow(SHADE, machine, until, self.candidate)
 
     def shadowed(self) -> bool:
         """Whether there is a candidate beside the champion."""
         self.candidate.bring(())
         return self.candidate.model is not None
 
+    def _follow(
+        self, route: Route, new_machine: Callable[[], M], until: Until, follower: Follower
+    ) -> Tally:
+        follower.bring(())  # before the first record
+        try:
+            return self._work(route, new_machine, until, follower.bring)
+        finally:
+            follower.leave()
+
     def _work(
         self,
         route: Route,
         new_machine: Callable[[], M],
         until: Until,
-        before_poll: Callable[[Iterable[M]], None] | None = None,
+        before_poll: Callable[[Iterable[Any]], None] | None = None,
     ) -> Tally:
         log = open_log(self.address, lease_s=self.lease_s)
         try:
@@ -136,12 +143,35 @@ class Stages(msgspec.Struct, frozen=True, kw_only=True):
             log.close()
 
 
-def stages(settings: Settings, address: str | Path, warn: Callable[[str], None]) -> Stages:
-    """The stages of the spikes case as the settings want them."""
+def stages(
+    settings: Settings,
+    address: str | Path,
+    warn: Callable[[str], None],
+    *,
+    patient: bool = False,
+) -> Stages:
+    """The stages of the spikes case as the settings want them.
+
+    patient: they also begin while the registry cannot be read, and take it up when it can. Else
+    `score` and `shadow` raise RegistryError.
+    """
+
+    def follower(alias: Alias) -> Follower:
+        return Follower(
+            Registry(settings.home),
+            "spikes",
+            FEATURE_SET_HASH,
+            alias=alias,
+            refresh_s=settings.model_refresh_s,
+            warn=warn,
+            try_out=Scorer,
+            patient=patient,
+        )
+
     return Stages(
         address=address,
-        champion=_follower(settings, "spikes", FEATURE_SET_HASH, warn),
-        candidate=_follower(settings, "spikes", FEATURE_SET_HASH, warn, "candidate"),
+        champion=follower("champion"),
+        candidate=follower("candidate"),
         warn=warn,
         stale_after_s=settings.stale_after_s,
         batch_records=settings.batch_records,
@@ -169,7 +199,18 @@ def consume(  # noqa: PLR0913 - what the settings say, and what they do not
     Topics that are not there are made. Raises BadInputError for a case without a stream.
     """
     stream = stream_of(case)
-    champion = _follower(settings, case.name, stream.contract.feature_set, warn)
+
+    def machine(model: Model | None) -> RecordScorer:
+        return RecordScorer(case.name, stream.contract, model)
+
+    champion = Follower(
+        Registry(settings.home),
+        case.name,
+        stream.contract.feature_set,
+        refresh_s=settings.model_refresh_s,
+        warn=warn,
+        try_out=machine,
+    )
     champion.bring(())
     if champion.model is None:
         warn(
@@ -190,7 +231,7 @@ def consume(  # noqa: PLR0913 - what the settings say, and what they do not
         return work(
             log,
             route,
-            lambda: RecordScorer(case.name, stream.contract, champion.model),
+            lambda: machine(champion.model),
             clock_ns=time.time_ns,
             until=until,
             before_poll=champion.bring,
@@ -199,24 +240,8 @@ def consume(  # noqa: PLR0913 - what the settings say, and what they do not
             checkpoint_every=None,
         )
     finally:
+        champion.leave()
         log.close()
-
-
-def _follower(
-    settings: Settings,
-    case: str,
-    feature_set: str,
-    warn: Callable[[str], None],
-    alias: Alias = "champion",
-) -> Follower:
-    return Follower(
-        Registry(settings.home),
-        case,
-        feature_set,
-        alias=alias,
-        refresh_s=settings.model_refresh_s,
-        warn=warn,
-    )
 
 
 class Pipeline:

@@ -8,15 +8,11 @@ the alias that MLflow keeps stays the only truth and asking for the champion cos
 millisecond. Paths follow from HOME, so that HOME can be moved.
 """
 
-import fcntl
 import logging
 import os
-import re
-import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
-from importlib.resources import files
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +20,7 @@ import msgspec
 
 from barograph.audit import Promotion, former
 from barograph.errors import ForeignFeaturesError, RegistryError
+from barograph.model_database import OWNER, ModelDatabase, only_writer
 from barograph.models import MAX_ONNX_BYTES, ModelFacts, OnnxModel, sha256_of
 from barograph.promotion import Run
 from barograph.scorer import Model
@@ -32,16 +29,8 @@ from barograph.walkforward import Trial
 
 Alias = Literal["candidate", "champion"]
 
-_QUERIES: dict[str, str] = {
-    name: text.strip()
-    for name, text in re.findall(
-        r"^-- name: (\w+)$(.*?)(?=^-- name:|\Z)",
-        files("barograph").joinpath("registry.sql").read_text(encoding="utf-8"),
-        re.MULTILINE | re.DOTALL,
-    )
-}
-_READ_WAIT_S = 5.0
 _MAX_FACTS_BYTES = 2**20
+_MAX_WHY = 300
 _MAX_BESIDE_BYTES = 64 * 2**20
 _JUDGED = "judged.json"
 _HASHES = {"model.onnx": "onnx_sha256", "facts.json": "facts_sha256", _JUDGED: "judged_sha256"}
@@ -52,15 +41,17 @@ _facts = msgspec.json.Decoder(ModelFacts)
 
 
 class Registry:
-    """The models under `home`. Several processes may use it at once; one object, one thread.
+    """The models under `home`. Several processes may use it at once; an object, a thread at a time.
 
     Nothing is created until the first `register`. Every method raises RegistryError when the
     database cannot be used or what is asked for is not there or damaged; it names the cure.
+    wait_s: how long to wait for another process that writes; the error names it.
     """
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *, wait_s: float = 30.0) -> None:
         self._root = home.absolute() / "registry"
         self._database = self._root / "mlflow.db"
+        self._read, self._wait_s = ModelDatabase(self._database).read, wait_s
         self._mlflow: Any = None
 
     def register(
@@ -217,7 +208,7 @@ class Registry:
             making.write_bytes(content)
             making.replace(place / name)
         except OSError as error:
-            raise RegistryError(f"{case}/{version}", f"{name}: {error.strerror}", _OWNER) from error
+            raise RegistryError(f"{case}/{version}", f"{name}: {error.strerror}", OWNER) from error
 
     def attached(self, case: str, version: int, name: str) -> bytes:
         """What `attach` kept."""
@@ -293,50 +284,26 @@ class Registry:
     def _artifacts(self, run_id: str) -> Path:
         return self._root / "artifacts" / run_id / "artifacts"
 
-    def _read(self, query: str, **values: object) -> list[tuple[Any, ...]]:
-        if not self._database.exists():
-            return []
-        address = f"{self._database.as_uri()}?mode=ro"
-        try:
-            with closing(sqlite3.connect(address, timeout=_READ_WAIT_S, uri=True)) as database:
-                return database.execute(_QUERIES[query], values).fetchall()
-        except sqlite3.DatabaseError as error:
-            raise RegistryError(
-                str(self._database),
-                f"the database cannot be read ({error})",
-                "Try again when no other program holds it, or move the directory away and train",
-            ) from error
-
     @contextmanager
     def _writing(self, case: str) -> Iterator[Any]:
         """MLflow's client, for this process alone; what MLflow refuses becomes RegistryError."""
         self._read("versions", case=case)  # a damaged file is refused here, MLflow would retry
-        try:
-            self._root.mkdir(parents=True, exist_ok=True)
-            lock = (self._root / "lock").open("wb")
-        except OSError as error:
-            raise RegistryError(
-                case, f"the registry cannot be written ({error})", _OWNER
-            ) from error
-        with lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with only_writer(self._root, case, self._wait_s):
             # Read at import: without them MLflow asks a server what to report, and reports.
             os.environ |= {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
             from mlflow.exceptions import MlflowException  # noqa: PLC0415 - seconds to import
+            from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - comes with MLflow
 
             try:
                 if self._mlflow is None:
                     self._mlflow = _client(self._database)
                 yield self._mlflow
-            except MlflowException as error:
-                raise RegistryError(case, f"MLflow refused ({error})", _LIST) from error
+            except (MlflowException, SQLAlchemyError) as error:
+                why = " ".join(str(error).split())[:_MAX_WHY]
+                raise RegistryError(case, f"MLflow refused ({why})", _LIST) from error
             except OSError as error:
-                raise RegistryError(
-                    case, f"the registry cannot be written ({error})", _OWNER
-                ) from error
-
-
-_OWNER = "Check the owner, the rights and the free space of --home"
+                why = f"the registry cannot be written ({error})"
+                raise RegistryError(case, why, OWNER) from error
 
 
 def _client(database: Path) -> Any:  # noqa: ANN401 - mlflow is not followed by mypy

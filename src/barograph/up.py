@@ -112,7 +112,7 @@ def run(
     """
     with (
         Listener(settings, address, plan, warn) as listener,
-        Pipeline(stages(settings, address, warn), stop) as pipeline,
+        Pipeline(stages(settings, address, warn, patient=True), stop) as pipeline,
         _retraining(settings, warn) as retraining,
         Retention(lambda: open_log(address), warn),
         closing(open_log(address)) as log,

@@ -1,0 +1,139 @@
+"""A registry that breaks under what runs live: the recording goes on, and models come back."""
+
+import json
+import os
+import shutil
+import signal
+from contextlib import closing
+from itertools import pairwise
+
+import pytest
+
+from barograph import codec
+from barograph.log import open_log
+from barograph.log.topics import FEATURES, PREDICTIONS, ensure_topics
+from barograph.pipeline import Pipeline, stages
+from barograph.registry import Registry
+from barograph.scorer import COLD_START
+from barograph.settings import Settings
+from hearing import values
+from lives import Life
+from test_pipeline import ticks, total
+from test_registry import facts_of, graph
+from waiting import until
+
+
+@pytest.fixture
+def home(made_home, tmp_path):
+    """A home whose registry has a champion, with a copy of it to put back."""
+    home = shutil.copytree(made_home, tmp_path / "home")
+    registry, onnx = Registry(home), graph()
+    registry.promote("spikes", registry.register("spikes", onnx, facts_of(onnx)), "the first")
+    shutil.copytree(home / "registry", tmp_path / "sound")
+    return home
+
+
+def mended(home):
+    place = home / "registry"
+    shutil.rmtree(place) if place.is_dir() else place.unlink(missing_ok=True)
+    shutil.copytree(home.parent / "sound", place)
+
+
+def garbage(place):
+    (place / "mlflow.db").write_bytes(b"garbage" * 10_000)
+
+
+def gone(place):
+    (place / "mlflow.db").unlink()
+
+
+def a_file(place):
+    shutil.rmtree(place)
+    place.write_text("a file where the directory was")
+
+
+def without_artifacts(place):
+    shutil.rmtree(place / "artifacts")
+
+
+def speakers(log):
+    said = [
+        codec.decode_prediction(value)
+        for records in values(log, PREDICTIONS).values()
+        for _, value in records
+    ]
+    return [each.model for each in sorted(said, key=lambda each: each.second)]
+
+
+# A database that was never there is an empty registry.
+@pytest.mark.parametrize("damage", [garbage, a_file, without_artifacts])
+def test_what_runs_live_begins_without_a_champion_and_takes_it_up_once_it_is_mended(home, damage):
+    damage(home / "registry")
+    said = []
+    settings = Settings(home=home, model_refresh_s=0.02)
+    with closing(open_log(home)) as log:
+        ensure_topics(log)
+        with Pipeline(stages(settings, home, said.append, patient=True)):
+            log.append(ticks(100))
+            until(lambda: total(log, PREDICTIONS) == 99)
+            mended(home)
+            until(lambda: any("can be used again: champion is spikes/1" in line for line in said))
+            taken_up(log, 100)
+        told = speakers(log)
+    assert set(told[:99]) == {COLD_START}
+    assert [a != b for a, b in pairwise(told)].count(True) == 1
+    assert all("\n" not in line for line in said)
+    assert any("There is no champion meanwhile." in line for line in said)
+    assert len(set(said)) == len(said)
+
+
+def taken_up(log, start):
+    """Tick until the champion speaks."""
+    for second in range(start, start + 2000):
+        log.append(ticks(1, second))
+        until(lambda second=second: total(log, PREDICTIONS) == second)
+        if speakers(log)[-1] == "spikes/1":
+            return
+    pytest.fail("the champion never spoke")
+
+
+@pytest.mark.parametrize("damage", [garbage, gone, a_file, without_artifacts])
+def test_what_runs_live_keeps_its_champion_while_the_registry_is_damaged(home, damage):
+    said = []
+    settings = Settings(home=home, model_refresh_s=0.02)
+    with closing(open_log(home)) as log:
+        ensure_topics(log)
+        with Pipeline(stages(settings, home, said.append, patient=True)):
+            log.append(ticks(100))
+            until(lambda: total(log, PREDICTIONS) == 99)
+            damage(home / "registry")
+            if damage is not without_artifacts:  # of a champion that is loaded nothing is read
+                until(lambda: any("The present model stays." in line for line in said))
+            log.append(ticks(100, 100))
+            until(lambda: total(log, PREDICTIONS) == 199)
+            mended(home)
+            if damage is not without_artifacts:
+                until(lambda: any("can be used again" in line for line in said))
+        assert set(speakers(log)) == {"spikes/1"}
+        assert total(log, FEATURES) == 199
+
+
+def test_up_records_and_featurizes_beside_a_damaged_registry(home):
+    garbage(home / "registry")
+    up = Life("up", "--venue", "simulated", "--products", "BTC-USD", "--home", home, "--json")
+    with closing(open_log(home)) as log:
+
+        def predicted():
+            known = {topic.name for topic in log.topics()}
+            return PREDICTIONS in known and total(log, PREDICTIONS) > 3
+
+        until(lambda: predicted() or not up.is_alive(), 60.0)
+    assert up.is_alive(), up.end()
+    os.kill(up.pid, signal.SIGINT)
+    code, out, err = up.end()
+    assert code == 0, err.decode()
+    assert json.loads(out)["seen"]["predictions"] > 0
+    lines = err.decode().splitlines()
+    assert any("There is no champion meanwhile." in line for line in lines)
+    assert any(line.startswith("barograph: retraining: model ") for line in lines)
+    assert "Traceback" not in err.decode()
