@@ -8,10 +8,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from barograph import retraining
+from barograph import children, retraining
 from barograph.errors import BadInputError, RegistryError
 from barograph.registry import Registry
-from barograph.retraining import Due, Retraining, Standing, asked, due, frames, standing, turn
+from barograph.retraining import (
+    Due,
+    Retraining,
+    Standing,
+    asked,
+    due,
+    frames,
+    standing,
+    training,
+    turn,
+)
+from barograph.settings import Settings
 from test_registry import SECOND, facts_of, graph
 from waiting import until
 
@@ -119,6 +130,11 @@ def test_a_home_that_cannot_be_written_is_one_line(tmp_path):
         pass
 
 
+def begin(home, *words):
+    """How a training of these words is begun."""
+    return lambda: training(list(map(str, words)), Settings(home=home))
+
+
 DUE, NOT_DUE = Due(due=True, why=""), Due(due=False, why="")
 
 
@@ -138,7 +154,7 @@ class Asked:
 
 def test_what_is_not_due_starts_nothing():
     ask, told = Asked(NOT_DUE), []
-    with Retraining(ask, ["no such verb"], told.append, look_s=0.01) as running:
+    with Retraining(ask, pytest.fail, told.append, look_s=0.01) as running:
         until(lambda: ask.times > 3)
         assert running.state == ""
     assert (told, running.trained) == ([], [])
@@ -147,8 +163,7 @@ def test_what_is_not_due_starts_nothing():
 @pytest.mark.slow
 def test_a_training_that_was_not_due_any_more_says_nothing(tmp_path):
     ask, told = Asked(DUE), []
-    words = ["train", "--if-due", "--json", "--home", str(tmp_path)]
-    with Retraining(ask, words, told.append, look_s=0.01):
+    with Retraining(ask, begin(tmp_path, "train", "--if-due", "--json"), told.append, look_s=0.01):
         until(lambda: ask.times > 1)
     assert told == []
 
@@ -156,8 +171,8 @@ def test_a_training_that_was_not_due_any_more_says_nothing(tmp_path):
 @pytest.mark.slow
 def test_a_training_that_fails_is_told_once_and_tried_again_later(tmp_path):
     ask, told = Asked(DUE), []
-    words = ["train", "--home", str(tmp_path)]
-    with Retraining(ask, words, told.append, look_s=99.0, again_s=0.6) as running:
+    start = begin(tmp_path, "train")
+    with Retraining(ask, start, told.append, look_s=99.0, again_s=0.6) as running:
         until(lambda: ask.times > 2)
     (line,) = told
     assert line.startswith("retraining: the dataset of spikes: there is none in ")
@@ -165,33 +180,98 @@ def test_a_training_that_fails_is_told_once_and_tried_again_later(tmp_path):
     assert running.trained == []
 
 
-@pytest.mark.slow
-def test_a_registry_that_cannot_be_asked_is_told_and_asked_again():
-    error = RegistryError("mlflow.db", "the database cannot be read", "Try again")
-    ask, told = Asked(error, error, NOT_DUE), []
-    with Retraining(ask, [], told.append, look_s=0.01, again_s=0.6):
-        until(lambda: ask.times > 4)
-    assert told == [f"retraining: {error} The next try is in 0.01 min."]
+@pytest.mark.parametrize(
+    "error",
+    [
+        RegistryError("mlflow.db", "the database cannot be read", "Try again"),
+        OSError(28, "No space left on device"),
+        MemoryError("\x1b[2J"),
+        RuntimeError("can't start new thread"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_whatever_asking_dies_of_is_told_once_and_asked_again(tmp_path, error):
+    ask, told = Asked(error, error, error, NOT_DUE), []
+    with Retraining(ask, begin(tmp_path), told.append, look_s=0.01, again_s=0.03):
+        until(lambda: ask.times > 5)
+    (line,) = told
+    assert line.startswith("retraining: ")
+    assert line.isprintable()
+
+
+def test_a_process_that_cannot_be_started_is_told_and_tried_again():
+    tries, told = [], []
+
+    def start():
+        tries.append(1)
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    with Retraining(Asked(DUE), start, told.append, look_s=99.0, again_s=0.01):
+        until(lambda: len(tries) > 2)
+    assert len(told) == 1
+    assert "Resource temporarily unavailable" in told[0]
+
+
+def test_it_waits_longer_the_more_often_it_cannot_ask(tmp_path):
+    ask = Asked(OSError(5, "Input/output error"))
+    with Retraining(ask, begin(tmp_path), [].append, look_s=0.01, again_s=60.0):
+        started_s = time.monotonic()
+        until(lambda: time.monotonic() > started_s + 0.5)
+    assert 3 <= ask.times <= 7  # after 10, 20, 40, … ms
 
 
 def with_program(monkeypatch, text):
     """A training that does this instead, in the same process of its own."""
-    monkeypatch.setattr(retraining, "_POLITE", text)
+    monkeypatch.setattr(children, "_program", lambda *, polite: f"polite = {polite}\n{text}")
 
 
-def test_what_a_training_said_is_told_in_one_line(monkeypatch):
+def test_what_a_training_said_is_told_in_one_line(monkeypatch, tmp_path):
     with_program(
         monkeypatch,
         """import os, sys; os.nice(1); print('a print of the case')
 print('{"case": "spikes", "version": 3, "chosen": "har", "decision": {"promote": false, '
-      '"reasons": ["4 episodes", "6 blocks"]}, "threads": 1}')""",
+      '"reasons": ["4 episodes", "6 \\\\u001b[2Jblocks"]}, "threads": 1}')""",
     )
     ask, told = Asked(DUE, NOT_DUE), []
-    with Retraining(ask, [], told.append, look_s=0.01) as running:
+    with Retraining(ask, begin(tmp_path), told.append, look_s=0.01) as running:
         until(lambda: running.trained)
         assert running.state == "spikes/3 (har), keep"
-    assert told == ["trained spikes/3 (har), keep: 4 episodes; 6 blocks"]
-    assert running.trained == ["spikes/3 (har), keep: 4 episodes; 6 blocks"]
+    assert told == ["trained spikes/3 (har), keep: 4 episodes; 6  [2Jblocks"]
+    assert running.trained == ["spikes/3 (har), keep: 4 episodes; 6  [2Jblocks"]
+
+
+# What a training may come to, and what is said of it.
+ENDS = {
+    "print('no answer')": "what a training answered cannot be read",
+    "import sys; sys.stdout.buffer.write(b'\\xff')": "what a training answered cannot be read",
+    "pass": "what a training answered cannot be read",
+    "import os, signal; os.kill(os.getpid(), signal.SIGKILL)": "was killed (SIGKILL); perhaps the",
+    "import sys; sys.exit(3)": "exit code 3.",
+    "import sys; sys.exit('barograph: the disk \\x1b[31mis full.')": "the disk  [31mis full.",
+    "print('x' * 10**7); import sys; sys.exit('y' * 10**7)": "yyy",
+    "import threading; threading.Event().wait()": "did not end in",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("program", "line"), ENDS.items(), ids=range(len(ENDS)))
+def test_however_a_training_ends_it_is_told_in_one_line_and_tried_again(
+    monkeypatch, tmp_path, program, line
+):
+    with_program(monkeypatch, program)
+    ask, told = Asked(DUE), []
+    with Retraining(
+        ask,
+        begin(tmp_path),
+        told.append,
+        again_s=0.01,
+        limit_s=0.5 if "did not end" in line else 60.0,
+    ):
+        until(lambda: ask.times > 1)
+    (once,) = told
+    assert line in once
+    assert once.isprintable()
+    assert len(once) < 700
 
 
 @pytest.mark.slow
@@ -207,7 +287,7 @@ os.rename(sys.argv[1] + ".making", sys.argv[1])
 threading.Event().wait()""",
     )
     said, told = tmp_path / "process", []
-    with Retraining(Asked(DUE), [str(said)], told.append):
+    with Retraining(Asked(DUE), begin(tmp_path, said), told.append):
         until(said.exists)
         started_s = time.monotonic()
     assert time.monotonic() - started_s < 30
@@ -220,11 +300,11 @@ def test_a_training_has_the_lowest_priority_one_thread_and_a_session_of_its_own(
     monkeypatch, tmp_path
 ):
     said = tmp_path / "said"
-    told = "os.nice(0), os.environ['OMP_NUM_THREADS'], os.getsid(0) == os.getpid()"
-    polite = retraining._POLITE.partition("from")[0]
+    facts = "os.nice(0), os.environ['OMP_NUM_THREADS'], os.getsid(0) == os.getpid()"
+    polite = children._program(polite=True).partition("from")[0]
     with_program(
-        monkeypatch, f"{polite}open({str(said)!r}, 'w').write(str([{told}])); print('{{}}')"
+        monkeypatch, f"{polite}open({str(said)!r}, 'w').write(str([{facts}])); print('{{}}')"
     )
-    with Retraining(Asked(DUE, NOT_DUE), [], [].append, look_s=0.01):
+    with Retraining(Asked(DUE, NOT_DUE), begin(tmp_path), [].append, look_s=0.01):
         until(lambda: said.exists() and said.read_text())
     assert said.read_text() == "[19, '1', True]"

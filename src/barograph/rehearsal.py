@@ -9,8 +9,6 @@ of the log, a group of its own, stands beside them: what it had is compared with
 says of each record, and when it had it is the end of a record's latency.
 """
 
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -37,6 +35,7 @@ from barograph import (
 from barograph.accounts import Arrival, ModeAccount, Rehearsal, Seen, Trace
 from barograph.case import Case, Stream, Table
 from barograph.cases import churn
+from barograph.children import Child, absolute, environment
 from barograph.contract import Contract
 from barograph.errors import BadInputError
 from barograph.log import Log, open_log
@@ -110,7 +109,7 @@ def rehearse(settings: Settings, plan: Plan, reports: Path) -> Rehearsal:
             how = train.Training(seed=settings.seed, folds=settings.folds)
             report = train.train(case, data, Registry(home), how, clock_ns=time.time_ns)
         console.print(training_table.training(report))
-        stage = open_things.enter_context(_Stage(log, plan, home, folder))
+        stage = open_things.enter_context(_Stage(log, plan, settings, folder))
         with phases.of("log: topics, and what an earlier run left in them"):
             stage.clear()
         with phases.of(f"stream: {plan.rate:g} records a second, bad ones among them"):
@@ -196,21 +195,21 @@ def _champion(home: Path, case: Case, table: Table) -> tuple[str | None, list[Re
 class _Stage:
     """Where the case is played: verbs as processes, and the reader beside them."""
 
-    def __init__(self, log: Log, plan: Plan, home: Path, folder: Path) -> None:
+    def __init__(self, log: Log, plan: Plan, settings: Settings, folder: Path) -> None:
         self.problems: list[str] = []
         self.letters: list[DeadLetter] = []
-        self._log, self._plan, self._home, self._folder = log, plan, home, folder
+        self._log, self._plan, self._folder = log, plan, folder
+        self._settings = settings
         self._stream = stream_of(plan.case)
         self._reader = _Reader(log, self._stream, f"{plan.case.name}-rehearsal")
-        self._processes: list[subprocess.Popen[bytes]] = []
+        self._children: list[Child] = []
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for process in self._processes:
-            process.kill()
-            process.communicate()
+        for child in self._children:
+            child.kill()
         self._reader.leave()
 
     def clear(self) -> None:
@@ -229,7 +228,9 @@ class _Stage:
         self._read_until_done_with(1)
         self._reader.take()
         rate = str(self._plan.rate)
-        producer = self._start("produce", str(file), "--again", "--mode", "stream", "--rate", rate)
+        producer = self._start(
+            "produce", str(file.absolute()), "--again", "--mode", "stream", "--rate", rate
+        )
         produced = self._answer(producer, Produced)
         self._read_until_done_with(produced.sent)
         consumer.terminate()
@@ -237,32 +238,26 @@ class _Stage:
 
     def batch(self, file: Path) -> tuple[ModeAccount, list[Trace]]:
         """The whole file, and then a consumer that works it off."""
-        produced = self._answer(self._start("produce", str(file), "--again"), Produced)
+        produced = self._answer(self._start("produce", str(file.absolute()), "--again"), Produced)
         consumed = self._answer(self._start("consume"), Consumed)
         self._read_until_done_with(produced.sent)
         return self._account("batch", file, produced, consumed, ahead=0)
 
-    def _start(self, verb: str, *words: str) -> subprocess.Popen[bytes]:
-        words += ("--case", self._plan.named, "--home", str(self._home), "--json")
-        words += ("--log", self._plan.log) if self._plan.log else ()
-        process = subprocess.Popen(  # noqa: S603 - our own verbs
-            [sys.executable, "-c", "from barograph.cli import main; main()", verb, *words],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        self._processes.append(process)
-        return process
+    def _start(self, verb: str, *words: str) -> Child:
+        words += ("--case", self._plan.named, "--home", str(self._settings.home.absolute()))
+        words += ("--log", absolute(self._plan.log)) if self._plan.log else ()
+        child = Child([verb, *words, "--json"], environment(self._settings))
+        self._children.append(child)
+        return child
 
-    def _answer(self, process: subprocess.Popen[bytes], kind: type[A]) -> A:
+    def _answer(self, child: Child, kind: type[A]) -> A:
         """What a verb says at its end; the reader goes on meanwhile."""
-        while process.poll() is None:
+        while (code := child.wait(0)) is None:
             self._reader.look()
-        out, err = process.communicate()
-        if process.returncode:
-            *_, why = err.decode("utf-8", "replace").strip().splitlines() or ["it said nothing"]
-            why = why.removeprefix("barograph: ").removesuffix(".")
+        if code:
+            why = child.why().removesuffix(".")
             raise BadInputError("a verb of the rehearsal failed", why, "Then run it again")
-        return msgspec.json.decode(out, type=kind)
+        return msgspec.json.decode(child.out(), type=kind)
 
     def _read_until_done_with(self, records: int) -> None:
         """Until so many were read and as many came of them, or nothing comes any more."""

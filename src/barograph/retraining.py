@@ -5,10 +5,6 @@ matrices: so the live path keeps its latency, and whatever a training dies of st
 """
 
 import fcntl
-import os
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,9 +15,11 @@ from typing import Self
 import msgspec
 
 from barograph.archive_files import archive_files
+from barograph.children import Child, end_politely, environment, printable
 from barograph.errors import BadInputError, BarographError
 from barograph.promotion import Decision
 from barograph.registry import Registry
+from barograph.settings import Settings
 from barograph.terminal import time_of
 from barograph.types import NS_PER_S
 
@@ -29,10 +27,11 @@ _HOUR_NS = 3600 * NS_PER_S
 _LEAD_NS = _HOUR_NS
 """How long before its champion expires a case is trained, for one to take its place."""
 
-_POLITE = "import os; os.nice(19); from barograph.cli import main; main()"
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-_LOOK_S = 0.25
-_PATIENCE_S = 10.0
+_PATIENCE_S = 2.0
+"""How long an interrupted training may take to remove what it keeps for itself."""
+
+_LEAVE_S = 0.5
 
 
 class Due(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,6 +125,15 @@ def turn(home: Path, case: str) -> Iterator[bool]:
             yield True
 
 
+def training(words: Sequence[str], settings: Settings) -> Child:
+    """A training of these words, begun: with one thread for its matrices, and the lowest priority.
+
+    Its home is that of the settings, whatever the words say before.
+    """
+    words = [*words, "--home", str(settings.home.absolute())]
+    return Child(words, environment(settings) | _ONE_THREAD, polite=True)
+
+
 class Trained(msgspec.Struct, frozen=True):
     """What is told on of what a training answers; version 0 where it was not due any more."""
 
@@ -147,91 +155,105 @@ class Trained(msgspec.Struct, frozen=True):
 class Retraining:
     """Trains whenever that is due, in a process of its own, from `with` to its end.
 
-    ask: whether it is due, asked every `look_s` seconds. command: the words of `barograph` that
-    train and answer in JSON. A training that fails is told to `warn`, once for each reason, and is
-    tried again after `again_s`: nothing else changes. So is what a training said.
+    ask: whether it is due, asked every `look_s` seconds. start: begins the training, which answers
+    in JSON. Whatever fails is reported to `warn`, once for each reason, and tried again: a training
+    after `again_s`, else after `look_s`, and twice as long each time up to `again_s`. A training
+    that takes longer than `limit_s` is ended. What a training answered is reported too.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it trains, and how long it waits for what
         self,
         ask: Callable[[], Due],
-        command: Sequence[str],
+        start: Callable[[], Child],
         warn: Callable[[str], None],
         *,
         look_s: float = 60.0,
         again_s: float = 3600.0,
+        limit_s: float = 6 * 3600.0,
     ) -> None:
         self.trained: list[str] = []
         self.state = ""
-        self._ask, self._command, self._warn = ask, command, warn
-        self._look_s, self._again_s = look_s, again_s
+        self._ask, self._start, self._warn = ask, start, warn
+        self._look_s, self._again_s, self._limit_s = look_s, again_s, limit_s
         self._failure = ""
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="retraining", daemon=True)
 
     def __enter__(self) -> Self:
-        """Start."""
+        """Start the thread."""
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         """Stop, and with it a training that is not done."""
+        self.stop()
+        self._thread.join(_PATIENCE_S + _LEAVE_S)
+
+    def stop(self) -> None:
+        """Begin to end; returns at once."""
         self._stop.set()
-        self._thread.join()
 
     def _run(self) -> None:
-        wait_s = 0.0
+        wait_s, failures = 0.0, 0
         while not self._stop.wait(wait_s):
-            why = self._failed()
-            wait_s = self._again_s if why else self._look_s
-            if why and why != self._failure:
+            failed = self._round()
+            failures = failures + 1 if failed else 0
+            if not failed:
+                wait_s = self._look_s
+            elif failed.trained:
+                wait_s = self._again_s
+            else:
+                wait_s = min(self._again_s, self._look_s * 2.0 ** min(failures - 1, 30))
+            why = failed.why if failed else ""
+            if why and why != self._failure and not self._stop.is_set():
+                self.state = "failed"
                 self._warn(f"retraining: {why} The next try is in {wait_s / 60:g} min.")
             self._failure = why
 
-    def _failed(self) -> str:
+    def _round(self) -> "_Failed | None":
         """Train if it is due; why that failed."""
+        training = False
         try:
             if not self._ask().due:
-                return ""
+                return None
+            training = True
+            self.state = f"trains since {time_of(time.time_ns())}"
+            return self._train()
         except BarographError as error:
-            return str(error)
-        self.state = f"trains since {time_of(time.time_ns())}"
-        code, out, err = self._train()
-        self.state = ""
-        if self._stop.is_set():
-            return ""
-        if code:
-            *_, last = err.decode("utf-8", "replace").strip().splitlines() or [f"exit code {code}."]
-            self.state = "failed"
-            return last.removeprefix("barograph: ")
-        # A case of the user's own may print beside it.
-        trained = msgspec.json.decode(out.strip().rpartition(b"\n")[2], type=Trained)
-        if trained.version:
-            self.state = trained.named
-            self.trained.append(trained.line())
-            self._warn(f"trained {trained.line()}")
-        return ""
+            return _Failed(str(error), training)
+        except BaseException as error:  # noqa: BLE001 - reported, and tried again
+            return _Failed(f"{printable(repr(error))}.", training)
 
-    def _train(self) -> tuple[int, bytes, bytes]:
-        """Its exit code, standard output and standard error."""
-        with subprocess.Popen(  # noqa: S603 - our own verb
-            [sys.executable, "-c", _POLITE, *self._command],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=os.environ | _ONE_THREAD,
-            start_new_session=True,  # Ctrl-C is for us, who ends it
-        ) as process:
-            patience_s = None
-            while True:
-                try:
-                    out, err = process.communicate(timeout=_LOOK_S)
-                except subprocess.TimeoutExpired:
-                    if not self._stop.is_set():
-                        continue
-                    if patience_s is None:
-                        process.send_signal(signal.SIGINT)  # it leaves nothing half-made
-                        patience_s = time.monotonic() + _PATIENCE_S
-                    elif time.monotonic() > patience_s:
-                        process.kill()
-                else:
-                    return process.returncode, out, err
+    def _train(self) -> "_Failed | None":
+        ends_s = time.monotonic() + self._limit_s
+        with self._start() as child:
+            while (code := child.wait()) is None:
+                if self._stop.is_set():
+                    end_politely(child, _PATIENCE_S)
+                    return None
+                if time.monotonic() > ends_s:
+                    child.kill()
+                    why = f"a training did not end in {self._limit_s / 3600:g} h and was ended."
+                    return _Failed(why, trained=True)
+            if code:
+                return _Failed(child.why(), trained=True)
+            # A case of the user's own may print beside it.
+            answer = child.out().strip().rpartition(b"\n")[2]
+        try:
+            trained = msgspec.json.decode(answer, type=Trained)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            why = f"what a training answered cannot be read ({error})."
+            return _Failed(why, trained=True)
+        self.state = ""
+        if trained.version:
+            self.state = printable(trained.named)
+            self.trained.append(printable(trained.line()))
+            self._warn(f"trained {printable(trained.line())}")
+        return None
+
+
+class _Failed(msgspec.Struct, frozen=True):
+    """Why there was no training, or none that succeeded."""
+
+    why: str
+    trained: bool

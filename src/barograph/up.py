@@ -25,7 +25,7 @@ from barograph.live import LiveSummary, listen
 from barograph.log import Log, open_log
 from barograph.pipeline import Pipeline, stages
 from barograph.retention import Retention
-from barograph.retraining import Retraining, asked, frames
+from barograph.retraining import Retraining, asked, frames, training
 from barograph.settings import Settings
 from barograph.stream import Plan
 from barograph.view import Latencies, Watch, render
@@ -120,6 +120,7 @@ def run(
         seen = watch(
             log, listener, pipeline, stop, shown=sys.stdout.isatty(), retraining=retraining
         )
+        retraining.stop()
         # Before the pipeline ends: it finishes what was fed, and this feeds the last of it.
         return UpSummary(heard=listener.end(), seen=seen, trained=retraining.trained)
 
@@ -129,7 +130,9 @@ def _retraining(settings: Settings, warn: Callable[[str], None]) -> Retraining:
     # What is live walks forward. A control is for who reads the report.
     words = ["train", "--if-due", "--split", "walk-forward", "--no-control", "--json"]
     return Retraining(
-        lambda: asked(home, "spikes", frames(home), every_h), [*words, "--home", str(home)], warn
+        lambda: asked(home, "spikes", frames(home), every_h),
+        lambda: training(words, settings),
+        warn,
     )
 
 

@@ -160,10 +160,13 @@ def _trained_if_due(settings: "Settings", case: "Case", how: "Training") -> "Tra
 
 def _follow(settings: "Settings", case: "Case") -> None:
     """The same command line again and again, each in a process of its own."""
-    from barograph.retraining import Retraining
+    from barograph.retraining import Retraining, training
 
     words = [*sys.argv[1:], "--no-follow", "--if-due", "--json"]
-    with told_to_stop() as told, Retraining(lambda: _due(settings, case), words, warn):
+    with (
+        told_to_stop() as told,
+        Retraining(lambda: _due(settings, case), lambda: training(words, settings), warn),
+    ):
         told.wait()
 
 
