@@ -95,6 +95,7 @@ changes = st.one_of(
     st.just({"trade_id": None}),
     st.just({"trade_id": None, "sequence": None, "volume_24h": None}),
     st.builds(lambda n: {"trade_id": 900701309 + n}, st.integers(-2, 6)),
+    st.builds(lambda n: {"trade_id": n}, st.sampled_from([2**63 - 1, 10**15, 1, -1, 900_705_000])),
     st.builds(lambda s: {"time": format_time(START + s * S // 4)}, st.integers(-20, 80)),
     st.builds(lambda bid: {"best_bid": bid}, st.sampled_from(["103472.26", "103472.29"])),
     st.builds(lambda key, value: {key: value}, st.sampled_from(KEYS), st.sampled_from(WEIRD)),
@@ -102,6 +103,7 @@ changes = st.one_of(
 lines = st.one_of(
     st.tuples(st.just("next"), st.integers(0, 2), changes, st.sampled_from(SEPARATORS)),
     st.tuples(st.just("next"), st.integers(0, 2), st.just({}), st.just(SEPARATORS[0])),
+    st.tuples(st.just("anew"), st.sampled_from([5, 5, 900_701_000, 10**15])),
     st.tuples(st.just("shuffled"), st.integers(0, 2), st.randoms(use_true_random=False)),
     st.tuples(st.just("again")),
     st.tuples(st.just("twice"), st.sampled_from(KEYS), st.sampled_from(WEIRD)),
@@ -129,6 +131,8 @@ def written(drawn):
             message |= {"product_id": PRODUCTS[place]} | change
             named = {name: value for name, value in message.items() if value is not None}
             last = json.dumps(named, separators=separators).encode()
+        elif kind == "anew":
+            last = json.dumps(message | {"trade_id": how[0] + number // 2}).encode()
         elif kind == "shuffled":
             members = list(message.items())[1:]
             how[1].shuffle(members)

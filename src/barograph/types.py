@@ -72,6 +72,7 @@ class Fault(StrEnum):
     BAD_TIME = "bad_time"
     FUTURE = "future"
     DUPLICATE = "duplicate"
+    IMPLAUSIBLE = "implausible"
     LATE = "late"
     FOREIGN_FEATURES = "foreign_features"
     TRUNCATED = "truncated"

@@ -299,3 +299,12 @@ def test_the_short_way_for_the_next_trade_gives_what_the_long_one_gives(drawn, c
 def test_what_is_no_state_is_refused():
     with pytest.raises(msgspec.DecodeError):
         ExchangeFeed().restore(b"{}")
+
+
+def test_no_more_than_so_many_products_are_remembered(monkeypatch):
+    monkeypatch.setattr("barograph.venues.continuity.MAX_PRODUCTS", 2)
+    machine = ExchangeFeed()
+    _, letters = feed(machine, *(ticker(0, product_id=f"X{n}-USD") for n in range(5)))
+    assert faults(letters) == [Fault.UNKNOWN_PRODUCT] * 3
+    events, _ = feed(machine, ticker(1, product_id="X1-USD"))
+    assert len(events) == 1

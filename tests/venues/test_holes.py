@@ -147,7 +147,7 @@ def test_a_heartbeats_hole_that_is_settled_is_a_gap_and_its_tickers_come_too_lat
     events, _ = line.settle()
     assert ids(events) == ["Gap", "Heartbeat"]
     assert (events[0].cause, events[0].missing) == (GapCause.HEARTBEAT, 2)
-    events, letters = line.hear(ticker(2), ticker(3))
+    events, letters = line.hear(ticker(2, time=at(1)), ticker(3))
     assert (ids(events), faults(letters)) == ([3], [Fault.DUPLICATE])
 
 
@@ -370,9 +370,9 @@ def test_what_is_told_again_in_a_hole_is_a_dead_letter():
 def test_late_tickers_of_a_hole_are_bounded_too(monkeypatch):
     monkeypatch.setattr(holes, "MAX_QUEUE", 4)
     line = Line()
-    line.hear(ticker(0), ticker(9, trade_id=FIRST + 2**40))
+    line.hear(ticker(0), ticker(9, trade_id=FIRST + 9000))
     events, _ = line.hear(*(ticker(n) for n in range(2, 10, 2)))
-    assert ids(events) == ["Gap", 2, "Gap", 4, "Gap", 6, "Gap", 8, "Gap", 2**40]
+    assert ids(events) == ["Gap", 2, "Gap", 4, "Gap", 6, "Gap", 8, "Gap", 9000]
 
 
 def test_usdc_is_another_name_of_the_same_series():
@@ -398,3 +398,11 @@ def test_of_a_recording_a_lost_connection_is_a_hole_whatever_the_ids_say():
     line.close()
     events, _ = Line("new", line.machine, fill=False).hear(ticker(2))
     assert [gap.cause for gap in gaps(events)] == [GapCause.DISCONNECT]
+
+
+def test_the_bytes_behind_a_hole_are_bounded_too(monkeypatch):
+    monkeypatch.setattr(holes, "MAX_QUEUE_BYTES", 2000)
+    line = Line()
+    line.hear(ticker(0), ticker(5))
+    events, _ = line.hear(ticker(6, note="x" * 1000), ticker(7, note="x" * 1000))
+    assert ids(events) == ["Gap", 5, 6, 7]

@@ -1,5 +1,6 @@
 """Coinbase Advanced Trade as a machine: frames of its websocket feed in, events out."""
 
+from contextlib import suppress
 from typing import Literal
 
 import msgspec
@@ -18,6 +19,7 @@ from barograph.venues.continuity import Notice, Received
 from barograph.venues.entries import Dialect, Opening
 from barograph.venues.line import Connection
 from barograph.venues.machine import Machine, refusal, refused_by_venue, subscribed
+from barograph.venues.numbers import doubted, may_follow
 from barograph.venues.refusals import (
     UNREADABLE,
     RefusedError,
@@ -86,34 +88,52 @@ class AdvancedTrade(Machine):
             if message.timestamp is not None:
                 time_ns = self._time(message.timestamp, frame, "")
         except RefusedError:
-            self._count(message.sequence_num, None, connection, restarts=False)
             if type(message) is TickerChannel:
                 self._continuity.break_off(frame.connection, GapCause.REFUSED, 1)
+            self._count(message.sequence_num, None, connection, restarts=False)
             raise
         fresh = type(message) is TickerChannel and all(
             event.type == "snapshot" for event in message.events
         )
-        self._count(message.sequence_num, time_ns, connection, restarts=fresh)
+        try:
+            self._count(message.sequence_num, time_ns, connection, restarts=fresh)
+        except RefusedError as refused:
+            if type(message) is TickerChannel and refused.fault is Fault.IMPLAUSIBLE:
+                self._continuity.break_off(frame.connection, GapCause.REFUSED)
+            raise
         return time_ns
 
     def _count(
         self, sequence: int | None, time_ns: int | None, connection: Connection, *, restarts: bool
     ) -> None:
-        last = connection.sequence
+        last, name = connection.sequence, connection.opening.connection
         if sequence is None:
             return
-        if last is not None and sequence <= last:
-            later = time_ns is not None and time_ns > (connection.last_ns or 0)
-            if not (later and (restarts or sequence == 0)):
+        if last is not None and sequence != last + 1:
+            last_ns = connection.last_ns or 0
+            later = time_ns is not None and time_ns > last_ns
+            elapsed_ns = 0 if time_ns is None or not last_ns else time_ns - last_ns
+            if sequence > last and may_follow(sequence, last, elapsed_ns):
+                self._continuity.break_off(name, GapCause.SEQUENCE, sequence - last - 1)
+            elif sequence <= last and not later:
                 raise RefusedError(
                     Fault.DUPLICATE, f"sequence_num {sequence} after {last}: counted already"
                 )
-            self._continuity.break_off(connection.opening.connection, GapCause.DISCONNECT)
-        elif last is not None and sequence > last + 1:
-            self._continuity.break_off(
-                connection.opening.connection, GapCause.SEQUENCE, sequence - last - 1
+            elif sequence <= last and (restarts or sequence == 0):
+                self._continuity.break_off(name, GapCause.DISCONNECT)
+            else:
+                self._doubt(sequence, last, time_ns or last_ns, connection)
+        connection.sequence, connection.doubt = sequence, None
+
+    def _doubt(self, sequence: int, last: int, time_ns: int, connection: Connection) -> None:
+        """Raise RefusedError for a number that contradicts the count, until others confirm it."""
+        connection.doubt = doubted(connection.doubt, sequence, time_ns)
+        if not connection.doubt.confirmed:
+            raise RefusedError(
+                Fault.IMPLAUSIBLE,
+                f"sequence_num {sequence} cannot follow {last}: more have to confirm it",
             )
-        connection.sequence = sequence
+        self._continuity.break_off(connection.opening.connection, GapCause.DISCONNECT)
 
     def _count_unread(self, frame: Frame, connection: Connection) -> None:
         """Keep the count over a frame that says its number and is unusable otherwise.
@@ -121,13 +141,13 @@ class AdvancedTrade(Machine):
         If it had tickers, each product may have lost one.
         """
         said = fields(frame.data)
-        number = said.get("sequence_num")
-        last = -1 if connection.sequence is None else connection.sequence
-        if type(number) is int and last < number < 2**63:
-            self._count(number, None, connection, restarts=False)
-            channel = said.get("channel")
-            if not isinstance(channel, str) or channel == "ticker":
-                self._continuity.break_off(frame.connection, GapCause.REFUSED, 1)
+        number, channel = said.get("sequence_num"), said.get("channel")
+        numbered = not isinstance(channel, str) and "sequence_num" in said
+        if numbered or channel == "ticker":
+            self._continuity.break_off(frame.connection, GapCause.REFUSED, 1)
+        if type(number) is int and 0 <= number < 2**63:
+            with suppress(RefusedError):
+                self._count(number, None, connection, restarts=False)
 
     def _count_beats(self, message: HeartbeatsChannel, connection: Connection) -> None:
         for event in message.events:

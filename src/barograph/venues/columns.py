@@ -144,6 +144,8 @@ class Columns:
             tick is not None
             and line.broken is None
             and line.told is None
+            and line.doubt is None
+            and line.beat_doubt is None
             and not line.waiting
             and line.connection == self._opening.connection
         )

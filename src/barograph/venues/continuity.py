@@ -24,9 +24,13 @@ from barograph.types import (
 from barograph.venues.entries import Opening, Rules
 from barograph.venues.line import Connection, Hold, Line
 from barograph.venues.refusals import RefusedError
+from barograph.venues.trade_ids import believe_beat, believe_tick, check_match
 
 MAX_WAITING = 20_000
 """So many trades of a product wait for their ticker at most; one more is a hole's, if it is."""
+
+MAX_PRODUCTS = 10_000
+"""So many products are remembered at most; Coinbase lists fewer than 1,000."""
 
 
 class Notice(NamedTuple):
@@ -82,6 +86,10 @@ class Continuity:
             raise RefusedError(Fault.UNKNOWN_PRODUCT, f"{product} was not asked for", product)
         if product in self.lines:
             self.accepted[name] = product
+        elif len(self.lines) >= MAX_PRODUCTS:
+            raise RefusedError(
+                Fault.UNKNOWN_PRODUCT, f"{product} is one more than {MAX_PRODUCTS:,}", product
+            )
         return product
 
     def open(self, opening: Opening) -> None:
@@ -109,14 +117,16 @@ class Continuity:
     def refuse(self, product: str) -> None:
         """A tick of a product became a dead letter: its quote is not known until the next one."""
         line = self.lines.get(product)
-        if line is not None and line.broken is None:
-            line.broken, line.missing = GapCause.REFUSED, 1
+        if line is not None:
+            line.break_off(GapCause.REFUSED, 1)
 
     def mend(self, connection: str, time_ns: int, receive_time_ns: int | None) -> list[Event]:
         """End the open holes of a connection's products at `time_ns`: a gap for each."""
         gaps: list[Event] = []
         for product, line in self.lines.items():
             if line.connection != connection or line.broken is None or product in self.holds:
+                continue
+            if line.broken is GapCause.REFUSED and time_ns <= line.last_ns:
                 continue
             gaps.append(_gap(product, line, time_ns, line.broken, line.missing, receive_time_ns))
             line.broken = line.missing = None
@@ -156,6 +166,8 @@ class Continuity:
             or line.trade_id != last_id
             or line.waiting
             or line.broken is not None
+            or line.doubt is not None
+            or line.beat_doubt is not None
             or line.connection != tick.connection
             or time_ns - line.last_ns > self._timeout_ns
             or opening.continuity != "trade_id"
@@ -166,7 +178,7 @@ class Continuity:
         return True
 
     def tick(self, tick: Tick, opening: Opening) -> Sequence[Event]:
-        """The tick, after the gap that it reveals; RefusedError when it is a repeat."""
+        """The tick, after the gap that it reveals; RefusedError for repeats and contradictions."""
         line = self.lines.get(tick.product)
         if line is None:
             self.lines[tick.product] = Line(
@@ -179,19 +191,13 @@ class Continuity:
         moved = line.connection != tick.connection
         missing, trades = None, _NONE
         if tick.trade_id is not None and opening.continuity == "trade_id":
-            told = not moved and line.told is not None and tick.trade_id <= line.told
-            if line.trade_id is not None and tick.trade_id >= line.trade_id and not told:
+            anew = believe_tick(tick, tick.trade_id, line, opening)
+            if not anew and line.trade_id is not None and tick.trade_id >= line.trade_id:
                 missing = max(tick.trade_id - line.trade_id - 1, 0)
                 if line.waiting:
                     line.waiting.pop(tick.trade_id, None)
                     trades = line.tell(tick.trade_id)
                     missing -= len(trades)
-            elif told or (not moved and _goes_back(tick, last)):
-                raise RefusedError(
-                    Fault.DUPLICATE,
-                    f"trade {tick.trade_id} comes late or again: counted already",
-                    tick.product,
-                )
             if moved or line.trade_id is None or tick.trade_id > line.trade_id:
                 line.trade_id, line.told = tick.trade_id, None
         line.tick = tick
@@ -203,7 +209,7 @@ class Continuity:
         return self._heard(line, tick, cause, missing, trades)
 
     def heartbeat(self, beat: Heartbeat, opening: Opening) -> Sequence[Event]:
-        """The heartbeat, after the gap that it reveals."""
+        """The heartbeat, after the gap that it reveals; RefusedError when it contradicts them."""
         line = self.lines.get(beat.product)
         if line is None:
             self.lines[beat.product] = Line(
@@ -214,7 +220,8 @@ class Continuity:
         missing, trades = None, _NONE
         last = beat.last_trade_id
         if last is not None and opening.continuity == "trade_id":
-            if line.trade_id is not None and last >= line.trade_id:
+            anew = believe_beat(beat, last, line, opening)
+            if not anew and line.trade_id is not None and last >= line.trade_id:
                 missing = last - line.trade_id
                 if missing and line.waiting:
                     known = line.known(last)
@@ -237,11 +244,12 @@ class Continuity:
     def wait(self, trade: Trade) -> bool:
         """Keep a trade for the ticker that tells it; whether it is news.
 
-        Raises RefusedError when it is told otherwise already.
+        Raises RefusedError when it is told otherwise already, or leaps too far ahead.
         """
         line = self.lines.get(trade.product)
         if line is None or line.trade_id is None or trade.trade_id <= line.trade_id:
             return False
+        check_match(trade, line)
         known = line.waiting.get(trade.trade_id)
         if known is not None:
             if tells_otherwise(trade, known):
@@ -279,6 +287,10 @@ class Continuity:
     ) -> Sequence[Event]:
         moved = line.connection != event.connection
         time_ns = event.event_time_ns
+        # What was refused came after `last_ns`, so an event from before does not end its hole.
+        stays = line.broken is GapCause.REFUSED and not moved and time_ns <= line.last_ns
+        if stays and not missing and not trades:
+            cause = None
         if cause is None and not moved and time_ns - line.last_ns > self._timeout_ns:
             cause = GapCause.SILENCE
         if cause is None:
@@ -288,7 +300,7 @@ class Continuity:
             # The gap stands on the connection that brought its end.
             line.connection = event.connection
             gap = _gap(event.product, line, time_ns, cause, count, event.receive_time_ns, trades)
-            line.broken = line.missing = None
+            line.broken, line.missing = line.broken if stays else None, None
             events = (gap, *trades, event)
         if moved:
             line.connection = event.connection
@@ -334,16 +346,6 @@ def _repeats(tick: Tick, last: Tick) -> bool:
         and tick.ask == last.ask
         and tick.bid_size == last.bid_size
         and tick.ask_size == last.ask_size
-    )
-
-
-def _goes_back(tick: Tick, last: Tick | None) -> bool:
-    """Below the last tick's trade, not only below one that a heartbeat named ahead of it."""
-    return (
-        last is not None
-        and last.trade_id is not None
-        and tick.trade_id is not None
-        and tick.trade_id < last.trade_id
     )
 
 

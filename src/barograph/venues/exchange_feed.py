@@ -2,7 +2,7 @@
 
 import msgspec
 
-from barograph.types import Frame, Heartbeat, Side, Tick, Trade
+from barograph.types import DeadLetter, Frame, Heartbeat, Side, Tick, Trade
 from barograph.venues.coinbase_frames import (
     EXCHANGE_TYPES,
     ExchangeHeartbeat,
@@ -18,6 +18,7 @@ from barograph.venues.continuity import Received, one_name
 from barograph.venues.entries import Answer, Dialect, Settlement
 from barograph.venues.line import Connection
 from barograph.venues.machine import (
+    JUDGED,
     NOTHING,
     Machine,
     refusal,
@@ -55,6 +56,7 @@ class ExchangeFeed(Machine):
     def receive(self, frame: Frame) -> Received:
         """The frame's events in order, or the dead letter that it is, or neither."""
         connection = self._connection(frame)
+        message: ExchangeMessage | None = None
         try:
             require_utf8(frame.data)
             try:
@@ -65,14 +67,25 @@ class ExchangeFeed(Machine):
                 return self._ticker(message, frame, connection)
             return self._other(message, frame, connection)
         except RefusedError as refused:
-            return Received((), (refusal(frame, connection, refused),))
+            letter = refusal(frame, connection, refused)
+            if type(message) is ExchangeTicker and refused.fault not in JUDGED:
+                return self._lost(refused.product, letter)
+            return Received((), (letter,))
         except UNREADABLE as error:
             fault, detail = fault_of(frame.data, error, "type", EXCHANGE_TYPES)
-            product = fields(frame.data).get("product_id")
+            said = fields(frame.data)
+            product = said.get("product_id")
             key = product[:100] if isinstance(product, str) else ""
             unread = RefusedError(fault, detail, key)
             letter = refusal(frame, connection, unread)
+            if said.get("type") == "ticker":
+                return self._lost(one_name(key), letter)
             return Received((), (letter,), refused_by_venue(unread))
+
+    def _lost(self, product: str, letter: DeadLetter) -> Received:
+        """A ticker that is a dead letter: whatever the ids tell, its quote is missing."""
+        freed = self._holes.refuse(product)
+        return Received(freed.events or (), (*freed.dead_letters, letter))
 
     def _other(self, message: ExchangeMessage, frame: Frame, connection: Connection) -> Received:
         if type(message) is ExchangeMatch:

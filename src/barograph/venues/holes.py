@@ -14,10 +14,14 @@ from barograph.types import DeadLetter, Event, Fault, Frame, Heartbeat, Tick, Tr
 from barograph.venues.continuity import Continuity, Received, tells_otherwise
 from barograph.venues.entries import Hole, Opening
 from barograph.venues.line import Held, Hold, Line
+from barograph.venues.numbers import BEAT_NS, may_follow
 from barograph.venues.refusals import RefusedError, dead_letter
 
 MAX_QUEUE = 20_000
 """Behind so many events a hole is settled with what there is, and so is each that is in them."""
+
+MAX_QUEUE_BYTES = 32 << 20
+"""And behind so many bytes of frames."""
 
 _NOTHING = Received()
 
@@ -54,7 +58,8 @@ class Holes:
             _wait(held, hold, self._continuity.lines[product])
         except RefusedError as refused:
             passed.refuse(held, refused)
-        if len(hold.queue) + len(hold.ticks) > MAX_QUEUE:
+        hold.size_bytes += len(frame.data)
+        if len(hold.queue) + len(hold.ticks) > MAX_QUEUE or hold.size_bytes > MAX_QUEUE_BYTES:
             self._end(product, passed, everything=True)
         elif hold.quoted and not hold.unknown:
             self._end(product, passed, everything=False)
@@ -116,6 +121,14 @@ class Holes:
             self._end(product, passed, everything=True)
         return passed.received()
 
+    def refuse(self, product: str) -> Received:
+        """A tick of a product became a dead letter: its hole ends here, and the line is broken."""
+        passed = _Passed(self._continuity)
+        if product in self._continuity.holds:
+            self._end(product, passed, everything=True)
+        self._continuity.refuse(product)
+        return passed.received()
+
     def _moved(
         self, event: Tick | Heartbeat, opening: Opening, frame: Frame, count: int
     ) -> Received:
@@ -136,13 +149,18 @@ class Holes:
         return passed.received()
 
     def _revealed(self, event: Tick | Heartbeat, opening: Opening) -> Hold | None:
-        """The hole before an event that is to be filled, if there is one; nothing waits in it."""
+        """The hole before an event that is to be filled, if there is one; nothing waits in it.
+
+        There is none before an event whose id is not believed.
+        """
         line = self._continuity.lines.get(event.product)
         if line is None or line.trade_id is None:
             return None
         quoted = type(event) is Tick
         last = event.trade_id if quoted else event.last_trade_id  # type: ignore[union-attr]
         if last is None or last - quoted <= line.trade_id or opening.continuity != "trade_id":
+            return None
+        if not may_follow(last, line.trade_id, event.event_time_ns - line.last_ns):
             return None
         last -= quoted
         unknown = last - line.trade_id - len(line.known(last))
@@ -170,6 +188,8 @@ class Holes:
             if revealed is not None:
                 # Tickers of the next hole may stand further back already.
                 for n in _between(later, revealed.after, revealed.last):
+                    if later[n].event.event_time_ns > held.event.event_time_ns:
+                        continue
                     drawn.add(later[n].position)
                     _note(n, later[n], revealed, self._continuity.lines[product])
                 revealed.quoted |= highest >= revealed.last
@@ -239,20 +259,35 @@ class _Passed:
 def _wait(held: Held, hold: Hold, line: Line) -> None:
     """Keep an event while its product is held: in the hole, where it belongs there, or behind it.
 
-    Raises RefusedError for a ticker that was there before.
+    Raises RefusedError for a ticker that was there before. One whose id belongs before its time
+    contradicts its line; it is judged in its turn.
     """
     event = held.event
-    if type(event) is Tick and event.trade_id is not None and event.trade_id <= hold.last:
-        if event.trade_id <= hold.after or event.trade_id in hold.ticks:
+    trade_id = event.trade_id if type(event) is Tick else None
+    if trade_id is not None and trade_id <= hold.last:
+        before = hold.ticks.get(trade_id)
+        last_ns = line.last_ns if before is None else before.event.event_time_ns
+        if before is None and trade_id > hold.after:
+            # Where it happened after what revealed the hole one of both ids is wrong.
+            if event.event_time_ns <= _latest_ns(hold):
+                _note(trade_id, held, hold, line)
+                return
+        elif event.event_time_ns <= last_ns:
             raise RefusedError(
                 Fault.DUPLICATE,
-                f"trade {event.trade_id} comes late or again: counted already",
+                f"trade {trade_id} comes late or again: counted already",
                 event.product,
             )
-        _note(event.trade_id, held, hold, line)
-        return
     hold.queue.append(held)
     hold.quoted |= type(event) is Tick
+
+
+def _latest_ns(hold: Hold) -> int:
+    """When a trade of the hole can have happened at the latest."""
+    revealed = hold.queue[0].event
+    if type(revealed) is Tick or len(hold.queue) > 1:
+        return revealed.event_time_ns
+    return revealed.event_time_ns + BEAT_NS
 
 
 def _note(trade_id: int, held: Held, hold: Hold, line: Line) -> None:

@@ -6,6 +6,7 @@ import msgspec
 
 from barograph.types import GapCause, Heartbeat, Tick, Trade
 from barograph.venues.entries import Opening
+from barograph.venues.numbers import Doubt
 
 
 class Connection(msgspec.Struct):
@@ -16,6 +17,7 @@ class Connection(msgspec.Struct):
     last_ns: int | None = None
     sequence: int | None = None
     heartbeat_counter: int | None = None
+    doubt: Doubt | None = None
 
 
 class Line(msgspec.Struct):
@@ -23,7 +25,8 @@ class Line(msgspec.Struct):
 
     `broken` is the cause of a hole whose end is not known yet. `waiting` are the trades beyond
     `trade_id` by their ids: a ticker that names a later one will tell them. Those up to `told` are
-    settled, as Trade or in a gap: their own tickers come too late.
+    settled, as Trade or in a gap: their own tickers come too late. `doubt` is about the trade ids
+    of ticks, `beat_doubt` about those that heartbeats name.
     """
 
     connection: str
@@ -34,6 +37,19 @@ class Line(msgspec.Struct):
     missing: int | None = None
     told: int | None = None
     waiting: dict[int, Trade] = {}
+    doubt: Doubt | None = None
+    beat_doubt: Doubt | None = None
+
+    def break_off(self, cause: GapCause, missing: int | None = None) -> None:
+        """Something was lost here: a hole, unless there is one whose end is not known yet."""
+        if self.broken is None:
+            self.broken, self.missing = cause, missing
+
+    def believe(self, trade_id: int, cause: GapCause) -> None:
+        """Count on from here, whatever was counted before: what lies between is a hole."""
+        self.trade_id, self.told, self.waiting = trade_id, None, {}
+        self.doubt = self.beat_doubt = None
+        self.break_off(cause)
 
     def prove_whole(self, opening: Opening) -> None:
         """The ids say that no trade was missed: a connection that was lost then left no hole.
@@ -74,6 +90,7 @@ class Hold(msgspec.Struct):
 
     `unknown` of them neither wait in the line nor stand in `ticks`, the tickers that came yet.
     `quoted` says that a quote behind all of them is there. `queue` begins with what revealed it.
+    `size_bytes` counts the frames of all that came since.
     """
 
     connection: str
@@ -83,3 +100,4 @@ class Hold(msgspec.Struct):
     quoted: bool
     ticks: dict[int, Held]
     queue: list[Held]
+    size_bytes: int = 0

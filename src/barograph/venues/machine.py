@@ -13,6 +13,9 @@ from barograph.venues.timestamps import parse_time
 
 NOTHING = Received()
 
+JUDGED = frozenset({Fault.DUPLICATE, Fault.IMPLAUSIBLE})
+"""Refusals by `Continuity`, which knows by itself what they come to."""
+
 _PRODUCT = re.compile(r"\b[A-Z0-9]{1,20}-[A-Z0-9]{1,20}\b")
 _LONGEST_TEXT = 1000
 

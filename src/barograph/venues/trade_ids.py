@@ -1,0 +1,103 @@
+"""Which trade ids of a line are believed: of ticks, of heartbeats, of matches.
+
+An id contradicts its line when it leaps further ahead than trades can come, or when it goes back
+while the event time goes on. A tick like that is refused and breaks the line, for its quote is
+lost; a real repeat, and a ticker that is only late, has an event time from before.
+"""
+
+from barograph.types import Fault, GapCause, Heartbeat, Tick, Trade
+from barograph.venues.entries import Opening
+from barograph.venues.line import Line
+from barograph.venues.numbers import BEAT_NS, MOST_PER_S, doubted, may_follow
+from barograph.venues.refusals import RefusedError
+
+
+def believe_tick(tick: Tick, trade_id: int, line: Line, opening: Opening) -> bool:
+    """Whether the line counts anew from a tick; False where its id belongs to the known count.
+
+    Raises RefusedError for a repeat, and, while it is doubted, for an id that contradicts the line.
+    """
+    known = line.trade_id
+    if line.connection != tick.connection:
+        return _believe_moved(trade_id, tick.event_time_ns, line, GapCause.TRADE_ID)
+    if known is None:
+        return False
+    settled = line.told is not None and trade_id <= line.told
+    if not settled and may_follow(trade_id, known, tick.event_time_ns - line.last_ns):
+        line.doubt = line.beat_doubt = None
+        return False
+    told = settled or _goes_back(trade_id, line.tick)
+    time_ns = tick.event_time_ns if told else tick.event_time_ns - BEAT_NS
+    if trade_id <= known and not _is_fresh(trade_id, time_ns, line, opening):
+        if told:
+            raise RefusedError(
+                Fault.DUPLICATE,
+                f"trade {trade_id} comes late or again: counted already",
+                tick.product,
+            )
+        return False
+    line.doubt = doubted(line.doubt, trade_id, tick.event_time_ns)
+    if not line.doubt.confirmed:
+        line.break_off(GapCause.REFUSED)
+        raise _implausible(f"trade {trade_id}", known, tick.product)
+    line.believe(trade_id, GapCause.REFUSED)
+    return True
+
+
+def believe_beat(beat: Heartbeat, last_trade_id: int, line: Line, opening: Opening) -> bool:
+    """The same of the id that a heartbeat names; one that is doubted proves no quiet second."""
+    known = line.trade_id
+    if line.connection != beat.connection:
+        return _believe_moved(last_trade_id, beat.event_time_ns, line, GapCause.HEARTBEAT)
+    if known is None:
+        return False
+    if may_follow(last_trade_id, known, beat.event_time_ns - line.last_ns):
+        line.beat_doubt = None
+        return False
+    if last_trade_id <= known and not _is_fresh(last_trade_id, beat.event_time_ns, line, opening):
+        return False
+    line.beat_doubt = doubted(line.beat_doubt, last_trade_id, beat.event_time_ns)
+    if not line.beat_doubt.confirmed:
+        raise _implausible(f"last_trade_id {last_trade_id}", known, beat.product)
+    line.believe(last_trade_id, GapCause.HEARTBEAT)
+    return True
+
+
+def check_match(trade: Trade, line: Line) -> None:
+    """Raise RefusedError for a trade that leaps ahead of its line: it would wait for ever."""
+    known = line.trade_id
+    if (
+        known is not None
+        and trade.trade_id > known
+        and not may_follow(trade.trade_id, known, trade.event_time_ns - line.last_ns)
+    ):
+        raise _implausible(f"trade {trade.trade_id}", known, trade.product)
+
+
+def _believe_moved(number: int, time_ns: int, line: Line, cause: GapCause) -> bool:
+    """On another connection an id may go back; how many a leap ahead misses is not known."""
+    line.doubt = line.beat_doubt = None
+    known = line.trade_id
+    if known is None or number <= known or may_follow(number, known, time_ns - line.last_ns):
+        return False
+    line.believe(number, cause)
+    return True
+
+
+def _is_fresh(number: int, time_ns: int, line: Line, opening: Opening) -> bool:
+    """Whether an id that goes back comes with news, so that it is no repeat and not only late."""
+    if opening.event_clock == "venue" or line.trade_id is None:
+        return time_ns > line.last_ns
+    # The recorder stamped repeats anew: only how far the id goes back can tell.
+    return line.trade_id - number > MOST_PER_S
+
+
+def _goes_back(trade_id: int, last: Tick | None) -> bool:
+    """Below the last tick's trade, not only below one that a heartbeat named ahead of it."""
+    return last is not None and last.trade_id is not None and trade_id < last.trade_id
+
+
+def _implausible(what: str, known: int, product: str) -> RefusedError:
+    return RefusedError(
+        Fault.IMPLAUSIBLE, f"{what} cannot follow trade {known}: more have to confirm it", product
+    )

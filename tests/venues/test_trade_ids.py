@@ -1,0 +1,153 @@
+import msgspec
+import pytest
+
+from barograph.types import Fault, Gap, GapCause, Heartbeat, Tick
+from barograph.venues.continuity import Continuity
+from barograph.venues.entries import Dialect, Opening
+from barograph.venues.exchange_feed import ExchangeFeed
+from coinbase_messages import START, TICKER, S, at, faults, feed, gaps, heartbeat, match, ticker
+
+FIRST = TICKER["trade_id"]
+
+
+def kinds(events):
+    return [type(event) for event in events]
+
+
+def test_an_id_that_leaps_is_refused_and_the_next_tick_stands_behind_a_gap():
+    events, letters = feed(
+        ExchangeFeed(), ticker(0), ticker(1, trade_id=2**63 - 1), ticker(2), ticker(3)
+    )
+    assert faults(letters) == [Fault.IMPLAUSIBLE]
+    assert kinds(events) == [Tick, Gap, Tick, Tick]
+    assert (events[1].cause, events[1].start_ns) == (GapCause.REFUSED, START)
+
+
+def test_a_heartbeat_that_leaps_is_refused_and_mutes_nothing():
+    events, letters = feed(
+        ExchangeFeed(), ticker(0), heartbeat(1, 10**15), ticker(1), ticker(2), heartbeat(2, 2)
+    )
+    assert faults(letters) == [Fault.IMPLAUSIBLE]
+    assert kinds(events) == [Tick, Tick, Tick, Heartbeat]
+
+
+def test_ids_that_begin_again_are_believed_when_three_follow_each_other():
+    again = [ticker(n, trade_id=n) for n in range(1, 6)]
+    events, letters = feed(ExchangeFeed(), ticker(0), *again)
+    assert faults(letters) == [Fault.IMPLAUSIBLE] * 2
+    assert kinds(events) == [Tick, Gap, Tick, Tick, Tick]
+    gap = events[1]
+    assert (gap.cause, gap.missing) == (GapCause.REFUSED, None)
+    assert (gap.start_ns, gap.end_ns) == (START, START + 3 * S)
+
+
+def test_ids_that_go_back_a_little_with_news_begin_again_too():
+    again = [ticker(9 + n, trade_id=FIRST + n) for n in range(1, 6)]
+    events, letters = feed(ExchangeFeed(), ticker(0), ticker(5, trade_id=FIRST + 9), *again)
+    assert faults(letters) == [Fault.IMPLAUSIBLE] * 2
+    assert [event.trade_id - FIRST for event in events[3:] if isinstance(event, Tick)] == [3, 4, 5]
+
+
+def test_a_repeat_and_a_late_ticker_have_their_old_times_and_break_nothing():
+    events, letters = feed(ExchangeFeed(), *(ticker(n) for n in (0, 1, 2, 1, 0, 2, 3)))
+    assert faults(letters) == [Fault.DUPLICATE] * 3
+    assert gaps(events) == []
+
+
+def test_two_counts_in_turn_let_the_believed_one_pass_behind_a_gap_each_time():
+    turns = [ticker(n, trade_id=FIRST + n if n % 2 else n) for n in range(1, 9)]
+    events, letters = feed(ExchangeFeed(), ticker(0), *turns)
+    assert faults(letters) == [Fault.IMPLAUSIBLE] * 4
+    assert kinds(events) == [Tick, Tick, Gap, Tick, Gap, Tick, Gap, Tick]
+
+
+def test_heartbeats_of_another_count_are_believed_when_three_follow_each_other():
+    beats = [heartbeat(n, 0, last_trade_id=n) for n in range(1, 5)]
+    events, letters = feed(ExchangeFeed(), ticker(0), *beats, ticker(5, trade_id=6))
+    assert faults(letters) == [Fault.IMPLAUSIBLE] * 2
+    assert kinds(events) == [Tick, Gap, Heartbeat, Gap, Heartbeat, Gap, Tick]
+    assert [gap.missing for gap in gaps(events)] == [None, 1, 1]
+
+
+def test_behind_a_reconnect_an_id_may_be_any_and_what_a_leap_misses_is_not_known():
+    machine = ExchangeFeed()
+    feed(machine, ticker(0))
+    machine.close("c")
+    events, letters = feed(machine, ticker(1, trade_id=2**63 - 1), connection="new")
+    assert letters == []
+    assert [(gap.cause, gap.missing) for gap in gaps(events)] == [(GapCause.DISCONNECT, None)]
+    events, letters = feed(machine, *(ticker(n) for n in range(2, 6)), connection="new")
+    assert faults(letters) == [Fault.IMPLAUSIBLE] * 2
+    assert kinds(events) == [Gap, Tick, Tick]
+
+
+def test_a_product_that_moves_with_a_leap_has_a_gap():
+    machine = ExchangeFeed()
+    feed(machine, ticker(0))
+    events, _ = feed(machine, ticker(1, trade_id=10**15), connection="other")
+    assert [(gap.cause, gap.missing) for gap in gaps(events)] == [(GapCause.TRADE_ID, None)]
+    events, _ = feed(machine, heartbeat(2, 2 * 10**15))
+    assert [(gap.cause, gap.missing) for gap in gaps(events)] == [(GapCause.HEARTBEAT, None)]
+
+
+def test_a_match_that_leaps_does_not_wait():
+    continuity = Continuity()
+    _, letters = feed(ExchangeFeed(continuity=continuity), ticker(0), match(1, trade_id=2**63 - 1))
+    assert faults(letters) == [Fault.IMPLAUSIBLE]
+    assert continuity.lines["BTC-USD"].waiting == {}
+
+
+def test_a_hole_before_an_id_that_leaps_is_not_asked_for():
+    machine = ExchangeFeed()
+    machine.open(Opening(connection="c", dialect=Dialect.EXCHANGE, fill=True))
+    events, _ = feed(machine, ticker(0), ticker(1, trade_id=10**15), heartbeat(1, 10**15))
+    assert kinds(events) == [Tick]
+    events, _ = feed(machine, heartbeat(2, 0), ticker(1, time=at(3)))
+    assert kinds(events) == [Gap, Heartbeat, Tick]
+
+
+def test_the_recorders_clock_tells_no_repeat_from_news_but_how_far_an_id_goes_back_does():
+    machine = ExchangeFeed()
+    machine.open(Opening(connection="c", dialect=Dialect.EXCHANGE, event_clock="recorder"))
+    _, letters = feed(machine, ticker(0), ticker(1), ticker(2, trade_id=FIRST))
+    assert faults(letters) == [Fault.DUPLICATE]
+    events, letters = feed(machine, *(ticker(n, trade_id=n) for n in range(3, 7)))
+    assert faults(letters) == [Fault.IMPLAUSIBLE] * 2
+    assert kinds(events) == [Gap, Tick, Tick]
+
+
+@pytest.mark.parametrize(
+    "bad", [{"trade_id": -5}, {"price": "NaN"}, {"best_bid": "1e9"}, {"price": ["1"]}]
+)
+@pytest.mark.parametrize("fill", [True, False])
+def test_a_ticker_that_is_refused_breaks_its_line_where_ids_tell_nothing(bad, fill):
+    machine = ExchangeFeed()
+    machine.open(Opening(connection="c", dialect=Dialect.EXCHANGE, fill=fill))
+    plain = {"trade_id": None}
+    feed(machine, ticker(0, **plain))
+    events, _ = feed(machine, ticker(1) | bad, heartbeat(2, 0, last_trade_id=None))
+    assert [gap.cause for gap in gaps(events)] == [GapCause.REFUSED]
+
+
+def test_a_refused_ticker_ends_the_hole_that_its_product_is_held_for():
+    machine = ExchangeFeed()
+    machine.open(Opening(connection="c", dialect=Dialect.EXCHANGE, fill=True))
+    feed(machine, ticker(0), ticker(5))
+    events, letters = feed(machine, ticker(6, price="NaN"), ticker(7, trade_id=FIRST + 6))
+    assert kinds(events) == [Gap, Tick, Gap, Tick]
+    assert faults(letters) == [Fault.NOT_A_NUMBER]
+
+
+def test_a_state_from_before_numbers_were_doubted_is_taken_up_and_is_not_muted():
+    machine = ExchangeFeed()
+    feed(machine, ticker(0))
+    state = msgspec.json.decode(machine.snapshot())
+    for part in (*state["lines"].values(), *state["connections"].values()):
+        for name in ("doubt", "beat_doubt"):
+            part.pop(name, None)
+    state["lines"]["BTC-USD"]["trade_id"] = 2**63 - 1
+    state["lines"]["BTC-USD"]["tick"]["trade_id"] = 2**63 - 1
+    machine.restore(msgspec.json.encode(state))
+    events, letters = feed(machine, *(ticker(n) for n in range(1, 5)))
+    assert faults(letters) == [Fault.IMPLAUSIBLE] * 2
+    assert kinds(events) == [Gap, Tick, Tick]
