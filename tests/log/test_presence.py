@@ -1,9 +1,12 @@
+import errno
+import os
 import signal
 import subprocess
 import sys
 
 import pytest
 
+from barograph.errors import BadInputError, DiskFullError
 from barograph.log.presence import Presence, is_present, sweep
 
 
@@ -78,3 +81,19 @@ def test_sweeping_removes_the_files_of_the_dead_and_no_others(folder, stranger):
 def test_sweeping_before_anyone_was_there_is_nothing(folder):
     sweep(folder, [])
     assert not folder.exists()
+
+
+def test_a_folder_without_room_is_a_declared_error_and_leaves_no_file(folder, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "pwrite", full)
+    with pytest.raises(DiskFullError):
+        Presence(folder, 100)
+    assert list(folder.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_made_is_a_declared_error(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(BadInputError, match="cannot be written"):
+        Presence(tmp_path / "file" / "members", 100)

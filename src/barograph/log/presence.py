@@ -17,25 +17,37 @@ import uuid
 from collections.abc import Iterable
 from pathlib import Path
 
+from barograph.disk import declared
+from barograph.errors import BadInputError, DiskFullError
+
 _DEADLINE = struct.Struct("<q")
 
 
 class Presence:
-    """This process's file in `folder`, locked until `withdraw` or the process's end."""
+    """This process's file in `folder`, locked until `withdraw` or the process's end.
+
+    Raises DiskFullError, or BadInputError where the folder cannot be written for another reason.
+    """
 
     def __init__(self, folder: Path, deadline_ns: int) -> None:
-        folder.mkdir(exist_ok=True)
         self.id = uuid.uuid4().hex
         self._path = folder / self.id
-        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-        fcntl.flock(self._file, fcntl.LOCK_EX)
         self.deadline_ns = 0
-        self.extend(deadline_ns)
+        with declared(folder):
+            folder.mkdir(exist_ok=True)
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        try:
+            self.extend(deadline_ns)
+        except (BadInputError, DiskFullError):
+            self.withdraw()
+            raise
 
     def extend(self, deadline_ns: int) -> None:
-        """Promise to be back before `deadline_ns`."""
+        """Promise to be back before `deadline_ns`. Raises DiskFullError, BadInputError."""
         self.deadline_ns = deadline_ns
-        os.pwrite(self._file, _DEADLINE.pack(deadline_ns), 0)
+        with declared(self._path.parent):
+            os.pwrite(self._file, _DEADLINE.pack(deadline_ns), 0)
 
     def withdraw(self) -> None:
         """Be gone. Idempotent."""
