@@ -99,6 +99,22 @@ def test_a_log_restored_from_the_middle_of_a_file_gets_its_rest(home):
     assert events(home.log) == before == heard_again(home.archive)
 
 
+def test_a_connection_that_was_open_where_the_log_stood_is_lost_in_what_is_recovered(home):
+    """The log had the last file whole and took it for one of which it had nothing."""
+    feed = home.feed()
+    feed.take(heard(ticker(0), "a"))
+    feed.commit()
+    feed.close()  # as if killed: "a" was open
+    kept = copy(home, "yesterday.sqlite")
+    home.ingest([heard(ticker(1), "b")])
+    restore(home, kept)
+    home.ingest([heard(ticker(2), "c")])
+    restore(home, kept)
+    assert home.recover().files == ["000002.ndjson.gz", "000003.ndjson.gz"]
+    assert events(home.log) == heard_again(home.archive)
+    assert len(events(home.log)["BTC-USD"]) == 5, "three ticks and the gaps between"
+
+
 def test_a_log_with_later_events_refuses_and_its_cure_works(home):
     home.ingest([heard(ticker(0), "a")])
     kept = copy(home, "yesterday.sqlite")

@@ -267,7 +267,9 @@ class Feed:
             last.last, last.size or 0, None, (), last.lines, self._run, self._has, self._whole
         )
         everything = [file for file in archive_files(self._archive) if file.there]
-        known = [(file, standing.end_in(file.number)) for file in everything]
+        # By the spans alone: a file at `last` that is had whole has no place that ends it.
+        had = Standing(has=self._has)
+        known = [(file, had.end_in(file.number)) for file in everything]
         numbers = {file.number for file in files}
         joined = Joined(
             self._archive, [file for file, end in known if end or file.number in numbers]
