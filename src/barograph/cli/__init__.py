@@ -49,8 +49,11 @@ app.add_typer(deadletters.app, name="deadletters")
 
 def main() -> None:
     """Run a verb as a process: as `run` does, and whatever it does ends soon after a signal."""
-    with interruptible():
-        run()
+    try:
+        with interruptible():
+            run()
+    except KeyboardInterrupt:  # it came before anybody waited for it
+        sys.exit(130)
 
 
 def run() -> None:
