@@ -64,7 +64,7 @@ def test_dead_letters_name_the_file_and_the_line_and_keep_the_bytes(tmp_path, ho
         (Fault.NOT_JSON, path.name, "2"),
         (Fault.NOT_JSON, path.name, "3"),
         (Fault.NOT_POSITIVE, path.name, "4"),
-        (Fault.NOT_JSON, path.name, "5"),
+        (Fault.TRUNCATED, path.name, "5"),
     ]
     assert found[0].original == b"garbage"
     assert found[2].key == "BTC-USD"

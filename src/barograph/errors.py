@@ -1,8 +1,29 @@
 """Errors that a person meets. Each carries facts and says what to do; its docstring is its text."""
 
 
+def printable(text: object) -> str:
+    r"""A file's name, or any other text of strangers, as it may stand on a terminal or in JSON.
+
+    What is no printable character is escaped: bytes that are no UTF-8 and controls as \xff, line
+    ends as \n. Such text is always one line, and the same text gives the same one.
+    """
+    shown = str(text)
+    if shown.isprintable():
+        return shown
+    return "".join(each if each.isprintable() else _escaped(each) for each in shown)
+
+
+def _escaped(character: str) -> str:
+    if "\udc80" <= character <= "\udcff":  # how Python carries a byte of a name that is no UTF-8
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape", "backslashreplace").decode()
+
+
 class BarographError(Exception):
     """The root of all declared errors: doors print these as one line and leave with status 2."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(printable(message))
 
 
 class BadInputError(BarographError):
@@ -11,6 +32,17 @@ class BadInputError(BarographError):
     def __init__(self, what: str, why: str, cure: str) -> None:
         self.what, self.why, self.cure = what, why, cure
         super().__init__(f"{what}: {why}. {cure}.")
+
+
+class FileChangedError(BarographError):
+    """A file was changed, cut short or replaced while it was read."""
+
+    def __init__(self, path: str, how: str) -> None:
+        self.path, self.how = path, how
+        super().__init__(
+            f"{path} changed while it was read: {how}. What was written before stands, and the "
+            "file does not count as done: restore it and run this again, it goes on from there."
+        )
 
 
 class OffsetGapError(BarographError):
@@ -75,17 +107,6 @@ class LogUnavailableError(BarographError):
     def __init__(self, path: str, why: str) -> None:
         self.path, self.why = path, why
         super().__init__(f"{path} cannot be used just now: {why}.")
-
-
-class RemovedError(BarographError):
-    """A file was removed, replaced or cut short while it was in use; nothing more goes into it."""
-
-    def __init__(self, path: str, why: str) -> None:
-        self.path, self.why = path, why
-        super().__init__(
-            f"{path} {why} while it was in use: what was written since the last copy is not there. "
-            "Start again; what only the archive has is told then (`barograph recover` takes it in)."
-        )
 
 
 class DiskFullError(BarographError):

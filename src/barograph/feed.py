@@ -13,7 +13,7 @@ are; `recover` takes them in.
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -26,6 +26,7 @@ from barograph.feed_summary import Summary
 from barograph.joined import Joined
 from barograph.log import Log
 from barograph.log.topics import DEAD_LETTERS, STATUS, TICKS, ensure_topics
+from barograph.marks import Mark
 from barograph.recall import (
     CONTINUES,
     LOG_ID,
@@ -36,7 +37,6 @@ from barograph.recall import (
     is_read_again,
     known,
 )
-from barograph.recording import Recording
 from barograph.standing import Span, Standing, ended_at, numbers_in, with_file
 from barograph.types import DeadLetter, FeedStatus, Message
 from barograph.venues.coinbase import Coinbase
@@ -47,14 +47,6 @@ Listen = Callable[[Entry, Received], None]
 """Called with each live entry and what it came to, once that is in the next commit's batch."""
 
 
-class Mark(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a recording is: lines taken, and whether that was all."""
-
-    lines: int
-    done: bool = False
-
-
-_mark = msgspec.json.Decoder(Mark).decode
 _NOTHING = Received()
 
 
@@ -102,10 +94,9 @@ class Feed:
         """The holes whose trades may still be asked for, oldest first."""
         return self._machine.holes()
 
-    def mark(self, recording: Recording) -> Mark:
-        """How far a recording was taken by this or an earlier feed of the log."""
-        saved = self._log.producer_checkpoints(PRODUCER).get(f"file:{recording.sha256}")
-        return Mark(lines=0) if saved is None else _mark(saved)
+    def marks(self) -> Mapping[str, bytes]:
+        """How far recordings were taken by this or an earlier feed of the log; see `marks`."""
+        return self._log.producer_checkpoints(PRODUCER)
 
     def take(self, entry: Entry, source: tuple[str, int] | None = None) -> Received:
         """Archive an entry, and put what it comes to into the next commit.
@@ -139,11 +130,11 @@ class Feed:
         counts = self.summary.dead_letters
         counts[letter.fault] = counts.get(letter.fault, 0) + 1
 
-    def commit(self, recording: Recording | None = None, mark: Mark | None = None) -> None:
-        """Write what was taken, archive first."""
+    def commit(self, key: str = "", mark: Mark | None = None) -> None:
+        """Write what was taken, archive first. key, mark: how far a recording is with that."""
         checkpoints = self._checkpoints(self._standing())
-        if recording is not None:
-            checkpoints[f"file:{recording.sha256}"] = msgspec.json.encode(mark)
+        if mark is not None:
+            checkpoints[key] = msgspec.json.encode(mark)
         self._log.append(self._messages, producer=PRODUCER, checkpoints=checkpoints)
         self._writer.acknowledge()
         self._messages = []
@@ -182,9 +173,6 @@ class Feed:
     def _standing(self) -> Standing:
         """Make what was taken durable in the archive; where the log stands once it has it."""
         end = self._writer.flush()
-        while self._writer.lost:
-            path = self._writer.lost.pop()
-            self._warn(f"{path} was removed or changed while it was written; a new file is begun")
         for manifest in end.finished:
             self._has = with_file(self._has, number_of(manifest.file))
         if end.size:
@@ -205,7 +193,7 @@ class Feed:
         address = address_in(self._archive, self._log.address)
         found = known(self._archive, saved, address)
         self._book, self.unknown = found.book, found.unknown
-        self._elsewhere = found.elsewhere
+        self._id, self._elsewhere = found.log, found.elsewhere
         if "continuity" in saved:
             self._machine.restore(saved["continuity"])
         for manifest in found.standing.finished:
@@ -258,8 +246,7 @@ class Feed:
     ) -> None:
         """Take files of the archive that the log does not know, all of which come after its own.
 
-        Those that another log left unfinished are finished, so that nothing of them is moved aside
-        any more. whole: this log is to have the files of all logs, also where it is cut off.
+        whole: those of all logs, which it goes on to be without if it is cut off.
         """
         self._whole = self._whole or whole
         last = self._has[-1] if self._has else Span(0, 0)
@@ -277,7 +264,9 @@ class Feed:
         for file, end in known:
             if end is not None:
                 joined.pass_over(file, end)
-        standing = self._recall(Recall(standing, files), joined, progress)
+        foreign = {n for n in numbers if self._book.owner(n) not in {None, self._id}}
+        recall = Recall(standing, files, foreign)
+        standing = self._recall(recall, joined, progress)
         self._has, self._whole = standing.has, False
         self.unknown = []
         self.commit()

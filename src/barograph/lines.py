@@ -3,10 +3,10 @@
 Our own archive and the recordings of others are read alike, and isal is at home here alone.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import file_digest
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple, Protocol
 
 from isal import igzip, igzip_lib
 
@@ -14,6 +14,7 @@ from barograph.types import DeadLetter, Fault
 
 _KEPT_OF_BAD_LINE = 1024
 _CHUNK_BYTES = 1 << 17
+_GZIP = b"\x1f\x8b"
 
 
 def file_sha256(path: Path) -> str:
@@ -28,12 +29,24 @@ def packed(lines: bytes) -> bytes:
     return member
 
 
+class Readable(Protocol):
+    """What gives up to so many bytes, and none at its end."""
+
+    def read(self, most: int, /) -> bytes:
+        """The next bytes; fewer than `most` do not mean the end."""
+
+
+class Unended(bytes):
+    """The last line of all where its newline is missing: it may be the half of one."""
+
+
 class BadLine(NamedTuple):
-    """A line that is none, as far as it goes."""
+    """A line that is none, as far as it goes. `ended`: its newline was there."""
 
     fault: Fault
     detail: str
     original: bytes
+    ended: bool = True
 
     def letter(self, source: str, line: int) -> DeadLetter:
         """The dead letter of a file's line."""
@@ -51,12 +64,22 @@ class TornError(Exception):
     """The compressed stream cannot be read further."""
 
 
-def lines_of(file: BinaryIO, max_bytes: int) -> Iterator[tuple[int, bytes | BadLine]]:
+def lines_of(file: Readable, max_bytes: int) -> Iterator[tuple[int, bytes | BadLine]]:
     """Each line with its number, never holding more than `max_bytes` and a chunk."""
-    number, rest, skipped = 0, b"", 0
+    return lines_in(chunks_of(file), max_bytes)
+
+
+def lines_in(
+    chunks: Iterable[bytes], max_bytes: int, after: int = 0
+) -> Iterator[tuple[int, bytes | BadLine]]:
+    """Likewise, of what was unpacked before; the first line has the number after `after`.
+
+    The last line is Unended, or a BadLine that is not `ended`, where its newline is missing.
+    """
+    number, rest, skipped = after, b"", 0
     torn = ""
     try:
-        for chunk in chunks_of(file):
+        for chunk in chunks:
             *whole, rest = (rest + chunk).split(b"\n")
             for line in whole:
                 number += 1
@@ -72,11 +95,11 @@ def lines_of(file: BinaryIO, max_bytes: int) -> Iterator[tuple[int, bytes | BadL
     except TornError as error:
         torn = str(error)
     if torn:
-        yield number + 1, BadLine(Fault.TRUNCATED, torn, rest[:_KEPT_OF_BAD_LINE])
+        yield number + 1, BadLine(Fault.TRUNCATED, torn, rest[:_KEPT_OF_BAD_LINE], ended=False)
     elif skipped:
-        yield number + 1, _too_long(rest, len(rest) + skipped)
+        yield number + 1, _too_long(rest, len(rest) + skipped)._replace(ended=False)
     elif rest:
-        yield number + 1, rest
+        yield number + 1, Unended(rest)
 
 
 def _too_long(line: bytes, length: int) -> BadLine:
@@ -84,20 +107,20 @@ def _too_long(line: bytes, length: int) -> BadLine:
     return BadLine(Fault.TOO_LONG, detail, line[:_KEPT_OF_BAD_LINE])
 
 
-def chunks_of(file: BinaryIO, chunk_bytes: int = _CHUNK_BYTES) -> Iterator[bytes]:
+def chunks_of(file: Readable, chunk_bytes: int = _CHUNK_BYTES) -> Iterator[bytes]:
     """What a file holds from where it stands, unpacked. Raises TornError where it cannot go on."""
-    start = file.tell()
-    magic = file.read(2)
-    file.seek(start)
-    if magic and b"\x1f\x8b".startswith(magic):
-        yield from _inflated(file, chunk_bytes)
-    else:
-        while chunk := file.read(chunk_bytes):
-            yield chunk
+    chunk = file.read(chunk_bytes)
+    if len(chunk) == 1:  # a pipe may give as little
+        chunk += file.read(chunk_bytes)
+    if chunk and _GZIP.startswith(chunk[: len(_GZIP)]):
+        yield from _inflated(chunk, file, chunk_bytes)
+        return
+    while chunk:
+        yield chunk
+        chunk = file.read(chunk_bytes)
 
 
-def _inflated(file: BinaryIO, chunk_bytes: int) -> Iterator[bytes]:
-    compressed = file.read(_CHUNK_BYTES)
+def _inflated(compressed: bytes, file: Readable, chunk_bytes: int) -> Iterator[bytes]:
     while compressed:
         member = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
         while not member.eof:
@@ -111,4 +134,6 @@ def _inflated(file: BinaryIO, chunk_bytes: int) -> Iterator[bytes]:
             if not member.eof:
                 compressed = file.read(_CHUNK_BYTES) if member.needs_input else b""
         # Further members may follow, and zeros that some tools pad with.
-        compressed = (member.unused_data or file.read(_CHUNK_BYTES)).lstrip(b"\0")
+        compressed = member.unused_data.lstrip(b"\0")
+        while not compressed and (chunk := file.read(_CHUNK_BYTES)):
+            compressed = chunk.lstrip(b"\0")

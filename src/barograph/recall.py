@@ -6,7 +6,7 @@ restored from a copy, or stands in the place of one that was lost.
 """
 
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -190,12 +190,15 @@ def is_read_again(tail: Sequence[ArchiveFile], standing: Standing) -> bool:
 class Recall:
     """Files of an archive heard once more, from where a log stands; resumable after each line.
 
-    `standing` is where the log stands once it has what the lines so far came to.
+    `standing` is where the log stands once it has what the lines so far came to. The numbers that
+    are `foreign` are of another log's files: it is that one's business to finish them.
     """
 
-    def __init__(self, standing: Standing, files: Sequence[ArchiveFile]) -> None:
+    def __init__(
+        self, standing: Standing, files: Sequence[ArchiveFile], foreign: Container[int] = ()
+    ) -> None:
         self.standing = standing
-        self.files = files
+        self.files, self._foreign = files, foreign
         self._counts: Manifest | None = standing.counts
 
     def entries(self) -> Iterator[Entry | DeadLetter]:
@@ -215,7 +218,8 @@ class Recall:
                 yield entry
             end = Place(file.number, file.path.stat().st_size)
             self._stand(end, has)
-            if file.manifest is None and self._counts is not None:
+            finishes = file.manifest is None and file.number not in self._foreign
+            if finishes and self._counts is not None:
                 finished = (*self.standing.finished, manifest_of(copy_of(self._counts), file.path))
                 self.standing = msgspec.structs.replace(self.standing, finished=finished)
 

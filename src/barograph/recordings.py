@@ -8,6 +8,7 @@ import numpy as np
 
 from barograph import codec
 from barograph.codec import EVENT, Records
+from barograph.lines import Unended
 from barograph.recording import Recorded, Recording
 from barograph.types import DeadLetter, Event
 from barograph.venues.coinbase import Coinbase
@@ -34,7 +35,7 @@ def recording_events(
     product_index: the place of a product in the arrays, asked for in the order of first events.
     refuse: called with every line that is a dead letter, in order. Plain lines of the Exchange form
     take some 0.3 µs each, all others the time of the venue machine.
-    Raises BadInputError as Recording does.
+    Raises BadInputError and FileChangedError as Recording does.
     """
     return _Reading(recording, continuity or Continuity(), product_index, refuse).events()
 
@@ -60,14 +61,16 @@ class _Reading:
     def events(self) -> Iterator[Records]:
         for block in self._recording.blocks():
             if not block:
-                rest = self._recording.after(self._lines)
+                rest = self._recording.rest(self._lines)
                 while entries := list(islice(rest, _LONGEST_RUN)):
                     yield from self._put(entries)
             elif block.endswith(b"\n"):
                 yield from self._block(block)
             else:
                 # Without a newline at its end the lane would not know where to stop.
-                yield from self._put(self._read([block]))
+                yield from self._put(self._read([Unended(block)]))
+        self._recording.refuse_if_changed()
+        self._recording.close()
         if self._lane is not None:
             self._lane.give_back()
         yield self._events[: self._filled]
@@ -134,7 +137,7 @@ class _Reading:
             # Its place in the file is a letter's identity, as the feed has it.
             position = str(entry.line)
             self._refuse(
-                msgspec.structs.replace(letter, source=self._recording.path.name, position=position)
+                msgspec.structs.replace(letter, source=self._recording.name, position=position)
             )
         return received.events
 

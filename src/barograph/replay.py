@@ -7,8 +7,9 @@ from datetime import UTC, tzinfo
 from pathlib import Path
 
 from barograph.errors import BadInputError
-from barograph.feed import Feed, Mark
+from barograph.feed import Feed
 from barograph.feed_summary import Summary
+from barograph.marks import Mark, Passage, end_of
 from barograph.recording import Recorded, Recording
 from barograph.types import NS_PER_S, Frame
 from barograph.venues.entries import Closing, Heard
@@ -57,66 +58,119 @@ class Pace:
         self._sleep(seconds)
 
 
-def replay(
+def replay(  # noqa: PLR0913 - what is taken how, and whom to tell
     feed: Feed,
     paths: Iterable[Path],
     pace: Pace | None = None,
     progress: Progress | None = None,
     zone: tzinfo = UTC,
+    waiting: Callable[[str], object] = lambda _line: None,
 ) -> Summary:
     """Take recordings, one after the other, each on connections of its own.
 
-    An interrupted replay goes on where the log stands; a file whose content was replayed before is
-    skipped. `zone` is that of naive local times. Raises BadInputError for files that cannot be read
-    or hold nothing, before any is replayed where that shows.
+    An interrupted replay goes on where the log stands, also of a file that has grown since; one of
+    which all lines were taken before is skipped. The connections of the last one stay open, since
+    it may grow. `zone` is that of naive local times; `waiting` is called with a line for a person
+    when a pipe gives nothing for long.
+
+    Raises BadInputError for files that cannot be read or hold nothing, before any is replayed where
+    that shows; FileChangedError for one that is changed meanwhile: it does not count as done.
     """
     pace = pace or Pace()
     started = pace.monotonic()
-    recordings = [Recording(path, zone) for path in paths]
-    for recording in recordings:
-        mark = feed.mark(recording)
-        if mark.done:
-            feed.summary.skipped.append(recording.path.name)
-            continue
-        feed.summary.files.append(recording.path.name)
-        if not feed.summary.resumed_at:
-            feed.summary.resumed_at = mark.lines
-        for connection in feed.connections:
-            if not connection.startswith(recording.connection):
-                feed.take(Closing(connection))
-        pace.restart()
-        _replay(feed, recording, mark.lines, pace, progress)
+    for recording in [Recording(path, zone, pipes=True, waiting=waiting) for path in paths]:
+        try:
+            _Replay(feed, recording, pace, progress).run()
+        finally:
+            recording.close()
     feed.summary.finish(pace.monotonic() - started)
     return feed.summary
 
 
-def _replay(
-    feed: Feed, recording: Recording, lines: int, pace: Pace, progress: Progress | None
-) -> None:
-    summary, name = feed.summary, recording.path.name
+class _Replay:
+    """One recording on its way through the feed."""
 
-    def commit(*, done: bool = False) -> None:
-        feed.commit(recording, Mark(lines=lines, done=done))
-        if progress is not None:
-            progress(recording.bytes_read, recording.size, summary.ticks)
+    def __init__(
+        self, feed: Feed, recording: Recording, pace: Pace, progress: Progress | None
+    ) -> None:
+        self._feed, self._recording = feed, recording
+        self._pace, self._progress = pace, progress
+        self._passage = Passage(recording, feed.marks())
+        self._sure = self._passage.mark
+        self._end = self._passage.mark.end
 
-    for entry in recording.after(lines):
-        if isinstance(entry, Recorded):
-            ahead_s = pace.ahead_s(entry.frame)
-            if ahead_s > _SHORTEST_SLEEP_S:
-                if feed.pending:
-                    commit()
-                pace.wait(ahead_s)
-            lines = entry.line
-            feed.take(entry.opening)
-            feed.take(Heard(entry.frame, entry.opening.dialect), (name, lines))
+    def run(self) -> None:
+        """Take what was not taken yet."""
+        summary, recording, start = self._feed.summary, self._recording, self._passage.mark
+        begun = not start.done
+        if begun:
+            self._begin()
+        for number, line in self._passage.lines:
+            end = end_of(line)
+            entry = recording.read(number, line)
+            if entry is None or (end and end == start.end):
+                continue
+            if not begun:
+                self._begin()
+                begun = True
+            if isinstance(entry, Recorded):
+                self._take(entry)
+                end = ""
+            else:
+                self._feed.reject(entry)
+            if end:
+                # It may be the half of a line: it is read again when there is more.
+                self._end = end
+            else:
+                self._passage.taken.add(number, line)
+            summary.lines += 1
+            if self._feed.pending >= self._feed.batch_lines:
+                self._commit()
+        if begun:
+            summary.blank_lines += recording.blank_lines
+            self._commit(done=True)
         else:
-            lines = int(entry.position)
-            feed.reject(entry)
-        summary.lines += 1
-        if feed.pending >= feed.batch_lines:
-            commit()
-    for connection in feed.connections:
-        feed.take(Closing(connection))
-    summary.blank_lines += recording.blank_lines
-    commit(done=True)
+            recording.refuse_if_changed()
+            summary.skipped.append(recording.name)
+            if not start.sha256:  # an older version's: under its new name it may grow
+                self._commit(done=True)
+
+    def _begin(self) -> None:
+        """This recording is the one on air now."""
+        summary, recording = self._feed.summary, self._recording
+        summary.files.append(recording.name)
+        if not summary.resumed_at:
+            summary.resumed_at = self._passage.taken.lines
+        for connection in self._feed.connections:
+            if not connection.startswith(recording.connection):
+                self._feed.take(Closing(connection))
+        self._pace.restart()
+
+    def _take(self, entry: Recorded) -> None:
+        ahead_s = self._pace.ahead_s(entry.frame)
+        if ahead_s > _SHORTEST_SLEEP_S:
+            if self._feed.pending:
+                self._commit()
+            self._pace.wait(ahead_s)
+        self._feed.take(entry.opening)
+        heard = Heard(entry.frame, entry.opening.dialect)
+        self._feed.take(heard, (self._recording.name, entry.line))
+
+    def _commit(self, *, done: bool = False) -> None:
+        """Write what was taken, if the file still begins with it."""
+        taken = self._passage.taken.passed()
+        sure = self._recording.refuse_if_changed(wholly=done)
+        mark = Mark(
+            lines=taken.lines,
+            sha256=taken.sha256,
+            done=done,
+            end=self._end if done else "",
+            sure=None if sure else self._sure,
+            connection=self._passage.mark.connection,
+        )
+        self._feed.commit(self._passage.key, mark)
+        if sure:
+            self._sure = mark
+        if self._progress is not None:
+            read = self._recording.bytes_read
+            self._progress(read, self._recording.size or read, self._feed.summary.ticks)

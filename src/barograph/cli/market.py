@@ -58,7 +58,9 @@ def demo(
 
 @app.command()
 def replay(
-    files: Annotated[list[Path], typer.Argument(help="Recordings, .ndjson or .ndjson.gz.")],
+    files: Annotated[
+        list[Path], typer.Argument(help="Recordings, .ndjson or .ndjson.gz; or a pipe.")
+    ],
     home: HomeOption = None,
     log: LogOption = None,
     speed: Annotated[str, typer.Option(help="max, or a factor of the recorded time.")] = "max",
@@ -72,7 +74,8 @@ def replay(
 ) -> None:
     """Recordings through the pipeline, as if live.
 
-    An interrupted replay goes on where it stopped; a file replayed before is skipped.
+    An interrupted replay goes on where it stopped, and so does a file that has grown; one replayed
+    before is skipped. A pipe is read to its end: zcat FILE | barograph replay /dev/stdin.
     """
     from barograph import pipeline, terminal
     from barograph import replay as recorded
@@ -92,7 +95,7 @@ def replay(
         with Retention(lambda: open_log(address), warn), terminal.progress() as progress:
 
             def take() -> "Summary":
-                fed = recorded.replay(frames, files, pace, progress.bytes_and_ticks, tzinfo)
+                fed = recorded.replay(frames, files, pace, progress.bytes_and_ticks, tzinfo, warn)
                 progress.say("featurizing and scoring")
                 return fed
 
