@@ -139,11 +139,12 @@ class Brokers:
 
     `folder` keeps what they hold and their logs; brokers that find theirs there go on with it.
     None outlives the process that started it, whatever it dies of. `lasting` ones are to run for
-    minutes: they take twice the processor's time to start, and less of it later.
+    minutes: they take twice the processor's time to start, and less of it later. `settings` are
+    lines that go after those of `server.properties`, and over them.
     """
 
-    def __init__(self, folder, count=1, ports=(), *, lasting=False):
-        self.folder, self.count = Path(folder), count
+    def __init__(self, folder, count=1, ports=(), *, lasting=False, settings=""):
+        self.folder, self.count, self._more = Path(folder), count, settings
         self._compiler = [] if lasting else ["-XX:TieredStopAtLevel=1"]
         self._ports = list(ports) or free_ports(count)
         taken = [port for port in self._ports if is_in_use(port)]
@@ -326,7 +327,7 @@ class Brokers:
     def _properties(self, number):
         replicas = min(3, self.count)
         voters = (f"{n + 1}@{HOST}:{port}" for n, port in enumerate(self._controllers))
-        return SETTINGS.read_text(encoding="utf-8").format(
+        return (SETTINGS.read_text(encoding="utf-8") + self._more).format(
             node=number + 1,
             host=HOST,
             port=self._ports[number],

@@ -166,6 +166,26 @@ def test_each_letter_goes_to_the_topic_that_refused_it(log):
     assert len(sent(log, "others")) == 1
 
 
+def test_that_a_letter_went_is_kept_as_long_as_the_letter(log):
+    written(log, letter("0:1"), letter("0:2"))
+    again(log)
+    log.create(Topic(name=LETTERS, retention_bytes=1))
+    log.retain()
+    log.create(Topic(name=LETTERS))
+    written(log, letter("0:3"))
+
+    def kept():
+        return set(log.producer_checkpoints(f"redrive.{LETTERS}", take=False))
+
+    both = {"things@0:1", "things@0:2"}
+    again(log, dry_run=True)
+    again(log, Choice(identities=["things@0:3"]))
+    assert kept() == both | {"things@0:3"}
+    assert again(log).sent_before == 1
+    assert kept() == {"things@0:3"}
+    assert len(sent(log)) == 3
+
+
 def test_a_dry_run_says_what_would_go_and_leaves_everything(log):
     written(log, letter("0:1"), letter("0:2"))
     for _ in range(2):

@@ -10,12 +10,13 @@ A letter whose source is a connection or a file holds a frame that the venue mac
 heard again by today's machine, and the ticks in it go to ticks.raw. What is refused still stays the
 letter that it is.
 
-Which letters went stands as producer checkpoints in the log, one for each of them, and is held in
-memory while letters are listed or sent; the letters themselves are read by pages.
+Which letters went stands as producer checkpoints in the log, one for each of them while the topic
+keeps it, and is held in memory while letters are listed or sent; the letters themselves are read by
+pages.
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -177,6 +178,8 @@ def redrive(  # noqa: PLR0913 - a log's letters, which of them, and how
         nothing more. Read which letters went.
     2.  Go through the letters that the topic holds at this moment, the oldest first.
     3.  Append some hundreds and the checkpoints that say so in one step.
+    4.  Where all letters were gone through: remove the checkpoints of those that retention has
+        removed.
 
     A frame goes to ticks.raw, if the log has it, as the ticks that it holds. A named letter that
     is damaged, or can go to no topic of the log, is refused with BadInputError before anything is
@@ -195,7 +198,9 @@ def redrive(  # noqa: PLR0913 - a log's letters, which of them, and how
     sending = _Sending(log, producer, clock_ns, dry_run=dry_run)
     refused_again: Counter[str] = Counter()
     sent_before = no_topic = no_tick = damaged = 0
+    gone = set() if choice.identities else set(went)
     for letter in chosen:
+        gone.discard(letter.identity)
         if choice.fault is not None and letter.fault != choice.fault:
             continue
         if letter.letter is None:
@@ -219,6 +224,7 @@ def redrive(  # noqa: PLR0913 - a log's letters, which of them, and how
             )
         progress(sum(sending.sent.values()))
     sending.flush()
+    sending.forget(gone)
     return Redriven(
         topic=topic,
         dry_run=dry_run,
@@ -263,6 +269,12 @@ class _Sending:
                 checkpoints={message.headers[REDRIVEN]: now for message in self._waiting},
             )
         self._waiting, self._bytes = [], 0
+
+    def forget(self, identities: Collection[str]) -> None:
+        """Keep no longer that these letters went."""
+        if identities and not self._dry_run:
+            marks = dict.fromkeys(identities)
+            self._log.append((), producer=self._producer, checkpoints=marks)
 
 
 def _producer(topic: str) -> str:

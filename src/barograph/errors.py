@@ -57,6 +57,28 @@ class OffsetGapError(BarographError):
         )
 
 
+class OpenTransactionError(BarographError):
+    """A reader waits for a transaction whose writer neither ended it nor let it be undone."""
+
+    def __init__(self, reader: str, partition: str, waited_s: float, cure: str) -> None:
+        self.reader, self.partition, self.waited_s = reader, partition, waited_s
+        super().__init__(
+            f"{reader}: a transaction in {partition} has been open for {waited_s:g} s, and nothing "
+            f"behind it can be read. Start its writer again, or end it: {cure}"
+        )
+
+
+class TopicMadeAgainError(BarographError):
+    """A topic is not the one that a reader stands in: it was deleted and made again."""
+
+    def __init__(self, reader: str, topic: str) -> None:
+        self.reader, self.topic = reader, topic
+        super().__init__(
+            f"{reader}: topic {topic} was deleted and made again, and the place in it is lost. "
+            "Start again: a group begins at the oldest record of the new topic."
+        )
+
+
 class FencedError(BarographError):
     """A member that lost its partitions tried to commit; nothing of it was written."""
 

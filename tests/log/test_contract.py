@@ -226,6 +226,23 @@ def test_an_append_that_fails_writes_neither_messages_nor_checkpoints(ticks):
     assert ticks.producer_checkpoints("feed") == {}
 
 
+def test_a_checkpoint_of_a_producer_that_is_none_is_removed(ticks, open_again):
+    ticks.append([], producer="feed", checkpoints={"a": b"1", "b": b"2", "c": b""})
+    ticks.append(messages(1), producer="feed", checkpoints={"a": None, "never": None})
+    assert open_again().producer_checkpoints("feed", take=False) == {"b": b"2", "c": b""}
+    ticks.append([], producer="feed", checkpoints={"a": b"3"})
+    assert ticks.producer_checkpoints("feed") == {"a": b"3", "b": b"2", "c": b""}
+
+
+def test_a_checkpoint_of_a_producer_has_the_bound_of_a_value(ticks):
+    with pytest.raises(BadInputError, match=r"checkpoint 'line' of producer feed.*allowed"):
+        ticks.append(messages(1), producer="feed", checkpoints={"line": bytes(MAX_VALUE_BYTES + 1)})
+    assert contents(ticks, "ticks") == []
+    largest = {"line": bytes(MAX_VALUE_BYTES)}
+    ticks.append(messages(1), producer="feed", checkpoints=largest)
+    assert ticks.producer_checkpoints("feed") == largest
+
+
 def test_checkpoints_without_a_producer_are_refused(ticks):
     with pytest.raises(BadInputError):
         ticks.append(messages(1), checkpoints={"line": b"1"})

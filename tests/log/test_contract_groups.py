@@ -6,8 +6,8 @@ from collections import defaultdict
 
 import pytest
 
-from barograph.errors import FencedError, UnknownTopicError
-from barograph.log import Topic, partition_of
+from barograph.errors import BadInputError, FencedError, UnknownTopicError
+from barograph.log import MAX_VALUE_BYTES, Topic, partition_of
 from barograph.types import Message, TopicPartition
 from consumer import ONE, Consumer, contents, messages, numbers
 from waiting import LIMIT_S, until
@@ -157,6 +157,28 @@ def test_a_commit_of_nothing_is_nothing(ticks):
     consumer.commit()
     ticks.append(messages(2))
     assert numbers(consumer.poll_records(2)) == [0, 1]
+
+
+def test_a_checkpoint_that_is_none_is_removed_with_the_commit(ticks, open_again):
+    consumer = Consumer(ticks)
+    consumer.poll_until(lambda: consumer.held)
+    consumer.commit(checkpoints={ONE: {"a": b"1", "b": b"2"}})
+    consumer.commit(checkpoints={ONE: {"a": None, "c": b""}})
+    consumer.member.leave()
+    heir = Consumer(open_again())
+    heir.poll_until(lambda: heir.held)
+    assert heir.held == {ONE: {"b": b"2", "c": b""}}
+
+
+def test_a_checkpoint_of_a_group_has_the_bound_of_a_value_and_nothing_is_written(ticks):
+    ticks.append(messages(1))
+    consumer = Consumer(ticks)
+    consumer.poll_records(1)
+    with pytest.raises(BadInputError, match=r"checkpoint 'state' of group g at ticks/0.*allowed"):
+        consumer.commit(messages(1, start=7), {ONE: {"state": bytes(MAX_VALUE_BYTES + 1)}})
+    assert numbers(contents(ticks, "ticks")) == [0]
+    consumer.commit(messages(1, start=1), {ONE: {"state": b"small"}})
+    assert numbers(contents(ticks, "ticks")) == [0, 1]
 
 
 def test_a_checkpoint_for_a_foreign_partition_is_fenced(ticks):

@@ -40,7 +40,10 @@ APPENDED_TIME = "appended_time_ns"
 
 
 MAX_VALUE_BYTES = 8 << 20
-"""A larger value is refused by every log."""
+"""A larger value or checkpoint is refused by every log."""
+
+Checkpoints = Mapping[str, bytes | None]
+"""The checkpoints of one owner by key, as they are written: None removes one."""
 
 
 class Topic(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,17 +107,18 @@ class Member(Protocol):
     def commit(
         self,
         outputs: Iterable[Message] = (),
-        checkpoints: Mapping[TopicPartition, Mapping[str, bytes]] | None = None,
+        checkpoints: Mapping[TopicPartition, Checkpoints] | None = None,
     ) -> None:
         """Write in one step: outputs, changed checkpoints, the position after all that was polled.
 
-        Checkpoints are merged by key: a key not named keeps its last value. A checkpoint belongs to
-        (group, partition, key) and comes back with the partition's assignment.
+        Checkpoints are merged by key: a key not named keeps its last value, one that is None is
+        removed. A checkpoint belongs to (group, partition, key) and comes back with the partition's
+        assignment.
         Raises FencedError, and writes nothing, when a polled partition, or one of the checkpoints,
         is no longer this member's. After it the next polls give all partitions anew (`revoked`,
         then `assigned`), so that fenced work starts again from what was committed.
-        Raises UnknownTopicError, or BadInputError for a value that is too large, and writes
-        nothing; the commit can be tried again.
+        Raises UnknownTopicError, or BadInputError for a value or a checkpoint that is too large,
+        and writes nothing; the commit can be tried again.
         """
 
     def pass_over(self) -> None:
@@ -160,14 +164,15 @@ class Log(Protocol):
         messages: Iterable[Message],
         *,
         producer: str = "",
-        checkpoints: Mapping[str, bytes] | None = None,
+        checkpoints: Checkpoints | None = None,
     ) -> None:
         """Write messages durably and, in the same step, where their producer stands.
 
         A producer that reads its checkpoints back after a crash goes on without repeating or
-        missing a message. Checkpoints are merged by key and need a producer's name (BadInputError).
-        Raises before anything is written: UnknownTopicError, BadInputError for a value that is too
-        large, ReplacedProducerError when another handle has taken the producer's name.
+        missing a message. Checkpoints are merged by key, None removes one; they need a producer's
+        name (BadInputError). Raises before anything is written: UnknownTopicError, BadInputError
+        for a value or a checkpoint that is too large, ReplacedProducerError when another handle has
+        taken the producer's name.
         """
 
     def producer_checkpoints(self, producer: str, *, take: bool = True) -> dict[str, bytes]:
@@ -237,13 +242,14 @@ def check_same(known: Topic, wanted: Topic) -> None:
 
 
 def check_append(
-    messages: Iterable[Message], producer: str, checkpoints: Mapping[str, bytes] | None
+    messages: Iterable[Message], producer: str, checkpoints: Checkpoints | None
 ) -> list[Message]:
     """The messages of an append. Raises BadInputError for one that no log takes."""
     if checkpoints and not producer:
         raise BadInputError("append", "checkpoints belong to a producer", "Name the producer")
     listed = list(messages)
     check_values(listed)
+    check_checkpoints(f"producer {producer}", checkpoints or {})
     return listed
 
 
@@ -263,6 +269,18 @@ def check_values(messages: Iterable[Message]) -> None:
                 f"a record for {message.topic}",
                 f"its value of {len(message.value)} bytes is over the {MAX_VALUE_BYTES} allowed",
                 "Send less in one record",
+            )
+
+
+def check_checkpoints(owner: str, checkpoints: Checkpoints) -> None:
+    """Raise BadInputError for a checkpoint that no log takes."""
+    for name, state in checkpoints.items():
+        size = len(state or b"")
+        if size > MAX_VALUE_BYTES:
+            raise BadInputError(
+                f"checkpoint {name!r} of {owner}",
+                f"its {size} bytes are over the {MAX_VALUE_BYTES} allowed",
+                "Keep less state under one key",
             )
 
 

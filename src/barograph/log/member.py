@@ -16,7 +16,7 @@ from typing import NamedTuple
 import msgspec
 
 from barograph.errors import BadInputError, FencedError, OffsetGapError
-from barograph.log import Batch, check_values
+from barograph.log import Batch, Checkpoints, check_checkpoints, check_values
 from barograph.log.database import Database
 from barograph.log.presence import Presence, is_present, sweep
 from barograph.log.records import Records
@@ -101,7 +101,7 @@ class SqliteMember:
     def commit(
         self,
         outputs: Iterable[Message] = (),
-        checkpoints: Mapping[TopicPartition, Mapping[str, bytes]] | None = None,
+        checkpoints: Mapping[TopicPartition, Checkpoints] | None = None,
     ) -> None:
         """See `Member.commit`. One transaction and one fsync.
 
@@ -111,6 +111,8 @@ class SqliteMember:
         """
         outputs, checkpoints = list(outputs), checkpoints or {}
         check_values(outputs)
+        for place, states in checkpoints.items():
+            check_checkpoints(f"group {self._group} at {place.topic}/{place.partition}", states)
         moved = any(claim.position != claim.committed for claim in self._held.values())
         if not (self._void or moved or outputs or checkpoints):
             return
@@ -169,17 +171,19 @@ class SqliteMember:
         }
 
     def _write(
-        self, outputs: list[Message], checkpoints: Mapping[TopicPartition, Mapping[str, bytes]]
+        self, outputs: list[Message], checkpoints: Mapping[TopicPartition, Checkpoints]
     ) -> None:
         self._records.write(outputs, self._clock_ns())
-        self._database.change_many(
-            "put_checkpoint",
-            [
-                (self._group, self._held[place].partition, name, value)
-                for place, named in checkpoints.items()
-                for name, value in named.items()
-            ],
-        )
+        for place, states in checkpoints.items():
+            owner = (self._group, self._held[place].partition)
+            self._database.change_many(
+                "put_checkpoint",
+                [(*owner, name, state) for name, state in states.items() if state is not None],
+            )
+            self._database.change_many(
+                "remove_checkpoint",
+                [(*owner, name) for name, state in states.items() if state is None],
+            )
 
     def _fence(self, foreign: Collection[TopicPartition]) -> None:
         if foreign:

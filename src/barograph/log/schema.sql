@@ -193,6 +193,9 @@ SELECT name, value FROM checkpoint WHERE group_name = ? AND partition = ?;
 INSERT INTO checkpoint (group_name, partition, name, value) VALUES (?, ?, ?, ?)
 ON CONFLICT (group_name, partition, name) DO UPDATE SET value = excluded.value;
 
+-- name: remove_checkpoint
+DELETE FROM checkpoint WHERE group_name = ? AND partition = ? AND name = ?;
+
 -- name: take_producer
 INSERT INTO producer (name, epoch) VALUES (?, 1)
 ON CONFLICT (name) DO UPDATE SET epoch = epoch + 1 RETURNING epoch;
@@ -206,3 +209,6 @@ SELECT name, value FROM producer_checkpoint WHERE producer = ?;
 -- name: put_producer_checkpoint
 INSERT INTO producer_checkpoint (producer, name, value) VALUES (?, ?, ?)
 ON CONFLICT (producer, name) DO UPDATE SET value = excluded.value;
+
+-- name: remove_producer_checkpoint
+DELETE FROM producer_checkpoint WHERE producer = ? AND name = ?;

@@ -6,11 +6,11 @@ What stands behind it: `database.py` the connection and what is durable, `record
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from barograph.errors import BadInputError, ReplacedProducerError
-from barograph.log import Extent, Topic, check_append, check_same, check_topic
+from barograph.log import Checkpoints, Extent, Topic, check_append, check_same, check_topic
 from barograph.log.database import Database
 from barograph.log.member import Lease, SqliteMember
 from barograph.log.records import Records
@@ -91,7 +91,7 @@ class SqliteLog:
         messages: Iterable[Message],
         *,
         producer: str = "",
-        checkpoints: Mapping[str, bytes] | None = None,
+        checkpoints: Checkpoints | None = None,
     ) -> None:
         """See `Log.append`: one transaction and one fsync for the whole call."""
         # Before the lock: the iterable may itself take time, or use this log.
@@ -102,9 +102,14 @@ class SqliteLog:
             if producer:
                 self._own(producer)
             self._records.write(messages, self._clock_ns())
+            states = (checkpoints or {}).items()
             self._database.change_many(
                 "put_producer_checkpoint",
-                [(producer, name, value) for name, value in (checkpoints or {}).items()],
+                [(producer, name, state) for name, state in states if state is not None],
+            )
+            self._database.change_many(
+                "remove_producer_checkpoint",
+                [(producer, name) for name, state in states if state is None],
             )
 
     def producer_checkpoints(self, producer: str, *, take: bool = True) -> dict[str, bytes]:

@@ -49,3 +49,17 @@ def half_done(topics):
 
     yield leave
     left.clear()
+
+
+@pytest.fixture
+def open_again(address):
+    """Opens one more log there, as another process would."""
+    opened = []
+
+    def handle():
+        opened.append(KafkaLog(address, wait_s=30))
+        return opened[-1]
+
+    yield handle
+    for each in opened:
+        each.close()

@@ -1,7 +1,14 @@
+import os
 from contextlib import closing
 
-from barograph.log.kafka.checkpoints import Owner, Restoring, outgoing, restored
+import pytest
+
+from barograph.errors import OpenTransactionError
+from barograph.log.kafka import reader
+from barograph.log.kafka.checkpoints import CHECKPOINTS, Owner, Restoring, outgoing, restored
 from barograph.log.kafka.transactions import Transactions
+from barograph.log.kafka.watch import Identities
+from consumer import contents
 from waiting import until
 
 OURS, THEIRS = Owner("g", "ticks", 0), Owner("g", "ticks", 1)
@@ -47,3 +54,41 @@ def test_what_is_written_later_is_not_waited_for(topics, half_done):
         half_done(outgoing(topics, OURS, {"a": b"2"}))
         until(lambda: restoring.step(0.1))
         assert restoring.found[OURS] == {"a": b"1"}
+
+
+def test_a_removed_one_is_gone_and_may_come_back(topics):
+    write(topics, OURS, {"a": b"1", "b": b"2"})
+    write(topics, OURS, {"a": None})
+    assert restored(topics, OURS) == {"b": b"2"}
+    write(topics, OURS, {"a": b"3"})
+    assert restored(topics, OURS) == {"a": b"3", "b": b"2"}
+
+
+def test_what_speaks_of_a_topic_that_is_gone_is_left_out(topics):
+    ours = Identities(topics, "g")
+    ours.learn(["ticks"])
+    writer = Transactions(topics.cluster, "w", "w", 30)
+    writer.append(outgoing(topics, OURS, {"a": b"old"}, "another"))
+    writer.append(outgoing(topics, OURS, {"b": b"new"}, ours.of("ticks")))
+    writer.append(outgoing(topics, OURS, {"c": b"of an older version"}))
+    with closing(Restoring(topics, [OURS], ours)) as restoring:
+        until(lambda: restoring.step(0.1))
+        assert restoring.found[OURS] == {"b": b"new", "c": b"of an older version"}
+
+
+def test_a_writer_that_never_ends_is_not_waited_for_without_limit(topics, half_done, monkeypatch):
+    monkeypatch.setattr(reader, "LIMIT_S", 0.5)
+    monkeypatch.setattr(reader, "_LOOK_S", 0.2)
+    half_done(outgoing(topics, OURS, {"a": b"2"}))
+    with pytest.raises(OpenTransactionError, match=r"^g: .*__checkpoints/\d .*--start-offset 0`"):
+        restored(topics, OURS)
+
+
+def test_the_topic_shrinks_while_it_is_written(topics, log):
+    write(topics, OURS, {"a": b"first"})
+    for _ in range(6):
+        write(topics, OURS, {"a": os.urandom(7 << 20)})
+    write(topics, OURS, {"a": b"last"})
+    number = next(n for n in range(CHECKPOINTS.partitions) if contents(log, CHECKPOINTS.name, n))
+    until(lambda: len(contents(log, CHECKPOINTS.name, number)) < 6)
+    assert restored(topics, OURS) == {"a": b"last"}

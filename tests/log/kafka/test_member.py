@@ -2,10 +2,17 @@
 
 from contextlib import closing
 
+import confluent_kafka as kafka
 import pytest
 
-from barograph.errors import FencedError
-from barograph.log.kafka import KafkaLog
+from barograph.errors import (
+    FencedError,
+    OpenTransactionError,
+    TopicMadeAgainError,
+    UnknownTopicError,
+)
+from barograph.log import Topic
+from barograph.log.kafka import KafkaLog, member, reader
 from barograph.log.kafka.checkpoints import Owner, outgoing
 from barograph.types import TopicPartition
 from consumer import Consumer, contents, messages, numbers
@@ -94,3 +101,69 @@ def test_leaving_gives_everything_back_and_polling_joins_again(log):
     consumer.poll_until(lambda: len(consumer.held) == 2)
     log.append(messages(1, key="a", start=7))
     assert numbers(consumer.poll_records(1))[-1] == 7
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """What is looked at every few seconds, looked at often."""
+    for module, name in ((reader, "_LOOK_S"), (member, "_LOOK_ROUND_S")):
+        monkeypatch.setattr(module, name, 0.2)
+    for module in (reader, member):
+        monkeypatch.setattr(module, "LIMIT_S", 1.0)
+
+
+def delete(topics, topic):
+    name = topics.cluster.name(topic)
+    topics.cluster.answers(lambda a: a.delete_topics([name]))
+    until(lambda: name not in topics.cluster.metadata().topics)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_topic_made_again_under_a_member_is_an_error_and_then_begins_at_its_oldest(
+    topics, log, open_again
+):
+    log.append(written(0, 5))
+    consumer = Consumer(log)
+    consumer.poll_records(8 * 5)
+    consumer.commit(checkpoints={place: {"a": b"old"} for place in consumer.held})
+    delete(topics, "ticks")
+    log.create(Topic(name="ticks", partitions=2))
+    other = open_again()
+    other.append(written(0, 9))  # more than the place of the member in the topic that is gone
+    with pytest.raises((TopicMadeAgainError, UnknownTopicError), match="ticks"):
+        until(lambda: consumer.poll().records)
+    consumer.member.leave()
+    heir = Consumer(other)
+    assert len(heir.poll_records(8 * 9)) == 8 * 9
+    assert list(heir.held.values()) == [{}, {}]
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_topic_deleted_under_a_member_is_an_error(topics, log):
+    log.append(written(0, 1))
+    consumer = Consumer(log)
+    consumer.poll_records(8)
+    delete(topics, "ticks")
+    with pytest.raises((TopicMadeAgainError, UnknownTopicError), match="ticks"):
+        until(lambda: consumer.poll().records)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_commit_that_nobody_ends_is_an_error_that_names_where_the_cluster_keeps_it(
+    topics, log, open_again
+):
+    log.append(written(0, 1))
+    consumer = Consumer(log)
+    consumer.poll_records(8)
+    stuck = topics.cluster.producer("stuck", 60)
+    stuck.init_transactions()
+    stuck.begin_transaction()
+    positions = [kafka.TopicPartition(topics.cluster.name("ticks"), n, 1) for n in (0, 1)]
+    stuck.send_offsets_to_transaction(positions, consumer.member._standing(), 10)
+    consumer.member.leave()
+    heir = Consumer(open_again())
+    words = r"group g: a transaction in ticks/0 .*--topic __consumer_offsets --partition \d --start"
+    with pytest.raises(OpenTransactionError, match=words):
+        heir.poll_until(lambda: heir.held)
+    stuck.abort_transaction()
+    assert len(heir.poll_records(8)) == 8

@@ -2,8 +2,9 @@ from contextlib import closing
 
 import pytest
 
-from barograph.errors import OffsetGapError
+from barograph.errors import OffsetGapError, OpenTransactionError
 from barograph.log import partition_of
+from barograph.log.kafka import reader as module
 from barograph.log.kafka.reader import Reader
 from barograph.types import Message, TopicPartition
 from consumer import numbers
@@ -87,3 +88,31 @@ def test_what_retention_removed_under_the_reader_is_an_error(reader, topics, log
     with pytest.raises(OffsetGapError) as gap:
         until(lambda: reader.take(10, 0.1))
     assert (gap.value.asked, gap.value.oldest) == (1, 4)
+
+
+def test_a_transaction_that_nobody_ends_is_an_error_with_where_it_began(
+    reader, topics, log, half_done, monkeypatch
+):
+    monkeypatch.setattr(module, "LIMIT_S", 0.5)
+    monkeypatch.setattr(module, "_LOOK_S", 0.2)
+    log.append(written(0, 0, 3))
+    half_done(topics.placed(written(0, 100, 3)))
+    log.append(written(0, 3, 2))
+    reader.follow({ZERO: 0})
+    records = []
+    name = topics.cluster.name("ticks")
+    with pytest.raises(
+        OpenTransactionError, match=rf"ticks/0 .*--topic {name} --partition 0 --start-offset 4`"
+    ):
+        until(lambda: records.extend(reader.take(10, 0.05)))
+    assert numbers(records) == [0, 1, 2]
+
+
+def test_a_client_that_was_left_behind_is_replaced_and_nothing_is_skipped(reader, log, monkeypatch):
+    monkeypatch.setattr(module, "_LOOK_S", 0.2)
+    log.append(written(0, 0, 5))
+    reader.follow({ZERO: 0})
+    assert numbers(take_until(reader, lambda records: len(records) == 5)) == [0, 1, 2, 3, 4]
+    reader._consumer.pause(reader._consumer.assignment())  # so it gives nothing any more
+    log.append(written(0, 5, 3))
+    assert numbers(take_until(reader, lambda records: len(records) == 3)) == [5, 6, 7]

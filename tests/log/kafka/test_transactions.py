@@ -47,7 +47,7 @@ def test_a_member_that_knows_itself_expelled_undoes_what_it_began(topics, log):
 
     writer = Transactions(topics.cluster, "w", "w", 30)
     with pytest.raises(Expelled):
-        writer.commit(written(topics, 0, 3), {PLACE: 1}, standing)
+        writer.commit(written(topics, 0, 3), {PLACE: (1, "")}, standing)
     writer.append(written(topics, 5, 1))
     assert numbers(everything(log)) == [5]
 

@@ -2,7 +2,8 @@
 
 What stands behind it: `cluster.py` the address and its clients, `reader.py` committed records from
 anywhere, `transactions.py` all-or-nothing writing, `checkpoints.py` the compacted topic of states,
-`member.py` consumer groups and the commit, `retention.py` what is kept.
+`member.py` consumer groups and the commit, `retention.py` what is kept, `watch.py` what brokers do
+not say to who waits, `advice.py` what the client's words about a connection mean.
 
 Everything that is written, is written in a transaction, and only what was committed is read. Topics
 made here have the broker's append time and one partition for `partition_of(key)`, whoever writes.
@@ -10,10 +11,18 @@ made here have the broker's append time and one partition for `partition_of(key)
 
 import threading
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from barograph.errors import OffsetGapError
-from barograph.log import Extent, Topic, check_append, check_partition, check_same, check_topic
+from barograph.log import (
+    Checkpoints,
+    Extent,
+    Topic,
+    check_append,
+    check_partition,
+    check_same,
+    check_topic,
+)
 from barograph.log.kafka.checkpoints import Owner, outgoing, restored
 from barograph.log.kafka.cluster import Cluster
 from barograph.log.kafka.member import KafkaMember
@@ -21,6 +30,7 @@ from barograph.log.kafka.reader import Reader
 from barograph.log.kafka.retention import Retention
 from barograph.log.kafka.topics import Topics
 from barograph.log.kafka.transactions import Transactions
+from barograph.log.kafka.watch import Identities
 from barograph.types import Message, Record, TopicPartition
 
 _READ_S = 0.1
@@ -48,6 +58,7 @@ class KafkaLog:
         self._lease_s = lease_s
         self._retention = Retention(self._topics)
         self._reader: Reader | None = None
+        self._identities = Identities(self._topics, "this log's reader")
         self._producers: dict[str, Transactions] = {}
         self._members: list[KafkaMember] = []
         self._writing, self._reading, self._retaining = (threading.Lock() for _ in range(3))
@@ -86,7 +97,7 @@ class KafkaLog:
         messages: Iterable[Message],
         *,
         producer: str = "",
-        checkpoints: Mapping[str, bytes] | None = None,
+        checkpoints: Checkpoints | None = None,
     ) -> None:
         """See `Log.append`: one transaction, acknowledged by all copies in sync."""
         messages = check_append(messages, producer, checkpoints)
@@ -116,6 +127,10 @@ class KafkaLog:
         if offset < oldest:
             raise OffsetGapError(topic, partition, offset, oldest)
         records: list[Record] = []
+        with self._reading:
+            self._identities.learn([topic])
+            if offset > end:
+                self._identities.check()
         if offset >= end or limit <= 0:
             return records
         with self._reading:

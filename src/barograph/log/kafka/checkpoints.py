@@ -1,21 +1,24 @@
 """Checkpoints of groups and producers: the last of each key of one compacted topic.
 
 They are written in the transaction of what they belong to. All of one owner lie in one partition,
-which is read through when the owner changes; compaction keeps it short.
+which is read through when the owner changes; compaction keeps it short. A header names the identity
+of the topic that they speak of: those of a topic that was deleted mean nothing to one of its name.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import msgspec
 
-from barograph.log import Topic, partition_of
+from barograph.log import Checkpoints, Topic, partition_of
 from barograph.log.kafka.reader import Reader
 from barograph.log.kafka.topics import Outgoing, Topics
-from barograph.types import TopicPartition
+from barograph.log.kafka.watch import Identities
+from barograph.types import Record, TopicPartition
 
 CHECKPOINTS = Topic(name="__checkpoints", partitions=5, compacted=True)
 _TAKEN = 10_000
 _WAIT_S = 0.1
+_REMOVED, _OF = "removed", "topic_id"
 
 
 class Owner(msgspec.Struct, frozen=True, array_like=True):
@@ -29,16 +32,22 @@ class Owner(msgspec.Struct, frozen=True, array_like=True):
 _key = msgspec.json.Decoder(tuple[Owner, str])
 
 
-def outgoing(topics: Topics, owner: Owner, states: Mapping[str, bytes]) -> list[Outgoing]:
-    """Checkpoints on their way, to be written with what they belong to."""
+def outgoing(
+    topics: Topics, owner: Owner, states: Checkpoints, identity: str = ""
+) -> list[Outgoing]:
+    """Checkpoints on their way, to be written with what they belong to.
+
+    identity: that of the owner's topic.
+    """
     home = _home(topics, owner)
+    of_topic = {_OF: identity} if identity else {}
     return [
         Outgoing(
             topics.cluster.name(home.topic),
             home.partition,
             msgspec.json.encode((owner, name)).decode(),
             state,
-            {},
+            of_topic if state is not None else {**of_topic, _REMOVED: ""},
         )
         for name, state in states.items()
     ]
@@ -48,21 +57,29 @@ class Restoring:
     """Reads back what stands for some owners, a piece at a time; `found` is right when it is done.
 
     What was written for them before this was made is read: where a transaction is still open, once
-    it is known how that ends. For one thread at a time.
+    it is known how that ends. `identities` are those of the owners' topics; what speaks of another
+    one is left out. For one thread at a time.
     """
 
-    def __init__(self, topics: Topics, owners: Iterable[Owner]) -> None:
+    def __init__(
+        self, topics: Topics, owners: Iterable[Owner], identities: Identities | None = None
+    ) -> None:
         self.found: dict[Owner, dict[str, bytes]] = {owner: {} for owner in owners}
+        self._identities = identities
         homes = {_home(topics, owner) for owner in self.found}
         self._ends = topics.ends(homes)
-        self._reader = Reader(topics)
+        self._reader = Reader(topics, ", ".join(sorted({owner.name for owner in self.found})))
         self._reader.follow(topics.oldest(homes))
 
     def step(self, timeout_s: float) -> bool:
         """Read some more for about so long; says whether all is read."""
         for record in self._reader.take(_TAKEN, 0 if self._is_done() else timeout_s):
             owner, name = _key.decode(record.key)
-            if owner in self.found:
+            if owner not in self.found or self._is_of_another(owner, record):
+                continue
+            if _REMOVED in record.headers:
+                self.found[owner].pop(name, None)
+            else:
                 self.found[owner][name] = record.value
         return self._is_done()
 
@@ -70,15 +87,24 @@ class Restoring:
         """Release the connection."""
         self._reader.close()
 
+    def _is_of_another(self, owner: Owner, record: Record) -> bool:
+        of = record.headers.get(_OF)
+        return bool(of and self._identities and self._identities.of(owner.topic) != of)
+
     def _is_done(self) -> bool:
         return all(self._reader.reached(home) >= end for home, end in self._ends.items())
 
 
 def restored(topics: Topics, owner: Owner) -> dict[str, bytes]:
-    """What stands for one owner. Raises LogUnavailableError when that cannot be learned."""
+    """What stands for one owner.
+
+    Raises LogUnavailableError when no broker answers, OpenTransactionError when a writer holds it
+    up.
+    """
     restoring = Restoring(topics, [owner])
     try:
-        topics.cluster.wait_for(lambda: restoring.step(_WAIT_S))
+        while not restoring.step(_WAIT_S):
+            continue
     finally:
         restoring.close()
     return restoring.found[owner]

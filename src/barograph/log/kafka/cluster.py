@@ -3,11 +3,14 @@
 Any setting of the client that says how to reach and trust a cluster comes from the environment:
 BAROGRAPH_KAFKA_SECURITY_PROTOCOL is `security.protocol`, BAROGRAPH_KAFKA_SASL_PASSWORD is
 `sasl.password`, and so on for `sasl.*`, `ssl.*`, `client.*` and `broker.*`. Those on which the
-promises of the log rest cannot be set.
+promises of the log rest cannot be set. What the client itself has to say goes to the logger
+`barograph.kafka`, which keeps still unless a program listens, and into our errors.
 """
 
+import logging
 import os
 import re
+import threading
 import time
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
@@ -19,12 +22,14 @@ from confluent_kafka import admin
 
 from barograph.errors import BadInputError, LogUnavailableError
 from barograph.log import MAX_VALUE_BYTES
+from barograph.log.kafka.advice import ENVIRONMENT, advice, variable_of
 from barograph.types import TopicPartition
 
 _FREE = ("security.", "sasl.", "ssl.", "client.", "broker.")
-_ENVIRONMENT = "BAROGRAPH_KAFKA_"
 LARGEST_MESSAGE_BYTES = MAX_VALUE_BYTES + (1 << 20)  # key, headers and the format's own
-_ANSWER_S, _METADATA_S, _QUESTION_S = 10.0, 2.0, 5.0
+_ANSWER_S, _METADATA_S, _QUESTION_S = 10.0, 1.0, 5.0
+_FIRST_WORDS_S = 2.0  # a broker that starts may refuse before it is ready
+_CLOSE_S = 1.0
 _RENEW_S = 1.0
 _LOOK_S = 0.05
 _Error = kafka.KafkaError
@@ -46,6 +51,9 @@ _PASSING = {
 }
 """What brokers say while they find each other. What the client says itself is below zero."""
 
+_logger = logging.getLogger("barograph.kafka")
+_logger.addHandler(logging.NullHandler())
+
 
 class Cluster:
     """The cluster behind an address, for one log; see `KafkaLog` for its form.
@@ -58,9 +66,9 @@ class Cluster:
         parts = urlsplit(address)
         asked = parse_qs(parts.query)
         self.address, self.wait_s = address, wait_s
-        self._brokers, namespace = parts.netloc, parts.path.strip("/")
+        self.brokers, namespace = parts.netloc, parts.path.strip("/")
         replication = asked.pop("replication", [""])[0]
-        if not re.fullmatch(r"[^,@\s]+:\d+(,[^,@\s]+:\d+)*", self._brokers):
+        if not re.fullmatch(r"[^,@\s]+:\d+(,[^,@\s]+:\d+)*", self.brokers):
             why = "brokers are host:port, separated by commas; secrets come from the environment"
         elif not re.fullmatch(r"[A-Za-z0-9_-]{0,40}", namespace):
             why = "a namespace is of letters, digits, '_' and '-'"
@@ -88,15 +96,18 @@ class Cluster:
         """The log's word for a partition as the cluster names it."""
         return TopicPartition(topic[len(self.prefix) :], partition)
 
-    def partition(self, place: TopicPartition, offset: int = kafka.OFFSET_INVALID) -> Any:  # noqa: ANN401 - confluent_kafka has no types
-        """The cluster's word for a partition of the log."""
-        return kafka.TopicPartition(self.name(place.topic), place.partition, offset)
+    def partition(
+        self, place: TopicPartition, offset: int = kafka.OFFSET_INVALID, note: str = ""
+    ) -> Any:  # noqa: ANN401 - confluent_kafka has no types
+        """The cluster's word for a partition of the log, with a note to keep beside its offset."""
+        return kafka.TopicPartition(self.name(place.topic), place.partition, offset, note)
 
     # Clients.
 
     def consumer(self, group: str, settings: dict[str, object]) -> Any:  # noqa: ANN401 - as above
         """A consumer of committed records; nothing is committed unless a transaction does."""
-        return kafka.Consumer(
+        return _made(
+            kafka.Consumer,
             self._client()
             | {
                 "group.id": self.name(group),
@@ -114,12 +125,13 @@ class Cluster:
                 "fetch.message.max.bytes": LARGEST_MESSAGE_BYTES,
                 "check.crcs": True,
             }
-            | settings
+            | settings,
         )
 
     def producer(self, transactional_id: str, timeout_s: float) -> Any:  # noqa: ANN401 - as above
         """A transactional producer. What it left open is undone after `timeout_s`."""
-        return kafka.Producer(
+        return _made(
+            kafka.Producer,
             self._client()
             | {
                 "transactional.id": self.name(transactional_id),
@@ -127,23 +139,23 @@ class Cluster:
                 "message.max.bytes": LARGEST_MESSAGE_BYTES,
                 "compression.type": "lz4",
                 "linger.ms": 5,
-            }
+            },
         )
 
     def _client(self) -> dict[str, object]:
         settings: dict[str, object] = {
-            key.removeprefix(_ENVIRONMENT).lower().replace("_", "."): value
+            key.removeprefix(ENVIRONMENT).lower().replace("_", "."): value
             for key, value in os.environ.items()
-            if key.startswith(_ENVIRONMENT)
+            if key.startswith(ENVIRONMENT)
         }
         for key in settings:
             if not key.startswith(_FREE):
-                variable = _ENVIRONMENT + key.upper().replace(".", "_")
+                variable = ENVIRONMENT + key.upper().replace(".", "_")
                 raise BadInputError(
                     variable, "it cannot be set", f"Set only {', '.join(_FREE)} of the client"
                 )
         return settings | {
-            "bootstrap.servers": self._brokers,
+            "bootstrap.servers": self.brokers,
             "error_cb": self.heard,
             "log_level": 2,  # what goes wrong is told by errors
             "reconnect.backoff.max.ms": 1000,
@@ -153,20 +165,23 @@ class Cluster:
 
     def heard(self, error: Any) -> None:  # noqa: ANN401 - as above
         """Keep what a client last complained of, for the case that no broker answers."""
-        self._last_error = error.str()
+        # That it hears nothing says less than what it heard before.
+        if error.code() != _Error._ALL_BROKERS_DOWN and "get metadata" not in error.str():  # noqa: SLF001 - the client names its own errors with an underscore
+            self._last_error = error.str()
 
     def unavailable(self, after_s: float | None = None) -> LogUnavailableError:
         """The error for a cluster that does not answer, of itself after `wait_s`."""
         waited_s = self.wait_s if after_s is None else after_s
         return LogUnavailableError(
             self.address,
-            f"no broker answered as it should for {waited_s:g} s ({self._last_error}); see that "
-            "the address is right and the brokers run",
+            f"no broker answered as it should for {waited_s:g} s ({self._last_error}). "
+            f"{advice(self._last_error).cure}",
         )
 
     def close(self) -> None:
         """Forget the admin client; it is made again when needed."""
-        self._admin = None
+        old, self._admin = [self._admin], None
+        release(old)
 
     # Asking.
 
@@ -177,7 +192,7 @@ class Cluster:
             # So long it waits for one broker, be that gone for good: not for all of `wait_s`.
             question_s = min(_QUESTION_S, self.wait_s)
             settings = self._client() | {"socket.timeout.ms": round(question_s * 1000)}
-            asked = self._admin = admin.AdminClient(settings)
+            asked = self._admin = _made(admin.AdminClient, settings)
             self._made_s = time.monotonic()
         return question(asked)
 
@@ -227,7 +242,7 @@ class Cluster:
         another was elected.
         """
         if time.monotonic() - self._made_s > _RENEW_S:
-            self._admin = None
+            self.close()
 
     def wait_for(self, condition: Callable[[], bool]) -> None:
         """Until it holds; raises LogUnavailableError after `wait_s`."""
@@ -238,19 +253,59 @@ class Cluster:
             time.sleep(_LOOK_S)
 
     def metadata(self) -> Any:  # noqa: ANN401 - as above
-        """Brokers, topics and who leads what. An address that never answered has less patience."""
+        """Brokers, topics and who leads what.
+
+        An address that never answered has less patience, and the least where settings are wrong.
+        """
         patience_s = self.wait_s if self._met else min(self.wait_s, _ANSWER_S)
-        end_s = time.monotonic() + patience_s
+        began_s = time.monotonic()
         while True:
             try:
                 found = self.ask(lambda a: a.list_topics(timeout=_METADATA_S))
             except kafka.KafkaException as error:
                 self.heard(error.args[0])
-                if time.monotonic() >= end_s:
+                self.ask(lambda a: a.poll(0))  # it says why only now
+                if not self._met and advice(self._last_error).is_final:
+                    patience_s = min(patience_s, _FIRST_WORDS_S)
+                if time.monotonic() - began_s >= patience_s:
                     raise self.unavailable(patience_s) from error
             else:
                 self._met = True
                 return found
+
+
+def release(clients: list[Any]) -> None:
+    """Take clients out of a list and close them; left behind is what does not end within a second.
+
+    Closing waits for brokers, also for those that are gone.
+    """
+    clients[:] = [client for client in clients if client is not None]
+    if not clients:
+        return
+
+    def run() -> None:
+        while clients:
+            client = clients.pop()
+            if isinstance(client, kafka.Consumer):
+                try:
+                    client.close()
+                except (kafka.KafkaException, RuntimeError) as error:
+                    _logger.info("a client could not be closed: %s", error)
+            del client  # a producer has no other way to be closed
+
+    closing = threading.Thread(target=run, daemon=True)
+    closing.start()
+    closing.join(_CLOSE_S)
+
+
+def _made(kind: Callable[..., Any], settings: dict[str, object]) -> Any:  # noqa: ANN401 - as above
+    """A client. Raises BadInputError for settings that it does not take."""
+    try:
+        return kind(settings, logger=_logger)
+    except kafka.KafkaException as error:
+        said = error.args[0].str()
+        cure = "Correct it, or leave it away"
+        raise BadInputError(variable_of(said), said, cure) from error
 
 
 def escaped(header: str) -> str:

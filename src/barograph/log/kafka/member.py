@@ -24,17 +24,20 @@ from barograph.errors import (
     OffsetGapError,
     ReplacedProducerError,
 )
-from barograph.log import Batch, check_values
+from barograph.log import Batch, Checkpoints, check_checkpoints, check_values
 from barograph.log.kafka.checkpoints import Owner, Restoring, outgoing
+from barograph.log.kafka.cluster import release
 from barograph.log.kafka.reader import Reader
 from barograph.log.kafka.topics import Topics
 from barograph.log.kafka.transactions import Expelled, Transactions
+from barograph.log.kafka.watch import LIMIT_S, Identities, open_commit
 from barograph.types import Message, Record, TopicPartition
 
 _SESSION_S, _HEARTBEAT_S = 10.0, 0.5
 _LOOK_S = 0.05  # so often a waiting member hears of the group
 _RESTORE_S = 0.02  # so long at most the held partitions wait for one that comes
 _ASK_S = 0.5
+_LOOK_ROUND_S = 5.0
 _UNDONE_S = 10.0  # so long the heirs of one who died in its commit wait; who lives starts anew
 
 
@@ -67,6 +70,11 @@ class KafkaMember:
         self._coming: set[TopicPartition] = set()
         self._positions: dict[TopicPartition, int] = {}
         self._restoring: Restoring | None = None
+        self._identities = Identities(topics, f"group {group}")
+        self._identities.learn(self._names)
+        self._asked_s: float | None = None
+        """Since when the cluster does not tell the positions of what comes."""
+        self._looked_s = time.monotonic()
         self._assigned: dict[TopicPartition, Mapping[str, bytes]] = {}
         self._revoked: set[TopicPartition] = set()
         self._void: set[TopicPartition] = set()
@@ -79,6 +87,8 @@ class KafkaMember:
         while True:
             self._attend(0.0 if self._held else wait_s)
             self._settle()
+            if not self._held:
+                self._look()
             records = self._take(limit, wait_s)
             left_s = end_s - time.monotonic()
             if records or self._assigned or self._revoked or left_s <= 0:
@@ -92,7 +102,7 @@ class KafkaMember:
     def commit(
         self,
         outputs: Iterable[Message] = (),
-        checkpoints: Mapping[TopicPartition, Mapping[str, bytes]] | None = None,
+        checkpoints: Mapping[TopicPartition, Checkpoints] | None = None,
     ) -> None:
         """See `Member.commit`. One transaction.
 
@@ -103,6 +113,8 @@ class KafkaMember:
         """
         outputs, checkpoints = list(outputs), checkpoints or {}
         check_values(outputs)
+        for place, states in checkpoints.items():
+            check_checkpoints(f"group {self._group} at {place.topic}/{place.partition}", states)
         moved = any(claim.position != claim.committed for claim in self._held.values())
         if not (self._void or moved or outputs or checkpoints):
             return
@@ -110,8 +122,12 @@ class KafkaMember:
             self._fence(foreign)
         records = self._topics.placed(outputs)
         for place, states in checkpoints.items():
-            records += outgoing(self._topics, self._owner(place), states)
-        positions = {place: claim.position for place, claim in self._held.items()}
+            identity = self._identities.of(place.topic)
+            records += outgoing(self._topics, self._owner(place), states, identity)
+        positions = {
+            place: (claim.position, self._identities.of(place.topic))
+            for place, claim in self._held.items()
+        }
         try:
             if positions:
                 self._transactions.commit(records, positions, self._standing)
@@ -174,6 +190,8 @@ class KafkaMember:
                 raise LogUnavailableError(self._cluster.address, error.str())
 
     def _on_assign(self, membership: Any, partitions: list[Any]) -> None:  # noqa: ANN401 - confluent_kafka has no types
+        if membership is not self._membership:
+            return
         self._id = membership.memberid()
         for partition in partitions:
             partition.offset = kafka.OFFSET_END
@@ -183,6 +201,8 @@ class KafkaMember:
         self._start_over()
 
     def _on_revoke(self, membership: Any, partitions: list[Any]) -> None:  # noqa: ANN401 - as above
+        if membership is not self._membership:  # it is being closed
+            return
         for place in self._places(partitions):
             self._give(place)
         self._start_over()
@@ -206,9 +226,8 @@ class KafkaMember:
 
     def _vanish(self) -> None:
         """Be no member any more; a later poll joins anew."""
-        if self._membership is not None:
-            self._membership.close()
-            self._membership = None
+        old, self._membership = [self._membership], None
+        release(old)
         for place in list(self._held):
             self._give(place)
         self._coming.clear()
@@ -223,14 +242,16 @@ class KafkaMember:
         if self._restoring is None:
             positions = self._committed()
             if positions is None:
+                self._wait_for_positions()
                 return
+            self._asked_s = None
             self._positions = positions
             owners = [self._owner(place) for place in sorted(self._coming)]
-            self._restoring = Restoring(self._topics, owners)
+            self._restoring = Restoring(self._topics, owners, self._identities)
         if not self._restoring.step(_RESTORE_S):
             return
         if self._reader is None:
-            self._reader = Reader(self._topics)
+            self._reader = Reader(self._topics, f"group {self._group}")
         for place in sorted(self._coming):
             self._held[place] = _Claim(self._positions[place])
             self._reader.add(place, self._positions[place])
@@ -261,11 +282,32 @@ class KafkaMember:
         positions = {}
         for answer in answers:
             place = self._cluster.place(answer.topic, answer.partition)
-            position = answer.offset if answer.offset >= 0 else oldest[place]
+            # One that was committed in a topic of this name that is gone says nothing.
+            is_of_another = bool(answer.metadata) and answer.metadata != self._identities.of(
+                place.topic
+            )
+            position = oldest[place] if answer.offset < 0 or is_of_another else answer.offset
             if position < oldest[place]:
                 raise OffsetGapError(*place, position, oldest[place])
             positions[place] = position
         return positions
+
+    def _wait_for_positions(self) -> None:
+        """Raise OpenTransactionError when the cluster has not told them for too long."""
+        now_s = time.monotonic()
+        if self._asked_s is None:
+            self._asked_s = now_s
+        elif now_s - self._asked_s >= LIMIT_S:
+            self._asked_s = None
+            self._topics.ends(self._coming)  # it says so where no broker answers
+            raise open_commit(self._topics, self._group, min(self._coming))
+
+    def _look(self) -> None:
+        """Whether the topics are still there: of one that is gone a group says nothing."""
+        now_s = time.monotonic()
+        if now_s - self._looked_s >= _LOOK_ROUND_S:
+            self._looked_s = now_s
+            self._identities.check()
 
     def _take(self, limit: int, timeout_s: float) -> Sequence[Record]:
         if self._reader is None:

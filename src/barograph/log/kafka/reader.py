@@ -1,45 +1,61 @@
-"""Committed records of chosen partitions from chosen offsets on; belongs to no group."""
+"""Committed records of chosen partitions from chosen offsets on; belongs to no group.
 
+The client says nothing of a partition that gives nothing. So every few seconds those that stand
+still are compared with what the cluster says of them: behind the first open transaction is nothing
+to be had, before it there is, and then a new client takes the place of one that was left behind by
+a change of the brokers.
+"""
+
+import time
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 import confluent_kafka as kafka
 
-from barograph.errors import LogUnavailableError, OffsetGapError
+from barograph.errors import LogUnavailableError, OffsetGapError, TopicMadeAgainError
 from barograph.log import APPENDED_TIME
-from barograph.log.kafka.cluster import plain
+from barograph.log.kafka.cluster import plain, release
 from barograph.log.kafka.topics import Topics
+from barograph.log.kafka.watch import LIMIT_S, Identities, open_transaction
 from barograph.types import Record, TopicPartition
 
 # The client names its own errors with an underscore, brokers' without; all are public.
 _END = kafka.KafkaError._PARTITION_EOF  # noqa: SLF001
 _GONE = {kafka.KafkaError._AUTO_OFFSET_RESET, kafka.KafkaError.OFFSET_OUT_OF_RANGE}  # noqa: SLF001
 _NS_PER_MS = 1_000_000
-_LEARN_S = 5.0
+_LEARN_S = 1.0
+_LOOK_S = 5.0
 _MOST_AT_ONCE = 1_000_000  # that the client takes for an answer
 
 
 class Reader:
-    """Reads on from where it is told to. For one thread at a time.
+    """Reads on from where it is told to, for `who` in its errors. For one thread at a time.
 
     About 4 µs a record of 250 bytes, 2 of which are the client's.
     """
 
-    def __init__(self, topics: Topics) -> None:
-        self._topics, self._cluster = topics, topics.cluster
+    def __init__(self, topics: Topics, who: str = "a reader") -> None:
+        self._topics, self._cluster, self._who = topics, topics.cluster, who
         self._consumer = self._cluster.consumer("reader", {})
+        self.identities = Identities(topics, who)
         self.positions: dict[TopicPartition, int] = {}
         """What is read, and the next offset of each."""
         self._ends: dict[TopicPartition, int] = {}
         self._known: set[str] = set()
         self._place = cache(self._cluster.place)
+        self._looked_s = time.monotonic()
+        self._before: dict[TopicPartition, int] = {}
+        """Up to where each was read at the last look."""
+        self._readable: dict[TopicPartition, int] = {}
+        """Up to where those that stood still could have been read at the last look."""
+        self._waited_s: dict[TopicPartition, float] = {}
 
     def follow(self, positions: Mapping[TopicPartition, int]) -> None:
         """Read these partitions from these offsets, and nothing else."""
         self._learn({place.topic for place in positions})
         self.positions = dict(positions)
-        self._ends.clear()
+        self._forget()
         self._consumer.assign(
             [self._cluster.partition(place, offset) for place, offset in positions.items()]
         )
@@ -63,10 +79,14 @@ class Reader:
     def take(self, limit: int, timeout_s: float) -> list[Record]:
         """Up to `limit` records, as soon as there is one or one more end was reached.
 
-        Raises OffsetGapError where retention has removed the next record.
+        Raises OffsetGapError where retention has removed the next record, OpenTransactionError
+        where a partition gave nothing for `LIMIT_S` though it has more, TopicMadeAgainError and
+        UnknownTopicError where a topic is not what it was.
         """
         if not self.positions or limit <= 0:
             return []
+        if time.monotonic() - self._looked_s >= _LOOK_S:
+            self._look()
         messages = self._consumer.consume(1, timeout_s)
         if messages and limit > 1:
             messages += self._consumer.consume(min(limit - 1, _MOST_AT_ONCE), 0)
@@ -106,10 +126,46 @@ class Reader:
 
     def close(self) -> None:
         """Release the connection."""
-        self._consumer.close()
+        old, self._consumer = [self._consumer], None
+        release(old)
+
+    def _look(self) -> None:
+        """Compare what stands still with what the cluster says of it."""
+        now_s = time.monotonic()
+        # Who slept meanwhile has not waited for so long.
+        passed_s, self._looked_s = min(now_s - self._looked_s, 2 * _LOOK_S), now_s
+        self.identities.check()
+        at = {place: self.reached(place) for place in self.positions}
+        still = [place for place in at if at[place] == self._before.get(place)]
+        ends, readable = self._topics.ends(still), self._topics.stable_ends(still)
+        is_left_behind = False
+        waited_s: dict[TopicPartition, float] = {}
+        for place in still:
+            if at[place] > ends[place]:
+                raise TopicMadeAgainError(self._who, place.topic)
+            is_left_behind |= at[place] < self._readable.get(place, 0)
+            if readable[place] <= at[place] < ends[place]:
+                waited_s[place] = self._waited_s.get(place, 0.0) + passed_s
+                if waited_s[place] >= LIMIT_S:
+                    raise open_transaction(self._topics, self._who, place)
+        self._before, self._readable, self._waited_s = at, readable, waited_s
+        if is_left_behind:
+            self._start_anew()
+
+    def _start_anew(self) -> None:
+        """Read on with another client."""
+        self.close()
+        self._consumer = self._cluster.consumer("reader", {})
+        self._known = set()
+        self.follow(dict(self.positions))
+
+    def _forget(self) -> None:
+        for known in (self._ends, self._before, self._readable, self._waited_s):
+            known.clear()
 
     def _learn(self, topics: set[str]) -> None:
         """Ask where topics lie: left to itself the client does so once a second."""
+        self.identities.learn(topics)
         for topic in topics - self._known:
             try:
                 self._consumer.list_topics(self._cluster.name(topic), timeout=_LEARN_S)
@@ -122,7 +178,10 @@ class Reader:
             if place in self.positions:
                 self._ends[place] = message.offset()
         elif error.code() in _GONE and place in self.positions:
+            self.identities.check()
             oldest = self._topics.oldest([place])[place]
+            if self.positions[place] > oldest:
+                raise TopicMadeAgainError(self._who, place.topic)
             raise OffsetGapError(*place, self.positions[place], oldest)
         elif error.fatal():
             raise LogUnavailableError(self._cluster.address, error.str())

@@ -4,7 +4,15 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from confluent_kafka import OFFSET_INVALID, KafkaError, KafkaException, admin
+import confluent_kafka as kafka
+from confluent_kafka import (
+    OFFSET_INVALID,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    TopicCollection,
+    admin,
+)
 
 from barograph.errors import BadInputError, LogUnavailableError, UnknownTopicError
 from barograph.log import Topic, partition_of
@@ -12,6 +20,9 @@ from barograph.log.kafka.cluster import LARGEST_MESSAGE_BYTES, Cluster
 from barograph.types import Message, TopicPartition
 
 _MOST_REPLICAS = 3
+_POSITIONS = "__consumer_offsets"
+_SEGMENT_BYTES = 2 * LARGEST_MESSAGE_BYTES
+_SEGMENT_S = 3600
 _HEARD_S, _LOOK_S, _ASK_S = 2.0, 0.05, 0.5
 
 
@@ -21,7 +32,7 @@ class Outgoing(NamedTuple):
     topic: str
     partition: int
     key: str
-    value: bytes
+    value: bytes | None
     headers: Mapping[str, str]
 
 
@@ -128,6 +139,16 @@ class Topics:
             outgoing.append(Outgoing(topic, partition, message.key, message.value, message.headers))
         return outgoing
 
+    def identities(self, topics: Iterable[str]) -> dict[str, str]:
+        """What the cluster knows each topic by; one made again has another. Without those gone."""
+        asked = TopicCollection([self.cluster.name(topic) for topic in topics])
+        found = self._answers(
+            lambda a: a.describe_topics(asked), but=[KafkaError.UNKNOWN_TOPIC_OR_PART]
+        )
+        return {
+            self.cluster.place(name, 0).topic: str(each.topic_id) for name, each in found.items()
+        }
+
     # Offsets.
 
     def oldest(self, places: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
@@ -141,6 +162,25 @@ class Topics:
         acknowledges a transaction a moment before its records can be read.
         """
         return self._offsets(places, admin.OffsetSpec.latest())
+
+    def stable_ends(self, places: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """Where the first transaction that is open began; the end where none is."""
+        return self._offsets(
+            places, admin.OffsetSpec.latest(), isolation_level=IsolationLevel.READ_COMMITTED
+        )
+
+    def open_since(self, name: str, partition: int) -> int:
+        """The same of any partition, under the cluster's own name of its topic."""
+        spec = {kafka.TopicPartition(name, partition): admin.OffsetSpec.latest()}
+        isolation = IsolationLevel.READ_COMMITTED
+        found = self._answers(lambda a: a.list_offsets(spec, isolation_level=isolation))
+        return int(next(iter(found.values())).offset)
+
+    def home_of_positions(self, group: str) -> tuple[str, int]:
+        """The cluster's own topic and partition in which it keeps a group's positions."""
+        topics = self.cluster.metadata().topics
+        partitions = len(topics[_POSITIONS].partitions) if _POSITIONS in topics else 1
+        return _POSITIONS, (_java_hash(self.cluster.name(group)) & 0x7FFF_FFFF) % partitions
 
     def committed(self, group: str, topic: str) -> dict[int, int]:
         """Where a group stands in each partition; of one where it never committed, nothing.
@@ -183,6 +223,7 @@ class Topics:
         self,
         places: Iterable[TopicPartition],
         what: Any,  # noqa: ANN401 - as above
+        **how: Any,  # noqa: ANN401 - as above
     ) -> dict[TopicPartition, int]:
         asked = {self.cluster.partition(place): what for place in places}
         if not asked:
@@ -190,7 +231,8 @@ class Topics:
         # Of a partition that a dead broker leads, the client says without an error that it does
         # not know; that none is so late has another number.
         found = self._answers(
-            lambda a: a.list_offsets(asked), is_known=lambda found: found.offset != OFFSET_INVALID
+            lambda a: a.list_offsets(asked, **how),
+            is_known=lambda found: found.offset != OFFSET_INVALID,
         )
         return {
             self.cluster.place(partition.topic, partition.partition): each.offset
@@ -226,10 +268,28 @@ class Topics:
         return {resource.name: settings for resource, settings in found.items()}
 
 
+def _java_hash(text: str) -> int:
+    """`String.hashCode`, by which brokers choose the partition of a group."""
+    units = text.encode("utf-16-be")
+    found = 0
+    for high, low in zip(units[::2], units[1::2], strict=True):
+        found = (31 * found + (high << 8 | low)) & 0xFFFF_FFFF
+    return found
+
+
 def _config(topic: Topic) -> dict[str, str]:
     age, size = topic.retention_s, topic.retention_bytes
+    if topic.compacted:
+        return {
+            "cleanup.policy": "compact",
+            # Only closed segments are compacted: those of a gibibyte would never be.
+            "segment.bytes": str(_SEGMENT_BYTES),
+            "segment.ms": str(_SEGMENT_S * 1000),
+            "min.cleanable.dirty.ratio": "0.1",
+            "delete.retention.ms": str(_SEGMENT_S * 1000),
+        }
     return {
-        "cleanup.policy": "compact" if topic.compacted else "delete",
+        "cleanup.policy": "delete",
         "retention.ms": str(-1 if age is None else age * 1000),
         "retention.bytes": str(-1 if size is None else size),
     }

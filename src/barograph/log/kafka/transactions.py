@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import confluent_kafka as kafka
 
 from barograph.errors import LogUnavailableError, ReplacedProducerError
-from barograph.log.kafka.cluster import Cluster, escaped
+from barograph.log.kafka.cluster import Cluster, escaped, release
 from barograph.log.kafka.topics import Outgoing
 from barograph.types import TopicPartition
 
@@ -21,6 +21,10 @@ _REPLACED = {
     _Error._FENCED,  # noqa: SLF001 - the client names its own errors with an underscore
     _Error.INVALID_PRODUCER_EPOCH,
     _Error.PRODUCER_FENCED,
+    # What the cluster says of a transaction that it has undone by itself, in its time.
+    _Error.INVALID_TXN_STATE,
+    _Error.INVALID_PRODUCER_ID_MAPPING,
+    _Error.UNKNOWN_PRODUCER_ID,
 }
 _MOVED_ON = {_Error.ILLEGAL_GENERATION, _Error.REBALANCE_IN_PROGRESS}
 _EXPELLED = {_Error.UNKNOWN_MEMBER_ID, _Error.FENCED_INSTANCE_ID}
@@ -63,21 +67,27 @@ class Transactions:
     def commit(
         self,
         outgoing: Sequence[Outgoing],
-        offsets: Mapping[TopicPartition, int],
+        offsets: Mapping[TopicPartition, tuple[int, str]],
         membership: Callable[[], Any],
     ) -> None:
         """Write all, and the positions of a group, or nothing.
 
+        offsets: the next one of each partition, and the identity of its topic, which the cluster
+        keeps beside it.
         membership: the member's standing in the group, for the cluster to check; asked for each
         try, and raises Expelled itself where the member knows better.
         Raises Expelled, ReplacedProducerError, LogUnavailableError.
         """
-        positions = [self._cluster.partition(place, at) for place, at in offsets.items()]
+        positions = [
+            self._cluster.partition(place, at, identity)
+            for place, (at, identity) in offsets.items()
+        ]
         self._run(outgoing, (positions, membership))
 
     def close(self) -> None:
         """Release the connection; a transaction that is open is undone by the cluster."""
-        self._producer = None  # its going closes it
+        old, self._producer = [self._producer], None
+        release(old)
 
     def _take(self, end_s: float) -> None:
         self.close()

@@ -1,0 +1,68 @@
+"""What a broker does not say to who waits: why nothing comes, and that a topic is another one.
+
+Behind a transaction that nobody ends, committed records are not given, and a group's position is
+not told. A topic that was deleted and made again has the same name, and offsets that mean other
+records.
+"""
+
+from collections.abc import Iterable
+
+from barograph.errors import OpenTransactionError, TopicMadeAgainError, UnknownTopicError
+from barograph.log.kafka.topics import Topics
+from barograph.types import TopicPartition
+
+LIMIT_S = 60.0
+"""How long a reader waits for a transaction: the slowest writer's is undone in half of that."""
+
+
+class Identities:
+    """The topics of one reader, `reader` in its errors, as they were when it first read them."""
+
+    def __init__(self, topics: Topics, reader: str) -> None:
+        self._topics, self._reader = topics, reader
+        self._known: dict[str, str] = {}
+
+    def learn(self, names: Iterable[str]) -> None:
+        """Take note of topics that are not known yet."""
+        if new := set(names) - self._known.keys():
+            self._known |= self._topics.identities(new)
+
+    def of(self, topic: str) -> str:
+        """What the cluster knew a topic by; empty for one that was not there."""
+        return self._known.get(topic, "")
+
+    def check(self) -> None:
+        """Raise TopicMadeAgainError or UnknownTopicError unless all are what they were."""
+        if not self._known:
+            return
+        found = self._topics.identities(self._known)
+        for topic, identity in self._known.items():
+            if topic not in found:
+                raise UnknownTopicError(topic, [each.name for each in self._topics.topics()])
+            if found[topic] != identity:
+                raise TopicMadeAgainError(self._reader, topic)
+
+
+def open_transaction(topics: Topics, reader: str, place: TopicPartition) -> OpenTransactionError:
+    """The error for a partition that has more, and gives nothing."""
+    home = topics.cluster.name(place.topic), place.partition
+    return _error(topics, reader, place, home)
+
+
+def open_commit(topics: Topics, group: str, place: TopicPartition) -> OpenTransactionError:
+    """The error for a partition of which the cluster does not tell the group's position."""
+    return _error(topics, f"group {group}", place, topics.home_of_positions(group))
+
+
+def _error(
+    topics: Topics, reader: str, place: TopicPartition, home: tuple[str, int]
+) -> OpenTransactionError:
+    name, partition = home
+    return OpenTransactionError(
+        reader,
+        f"{place.topic}/{place.partition}",
+        LIMIT_S,
+        # It finds the writer by the offset at which its transaction began.
+        f"`kafka-transactions.sh --bootstrap-server {topics.cluster.brokers} abort --topic {name} "
+        f"--partition {partition} --start-offset {topics.open_since(name, partition)}`.",
+    )
