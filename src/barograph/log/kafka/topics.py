@@ -279,19 +279,19 @@ def _java_hash(text: str) -> int:
 
 def _config(topic: Topic) -> dict[str, str]:
     age, size = topic.retention_s, topic.retention_bytes
-    if topic.compacted:
-        return {
-            "cleanup.policy": "compact",
-            # Only closed segments are compacted: those of a gibibyte would never be.
-            "segment.bytes": str(_SEGMENT_BYTES),
-            "segment.ms": str(_SEGMENT_S * 1000),
-            "min.cleanable.dirty.ratio": "0.1",
-            "delete.retention.ms": str(_SEGMENT_S * 1000),
-        }
-    return {
-        "cleanup.policy": "delete",
+    limits = {
         "retention.ms": str(-1 if age is None else age * 1000),
         "retention.bytes": str(-1 if size is None else size),
+    }
+    if not topic.compacted:
+        return limits | {"cleanup.policy": "delete"}
+    return limits | {
+        "cleanup.policy": "compact",
+        # Only closed segments are compacted: those of a gibibyte would never be.
+        "segment.bytes": str(_SEGMENT_BYTES),
+        "segment.ms": str(_SEGMENT_S * 1000),
+        "min.cleanable.dirty.ratio": "0.1",
+        "delete.retention.ms": str(_SEGMENT_S * 1000),
     }
 
 
