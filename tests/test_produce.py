@@ -265,7 +265,7 @@ def test_of_a_file_that_cannot_be_read_to_its_end_nothing_is_sent(log, tmp_path,
     assert sent(log) == []
 
 
-@pytest.mark.parametrize("path", ["none.csv", "."])
+@pytest.mark.parametrize("path", ["none.csv", ".", "/dev/zero"])
 def test_a_file_that_is_not_there_is_refused(log, tmp_path, path):
     with pytest.raises(BadInputError, match="readable file"):
         produce(log, SUBSCRIBERS, tmp_path / path, batches(1))

@@ -1,5 +1,7 @@
 """The dataset of a case of records."""
 
+import os
+
 import msgspec
 import pytest
 
@@ -134,3 +136,11 @@ def test_the_rows_of_a_dataset_are_those_of_a_table_without_files(tmp_path, tabl
     assert one.x.tobytes() == two.x.tobytes()
     assert one.outcome.tolist() == two.outcome.tolist()
     assert one.order.tolist() == two.order.tolist()
+
+
+def test_a_name_that_is_no_utf_8_can_be_told(tmp_path):
+    path = tmp_path / os.fsdecode(b"x\xff.csv")
+    path.write_text(HEADER + "\n".join(ROWS))
+    manifest = record_dataset.build(tmp_path / "home", CUSTOMERS, [path])
+    assert manifest.files == {"x\\xff.csv": len(ROWS)}
+    assert {each.file for each in manifest.first_refused} == {"x\\xff.csv"}

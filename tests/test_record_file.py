@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from barograph.contract import RefusedError
-from barograph.errors import BadInputError
+from barograph.errors import BadInputError, FileChangedError
 from barograph.record_file import MAX_LINE_BYTES, Line, lines
 from barograph.types import Fault
 from customers import STREAM
@@ -143,3 +143,13 @@ def test_a_file_that_is_not_there_is_refused_by_name(tmp_path):
 
 def test_a_header_alone_has_no_records(of):
     assert of(HEADER) == []
+
+
+def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path):
+    path = tmp_path / "some.csv"
+    path.write_text(HEADER + "ann,1,2.1,3,yes\n" * 5)
+    reading = lines(path, CONTRACT)
+    next(reading)
+    path.write_text(HEADER + "bob,1,2.1,3,yes\n" * 5)
+    with pytest.raises(FileChangedError, match="changed while it was read"):
+        list(reading)

@@ -1,6 +1,7 @@
 """Recordings through the feed: once each, whatever is interrupted, at any pace."""
 
 import json
+import os
 
 import pytest
 from hypothesis import given, settings
@@ -237,3 +238,9 @@ def test_progress_tells_bytes_and_ticks(tmp_path, home):
     size = path.stat().st_size
     assert [ticks for _, _, ticks in told] == [2, 4, 5]
     assert told[-1] == (size, size, 5)
+
+
+def test_a_name_that_is_no_utf_8_can_be_told(tmp_path, home):
+    summary = home.replay(recorded(tmp_path, TICKER, b"{}", b"", name=os.fsdecode(b"x\xff\x1b")))
+    assert summary.files == ["x\\xff\\x1b"]
+    assert [letter.source for letter in letters(home.log)] == ["x\\xff\\x1b"]

@@ -231,7 +231,10 @@ class _Reading:
             for connection in list(continuity.connections):
                 continuity.close(connection)
             yield from recording_events(
-                Recording(path), continuity, product_index=self.product_index, refuse=self._refuse
+                Recording(path, pipes=True),
+                continuity,
+                product_index=self.product_index,
+                refuse=self._refuse,
             )
 
     def _refuse(self, letter: DeadLetter) -> None:

@@ -17,7 +17,7 @@ import polars as pl
 from barograph.case import Case
 from barograph.contract import Contract, RefusedError
 from barograph.dataset import paths, write_manifest
-from barograph.errors import BadInputError, TooLittleDataError
+from barograph.errors import BadInputError, TooLittleDataError, printable
 from barograph.record_file import lines
 
 _FIRST_REFUSED = 10
@@ -133,14 +133,15 @@ class _Reading:
         """Take all records of a file."""
         before = sum(self.files.values())
         for read, line in enumerate(lines(path, self._contract), 1):
-            self.files[path.name] = self.files.get(path.name, 0) + 1
+            name = printable(path.name)
+            self.files[name] = self.files.get(name, 0) + 1
             try:
                 self._take(line.value)
             except RefusedError as refused:
                 self.refused[refused.fault] += 1
                 if len(self.first_refused) < _FIRST_REFUSED:
                     self.first_refused.append(
-                        Refusal(path.name, line.number, refused.fault, refused.detail)
+                        Refusal(name, line.number, refused.fault, refused.detail)
                     )
             if read % _PROGRESS_EVERY == 0:
                 self._progress(before + read)

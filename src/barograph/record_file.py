@@ -7,6 +7,8 @@ contract comes out as it stands, so that `Contract.decode` refuses it and it is 
 import csv
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedReader, TextIOWrapper
 from pathlib import Path
 from typing import IO, AnyStr, NamedTuple
 
@@ -14,6 +16,7 @@ import msgspec
 
 from barograph.contract import Contract
 from barograph.errors import BadInputError
+from barograph.input_file import InputFile
 
 MAX_LINE_BYTES = 4 << 20
 """A file with a longer line is refused: it is no file of records."""
@@ -39,33 +42,30 @@ def lines(path: Path, contract: Contract) -> Iterator[Line]:
     A line of CSV goes through `Contract.from_text`; one with too few or too many cells becomes the
     JSON list of its cells, one that is not UTF-8 keeps its bytes. A line of NDJSON is given byte
     for byte. Blank lines are skipped. Memory is bounded by a record.
-    Raises BadInputError for a file that is empty or cannot be read, a header without the key,
-    without a feature or with a name twice, a quote that never ends, and a line beyond
-    MAX_LINE_BYTES.
+    Raises FileChangedError for a file that is changed meanwhile. Raises BadInputError for one that
+    is empty or cannot be read, a header without the key, without a feature or with a name twice, a
+    quote that never ends, and a line beyond MAX_LINE_BYTES.
     """
-    try:
-        if path.stat().st_size == 0:
+    with InputFile(path) as raw, BufferedReader(raw) as file:
+        if raw.size == 0:
             raise BadInputError(str(path), "it is empty", "Fetch or export it again")
         if path.suffix in _NDJSON:
-            yield from _of_json(path, contract)
+            yield from _of_json(path, file, contract)
         else:
-            yield from _of_csv(path, contract)
-    except OSError as error:
-        raise BadInputError(
-            str(path), error.strerror or str(error), "Name a readable file"
-        ) from None
+            yield from _of_csv(path, file, contract)
+        raw.refuse_if_changed()
 
 
-def _of_json(path: Path, contract: Contract) -> Iterator[Line]:
-    with path.open("rb") as file:
-        for number, line in enumerate(_bounded(path, file), 1):
-            if value := line.strip():
-                yield Line(number, _key_in(value, contract.key), value)
+def _of_json(path: Path, file: "BufferedReader[InputFile]", contract: Contract) -> Iterator[Line]:
+    for number, line in enumerate(_bounded(path, file), 1):
+        if value := line.strip():
+            yield Line(number, _key_in(value, contract.key), value)
 
 
-def _of_csv(path: Path, contract: Contract) -> Iterator[Line]:
+def _of_csv(path: Path, raw: "BufferedReader[InputFile]", contract: Contract) -> Iterator[Line]:
     # What is not UTF-8 stays itself: the bytes are put back when the line is.
-    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+    text = TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="")
+    with _detached(text) as file:
         csv.field_size_limit(MAX_LINE_BYTES)  # a cell may be as long as a line
         rows = csv.reader(_bounded(path, file), strict=True)
         begins = 1
@@ -80,6 +80,15 @@ def _of_csv(path: Path, contract: Contract) -> Iterator[Line]:
                     yield Line(number, _text(name), _value(header, cells, contract))
         except csv.Error as error:
             raise _unreadable(path, begins, str(error)) from None
+
+
+@contextmanager
+def _detached(text: TextIOWrapper) -> Iterator[TextIOWrapper]:
+    """The text of a file that stays open."""
+    try:
+        yield text
+    finally:
+        text.detach()
 
 
 def _bounded(path: Path, file: IO[AnyStr]) -> Iterator[AnyStr]:
