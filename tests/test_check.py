@@ -240,3 +240,24 @@ def test_a_watch_ends_on_a_real_clock_while_another_thread_writes(log, tmp_path)
         done.set()
         writer.join()
     assert found.counted > 0
+
+
+def test_the_first_refusal_is_that_of_the_watch_where_it_watched(log):
+    def refuse(fault, detail):
+        letter = DeadLetter(
+            fault=fault, detail=detail, source="c", position="1", key="", original=b""
+        )
+        log.append([Message(DEAD_LETTERS, "", codec.encode(letter))])
+
+    assert look(log).first_refusal == ""
+    refuse(Fault.NOT_JSON, "long ago")
+    refuse(Fault.FUTURE, "61.200 s ahead of its receipt")
+    assert look(log).first_refusal == "not_json: long ago"
+    times = iter(range(100))
+    watched = look(
+        log,
+        seconds=2,
+        timer=lambda: next(times),
+        wait=lambda _s: refuse(Fault.BAD_TIME, "soon"),
+    )
+    assert (watched.ok, watched.first_refusal) == (False, "bad_time: soon")

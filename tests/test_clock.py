@@ -68,3 +68,22 @@ def test_memory_follows_from_how_much_offsets_differ_and_not_from_their_number()
         clock.add(START_S * NS_PER_S - 7, START_S * NS_PER_S)
     (second,) = clock._seconds.values()
     assert len(second.bins) == 1
+
+
+def test_memory_is_bounded_however_much_offsets_differ():
+    clock, now_ns = ClockOffset(), START_S * NS_PER_S
+    for n in range(20_000):
+        clock.add(now_ns + n * NS_PER_S // 100, now_ns)
+    (second,) = clock._seconds.values()
+    assert len(second.bins) < 3000
+    assert clock.offset().median_ms == pytest.approx(100_000, abs=1000)
+    assert clock.offset().max_ms == 199_990
+
+
+def test_where_our_clock_is_set_back_the_window_begins_anew():
+    clock, now_ns = ClockOffset(), START_S * NS_PER_S
+    clock.add(now_ns + 3600 * NS_PER_S, now_ns + 3600 * NS_PER_S)
+    for second in range(3):
+        received_ns = now_ns + second * NS_PER_S
+        clock.add(received_ns - NS_PER_S, received_ns)
+    assert (clock.offset().max_ms, len(clock._seconds)) == (-1000, 3)

@@ -10,6 +10,7 @@ import pytest
 
 from barograph import live
 from barograph.archive_files import read_archive
+from barograph.check import check
 from barograph.errors import BadInputError
 from barograph.log.topics import STATUS
 from barograph.stream import Limits, Plan
@@ -287,3 +288,36 @@ def test_the_connection_s_state_is_published(home, monkeypatch):
     assert (status.reconnects, status.queue_full, status.open_holes) == (0, 0, 0)
     assert status.since_ns <= status.time_ns
     assert "1 ticks" in listening.shown[-1]
+
+
+def test_a_feed_that_refuses_everything_says_why_and_measures_the_clock(home, monkeypatch):
+    monkeypatch.setattr(live, "STATUS_EVERY_S", 0.1)
+
+    async def script(socket, _number):
+        await socket.send(subscribed("BTC-USD"))
+        for n in range(10**6):
+            await socket.send(now(ticker(n), 61 * S + S // 5))
+            await asyncio.wait([asyncio.ensure_future(socket.wait_closed())], timeout=0.01)
+
+    def statuses():
+        return [
+            msgspec.json.decode(value, type=FeedStatus) for _, value in values(home.log, STATUS)[0]
+        ]
+
+    with running(Scripted(script)) as venue, Listening(home, venue.url) as listening:
+        until(lambda: len(listening.warned) == 2)
+        until(lambda: any(status.refused > 20 for status in statuses()))
+        until(lambda: "refused in the last minute: future: 61." in "".join(listening.shown))
+    assert listening.events() == []
+    refused, clock = listening.warned
+    assert "messages in the last 60 s were refused: future: 61." in refused
+    assert refused.startswith("simulated: all of ")
+    assert refused.endswith("; is this machine's clock slow?")
+    assert "clock is +61." in clock
+    status = statuses()[-1]
+    assert (status.passed, status.first_refusal[:11]) == (0, "future: 61.")
+    assert status.offset_median_ms == pytest.approx(61_200, abs=1000)
+    assert listening.answer.first_refusals["future"].startswith("61.")
+    found = check(home.log, "ticks.raw", wanted=1)
+    assert not found.ok
+    assert found.first_refusal.startswith("future: 61.")

@@ -5,6 +5,7 @@ import pytest
 from barograph.subscribed import PATIENCE_S, Subscribed
 from barograph.types import Heartbeat
 from barograph.venues.endpoints import VENUES
+from barograph.venues.machine import product_names
 
 BOTH = ("BTC-USD", "FOO-USD")
 
@@ -69,3 +70,26 @@ def test_an_error_about_no_product_is_told_once(said):
     for _ in range(2):
         state.error("rate limit exceeded", ())
     assert said == ["coinbase says: rate limit exceeded"]
+
+
+@pytest.mark.parametrize(
+    ("text", "refused"),
+    [
+        ("ETH-USDT is not a valid product", []),
+        ("ETH-USD-PERP is not a valid product", []),
+        ("XETH-USD, ETH-USD_2, ETH-USD.P: no", []),
+        ("WETH-ETH-USD", []),
+        ("ETH-USD is not a valid product", ["ETH-USD"]),
+        ("no eth-usd.", ["ETH-USD"]),
+        ("no: [ETH-USD,BTC-EUR]", ["ETH-USD"]),
+        ("BTC-USD/ETH-USDT", []),
+        ("rate limit exceeded", []),
+    ],
+)
+def test_a_refusal_is_of_products_by_their_whole_names(said, text, refused):
+    state = subscribed(said, ("BTC-USD", "ETH-USD"))
+    state.opened(0.0)
+    state.error(text, tuple(product_names(text)))
+    assert list(state.refused) == refused
+    state.error(text, ())
+    assert list(state.refused) == refused

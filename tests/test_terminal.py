@@ -2,11 +2,14 @@
 
 import io
 import math
+import re
 from pathlib import Path
 
 import msgspec
 import pytest
-from rich.console import Console
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
 
 from barograph import terminal
 from barograph.feed_summary import Summary
@@ -151,3 +154,34 @@ def test_progress_says_nothing_where_nobody_looks(capsys):
         bar.steps("fold", 1, 4)
         bar.say("done")
     assert capsys.readouterr().out == ""
+
+
+EVIL = "\x1b[2J\x1b]0;pwned\x07 [red]evil[/] :smile: \u202e"
+
+
+def test_a_screen_shows_what_others_wrote_and_obeys_nothing(monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "200")
+    for stderr in (False, True):
+        shown = io.StringIO()
+        monkeypatch.setattr("sys.stderr" if stderr else "sys.stdout", shown)
+        screen = terminal.Screen(stderr=stderr)
+        table = Table(title=EVIL)
+        table.add_column(EVIL)
+        table.add_row(EVIL)
+        table.add_row(Text(EVIL, style="red"))
+        screen.print(Group(EVIL, table, Text(EVIL)))
+        # What is left to obey are colours.
+        told = re.sub(r"\x1b\[[0-9;]*m", "", shown.getvalue())
+        assert told.count("[red]evil[/]") == 6
+        assert not set("\x1b\x07\u202e") & set(told)
+
+
+def test_a_phase_is_told_as_it_is_called(monkeypatch):
+    shown = io.StringIO()
+    monkeypatch.setattr("sys.stderr", shown)
+    phases = terminal.Phases(terminal.Screen(stderr=True))
+    with phases.of("reading [bold]x, twice"):
+        pass
+    assert "reading [bold]x, twice (" in shown.getvalue()
+    assert list(phases.seconds) == ["reading [bold]x"]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from barograph import browse, codec
-from barograph.log import Log
+from barograph.log import Extent, Log
 from barograph.log.topics import DEAD_LETTERS, FEATURES, PREDICTIONS, STATUS, TICKS
 from barograph.types import (
     NS_PER_S,
@@ -30,6 +30,7 @@ _EVENTS = ("tick/", "trade/", "heartbeat/", "gap/")
 _GROUPS = {"featurizer": TICKS, "scorer": FEATURES}
 _LOOK_EVERY_S = 0.2
 _STATUSES = 200
+_LONGEST_DETAIL = 200
 _SAID_OFTEN = 10_000
 
 
@@ -65,7 +66,8 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     make it `ok`. `per_s` is records a second of their span of receipt, null where that is not
     known. `dead_letters` are those of the whole market, by fault; `lag` is how many records, at
     most, each group has still to do; `status` the last word of each connection; `sample` the last
-    record.
+    record. `first_refusal` says fault and detail of the first of the dead letters, of those that
+    came in `watched_s` where it watched.
     """
 
     topic: str
@@ -85,6 +87,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     lag: dict[str, int]
     status: list[FeedStatus]
     sample: str | None
+    first_refusal: str = ""
 
 
 class _Said(msgspec.Struct):
@@ -116,6 +119,7 @@ def check(  # noqa: PLR0913 - what is asked for, and what a shell has
     progress: called with the records seen so far. Raises UnknownTopicError.
     """
     seen = _Seen()
+    before = _refusal_ends(log) if seconds is not None else {}
     if seconds is None:
         records = browse.records(log, topic)
     else:
@@ -145,6 +149,7 @@ def check(  # noqa: PLR0913 - what is asked for, and what a shell has
         lag=_lag(log, topics) if of_the_market else {},
         status=_statuses(log) if of_the_market and STATUS in topics else [],
         sample=None if seen.last is None else browse.as_line(seen.last).decode(),
+        first_refusal=_first_refusal(log, before) if topic == TICKS else "",
     )
 
 
@@ -252,6 +257,29 @@ def _dead_letters(log: Log) -> dict[str, int]:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             faults[UNREADABLE] += 1
     return dict(faults.most_common())
+
+
+def _refusal_ends(log: Log) -> dict[int, int]:
+    """Where the next dead letter of each partition will stand."""
+    return {extent.partition: extent.next for extent in _refusal_extents(log)}
+
+
+def _refusal_extents(log: Log) -> list[Extent]:
+    known = DEAD_LETTERS in {each.name for each in log.topics()}
+    return log.extents(DEAD_LETTERS) if known else []
+
+
+def _first_refusal(log: Log, before: dict[int, int]) -> str:
+    """Fault and detail of the first dead letter that does not lie before these places."""
+    for extent in _refusal_extents(log):
+        start = max(extent.oldest, before.get(extent.partition, 0))
+        for record in log.read(DEAD_LETTERS, extent.partition, start, 1):
+            try:
+                letter = codec.decode_dead_letter(record.value)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                return UNREADABLE
+            return f"{letter.fault}: {letter.detail[:_LONGEST_DETAIL]}"
+    return ""
 
 
 def _lag(log: Log, topics: set[str]) -> dict[str, int]:

@@ -11,6 +11,10 @@ import msgspec
 from barograph.types import NS_PER_S
 
 _BIN_NS = 100_000
+_MOST_BINS = 1000
+_COARSE = 10_000
+"""Beyond so many bins in a second new ones are as wide as so many: a second each."""
+
 _NS_PER_MS = 1_000_000
 
 
@@ -25,7 +29,8 @@ class Offset(msgspec.Struct, frozen=True, kw_only=True):
 class ClockOffset:
     """The offsets of the last `window_s` seconds of receive time, as one histogram a second.
 
-    So the memory follows from how much the offsets differ, not from how many there are.
+    So the memory follows from how much the offsets differ, not from how many there are, and is
+    bounded. Where the clock was set back by more than two windows, they begin anew.
     """
 
     def __init__(self, window_s: int = 60) -> None:
@@ -40,9 +45,16 @@ class ClockOffset:
         if found is None:
             found = self._seconds[second] = _Second(offset_ns)
             newest = max(self._seconds)
+            if second < newest - 2 * self._window_s:
+                # Nothing is held that long: our own clock was set back.
+                self._seconds, newest = {second: found}, second
             for old in [each for each in self._seconds if each <= newest - self._window_s]:
                 del self._seconds[old]
-        found.bins[offset_ns // _BIN_NS] += 1
+        bin_number = offset_ns // _BIN_NS
+        if len(found.bins) >= _MOST_BINS and bin_number not in found.bins:
+            farthest = _MOST_BINS * _COARSE
+            bin_number = max(-farthest, min(farthest, bin_number // _COARSE * _COARSE))
+        found.bins[bin_number] += 1
         if offset_ns < found.low_ns:
             found.low_ns = offset_ns
         elif offset_ns > found.high_ns:

@@ -14,7 +14,6 @@ from threading import Event
 
 import msgspec
 import numpy as np
-from rich.console import Console
 
 from barograph import (
     alarms,
@@ -82,7 +81,7 @@ def run(
     settings: Settings, stopping: Stopping, *, hours: float, seed: int, check: bool
 ) -> DemoSummary:
     """Run it in `settings.home`; with `check` headless and bounded, else until told to stop."""
-    console = Console(stderr=True)
+    console = terminal.Screen(stderr=True)
     phases = terminal.Phases(console)
     home, registry = settings.home, Registry(settings.home)
     now_ns = time.time_ns() // NS_PER_S * NS_PER_S

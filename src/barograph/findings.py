@@ -134,6 +134,9 @@ def check(found: "Check") -> RenderableType:
     for status in found.status:
         line = f"{status.connection}: {status.frames:,} frames, {status.open_holes:,} open holes"
         parts.append(plain(f"status        {line}, at {time_of(status.time_ns)}"))
+        if status.refused:
+            refused = f"{status.refused:,} refused in a minute, {status.passed:,} passed"
+            parts.append(plain(f"              {refused}; {status.first_refusal}"))
     if found.sample is not None:
         parts.append(plain(f"sample        {found.sample}"))
     return Group(*parts)
@@ -143,7 +146,10 @@ def verdict(found: "Check") -> str:
     """How many there are, and how many were wanted."""
     where = "" if found.watched_s is None else f" in {found.watched_s:g} s"
     what = "ticks" if found.products else "records"
-    return f"{found.topic} has {found.counted:,} {what}{where}, {found.wanted:,} were wanted"
+    counts = f"{found.topic} has {found.counted:,} {what}{where}, {found.wanted:,} were wanted"
+    if found.ok or not found.first_refusal:
+        return counts
+    return f"{counts}; the first of what was refused: {found.first_refusal}"
 
 
 def _rate(found: "Check") -> str:

@@ -37,6 +37,8 @@ def live(heard: "LiveSummary") -> RenderableType:
     table.add_row("gaps", f"{gaps}, {fed.missing:,} trades missing")
     letters = f"{sum(fed.dead_letters.values()):,}  {counts_of(fed.dead_letters)}".rstrip()
     table.add_row("dead letters", letters)
+    for fault, why in heard.first_refusals.items():
+        table.add_row("", Text(f"first {fault}: ").append_text(plain(why)))
     table.add_row("connections", f"{heard.connections:,}, {heard.holes_asked:,} holes asked for")
     if heard.queue_full:
         table.add_row("queue full", f"{heard.queue_full:,} times; the socket was not read then")

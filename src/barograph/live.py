@@ -13,11 +13,13 @@ from barograph.feed import Feed, ingest
 from barograph.feed_summary import Summary
 from barograph.fill import Asked, Item
 from barograph.inbox import Inbox
+from barograph.refused import Refusals
 from barograph.stream import Plan, Stream
 from barograph.subscribed import Subscribed
-from barograph.types import DeadLetter, FeedStatus, Heartbeat, Tick
+from barograph.types import DeadLetter, FeedStatus, Gap, Heartbeat, Tick
 from barograph.venues.continuity import Notice, Received
 from barograph.venues.entries import Closing, Entry, Heard, Opening
+from barograph.venues.machine import ahead_ns
 
 COMMIT_AFTER_S = 0.005
 """How long the first entry of a batch waits for others, where no backlog makes it longer."""
@@ -33,7 +35,8 @@ class LiveSummary(msgspec.Struct, frozen=True, kw_only=True):
 
     `refused` says what the venue said of products that it does not send. `queue_full` counts how
     often the socket was not read because the writer was behind, `holes_asked` the holes that REST
-    was asked for. `clock` is exchange − receive time over the last minute.
+    was asked for. `clock` is exchange − receive time over the last minute. `first_refusals` are
+    the first reasons by fault.
     """
 
     venue: str
@@ -44,6 +47,7 @@ class LiveSummary(msgspec.Struct, frozen=True, kw_only=True):
     queue_full: int
     holes_asked: int
     clock: Offset | None
+    first_refusals: dict[str, str]
     feed: Summary
 
 
@@ -81,6 +85,7 @@ class _Listening:
         self._asks = Asks(self._stream.ask)
         self._subscribed = Subscribed(plan.endpoint, plan.products, warn)
         self._clock, self._clock_is_off = ClockOffset(), False
+        self._refusals = Refusals()
         self._connection, self._since_ns, self._frames, self._opened = "", 0, 0, 0
         self._failure: BadInputError | None = None
         self._rest_problem = ""
@@ -104,6 +109,7 @@ class _Listening:
             queue_full=self._inbox.full,
             holes_asked=self._asks.asked,
             clock=self._clock.offset(),
+            first_refusals=self._refusals.first,
             feed=summary,
         )
 
@@ -119,6 +125,8 @@ class _Listening:
                 if isinstance(item, Asked):
                     self._answered(item)
                 else:
+                    if isinstance(item, DeadLetter):
+                        self._refusals.take(0, [item], time.monotonic())
                     yield item
             now_s = time.monotonic()
             # Where more is waiting a larger batch costs less; `ingest` bounds it.
@@ -156,9 +164,19 @@ class _Listening:
                 received_ns = event.receive_time_ns
                 if received_ns is not None:
                     self._clock.add(event.event_time_ns, received_ns)
+        self._refused(received)
         self._subscribed.heard(received.events)
         for notice in received.notices:
             self._noticed(notice)
+
+    def _refused(self, received: Received) -> None:
+        """Count what passed and what did not; the clock is measured over both."""
+        passed = sum(type(event) is not Gap for event in received.events)
+        for letter in received.dead_letters:
+            ahead, received_ns = ahead_ns(letter), letter.receive_time_ns
+            if ahead is not None and received_ns is not None:
+                self._clock.add(received_ns + ahead, received_ns)
+        self._refusals.take(passed, received.dead_letters, time.monotonic())
 
     def _answered(self, asked: Asked) -> None:
         self._asks.answered(asked.hole, time.monotonic())
@@ -180,7 +198,13 @@ class _Listening:
         offset = self._clock.offset()
         if self._connection:
             self._feed.report(self._status(offset))
-        self._show(f"{self._venue}: {self._feed.summary.line()}, {len(self._inbox)} waiting")
+        lately = self._refusals.lately(time.monotonic())
+        refused = f", {lately.refused:,} refused in the last minute: {lately.first}"
+        line = f"{self._venue}: {self._feed.summary.line()}, {len(self._inbox)} waiting"
+        self._show(line + refused if lately.refused else line)
+        warning = self._refusals.warning(time.monotonic())
+        if warning is not None:
+            self._warn(f"{self._venue}: {warning}")
         if offset is not None:
             self._watch_clock(offset.median_ms / 1000)
 
@@ -196,6 +220,7 @@ class _Listening:
         self._clock_is_off = off
 
     def _status(self, offset: Offset | None) -> FeedStatus:
+        lately = self._refusals.lately(time.monotonic())
         return FeedStatus(
             venue=self._venue,
             connection=self._connection,
@@ -211,4 +236,7 @@ class _Listening:
             offset_median_ms=None if offset is None else offset.median_ms,
             offset_min_ms=None if offset is None else offset.min_ms,
             offset_max_ms=None if offset is None else offset.max_ms,
+            passed=lately.passed,
+            refused=lately.refused,
+            first_refusal=lately.first,
         )

@@ -1,8 +1,13 @@
-"""Elements of a page, and the page as text. Text is escaped when it is written, wherever it is."""
+"""Elements of a page, and the page as text.
+
+Text is escaped when it is written, wherever it is, and what a screen would obey is spelled out.
+"""
 
 from collections.abc import Iterable
 from importlib.resources import files
 from xml.etree.ElementTree import Element, tostring
+
+from barograph.foreign import spelled_out
 
 __all__ = ["Element", "document", "el", "html"]
 
@@ -35,8 +40,9 @@ def document(title: str, style: str, elements: Iterable[Element]) -> str:
 
 
 def html(root: Element) -> str:
-    """A whole page."""
-    return "<!doctype html>\n" + tostring(root, encoding="unicode", method="html") + "\n"
+    """A whole page; nothing in it is obeyed but its elements."""
+    page = tostring(root, encoding="unicode", method="html")
+    return spelled_out(f"<!doctype html>\n{page}\n")
 
 
 def _text(value: str | float) -> str:

@@ -20,7 +20,6 @@ from typing import Self, TypeVar
 
 import msgspec
 import numpy as np
-from rich.console import Console
 
 from barograph import (
     accounts,
@@ -91,7 +90,7 @@ def rehearse(settings: Settings, plan: Plan, reports: Path) -> Rehearsal:
     that fails; and as `train`.
     """
     started_ns = time.time_ns()
-    console = Console(stderr=True)
+    console = terminal.Screen(stderr=True)
     phases = terminal.Phases(console)
     case, home = plan.case, settings.home
     stream = stream_of(case)

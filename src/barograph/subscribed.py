@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from barograph.errors import BadInputError
 from barograph.types import Event
 from barograph.venues.endpoints import Endpoint
+from barograph.venues.machine import product_names
 
 PATIENCE_S = 5.0
 """How long an open connection may keep silent about a subscription; venues answer at once."""
@@ -48,8 +49,9 @@ class Subscribed:
             self.confirmed([event.product for event in events])
 
     def error(self, text: str, products: Iterable[str]) -> None:
-        """The venue refuses something. Where it names no product, the text may."""
-        named = [product for product in self._products if product in products or product in text]
+        """The venue refuses something. Where it names no product, the text may, by whole names."""
+        names = {*products, *product_names(text)}
+        named = [product for product in self._products if product in names]
         for product in named:
             self._open.pop(product, None)
             if product not in self.refused:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.progress import (
     BarColumn,
     Progress,
@@ -19,10 +19,12 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.segment import Segment
 from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
+from barograph.foreign import spelled_out
 from barograph.types import NS_PER_S, Interval
 
 if TYPE_CHECKING:  # what is only drawn here is not imported for it: each verb has what it needs
@@ -41,9 +43,26 @@ _TENTHS = ("_s", "_per_hour")
 """Units of which a tenth is enough; shares are told to a hundredth."""
 
 
+class Screen(Console):
+    """A console on which what others wrote is text: no markup, and nothing a terminal obeys."""
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        super().__init__(stderr=stderr, markup=False, emoji=False)
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterator[Segment]:
+        """The segments of a renderable, each spelled out."""
+        for segment in super().render(renderable, options):
+            if segment.control or segment.text.isprintable():
+                yield segment
+            else:
+                yield segment._replace(text=spelled_out(segment.text))
+
+
 def show(answer: RenderableType) -> None:
     """Print an answer."""
-    Console().print(answer)
+    Screen().print(answer)
 
 
 class _TicksColumn(ProgressColumn):
@@ -103,10 +122,10 @@ class Bar:
 @contextmanager
 def progress() -> Iterator[Bar]:
     """A progress line on standard error, gone when the work is done; nothing where nobody looks."""
-    console = Console(stderr=True)
+    console = Screen(stderr=True)
     bars = Progress(
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         _TicksColumn(),
         TimeElapsedColumn(),
@@ -130,11 +149,12 @@ class Phases:
     def of(self, what: str) -> Iterator[Status]:
         """A phase: it is called what stands before the first colon or comma."""
         started = time.monotonic()
-        with self._console.status(what) as status:
+        with self._console.status(Text(what)) as status:
             yield status
         name = what.split(":", maxsplit=1)[0].split(",", maxsplit=1)[0]
         self.seconds[name] = round(time.monotonic() - started, 3)
-        self._console.print(f"[green]✓[/] {what} [dim]({self.seconds[name]:.1f} s)[/]")
+        seconds = (f"({self.seconds[name]:.1f} s)", "dim")
+        self._console.print(Text.assemble(("✓", "green"), f" {what} ", seconds))
 
 
 def tally(done: "Tally", source: str, target: str) -> str:
@@ -264,14 +284,7 @@ def rehearsed(done: "Rehearsal", reports: "Path") -> RenderableType:
 
 def plain(text: str) -> Text:
     """What others wrote, with control characters spelled out: none reaches the terminal."""
-    return Text(
-        "".join(
-            character
-            if character.isprintable() or character in "\n\t"
-            else character.encode("unicode_escape").decode()
-            for character in text
-        )
-    )
+    return Text(spelled_out(text))
 
 
 def plain_table(title: str, columns: Sequence[str]) -> Table:

@@ -315,7 +315,8 @@ class FeedStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="feed-
     `since_ns` is when it opened, `frames` what it brought, `reconnects` how many came before it in
     this run. `queued` entries wait between socket and writer; `queue_full` counts how often that
     queue was full. `offset_*_ms` are exchange − receive time over the last minute, None while
-    nothing was heard. `open_holes` are being filled.
+    nothing was heard; refused events count too. `open_holes` are being filled. In the last minute
+    `passed` events were taken and `refused` messages were not, `first_refusal` of them because.
     """
 
     venue: str
@@ -332,3 +333,6 @@ class FeedStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="feed-
     offset_median_ms: float | None = None
     offset_min_ms: float | None = None
     offset_max_ms: float | None = None
+    passed: int = 0
+    refused: int = 0
+    first_refusal: str = ""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Self
 
 import msgspec
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
@@ -170,7 +170,7 @@ def watch(  # noqa: PLR0913 - who works, and for how long it is followed how
         return not (over or listener.ended or stop.wait(LOOK_S))
 
     if shown:
-        with Live(console=Console(), refresh_per_second=4, screen=True) as view:
+        with Live(console=terminal.Screen(), refresh_per_second=4, screen=True) as view:
             while going_on():
                 state = listener.state()
                 if retraining is not None and retraining.state:

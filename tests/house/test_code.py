@@ -122,3 +122,35 @@ def _sql(tree):
             continue
         if SQL.search(text):
             yield node.lineno
+
+
+SPEAKS = {
+    "cli/answers.py": "JSON, and lines that `one_line` spelled out",
+    "cli/__init__.py": "the version",
+    "cli/market.py": "JSON",
+    "cli/report.py": "JSON, and a path of ours",
+}
+"""Files that may print; all others show through `terminal.Screen`, which spells out."""
+
+
+def test_what_reaches_a_terminal_goes_through_one_screen(sources):
+    made, printed = set(), set()
+    for name, tree in sources.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call):
+                called = ast.unparse(node.func)
+                made |= {name} if called.rpartition(".")[2] == "Console" else set()
+                printed |= {name} if called in {"print", "typer.echo", "rich.print"} else set()
+    assert made == set(), "terminal.Screen is the console of the house"
+    assert printed == set(SPEAKS)
+
+
+def test_pages_are_written_in_one_place(sources):
+    """`markup.html` escapes and spells out; whoever writes a page by hand would have to as well."""
+    writers = {
+        name
+        for name, tree in sources.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("tostring")
+    }
+    assert writers == {"markup.py"}

@@ -11,6 +11,7 @@ try:
     import typer
 
     from barograph.cli import (
+        answers,
         archive,
         check,
         deadletters,
@@ -61,7 +62,7 @@ def run() -> None:
     try:
         app(standalone_mode=True)
     except BarographError as error:
-        print(f"barograph: {error}", file=sys.stderr)
+        answers.warn(str(error))
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)

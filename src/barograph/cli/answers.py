@@ -28,7 +28,9 @@ def as_json(value: object) -> str:
 
 def warn(message: str) -> None:
     """One line on standard error, beside the work."""
-    print(f"barograph: {message}", file=sys.stderr)
+    from barograph.foreign import one_line
+
+    print(f"barograph: {one_line(message)}", file=sys.stderr)
 
 
 def print_lines(lines: Iterable[bytes]) -> None:

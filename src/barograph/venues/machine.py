@@ -16,7 +16,9 @@ NOTHING = Received()
 JUDGED = frozenset({Fault.DUPLICATE, Fault.IMPLAUSIBLE})
 """Refusals by `Continuity`, which knows by itself what they come to."""
 
-_PRODUCT = re.compile(r"\b[A-Z0-9]{1,20}-[A-Z0-9]{1,20}\b")
+_PRODUCT = re.compile(
+    r"(?<![\w-])(?<!\w[./:])[A-Za-z0-9]{1,20}(?:-[A-Za-z0-9]{1,20})+(?![\w-]|[./:]\w)"
+)
 _LONGEST_TEXT = 1000
 
 
@@ -73,6 +75,13 @@ class Machine:
         return self._continuity.accepted.get(name) or self._continuity.accept(name)
 
 
+def ahead_ns(letter: DeadLetter) -> int | None:
+    """How far an event was ahead of its receipt, where that is why it was refused; to the ms."""
+    if letter.fault is not Fault.FUTURE:
+        return None
+    return int(float(letter.detail.partition(" ")[0]) * NS_PER_S)
+
+
 def refusal(frame: Frame, connection: Connection, refused: RefusedError) -> DeadLetter:
     """The dead letter of a connection's latest frame."""
     return dead_letter(
@@ -84,8 +93,12 @@ def refused_by_venue(refused: RefusedError) -> tuple[Notice, ...]:
     """What the venue's own error says to who asked, where a refusal is one."""
     if refused.fault is not Fault.VENUE_ERROR:
         return ()
-    names = dict.fromkeys(one_name(name) for name in _PRODUCT.findall(refused.detail))
-    return (Notice("error", refused.detail, tuple(names)),)
+    return (Notice("error", refused.detail, tuple(product_names(refused.detail))),)
+
+
+def product_names(text: str) -> list[str]:
+    """The products that a text names by their whole names, each once."""
+    return list(dict.fromkeys(one_name(name.upper()) for name in _PRODUCT.findall(text)))
 
 
 def subscribed(channels: Mapping[str, Sequence[str]]) -> Notice:

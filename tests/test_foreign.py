@@ -1,0 +1,27 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from barograph.foreign import one_line, spelled_out
+
+
+def test_what_a_screen_would_obey_is_spelled_out():
+    assert spelled_out("\x1b[2J\x1b]0;pwned\x07\x9b\r") == r"\x1b[2J\x1b]0;pwned\x07\x9b\r"
+    assert spelled_out("\u202eevil\u2066\u200f\u2028") == r"\u202eevil\u2066\u200f\u2028"
+    assert spelled_out("half \udcff") == r"half \udcff"
+
+
+def test_words_stay_as_they_are():
+    text = "Größe − 1\u00a0µs, 価格 [red]<b>\n\tτ"
+    assert spelled_out(text) == text
+
+
+def test_one_line_is_one_line():
+    assert one_line("a\nb\tc\u2029d") == r"a\nb\tc\u2029d"
+
+
+@given(st.text())
+def test_nothing_that_is_obeyed_is_left(text):
+    shown = one_line(text)
+    assert all(c.isprintable() or c.isspace() for c in shown)
+    assert len(shown.splitlines()) <= 1
+    assert one_line(shown) == shown
