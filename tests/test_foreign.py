@@ -1,7 +1,8 @@
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from barograph.foreign import one_line, spelled_out
+from barograph.foreign import json_escaped, one_line, spelled_out
 
 
 def test_what_a_screen_would_obey_is_spelled_out():
@@ -25,3 +26,12 @@ def test_nothing_that_is_obeyed_is_left(text):
     assert all(c.isprintable() or c.isspace() for c in shown)
     assert len(shown.splitlines()) <= 1
     assert one_line(shown) == shown
+
+
+def test_json_says_the_same_and_is_obeyed_by_nothing():
+    value = {"\u202ename": ["\x9b2J", "\U000e0001", "價 τ"]}
+    text = msgspec.json.encode(value).decode()
+    shown = json_escaped(text)
+    assert msgspec.json.decode(shown) == value
+    assert "價 τ" in shown
+    assert not set("\u202e\x9b\U000e0001") & set(shown)

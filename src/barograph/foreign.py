@@ -1,5 +1,6 @@
 """Text that others wrote, made harmless before it reaches a terminal or a page."""
 
+from json import dumps
 from unicodedata import category
 
 _OBEYED = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
@@ -24,3 +25,13 @@ def spelled_out(text: str, kept: str = "\n\t") -> str:
 def one_line(text: str) -> str:
     """The same on one line."""
     return spelled_out(text, kept="")
+
+
+def json_escaped(json_text: str) -> str:
+    """JSON of the same value in which such characters are escaped: they stand in strings alone."""
+    if json_text.isascii():
+        return json_text
+    return "".join(
+        dumps(character)[1:-1] if category(character) in _OBEYED else character
+        for character in json_text
+    )

@@ -47,7 +47,7 @@ class LiveSummary(msgspec.Struct, frozen=True, kw_only=True):
     queue_full: int
     holes_asked: int
     clock: Offset | None
-    first_refusals: dict[str, str]
+    first_refusals: dict[str, str] = {}
     feed: Summary
 
 

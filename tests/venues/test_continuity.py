@@ -308,3 +308,29 @@ def test_no_more_than_so_many_products_are_remembered(monkeypatch):
     assert faults(letters) == [Fault.UNKNOWN_PRODUCT] * 3
     events, _ = feed(machine, ticker(1, product_id="X1-USD"))
     assert len(events) == 1
+
+
+@pytest.mark.parametrize("number", [2**63 - 1, 10**12, 50_000])
+def test_one_sequence_num_that_leaps_costs_its_frame_and_no_more(number):
+    events, letters = feed(
+        AdvancedTrade(), envelope(0), envelope(number, seconds=1), envelope(1, seconds=2),
+        envelope(2, seconds=3),
+    )  # fmt: skip
+    assert faults(letters) == [Fault.IMPLAUSIBLE]
+    assert [type(event) for event in events] == [Tick, Gap, Tick, Tick]
+    assert events[1].cause is GapCause.REFUSED
+
+
+def test_sequence_nums_that_begin_again_are_believed_when_three_follow_each_other():
+    again = [envelope(n, seconds=n + 20) for n in range(1, 6)]
+    events, letters = feed(AdvancedTrade(), envelope(9, seconds=9), *again)
+    assert faults(letters) == [Fault.IMPLAUSIBLE] * 2
+    assert [type(event) for event in events] == [Tick, Gap, Tick, Tick, Tick]
+
+
+def test_a_negative_sequence_num_is_a_refused_tick():
+    events, letters = feed(
+        AdvancedTrade(), envelope(0), envelope(-1, seconds=1), envelope(1, seconds=2)
+    )
+    assert faults(letters) == [Fault.WRONG_SHAPE]
+    assert [gap.cause for gap in gaps(events)] == [GapCause.REFUSED]

@@ -23,7 +23,9 @@ def as_json(value: object) -> str:
     """One line of JSON."""
     import msgspec
 
-    return msgspec.json.encode(value).decode()
+    from barograph.foreign import json_escaped
+
+    return json_escaped(msgspec.json.encode(value).decode())
 
 
 def warn(message: str) -> None:
@@ -34,10 +36,13 @@ def warn(message: str) -> None:
 
 
 def print_lines(lines: Iterable[bytes]) -> None:
-    """Each as a line of standard output, until the end or until nobody reads on (`| head`)."""
+    """JSON, each as a line of standard output, until the end or nobody reads on (`| head`)."""
+    from barograph.foreign import json_escaped
+
     try:
         for line in lines:
-            sys.stdout.buffer.write(line + b"\n")
+            shown = line if line.isascii() else json_escaped(line.decode()).encode()
+            sys.stdout.buffer.write(shown + b"\n")
         sys.stdout.flush()
     except BrokenPipeError:
         # What Python still wants to write when it leaves goes nowhere.
