@@ -1,6 +1,7 @@
 import gzip
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 
@@ -19,7 +20,7 @@ from barograph.archive_files import (
     read_archive,
     read_file,
 )
-from barograph.errors import BadInputError
+from barograph.errors import BadInputError, RemovedError
 from barograph.manifest import Manifest
 from barograph.recall import LOG_ID, STANDING, Recall, is_read_again, known
 from barograph.standing import Standing, numbers_in, with_file
@@ -304,6 +305,47 @@ def test_a_file_that_is_there_already_is_never_written_to(tmp_path):
         writer.flush()
     writer.close()
     assert (tmp_path / "000001.ndjson.gz").read_bytes() == b"somebody's"
+
+
+# Somebody removes what is being written.
+
+
+def removed(path):
+    path.unlink()
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+@pytest.mark.parametrize("deed", [removed, cut])
+def test_a_file_that_goes_while_it_is_written_costs_none_of_what_comes(tmp_path, deed):
+    writer = ArchiveWriter(tmp_path)
+    writer.write(at(1, 0))
+    writer.flush()
+    deed(tmp_path / "000001.ndjson.gz")
+    writer.write(at(1, 1))
+    writer.flush()
+    writer.acknowledge()
+    writer.close()
+    assert [path.name for path in writer.lost] == ["000001.ndjson.gz"]
+    *_, second = archive_files(tmp_path)
+    assert [json.loads(entry.frame.data)["n"] for entry in read_file(second.path)] == [1]
+    assert (second.manifest.frames, second.number) == (1, 2)
+
+
+def test_an_archive_that_goes_while_it_is_written_ends_its_writer(tmp_path):
+    archive = tmp_path / "archive"
+    writer = ArchiveWriter(archive)
+    writer.write(at(1, 0))
+    writer.flush()
+    shutil.rmtree(archive)
+    ArchiveWriter(archive).close()
+    writer.write(at(1, 1))
+    with pytest.raises(RemovedError, match="was removed or replaced"):
+        writer.flush()
+    writer.close()
+    assert archive_files(archive) == []
 
 
 # There is no room.

@@ -14,6 +14,7 @@ import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from hashlib import sha256
+from os.path import samestat
 from pathlib import Path
 
 from barograph.archive_book import Book, Owner, keep_book, next_number
@@ -27,9 +28,9 @@ from barograph.archive_files import (
     last_number,
     manifest_of,
 )
-from barograph.archive_lines import head_of, line_of, with_body
+from barograph.archive_lines import entry_of, head_of, line_of, with_body
 from barograph.disk import declared, sync_directory, write_whole
-from barograph.errors import BadInputError, DiskFullError
+from barograph.errors import BadInputError, DiskFullError, RemovedError
 from barograph.lines import packed
 from barograph.manifest import Manifest
 from barograph.standing import Standing
@@ -58,6 +59,8 @@ class ArchiveWriter:
         self._log = self._address = self._run = ""
         self._finished: list[Manifest] = []
         self._acknowledged = self._failed = False
+        self.lost: list[Path] = []
+        """The files that were removed, or changed, while they were written."""
         with declared(directory):
             directory.mkdir(parents=True, exist_ok=True)
             self._lock = (directory / "lock").open("wb")
@@ -189,6 +192,7 @@ class ArchiveWriter:
         """Make the lines durable, as one gzip member; on a failure the file is as it was."""
         if not self._lines:
             return
+        self._look()
         member = packed(b"".join(self._lines))
         path = file_of(self._directory, self._place.file)
         try:
@@ -205,6 +209,22 @@ class ArchiveWriter:
         self._digest.update(member)
         self._place = Place(self._place.file, self._place.size + len(member))
         self._lines.clear()
+
+    def _look(self) -> None:
+        """Go on in a new file where this one was removed or changed; the lines are here still.
+
+        Raises RemovedError where the archive itself is not there any more.
+        """
+        lock = self._directory / "lock"
+        if not (lock.exists() and samestat(lock.stat(), os.fstat(self._lock.fileno()))):
+            self._failed = True
+            raise RemovedError(str(self._directory), "was removed or replaced")
+        path = file_of(self._directory, self._place.file)
+        if self._place.size and not (path.exists() and path.stat().st_size == self._place.size):
+            self.lost.append(path)
+            self._begin(self._place.file + 1)
+            for number, line in enumerate(self._lines, 1):
+                self._counts.add(entry_of(path.name, number, line))
 
     def _append_to(self, path: Path, member: bytes) -> None:
         """Write a member durably, or none of it; a file that is there already is not begun."""

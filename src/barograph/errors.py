@@ -131,6 +131,17 @@ class LogUnavailableError(BarographError):
         super().__init__(f"{path} cannot be used just now: {why}.")
 
 
+class RemovedError(BarographError):
+    """A file was removed, replaced or cut short while it was in use; nothing more goes into it."""
+
+    def __init__(self, path: str, why: str) -> None:
+        self.path, self.why = path, why
+        super().__init__(
+            f"{path} {why} while it was in use: what was written since the last copy is not there. "
+            "Start again; what only the archive has is told then (`barograph recover` takes it in)."
+        )
+
+
 class DiskFullError(BarographError):
     """There is no room to write; what was acknowledged stands whole, nothing after it was taken."""
 

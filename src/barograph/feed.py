@@ -173,6 +173,9 @@ class Feed:
     def _standing(self) -> Standing:
         """Make what was taken durable in the archive; where the log stands once it has it."""
         end = self._writer.flush()
+        while self._writer.lost:
+            path = self._writer.lost.pop()
+            self._warn(f"{path} was removed or changed while it was written; a new file is begun")
         for manifest in end.finished:
             self._has = with_file(self._has, number_of(manifest.file))
         if end.size:
@@ -193,7 +196,7 @@ class Feed:
         address = address_in(self._archive, self._log.address)
         found = known(self._archive, saved, address)
         self._book, self.unknown = found.book, found.unknown
-        self._id, self._elsewhere = found.log, found.elsewhere
+        self._elsewhere = found.elsewhere
         if "continuity" in saved:
             self._machine.restore(saved["continuity"])
         for manifest in found.standing.finished:
@@ -246,7 +249,8 @@ class Feed:
     ) -> None:
         """Take files of the archive that the log does not know, all of which come after its own.
 
-        whole: those of all logs, which it goes on to be without if it is cut off.
+        Those that another log left unfinished are finished, so that nothing of them is moved aside
+        any more. whole: this log is to have the files of all logs, also where it is cut off.
         """
         self._whole = self._whole or whole
         last = self._has[-1] if self._has else Span(0, 0)
@@ -264,9 +268,7 @@ class Feed:
         for file, end in known:
             if end is not None:
                 joined.pass_over(file, end)
-        foreign = {n for n in numbers if self._book.owner(n) not in {None, self._id}}
-        recall = Recall(standing, files, foreign)
-        standing = self._recall(recall, joined, progress)
+        standing = self._recall(Recall(standing, files), joined, progress)
         self._has, self._whole = standing.has, False
         self.unknown = []
         self.commit()

@@ -6,7 +6,7 @@ restored from a copy, or stands in the place of one that was lost.
 """
 
 import zlib
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -190,15 +190,12 @@ def is_read_again(tail: Sequence[ArchiveFile], standing: Standing) -> bool:
 class Recall:
     """Files of an archive heard once more, from where a log stands; resumable after each line.
 
-    `standing` is where the log stands once it has what the lines so far came to. The numbers that
-    are `foreign` are of another log's files: it is that one's business to finish them.
+    `standing` is where the log stands once it has what the lines so far came to.
     """
 
-    def __init__(
-        self, standing: Standing, files: Sequence[ArchiveFile], foreign: Container[int] = ()
-    ) -> None:
+    def __init__(self, standing: Standing, files: Sequence[ArchiveFile]) -> None:
         self.standing = standing
-        self.files, self._foreign = files, foreign
+        self.files = files
         self._counts: Manifest | None = standing.counts
 
     def entries(self) -> Iterator[Entry | DeadLetter]:
@@ -218,8 +215,7 @@ class Recall:
                 yield entry
             end = Place(file.number, file.path.stat().st_size)
             self._stand(end, has)
-            finishes = file.manifest is None and file.number not in self._foreign
-            if finishes and self._counts is not None:
+            if file.manifest is None and self._counts is not None:
                 finished = (*self.standing.finished, manifest_of(copy_of(self._counts), file.path))
                 self.standing = msgspec.structs.replace(self.standing, finished=finished)
 

@@ -1,3 +1,4 @@
+import os
 import re
 import sqlite3
 import subprocess
@@ -13,9 +14,12 @@ from barograph.errors import (
     CorruptLogError,
     DiskFullError,
     LogUnavailableError,
+    RemovedError,
 )
-from barograph.log import open_log
+from barograph.log import Topic, open_log
 from barograph.log.database import SCHEMA_VERSION, Database
+from barograph.log.sqlite import SqliteLog
+from barograph.types import Message
 
 
 @pytest.fixture
@@ -167,3 +171,55 @@ def test_every_named_query_is_used_and_every_used_one_is_named():
     used = set(re.findall(r"(?:rows|change|change_many|_value)\(\s*\"(\w+)\"", source))
     used |= set(re.findall(r"_QUERIES\[\"(\w+)\"\]", source))
     assert sorted(named) == sorted(used)
+
+
+# The file goes while it is open.
+
+
+@pytest.fixture
+def opened(log_path):
+    log = SqliteLog(log_path)
+    log.create(Topic(name="t"))
+    log.append([Message("t", "k", b"1")])
+    yield log
+    log.close()
+
+
+def removed(path):
+    path.unlink()
+
+
+def replaced(path):
+    other = path.with_name("other")
+    other.write_bytes(path.read_bytes())
+    other.replace(path)
+
+
+def cut(path):
+    os.truncate(path, 0)
+
+
+@pytest.mark.parametrize(
+    ("ending", "deed", "why"),
+    [
+        ("", removed, "was removed"),
+        ("", replaced, "was replaced"),
+        ("", cut, "was cut to nothing"),
+        ("-wal", removed, "was removed"),
+        ("-wal", replaced, "was replaced"),
+    ],
+)
+def test_a_log_that_goes_while_it_is_open_is_noticed_by_the_next_write(
+    opened, log_path, ending, deed, why
+):
+    deed(log_path.with_name(log_path.name + ending))
+    with pytest.raises(RemovedError, match=why):
+        opened.append([Message("t", "k", b"2")])
+
+
+def test_a_log_beside_which_others_come_and_go_is_there_still(opened, log_path):
+    for number in range(3):
+        with closing(SqliteLog(log_path)) as other:
+            other.append([Message("t", "k", b"%d" % number)])
+        opened.append([Message("t", "k", b"2")])
+    assert len(opened.read("t", 0, 0, 10)) == 7

@@ -8,6 +8,8 @@ All SQL stands by name in `schema.sql`. What these settings promise and cost:
   macOS, where a plain fsync stops at the drive's cache.
 - Readers never wait for the writer, nor it for them. Writers of one file queue for its one write
   lock, each for at most `wait_s`.
+- A file that is removed, replaced or cut short while it is open is noticed by the next write:
+  SQLite itself would go on writing into what nobody can open any more.
 - A torn last write (the machine died inside a COMMIT) fails its checksum and is as if it never was.
 """
 
@@ -19,7 +21,13 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from barograph.errors import BadInputError, CorruptLogError, DiskFullError, LogUnavailableError
+from barograph.errors import (
+    BadInputError,
+    CorruptLogError,
+    DiskFullError,
+    LogUnavailableError,
+    RemovedError,
+)
 from barograph.log.gate import Gate
 
 SCHEMA_VERSION = 2
@@ -61,6 +69,8 @@ class Database:
             with self._declared():
                 self._prepare()
                 self._gate = Gate(path.with_name(path.name + "-locks"))
+                wal = path.with_name(path.name + "-wal")
+                self._files = [_Opened(path, empties=False), _Opened(wal, empties=True)]
         except BaseException:
             self._connection.close()
             raise
@@ -106,11 +116,16 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[None]:
-        """All or nothing and durable on leaving; an exception inside undoes everything."""
+        """All or nothing and durable on leaving; an exception inside undoes everything.
+
+        Raises RemovedError where the log's files are not those any more that were opened.
+        """
         with self._declared():
+            self._files[0].look()
             self._gate.enter(self._wait_s)
         try:
             with self._transaction("BEGIN IMMEDIATE"):
+                self._files[1].look()
                 yield
         finally:
             self._gate.leave()
@@ -162,3 +177,26 @@ class Database:
             raise LogUnavailableError(
                 str(self.path), f"{error.strerror}; check the path"
             ) from error
+
+
+class _Opened:
+    """A file that is open: is it there still? `empties`: SQLite may make it one of 0 bytes."""
+
+    def __init__(self, path: Path, *, empties: bool) -> None:
+        self._path, self._empties = path, empties
+        self._known: tuple[int, int] | None = None
+        self._bytes = 0
+
+    def look(self) -> None:
+        """Raise RemovedError unless it is the file that it was, and not cut to nothing."""
+        try:
+            found = self._path.stat()
+        except FileNotFoundError:
+            raise RemovedError(str(self._path), "was removed") from None
+        if self._known is None:
+            self._known = (found.st_dev, found.st_ino)
+        if self._known != (found.st_dev, found.st_ino):
+            raise RemovedError(str(self._path), "was replaced by another file")
+        if not found.st_size and self._bytes and not self._empties:
+            raise RemovedError(str(self._path), "was cut to nothing")
+        self._bytes = found.st_size
