@@ -22,13 +22,13 @@ from barograph.archive import ASIDE, ArchiveWriter
 from barograph.archive_book import address_in, keep_book, new_id
 from barograph.archive_files import ArchiveFile, archive_files, keep_manifest, number_of
 from barograph.codec import encode
+from barograph.continuity_checkpoint import ContinuityCheckpoint
 from barograph.feed_summary import Summary
 from barograph.joined import Joined
 from barograph.log import Log
 from barograph.log.topics import DEAD_LETTERS, STATUS, TICKS, ensure_topics
 from barograph.marks import Mark
 from barograph.recall import (
-    CONTINUES,
     LOG_ID,
     OLD_STANDING,
     PRODUCER,
@@ -75,6 +75,7 @@ class Feed:
         self._log, self._messages = log, list[Message]()
         self._rules = rules or Rules()
         self._machine = Coinbase(self._rules)
+        self._continuity = ContinuityCheckpoint(self._machine)
         self._archive, self._warn = archive, warn
         self._has: tuple[Span, ...] = ()
         self._run, self._whole = "", False
@@ -156,6 +157,7 @@ class Feed:
 
     def _hear(self, entry: Entry, source: tuple[str, int] | None = None) -> Received:
         received = self._machine.take(entry)
+        self._continuity.heard()
         events, letters = received.events, received.dead_letters
         for event in events:
             self._messages.append(Message(TICKS, event.product, encode(event)))
@@ -186,8 +188,7 @@ class Feed:
         archive = self._book.archive
         return {
             f"{STANDING}{archive}": msgspec.json.encode(standing),
-            CONTINUES: archive.encode(),
-            "continuity": self._machine.snapshot(),
+            **self._continuity.due(archive, standing.place),
         }
 
     def _recover(self) -> None:
@@ -197,8 +198,8 @@ class Feed:
         found = known(self._archive, saved, address)
         self._book, self.unknown = found.book, found.unknown
         self._elsewhere = found.elsewhere
-        if "continuity" in saved:
-            self._machine.restore(saved["continuity"])
+        if not self._continuity.restore(saved, self._archive, found.book.archive, found.standing):
+            self._warn(_told_gap(self._archive))
         for manifest in found.standing.finished:
             keep_manifest(self._archive, manifest)
         standing = msgspec.structs.replace(found.standing, finished=())
@@ -348,6 +349,13 @@ def _told_aside(archive: Path, files: int) -> str:
     return (
         f"{archive}: what a killed replay left in {_files(files)} was moved to {archive / ASIDE}; "
         "the recording is read again from where the log stands"
+    )
+
+
+def _told_gap(archive: Path) -> str:
+    return (
+        f"{archive} lacks frames that were heard before the log's last commit: what was held for a "
+        "hole then is lost, and every product that was open has a gap"
     )
 
 

@@ -23,6 +23,7 @@ from barograph.archive_files import (
     manifest_of,
     read_file,
 )
+from barograph.continuity_checkpoint import at_of
 from barograph.manifest import Manifest
 from barograph.recording import REPLAY
 from barograph.standing import Span, Standing, numbers_in, with_file
@@ -34,9 +35,6 @@ PRODUCER = "feed"
 
 LOG_ID, STANDING, OLD_STANDING = "log", "archive:", "archive"
 """Under these names a log keeps its id and, for each archive by its id, its standing there."""
-
-CONTINUES = "continuity_of"
-"""And under this one, of which archive the venue machines' state is."""
 
 _standing = msgspec.json.Decoder(Standing).decode
 
@@ -85,8 +83,9 @@ def known(directory: Path, saved: Mapping[str, bytes], address: str) -> Known:
         for file in files
         if file.there and _is_behind(file, standing) and book.owner(file.number) in owned
     ]
+    at = at_of(saved)
     is_tail = (
-        saved.get(CONTINUES, book.archive.encode()).decode() == book.archive
+        (at is None or at.archive == book.archive)
         and not any(file.manifest for file in after)
         and (adopted or (log in book.logs and book.logs[log].run == standing.run))
         and not (adopted and not book.logs and _was_acknowledged(after, standing))

@@ -185,8 +185,8 @@ class HomesAndLogs(RuleBasedStateMachine):
 
 TestHomesAndLogs = HomesAndLogs.TestCase
 TestHomesAndLogs.settings = settings(
-    max_examples=60,
-    stateful_step_count=16,
+    max_examples=20,
+    stateful_step_count=12,
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
