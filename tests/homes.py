@@ -1,6 +1,7 @@
 """A home with a log and an archive, for tests of the feed, and recordings made of messages."""
 
 import json
+from contextlib import suppress
 
 from barograph.feed import Feed, ingest
 from barograph.log import open_log
@@ -98,3 +99,21 @@ class Clock:
 def die(feed):
     """The process of a feed is killed: what it had not flushed is gone."""
     feed._writer._lock.close()
+
+
+def interrupted(feed, path, lines):
+    """A replay that is told to leave after so many of its lines."""
+    take, left = feed.take, lines
+
+    def counted(entry, source=None):
+        nonlocal left
+        if type(entry) is Heard:
+            if not left:
+                raise KeyboardInterrupt
+            left -= 1
+        return take(entry, source)
+
+    feed.take = counted
+    with suppress(KeyboardInterrupt):
+        replay(feed, [path])
+    feed.take = take

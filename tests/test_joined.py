@@ -10,7 +10,7 @@ from barograph.types import Gap, Tick
 from barograph.venues.coinbase import Coinbase
 from barograph.venues.entries import Closing, Heard
 from coinbase_messages import ticker
-from homes import MESSAGES, Home, heard, recorded
+from homes import MESSAGES, Home, heard, interrupted, recorded
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_wherever_the_two_were_interrupted_each_frame_comes_once(tmp_path_factor
     messages = [ticker(n) for n in range(12)]
     path = recorded(folder, *messages)
     for home, cut in zip(homes, cuts, strict=True):
-        feed = home.feed()
+        feed = home.feed(batch_lines=1)
         interrupted(feed, path, cut)
         feed.close()
     for home in homes:
@@ -66,21 +66,6 @@ def test_wherever_the_two_were_interrupted_each_frame_comes_once(tmp_path_factor
     assert len(found) == len(set(found)) == 12
     ticks = [event for event in told(homes[0].archive) if isinstance(event, Tick)]
     assert len(ticks) == 12
-
-
-def interrupted(feed, path, lines):
-    """As a replay that is told to leave after so many lines."""
-    from barograph.feed import Mark  # noqa: PLC0415 - here alone
-    from barograph.recording import Recording  # noqa: PLC0415
-
-    recording, taken = Recording(path), 0
-    for entry in recording:
-        if taken == lines:
-            break
-        feed.take(entry.opening)
-        feed.take(Heard(entry.frame, entry.opening.dialect), (path.name, entry.line))
-        taken += 1
-    feed.commit(recording, Mark(lines=taken))
 
 
 def test_between_the_files_of_two_logs_nobody_knows_what_passed(two):

@@ -140,7 +140,7 @@ def _between(directory: Path, start: Place, standing: Standing) -> Iterator[Entr
     if start >= standing.place:
         return
     ends = [(file, standing.end_in(file.number)) for file in archive_files(directory) if file.there]
-    joined = Joined(directory, [file for file, end in ends if end])
+    joined = Joined(directory, [file for file, end in ends if end]).as_taken(standing)
     for file, end in ends:
         if end is None:
             continue

@@ -265,11 +265,16 @@ class Feed:
         numbers = {file.number for file in files}
         joined = Joined(
             self._archive, [file for file, end in known if end or file.number in numbers]
-        )
+        ).as_taken(had)
         for file, end in known:
             if end is not None:
                 joined.pass_over(file, end)
-        standing = self._recall(Recall(standing, files), joined, progress)
+        recall = Recall(standing, files, joined=not joined.is_one)
+        standing = self._recall(recall, joined, progress)
+        if not joined.is_one:
+            # As whoever reads these files again does where this log's own files follow.
+            for connection in self.connections:
+                self._hear(Closing(connection))
         self._has, self._whole = standing.has, False
         self.unknown = []
         self.commit()

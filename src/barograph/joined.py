@@ -8,6 +8,7 @@ that were there before are left out, wherever one of them was interrupted.
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Self
 
 from barograph.archive_book import owners
 from barograph.archive_files import ArchiveFile, Place, archive_files, read_file
@@ -16,13 +17,15 @@ from barograph.standing import Standing
 from barograph.types import DeadLetter
 from barograph.venues.entries import Closing, Entry, Heard, Opening, connection_of
 
+_OWN = "own"
+
 
 class Joined:
     """Reads files of an archive, in their order; those of one log as they are."""
 
     def __init__(self, directory: Path, files: Iterable[ArchiveFile]) -> None:
-        self._owners = owners(directory, [file.number for file in files])
-        self._is_one = len(set(self._owners.values())) < 2
+        self._streams = owners(directory, [file.number for file in files])
+        self._is_one = len(set(self._streams.values())) < 2
         self._log = ""
         self._open: set[str] = set()
         self._openings: dict[tuple[str, str], Opening] = {}
@@ -30,6 +33,20 @@ class Joined:
         """Of each connection of a recording what every frame hashes to."""
         self._reached: dict[tuple[str, str], int] = {}
         """Of each log how many of these its files gave, where that is known."""
+
+    def as_taken(self, standing: Standing) -> Self:
+        """Read as a log that stands there took the files: its own as they are."""
+        if not self._is_one:
+            for number in self._streams:
+                if standing.end_in(number) is not None and not standing.is_joined(number):
+                    self._streams[number] = _OWN
+            self._is_one = len(set(self._streams.values())) < 2
+        return self
+
+    @property
+    def is_one(self) -> bool:
+        """Whether the files are those of one log."""
+        return self._is_one
 
     def read(self, file: ArchiveFile, until: Place | None = None) -> Iterator[Entry | DeadLetter]:
         """What a file adds to those before it."""
@@ -47,7 +64,7 @@ class Joined:
         if self._is_one or isinstance(entry, DeadLetter):
             return (entry,)
         out: list[Entry] = []
-        log = self._owners[number]
+        log = self._streams[number]
         if log != self._log:
             out += [Closing(connection) for connection in sorted(self._open)]
             self._open.clear()
@@ -63,8 +80,10 @@ class Joined:
                 self._open.remove(connection)
                 out.append(entry)
             return out
-        if type(entry) is Heard and connection.startswith(REPLAY) and self._is_repeat(log, entry):
-            return out
+        if type(entry) is Heard and connection.startswith(REPLAY):
+            is_repeat = self._is_repeat(log, entry)
+            if is_repeat and log != _OWN:
+                return out
         if connection not in self._open:
             self._open.add(connection)
             opening = self._openings.get((log, connection))
@@ -99,7 +118,7 @@ def whole(directory: Path) -> Iterator[Entry | DeadLetter]:
 def had(directory: Path, standing: Standing) -> Iterator[Entry | DeadLetter]:
     """What a log that stands there has of an archive, in order, each recording once."""
     ends = [(file, standing.end_in(file.number)) for file in archive_files(directory) if file.there]
-    joined = Joined(directory, [file for file, end in ends if end])
+    joined = Joined(directory, [file for file, end in ends if end]).as_taken(standing)
     for file, end in ends:
         if end is not None:
             yield from joined.read(file, end)

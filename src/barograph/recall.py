@@ -190,11 +190,14 @@ class Recall:
     """Files of an archive heard once more, from where a log stands; resumable after each line.
 
     `standing` is where the log stands once it has what the lines so far came to.
+    `joined` as a Span says.
     """
 
-    def __init__(self, standing: Standing, files: Sequence[ArchiveFile]) -> None:
+    def __init__(
+        self, standing: Standing, files: Sequence[ArchiveFile], *, joined: bool = False
+    ) -> None:
         self.standing = standing
-        self.files = files
+        self.files, self._joined = files, joined
         self._counts: Manifest | None = standing.counts
 
     def entries(self) -> Iterator[Entry | DeadLetter]:
@@ -205,7 +208,7 @@ class Recall:
             # Of a file that an older version began nobody knows what the beginning came to.
             known = self.standing.counts if size or lines else Manifest()
             self._counts = None if known is None else copy_of(known)
-            has = with_file(self.standing.has, file.number)
+            has = with_file(self.standing.has, file.number, joined=self._joined)
             for entry in islice(read_file(file.path, size), lines, None):
                 lines += 1
                 if self._counts is not None:

@@ -11,13 +11,15 @@ from barograph.manifest import Manifest
 class Span(msgspec.Struct, frozen=True, array_like=True):
     """The files from `first` to `last`; the last one whole, or up to a place in it.
 
-    That is `size` bytes, and `lines` lines after these.
+    That is `size` bytes, and `lines` lines after these. `joined`: the log took them in beside files
+    of other logs, each recording once.
     """
 
     first: int
     last: int
     size: int | None = None
     lines: int = 0
+    joined: bool = False
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -54,18 +56,23 @@ class Standing(msgspec.Struct, frozen=True):
                 return Place(number, WHOLE)
         return None
 
+    def is_joined(self, number: int) -> bool:
+        """Whether a file was taken in beside those of other logs."""
+        return any(span.joined for span in self.has if span.first <= number <= span.last)
+
 
 WHOLE = 1 << 62
 """The size of a file of which all is meant."""
 
 
-def with_file(has: Sequence[Span], number: int) -> tuple[Span, ...]:
+def with_file(has: Sequence[Span], number: int, *, joined: bool = False) -> tuple[Span, ...]:
     """The same, and a file that comes after all of them."""
-    if has and has[-1].first <= number <= has[-1].last:
-        return (*has[:-1], Span(has[-1].first, has[-1].last))
-    if has and has[-1].last + 1 == number and has[-1].size is None:
-        return (*has[:-1], Span(has[-1].first, number))
-    return (*has, Span(number, number))
+    last = has[-1] if has else Span(0, 0, 0)
+    if last.first <= number <= last.last:
+        return (*has[:-1], Span(last.first, last.last, joined=last.joined))
+    if last.last + 1 == number and last.size is None and last.joined == joined:
+        return (*has[:-1], Span(last.first, number, joined=joined))
+    return (*has, Span(number, number, joined=joined))
 
 
 def ended_at(has: Sequence[Span], place: Place) -> tuple[Span, ...]:
@@ -73,7 +80,7 @@ def ended_at(has: Sequence[Span], place: Place) -> tuple[Span, ...]:
     if not has or has[-1].last != place.file:
         return tuple(has)
     last = has[-1]
-    return (*has[:-1], Span(last.first, last.last, place.size, place.lines))
+    return (*has[:-1], Span(last.first, last.last, place.size, place.lines, last.joined))
 
 
 def numbers_in(has: Iterable[Span]) -> list[int]:

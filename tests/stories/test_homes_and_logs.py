@@ -17,16 +17,15 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from barograph.archive_files import archive_files
 from barograph.errors import BadInputError
-from barograph.feed import PRODUCER, Mark
+from barograph.feed import PRODUCER
 from barograph.joined import had
 from barograph.log.topics import TICKS
 from barograph.recall import known
-from barograph.recording import Recorded, Recording
 from barograph.venues.coinbase import Coinbase
-from barograph.venues.entries import Closing, Heard
+from barograph.venues.entries import Closing
 from coinbase_messages import ticker
 from hearing import events
-from homes import Home, die, heard, recorded
+from homes import Home, die, heard, interrupted, recorded
 
 LOGS = ["log.sqlite", "second.sqlite"]
 IN_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of its own is made there; each step syncs
@@ -92,21 +91,8 @@ class HomesAndLogs(RuleBasedStateMachine):
     @rule(log=logs, which=st.integers(0, 2), lines=st.integers(0, 5), end=ends)
     def replay(self, log, which, lines, end):
         home, feed = self.begin(log)
-        recording = Recording(self.recordings[which])
-        mark = feed.mark(recording)
-        for connection in feed.connections:
-            if not connection.startswith(recording.connection):
-                feed.take(Closing(connection))
-        taken = mark.lines
-        for entry in [] if mark.done else recording.after(mark.lines):
-            assert isinstance(entry, Recorded)
-            if taken - mark.lines == lines:
-                break
-            feed.take(entry.opening)
-            feed.take(Heard(entry.frame, entry.opening.dialect), (recording.path.name, entry.line))
-            taken = entry.line
-            if taken % 2:
-                feed.commit(recording, Mark(lines=taken))
+        feed.batch_lines = 2
+        interrupted(feed, self.recordings[which], lines)
         self.end(home, feed, end)
 
     @rule(log=logs)
