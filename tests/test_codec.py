@@ -12,6 +12,7 @@ from barograph import codec
 from barograph.codec import FILLED, GAP, HEARTBEAT, NAT, TICK, TRADE
 from barograph.kernels import FEATURE_SET_HASH, FEATURES, ROW
 from barograph.types import (
+    LATEST_NS,
     DeadLetter,
     Fault,
     Gap,
@@ -23,16 +24,18 @@ from barograph.types import (
     Trade,
 )
 
-times = st.integers(0, 2**62)
+times = st.integers(0, LATEST_NS)
 decimals = st.decimals(min_value=0, max_value=10**9, places=8).map(lambda d: f"{d:f}")
+prices = st.decimals(min_value="1e-8", max_value=10**9, places=8).map(lambda d: f"{d:f}")
+names = st.text(min_size=1, max_size=100).filter(str.isprintable)
 
 ticks = st.builds(
     Tick,
-    product=st.text(min_size=1),
+    product=names,
     event_time_ns=times,
-    price=decimals,
-    bid=decimals,
-    ask=decimals,
+    price=prices,
+    bid=prices,
+    ask=st.just("1000000000"),
     connection=st.text(),
     receive_time_ns=st.none() | times,
     bid_size=st.none() | decimals,
@@ -44,15 +47,19 @@ ticks = st.builds(
     sequence=st.none() | st.integers(0, 2**62),
     snapshot=st.booleans(),
 )
-heartbeats = st.builds(Heartbeat, product=st.text(min_size=1), event_time_ns=times)
+heartbeats = st.builds(Heartbeat, product=names, event_time_ns=times)
 gaps = st.builds(
-    Gap, product=st.text(min_size=1), start_ns=times, end_ns=times, cause=st.sampled_from(GapCause)
+    Gap,
+    product=names,
+    start_ns=st.integers(0, 2**61),
+    end_ns=st.integers(2**61, 2**62),
+    cause=st.sampled_from(GapCause),
 )
 trades = st.builds(
     Trade,
-    product=st.text(min_size=1),
+    product=names,
     event_time_ns=times,
-    price=decimals,
+    price=prices,
     size=decimals,
     side=st.none() | st.sampled_from(Side),
     trade_id=st.integers(0, 2**62),
@@ -69,17 +76,17 @@ def test_every_event_survives_its_bytes(event):
 
 @given(st.lists(events, max_size=20))
 def test_the_arrays_hold_what_the_words_say(given_events):
-    names = []
+    known = []
 
     def index(product):
-        if product not in names:
-            names.append(product)
-        return names.index(product)
+        if product not in known:
+            known.append(product)
+        return known.index(product)
 
     numbers = [codec.decode_numbers(codec.encode(event)) for event in given_events]
     array = codec.event_array(numbers, index)
     for event, row in zip(given_events, array, strict=True):
-        assert names[row["product"]] == event.product
+        assert known[row["product"]] == event.product
         received = event.receive_time_ns
         assert row["receive_time_ns"] == (NAT if received is None else received)
         if isinstance(event, Tick):
@@ -146,3 +153,62 @@ def test_a_dead_letter_keeps_the_original_bytes(original):
     again = codec.decode_dead_letter(codec.encode(letter))
     assert isinstance(again, DeadLetter)
     assert (again.original, again.source, again.position) == (original, "ticks.raw", "2:7")
+
+
+GOOD = {
+    "type": "tick/1", "product": "BTC-USD", "event_time_ns": 1, "price": "1", "bid": "1", "ask": "2"
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"side": "BUY"}, {"event_time_ns": 2**63}, {"event_time_ns": -5}, {"trade_id": -5},
+        {"price": "NaN"}, {"price": "Infinity"}, {"price": "1e400"}, {"price": "9" * 10_000},
+        {"price": ""}, {"bid": "3"}, {"ask": "0"}, {"bid_size": "-1"}, {"type": "tick/2"},
+        {"product": ""}, {"product": chr(0) + "next"}, {"product": "x" * 1_000_000},
+        {"receive_time_ns": 2**63 - 1}, {"event_time_ns": None},
+    ],
+)  # fmt: skip
+def test_a_field_out_of_its_bounds_makes_a_record_unreadable(changes):
+    value = msgspec.json.encode(GOOD | changes)
+    for decode in (codec.decode_event, codec.decode_numbers):
+        decode(msgspec.json.encode(GOOD))
+        with pytest.raises(codec.UnreadableError):
+            decode(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b'{"note":"\xff","type":"tick/1"}',
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b"9" * 5000,
+        b'"\\ud800"',
+    ],
+)  # fmt: skip
+def test_no_bytes_raise_anything_else(value):
+    for decode in (codec.decode_event, codec.decode_numbers, codec.decode_row, codec.decode_status,
+                   codec.decode_prediction, codec.decode_record_prediction,
+                   codec.decode_dead_letter):  # fmt: skip
+        with pytest.raises(codec.UnreadableError):
+            decode(value)
+
+
+def test_a_gap_that_ends_before_it_starts_is_unreadable():
+    gap = Gap(product="A", start_ns=2, end_ns=1, cause=GapCause.SILENCE)
+    for decode in (codec.decode_event, codec.decode_numbers):
+        with pytest.raises(codec.UnreadableError, match="ends before it starts"):
+            decode(codec.encode(gap))
+
+
+@given(events)
+def test_what_a_word_says_is_readable_as_numbers_too(event):
+    assert codec.decode_numbers(codec.encode(event)).product == event.product
+
+
+@pytest.mark.parametrize("text", [None, "", "x", "-1", "1" * 20, "٣", b"x", b"", "1.0"])
+def test_what_is_no_natural_number_is_none(text):
+    assert codec.natural(text) is None
+    assert codec.natural("7") == codec.natural(b"7") == 7

@@ -3,6 +3,7 @@
 import math
 from itertools import pairwise
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
@@ -11,9 +12,10 @@ from hypothesis import strategies as st
 import oracle
 from barograph import codec
 from barograph.codec import GAP, HEARTBEAT, NAT
-from barograph.errors import ForeignFeaturesError
-from barograph.featurizer import STATE, Featurizer, new_states, update
+from barograph.errors import ForeignStateError
+from barograph.featurizer import FUTURE_NS, MAX_PRODUCTS, Featurizer, update
 from barograph.kernels import COLUMN, FEATURE_SET_HASH, FEATURES, LONGEST_WINDOW_S, NAMES, ROW
+from barograph.kernels.state import checkpoint_of, new_states
 from barograph.types import Fault, Gap, GapCause, Heartbeat, Reason, Record, Side, Tick, Trade
 from invent import NS, market, markets
 
@@ -73,7 +75,7 @@ def test_any_cut_and_any_restore_give_the_same_bytes(drawn, cuts):
         checkpoint = featurizer.snapshot()
         featurizer = Featurizer()
         featurizer.product_index("0")
-        featurizer.restore(checkpoint or {"0": FEATURE_SET_HASH.encode() + new_states(1).tobytes()})
+        featurizer.restore(checkpoint or {"0": checkpoint_of(new_states(1)[0])})
         # A checkpoint holds what changed since the last; here each restart takes it all.
         featurizer._changed.add(0)
         got, got_late = featurizer.update(events[start:stop])
@@ -311,9 +313,53 @@ def test_a_late_trade_is_a_dead_letter_unless_it_was_filled_or_stands_behind_a_g
     assert {letter.fault for letter in outcome.dead_letters} == {Fault.LATE}
 
 
-def test_a_checkpoint_of_other_features_is_refused_by_name():
-    with pytest.raises(ForeignFeaturesError, match=r"BTC-USD.*0123456789abcdef"):
-        Featurizer().restore({"BTC-USD": b"0123456789abcdef" + bytes(STATE.itemsize)})
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda _kept: b"",
+        lambda kept: FEATURE_SET_HASH.encode() + kept[20:],
+        lambda kept: b"0123456789abcdef" + kept[16:],
+        lambda kept: kept[:-1],
+        lambda kept: kept[:500] + bytes([kept[500] ^ 1]) + kept[501:],
+    ],
+)
+def test_a_checkpoint_that_is_damaged_or_of_another_layout_is_refused_by_name(damage):
+    kept = checkpoint_of(new_states(1)[0])
+    Featurizer().restore({"BTC-USD": kept})
+    with pytest.raises(ForeignStateError, match="BTC-USD"):
+        Featurizer().restore({"BTC-USD": damage(kept)})
+
+
+@pytest.mark.parametrize("what", ["tick", "heartbeat", "gap"])
+def test_an_event_far_ahead_of_its_receipt_mutes_nothing(what):
+    """Its time would make all that comes later late."""
+    received = {"receive_time_ns": 12 * NS}
+    ahead_ns = 12 * NS + FUTURE_NS + 1
+    poison = {
+        "tick": tick(0, receive_time_ns=12 * NS),
+        "heartbeat": Heartbeat(product="BTC-USD", event_time_ns=ahead_ns, **received),
+        "gap": Gap(
+            product="BTC-USD", start_ns=11 * NS, end_ns=ahead_ns, cause=GapCause.SILENCE, **received
+        ),
+    }[what]
+    if what == "tick":
+        poison = msgspec.structs.replace(poison, event_time_ns=ahead_ns)
+    good = [tick(10.5), tick(11.5), tick(12.5)]
+    outcome = Featurizer().receive(records([*good[:2], poison, good[2]]))
+    assert [letter.fault for letter in outcome.dead_letters] == [Fault.FUTURE]
+    assert outcome.values == Featurizer().receive(records(good)).values
+
+
+def test_a_product_too_many_is_refused_and_the_others_go_on():
+    machine = Featurizer()
+    names = [f"P{number}" for number in range(MAX_PRODUCTS)]
+    machine._names, machine._index = names, {name: place for place, name in enumerate(names)}
+    machine._states = new_states(MAX_PRODUCTS)
+    one_more = Heartbeat(product="ONE-MORE", event_time_ns=NS)
+    known = msgspec.structs.replace(tick(10.5), product="P7")
+    outcome = machine.receive(records([one_more, known, one_more]))
+    assert [letter.fault for letter in outcome.dead_letters] == [Fault.UNKNOWN_PRODUCT] * 2
+    assert list(machine.snapshot()) == ["P7"]
 
 
 def test_a_snapshot_holds_only_what_changed_since_the_last():

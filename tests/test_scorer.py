@@ -2,13 +2,14 @@
 
 import math
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from barograph import codec
-from barograph.errors import ForeignFeaturesError
+from barograph.errors import ForeignFeaturesError, ForeignStateError, RegistryError
 from barograph.kernels import COLUMN, FEATURE_SET_HASH, FEATURES
 from barograph.models import ModelFacts
 from barograph.scorer import COLD_START, ColdStart, Model, Scorer
@@ -186,3 +187,79 @@ def test_a_baseline_does_not_count_across_missing_seconds():
         baseline.learn(second, 1e-4)
     pairs = sum(s + 60 in {*range(100), *range(130, 200)} for s in [*range(100), *range(130, 200)])
     assert baseline.later.sum() == pairs
+
+
+@pytest.mark.parametrize(
+    ("facts", "why"),
+    [
+        ({"features": ("realized_vol_60s", "realised_vol_60s")}, "asks for realised_vol_60s"),
+        ({"features": ("realized_vol_60s", "realized_vol_60s")}, "asks twice"),
+        ({"features": ()}, "asks for no feature"),
+        ({"tau": {"BTC-USD": math.nan}}, "tau is no volatility"),
+        ({"tau": {"BTC-USD": -1.0}}, "tau is no volatility"),
+        ({"threshold": 1.5}, "threshold 1.5 is no probability"),
+        ({"threshold": math.nan}, "threshold nan is no probability"),
+    ],
+)
+def test_a_model_with_unsound_facts_is_refused_by_name_and_the_present_one_stays(facts, why):
+    scorer = Scorer(model())
+    with pytest.raises(RegistryError, match=why):
+        scorer.swap(model("spikes/2", **facts))
+    assert scorer.predict(row(1)).model == "spikes/1"
+
+
+def test_a_model_may_ask_for_the_tau_that_it_is_asked_about():
+    scorer = Scorer(model(features=("tau", "realized_vol_60s"), onnx=Doubling(1.0)))
+    assert scorer.predict(row(1)).probability == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("said", [math.nan, -0.5, 2.0])
+def test_what_a_model_says_that_is_no_probability_is_out_of_range(said):
+    class Wild(Doubling):
+        def predict(self, _x):
+            return np.array([said])
+
+    prediction = Scorer(model(onnx=Wild())).predict(row(1))
+    assert (prediction.verdict, prediction.probability) == (Verdict.OUT_OF_RANGE, None)
+
+
+def as_record(value):
+    return Record("ticks.features", 0, 0, "BTC-USD", value)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"values": [0.0]},
+        {"values": [None] * len(FEATURES)},
+        {"reasons": "0"},
+        {"reasons": "9" * len(FEATURES)},
+        {"reasons": "٣" * len(FEATURES)},
+        {"values": [1e300] * len(FEATURES)},
+        {"log_mid_e9": 10**15},
+        {"second": 2**62},
+        {"product": chr(0) + "next"},
+        {"product": ""},
+    ],
+)
+def test_a_row_that_is_not_whole_is_one_dead_letter(changes):
+    machine = Scorer()
+    poison = as_record(codec.encode(msgspec.structs.replace(row(1), **changes)))
+    outcome = machine.receive([poison])
+    assert (outcome.values, len(outcome.dead_letters)) == ([], 1)
+    assert machine.snapshot() == {}
+
+
+def test_a_row_of_the_far_future_does_not_end_what_a_baseline_learns():
+    baseline = ColdStart()
+    baseline.learn(10**9, 1e-4)
+    for second in range(200):
+        baseline.learn(second, 1e-4)
+    assert baseline.later.sum() == 200 - 60
+    assert len(baseline.waiting) <= 60
+
+
+@pytest.mark.parametrize("kept", [b"", b"x", msgspec.msgpack.encode((b"", []))])
+def test_a_checkpoint_that_is_none_is_refused_by_name(kept):
+    with pytest.raises(ForeignStateError, match="BTC-USD"):
+        Scorer().restore({"BTC-USD": kept})

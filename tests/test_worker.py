@@ -419,3 +419,33 @@ def test_features_and_predictions_are_the_same_bytes_after_any_deaths(tmp_path):
         log.close()
     assert [len(values) for values in left[0]] == [2 * 999, 2 * 999]
     assert all(each == left[0] for each in left)
+
+
+@pytest.mark.parametrize("damage", ["state", "place", "beyond"])
+def test_a_state_whose_checkpoint_cannot_be_used_is_made_again_from_the_log(tmp_path, damage):
+    """As after an upgrade that changes the layout: no row differs from those without it."""
+    lives, upgraded = one_partition(tmp_path / "lives"), one_partition(tmp_path / "upgraded")
+    told = ticks(400)
+    for log in (lives, upgraded):
+        log.append(told[:500])
+        run(log, Featurizer)
+        log.append(told[500:])
+    member = upgraded.join("counters", ["in"])
+    place = next(iter(member.poll(1, 0.0).assigned))
+    member.leave()
+    member = upgraded.join("counters", ["in"])
+    member.poll(0, 0.0)
+    bad = {"state": {"BTC-USD": b"of another layout", "GONE-USD": b"of another layout"},
+           "place": {NEXT: b"x" * 16}, "beyond": {NEXT: b"9" * 15}}[damage]  # fmt: skip
+    member.commit(checkpoints={place: bad})
+    member.leave()
+    run(lives, Featurizer)
+    run(upgraded, Featurizer)
+    assert written(upgraded, "out") == written(lives, "out")
+    assert len(written(lives, "out")) == 2 * 399
+    # And it stays so: the next start needs no record of before.
+    upgraded.retain()
+    upgraded.append(ticks(401)[-2:])
+    assert run(upgraded, Featurizer).values == 2
+    for log in (lives, upgraded):
+        log.close()

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from barograph.archive_files import last_number, numbered_files
+from barograph.codec import UNREADABLE
 from barograph.disk import write_whole
 from barograph.errors import BadInputError
 
@@ -76,7 +77,7 @@ def read_book(directory: Path) -> Book | None:
         return _decode(path.read_bytes())
     except FileNotFoundError:
         return None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise BadInputError(
             str(path),
             f"it cannot be read ({error})",

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from barograph.archive_lines import LONGEST_LINE_BYTES, entry_of
+from barograph.codec import UNREADABLE
 from barograph.disk import write_whole
 from barograph.errors import BadInputError
 from barograph.lines import file_sha256, lines_of
@@ -153,7 +154,7 @@ def _read_manifest(path: Path) -> Manifest | None:
         return _decode_manifest(path.read_bytes())
     except FileNotFoundError:
         return None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise BadInputError(
             str(path), f"it is no manifest ({error})", "Restore it from a copy, or remove it"
         ) from error

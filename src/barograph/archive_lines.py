@@ -5,9 +5,11 @@ A frame stands in its line as it is when it is one line of JSON (`frame`), else 
 """
 
 from base64 import b64encode
+from typing import Annotated
 
 import msgspec
 
+from barograph.codec import UNREADABLE
 from barograph.lines import BadLine
 from barograph.types import DeadLetter, Fault, Frame
 from barograph.venues.entries import (
@@ -33,7 +35,7 @@ class _Line(msgspec.Struct, omit_defaults=True):
     closed: bool = False
     answer: str | None = None
     settled: str | None = None
-    receive_time_ns: int | None = None
+    receive_time_ns: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | None = None
     frame: msgspec.Raw = _NO_FRAME
     text: str | None = None
     base64: bytes = b""
@@ -50,7 +52,7 @@ def entry_of(source: str, position: int, line: bytes | BadLine) -> Entry | DeadL
         return line.letter(source, position)
     try:
         return _entry(_decode_line(line))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         return BadLine(Fault.WRONG_SHAPE, str(error), line).letter(source, position)
 
 
@@ -108,7 +110,7 @@ def _embedded(frame: bytes) -> bytes:
     if shallow and frame[:1] == b"{" and frame[-1:] == b"}" and b"\n" not in frame:
         try:
             _decode_raw(frame)
-        except msgspec.DecodeError:
+        except UNREADABLE:
             pass
         else:
             return b'"frame":%b' % frame

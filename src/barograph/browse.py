@@ -12,6 +12,7 @@ from itertools import islice
 
 import msgspec
 
+from barograph import codec
 from barograph.errors import BadInputError, OffsetGapError
 from barograph.log import APPENDED_TIME, Extent, Log, check_partition, partition_of
 from barograph.types import Message, Record
@@ -61,7 +62,7 @@ def holdings(log: Log) -> list[Holding]:
 
 def appended_time_ns(record: Record) -> int:
     """When the log took a record, by its own clock."""
-    return int(record.headers[APPENDED_TIME])
+    return codec.natural(record.headers.get(APPENDED_TIME)) or 0
 
 
 def records(log: Log, topic: str) -> Iterator[Record]:
@@ -135,7 +136,7 @@ def is_json(value: bytes) -> bool:
     """Whether bytes are one JSON value."""
     try:
         _decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except codec.UNREADABLE:
         return False
     return True
 

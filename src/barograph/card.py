@@ -11,6 +11,7 @@ import numpy as np
 
 from barograph import bootstrap, card_words, scores
 from barograph.card_words import Bin, Goal
+from barograph.codec import UNREADABLE
 from barograph.errors import RegistryError
 from barograph.importance import Importance, importance
 from barograph.models import Float64, ModelFacts
@@ -123,7 +124,7 @@ def decoded(content: bytes, version: str) -> Card:
     """A card from its JSON; `version` names it. Raises RegistryError for what is none."""
     try:
         return msgspec.convert(_with_nan(msgspec.json.decode(content), Card), Card)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise RegistryError(version, f"its card cannot be read ({error})", _CURE) from error
 
 

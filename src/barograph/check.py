@@ -7,6 +7,7 @@ for a long topic. Of a topic whose records are no events of the market there are
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from typing import Annotated
 
 import msgspec
 
@@ -21,6 +22,7 @@ from barograph.types import (
     Heartbeat,
     Record,
     Tick,
+    TimeNs,
 )
 
 UNREADABLE = "unreadable"
@@ -93,13 +95,16 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
 class _Said(msgspec.Struct):
     """What records of any kind may tell."""
 
-    type: str = ""
-    event_time_ns: int | None = None
-    receive_time_ns: int | None = None
+    type: Annotated[str, msgspec.Meta(max_length=100)] = ""
+    event_time_ns: TimeNs | None = None
+    receive_time_ns: TimeNs | None = None
 
 
-_said = msgspec.json.Decoder(_Said).decode
-_status = msgspec.json.Decoder(FeedStatus).decode
+def _check_said(said: _Said) -> None:
+    codec.check_name(said.type)
+
+
+_said = codec.Reader[_Said](_Said, _check_said)
 
 
 def check(  # noqa: PLR0913 - what is asked for, and what a shell has
@@ -191,7 +196,7 @@ class _Seen:
         try:
             said = _said(record.value)
             event = codec.decode_event(record.value) if said.type.startswith(_EVENTS) else None
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except codec.UnreadableError:
             self.kinds[UNREADABLE] += 1
             return
         self.kinds[said.type.partition("/")[0] or UNREADABLE] += 1
@@ -254,7 +259,7 @@ def _dead_letters(log: Log) -> dict[str, int]:
     for record in browse.records(log, DEAD_LETTERS):
         try:
             faults[codec.decode_dead_letter(record.value).fault] += 1
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except codec.UnreadableError:
             faults[UNREADABLE] += 1
     return dict(faults.most_common())
 
@@ -276,7 +281,7 @@ def _first_refusal(log: Log, before: dict[int, int]) -> str:
         for record in log.read(DEAD_LETTERS, extent.partition, start, 1):
             try:
                 letter = codec.decode_dead_letter(record.value)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            except codec.UNREADABLE:
                 return UNREADABLE
             return f"{letter.fault}: {letter.detail[:_LONGEST_DETAIL]}"
     return ""
@@ -298,6 +303,9 @@ def _statuses(log: Log) -> list[FeedStatus]:
     """The last word of each connection among the last ones."""
     last = {}
     for record in browse.last(log, STATUS, _STATUSES):
-        status = _status(record.value)
+        try:
+            status = codec.decode_status(record.value)
+        except codec.UnreadableError:
+            continue  # `check --topic feed.status` counts those
         last[status.connection] = status
     return list(last.values())

@@ -2,35 +2,167 @@
 
 The version stands in each record's `type` ("tick/1"), so old and new records can lie in one topic
 and an unknown one is refused by name rather than misread.
+
+What is unreadable is defined here and nowhere else: every `decode_*` takes any bytes and returns a
+word within the bounds of its Struct, or raises UnreadableError and nothing else.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import nan
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
+from msgspec import Meta
 
 from barograph.types import (
+    Count,
     DeadLetter,
     Event,
     Fault,
     FeatureRow,
+    FeedStatus,
+    Gap,
+    Name,
     Prediction,
+    Reason,
     Record,
     RecordPrediction,
+    Tick,
+    TimeNs,
 )
+
+T = TypeVar("T")
+
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""All that msgspec raises for bytes that are not what was asked for."""
+
+_LONGEST_DETAIL = 500
+_LONGEST_NATURAL = 19  # digits; as many as int64 has
+
+
+class UnreadableError(msgspec.DecodeError):
+    """Bytes are not what their topic holds; a dead letter is made of it. Never reaches a user."""
+
+    def __init__(self, fault: Fault, detail: str) -> None:
+        self.fault, self.detail = fault, detail[:_LONGEST_DETAIL]
+        super().__init__(self.detail)
+
+
+def unreadable(error: Exception) -> UnreadableError:
+    """What one of UNREADABLE says."""
+    if isinstance(error, UnreadableError):
+        return error
+    if isinstance(error, UnicodeDecodeError):
+        return UnreadableError(Fault.NOT_UTF8, str(error))
+    if isinstance(error, RecursionError):
+        return UnreadableError(Fault.WRONG_SHAPE, "nested too deeply")
+    return UnreadableError(Fault.WRONG_SHAPE, str(error))
+
+
+class Reader(Generic[T]):
+    """Bytes → a word of `kind`; raises UnreadableError and nothing else.
+
+    check: raises ValueError for a word whose fields do not go together. strict: whether a number
+    may not come as a string of its digits.
+    """
+
+    def __init__(
+        self,
+        kind: Any,  # noqa: ANN401 - a union is no type to mypy
+        check: Callable[[T], None] | None = None,
+        *,
+        strict: bool = True,
+    ) -> None:
+        self._decode: Callable[[bytes], T] = msgspec.json.Decoder(kind, strict=strict).decode
+        self._check = check
+
+    def __call__(self, value: bytes) -> T:
+        """The word that these bytes are."""
+        try:
+            if not value.isascii():
+                value.decode()  # msgspec does not look inside ignored fields
+            word = self._decode(value)
+            if self._check is not None:
+                self._check(word)
+        except (*UNREADABLE, ValueError) as error:
+            raise unreadable(error) from None
+        return word
+
+    def all_of(
+        self, records: Sequence[Record]
+    ) -> tuple[Sequence[Record], list[T], list[DeadLetter]]:
+        """Those that can be read, their words, and a dead letter for each of the others."""
+        values = [record.value for record in records]
+        if self._check is None and all(map(bytes.isascii, values)):
+            try:
+                return records, list(map(self._decode, values)), []
+            except UNREADABLE:
+                pass  # one by one, then
+        readable: list[Record] = []
+        words: list[T] = []
+        dead_letters: list[DeadLetter] = []
+        for record in records:
+            try:
+                words.append(self(record.value))
+            except UnreadableError as error:
+                dead_letters.append(dead(record, error.fault, error.detail))
+            else:
+                readable.append(record)
+        return readable, words, dead_letters
+
+
+def natural(text: str | bytes | None) -> int | None:
+    """The number that a header or checkpoint holds in decimal; None for anything else."""
+    if text is None or len(text) > _LONGEST_NATURAL or not (text.isascii() and text.isdigit()):
+        return None
+    return int(text)
+
+
+def check_name(name: str) -> None:
+    """Raise ValueError for a name with control characters: NUL marks checkpoints that are ours."""
+    if not name.isprintable():
+        raise ValueError(f"{name!r} is no name")
+
+
+def _check_event(event: Event) -> None:
+    check_name(event.product)
+    if isinstance(event, Tick):
+        if float(event.bid) > float(event.ask):
+            raise ValueError(_CROSSED)
+        if min(float(event.price), float(event.bid)) == 0.0:
+            raise ValueError("a price is 0")
+    elif isinstance(event, Gap) and event.end_ns < event.start_ns:
+        raise ValueError(_BACKWARDS)
+
+
+def _check_row(row: FeatureRow) -> None:
+    check_name(row.product)
+    if len(row.reasons) != len(row.values) or row.reasons.strip(_REASONS):
+        raise ValueError("its reasons are not one digit of Reason for each value")
+
+
+def _check_prediction(prediction: Prediction) -> None:
+    check_name(prediction.product)
+    check_name(prediction.model)
+
+
+_CROSSED = "bid is above ask"
+_BACKWARDS = "the gap ends before it starts"
+_REASONS = "".join(str(int(reason)) for reason in Reason)
 
 encode = msgspec.json.Encoder().encode
 """Any word of `types` → its JSON bytes."""
 
-decode_event = msgspec.json.Decoder(Event).decode
-"""A record of ticks.raw → a word of Event; msgspec.DecodeError on anything else."""
+decode_event = Reader[Event](Event, _check_event)
+"""A record of ticks.raw → a word of Event."""
 
-decode_row = msgspec.json.Decoder(FeatureRow).decode
-decode_prediction = msgspec.json.Decoder(Prediction).decode
-decode_record_prediction = msgspec.json.Decoder(RecordPrediction).decode
-decode_dead_letter = msgspec.json.Decoder(DeadLetter).decode
+decode_row = Reader[FeatureRow](FeatureRow, _check_row)
+decode_prediction = Reader[Prediction](Prediction, _check_prediction)
+decode_record_prediction = Reader[RecordPrediction](RecordPrediction)
+decode_dead_letter = Reader[DeadLetter](DeadLetter)
+decode_status = Reader[FeedStatus](FeedStatus)
 
 Records = npt.NDArray[np.void]
 Ints = npt.NDArray[np.int64]
@@ -72,58 +204,103 @@ _NAT = int(NAT)
 _SIDES = {"": 0, "buy": 1, "sell": -1}
 
 
+# The bounds of `venues.refusals`; the proof in `kernels.window` is for what lies within them.
+_Price = Annotated[float, Meta(ge=1e-18, le=1e18)]
+_Size = Annotated[float, Meta(ge=0.0, le=1e18)]
+
+
 class _TickNumbers(msgspec.Struct, gc=False, tag="tick/1"):
     """A Tick read for the kernels: decimal strings become floats in C, unknown is NaN or NAT."""
 
-    product: str
-    event_time_ns: int
-    price: float
-    bid: float
-    ask: float
-    receive_time_ns: int = _NAT
-    bid_size: float = nan
-    ask_size: float = nan
-    volume_24h: float = nan
-    trade_id: int = -1
-    last_size: float = nan
-    side: str = ""
+    product: Name
+    event_time_ns: TimeNs
+    price: _Price
+    bid: _Price
+    ask: _Price
+    receive_time_ns: TimeNs = _NAT
+    bid_size: _Size = nan
+    ask_size: _Size = nan
+    volume_24h: _Size = nan
+    trade_id: Count = -1
+    last_size: _Size = nan
+    side: Literal["", "buy", "sell"] = ""
+
+    def __post_init__(self) -> None:
+        if self.bid > self.ask:
+            raise ValueError(_CROSSED)
+        if not self.product.isprintable():
+            check_name(self.product)
 
 
 class _HeartbeatNumbers(msgspec.Struct, gc=False, tag="heartbeat/1"):
-    product: str
-    event_time_ns: int
-    receive_time_ns: int = _NAT
+    product: Name
+    event_time_ns: TimeNs
+    receive_time_ns: TimeNs = _NAT
+
+    def __post_init__(self) -> None:
+        check_name(self.product)
 
 
 class _TradeNumbers(msgspec.Struct, gc=False, tag="trade/1"):
-    product: str
-    event_time_ns: int
-    price: float
-    size: float
-    trade_id: int
-    receive_time_ns: int = _NAT
-    side: str | None = None
+    product: Name
+    event_time_ns: TimeNs
+    price: _Price
+    size: _Size
+    trade_id: Count
+    receive_time_ns: TimeNs = _NAT
+    side: Literal["buy", "sell"] | None = None
     filled: bool = False
+
+    def __post_init__(self) -> None:
+        check_name(self.product)
 
 
 class _GapNumbers(msgspec.Struct, gc=False, tag="gap/1"):
-    product: str
-    start_ns: int
-    end_ns: int
-    receive_time_ns: int = _NAT
+    product: Name
+    start_ns: TimeNs
+    end_ns: TimeNs
+    receive_time_ns: TimeNs = _NAT
+
+    def __post_init__(self) -> None:
+        check_name(self.product)
+        if self.end_ns < self.start_ns:
+            raise ValueError(_BACKWARDS)
 
 
 Numbers = _TickNumbers | _HeartbeatNumbers | _TradeNumbers | _GapNumbers
 
-decode_numbers = msgspec.json.Decoder(Numbers, strict=False).decode
-"""A record of ticks.raw as numbers, for `event_array`; msgspec.DecodeError on anything else."""
+decode_numbers = Reader[Numbers](Numbers, strict=False)
+"""A record of ticks.raw as numbers, for `event_array`."""
+
+
+def numbers_of(events: Iterable[Event], refuse: Callable[[DeadLetter], None]) -> list[Numbers]:
+    """Events as a reader of the log sees them; what it would refuse is refused here too."""
+    numbers = []
+    for event in events:
+        value = encode(event)
+        try:
+            numbers.append(decode_numbers(value))
+        except UnreadableError as error:
+            refuse(
+                DeadLetter(
+                    fault=error.fault,
+                    detail=error.detail,
+                    source=event.connection,
+                    position=f"{type(event).__name__} of {event.receive_time_ns}",
+                    key=event.product,
+                    original=value,
+                )
+            )
+    return numbers
 
 
 def event_array(numbers: Sequence[Numbers], product_index: Callable[[str], int]) -> Records:
     """(n,) of EVENT from decoded records, in their order."""
     events = np.zeros(len(numbers), EVENT)
-    events["product"] = [product_index(n.product) for n in numbers]
-    if all(type(n) is _TickNumbers for n in numbers):
+    products = [n.product for n in numbers]
+    index = {product: product_index(product) for product in dict.fromkeys(products)}
+    events["product"] = [index[product] for product in products]
+    if set(map(type, numbers)) == {_TickNumbers}:
         _fill_ticks(events, numbers)  # type: ignore[arg-type]  # just checked
         return events
     places = [i for i, n in enumerate(numbers) if type(n) is _TickNumbers]

@@ -31,6 +31,7 @@ import msgspec
 import polars as pl
 
 from barograph.archive_files import ArchiveFile, existing_files
+from barograph.codec import UNREADABLE
 from barograph.disk import declared, sync_directory, write_whole
 from barograph.errors import BadInputError
 from barograph.joined import Joined
@@ -301,7 +302,7 @@ def _read_progress(out: Path) -> _Progress:
         return msgspec.json.decode(path.read_bytes(), type=_Progress)
     except FileNotFoundError:
         return _Progress()
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise BadInputError(
             str(path), f"it cannot be read ({error})", "Give another --out"
         ) from error

@@ -7,6 +7,7 @@ of `ticks.features` for the same frames, with the volatility that followed. A ma
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -145,7 +146,7 @@ def read(home: Path, case: Case) -> Dataset:
         raise BadInputError(
             f"the dataset of {case.name}", f"there is none in {home}", _BUILD
         ) from None
-    except (msgspec.DecodeError, pl.exceptions.PolarsError, OSError) as error:
+    except (*codec.UNREADABLE, pl.exceptions.PolarsError, OSError) as error:
         raise BadInputError(str(table), f"it cannot be read ({error})", _BUILD) from error
     if manifest.feature_set != case.feature_set:
         raise ForeignFeaturesError(str(table), manifest.feature_set, case.feature_set)
@@ -215,14 +216,10 @@ class _Reading:
 
     def archived(self, archive: Path) -> Iterator[Records]:
         """The events of an archive, as the feed made them of the same frames."""
-        numbers = []
-        for event in Coinbase().hear(joined.whole(archive), self._refuse):
+        heard = Coinbase().hear(joined.whole(archive), self._refuse)
+        while some := list(islice(heard, _EVENTS_AT_A_TIME)):
             # As the log would carry it: the featurizer sees what it saw live.
-            numbers.append(codec.decode_numbers(codec.encode(event)))
-            if len(numbers) == _EVENTS_AT_A_TIME:
-                yield codec.event_array(numbers, self.product_index)
-                numbers = []
-        yield codec.event_array(numbers, self.product_index)
+            yield codec.event_array(codec.numbers_of(some, self._refuse), self.product_index)
 
     def recorded(self, recordings: Iterable[Path], rules: Rules) -> Iterator[Records]:
         """The events that a feed would make of recordings, each on connections of its own."""

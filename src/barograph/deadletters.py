@@ -129,7 +129,7 @@ def letters(log: Log, topic: str) -> Iterator[Letter]:
     for record in records(log, topic):
         try:
             yield Letter(record, codec.decode_dead_letter(record.value))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except codec.UnreadableError:
             yield Letter(record, None)
 
 
@@ -295,7 +295,7 @@ def _line(letter: Letter, went: Mapping[str, bytes]) -> LetterLine:
         key=letter.record.key,
         size=len(letter.original),
         appended_time_ns=appended_time_ns(letter.record),
-        redriven_time_ns=None if time is None else int(time),
+        redriven_time_ns=codec.natural(time),
     )
 
 
@@ -354,9 +354,20 @@ def _badly_mended(identity: str, fault: str, detail: str) -> BadInputError:
 
 
 def _whole(log: Log, letter: DeadLetter) -> bytes:
-    """What the letter has only the beginning of. Raises OffsetGapError when it is gone."""
-    partition, offset = (int(part) for part in letter.position.split(":"))
-    return log.read(letter.source, partition, offset, 1)[0].value
+    """What the letter has only the beginning of.
+
+    Raises OffsetGapError when it is gone, BadInputError where the letter names no place.
+    """
+    partition, _, offset = map(codec.natural, letter.position.partition(":"))
+    if partition is not None and offset is not None:
+        for record in log.read(letter.source, partition, offset, 1):
+            if record.offset == offset:
+                return record.value
+    raise BadInputError(
+        f"letter {letter.identity}",
+        "it has only the beginning of its original, and that does not stand where it says",
+        "Give the whole of it (`barograph deadletters redrive --mended FILE`)",
+    )
 
 
 def _known_fault(fault: str | None) -> None:

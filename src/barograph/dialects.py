@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from barograph.codec import UNREADABLE
 from barograph.tape import (
     Beat,
     MarketEvent,
@@ -69,7 +70,7 @@ class _Voice(ABC):
         """Do what a reader asks; the answers. `last` has each product's last trade so far."""
         try:
             asked = _request(message)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except UNREADABLE:
             return [_error("Malformed JSON", "", now_ns)]
         if asked.type not in {"subscribe", "unsubscribe"}:
             reason = "Type has to be either subscribe or unsubscribe"

@@ -175,6 +175,17 @@ class ForeignFeaturesError(BarographError):
         )
 
 
+class ForeignStateError(BarographError):
+    """A checkpoint is damaged, or has another layout than this version's."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(
+            f"the checkpoint of {what} is damaged or was written by another version. A worker "
+            "makes it again from the log: start one (`barograph featurize`, `barograph score`)."
+        )
+
+
 class TooLittleDataError(BarographError):
     """There is not enough usable history for what was asked."""
 

@@ -9,80 +9,37 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
 import numpy as np
 from numba import njit
 
 from barograph import codec
-from barograph.codec import FILLED, GAP, HEARTBEAT, NAT, TICK, Ints, Records
-from barograph.errors import ForeignFeaturesError
-from barograph.kernels import (
-    FEATURE_SET_HASH,
-    LONGEST_WINDOW_S,
-    ROW,
-    flow,
-    price,
-    ticks,
-    variance,
+from barograph.codec import (
+    FILLED,
+    GAP,
+    HEARTBEAT,
+    NAT,
+    TICK,
+    Ints,
+    Numbers,
+    Records,
+    UnreadableError,
 )
+from barograph.errors import ForeignStateError
+from barograph.kernels import FEATURE_SET_HASH, LONGEST_WINDOW_S, ROW, flow, price, ticks, variance
+from barograph.kernels.state import checkpoint_of, new_states, state_of
 from barograph.kernels.window import MAX_RETURN_E9, MAX_VOLUME_E8, log_e9
 from barograph.types import DeadLetter, Fault, Outcome, Reason, Record
 
-STATE = np.dtype(
-    [
-        # The grid: what is known of the second that is still open.
-        ("second", "i8"),
-        ("closed_through", "i8"),
-        ("run", "i8"),
-        ("quiet_run", "i8"),
-        ("reason", "i8"),
-        ("open", "i1"),
-        ("anchored", "i1"),
-        ("trade_told", "i1"),
-        ("bid", "f8"),
-        ("ask", "f8"),
-        ("bid_size", "f8"),
-        ("ask_size", "f8"),
-        ("volume_24h", "f8"),
-        ("last_tick_ns", "i8"),
-        ("last_trade_id", "i8"),
-        ("high", "f8"),
-        ("low", "f8"),
-        ("tick_count", "i8"),
-        ("second_bought_e8", "i8"),
-        ("second_sold_e8", "i8"),
-        ("second_without_sizes", "i1"),
-        ("log_mid_e9", "i8"),
-        # The windows.
-        *variance.FIELDS,
-        *price.FIELDS,
-        *flow.FIELDS,
-        *ticks.FIELDS,
-    ],
-    align=True,
-)
-"""All that is remembered of one product.
+MAX_PRODUCTS = 4096
+"""A machine remembers no more: 17 kB each, and names come from strangers."""
 
-`run` counts the complete seconds since the last hole: a window of w seconds is full when run ≥ w.
-`anchored` says that the second before the open one has a closing mid, so a return can be formed.
-`reason` says what the last hole was, for the features that have to wait. `trade_told` says that
-`last_trade_id` is that of a trade of this second without a quote: its tick counts no second time.
-"""
+FUTURE_NS = 86_400 * 1_000_000_000
+"""An event so far ahead of its own receipt is refused: it would make all later ones late."""
 
 _NS = 1_000_000_000
-_WARMUP = int(Reason.WARMUP)
 _GAP = int(Reason.GAP)
 _OUT_OF_RANGE = int(Reason.OUT_OF_RANGE)
 _STALE = int(Reason.STALE)
-
-
-def new_states(products: int) -> Records:
-    """States of products never seen: (products,) of STATE, warming up."""
-    states = np.zeros(products, STATE)
-    states["reason"] = _WARMUP
-    states["closed_through"] = NAT
-    states["last_trade_id"] = -1
-    return states
 
 
 @njit(cache=True)
@@ -91,8 +48,9 @@ def update(states: Records, events: Records, rows: Records, late: Ints) -> tuple
 
     states: (products,) of STATE, changed in place; events: (n,) of EVENT, `product` < products;
     rows: (m,) of ROW, m > LONGEST_WINDOW_S, filled from the start; late: (≥ n,) int64, filled with
-    the places of ticks and trades whose second had already closed; they change nothing. A trade
-    behind a gap or one that was filled belongs to no open second either, and is not late.
+    the places of ticks and trades whose second had already closed, and of events of the future;
+    they change nothing. A trade behind a gap or one that was filled belongs to no open second
+    either, and is not late.
     Returns (consumed, rows written, late ones). Stops before an event whose rows might not fit:
     call again with the rest.
     """
@@ -102,6 +60,10 @@ def update(states: Records, events: Records, rows: Records, late: Ints) -> tuple
         if n_rows + LONGEST_WINDOW_S > len(rows):
             return i, n_rows, n_late
         event = events[i]
+        if _is_future(event):
+            late[n_late] = i
+            n_late += 1
+            continue
         state = states[event.product]
         if event.kind == GAP:
             second = event.gap_start_ns // _NS
@@ -114,19 +76,31 @@ def update(states: Records, events: Records, rows: Records, late: Ints) -> tuple
         if event.kind == HEARTBEAT:
             # Also where there is no quote yet: a tick of an earlier second is late all the same.
             state.closed_through = max(state.closed_through, second - 1)
-            continue
-        if event.kind != TICK and not state.open:
-            continue
-        if second > state.closed_through:
-            if event.kind == TICK:
-                _take(state, second, event)
-            elif event.trade_id > state.last_trade_id:
-                _count(state, event)
-                state.trade_told = 1
-        elif event.kind != FILLED:
+        elif not _enter(state, second, event):
             late[n_late] = i
             n_late += 1
     return len(events), n_rows, n_late
+
+
+@njit(cache=True)
+def _is_future(event: Any) -> bool:
+    """Whether an event is too far ahead of its receipt to belong to its product's line."""
+    return event.receive_time_ns > 0 and event.event_time_ns - event.receive_time_ns > FUTURE_NS
+
+
+@njit(cache=True)
+def _enter(state: Any, second: int, event: Any) -> bool:
+    """Let a tick or trade into its second; False where that had closed already."""
+    if event.kind != TICK and not state.open:
+        return True
+    if second <= state.closed_through:
+        return event.kind == FILLED
+    if event.kind == TICK:
+        _take(state, second, event)
+    elif event.trade_id > state.last_trade_id:
+        _count(state, event)
+        state.trade_told = 1
+    return True
 
 
 @njit(cache=True)
@@ -286,9 +260,15 @@ class Featurizer:
         self._late = np.zeros(4096, np.int64)
 
     def product_index(self, product: str) -> int:
-        """The product's place in the arrays, given out in the order of first use."""
+        """The product's place in the arrays, given out in the order of first use.
+
+        Raises UnreadableError for a name beyond the first MAX_PRODUCTS.
+        """
         index = self._index.get(product)
         if index is None:
+            if len(self._names) == MAX_PRODUCTS:
+                why = f"there are {MAX_PRODUCTS} products already"
+                raise UnreadableError(Fault.UNKNOWN_PRODUCT, why)
             index = self._index[product] = len(self._names)
             self._names.append(product)
             if index >= len(self._states):
@@ -320,20 +300,15 @@ class Featurizer:
 
     def receive(self, records: Sequence[Record]) -> Outcome:
         """Feature rows as JSON under their product; what is no event or late as dead letters."""
-        readable: list[Record] = []
-        events = []
-        dead_letters: list[DeadLetter] = []
-        for record in records:
-            try:
-                events.append(codec.decode_numbers(record.value))
-            except msgspec.DecodeError as error:
-                dead_letters.append(codec.dead(record, Fault.WRONG_SHAPE, str(error)))
-            else:
-                readable.append(record)
-        rows, late = self.update(codec.event_array(events, self.product_index))
+        readable, numbers, dead_letters = codec.decode_numbers.all_of(records)
+        try:
+            events = codec.event_array(numbers, self.product_index)
+        except UnreadableError:
+            readable, numbers = self._within(readable, numbers, dead_letters)
+            events = codec.event_array(numbers, self.product_index)
+        rows, late = self.update(events)
         for place in late.tolist():
-            detail = "its second had already closed"
-            dead_letters.append(codec.dead(readable[place], Fault.LATE, detail))
+            dead_letters.append(_late(readable[place], events[place]))
         return Outcome(
             [
                 (row.product, codec.encode(row))
@@ -342,26 +317,44 @@ class Featurizer:
             dead_letters,
         )
 
+    def _within(
+        self,
+        records: Sequence[Record],
+        numbers: Sequence[Numbers],
+        dead_letters: list[DeadLetter],
+    ) -> tuple[list[Record], list[Numbers]]:
+        """Those of them for whose product there is a place."""
+        within: tuple[list[Record], list[Numbers]] = ([], [])
+        for record, number in zip(records, numbers, strict=True):
+            try:
+                self.product_index(number.product)
+            except UnreadableError as error:
+                dead_letters.append(codec.dead(record, error.fault, error.detail))
+            else:
+                within[0].append(record)
+                within[1].append(number)
+        return within
+
     def snapshot(self) -> dict[str, bytes]:
         """The states, as bytes, of the products that changed since the last call."""
         changed, self._changed = self._changed, set()
-        return {
-            self._names[index]: FEATURE_SET_HASH.encode() + self._states[index].tobytes()
-            for index in sorted(changed)
-        }
+        return {self._names[index]: checkpoint_of(self._states[index]) for index in sorted(changed)}
 
     def restore(self, checkpoints: Mapping[str, bytes]) -> None:
         """Take up each product where its checkpoint left it.
 
-        Raises ForeignFeaturesError when another feature set made it.
+        Raises ForeignStateError for a checkpoint that is damaged or of another layout.
         """
         for product, checkpoint in checkpoints.items():
-            theirs, state = checkpoint[:16], checkpoint[16:]
-            if theirs != FEATURE_SET_HASH.encode() or len(state) != STATE.itemsize:
-                raise ForeignFeaturesError(
-                    f"the featurizer's checkpoint of {product}",
-                    theirs.decode(errors="replace"),
-                    FEATURE_SET_HASH,
-                )
-            index = self.product_index(product)
-            self._states[index] = np.frombuffer(state, STATE)[0]
+            state = state_of(checkpoint)
+            if state is None:
+                raise ForeignStateError(product)
+            place = self.product_index(product)
+            self._states[place] = state
+
+
+def _late(record: Record, event: Any) -> DeadLetter:
+    if _is_future(event):
+        ahead_s = (int(event["event_time_ns"]) - int(event["receive_time_ns"])) // _NS
+        return codec.dead(record, Fault.FUTURE, f"{ahead_s} s ahead of its receipt")
+    return codec.dead(record, Fault.LATE, "its second had already closed")

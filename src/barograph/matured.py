@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from barograph import alarms, bootstrap, browse, codec, scores
+from barograph.codec import UnreadableError
 from barograph.labels import HORIZON_S, episodes
 from barograph.log import Log
 from barograph.log.topics import PREDICTIONS, SHADOW
@@ -24,6 +25,7 @@ from barograph.types import NS_PER_S, Interval, Prediction
 
 RESAMPLES = 200
 BLOCK_S = 600
+_LAST = 100  # records among which there is one that can be read
 
 Rows = NDArray[np.void]
 
@@ -321,11 +323,15 @@ def live(
 
 
 def _newest_ns(log: Log, topic: str) -> int:
-    newest = [codec.decode_prediction(record.value) for record in browse.last(log, topic, 1)]
+    _, newest, _ = codec.decode_prediction.all_of(browse.last(log, topic, _LAST))
     return max((said.event_time_ns for said in newest), default=0)
 
 
 def _kept(log: Log, topic: str) -> Iterator[Prediction]:
     for extent in log.extents(topic):
         for record in browse.upwards(log, topic, extent):
-            yield codec.decode_prediction(record.value)
+            try:
+                said = codec.decode_prediction(record.value)
+            except UnreadableError:
+                continue  # `barograph check` counts those
+            yield said

@@ -7,6 +7,9 @@ A graph has one input, `features` float32 (n, f), and one output, `probability` 
 """
 
 import hashlib
+import math
+from collections import Counter
+from collections.abc import Collection
 from typing import Any, Protocol
 
 import msgspec
@@ -119,6 +122,32 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     def expired(self, time_ns: int) -> bool:
         """Whether it may no longer be used at that time."""
         return self.expires_time_ns is not None and time_ns > self.expires_time_ns
+
+
+def refuse_unsound(label: str, facts: ModelFacts, known: Collection[str] | None = None) -> None:
+    """Raise RegistryError unless the facts can be scored with.
+
+    known: the names that a model may ask for, where that is known here.
+    """
+    unknown = [] if known is None else [name for name in facts.features if name not in known]
+    twice = [name for name, count in Counter(facts.features).items() if count > 1]
+    taus = [f"{key} {tau}" for key, tau in facts.tau.items() if not 0.0 <= tau < math.inf]
+    if not facts.features:
+        why = "it asks for no feature"
+    elif unknown:
+        why = f"it asks for {', '.join(unknown)[:200]}, which no row has"
+    elif twice:
+        why = f"it asks twice for {', '.join(twice)[:200]}"
+    elif taus:
+        why = f"its tau is no volatility ({', '.join(taus)[:200]})"
+    elif not 0.0 <= facts.threshold <= _HIGHEST_THRESHOLD:
+        why = f"its threshold {facts.threshold} is no probability"
+    else:
+        return
+    raise RegistryError(label, why, _CURE)
+
+
+_HIGHEST_THRESHOLD = math.nextafter(1.0, 2.0)  # of a model that never alarms
 
 
 def sha256_of(onnx: bytes) -> str:

@@ -14,6 +14,7 @@ from typing import IO, AnyStr, NamedTuple
 
 import msgspec
 
+from barograph.codec import UNREADABLE
 from barograph.contract import Contract
 from barograph.errors import BadInputError
 from barograph.input_file import InputFile
@@ -130,7 +131,7 @@ def _text(name: str) -> str:
 def _key_in(value: bytes, name: str) -> str:
     try:
         record = _anything.decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return ""
     key = record.get(name) if isinstance(record, dict) else None
     return key if isinstance(key, str) else ""

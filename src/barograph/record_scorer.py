@@ -12,6 +12,7 @@ import numpy as np
 from barograph import codec
 from barograph.contract import Contract, RefusedError
 from barograph.errors import ForeignFeaturesError
+from barograph.models import refuse_unsound
 from barograph.scorer import Model
 from barograph.types import DeadLetter, Fault, Outcome, Record, RecordPrediction, Verdict
 
@@ -35,7 +36,8 @@ class RecordScorer:
     def swap(self, model: Model | None) -> None:
         """Use another model from the next record on; model and features change in one step.
 
-        Raises ForeignFeaturesError, and keeps the present model, when it needs other features.
+        Raises ForeignFeaturesError, and keeps the present model, when it needs other features, and
+        RegistryError when its facts are not sound.
         """
         if model is None:
             self._model, self._columns = None, []
@@ -43,6 +45,7 @@ class RecordScorer:
         ours = self._contract.feature_set
         if model.facts.feature_set != ours:
             raise ForeignFeaturesError(model.label, model.facts.feature_set, ours)
+        refuse_unsound(model.label, model.facts, self._contract.features)
         places = {name: place for place, name in enumerate(self._contract.features)}
         self._model, self._columns = model, [places[name] for name in model.facts.features]
 
@@ -89,8 +92,10 @@ class RecordScorer:
         if self._model is not None:
             facts, label = self._model.facts, self._model.label
             verdict, threshold = Verdict.PREDICTED, facts.threshold
-            if facts.expired(int(record.headers.get(_TAKEN, "0"))):
+            if facts.expired(codec.natural(record.headers.get(_TAKEN)) or 0):
                 verdict, probability = Verdict.MODEL_EXPIRED, None
+            elif probability is not None and not 0.0 <= probability <= 1.0:
+                verdict, probability = Verdict.OUT_OF_RANGE, None
         return RecordPrediction(
             case=self._case,
             key=record.key,

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from barograph.codec import UNREADABLE
 from barograph.errors import BadInputError, printable
 from barograph.input_file import InputFile, seen
 from barograph.lines import BadLine, TornError, Unended, chunks_of, lines_in
@@ -289,7 +290,7 @@ def _is_whole(line: bytes) -> bool:
     """Whether it is a JSON object from its first byte to its last."""
     try:
         msgspec.json.decode(line, type=msgspec.Raw)
-    except (msgspec.DecodeError, RecursionError):
+    except UNREADABLE:
         return False
     return line.lstrip().startswith(b"{")
 

@@ -107,11 +107,8 @@ class _Reading:
         if self._lane is not None:
             self._lane.give_back()
         # As the log would carry them.
-        numbers = [
-            codec.decode_numbers(codec.encode(event))
-            for entry in entries
-            for event in self._heard(entry)
-        ]
+        heard = (event for entry in entries for event in self._heard(entry))
+        numbers = codec.numbers_of(heard, self._refuse)
         events = codec.event_array(numbers, self._product_index)
         if self._lane is not None:
             self._lane.learn(dict.fromkeys([*self._lane.products, *(n.product for n in numbers)]))

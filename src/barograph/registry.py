@@ -19,9 +19,12 @@ from typing import Any, Literal
 import msgspec
 
 from barograph.audit import Promotion, former
+from barograph.codec import UNREADABLE
 from barograph.errors import ForeignFeaturesError, RegistryError
+from barograph.fitted import TAU
+from barograph.kernels import FEATURE_SET_HASH, NAMES
 from barograph.model_database import OWNER, ModelDatabase, only_writer
-from barograph.models import MAX_ONNX_BYTES, ModelFacts, OnnxModel, sha256_of
+from barograph.models import MAX_ONNX_BYTES, ModelFacts, OnnxModel, refuse_unsound, sha256_of
 from barograph.promotion import Run
 from barograph.scorer import Model
 from barograph.versions import Version, figures_of, tags_of
@@ -139,7 +142,7 @@ class Registry:
         rows = self._read("audit", case=case)
         try:
             return [msgspec.json.decode(text, type=Promotion) for (text,) in rows]
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             raise RegistryError(case, f"its audit is damaged ({error})", _RETRAIN) from error
 
     def version_of(self, case: str, alias: Alias) -> int | None:
@@ -187,7 +190,7 @@ class Registry:
         told = self._kept(case, version, "facts.json", _MAX_FACTS_BYTES)
         try:
             return _facts.decode(told)
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             why = f"its facts cannot be read ({error})"
             raise RegistryError(f"{case}/{version}", why, _RETRAIN) from error
 
@@ -197,7 +200,7 @@ class Registry:
         for known in self.versions(case):
             if _HASHES[_JUDGED] in known.tags:  # not of before gates left word
                 content = self._kept(case, known.version, _JUDGED, _MAX_BESIDE_BYTES, _BACKUP)
-                runs += msgspec.json.decode(content, type=list[Run])
+                runs += _runs(f"{case}/{known.version}", content)
         return runs
 
     def attach(self, case: str, version: int, name: str, content: bytes) -> None:
@@ -332,7 +335,16 @@ def _check(label: str, onnx: bytes, facts: ModelFacts, case: str) -> OnnxModel:
         raise RegistryError(label, f"its facts are those of case {facts.case!r}", _RETRAIN)
     if facts.sha256 != sha256_of(onnx):
         raise RegistryError(label, "its facts are those of another graph", _RETRAIN)
+    market = facts.feature_set == FEATURE_SET_HASH
+    refuse_unsound(label, facts, {*NAMES, TAU} if market else None)
     return OnnxModel(onnx, len(facts.features), label)
+
+
+def _runs(label: str, content: bytes) -> list[Run]:
+    try:
+        return msgspec.json.decode(content, type=list[Run])
+    except UNREADABLE as error:
+        raise RegistryError(label, f"its {_JUDGED} cannot be read ({error})", _BACKUP) from error
 
 
 def _write(path: Path, content: bytes) -> None:

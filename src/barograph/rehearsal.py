@@ -35,6 +35,7 @@ from barograph.accounts import Arrival, ModeAccount, Rehearsal, Seen, Trace
 from barograph.case import Case, Stream, Table
 from barograph.cases import churn
 from barograph.children import Child, absolute, environment
+from barograph.codec import UNREADABLE
 from barograph.contract import Contract
 from barograph.errors import BadInputError
 from barograph.log import Log, open_log
@@ -276,7 +277,7 @@ class _Stage:
         try:
             letters = [codec.decode_dead_letter(each.value) for each, _ in seen.dead_letters]
             said = [codec.decode_record_prediction(each.value) for each, _ in seen.predictions]
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             raise BadInputError(
                 f"{self._stream.target} or {self._stream.dead_letters}",
                 f"somebody else writes what is neither prediction nor dead letter ({error})",

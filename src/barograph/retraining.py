@@ -16,6 +16,7 @@ import msgspec
 
 from barograph.archive_files import archive_files
 from barograph.children import Child, end_politely, environment, printable
+from barograph.codec import UNREADABLE
 from barograph.errors import BadInputError, BarographError
 from barograph.promotion import Decision
 from barograph.registry import Registry
@@ -241,7 +242,7 @@ class Retraining:
             answer = child.out().strip().rpartition(b"\n")[2]
         try:
             trained = msgspec.json.decode(answer, type=Trained)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             why = f"what a training answered cannot be read ({error})."
             return _Failed(why, trained=True)
         self.state = ""

@@ -14,11 +14,14 @@ import msgspec
 import numpy as np
 
 from barograph import codec
-from barograph.errors import ForeignFeaturesError
-from barograph.kernels import COLUMN, FEATURE_SET_HASH
-from barograph.models import ModelFacts, OnnxModel
+from barograph.codec import UnreadableError
+from barograph.errors import ForeignFeaturesError, ForeignStateError
+from barograph.fitted import TAU
+from barograph.kernels import COLUMN, FEATURE_SET_HASH, NAMES
+from barograph.models import ModelFacts, OnnxModel, refuse_unsound
 from barograph.types import (
     NS_PER_S,
+    Count,
     DeadLetter,
     Fault,
     FeatureRow,
@@ -26,6 +29,7 @@ from barograph.types import (
     Prediction,
     Reason,
     Record,
+    Second,
     Verdict,
 )
 
@@ -33,6 +37,14 @@ COLD_START = "persistence/cold-start"
 """The model name of predictions made before there is a model."""
 
 HORIZON_S = 60
+
+_Kept = tuple[str, bytes, list[tuple[Second, Count]]]
+
+MAX_PRODUCTS = 4096
+"""A machine remembers no more: 16 kB each, and names come from strangers."""
+
+ASKED = frozenset({*NAMES, TAU})
+"""What a model may ask for: features, and the tau that it is asked about."""
 
 _VOL = COLUMN["realized_vol_60s"]
 _STALENESS = COLUMN["staleness_s"]
@@ -63,6 +75,7 @@ class ColdStart:
     of now, the share of those later at or above it, shrunk towards the overall share.
     """
 
+    FORM = "cold-start/1"
     BINS = 64
     LEAST_SEEN = 600
     SHRINKAGE = 30.0
@@ -77,6 +90,8 @@ class ColdStart:
     def learn(self, second: int, vol: float) -> None:
         """Count a known volatility, in the order of seconds."""
         place = self._place(vol)
+        if self.waiting and second <= self.waiting[-1][0]:
+            self.waiting.clear()  # time went back: nothing that waits is followed by this
         while self.waiting and self.waiting[0][0] < second - HORIZON_S:
             self.waiting.popleft()
         if self.waiting and self.waiting[0][0] == second - HORIZON_S:
@@ -98,13 +113,17 @@ class ColdStart:
 
     def dump(self) -> bytes:
         """The checkpoint."""
-        return msgspec.msgpack.encode((self.later.tobytes(), list(self.waiting)))
+        return msgspec.msgpack.encode((self.FORM, self.later.tobytes(), list(self.waiting)))
 
     def load(self, checkpoint: bytes) -> None:
-        """Take up from a checkpoint."""
-        later, waiting = msgspec.msgpack.decode(
-            checkpoint, type=tuple[bytes, list[tuple[int, int]]]
-        )
+        """Take up from a checkpoint; raises ValueError for one that this version did not write."""
+        try:
+            form, later, waiting = msgspec.msgpack.decode(checkpoint, type=_Kept)
+        except codec.UNREADABLE as error:
+            raise ValueError(str(error)) from None
+        fits = len(waiting) <= HORIZON_S and all(place < self.BINS for _, place in waiting)
+        if form != self.FORM or len(later) != self.later.nbytes or not fits:
+            raise ValueError("another form")
         self.later = np.frombuffer(later, np.uint32).reshape(self.BINS, self.BINS).copy()
         self.waiting = deque(waiting)
 
@@ -132,13 +151,15 @@ class Scorer:
     def swap(self, model: Model | None) -> None:
         """Use another model from the next record on; model and features change in one step.
 
-        Raises ForeignFeaturesError, and keeps the present model, when it needs other features.
+        Raises ForeignFeaturesError, and keeps the present model, when it needs other features, and
+        RegistryError when its facts are not sound.
         """
         if model is None:
             self._model, self._columns = None, []
             return
         if model.facts.feature_set != FEATURE_SET_HASH:
             raise ForeignFeaturesError(model.label, model.facts.feature_set, FEATURE_SET_HASH)
+        refuse_unsound(model.label, model.facts, ASKED)
         self._model = model
         # Beside features a model may ask for the tau that it is asked about.
         self._columns = [COLUMN.get(name) for name in model.facts.features]
@@ -149,19 +170,18 @@ class Scorer:
         dead_letters: list[DeadLetter] = []
         for record in records:
             try:
-                row = codec.decode_row(record.value)
-            except msgspec.DecodeError as error:
-                dead_letters.append(codec.dead(record, Fault.WRONG_SHAPE, str(error)))
-                continue
-            if row.feature_set != FEATURE_SET_HASH:
-                detail = f"made with feature set {row.feature_set}, not {FEATURE_SET_HASH}"
-                dead_letters.append(codec.dead(record, Fault.FOREIGN_FEATURES, detail))
-                continue
-            values.append((row.product, codec.encode(self.predict(row))))
+                row = _row(record.value)
+                values.append((row.product, codec.encode(self.predict(row))))
+            except UnreadableError as error:
+                dead_letters.append(codec.dead(record, error.fault, error.detail))
         return Outcome(values, dead_letters)
 
     def predict(self, row: FeatureRow) -> Prediction:
-        """The prediction that follows from a row and the rows before it."""
+        """The prediction that follows from a row and the rows before it.
+
+        Raises UnreadableError, and forgets nothing and learns nothing, for a row that gives no
+        reason why a value is missing.
+        """
         model = self._model
         if model is None or row.product not in model.facts.tau:
             return self._cold_start(row)
@@ -176,6 +196,8 @@ class Scorer:
             told = [tau if column is None else row.values[column] for column in self._columns]
             x = np.array([told], np.float32)
             probability = float(model.onnx.predict(x)[0])
+            if not 0.0 <= probability <= 1.0:  # NaN too: features beyond all that it was made for
+                verdict, probability = Verdict.OUT_OF_RANGE, None
         return _prediction(
             row, verdict, probability, facts.threshold, tau, facts.horizon_s, model.label
         )
@@ -184,7 +206,7 @@ class Scorer:
         verdict, probability, tau = self._verdict(row, [_VOL]), None, None
         vol = row.values[_VOL]
         if vol is not None:
-            baseline = self._baselines.setdefault(row.product, ColdStart())
+            baseline = self._baseline(row.product)
             baseline.learn(row.second, vol)
             self._changed.add(row.product)
             if verdict is Verdict.PREDICTED:
@@ -197,10 +219,23 @@ class Scorer:
             row, verdict, probability, ColdStart.THRESHOLD, tau, HORIZON_S, COLD_START
         )
 
+    def _baseline(self, product: str) -> ColdStart:
+        baseline = self._baselines.get(product)
+        if baseline is None:
+            if len(self._baselines) == MAX_PRODUCTS:
+                why = f"there are {MAX_PRODUCTS} products already"
+                raise UnreadableError(Fault.UNKNOWN_PRODUCT, why)
+            baseline = self._baselines[product] = ColdStart()
+        return baseline
+
     def _verdict(self, row: FeatureRow, columns: Sequence[int | None]) -> Verdict:
         for column in columns:
             if column is not None and row.values[column] is None:
-                return _VERDICT_OF[row.reasons[column]]
+                verdict = _VERDICT_OF.get(row.reasons[column])
+                if verdict is None:
+                    why = f"{NAMES[column]} has neither a value nor a reason"
+                    raise UnreadableError(Fault.WRONG_SHAPE, why)
+                return verdict
         staleness_s = row.values[_STALENESS]
         if staleness_s is not None and staleness_s > self._stale_after_s:
             return Verdict.STALE
@@ -212,9 +247,26 @@ class Scorer:
         return {product: self._baselines[product].dump() for product in sorted(changed)}
 
     def restore(self, checkpoints: Mapping[str, bytes]) -> None:
-        """Take the baselines up where their checkpoints left them."""
+        """Take the baselines up where their checkpoints left them.
+
+        Raises ForeignStateError for a checkpoint that is damaged or of another form.
+        """
         for product, checkpoint in checkpoints.items():
-            self._baselines.setdefault(product, ColdStart()).load(checkpoint)
+            try:
+                self._baseline(product).load(checkpoint)
+            except ValueError as error:
+                raise ForeignStateError(product) from error
+
+
+def _row(value: bytes) -> FeatureRow:
+    """A row of our own catalogue; raises UnreadableError."""
+    row = codec.decode_row(value)
+    if row.feature_set != FEATURE_SET_HASH:
+        detail = f"made with feature set {row.feature_set}, not {FEATURE_SET_HASH}"
+        raise UnreadableError(Fault.FOREIGN_FEATURES, detail)
+    if len(row.values) != len(NAMES):
+        raise UnreadableError(Fault.WRONG_SHAPE, f"{len(row.values)} values, not {len(NAMES)}")
+    return row
 
 
 def _prediction(  # noqa: PLR0913 - the fields of one record, from both kinds of model

@@ -6,6 +6,7 @@ champion. The shadow never speaks for anything but the candidate's own model.
 
 from collections.abc import Mapping, Sequence
 
+from barograph import codec
 from barograph.scorer import Model, Scorer
 from barograph.types import Outcome, Record
 
@@ -28,7 +29,7 @@ class Shadow:
     def swap(self, model: Model | None) -> None:
         """Use another model from the next record on.
 
-        Raises ForeignFeaturesError, and keeps the present model, when it needs other features.
+        Raises as `Scorer.swap` does, and keeps the present model.
         """
         self._scorer.swap(model)
         self._model = model
@@ -38,7 +39,11 @@ class Shadow:
         if self._model is None:
             return Outcome([], [])
         facts = self._model.facts
-        made = [each for each in records if int(each.headers[_TAKEN]) >= facts.created_time_ns]
+        made = [
+            each
+            for each in records
+            if (codec.natural(each.headers.get(_TAKEN)) or 0) >= facts.created_time_ns
+        ]
         said = self._scorer.receive(made).values
         # The scorer has a baseline for a product that the model does not know.
         return Outcome([value for value in said if value[0] in facts.tau], [])

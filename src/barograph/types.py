@@ -7,11 +7,27 @@ kernel needs numbers, so nothing is rounded on the way.
 """
 
 from enum import IntEnum, StrEnum
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
+from msgspec import Meta
 
 NS_PER_S = 1_000_000_000
+
+LATEST_NS = 2**63 // NS_PER_S * NS_PER_S - 1
+"""The end of the last second whose own end still fits int64, in 2262."""
+
+# What may stand in a record that is read: only readers check this, so making a word costs nothing.
+TimeNs = Annotated[int, Meta(ge=0, le=LATEST_NS)]
+Second = Annotated[int, Meta(ge=0, le=LATEST_NS // NS_PER_S)]
+Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Share = Annotated[float, Meta(ge=0.0, le=1.0)]
+Threshold = Annotated[float, Meta(ge=0.0, le=1.0000000000000002)]  # just above 1: no alarm ever
+Measure = Annotated[float, Meta(ge=0.0, le=3e38)]
+Name = Annotated[str, Meta(min_length=1, max_length=100)]
+_DECIMAL = r"^(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,18})?"
+Price = Annotated[str, Meta(max_length=40, pattern=_DECIMAL + r"\Z")]
+Size = Annotated[str, Meta(max_length=41, pattern=_DECIMAL + r"(?:[eE]-[0-9]{1,2})?\Z")]
 
 
 class Side(StrEnum):
@@ -100,20 +116,20 @@ class Tick(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=Tr
     a recording kept no exchange time, for the whole recording, so clocks never mix in one series.
     """
 
-    product: str
-    event_time_ns: int
-    price: str
-    bid: str
-    ask: str
+    product: Name
+    event_time_ns: TimeNs
+    price: Price
+    bid: Price
+    ask: Price
     connection: str = ""
-    receive_time_ns: int | None = None
-    bid_size: str | None = None
-    ask_size: str | None = None
-    volume_24h: str | None = None
-    trade_id: int | None = None
-    last_size: str | None = None
+    receive_time_ns: TimeNs | None = None
+    bid_size: Size | None = None
+    ask_size: Size | None = None
+    volume_24h: Size | None = None
+    trade_id: Count | None = None
+    last_size: Size | None = None
     side: Side | None = None
-    sequence: int | None = None
+    sequence: Count | None = None
     snapshot: bool = False
     event_clock: Literal["venue", "recorder"] = "venue"
 
@@ -127,12 +143,12 @@ class Heartbeat(
     product's records tell its whole story.
     """
 
-    product: str
-    event_time_ns: int
+    product: Name
+    event_time_ns: TimeNs
     connection: str = ""
-    receive_time_ns: int | None = None
-    last_trade_id: int | None = None
-    sequence: int | None = None
+    receive_time_ns: TimeNs | None = None
+    last_trade_id: Count | None = None
+    sequence: Count | None = None
 
 
 class Trade(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="trade/1"):
@@ -142,14 +158,14 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=T
     says that it was asked for afterwards. `side` is the aggressor's.
     """
 
-    product: str
-    event_time_ns: int
-    price: str
-    size: str
+    product: Name
+    event_time_ns: TimeNs
+    price: Price
+    size: Size
     side: Side | None
-    trade_id: int
+    trade_id: Count
     connection: str = ""
-    receive_time_ns: int | None = None
+    receive_time_ns: TimeNs | None = None
     filled: bool = False
 
 
@@ -160,17 +176,22 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=Tru
     that follow it as Trade, whose quotes nobody has.
     """
 
-    product: str
-    start_ns: int
-    end_ns: int
+    product: Name
+    start_ns: TimeNs
+    end_ns: TimeNs
     cause: GapCause
     connection: str = ""
-    receive_time_ns: int | None = None
-    missing: int | None = None
-    filled: int = 0
+    receive_time_ns: TimeNs | None = None
+    missing: Count | None = None
+    filled: Count = 0
 
 
 Event = Tick | Heartbeat | Trade | Gap
+
+
+_LogMidE9 = Annotated[int, Meta(ge=-42_000_000_000, le=42_000_000_000)]
+_ReturnE9 = Annotated[int, Meta(ge=-100_000_000, le=100_000_000)]
+_Value = Annotated[float, Meta(ge=-3e38, le=3e38)]
 
 
 class FeatureRow(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="features/1"):
@@ -184,13 +205,13 @@ class FeatureRow(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="featu
     closed the second.
     """
 
-    product: str
-    second: int
-    feature_set: str
-    log_mid_e9: int
-    return_e9: int | None
-    receive_time_ns: int | None
-    values: list[float | None]
+    product: Name
+    second: Second
+    feature_set: Name
+    log_mid_e9: _LogMidE9
+    return_e9: _ReturnE9 | None
+    receive_time_ns: TimeNs | None
+    values: list[_Value | None]
     reasons: str
 
 
@@ -203,19 +224,19 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="predi
     minute a spike.
     """
 
-    product: str
-    second: int
-    event_time_ns: int
-    receive_time_ns: int | None
+    product: Name
+    second: Second
+    event_time_ns: TimeNs
+    receive_time_ns: TimeNs | None
     verdict: Verdict
-    probability: float | None
+    probability: Share | None
     spike: bool
-    threshold: float | None
-    tau: float | None
-    horizon_s: int
-    realized_vol_60s: float | None
-    mid: float
-    model: str
+    threshold: Threshold | None
+    tau: Measure | None
+    horizon_s: Second
+    realized_vol_60s: Measure | None
+    mid: Measure
+    model: Name
 
 
 class RecordPrediction(
@@ -231,9 +252,9 @@ class RecordPrediction(
     case: str
     key: str
     verdict: Verdict
-    probability: float | None
+    probability: Share | None
     label: bool
-    threshold: float | None
+    threshold: Threshold | None
     model: str
 
 
@@ -278,7 +299,7 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="deadl
     position: str
     key: str
     original: bytes
-    receive_time_ns: int | None = None
+    receive_time_ns: TimeNs | None = None
     cut: bool = False
 
     @property
@@ -323,13 +344,13 @@ class FeedStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="feed-
     connection: str
     dialect: str
     products: tuple[str, ...]
-    time_ns: int
-    since_ns: int
-    frames: int
-    reconnects: int
-    queued: int
-    queue_full: int
-    open_holes: int
+    time_ns: TimeNs
+    since_ns: TimeNs
+    frames: Count
+    reconnects: Count
+    queued: Count
+    queue_full: Count
+    open_holes: Count
     offset_median_ms: float | None = None
     offset_min_ms: float | None = None
     offset_max_ms: float | None = None

@@ -67,12 +67,7 @@ def verify(
     """
     raw_extents, extents = log.extents(raw), log.extents(features)
     batches = _source(log, raw, archive, len(extents))
-    if len(raw_extents) != len(extents):
-        raise BadInputError(
-            f"{raw} and {features}",
-            f"they have {len(raw_extents)} and {len(extents)} partitions",
-            "Create both with the same number",
-        )
+    _refuse_unless_alike(f"{raw} and {features}", len(raw_extents), len(extents))
     rows = unsettled = 0
     products: set[str] = set()
     for extent, live_extent in zip(raw_extents, extents, strict=True):
@@ -81,7 +76,15 @@ def verify(
         settled: dict[str, int] = {}
         live = chain.from_iterable(_batches(log, features, extent.partition))
         for record in live:
-            row = codec.decode_row(record.value)
+            try:
+                row = codec.decode_row(record.value)
+            except codec.UnreadableError as error:
+                return Verification(
+                    rows=rows,
+                    unsettled=unsettled,
+                    products=sorted(products),
+                    difference=_unreadable(record, error.detail),
+                )
             products.add(row.product)
             if cut and row.second < settled.setdefault(row.product, row.second + _SETTLES_S):
                 unsettled += 1
@@ -120,6 +123,15 @@ def verify(
             features, "there are no feature rows to verify", "Feed some (`barograph replay FILE…`)"
         )
     return Verification(rows=rows, unsettled=unsettled, products=sorted(products), difference=None)
+
+
+def _refuse_unless_alike(what: str, of_raw: int, of_features: int) -> None:
+    if of_raw != of_features:
+        raise BadInputError(
+            what,
+            f"they have {of_raw} and {of_features} partitions",
+            "Create both with the same number",
+        )
 
 
 _SETTLES_S = 2 * LONGEST_WINDOW_S
@@ -189,6 +201,17 @@ def _replayed(batches: Iterable[list[Record]]) -> Iterator[bytes]:
             yield value
 
 
+def _unreadable(record: Record, detail: str) -> Difference:
+    """A record among the rows that is none: no featurizer wrote it."""
+    return Difference(
+        product=record.key,
+        second=0,
+        what="record",
+        live=f"unreadable at {record.partition}:{record.offset} ({detail})",
+        replayed="a row",
+    )
+
+
 def _difference(live: FeatureRow, live_value: bytes, replayed_value: bytes | None) -> Difference:
     """Name the first field that differs."""
     if replayed_value is None:
@@ -200,7 +223,7 @@ def _difference(live: FeatureRow, live_value: bytes, replayed_value: bytes | Non
         ours, theirs = getattr(live, field), getattr(replayed, field)
         if ours != theirs:
             return _at(live, field, str(ours), str(theirs))
-    for name, ours, theirs in zip(NAMES, live.values, replayed.values, strict=True):
+    for name, ours, theirs in zip(NAMES, live.values, replayed.values, strict=False):
         if ours != theirs:
             return _at(live, name, repr(ours), repr(theirs))
     return _at(live, "bytes", live_value.decode(), replayed_value.decode())

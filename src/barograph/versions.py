@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from barograph.codec import UNREADABLE
 from barograph.errors import RegistryError
 from barograph.models import ModelFacts, sha256_of
 
@@ -20,7 +21,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
         """A time among the facts, None where they have none. Raises RegistryError."""
         try:
             return msgspec.json.decode(self.tags.get(fact, "null"), type=int | None)
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             cure = "See what there is with `barograph models list`"
             raise RegistryError(
                 str(self.version), f"its tag {fact} is damaged ({error})", cure

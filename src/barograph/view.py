@@ -13,9 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from barograph import codec
-from barograph.log import Log
+from barograph.log import APPENDED_TIME, Log
 from barograph.log.topics import PREDICTIONS
-from barograph.types import NS_PER_S, Prediction, Verdict
+from barograph.types import NS_PER_S, Prediction, Record, Verdict
 
 _CHUNK = 2000
 _BARS = "▁▂▃▄▅▆▇█"
@@ -54,6 +54,7 @@ class Watch:
         self.verdicts: dict[str, int] = {}
         self.models: dict[str, int] = {}
         self.alert_count = 0
+        self.unreadable = 0
         self._latencies_ms: deque[float] = deque(maxlen=100_000)
 
     def look(self) -> int:
@@ -62,7 +63,7 @@ class Watch:
         for partition, offset in self._offsets.items():
             while records := self._log.read(PREDICTIONS, partition, offset, _CHUNK):
                 for record in records:
-                    self._take(codec.decode_prediction(record.value), record.headers)
+                    self._read(record)
                 offset = records[-1].offset + 1  # noqa: PLW2901 - the place to go on from
                 taken += len(records)
             self._offsets[partition] = offset
@@ -79,11 +80,19 @@ class Watch:
             p99_ms=ordered[min(len(ordered) - 1, int(0.99 * len(ordered)))],
         )
 
+    def _read(self, record: Record) -> None:
+        try:
+            prediction = codec.decode_prediction(record.value)
+        except codec.UnreadableError:
+            self.unreadable += 1
+        else:
+            self._take(prediction, record.headers)
+
     def _take(self, prediction: Prediction, headers: dict[str, str]) -> None:
         latency_ms = None
-        written = headers.get("appended_time_ns")
-        if prediction.receive_time_ns is not None and written is not None:
-            latency_ms = (int(written) - prediction.receive_time_ns) / 1e6
+        written_ns = codec.natural(headers.get(APPENDED_TIME))
+        if prediction.receive_time_ns is not None and written_ns is not None:
+            latency_ms = (written_ns - prediction.receive_time_ns) / 1e6
             self._latencies_ms.append(latency_ms)
         known = self.lines.get(prediction.product)
         was_alert = known is not None and known.prediction.spike
@@ -141,7 +150,7 @@ def _volatility(said: Prediction) -> tuple[Text, Text]:
     if said.realized_vol_60s is None:
         return Text("–", style="dim"), Text("–", style="dim")
     vol = Text(f"{1e4 * said.realized_vol_60s:.2f}")
-    if said.tau is None:
+    if not said.tau:
         return vol, Text("–", style="dim")
     share = said.realized_vol_60s / said.tau
     style = "red" if share >= 1 else "yellow" if share >= 0.7 else "green"

@@ -26,12 +26,18 @@ from typing import Generic, Protocol, TypeVar
 import msgspec
 
 from barograph import codec
-from barograph.errors import FencedError
+from barograph.errors import FencedError, ForeignStateError
 from barograph.log import MAX_VALUE_BYTES, Log
 from barograph.types import NS_PER_S, DeadLetter, Message, Outcome, Record, TopicPartition
 
 NEXT = "\0next"
 """The worker's own checkpoint of a partition: the offset before which the machine's ones stand."""
+
+REBUILD_RECORDS = 1_000_000
+"""From so many records of a partition a state is made again whose checkpoint cannot be used."""
+
+_VOID = b"-"
+"""In place of a checkpoint that could not be used and whose key did not come again."""
 
 _LOOK_EVERY_NS = NS_PER_S
 _PASS_OVER_NS = NS_PER_S
@@ -48,7 +54,10 @@ class Machine(Protocol):
         """The checkpoints, by key, of what changed since the last call; no key begins with NUL."""
 
     def restore(self, checkpoints: Mapping[str, bytes]) -> None:
-        """Take up each key where its checkpoint left it."""
+        """Take up each key where its checkpoint left it; ForeignStateError for one of another kind.
+
+        After that error the machine is not used any more.
+        """
 
 
 M = TypeVar("M", bound=Machine)
@@ -152,7 +161,7 @@ class _Worker(Generic[M]):
         for place in batch.revoked:
             self._parts.pop(place, None)
         for place, checkpoints in batch.assigned.items():
-            self._parts[place] = _Part(place, self._new_machine(), checkpoints)
+            self._parts[place] = _Part(place, self._new_machine, checkpoints)
         self.tally.revoked += len(batch.revoked)
         self.tally.assigned += len(batch.assigned)
         if batch.records:
@@ -248,12 +257,26 @@ class _Worker(Generic[M]):
 class _Part(Generic[M]):
     """A partition that is ours: its machine, told `behind` records more than is in checkpoints."""
 
-    def __init__(self, place: TopicPartition, machine: M, checkpoints: Mapping[str, bytes]) -> None:
-        self.machine, self.behind = machine, 0
+    def __init__(
+        self, place: TopicPartition, new_machine: Callable[[], M], checkpoints: Mapping[str, bytes]
+    ) -> None:
+        self._new_machine = new_machine
+        self.machine, self.behind = new_machine(), 0
         self._place = place
-        self._kept = checkpoints.get(NEXT)
         self._told = -1  # to where; nothing yet
-        machine.restore({key: state for key, state in checkpoints.items() if key != NEXT})
+        states = {
+            key: state for key, state in checkpoints.items() if key != NEXT and state != _VOID
+        }
+        kept = checkpoints.get(NEXT)
+        self._kept = codec.natural(kept)
+        self._void: list[str] = []
+        """The checkpoints that cannot be used, where one of them cannot."""
+        try:
+            self.machine.restore(states)
+        except ForeignStateError:
+            self.machine, self._void = new_machine(), [NEXT, *states]
+        if kept is not None and self._kept is None:
+            self.machine, self._void = new_machine(), [NEXT, *states]
 
     def recall(self, log: Log, offset: int) -> dict[str, bytes]:
         """Before the first record polled, `offset`: tell the machine what its checkpoints lack.
@@ -262,12 +285,25 @@ class _Part(Generic[M]):
         """
         if self._told >= 0:
             return {}
+        if self._void or (self._kept or 0) > offset:
+            return self._rebuild(log, offset)
         if self._kept is None:
             # The checkpoints, or that there are none, are what stands before this record.
             return {NEXT: b"%d" % offset}
-        for page in _pages(log, self._place, int(self._kept), offset):
+        for page in _pages(log, self._place, self._kept, offset):
             self.receive(page)
         return {}
+
+    def _rebuild(self, log: Log, offset: int) -> dict[str, bytes]:
+        """Make the state again from the records before `offset`; returns all new checkpoints."""
+        self.machine = self._new_machine()
+        oldest = log.extents(self._place.topic)[self._place.partition].oldest
+        for page in _pages(log, self._place, max(oldest, offset - REBUILD_RECORDS), offset):
+            self.receive(page)
+        self._told = offset
+        void = dict.fromkeys(self._void, _VOID)
+        self._void = []
+        return {**void, **self.snapshot()}
 
     def receive(self, records: Sequence[Record]) -> Outcome:
         outcome = self.machine.receive(records)

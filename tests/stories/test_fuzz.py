@@ -1,19 +1,36 @@
-"""A million damaged frames through each venue machine: nothing is raised, the state stays small."""
+"""Damaged frames and records through each machine: nothing is raised, nothing is poisoned.
+
+A million frames; of records so many as BAROGRAPH_FUZZ_RECORDS says, for most of the time goes into
+the rows that the sound ones among them make.
+"""
 
 import json
+import os
+import re
 
 import numpy as np
 import pytest
 
-from barograph.types import Frame
+from barograph import check, codec
+from barograph.featurizer import Featurizer
+from barograph.log import Topic, open_log
+from barograph.log.topics import PREDICTIONS
+from barograph.record_scorer import RecordScorer
+from barograph.scorer import Scorer
+from barograph.shadow import Shadow
+from barograph.types import Fault, Frame, Heartbeat, Record, Side, Tick, Trade
 from barograph.venues.coinbase import Coinbase
 from barograph.venues.continuity import MAX_WAITING, Received
 from barograph.venues.entries import Answer, Closing, Dialect, Heard, Opening, Rules, Settlement
 from barograph.venues.holes import MAX_QUEUE
 from barograph.venues.timestamps import format_time
+from barograph.view import Watch, render
 from coinbase_messages import START, S, beats, envelope, heartbeat, match, page, ticker
+from customers import STREAM
+from test_scorer import model
 
 FRAMES_TAKEN = 1_000_000
+RECORDS_TAKEN = int(os.environ.get("BAROGRAPH_FUZZ_RECORDS", "100000"))
 FRAMES = 10_000
 LAP = 50_000
 PRODUCTS = ("BTC-USD", "ETH-USDC")
@@ -60,7 +77,7 @@ def advanced_frames():
         yield json.dumps(kinds[n * 7 % len(kinds)]).encode()
 
 
-def damaged(frame, other, how, place, number):
+def damaged(frame, other, how, place, number, inserts=INSERTS):
     """A frame with one thing changed, nine times of ten."""
     place %= len(frame)
     if how < 26:
@@ -71,7 +88,7 @@ def damaged(frame, other, how, place, number):
         return frame[:place]
     if how < 140:
         return frame[:place] + other[number % len(other) :]
-    insert = INSERTS[number % len(INSERTS)] if number % 100 else DEEP[number // 100 % len(DEEP)]
+    insert = inserts[number % len(inserts)] if number % 100 else DEEP[number // 100 % len(DEEP)]
     if how < 170:
         return frame[:place] + insert + frame[place:]
     # Another value for one of the names.
@@ -117,6 +134,8 @@ def test_a_million_damaged_frames_raise_nothing_and_leave_a_small_state(made, di
             received = machine.take(entry)
             assert type(received) is Received
             events += len(received.events)
+            for event in received.events:
+                codec.decode_numbers(codec.encode(event))  # what a venue says, the log can carry
             letters += len(received.dead_letters)
         check_state(machine)
     # Else the damage left nothing to go wrong deeper inside, or was none.
@@ -138,3 +157,131 @@ def check_state(machine):
     for hold in continuity.holds.values():
         assert len(hold.queue) + len(hold.ticks) <= MAX_QUEUE
     assert len(again.holes()) <= 2
+
+
+VALUES = (
+    *INSERTS, b'"BUY"', b"-5", b"9223372036854775807", b"-9223372036854775809", b"1e400", b"NaN",
+    b'"Infinity"', b'"1e400"', b'"-1"', b"[1,2]", b'"%b"' % (b"9" * 10_000), b"9" * 5000,
+    b'"\\u0000next"',
+    b'"%b"' % (b"x" * 100_000), b"253402300800000000000", b"4102444800000000000", b"1", b'"1e-300"',
+    b'"999999999999999999"', b'"tick/2"', b'"\\u202e\\u001b[31m"',
+)  # fmt: skip
+DEEPER = (b"[" * 100_000, b'{"a":' * 100_000)
+HEADERS = {"appended_time_ns": str(START)}
+
+
+def ticks():
+    """A few products at a few ticks a second, with a beat and a trade among them."""
+    for n in range(FRAMES):
+        at = {"event_time_ns": START + n * S // 8, "receive_time_ns": START + n * S // 8 + 7}
+        product = PRODUCTS[n % 2]
+        cent = f"{n * 37 % 90 + 10}"
+        quote = {"bid": f"100.{cent}", "ask": f"101.{cent}", "bid_size": "1.5", "ask_size": "2"}
+        traded = {"trade_id": n, "last_size": "0.25", "side": Side.BUY, "volume_24h": "1000.5"}
+        kinds = [Tick(product=product, price="100.5", **quote, **traded, **at)] * 6 + [
+            Heartbeat(product=product, last_trade_id=n, **at),
+            Trade(product=product, price="100.5", size="1", side=Side.SELL, trade_id=n, **at),
+        ]
+        yield codec.encode(kinds[n * 5 % len(kinds)])
+
+
+def rows():
+    made = [Record("ticks.raw", 0, n, "", value, HEADERS) for n, value in enumerate(ticks())]
+    return [value for _, value in Featurizer().receive(made).values]
+
+
+def predictions():
+    made = [Record("ticks.features", 0, n, "", value, HEADERS) for n, value in enumerate(rows())]
+    return [value for _, value in Scorer(model()).receive(made).values]
+
+
+def customers():
+    for n in range(FRAMES):
+        numbers = {"tenure": n % 70, "charges": n % 90 + 0.5, "calls": n % 7}
+        yield json.dumps({"name": f"c{n}", **numbers, "left": None, "note": "é"}).encode()
+
+
+def damaged_values(good, laps, seed):
+    """Laps of damaged records, each about once through the good ones in their order."""
+    rng = np.random.default_rng(seed)
+    for _ in range(laps):
+        chances = rng.integers(0, 2**31, (LAP, 4)).tolist()
+        yield [
+            DEEPER[n % 2]
+            if n % 10_000 == 9999
+            else damaged(
+                good[n * len(good) // LAP], good[other % len(good)], how % 256, place, value, VALUES
+            )
+            for n, (how, place, value, other) in enumerate(chances)
+        ]  # fmt: skip
+
+
+MACHINES = {
+    "featurizer": (Featurizer, ticks),
+    "cold start": (Scorer, rows),
+    "scorer": (lambda: Scorer(model()), rows),
+    "record scorer": (lambda: RecordScorer("customers", STREAM.contract), customers),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MACHINES)
+def test_damaged_records_are_each_a_value_or_one_letter_and_leave_no_trace(name):
+    """What was refused might as well not have come: state and values are those without it."""
+    new_machine, made = MACHINES[name]
+    letters = values = 0
+    for lap in damaged_values(list(made()), RECORDS_TAKEN // LAP, 11):
+        hostile, clean = new_machine(), new_machine()
+        for start in range(0, LAP, 5000):
+            records = [
+                Record("in", 0, start + n, key_in(name, value), value, HEADERS)
+                for n, value in enumerate(lap[start : start + 5000])
+            ]
+            outcome = hostile.receive(records)
+            refused = [int(letter.position.partition(":")[2]) for letter in outcome.dead_letters]
+            assert len(refused) == len(set(refused))
+            rest = [record for record in records if record.offset not in set(refused)]
+            again = clean.receive(rest)
+            assert again.dead_letters == []
+            assert again.values == outcome.values
+            letters, values = letters + len(refused), values + len(outcome.values)
+            assert Fault.NOT_UTF8 in {letter.fault for letter in outcome.dead_letters}
+        state = hostile.snapshot()
+        assert clean.snapshot() == state
+        assert not any(key.startswith(chr(0)) for key in state)
+    assert letters > RECORDS_TAKEN / 3
+    assert values > RECORDS_TAKEN / 1000
+
+
+def key_in(name, value):
+    """The key that a producer would have given, where it can be told."""
+    if name != "record scorer":
+        return ""
+    found = re.search(rb'"name": ?"([^"]{1,40})"', value)
+    return found[1].decode("ascii", "replace") if found else ""
+
+
+@pytest.mark.slow
+def test_readers_of_topics_take_any_bytes(tmp_path):
+    """A word or UnreadableError, and what check and the live view make of a word raises nothing."""
+    log = open_log(tmp_path)
+    log.create(Topic(name=PREDICTIONS))
+    watch, seen = Watch(log), check._Seen()
+    shadow = Shadow(model(created_time_ns=0))
+    readers = {
+        "ticks": (ticks, codec.decode_event), "rows": (rows, codec.decode_row),
+        "predictions": (predictions, codec.decode_prediction),
+    }  # fmt: skip
+    for made, decode in readers.values():
+        for lap in damaged_values(list(made()), 1, 13):
+            records = [Record("in", 0, n, "", value, HEADERS) for n, value in enumerate(lap)]
+            decode.all_of(records)
+            assert shadow.receive(records).dead_letters == []
+            for record in records:
+                seen.take(record)
+                watch._read(record)
+        render(watch, "damaged", clock_ns=lambda: START)
+        seen.products_at(START)
+    log.close()
+    assert watch.unreadable
+    assert seen.kinds[check.UNREADABLE]

@@ -5,6 +5,7 @@ from typing import Literal
 
 import msgspec
 
+from barograph.codec import UNREADABLE
 from barograph.types import DeadLetter, Event, Fault, Frame, GapCause, Heartbeat, Tick
 from barograph.venues.coinbase_frames import (
     ADVANCED_CHANNELS,
@@ -21,7 +22,6 @@ from barograph.venues.line import Connection
 from barograph.venues.machine import Machine, refusal, refused_by_venue, subscribed
 from barograph.venues.numbers import doubted, may_follow
 from barograph.venues.refusals import (
-    UNREADABLE,
     RefusedError,
     check_quote,
     fault_of,

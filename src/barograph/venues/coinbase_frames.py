@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from barograph.codec import UNREADABLE
 from barograph.types import Side
-from barograph.venues.refusals import UNREADABLE
 
 _Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 _NOTHING = msgspec.Raw()

@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from barograph.codec import UNREADABLE
 from barograph.errors import BadInputError
 from barograph.venues.continuity import one_name
 from barograph.venues.entries import Dialect
-from barograph.venues.refusals import UNREADABLE
 
 SIMULATED_URL = "ws://127.0.0.1:8765/exchange"
 """Where `barograph simulate` listens, unless it is told otherwise."""

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from barograph.codec import UNREADABLE
 from barograph.types import DeadLetter, Frame, Heartbeat, Side, Tick, Trade
 from barograph.venues.coinbase_frames import (
     EXCHANGE_TYPES,
@@ -26,7 +27,6 @@ from barograph.venues.machine import (
     subscribed,
 )
 from barograph.venues.refusals import (
-    UNREADABLE,
     RefusedError,
     check_quote,
     check_trade,

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from barograph.codec import UNREADABLE
 from barograph.types import DeadLetter, Fault
 
 _DECIMAL = r"(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,18})?"
@@ -25,9 +26,6 @@ def _decimal(text: str) -> Decimal | str:
 
 
 _anything = msgspec.json.Decoder(float_hook=_decimal)
-
-UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What msgspec raises for bytes that are not what was asked for."""
 
 
 class RefusedError(Exception):

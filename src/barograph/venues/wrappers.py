@@ -15,9 +15,10 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from barograph.codec import UNREADABLE
 from barograph.types import NS_PER_S, Fault, Frame
 from barograph.venues.entries import Dialect
-from barograph.venues.refusals import UNREADABLE, RefusedError, fault_of
+from barograph.venues.refusals import RefusedError, fault_of
 from barograph.venues.timestamps import format_time, parse_time
 
 
