@@ -2,13 +2,16 @@
 
 `docs/features.md` is made whole. In other pages what stands between `<!-- NAME:begin -->` and
 `<!-- NAME:end -->` is made: options and keys of each verb in `docs/cli.md`, the settings in
-`docs/settings.md`, the figures in `README.md`.
+`docs/settings.md`, the bounds of `docs/bounds.toml` in `docs/security.md`, the figures in
+`README.md`.
 """
 
 import inspect
 import json
 import sys
+import tomllib
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -49,6 +52,7 @@ from barograph.worker import Tally
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results.json"
 EXAMPLE = ROOT / "docs" / "barograph.toml"
+BOUNDS = ROOT / "docs" / "bounds.toml"
 
 ANSWERS: Mapping[str, Any] = {
     "demo": DemoSummary,
@@ -283,6 +287,35 @@ def _bound(rule: Any) -> str:
     return " ".join(f"{sign} {getattr(rule, k)}" for k, sign in signs.items() if hasattr(rule, k))
 
 
+def bounds_table() -> str:
+    """Every bound of `docs/bounds.toml` with its limits from the code."""
+    lines = ["", "| buffer | bound | then | shown by |", "|---|---:|---|---|"]
+    for bound in tomllib.loads(BOUNDS.read_text(encoding="utf-8"))["bound"]:
+        limits = " and ".join(_limit(place, bound["unit"]) for place in bound["limit"])
+        shown = _counter(bound["counter"]) if "counter" in bound else "an error"
+        lines.append(f"| {bound['what']} | {limits} | {bound['policy']} | {shown} |")
+    return "\n".join([*lines, "", ""])
+
+
+def _counter(place: str) -> str:
+    module, _, name = place.partition(":")
+    struct, _, field = name.partition(".")
+    if field not in getattr(import_module(f"barograph.{module}"), struct).__struct_fields__:
+        sys.exit(f"{BOUNDS.name}: there is no {place}")
+    return f"`{name}`"
+
+
+def _limit(place: str, unit: str) -> str:
+    module, _, name = place.partition(":")
+    limit: int = getattr(import_module(module), name)
+    if unit != "bytes":
+        return f"{limit:,} {unit}"
+    for size, word in ((1 << 20, "MiB"), (1 << 10, "KiB")):
+        if limit % size == 0:
+            return f"{limit // size:,} {word}"
+    return f"{limit:,} bytes"
+
+
 def figures_table() -> str:
     """The benchmark's results, or that there are none yet."""
     if not RESULTS.exists():
@@ -314,6 +347,7 @@ def pages() -> dict[Path, str]:
             for path, parts in (
                 (ROOT / "docs" / "cli.md", cli),
                 (ROOT / "docs" / "settings.md", {"settings": settings_table()}),
+                (ROOT / "docs" / "security.md", {"bounds": bounds_table()}),
                 (ROOT / "README.md", {"figures": figures_table()}),
             )
         },

@@ -56,6 +56,11 @@ class Scripted:
     def stop(self):
         self._loop.call_soon_threadsafe(self._stop.set)
 
+    def drop(self):
+        """End every connection at once."""
+        for transport in self._transports:
+            self._loop.call_soon_threadsafe(transport.abort)
+
     async def _play(self, socket):
         self.connections += 1
         both = {

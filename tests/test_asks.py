@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from barograph.asks import LARGEST, RIPE_S, TRIES, TRY_FOR_S, Asks
+from barograph.asks import HOLD_FOR_S, LARGEST, RIPE_S, TRIES, TRY_FOR_S, Asks
 from barograph.venues.entries import Hole, Settlement
 
 
@@ -13,7 +13,7 @@ def hole(product="BTC-USD", first=5, last=9, unknown=5, revealed_ns=1):
 
 def asks():
     out = []
-    return Asks(out.append), out
+    return Asks(lambda hole, _for_s: out.append(hole)), out
 
 
 def test_a_hole_is_asked_for_when_it_is_ripe_and_once_at_a_time():
@@ -91,3 +91,36 @@ def test_an_answer_about_a_hole_that_is_closed_is_nothing():
     asking.answered(hole(), 11.2)
     assert asking.look([], 20.0) == []
     assert len(out) == 1
+
+
+def test_a_hole_is_settled_in_the_end_though_no_answer_ever_follows():
+    asking, out = asks()
+    asking.look([hole()], 10.0)
+    asking.look([hole()], 10.0 + RIPE_S)
+    assert len(out) == 1
+    assert asking.look([hole()], 10.0 + RIPE_S + HOLD_FOR_S) == []
+    assert asking.look([hole()], 10.1 + RIPE_S + HOLD_FOR_S) == [
+        Settlement(connection="c", product="BTC-USD")
+    ]
+
+
+@given(st.lists(st.floats(0.0, 4.0), min_size=TRIES, max_size=TRIES))
+def test_all_tries_of_a_hole_together_have_the_time_of_one(answers_s):
+    """Each answer takes its time, but not more than it was given."""
+    given_s = []
+    asking = Asks(lambda _hole, for_s: given_s.append(for_s))
+    now_s = 10.0 + RIPE_S
+    asking.look([hole()], 10.0)
+    for takes_s in answers_s:
+        before = len(given_s)
+        while len(given_s) == before and not asking.look([hole()], now_s):
+            now_s += 0.05
+        if len(given_s) == before:
+            break
+        now_s += min(takes_s, given_s[-1])
+        asking.answered(hole(), now_s)
+    while not asking.look([hole()], now_s):
+        now_s += 0.05
+    assert now_s <= 10.0 + RIPE_S + TRY_FOR_S + 0.06
+    assert given_s[0] == TRY_FOR_S
+    assert all(0 < for_s <= TRY_FOR_S for for_s in given_s)

@@ -8,9 +8,10 @@ import urllib.request
 
 import msgspec
 import pytest
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
+from barograph import exchange as exchange_module
 from barograph.errors import BadInputError
 from barograph.exchange import PATHS, Exchange, Terms, running
 from barograph.fault_script import FaultKind, ScriptedFault
@@ -343,3 +344,34 @@ def all_told(frames, last):
     """Whether the ticker has told these trades."""
     told = {f'"trade_id":{trade_id}'.encode() for trade_id in last.values()}
     return bool(frames) and all(any(each in frame for frame in frames[-400:]) for each in told)
+
+
+def test_an_address_that_is_none_is_a_bad_request():
+    with running(exchange()) as running_exchange:
+        host, port = running_exchange.address.split(":")
+        with socket.create_connection((host, int(port)), LIMIT_S) as client:
+            client.sendall(b"GET //[oops HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert client.recv(1000).startswith(b"HTTP/1.1 400 ")
+
+
+def test_connections_beyond_the_bound_are_turned_away(monkeypatch):
+    monkeypatch.setattr(exchange_module, "MAX_CONNECTIONS", 1)
+    with running(exchange()) as running_exchange, reader(running_exchange.address):
+        until(lambda: running_exchange.ledger.connections)
+        with pytest.raises(InvalidStatus, match="503"):
+            reader(running_exchange.address)
+
+
+def test_a_reader_that_floods_with_pings_and_reads_no_pong_is_cut():
+    with running(exchange(queue_bytes=1 << 18)) as running_exchange:
+        pings = (b"\x89\xfd" + b"\0" * 4 + b"p" * 125) * 1000
+        host, port = running_exchange.address.split(":")
+        raw = socket.create_connection((host, int(port)), LIMIT_S)
+        with raw:
+            raw.sendall(
+                b"GET /exchange HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
+                b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+            )
+            with pytest.raises(ConnectionError):
+                raw.sendall(pings * 1000)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from barograph.archive_files import archive_end, read_archive
 from barograph.errors import BadInputError
-from barograph.feed import ingest
+from barograph.feed import BATCH_BYTES, ingest
 from barograph.log.topics import STATUS
 from barograph.types import DeadLetter, Fault, FeedStatus, Frame, Gap, GapCause, Tick, Trade
 from barograph.venues.continuity import Received
@@ -270,3 +270,17 @@ def test_a_status_is_published_with_the_next_commit(home):
     ((key, value),) = values(home.log, STATUS)[0]
     assert key == "coinbase"
     assert msgspec.json.decode(value, type=FeedStatus) == status
+
+
+def test_a_batch_is_full_by_its_bytes_however_few_its_frames_are(home):
+    """4096 of the largest frames were 4 GB in memory."""
+    feed, count, pad = home.feed(), 0, "x" * (1 << 20)
+    while not feed.full:
+        feed.take(heard(ticker(count, pad=pad), "a"))
+        count += 1
+    assert count == -(-BATCH_BYTES // len(heard(ticker(0, pad=pad)).frame.data)) < feed.batch_lines
+    feed.commit()
+    assert (feed.full, feed.pending_bytes) == (False, 0)
+    feed.take(Answer("BTC-USD", Frame(data=pad.encode(), connection="a", receive_time_ns=1)))
+    assert feed.pending_bytes >= len(pad)
+    feed.close()

@@ -5,8 +5,9 @@ import json
 
 import pytest
 
-from barograph.fill import MAX_BODY_BYTES, REQUESTS_PER_S, Asked, Fetcher, Filler
+from barograph.fill import REQUESTS_PER_S, SPARE_PAGES, Asked, Filler
 from barograph.inbox import Inbox
+from barograph.rest import MAX_BODY_BYTES
 from barograph.venues.endpoints import endpoint
 from barograph.venues.entries import Answer, Hole
 from scripted import Scripted, forever, pages, running
@@ -24,14 +25,15 @@ def trades(ids):
     return {n: {"trade_id": n, "price": "1.5", "size": "1", "side": "buy"} for n in ids}
 
 
-def asked(venue, *holes, fetch=None):
+def asked(venue, *holes, fetch=None, for_s=5.0, **limits):
     """Everything that comes of asking for some holes."""
     inbox = Inbox(1000)
+    url = venue.url if venue else None
 
     async def ask():
-        filler = Filler(endpoint("simulated", venue.url), inbox, fetch)
+        filler = Filler(endpoint("simulated", url), inbox, fetch, **limits)
         for each in holes:
-            filler.ask(each)
+            filler.ask(each, for_s)
         await asyncio.wait(set(filler._tasks), timeout=30)
 
     asyncio.run(ask())
@@ -89,19 +91,56 @@ def test_a_server_that_is_gone_is_a_problem():
 
 def test_a_body_beyond_the_bound_is_not_read_to_its_end():
     with running(Scripted(silent, lambda _path: (200, b"x" * (MAX_BODY_BYTES + 1)))) as venue:
-        with pytest.raises(OSError, match="more than"):
-            Fetcher(proxies=False)(f"http://127.0.0.1:{venue.port}/")
         (end,) = asked(venue, hole(5, 9))
     assert "more than" in end.problem
+
+
+def test_pages_of_one_trade_each_are_given_up_by_their_number():
+    """One trade a page held a product for as long as the hole had trades."""
+
+    async def one(url):
+        return json.dumps([{"trade_id": int(url.rpartition("=")[2]) - 1}]).encode()
+
+    *answers, end = asked(None, hole(1, 1500), fetch=one)
+    assert len(answers) == 2 + SPARE_PAGES
+    assert "more than 4 pages for 1500 trades" in end.problem
+
+
+def test_an_answer_that_never_ends_is_given_up_by_its_time():
+    async def never(_url):
+        await asyncio.Event().wait()
+
+    (end,) = asked(None, hole(5, 9), fetch=never, for_s=0.05)
+    assert end == Asked(hole(5, 9), "no whole answer within 0.05 s")
+
+
+def test_a_hole_that_gets_no_turn_is_given_up_too():
+    async def never(_url):
+        await asyncio.Event().wait()
+
+    ends = asked(None, *[hole(5, 9)] * 20, fetch=never, hold_for_s=0.3)
+    assert len(ends) == 20
+    assert {end.problem for end in ends} == {"there was no turn for it within 0.3 s"}
+
+
+def test_whatever_ends_the_asking_is_a_problem_and_no_task_dies_unseen():
+    async def surprise(_url):
+        raise ZeroDivisionError("a \x1b[2J surprise")
+
+    (end,) = asked(None, hole(5, 9), fetch=surprise)
+    assert end.problem == "ZeroDivisionError: a \N{REPLACEMENT CHARACTER}[2J surprise"
 
 
 @pytest.mark.slow
 def test_several_holes_share_one_rate():
     page, took_s = json.dumps([{"trade_id": 5}]).encode(), []
 
+    async def fetch(_url):
+        return page
+
     async def ask():
         inbox, loop = Inbox(1000), asyncio.get_running_loop()
-        filler = Filler(endpoint("simulated"), inbox, lambda _url: page)
+        filler = Filler(endpoint("simulated"), inbox, fetch)
         started = loop.time()
         for _ in range(4):
             filler.ask(hole(5, 5))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from barograph.inbox import AbandonedError, Inbox
+from barograph.inbox import TAKE_BYTES, AbandonedError, Inbox
 
 
 def drained(inbox, limit=7):
@@ -98,3 +98,42 @@ def test_abandoning_after_the_loop_has_ended_is_nothing():
     asyncio.run(run())
     inbox.abandon()
     assert inbox.take(1, 0) == [0]
+
+
+@settings(max_examples=30)
+@given(st.integers(1, 100), st.integers(1, 3), st.lists(st.integers(0, 150), max_size=200))
+def test_what_waits_never_has_more_bytes_than_the_bound_unless_it_is_one_item(
+    max_bytes, putters, sizes
+):
+    inbox, most = Inbox(50, max_bytes), []
+
+    async def put(who):
+        for size in sizes[who::putters]:
+            await inbox.put(size, size)
+            most.append((len(inbox), inbox.waiting_bytes))
+
+    async def run():
+        await asyncio.gather(*(put(who) for who in range(putters)))
+        inbox.end()
+
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(asyncio.run, run())
+        taken = drained(inbox)
+        done.result(10)
+    assert sorted(taken) == sorted(sizes)
+    # Another thread may have taken some between the two looks.
+    assert all(waiting <= max_bytes or count <= 1 for count, waiting in most)
+    assert inbox.waiting_bytes == 0
+
+
+def test_large_items_are_taken_a_few_at_a_time():
+    inbox = Inbox(100, 10 * TAKE_BYTES)
+
+    async def run():
+        for number in range(6):
+            await inbox.put(number, TAKE_BYTES // 2)
+
+    asyncio.run(run())
+    assert inbox.waiting_bytes == 3 * TAKE_BYTES
+    assert [inbox.take(100, 0) for _ in range(3)] == [[0, 1], [2, 3], [4, 5]]
+    assert inbox.waiting_bytes == 0

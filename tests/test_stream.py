@@ -2,24 +2,22 @@
 
 import asyncio
 import json
-import ssl
+import socket as sockets
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from random import Random
 
 import msgspec
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
-from barograph.fill import Asked
+from barograph.fill import Asked, Trouble
 from barograph.inbox import Inbox
 from barograph.stream import Limits, Plan, Stream
 from barograph.types import DeadLetter, Fault
 from barograph.venues.endpoints import endpoint, subscriptions
 from barograph.venues.entries import Answer, Closing, Dialect, Heard, Hole, Opening
+from certificates import certificate, serving
 from coinbase_messages import heartbeat, ticker
 from scripted import Scripted, forever, pages, running
 from waiting import until
@@ -321,54 +319,172 @@ def test_a_token_goes_through_no_open_socket():
     assert "jwt" not in venue.heard[0]
 
 
-@pytest.fixture
-def certificate(tmp_path):
-    """One of 127.0.0.1 that only signed itself, as files."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = tmp_path / "certificate.pem"
-    pem.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        + made.public_bytes(serialization.Encoding.PEM)
-    )
-    return pem
-
-
 def test_only_a_venue_with_a_good_certificate_is_believed_and_gets_a_fresh_token(
-    certificate, monkeypatch
+    tmp_path, monkeypatch
 ):
+    pem = certificate(tmp_path / "good.pem")
+
     async def script(socket, _number):
         await socket.send(tickers(1)[0])
         await forever()
 
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
     tokens = iter("abcdef")
-    with running(Scripted(script, tls=context)) as venue:
+    with running(Scripted(script, tls=serving(pem))) as venue:
         url = venue.url.replace("127.0.0.1", "localhost")
         with streaming(url) as (stream, taken):
             taken.to_the_end()
         assert "certificate" in str(stream.failure)
-        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        monkeypatch.setenv("SSL_CERT_FILE", str(pem))
         with streaming(url, token=lambda: next(tokens)) as (stream, taken):
             until(lambda: taken.more().of(Heard))
             until(lambda: len(venue.heard) == 2)
     assert [message["jwt"] for message in venue.heard] == ["a", "b"]
     assert stream.failure is None
+
+
+def test_another_certificate_at_a_reconnect_is_told_and_no_token_goes_there(tmp_path, monkeypatch):
+    good, other = certificate(tmp_path / "good.pem"), certificate(tmp_path / "other.pem", "evil")
+    monkeypatch.setenv("SSL_CERT_FILE", str(good))
+    context = serving(good)
+    tokens = iter("abcd")
+
+    async def script(socket, _number):
+        await socket.send(tickers(1)[0])
+        await forever()
+
+    with running(Scripted(script, tls=context)) as venue:
+        url = venue.url.replace("127.0.0.1", "localhost")
+        with streaming(url, token=lambda: next(tokens)) as (stream, taken):
+            until(lambda: len(venue.heard) == 2)
+            context.load_cert_chain(other)
+            venue.drop()
+            until(lambda: len(taken.more().of(Trouble)) >= 3)
+            assert stream.connections == 1
+            context.load_cert_chain(good)
+            until(lambda: len(venue.heard) == 4)
+    assert [message["jwt"] for message in venue.heard] == ["a", "b", "c", "d"]
+    assert "certificate" in taken.of(Trouble)[0].why
+
+
+@pytest.mark.parametrize("hello", [b"", b"\x15\x03\x03\x00\x02\x02\x28"])
+def test_a_tls_handshake_that_never_ends_or_fails_is_a_failure(hello):
+    """None of the product's time, and none of its end, depends on the other side."""
+    with sockets.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(20)
+
+        def greet():
+            peer, _ = server.accept()
+            peer.sendall(hello)
+            return peer
+
+        url = f"wss://localhost:{server.getsockname()[1]}"
+        limits = msgspec.structs.replace(SHORT, open_s=0.5)
+        with ThreadPoolExecutor(1) as pool, streaming(url, limits=limits) as (stream, taken):
+            greeting = pool.submit(greet)
+            assert taken.to_the_end() == []
+            greeting.result(20).close()
+    assert "cannot be reached" in str(stream.failure)
+
+
+def test_a_stop_during_a_tls_handshake_is_at_once():
+    with sockets.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(20)
+        url = f"wss://localhost:{server.getsockname()[1]}"
+        with ThreadPoolExecutor(1) as pool:
+            limits = msgspec.structs.replace(SHORT, open_s=3600.0)
+            with streaming(url, limits=limits) as (stream, taken):
+                peer, _ = pool.submit(server.accept).result(20)
+                stream.stop()
+                taken.to_the_end()
+            peer.close()
+
+
+def test_a_name_that_is_lost_at_a_reconnect_is_looked_up_until_it_is_found(monkeypatch):
+    known = [True]
+    look_up = sockets.getaddrinfo
+
+    def getaddrinfo(host, *arguments, **kinds):
+        if host == "venue.test" and not known[0]:
+            raise sockets.gaierror(-3, "Temporary failure in name resolution")
+        return look_up("127.0.0.1" if host == "venue.test" else host, *arguments, **kinds)
+
+    monkeypatch.setattr(sockets, "getaddrinfo", getaddrinfo)
+    monkeypatch.setenv("NO_PROXY", "*")
+
+    async def script(socket, _number):
+        known[0] = False
+        await socket.send(tickers(1)[0])
+
+    with running(Scripted(script)) as venue:
+        url = venue.url.replace("127.0.0.1", "venue.test")
+        with streaming(url) as (_, taken):
+            until(lambda: taken.more().of(Trouble))
+            known[0] = True
+            until(lambda: len(taken.more().of(Opening)) == 2)
+    assert "name resolution" in taken.of(Trouble)[0].why
+
+
+def test_a_name_server_that_never_answers_keeps_no_stream(monkeypatch):
+    """Lookups of asyncio's own would be waited for at the loop's end."""
+    asked, answer = threading.Event(), threading.Event()
+    look_up = sockets.getaddrinfo
+
+    def getaddrinfo(host, *arguments, **kinds):
+        if host == "venue.test":
+            asked.set()
+            answer.wait(60)
+            host = "127.0.0.1"
+        return look_up(host, *arguments, **kinds)
+
+    monkeypatch.setattr(sockets, "getaddrinfo", getaddrinfo)
+    monkeypatch.setenv("NO_PROXY", "*")
+    with streaming("ws://venue.test:1/") as (stream, taken):
+        assert asked.wait(20)
+        stream.stop()
+        taken.to_the_end()
+    answer.set()
+
+
+def test_pongs_that_nobody_reads_end_the_connection_and_are_counted():
+    """They grew this process by 25 MB a second."""
+
+    async def script(socket, number):
+        await socket.send(tickers(1)[0])
+        if number == 1:
+            socket.transport.pause_reading()
+            while not socket.transport.is_closing():
+                if socket.transport.get_write_buffer_size() < 1 << 18:
+                    socket.transport.write((b"\x89\x7d" + b"p" * 125) * 500)
+                await asyncio.sleep(0)
+            return
+        await forever()
+
+    patient = msgspec.structs.replace(SHORT, silence_s=60.0)
+    with (
+        running(Scripted(script)) as venue,
+        streaming(venue.url, limits=patient) as (stream, taken),
+    ):
+        until(lambda: len(taken.more().of(Opening)) == 2)
+    assert stream.overflows == 1
+    (trouble,) = taken.of(Trouble)
+    assert "unread" in trouble.why
+    assert taken.index(trouble) < taken.index(taken.of(Closing)[0])
+
+
+def test_large_frames_fill_the_inbox_by_their_bytes():
+    sent = json.dumps(ticker(0) | {"pad": "x" * 500_000})
+
+    async def script(socket, _number):
+        for _ in range(30):
+            await socket.send(sent)
+        await forever()
+
+    with running(Scripted(script)) as venue:
+        inbox, most = Inbox(20_000, 2 << 20), []
+        with Stream(plan(venue.url), inbox, NoWait()):
+            until(lambda: inbox.full)
+            heard = 0
+            while heard < 30:
+                most.append(inbox.waiting_bytes)
+                heard += sum(type(each) is Heard for each in inbox.take(1, 5.0))
+    assert max(most) <= 2 << 20

@@ -88,6 +88,9 @@ def test_a_live_run_says_what_was_heard_and_what_was_said_of_it():
         refused={"FOO-USD": "not a [valid] product"},
         connections=2,
         queue_full=3,
+        overflows=2,
+        troubles=4,
+        rest_failures=6,
         holes_asked=1,
         clock=Offset(median_ms=-12.5, min_ms=-40.0, max_ms=2.0),
         feed=Summary(ticks=1234, trades=7, filled=5, gaps={"disconnect": 1}, missing=2),
@@ -108,7 +111,9 @@ def test_a_live_run_says_what_was_heard_and_what_was_said_of_it():
     for part in (
         "refused FOO-USD: not a [valid] product", "ticks 1,234",
         "trades 7 without a quote, 5 of them from REST", "gaps 1 disconnect 1, 2 trades missing",
-        "connections 2, 1 holes asked for", "queue full 3 times", "-12.5 ms (-40.0 … +2.0)",
+        "connections 2, 1 holes asked for", "queue full 3 times",
+        "troubles 4 connections not made or given up, 2 of them flooded us",
+        "REST 6 answers of no use", "-12.5 ms (-40.0 … +2.0)",
         "predictions 40 PREDICTED 40", "alerts 1", "p50 12 ms, p99 46 ms",
         "trained spikes/2 (har), keep: few",
     ):  # fmt: skip

@@ -9,6 +9,11 @@ RIPE_S = 0.25
 
 TRIES = 3
 TRY_FOR_S = 5.0
+"""How long REST is asked for one hole, from its first request on."""
+
+HOLD_FOR_S = 15.0
+"""How long a hole may last in all. Requests have a rate, so many holes at once wait for a turn."""
+
 _PAUSES_S = (0.25, 1.0)
 LARGEST = 10_000
 """A hole of more trades is not asked for: its pages would keep its product too long."""
@@ -30,13 +35,20 @@ class _Ask:
 class Asks:
     """The open holes of a feed and what was done about each; `asked` counts those asked for.
 
-    `ask` is called with a hole that REST shall be asked for; `answered` follows, when everything
-    that it says has been taken.
+    `ask` is called with a hole that REST shall be asked for, and for how many seconds; `answered`
+    follows, when everything that it says has been taken. A hole is settled after `hold_for_s` at
+    the latest, whether that follows or not.
     """
 
-    def __init__(self, ask: Callable[[Hole], None]) -> None:
+    def __init__(
+        self,
+        ask: Callable[[Hole, float], None],
+        *,
+        try_for_s: float = TRY_FOR_S,
+        hold_for_s: float = HOLD_FOR_S,
+    ) -> None:
         self.asked = 0
-        self._ask = ask
+        self._ask, self._try_for_s, self._hold_for_s = ask, try_for_s, hold_for_s
         self._known: dict[_Key, _Ask] = {}
 
     def look(self, holes: Iterable[Hole], now_s: float) -> list[Settlement]:
@@ -46,18 +58,22 @@ class Asks:
         settled: list[Settlement] = []
         for key, hole in open_now.items():
             ask = self._known[key]
-            if ask.out or now_s < ask.since_s:
+            if now_s < ask.since_s:
                 continue
-            if self._hopeless(hole, ask, now_s):
+            if now_s - ask.since_s > self._hold_for_s or (
+                not ask.out and self._hopeless(hole, ask, now_s)
+            ):
                 # Taken before the next look: the hole is gone by then.
                 settled.append(Settlement(connection=hole.connection, product=hole.product))
                 continue
-            if now_s < ask.due_s:
+            if ask.out or now_s < ask.due_s:
                 continue
+            # Of the first try the time begins with its turn; a later one has what is left.
+            left_s = ask.since_s + self._try_for_s - now_s if ask.tries else self._try_for_s
             self.asked += not ask.tries
             ask.tries += 1
             ask.out = True
-            self._ask(hole)
+            self._ask(hole, left_s)
         return settled
 
     def answered(self, hole: Hole, now_s: float) -> None:
@@ -68,13 +84,12 @@ class Asks:
             if ask.tries < TRIES:
                 ask.due_s = now_s + _PAUSES_S[ask.tries - 1]
 
-    @staticmethod
-    def _hopeless(hole: Hole, ask: _Ask, now_s: float) -> bool:
+    def _hopeless(self, hole: Hole, ask: _Ask, now_s: float) -> bool:
         return (
             not hole.unknown  # only quotes are missing, and REST has none
             or hole.last_trade_id - hole.first_trade_id >= LARGEST
             or ask.tries == TRIES
-            or (ask.tries > 0 and now_s - ask.since_s > TRY_FOR_S)
+            or (ask.tries > 0 and now_s - ask.since_s >= self._try_for_s)
         )
 
 

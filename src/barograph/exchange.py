@@ -38,6 +38,7 @@ from barograph.tape import Print
 from barograph.trades_endpoint import TradesEndpoint, said
 from barograph.types import NS_PER_S
 from barograph.venues.entries import Dialect
+from barograph.wire import BoundedServer
 
 PATHS: Mapping[str, Dialect] = {"/exchange": Dialect.EXCHANGE, "/advanced": Dialect.ADVANCED}
 
@@ -49,7 +50,14 @@ _STEP_S = 0.005
 _SUBSCRIBING_S = 0.5
 _LONGEST_STEP_NS = 10 * NS_PER_S  # of the market at once; a clock that lags more slips
 _FREE_STEP_NS = NS_PER_S // 10  # of the market where readers set the pace
-_MOST_BYTES = 1 << 16  # of a reader's message
+QUEUE_BYTES = 4 << 20
+"""What may wait for a reader, unless `Terms` say otherwise."""
+
+MAX_MESSAGE_BYTES = 1 << 16
+"""Of what a reader sends."""
+
+MAX_CONNECTIONS = 1000
+"""At one time; whoever else comes gets a 503. A process has some thousand file handles."""
 
 # Whoever comes and goes during a handshake is no news; websockets would print it.
 _quiet = logging.getLogger("barograph.exchange")
@@ -72,7 +80,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     present: bool = False
     window_s: float = 0.0
     subscribe_within_s: float = 5.0
-    queue_bytes: int = 4 << 20
+    queue_bytes: int = QUEUE_BYTES
     rest_per_s: float = 10.0
     keep_trades: int | None = None
     keep_frames: bool = False
@@ -168,7 +176,8 @@ class Exchange:
                 compression=None,
                 ping_interval=None,  # a half-open line must stay, and a dead one fills its queue
                 close_timeout=1.0,
-                max_size=_MOST_BYTES,
+                max_size=MAX_MESSAGE_BYTES,
+                create_connection=BoundedServer,
                 write_limit=self._terms.queue_bytes // 4,
                 logger=_quiet,
             )
@@ -263,6 +272,8 @@ class Exchange:
         )
         line = _Line(socket, session, account)
         self._lines.append(line)
+        # It may be slow with the market up to its queue; only then do pongs count against it.
+        cast("BoundedServer", socket).unread_bytes = self._terms.queue_bytes
         try:
             await self._hear(line)
         except ConnectionClosed:
@@ -332,9 +343,14 @@ class Exchange:
 
     def _answer(self, socket: ServerConnection, request: Request) -> Response | None:
         """A response, or None where a WebSocket is asked for."""
-        url = urlsplit(request.path)
+        try:
+            url = urlsplit(request.path)
+        except ValueError:  # brackets that close nothing
+            return _json(socket, HTTPStatus.BAD_REQUEST, said("BadRequest"))
         if url.path in PATHS:
-            return None
+            if len(self._lines) < MAX_CONNECTIONS:
+                return None
+            return _json(socket, HTTPStatus.SERVICE_UNAVAILABLE, said("Too many connections"))
         if url.path == "/ledger":
             return _json(socket, HTTPStatus.OK, msgspec.json.encode(self.ledger.summary()))
         if found := _TRADES(url.path):

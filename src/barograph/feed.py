@@ -41,7 +41,19 @@ from barograph.standing import Span, Standing, ended_at, numbers_in, with_file
 from barograph.types import DeadLetter, FeedStatus, Message
 from barograph.venues.coinbase import Coinbase
 from barograph.venues.continuity import Received
-from barograph.venues.entries import Closing, Entry, Heard, Hole, Opening, Rules, connection_of
+from barograph.venues.entries import (
+    Answer,
+    Closing,
+    Entry,
+    Heard,
+    Hole,
+    Opening,
+    Rules,
+    connection_of,
+)
+
+BATCH_BYTES = 8 << 20
+"""Frames and dead letters of more bytes are not written together, however few they are."""
 
 Listen = Callable[[Entry, Received], None]
 """Called with each live entry and what it came to, once that is in the next commit's batch."""
@@ -54,7 +66,8 @@ class Feed:
     """The feed's one path: whatever brings entries goes through here. Not for several threads.
 
     Recovers on construction. Raises BadInputError while another feed writes the same archive.
-    `pending` counts what waits for the next commit, `summary` everything since the start.
+    `pending` counts what waits for the next commit, `pending_bytes` what of it came from outside,
+    `summary` everything since the start.
     """
 
     batch_lines = 4096
@@ -71,7 +84,7 @@ class Feed:
     ) -> None:
         ensure_topics(log, partitions)
         self.summary = Summary()
-        self.pending = 0
+        self.pending = self.pending_bytes = 0
         self._log, self._messages = log, list[Message]()
         self._rules = rules or Rules()
         self._machine = Coinbase(self._rules)
@@ -85,6 +98,11 @@ class Feed:
         except BaseException:
             self._writer.close()
             raise
+
+    @property
+    def full(self) -> bool:
+        """Whether a batch is as large as one may be."""
+        return self.pending >= self.batch_lines or self.pending_bytes >= BATCH_BYTES
 
     @property
     def connections(self) -> list[str]:
@@ -108,6 +126,7 @@ class Feed:
         connection = connection_of(entry)
         is_open = connection in self._machine.continuity.connections
         if type(entry) is Heard:
+            self.pending_bytes += len(entry.frame.data)
             if not is_open:
                 self._take(self._ruled(Opening(connection=connection, dialect=entry.dialect)), None)
         elif type(entry) is Opening:
@@ -116,6 +135,8 @@ class Feed:
             entry = self._ruled(entry)
         elif not is_open:
             return _NOTHING
+        elif type(entry) is Answer:
+            self.pending_bytes += len(entry.frame.data)
         self.pending += type(entry) is not Opening
         return self._take(entry, source)
 
@@ -127,6 +148,7 @@ class Feed:
     def reject(self, letter: DeadLetter) -> None:
         """Take what could not even be a frame."""
         self.pending += 1
+        self.pending_bytes += len(letter.original)
         self._messages.append(Message(DEAD_LETTERS, letter.key, encode(letter)))
         counts = self.summary.dead_letters
         counts[letter.fault] = counts.get(letter.fault, 0) + 1
@@ -139,7 +161,7 @@ class Feed:
         self._log.append(self._messages, producer=PRODUCER, checkpoints=checkpoints)
         self._writer.acknowledge()
         self._messages = []
-        self.pending = 0
+        self.pending = self.pending_bytes = 0
 
     def close(self) -> None:
         """Archive what is not committed, for the next feed to take up; let it in. Idempotent."""
@@ -292,7 +314,7 @@ class Feed:
             self._log.append(self._messages, producer=PRODUCER, checkpoints=checkpoints)
             recall.acknowledge(self._archive)
             self._messages = []
-            self.pending = 0
+            self.pending = self.pending_bytes = 0
             progress(self.summary.ticks)
 
         for entry in recall.entries():
@@ -336,7 +358,7 @@ def ingest(
         if feed.pending:
             now = monotonic()
             first_s = now if first_s is None else first_s
-            if entry is None or feed.pending >= feed.batch_lines or now - first_s >= max_delay_s:
+            if entry is None or feed.full or now - first_s >= max_delay_s:
                 feed.commit()
                 first_s = None
     _lose_all(feed)

@@ -17,16 +17,26 @@ class AbandonedError(Exception):
     """The writer is gone: nobody will take what is put. Ends the sockets' thread."""
 
 
+MAX_BYTES = 64 << 20
+"""Of all that waits; frames have up to 1 MiB each, so that a bound in entries is none."""
+
+TAKE_BYTES = 8 << 20
+"""Taken at a time, and a little more: what is taken makes room for as much."""
+
+
 class Inbox(Generic[T]):
     """Many put, in one event loop; one takes, in another thread.
 
-    `full` counts how often the bound was met.
+    `full` counts how often a bound was met, of `limit` items or of `max_bytes`. An item that is
+    larger than `max_bytes` passes alone.
     """
 
-    def __init__(self, limit: int = 20_000) -> None:
+    def __init__(self, limit: int = 20_000, max_bytes: int = MAX_BYTES) -> None:
         self.full = 0
-        self._limit = limit
-        self._items = deque[T]()
+        self._limit, self._max_bytes = limit, max_bytes
+        self._items = deque[tuple[T, int]]()
+        # Each is counted up by one thread only.
+        self._put_bytes = self._taken_bytes = 0
         self._news = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._emptied = asyncio.Event()
@@ -36,16 +46,22 @@ class Inbox(Generic[T]):
     def __len__(self) -> int:
         return len(self._items)
 
+    @property
+    def waiting_bytes(self) -> int:
+        """How many bytes wait to be taken."""
+        return self._put_bytes - self._taken_bytes
+
     # Of the event loop.
 
-    async def put(self, item: T) -> None:
+    async def put(self, item: T, size_bytes: int = 0) -> None:
         """Add an item, waiting for room. Raises AbandonedError when nobody takes any more."""
-        if len(self._items) >= self._limit:
+        if not self._has_room(size_bytes):
             self.full += 1
-            await self._room()
+            await self._room(size_bytes)
         if self._abandoned:
             raise AbandonedError
-        self._items.append(item)
+        self._put_bytes += size_bytes
+        self._items.append((item, size_bytes))
         if not self._news.is_set():
             self._news.set()
 
@@ -54,27 +70,41 @@ class Inbox(Generic[T]):
         self._ended = True
         self._news.set()
 
-    async def _room(self) -> None:
+    def _has_room(self, size_bytes: int) -> bool:
+        waiting = len(self._items)
+        return not waiting or (
+            waiting < self._limit and self.waiting_bytes + size_bytes <= self._max_bytes
+        )
+
+    async def _room(self, size_bytes: int) -> None:
         self._loop = asyncio.get_running_loop()
-        while len(self._items) >= self._limit and not self._abandoned:
+        while not self._has_room(size_bytes) and not self._abandoned:
             self._emptied.clear()
             self._stalled = True
             # Whoever took between the look above and this line saw nobody waiting.
-            if len(self._items) >= self._limit and not self._abandoned:
+            if not self._has_room(size_bytes) and not self._abandoned:
                 await self._emptied.wait()
 
     # Of the taker.
 
     def take(self, limit: int, timeout_s: float) -> list[T]:
-        """Up to so many items, as soon as there is one; none after the time-out."""
+        """Up to so many items or TAKE_BYTES, as soon as there is one; none after the time-out."""
         if not self._items:
             self._news.wait(timeout_s)
         # Before the look: what is put after it sets it again.
         self._news.clear()
-        taken = [self._items.popleft() for _ in range(min(limit, len(self._items)))]
+        taken: list[T] = []
+        taken_bytes = 0
+        for _ in range(min(limit, len(self._items))):
+            item, size_bytes = self._items.popleft()
+            taken.append(item)
+            taken_bytes += size_bytes
+            if taken_bytes >= TAKE_BYTES:
+                break
+        self._taken_bytes += taken_bytes
         if self._items or self._ended:
             self._news.set()
-        if len(self._items) <= self._limit // 2:
+        if len(self._items) <= self._limit // 2 and self.waiting_bytes <= self._max_bytes // 2:
             self._wake()
         return taken
 

@@ -42,6 +42,11 @@ def live(heard: "LiveSummary") -> RenderableType:
     table.add_row("connections", f"{heard.connections:,}, {heard.holes_asked:,} holes asked for")
     if heard.queue_full:
         table.add_row("queue full", f"{heard.queue_full:,} times; the socket was not read then")
+    if heard.troubles:
+        flooded = f", {heard.overflows:,} of them flooded us" if heard.overflows else ""
+        table.add_row("troubles", f"{heard.troubles:,} connections not made or given up{flooded}")
+    if heard.rest_failures:
+        table.add_row("REST", f"{heard.rest_failures:,} answers of no use")
     if heard.clock is not None:
         table.add_row(
             "clock",

@@ -11,7 +11,7 @@ from barograph.clock import ClockOffset, Offset
 from barograph.errors import BadInputError
 from barograph.feed import Feed, ingest
 from barograph.feed_summary import Summary
-from barograph.fill import Asked, Item
+from barograph.fill import Asked, Item, Trouble
 from barograph.inbox import Inbox
 from barograph.refused import Refusals
 from barograph.stream import Plan, Stream
@@ -25,6 +25,11 @@ COMMIT_AFTER_S = 0.005
 """How long the first entry of a batch waits for others, where no backlog makes it longer."""
 
 STATUS_EVERY_S = 5.0
+
+SAY_AGAIN_S = 600.0
+"""A trouble that lasts is told again after so long."""
+
+_MOST_SAID = 100
 _LOOK_EVERY_S = 0.02
 _IDLE_S = 0.05
 _ENTRIES_AT_A_TIME = 1024
@@ -34,9 +39,11 @@ class LiveSummary(msgspec.Struct, frozen=True, kw_only=True):
     """What a live feed heard, from where, and how its connections were.
 
     `refused` says what the venue said of products that it does not send. `queue_full` counts how
-    often the socket was not read because the writer was behind, `holes_asked` the holes that REST
-    was asked for. `clock` is exchange − receive time over the last minute. `first_refusals` are
-    the first reasons by fault.
+    often the socket was not read because the writer was behind, `overflows` the connections that
+    were given up because the venue left too much of ours unread, `troubles` how often a connection
+    could not be made again or was given up. REST was asked for `holes_asked` holes;
+    `rest_failures` counts the answers that were of no use. `clock` is exchange − receive time over
+    the last minute. `first_refusals` are the first reasons by fault.
     """
 
     venue: str
@@ -45,7 +52,10 @@ class LiveSummary(msgspec.Struct, frozen=True, kw_only=True):
     refused: dict[str, str]
     connections: int
     queue_full: int
+    overflows: int = 0
+    troubles: int = 0
     holes_asked: int
+    rest_failures: int = 0
     clock: Offset | None
     first_refusals: dict[str, str] = {}
     feed: Summary
@@ -80,15 +90,17 @@ class _Listening:
     ) -> None:
         self._feed, self._plan, self._stop, self._warn, self._show = feed, plan, stop, warn, show
         self._venue = plan.endpoint.venue
-        self._inbox = Inbox[Item](plan.queue_entries)
+        self._inbox = Inbox[Item](plan.queue_entries, plan.queue_bytes)
         self._stream = Stream(plan, self._inbox)
-        self._asks = Asks(self._stream.ask)
+        limits = plan.limits
+        self._asks = Asks(self._stream.ask, try_for_s=limits.fill_s, hold_for_s=limits.hold_s)
         self._subscribed = Subscribed(plan.endpoint, plan.products, warn)
         self._clock, self._clock_is_off = ClockOffset(), False
         self._refusals = Refusals()
         self._connection, self._since_ns, self._frames, self._opened = "", 0, 0, 0
         self._failure: BadInputError | None = None
-        self._rest_problem = ""
+        self._rest_problem, self._rest_failures = "", 0
+        self._troubles, self._said_s = 0, dict[str, float]()
         self._stopped = False
         self._ends_s = None if plan.seconds is None else time.monotonic() + plan.seconds
         self._look_s = 0.0
@@ -107,7 +119,10 @@ class _Listening:
             refused=self._subscribed.refused,
             connections=self._stream.connections,
             queue_full=self._inbox.full,
+            overflows=self._stream.overflows,
+            troubles=self._troubles,
             holes_asked=self._asks.asked,
+            rest_failures=self._rest_failures,
             clock=self._clock.offset(),
             first_refusals=self._refusals.first,
             feed=summary,
@@ -124,6 +139,8 @@ class _Listening:
             for item in items:
                 if isinstance(item, Asked):
                     self._answered(item)
+                elif isinstance(item, Trouble):
+                    self._troubled(item.why, time.monotonic())
                 else:
                     if isinstance(item, DeadLetter):
                         self._refusals.take(0, [item], time.monotonic())
@@ -180,12 +197,23 @@ class _Listening:
 
     def _answered(self, asked: Asked) -> None:
         self._asks.answered(asked.hole, time.monotonic())
+        self._rest_failures += bool(asked.problem)
         if asked.problem and not self._rest_problem:
             self._warn(
                 f"{self._venue} does not give the trades of a hole: {asked.problem}. "
                 "What it does not give is recorded as a gap"
             )
         self._rest_problem = asked.problem
+
+    def _troubled(self, why: str, now_s: float) -> None:
+        """Say why there is no connection: once, and again where it is still so much later."""
+        self._troubles += 1
+        if now_s - self._said_s.get(why, -SAY_AGAIN_S) < SAY_AGAIN_S:
+            return
+        if len(self._said_s) >= _MOST_SAID:
+            self._said_s.clear()
+        self._said_s[why] = now_s
+        self._warn(f"{self._venue}: {why}. It is tried again")
 
     def _noticed(self, notice: Notice) -> None:
         if notice.kind == "subscribed":
@@ -232,6 +260,10 @@ class _Listening:
             reconnects=self._opened - 1,
             queued=len(self._inbox),
             queue_full=self._inbox.full,
+            queued_bytes=self._inbox.waiting_bytes,
+            overflows=self._stream.overflows,
+            troubles=self._troubles,
+            rest_failures=self._rest_failures,
             open_holes=len(self._feed.holes()),
             offset_median_ms=None if offset is None else offset.median_ms,
             offset_min_ms=None if offset is None else offset.min_ms,

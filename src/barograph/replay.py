@@ -124,7 +124,7 @@ class _Replay:
             else:
                 self._passage.taken.add(number, line)
             summary.lines += 1
-            if self._feed.pending >= self._feed.batch_lines:
+            if self._feed.full:
                 self._commit()
         if begun:
             summary.blank_lines += recording.blank_lines

@@ -334,10 +334,13 @@ class FeedStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="feed-
     """How a live connection is, at `time_ns` of our own clock.
 
     `since_ns` is when it opened, `frames` what it brought, `reconnects` how many came before it in
-    this run. `queued` entries wait between socket and writer; `queue_full` counts how often that
-    queue was full. `offset_*_ms` are exchange − receive time over the last minute, None while
-    nothing was heard; refused events count too. `open_holes` are being filled. In the last minute
-    `passed` events were taken and `refused` messages were not, `first_refusal` of them because.
+    this run. `queued` entries of `queued_bytes` wait between socket and writer; `queue_full` counts
+    how often that queue was full, `overflows` the connections given up because the venue left too
+    much of ours unread, `troubles` how often a connection could not be made again or was given up,
+    `rest_failures` the answers of REST that were of no use. `offset_*_ms` are
+    exchange − receive time over the last minute, None while nothing was heard; refused events count
+    too. `open_holes` are being filled. In the last minute `passed` events were taken and `refused`
+    messages were not, `first_refusal` of them because.
     """
 
     venue: str
@@ -357,3 +360,7 @@ class FeedStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="feed-
     passed: int = 0
     refused: int = 0
     first_refusal: str = ""
+    queued_bytes: int = 0
+    overflows: int = 0
+    troubles: int = 0
+    rest_failures: int = 0

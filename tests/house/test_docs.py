@@ -98,6 +98,32 @@ def test_every_setting_is_documented(root):
     assert [name for name in Settings.model_fields if f"| `{name}` |" not in text] == []
 
 
+UNBOUNDED = {
+    "children:KEPT_BYTES": "of what a child of our own writes",
+    "registry:_MAX_FACTS_BYTES": "of a registry of our own",
+    "registry:_MAX_BESIDE_BYTES": "of a registry of our own",
+    "log.kafka.cluster:LARGEST_MESSAGE_BYTES": "a value with its frame",
+    "venues.plain:MAX_NAME_BYTES": "of a compiled record's field",
+}
+"""Largest sizes that bound nothing that a stranger fills, and why."""
+
+
+def test_every_bound_in_bytes_stands_in_the_table_of_bounds(root, sources):
+    text = (root / "docs" / "bounds.toml").read_text(encoding="utf-8")
+    known = {place for bound in tomllib.loads(text)["bound"] for place in bound["limit"]}
+    largest = r"^(_?(?:MAX|LARGEST|LONGEST|KEPT)[A-Z_]*BYTES)(?:: .*?)? = "
+    constant = re.compile(largest, re.MULTILINE)
+    found = {
+        f"{name.removesuffix('.py').removesuffix('/__init__').replace('/', '.')}:{constant_name}"
+        for name in sources
+        for constant_name in constant.findall(
+            (root / "src" / "barograph" / name).read_text(encoding="utf-8")
+        )
+    }
+    assert found - {place.removeprefix("barograph.") for place in known} - set(UNBOUNDED) == set()
+    assert set(UNBOUNDED) - found == set()
+
+
 def test_every_error_is_documented(root):
     text = (root / "docs" / "errors.md").read_text(encoding="utf-8")
     names = [

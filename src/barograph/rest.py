@@ -1,0 +1,164 @@
+"""GET over HTTP/1.1 on the running event loop: bounded in bytes, and cancelled at any moment.
+
+h11 reads and writes the protocol; this is its shell. No redirect is followed, no coding but the
+plain one is taken, and TLS is verified.
+"""
+
+import asyncio
+import ssl
+from base64 import b64encode
+from typing import NamedTuple
+from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import h11
+
+from barograph import __version__
+from barograph.wire import shown
+
+MAX_HEAD_BYTES = 32 << 10
+"""Of an answer's status line and headers, and of a chunk's."""
+
+MAX_BODY_BYTES = 1 << 20
+"""A page of 1000 trades takes a sixth of it."""
+
+_CHUNK_BYTES = 1 << 16
+MAX_ANSWER_BYTES = 2 * MAX_BODY_BYTES
+"""With everything that frames the body: chunks of one byte take six."""
+
+_PORTS = {"http": 80, "https": 443}
+
+
+class AnswerError(Exception):
+    """An answer is of no use: another status, a redirect, too large, or no HTTP."""
+
+
+class _Site(NamedTuple):
+    host: str
+    port: int
+    credentials: str = ""
+
+
+class _Wire(NamedTuple):
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+
+class Rest:
+    """Bodies at addresses; through the proxies that the environment names where `proxies` is set.
+
+    A proxy is spoken to by HTTP: a plain address is asked of it, a TLS one tunnelled through it.
+    """
+
+    def __init__(self, *, proxies: bool) -> None:
+        self._proxies = proxies
+
+    async def get(self, url: str) -> bytes:
+        """The body of a 200 at an http or https address; sets no time limit of its own.
+
+        Raises AnswerError for any other answer, OSError where the network fails.
+        """
+        parts = urlsplit(url)
+        site = _Site(parts.hostname or "", parts.port or _PORTS[parts.scheme])
+        secure = parts.scheme == "https"
+        proxy = self._proxy(parts)
+        context = ssl.create_default_context() if secure else None
+        first = proxy or site
+        reader, writer = await asyncio.open_connection(
+            first.host, first.port, ssl=None if proxy else context, limit=_CHUNK_BYTES
+        )
+        try:
+            if proxy and context:
+                await _tunnel(_Wire(reader, writer), site, proxy)
+                await writer.start_tls(context, server_hostname=site.host)
+            target = parts._replace(scheme="", netloc="", path=parts.path or "/").geturl()
+            headers = [("Host", _authority(site, _PORTS[parts.scheme])), *_HEADERS]
+            if proxy and not secure:
+                target = url
+                headers += _authorization(proxy)
+            request = h11.Request(method="GET", target=target, headers=headers)
+            return await _answer(_Wire(reader, writer), request)
+        finally:
+            # There is nothing to say farewell for, and a farewell could wait.
+            writer.transport.abort()
+
+    def _proxy(self, parts: SplitResult) -> _Site | None:
+        if not self._proxies or proxy_bypass(parts.netloc.rpartition("@")[2]):
+            return None
+        address = getproxies().get(parts.scheme)
+        if not address:
+            return None
+        proxy = urlsplit(address if "://" in address else f"http://{address}")
+        if proxy.scheme != "http" or not proxy.hostname:
+            raise AnswerError(f"a proxy of scheme {proxy.scheme!r} is not supported, only http")
+        credentials = ""
+        if proxy.username is not None:
+            credentials = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
+        return _Site(proxy.hostname, proxy.port or _PORTS["http"], credentials)
+
+
+# A venue's REST refuses those who do not say who they are.
+_HEADERS = [
+    ("User-Agent", f"barograph/{__version__}"),
+    ("Accept", "application/json"),
+    ("Accept-Encoding", "identity"),
+    ("Connection", "close"),
+]
+
+
+async def _tunnel(wire: _Wire, site: _Site, proxy: _Site) -> None:
+    target = _authority(site, None)
+    headers = [("Host", target), *_authorization(proxy)]
+    await _answer(wire, h11.Request(method="CONNECT", target=target, headers=headers))
+
+
+async def _answer(wire: _Wire, request: h11.Request) -> bytes:
+    """Send a request and read its whole answer; of a CONNECT, up to where the tunnel begins."""
+    connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
+    sent = (connection.send(request) or b"") + (connection.send(h11.EndOfMessage()) or b"")
+    wire.writer.write(sent)
+    await wire.writer.drain()
+    body = bytearray()
+    left_bytes = MAX_ANSWER_BYTES
+    try:
+        while True:
+            event = connection.next_event()
+            if event is h11.NEED_DATA:
+                data = await wire.reader.read(_CHUNK_BYTES)
+                left_bytes -= len(data)
+                connection.receive_data(data)
+            elif isinstance(event, h11.Response):
+                _check(event)
+            elif isinstance(event, h11.Data):
+                body += event.data
+            elif not isinstance(event, h11.InformationalResponse):
+                return bytes(body)  # its end, or a tunnel's beginning
+            if len(body) > MAX_BODY_BYTES or left_bytes < 0:
+                raise AnswerError(f"an answer of more than {MAX_BODY_BYTES} bytes")
+    except h11.RemoteProtocolError as error:
+        raise AnswerError(f"no HTTP answer ({shown(str(error))})") from None
+
+
+def _check(response: h11.Response) -> None:
+    status = response.status_code
+    headers = dict(response.headers)
+    if 300 <= status < 400:
+        location = shown(headers.get(b"location", b"nowhere").decode("latin-1"))
+        raise AnswerError(f"HTTP status {status}, a redirect to {location}, which is not followed")
+    if not 200 <= status < 300 or status in {204, 205, 206}:
+        raise AnswerError(f"HTTP status {status}")
+    coding = headers.get(b"content-encoding", b"identity").strip().lower()
+    if coding != b"identity":
+        raise AnswerError(f"a body coded as {shown(coding.decode('latin-1'))}, not plain")
+
+
+def _authority(site: _Site, implied_port: int | None) -> str:
+    host = f"[{site.host}]" if ":" in site.host else site.host
+    return host if site.port == implied_port else f"{host}:{site.port}"
+
+
+def _authorization(proxy: _Site) -> list[tuple[str, str]]:
+    if not proxy.credentials:
+        return []
+    coded = b64encode(proxy.credentials.encode()).decode()
+    return [("Proxy-Authorization", f"Basic {coded}")]
