@@ -38,6 +38,7 @@ _LOOK_S = 0.05  # so often a waiting member hears of the group
 _RESTORE_S = 0.02  # so long at most the held partitions wait for one that comes
 _ASK_S = 0.5
 _LOOK_ROUND_S = 5.0
+_ANEW_S = 8.0
 _UNDONE_S = 10.0  # so long the heirs of one who died in its commit wait; who lives starts anew
 
 
@@ -74,6 +75,7 @@ class KafkaMember:
         self._identities.learn(self._names)
         self._asked_s: float | None = None
         """Since when the cluster does not tell the positions of what comes."""
+        self._joined_s = 0.0
         self._looked_s = time.monotonic()
         self._assigned: dict[TopicPartition, Mapping[str, bytes]] = {}
         self._revoked: set[TopicPartition] = set()
@@ -293,14 +295,19 @@ class KafkaMember:
         return positions
 
     def _wait_for_positions(self) -> None:
-        """Raise OpenTransactionError when the cluster has not told them for too long."""
+        """Join anew when the cluster does not tell them, and raise when that does not help either.
+
+        A client whose broker came back was seen to ask in vain, for good.
+        """
         now_s = time.monotonic()
         if self._asked_s is None:
-            self._asked_s = now_s
+            self._asked_s = self._joined_s = now_s
         elif now_s - self._asked_s >= LIMIT_S:
             self._asked_s = None
-            self._topics.ends(self._coming)  # it says so where no broker answers
             raise open_commit(self._topics, self._group, min(self._coming))
+        elif now_s - self._joined_s >= _ANEW_S:
+            self._joined_s = now_s
+            self._vanish()
 
     def _look(self) -> None:
         """Whether the topics are still there: of one that is gone a group says nothing."""

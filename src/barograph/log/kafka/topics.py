@@ -169,18 +169,25 @@ class Topics:
             places, admin.OffsetSpec.latest(), isolation_level=IsolationLevel.READ_COMMITTED
         )
 
-    def open_since(self, name: str, partition: int) -> int:
-        """The same of any partition, under the cluster's own name of its topic."""
+    def open_since(self, name: str, partition: int) -> int | None:
+        """Where the first transaction that is open began in a partition; None where none is.
+
+        Under the cluster's own name of its topic.
+        """
         spec = {kafka.TopicPartition(name, partition): admin.OffsetSpec.latest()}
-        isolation = IsolationLevel.READ_COMMITTED
-        found = self._answers(lambda a: a.list_offsets(spec, isolation_level=isolation))
-        return int(next(iter(found.values())).offset)
+
+        def end_at(level: Any) -> int:  # noqa: ANN401 - as above
+            found = self._answers(lambda a: a.list_offsets(spec, isolation_level=level))
+            return next(int(each.offset) for each in found.values())
+
+        began, end = end_at(IsolationLevel.READ_COMMITTED), end_at(IsolationLevel.READ_UNCOMMITTED)
+        return began if began < end else None
 
     def home_of_positions(self, group: str) -> tuple[str, int]:
         """The cluster's own topic and partition in which it keeps a group's positions."""
         topics = self.cluster.metadata().topics
         partitions = len(topics[_POSITIONS].partitions) if _POSITIONS in topics else 1
-        return _POSITIONS, (_java_hash(self.cluster.name(group)) & 0x7FFF_FFFF) % partitions
+        return _POSITIONS, abs(_java_hash(self.cluster.name(group))) % partitions
 
     def committed(self, group: str, topic: str) -> dict[int, int]:
         """Where a group stands in each partition; of one where it never committed, nothing.
@@ -274,7 +281,7 @@ def _java_hash(text: str) -> int:
     found = 0
     for high, low in zip(units[::2], units[1::2], strict=True):
         found = (31 * found + (high << 8 | low)) & 0xFFFF_FFFF
-    return found
+    return found - (found >> 31 << 32)
 
 
 def _config(topic: Topic) -> dict[str, str]:

@@ -7,7 +7,12 @@ records.
 
 from collections.abc import Iterable
 
-from barograph.errors import OpenTransactionError, TopicMadeAgainError, UnknownTopicError
+from barograph.errors import (
+    LogUnavailableError,
+    OpenTransactionError,
+    TopicMadeAgainError,
+    UnknownTopicError,
+)
 from barograph.log.kafka.topics import Topics
 from barograph.types import TopicPartition
 
@@ -43,26 +48,37 @@ class Identities:
                 raise TopicMadeAgainError(self._reader, topic)
 
 
-def open_transaction(topics: Topics, reader: str, place: TopicPartition) -> OpenTransactionError:
+def open_transaction(
+    topics: Topics, reader: str, place: TopicPartition
+) -> OpenTransactionError | LogUnavailableError:
     """The error for a partition that has more, and gives nothing."""
     home = topics.cluster.name(place.topic), place.partition
     return _error(topics, reader, place, home)
 
 
-def open_commit(topics: Topics, group: str, place: TopicPartition) -> OpenTransactionError:
+def open_commit(
+    topics: Topics, group: str, place: TopicPartition
+) -> OpenTransactionError | LogUnavailableError:
     """The error for a partition of which the cluster does not tell the group's position."""
     return _error(topics, f"group {group}", place, topics.home_of_positions(group))
 
 
 def _error(
     topics: Topics, reader: str, place: TopicPartition, home: tuple[str, int]
-) -> OpenTransactionError:
+) -> OpenTransactionError | LogUnavailableError:
     name, partition = home
+    began = topics.open_since(name, partition)
+    if began is None:
+        return LogUnavailableError(
+            topics.cluster.address,
+            f"{reader} heard nothing of {place.topic}/{place.partition} for {LIMIT_S:g} s, though "
+            "no transaction is open there. Start again",
+        )
     return OpenTransactionError(
         reader,
         f"{place.topic}/{place.partition}",
         LIMIT_S,
         # It finds the writer by the offset at which its transaction began.
         f"`kafka-transactions.sh --bootstrap-server {topics.cluster.brokers} abort --topic {name} "
-        f"--partition {partition} --start-offset {topics.open_since(name, partition)}`.",
+        f"--partition {partition} --start-offset {began}`.",
     )

@@ -1,0 +1,79 @@
+"""One broker that is killed again and again under a replay: nothing hangs, and each record once."""
+
+import json
+import random
+import uuid
+from contextlib import closing
+
+import pytest
+
+import brokers
+from barograph.log import open_log
+from barograph.log.topics import DEAD_LETTERS, FEATURES, PREDICTIONS, TICKS
+from coinbase_messages import ticker
+from consumer import contents
+from lives import Life
+
+KILLS = 5
+LINES, SPEED = 6_000, 100
+"""Seconds of market, and how many a second: the kills are over before the recording is."""
+
+LIMIT_S = 90.0
+"""Below it lies what a stall costs that ends by itself: a transaction's time-out, twice."""
+
+
+@pytest.fixture
+def recording(tmp_path):
+    chance, price = random.Random(50), 50_000.0
+    lines = []
+    for n in range(LINES):
+        price += chance.uniform(-3, 3)
+        quote = {"best_bid": f"{price - 0.01:.2f}", "best_ask": f"{price:.2f}"}
+        lines.append(json.dumps(ticker(n, price=f"{price:.2f}", **quote)))
+    path = tmp_path / "made.ndjson"
+    path.write_text("\n".join(lines))
+    return path
+
+
+@pytest.fixture
+def one_broker(jars, tmp_path):  # noqa: ARG001 - the skip
+    with brokers.Brokers(tmp_path / "kafka") as broker:
+        yield broker
+
+
+def values(address):
+    """What a log says, by topic and key, each in its order."""
+    found = {}
+    with closing(open_log(address)) as log:
+        for topic in (TICKS, FEATURES, PREDICTIONS, DEAD_LETTERS):
+            for extent in log.extents(topic):
+                for record in contents(log, topic, extent.partition, LINES):
+                    found.setdefault((topic, record.key), []).append(record.value)
+    return found
+
+
+def test_a_broker_that_is_killed_five_times_stalls_no_replay_for_good(
+    one_broker, recording, tmp_path
+):
+    embedded = Life("replay", recording, "--home", tmp_path / "embedded")
+    embedded.answer()
+    address = f"kafka://{one_broker.address}/test-{uuid.uuid4().hex}"
+    life = Life(
+        *("replay", recording, "--log", address, "--home", tmp_path / "home"),
+        *("--speed", SPEED),
+    )
+    try:
+        chance = random.Random(5)
+        for kill in range(KILLS):
+            life.join(chance.uniform(1.0, 3.0) + (3.0 if kill == 0 else 0.0))
+            assert life.exitcode is None, life.warned()
+            one_broker.kill(0)
+            life.join(chance.uniform(0.0, 1.0))
+            one_broker.start(0)
+            one_broker.wait_ready()
+        code, _, warned = life.end(LIMIT_S)
+        assert code == 0, warned.decode()
+        assert b"rdkafka" not in warned
+    finally:
+        life.kill()
+    assert values(address) == values(tmp_path / "embedded")
