@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import uuid
+from collections import Counter
 from contextlib import suppress
 
 import pytest
@@ -11,7 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from barograph.cases.spikes import SPIKES
-from barograph.errors import BadInputError, ReplacedProducerError, UnknownTopicError
+from barograph.errors import (
+    BadInputError,
+    FileChangedError,
+    ReplacedProducerError,
+    UnknownTopicError,
+)
 from barograph.log import open_log
 from barograph.log.topics import ensure_stream
 from barograph.produce import PRODUCED_TIME, Sending, dry_run, produce
@@ -236,15 +242,183 @@ def test_a_second_producer_of_the_case_ends_the_first(log, ten, tmp_path):
     other.close()
 
 
-def test_a_file_that_changes_meanwhile_is_not_sent_on(log, ten):
+CHANGES = {
+    "truncated": lambda path: path.write_bytes(b""),
+    "shortened": lambda path: os.truncate(path, path.stat().st_size - 5),
+    "overwritten, with its old times": lambda path: (
+        table(path, map(subscriber, range(100, 120))),
+        os.utime(path, ns=(1, 1)),
+    ),
+    "edited behind what was sent": lambda path: path.write_bytes(
+        path.read_bytes().replace(b"S-00009", b"S-00008")
+    ),
+    "gone": lambda path: path.unlink(),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_file_that_changes_meanwhile_is_not_sent_on_and_goes_on_when_it_is_restored(
+    log, ten, change
+):
+    content = ten.read_bytes()
+
     def progress(position, _rows):
         if position == 3:
-            table(ten, map(subscriber, range(100, 120)))
-            os.utime(ten, ns=(1, 1))
+            change(ten)
 
-    with pytest.raises(BadInputError, match="changed while it was sent"):
+    with pytest.raises(FileChangedError, match=r"ten\.csv changed while it was read"):
         produce(log, SUBSCRIBERS, ten, batches(3), progress=progress)
     assert len(sent(log)) == 3
+    ten.write_bytes(content)
+    done = produce(log, SUBSCRIBERS, ten, batches(3))
+    assert (done.skipped, done.sent) == (3, 7)
+    assert sent(log) == records_of(ten)
+
+
+def records_of(path):
+    return sorted(
+        ((line.key, line.value) for line in lines(path, CONTRACT)), key=lambda pair: pair[0]
+    )
+
+
+def grown(path, numbers):
+    """More rows for a table."""
+    more = table(path.with_name("more"), map(subscriber, numbers)).read_bytes()
+    with path.open("ab") as file:
+        file.write(more.split(b"\n", 1)[1])
+
+
+def test_a_file_that_has_grown_goes_on_behind_what_was_sent(log, ten, tmp_path):
+    produce(log, SUBSCRIBERS, ten, batches(4))
+    before = ten.read_bytes()
+    grown(ten, range(10, 15))
+    done = produce(log, SUBSCRIBERS, ten, batches(4))
+    assert (done.rows, done.skipped, done.sent) == (15, 10, 5)
+    assert produce(log, SUBSCRIBERS, ten, batches(4)).sent == 0
+    kept = tmp_path / "kept.csv"
+    kept.write_bytes(before)
+    assert produce(log, SUBSCRIBERS, kept, batches(4)).sent == 0
+    assert sent(log) == records_of(ten)
+
+
+def test_a_file_that_grows_meanwhile_is_sent_as_far_as_it_was_and_goes_on(log, ten):
+    def progress(position, _rows):
+        if position == 3:
+            grown(ten, range(10, 15))
+
+    assert produce(log, SUBSCRIBERS, ten, batches(3), progress=progress).sent == 10
+    assert produce(log, SUBSCRIBERS, ten, batches(3)).sent == 5
+    assert sent(log) == records_of(ten)
+
+
+def test_a_grown_file_that_was_interrupted_goes_on_too(log, ten):
+    with suppress(KilledError):
+        produce(log, SUBSCRIBERS, ten, batches(3), clock_ns=dying(2))
+    grown(ten, range(10, 15))
+    assert produce(log, SUBSCRIBERS, ten, batches(3)).skipped == 6
+    assert sent(log) == records_of(ten)
+
+
+def test_a_grown_file_is_sent_again_as_a_whole_when_it_was_sent_to_its_end(log, ten):
+    produce(log, SUBSCRIBERS, ten, batches(4))
+    grown(ten, range(10, 15))
+    assert produce(log, SUBSCRIBERS, ten, batches(4), again=True).sent == 5
+    assert produce(log, SUBSCRIBERS, ten, batches(4), again=True).sent == 15
+
+
+def test_a_file_with_other_records_behind_a_common_beginning_is_another_one(log, ten, tmp_path):
+    produce(log, SUBSCRIBERS, ten, batches(4))
+    other = table(tmp_path / "other.csv", map(subscriber, [*range(9), 20, 21]))
+    assert produce(log, SUBSCRIBERS, other, batches(4)).sent == 11
+
+
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n", b"\n\n"])
+def test_a_last_line_without_its_newline_is_sent_and_not_twice_when_it_gets_one(log, ten, end):
+    content = ten.read_bytes().rstrip()
+    ten.write_bytes(content)
+    assert produce(log, SUBSCRIBERS, ten, batches(4)).sent == 10
+    ten.write_bytes(content + end)
+    assert produce(log, SUBSCRIBERS, ten, batches(4)).sent == 0
+    grown(ten, range(10, 12)) if end else None
+    assert produce(log, SUBSCRIBERS, ten, batches(4)).sent == (2 if end else 0)
+
+
+def test_the_half_of_a_line_is_sent_as_it_is_and_the_whole_of_it_when_it_is_there(log, ten):
+    content = ten.read_bytes()
+    ten.write_bytes(content[:-9])
+    assert produce(log, SUBSCRIBERS, ten, batches(4)).sent == 10
+    ten.write_bytes(content)
+    assert produce(log, SUBSCRIBERS, ten, batches(4)).sent == 1
+    assert [key for key, _ in sent(log)].count("S-00009") == 2
+
+
+@pytest.mark.parametrize("rows", [10, 4])
+def test_what_an_older_version_kept_is_honoured(log, ten, rows):
+    digest = hashlib.sha256(ten.read_bytes()).hexdigest()
+    log.producer_checkpoints("produce.subscribers")
+    log.append([], producer="produce.subscribers", checkpoints={digest: b"%d" % rows})
+    assert produce(log, SUBSCRIBERS, ten, batches(3)).sent == 10 - rows
+    grown(ten, range(10, 15))
+    assert produce(log, SUBSCRIBERS, ten, batches(3)).sent == 5
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    rows=st.lists(st.tuples(st.integers(0, 40), st.booleans()), min_size=1, max_size=20),
+    steps=st.lists(
+        st.tuples(
+            st.floats(0, 1),
+            st.sampled_from(["dies before", "dies after", "changes", "grows", "nothing"]),
+            st.integers(0, 3),
+            st.integers(1, 7),
+        ),
+        max_size=6,
+    ),
+    form=st.sampled_from([".csv", ".ndjson"]),
+)
+def test_a_file_that_grows_changes_and_is_killed_gives_each_record_once(
+    tmp_path_factory, rows, steps, form
+):
+    """Beside them only halves of lines stand there, each sent once for each time it was longer."""
+    home = tmp_path_factory.mktemp("home")
+    path = home / f"some{form}"
+    people = [subscriber(n) | ({"id": f'{n},"\n' * 2} if odd else {}) for n, odd in rows]
+    table(path, people)
+    if form == ".ndjson":
+        path.write_text("".join(json.dumps(each) + "\n\n" for each in people))
+    content = path.read_bytes()
+    log = open_log(home)
+    ensure_stream(log, STREAM)
+    halves = []
+    for share, what, after, size in sorted(steps):
+        now = content[: int(share * len(content))]
+        path.write_bytes(now)
+        with suppress(BadInputError):
+            halves += [list(lines(path, CONTRACT))[-1].value] if now[-1:] not in b"\n" else []
+        left = [after]
+
+        def progress(*_, now=now, what=what, left=left):
+            left[0] -= 1
+            if left[0] == -1 and what == "changes":
+                path.write_bytes(now[: len(now) // 2] + b"?" * len(now))
+            if left[0] == -1 and what == "grows":
+                path.write_bytes(content)
+            if left[0] == -1 and what == "dies after":
+                raise KilledError
+
+        clock = dying(after) if what == "dies before" else lambda: 7
+        with suppress(KilledError, FileChangedError, BadInputError):
+            produce(log, SUBSCRIBERS, path, batches(size), clock_ns=clock, progress=progress)
+        path.write_bytes(now)
+    path.write_bytes(content)
+    last = produce(log, SUBSCRIBERS, path, batches(3))
+    assert last.sent + last.skipped == last.rows == len(rows)
+    extra = Counter(value for _, value in sent(log))
+    extra.subtract(Counter(value for _, value in records_of(path)))
+    assert min(extra.values()) == 0
+    assert +extra <= Counter(halves)
+    assert produce(log, SUBSCRIBERS, path, batches(3)).sent == 0
+    log.close()
 
 
 UNREADABLE = {

@@ -99,6 +99,11 @@ class InputFile(io.RawIOBase):
         """The file's own name as it may be shown."""
         return printable(self.path.name)
 
+    @property
+    def sha256(self) -> str:
+        """Of what was read so far, in hexadecimal."""
+        return self._hash.hexdigest()
+
     def readable(self) -> bool:
         """Always."""
         return True

@@ -2,24 +2,26 @@
 
 1.  The file is read through: a file that cannot be read to its end is refused before anything of it
     is sent.
-2.  Records are appended in the file's order and, in the same step, how many of them were sent; the
-    file is known by the hash of its content. So a producer that died goes on after the last record
-    that the log took.
+2.  Records are appended in the file's order and, in the same step, how far they were sent, under
+    the hash of the whole file, with a hash of the lines up to there. So a producer that died goes
+    on after the last record that the log took, and a file that has grown goes on behind what was
+    sent of it.
+3.  Before each append the file must still begin with all that was read of it.
 """
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from barograph.errors import BadInputError
-from barograph.lines import file_sha256
+from barograph.errors import BadInputError, FileChangedError
 from barograph.log import Log
-from barograph.record_file import Line, lines
+from barograph.record_file import Line, RecordFile
 from barograph.types import NS_PER_S, Message
 
 if TYPE_CHECKING:  # whoever has a case has loaded it
@@ -85,28 +87,30 @@ def produce(  # noqa: PLR0913 - what is sent where and how, and what a shell has
     A file that was sent to its end is sent once more only if `again`; one that was not, goes on.
     wait: sleeps for so many seconds, or less. stop: asked before each append. progress: called with
     the records sent, by earlier runs too, and those in the file.
-    Raises BadInputError as `record_file.lines`, and when the file is changed meanwhile;
+    Raises BadInputError as `RecordFile`, FileChangedError when the file is changed meanwhile, and
     ReplacedProducerError when another producer of the case starts.
     """
     started_ns = timer_ns()
-    source = _Source(file, case)
     producer = f"produce.{case.name}"
-    skipped = int(log.producer_checkpoints(producer).get(source.sha256, b"0"))
-    if again and skipped == source.rows:
-        skipped = 0
+    source = _Source(file, case, log.producer_checkpoints(producer))
+    skipped = 0 if again and source.sent == source.rows else source.sent
     position, size = skipped, 0
     progress(position, source.rows)
-    for batch in _batches(source.after(skipped), source.rows - skipped, how, timer_ns, wait, stop):
-        source.refuse_if_changed()
-        position += len(batch)
-        headers = {PRODUCED_TIME: str(clock_ns())}
-        log.append(
-            [source.message(line, headers) for line in batch],
-            producer=producer,
-            checkpoints={source.sha256: b"%d" % position},
-        )
-        size += sum(len(line.value) for line in batch)
-        progress(position, source.rows)
+    with closing(source.after(skipped)) as records:
+        for batch in _batches(records, source.rows - skipped, how, timer_ns, wait, stop):
+            position += len(batch)
+            headers = {PRODUCED_TIME: str(clock_ns())}
+            source.refuse_if_changed()
+            log.append(
+                [source.message(line, headers) for line in batch],
+                producer=producer,
+                checkpoints={source.sha256: source.place.mark()},
+            )
+            size += sum(len(line.value) for line in batch)
+            progress(position, source.rows)
+    if skipped == source.rows and not source.is_known:
+        # What an older version kept cannot be compared with a file that has grown.
+        log.append([], producer=producer, checkpoints={source.sha256: source.all.mark()})
     seconds = (timer_ns() - started_ns) / NS_PER_S
     sent = position - skipped
     return Produced(
@@ -122,7 +126,7 @@ def produce(  # noqa: PLR0913 - what is sent where and how, and what a shell has
 
 def dry_run(case: "Case", file: Path) -> Iterator[Message]:
     """What `produce` would send of a file, without a log. Raises BadInputError likewise."""
-    source = _Source(file, case)
+    source = _Source(file, case, {})
     return (source.message(line, {}) for line in source.after(0))
 
 
@@ -135,37 +139,95 @@ def stream_of(case: "Case") -> "Stream":
     return case.stream
 
 
+class _Sent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How far a file was sent: whole records, and the hash of all lines up to the last of them.
+
+    `end` is that hash with one more record whose line had no newline yet: where the file has grown
+    it may have been the half of one, which is sent when it is whole.
+    """
+
+    records: int
+    sha256: str
+    end: str = ""
+
+
+_sent = msgspec.json.Decoder(_Sent | int).decode  # a number alone is an older version's
+
+
+class _Place:
+    """Where a reading of a file of records stands."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.passed = self._before = ""
+        self._ended = True
+
+    def step(self, file: RecordFile) -> None:
+        """One record more was read."""
+        self.rows += 1
+        self._before, self.passed, self._ended = self.passed, file.passed(), file.ended
+
+    def mark(self) -> bytes:
+        """It, as what was sent."""
+        mark = _Sent(records=self.rows, sha256=self.passed)
+        if not self._ended:
+            mark = _Sent(records=self.rows - 1, sha256=self._before, end=self.passed)
+        return msgspec.json.encode(mark)
+
+
 class _Source:
-    """A file of records that can be read to its end, and the topic for which it is meant."""
+    """A file of records that can be read to its end, and the topic for which it is meant.
 
-    def __init__(self, file: Path, case: "Case") -> None:
-        self._file, self._stream = file, stream_of(case)
-        self._version = self._look()
-        self.rows = sum(1 for _ in self.after(0))
+    `sent` of its `rows` were sent before: by the mark of this very file, or else by that of the
+    longest one with which it begins. `is_known` says that its own mark can be compared with others.
+    """
+
+    def __init__(self, path: Path, case: "Case", saved: Mapping[str, bytes]) -> None:
+        self._path, self._stream = path, stream_of(case)
+        marks = {key: _sent(value) for key, value in saved.items()}
+        known = set()
+        for mark in marks.values():
+            if isinstance(mark, _Sent):
+                known |= {(mark.records, mark.sha256), (mark.records + 1, mark.end)}
+        self.sent = 0
+        self.all, self.place = _Place(), _Place()
+        with RecordFile(path, self._stream.contract) as file:
+            for _ in file:
+                self.all.step(file)
+                if (self.all.rows, self.all.passed) in known:
+                    self.sent = self.all.rows
+        self._readings = [file]
+        self.rows, self.sha256 = self.all.rows, file.sha256
         if not self.rows:
-            raise BadInputError(str(file), "there is no record in it", "Fetch or export it again")
-        self.sha256 = file_sha256(file)
+            raise BadInputError(str(path), "there is no record in it", "Fetch or export it again")
+        own = marks.get(self.sha256)
+        self.is_known = isinstance(own, _Sent)
+        if own is not None:
+            self.sent = own if isinstance(own, int) else own.records + bool(own.end)
 
-    def after(self, rows: int) -> Iterator[Line]:
-        return islice(lines(self._file, self._stream.contract), rows, None)
+    def after(self, rows: int) -> Generator[Line]:
+        """What comes behind so many records; `place` goes with it. Once."""
+        with RecordFile(self._path, self._stream.contract) as file:
+            self._readings.append(file)
+            try:
+                for line in islice(file, self.rows):
+                    self.place.step(file)
+                    if self.place.rows > rows:
+                        yield line
+            except BadInputError:
+                self.refuse_if_changed()
+                raise
+        if self.place.rows < self.rows:
+            how = f"it has {self.place.rows:,} records, and had {self.rows:,}"
+            raise FileChangedError(str(self._path), how)
 
     def message(self, line: Line, headers: dict[str, str]) -> Message:
         return Message(self._stream.source, line.key, line.value, headers)
 
     def refuse_if_changed(self) -> None:
-        if self._look() != self._version:
-            raise BadInputError(
-                str(self._file), "it changed while it was sent", "Send a file that stays as it is"
-            )
-
-    def _look(self) -> tuple[int, int, int]:
-        try:
-            seen = self._file.stat()
-        except OSError as error:
-            raise BadInputError(
-                str(self._file), error.strerror or str(error), "Name a readable file"
-            ) from None
-        return seen.st_ino, seen.st_size, seen.st_mtime_ns
+        """Unless the file begins with all that was read of it, both times."""
+        for file in self._readings:
+            file.refuse_if_changed()
 
 
 def _batches(  # noqa: PLR0913 - how many are sent when, and until when

@@ -8,9 +8,10 @@ import csv
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from io import BufferedReader, TextIOWrapper
 from pathlib import Path
-from typing import IO, AnyStr, NamedTuple
+from typing import IO, AnyStr, NamedTuple, Self
 
 import msgspec
 
@@ -38,49 +39,102 @@ class Line(NamedTuple):
 
 
 def lines(path: Path, contract: Contract) -> Iterator[Line]:
-    """All records of a file in its order: NDJSON (.ndjson, .jsonl), else CSV with a header.
+    """All records of a file, as RecordFile has them, which is closed behind the last."""
+    with RecordFile(path, contract) as file:
+        yield from file
 
-    A line of CSV goes through `Contract.from_text`; one with too few or too many cells becomes the
-    JSON list of its cells, one that is not UTF-8 keeps its bytes. A line of NDJSON is given byte
-    for byte. Blank lines are skipped. Memory is bounded by a record.
+
+class RecordFile:
+    """One reading of a file of records: NDJSON (.ndjson, .jsonl), else CSV with a header.
+
+    Iterating gives all records in the file's order. A line of CSV goes through
+    `Contract.from_text`; one with too few or too many cells becomes the JSON list of its cells, one
+    that is not UTF-8 keeps its bytes. A line of NDJSON is given byte for byte. Blank lines are
+    skipped. Memory is bounded by a record. Can be iterated once.
+
     Raises FileChangedError for a file that is changed meanwhile. Raises BadInputError for one that
     is empty or cannot be read, a header without the key, without a feature or with a name twice, a
     quote that never ends, and a line beyond MAX_LINE_BYTES.
     """
-    with InputFile(path) as raw, BufferedReader(raw) as file:
-        if raw.size == 0:
+
+    def __init__(self, path: Path, contract: Contract) -> None:
+        self._path, self._contract = path, contract
+        self._raw = InputFile(path)
+        self._hash = sha256()
+        self.ended = True
+        """Whether the line that was read last has its newline: else it may be the half of one."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._raw.close()
+
+    def __iter__(self) -> Iterator[Line]:
+        path, contract = self._path, self._contract
+        if self._raw.size == 0:
             raise BadInputError(str(path), "it is empty", "Fetch or export it again")
-        if path.suffix in _NDJSON:
-            yield from _of_json(path, file, contract)
-        else:
-            yield from _of_csv(path, file, contract)
-        raw.refuse_if_changed()
+        with BufferedReader(self._raw) as file:
+            yield from (self._of_json if path.suffix in _NDJSON else self._of_csv)(file, contract)
+            self._raw.refuse_if_changed()
 
+    @property
+    def sha256(self) -> str:
+        """Of the bytes that were read, in hexadecimal: behind the last record, of the file."""
+        return self._raw.sha256
 
-def _of_json(path: Path, file: "BufferedReader[InputFile]", contract: Contract) -> Iterator[Line]:
-    for number, line in enumerate(_bounded(path, file), 1):
-        if value := line.strip():
-            yield Line(number, _key_in(value, contract.key), value)
+    def passed(self) -> str:
+        """The hash of all lines up to the record that was given last, whatever ends a line."""
+        return self._hash.hexdigest()
 
+    def refuse_if_changed(self) -> None:
+        """Raises FileChangedError unless the file begins now with all that was read of it."""
+        self._raw.refuse_if_changed()
 
-def _of_csv(path: Path, raw: "BufferedReader[InputFile]", contract: Contract) -> Iterator[Line]:
-    # What is not UTF-8 stays itself: the bytes are put back when the line is.
-    text = TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="")
-    with _detached(text) as file:
-        csv.field_size_limit(MAX_LINE_BYTES)  # a cell may be as long as a line
-        rows = csv.reader(_bounded(path, file), strict=True)
-        begins = 1
-        try:
-            header = [name.strip() for name in next(rows)]
-            _refuse_header(path, header, contract)
-            key, begins = header.index(contract.key), rows.line_num + 1
-            for cells in rows:
-                begins, number = rows.line_num + 1, begins
-                if any(cell.strip() for cell in cells):
-                    name = cells[key].strip() if key < len(cells) else ""
-                    yield Line(number, _text(name), _value(header, cells, contract))
-        except csv.Error as error:
-            raise _unreadable(path, begins, str(error)) from None
+    def _of_json(self, file: "BufferedReader[InputFile]", contract: Contract) -> Iterator[Line]:
+        for number, line in enumerate(self._bounded(file), 1):
+            self._add(line)
+            if value := line.strip():
+                yield Line(number, _key_in(value, contract.key), value)
+
+    def _of_csv(self, raw: "BufferedReader[InputFile]", contract: Contract) -> Iterator[Line]:
+        # What is not UTF-8 stays itself: the bytes are put back when the line is.
+        text = TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="")
+        with _detached(text) as file:
+            csv.field_size_limit(MAX_LINE_BYTES)  # a cell may be as long as a line
+            rows = csv.reader(self._text_lines(file), strict=True)
+            begins = 1
+            try:
+                header = [name.strip() for name in next(rows)]
+                _refuse_header(self._path, header, contract)
+                key, begins = header.index(contract.key), rows.line_num + 1
+                for cells in rows:
+                    begins, number = rows.line_num + 1, begins
+                    if any(cell.strip() for cell in cells):
+                        name = cells[key].strip() if key < len(cells) else ""
+                        yield Line(number, _text(name), _value(header, cells, contract))
+            except csv.Error as error:
+                raise _unreadable(self._path, begins, str(error)) from None
+
+    def _text_lines(self, file: TextIOWrapper) -> Iterator[str]:
+        for line in self._bounded(file):
+            self._add(line.encode("utf-8", "surrogateescape"))
+            yield line
+
+    def _bounded(self, file: IO[AnyStr]) -> Iterator[AnyStr]:
+        """The lines of a file; in text, characters count for bytes."""
+        number = 0
+        while line := file.readline(MAX_LINE_BYTES + 1):
+            number += 1
+            if len(line) > MAX_LINE_BYTES:
+                raise _unreadable(self._path, number, f"it is longer than {MAX_LINE_BYTES:,} bytes")
+            yield line
+
+    def _add(self, line: bytes) -> None:
+        whole = line.rstrip(b"\r\n")
+        self.ended = len(whole) < len(line)
+        self._hash.update(whole)
+        self._hash.update(b"\n")
 
 
 @contextmanager
@@ -90,16 +144,6 @@ def _detached(text: TextIOWrapper) -> Iterator[TextIOWrapper]:
         yield text
     finally:
         text.detach()
-
-
-def _bounded(path: Path, file: IO[AnyStr]) -> Iterator[AnyStr]:
-    """The lines of a file; in text, characters count for bytes."""
-    number = 0
-    while line := file.readline(MAX_LINE_BYTES + 1):
-        number += 1
-        if len(line) > MAX_LINE_BYTES:
-            raise _unreadable(path, number, f"it is longer than {MAX_LINE_BYTES:,} bytes")
-        yield line
 
 
 def _refuse_header(path: Path, header: list[str], contract: Contract) -> None:

@@ -51,7 +51,8 @@ def produce(
 ) -> None:
     """The records of a file into the topic of their case.
 
-    Each goes once: a run that was stopped or killed is gone on with by the next one.
+    Each goes once: a run that was stopped or killed is gone on with by the next one, and a file
+    that has grown goes on behind what was sent of it.
     """
     from barograph import browse, terminal
     from barograph import produce as job
