@@ -46,10 +46,24 @@ def test_what_has_no_end_or_no_content_is_refused_at_once(tmp_path, named, pipes
         InputFile(path, pipes=pipes)
 
 
+def writing(path, content):
+    """A thread that writes into a pipe; it waits for a reader."""
+    writer = threading.Thread(target=path.write_bytes, args=(content,), daemon=True)
+    writer.start()
+    return writer
+
+
 def test_a_pipe_is_refused_where_a_file_is_read_twice_and_what_it_gives_is_taken(tmp_path):
-    path = a_pipe(tmp_path)
+    path, content = a_pipe(tmp_path), b"some\nlines\n"
+    writer = writing(path, content)
     with pytest.raises(BadInputError, match=r"pipe, and would be read twice\. Write what it gives"):
         seen(path)
+    file = tmp_path / "file"
+    file.write_bytes(path.read_bytes())  # the writer still waits: nothing of it was lost
+    writer.join(30)
+    seen(file)
+    with InputFile(file) as once, InputFile(file) as twice:
+        assert whole(once) == whole(twice) == content
 
 
 def test_a_pipe_is_read_to_the_end_of_its_writer(tmp_path):
@@ -64,18 +78,26 @@ def test_a_pipe_is_read_to_the_end_of_its_writer(tmp_path):
     writer.join()
 
 
-def test_a_pipe_without_a_writer_is_refused_after_a_while(tmp_path, monkeypatch):
-    monkeypatch.setattr(input_file, "WRITER_S", 0.1)
-    with (
-        InputFile(a_pipe(tmp_path), pipes=True) as file,
-        pytest.raises(BadInputError, match="nobody writes into this pipe"),
-    ):
-        file.read(1)
+def test_a_pipe_without_a_writer_is_refused_after_a_while_and_read_when_one_was_there_first(
+    tmp_path, monkeypatch
+):
+    path = a_pipe(tmp_path)
+    with monkeypatch.context() as soon:
+        soon.setattr(input_file, "WRITER_S", 0.1)
+        with (
+            InputFile(path, pipes=True) as file,
+            pytest.raises(BadInputError, match=r"pipe, for 0 s\. Start what writes into it first"),
+        ):
+            file.read(1)
+    writer = writing(path, b"some")
+    with InputFile(path, pipes=True) as file:
+        assert whole(file) == b"some"
+    writer.join(30)
 
 
 def test_a_quiet_pipe_is_told_of_once(tmp_path, monkeypatch):
     monkeypatch.setattr(input_file, "WRITER_S", 0.1)
-    path, told = a_pipe(tmp_path), threading.Event()
+    path, opened, told = a_pipe(tmp_path), threading.Event(), threading.Event()
     lines = []
 
     def waiting(line):
@@ -84,11 +106,13 @@ def test_a_quiet_pipe_is_told_of_once(tmp_path, monkeypatch):
 
     def write():
         with path.open("wb"):
+            opened.set()
             told.wait(30)
 
     writer = threading.Thread(target=write)
     writer.start()
     with InputFile(path, pipes=True, waiting=waiting) as file:
+        assert opened.wait(30)
         assert whole(file) == b""
     writer.join()
     assert len(lines) == 1

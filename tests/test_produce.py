@@ -394,7 +394,9 @@ def test_a_file_that_grows_changes_and_is_killed_gives_each_record_once(
         now = content[: int(share * len(content))]
         path.write_bytes(now)
         with suppress(BadInputError):
-            halves += [list(lines(path, CONTRACT))[-1].value] if now[-1:] not in b"\n" else []
+            halves += (
+                [each.value for each in lines(path, CONTRACT)][-1:] if now[-1:] != b"\n" else []
+            )
         left = [after]
 
         def progress(*_, now=now, what=what, left=left):
