@@ -105,9 +105,10 @@ class _Replay:
         begun = not start.done
         if begun:
             self._begin()
+        feed, read, add = self._feed, recording.read, self._passage.taken.add
         for number, line in self._passage.lines:
-            end = end_of(line)
-            entry = recording.read(number, line)
+            entry = read(number, line)
+            end = "" if isinstance(entry, Recorded) else end_of(line)
             if entry is None or (end and end == start.end):
                 continue
             if not begun:
@@ -115,16 +116,15 @@ class _Replay:
                 begun = True
             if isinstance(entry, Recorded):
                 self._take(entry)
-                end = ""
             else:
-                self._feed.reject(entry)
+                feed.reject(entry)
             if end:
                 # It may be the half of a line: it is read again when there is more.
                 self._end = end
             else:
-                self._passage.taken.add(number, line)
+                add(number, line)
             summary.lines += 1
-            if self._feed.full:
+            if feed.pending >= feed.batch_lines:
                 self._commit()
         if begun:
             summary.blank_lines += recording.blank_lines
@@ -152,9 +152,10 @@ class _Replay:
             if self._feed.pending:
                 self._commit()
             self._pace.wait(ahead_s)
-        self._feed.take(entry.opening)
-        heard = Heard(entry.frame, entry.opening.dialect)
-        self._feed.take(heard, (self._recording.name, entry.line))
+        line, frame, opening = entry
+        take = self._feed.take
+        take(opening)
+        take(Heard(frame, opening.dialect), (self._recording.name, line))
 
     def _commit(self, *, done: bool = False) -> None:
         """Write what was taken, if the file still begins with it."""
