@@ -1,0 +1,20 @@
+"""Two hundred simulated worlds in which everything fails, one after the other, and nothing is lost.
+
+`benchmarks/simulation.py` runs ten thousand. It is a process of its own, since a world forks its
+lives and a process with threads must not.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+LIMIT_S = 900
+
+
+def test_whatever_fails_every_invariant_holds():
+    done = subprocess.run(
+        [sys.executable, "benchmarks/simulation.py", "0:200"],
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=LIMIT_S,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
