@@ -350,6 +350,37 @@ def test_an_event_far_ahead_of_its_receipt_mutes_nothing(what):
     assert outcome.values == Featurizer().receive(records(good)).values
 
 
+def test_an_event_that_lies_about_its_receipt_too_mutes_nothing():
+    """The log knows when it took it, whatever the batch."""
+    taken = {"appended_time_ns": str(13 * NS)}
+    far_ns = 4_000_000_000 * NS
+    lies = [tick(0), tick(0, receive_time_ns=far_ns)]
+    lies = [msgspec.structs.replace(lie, event_time_ns=far_ns) for lie in lies]
+    lies.append(Heartbeat(product="BTC-USD", event_time_ns=far_ns))
+    lies.append(Gap(product="BTC-USD", start_ns=NS, end_ns=far_ns, cause=GapCause.SILENCE))
+    honest = [tick(second + 0.5) for second in range(10, 14)]
+    stream = records([lies[0], *honest[:2], *lies[1:], *honest[2:]])
+    stream = [msgspec.structs.replace(each, headers=dict(taken)) for each in stream]
+    outcome = Featurizer().receive(stream)
+    assert [letter.fault for letter in outcome.dead_letters] == [Fault.FUTURE] * 4
+    assert "ahead of when the log took it" in outcome.dead_letters[0].detail
+    assert outcome.values == Featurizer().receive(records(honest)).values
+    one_by_one = Featurizer()
+    values = [value for each in stream for value in one_by_one.receive([each]).values]
+    assert values == outcome.values
+
+
+def test_a_record_under_another_key_is_refused():
+    """Another partition's machine may hold its product."""
+    events = [tick(10.5), tick(11.5), tick(12.5)]
+    stream = records(events)
+    strays = [msgspec.structs.replace(stream[1], key=key, offset=9) for key in ("ETH-USD", "")]
+    outcome = Featurizer().receive([stream[0], *strays, *stream[1:]])
+    assert [letter.fault for letter in outcome.dead_letters] == [Fault.WRONG_SHAPE] * 2
+    assert "lies under the key 'ETH-USD'" in outcome.dead_letters[0].detail
+    assert outcome.values == Featurizer().receive(stream).values
+
+
 def test_a_product_too_many_is_refused_and_the_others_go_on():
     machine = Featurizer()
     names = [f"P{number}" for number in range(MAX_PRODUCTS)]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from barograph.errors import ForeignFeaturesError, RegistryError
+from barograph.errors import ForeignFeaturesError, RegistryError, UnsoundModelError
 from barograph.follower import Follower
 from barograph.kernels import FEATURE_SET_HASH
 from barograph.scorer import Scorer
@@ -151,9 +151,15 @@ def test_what_nobody_foresaw_is_told_and_tried_again_too(error):
     assert "\n" not in told[0]
 
 
-def test_only_what_can_never_be_used_is_not_tried_again():
-    foreign = ForeignFeaturesError("model spikes/2", "another", FEATURE_SET_HASH)
-    told, versions = [], Versions({1: model("spikes/1"), 2: foreign, 3: DAMAGED}, champion=1)
+@pytest.mark.parametrize(
+    "never",
+    [
+        ForeignFeaturesError("model spikes/2", "another", FEATURE_SET_HASH),
+        UnsoundModelError("spikes/2", "it asks for no feature", "Train again"),
+    ],
+)
+def test_only_what_can_never_be_used_is_not_tried_again(never):
+    told, versions = [], Versions({1: model("spikes/1"), 2: never, 3: DAMAGED}, champion=1)
     champion = followed(versions, told.append)
     loads = []
     load = versions.load
@@ -171,9 +177,13 @@ def test_only_what_can_never_be_used_is_not_tried_again():
 
 
 def test_a_model_that_the_machines_refuse_is_not_swapped_in():
+    tries = []
+
     def try_out(tried):
+        tries.append(tried.label)
         if tried.label == "spikes/2":
-            raise RegistryError(tried.label, "it asks for a feature that is none", "Train again")
+            why = "it asks for a feature that is none"
+            raise UnsoundModelError(tried.label, why, "Train again")
 
     told, machine = [], Machine()
     versions = Versions({1: model("spikes/1"), 2: model("spikes/2")}, champion=1)
@@ -181,8 +191,10 @@ def test_a_model_that_the_machines_refuse_is_not_swapped_in():
     settle(champion, machine)
     versions.aliases["champion"] = 2
     settle(champion, machine)
+    settle(champion, machine)
     assert machine.swaps == ["spikes/1"]
     assert "a feature that is none" in told[0]
+    assert tries == ["spikes/1", "spikes/2"]
 
 
 def test_what_fails_is_tried_less_and_less_often():

@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 from onnx import TensorProto, helper
 
 from barograph.candidates import Boosting, Slices, lightgbm
-from barograph.errors import ExportRefusedError, RegistryError, TooLittleDataError
+from barograph.errors import ExportRefusedError, TooLittleDataError, UnsoundModelError
 from barograph.examples import Examples
 from barograph.fitted import Fitted, Trees
 from barograph.models import ModelFacts, OnnxModel, export, sha256_of
@@ -290,7 +290,7 @@ def test_the_plain_graph_of_these_tests_is_accepted():
 @pytest.mark.parametrize("what", REFUSED)
 def test_a_graph_outside_of_the_contract_is_refused(what):
     make, why = REFUSED[what]
-    with pytest.raises(RegistryError, match=why) as refused:
+    with pytest.raises(UnsoundModelError, match=why) as refused:
         OnnxModel(make().SerializeToString(), 2, "spikes/3")
     assert str(refused.value).startswith("model spikes/3: ")
     assert "barograph train" in str(refused.value)
@@ -308,7 +308,7 @@ def test_a_graph_outside_of_the_contract_is_refused(what):
     ids=["empty", "text", "pickle", "old pickle", "too large"],
 )
 def test_bytes_that_are_no_graph_are_refused(content):
-    with pytest.raises(RegistryError, match=r"not a valid ONNX graph|more than the"):
+    with pytest.raises(UnsoundModelError, match=r"not a valid ONNX graph|more than the"):
         OnnxModel(content, 2)
 
 
@@ -321,7 +321,7 @@ def test_a_truncated_graph_is_refused_or_lacks_nothing(fitted):
     for end in np.linspace(0, len(whole) - 1, 40).astype(int):
         try:
             told = OnnxModel(whole[:end], width).predict(x)
-        except RegistryError:
+        except UnsoundModelError:
             refused += 1
         else:
             assert told.tobytes() == OnnxModel(whole, width).predict(x).tobytes()
@@ -333,7 +333,7 @@ def test_a_tree_that_asks_for_a_feature_beyond_the_row_is_refused(trees):
     table.feature[5] = 4000
     grown = replace(trees, core=Trees(table.total, table))
 
-    with pytest.raises(RegistryError, match="a feature beyond"):
+    with pytest.raises(UnsoundModelError, match="a feature beyond"):
         OnnxModel(grown.to_onnx(), WIDTH)
 
 

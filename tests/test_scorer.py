@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from barograph import codec
-from barograph.errors import ForeignFeaturesError, ForeignStateError, RegistryError
+from barograph.errors import ForeignFeaturesError, ForeignStateError, UnsoundModelError
 from barograph.kernels import COLUMN, FEATURE_SET_HASH, FEATURES
 from barograph.models import ModelFacts
 from barograph.scorer import COLD_START, ColdStart, Model, Scorer
@@ -203,7 +203,7 @@ def test_a_baseline_does_not_count_across_missing_seconds():
 )
 def test_a_model_with_unsound_facts_is_refused_by_name_and_the_present_one_stays(facts, why):
     scorer = Scorer(model())
-    with pytest.raises(RegistryError, match=why):
+    with pytest.raises(UnsoundModelError, match=why):
         scorer.swap(model("spikes/2", **facts))
     assert scorer.predict(row(1)).model == "spikes/1"
 
@@ -225,6 +225,13 @@ def test_what_a_model_says_that_is_no_probability_is_out_of_range(said):
 
 def as_record(value):
     return Record("ticks.features", 0, 0, "BTC-USD", value)
+
+
+def test_a_row_under_another_key_is_refused():
+    stray = msgspec.structs.replace(as_record(codec.encode(row(1))), key="ETH-USD")
+    outcome = Scorer(model()).receive([stray])
+    assert outcome.values == []
+    assert [letter.fault for letter in outcome.dead_letters] == [Fault.WRONG_SHAPE]
 
 
 @pytest.mark.parametrize(

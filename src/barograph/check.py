@@ -29,6 +29,7 @@ UNREADABLE = "unreadable"
 """In place of a kind or fault: a record that is no JSON object of a kind."""
 
 _EVENTS = ("tick/", "trade/", "heartbeat/", "gap/")
+_OF_PRODUCTS = ("features/", "prediction/")
 _GROUPS = {"featurizer": TICKS, "scorer": FEATURES}
 _LOOK_EVERY_S = 0.2
 _STATUSES = 200
@@ -98,13 +99,14 @@ class _Said(msgspec.Struct):
     type: Annotated[str, msgspec.Meta(max_length=100)] = ""
     event_time_ns: TimeNs | None = None
     receive_time_ns: TimeNs | None = None
+    product: object = None
 
 
 def _check_said(said: _Said) -> None:
     codec.check_name(said.type)
 
 
-_said = codec.Reader[_Said](_Said, _check_said)
+_said = codec.Reader[_Said](_Said, _check_said, key=None)
 
 
 def check(  # noqa: PLR0913 - what is asked for, and what a shell has
@@ -195,8 +197,11 @@ class _Seen:
         self.last = record
         try:
             said = _said(record.value)
-            event = codec.decode_event(record.value) if said.type.startswith(_EVENTS) else None
+            event = codec.decode_event.of(record) if said.type.startswith(_EVENTS) else None
         except codec.UnreadableError:
+            self.kinds[UNREADABLE] += 1
+            return
+        if said.type.startswith(_OF_PRODUCTS) and said.product != record.key:
             self.kinds[UNREADABLE] += 1
             return
         self.kinds[said.type.partition("/")[0] or UNREADABLE] += 1
@@ -304,7 +309,7 @@ def _statuses(log: Log) -> list[FeedStatus]:
     last = {}
     for record in browse.last(log, STATUS, _STATUSES):
         try:
-            status = codec.decode_status(record.value)
+            status = codec.decode_status.of(record)
         except codec.UnreadableError:
             continue  # `check --topic feed.status` counts those
         last[status.connection] = status

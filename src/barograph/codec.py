@@ -9,6 +9,7 @@ word within the bounds of its Struct, or raises UnreadableError and nothing else
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import nan
+from operator import attrgetter
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import msgspec
@@ -39,6 +40,7 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """All that msgspec raises for bytes that are not what was asked for."""
 
 _LONGEST_DETAIL = 500
+_LONGEST_KEY = 100  # of it in a detail
 _LONGEST_NATURAL = 19  # digits; as many as int64 has
 
 
@@ -65,7 +67,8 @@ class Reader(Generic[T]):
     """Bytes → a word of `kind`; raises UnreadableError and nothing else.
 
     check: raises ValueError for a word whose fields do not go together. strict: whether a number
-    may not come as a string of its digits.
+    may not come as a string of its digits. key: the field by which its records are keyed; under
+    another key a record may lie in a partition that is read by another machine.
     """
 
     def __init__(
@@ -74,9 +77,11 @@ class Reader(Generic[T]):
         check: Callable[[T], None] | None = None,
         *,
         strict: bool = True,
+        key: str | None = "product",
     ) -> None:
         self._decode: Callable[[bytes], T] = msgspec.json.Decoder(kind, strict=strict).decode
         self._check = check
+        self._key: Callable[[T], str] | None = attrgetter(key) if key else None
 
     def __call__(self, value: bytes) -> T:
         """The word that these bytes are."""
@@ -90,6 +95,14 @@ class Reader(Generic[T]):
             raise unreadable(error) from None
         return word
 
+    def of(self, record: Record) -> T:
+        """The word that a record of a log is, which lies under its own key."""
+        word = self(record.value)
+        if self._key is not None and self._key(word) != record.key:
+            detail = f"{self._key(word)!r} lies under the key {record.key[:_LONGEST_KEY]!r}"
+            raise UnreadableError(Fault.WRONG_SHAPE, detail)
+        return word
+
     def all_of(
         self, records: Sequence[Record]
     ) -> tuple[Sequence[Record], list[T], list[DeadLetter]]:
@@ -97,15 +110,18 @@ class Reader(Generic[T]):
         values = [record.value for record in records]
         if self._check is None and all(map(bytes.isascii, values)):
             try:
-                return records, list(map(self._decode, values)), []
+                words = list(map(self._decode, values))
             except UNREADABLE:
                 pass  # one by one, then
+            else:
+                if self._key is None or list(map(self._key, words)) == [r.key for r in records]:
+                    return records, words, []
         readable: list[Record] = []
-        words: list[T] = []
+        words = []
         dead_letters: list[DeadLetter] = []
         for record in records:
             try:
-                words.append(self(record.value))
+                words.append(self.of(record))
             except UnreadableError as error:
                 dead_letters.append(dead(record, error.fault, error.detail))
             else:
@@ -160,9 +176,9 @@ decode_event = Reader[Event](Event, _check_event)
 
 decode_row = Reader[FeatureRow](FeatureRow, _check_row)
 decode_prediction = Reader[Prediction](Prediction, _check_prediction)
-decode_record_prediction = Reader[RecordPrediction](RecordPrediction)
-decode_dead_letter = Reader[DeadLetter](DeadLetter)
-decode_status = Reader[FeedStatus](FeedStatus)
+decode_record_prediction = Reader[RecordPrediction](RecordPrediction, key="key")
+decode_dead_letter = Reader[DeadLetter](DeadLetter, key=None)
+decode_status = Reader[FeedStatus](FeedStatus, key="venue")
 
 Records = npt.NDArray[np.void]
 Ints = npt.NDArray[np.int64]
@@ -255,7 +271,9 @@ class _TradeNumbers(msgspec.Struct, gc=False, tag="trade/1"):
         check_name(self.product)
 
 
-class _GapNumbers(msgspec.Struct, gc=False, tag="gap/1"):
+class GapNumbers(msgspec.Struct, gc=False, tag="gap/1"):
+    """A Gap read for the kernels."""
+
     product: Name
     start_ns: TimeNs
     end_ns: TimeNs
@@ -267,7 +285,7 @@ class _GapNumbers(msgspec.Struct, gc=False, tag="gap/1"):
             raise ValueError(_BACKWARDS)
 
 
-Numbers = _TickNumbers | _HeartbeatNumbers | _TradeNumbers | _GapNumbers
+Numbers = _TickNumbers | _HeartbeatNumbers | _TradeNumbers | GapNumbers
 
 decode_numbers = Reader[Numbers](Numbers, strict=False)
 """A record of ticks.raw as numbers, for `event_array`."""

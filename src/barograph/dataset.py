@@ -35,6 +35,10 @@ _PACKED = np.dtype([(name, EVENT[name]) for name in EVENT.names or ()])
 _KINDS = {"tick": [TICK], "heartbeat": [HEARTBEAT], "gap": [GAP], "trade": [TRADE, FILLED]}
 _ROWS_OF_A_PART = 50_000
 _BUILD = "Build it again (`barograph dataset`)"
+_FEWER = (
+    "Name those that you want of the recordings (`barograph dataset FILE… --products NAMES`), or "
+    "replay them alone into a fresh --home (`barograph replay FILE… --products NAMES --home …`)"
+)
 
 
 class ProductFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,8 +88,8 @@ def build(
     as float64, reasons (one digit of `types.Reason` each) and future_realized_vol (1/√s, of the
     `case.horizon_s` seconds after the row's); null is unknown. Rows stand by product, in the order
     of the first record of each, and second.
-    Raises BadInputError when there is nothing to read, TooLittleDataError when no second was
-    closed.
+    Raises BadInputError when there is nothing to read or there are more products than a featurizer
+    remembers, TooLittleDataError when no second was closed.
     """
     archive = home / "archive"
     folder = home / "datasets"
@@ -209,7 +213,10 @@ class _Reading:
 
     def product_index(self, product: str) -> int:
         """The featurizer's, with the names kept for the hash."""
-        index = self.featurizer.product_index(product)
+        try:
+            index = self.featurizer.product_index(product)
+        except codec.UnreadableError as error:
+            raise BadInputError("the dataset", error.detail, _FEWER) from None
         if index == len(self._products):
             self._products.append(product)
         return index

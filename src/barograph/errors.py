@@ -202,6 +202,10 @@ class RegistryError(BarographError):
         super().__init__(f"model {version}: {why}. {cure}.")
 
 
+class UnsoundModelError(RegistryError):
+    """A model version is whole, and nobody can ever score with it."""
+
+
 class MissingExtraError(BarographError):
     """What was asked for needs a package that is not installed."""
 

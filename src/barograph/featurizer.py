@@ -19,6 +19,7 @@ from barograph.codec import (
     HEARTBEAT,
     NAT,
     TICK,
+    GapNumbers,
     Ints,
     Numbers,
     Records,
@@ -34,7 +35,11 @@ MAX_PRODUCTS = 4096
 """A machine remembers no more: 17 kB each, and names come from strangers."""
 
 FUTURE_NS = 86_400 * 1_000_000_000
-"""An event so far ahead of its own receipt is refused: it would make all later ones late."""
+"""An event so far ahead of its own receipt, or of when the log took it, is refused: it would make
+all later ones late."""
+
+_TAKEN = "appended_time_ns"  # every log's header
+_NEVER_NS = 2**63 - 1
 
 _NS = 1_000_000_000
 _GAP = int(Reason.GAP)
@@ -303,8 +308,11 @@ class Featurizer:
         readable, numbers, dead_letters = codec.decode_numbers.all_of(records)
         try:
             events = codec.event_array(numbers, self.product_index)
+            usable = len(events) == 0 or events["event_time_ns"].max() <= _latest_ns(readable)
         except UnreadableError:
-            readable, numbers = self._within(readable, numbers, dead_letters)
+            usable = False
+        if not usable:
+            readable, numbers = self._usable(readable, numbers, dead_letters)
             events = codec.event_array(numbers, self.product_index)
         rows, late = self.update(events)
         for place in late.tolist():
@@ -317,23 +325,30 @@ class Featurizer:
             dead_letters,
         )
 
-    def _within(
+    def _usable(
         self,
         records: Sequence[Record],
         numbers: Sequence[Numbers],
         dead_letters: list[DeadLetter],
     ) -> tuple[list[Record], list[Numbers]]:
-        """Those of them for whose product there is a place."""
-        within: tuple[list[Record], list[Numbers]] = ([], [])
+        """Those of them for whose product there is a place, and that happened before they came."""
+        usable: tuple[list[Record], list[Numbers]] = ([], [])
         for record, number in zip(records, numbers, strict=True):
+            time_ns = number.end_ns if isinstance(number, GapNumbers) else number.event_time_ns
+            latest_ns = _latest_ns([record])
+            if time_ns > latest_ns:
+                ahead_s = (time_ns - latest_ns + FUTURE_NS) // _NS
+                why = f"{ahead_s} s ahead of when the log took it"
+                dead_letters.append(codec.dead(record, Fault.FUTURE, why))
+                continue
             try:
                 self.product_index(number.product)
             except UnreadableError as error:
                 dead_letters.append(codec.dead(record, error.fault, error.detail))
             else:
-                within[0].append(record)
-                within[1].append(number)
-        return within
+                usable[0].append(record)
+                usable[1].append(number)
+        return usable
 
     def snapshot(self) -> dict[str, bytes]:
         """The states, as bytes, of the products that changed since the last call."""
@@ -351,6 +366,18 @@ class Featurizer:
                 raise ForeignStateError(product)
             place = self.product_index(product)
             self._states[place] = state
+
+
+def _latest_ns(records: Sequence[Record]) -> int:
+    """No event of these can have happened later: the log took one of them then, and a day."""
+    latest_ns, headers = _NEVER_NS, None
+    for record in records:
+        if record.headers is not headers:  # those of one append share theirs
+            headers = record.headers
+            taken_ns = codec.natural(headers.get(_TAKEN))
+            if taken_ns is not None:
+                latest_ns = min(latest_ns, taken_ns + FUTURE_NS)
+    return latest_ns
 
 
 def _late(record: Record, event: Any) -> DeadLetter:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import msgspec
 
-from barograph.errors import BarographError, ForeignFeaturesError
+from barograph.errors import BarographError, ForeignFeaturesError, UnsoundModelError
 from barograph.registry import Alias, Registry
 from barograph.scorer import Model
 
@@ -42,11 +42,11 @@ class Follower:
     that cannot be read, is reported to `warn`, once for each reason and again when that is over;
     meanwhile the present champion stays, and instead of a candidate that cannot be loaded there is
     none. It is tried again, less and less often; only a version that was made with another feature
-    set than `feature_set`, or that `try_out` refuses, is not. Not thread-safe: use one instance per
-    thread.
+    set than `feature_set`, or that is unsound, is not, until the alias points at another one
+    between. Not thread-safe: use one instance per thread.
 
-    try_out: called with each model that was loaded, beside the caller; raises BarographError for
-    one that the machines cannot use.
+    try_out: called with each model that was loaded, beside the caller; raises ForeignFeaturesError
+    or UnsoundModelError for one that the machines cannot use.
     patient: whether a registry that cannot be read by the first look is no error either.
     """
 
@@ -132,7 +132,7 @@ class Follower:
             try:
                 model = None if version is None else self._loaded(version)
                 later = self._wanted()
-            except ForeignFeaturesError as error:
+            except (ForeignFeaturesError, UnsoundModelError) as error:
                 self._refused = version or 0
                 self._missing(str(error))
                 return

@@ -331,7 +331,7 @@ def _kept(log: Log, topic: str) -> Iterator[Prediction]:
     for extent in log.extents(topic):
         for record in browse.upwards(log, topic, extent):
             try:
-                said = codec.decode_prediction(record.value)
+                said = codec.decode_prediction.of(record)
             except UnreadableError:
                 continue  # `barograph check` counts those
             yield said

@@ -16,7 +16,12 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from barograph.errors import ExportRefusedError, RegistryError, TooLittleDataError
+from barograph.errors import (
+    ExportRefusedError,
+    RegistryError,
+    TooLittleDataError,
+    UnsoundModelError,
+)
 from barograph.graph import INPUT, OUTPUT
 
 Float32 = npt.NDArray[np.float32]
@@ -52,7 +57,8 @@ class OnnxModel:
 
     `onnx` must be a valid graph of standard operators with the input and output of this module,
     without control flow, functions or data outside of it, of at most `MAX_ONNX_BYTES`; `width` is
-    the number of features. Raises RegistryError, in which `version` names the model.
+    the number of features. Raises UnsoundModelError, in which `version` names
+    the model, and RegistryError where ONNX Runtime fails at it.
     """
 
     def __init__(self, onnx: bytes, width: int, version: str = "without a version") -> None:
@@ -71,14 +77,15 @@ class OnnxModel:
             )
             session.run([OUTPUT], {INPUT: np.zeros((1, width), np.float32)})  # it can be run
         except (
-            status.Fail,
             status.InvalidGraph,
             status.InvalidArgument,
             status.InvalidProtobuf,
             status.NotImplemented,
-            status.RuntimeException,
         ) as error:
-            raise RegistryError(version, f"ONNX Runtime refuses it: {error}", _CURE) from error
+            why = f"ONNX Runtime refuses it: {error}"
+            raise UnsoundModelError(version, why, _CURE) from error
+        except (status.Fail, status.RuntimeException) as error:  # of too little memory, too
+            raise RegistryError(version, f"ONNX Runtime fails at it: {error}", _CURE) from error
         self._run = session.run
 
     def predict(self, x: Float32) -> Float64:
@@ -125,7 +132,7 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def refuse_unsound(label: str, facts: ModelFacts, known: Collection[str] | None = None) -> None:
-    """Raise RegistryError unless the facts can be scored with.
+    """Raise UnsoundModelError unless the facts can be scored with.
 
     known: the names that a model may ask for, where that is known here.
     """
@@ -144,7 +151,7 @@ def refuse_unsound(label: str, facts: ModelFacts, known: Collection[str] | None 
         why = f"its threshold {facts.threshold} is no probability"
     else:
         return
-    raise RegistryError(label, why, _CURE)
+    raise UnsoundModelError(label, why, _CURE)
 
 
 _HIGHEST_THRESHOLD = math.nextafter(1.0, 2.0)  # of a model that never alarms
@@ -178,21 +185,21 @@ _CURE = "Train again (`barograph train`) or roll back (`barograph models rollbac
 
 
 def _refuse_unless_plain(onnx: bytes, width: int, version: str) -> None:
-    """Raise RegistryError unless the bytes are what `OnnxModel` asks for."""
+    """Raise UnsoundModelError unless the bytes are what `OnnxModel` asks for."""
     from google.protobuf.message import DecodeError  # noqa: PLC0415 - comes with onnx
     from onnx import checker, load_model_from_string, shape_inference  # noqa: PLC0415 - heavy
 
     if len(onnx) > MAX_ONNX_BYTES:
         why = f"{len(onnx)} bytes are more than the {MAX_ONNX_BYTES} allowed"
-        raise RegistryError(version, why, _CURE)
+        raise UnsoundModelError(version, why, _CURE)
     try:
         model = load_model_from_string(onnx)
         checker.check_model(model, full_check=True)
     except (DecodeError, checker.ValidationError, shape_inference.InferenceError) as error:
         why = f"not a valid ONNX graph ({' '.join(str(error).split())[:200]})"
-        raise RegistryError(version, why, _CURE) from error
+        raise UnsoundModelError(version, why, _CURE) from error
     if why := _shape_fault(model.graph, width) or _content_fault(model):
-        raise RegistryError(version, why, _CURE)
+        raise UnsoundModelError(version, why, _CURE)
 
 
 def _shape_fault(graph: Any, width: int) -> str:  # noqa: ANN401 - onnx has no types

@@ -37,7 +37,7 @@ class RecordScorer:
         """Use another model from the next record on; model and features change in one step.
 
         Raises ForeignFeaturesError, and keeps the present model, when it needs other features, and
-        RegistryError when its facts are not sound.
+        UnsoundModelError when its facts are not sound.
         """
         if model is None:
             self._model, self._columns = None, []

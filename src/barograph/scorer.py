@@ -152,7 +152,7 @@ class Scorer:
         """Use another model from the next record on; model and features change in one step.
 
         Raises ForeignFeaturesError, and keeps the present model, when it needs other features, and
-        RegistryError when its facts are not sound.
+        UnsoundModelError when its facts are not sound.
         """
         if model is None:
             self._model, self._columns = None, []
@@ -170,7 +170,7 @@ class Scorer:
         dead_letters: list[DeadLetter] = []
         for record in records:
             try:
-                row = _row(record.value)
+                row = _row(record)
                 values.append((row.product, codec.encode(self.predict(row))))
             except UnreadableError as error:
                 dead_letters.append(codec.dead(record, error.fault, error.detail))
@@ -258,9 +258,9 @@ class Scorer:
                 raise ForeignStateError(product) from error
 
 
-def _row(value: bytes) -> FeatureRow:
+def _row(record: Record) -> FeatureRow:
     """A row of our own catalogue; raises UnreadableError."""
-    row = codec.decode_row(value)
+    row = codec.decode_row.of(record)
     if row.feature_set != FEATURE_SET_HASH:
         detail = f"made with feature set {row.feature_set}, not {FEATURE_SET_HASH}"
         raise UnreadableError(Fault.FOREIGN_FEATURES, detail)

@@ -77,7 +77,7 @@ def verify(
         live = chain.from_iterable(_batches(log, features, extent.partition))
         for record in live:
             try:
-                row = codec.decode_row(record.value)
+                row = codec.decode_row.of(record)
             except codec.UnreadableError as error:
                 return Verification(
                     rows=rows,

@@ -82,7 +82,7 @@ class Watch:
 
     def _read(self, record: Record) -> None:
         try:
-            prediction = codec.decode_prediction(record.value)
+            prediction = codec.decode_prediction.of(record)
         except codec.UnreadableError:
             self.unreadable += 1
         else:

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from barograph.featurizer import MAX_PRODUCTS
 from barograph.retraining import turn
+from barograph.venues.timestamps import format_time
+from coinbase_messages import START, S, ticker
 
 
 def test_a_dataset_of_records_says_what_was_refused_and_where(run, people):
@@ -24,6 +27,23 @@ def test_a_dataset_of_records_says_what_was_refused_and_where(run, people):
 def test_a_dataset_of_records_needs_files(run):
     code, out, err = run("dataset", "--case", "churn", "--home", "h")
     assert (code, out, err.count("\n")) == (2, "", 1)
+
+
+def test_more_products_than_a_featurizer_remembers_are_said_and_the_cure_helps(run):
+    lines = [
+        json.dumps(
+            ticker(trade, product_id=f"P{number}-USD", time=format_time(START + trade * 2 * S))
+        )
+        for trade in range(2)
+        for number in range(MAX_PRODUCTS + 1)
+    ]
+    Path("many.ndjson").write_text("\n".join(lines), encoding="utf-8")
+    words = ("dataset", "many.ndjson", "--home", "h")
+    code, out, err = run(*words)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "there are 4096 products already" in err
+    code, out, _ = run(*words, "--products", "P1-USD,P2-USD", "--json")
+    assert (code, json.loads(out)["products"].keys()) == (0, {"P1-USD", "P2-USD"})
 
 
 def test_too_few_records_for_a_training_are_said(run, people):

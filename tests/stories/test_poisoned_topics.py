@@ -1,5 +1,7 @@
 """Records that nobody should have written, in every topic: the stages go on, the readers tell."""
 
+import uuid
+
 import msgspec
 import pytest
 
@@ -27,6 +29,8 @@ POISON = [
     b'"side":"BUY"}'),
     b'{"type":"gap/1","product":"BTC-USD","start_ns":2,"end_ns":1,"cause":"silence"}',
     b'{"type":"heartbeat/1","product":"BTC-USD","event_time_ns":-5}',
+    (b'{"type":"tick/1","product":"BTC-USD","event_time_ns":1700000050000000000,"price":"1",'
+    b'"bid":"1","ask":"1"}'),  # sound, but under another key
 ]  # fmt: skip
 KEYS = ("BTC-USD", "\0next", "x" * 100_000, "")
 
@@ -35,9 +39,12 @@ def poison(topic):
     return [Message(topic, KEYS[number % len(KEYS)], value) for number, value in enumerate(POISON)]
 
 
-@pytest.fixture
-def poisoned(tmp_path):
-    log = open_log(tmp_path)
+@pytest.fixture(params=["sqlite", "kafka"])
+def poisoned(request, tmp_path):
+    address = tmp_path
+    if request.param == "kafka":
+        address = f"kafka://{request.getfixturevalue('kafka')}/test-{uuid.uuid4().hex}"
+    log = open_log(address)
     for topic in market_topics(1):
         log.create(topic)
     good = [Message(TICKS, each.key, each.value) for each in ticks(200)]

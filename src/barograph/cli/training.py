@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from barograph.cli.answers import answer, warn
-from barograph.cli.options import CaseOption, HomeOption, JsonOption, case_named, settings_of
+from barograph.cli.options import (
+    CaseOption,
+    HomeOption,
+    JsonOption,
+    case_named,
+    names_in,
+    settings_of,
+)
 from barograph.cli.stopping import told_to_stop
 
 if TYPE_CHECKING:
@@ -29,6 +36,7 @@ def dataset(
     ] = None,
     home: HomeOption = None,
     case: CaseOption = "spikes",
+    products: Annotated[str, typer.Option(help="Of recordings; comma-separated.")] = "",
     json: JsonOption = False,
 ) -> None:
     """The archive, or files of records, as feature rows with labels.
@@ -53,7 +61,7 @@ def dataset(
             settings.home,
             chosen,
             recordings=files or [],
-            rules=rules_of(settings),
+            rules=rules_of(settings, names_in(products)),
             progress=progress.events,
         )
     answer(made, json, lambda: terminal.dataset(made))
@@ -153,7 +161,10 @@ def _trained_if_due(settings: "Settings", case: "Case", how: "Training") -> "Tra
         if case.stream is None:
             with terminal.progress() as progress:
                 dataset.build(
-                    settings.home, case, rules=rules_of(settings), progress=progress.events
+                    settings.home,
+                    case,
+                    rules=rules_of(settings),
+                    progress=progress.events,
                 )
         return _trained(settings, case, how)
 
