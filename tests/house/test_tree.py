@@ -27,6 +27,7 @@ SUITES = {
     "log/test_contract_groups.py": "the same, of consumer groups",
     "venues/test_holes_law.py": "what becomes of each trade, over all that venues/ does",
     "venues/test_numbers_law.py": "what no number can do, over all that venues/ does",
+    "venues/test_event_times_law.py": "what no event time can do, over all that venues/ does",
     "test_golden.py": "the values of a feature set, over all kernels",
 }
 

@@ -81,7 +81,7 @@ def test_every_frame_that_was_sent_is_accounted_for(tmp_path, name, dialect):
 
 
 HEALED = {
-    "nothing", "drop heartbeats", "duplicate", "reorder", "halt", "burst", "clock jump back",
+    "nothing", "drop heartbeats", "duplicate", "reorder", "halt", "burst",
 }  # fmt: skip
 """What leaves no hole in the Exchange feed, where each trade has a number."""
 

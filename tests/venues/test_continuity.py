@@ -112,7 +112,7 @@ def test_a_tick_from_before_is_no_end_of_a_silence():
         ticker(1, time=format_time(START - 60 * S)),
         ticker(2, time=format_time(START + S)),
     )
-    assert gaps(events) == []
+    assert [gap.cause for gap in gaps(events)] == [GapCause.REFUSED]
 
 
 def test_a_lost_connection_is_a_gap_for_every_product_of_it_and_no_other():

@@ -383,7 +383,7 @@ def test_usdc_is_another_name_of_the_same_series():
 
 
 def test_a_lost_connection_in_which_the_ids_say_that_nothing_was_traded_left_no_hole():
-    for heard in ([heartbeat(3, 1), ticker(2)], [ticker(2), ticker(3)]):
+    for heard in ([heartbeat(2, 1), ticker(2)], [ticker(2), ticker(3)]):
         line = Line()
         line.hear(ticker(0), ticker(1))
         line.close()

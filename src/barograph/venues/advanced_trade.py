@@ -86,7 +86,7 @@ class AdvancedTrade(Machine):
         time_ns = None
         try:
             if message.timestamp is not None:
-                time_ns = self._time(message.timestamp, frame, "")
+                time_ns = self._time(message.timestamp, frame, "", connection)
         except RefusedError:
             if type(message) is TickerChannel:
                 self._continuity.break_off(frame.connection, GapCause.REFUSED, 1)
@@ -160,6 +160,7 @@ class AdvancedTrade(Machine):
     def _heartbeats(
         self, frame: Frame, time_ns: int, opening: Opening, events: list[Event]
     ) -> None:
+        refusals: list[RefusedError] = []
         for product in self._continuity.products_of(frame.connection):
             beat = Heartbeat(
                 product=product,
@@ -167,7 +168,11 @@ class AdvancedTrade(Machine):
                 connection=frame.connection,
                 receive_time_ns=frame.receive_time_ns,
             )
-            events.extend(self._continuity.heartbeat(beat, opening))
+            try:
+                events.extend(self._continuity.heartbeat(beat, opening))
+            except RefusedError as refused:
+                refusals.append(refused)
+        _raise_all(refusals)
 
     def _tickers(
         self,
@@ -192,10 +197,7 @@ class AdvancedTrade(Machine):
                     refusals.append(refused)
                     if refused.fault is not Fault.DUPLICATE:
                         self._continuity.refuse(refused.product)
-        if refusals:
-            # One letter a frame: source and position are a letter's identity.
-            details = "; ".join(f"{r.product}: {r.detail}" for r in refusals)
-            raise RefusedError(refusals[0].fault, details, refusals[0].product)
+        _raise_all(refusals)
 
     def _tick(
         self,
@@ -230,3 +232,10 @@ class AdvancedTrade(Machine):
             snapshot=kind == "snapshot",
             event_clock=opening.event_clock,
         )
+
+
+def _raise_all(refusals: list[RefusedError]) -> None:
+    """One for all, if there are any: source and position are a letter's identity."""
+    if refusals:
+        details = "; ".join(f"{r.product}: {r.detail}" for r in refusals)
+        raise RefusedError(refusals[0].fault, details, refusals[0].product)

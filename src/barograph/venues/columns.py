@@ -146,6 +146,7 @@ class Columns:
             and line.told is None
             and line.doubt is None
             and line.beat_doubt is None
+            and line.before_ns is None
             and not line.waiting
             and line.connection == self._opening.connection
         )
@@ -211,8 +212,11 @@ def _sound(ticker: Any) -> bool:
 @njit(cache=True)
 def _follows(ticker: Any, line: Any, counts: bool, timeout_ns: int) -> bool:
     """Whether a tick is news of its product, and no hole lies before it."""
-    if not line.plain or ticker.event_time_ns - line.last_ns > timeout_ns:
+    elapsed_ns = ticker.event_time_ns - line.last_ns
+    if not line.plain or elapsed_ns > timeout_ns:
         return False
+    if elapsed_ns < 0 and ticker.event_time_ns // NS_PER_S < line.last_ns // NS_PER_S:
+        return False  # its second has closed
     if counts and ticker.trade_id >= 0:
         # The next trade or the same one again; anything else is a hole or comes late.
         after = ticker.trade_id - line.counted_trade_id

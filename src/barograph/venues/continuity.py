@@ -22,6 +22,7 @@ from barograph.types import (
     Trade,
 )
 from barograph.venues.entries import Opening, Rules
+from barograph.venues.event_times import check_beat_time, check_tick_time, is_late
 from barograph.venues.line import Connection, Hold, Line
 from barograph.venues.refusals import RefusedError
 from barograph.venues.trade_ids import believe_beat, believe_tick, check_match
@@ -123,12 +124,15 @@ class Continuity:
     def mend(self, connection: str, time_ns: int, receive_time_ns: int | None) -> list[Event]:
         """End the open holes of a connection's products at `time_ns`: a gap for each."""
         gaps: list[Event] = []
+        receipt = connection, receive_time_ns
         for product, line in self.lines.items():
             if line.connection != connection or line.broken is None or product in self.holds:
                 continue
             if line.broken is GapCause.REFUSED and time_ns <= line.last_ns:
                 continue
-            gaps.append(_gap(product, line, time_ns, line.broken, line.missing, receive_time_ns))
+            if is_late(time_ns, line):
+                continue
+            gaps.append(_gap(product, line, time_ns, line.broken, line.missing, receipt))
             line.broken = line.missing = None
             line.last_ns = max(line.last_ns, time_ns)
         return gaps
@@ -169,12 +173,14 @@ class Continuity:
             or line.doubt is not None
             or line.beat_doubt is not None
             or line.connection != tick.connection
+            or line.before_ns is not None
+            or time_ns < line.last_ns
             or time_ns - line.last_ns > self._timeout_ns
             or opening.continuity != "trade_id"
         ):
             return False
         line.tick, line.trade_id, line.told = tick, tick.trade_id, None
-        line.last_ns = max(line.last_ns, time_ns)
+        line.last_ns = time_ns
         return True
 
     def tick(self, tick: Tick, opening: Opening) -> Sequence[Event]:
@@ -188,6 +194,7 @@ class Continuity:
         last = line.tick
         if last is not None and _repeats(tick, last):
             raise RefusedError(Fault.DUPLICATE, "the same as the product's last tick", tick.product)
+        check_tick_time(tick, line, opening)
         moved = line.connection != tick.connection
         missing, trades = None, _NONE
         if tick.trade_id is not None and opening.continuity == "trade_id":
@@ -216,6 +223,7 @@ class Continuity:
                 beat.connection, beat.event_time_ns, trade_id=beat.last_trade_id
             )
             return (beat,)
+        check_beat_time(beat, line)
         moved = line.connection != beat.connection
         missing, trades = None, _NONE
         last = beat.last_trade_id
@@ -298,15 +306,11 @@ class Continuity:
         else:
             count = line.missing if missing is None else missing
             # The gap stands on the connection that brought its end.
-            line.connection = event.connection
-            gap = _gap(event.product, line, time_ns, cause, count, event.receive_time_ns, trades)
+            receipt = event.connection, event.receive_time_ns
+            gap = _gap(event.product, line, time_ns, cause, count, receipt, trades)
             line.broken, line.missing = line.broken if stays else None, None
             events = (gap, *trades, event)
-        if moved:
-            line.connection = event.connection
-            line.last_ns = time_ns
-        elif time_ns > line.last_ns:
-            line.last_ns = time_ns
+        line.hear(event.connection, time_ns)
         return events
 
 
@@ -316,7 +320,7 @@ def _gap(  # noqa: PLR0913 - the fields of a gap
     time_ns: int,
     cause: GapCause,
     missing: int | None,
-    receive_time_ns: int | None,
+    receipt: tuple[str, int | None],
     trades: Sequence[Trade] = _NONE,
 ) -> Gap:
     # Where event time went back the hole still lies between the two records.
@@ -325,8 +329,8 @@ def _gap(  # noqa: PLR0913 - the fields of a gap
         start_ns=min(line.last_ns, time_ns),
         end_ns=max(line.last_ns, time_ns),
         cause=cause,
-        connection=line.connection,
-        receive_time_ns=receive_time_ns,
+        connection=receipt[0],
+        receive_time_ns=receipt[1],
         missing=missing,
         filled=len(trades),
     )

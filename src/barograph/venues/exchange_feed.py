@@ -27,6 +27,7 @@ from barograph.venues.machine import (
     subscribed,
 )
 from barograph.venues.refusals import (
+    AheadError,
     RefusedError,
     check_quote,
     check_trade,
@@ -68,7 +69,8 @@ class ExchangeFeed(Machine):
             return self._other(message, frame, connection)
         except RefusedError as refused:
             letter = refusal(frame, connection, refused)
-            if type(message) is ExchangeTicker and refused.fault not in JUDGED:
+            judged = refused.fault in JUDGED and not isinstance(refused, AheadError)
+            if type(message) is ExchangeTicker and not judged:
                 return self._lost(refused.product, letter)
             return Received((), (letter,))
         except UNREADABLE as error:
@@ -112,7 +114,7 @@ class ExchangeFeed(Machine):
                 page = decode_page(frame.data)
             except msgspec.ValidationError:
                 page = decode_page(with_numbers_as_text(frame.data))
-            trades = [self._trade(told, product, frame, filled=True) for told in page]
+            trades = [self._trade(told, product, frame, None) for told in page]
             return self._holes.answer(product, frame.connection, trades)
         except RefusedError as refused:
             return Received((), (refusal(frame, connection, refused),))
@@ -139,7 +141,7 @@ class ExchangeFeed(Machine):
         opening = connection.opening
         tick = Tick(
             product=product,
-            event_time_ns=self._time(ticker.time, frame, product),
+            event_time_ns=self._time(ticker.time, frame, product, connection),
             price=ticker.price,
             bid=ticker.best_bid,
             ask=ticker.best_ask,
@@ -165,7 +167,7 @@ class ExchangeFeed(Machine):
         product = self._product(beat.product_id)
         heartbeat = Heartbeat(
             product=product,
-            event_time_ns=self._time(beat.time, frame, product),
+            event_time_ns=self._time(beat.time, frame, product, connection),
             connection=frame.connection,
             receive_time_ns=frame.receive_time_ns,
             last_trade_id=beat.last_trade_id,
@@ -174,21 +176,22 @@ class ExchangeFeed(Machine):
         return self._holes.take(heartbeat, connection.opening, frame, connection.frames)
 
     def _match(self, match: ExchangeMatch, frame: Frame, connection: Connection) -> Received:
-        trade = self._trade(match, self._product(match.product_id), frame, filled=False)
+        trade = self._trade(match, self._product(match.product_id), frame, connection)
         return self._holes.match(trade, connection.opening)
 
     def _trade(
-        self, told: ExchangeMatch | PageTrade, product: str, frame: Frame, *, filled: bool
+        self, told: ExchangeMatch | PageTrade, product: str, frame: Frame, live: Connection | None
     ) -> Trade:
+        """A trade of a connection; without one it was asked for and fills a hole."""
         check_trade(product, told.price, told.size)
         return Trade(
             product=product,
-            event_time_ns=self._time(told.time, frame, product),
+            event_time_ns=self._time(told.time, frame, product, live),
             price=told.price,
             size=told.size,
             side=told.side and _AGGRESSOR[told.side],
             trade_id=told.trade_id,
             connection=frame.connection,
             receive_time_ns=frame.receive_time_ns,
-            filled=filled,
+            filled=live is None,
         )

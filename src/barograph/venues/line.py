@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import msgspec
 
 from barograph.types import GapCause, Heartbeat, Tick, Trade
+from barograph.venues.clocks import Clock
 from barograph.venues.entries import Opening
 from barograph.venues.numbers import Doubt
 
@@ -18,6 +19,7 @@ class Connection(msgspec.Struct):
     sequence: int | None = None
     heartbeat_counter: int | None = None
     doubt: Doubt | None = None
+    clock: Clock = msgspec.field(default_factory=Clock)
 
 
 class Line(msgspec.Struct):
@@ -26,7 +28,8 @@ class Line(msgspec.Struct):
     `broken` is the cause of a hole whose end is not known yet. `waiting` are the trades beyond
     `trade_id` by their ids: a ticker that names a later one will tell them. Those up to `told` are
     settled, as Trade or in a gap: their own tickers come too late. `doubt` is about the trade ids
-    of ticks, `beat_doubt` about those that heartbeats name.
+    of ticks, `beat_doubt` about those that heartbeats name. `before_ns` is the latest event time of
+    connections before, where this one has not come so far yet.
     """
 
     connection: str
@@ -39,6 +42,21 @@ class Line(msgspec.Struct):
     waiting: dict[int, Trade] = {}
     doubt: Doubt | None = None
     beat_doubt: Doubt | None = None
+    before_ns: int | None = None
+
+    @property
+    def newest_ns(self) -> int:
+        """The latest event time on any connection."""
+        return self.last_ns if self.before_ns is None else max(self.last_ns, self.before_ns)
+
+    def hear(self, connection: str, time_ns: int) -> None:
+        """An event passed."""
+        if self.connection != connection:
+            self.before_ns, self.connection, self.last_ns = self.newest_ns, connection, time_ns
+        elif time_ns > self.last_ns:
+            self.last_ns = time_ns
+        if self.before_ns is not None and self.last_ns >= self.before_ns:
+            self.before_ns = None
 
     def break_off(self, cause: GapCause, missing: int | None = None) -> None:
         """Something was lost here: a hole, unless there is one whose end is not known yet."""

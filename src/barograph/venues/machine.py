@@ -3,17 +3,18 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from barograph.types import NS_PER_S, DeadLetter, Fault, Frame
+from barograph.types import NS_PER_S, DeadLetter, Fault, Frame, GapCause
+from barograph.venues.clocks import LEAP_NS
 from barograph.venues.continuity import Continuity, Notice, Received, one_name
 from barograph.venues.entries import Dialect, Opening, Rules
 from barograph.venues.holes import Holes
 from barograph.venues.line import Connection
-from barograph.venues.refusals import RefusedError, dead_letter
+from barograph.venues.refusals import AheadError, RefusedError, dead_letter
 from barograph.venues.timestamps import parse_time
 
 NOTHING = Received()
 
-JUDGED = frozenset({Fault.DUPLICATE, Fault.IMPLAUSIBLE})
+JUDGED = frozenset({Fault.DUPLICATE, Fault.IMPLAUSIBLE, Fault.LATE})
 """Refusals by `Continuity`, which knows by itself what they come to."""
 
 _PRODUCT = re.compile(
@@ -59,16 +60,37 @@ class Machine:
         connection.frames += 1
         return connection
 
-    def _time(self, text: str, frame: Frame, product: str) -> int:
+    def _time(self, text: str, frame: Frame, product: str, live: Connection | None) -> int:
+        """An event time, of a live connection or of old trades; RefusedError if not believed."""
         try:
             time_ns = parse_time(text)
         except ValueError as error:
             raise RefusedError(Fault.BAD_TIME, str(error), product) from None
         received_ns = frame.receive_time_ns
-        if received_ns is not None and time_ns - received_ns > self._continuity.future_ns:
-            ahead_s = (time_ns - received_ns) / NS_PER_S
-            raise RefusedError(Fault.FUTURE, f"{ahead_s:.3f} s ahead of its receipt", product)
+        if received_ns is not None:
+            ahead_ns = time_ns - received_ns
+            if live is None or not live.clock.is_plain(ahead_ns, live.frames):
+                self._check_ahead(ahead_ns, product, live)
         return time_ns
+
+    def _check_ahead(self, ahead_ns: int, product: str, live: Connection | None) -> None:
+        if ahead_ns > self._continuity.future_ns:
+            ahead_s = ahead_ns / NS_PER_S
+            raise RefusedError(Fault.FUTURE, f"{ahead_s:.3f} s ahead of its receipt", product)
+        if live is None:
+            return
+        clock = live.clock
+        believed_ns = clock.ahead_ns
+        if not clock.believes(ahead_ns, live.frames):
+            raise AheadError(
+                Fault.IMPLAUSIBLE,
+                f"{ahead_ns / NS_PER_S:.3f} s ahead of its receipt, others of its connection"
+                f" {clock.ahead_ns / NS_PER_S:.3f} s: more have to confirm it",
+                product,
+            )
+        if clock.ahead_ns - believed_ns > LEAP_NS:
+            # A clock was set. What its other products are silent about is not known.
+            self._continuity.break_off(live.opening.connection, GapCause.REFUSED)
 
     def _product(self, name: str) -> str:
         """The product of that name; RefusedError when it was not asked for."""

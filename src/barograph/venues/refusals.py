@@ -36,6 +36,10 @@ class RefusedError(Exception):
         super().__init__(detail)
 
 
+class AheadError(RefusedError):
+    """An event time is further ahead of its receipt than others of its connection."""
+
+
 def dead_letter(
     refused: RefusedError,
     original: bytes,
