@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from barograph import codec
 from barograph.codec import FILLED, GAP, HEARTBEAT, NAT, TICK, TRADE
+from barograph.featurizer import Featurizer
 from barograph.kernels import FEATURE_SET_HASH, FEATURES, ROW
 from barograph.types import (
     LATEST_NS,
@@ -212,3 +213,25 @@ def test_what_a_word_says_is_readable_as_numbers_too(event):
 def test_what_is_no_natural_number_is_none(text):
     assert codec.natural(text) is None
     assert codec.natural("7") == codec.natural(b"7") == 7
+
+
+@given(st.lists(events, min_size=1, max_size=5), st.integers(0, 4), st.sampled_from("csn"))
+def test_records_together_are_refused_as_each_alone(some, place, what):
+    """`all_of` leaves to `event_array` what a record alone is checked for at once."""
+    values = [msgspec.json.decode(codec.encode(event)) for event in some]
+    spoiled = values[place % len(values)]
+    spoiled["product"] = "\0next" if what == "n" else spoiled["product"]
+    spoiled["bid" if what == "c" else "start_ns"] = "1e17" if what == "c" else 10**18
+    unsound = []
+    for number, value in enumerate(map(msgspec.json.encode, values)):
+        try:
+            codec.decode_numbers(value)
+        except codec.UnreadableError:
+            unsound.append(str(number))
+    stream = [
+        Record("ticks.raw", 0, number, value["product"], msgspec.json.encode(value))
+        for number, value in enumerate(values)
+    ]
+    refused = Featurizer().receive(stream).dead_letters
+    unreadable = [each for each in refused if each.fault not in {Fault.LATE, Fault.FUTURE}]
+    assert sorted(each.position.partition(":")[2] for each in unreadable) == unsound

@@ -309,7 +309,7 @@ class Featurizer:
         try:
             events = codec.event_array(numbers, self.product_index)
             usable = len(events) == 0 or events["event_time_ns"].max() <= _latest_ns(readable)
-        except UnreadableError:
+        except ValueError:  # UnreadableError, too
             usable = False
         if not usable:
             readable, numbers = self._usable(readable, numbers, dead_letters)
@@ -331,7 +331,7 @@ class Featurizer:
         numbers: Sequence[Numbers],
         dead_letters: list[DeadLetter],
     ) -> tuple[list[Record], list[Numbers]]:
-        """Those of them for whose product there is a place, and that happened before they came."""
+        """Those that are sound, whose product has a place, and that happened before they came."""
         usable: tuple[list[Record], list[Numbers]] = ([], [])
         for record, number in zip(records, numbers, strict=True):
             time_ns = number.end_ns if isinstance(number, GapNumbers) else number.event_time_ns
@@ -342,9 +342,11 @@ class Featurizer:
                 dead_letters.append(codec.dead(record, Fault.FUTURE, why))
                 continue
             try:
+                codec.check_numbers(number)
                 self.product_index(number.product)
-            except UnreadableError as error:
-                dead_letters.append(codec.dead(record, error.fault, error.detail))
+            except ValueError as error:
+                refused = codec.unreadable(error)
+                dead_letters.append(codec.dead(record, refused.fault, refused.detail))
             else:
                 usable[0].append(record)
                 usable[1].append(number)
