@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from barograph import children
-from barograph.children import Child, absolute, environment, printable
+from barograph.children import Child, absolute, environment
 from barograph.settings import Settings
 
 
@@ -112,7 +112,3 @@ def test_of_a_child_that_writes_without_end_the_last_is_kept(monkeypatch):
         code, out = code_and_out(child)
         assert (code, len(out), out[-3:]) == (1, children.KEPT_BYTES, b"end")
         assert child.why() == "y" * 500
-
-
-def test_what_another_program_prints_does_not_move_a_cursor():
-    assert printable("a\x1b[2Jb\r\nc\u202ed") == "a [2Jb  c d"

@@ -1,4 +1,8 @@
+import json
+import os
+
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -8,7 +12,7 @@ from barograph.foreign import json_escaped, one_line, spelled_out
 def test_what_a_screen_would_obey_is_spelled_out():
     assert spelled_out("\x1b[2J\x1b]0;pwned\x07\x9b\r") == r"\x1b[2J\x1b]0;pwned\x07\x9b\r"
     assert spelled_out("\u202eevil\u2066\u200f\u2028") == r"\u202eevil\u2066\u200f\u2028"
-    assert spelled_out("half \udcff") == r"half \udcff"
+    assert spelled_out("half \ud800") == r"half \ud800"
 
 
 def test_words_stay_as_they_are():
@@ -23,9 +27,29 @@ def test_one_line_is_one_line():
 @given(st.text())
 def test_nothing_that_is_obeyed_is_left(text):
     shown = one_line(text)
-    assert all(c.isprintable() or c.isspace() for c in shown)
+    assert shown.isprintable()
     assert len(shown.splitlines()) <= 1
     assert one_line(shown) == shown
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("plain é 名.ndjson", "plain é 名.ndjson"),
+        (os.fsdecode(b"x\xff"), "x\\xff"),
+        ("a\nb\x1b[2J", "a\\nb\\x1b[2J"),
+        ("\u202egnp\ud800", "\\u202egnp\\ud800"),
+    ],
+)
+def test_what_is_no_printable_character_is_escaped(name, shown):
+    assert one_line(name) == shown
+
+
+@given(st.binary(max_size=40))
+def test_a_name_of_any_bytes_can_be_shown_and_told_in_json(name):
+    shown = one_line(os.fsdecode(name))
+    assert shown.isprintable()
+    assert json.loads(msgspec.json.encode(shown)) == shown
 
 
 def test_json_says_the_same_and_is_obeyed_by_nothing():

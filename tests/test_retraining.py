@@ -247,7 +247,7 @@ ENDS = {
     "pass": "what a training answered cannot be read",
     "import os, signal; os.kill(os.getpid(), signal.SIGKILL)": "was killed (SIGKILL); perhaps the",
     "import sys; sys.exit(3)": "exit code 3.",
-    "import sys; sys.exit('barograph: the disk \\x1b[31mis full.')": "the disk  [31mis full.",
+    "import sys; sys.exit('barograph: the disk \\x1b[31mis full.')": "the disk \\x1b[31mis full.",
     "print('x' * 10**7); import sys; sys.exit('y' * 10**7)": "yyy",
     "import threading; threading.Event().wait()": "did not end in",
 }

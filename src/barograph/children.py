@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Self
 
+from barograph.foreign import one_line
 from barograph.settings import Settings
 
 KEPT_BYTES = 1 << 16
@@ -18,6 +19,7 @@ KEPT_BYTES = 1 << 16
 _NEUTRAL = "/"
 _LOOK_S = 0.1
 _READ_S = 1.0
+_LONGEST_LINE = 500
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -96,7 +98,8 @@ class Child:
             name = signal.Signals(-code).name
             memory = "; perhaps the memory ran out" if -code == signal.SIGKILL else ""
             return f"its process was killed ({name}){memory}."
-        return printable(lines[-1] if lines else f"exit code {code}.").removeprefix("barograph: ")
+        line = lines[-1] if lines else f"exit code {code}."
+        return one_line(line[:_LONGEST_LINE]).removeprefix("barograph: ")
 
 
 class _Tail:
@@ -119,11 +122,6 @@ class _Tail:
         with self._pipe:
             while part := os.read(self._pipe.fileno(), KEPT_BYTES):
                 self._kept = (self._kept + part)[-KEPT_BYTES:]
-
-
-def printable(text: str, limit: int = 500) -> str:
-    """The beginning of a text, in a form that a terminal shows and does not obey."""
-    return "".join(each if each.isprintable() else " " for each in text[:limit])
 
 
 def absolute(address: str | Path) -> str:

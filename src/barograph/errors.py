@@ -1,29 +1,13 @@
 """Errors that a person meets. Each carries facts and says what to do; its docstring is its text."""
 
-
-def printable(text: object) -> str:
-    r"""A file's name, or any other text of strangers, as it may stand on a terminal or in JSON.
-
-    What is no printable character is escaped: bytes that are no UTF-8 and controls as \xff, line
-    ends as \n. Such text is always one line, and the same text gives the same one.
-    """
-    shown = str(text)
-    if shown.isprintable():
-        return shown
-    return "".join(each if each.isprintable() else _escaped(each) for each in shown)
-
-
-def _escaped(character: str) -> str:
-    if "\udc80" <= character <= "\udcff":  # how Python carries a byte of a name that is no UTF-8
-        return f"\\x{ord(character) - 0xDC00:02x}"
-    return character.encode("unicode_escape", "backslashreplace").decode()
+from barograph.foreign import one_line
 
 
 class BarographError(Exception):
     """The root of all declared errors: doors print these as one line and leave with status 2."""
 
     def __init__(self, message: str = "") -> None:
-        super().__init__(printable(message))
+        super().__init__(one_line(message))
 
 
 class BadInputError(BarographError):

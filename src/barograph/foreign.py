@@ -6,25 +6,35 @@ from unicodedata import category
 _OBEYED = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
-def spelled_out(text: str, kept: str = "\n\t") -> str:
-    """The text with every character spelled out that a screen obeys instead of showing it.
+def spelled_out(text: str) -> str:
+    r"""The text with every character spelled out that a screen obeys instead of showing it.
 
     Control characters, escapes, marks that turn the direction of writing, half characters; but not
-    those that are `kept`.
+    line ends, tabs and spaces of any width. Bytes of a file's name that are no UTF-8 become \xff.
+    The same text always gives the same one.
     """
     if text.isprintable():
         return text
     return "".join(
-        character.encode("unicode_escape").decode()
-        if category(character) in _OBEYED and character not in kept
+        _escaped(character)
+        if category(character) in _OBEYED and character not in "\n\t"
         else character
         for character in text
     )
 
 
-def one_line(text: str) -> str:
-    """The same on one line."""
-    return spelled_out(text, kept="")
+def one_line(text: object) -> str:
+    r"""What `str` makes of it as one printable line: line ends become \n, tabs \t."""
+    line = str(text)
+    if line.isprintable():
+        return line
+    return "".join(each if each.isprintable() else _escaped(each) for each in line)
+
+
+def _escaped(character: str) -> str:
+    if "\udc80" <= character <= "\udcff":  # how Python carries a byte of a name that is no UTF-8
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode()
 
 
 def json_escaped(json_text: str) -> str:

@@ -10,7 +10,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
-from barograph.errors import BadInputError, FileChangedError, printable
+from barograph.errors import BadInputError, FileChangedError
+from barograph.foreign import one_line
 
 WRITER_S = 10.0
 """How long a pipe without a writer is waited for, and after how long a quiet one is told of."""
@@ -97,7 +98,7 @@ class InputFile(io.RawIOBase):
     @property
     def name(self) -> str:
         """The file's own name as it may be shown."""
-        return printable(self.path.name)
+        return one_line(self.path.name)
 
     @property
     def sha256(self) -> str:

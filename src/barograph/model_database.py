@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from barograph.errors import RegistryError
+from barograph.foreign import one_line
 
 OWNER = "Check the owner, the rights and the free space of --home"
 _TRY_AGAIN = "Try again when no other program holds it, or move the directory away and train"
@@ -111,4 +112,4 @@ def _sign(lock: BinaryIO, holder: str) -> None:
 
 def _holder(lock: BinaryIO) -> str:
     text = os.pread(lock.fileno(), _HOLDER_BYTES, 0).decode("ascii", "replace")
-    return "".join(each if each.isprintable() else " " for each in text) or "another process"
+    return one_line(text) or "another process"

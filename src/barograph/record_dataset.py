@@ -17,7 +17,8 @@ import polars as pl
 from barograph.case import Case
 from barograph.contract import Contract, RefusedError
 from barograph.dataset import paths, write_manifest
-from barograph.errors import BadInputError, TooLittleDataError, printable
+from barograph.errors import BadInputError, TooLittleDataError
+from barograph.foreign import one_line
 from barograph.record_file import lines
 
 _FIRST_REFUSED = 10
@@ -133,7 +134,7 @@ class _Reading:
         """Take all records of a file."""
         before = sum(self.files.values())
         for read, line in enumerate(lines(path, self._contract), 1):
-            name = printable(path.name)
+            name = one_line(path.name)
             self.files[name] = self.files.get(name, 0) + 1
             try:
                 self._take(line.value)

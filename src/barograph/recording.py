@@ -10,7 +10,8 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from barograph.codec import UNREADABLE
-from barograph.errors import BadInputError, printable
+from barograph.errors import BadInputError
+from barograph.foreign import one_line
 from barograph.input_file import InputFile, seen
 from barograph.lines import BadLine, TornError, Unended, chunks_of, lines_in
 from barograph.types import DeadLetter, Fault, Frame
@@ -94,7 +95,7 @@ class Recording:
         waiting: Callable[[str], object] = lambda _line: None,
     ) -> None:
         self.path, self._zone = path, zone
-        self.name = printable(path.name)
+        self.name = one_line(path.name)
         """The file's name as dead letters have it."""
         self.blank_lines = 0
         self._pipes, self._waiting = pipes, waiting

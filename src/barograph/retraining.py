@@ -15,9 +15,10 @@ from typing import Self
 import msgspec
 
 from barograph.archive_files import archive_files
-from barograph.children import Child, end_politely, environment, printable
+from barograph.children import Child, end_politely, environment
 from barograph.codec import UNREADABLE
 from barograph.errors import BadInputError, BarographError
+from barograph.foreign import one_line
 from barograph.promotion import Decision
 from barograph.registry import Registry
 from barograph.settings import Settings
@@ -223,7 +224,7 @@ class Retraining:
         except BarographError as error:
             return _Failed(str(error), training)
         except BaseException as error:  # noqa: BLE001 - reported, and tried again
-            return _Failed(f"{printable(repr(error))}.", training)
+            return _Failed(f"{one_line(repr(error))}.", training)
 
     def _train(self) -> "_Failed | None":
         ends_s = time.monotonic() + self._limit_s
@@ -247,9 +248,9 @@ class Retraining:
             return _Failed(why, trained=True)
         self.state = ""
         if trained.version:
-            self.state = printable(trained.named)
-            self.trained.append(printable(trained.line()))
-            self._warn(f"trained {printable(trained.line())}")
+            self.state = one_line(trained.named)
+            self.trained.append(one_line(trained.line()))
+            self._warn(f"trained {one_line(trained.line())}")
         return None
 
 

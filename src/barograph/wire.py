@@ -14,6 +14,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import InvalidHandshake, InvalidStatus
 
+from barograph.foreign import one_line
+
 UNREAD_BYTES = 256 << 10
 """A connection is aborted where the other side leaves more than that of ours unread."""
 
@@ -134,6 +136,7 @@ def reason_of(error: BaseException) -> str:
 
 def shown(text: str) -> str:
     """Foreign text in one printable line of at most MAX_REASON_CHARACTERS characters."""
+    text = one_line(text[: MAX_REASON_CHARACTERS + 1])
     if len(text) > MAX_REASON_CHARACTERS:
         text = text[: MAX_REASON_CHARACTERS - 1] + "…"
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return text
