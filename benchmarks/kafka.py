@@ -23,7 +23,8 @@ import numpy as np
 
 from barograph.codec import decode_numbers, decode_prediction, encode, event_array
 from barograph.featurizer import Featurizer
-from barograph.feed import Feed, ingest
+from barograph.feed import Feed
+from barograph.ingest import ingest
 from barograph.log import Topic
 from barograph.log.topics import FEATURES, TICKS
 from barograph.market import PRESETS

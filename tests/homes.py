@@ -3,7 +3,8 @@
 import json
 from contextlib import suppress
 
-from barograph.feed import Feed, ingest
+from barograph.feed import Feed
+from barograph.ingest import ingest
 from barograph.log import open_log
 from barograph.recover import recover
 from barograph.replay import replay

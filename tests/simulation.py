@@ -38,7 +38,8 @@ from barograph.asks import Asks
 from barograph.errors import BadInputError, BarographError
 from barograph.faults import Close, Freeze, Send
 from barograph.featurizer import Featurizer
-from barograph.feed import Feed, ingest
+from barograph.feed import Feed
+from barograph.ingest import ingest
 from barograph.joined import had
 from barograph.kernels import NAMES
 from barograph.log import open_log

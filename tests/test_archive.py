@@ -348,6 +348,21 @@ def test_an_archive_that_goes_while_it_is_written_ends_its_writer(tmp_path):
     assert archive_files(archive) == []
 
 
+def test_a_file_that_is_finished_without_the_log_is_followed_by_another_and_has_no_manifest(
+    tmp_path,
+):
+    writer = ArchiveWriter(tmp_path)
+    writer.write(at(1, 0))
+    writer.finish()
+    writer.finish()
+    writer.write(at(1, 1))
+    writer.close()
+    assert [(file.number, file.manifest) for file in archive_files(tmp_path)] == [
+        (1, None),
+        (2, None),
+    ]
+
+
 # There is no room.
 
 FILL = """

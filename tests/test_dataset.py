@@ -16,7 +16,8 @@ from barograph.archive import ArchiveWriter
 from barograph.cases.spikes import SPIKES
 from barograph.errors import BadInputError, ForeignFeaturesError, TooLittleDataError
 from barograph.featurizer import Featurizer
-from barograph.feed import Feed, ingest
+from barograph.feed import Feed
+from barograph.ingest import ingest
 from barograph.kernels import FEATURE_SET_HASH, NAMES
 from barograph.log import open_log
 from barograph.market import PRESETS

@@ -9,15 +9,16 @@ from hypothesis import strategies as st
 
 from barograph.archive_files import archive_end, read_archive
 from barograph.errors import BadInputError
-from barograph.feed import BATCH_BYTES, ingest
+from barograph.feed import BATCH_BYTES
+from barograph.ingest import ingest
 from barograph.log.topics import STATUS
-from barograph.types import DeadLetter, Fault, FeedStatus, Frame, Gap, GapCause, Tick, Trade
+from barograph.types import Fault, FeedStatus, Frame, Gap, GapCause, Tick, Trade
 from barograph.venues.continuity import Received
 from barograph.venues.entries import Answer, Closing, Dialect, Opening, Settlement
 from barograph.venues.timestamps import format_time
 from coinbase_messages import START, TICKER, S, ticker
 from hearing import events, heard_again, letters, values
-from homes import MESSAGES, Clock, Home, heard, recorded
+from homes import MESSAGES, Home, heard, recorded
 
 
 @pytest.fixture
@@ -121,23 +122,6 @@ def test_a_torn_end_of_the_archive_gives_its_whole_lines_and_a_dead_letter(home)
     assert 0 < len(ticks) < 50
     assert [event.event_time_ns for event in ticks] == [START + n * S for n in range(len(ticks))]
     assert [letter.fault for letter in letters(home.log)] == [Fault.TRUNCATED]
-
-
-def test_live_frames_wait_for_others_only_so_long(home):
-    clock, feed = Clock(), home.feed()
-    seen = []
-
-    def frames():
-        for number, pause in enumerate([0.0, 0.04, 0.02, 0.0]):
-            clock.sleep(pause)
-            yield heard(ticker(number), "a")
-            seen.append(len(events(home.log).get("BTC-USD", [])))
-        yield None
-        seen.append(len(events(home.log)["BTC-USD"]))
-
-    ingest(feed, frames(), max_delay_s=0.05, monotonic=clock)
-    feed.close()
-    assert seen == [0, 0, 3, 3, 4]
 
 
 def test_keys_are_products_and_ticks_come_back_as_words(tmp_path, home):
@@ -246,16 +230,6 @@ def test_a_listener_hears_each_entry_with_what_it_came_to(home):
     assert [entry for entry, _ in told] == [entry for entry in entries if entry is not None]
     assert [len(received.events) for _, received in told] == [0, 1, 0]
     assert [len(received.dead_letters) for _, received in told] == [0, 0, 1]
-
-
-def test_a_frame_that_was_not_taken_in_is_a_dead_letter_among_the_entries(home):
-    letter = DeadLetter(
-        fault=Fault.TOO_LONG, detail="", source="a", position="2", key="", original=b"", cut=True
-    )
-    summary = home.ingest([heard(TICKER, "a"), letter])
-    assert letters(home.log) == [letter]
-    assert summary.dead_letters == {"too_long": 1}
-    assert summary.line() == "1 ticks, 0 heartbeats, 0 gaps, 1 dead letters"
 
 
 def test_a_status_is_published_with_the_next_commit(home):

@@ -5,7 +5,7 @@ from contextlib import closing
 import pytest
 
 from barograph.archive_files import archive_end
-from barograph.feed import ingest
+from barograph.ingest import ingest
 from barograph.intake import feed_of, rules_of
 from barograph.log import open_log
 from barograph.log.topics import TICKS

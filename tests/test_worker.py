@@ -14,7 +14,7 @@ from barograph.log import MAX_VALUE_BYTES, Topic, open_log
 from barograph.log.sqlite import SqliteLog
 from barograph.scorer import Scorer
 from barograph.types import Fault, Message, Outcome, Record, Tick
-from barograph.worker import NEXT, Route, dead_letter, when_idle, work
+from barograph.worker import NEXT, Route, Tally, dead_letter, when_idle, work
 
 NS = 10**9
 ROUTE = Route(
@@ -449,3 +449,8 @@ def test_a_state_whose_checkpoint_cannot_be_used_is_made_again_from_the_log(tmp_
     assert run(upgraded, Featurizer).values == 2
     for log in (lives, upgraded):
         log.close()
+
+
+def test_tallies_add_up_and_the_lag_is_the_later_one():
+    first, then = Tally(records=1, values=2, lag=9), Tally(records=10, fenced=1, lag=3)
+    assert first.plus(then) == Tally(records=11, values=2, fenced=1, lag=3)

@@ -126,6 +126,15 @@ class ArchiveWriter:
             del self._finished[0]
         self._acknowledged = True
 
+    def finish(self) -> None:
+        """Make all lines durable and begin a new file; manifests are left to who reads the files.
+
+        For where the log does not have what was written.
+        """
+        self._append()
+        self._finish()
+        self._finished.clear()
+
     def close(self) -> None:
         """Flush and let another writer in. Idempotent.
 

@@ -30,8 +30,8 @@ from barograph.cases.spikes import SPIKES
 from barograph.codec import encode
 from barograph.exchange import Exchange, Terms, running
 from barograph.featurizer import Featurizer
-from barograph.feed import ingest
 from barograph.feed_summary import Summary
+from barograph.ingest import ingest
 from barograph.intake import feed_of
 from barograph.log import Log, open_log
 from barograph.log.topics import TICKS

@@ -12,8 +12,7 @@ archive. Files of another log, and those that a restored or lost log does not kn
 are; `recover` takes them in.
 """
 
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -22,24 +21,27 @@ from barograph.archive import ASIDE, ArchiveWriter
 from barograph.archive_book import address_in, keep_book, new_id
 from barograph.archive_files import ArchiveFile, archive_files, keep_manifest, number_of
 from barograph.codec import encode
-from barograph.continuity_checkpoint import ContinuityCheckpoint
+from barograph.errors import ReplacedProducerError
+from barograph.feed_machine import FeedMachine
 from barograph.feed_summary import Summary
 from barograph.joined import Joined
 from barograph.log import Log
-from barograph.log.topics import DEAD_LETTERS, STATUS, TICKS, ensure_topics
+from barograph.log.topics import STATUS, ensure_topics
 from barograph.marks import Mark
 from barograph.recall import (
     LOG_ID,
     OLD_STANDING,
     PRODUCER,
     STANDING,
+    Known,
     Recall,
+    behind,
     is_read_again,
     known,
 )
 from barograph.standing import Span, Standing, ended_at, numbers_in, with_file
 from barograph.types import DeadLetter, FeedStatus, Message
-from barograph.venues.coinbase import Coinbase
+from barograph.unarchived import Unarchived
 from barograph.venues.continuity import Received
 from barograph.venues.entries import (
     Answer,
@@ -55,10 +57,6 @@ from barograph.venues.entries import (
 BATCH_BYTES = 8 << 20
 """Frames and dead letters of more bytes are not written together, however few they are."""
 
-Listen = Callable[[Entry, Received], None]
-"""Called with each live entry and what it came to, once that is in the next commit's batch."""
-
-
 _NOTHING = Received()
 
 
@@ -66,8 +64,7 @@ class Feed:
     """The feed's one path: whatever brings entries goes through here. Not for several threads.
 
     Recovers on construction. Raises BadInputError while another feed writes the same archive.
-    `pending` counts what waits for the next commit, `pending_bytes` what of it came from outside,
-    `summary` everything since the start.
+    `pending` counts what waits for the next commit, `pending_bytes` what of it came from outside.
     """
 
     batch_lines = 4096
@@ -83,13 +80,11 @@ class Feed:
         warn: Callable[[str], None] = lambda _message: None,
     ) -> None:
         ensure_topics(log, partitions)
-        self.summary = Summary()
         self.pending = self.pending_bytes = 0
-        self._log, self._messages = log, list[Message]()
+        self.warn = warn
+        self._log, self._archive = log, archive
         self._rules = rules or Rules()
-        self._machine = Coinbase(self._rules)
-        self._continuity = ContinuityCheckpoint(self._machine)
-        self._archive, self._warn = archive, warn
+        self._machine, self._unarchived = FeedMachine(self._rules), Unarchived()
         self._has: tuple[Span, ...] = ()
         self._run, self._whole = "", False
         self._writer = ArchiveWriter(archive)
@@ -100,6 +95,11 @@ class Feed:
             raise
 
     @property
+    def summary(self) -> Summary:
+        """Everything since the start."""
+        return self._machine.summary
+
+    @property
     def full(self) -> bool:
         """Whether a batch is as large as one may be."""
         return self.pending >= self.batch_lines or self.pending_bytes >= BATCH_BYTES
@@ -107,11 +107,11 @@ class Feed:
     @property
     def connections(self) -> list[str]:
         """The connections that are open."""
-        return self._machine.connections
+        return self._machine.venue.connections
 
     def holes(self) -> list[Hole]:
         """The holes whose trades may still be asked for, oldest first."""
-        return self._machine.holes()
+        return self._machine.venue.holes()
 
     def marks(self) -> Mapping[str, bytes]:
         """How far recordings were taken by this or an earlier feed of the log; see `marks`."""
@@ -124,7 +124,7 @@ class Feed:
         not; but a frame opens its own. `source`: the file and line of a frame's dead letters.
         """
         connection = connection_of(entry)
-        is_open = connection in self._machine.continuity.connections
+        is_open = connection in self._machine.venue.continuity.connections
         if type(entry) is Heard:
             self.pending_bytes += len(entry.frame.data)
             if not is_open:
@@ -143,25 +143,66 @@ class Feed:
     def report(self, status: FeedStatus) -> None:
         """Publish how a connection is, with the next commit."""
         self.pending += 1
-        self._messages.append(Message(STATUS, status.venue, encode(status)))
+        message = Message(STATUS, status.venue, encode(status))
+        self._machine.messages.append(message)
+        self._unarchived.add(message)
 
     def reject(self, letter: DeadLetter) -> None:
         """Take what could not even be a frame."""
         self.pending += 1
         self.pending_bytes += len(letter.original)
-        self._messages.append(Message(DEAD_LETTERS, letter.key, encode(letter)))
-        counts = self.summary.dead_letters
-        counts[letter.fault] = counts.get(letter.fault, 0) + 1
+        self._unarchived.add(self._machine.refuse(letter))
 
     def commit(self, key: str = "", mark: Mark | None = None) -> None:
         """Write what was taken, archive first. key, mark: how far a recording is with that."""
         checkpoints = self._checkpoints(self._standing())
         if mark is not None:
             checkpoints[key] = msgspec.json.encode(mark)
-        self._log.append(self._messages, producer=PRODUCER, checkpoints=checkpoints)
+        self._log.append(self._machine.messages, producer=PRODUCER, checkpoints=checkpoints)
         self._writer.acknowledge()
-        self._messages = []
-        self.pending = self.pending_bytes = 0
+        self._unarchived.clear()
+        self._written()
+
+    def keep(self) -> None:
+        """Write what was taken to the archive alone; the log lacks it until `catch_up`."""
+        self._flushed()
+        self._written()
+
+    def try_log(self) -> None:
+        """Write to the log, in any thread, while no other method does. Raises as `Log.append`."""
+        self._log.append((), producer=PRODUCER, checkpoints={LOG_ID: self._log_id.encode()})
+
+    def catch_up(self) -> Iterator[None]:
+        """After `keep`: write to the log what it lacks of the archive, by the way of a start.
+
+        Entries may be taken and kept between two steps. After the last one all is as if each had
+        been committed. An error of the log ends it, and it can be begun again. Raises
+        ReplacedProducerError where another feed wrote the log meanwhile.
+        """
+        saved = self._log.producer_checkpoints(PRODUCER, take=False)
+        found = known(self._archive, saved, address_in(self._archive, self._log.address))
+        if found.log != self._log_id or found.standing.run != self._run:
+            raise ReplacedProducerError(PRODUCER)
+        machine = FeedMachine(self._rules)
+        standing = self._restore(machine, saved, found)
+        while True:
+            self.keep()
+            self._writer.finish()
+            files = behind(self._archive, standing, self._book, {self._log_id})
+            if not files:
+                break
+            recall = Recall(standing, files)
+            yield from self._recall(machine, recall)
+            standing = recall.standing
+        self._has = standing.has
+        machine.summary, self._machine = self._machine.summary, machine
+        machine.messages = self._unarchived.messages()
+        if self._unarchived.dropped:
+            self.warn(
+                f"{self._unarchived.dropped:,} dead letters that came while the log could not be "
+                "written are lost: they were no frames, so the archive has none of them"
+            )
+        self.commit()
 
     def close(self) -> None:
         """Archive what is not committed, for the next feed to take up; let it in. Idempotent."""
@@ -172,45 +213,42 @@ class Feed:
 
     def _take(self, entry: Entry, source: tuple[str, int] | None) -> Received:
         self._writer.write(entry)
-        received = self._hear(entry, source)
+        received = self._machine.take(entry, source)
         if received.events or received.dead_letters:
             self._writer.note(received.events, received.dead_letters)
+            for letter in received.dead_letters:
+                self.pending += 1
+                self.pending_bytes += len(letter.original)
         return received
 
-    def _hear(self, entry: Entry, source: tuple[str, int] | None = None) -> Received:
-        received = self._machine.take(entry)
-        self._continuity.heard()
-        events, letters = received.events, received.dead_letters
-        for event in events:
-            self._messages.append(Message(TICKS, event.product, encode(event)))
-            self.summary.count(event)
-        for letter in letters:
-            if source is None:
-                self.reject(letter)
-            else:
-                name, line = source
-                self.reject(msgspec.structs.replace(letter, source=name, position=str(line)))
-        if not events and not letters:
-            self.summary.quiet += type(entry) is Heard
-        return received
+    def _written(self) -> None:
+        self._machine.messages = []
+        self.pending = self.pending_bytes = 0
 
-    def _standing(self) -> Standing:
-        """Make what was taken durable in the archive; where the log stands once it has it."""
+    def _flushed(self) -> Standing:
+        """Make what was taken durable in the archive; where that ends."""
         end = self._writer.flush()
         while self._writer.lost:
             path = self._writer.lost.pop()
-            self._warn(f"{path} was removed or changed while it was written; a new file is begun")
+            self.warn(f"{path} was removed or changed while it was written; a new file is begun")
+        return end
+
+    def _standing(self) -> Standing:
+        """Make what was taken durable in the archive; where the log stands once it has it."""
+        end = self._flushed()
         for manifest in end.finished:
             self._has = with_file(self._has, number_of(manifest.file))
         if end.size:
             self._has = with_file(self._has, end.file)
         return msgspec.structs.replace(end, run=self._run, has=self._has, whole=self._whole)
 
-    def _checkpoints(self, standing: Standing) -> dict[str, bytes]:
-        archive = self._book.archive
+    def _checkpoints(
+        self, standing: Standing, machine: FeedMachine | None = None
+    ) -> dict[str, bytes]:
+        archive, machine = self._book.archive, machine or self._machine
         return {
             f"{STANDING}{archive}": msgspec.json.encode(standing),
-            **self._continuity.due(archive, standing.place),
+            **machine.continuity.due(archive, standing.place),
         }
 
     def _recover(self) -> None:
@@ -219,17 +257,16 @@ class Feed:
         address = address_in(self._archive, self._log.address)
         found = known(self._archive, saved, address)
         self._book, self.unknown = found.book, found.unknown
-        self._elsewhere = found.elsewhere
-        if not self._continuity.restore(saved, self._archive, found.book.archive, found.standing):
-            self._warn(_told_gap(self._archive))
-        for manifest in found.standing.finished:
-            keep_manifest(self._archive, manifest)
-        standing = msgspec.structs.replace(found.standing, finished=())
+        self._elsewhere, self._log_id = found.elsewhere, found.log
+        standing = self._restore(self._machine, saved, found)
         if is_read_again(found.tail, standing):
             moved = self._writer.set_aside(found.tail, standing)
-            self._warn(_told_aside(self._archive, len(moved)))
+            self.warn(_told_aside(self._archive, len(moved)))
         else:
-            standing = self._recall(Recall(standing, found.tail))
+            recall = Recall(standing, found.tail)
+            for _ in self._recall(self._machine, recall):
+                pass
+            standing = recall.standing
         keep_book(self._archive, self._book)
         self._has, self._run = standing.has, new_id()
         self._whole = standing.whole and bool(found.unknown)
@@ -247,9 +284,18 @@ class Feed:
                 self._book.begin(number, found.log)
         keep_book(self._archive, self._book)
         if found.lacking:
-            self._warn(_told_lacking(self._archive, found.lacking))
+            self.warn(_told_lacking(self._archive, found.lacking))
         if found.elsewhere and not found.standing.has:
-            self._warn(f"{self._archive}: the log knows another archive; it goes on with this one")
+            self.warn(f"{self._archive}: the log knows another archive; it goes on with this one")
+
+    def _restore(self, machine: FeedMachine, saved: Mapping[str, bytes], found: Known) -> Standing:
+        """Bring a machine to where the log stands, and finish the files that the log has whole."""
+        archive, standing = found.book.archive, found.standing
+        if not machine.continuity.restore(saved, self._archive, archive, standing):
+            self.warn(_told_gap(self._archive))
+        for manifest in standing.finished:
+            keep_manifest(self._archive, manifest)
+        return msgspec.structs.replace(standing, finished=())
 
     @property
     def has_files(self) -> bool:
@@ -292,84 +338,43 @@ class Feed:
             if end is not None:
                 joined.pass_over(file, end)
         recall = Recall(standing, files, joined=not joined.is_one)
-        standing = self._recall(recall, joined, progress)
+        for _ in self._recall(self._machine, recall, joined):
+            progress(self.summary.ticks)
+        progress(self.summary.ticks)
+        standing = recall.standing
         if not joined.is_one:
             # As whoever reads these files again does where this log's own files follow.
             for connection in self.connections:
-                self._hear(Closing(connection))
+                self._machine.take(Closing(connection))
         self._has, self._whole = standing.has, False
         self.unknown = []
         self.commit()
 
     def _recall(
-        self,
-        recall: Recall,
-        joined: Joined | None = None,
-        progress: Callable[[int], None] = lambda _ticks: None,
-    ) -> Standing:
-        """Take in what is heard once more; returns where the log stands then."""
+        self, machine: FeedMachine, recall: Recall, joined: Joined | None = None
+    ) -> Iterator[None]:
+        """Let a machine take in what is heard once more, and commit it; pauses after each step."""
 
         def commit() -> None:
-            checkpoints = self._checkpoints(recall.checkpoint())
-            self._log.append(self._messages, producer=PRODUCER, checkpoints=checkpoints)
+            checkpoints = self._checkpoints(recall.checkpoint(), machine)
+            self._log.append(machine.messages, producer=PRODUCER, checkpoints=checkpoints)
             recall.acknowledge(self._archive)
-            self._messages = []
-            self.pending = self.pending_bytes = 0
-            progress(self.summary.ticks)
+            machine.messages = []
 
         for entry in recall.entries():
             added = (entry,) if joined is None else joined.take(recall.standing.file, entry)
             for each in added:
                 if isinstance(each, DeadLetter):
-                    self.reject(each)
+                    machine.refuse(each)
                     continue
-                received = self._hear(each)
+                received = machine.take(each)
                 recall.note(received.events, received.dead_letters)
-                self.summary.lines += type(each) is Heard
-            if len(self._messages) >= self.batch_lines:
+                machine.summary.lines += type(each) is Heard
+            if len(machine.messages) >= self.batch_lines:
                 commit()
+                yield
         if recall.files:
             commit()
-        return recall.standing
-
-
-def ingest(
-    feed: Feed,
-    entries: Iterable[Entry | DeadLetter | None],
-    listen: Listen = lambda _entry, _received: None,
-    max_delay_s: float = 0.05,
-    monotonic: Callable[[], float] = time.monotonic,
-) -> Summary:
-    """Take live entries until there are no more; connections of an earlier run are lost first.
-
-    They are written when a batch is full, when the first of them waits for `max_delay_s`, or at a
-    None, which says that the next one may be long in coming. A dead letter stands for a frame that
-    could not be taken in.
-    """
-    started = monotonic()
-    first_s: float | None = None
-    _lose_all(feed)
-    for entry in entries:
-        if isinstance(entry, DeadLetter):
-            feed.reject(entry)
-        elif entry is not None:
-            listen(entry, feed.take(entry))
-            feed.summary.lines += type(entry) is Heard
-        if feed.pending:
-            now = monotonic()
-            first_s = now if first_s is None else first_s
-            if entry is None or feed.full or now - first_s >= max_delay_s:
-                feed.commit()
-                first_s = None
-    _lose_all(feed)
-    feed.commit()
-    feed.summary.finish(monotonic() - started)
-    return feed.summary
-
-
-def _lose_all(feed: Feed) -> None:
-    for connection in feed.connections:
-        feed.take(Closing(connection))
 
 
 def _told_aside(archive: Path, files: int) -> str:

@@ -9,10 +9,11 @@ import msgspec
 from barograph.asks import Asks
 from barograph.clock import ClockOffset, Offset
 from barograph.errors import BadInputError
-from barograph.feed import Feed, ingest
+from barograph.feed import Feed
 from barograph.feed_summary import Summary
 from barograph.fill import Asked, Item, Trouble
 from barograph.inbox import Inbox
+from barograph.ingest import ingest
 from barograph.refused import Refusals
 from barograph.stream import Plan, Stream
 from barograph.subscribed import Subscribed
@@ -108,7 +109,7 @@ class _Listening:
 
     def run(self) -> LiveSummary:
         with self._stream:
-            summary = ingest(self._feed, self._entries(), self._heard)
+            summary = ingest(self._feed, self._entries(), self._heard, patient=True)
         failure = self._failure or self._stream.failure
         if failure is not None:
             raise failure

@@ -9,6 +9,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -36,7 +37,8 @@ from barograph.registry import Alias, Registry
 from barograph.scorer import Model, Scorer
 from barograph.settings import Settings
 from barograph.shadow import Shadow
-from barograph.worker import M, Route, Tally, work
+from barograph.stage_outage import through_outages
+from barograph.worker import M, Route, Tally, Until, work
 
 if TYPE_CHECKING:  # the market's stages need no cases
     from barograph.case import Case
@@ -71,8 +73,6 @@ _LEAVE_S = 2.0
 
 _SOON_S = 0.05  # so that a file's last record is soon known to be the last
 
-Until = Callable[[Tally, bool], bool]
-
 
 class Stages(msgspec.Struct, frozen=True, kw_only=True):
     """What the three stages run on: a log's address and what the settings say."""
@@ -84,6 +84,7 @@ class Stages(msgspec.Struct, frozen=True, kw_only=True):
     stale_after_s: float
     batch_records: int
     lease_s: float
+    patient: bool = False
 
     def featurize(self, until: Until) -> Tally:
         """Work as a featurizer until told."""
@@ -126,21 +127,21 @@ class Stages(msgspec.Struct, frozen=True, kw_only=True):
         until: Until,
         before_poll: Callable[[Iterable[Any]], None] | None = None,
     ) -> Tally:
-        log = open_log(self.address, lease_s=self.lease_s)
-        try:
-            if route is SHADE:
-                ensure_shadow(log)
-            return work(
-                log,
-                route,
-                new_machine,
-                clock_ns=time.time_ns,
-                until=until,
-                before_poll=before_poll,
-                limit=self.batch_records,
-            )
-        finally:
-            log.close()
+        def once(until: Until) -> Tally:
+            with closing(open_log(self.address, lease_s=self.lease_s)) as log:
+                if route is SHADE:
+                    ensure_shadow(log)
+                return work(
+                    log,
+                    route,
+                    new_machine,
+                    clock_ns=time.time_ns,
+                    until=until,
+                    before_poll=before_poll,
+                    limit=self.batch_records,
+                )
+
+        return through_outages(once, until, self.warn, route.group) if self.patient else once(until)
 
 
 def stages(
@@ -149,11 +150,14 @@ def stages(
     warn: Callable[[str], None],
     *,
     patient: bool = False,
+    follow: bool = False,
 ) -> Stages:
     """The stages of the spikes case as the settings want them.
 
     patient: they also begin while the registry cannot be read, and take it up when it can. Else
     `score` and `shadow` raise RegistryError.
+    follow: as all patient ones do, they wait for a log that cannot be used. Else each raises
+    LogUnavailableError.
     """
 
     def follower(alias: Alias) -> Follower:
@@ -176,6 +180,7 @@ def stages(
         stale_after_s=settings.stale_after_s,
         batch_records=settings.batch_records,
         lease_s=settings.lease_s,
+        patient=patient or follow,
     )
 
 

@@ -7,6 +7,7 @@ restored from a copy, or stands in the place of one that was lost.
 
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -78,11 +79,7 @@ def known(directory: Path, saved: Mapping[str, bytes], address: str) -> Known:
     book = book or Book(archive=new_id())
     log = saved.get(LOG_ID, b"").decode() or new_id()
     owned = {None, log} if adopted else {log}
-    after = [
-        file
-        for file in files
-        if file.there and _is_behind(file, standing) and book.owner(file.number) in owned
-    ]
+    after = _behind(files, standing, book, owned)
     at = at_of(saved)
     is_tail = (
         (at is None or at.archive == book.archive)
@@ -113,6 +110,23 @@ def known(directory: Path, saved: Mapping[str, bytes], address: str) -> Known:
         adopted,
         bool(archives.keys() - {book.archive}),
     )
+
+
+def behind(
+    directory: Path, standing: Standing, book: Book, owned: AbstractSet[str | None]
+) -> list[ArchiveFile]:
+    """The files of these logs that have more than stands in the log, or have to be finished."""
+    return _behind(archive_files(directory), standing, book, owned)
+
+
+def _behind(
+    files: Sequence[ArchiveFile], standing: Standing, book: Book, owned: AbstractSet[str | None]
+) -> list[ArchiveFile]:
+    return [
+        file
+        for file in files
+        if file.there and _is_behind(file, standing) and book.owner(file.number) in owned
+    ]
 
 
 def _adopted(standing: Standing, files: Sequence[ArchiveFile], book: Book | None) -> Standing:

@@ -65,7 +65,7 @@ class Listener:
         self._stop = threading.Event()
         self._thread = ThreadPoolExecutor(1, "feed")
         self._heard: Future[LiveSummary] = Future()
-        self._log = open_log(address, lease_s=settings.lease_s)
+        self._log = open_log(address, lease_s=settings.lease_s, live=True)
         try:
             self._feed = feed_of(settings, self._log, plan.products, warn)
         except BaseException:

@@ -36,6 +36,9 @@ NEXT = "\0next"
 REBUILD_RECORDS = 1_000_000
 """From so many records of a partition a state is made again whose checkpoint cannot be used."""
 
+Until = Callable[["Tally", bool], bool]
+"""As `work` says."""
+
 _VOID = b"-"
 """In place of a checkpoint that could not be used and whose key did not come again."""
 
@@ -94,6 +97,15 @@ class Tally(msgspec.Struct, kw_only=True):
     fenced: int = 0
     lag: int = 0
 
+    def plus(self, other: "Tally") -> "Tally":
+        """This, and what was done after it; the lag is the later one."""
+        sums = {
+            name: getattr(self, name) + getattr(other, name)
+            for name in Tally.__struct_fields__
+            if name != "lag"
+        }
+        return Tally(**sums, lag=other.lag)
+
 
 def work(  # noqa: PLR0913 - the route, the machine, and what a shell has that a machine has not
     log: Log,
@@ -101,7 +113,7 @@ def work(  # noqa: PLR0913 - the route, the machine, and what a shell has that a
     new_machine: Callable[[], M],
     *,
     clock_ns: Callable[[], int],
-    until: Callable[[Tally, bool], bool],
+    until: Until,
     before_poll: Callable[[Iterable[M]], None] | None = None,
     limit: int = 5000,
     timeout_s: float = 0.25,

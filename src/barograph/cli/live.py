@@ -82,7 +82,7 @@ def feed(
     address = log or settings.home
     with (
         told_to_stop() as told,
-        closing(open_log(address)) as opened,
+        closing(open_log(address, live=True)) as opened,
         closing(feed_of(settings, opened, plan.products, warn)) as entries,
         Retention(lambda: open_log(address), warn),
         terminal.progress() as progress,

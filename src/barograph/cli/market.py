@@ -24,7 +24,7 @@ from barograph.cli.stopping import told_to_stop
 
 if TYPE_CHECKING:
     from barograph.feed_summary import Summary
-    from barograph.pipeline import Until
+    from barograph.worker import Until
 
 app = typer.Typer()
 
@@ -119,7 +119,7 @@ def featurize(
     from barograph import pipeline, terminal
 
     settings = settings_of(home)
-    stages = pipeline.stages(settings, existing(log or settings.home), warn)
+    stages = pipeline.stages(settings, existing(log or settings.home), warn, follow=follow)
     with _until(follow) as until:
         tally = stages.featurize(until)
     answer(tally, json, lambda: terminal.tally(tally, "records", "feature rows"))
@@ -140,7 +140,7 @@ def score(
     from barograph import pipeline, terminal
 
     settings = settings_of(home)
-    stages = pipeline.stages(settings, existing(log or settings.home), warn)
+    stages = pipeline.stages(settings, existing(log or settings.home), warn, follow=follow)
     with _until(follow) as until:
         tally = stages.shadow(until) if shadow else stages.score(until)
     answer(tally, json, lambda: terminal.tally(tally, "feature rows", "predictions"))

@@ -1,0 +1,44 @@
+"""What a feed writes that does not follow from its archive, kept while the log is away."""
+
+from barograph.log.topics import STATUS
+from barograph.types import Message
+
+MAX_LETTERS = 10_000
+MAX_BYTES = 8 << 20
+
+
+class Unarchived:
+    """The last status of each venue, and the newest dead letters within both bounds.
+
+    `dropped` counts the letters that had no room. Not thread-safe.
+    """
+
+    def __init__(self) -> None:
+        self.dropped = 0
+        self._statuses: dict[str, Message] = {}
+        self._letters: list[Message] = []
+        self._bytes = 0
+
+    def add(self, message: Message) -> None:
+        """Keep a message; of letters the oldest give way."""
+        if message.topic == STATUS:
+            self._statuses[message.key] = message
+            return
+        self._letters.append(message)
+        self._bytes += len(message.value)
+        if len(self._letters) > MAX_LETTERS or self._bytes > MAX_BYTES:
+            # Half at a time, so that a flood costs each letter once.
+            half = max(len(self._letters) // 2, 1)
+            self._bytes -= sum(len(each.value) for each in self._letters[:half])
+            del self._letters[:half]
+            self.dropped += half
+
+    def messages(self) -> list[Message]:
+        """All that is kept, letters first."""
+        return [*self._letters, *self._statuses.values()]
+
+    def clear(self) -> None:
+        """The log has all of it."""
+        self.dropped = self._bytes = 0
+        self._statuses.clear()
+        self._letters.clear()
