@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from barograph.errors import BadInputError, LogUnavailableError
+from barograph.log.kafka import cluster as module
 from barograph.log.kafka.cluster import Cluster, escaped, plain
 from barograph.log.kafka.topics import Topics
 from barograph.types import TopicPartition
@@ -69,6 +70,18 @@ def test_an_address_where_nobody_answers_says_so():
         address = f"kafka://127.0.0.1:{nobody.getsockname()[1]}"
         with pytest.raises(LogUnavailableError, match="no broker answered"):
             cluster(address, wait_s=0.1).metadata()
+
+
+def test_an_address_that_answered_this_process_before_has_the_whole_patience(monkeypatch):
+    monkeypatch.setattr(module, "_ANSWER_S", 0.1)
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        there = f"127.0.0.1:{nobody.getsockname()[1]}"
+        with pytest.raises(LogUnavailableError, match=r"for 0\.1 s"):
+            cluster(f"kafka://{there}", wait_s=0.2).metadata()
+        monkeypatch.setattr(module, "_met", {there})
+        with pytest.raises(LogUnavailableError, match=r"for 0\.2 s"):
+            cluster(f"kafka://{there}/another", wait_s=0.2).metadata()
 
 
 @pytest.mark.slow

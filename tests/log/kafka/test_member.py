@@ -108,8 +108,8 @@ def impatient(monkeypatch):
     """What is looked at every few seconds, looked at often."""
     for module, name in ((reader, "_LOOK_S"), (member, "_LOOK_ROUND_S")):
         monkeypatch.setattr(module, name, 0.2)
-    for module in (reader, member):
-        monkeypatch.setattr(module, "LIMIT_S", 1.0)
+    monkeypatch.setattr(reader, "LIMIT_S", 1.0)
+    monkeypatch.setattr(member, "POSITIONS_LIMIT_S", 1.0)
 
 
 def delete(topics, topic):

@@ -1,6 +1,7 @@
 import threading
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 
 from barograph.errors import LogUnavailableError, ReplacedProducerError
 from barograph.log.kafka import transactions
@@ -50,6 +51,42 @@ def test_a_member_that_knows_itself_expelled_undoes_what_it_began(topics, log):
         writer.commit(written(topics, 0, 3), {PLACE: (1, "")}, standing)
     writer.append(written(topics, 5, 1))
     assert numbers(everything(log)) == [5]
+
+
+class Undone:
+    """A producer whose transaction the cluster has undone, and says so where `step` is called."""
+
+    def __init__(self, producer, step):
+        self._producer, self._step = producer, step
+
+    def __getattr__(self, name):
+        return self._refused if name == self._step else getattr(self._producer, name)
+
+    def _refused(self, *_):
+        self._producer.abort_transaction(30)
+        raise KafkaException(KafkaError(KafkaError.INVALID_TXN_STATE, "so it is", fatal=True))
+
+
+def test_what_the_cluster_says_it_has_undone_is_written_again_by_the_same_bearer(topics, log):
+    writer = Transactions(topics.cluster, "feed", "feed", 30)
+    writer.append(written(topics, 0, 1))
+    writer._producer = Undone(writer._producer, "commit_transaction")
+    writer.append(written(topics, 1, 2))
+    writer.append(written(topics, 3, 1))
+    assert numbers(everything(log)) == [0, 1, 2, 3]
+
+
+def test_what_cannot_be_undone_since_it_is_undone_is_written_again(topics, log):
+    writer = Transactions(topics.cluster, "w", "w", 30)
+    writer.append(written(topics, 0, 1))
+    writer._producer = Undone(writer._producer, "abort_transaction")
+
+    def unsure(*_):
+        raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "?", txn_requires_abort=True))
+
+    writer._producer.commit_transaction = unsure
+    writer.append(written(topics, 1, 2))
+    assert numbers(everything(log)) == [0, 1, 2]
 
 
 def test_more_than_the_client_holds_is_written_all_the_same(topics, log):

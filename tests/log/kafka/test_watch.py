@@ -32,7 +32,7 @@ def test_the_cure_names_where_the_open_transaction_began(topics, log, half_done)
     [place] = [at for at, end in topics.ends([ZERO, TopicPartition("ticks", 1)]).items() if end]
     said = str(open_transaction(topics, "ours", place))
     name, number = topics.cluster.name("ticks"), place.partition
-    assert said.startswith(f"ours: a transaction in ticks/{number} has been open for 60 s")
+    assert said.startswith(f"ours: a transaction in ticks/{number} has been open for 150 s")
     words = f"abort --topic {name} --partition {number} --start-offset 2`."
     assert said.endswith(words)
     open_one.abort_transaction()

@@ -34,7 +34,7 @@ from barograph.log.kafka.watch import Identities
 from barograph.types import Message, Record, TopicPartition
 
 _READ_S = 0.1
-_UNDONE_S = 30.0  # more than a cluster needs to replace a broker; who takes the name need not wait
+_MORE_S = 15.0  # who gives up does so before the cluster undoes what it had open
 
 
 class KafkaLog:
@@ -175,7 +175,8 @@ class KafkaLog:
         if producer not in self._producers:
             # Nobody goes on where a producer without a name stood, so nobody takes it over.
             identity = f"producer.{producer}" if producer else f"append.{uuid.uuid4().hex}"
-            self._producers[producer] = Transactions(self._cluster, identity, producer, _UNDONE_S)
+            undone_s = self._cluster.wait_s + _MORE_S  # who takes the name need not wait
+            self._producers[producer] = Transactions(self._cluster, identity, producer, undone_s)
         return self._producers[producer]
 
     def _reader_at(self, place: TopicPartition, offset: int) -> Reader:

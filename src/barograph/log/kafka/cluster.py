@@ -51,6 +51,9 @@ _PASSING = {
 }
 """What brokers say while they find each other. What the client says itself is below zero."""
 
+_met: set[str] = set()
+"""Where a broker has answered this process, whichever of its logs asked."""
+
 _logger = logging.getLogger("barograph.kafka")
 _logger.addHandler(logging.NullHandler())
 
@@ -84,7 +87,6 @@ class Cluster:
         self._last_error = "no answer"
         self._admin: Any = None
         self._made_s = 0.0
-        self._met = False
 
     # Names.
 
@@ -255,9 +257,11 @@ class Cluster:
     def metadata(self) -> Any:  # noqa: ANN401 - as above
         """Brokers, topics and who leads what.
 
-        An address that never answered has less patience, and the least where settings are wrong.
+        For one that never answered this process there is less patience, and the least where
+        settings are wrong.
         """
-        patience_s = self.wait_s if self._met else min(self.wait_s, _ANSWER_S)
+        met = self.brokers in _met
+        patience_s = self.wait_s if met else min(self.wait_s, _ANSWER_S)
         began_s = time.monotonic()
         while True:
             try:
@@ -265,12 +269,12 @@ class Cluster:
             except kafka.KafkaException as error:
                 self.heard(error.args[0])
                 self.ask(lambda a: a.poll(0))  # it says why only now
-                if not self._met and advice(self._last_error).is_final:
+                if not met and advice(self._last_error).is_final:
                     patience_s = min(patience_s, _FIRST_WORDS_S)
                 if time.monotonic() - began_s >= patience_s:
                     raise self.unavailable(patience_s) from error
             else:
-                self._met = True
+                _met.add(self.brokers)
                 return found
 
 

@@ -30,7 +30,7 @@ from barograph.log.kafka.cluster import release
 from barograph.log.kafka.reader import Reader
 from barograph.log.kafka.topics import Topics
 from barograph.log.kafka.transactions import Expelled, Transactions
-from barograph.log.kafka.watch import LIMIT_S, Identities, open_commit
+from barograph.log.kafka.watch import POSITIONS_LIMIT_S, Identities, open_commit
 from barograph.types import Message, Record, TopicPartition
 
 _SESSION_S, _HEARTBEAT_S = 10.0, 0.5
@@ -302,7 +302,7 @@ class KafkaMember:
         now_s = time.monotonic()
         if self._asked_s is None:
             self._asked_s = self._joined_s = now_s
-        elif now_s - self._asked_s >= LIMIT_S:
+        elif now_s - self._asked_s >= POSITIONS_LIMIT_S:
             self._asked_s = None
             raise open_commit(self._topics, self._group, min(self._coming))
         elif now_s - self._joined_s >= _ANEW_S:

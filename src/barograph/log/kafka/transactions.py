@@ -21,8 +21,7 @@ _REPLACED = {
     _Error._FENCED,  # noqa: SLF001 - the client names its own errors with an underscore
     _Error.INVALID_PRODUCER_EPOCH,
     _Error.PRODUCER_FENCED,
-    # What the cluster says of a transaction that it has undone by itself, in its time.
-    _Error.INVALID_TXN_STATE,
+    # What the cluster says to one whose transaction it has undone by itself, in its time.
     _Error.INVALID_PRODUCER_ID_MAPPING,
     _Error.UNKNOWN_PRODUCER_ID,
 }
@@ -42,7 +41,7 @@ class Transactions:
     """The transactions of one producer; `identity` is what the cluster fences it by.
 
     timeout_s: after so long the cluster undoes what a dead writer left open, and until then readers
-    wait there; a living one that needs longer is taken for dead.
+    wait there; a living one that needs longer, be it that the cluster is away, is taken for dead.
     Who takes an identity undoes what its former bearer left open, and that one's next write raises
     ReplacedProducerError.
     """
@@ -186,9 +185,19 @@ class Transactions:
 
     def _undo(self, error: Any, end_s: float) -> None:  # noqa: ANN401 - confluent_kafka has no types
         """Undo the transaction, or raise when that cannot be or another has taken over."""
-        if error.fatal() or error.code() in _REPLACED:
-            self._give_up(error)
-        self._must(end_s, self._producer.abort_transaction)
+        if error.code() != _Error.INVALID_TXN_STATE:
+            if error.fatal() or error.code() in _REPLACED:
+                self._give_up(error)
+            try:
+                self._until(end_s, self._producer.abort_transaction)
+            except kafka.KafkaException as failed:
+                if failed.args[0].code() != _Error.INVALID_TXN_STATE:
+                    self._give_up(failed.args[0])
+            else:
+                return
+        # The cluster has none of this bearer's open, and none that it committed: it would say so to
+        # whoever commits again. It looks at that last, so nobody else has taken the identity.
+        self._take(end_s)
 
     def _must(self, end_s: float, step: Callable[[float], None]) -> None:
         """A step that nothing can go on without; its failure is the end of the producer."""

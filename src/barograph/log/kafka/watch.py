@@ -16,8 +16,11 @@ from barograph.errors import (
 from barograph.log.kafka.topics import Topics
 from barograph.types import TopicPartition
 
-LIMIT_S = 60.0
+LIMIT_S = 150.0
 """How long a reader waits for a transaction: the slowest writer's is undone in half of that."""
+
+POSITIONS_LIMIT_S = 60.0
+"""How long a member waits for positions: only members write them, and theirs is undone in 10 s."""
 
 
 class Identities:
@@ -53,31 +56,32 @@ def open_transaction(
 ) -> OpenTransactionError | LogUnavailableError:
     """The error for a partition that has more, and gives nothing."""
     home = topics.cluster.name(place.topic), place.partition
-    return _error(topics, reader, place, home)
+    return _error(topics, reader, place, home, LIMIT_S)
 
 
 def open_commit(
     topics: Topics, group: str, place: TopicPartition
 ) -> OpenTransactionError | LogUnavailableError:
     """The error for a partition of which the cluster does not tell the group's position."""
-    return _error(topics, f"group {group}", place, topics.home_of_positions(group))
+    home = topics.home_of_positions(group)
+    return _error(topics, f"group {group}", place, home, POSITIONS_LIMIT_S)
 
 
 def _error(
-    topics: Topics, reader: str, place: TopicPartition, home: tuple[str, int]
+    topics: Topics, reader: str, place: TopicPartition, home: tuple[str, int], waited_s: float
 ) -> OpenTransactionError | LogUnavailableError:
     name, partition = home
     began = topics.open_since(name, partition)
     if began is None:
         return LogUnavailableError(
             topics.cluster.address,
-            f"{reader} heard nothing of {place.topic}/{place.partition} for {LIMIT_S:g} s, though "
+            f"{reader} heard nothing of {place.topic}/{place.partition} for {waited_s:g} s, though "
             "no transaction is open there. Start again",
         )
     return OpenTransactionError(
         reader,
         f"{place.topic}/{place.partition}",
-        LIMIT_S,
+        waited_s,
         # It finds the writer by the offset at which its transaction began.
         f"`kafka-transactions.sh --bootstrap-server {topics.cluster.brokers} abort --topic {name} "
         f"--partition {partition} --start-offset {began}`.",
