@@ -53,40 +53,48 @@ def test_a_member_that_knows_itself_expelled_undoes_what_it_began(topics, log):
     assert numbers(everything(log)) == [5]
 
 
-class Undone:
-    """A producer whose transaction the cluster has undone, and says so where `step` is called."""
+class Unsure:
+    """A producer whose transaction comes to nothing that the cluster knows of.
 
-    def __init__(self, producer, step):
-        self._producer, self._step = producer, step
+    It fails once, before or after the cluster has committed it, and no undoing is taken then.
+    """
+
+    def __init__(self, producer, *, stands):
+        self._producer, self._stands = producer, stands
 
     def __getattr__(self, name):
-        return self._refused if name == self._step else getattr(self._producer, name)
+        return getattr(self._producer, name)
 
-    def _refused(self, *_):
-        self._producer.abort_transaction(30)
-        raise KafkaException(KafkaError(KafkaError.INVALID_TXN_STATE, "so it is", fatal=True))
+    def produce(self, *values, **named):
+        if self._stands:
+            self._producer.produce(*values, **named)
 
-
-def test_what_the_cluster_says_it_has_undone_is_written_again_by_the_same_bearer(topics, log):
-    writer = Transactions(topics.cluster, "feed", "feed", 30)
-    writer.append(written(topics, 0, 1))
-    writer._producer = Undone(writer._producer, "commit_transaction")
-    writer.append(written(topics, 1, 2))
-    writer.append(written(topics, 3, 1))
-    assert numbers(everything(log)) == [0, 1, 2, 3]
-
-
-def test_what_cannot_be_undone_since_it_is_undone_is_written_again(topics, log):
-    writer = Transactions(topics.cluster, "w", "w", 30)
-    writer.append(written(topics, 0, 1))
-    writer._producer = Undone(writer._producer, "abort_transaction")
-
-    def unsure(*_):
+    def commit_transaction(self, *_):
+        if self._stands:
+            self._producer.commit_transaction(30)
         raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "?", txn_requires_abort=True))
 
-    writer._producer.commit_transaction = unsure
+    def abort_transaction(self, *_):
+        raise KafkaException(KafkaError(KafkaError.INVALID_TXN_STATE, "none is open", fatal=True))
+
+
+def test_what_never_arrived_is_written_again_by_the_same_bearer(topics, log):
+    writer = Transactions(topics.cluster, "feed", "feed", 30)
+    writer.append(written(topics, 0, 1))
+    writer._producer = Unsure(writer._producer, stands=False)
     writer.append(written(topics, 1, 2))
     assert numbers(everything(log)) == [0, 1, 2]
+
+
+def test_what_may_stand_is_not_written_again(topics, log):
+    """A cluster refuses to undo what it has committed by the word that it has for what it lost."""
+    writer = Transactions(topics.cluster, "feed", "feed", 30)
+    writer.append(written(topics, 0, 1))
+    writer._producer = Unsure(writer._producer, stands=True)
+    with pytest.raises(ReplacedProducerError):
+        writer.append(written(topics, 1, 2))
+    writer.append(written(topics, 3, 1))
+    assert numbers(everything(log)) == [0, 1, 2, 3]
 
 
 def test_more_than_the_client_holds_is_written_all_the_same(topics, log):

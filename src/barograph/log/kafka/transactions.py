@@ -21,7 +21,8 @@ _REPLACED = {
     _Error._FENCED,  # noqa: SLF001 - the client names its own errors with an underscore
     _Error.INVALID_PRODUCER_EPOCH,
     _Error.PRODUCER_FENCED,
-    # What the cluster says to one whose transaction it has undone by itself, in its time.
+    # What the cluster says of a transaction that it has undone by itself, in its time.
+    _Error.INVALID_TXN_STATE,
     _Error.INVALID_PRODUCER_ID_MAPPING,
     _Error.UNKNOWN_PRODUCER_ID,
 }
@@ -50,6 +51,8 @@ class Transactions:
         self._cluster, self._identity, self._name = cluster, identity, name
         self._timeout_s = timeout_s
         self._producer: Any = None
+        self._last: list[object] = [_Error.NO_ERROR]
+        """Holds something once the last record has arrived: before it has, no commit is sent."""
 
     def take(self) -> None:
         """Become the one bearer of the identity."""
@@ -134,13 +137,17 @@ class Transactions:
     ) -> None:
         producer = self._producer
         producer.begin_transaction()
+        self._last = last = [] if outgoing else [_Error.NO_ERROR]
+        # Of several tries each has its own: a late word on one says nothing of the next.
+        final = outgoing[-1] if outgoing else None
         headers: Mapping[str, str] = {}
         encoded: list[tuple[str, bytes]] | None = None
         for record in outgoing:
             if record.headers is not headers:  # those of a batch share theirs
                 headers = record.headers
                 encoded = [(escaped(name), text.encode()) for name, text in headers.items()] or None
-            self._produce(record, encoded, end_s)
+            arrived = _noting(last) if record is final else None
+            self._produce(record, encoded, end_s, arrived)
         if of_group is not None:
             positions, membership = of_group
             standing = membership()
@@ -153,12 +160,18 @@ class Transactions:
         self._until(end_s, producer.commit_transaction)
 
     def _produce(
-        self, record: Outgoing, headers: list[tuple[str, bytes]] | None, end_s: float
+        self,
+        record: Outgoing,
+        headers: list[tuple[str, bytes]] | None,
+        end_s: float,
+        arrived: Callable[[object, object], None] | None = None,
     ) -> None:
         topic, partition, key, value, _ = record
         while True:
             try:
-                self._producer.produce(topic, value, key.encode(), partition, headers=headers)
+                self._producer.produce(
+                    topic, value, key.encode(), partition, on_delivery=arrived, headers=headers
+                )
             except BufferError:  # as much as the client holds is on its way
                 if time.monotonic() >= end_s:
                     raise self._cluster.unavailable() from None
@@ -191,12 +204,14 @@ class Transactions:
             try:
                 self._until(end_s, self._producer.abort_transaction)
             except kafka.KafkaException as failed:
-                if failed.args[0].code() != _Error.INVALID_TXN_STATE:
-                    self._give_up(failed.args[0])
+                error = failed.args[0]
+                if error.code() != _Error.INVALID_TXN_STATE:
+                    self._give_up(error)
             else:
                 return
-        # The cluster has none of this bearer's open, and none that it committed: it would say so to
-        # whoever commits again. It looks at that last, so nobody else has taken the identity.
+        # It is not open, and the cluster looked first whose identity it is: nobody has taken it.
+        if self._last:
+            self._give_up(error)  # the commit may have been sent, and may stand
         self._take(end_s)
 
     def _must(self, end_s: float, step: Callable[[float], None]) -> None:
@@ -214,6 +229,16 @@ class Transactions:
 
     def _end_s(self) -> float:
         return time.monotonic() + self._cluster.wait_s
+
+
+def _noting(arrived: list[object]) -> Callable[[object, object], None]:
+    """Hears from the client what became of a record; takes note of one that arrived."""
+
+    def note(error: object, record: object) -> None:
+        if error is None:
+            arrived.append(record)
+
+    return note
 
 
 def _bounded(call: Callable[[], None]) -> None:
