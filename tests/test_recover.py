@@ -11,9 +11,10 @@ from barograph.archive_files import archive_files
 from barograph.errors import BadInputError
 from barograph.log import open_log
 from barograph.recover import recover
+from barograph.types import Tick
 from coinbase_messages import ticker
-from hearing import events, heard_again
-from homes import MESSAGES, Home, heard, recorded
+from hearing import events, heard_again, letters
+from homes import MESSAGES, Home, die, heard, interrupted, recorded
 
 
 @pytest.fixture
@@ -177,6 +178,105 @@ def test_a_recovery_that_was_killed_goes_on_where_it_stopped(tmp_path_factory, b
     home.recover()
     assert events(home.log) == before
     home.log.close()
+
+
+def without_ids(number):
+    """As recorders write it that keep no ids; the same one may come again."""
+    message = ticker(number)
+    del message["trade_id"], message["sequence"]
+    return message
+
+
+STEPS = st.one_of(
+    st.tuples(st.just("replay"), st.integers(0, 12), st.sampled_from(["close", "die", "tail"])),
+    st.sampled_from([(step,) for step in ("lose and recover", "lose", "recover", "live")]),
+    st.sampled_from([("copy",), ("restore",)]),
+)
+
+
+@pytest.mark.slow
+@settings(max_examples=25, deadline=None)
+@given(
+    st.booleans(),
+    st.lists(st.integers(0, 40), min_size=1, max_size=10).map(sorted),
+    st.sets(st.integers(1, 9), max_size=3),
+    st.lists(STEPS, max_size=8),
+)
+def test_each_line_of_a_recording_is_taken_once_whatever_became_of_its_log(
+    tmp_path_factory, ids, numbers, blanks, steps
+):
+    """Replayed in part, killed, its log lost or restored and recovered, in any order; then whole.
+
+    What was recovered was taken a second time: without ids as second ticks.
+    """
+    folder = tmp_path_factory.mktemp("once")
+    make = ticker if ids else without_ids
+    lines = [{"type": "subscriptions"}, *map(make, sorted(set(numbers)) if ids else numbers)]
+    for place in blanks:
+        lines.insert(place, b"")
+    path, home = recorded(folder, *lines), Home(folder / "home")
+    kept, live = None, 1000
+    for step, *how in steps:
+        if step == "replay":
+            feed = home.feed(batch_lines=2)
+            interrupted(feed, path, how[0])
+            if how[1] == "tail":
+                feed._writer.flush()
+            if how[1] == "close":
+                feed.close()
+            else:
+                die(feed)
+        elif step == "live":
+            live += 1
+            home.ingest([heard(ticker(live, product_id="ETH-USD"), f"live-{live}")])
+        elif step == "copy":
+            kept = copy(home, "kept.sqlite")
+        elif step == "restore" and kept is not None:
+            lose(home)
+            restore(home, kept)
+        if step.startswith("lose"):
+            lose(home)
+        if step.endswith("recover"):
+            with suppress(BadInputError):  # no archive yet, or later events: tested elsewhere
+                home.recover()
+    home.replay(path)
+    ticks = [each for each in events(home.log)["BTC-USD"] if isinstance(each, Tick)]
+    fresh = Home(folder / "fresh")
+    fresh.replay(path)
+    expected = [each for each in events(fresh.log)["BTC-USD"] if isinstance(each, Tick)]
+    assert ticks == expected
+    ours, theirs = (
+        sorted((each.fault, each.original) for each in letters(each_home.log))
+        for each_home in (home, fresh)
+    )
+    assert ours == theirs
+    assert home.replay(path).skipped == ["recording.ndjson"]
+    home.log.close()
+    fresh.log.close()
+
+
+def test_a_recording_that_was_recovered_is_skipped_and_goes_on_when_it_grows(tmp_path, home):
+    path = recorded(tmp_path, *map(without_ids, range(5)))
+    home.replay(path)
+    lose(home)
+    home.recover()
+    assert home.replay(path).skipped == ["recording.ndjson"]
+    path = recorded(tmp_path, *map(without_ids, range(8)))
+    lose(home)
+    home.recover()
+    summary = home.replay(path)
+    assert (summary.resumed_at, summary.ticks, summary.gaps) == (5, 3, {})
+    assert len(events(home.log)["BTC-USD"]) == 8
+
+
+def test_another_recording_that_begins_like_one_that_was_recovered_is_refused(tmp_path, home):
+    home.replay(recorded(tmp_path, *map(ticker, range(5))))
+    lose(home)
+    home.recover()
+    other = recorded(tmp_path, ticker(0), ticker(9), name="other")
+    with pytest.raises(BadInputError, match=r"other: .* took 5 frames from the archive.* fresh"):
+        home.replay(other)
+    assert len(events(home.log)["BTC-USD"]) == 5
 
 
 def test_without_an_archive_one_line_says_so(home):

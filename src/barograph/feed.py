@@ -27,7 +27,7 @@ from barograph.feed_summary import Summary
 from barograph.joined import Joined
 from barograph.log import Log
 from barograph.log.topics import STATUS, ensure_topics
-from barograph.marks import Mark
+from barograph.marks import Recalled
 from barograph.recall import (
     LOG_ID,
     OLD_STANDING,
@@ -35,9 +35,12 @@ from barograph.recall import (
     STANDING,
     Known,
     Recall,
+    aside_warning,
     behind,
+    gap_warning,
     is_read_again,
     known,
+    lacking_warning,
 )
 from barograph.standing import Span, Standing, ended_at, numbers_in, with_file
 from barograph.types import DeadLetter, FeedStatus, Message
@@ -153,11 +156,9 @@ class Feed:
         self.pending_bytes += len(letter.original)
         self._unarchived.add(self._machine.refuse(letter))
 
-    def commit(self, key: str = "", mark: Mark | None = None) -> None:
-        """Write what was taken, archive first. key, mark: how far a recording is with that."""
-        checkpoints = self._checkpoints(self._standing())
-        if mark is not None:
-            checkpoints[key] = msgspec.json.encode(mark)
+    def commit(self, marks: Mapping[str, bytes] = {}) -> None:
+        """Write what was taken, archive first. marks: how far a recording is with that."""
+        checkpoints = {**self._checkpoints(self._standing()), **marks}
         self._log.append(self._machine.messages, producer=PRODUCER, checkpoints=checkpoints)
         self._writer.acknowledge()
         self._unarchived.clear()
@@ -261,7 +262,7 @@ class Feed:
         standing = self._restore(self._machine, saved, found)
         if is_read_again(found.tail, standing):
             moved = self._writer.set_aside(found.tail, standing)
-            self.warn(_told_aside(self._archive, len(moved)))
+            self.warn(aside_warning(self._archive, self._archive / ASIDE, len(moved)))
         else:
             recall = Recall(standing, found.tail)
             for _ in self._recall(self._machine, recall):
@@ -284,7 +285,7 @@ class Feed:
                 self._book.begin(number, found.log)
         keep_book(self._archive, self._book)
         if found.lacking:
-            self.warn(_told_lacking(self._archive, found.lacking))
+            self.warn(lacking_warning(self._archive, found.lacking))
         if found.elsewhere and not found.standing.has:
             self.warn(f"{self._archive}: the log knows another archive; it goes on with this one")
 
@@ -292,7 +293,7 @@ class Feed:
         """Bring a machine to where the log stands, and finish the files that the log has whole."""
         archive, standing = found.book.archive, found.standing
         if not machine.continuity.restore(saved, self._archive, archive, standing):
-            self.warn(_told_gap(self._archive))
+            self.warn(gap_warning(self._archive))
         for manifest in standing.finished:
             keep_manifest(self._archive, manifest)
         return msgspec.structs.replace(standing, finished=())
@@ -354,9 +355,12 @@ class Feed:
         self, machine: FeedMachine, recall: Recall, joined: Joined | None = None
     ) -> Iterator[None]:
         """Let a machine take in what is heard once more, and commit it; pauses after each step."""
+        if not recall.files:
+            return
+        recorded = Recalled(self.marks())
 
         def commit() -> None:
-            checkpoints = self._checkpoints(recall.checkpoint(), machine)
+            checkpoints = self._checkpoints(recall.checkpoint(), machine) | recorded.checkpoints()
             self._log.append(machine.messages, producer=PRODUCER, checkpoints=checkpoints)
             recall.acknowledge(self._archive)
             machine.messages = []
@@ -369,32 +373,10 @@ class Feed:
                     continue
                 received = machine.take(each)
                 recall.note(received.events, received.dead_letters)
-                machine.summary.lines += type(each) is Heard
+                if type(each) is Heard:
+                    machine.summary.lines += 1
+                    recorded.add(each.frame)
             if len(machine.messages) >= self.batch_lines:
                 commit()
                 yield
-        if recall.files:
-            commit()
-
-
-def _told_aside(archive: Path, files: int) -> str:
-    return (
-        f"{archive}: what a killed replay left in {_files(files)} was moved to {archive / ASIDE}; "
-        "the recording is read again from where the log stands"
-    )
-
-
-def _told_gap(archive: Path) -> str:
-    return (
-        f"{archive} lacks frames that were heard before the log's last commit: what was held for a "
-        "hole then is lost, and every product that was open has a gap"
-    )
-
-
-def _told_lacking(archive: Path, numbers: Sequence[int]) -> str:
-    which = f"{numbers[0]:06d}" + (f" to {numbers[-1]:06d}" if len(numbers) > 1 else "")
-    return f"{archive} lacks {_files(len(numbers))} that the log knows ({which}); it goes on"
-
-
-def _files(number: int) -> str:
-    return f"{number:,} file" + ("s" if number != 1 else "")
+        commit()

@@ -255,3 +255,29 @@ class Recall:
         self.standing = msgspec.structs.replace(
             self.standing, file=place.file, size=place.size, lines=place.lines, has=has
         )
+
+
+def aside_warning(archive: Path, aside: Path, files: int) -> str:
+    """That the tail of a killed replay was moved aside."""
+    return (
+        f"{archive}: what a killed replay left in {_files(files)} was moved to {aside}; "
+        "the recording is read again from where the log stands"
+    )
+
+
+def gap_warning(archive: Path) -> str:
+    """That held events are lost with the frames that told of them."""
+    return (
+        f"{archive} lacks frames that were heard before the log's last commit: what was held for a "
+        "hole then is lost, and every product that was open has a gap"
+    )
+
+
+def lacking_warning(archive: Path, numbers: Sequence[int]) -> str:
+    """That an archive has lost files of a log."""
+    which = f"{numbers[0]:06d}" + (f" to {numbers[-1]:06d}" if len(numbers) > 1 else "")
+    return f"{archive} lacks {_files(len(numbers))} that the log knows ({which}); it goes on"
+
+
+def _files(number: int) -> str:
+    return f"{number:,} file" + ("s" if number != 1 else "")

@@ -145,7 +145,7 @@ class Recording:
         self._begun = False
         self._openings = {}
         first = self._look_ahead()
-        frames = [self._frame_of(line) for _, line in first]
+        frames = [self.frame_of(line) for _, line in first]
         self._continuity = continuity_of(frame for frame in frames if frame is not None)
         taken, heads = Taken(), []
         for (number, line), frame in zip(first, frames, strict=True):
@@ -258,7 +258,7 @@ class Recording:
             first.pop()
         return first
 
-    def _frame_of(self, line: bytes | BadLine) -> Frame | None:
+    def frame_of(self, line: bytes | BadLine) -> Frame | None:
         """The frame in a line, of no connection; None where there is none."""
         if isinstance(line, BadLine):
             return None
