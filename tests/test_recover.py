@@ -3,12 +3,15 @@
 import shutil
 from contextlib import closing, suppress
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from barograph.archive_files import archive_files
 from barograph.errors import BadInputError
+from barograph.feed import PRODUCER
+from barograph.lines import file_sha256
 from barograph.log import open_log
 from barograph.recover import recover
 from barograph.types import Tick
@@ -267,6 +270,21 @@ def test_a_recording_that_was_recovered_is_skipped_and_goes_on_when_it_grows(tmp
     summary = home.replay(path)
     assert (summary.resumed_at, summary.ticks, summary.gaps) == (5, 3, {})
     assert len(events(home.log)["BTC-USD"]) == 8
+
+
+def test_a_recording_that_an_older_version_began_is_known_after_it_was_recovered(tmp_path, home):
+    path = recorded(tmp_path, *map(without_ids, range(5)))
+    kept = {f"file:{file_sha256(path)}": msgspec.json.encode({"lines": 0, "done": False})}
+    home.feed().close()
+    home.log.append([], producer=PRODUCER, checkpoints=kept)
+    home.replay(path)
+    lose(home)
+    home.recover()
+    assert home.replay(path).skipped == ["recording.ndjson"]
+    with path.open("ab") as file:
+        file.write(b"\n" + path.read_bytes().splitlines()[0])
+    assert home.replay(path).ticks == 1
+    assert home.replay(path).skipped == ["recording.ndjson"]
 
 
 def test_another_recording_that_begins_like_one_that_was_recovered_is_refused(tmp_path, home):
