@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 
 from barograph.feed import Feed
 from barograph.log import Log
+from barograph.recover import told_unknown
 from barograph.settings import Settings
 from barograph.venues.entries import Rules
 
@@ -35,12 +36,5 @@ def feed_of(
     )
     feed.batch_lines = settings.batch_records
     if feed.unknown:
-        warn(told_unknown(len(feed.unknown)))
+        warn(told_unknown(feed, log, settings.home / "archive"))
     return feed
-
-
-def told_unknown(files: int) -> str:
-    """That there is something to recover."""
-    them = "1 file" if files == 1 else f"{files:,} files"
-    it = "it" if files == 1 else "them"
-    return f"the archive has {them} that this log does not know: `barograph recover` takes {it} in"

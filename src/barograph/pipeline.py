@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
-from barograph.errors import BarographError
+from barograph.errors import BarographError, RemovedError
 from barograph.featurizer import Featurizer
 from barograph.feed_summary import Summary
 from barograph.follower import Follower
@@ -341,6 +341,8 @@ class Pipeline:
     def _shadow(self) -> None:
         try:
             self.shadowed = self._stages.shadow(self._until(self._all_featurized))
+        except RemovedError as error:  # the log is gone, for the others too
+            self._fail(error)
         except BaseException as error:  # noqa: BLE001 - told, and nothing depends on it
             why = error if isinstance(error, BarographError) else repr(error)
             self._stages.warn(f"the candidate shadows the champion no more: {why}")

@@ -4,6 +4,7 @@ A log that was lost, or restored from an older copy, gets what it lacks from the
 order: afterwards it has the events that the archive gives.
 """
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -45,12 +46,12 @@ def recover(
     stood = book is not None and bool(book.stood_at(address_in(archive, log.address)))
     feed = Feed(log, archive, partitions=partitions, warn=warn)
     try:
-        is_new = not feed.has_files and not any(each.next for each in log.extents(TICKS))
+        is_new = _is_new(feed, log)
         files = feed.unknown
         everything = is_new and not stood
         if everything:
             files = [file for file in existing_files(archive) if file.there]
-        if files and not feed.comes_before(files[0]) and not is_new:
+        if files and not _can_follow(feed, log, files):
             raise _too_late(log, archive, files)
         feed.take_in(files, whole=everything, progress=progress)
     finally:
@@ -58,11 +59,47 @@ def recover(
     return Recovered(log=log.address, files=[file.path.name for file in files], feed=feed.summary)
 
 
+def told_unknown(feed: Feed, log: Log, archive: Path) -> str:
+    """That there are files to recover, and what takes them in before and after new events."""
+    count = len(feed.unknown)
+    them, it = ("1 file", "it") if count == 1 else (f"{count:,} files", "them")
+    unknown = f"the archive has {them} that this log does not know"
+    if not _can_follow(feed, log, feed.unknown):
+        return f"{unknown}, and the log has later events: `{_rebuild(archive)}` makes one of all"
+    elsewhere = address_in(archive, log.address) != "log.sqlite"
+    address = ["--log", log.address] if elsewhere else []
+    return (
+        f"{unknown}: stop, and `{_command(archive, *address)}` takes {it} in; "
+        f"behind new events only a log made anew can have {it}"
+    )
+
+
+def _is_new(feed: Feed, log: Log) -> bool:
+    return not feed.has_files and not any(each.next for each in log.extents(TICKS))
+
+
+def _can_follow(feed: Feed, log: Log, files: list[ArchiveFile]) -> bool:
+    """Whether all that the log has comes before these files."""
+    return feed.comes_before(files[0]) or _is_new(feed, log)
+
+
 def _too_late(log: Log, archive: Path, files: list[ArchiveFile]) -> BadInputError:
-    rebuilt = archive.absolute().parent / "rebuilt.sqlite"
     return BadInputError(
         log.address,
         f"it has later events than those of {len(files):,} files that it does not know",
-        f"Rebuild a log of the whole archive (`barograph recover --home {archive.parent} "
-        f"--log sqlite:///{rebuilt}`)",
+        f"Make a log of the whole archive (`{_rebuild(archive)}`), and use it from then on",
     )
+
+
+def _rebuild(archive: Path) -> str:
+    """The command that makes a log of the whole archive, where there is none yet."""
+    home, again = archive.absolute().parent, 1
+    path = home / "rebuilt.sqlite"
+    while path.exists():
+        again += 1
+        path = home / f"rebuilt-{again}.sqlite"
+    return _command(archive, "--log", f"sqlite:///{path}")
+
+
+def _command(archive: Path, *words: str) -> str:
+    return shlex.join(["barograph", "recover", "--home", str(archive.parent), *words])

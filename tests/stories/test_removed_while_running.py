@@ -1,16 +1,21 @@
 """Files that somebody removes under a running feed: noticed, told, and recovered."""
 
+import shlex
 from contextlib import closing
 
 import pytest
 
 from barograph.archive_files import archive_end, archive_files
 from barograph.exchange import Exchange, running
+from barograph.intake import feed_of
+from barograph.joined import whole
 from barograph.log import open_log
 from barograph.log.topics import ensure_topics
 from barograph.market import PRESETS
+from barograph.settings import Settings
 from barograph.simulator import SimulatedMarket
 from barograph.sources import simulated
+from barograph.venues.coinbase import Coinbase
 from hearing import events, heard_again
 from lives import Life
 from waiting import until
@@ -56,12 +61,56 @@ def test_a_log_that_is_removed_ends_the_feed_and_is_recovered(life, exchange, tm
     until(lambda: not again.is_alive() or b"does not know" in again.warned())
     again.terminate()
     code, _, err = again.end()
-    assert (code, b"1 file that this log does not know: `barograph recover`" in err) == (0, True)
-    remove_log(tmp_path)  # it has later events
-    Life("recover", "--home", tmp_path).answer()
+    assert (code, b"1 file that this log does not know: stop, and `barograph" in err) == (0, True)
+    code, _, err = Life("recover", "--home", tmp_path).end()
+    assert (code, b"it has later events than those of 1 files" in err) == (2, True)
+    words = shlex.split(err.decode().partition("(`barograph ")[2].partition("`)")[0])
+    Life(*words).answer()
+    with closing(open_log(words[-1])) as log:
+        heard = list(Coinbase().hear(whole(tmp_path / "archive"), lambda _letter: None))
+        assert sum(map(len, events(log).values())) == len(heard)
+        for product in PRODUCTS:
+            assert events(log)[product] == [each for each in heard if each.product == product]
+    again = begun(exchange, tmp_path)
+    until(lambda: not again.is_alive() or b"does not know" in again.warned())
+    assert b"and the log has later events: `barograph recover --home " in again.warned()
+    assert b"rebuilt-2.sqlite` makes one of all" in again.warned()
+    again.terminate()
+    assert again.end()[0] == 0
+
+
+def test_a_removed_log_is_recovered_first_as_the_next_start_advises(life, tmp_path):
+    life.terminate()
+    assert life.end()[0] == 0
+    remove_log(tmp_path)
+    with closing(open_log(tmp_path)) as log:
+        warned = []
+        feed_of(Settings(home=tmp_path), log, warn=warned.append).close()
+    words = shlex.split(warned[0].partition("`barograph ")[2].partition("`")[0])
+    Life(*words).answer()
     with closing(open_log(tmp_path)) as log:
         assert events(log) == heard_again(tmp_path / "archive")
-        assert events(log).keys() == set(PRODUCTS)
+        feed_of(Settings(home=tmp_path), log, warn=warned.append).close()
+    assert len(warned) == 1
+
+
+def test_a_log_that_is_removed_ends_up_with_its_registry_stages_and_view(exchange, tmp_path):
+    words = (
+        "--venue", "simulated", "--url", f"ws://{exchange.address}", "--products", "BTC-USD",
+        "--home", tmp_path, "--json",
+    )  # fmt: skip
+    up = Life("up", *words, BAROGRAPH_CLOCK_LIMIT_S="1e12")
+    until(lambda: not up.is_alive() or archive_end(tmp_path / "archive").size > 2000)
+    remove_log(tmp_path)
+    code, out, err = up.end(60)
+    said = [line for line in err.splitlines() if b"removed while it was in use" in line]
+    assert (code, out, len(said)) == (2, b"", 1), err.decode()
+    assert b"Traceback" not in err
+    again = Life("up", *words, BAROGRAPH_CLOCK_LIMIT_S="1e12")
+    until(lambda: not again.is_alive() or b"does not know" in again.warned())
+    again.terminate()
+    code, _, err = again.end()
+    assert (code, b"1 file that this log does not know: stop, and `barograph" in err) == (0, True)
 
 
 def test_an_archive_file_that_is_removed_is_told_and_the_feed_goes_on(life, tmp_path):
