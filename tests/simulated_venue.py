@@ -22,6 +22,7 @@ from barograph.trades_endpoint import TradesEndpoint
 from barograph.types import NS_PER_S
 from barograph.venues.endpoints import subscriptions
 from barograph.venues.entries import Dialect
+from barograph.venues.timestamps import format_time, parse_time
 
 START_NS = 1_750_000_000 * NS_PER_S
 PRODUCTS = ("BTC-USD", "ETH-USD")
@@ -46,7 +47,7 @@ SCRIPTED = (
 """Faults after which what is known must equal the truth: a burst or a clock jump changes that."""
 
 _TRADE_ID = re.compile(rb'"(trade_id|last_trade_id)":(\d+)')
-_TIME = re.compile(rb'"(time|timestamp)":"[^"]*"')
+_TIME = re.compile(rb'"(time|timestamp)":"([^"]*)"')
 _PRODUCT = re.compile(rb'"product_id":"([^"]*)"')
 _BID = re.compile(rb'"best_bid":"[^"]*"')
 
@@ -100,6 +101,19 @@ class Venue:
         return body if status == 200 else None
 
 
+_LEAPS_S = (3.5, 20.0, 35.0, 50.0, 12.0, 27.0, 42.0)
+
+
+def _moved(data, seconds):
+    """The frame at another time."""
+
+    def moved(found):
+        time_ns = parse_time(found[2].decode()) + int(seconds * NS_PER_S)
+        return b'"%b":"%b"' % (found[1], format_time(time_ns).encode())
+
+    return _TIME.sub(moved, data)
+
+
 class Hostility:
     """What a venue may send that no protocol allows: one kind in each of some spans of time."""
 
@@ -110,6 +124,9 @@ class Hostility:
         "negative_id",
         "crossed_quotes",
         "future",
+        "past",
+        "back",
+        "ahead",
         "unknown_product",
     )
 
@@ -120,6 +137,7 @@ class Hostility:
             length_s = random.uniform(0.5, 6.0)
             self._spans.append((kind, START_NS + int(begin_s * NS_PER_S), int(length_s * NS_PER_S)))
         self._first_ids = {}
+        self._leaps = 0
 
     @property
     def kinds(self):
@@ -146,8 +164,7 @@ class Hostility:
 
         return data if product is None else _TRADE_ID.sub(moved, data)
 
-    @staticmethod
-    def _struck(kind, frame, data):
+    def _struck(self, kind, frame, data):
         ticker = frame.channel in {"ticker", "matches"}
         if kind == "huge_trade_id" and ticker:
             yield data
@@ -160,6 +177,14 @@ class Hostility:
             yield _BID.sub(b'"best_bid":"1e9"', data)
         elif kind == "future":
             yield _TIME.sub(rb'"\1":"2100-01-01T00:00:00.000000Z"', data)
+        elif kind == "past" and ticker:
+            yield _TIME.sub(rb'"\1":"1970-01-01T00:00:00.000000Z"', data)
+        elif kind == "back" and ticker:
+            yield _moved(data, -Random(frame.time_ns).uniform(2.0, 20.0))
+        elif kind == "ahead":
+            # No two in a row agree: three that do are a clock, and are believed.
+            self._leaps += 1
+            yield _moved(data, _LEAPS_S[self._leaps % len(_LEAPS_S)])
         elif kind == "unknown_product":
             yield data
             yield data.replace(b"-USD", b"-ZZZ")
