@@ -47,10 +47,14 @@ class Life(WARM.Process):
         os.environ.update(self._environment)
         for number, name in ((1, "out"), (2, "err")):
             os.dup2(os.open(self._said / name, os.O_WRONLY | os.O_CREAT), number)
+        self.prepare()
         sys.argv = self._words
         from barograph.cli import main  # noqa: PLC0415 - who starts it need not have it
 
         main()
+
+    def prepare(self):
+        """In the child, before it becomes the command: nothing here; others take things away."""
 
     def end(self, limit_s=LIMIT_S):
         """Wait for it: exit code, standard output, standard error."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from barograph import children
 from barograph.children import Child, absolute, environment
 from barograph.settings import Settings
+from waiting import until
 
 
 def code_and_out(child):
@@ -112,3 +114,27 @@ def test_of_a_child_that_writes_without_end_the_last_is_kept(monkeypatch):
         code, out = code_and_out(child)
         assert (code, len(out), out[-3:]) == (1, children.KEPT_BYTES, b"end")
         assert child.why() == "y" * 500
+
+
+@pytest.mark.slow
+def test_a_child_ends_with_its_parent_however_that_ends():
+    program = (
+        "import os\n"
+        "from barograph.children import Child\n"
+        "child = Child(['simulate', '--port', '0'], dict(os.environ), polite=True)\n"
+        "while b'to feed from it' not in child._err._kept: child.wait()\n"
+        "print(child._process.pid, flush=True)\n"
+        "child.wait(60)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as parent:
+        child = int(parent.stdout.readline())
+        parent.kill()
+    until(lambda: is_over(child))
+
+
+def is_over(process):
+    """Whether it is gone, or ended and nobody has asked for its exit code."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True

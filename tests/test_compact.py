@@ -154,7 +154,7 @@ def test_whoever_is_killed_when_each_event_stands_once(tmp_path_factory, cuts, k
         for kill in kills:
             lives = [kill]
             with (
-                patch.object(module, "sync_directory", dying(lives, module.sync_directory)),
+                patch.object(module, "put_in_place", dying(lives, module.put_in_place)),
                 patch.object(module, "write_whole", dying(lives, module.write_whole)),
             ):
                 try:

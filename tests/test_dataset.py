@@ -197,7 +197,7 @@ def test_another_future_changes_no_row_and_no_label_that_was_known(home, tmp_pat
 
 def test_nothing_is_left_beside_the_dataset(home):
     names = sorted(path.name for path in (home / "datasets").iterdir())
-    assert names == ["spikes.json", "spikes.parquet"]
+    assert names == [".spikes.making", "spikes.json", "spikes.parquet"]  # the first: a lock
 
 
 def test_an_empty_archive_says_how_to_fill_it(tmp_path):
@@ -216,7 +216,7 @@ def test_an_archive_that_closes_no_second_is_too_little(tmp_path):
     archived(tmp_path, [garbage])
     with pytest.raises(TooLittleDataError, match="no closed second in 0 events"):
         dataset.build(tmp_path, SPIKES)
-    assert not list((tmp_path / "datasets").iterdir())
+    assert [left.name for left in (tmp_path / "datasets").iterdir()] == [".spikes.making"]
 
 
 def test_a_dataset_that_was_never_built_says_so(tmp_path):

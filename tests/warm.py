@@ -13,7 +13,8 @@ from barograph.venues.exchange_feed import ExchangeFeed
 
 for module in (
     "cli", "settings", "log.sqlite", "log.kafka", "terminal", "listing", "live", "replay",
-    "pipeline", "produce", "deadletters", "cases.churn",
+    "pipeline", "produce", "deadletters", "recordings",
+    "cases.churn", "cases.spikes",
 ):  # fmt: skip
     import_module(f"barograph.{module}")
 

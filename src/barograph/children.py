@@ -17,6 +17,11 @@ KEPT_BYTES = 1 << 16
 """Of standard output and of standard error, each: the last ones."""
 
 _NEUTRAL = "/"
+_WITH_US = (
+    "import ctypes; sys.platform == 'linux' and ctypes.CDLL(None).prctl(1, 15); "
+    "os.getppid() == {} or sys.exit(2)"
+)
+"""The kernel sends it SIGTERM (15) when the thread that began it ends (PR_SET_PDEATHSIG is 1)."""
 _LOOK_S = 0.1
 _READ_S = 1.0
 _LONGEST_LINE = 500
@@ -37,6 +42,8 @@ def environment(settings: Settings) -> dict[str, str]:
 
 class Child:
     """`barograph WORDS`, begun; killed at the end of a `with`, if it is still there.
+
+    On Linux it ends with the thread that began it, however that ends.
 
     Its working directory is `/`, so WORDS name files by absolute paths. It imports nothing from
     the working directory of this process, unless this process does so itself (for a case of the
@@ -145,5 +152,6 @@ def _program(*, polite: bool) -> str:
     path = [str(Path.cwd())] if "" in sys.path else []
     nice = "os.nice(19)" if polite else "pass"
     return (
-        f"import os, sys; sys.path.extend({path!r}); {nice}; from barograph.cli import main; main()"
+        f"import os, sys; sys.path.extend({path!r}); {nice}; {_WITH_US.format(os.getpid())}; "
+        "from barograph.cli import main; main()"
     )

@@ -15,7 +15,6 @@ without a trace: rows of the file that is not done are not kept.
 """
 
 import fcntl
-import os
 import shutil
 from base64 import b64decode, b64encode
 from collections import Counter
@@ -30,9 +29,10 @@ from urllib.parse import quote
 import msgspec
 import polars as pl
 
+from barograph import parquet
 from barograph.archive_files import ArchiveFile, existing_files
 from barograph.codec import UNREADABLE
-from barograph.disk import declared, sync_directory, write_whole
+from barograph.disk import declared, put_in_place, write_whole
 from barograph.errors import BadInputError
 from barograph.joined import Joined
 from barograph.lines import file_sha256
@@ -223,18 +223,14 @@ class _Parts:
             earlier = pl.col("archive_file") < self._number
             found.insert(0, pl.scan_parquet(path).filter(earlier))
         whole = self._folder / "whole.parquet"
-        pl.concat(found).sink_parquet(whole)
-        with whole.open("rb") as content:
-            os.fsync(content.fileno())
+        parquet.join(found, whole)
         path.parent.mkdir(parents=True, exist_ok=True)
-        whole.replace(path)
-        sync_directory(path.parent)
+        put_in_place(whole, path)
 
     def _spill(self) -> None:
         for hour, rows in self._rows.items():
             part = self._folder / f"{self._written:06d}.parquet"
-            with declared(self._out):
-                pl.DataFrame(rows, schema=COLUMNS, orient="row").write_parquet(part)
+            parquet.write(pl.DataFrame(rows, schema=COLUMNS, orient="row"), part)
             self._paths.setdefault(hour, []).append(part)
             self._written += 1
         self._rows.clear()

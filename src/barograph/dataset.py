@@ -5,19 +5,22 @@ of `ticks.features` for the same frames, with the volatility that followed. A ma
 `<case>.json`, says what it was made of.
 """
 
+import fcntl
 import hashlib
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import msgspec
 import numpy as np
 import polars as pl
 
-from barograph import codec, joined
+from barograph import codec, joined, parquet
 from barograph.case import Case, Dataset
 from barograph.codec import EVENT, FILLED, GAP, HEARTBEAT, NAT, TICK, TRADE, Floats, Records
+from barograph.disk import declared, put_in_place, write_whole
 from barograph.errors import BadInputError, ForeignFeaturesError, TooLittleDataError
 from barograph.featurizer import Featurizer
 from barograph.kernels import FEATURE_SET_HASH, NAMES
@@ -92,7 +95,6 @@ def build(
     remembers, TooLittleDataError when no second was closed.
     """
     archive = home / "archive"
-    folder = home / "datasets"
     reading = _Reading(progress)
     table, manifest_path = paths(home, case)
     if recordings:
@@ -103,9 +105,8 @@ def build(
         raise BadInputError(
             str(archive), "there are no frames in it", "Feed it first (`barograph replay FILE…`)"
         )
-    folder.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=folder, prefix=f".{case.name}-") as temporary:
-        parts = _Parts(Path(temporary), case.horizon_s)
+    with making(home, case) as temporary:
+        parts = _Parts(temporary, case.horizon_s)
         for rows in reading.rows_of(events):
             parts.add(rows, reading.featurizer)
         products = parts.finish(reading.featurizer)
@@ -116,11 +117,10 @@ def build(
                 "some minutes",
                 "Look at what was refused (topic ticks.deadletter), or record longer",
             )
-        whole = Path(temporary) / "whole.parquet"
-        pl.concat([pl.scan_parquet(part) for part in parts.paths]).sink_parquet(whole)
-        # Without a manifest there is no dataset: a crash leaves none rather than a wrong one.
-        manifest_path.unlink(missing_ok=True)
-        whole.replace(table)
+        whole = temporary / "whole.parquet"
+        size = sum(part.stat().st_size for part in parts.paths)
+        parquet.join([pl.scan_parquet(part) for part in parts.paths], whole, size)
+        put_table(whole, home, case)
     usable = case.table(pl.read_parquet(table))
     manifest = Manifest(
         case=case.name,
@@ -174,11 +174,51 @@ def paths(home: Path, case: Case) -> tuple[Path, Path]:
     return folder / f"{case.name}.parquet", folder / f"{case.name}.json"
 
 
+@contextmanager
+def making(home: Path, case: Case) -> Iterator[Path]:
+    """A folder beside the datasets in which a case's is made; it is removed at the end.
+
+    One that a killed run left is removed first. Raises BadInputError while another process makes
+    this dataset, and where nothing can be written; DiskFullError.
+    """
+    folder = home / "datasets"
+    with declared(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / f".{case.name}.making").open("wb")
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BadInputError(
+                f"the dataset of {case.name}",
+                f"another process makes it in {folder}",
+                "Wait for it, or give another --home",
+            ) from None
+        place = folder / f".{case.name}-parts"
+        for left in (place, *folder.glob(f".{case.name}-{'[a-z0-9_]' * 8}")):  # of older versions
+            shutil.rmtree(left, ignore_errors=True)
+        try:
+            with declared(folder):
+                place.mkdir()
+            yield place
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+
+
+def put_table(whole: Path, home: Path, case: Case) -> None:
+    """Put a table in place, durably; its manifest is still to come.
+
+    Without a manifest there is no dataset: a crash leaves none rather than a wrong one.
+    """
+    table, manifest_path = paths(home, case)
+    with declared(table.parent):
+        manifest_path.unlink(missing_ok=True)
+        put_in_place(whole, table)
+
+
 def write_manifest(path: Path, manifest: msgspec.Struct) -> None:
-    """Put it in place, whole or not at all."""
-    partial = path.with_suffix(".partial")
-    partial.write_bytes(msgspec.json.format(msgspec.json.encode(manifest)))
-    partial.replace(path)
+    """Put it in place, durably, whole or not at all. Raises DiskFullError, BadInputError."""
+    write_whole(path, msgspec.json.format(msgspec.json.encode(manifest)))
 
 
 class _Reading:
@@ -292,7 +332,7 @@ class _Parts:
         if len(rows):
             paths = self._paths.setdefault(product, [])
             paths.append(self._folder / f"{product:06d}-{len(paths):06d}.parquet")
-            _frame(rows, label, name).write_parquet(paths[-1])
+            parquet.write(_frame(rows, label, name), paths[-1])
             self._facts.setdefault(product, []).append(
                 ProductFacts(
                     rows=len(rows),

@@ -45,10 +45,10 @@ class OpenTransactionError(BarographError):
     """A reader waits for a transaction whose writer neither ended it nor let it be undone."""
 
     def __init__(self, reader: str, partition: str, waited_s: float, cure: str) -> None:
-        self.reader, self.partition, self.waited_s = reader, partition, waited_s
+        self.reader, self.partition, self.waited_s, self.cure = reader, partition, waited_s, cure
         super().__init__(
             f"{reader}: a transaction in {partition} has been open for {waited_s:g} s, and nothing "
-            f"behind it can be read. Start its writer again, or end it: {cure}"
+            f"behind it can be read. Start its writer again, or end it: {cure}."
         )
 
 
@@ -129,11 +129,11 @@ class RemovedError(BarographError):
 class DiskFullError(BarographError):
     """There is no room to write; what was acknowledged stands whole, nothing after it was taken."""
 
-    def __init__(self, path: str, why: str) -> None:
-        self.path, self.why = path, why
+    def __init__(self, path: str, why: str, cure: str = "Free space there") -> None:
+        self.path, self.why, self.cure = path, why, cure
         super().__init__(
-            f"{path} is full ({why}): nothing was accepted after what stands there whole. Free "
-            "space and start again; it goes on from there."
+            f"{path} is full ({why}): nothing was accepted after what stands there whole. {cure} "
+            "and start again."
         )
 
 

@@ -8,15 +8,15 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import msgspec
 import numpy as np
 import polars as pl
 
+from barograph import parquet
 from barograph.case import Case
 from barograph.contract import Contract, RefusedError
-from barograph.dataset import paths, write_manifest
+from barograph.dataset import making, paths, put_table, write_manifest
 from barograph.errors import BadInputError, TooLittleDataError
 from barograph.foreign import one_line
 from barograph.record_file import lines
@@ -86,13 +86,11 @@ def build(
             or "Give a file with records",
         )
     frame = reading.frame()
-    table, manifest_path = paths(home, case)
-    table.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=table.parent, prefix=f".{case.name}-") as temporary:
-        whole = Path(temporary) / "whole.parquet"
-        frame.write_parquet(whole)
-        manifest_path.unlink(missing_ok=True)  # a crash leaves no dataset rather than a wrong one
-        whole.replace(table)
+    _, manifest_path = paths(home, case)
+    with making(home, case) as temporary:
+        whole = temporary / "whole.parquet"
+        parquet.write(frame, whole)
+        put_table(whole, home, case)
     usable = case.table(frame)
     manifest = RecordManifest(
         case=case.name,

@@ -20,6 +20,7 @@ import msgspec
 
 from barograph.audit import Promotion, former
 from barograph.codec import UNREADABLE
+from barograph.disk import check_room, sync_directory, write_whole
 from barograph.errors import ForeignFeaturesError, RegistryError
 from barograph.fitted import TAU
 from barograph.kernels import FEATURE_SET_HASH, NAMES
@@ -32,6 +33,7 @@ from barograph.walkforward import Trial
 
 Alias = Literal["candidate", "champion"]
 
+_LEAST_ROOM_BYTES = 4 << 20
 _MAX_FACTS_BYTES = 2**20
 _MAX_WHY = 300
 _MAX_BESIDE_BYTES = 64 * 2**20
@@ -47,7 +49,8 @@ class Registry:
     """The models under `home`. Several processes may use it at once; an object, a thread at a time.
 
     Nothing is created until the first `register`. Every method raises RegistryError when the
-    database cannot be used or what is asked for is not there or damaged; it names the cure.
+    database cannot be used or what is asked for is not there or damaged; it names the cure. Those
+    that write raise DiskFullError or BadInputError where there is no room or no right to.
     wait_s: how long to wait for another process that writes; the error names it.
     """
 
@@ -89,6 +92,7 @@ class Registry:
             _write(place / "model.onnx", onnx)
             _write(place / "facts.json", told)
             _write(place / _JUDGED, runs)
+            sync_directory(place)
             tags = tags_of(facts, told) | dict(params or {}) | {_HASHES[_JUDGED]: sha256_of(runs)}
             mlflow.log_batch(
                 run_id,
@@ -102,6 +106,10 @@ class Registry:
             made = mlflow.create_model_version(case, place.as_uri(), run_id, tags=tags)
             mlflow.set_terminated(run_id, end_time=milliseconds)
         return int(made.version)
+
+    def check_room(self) -> None:
+        """Raise DiskFullError or BadInputError where `register` could not write."""
+        check_room(self._root, _LEAST_ROOM_BYTES)
 
     def set_alias(self, case: str, alias: Alias, version: int) -> None:
         """Point an alias at a version; "champion" is a promotion by hand."""
@@ -206,12 +214,7 @@ class Registry:
     def attach(self, case: str, version: int, name: str, content: bytes) -> None:
         """Keep a file beside a version, an artifact of its run, in the place of one so named."""
         place = self._artifacts(self._known(case, version).run_id)
-        making = place / f".{name}.making"
-        try:
-            making.write_bytes(content)
-            making.replace(place / name)
-        except OSError as error:
-            raise RegistryError(f"{case}/{version}", f"{name}: {error.strerror}", OWNER) from error
+        write_whole(place / name, content)
 
     def attached(self, case: str, version: int, name: str) -> bytes:
         """What `attach` kept."""
@@ -291,6 +294,7 @@ class Registry:
     def _writing(self, case: str) -> Iterator[Any]:
         """MLflow's client, for this process alone; what MLflow refuses becomes RegistryError."""
         self._read("versions", case=case)  # a damaged file is refused here, MLflow would retry
+        self.check_room()  # MLflow needs 20 lines to say so
         with only_writer(self._root, case, self._wait_s):
             # Read at import: without them MLflow asks a server what to report, and reports.
             os.environ |= {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
@@ -318,7 +322,7 @@ def _client(database: Path) -> Any:  # noqa: ANN401 - mlflow is not followed by 
         return MlflowClient(tracking_uri=address, registry_uri=address)
 
     if "MLFLOW_LOGGING_LEVEL" not in os.environ:
-        logging.getLogger("mlflow").setLevel(logging.WARNING)
+        logging.getLogger("mlflow").setLevel(logging.CRITICAL)  # what it raises says it
     if not database.exists():
         # MLflow migrates a new database for seconds, table by table, and refuses for ever one that
         # was left half-way: so it appears under its name only when it is complete.

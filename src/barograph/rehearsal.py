@@ -15,7 +15,6 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, closing
 from itertools import islice
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Self, TypeVar
 
 import msgspec
@@ -27,6 +26,7 @@ from barograph import (
     dataset,
     record_dataset,
     rehearsal_page,
+    scratch,
     terminal,
     train,
     training_table,
@@ -37,6 +37,7 @@ from barograph.cases import churn
 from barograph.children import Child, absolute, environment
 from barograph.codec import UNREADABLE
 from barograph.contract import Contract
+from barograph.disk import check_room, declared, write_whole
 from barograph.errors import BadInputError
 from barograph.log import Log, open_log
 from barograph.log.topics import ensure_stream
@@ -51,6 +52,7 @@ from barograph.types import DeadLetter, Record, TopicPartition
 A = TypeVar("A")
 
 _INVENTED_RECORDS = 5000
+_PAGE_BYTES = 4 << 20
 _LEAST_UNSEEN = 100
 _SAMPLES = 5
 _NAMED = 3
@@ -96,7 +98,7 @@ def rehearse(settings: Settings, plan: Plan, reports: Path) -> Rehearsal:
     case, home = plan.case, settings.home
     stream = stream_of(case)
     with ExitStack() as open_things:
-        folder = Path(open_things.enter_context(TemporaryDirectory(prefix="barograph-rehearsal-")))
+        folder = open_things.enter_context(scratch.folder("barograph-rehearsal-"))
         file = plan.file or _invented(case, folder)
         good = _some_good(file, stream.contract, max(1, round(plan.rate * plan.seconds / 2)))
         log = open_things.enter_context(closing(open_log(plan.log or home)))
@@ -138,8 +140,8 @@ def rehearse(settings: Settings, plan: Plan, reports: Path) -> Rehearsal:
         + accounts.samples("batch", batch_traces, _SAMPLES),
         refused=accounts.refused_samples(stage.letters),
     )
-    (place / "summary.json").write_bytes(msgspec.json.format(msgspec.json.encode(done)))
-    (place / "index.html").write_text(rehearsal_page.page(done), encoding="utf-8")
+    write_whole(place / "summary.json", msgspec.json.format(msgspec.json.encode(done)))
+    write_whole(place / "index.html", rehearsal_page.page(done).encode())
     return done
 
 
@@ -153,16 +155,15 @@ def _invented(case: Case, folder: Path) -> Path:
 
 
 def _folder(path: Path) -> Path:
-    try:
+    with declared(path):
         path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        why = error.strerror or str(error)
-        raise BadInputError(str(path), why, "Name another folder (--reports)") from None
+    check_room(path, _PAGE_BYTES)  # before the work
     return path
 
 
 def _file(path: Path, records: Iterable[bytes]) -> Path:
-    path.write_bytes(b"".join(record + b"\n" for record in records))
+    with declared(path.parent):
+        path.write_bytes(b"".join(record + b"\n" for record in records))
     return path
 
 

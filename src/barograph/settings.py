@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -35,6 +35,13 @@ class Settings(BaseSettings):
     retrain_every_h: Annotated[float, Field(ge=0)] = 24.0
     folds: Annotated[int, Field(ge=2, le=50)] = 4
     seed: int = 1
+
+    @field_validator("home", mode="before")
+    @classmethod
+    def _named(cls, home: object) -> object:
+        if not str(home):
+            raise ValueError("it is empty, and would be the working directory")
+        return home
 
     @classmethod
     def settings_customise_sources(

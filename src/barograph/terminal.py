@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from io import StringIO
 from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
@@ -46,8 +47,16 @@ _TENTHS = ("_s", "_per_hour")
 class Screen(Console):
     """A console on which what others wrote is text: no markup, and nothing a terminal obeys."""
 
-    def __init__(self, *, stderr: bool = False) -> None:
-        super().__init__(stderr=stderr, markup=False, emoji=False)
+    def __init__(self, *, stderr: bool = False, like: Console | None = None) -> None:
+        """On standard output or error; or into a buffer, as the console `like` would show it."""
+        super().__init__(
+            file=None if like is None else StringIO(),
+            force_terminal=None if like is None else like.is_terminal,
+            width=None if like is None else like.width,
+            stderr=stderr,
+            markup=False,
+            emoji=False,
+        )
 
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
@@ -60,9 +69,12 @@ class Screen(Console):
                 yield segment._replace(text=spelled_out(segment.text))
 
 
-def show(answer: RenderableType) -> None:
-    """Print an answer."""
-    Screen().print(answer)
+def text_of(answer: RenderableType) -> str:
+    """An answer as standard output shows it: in colours, and as wide, where that is a terminal."""
+    screen = Screen(like=Screen())
+    with screen.capture() as captured:
+        screen.print(answer)
+    return captured.get()
 
 
 class _TicksColumn(ProgressColumn):

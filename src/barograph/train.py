@@ -60,7 +60,8 @@ def train(  # noqa: PLR0913 - what to train on, where to put it, how, and the sh
     """
     how = how or Training()
     timer = _Timer(clock_ns)
-    judged = registry.judged(case.name)  # before the work: a damaged one ends it
+    registry.check_room()  # before the work: who can keep nothing of it need not begin
+    judged = registry.judged(case.name)  # and who cannot decide
     table = case.table(dataset.frame)
     timer.lap("table")
     end_ns = clock_ns() + int(how.minutes * 60 * NS_PER_S)

@@ -139,24 +139,39 @@ def _sql(tree):
 
 
 SPEAKS = {
-    "cli/answers.py": "JSON, and lines that `one_line` spelled out",
+    "cli/answers.py": "lines that `one_line` spelled out",
+}
+"""Files that may print; all others show through `terminal.Screen`, which spells out."""
+
+WRITES = {
+    "cli/answers.py": "JSON that is escaped, what a `Screen` made, and what `say` gets",
+    "cli/deadletters.py": "--original: the bytes as they came",
+}
+"""Files that may write to standard output as it is."""
+
+SAYS = {
+    "cli/answers.py": "JSON",
     "cli/__init__.py": "the version",
     "cli/market.py": "JSON",
     "cli/report.py": "JSON, and a path of ours",
 }
-"""Files that may print; all others show through `terminal.Screen`, which spells out."""
+"""Files that may say a line which no `Screen` made."""
 
 
 def test_what_reaches_a_terminal_goes_through_one_screen(sources):
-    made, printed = set(), set()
+    made, printed, written, said = set(), set(), set(), set()
     for name, tree in sources.items():
         for node in ast.walk(tree):
             if isinstance(node, ast.Call):
                 called = ast.unparse(node.func)
                 made |= {name} if called.rpartition(".")[2] == "Console" else set()
                 printed |= {name} if called in {"print", "typer.echo", "rich.print"} else set()
+                written |= {name} if called == "streams.write" else set()
+                said |= {name} if called in {"say", "answers.say"} else set()
     assert made == set(), "terminal.Screen is the console of the house"
     assert printed == set(SPEAKS)
+    assert written == set(WRITES)
+    assert said == set(SAYS)
 
 
 def test_pages_are_written_in_one_place(sources):

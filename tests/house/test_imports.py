@@ -29,6 +29,7 @@ HOMES = {
         {
             "dataset.py",
             "record_dataset.py",
+            "parquet.py",
             "case.py",
             "tabular.py",
             "cases/spikes.py",

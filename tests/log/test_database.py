@@ -1,5 +1,6 @@
 import os
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -223,3 +224,73 @@ def test_a_log_beside_which_others_come_and_go_is_there_still(opened, log_path):
             other.append([Message("t", "k", b"%d" % number)])
         opened.append([Message("t", "k", b"2")])
     assert len(opened.read("t", 0, 0, 10)) == 7
+
+
+@pytest.fixture
+def forbidden(tmp_path):
+    """A folder to put a log into, and a call that makes it read-only."""
+    if os.geteuid():
+        folder = tmp_path / "forbidden"
+        folder.mkdir()
+        yield folder, lambda: folder.chmod(0o555)
+        folder.chmod(0o755)
+        return
+    folder = tmp_path / "forbidden"
+    folder.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder]
+    if subprocess.run(words, check=False, capture_output=True).returncode:
+        pytest.skip("nothing can be mounted here")
+    yield folder, lambda: subprocess.run(["mount", "-o", "remount,ro", folder], check=True)
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.mark.parametrize("left", [(), ("-wal", "-shm")])
+def test_a_snapshot_is_read_and_not_written(tmp_path, forbidden, left):
+    """Of a log that was closed, and of one at work with all that lies beside it."""
+    folder, forbid = forbidden
+    with closing(Database(tmp_path / "log.sqlite", wait_s=5)) as database:
+        with database.write():
+            database.change("put_topic", "ticks", 1, None, None)
+        if left:
+            copy(tmp_path, folder, ("", *left))
+    if not left:
+        copy(tmp_path, folder, ("",))
+    forbid()
+    with closing(Database(folder / "log.sqlite", wait_s=5)) as database:
+        assert [row[0] for row in database.rows("topics")] == ["ticks"]
+        with database.snapshot():
+            assert database.rows("topics")
+        with pytest.raises(BadInputError, match="cannot be written"), database.write():
+            pass
+
+
+def test_a_snapshot_that_lacks_its_last_records_is_not_read(tmp_path, forbidden):
+    """And the cure works: with both files copied to where one may write, all is there."""
+    folder, forbid = forbidden
+    with closing(Database(tmp_path / "log.sqlite", wait_s=5)) as database:
+        with database.write():
+            database.change("put_topic", "ticks", 1, None, None)
+        copy(tmp_path, folder, ("", "-wal"))
+    forbid()
+    with pytest.raises(LogUnavailableError, match=r"copy it and log\.sqlite-wal into a folder"):
+        Database(folder / "log.sqlite", wait_s=5)
+    (tmp_path / "own").mkdir()
+    copy(folder, tmp_path / "own", ("", "-wal"))
+    with closing(Database(tmp_path / "own" / "log.sqlite", wait_s=5)) as database:
+        assert [row[0] for row in database.rows("topics")] == ["ticks"]
+
+
+def copy(source, target, endings):
+    for ending in endings:
+        shutil.copy(source / f"log.sqlite{ending}", target)
+
+
+def test_a_relative_address_makes_no_file(tmp_path, monkeypatch):
+    """`sqlite:///x` is one slash short of what was meant; the cure of the line works."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BadInputError, match="below the working directory") as refused:
+        open_log("sqlite:///log.sqlite")
+    assert list(tmp_path.iterdir()) == []
+    cure = re.search(r"in full \((\S+)\)", str(refused.value))[1]
+    open_log(cure).close()
+    open_log("sqlite:///log.sqlite").close()

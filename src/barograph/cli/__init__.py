@@ -5,16 +5,19 @@ or the state does not allow it (one line says what to do), 130 interrupted, 143 
 """
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 try:
     import typer
 
+    from barograph import COMPILED_CODE_IS_KEPT
     from barograph.cli import (
-        answers,
         archive,
         check,
         deadletters,
+        door,
         exchange,
         live,
         market,
@@ -22,11 +25,12 @@ try:
         records,
         recover,
         report,
+        streams,
         topics,
         training,
     )
+    from barograph.cli.answers import say, warn
     from barograph.cli.stopping import interruptible
-    from barograph.errors import BarographError
 except KeyboardInterrupt:  # there is nothing yet that would take it
     sys.exit(130)
 
@@ -50,29 +54,34 @@ app.add_typer(deadletters.app, name="deadletters")
 
 def main() -> None:
     """Run a verb as a process: as `run` does, and whatever it does ends soon after a signal."""
-    try:
+    with _one_line():
+        streams.prepare()  # first: a pipe would get the number of a stream that is closed
         with interruptible():
             run()
-    except KeyboardInterrupt:  # it came before anybody waited for it
-        sys.exit(130)
 
 
 def run() -> None:
-    """Run a verb; a declared error is one line on standard error and exit code 2."""
-    try:
+    """Run a verb; what does not allow it is one line on standard error and exit code 2."""
+    with _one_line():
         app(standalone_mode=True)
-    except BarographError as error:
-        answers.warn(str(error))
-        sys.exit(2)
+
+
+@contextmanager
+def _one_line() -> Iterator[None]:
+    try:
+        yield
     except KeyboardInterrupt:
         sys.exit(130)
+    except door.Refusal as error:
+        warn(door.refusal(error))
+        sys.exit(2)
 
 
 def _version(wanted: bool) -> None:
     if wanted:
         from barograph import __version__
 
-        print(__version__)
+        say(__version__)
         raise typer.Exit
 
 
@@ -83,3 +92,9 @@ def version_option(
     ] = False,
 ) -> None:
     """Records markets without a break, and says when the storm comes."""
+    del version
+    if not COMPILED_CODE_IS_KEPT:
+        warn(
+            "compiled code cannot be kept: neither the package nor the cache can be written, so "
+            "each start compiles anew. Name a folder for it in XDG_CACHE_HOME."
+        )

@@ -1,9 +1,10 @@
 """How a verb speaks: its answer as JSON or as a picture, warnings, streams of lines."""
 
-import os
 import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
+
+from barograph.cli import streams
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -12,20 +13,45 @@ if TYPE_CHECKING:
 def answer(value: object, json: bool, shown: Callable[[], "RenderableType"]) -> None:
     """Print `value` as JSON, or what a person is shown of it."""
     if json:
-        print(as_json(value))
-        return
+        say(as_json(value).encode())
+    else:
+        show(shown())
+
+
+def show(shown: "RenderableType") -> None:
+    """Print what is for a person."""
     from barograph import terminal
 
-    terminal.show(shown())
+    streams.write(terminal.text_of(shown))
+
+
+def say(line: str | bytes) -> None:
+    """Print one line; bytes as they are, whatever the terminal takes."""
+    streams.write(line + "\n" if isinstance(line, str) else line + b"\n")
 
 
 def as_json(value: object) -> str:
-    """One line of JSON."""
+    """One line of JSON, which is UTF-8 whatever the terminal takes."""
     import msgspec
 
     from barograph.foreign import json_escaped
 
-    return json_escaped(msgspec.json.encode(value).decode())
+    try:
+        told = msgspec.json.encode(value)
+    except UnicodeEncodeError:  # the name of a file that is no UTF-8
+        told = msgspec.json.encode(_escaped(msgspec.to_builtins(value)))
+    return json_escaped(told.decode())
+
+
+def _escaped(value: object) -> object:
+    """The same with bytes that are no UTF-8 spelled out."""
+    if isinstance(value, str):
+        return value.encode(errors="surrogateescape").decode(errors="backslashreplace")
+    if isinstance(value, dict):
+        return {_escaped(key): _escaped(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_escaped(part) for part in value]
+    return value
 
 
 def warn(message: str) -> None:
@@ -39,11 +65,7 @@ def print_lines(lines: Iterable[bytes]) -> None:
     """JSON, each as a line of standard output, until the end or nobody reads on (`| head`)."""
     from barograph.foreign import json_escaped
 
-    try:
-        for line in lines:
-            shown = line if line.isascii() else json_escaped(line.decode()).encode()
-            sys.stdout.buffer.write(shown + b"\n")
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # What Python still wants to write when it leaves goes nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    for line in lines:
+        shown = line if line.isascii() else json_escaped(line.decode()).encode()
+        if not streams.write(shown + b"\n"):
+            return

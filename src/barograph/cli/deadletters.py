@@ -1,11 +1,11 @@
 """Verbs on what could not be used: deadletters list, show, redrive."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from barograph.cli import streams
 from barograph.cli.answers import answer
 from barograph.cli.options import (
     HomeOption,
@@ -79,8 +79,7 @@ def letters_show(
     with existing_log(settings_of(home), log) as opened:
         found = deadletters.shown(opened, name, identity)
     if original:
-        sys.stdout.buffer.write(found.original)
-        sys.stdout.flush()
+        streams.write(found.original)
         return
     answer(found, json, lambda: listing.letter(found, full=full))
 

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from barograph.cli.answers import answer, as_json, warn
+from barograph.cli.answers import answer, as_json, say, warn
 from barograph.cli.options import (
     HomeOption,
     JsonOption,
     LogOption,
-    existing,
     existing_log,
     home_or_temporary,
     names_in,
     settings_of,
     speed_of,
+    worked_on,
     zone_named,
 )
 from barograph.cli.stopping import told_to_stop
@@ -52,7 +52,7 @@ def demo(
     with home_or_temporary(home) as place:
         done = show.run(settings_of(place), told_to_stop, hours=hours, seed=seed, check=check)
     if check:
-        print(as_json(done))
+        say(as_json(done).encode())
         raise typer.Exit(0 if done.ok else 1)
 
 
@@ -119,7 +119,7 @@ def featurize(
     from barograph import pipeline, terminal
 
     settings = settings_of(home)
-    stages = pipeline.stages(settings, existing(log or settings.home), warn, follow=follow)
+    stages = pipeline.stages(settings, worked_on(log or settings.home), warn, follow=follow)
     with _until(follow) as until:
         tally = stages.featurize(until)
     answer(tally, json, lambda: terminal.tally(tally, "records", "feature rows"))
@@ -140,7 +140,7 @@ def score(
     from barograph import pipeline, terminal
 
     settings = settings_of(home)
-    stages = pipeline.stages(settings, existing(log or settings.home), warn, follow=follow)
+    stages = pipeline.stages(settings, worked_on(log or settings.home), warn, follow=follow)
     with _until(follow) as until:
         tally = stages.shadow(until) if shadow else stages.score(until)
     answer(tally, json, lambda: terminal.tally(tally, "feature rows", "predictions"))

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from barograph.cli.answers import answer
+from barograph.cli.answers import answer, show
 from barograph.cli.options import (
     CaseOption,
     HomeOption,
@@ -92,12 +92,12 @@ def models_promote(
     case: CaseOption = "spikes",
 ) -> None:
     """Make a version champion; running scorers take it up within a second."""
-    from barograph import model_list, terminal
+    from barograph import model_list
     from barograph.registry import Registry
 
     of = case_named(case)
     entry = Registry(settings_of(home).home).promote(of.name, version, reason, of.feature_set)
-    terminal.show(model_list.audit(of.name, [entry]))
+    show(model_list.audit(of.name, [entry]))
 
 
 @app.command("rollback")
@@ -107,12 +107,12 @@ def models_rollback(
     case: CaseOption = "spikes",
 ) -> None:
     """Make the champion before this one champion again."""
-    from barograph import model_list, terminal
+    from barograph import model_list
     from barograph.registry import Registry
 
     of = case_named(case)
     entry = Registry(settings_of(home).home).rollback(of.name, reason, of.feature_set)
-    terminal.show(model_list.audit(of.name, [entry]))
+    show(model_list.audit(of.name, [entry]))
 
 
 def _live(

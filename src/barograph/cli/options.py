@@ -16,9 +16,31 @@ if TYPE_CHECKING:
     from barograph.log import Log
     from barograph.settings import Settings
 
+
+def _named(value: str) -> str:
+    """What an option names. Raises BadInputError where it is empty, as of a variable not set."""
+    if not value:
+        from barograph.errors import BadInputError
+
+        raise BadInputError(
+            "an option", "--home or --log is empty", "Name a place, or leave the option out"
+        )
+    return value
+
+
+def _home(value: str) -> Path:
+    return Path(_named(value))
+
+
 HomeOption = Annotated[
     Path | None,
-    typer.Option("--home", help="Holds log, archive, datasets and registry.", show_default=False),
+    typer.Option(
+        "--home",
+        help="Holds log, archive, datasets and registry.",
+        show_default=False,
+        parser=_home,
+        metavar="PATH",
+    ),
 ]
 LogOption = Annotated[
     str | None,
@@ -26,6 +48,8 @@ LogOption = Annotated[
         "--log",
         help="Another log than the one in --home: sqlite:///path or "
         "kafka://host:port,host:port/namespace.",
+        parser=_named,
+        metavar="TEXT",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
@@ -124,10 +148,10 @@ def home_or_temporary(home: Path | None) -> Iterator[Path]:
     if home is not None:
         yield home
         return
-    import tempfile
+    from barograph import scratch
 
-    with tempfile.TemporaryDirectory(prefix="barograph-demo-") as place:
-        yield Path(place)
+    with scratch.folder("barograph-demo-") as place:
+        yield place
 
 
 def names_in(text: str) -> list[str]:
@@ -144,8 +168,20 @@ def existing(address: Path | str) -> Path | str:
         from barograph.errors import BadInputError
 
         raise BadInputError(
-            f"{address}", "there is no log", "Feed one first (`barograph replay FILE --home …`)"
+            f"{file.absolute()}",
+            "there is no log",
+            "Feed one first (`barograph replay FILE --home …`)",
         )
+    return address
+
+
+def worked_on(address: Path | str) -> Path | str:
+    """An address whose log exists and can be written; a verb that works on it asks before."""
+    from barograph.disk import check_room
+    from barograph.log import file_of
+
+    if (file := file_of(existing(address))) is not None:
+        check_room(file.parent, 1 << 20)
     return address
 
 

@@ -15,9 +15,9 @@ from barograph.cli.options import (
     JsonOption,
     LogOption,
     case_named,
-    existing,
     home_or_temporary,
     settings_of,
+    worked_on,
 )
 from barograph.cli.stopping import told_to_stop
 
@@ -107,7 +107,7 @@ def consume(
     settings, chosen = settings_of(home), case_named(case)
     address = log or settings.home
     if mode == "batch":
-        existing(address)
+        worked_on(address)
     with (
         told_to_stop() as told,
         terminal.progress() as progress,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from barograph.cli.answers import say
 from barograph.cli.options import CaseOption, HomeOption, JsonOption, case_named, settings_of
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def report_card(
     number = _number(registry, name, version)
     told = registry.attached(name, number, card.FILE)
     if json:
-        print(told.decode())
+        say(told)
     if json and out is None:
         return
     from barograph.card_page import page
@@ -50,7 +51,7 @@ def report_card(
     file = out or settings.home / "reports" / name / f"card-{number}.html"
     _write(file, page(card.decoded(told, f"{name}/{number}")))
     if not json:
-        print(file)
+        say(str(file))
 
 
 def _number(registry: "Registry", case: str, version: str) -> int:
@@ -69,11 +70,8 @@ def _number(registry: "Registry", case: str, version: str) -> int:
 
 
 def _write(file: Path, text: str) -> None:
-    from barograph.errors import BadInputError
+    from barograph.disk import declared, write_whole
 
-    try:
+    with declared(file.parent, len(text)):
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
-    except OSError as error:
-        why = error.strerror or str(error)
-        raise BadInputError(str(file), why, "Name another file (--out)") from None
+    write_whole(file, text.encode())

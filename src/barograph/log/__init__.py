@@ -295,6 +295,9 @@ def file_of(address: str | Path) -> Path | None:
 def open_log(address: str | Path, *, lease_s: float = 30.0, live: bool = False) -> Log:
     """Open a directory's `log.sqlite`, a `sqlite:///path`, or `kafka://host:port,…[/namespace]`.
 
+    A new file is named in full (`sqlite:////srv/log.sqlite`): one that is named from the
+    working directory must be there (BadInputError).
+
     lease_s: after how long without a poll a living member loses its partitions to others.
     live: LogUnavailableError comes sooner, for a feed that archives meanwhile: after 3 s instead
     of 30 from SQLite, after 15 s instead of 60 from Kafka.
@@ -311,6 +314,14 @@ def open_log(address: str | Path, *, lease_s: float = 30.0, live: bool = False) 
     path = file_of(address)
     if path is None:
         raise UnsupportedLogError(str(address))
+    if str(address).startswith("sqlite:///") and not path.is_absolute() and not path.exists():
+        raise BadInputError(
+            str(address),
+            f"three slashes name a file below the working directory, and there is no "
+            f"{path.absolute()}",
+            f"Name a new file in full (sqlite:///{path.absolute()}), or sqlite:////{path} for "
+            f"/{path}",
+        )
     from barograph.log.sqlite import SqliteLog  # noqa: PLC0415 - each log loads its own client
 
     return SqliteLog(path, wait_s=3.0 if live else 30.0, lease_s=lease_s)

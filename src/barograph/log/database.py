@@ -13,6 +13,7 @@ All SQL stands by name in `schema.sql`. What these settings promise and cost:
 - A torn last write (the machine died inside a COMMIT) fails its checksum and is as if it never was.
 """
 
+import os
 import re
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -21,8 +22,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from barograph.disk import FULL, NO_HANDLES, check_room, full
 from barograph.errors import (
     BadInputError,
+    BarographError,
     CorruptLogError,
     DiskFullError,
     LogUnavailableError,
@@ -31,6 +34,7 @@ from barograph.errors import (
 from barograph.log.gate import Gate
 
 SCHEMA_VERSION = 2
+_LEAST_ROOM_BYTES = 1 << 20
 APPLICATION_ID = 1113682543  # "Baro", so that another program's database is not taken for a log
 
 _QUERIES: dict[str, str] = {
@@ -65,12 +69,24 @@ class Database:
             self._connection = sqlite3.connect(
                 path, timeout=wait_s, isolation_level=None, check_same_thread=False
             )
+        wal = path.with_name(path.name + "-wal")
+        self._files = [_Opened(path, empties=False), _Opened(wal, empties=True)]
+        self._gate: Gate | None = None
+        self._unwritable: BarographError | None = None
         try:
             with self._declared():
                 self._prepare()
                 self._gate = Gate(path.with_name(path.name + "-locks"))
-                wal = path.with_name(path.name + "-wal")
-                self._files = [_Opened(path, empties=False), _Opened(wal, empties=True)]
+        except (LogUnavailableError, DiskFullError) as error:
+            if error.why == _NOT_NOW[sqlite3.SQLITE_BUSY]:
+                self._connection.close()
+                raise
+            self._unwritable = error
+            try:  # the disk says better than SQLite what is wrong with it
+                check_room(path.parent, _LEAST_ROOM_BYTES)
+            except (DiskFullError, BadInputError) as better:
+                self._unwritable = better
+            self._only_read()
         except BaseException:
             self._connection.close()
             raise
@@ -93,6 +109,40 @@ class Database:
         self._connection.executescript(_QUERIES["settings"])
         if version < SCHEMA_VERSION:
             self._connection.executescript(_QUERIES["create_schema"])
+
+    def _only_read(self) -> None:
+        """Go on where nothing can be written, as from a snapshot: what cannot be is a `write`.
+
+        SQLite reads such a file together with its write-ahead log where the shared memory of the
+        two lies there too, and takes it for one that nobody changes where there is no such log.
+        """
+        try:
+            with self._declared():
+                self._value("count_tables")
+        except BarographError:
+            self._connection.close()
+        else:
+            return
+        self._check_snapshot()
+        with self._declared():
+            self._connection = sqlite3.connect(
+                f"{self.path.absolute().as_uri()}?immutable=1",
+                uri=True,
+                isolation_level=None,
+                check_same_thread=False,
+            )
+
+    def _check_snapshot(self) -> None:
+        """Raise where the file cannot be read by itself."""
+        if not self.path.is_file() or not self.path.stat().st_size:
+            raise self._unwritable or LogUnavailableError(str(self.path), "it is not there")
+        ahead = self.path.with_name(self.path.name + "-wal")
+        if ahead.exists() and ahead.stat().st_size:
+            raise LogUnavailableError(
+                str(self.path),
+                "it was not closed, which cannot be mended where nothing can be written; copy it "
+                f"and {ahead.name} into a folder of your own and name that as --home",
+            )
 
     def rows(self, query: str, *values: object) -> list[Any]:
         """All rows of a named query."""
@@ -120,6 +170,8 @@ class Database:
 
         Raises RemovedError where the log's files are not those any more that were opened.
         """
+        if self._gate is None:
+            raise self._unwritable or LogUnavailableError(str(self.path), "it is closed")
         with self._declared():
             self._files[0].look()
             self._gate.enter(self._wait_s)
@@ -151,10 +203,21 @@ class Database:
     def close(self) -> None:
         """Release the file. Idempotent."""
         self._connection.close()
-        self._gate.close()
+        if self._gate is not None:
+            self._gate.close()
 
     def _value(self, query: str) -> Any:  # noqa: ANN401 - a pragma answers a number or a word
         return self._connection.execute(_QUERIES[query]).fetchone()[0]
+
+    def _count_handles(self) -> None:
+        """Raise OSError where SQLite's trouble is that this process has too many files open."""
+        if self.path.parent.is_dir():
+            opened: list[int] = []
+            try:
+                opened.extend(os.open(self.path.parent, os.O_RDONLY) for _ in range(3))
+            finally:
+                for number in opened:
+                    os.close(number)
 
     @contextmanager
     def _declared(self) -> Iterator[None]:
@@ -162,21 +225,33 @@ class Database:
         try:
             yield
         except sqlite3.DatabaseError as error:
-            # A misuse found by the sqlite3 module itself (a closed connection) has no code.
-            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-            if code in _NO_LOG:
-                raise CorruptLogError(str(self.path), str(error)) from error
-            if code == sqlite3.SQLITE_FULL:
-                raise DiskFullError(str(self.path), str(error)) from error
-            if code in _NOT_NOW:
-                raise LogUnavailableError(str(self.path), _NOT_NOW[code]) from error
-            raise
+            raise self._meant(error) from error
         except TimeoutError as error:
             raise LogUnavailableError(str(self.path), _NOT_NOW[sqlite3.SQLITE_BUSY]) from error
         except OSError as error:
+            if error.errno in NO_HANDLES:
+                raise
+            if error.errno in FULL:
+                raise full(self.path, str(error.strerror)) from error
             raise LogUnavailableError(
                 str(self.path), f"{error.strerror}; check the path"
             ) from error
+
+    def _meant(self, error: sqlite3.DatabaseError) -> Exception:
+        """What an error of SQLite is to a person; itself where it is nothing to one."""
+        # A misuse found by the sqlite3 module itself (a closed connection) has no code.
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in _NO_LOG:
+            return CorruptLogError(str(self.path), str(error))
+        if code == sqlite3.SQLITE_FULL:
+            return full(self.path, str(error))
+        if code == sqlite3.SQLITE_NOMEM:
+            return MemoryError()
+        if code == sqlite3.SQLITE_CANTOPEN:
+            self._count_handles()
+        if code in _NOT_NOW:
+            return LogUnavailableError(str(self.path), _NOT_NOW[code])
+        return error
 
 
 class _Opened:

@@ -84,5 +84,5 @@ def _error(
         waited_s,
         # It finds the writer by the offset at which its transaction began.
         f"`kafka-transactions.sh --bootstrap-server {topics.cluster.brokers} abort --topic {name} "
-        f"--partition {partition} --start-offset {began}`.",
+        f"--partition {partition} --start-offset {began}`",
     )
