@@ -132,6 +132,15 @@ def test_a_registry_that_cannot_be_read_at_first_is_an_error_unless_there_is_tim
     ]
 
 
+@pytest.mark.parametrize("error", [OSError(24, "Too many open files"), MemoryError()])
+def test_what_the_process_lacks_at_first_is_an_error_unless_there_is_time(error):
+    with pytest.raises(type(error)):
+        followed(Versions({1: error}, champion=1)).bring([])
+    told, machine = [], Machine()
+    settle(followed(Versions({1: error}, champion=1), told.append, patient=True), machine)
+    assert (machine.swaps, len(told)) == ([], 1)
+
+
 @pytest.mark.parametrize(
     "error", [OSError(5, "Input/output\nerror"), TypeError("None"), MemoryError()]
 )

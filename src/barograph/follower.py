@@ -81,7 +81,8 @@ class Follower:
         """Give the machines the model if it is another one than theirs. Returns at once.
 
         Raises RegistryError where the registry cannot be read by the first look, which does not
-        return at once, unless this one is patient.
+        return at once, unless this one is patient; then too MemoryError, and OSError where this
+        process has too many files open.
         """
         if self._beside is not None and self._beside.is_alive():
             return
@@ -115,6 +116,7 @@ class Follower:
             self._report(f"{error} {self._meanwhile(stays=True)}")
             return
         except BaseException as error:  # noqa: BLE001 - reported, and tried again
+            self._raise_what_is_lacked(error)
             self._unread = True
             self._report(f"{_line(error)} {self._meanwhile(stays=True)}")
             return
@@ -140,6 +142,7 @@ class Follower:
                 self._later(str(error))
                 return
             except BaseException as error:  # noqa: BLE001 - reported, and tried again
+                self._raise_what_is_lacked(error)
                 self._later(_line(error))
                 return
             if later == version:
@@ -152,6 +155,15 @@ class Follower:
             if self._unread or version is not None:
                 self._warn(f"the registry can be used again: {self._alias} is {label}.")
             self._problem, self._unread = "", False
+
+    def _raise_what_is_lacked(self, error: BaseException) -> None:
+        """Raise in the first look of an impatient one what is no fault of the registry's."""
+        if (
+            self._looked_s is None
+            and not self._patient
+            and isinstance(error, MemoryError | OSError)
+        ):
+            raise error
 
     def _wanted(self) -> int | None:
         version = self._registry.version_of(self._case, self._alias)
