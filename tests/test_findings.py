@@ -32,8 +32,14 @@ def test_an_inventory_has_a_line_for_each_file_and_the_sum():
     )
     found = Inventory(
         files=[
-            Listed(file="000001.ndjson.gz", state="finished", bytes=5_000_000, manifest=manifest),
-            Listed(file="000002.ndjson.gz", state="open", bytes=7, manifest=None),
+            Listed(
+                file="000001.ndjson.gz",
+                state="finished",
+                log="",
+                bytes=5_000_000,
+                manifest=manifest,
+            ),
+            Listed(file="000002.ndjson.gz", state="open", log="", bytes=7, manifest=None),
         ],
         bytes=5_000_007,
         frames=1300,

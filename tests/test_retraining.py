@@ -236,8 +236,8 @@ print('{"case": "spikes", "version": 3, "chosen": "har", "decision": {"promote":
     with Retraining(ask, begin(tmp_path), told.append, look_s=0.01) as running:
         until(lambda: running.trained)
         assert running.state == "spikes/3 (har), keep"
-    assert told == ["trained spikes/3 (har), keep: 4 episodes; 6  [2Jblocks"]
-    assert running.trained == ["spikes/3 (har), keep: 4 episodes; 6  [2Jblocks"]
+    assert told == [r"trained spikes/3 (har), keep: 4 episodes; 6 \x1b[2Jblocks"]
+    assert running.trained == [r"spikes/3 (har), keep: 4 episodes; 6 \x1b[2Jblocks"]
 
 
 # What a training may come to, and what is said of it.

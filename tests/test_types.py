@@ -5,7 +5,7 @@ import msgspec
 import pytest
 
 from barograph import types
-from barograph.types import Reason, Verdict
+from barograph.types import Reason, TimeNs, Verdict
 
 STRUCTS = [
     member
@@ -42,7 +42,7 @@ def test_no_two_kinds_of_record_share_a_tag():
 def test_a_time_is_an_integer_of_nanoseconds_and_says_so(struct):
     times = {f.name: f.type for f in msgspec.structs.fields(struct) if "time" in f.name}
     assert {name for name in times if not name.endswith("_ns")} == set()
-    assert all(kind in (int, int | None) for kind in times.values())
+    assert all(kind in (TimeNs, TimeNs | None, int, int | None) for kind in times.values())
 
 
 def test_a_reason_is_one_digit_in_a_row():
