@@ -155,9 +155,12 @@ def _invented(case: Case, folder: Path) -> Path:
 
 
 def _folder(path: Path) -> Path:
-    with declared(path):
-        path.mkdir(parents=True, exist_ok=True)
-    check_room(path, _PAGE_BYTES)  # before the work
+    try:
+        with declared(path):
+            path.mkdir(parents=True, exist_ok=True)
+        check_room(path, _PAGE_BYTES)  # before the work
+    except BadInputError as error:
+        raise BadInputError(str(path), error.why, "Name another folder (--reports)") from error
     return path
 
 

@@ -97,7 +97,7 @@ def test_an_archive_without_room_is_whole_as_far_as_it_goes(
 ):
     archive = small("home/archive", kilobytes)
     done = feed(recording, tmp_path / "home")
-    assert_told(done, "is full (No space left on device)", "nothing was accepted", "start again")
+    assert_told(done, "is full (No space left on device", "nothing was accepted", "start again")
     kept = list(read_archive(archive))
     assert not [entry for entry in kept if isinstance(entry, DeadLetter)]
     assert kept == undisturbed["archive"][: len(kept)]

@@ -71,7 +71,11 @@ def _number(registry: "Registry", case: str, version: str) -> int:
 
 def _write(file: Path, text: str) -> None:
     from barograph.disk import declared, write_whole
+    from barograph.errors import BadInputError
 
-    with declared(file.parent, len(text)):
-        file.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(file, text.encode())
+    try:
+        with declared(file.parent, len(text)):
+            file.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(file, text.encode())
+    except BadInputError as error:
+        raise BadInputError(str(file), error.why, "Name another file (--out)") from error

@@ -87,6 +87,11 @@ class Database:
             except (DiskFullError, BadInputError) as better:
                 self._unwritable = better
             self._only_read()
+            with self._declared():
+                version = self._value("user_version")
+            if version != SCHEMA_VERSION:  # its tables could not be made, or not made as today
+                self._connection.close()
+                raise self._unwritable from error
         except BaseException:
             self._connection.close()
             raise
