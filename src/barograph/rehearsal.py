@@ -227,7 +227,8 @@ class _Stage:
         bad = list(accounts.poisoned(self._stream.contract, records[0]))
         file = _file(self._folder / "stream.ndjson", accounts.spread(bad, records))
         consumer = self._start("consume", "--mode", "stream")
-        ahead = _file(self._folder / "ahead.ndjson", records[:1])
+        # Not the first one: the stream's file would begin with it, and go on behind it.
+        ahead = _file(self._folder / "ahead.ndjson", records[-1:])
         produce(self._log, self._plan.case, ahead, Sending(), again=True)
         self._read_until_done_with(1)
         self._reader.take()
