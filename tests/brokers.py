@@ -143,7 +143,7 @@ class Brokers:
     lines that go after those of `server.properties`, and over them.
     """
 
-    def __init__(self, folder, count=1, ports=(), *, lasting=False, settings=""):
+    def __init__(self, folder, count=1, ports=(), *, lasting=False, settings="", reserved=()):
         self.folder, self.count, self._more = Path(folder), count, settings
         self._compiler = [] if lasting else ["-XX:TieredStopAtLevel=1"]
         self._ports = list(ports) or free_ports(count)
@@ -152,7 +152,7 @@ class Brokers:
             raise BrokerError(
                 f"port {taken[0]} of {HOST} is in use: stop what listens there, or choose another"
             )
-        self._controllers = free_ports(count, without=self._ports)
+        self._controllers = free_ports(count, without=[*self._ports, *reserved])
         self._jars = fetch()
         self._processes = {}
         # Reads until whoever holds the other end is gone, then ends the group that it leads.

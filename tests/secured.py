@@ -36,7 +36,9 @@ class Secured:
         settings = _LISTENERS.format(
             tls=self.tls, sasl=self.sasl, store=store, user=USER, password=PASSWORD
         )
-        self._brokers = brokers.Brokers(folder, 1, [self.plain], settings=settings)
+        self._brokers = brokers.Brokers(
+            folder, 1, [self.plain], settings=settings, reserved=[self.tls, self.sasl]
+        )
 
     def close(self):
         self._brokers.close()
