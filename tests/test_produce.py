@@ -389,9 +389,10 @@ def test_a_file_that_grows_changes_and_is_killed_gives_each_record_once(
     content = path.read_bytes()
     log = open_log(home)
     ensure_stream(log, STREAM)
-    halves = []
+    halves, grown = [], False
     for share, what, after, size in sorted(steps):
-        now = content[: int(share * len(content))]
+        # What has grown does not shrink: an old version put back may be sent twice (0038, Price).
+        now = content if grown else content[: int(share * len(content))]
         path.write_bytes(now)
         with suppress(BadInputError):
             halves += (
@@ -411,7 +412,8 @@ def test_a_file_that_grows_changes_and_is_killed_gives_each_record_once(
         clock = dying(after) if what == "dies before" else lambda: 7
         with suppress(KilledError, FileChangedError, BadInputError):
             produce(log, SUBSCRIBERS, path, batches(size), clock_ns=clock, progress=progress)
-        path.write_bytes(now)
+        grown = grown or (what == "grows" and left[0] < 0)
+        path.write_bytes(content if grown else now)
     path.write_bytes(content)
     last = produce(log, SUBSCRIBERS, path, batches(3))
     assert last.sent + last.skipped == last.rows == len(rows)
