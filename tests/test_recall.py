@@ -1,6 +1,5 @@
 """What lies behind a log's standing: a crash's tail, or what this log should know and does not."""
 
-import msgspec
 import pytest
 
 from barograph.archive import ArchiveWriter
@@ -33,24 +32,6 @@ def left_open(home, entry, *, archived):
         feed.take(each)
     feed._writer.flush()
     die(feed)
-
-
-def as_of_old(home):
-    """The home as versions without ids left it."""
-    saved = home.log.producer_checkpoints(PRODUCER)
-    (key,) = (name for name in saved if name.startswith("archive:"))
-    old = {
-        name: value
-        for name, value in msgspec.json.decode(saved[key]).items()
-        if name in {"file", "size", "counts", "finished"}
-    }
-    home.log.close()
-    home.log = Home(home.archive.parent / "old").log
-    home.feed().close()  # makes the topics
-    (home.archive / "book.json").unlink()
-    checkpoints = {"archive": msgspec.json.encode(old), "continuity": saved["continuity"]}
-    home.log.append((), producer=f"{PRODUCER}", checkpoints=checkpoints)
-    return checkpoints
 
 
 def recorded_frame(path, number):
