@@ -93,6 +93,7 @@ def bars(events):
                 continue
             else:
                 open_bar["without_quote"].add(told["trade_id"])
+                open_bar["lost"] |= event["kind"] == FILLED
                 open_bar["heard"] = second
             open_bar["trades"].append((last_id, told))
             last_id = told["trade_id"]
@@ -109,6 +110,7 @@ def new_bar(before, second):
         "trades": [],
         "without_quote": set(),
         "steps": [],
+        "lost": False,
     }
     return before | bar
 
@@ -176,6 +178,11 @@ def row(seen, reason):
         spreads = [spread_bps({"tick": tick}) for bar in window(10) for _, tick in bar["steps"]]
         mean = math.fsum(spreads) / len(spreads) if spreads else values["spread_bps"]
         values["tick_spread_bps_mean_10s"] = mean
+    for w in (10, 30, 60, 300):
+        if window(w) and any(bar["lost"] for bar in window(w)):
+            for name in (f"tick_vol_{w}s", f"tick_spread_bps_mean_{w}s", f"parkinson_{w}s"):
+                if name in values:
+                    missing(name, Reason.GAP)
     mine = imbalance(last)
     if mine is None:
         missing("book_imbalance", Reason.NOT_OFFERED)

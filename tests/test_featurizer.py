@@ -13,10 +13,21 @@ import oracle
 from barograph import codec
 from barograph.codec import GAP, HEARTBEAT, NAT
 from barograph.errors import ForeignStateError
-from barograph.featurizer import FUTURE_NS, MAX_PRODUCTS, Featurizer, update
+from barograph.featurizer import FUTURE_NS, Featurizer, update
 from barograph.kernels import COLUMN, FEATURE_SET_HASH, FEATURES, LONGEST_WINDOW_S, NAMES, ROW
 from barograph.kernels.state import checkpoint_of, new_states
-from barograph.types import Fault, Gap, GapCause, Heartbeat, Reason, Record, Side, Tick, Trade
+from barograph.types import (
+    MAX_PRODUCTS,
+    Fault,
+    Gap,
+    GapCause,
+    Heartbeat,
+    Reason,
+    Record,
+    Side,
+    Tick,
+    Trade,
+)
 from invent import NS, market, markets
 
 long_runs = settings(

@@ -29,10 +29,7 @@ from barograph.errors import ForeignStateError
 from barograph.kernels import FEATURE_SET_HASH, LONGEST_WINDOW_S, ROW, flow, price, ticks, variance
 from barograph.kernels.state import checkpoint_of, new_states, state_of
 from barograph.kernels.window import MAX_RETURN_E9, MAX_VOLUME_E8, log_e9
-from barograph.types import DeadLetter, Fault, Outcome, Reason, Record
-
-MAX_PRODUCTS = 4096
-"""A machine remembers no more: 17 kB each, and names come from strangers."""
+from barograph.types import MAX_PRODUCTS, DeadLetter, Fault, Outcome, Reason, Record
 
 FUTURE_NS = 86_400 * 1_000_000_000
 """An event so far ahead of its own receipt, or of when the log took it, is refused: it would make
@@ -105,6 +102,8 @@ def _enter(state: Any, second: int, event: Any) -> bool:
     elif event.trade_id > state.last_trade_id:
         _count(state, event)
         state.trade_told = 1
+        if event.kind == FILLED:
+            ticks.lose(state)
     return True
 
 
@@ -236,7 +235,7 @@ def _close(state: Any, event: Any, row: Any) -> None:
     price.write(state, state.run, values)
     variance.write(state, state.run, values)
     flow.write(state, second, state.run, values, row.reasons)
-    ticks.write(state, state.run, values)
+    ticks.write(state, state.run, values, row.reasons)
     for i in range(len(values)):
         if not math.isnan(values[i]):
             row.reasons[i] = 0
@@ -272,7 +271,7 @@ class Featurizer:
         index = self._index.get(product)
         if index is None:
             if len(self._names) == MAX_PRODUCTS:
-                why = f"there are {MAX_PRODUCTS} products already"
+                why = f"there are {MAX_PRODUCTS:,} products already"
                 raise UnreadableError(Fault.UNKNOWN_PRODUCT, why)
             index = self._index[product] = len(self._names)
             self._names.append(product)

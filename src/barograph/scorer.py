@@ -20,6 +20,7 @@ from barograph.fitted import TAU
 from barograph.kernels import COLUMN, FEATURE_SET_HASH, NAMES
 from barograph.models import ModelFacts, OnnxModel, refuse_unsound
 from barograph.types import (
+    MAX_PRODUCTS,
     NS_PER_S,
     Count,
     DeadLetter,
@@ -39,9 +40,6 @@ COLD_START = "persistence/cold-start"
 HORIZON_S = 60
 
 _Kept = tuple[str, bytes, list[tuple[Second, Count]]]
-
-MAX_PRODUCTS = 4096
-"""A machine remembers no more: 16 kB each, and names come from strangers."""
 
 ASKED = frozenset({*NAMES, TAU})
 """What a model may ask for: features, and the tau that it is asked about."""
@@ -223,7 +221,7 @@ class Scorer:
         baseline = self._baselines.get(product)
         if baseline is None:
             if len(self._baselines) == MAX_PRODUCTS:
-                why = f"there are {MAX_PRODUCTS} products already"
+                why = f"there are {MAX_PRODUCTS:,} products already"
                 raise UnreadableError(Fault.UNKNOWN_PRODUCT, why)
             baseline = self._baselines[product] = ColdStart()
         return baseline

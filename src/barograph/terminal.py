@@ -251,6 +251,9 @@ def dataset(made: "Manifest") -> RenderableType:
     for name, why in made.left_out.items():
         table.add_row("left out", f"{name}: {why}")
     table.add_row("late ticks", f"{made.late_ticks:,}")
+    if made.dead_letters:
+        count = sum(made.dead_letters.values())
+        table.add_row("dead letters", f"{count:,}  {counts_of(made.dead_letters)}")
     table.add_row("data", f"sha256 {made.data_hash[:16]}…, feature set {made.feature_set}")
     return table
 

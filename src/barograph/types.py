@@ -17,6 +17,10 @@ NS_PER_S = 1_000_000_000
 LATEST_NS = 2**63 // NS_PER_S * NS_PER_S - 1
 """The end of the last second whose own end still fits int64, in 2262."""
 
+MAX_PRODUCTS = 4096
+"""Every machine that keeps something of each product keeps it of so many: their names come from
+strangers. One more is refused as `unknown_product`."""
+
 # What may stand in a record that is read: only readers check this, so making a word costs nothing.
 TimeNs = Annotated[int, Meta(ge=0, le=LATEST_NS)]
 Second = Annotated[int, Meta(ge=0, le=LATEST_NS // NS_PER_S)]

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from barograph.codec import EVENT
+from barograph.codec import EVENT, FILLED, TICK, TRADE
 from barograph.featurizer import Featurizer
 from barograph.kernels import COLUMN, NAMES
-from barograph.kernels.ticks import LEAST_DURATION_S, tick_vol
+from barograph.kernels.ticks import INCOMPLETE, LEAST_DURATION_S, MOST_QUOTES, tick_vol
+from barograph.types import Reason
 
 NS = 1_000_000_000
 
@@ -68,3 +69,50 @@ def test_ticks_of_one_moment_come_to_the_same_spread_in_any_order(order):
 def test_the_features_of_single_ticks_are_offered_by_every_venue():
     told = rows([(k, 99.5, 100.5) for k in range(400)])[350]
     assert not any(math.isnan(told[COLUMN[name]]) for name in NAMES if name.startswith("tick_"))
+
+
+def with_a_trade(kind, seconds=400, at=50):
+    """Rows by their second, of a tick a second and one trade without a quote."""
+    events = np.zeros(2 * seconds, EVENT)
+    events["event_time_ns"] = 1_700_000_000 * NS + np.arange(2 * seconds) * NS // 2
+    events["kind"] = TICK
+    events["trade_id"] = np.arange(2 * seconds)
+    events["bid"], events["ask"], events["last_size"] = 99.5, 100.5, 1.0
+    events["kind"][2 * at + 1] = kind
+    featurizer = Featurizer()
+    featurizer.product_index("0")
+    made, _ = featurizer.update(events)
+    return {int(row["second"]) - 1_700_000_000: row for row in made}
+
+
+BY_QUOTE = {
+    10: ("tick_vol_10s", "tick_spread_bps_mean_10s"),
+    30: ("tick_vol_30s",),
+    60: ("tick_vol_60s", "parkinson_60s"),
+    300: ("tick_vol_300s", "parkinson_300s"),
+}
+
+
+def test_what_each_quote_has_a_say_in_is_missing_where_a_filled_trade_tells_that_one_was_lost():
+    rows_by_second = with_a_trade(FILLED)
+    for window_s, names in BY_QUOTE.items():
+        for second, row in rows_by_second.items():
+            for name in names:
+                place = COLUMN[name]
+                lost = 50 <= second < 50 + window_s
+                if lost or second >= window_s:
+                    known = Reason.WARMUP if second < window_s else Reason.KNOWN
+                    why = Reason.GAP if lost and second >= window_s else known
+                    assert row["reasons"][place] == why, (name, second)
+                    assert math.isnan(row["values"][place]) == lost
+
+
+def test_a_trade_that_the_venue_told_without_a_ticker_takes_nothing_away():
+    rows_by_second = with_a_trade(TRADE)
+    for window_s, names in BY_QUOTE.items():
+        for name in names:
+            assert not math.isnan(rows_by_second[max(51, window_s)]["values"][COLUMN[name]])
+
+
+def test_no_window_of_complete_seconds_counts_as_much_as_one_that_is_not():
+    assert MOST_QUOTES * 300 < INCOMPLETE < 2**31

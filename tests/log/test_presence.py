@@ -51,6 +51,18 @@ def test_a_member_that_withdrew_is_gone_with_its_file(folder):
     assert list(folder.iterdir()) == []
 
 
+def test_a_member_whose_file_cannot_be_removed_is_gone_all_the_same(folder):
+    """As on a broken disk; here a folder took the file's name."""
+    member = Presence(folder, 100)
+    (folder / member.id).unlink()
+    (folder / member.id).mkdir()
+    member.withdraw()
+    member.withdraw()
+    sweep(folder, ())
+    assert not is_present(folder, member.id, 0)
+    assert is_present(folder, Presence(folder, 100).id, 0)
+
+
 def test_one_that_never_was_is_not_present(folder):
     assert not is_present(folder, "nobody", 0)
 

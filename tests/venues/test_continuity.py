@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from barograph.types import Fault, Gap, GapCause, Tick
+from barograph.featurizer import Featurizer
+from barograph.types import MAX_PRODUCTS, Fault, Gap, GapCause, Tick
 from barograph.venues.advanced_trade import AdvancedTrade
 from barograph.venues.continuity import Continuity
 from barograph.venues.entries import Dialect, Opening, Rules
@@ -301,11 +302,15 @@ def test_what_is_no_state_is_refused():
         ExchangeFeed().restore(b"{}")
 
 
-def test_no_more_than_so_many_products_are_remembered(monkeypatch):
-    monkeypatch.setattr("barograph.venues.continuity.MAX_PRODUCTS", 2)
+def test_no_more_than_so_many_products_are_remembered_and_the_featurizer_has_room_for_each():
     machine = ExchangeFeed()
-    _, letters = feed(machine, *(ticker(0, product_id=f"X{n}-USD") for n in range(5)))
+    names = [f"X{n}-USD" for n in range(MAX_PRODUCTS + 3)]
+    events, letters = feed(machine, *(ticker(0, product_id=name) for name in names))
     assert faults(letters) == [Fault.UNKNOWN_PRODUCT] * 3
+    assert "there are 4,096 products already" in letters[0].detail
+    featurizer = Featurizer()
+    places = [featurizer.product_index(event.product) for event in events]
+    assert places == list(range(MAX_PRODUCTS))
     events, _ = feed(machine, ticker(1, product_id="X1-USD"))
     assert len(events) == 1
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from barograph.errors import BadInputError
+from barograph.types import MAX_PRODUCTS
 from barograph.venues.endpoints import (
     VENUES,
     claims,
@@ -126,3 +127,10 @@ def test_data_are_told_from_answers(message, dialect, news):
 @given(st.binary())
 def test_no_bytes_are_news_by_accident(data):
     assert is_news(data, Dialect.EXCHANGE) is False
+
+
+def test_more_products_than_are_remembered_are_said_in_one_line_and_the_cure_helps():
+    names = [f"P{number}-USD" for number in range(MAX_PRODUCTS + 1)]
+    with pytest.raises(BadInputError, match=r"4,097 are named.*Name 4,096 at most"):
+        products_named(",".join(names))
+    assert products_named(",".join(names[1:])) == (names[1:], [])

@@ -6,7 +6,7 @@ from zlib import crc32
 import msgspec
 import numpy as np
 
-from barograph.codec import NAT, Records
+from barograph.codec import NAT, Ints, Records
 from barograph.kernels import FEATURE_SET_HASH, flow, price, ticks, variance
 from barograph.types import Reason
 
@@ -69,6 +69,24 @@ LAYOUT = layout_hash()
 _HEAD = len(LAYOUT) + 4
 
 
+def _between_fields() -> Ints:
+    """The places of the bytes that are no field's: alignment leaves them, and copies do not."""
+    free = np.ones(STATE.itemsize, bool)
+    for part in (STATE.fields or {}).values():
+        free[part[1] : part[1] + part[0].itemsize] = False
+    return np.flatnonzero(free)
+
+
+def _words_of_floats() -> Ints:
+    """The places of the float64 fields, counted in words of eight bytes."""
+    parts = [part for part in (STATE.fields or {}).values() if part[0].base == np.float64]
+    return np.concatenate([part[1] // 8 + np.arange(part[0].itemsize // 8) for part in parts])
+
+
+_FREE = _between_fields()
+_FLOATS = _words_of_floats()
+
+
 def new_states(products: int) -> Records:
     """States of products never seen: (products,) of STATE, warming up."""
     states = np.zeros(products, STATE)
@@ -79,15 +97,27 @@ def new_states(products: int) -> Records:
 
 
 def checkpoint_of(state: np.void) -> bytes:
-    """One of STATE as a checkpoint: its layout, its CRC-32 and its bytes."""
-    kept = state.tobytes()
-    return LAYOUT.encode() + crc32(kept).to_bytes(4, "little") + kept
+    """One of STATE as a checkpoint: its layout, its CRC-32 and its bytes.
+
+    Equal states give equal bytes: those between the fields are 0, and every NaN is the same one.
+    """
+    kept = np.frombuffer(state.tobytes(), np.uint8).copy()
+    kept[_FREE] = 0
+    floats = kept.view(np.float64)
+    unknown = _FLOATS[np.isnan(floats[_FLOATS])]
+    floats[unknown] = np.nan
+    body = kept.tobytes()
+    return LAYOUT.encode() + crc32(body).to_bytes(4, "little") + body
 
 
 def state_of(checkpoint: bytes) -> np.void | None:
-    """The state that a checkpoint holds; None where it is damaged or of another layout."""
+    """The state that a checkpoint holds; None where it is damaged or of another layout.
+
+    The bytes between its fields may be any: earlier versions kept what lay there.
+    """
     kept = checkpoint[_HEAD:]
-    if len(kept) != STATE.itemsize:
+    head = LAYOUT.encode() + crc32(kept).to_bytes(4, "little")
+    if len(kept) != STATE.itemsize or checkpoint[:_HEAD] != head:
         return None
     state: np.void = np.frombuffer(kept, STATE)[0]
-    return state if checkpoint == checkpoint_of(state) else None
+    return state

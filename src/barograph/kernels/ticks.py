@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from barograph.codec import Floats
+from barograph.codec import Bytes, Floats
 from barograph.kernels import COLUMN
 from barograph.kernels.flow import spread_e9
 from barograph.kernels.window import (
@@ -20,6 +20,7 @@ from barograph.kernels.window import (
     put,
     roll,
 )
+from barograph.types import Reason
 
 FIELDS = [
     ("tick_log_mid_e9", "i8"),
@@ -50,6 +51,17 @@ _TICK_VOL_60 = COLUMN["tick_vol_60s"]
 _TICK_VOL_300 = COLUMN["tick_vol_300s"]
 _TICK_SPREAD = COLUMN["tick_spread_bps_mean_10s"]
 _SPREAD_BPS = COLUMN["spread_bps"]
+_PARKINSON_60 = COLUMN["parkinson_60s"]
+_PARKINSON_300 = COLUMN["parkinson_300s"]
+
+INCOMPLETE = 1 << 30
+"""Counted in the place of a second's quotes where some of them were lost: no window of complete
+seconds counts so many."""
+
+MOST_QUOTES = 3_000_000
+"""A second counts at most so many quotes: 300 seconds of them are less than INCOMPLETE."""
+
+_GAP = int(Reason.GAP)
 
 
 @njit(cache=True)
@@ -69,10 +81,17 @@ def take(state: Any, tick: Any, mid: float) -> None:
         move_e18 = move_e9 * move_e9 / (duration_s + LEAST_DURATION_S)
         whole_e18 = int(np.rint(min(move_e18, float(MAX_SECOND_MOVES_E18))))
         state.second_moves_e18 = min(state.second_moves_e18 + whole_e18, MAX_SECOND_MOVES_E18)
-    state.second_quotes += 1
+    if state.second_quotes < MOST_QUOTES:
+        state.second_quotes += 1
     state.second_spreads_e9 = min(
         state.second_spreads_e9 + spread_e9(tick.bid, tick.ask), MAX_SECOND_SPREADS_E9
     )
+
+
+@njit(cache=True)
+def lose(state: Any) -> None:
+    """Take in that the open second's line lost a tick: its trade is known, its quote is not."""
+    state.second_quotes = INCOMPLETE
 
 
 @njit(cache=True)
@@ -120,8 +139,11 @@ def push(state: Any, second: int, run: int) -> None:
 
 
 @njit(cache=True)
-def write(state: Any, run: int, values: Floats) -> None:
-    """Fill the columns of this file whose window is full; after the quote's own."""
+def write(state: Any, run: int, values: Floats, reasons: Bytes) -> None:
+    """Fill the columns of this file whose window is full; after those of quote and price.
+
+    What each quote of a window has a say in is missing where one was lost: the ranges, too.
+    """
     if run >= 10:
         values[_TICK_VOL_10] = tick_vol(state.move_sum_10, state.quote_sum_10)
         values[_TICK_SPREAD] = values[_SPREAD_BPS]
@@ -133,6 +155,26 @@ def write(state: Any, run: int, values: Floats) -> None:
         values[_TICK_VOL_60] = tick_vol(state.move_sum_60, state.quote_sum_60)
     if run >= 300:
         values[_TICK_VOL_300] = tick_vol(state.move_sum_300, state.quote_sum_300)
+    if state.quote_sum_300 < INCOMPLETE:
+        return
+    if state.quote_sum_10 >= INCOMPLETE:
+        _withhold(_TICK_VOL_10, values, reasons)
+        _withhold(_TICK_SPREAD, values, reasons)
+    if state.quote_sum_30 >= INCOMPLETE:
+        _withhold(_TICK_VOL_30, values, reasons)
+    if state.quote_sum_60 >= INCOMPLETE:
+        _withhold(_TICK_VOL_60, values, reasons)
+        _withhold(_PARKINSON_60, values, reasons)
+    _withhold(_TICK_VOL_300, values, reasons)
+    _withhold(_PARKINSON_300, values, reasons)
+
+
+@njit(cache=True)
+def _withhold(column: int, values: Floats, reasons: Bytes) -> None:
+    """Give no value where there would be one; a window that is not full has its own reason."""
+    if not math.isnan(values[column]):
+        values[column] = np.nan
+        reasons[column] = _GAP
 
 
 @njit(cache=True)

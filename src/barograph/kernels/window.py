@@ -13,6 +13,7 @@ No sum overflows int64 (9.22e18). Each bound below is the largest summand times 
     imbalance in 1e-9     1e9   ·  60 = 6.0e10      at most 1 by its definition
     volume in 1e-8        1e17  ·  60 = 6.0e18      MAX_VOLUME_E8 a second; a larger one is missing
     ticks                 2³¹   · 300 = 6.5e11      a batch cannot hold more in one second
+    quotes                2³⁰   · 300 = 3.3e11      INCOMPLETE of ticks.py; MOST_QUOTES else
     ticks' moves in 1e-18 3e16  · 300 = 9.0e18      more in a second counts as this much, which
     ticks' spreads        9e17  ·  10 = 9.0e18      does not depend on the order of its ticks
 """

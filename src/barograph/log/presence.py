@@ -15,6 +15,7 @@ import os
 import struct
 import uuid
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from barograph.disk import declared
@@ -50,9 +51,9 @@ class Presence:
             os.pwrite(self._file, _DEADLINE.pack(deadline_ns), 0)
 
     def withdraw(self) -> None:
-        """Be gone. Idempotent."""
+        """Be gone. Idempotent. A file that cannot be removed is that of a dead process."""
         if self._file >= 0:
-            self._path.unlink(missing_ok=True)
+            _remove(self._path)
             os.close(self._file)
             self._file = -1
 
@@ -73,13 +74,19 @@ def is_present(folder: Path, member: str, now_ns: int) -> bool:
 
 
 def sweep(folder: Path, keep: Iterable[str]) -> None:
-    """Remove the files of dead processes that are not in `keep`."""
+    """Remove the files of dead processes that are not in `keep`, where the disk lets us."""
     if not folder.exists():
         return
     kept = set(keep)
     for path in folder.iterdir():
         if path.name not in kept and not is_present(folder, path.name, 0):
-            path.unlink(missing_ok=True)
+            _remove(path)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file; a full or broken disk may keep it, which harms nobody: a later sweep tries."""
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
 
 
 def _is_free(file: int) -> bool:

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from barograph.types import (
+    MAX_PRODUCTS,
     NS_PER_S,
     DeadLetter,
     Event,
@@ -29,9 +30,6 @@ from barograph.venues.trade_ids import believe_beat, believe_tick, check_match
 
 MAX_WAITING = 20_000
 """So many trades of a product wait for their ticker at most; one more is a hole's, if it is."""
-
-MAX_PRODUCTS = 10_000
-"""So many products are remembered at most; Coinbase lists fewer than 1,000."""
 
 
 class Notice(NamedTuple):
@@ -89,7 +87,7 @@ class Continuity:
             self.accepted[name] = product
         elif len(self.lines) >= MAX_PRODUCTS:
             raise RefusedError(
-                Fault.UNKNOWN_PRODUCT, f"{product} is one more than {MAX_PRODUCTS:,}", product
+                Fault.UNKNOWN_PRODUCT, f"there are {MAX_PRODUCTS:,} products already", product
             )
         return product
 

@@ -13,6 +13,7 @@ import msgspec
 
 from barograph.codec import UNREADABLE
 from barograph.errors import BadInputError
+from barograph.types import MAX_PRODUCTS
 from barograph.venues.continuity import one_name
 from barograph.venues.entries import Dialect
 
@@ -108,7 +109,7 @@ def products_named(text: str) -> tuple[list[str], list[str]]:
     """The products of a comma-separated list, each once, and what there is to say about them.
 
     A `-USDC` name is one series with `-USD`: the venue answers with the latter's data.
-    Raises BadInputError when a name is none, or there is none at all.
+    Raises BadInputError when a name is none, there is none at all, or there are too many.
     """
     products: dict[str, None] = {}
     remarks: list[str] = []
@@ -125,6 +126,10 @@ def products_named(text: str) -> tuple[list[str], list[str]]:
         products[product] = None
     if not products:
         raise BadInputError("products", "none is named", "Give some (`--products BTC-USD,ETH-USD`)")
+    if len(products) > MAX_PRODUCTS:
+        raise BadInputError(
+            "products", f"{len(products):,} are named", f"Name {MAX_PRODUCTS:,} at most"
+        )
     return list(products), remarks
 
 
