@@ -205,11 +205,14 @@ def test_a_file_that_changes_while_it_is_read_is_not_done_and_goes_on_when_it_is
     kept = shutil.copy(path, tmp_path / "kept")
     with pytest.raises(FileChangedError, match=r"recording\.ndjson changed while it was read"):
         changed_during(home, path, lambda: change(path))
-    assert len(events(home.log)["BTC-USD"]) == 4
+    # What was read before the change is the recording's; how much of that is written before the
+    # change is seen depends on how long the last look at the file took.
+    taken = len(events(home.log)["BTC-USD"])
+    assert taken >= 4
     path.unlink(missing_ok=True)
     shutil.copy(kept, path)
     summary = home.replay(path)
-    assert (summary.resumed_at, summary.ticks) == (4, 6)
+    assert (summary.resumed_at, summary.ticks) == (taken, 10 - taken)
     whole = Home(tmp_path / "whole")
     whole.replay(path)
     same(home, whole)
