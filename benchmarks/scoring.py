@@ -15,8 +15,8 @@ from barograph.featurizer import Featurizer
 from barograph.fitted import Fitted, Float32, Trees
 from barograph.kernels import COLUMN, FEATURE_SET_HASH
 from barograph.market import PRESETS
-from barograph.models import ModelFacts, OnnxModel
-from barograph.scorer import Model, Scorer
+from barograph.models import Model, ModelFacts, OnnxModel
+from barograph.scorer import Scorer
 from barograph.simulator import SimulatedMarket
 from barograph.types import NS_PER_S, FeatureRow, Verdict
 from barograph.venues.exchange_feed import ExchangeFeed

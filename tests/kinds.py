@@ -22,7 +22,7 @@ from barograph.candidates import (
     xgboost_regression,
 )
 from barograph.examples import Examples
-from barograph.fitted import TAU
+from barograph.models import TAU
 from barograph.relative import Ratio, Relative
 
 VOLS = ("realized_vol_10s", "realized_vol_60s", "realized_vol_300s")

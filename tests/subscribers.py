@@ -11,8 +11,7 @@ from msgspec import Meta
 from barograph.case import Stream
 from barograph.contract import Contract
 from barograph.encoding import Encoding
-from barograph.models import ModelFacts, OnnxModel, export, sha256_of
-from barograph.scorer import Model
+from barograph.models import Model, ModelFacts, OnnxModel, export, sha256_of
 from customers import CUSTOMERS
 from handmade import linear
 

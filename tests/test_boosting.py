@@ -7,7 +7,8 @@ from barograph import boosting
 from barograph.boosting import Boosting
 from barograph.errors import TooLittleDataError
 from barograph.examples import Examples
-from barograph.fitted import TAU, LogLogistic, Odds, Trees
+from barograph.fitted import LogLogistic, Odds, Trees
+from barograph.models import TAU
 from barograph.relative import log_above
 from kinds import BASE, CLASSIFIERS, REGRESSIONS, VIEW, each, examples
 

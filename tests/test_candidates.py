@@ -17,7 +17,7 @@ from barograph.candidates import (
 from barograph.encoding import Encoding
 from barograph.errors import BadInputError, TooLittleDataError
 from barograph.examples import Examples
-from barograph.fitted import TAU
+from barograph.models import TAU
 from barograph.relative import VOL_FLOOR
 from kinds import CLASSIFIERS, KINDS, REGRESSIONS, VOLS, each, examples, slices
 

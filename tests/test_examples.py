@@ -17,7 +17,8 @@ from barograph.examples import (
     most_likely,
     unweighted,
 )
-from barograph.fitted import TAU, Linear
+from barograph.fitted import Linear
+from barograph.models import TAU
 from barograph.relative import Ratio, Relative
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from barograph.fitted import TAU, AsGiven, Fitted, Linear, LogLogistic, Odds, Trees, sigmoid
-from barograph.models import OnnxModel
+from barograph.fitted import AsGiven, Fitted, Linear, LogLogistic, Odds, Trees, sigmoid
+from barograph.models import TAU, OnnxModel
 from barograph.relative import Ratio, Relative
 from barograph.trees import TreeTable
 from handmade import linear

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from barograph import learners
 from barograph.errors import TooLittleDataError
 from barograph.examples import Examples
-from barograph.fitted import TAU, AsGiven, LogLogistic
+from barograph.fitted import AsGiven, LogLogistic
+from barograph.models import TAU
 from barograph.relative import VOL_FLOOR, Ratio, Relative
 from kinds import FEATURES, VOLS, examples
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from barograph import codec
 from barograph.errors import ForeignFeaturesError, ForeignStateError, UnsoundModelError
 from barograph.kernels import COLUMN, FEATURE_SET_HASH, FEATURES
-from barograph.models import ModelFacts
-from barograph.scorer import COLD_START, ColdStart, Model, Scorer
+from barograph.models import Model, ModelFacts
+from barograph.scorer import COLD_START, ColdStart, Scorer
 from barograph.types import Fault, FeatureRow, Reason, Record, Verdict
 
 USED = ("realized_vol_60s", "realized_vol_300s")

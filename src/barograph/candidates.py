@@ -15,7 +15,8 @@ from barograph import boosting, learners
 from barograph.boosting import Boosting, Stages, has_xgboost
 from barograph.errors import BadInputError
 from barograph.examples import Examples, Learner
-from barograph.fitted import TAU, AsGiven, Fitted, Float64, View, sigmoid
+from barograph.fitted import AsGiven, Fitted, Float64, View, sigmoid
+from barograph.models import TAU
 from barograph.relative import Ratio, Relative
 
 __all__ = ["Boosting", "Candidate", "Examples", "Slices", "Stages", "has_xgboost"]

@@ -15,6 +15,7 @@ import polars as pl
 
 from barograph.candidates import Candidate
 from barograph.contract import Contract
+from barograph.errors import BadInputError
 from barograph.examples import Examples
 from barograph.models import Float32, Float64, ModelFacts
 from barograph.splits import Fold, Rows
@@ -185,3 +186,12 @@ class Case:
     def reference(self) -> str:
         """The first of the baselines."""
         return self.baselines[0]
+
+
+def stream_of(case: Case) -> Stream:
+    """The stream of a case. Raises BadInputError for a case without one."""
+    if case.stream is None:
+        raise BadInputError(
+            f"case {case.name}", "it has no topic of records", "Name a case that has one"
+        )
+    return case.stream

@@ -8,7 +8,6 @@ import numpy.typing as npt
 
 from barograph.errors import BadInputError, TooLittleDataError
 from barograph.fitted import (
-    TAU,
     Core,
     Fitted,
     Float32,
@@ -20,6 +19,7 @@ from barograph.fitted import (
     View,
     sigmoid,
 )
+from barograph.models import TAU
 from barograph.relative import Relative, log_above
 
 Bool = npt.NDArray[np.bool_]

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from barograph.terminal import counts_of, plain, plain_table, time_of
+from barograph.terminal import counts_of, plain, plain_table
 from barograph.types import NS_PER_S
+from barograph.venues.timestamps import time_of
 
 if TYPE_CHECKING:
     from barograph.check import Check, GapTotal

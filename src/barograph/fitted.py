@@ -27,9 +27,6 @@ Float64 = npt.NDArray[np.float64]
 Seen = Float64 | Float32
 """What a model sees of its features: (n, m)."""
 
-TAU = "tau"
-"""The input that is no feature: the volatility from which a minute counts as a spike."""
-
 _Z_LIMIT = 30.0  # log-odds; beyond, a probability is 0 or 1 in all but name
 
 

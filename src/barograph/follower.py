@@ -8,8 +8,8 @@ from typing import Protocol
 import msgspec
 
 from barograph.errors import BarographError, ForeignFeaturesError, UnsoundModelError
+from barograph.models import Model
 from barograph.registry import Alias, Registry
-from barograph.scorer import Model
 
 _LEAVE_S = 1.0
 _LONGEST_WAIT_S = 60.0

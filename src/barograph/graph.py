@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-INPUT, OUTPUT = "features", "probability"
+from barograph.models import INPUT, OUTPUT
+
 _OPSET, _ML_OPSET, _IR = 21, 5, 10
 
 

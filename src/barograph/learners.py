@@ -17,7 +17,8 @@ from barograph.examples import (
     uncalibrated,
     unweighted,
 )
-from barograph.fitted import TAU, Fitted, Float64, LogLogistic, Odds, View
+from barograph.fitted import Fitted, Float64, LogLogistic, Odds, View
+from barograph.models import TAU
 from barograph.relative import Relative, log_above
 
 _Z_LIMIT = 10.0  # standard deviations; one wild value must not own the sum

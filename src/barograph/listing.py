@@ -13,7 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from barograph.browse import is_json
-from barograph.terminal import counts_of, plain, plain_table, time_of
+from barograph.terminal import counts_of, plain, plain_table
+from barograph.venues.timestamps import time_of
 
 if TYPE_CHECKING:
     from barograph.browse import Holding

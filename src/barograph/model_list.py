@@ -11,7 +11,8 @@ from rich.table import Table
 from barograph.audit import Promotion
 from barograph.errors import RegistryError
 from barograph.registry import Registry
-from barograph.terminal import figure, plain, time_of
+from barograph.terminal import figure, plain
+from barograph.venues.timestamps import time_of
 from barograph.versions import Version
 from barograph.walkforward import CHOSEN
 

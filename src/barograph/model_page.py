@@ -8,8 +8,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from barograph.terminal import counts_of, figure, interval, plain, plain_table, time_of
+from barograph.terminal import counts_of, figure, interval, plain, plain_table
 from barograph.types import NS_PER_S, Interval
+from barograph.venues.timestamps import time_of
 
 if TYPE_CHECKING:
     from barograph.matured import Live, LiveScores, Paired

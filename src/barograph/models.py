@@ -10,7 +10,7 @@ import hashlib
 import math
 from collections import Counter
 from collections.abc import Collection
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 import numpy as np
@@ -22,7 +22,12 @@ from barograph.errors import (
     TooLittleDataError,
     UnsoundModelError,
 )
-from barograph.graph import INPUT, OUTPUT
+
+INPUT, OUTPUT = "features", "probability"
+"""The names of a graph's one input and one output."""
+
+TAU = "tau"
+"""The input that is no feature: the volatility from which a minute counts as a spike."""
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
@@ -249,3 +254,11 @@ def _widths(model: Any) -> dict[str, int]:  # noqa: ANN401 - onnx has no types
     graph = shape_inference.infer_shapes(model).graph
     shapes = {v.name: v.type.tensor_type.shape.dim for v in [*graph.input, *graph.value_info]}
     return {name: dims[-1].dim_value if dims else 0 for name, dims in shapes.items()}
+
+
+class Model(NamedTuple):
+    """A registered model as the scorer uses it: `label` is "case/version"."""
+
+    label: str
+    facts: ModelFacts
+    onnx: OnnxModel

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
+from barograph.case import stream_of
 from barograph.errors import BarographError, RemovedError
 from barograph.featurizer import Featurizer
 from barograph.feed_summary import Summary
@@ -31,10 +32,10 @@ from barograph.log.topics import (
     ensure_shadow,
     ensure_stream,
 )
-from barograph.produce import stream_of
+from barograph.models import Model
 from barograph.record_scorer import RecordScorer
 from barograph.registry import Alias, Registry
-from barograph.scorer import Model, Scorer
+from barograph.scorer import Scorer
 from barograph.settings import Settings
 from barograph.shadow import Shadow
 from barograph.stage_outage import through_outages

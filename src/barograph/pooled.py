@@ -7,8 +7,7 @@ import numpy as np
 
 from barograph import bootstrap, scores
 from barograph.bootstrap import Resampled, Resamples
-from barograph.fitted import TAU
-from barograph.models import Float32, Float64
+from barograph.models import TAU, Float32, Float64
 from barograph.promotion import Forecast, at_best, wide
 from barograph.relative import VOL_FLOOR
 from barograph.scores import Score

@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from barograph.case import stream_of
 from barograph.errors import BadInputError, FileChangedError
 from barograph.log import Log
 from barograph.record_file import Line, RecordFile
 from barograph.types import NS_PER_S, Message
 
 if TYPE_CHECKING:  # whoever has a case has loaded it
-    from barograph.case import Case, Stream
+    from barograph.case import Case
 
 PRODUCED_TIME = "produced_time_ns"
 """The header of the time at which a record was sent: wall clock, decimal nanoseconds."""
@@ -128,15 +129,6 @@ def dry_run(case: "Case", file: Path) -> Iterator[Message]:
     """What `produce` would send of a file, without a log. Raises BadInputError likewise."""
     source = _Source(file, case, {})
     return (source.message(line, {}) for line in source.after(0))
-
-
-def stream_of(case: "Case") -> "Stream":
-    """The stream of a case. Raises BadInputError for a case without one."""
-    if case.stream is None:
-        raise BadInputError(
-            f"case {case.name}", "it has no topic of records", "Name a case that has one"
-        )
-    return case.stream
 
 
 class _Sent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -12,8 +12,7 @@ import numpy as np
 from barograph import codec
 from barograph.contract import Contract, RefusedError
 from barograph.errors import ForeignFeaturesError
-from barograph.models import refuse_unsound
-from barograph.scorer import Model
+from barograph.models import Model, refuse_unsound
 from barograph.types import DeadLetter, Fault, Outcome, Record, RecordPrediction, Verdict
 
 _TAKEN = "appended_time_ns"  # every log's header

@@ -22,14 +22,19 @@ from barograph.audit import Promotion, former
 from barograph.codec import UNREADABLE
 from barograph.disk import check_room, sync_directory, write_whole
 from barograph.errors import ForeignFeaturesError, RegistryError
-from barograph.fitted import TAU
 from barograph.kernels import FEATURE_SET_HASH, NAMES
 from barograph.model_database import OWNER, ModelDatabase, only_writer
-from barograph.models import MAX_ONNX_BYTES, ModelFacts, OnnxModel, refuse_unsound, sha256_of
+from barograph.models import (
+    MAX_ONNX_BYTES,
+    TAU,
+    Model,
+    ModelFacts,
+    OnnxModel,
+    refuse_unsound,
+    sha256_of,
+)
 from barograph.promotion import Run
-from barograph.scorer import Model
-from barograph.versions import Version, figures_of, tags_of
-from barograph.walkforward import Trial
+from barograph.versions import Trial, Version, figures_of, tags_of
 
 Alias = Literal["candidate", "champion"]
 

@@ -32,7 +32,7 @@ from barograph import (
     training_table,
 )
 from barograph.accounts import Arrival, ModeAccount, Rehearsal, Seen, Trace
-from barograph.case import Case, Stream, Table
+from barograph.case import Case, Stream, Table, stream_of
 from barograph.cases import churn
 from barograph.children import Child, absolute, environment
 from barograph.codec import UNREADABLE
@@ -42,7 +42,7 @@ from barograph.errors import BadInputError
 from barograph.log import Log, open_log
 from barograph.log.topics import ensure_stream
 from barograph.pipeline import Consumed
-from barograph.produce import Produced, Sending, produce, stream_of
+from barograph.produce import Produced, Sending, produce
 from barograph.record_file import lines
 from barograph.registry import Registry
 from barograph.scores import ReliabilityBin, reliability

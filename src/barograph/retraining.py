@@ -22,8 +22,8 @@ from barograph.foreign import one_line
 from barograph.promotion import Decision
 from barograph.registry import Registry
 from barograph.settings import Settings
-from barograph.terminal import time_of
 from barograph.types import NS_PER_S
+from barograph.venues.timestamps import time_of
 
 _HOUR_NS = 3600 * NS_PER_S
 _LEAD_NS = _HOUR_NS

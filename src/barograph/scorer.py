@@ -8,7 +8,6 @@ that its row came in.
 import math
 from collections import deque
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -16,9 +15,8 @@ import numpy as np
 from barograph import codec
 from barograph.codec import UnreadableError
 from barograph.errors import ForeignFeaturesError, ForeignStateError
-from barograph.fitted import TAU
 from barograph.kernels import COLUMN, FEATURE_SET_HASH, NAMES
-from barograph.models import ModelFacts, OnnxModel, refuse_unsound
+from barograph.models import TAU, Model, refuse_unsound
 from barograph.types import (
     MAX_PRODUCTS,
     NS_PER_S,
@@ -55,14 +53,6 @@ _VERDICT_OF = {
     str(int(Reason.STALE)): Verdict.STALE,
     str(int(Reason.NOT_OFFERED)): Verdict.NO_MODEL,
 }
-
-
-class Model(NamedTuple):
-    """A registered model as the scorer uses it: `label` is "case/version"."""
-
-    label: str
-    facts: ModelFacts
-    onnx: OnnxModel
 
 
 class ColdStart:

@@ -7,7 +7,8 @@ champion. The shadow never speaks for anything but the candidate's own model.
 from collections.abc import Mapping, Sequence
 
 from barograph import codec
-from barograph.scorer import Model, Scorer
+from barograph.models import Model
+from barograph.scorer import Scorer
 from barograph.types import Outcome, Record
 
 _TAKEN = "appended_time_ns"  # every log's header

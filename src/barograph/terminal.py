@@ -4,7 +4,6 @@ import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from io import StringIO
 from typing import TYPE_CHECKING
 
@@ -27,6 +26,7 @@ from rich.text import Text
 
 from barograph.foreign import spelled_out
 from barograph.types import NS_PER_S, Interval
+from barograph.venues.timestamps import time_of
 
 if TYPE_CHECKING:  # what is only drawn here is not imported for it: each verb has what it needs
     from pathlib import Path
@@ -308,11 +308,6 @@ def plain_table(title: str, columns: Sequence[str]) -> Table:
     for i, column in enumerate(columns):
         table.add_column(column, justify="right" if i else "left", no_wrap=True)
     return table
-
-
-def time_of(time_ns: int) -> str:
-    """A moment to the second, in UTC."""
-    return datetime.fromtimestamp(time_ns / NS_PER_S, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
 def counts_of(counts: Mapping[str, int]) -> str:

@@ -6,7 +6,8 @@ from barograph.control import Control
 from barograph.pooled import Difference, ScoreRow, SessionRow
 from barograph.promotion import Decision
 from barograph.types import Interval
-from barograph.walkforward import FoldFacts, Training, Trial
+from barograph.versions import Trial
+from barograph.walkforward import FoldFacts, Training
 
 
 class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,9 +6,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from barograph.terminal import figure, interval, plain_table, time_of
+from barograph.terminal import figure, interval, plain_table
 from barograph.training_report import TrainingReport
 from barograph.types import Interval
+from barograph.venues.timestamps import time_of
 
 _TENTHS = ("_s", "_per_hour")
 """Units of which a tenth is enough; shares are told to a hundredth."""

@@ -28,6 +28,17 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
             ) from error
 
 
+class Trial(msgspec.Struct, frozen=True, kw_only=True):
+    """Parameters that were tried for a candidate, and its log loss on each fold's held-out rows.
+
+    The first of each candidate is how the case gives it.
+    """
+
+    candidate: str
+    parameters: dict[str, float]
+    selection: list[float]
+
+
 def tags_of(facts: ModelFacts, told: bytes) -> dict[str, str]:
     """The facts as text, and the hashes of what is stored: `told` are the facts as bytes."""
     fields = msgspec.to_builtins(facts)

@@ -21,6 +21,7 @@ from barograph.fitted import Fitted
 from barograph.models import Float64
 from barograph.promotion import Gate
 from barograph.splits import Fold, Rows
+from barograph.versions import Trial
 
 Bools = npt.NDArray[np.bool_]
 
@@ -73,17 +74,6 @@ class FoldFacts(msgspec.Struct, frozen=True, kw_only=True):
     chosen: str
     selection: dict[str, float]
     thresholds: dict[str, float]
-
-
-class Trial(msgspec.Struct, frozen=True, kw_only=True):
-    """Parameters that were tried for a candidate, and its log loss on each fold's held-out rows.
-
-    The first of each candidate is how the case gives it.
-    """
-
-    candidate: str
-    parameters: dict[str, float]
-    selection: list[float]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

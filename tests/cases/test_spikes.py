@@ -12,9 +12,8 @@ from barograph import labels
 from barograph.cases import spikes
 from barograph.cases.spikes import CLOCKS, EWMA, GARCH, SPIKES, WANTED
 from barograph.errors import TooLittleDataError
-from barograph.fitted import TAU
 from barograph.kernels import COLUMN, FEATURES, NAMES
-from barograph.models import ModelFacts
+from barograph.models import TAU, ModelFacts
 from barograph.types import NS_PER_S, Reason
 
 LONG = settings(max_examples=20, deadline=None)

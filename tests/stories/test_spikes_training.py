@@ -10,9 +10,9 @@ from barograph import bootstrap, dataset, scores
 from barograph.archive import ArchiveWriter
 from barograph.case import Target
 from barograph.cases.spikes import SPIKES
-from barograph.fitted import TAU
 from barograph.kernels import COLUMN, FEATURE_SET_HASH, NAMES
 from barograph.market import PRESETS, spike_probability
+from barograph.models import TAU
 from barograph.pooled import Pooled
 from barograph.recording import Recorded, Recording
 from barograph.scorer import Scorer

@@ -16,9 +16,8 @@ from barograph.candidates import Candidate
 from barograph.case import Case, Ints, SplitKind, Table, Target
 from barograph.cases import forecasts
 from barograph.errors import TooLittleDataError
-from barograph.fitted import TAU
 from barograph.kernels import COLUMN, FEATURE_SET_HASH, FEATURES
-from barograph.models import Float64, ModelFacts
+from barograph.models import TAU, Float64, ModelFacts
 from barograph.relative import Ratio, Relative
 from barograph.splits import Fold, Rows
 from barograph.types import NS_PER_S, Reason

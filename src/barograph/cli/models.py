@@ -17,7 +17,7 @@ from barograph.cli.options import (
 
 if TYPE_CHECKING:
     from barograph.matured import Live
-    from barograph.scorer import Model
+    from barograph.models import Model
     from barograph.settings import Settings
 
 app = typer.Typer(help="The registry's models.", no_args_is_help=True, rich_markup_mode=None)

@@ -63,3 +63,8 @@ def format_time(time_ns: int) -> str:
     second, ns = divmod(time_ns, NS_PER_S)
     whole = _EPOCH + timedelta(seconds=second)
     return f"{whole:%Y-%m-%dT%H:%M:%S}.{ns:09d}Z"
+
+
+def time_of(time_ns: int) -> str:
+    """A moment to the second, in UTC."""
+    return datetime.fromtimestamp(time_ns / NS_PER_S, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
