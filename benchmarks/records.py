@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from statistics import median
 
-from barograph import pipeline, record_dataset, train
+from barograph import record_dataset, train, wiring
 from barograph.cases.churn import CHURN, invent
 from barograph.dataset import read
 from barograph.log import open_log
@@ -47,7 +47,7 @@ def _consume(settings: Settings) -> float:
     log.close()
 
     def work() -> None:
-        done = pipeline.consume(
+        done = wiring.consume(
             settings, settings.home, CHURN, _refuse, when_idle, settings.batch_records
         )
         assert done.values == _RECORDS

@@ -37,7 +37,6 @@ from barograph.live import LiveSummary
 from barograph.matured import Live
 from barograph.model_list import Listed
 from barograph.models import ModelFacts
-from barograph.pipeline import Consumed
 from barograph.produce import Produced
 from barograph.record_dataset import RecordManifest
 from barograph.recover import Recovered
@@ -47,6 +46,7 @@ from barograph.train import TrainingReport
 from barograph.types import Interval
 from barograph.up import UpSummary
 from barograph.verify import Verification
+from barograph.wiring import Consumed
 from barograph.worker import Tally
 
 ROOT = Path(__file__).resolve().parent.parent

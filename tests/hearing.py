@@ -1,7 +1,7 @@
 """What a feed left behind, for tests: the log's records, and the archive heard again."""
 
 from barograph.archive_files import read_archive
-from barograph.codec import decode_dead_letter, decode_event, encode
+from barograph.codec import decode_dead_letter, decode_event, decode_prediction, encode
 from barograph.log.topics import DEAD_LETTERS, TICKS
 from barograph.types import DeadLetter
 from barograph.venues.coinbase import Coinbase
@@ -47,4 +47,18 @@ def traces(log, archive):
         "ticks": values(log, TICKS),
         "letters": [encode(letter) for letter in letters(log)],
         "archive": list(read_archive(archive)),
+    }
+
+
+def total(log, topic):
+    """How many records a topic keeps."""
+    return sum(extent.next - extent.oldest for extent in log.extents(topic))
+
+
+def models_in(log, topic):
+    """The models whose predictions a topic holds."""
+    return {
+        decode_prediction(record.value).model
+        for extent in log.extents(topic)
+        for record in log.read(topic, extent.partition, 0, 1000)
     }

@@ -9,7 +9,6 @@ from barograph.accounts import (
     Rehearsal,
     Sample,
 )
-from barograph.pipeline import Consumed
 from barograph.pooled import Difference, ScoreRow, SessionRow
 from barograph.produce import Produced
 from barograph.promotion import Decision
@@ -18,6 +17,7 @@ from barograph.scores import ReliabilityBin
 from barograph.training_report import TrainingReport
 from barograph.types import Interval, RecordPrediction, Verdict
 from barograph.walkforward import CHOSEN, Training
+from barograph.wiring import Consumed
 
 HOSTILE = """<script src="https://example.org">"&amp;'</script>"""
 

@@ -44,11 +44,11 @@ from barograph.joined import had
 from barograph.kernels import NAMES
 from barograph.log import open_log
 from barograph.log.topics import FEATURES
-from barograph.pipeline import FEATURIZE, SCORE
 from barograph.recall import PRODUCER, known
 from barograph.recover import recover
 from barograph.replay import replay
 from barograph.scorer import Scorer
+from barograph.stages import FEATURIZE, SCORE
 from barograph.types import NS_PER_S, DeadLetter, Fault, Frame, Tick
 from barograph.venues.coinbase import Coinbase
 from barograph.venues.endpoints import PAGE_TRADES, lowest_trade_id

@@ -21,9 +21,9 @@ from barograph.ingest import ingest
 from barograph.kernels import FEATURE_SET_HASH, NAMES
 from barograph.log import open_log
 from barograph.market import PRESETS
-from barograph.pipeline import FEATURIZE
 from barograph.replay import replay
 from barograph.simulator import SimulatedMarket
+from barograph.stages import FEATURIZE
 from barograph.types import FeatureRow, Frame
 from barograph.venues.entries import Closing, Dialect, Heard, Opening, Rules
 from barograph.worker import when_idle, work

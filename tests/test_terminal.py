@@ -13,11 +13,11 @@ from rich.text import Text
 
 from barograph import terminal
 from barograph.feed_summary import Summary
-from barograph.pipeline import Consumed
 from barograph.produce import Produced
 from barograph.record_dataset import RecordManifest, Refusal
 from barograph.types import Interval
 from barograph.verify import Difference, Verification
+from barograph.wiring import Consumed
 from barograph.worker import Tally
 from rehearsals import rehearsal
 

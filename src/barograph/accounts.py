@@ -15,13 +15,13 @@ from msgspec import inspect
 from barograph import codec
 from barograph.contract import Contract, RefusedError
 from barograph.log import APPENDED_TIME
-from barograph.pipeline import Consumed
 from barograph.produce import PRODUCED_TIME, Produced
 from barograph.record_dataset import RecordManifest
 from barograph.record_file import Line
 from barograph.scores import ReliabilityBin
 from barograph.training_report import TrainingReport
 from barograph.types import DeadLetter, Record, RecordPrediction
+from barograph.wiring import Consumed
 
 _LONG_BYTES = 1_000_000
 _SHOWN_BYTES = 2000

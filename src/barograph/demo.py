@@ -36,13 +36,13 @@ from barograph.intake import feed_of
 from barograph.log import Log, open_log
 from barograph.log.topics import TICKS
 from barograph.market import PRESETS
-from barograph.pipeline import Pipeline, feed_through, stages
 from barograph.registry import Registry
 from barograph.retention import Retention
 from barograph.settings import Settings
 from barograph.simulator import SimulatedMarket
 from barograph.sources import simulated
 from barograph.stream import Plan
+from barograph.threads import Pipeline
 from barograph.training_report import TrainingReport
 from barograph.trees import TreeTable
 from barograph.types import NS_PER_S, Record, Verdict
@@ -51,6 +51,7 @@ from barograph.venues.endpoints import endpoint
 from barograph.venues.entries import Dialect, Heard
 from barograph.venues.exchange_feed import ExchangeFeed
 from barograph.verify import Verification, verify
+from barograph.wiring import feed_through, stages
 
 PRODUCTS = ("BTC-USD", "ETH-USD")
 CHECK_LIVE_S = 5.0

@@ -41,13 +41,13 @@ from barograph.disk import check_room, declared, write_whole
 from barograph.errors import BadInputError
 from barograph.log import Log, open_log
 from barograph.log.topics import ensure_stream
-from barograph.pipeline import Consumed
 from barograph.produce import Produced, Sending, produce
 from barograph.record_file import lines
 from barograph.registry import Registry
 from barograph.scores import ReliabilityBin, reliability
 from barograph.settings import Settings
 from barograph.types import DeadLetter, Record, TopicPartition
+from barograph.wiring import Consumed
 
 A = TypeVar("A")
 

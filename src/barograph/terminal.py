@@ -34,10 +34,11 @@ if TYPE_CHECKING:  # what is only drawn here is not imported for it: each verb h
     from barograph.accounts import Rehearsal
     from barograph.dataset import Manifest
     from barograph.feed_summary import Summary
-    from barograph.pipeline import Consumed, Pipeline
     from barograph.produce import Produced
     from barograph.record_dataset import RecordManifest
+    from barograph.threads import Pipeline
     from barograph.verify import Verification
+    from barograph.wiring import Consumed
     from barograph.worker import Tally
 
 _TENTHS = ("_s", "_per_hour")

@@ -23,12 +23,13 @@ from barograph import listing, terminal
 from barograph.intake import feed_of
 from barograph.live import LiveSummary, listen
 from barograph.log import Log, open_log
-from barograph.pipeline import Pipeline, stages
 from barograph.retention import Retention
 from barograph.retraining import Retraining, asked, frames, training
 from barograph.settings import Settings
 from barograph.stream import Plan
+from barograph.threads import Pipeline
 from barograph.view import Latencies, Watch, render
+from barograph.wiring import stages
 
 LOOK_S = 0.25
 

@@ -8,7 +8,7 @@ import pytest
 
 CATCHES_ALL = {
     "follower.py": "a look at the registry: reported, and tried again",
-    "pipeline.py": "a worker's thread: what it died of is raised at the door, the shadow's is told",
+    "threads.py": "a worker's thread: what it died of is raised at the door, the shadow's is told",
     "retraining.py": "its thread: reported, and tried again",
     "retention.py": "its thread: reported, and tried again when it is due",
     "up.py": "closes the log, and raises again",

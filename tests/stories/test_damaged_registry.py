@@ -12,13 +12,14 @@ import pytest
 from barograph import codec
 from barograph.log import open_log
 from barograph.log.topics import FEATURES, PREDICTIONS, ensure_topics
-from barograph.pipeline import Pipeline, stages
 from barograph.registry import Registry
 from barograph.scorer import COLD_START
 from barograph.settings import Settings
-from hearing import values
+from barograph.threads import Pipeline
+from barograph.wiring import stages
+from hearing import total, values
 from lives import Life
-from test_pipeline import ticks, total
+from second_ticks import ticks
 from test_registry import facts_of, graph
 from waiting import until
 

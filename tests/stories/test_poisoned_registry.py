@@ -16,14 +16,15 @@ from barograph.kernels import FEATURE_SET_HASH
 from barograph.log import open_log
 from barograph.log.topics import FEATURES, PREDICTIONS, SHADOW, ensure_shadow, ensure_topics
 from barograph.models import sha256_of
-from barograph.pipeline import Pipeline, stages
 from barograph.registry import Registry
 from barograph.scorer import Scorer
 from barograph.settings import Settings
+from barograph.threads import Pipeline
 from barograph.train import train
+from barograph.wiring import stages
 from customers import CUSTOMERS, customers
-from hearing import values
-from test_pipeline import ticks, total
+from hearing import total, values
+from second_ticks import ticks
 from test_registry import facts_of, graph
 from test_train import HOW
 from waiting import until

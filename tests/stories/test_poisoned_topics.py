@@ -10,8 +10,8 @@ from barograph.errors import BadInputError
 from barograph.featurizer import Featurizer
 from barograph.log import open_log
 from barograph.log.topics import DEAD_LETTERS, FEATURES, PREDICTIONS, STATUS, TICKS, market_topics
-from barograph.pipeline import FEATURIZE, SCORE
 from barograph.scorer import Scorer
+from barograph.stages import FEATURIZE, SCORE
 from barograph.types import Message
 from barograph.verify import verify
 from barograph.view import Watch, render

@@ -15,16 +15,17 @@ from barograph.kernels import FEATURE_SET_HASH
 from barograph.log import open_log
 from barograph.log.topics import FEATURES, PREDICTIONS, ensure_topics
 from barograph.market import PRESETS
-from barograph.pipeline import Pipeline, stages
 from barograph.registry import Registry
 from barograph.scorer import Scorer
 from barograph.settings import Settings
 from barograph.simulator import SimulatedMarket
+from barograph.threads import Pipeline
 from barograph.types import NS_PER_S, Verdict
 from barograph.venues.entries import Dialect, Heard, Opening
-from hearing import values
+from barograph.wiring import stages
+from hearing import total, values
 from lives import Life
-from test_pipeline import ticks, total
+from second_ticks import ticks
 from test_registry import facts_of, graph
 from waiting import until
 

@@ -19,13 +19,14 @@ from barograph.log.topics import FEATURES, PREDICTIONS, SHADOW
 from barograph.market import PRESETS
 from barograph.matured import live_scores
 from barograph.models import ModelFacts, sha256_of
-from barograph.pipeline import Pipeline, stages
 from barograph.registry import Registry
 from barograph.scorer import COLD_START, Scorer
 from barograph.settings import Settings
 from barograph.simulator import SimulatedMarket
+from barograph.threads import Pipeline
 from barograph.types import Verdict
 from barograph.venues.entries import Dialect, Heard, Opening
+from barograph.wiring import stages
 from consumer import contents
 from test_registry import graph
 

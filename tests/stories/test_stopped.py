@@ -19,7 +19,7 @@ from barograph.log import open_log
 from barograph.log.topics import FEATURES, PREDICTIONS, TICKS
 from barograph.market import PRESETS
 from barograph.simulator import SimulatedMarket
-from test_pipeline import total
+from hearing import total
 from test_registry import facts_of, graph
 from waiting import until
 

@@ -77,8 +77,8 @@ def replay(
     An interrupted replay goes on where it stopped, and so does a file that has grown; one replayed
     before is skipped. A pipe is read to its end: zcat FILE | barograph replay /dev/stdin.
     """
-    from barograph import pipeline, terminal
     from barograph import replay as recorded
+    from barograph import terminal, threads, wiring
     from barograph.intake import feed_of
     from barograph.log import open_log
     from barograph.retention import Retention
@@ -91,7 +91,7 @@ def replay(
     frames = None
     try:
         frames = feed_of(settings, opened, names_in(products), warn)
-        running = pipeline.Pipeline(pipeline.stages(settings, address, warn))
+        running = threads.Pipeline(wiring.stages(settings, address, warn))
         with Retention(lambda: open_log(address), warn), terminal.progress() as progress:
 
             def take() -> "Summary":
@@ -99,7 +99,7 @@ def replay(
                 progress.say("featurizing and scoring")
                 return fed
 
-            fed = take() if no_stages else pipeline.feed_through(running, take, live=live)
+            fed = take() if no_stages else wiring.feed_through(running, take, live=live)
     finally:
         if frames is not None:
             frames.close()
@@ -116,10 +116,10 @@ def featurize(
     json: JsonOption = False,
 ) -> None:
     """ticks.raw into ticks.features, until all is done."""
-    from barograph import pipeline, terminal
+    from barograph import terminal, wiring
 
     settings = settings_of(home)
-    stages = pipeline.stages(settings, worked_on(log or settings.home), warn, follow=follow)
+    stages = wiring.stages(settings, worked_on(log or settings.home), warn, follow=follow)
     with _until(follow) as until:
         tally = stages.featurize(until)
     answer(tally, json, lambda: terminal.tally(tally, "records", "feature rows"))
@@ -137,10 +137,10 @@ def score(
     json: JsonOption = False,
 ) -> None:
     """ticks.features into ticks.predictions, likewise."""
-    from barograph import pipeline, terminal
+    from barograph import terminal, wiring
 
     settings = settings_of(home)
-    stages = pipeline.stages(settings, worked_on(log or settings.home), warn, follow=follow)
+    stages = wiring.stages(settings, worked_on(log or settings.home), warn, follow=follow)
     with _until(follow) as until:
         tally = stages.shadow(until) if shadow else stages.score(until)
     answer(tally, json, lambda: terminal.tally(tally, "feature rows", "predictions"))

@@ -100,7 +100,7 @@ def consume(
     """The records of a case into predictions, with the champion of the case."""
     import msgspec
 
-    from barograph import pipeline, terminal
+    from barograph import terminal, wiring
     from barograph.log import open_log
     from barograph.retention import Retention
 
@@ -114,10 +114,10 @@ def consume(
         Retention(lambda: open_log(address), warn),
     ):
         watch = _Watch(told, follow=mode == "stream", seconds=seconds, say=progress.records)
-        tally = pipeline.consume(
+        tally = wiring.consume(
             settings, address, chosen, warn, watch.until, batch_size or settings.batch_records
         )
-    done = pipeline.Consumed(
+    done = wiring.Consumed(
         **msgspec.structs.asdict(tally), seconds=watch.seconds(), records_per_s=watch.rate(tally)
     )
     answer(done, json, lambda: terminal.consumed(done))
