@@ -10,8 +10,8 @@ from barograph import record_dataset, train, wiring
 from barograph.cases.churn import CHURN, invent
 from barograph.dataset import read
 from barograph.log import open_log
-from barograph.log.topics import ensure_stream
 from barograph.produce import Sending, produce
+from barograph.record_topics import ensure_stream
 from barograph.registry import Registry
 from barograph.settings import Settings
 from barograph.worker import when_idle

@@ -34,15 +34,15 @@ from barograph.inventory import Inspection, Inventory
 from barograph.kernels import FEATURE_SET, FEATURE_SET_HASH, FEATURES, LONGEST_WINDOW_S
 from barograph.ledger import LedgerSummary
 from barograph.live import LiveSummary
-from barograph.matured import Live
+from barograph.live_scores import Live
 from barograph.model_list import Listed
 from barograph.models import ModelFacts
 from barograph.produce import Produced
 from barograph.record_dataset import RecordManifest
 from barograph.recover import Recovered
-from barograph.retraining import Due
 from barograph.settings import Settings
 from barograph.train import TrainingReport
+from barograph.training_due import Due
 from barograph.types import Interval
 from barograph.up import UpSummary
 from barograph.verify import Verification

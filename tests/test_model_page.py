@@ -4,7 +4,8 @@ import math
 
 import msgspec
 
-from barograph.matured import Live, LiveScores, Paired
+from barograph.live_scores import Live
+from barograph.matured import LiveScores, Paired
 from barograph.model_page import page
 from barograph.types import Interval
 from test_scorer import model

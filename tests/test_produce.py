@@ -19,9 +19,9 @@ from barograph.errors import (
     UnknownTopicError,
 )
 from barograph.log import open_log
-from barograph.log.topics import ensure_stream
 from barograph.produce import PRODUCED_TIME, Sending, dry_run, produce
 from barograph.record_file import lines
+from barograph.record_topics import ensure_stream
 from barograph.types import NS_PER_S
 from subscribers import CONTRACT, STREAM, SUBSCRIBERS, subscriber, table
 

@@ -23,7 +23,7 @@ from barograph.stream import Plan
 from barograph.up import Seen, UpSummary, run, told
 from barograph.venues.endpoints import endpoint
 from barograph.verify import verify
-from barograph.view import Latencies
+from barograph.watch import Latencies
 from hearing import values
 
 S = 1_000_000_000

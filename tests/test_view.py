@@ -8,7 +8,8 @@ from barograph import codec
 from barograph.log import open_log
 from barograph.log.topics import PREDICTIONS, ensure_topics
 from barograph.types import Message, Prediction, Verdict
-from barograph.view import Watch, render
+from barograph.view import render
+from barograph.watch import Watch
 
 NS = 10**9
 
@@ -64,15 +65,6 @@ def test_an_alert_is_told_once_for_each_rise_over_the_threshold(tmp_path):
     assert watch.alert_count == 2
     assert "60% for the next 60 s" in text_of(watch)
     assert "SPIKE AHEAD" in text_of(watch)
-
-
-def test_latency_runs_from_receipt_to_the_commit_in_the_log(tmp_path):
-    watch = watched(tmp_path, [prediction("BTC-USD", 1000, 0.1, receive_time_ns=None)])
-    assert watch.latencies().count == 0
-    assert watch.latencies().p50_ms is None
-    watch = watched(tmp_path / "b", [prediction("BTC-USD", 1000, 0.1)])
-    assert watch.latencies().count == 1
-    assert watch.latencies().p50_ms > 0
 
 
 def test_a_silent_product_says_for_how_long(tmp_path):

@@ -7,9 +7,7 @@ from barograph import codec
 from barograph.cases.spikes import SPIKES
 from barograph.errors import BadInputError
 from barograph.log import open_log
-from barograph.log.topics import (
-    ensure_stream,
-)
+from barograph.record_topics import ensure_stream
 from barograph.registry import Registry
 from barograph.settings import Settings
 from barograph.types import Message, Verdict

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from barograph.examples import Examples, Learner, both_kinds, law_around, log_ratio, uncalibrated
+from barograph.examples import Examples, Learner, both_kinds, uncalibrated
 from barograph.fitted import Fitted, Float32, Float64, Odds, Trees, View
+from barograph.log_logistic import law_around, log_ratio
 from barograph.relative import Relative
 from barograph.trees import TreeTable
 

@@ -7,17 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from barograph.examples import (
-    Examples,
-    Learner,
-    both_kinds,
-    law_around,
-    log_ratio,
-    most_likely,
-    uncalibrated,
-    unweighted,
-)
+from barograph.examples import Examples, Learner, both_kinds, uncalibrated, unweighted
 from barograph.fitted import Fitted, Float64, LogLogistic, Odds, View
+from barograph.log_logistic import law_around, log_ratio, most_likely
 from barograph.models import TAU
 from barograph.relative import Relative, log_above
 

@@ -13,7 +13,8 @@ from barograph.types import NS_PER_S, Interval
 from barograph.venues.timestamps import time_of
 
 if TYPE_CHECKING:
-    from barograph.matured import Live, LiveScores, Paired
+    from barograph.live_scores import Live
+    from barograph.matured import LiveScores, Paired
     from barograph.models import ModelFacts
 
 _HEADS = ("base rate", "PR-AUC", "ROC-AUC", "Brier", "logloss", "ECE")

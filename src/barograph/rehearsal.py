@@ -40,9 +40,9 @@ from barograph.contract import Contract
 from barograph.disk import check_room, declared, write_whole
 from barograph.errors import BadInputError
 from barograph.log import Log, open_log
-from barograph.log.topics import ensure_stream
 from barograph.produce import Produced, Sending, produce
 from barograph.record_file import lines
+from barograph.record_topics import ensure_stream
 from barograph.registry import Registry
 from barograph.scores import ReliabilityBin, reliability
 from barograph.settings import Settings

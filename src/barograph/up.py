@@ -24,11 +24,13 @@ from barograph.intake import feed_of
 from barograph.live import LiveSummary, listen
 from barograph.log import Log, open_log
 from barograph.retention import Retention
-from barograph.retraining import Retraining, asked, frames, training
+from barograph.retraining import Retraining, training
 from barograph.settings import Settings
 from barograph.stream import Plan
 from barograph.threads import Pipeline
-from barograph.view import Latencies, Watch, render
+from barograph.training_due import asked, frames
+from barograph.view import render
+from barograph.watch import Latencies, Watch
 from barograph.wiring import stages
 
 LOOK_S = 0.25

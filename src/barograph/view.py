@@ -5,107 +5,18 @@ from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-import msgspec
 from rich.box import SIMPLE_HEAD
 from rich.console import Group
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from barograph import codec
-from barograph.log import APPENDED_TIME, Log
-from barograph.log.topics import PREDICTIONS
-from barograph.types import NS_PER_S, Prediction, Record, Verdict
+from barograph.types import NS_PER_S, Prediction, Verdict
+from barograph.watch import SEEN, Watch
 
-_CHUNK = 2000
 _BARS = "▁▂▃▄▅▆▇█"
-_SEEN = 16
 _OLD_S = 5.0
 _WIDTH = 80
-
-
-class Latencies(msgspec.Struct, frozen=True, kw_only=True):
-    """Milliseconds from the frame that closed a second to its prediction, committed."""
-
-    count: int
-    p50_ms: float | None
-    p99_ms: float | None
-
-
-class Line(msgspec.Struct, kw_only=True):
-    """What the view knows of one product."""
-
-    prediction: Prediction
-    latency_ms: float | None
-    probabilities: deque[float | None]
-
-
-class Watch:
-    """Follows a log's predictions from now on, or from the oldest one kept."""
-
-    def __init__(self, log: Log, *, from_oldest: bool = False) -> None:
-        self._log = log
-        self._offsets = {
-            extent.partition: extent.oldest if from_oldest else extent.next
-            for extent in log.extents(PREDICTIONS)
-        }
-        self.lines: dict[str, Line] = {}
-        self.alerts: deque[Prediction] = deque(maxlen=8)
-        self.verdicts: dict[str, int] = {}
-        self.models: dict[str, int] = {}
-        self.alert_count = 0
-        self.unreadable = 0
-        self._latencies_ms: deque[float] = deque(maxlen=100_000)
-
-    def look(self) -> int:
-        """Take in the predictions written since the last look; returns how many."""
-        taken = 0
-        for partition, offset in self._offsets.items():
-            while records := self._log.read(PREDICTIONS, partition, offset, _CHUNK):
-                for record in records:
-                    self._read(record)
-                offset = records[-1].offset + 1  # noqa: PLW2901 - the place to go on from
-                taken += len(records)
-            self._offsets[partition] = offset
-        return taken
-
-    def latencies(self) -> Latencies:
-        """Over all predictions taken in."""
-        ordered = sorted(self._latencies_ms)
-        if not ordered:
-            return Latencies(count=0, p50_ms=None, p99_ms=None)
-        return Latencies(
-            count=len(ordered),
-            p50_ms=ordered[len(ordered) // 2],
-            p99_ms=ordered[min(len(ordered) - 1, int(0.99 * len(ordered)))],
-        )
-
-    def _read(self, record: Record) -> None:
-        try:
-            prediction = codec.decode_prediction.of(record)
-        except codec.UnreadableError:
-            self.unreadable += 1
-        else:
-            self._take(prediction, record.headers)
-
-    def _take(self, prediction: Prediction, headers: dict[str, str]) -> None:
-        latency_ms = None
-        written_ns = codec.natural(headers.get(APPENDED_TIME))
-        if prediction.receive_time_ns is not None and written_ns is not None:
-            latency_ms = (written_ns - prediction.receive_time_ns) / 1e6
-            self._latencies_ms.append(latency_ms)
-        known = self.lines.get(prediction.product)
-        was_alert = known is not None and known.prediction.spike
-        past = known.probabilities if known else deque[float | None](maxlen=_SEEN)
-        past.append(prediction.probability)
-        self.lines[prediction.product] = Line(
-            prediction=prediction, latency_ms=latency_ms, probabilities=past
-        )
-        self.verdicts[prediction.verdict] = self.verdicts.get(prediction.verdict, 0) + 1
-        self.models[prediction.model] = self.models.get(prediction.model, 0) + 1
-        if prediction.spike and not was_alert:
-            self.alert_count += 1
-            self.alerts.append(prediction)
 
 
 def render(watch: Watch, feed_state: str, clock_ns: Callable[[], int] = time.time_ns) -> Group:
@@ -118,7 +29,7 @@ def render(watch: Watch, feed_state: str, clock_ns: Callable[[], int] = time.tim
         caption=f"vol: bps/√s over 60 s; P: a spike (vol ≥ τ) within 60 s; model {models}",
         caption_justify="left",
     )
-    for title in ("product", "mid", "vol", "of τ", "P(spike)", f"last {_SEEN}", "verdict"):
+    for title in ("product", "mid", "vol", "of τ", "P(spike)", f"last {SEEN}", "verdict"):
         right = title in {"mid", "vol", "of τ", "P(spike)"}
         table.add_column(title, justify="right" if right else "left", no_wrap=True)
     table.add_column("latency", justify="right", no_wrap=True)

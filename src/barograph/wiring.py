@@ -14,11 +14,9 @@ from barograph.feed_summary import Summary
 from barograph.follower import Follower
 from barograph.kernels import FEATURE_SET_HASH
 from barograph.log import open_log
-from barograph.log.topics import (
-    ensure_stream,
-)
 from barograph.models import Model
 from barograph.record_scorer import RecordScorer
+from barograph.record_topics import ensure_stream
 from barograph.registry import Alias, Registry
 from barograph.scorer import Scorer
 from barograph.settings import Settings

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from barograph.retraining import turn
+from barograph.training_due import turn
 from barograph.types import MAX_PRODUCTS
 from barograph.venues.timestamps import format_time
 from coinbase_messages import START, S, ticker

@@ -51,7 +51,7 @@ HOMES = {
     "lightgbm": ({"boosting.py"}, "inside"),
     "xgboost": ({"boosting.py"}, "inside"),
     "sklearn": ({"boosting.py", "learners.py"}, "inside"),
-    "scipy": ({"examples.py"}, "inside"),
+    "scipy": ({"log_logistic.py"}, "inside"),
     "arch": ({"cases/forecasts.py"}, "inside"),
     "onnx": ({"models.py", "graph.py", "encoding.py", "trees.py"}, "inside"),
     "onnxruntime": ({"models.py"}, "inside"),

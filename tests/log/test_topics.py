@@ -1,6 +1,5 @@
-from barograph.cases.churn import STREAM
 from barograph.log import open_log
-from barograph.log.topics import DEAD_LETTERS, TICKS, TOPICS, ensure_stream, ensure_topics
+from barograph.log.topics import DEAD_LETTERS, TICKS, TOPICS, ensure_topics
 
 
 def test_missing_topics_are_created_and_existing_ones_stay(tmp_path):
@@ -10,16 +9,4 @@ def test_missing_topics_are_created_and_existing_ones_stay(tmp_path):
     partitions = {topic.name: topic.partitions for topic in log.topics()}
     assert partitions.keys() == {topic.name for topic in TOPICS}
     assert (partitions[TICKS], partitions[DEAD_LETTERS]) == (5, 1)
-    log.close()
-
-
-def test_a_stream_has_as_many_partitions_for_predictions_as_for_records(tmp_path):
-    log = open_log(tmp_path)
-    ensure_stream(log, STREAM, 5)
-    ensure_stream(log, STREAM, 2)
-    assert {topic.name: topic.partitions for topic in log.topics()} == {
-        STREAM.source: 5,
-        STREAM.target: 5,
-        STREAM.dead_letters: 1,
-    }
     log.close()

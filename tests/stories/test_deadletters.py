@@ -12,7 +12,7 @@ from barograph.cases.churn import STREAM, invent
 from barograph.codec import encode
 from barograph.deadletters import REDRIVEN
 from barograph.log import open_log
-from barograph.log.topics import ensure_stream
+from barograph.record_topics import ensure_stream
 from barograph.types import DeadLetter, Fault, Message
 from consumer import contents
 from lives import Life

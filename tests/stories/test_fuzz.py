@@ -24,7 +24,8 @@ from barograph.venues.continuity import MAX_WAITING, Received
 from barograph.venues.entries import Answer, Closing, Dialect, Heard, Opening, Rules, Settlement
 from barograph.venues.holes import MAX_QUEUE
 from barograph.venues.timestamps import format_time
-from barograph.view import Watch, render
+from barograph.view import render
+from barograph.watch import Watch
 from coinbase_messages import START, S, beats, envelope, heartbeat, match, page, ticker
 from customers import STREAM
 from test_scorer import model

@@ -20,7 +20,7 @@ from barograph.sources import simulated
 from barograph.types import Gap, Verdict
 from barograph.venues.entries import Dialect
 from barograph.verify import verify
-from barograph.view import Watch
+from barograph.watch import Watch
 from hearing import heard_again
 from lives import Life
 from waiting import until

@@ -5,7 +5,7 @@ import uuid
 import msgspec
 import pytest
 
-from barograph import browse, check, codec, deadletters, matured
+from barograph import browse, check, codec, deadletters, live_scores
 from barograph.errors import BadInputError
 from barograph.featurizer import Featurizer
 from barograph.log import open_log
@@ -14,8 +14,10 @@ from barograph.scorer import Scorer
 from barograph.stages import FEATURIZE, SCORE
 from barograph.types import Message
 from barograph.verify import verify
-from barograph.view import Watch, render
+from barograph.view import render
+from barograph.watch import Watch
 from barograph.worker import when_idle, work
+from test_live_scores import scores_of
 from test_worker import ticks
 
 POISON = [
@@ -85,9 +87,9 @@ def test_whoever_reads_a_topic_tells_of_them_and_ends_of_none(poisoned):
     watch.look()
     render(watch, "poisoned")
     assert watch.unreadable == len(POISON)
-    scores = matured.live_scores(poisoned, PREDICTIONS)
+    scores = scores_of(poisoned, PREDICTIONS)
     assert {sum(each.verdicts.values()) for each in scores.values()} == {2 * 199}
-    matured.live(poisoned, "spikes/1", standing={}, hours=1, trained_ns=0)
+    live_scores.live(poisoned, "spikes/1", standing={}, hours=1, trained_ns=0)
     assert verify(poisoned).difference.what == "record"
 
 

@@ -16,10 +16,10 @@ from barograph import codec
 from barograph.cases.churn import CHURN, CONTRACT
 from barograph.encoding import Encoding
 from barograph.log import open_log
-from barograph.log.topics import ensure_stream
 from barograph.models import ModelFacts, export, sha256_of
 from barograph.record_file import lines
 from barograph.record_scorer import RecordScorer
+from barograph.record_topics import ensure_stream
 from barograph.registry import Registry
 from barograph.types import Fault, Record
 from consumer import contents

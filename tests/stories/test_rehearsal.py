@@ -9,7 +9,7 @@ import pytest
 
 from barograph.cases.churn import STREAM, invent
 from barograph.log import open_log
-from barograph.log.topics import ensure_stream
+from barograph.record_topics import ensure_stream
 from barograph.types import Message
 from consumer import contents
 from lives import Life

@@ -17,7 +17,6 @@ from barograph.labels import future_realized_vol
 from barograph.log import open_log
 from barograph.log.topics import FEATURES, PREDICTIONS, SHADOW
 from barograph.market import PRESETS
-from barograph.matured import live_scores
 from barograph.models import ModelFacts, sha256_of
 from barograph.registry import Registry
 from barograph.scorer import COLD_START, Scorer
@@ -28,6 +27,7 @@ from barograph.types import Verdict
 from barograph.venues.entries import Dialect, Heard, Opening
 from barograph.wiring import stages
 from consumer import contents
+from test_live_scores import scores_of
 from test_registry import graph
 
 PRODUCTS = ("BTC-USD", "ETH-USD", "NEW-USD")
@@ -128,7 +128,7 @@ def both_fared_as_the_labels_of_the_dataset_say(log, told):
     for topic, said, label in (
         (PREDICTIONS, told.scored, "spikes/1"), (SHADOW, told.shadowed, "spikes/2")
     ):  # fmt: skip
-        found = live_scores(log, topic)
+        found = scores_of(log, topic)
         assert label in found
         truth, probability = matured_by(told.rows, said)
         assert 0.05 < truth.mean() < 0.95
@@ -137,7 +137,7 @@ def both_fared_as_the_labels_of_the_dataset_say(log, told):
             assert getattr(found[label], score.name).estimate == pytest.approx(
                 score(truth, probability), rel=1e-12
             )
-    assert live_scores(log, SHADOW).keys() == {"spikes/2"}
+    assert scores_of(log, SHADOW).keys() == {"spikes/2"}
 
 
 def matured_by(rows, said, since=0):

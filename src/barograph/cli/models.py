@@ -16,7 +16,7 @@ from barograph.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from barograph.matured import Live
+    from barograph.live_scores import Live
     from barograph.models import Model
     from barograph.settings import Settings
 
@@ -119,14 +119,14 @@ def _live(
     settings: "Settings", log: str | None, model: "Model", standing: dict[str, str], hours: int
 ) -> "Live | None":
     """How it fares, where a log is named or lies in home."""
-    from barograph import matured
+    from barograph import live_scores
     from barograph.log import file_of
 
     file = file_of(settings.home)
     if log is None and not (file is not None and file.exists()):
         return None
     with existing_log(settings, log) as opened:
-        return matured.live(
+        return live_scores.live(
             opened,
             model.label,
             standing=standing,

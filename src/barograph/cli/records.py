@@ -57,7 +57,7 @@ def produce(
     from barograph import browse, terminal
     from barograph import produce as job
     from barograph.log import open_log
-    from barograph.log.topics import ensure_stream
+    from barograph.record_topics import ensure_stream
 
     settings, chosen = settings_of(home), case_named(case)
     if dry_run:

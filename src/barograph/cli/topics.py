@@ -130,7 +130,8 @@ def _named(
 def _wanted(name: str | None, case: str | None, partitions: int) -> "list[Topic]":
     """One topic, the topics of a case, or those of the market and of all cases of the house."""
     from barograph.log import Topic
-    from barograph.log.topics import market_topics, stream_topics
+    from barograph.log.topics import market_topics
+    from barograph.record_topics import stream_topics
 
     streams = [case_named(each).stream for each in ([case] if case else CASES)]
     house = [] if case else market_topics(partitions)

@@ -20,8 +20,8 @@ from barograph.cli.stopping import told_to_stop
 if TYPE_CHECKING:
     from barograph.card import Card
     from barograph.case import Case
-    from barograph.retraining import Due
     from barograph.settings import Settings
+    from barograph.training_due import Due
     from barograph.training_report import TrainingReport
     from barograph.walkforward import Training
 
@@ -96,7 +96,7 @@ def train(
 ) -> None:
     """Train, evaluate, register, and let the gate decide."""
     from barograph import training_table
-    from barograph.retraining import Due
+    from barograph.training_due import Due
     from barograph.walkforward import Training
 
     settings, chosen = settings_of(home), case_named(case)
@@ -149,7 +149,7 @@ def _trained_if_due(settings: "Settings", case: "Case", how: "Training") -> "Tra
     """Where others train the same case, nothing is; what is trained on is the archive as it is."""
     from barograph import dataset, terminal
     from barograph.intake import rules_of
-    from barograph.retraining import Due, turn
+    from barograph.training_due import Due, turn
 
     with turn(settings.home, case.name) as ours:
         if not ours:
@@ -182,11 +182,11 @@ def _follow(settings: "Settings", case: "Case") -> None:
 
 
 def _due(settings: "Settings", case: "Case") -> "Due":
-    from barograph import dataset, retraining
+    from barograph import dataset, training_due
 
     # A case of records is trained on files that were named for its dataset.
     records = case.stream is not None
     made_of = (
-        [dataset.paths(settings.home, case)[1]] if records else retraining.frames(settings.home)
+        [dataset.paths(settings.home, case)[1]] if records else training_due.frames(settings.home)
     )
-    return retraining.asked(settings.home, case.name, made_of, settings.retrain_every_h)
+    return training_due.asked(settings.home, case.name, made_of, settings.retrain_every_h)

@@ -1,29 +1,25 @@
-"""The topics of the market pipeline and of streams of records, defined once."""
+"""The topics of the market pipeline, defined once."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from barograph.log import Log, Topic
-
-if TYPE_CHECKING:  # a feed needs no cases
-    from barograph.case import Stream
 
 TICKS, FEATURES = "ticks.raw", "ticks.features"
 PREDICTIONS, DEAD_LETTERS = "ticks.predictions", "ticks.deadletter"
 SHADOW = "ticks.predictions.shadow"
 STATUS = "ticks.status"
 
-_DAY_S = 86_400
+DAY_S = 86_400
 
 TOPICS = (
-    Topic(name=TICKS, partitions=3, retention_s=30 * _DAY_S, retention_bytes=4 << 30),
-    Topic(name=FEATURES, partitions=3, retention_s=30 * _DAY_S, retention_bytes=4 << 30),
-    Topic(name=PREDICTIONS, partitions=3, retention_s=30 * _DAY_S, retention_bytes=1 << 30),
-    Topic(name=SHADOW, partitions=3, retention_s=30 * _DAY_S, retention_bytes=1 << 30),
-    Topic(name=DEAD_LETTERS, retention_s=90 * _DAY_S, retention_bytes=1 << 30),
-    Topic(name=STATUS, retention_s=30 * _DAY_S, retention_bytes=64 << 20),
+    Topic(name=TICKS, partitions=3, retention_s=30 * DAY_S, retention_bytes=4 << 30),
+    Topic(name=FEATURES, partitions=3, retention_s=30 * DAY_S, retention_bytes=4 << 30),
+    Topic(name=PREDICTIONS, partitions=3, retention_s=30 * DAY_S, retention_bytes=1 << 30),
+    Topic(name=SHADOW, partitions=3, retention_s=30 * DAY_S, retention_bytes=1 << 30),
+    Topic(name=DEAD_LETTERS, retention_s=90 * DAY_S, retention_bytes=1 << 30),
+    Topic(name=STATUS, retention_s=30 * DAY_S, retention_bytes=64 << 20),
 )
 """Keyed by product, STATUS by venue. The archive keeps what retention lets go."""
 
@@ -36,17 +32,9 @@ def market_topics(partitions: int = 3) -> list[Topic]:
     ]
 
 
-def stream_topics(stream: "Stream", partitions: int = 3) -> list[Topic]:
-    """The topics of a stream, keyed as its records are; limits as those of the market."""
-    return [
-        Topic(name=name, partitions=partitions, retention_s=30 * _DAY_S, retention_bytes=4 << 30)
-        for name in (stream.source, stream.target)
-    ] + [Topic(name=stream.dead_letters, retention_s=90 * _DAY_S, retention_bytes=1 << 30)]
-
-
 def ensure_topics(log: Log, partitions: int = 3) -> None:
     """Create those topics of the market that `log` lacks; what exists stays as it is."""
-    _ensure(log, market_topics(partitions))
+    ensure(log, market_topics(partitions))
 
 
 def ensure_shadow(log: Log) -> None:
@@ -56,12 +44,8 @@ def ensure_shadow(log: Log) -> None:
         log.create(msgspec.structs.replace(known[PREDICTIONS], name=SHADOW))
 
 
-def ensure_stream(log: Log, stream: "Stream", partitions: int = 3) -> None:
-    """Create those topics of a stream that `log` lacks; what exists stays as it is."""
-    _ensure(log, stream_topics(stream, partitions))
-
-
-def _ensure(log: Log, topics: Iterable[Topic]) -> None:
+def ensure(log: Log, topics: Iterable[Topic]) -> None:
+    """Create those topics that `log` lacks; what exists stays as it is."""
     known = {topic.name for topic in log.topics()}
     for topic in topics:
         if topic.name not in known:
