@@ -28,7 +28,8 @@ from barograph.types import (
 times = st.integers(0, LATEST_NS)
 decimals = st.decimals(min_value=0, max_value=10**9, places=8).map(lambda d: f"{d:f}")
 prices = st.decimals(min_value="1e-8", max_value=10**9, places=8).map(lambda d: f"{d:f}")
-names = st.text(min_size=1, max_size=100).filter(str.isprintable)
+printable = st.characters(exclude_categories=["C", "Z"]) | st.just(" ")
+names = st.text(printable, min_size=1, max_size=100)
 
 ticks = st.builds(
     Tick,
