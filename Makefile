@@ -8,7 +8,7 @@ TESTED := .venv/installed-for-tests
 CUSTOMERS ?= $(wildcard $(or $(BAROGRAPH_DATA),../shared/data)/churn/Telco-Customer-Churn.csv)
 UV_INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
-.PHONY: help install demo churn-demo kafka test test-fast lint bench lock docs leak eda brief clean
+.PHONY: help install demo churn-demo kafka test test-fast test-narrow lint bench lock docs leak eda brief clean
 
 help:            ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -25,13 +25,17 @@ kafka: $(WITH_KAFKA)   ## a Kafka broker on 127.0.0.1:9092, until Ctrl-C; needs 
 	$(BIN)/python tests/brokers.py
 
 # Tests start processes by the hundred: let Python keep what it compiles, whatever else was said.
-test test-fast: export PYTHONDONTWRITEBYTECODE =
+test test-fast test-narrow: export PYTHONDONTWRITEBYTECODE =
 
 test: $(TESTED)     ## all tests; the slow stories run side by side
 	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 test-fast: $(TESTED)   ## the tests of a working day, under a minute
 	HYPOTHESIS_PROFILE=fast $(BIN)/python -m pytest -n 2 --dist load -m "not slow" --ignore tests/stories
+
+test-narrow: $(TESTED)   ## those again as on an older processor: numpy without AVX2 and AVX-512
+	@narrow="$$($(BIN)/python tests/narrow.py)" && echo "Without $$narrow" && \
+	  NPY_DISABLE_CPU_FEATURES="$$narrow" $(MAKE) test-fast
 
 lint: $(TESTED)     ## format, lint, types, floors
 	$(BIN)/ruff format --check .

@@ -74,7 +74,7 @@ def test_another_seed_grows_other_trees():
     candidate = CLASSIFIERS["lightgbm"]
     part = examples(candidate.features, 1)
     one, other = (candidate.grow(part, seed).predict(part.x) for seed in (0, 1))
-    assert one.tobytes() != other.tobytes()
+    assert one.tobytes() != other.tobytes()  # exact: they differ
 
 
 def test_threads_are_no_parameter_to_search_over():

@@ -82,9 +82,11 @@ def test_groups_of_like_probability_are_those_of_the_reliability_table():
     y, said = pooled().y, pooled().probability[CHOSEN]
     table = scores.reliability(y, said)
     told = made().bins
-    assert [(one.rows, one.said, one.came_true.estimate) for one in told] == [
-        (one.rows, one.mean_probability, one.frequency) for one in table
-    ]
+    np.testing.assert_allclose(
+        [(one.rows, one.said, one.came_true.estimate) for one in told],
+        [(one.rows, one.mean_probability, one.frequency) for one in table],
+        rtol=1e-12,
+    )
     assert sum(one.rows for one in told) == len(y)
     assert all(one.came_true.low <= one.came_true.high for one in told)
     gaps = sum(one.rows * abs(one.said - one.came_true.estimate) for one in told) / len(y)

@@ -142,7 +142,7 @@ def test_an_unknown_value_is_null_in_json_and_none_when_read():
     rows["return_e9"] = NAT
     (row,) = codec.feature_rows(rows, ["BTC-USD"], FEATURE_SET_HASH)
     again = codec.decode_row(codec.encode(row))
-    assert again.values == [0.1] + [None] * (len(FEATURES) - 1)
+    assert again.values == [0.1] + [None] * (len(FEATURES) - 1)  # exact: written and read back
     assert again.reasons == "0" + "1" * (len(FEATURES) - 1)
     assert again.return_e9 is None
     assert again.receive_time_ns == 0

@@ -191,7 +191,7 @@ def test_another_future_changes_no_row_and_no_label_that_was_known(home, tmp_pat
         forked.filter(rows).select(columns), whole.filter(rows).select(columns), check_exact=True
     )
     assert_frame_equal(forked.filter(labelled), whole.filter(labelled), check_exact=True)
-    assert not forked.equals(whole)
+    assert not forked.equals(whole)  # exact: they differ
     assert forked.filter(labelled)["future_realized_vol"].is_not_null().any()
 
 

@@ -52,6 +52,7 @@ def test_a_number_stays_and_a_category_becomes_a_one_among_zeros(drawn):
     told = Encoding.of(counts).apply(x)
     assert told.dtype == np.float32
     assert told.flags.c_contiguous
+    # exact: numbers, passed on, and ones and zeros
     assert told.tobytes() == naive(x, counts).tobytes()
 
 
@@ -128,7 +129,7 @@ def test_an_unknown_category_counts_as_none_of_the_known(categorical):
     unknown[0, 0] = 7
     assert graph.predict(unknown) == pytest.approx(fitted.predict(unknown), abs=1e-12)
     assert np.isfinite(graph.predict(unknown)).all()
-    assert graph.predict(known) != graph.predict(unknown)
+    assert graph.predict(known) != graph.predict(unknown)  # exact: they differ
 
 
 def test_a_tree_may_ask_for_every_encoded_column_and_for_none_beyond():
@@ -136,6 +137,7 @@ def test_a_tree_may_ask_for_every_encoded_column_and_for_none_beyond():
     for feature in range(11):
         leaves = {"left_child": {"leaf_value": 0.0}, "right_child": {"leaf_value": 1.0}}
         table.add({"split_feature": feature, "threshold": 0.5} | leaves)
+    # exact: a sum of small integers
     assert OnnxModel(encoded_trees(table), 5).predict(np.zeros((1, 5), np.float32)).tolist() == [3]
     table.feature[-1] = 11
     with pytest.raises(RegistryError, match="a feature beyond its 11"):

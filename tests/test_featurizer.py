@@ -92,6 +92,7 @@ def test_any_cut_and_any_restore_give_the_same_bytes(drawn, cuts):
         got, got_late = featurizer.update(events[start:stop])
         parts.append(got)
         parts_late.append(got_late + start)
+    # exact: features to the bit
     assert b"".join(part.tobytes() for part in parts) == rows.tobytes()
     assert np.concatenate(parts_late).tolist() == late.tolist()
 
@@ -107,7 +108,7 @@ def test_tick_by_tick_gives_the_same_bytes_as_one_batch(drawn):
         consumed, n_rows, _ = update(states, events[i : i + 1], out, late)
         assert consumed == 1
         parts.append(out[:n_rows].tobytes())
-    assert b"".join(parts) == rows.tobytes()
+    assert b"".join(parts) == rows.tobytes()  # exact: features to the bit
 
 
 @pytest.mark.slow
@@ -125,7 +126,7 @@ def test_starting_late_gives_the_same_bytes_after_one_longest_window(drawn, shar
     # A row stands for its second: time may go back only across a hole, and both see that hole.
     seen = np.isin(rows["second"], late_rows["second"]) & (rows["second"] >= settled)
     settled_rows = late_rows[late_rows["second"] >= settled]
-    assert rows[seen].tobytes() == settled_rows.tobytes()
+    assert rows[seen].tobytes() == settled_rows.tobytes()  # exact: features to the bit
 
 
 @pytest.mark.slow
@@ -138,7 +139,7 @@ def test_changing_the_future_changes_no_past_row(drawn, share, other_seed):
     other = market((other_seed, parts))
     changed = np.concatenate([events[:keep], other[keep:]])
     past, _ = whole(events[:keep])
-    assert whole(changed)[0][: len(past)].tobytes() == past.tobytes()
+    assert whole(changed)[0][: len(past)].tobytes() == past.tobytes()  # exact: features to the bit
 
 
 @pytest.mark.slow
@@ -154,6 +155,7 @@ def test_two_products_interleaved_equal_each_alone(first, second, random):
     both, _ = whole(np.array(mixed, alone[0].dtype), products=2)
     for product, events in enumerate(alone):
         rows, _ = whole(events, products=2)
+        # exact: features to the bit
         assert both[both["product"] == product].tobytes() == rows.tobytes()
 
 
@@ -170,7 +172,7 @@ def test_heartbeats_change_when_rows_are_written_and_not_what_is_in_them(drawn):
     assert len(common) == len(without)
     for name in ROW.names:
         if name != "receive_time_ns":
-            assert common[name].tobytes() == without[name].tobytes()
+            assert common[name].tobytes() == without[name].tobytes()  # exact: features to the bit
 
 
 def ticks(seconds, *, vol=1e-4, seed=1, **more):

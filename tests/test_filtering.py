@@ -52,7 +52,7 @@ def test_trades_of_one_time_are_one_order_and_heartbeats_none():
     [told] = orders(events, ["A"], 50, 0.01)
     assert told.second.tolist() == [0, 2]
     assert told.place_s.tolist() == [0.25, 0.5]
-    assert told.log_mid.tolist() == [math.log(100.0)] * 2
+    assert told.log_mid == pytest.approx([math.log(100.0)] * 2, rel=1e-12)
     assert told.spread.tolist() == [2, 4]
     assert told.rounding == pytest.approx(1e-8 / 6)
 
@@ -156,6 +156,7 @@ def test_what_comes_later_changes_nothing_that_was_said(cut):
     ]
     tau, how = np.full((2, 1), TAU), Filter(particles=50, paths=100)
     whole = forecast(MARKET, shown, tau, 120, how)
+    # exact: no forecast sees what comes after it
     assert forecast(MARKET, before, tau, cut, how).tobytes() == whole[:, :cut].tobytes()
 
 
@@ -163,7 +164,7 @@ def test_what_comes_later_changes_nothing_that_was_said(cut):
 def test_products_that_move_as_one_are_forecast_as_one():
     shown, _ = watched(MARKET._replace(common_share=1.0), 600)
     said = forecast(MARKET._replace(common_share=1.0), shown, np.full((2, 1), TAU), 600, QUICK)
-    assert said[0].tobytes() == said[1].tobytes()
+    assert said[0].tobytes() == said[1].tobytes()  # exact: shares of the same paths
     assert np.ptp(said) > 0.01
 
 
@@ -177,6 +178,7 @@ def test_each_threshold_has_its_answer():
     assert said[1, :, 1] == pytest.approx(1.0)
     for k in (0, 1):
         alone = forecast(MARKET, shown, tau[:, k : k + 1], 60, QUICK)
+        # exact: shares of the same paths
         assert alone[:, :, 0].tobytes() == said[:, :, k].tobytes()
 
 

@@ -72,6 +72,7 @@ def test_a_calibration_moves_probabilities_and_no_forecast():
     plain = regression()
     moved = replace(plain, slope=0.5, bias=-1.0)
     assert moved.predict(x) == pytest.approx(sigmoid(0.5 * plain.z(x) - 1.0), abs=1e-15)
+    # exact: the same formula on the same row
     assert moved.volatility(x).tobytes() == plain.volatility(x).tobytes()
 
 
@@ -100,7 +101,7 @@ def test_a_classifier_has_a_forecast_where_a_feature_stands_for_it():
     x = np.float32([[1, 7], [2, 8]])
     core = Linear(np.zeros(2), np.ones(2), np.ones(2), 0.0)
     persistent = Fitted("p", ("a", "b"), AsGiven(), core, Odds(volatility=1))
-    assert persistent.volatility(x).tolist() == [7, 8]
+    assert persistent.volatility(x).tolist() == [7, 8]  # exact: a feature, passed on
     assert linear(("a", "b"), [1.0, 1.0]).volatility(x) is None
 
 

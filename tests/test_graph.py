@@ -20,13 +20,14 @@ def test_the_input_comes_out_in_float64_column_by_column():
         model = finished(graph, graph.column(graph.wide(), place))
         told = OnnxModel(model, 2).predict(ROWS)
         assert told.dtype == np.float64
-        assert told.tolist() == ROWS[:, place].astype(np.float64).tolist()
+        assert told.tolist() == ROWS[:, place].astype(np.float64).tolist()  # exact: float32 widened
 
 
 def test_what_is_narrowed_has_the_bits_of_float32():
     graph = Graph(2)
     third = graph.add("Div", graph.column(graph.wide(), 0), graph.constant(3.0))
     told = OnnxModel(finished(graph, graph.narrowed(third)), 2).predict(ROWS)
+    # exact: one division, rounded once
     assert told.tolist() == (ROWS[:, 0] / np.float64(3)).astype(np.float32).tolist()
 
 

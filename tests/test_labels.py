@@ -26,7 +26,7 @@ def test_a_label_equals_the_oracle_to_the_bit_and_is_missing_where_the_oracle_ha
     ref = [oracle.future_realized_vol(market, s, HORIZON_S) for s in second.tolist()]
     ref = np.array([np.nan if v is None else v for v in ref])
     comp = labels.future_realized_vol(second, return_e9, horizon_s=HORIZON_S)
-    assert comp.tobytes() == ref.tobytes()
+    assert comp.tobytes() == ref.tobytes()  # exact: integer windows
 
 
 @settings(deadline=None)
@@ -41,7 +41,7 @@ def test_a_changed_future_changes_no_label_whose_horizon_ended_before_it(market,
     past = (
         second + HORIZON_S < second[cut] if cut < len(second) else np.ones(len(second), dtype=bool)
     )
-    assert before[past].tobytes() == after[past].tobytes()
+    assert before[past].tobytes() == after[past].tobytes()  # exact: integer windows
 
 
 @settings(deadline=None)
@@ -61,7 +61,7 @@ def test_a_label_is_the_trailing_volatility_of_the_second_one_horizon_later():
     label = labels.future_realized_vol(np.arange(500), return_e9)
     for s in range(440):
         squares = np.sum(return_e9[s + 1 : s + 61] ** 2)
-        assert label[s] == np.sqrt(float(squares) / 60) * 1e-9
+        assert label[s] == np.sqrt(float(squares) / 60) * 1e-9  # exact: integer windows
 
 
 @pytest.mark.parametrize("horizon_s", [0, 901])
@@ -83,7 +83,7 @@ def test_a_return_beyond_the_range_is_refused_and_an_unknown_one_is_not():
 
 def test_a_missing_label_becomes_neither_calm_nor_spike():
     spike = labels.spikes(np.array([np.nan, 1.0, 2.0, 3.0]), 2.0)
-    np.testing.assert_array_equal(spike, [np.nan, 0.0, 1.0, 1.0])
+    np.testing.assert_array_equal(spike, [np.nan, 0.0, 1.0, 1.0])  # exact: integer windows
 
 
 @settings(deadline=None)

@@ -100,6 +100,7 @@ def test_a_feature_that_was_constant_in_training_has_no_weight():
     moved = part.x.copy()
     moved[:, 3] = 1e30
     fitted = learners.logistic(AsGiven(), 1)(part, 0)
+    # exact: a weight of zero
     assert fitted.predict(moved).tobytes() == fitted.predict(part.x).tobytes()
 
 
@@ -108,7 +109,7 @@ def test_one_wild_value_does_not_own_a_logistic_regression():
     wild, wilder = part.x[:1].copy(), part.x[:1].copy()
     wild[0, 1], wilder[0, 1] = 1e3, 1e30
     fitted = learners.logistic(AsGiven(), 1)(part, 0)
-    assert fitted.predict(wild) == fitted.predict(wilder)
+    assert fitted.predict(wild) == fitted.predict(wilder)  # exact: clipped to the same number
 
 
 @pytest.mark.parametrize("name", LEARNERS)
@@ -119,6 +120,7 @@ def test_only_what_tells_yes_from_no_needs_both(name):
         with pytest.raises(TooLittleDataError, match="0 yes in 200 rows"):
             grown(name, calm)
     else:
+        # exact: the answers take no part in its sums
         assert (
             grown(name, calm).predict(part.x).tobytes()
             == grown(name, part).predict(part.x).tobytes()

@@ -50,7 +50,7 @@ def test_a_moment_beyond_the_jumps_tail_is_infinite():
 
 def test_a_wholly_common_market_moves_its_products_as_one():
     paths = LatentVolatility(MARKET._replace(common_share=1.0), ("A", "B"), 1).advance(500)
-    assert paths[0].tobytes() == paths[1].tobytes()
+    assert paths[0].tobytes() == paths[1].tobytes()  # exact: the simulated market is its seed's
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5])
@@ -68,7 +68,7 @@ def test_the_latent_path_does_not_depend_on_where_it_was_cut(cut, seed):
     whole = LatentVolatility(MARKET, ("A", "B"), seed).advance(50)
     parts = LatentVolatility(MARKET, ("A", "B"), seed)
     joined = np.concatenate([parts.advance(cut), parts.advance(50 - cut)], axis=1)
-    assert joined.tobytes() == whole.tobytes()
+    assert joined.tobytes() == whole.tobytes()  # exact: the simulated market is its seed's
 
 
 def test_excitation_fades_while_no_order_comes():

@@ -175,6 +175,7 @@ def test_a_better_shadow_is_better_by_its_paired_difference():
         other.log_loss.estimate - one.log_loss.estimate, abs=0.01
     )
     alone = compare("spikes/1", ours, "spikes/1", ours)
+    # exact: a number minus itself
     assert alone.log_loss == alone.pr_auc == Interval(
         estimate=0.0, low=0.0, high=0.0, level=0.95, resamples=200, undefined=0
     )  # fmt: skip
@@ -241,5 +242,5 @@ def test_labels_of_predictions_are_those_of_the_dataset_to_the_bit():
             [of] = found.of.values()
             known = ~np.isnan(label[np.isin(second, of.second)])
             assert known.sum() > 100
-            assert np.array_equal(~np.isnan(of.spike), known)
+            assert np.array_equal(~np.isnan(of.spike), known)  # exact: which are known
             assert set(of.spike[known]) == {expected}

@@ -31,6 +31,7 @@ def test_parts_are_joined_in_their_order(tmp_path):
     for part in parts:
         parquet.write(FRAME, part)
     parquet.join([pl.scan_parquet(part) for part in parts], tmp_path / "whole")
+    # exact: written and read back
     assert pl.read_parquet(tmp_path / "whole").equals(pl.concat([FRAME, FRAME]))
 
 

@@ -34,6 +34,7 @@ def test_accepted_records_are_rows_of_numbers_and_the_others_are_counted_by_reas
     made = record_dataset.build(tmp_path, CUSTOMERS, [table])
     told = dataset.read(tmp_path, CUSTOMERS)
     assert told.frame.columns == ["name", *FEATURES, "left"]
+    # exact: decimals as they were read
     assert told.frame.rows() == [
         ("ann", 1.0, 2.1, 3.0, 1.0),
         ("bob", 4.0, 5.0, 6.0, 0.0),
@@ -133,7 +134,7 @@ def test_the_rows_of_a_dataset_are_those_of_a_table_without_files(tmp_path, tabl
     told.write_csv(table, float_precision=17)
     record_dataset.build(tmp_path, CUSTOMERS, [table])
     one, two = (CUSTOMERS.table(f) for f in (whole, dataset.read(tmp_path, CUSTOMERS).frame))
-    assert one.x.tobytes() == two.x.tobytes()
+    assert one.x.tobytes() == two.x.tobytes()  # exact: decimals as they were read
     assert one.outcome.tolist() == two.outcome.tolist()
     assert one.order.tolist() == two.order.tolist()
 

@@ -188,7 +188,7 @@ def test_lane_and_machine_give_what_the_machine_alone_gives(
             with pytest.raises(BadInputError):
                 by_machine(path, rules)
         else:
-            assert ours == by_machine(path, rules)
+            assert ours == by_machine(path, rules)  # exact: encoded records
 
 
 @pytest.mark.slow
@@ -199,6 +199,7 @@ def test_every_real_recording_gives_what_the_machine_alone_gives(data):
     ]
     assert len(paths) == 11
     for path in paths:
+        # exact: encoded records
         assert by_lane(path, Rules()) == by_machine(path, Rules()), path.name
 
 
@@ -216,7 +217,7 @@ def test_real_lines_with_random_damage_give_what_the_machine_alone_gives(data, t
     path = tmp_path / "damaged.ndjson"
     path.write_bytes(content)
     with patch.object(recording, "_BLOCK_BYTES", int(rng.integers(200, 20_000))):
-        assert by_lane(path, Rules()) == by_machine(path, Rules())
+        assert by_lane(path, Rules()) == by_machine(path, Rules())  # exact: encoded records
 
 
 def test_a_line_that_is_too_long_is_refused_and_the_rest_is_read(tmp_path):
@@ -228,7 +229,7 @@ def test_a_line_that_is_too_long_is_refused_and_the_rest_is_read(tmp_path):
         letters = []
         assert len(events_of(path, refuse=letters.append)) == 5
         assert [letter.fault for letter in letters] == [Fault.TOO_LONG]
-        assert by_lane(path, Rules()) == by_machine(path, Rules())
+        assert by_lane(path, Rules()) == by_machine(path, Rules())  # exact: encoded records
 
 
 def test_a_hole_is_a_gap_before_the_tick_that_ends_it(tmp_path):

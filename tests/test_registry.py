@@ -77,6 +77,7 @@ def test_versions_count_from_one_and_carry_their_facts(registry):
 
     assert (first.version, second.version) == (1, 2)
     assert first.tags["feature_set"] == FEATURE_SET_HASH
+    # exact: written and read back
     assert msgspec.json.decode(first.tags["tau"]) == {"BTC-USD": 5.6e-5, "ETH-USD": 7e-5}
     assert first.tags["train_start_ns"] == str(SECOND)
     assert first.tags["onnx_sha256"] == sha256_of(graph())
@@ -112,6 +113,7 @@ def test_reading_agrees_with_the_client_of_mlflow(registry):
         theirs = client.get_model_version_by_alias("spikes", alias)
         assert registry.version_of("spikes", alias) == int(theirs.version)
     run = client.get_run(registry.versions("spikes")[0].run_id)
+    # exact: written and read back
     assert run.data.metrics == {"test.pr_auc": 0.31, "persistence.pr_auc": 0.25}
     assert run.data.params["l2"] == "0.1"
     assert run.info.status == "FINISHED"

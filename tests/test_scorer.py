@@ -59,6 +59,7 @@ def test_a_known_row_is_predicted_with_all_that_explains_it():
     assert said.verdict is Verdict.PREDICTED
     assert said.probability == pytest.approx(0.3)
     assert not said.spike
+    # exact: one number, copied
     assert (said.tau, said.threshold, said.model) == (1e-4, 0.4, "spikes/1")
     assert (said.event_time_ns, said.receive_time_ns) == (101 * 10**9, 5)
     assert said.mid == pytest.approx(50_000, rel=1e-8)

@@ -78,10 +78,10 @@ def test_ranking_scores_ask_for_the_order_only(drawn):
 def test_a_forecast_that_says_one_thing_scores_the_base_rate():
     truth = np.array([0.0, 1.0, 0.0, 0.0])
     forecast = np.full(4, 0.3)
-    assert scores.pr_auc(truth, forecast) == 0.25
-    assert scores.base_rate(truth, forecast) == 0.25
-    assert scores.lift(truth, forecast) == 1.0
-    assert scores.roc_auc(truth, forecast) == 0.5
+    assert scores.pr_auc(truth, forecast) == pytest.approx(0.25, rel=1e-12)
+    assert scores.base_rate(truth, forecast) == pytest.approx(0.25, rel=1e-12)
+    assert scores.lift(truth, forecast) == pytest.approx(1.0, rel=1e-12)
+    assert scores.roc_auc(truth, forecast) == pytest.approx(0.5, rel=1e-12)
 
 
 def test_ranking_without_a_spike_is_undefined_and_not_zero():
@@ -99,9 +99,10 @@ def test_a_wrong_certainty_costs_the_stated_clip():
 @given(st.lists(st.tuples(st.floats(1e-6, 1e-3), st.floats(1e-6, 1e-3)), min_size=2))
 def test_volatility_scores_are_best_for_the_truth_itself(drawn):
     truth, forecast = (np.array(column) for column in zip(*drawn, strict=True))
-    assert scores.qlike(truth, truth) == 0
-    assert scores.qlike(truth, forecast) >= 0
-    assert scores.log_r2(truth, truth) == 1 or isnan(scores.log_r2(truth, truth))
+    assert scores.qlike(truth, truth) == pytest.approx(0, abs=1e-12)
+    assert scores.qlike(truth, forecast) >= -1e-12
+    r2 = scores.log_r2(truth, truth)
+    assert isnan(r2) or r2 == pytest.approx(1, rel=1e-12)
 
 
 def test_volatility_scores_equal_their_formulas():

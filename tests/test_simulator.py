@@ -290,6 +290,7 @@ def test_the_truth_covers_the_generated_seconds_and_nothing_else():
     late = simulated.truth()["ETH-USD"]
     assert late.second.tolist() == list(range(1_750_000_000, 1_750_000_050))
     assert late.latent.shape == (50, 2)
+    # exact: the simulated market is its seed's
     assert late.latent[:20].tobytes() == early.latent.tobytes()
     expected = (4e-5) ** 2 * np.exp(late.latent.sum(axis=1))
     assert np.allclose(late.variance, expected, rtol=1e-12)

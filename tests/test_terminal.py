@@ -140,7 +140,7 @@ def test_a_verification_says_yes_or_names_the_first_difference():
 )
 def test_an_interval_is_written_whole_or_as_not_defined(estimate, signed, expected):
     interval = Interval(estimate=estimate, low=0.4, high=0.6, level=0.95, resamples=9, undefined=0)
-    assert terminal.interval(interval, 2, signed=signed) == expected
+    assert terminal.interval(interval, 2, signed=signed) == expected  # exact: a text
 
 
 def test_progress_says_nothing_where_nobody_looks(capsys):

@@ -75,8 +75,10 @@ def test_a_version_carries_all_that_is_known_of_it(registry):
     assert facts.tau == {"customer": 1.0} == report.tau
     assert facts.threshold == report.threshold == report.folds[-1].thresholds[report.chosen]
     assert {"charges", "logistic", "lightgbm", CHOSEN, "last_fold"} == set(facts.scores)
+    # exact: one number, copied
     assert facts.scores[CHOSEN]["base_rate"] == report.base_rate.estimate
     assert facts.scores[CHOSEN]["recall"] == report.rows[-1].acting["recall"]
+    # exact: one number, copied
     assert facts.scores["charges"]["brier_high"] == report.rows[0].brier.high
     (version,) = registry.versions(case.name)
     assert version.tags["data_hash"] == "customers 3000 0"

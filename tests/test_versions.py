@@ -38,4 +38,5 @@ def test_a_time_that_somebody_made_a_word_is_a_declared_error():
 
 
 def test_its_figures_are_the_scores_that_are_defined():
+    # exact: written and read back
     assert dict(figures_of(facts_of(ONNX))) == {"test.pr_auc": 0.31, "persistence.pr_auc": 0.25}

@@ -66,6 +66,7 @@ def test_answers_of_test_rows_change_no_model_no_threshold_and_no_choice(table, 
         split=lambda *_: (kind, [folds[1]]), target=lambda _table, _train: Target(turned, {}, {})
     )
     told = walk(only, dataclasses.replace(table, outcome=turned), HOW)
+    # exact: training repeats to the bit
     assert bits(told) == {name: [of_folds[1]] for name, of_folds in bits(walked).items()}
     assert told.choices == [walked.choices[1]]
 
@@ -78,13 +79,13 @@ def test_features_of_test_rows_change_no_model_no_threshold_and_no_choice(table,
     told = walk(only, dataclasses.replace(table, x=x), HOW)
     for name, ((onnx, said, *rest),) in bits(told).items():
         before, said_before, *rest_before = bits(walked)[name][1]
-        assert (onnx, rest) == (before, rest_before)
-        assert said != said_before
+        assert (onnx, rest) == (before, rest_before)  # exact: training repeats to the bit
+        assert said != said_before  # exact: they differ
     assert told.choices == [walked.choices[1]]
 
 
 def test_the_same_rows_and_seed_give_the_same_bytes(table, walked):
-    assert bits(walk(CUSTOMERS, table, HOW)) == bits(walked)
+    assert bits(walk(CUSTOMERS, table, HOW)) == bits(walked)  # exact: training repeats to the bit
 
 
 def test_what_a_model_is_chosen_by_is_its_log_loss_on_rows_that_were_held_out(table, walked):
@@ -115,7 +116,7 @@ def test_each_fold_chooses_by_its_own_held_out_rows_and_never_a_baseline(table, 
             for name, folds in walked.tested.items()
             if name != "charges"
         }
-        assert choice == min(by_loss, key=by_loss.get)
+        assert choice == min(by_loss, key=by_loss.get)  # exact: one number, copied
         assert walked.chosen[fold] is walked.tested[choice][fold]
     best_is_baseline = case_with(
         candidates=lambda features: (
@@ -256,17 +257,18 @@ def test_each_fold_takes_the_parameters_that_did_best_on_its_own_held_out_rows(t
     assert trials[0].parameters["rounds"] == 40
     assert len({trial.parameters["rounds"] for trial in trials}) > 1
     for fold, tested in enumerate(told.tested["lightgbm"]):
+        # exact: one number, copied
         assert tested.selection == min(trial.selection[fold] for trial in trials)
 
 
 @pytest.mark.slow
 def test_a_search_is_the_same_for_the_same_seed_and_may_be_ended(table):
     told = searched(2, table)
-    assert bits(searched(2, table)) == bits(told)
+    assert bits(searched(2, table)) == bits(told)  # exact: training repeats to the bit
     assert searched(2, table, seed=2).trials[-1].parameters != told.trials[-1].parameters
     ended = searched(2, table, going_on=lambda: False)
     assert len(ended.trials) == len(told.trials) - 2
-    assert bits(ended) == bits(walk(CUSTOMERS, table, HOW))
+    assert bits(ended) == bits(walk(CUSTOMERS, table, HOW))  # exact: training repeats to the bit
 
 
 @pytest.mark.slow

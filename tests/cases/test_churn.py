@@ -43,6 +43,7 @@ def test_a_real_customer_as_models_see_her(customers):
     (her,) = (customer for customer in customers if CONTRACT.key_of(customer) == "7760-OYPDY")
     assert (her.tenure, her.Churn) == (2, "Yes")
     told = dict(zip(CONTRACT.features, CONTRACT.numbers(her), strict=True))
+    # exact: decimals as they were read
     assert told == {
         "gender": 0.0,
         "SeniorCitizen": 0.0,

@@ -210,7 +210,7 @@ def test_the_question_comes_from_training_labels_and_returns_before_each_row_and
     assert (told.y[fold.train] == known.y[fold.train]).all()
     for name in (TAU, EWMA, GARCH):
         before, now = known.beside[name][fold.train], told.beside[name][fold.train]
-        assert before.tobytes() == now.tobytes()
+        assert before.tobytes() == now.tobytes()  # exact: no row sees what it may not learn from
     for place, product in enumerate(table.keys):
         mine = fold.train[table.key[fold.train] == place]
         assert known.tau[product] == labels.tau(table.outcome[mine])
@@ -245,9 +245,10 @@ def test_an_alarm_before_each_storm_is_worth_all_of_them():
     table, rows, y = storms()
     acted = table.order == 1_002_980
     worth = SPIKES.judge(table, rows, y, acted)
+    # exact: counts, divided once
     assert worth == {"recall": 1.0, "lead_s": 80.0, "false_alarms_per_hour": 0.0}
     one = acted & (table.key == 0)
-    assert SPIKES.judge(table, rows, y, one)["recall"] == 0.5
+    assert SPIKES.judge(table, rows, y, one)["recall"] == 0.5  # exact: counts, divided once
 
 
 def test_the_threshold_keeps_the_budget_of_false_alarms_on_the_rows_it_was_given():

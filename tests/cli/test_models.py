@@ -32,6 +32,7 @@ def test_a_version_is_shown_without_a_log_and_with_one_that_knows_nothing_of_it(
     assert code == 0
     shown = json.loads(out)
     assert shown["live"] is None
+    # exact: written and read back
     assert shown["facts"]["tau"] == {"BTC-USD": 5.6e-5, "ETH-USD": 7e-5}
 
     code, out, _ = run("models", "show", "candidate", "--home", "h")

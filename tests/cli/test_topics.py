@@ -101,6 +101,7 @@ def test_records_are_dumped_with_their_places_and_values_as_they_are(run, tmp_pa
 
     first, second, third = dump()
     assert (first["topic"], first["partition"], first["offset"], first["key"]) == ("t", 0, 0, "a")
+    # exact: written and read back
     assert (first["value"], first["headers"]["colour"]) == ({"price": 1.10}, "red")
     assert base64.b64decode(second["value"]["base64"]) == b"\xff"
     assert dump("--limit", "1") == [first]

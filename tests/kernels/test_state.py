@@ -13,6 +13,7 @@ from barograph.kernels.state import STATE, checkpoint_of, new_states, state_of
 def test_a_state_comes_back_from_its_checkpoint():
     kept = new_states(1)[0]
     kept["second"] = 7
+    # exact: a checkpoint is the state's bytes
     assert state_of(checkpoint_of(kept)).tobytes() == kept.tobytes()
 
 

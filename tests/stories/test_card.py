@@ -20,6 +20,7 @@ def test_a_training_leaves_a_page_that_says_what_it_said(tmp_path):
     card = decoded(Life("report", "card", *about, "--json").answer(), "churn/1")
     assert card.training.version == report["version"] == 1
     ours = chosen(card.training)
+    # exact: one number, copied
     assert ours.pr_auc.estimate == report["rows"][-1]["pr_auc"]["estimate"]
 
     page = home / "reports" / "churn" / "card-1.html"

@@ -75,7 +75,9 @@ def test_what_comes_after_a_fold_changes_nothing_in_it(whole):
         walk(SPIKES, SPIKES.table(frame), HOW) for frame in (whole, changed(whole, after(whole)))
     )
     found, expected = folds(now), folds(before)
+    # exact: what comes after a fold changes no bit of it
     assert found[: LAST + 1] == expected[: LAST + 1]
+    # exact: what comes after a fold changes no bit of it
     assert found[LAST + 1] != expected[LAST + 1]
     assert now.choices[: LAST + 1] == before.choices[: LAST + 1]
     assert now.fold_facts()[: LAST + 1] == before.fold_facts()[: LAST + 1]
@@ -136,7 +138,9 @@ def test_labels_of_a_session_that_is_left_out_change_nothing_of_its_model(nights
     assert same == [fold == number for fold in range(NIGHTS)]
     assert now.choices[number] == before.choices[number]
     facts, then = now.fold_facts()[number], before.fold_facts()[number]
+    # exact: what comes after a fold changes no bit of it
     assert (facts.tau, facts.selection, facts.thresholds) == (
         then.tau, then.selection, then.thresholds,
     )  # fmt: skip
+    # exact: what comes after a fold changes no bit of it
     assert facts.test.base_rate != then.test.base_rate

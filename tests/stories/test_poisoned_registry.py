@@ -147,6 +147,7 @@ def the_running_ones_keep_theirs(registry, version, why, home):
         rows = [codec.decode_row(value) for value in of_product(log, FEATURES)]
         assert total(log, SHADOW) == 0
     champion = Scorer(registry.load("spikes", 1, FEATURE_SET_HASH))
+    # exact: rows are scored one at a time, live and here
     assert told == [champion.predict(row) for row in rows]
     assert {each.model for each in told} == {"spikes/1"}
     shadows, stays = warned

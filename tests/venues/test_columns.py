@@ -55,6 +55,7 @@ def as_machine(machine, *messages):
 
 
 def same(ours, theirs):
+    # exact: encoded records
     return len(ours) == len(theirs) and all(
         ours[name].tobytes() == theirs[name].tobytes() for name in EVENT.names
     )
