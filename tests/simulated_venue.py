@@ -121,6 +121,7 @@ class Hostility:
         "huge_trade_id",
         "huge_heartbeat",
         "ids_restart",
+        "ids_still",
         "negative_id",
         "crossed_quotes",
         "future",
@@ -137,6 +138,7 @@ class Hostility:
             length_s = random.uniform(0.5, 6.0)
             self._spans.append((kind, START_NS + int(begin_s * NS_PER_S), int(length_s * NS_PER_S)))
         self._first_ids = {}
+        self._still_ids = {}
         self._leaps = 0
 
     @property
@@ -149,6 +151,8 @@ class Hostility:
             if frame.time_ns >= begin_ns:
                 if kind == "ids_restart":
                     data = self._restarted(data)
+                elif kind == "ids_still" and frame.channel in {"ticker", "matches"}:
+                    data = self._still(data)
                 elif frame.time_ns < begin_ns + length_ns:
                     return list(self._struck(kind, frame, data))
         return [data]
@@ -163,6 +167,18 @@ class Hostility:
             return b'"%b":%d' % (found[1], max(number - first + 1, 1))
 
         return data if product is None else _TRADE_ID.sub(moved, data)
+
+    def _still(self, data):
+        """From then on a product's trades have one id; only heartbeats tell how many they are."""
+        product = _PRODUCT.search(data)
+        if product is None:
+            return data
+
+        def moved(found):
+            number = self._still_ids.setdefault(product[1], int(found[2]))
+            return b'"%b":%d' % (found[1], number)
+
+        return _TRADE_ID.sub(moved, data)
 
     def _struck(self, kind, frame, data):
         ticker = frame.channel in {"ticker", "matches"}

@@ -28,6 +28,7 @@ steps = st.one_of(
     st.tuples(st.just("honest"), st.integers(1, 30)),
     st.tuples(st.just("tick"), numbers),
     st.tuples(st.just("beat"), numbers),
+    st.tuples(st.just("still"), st.integers(1, 7)),
     st.tuples(st.just("restart"), st.sampled_from([1, FIRST - 20, FIRST + 50, 10**15])),
     st.tuples(st.just("old tick"), numbers),
     st.tuples(st.just("crossed"), st.just(0)),
@@ -79,6 +80,9 @@ class Venue:
             self.honest(number)
         elif what == "tick":
             self.tick(trade_id=number)
+        elif what == "still":
+            for _ in range(number):
+                self.tick(trade_id=self.next_id - 1)
         elif what == "old tick":
             self.tick(trade_id=number, time=at(self.now - 30))
         elif what == "beat":

@@ -1,5 +1,7 @@
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from barograph.types import Fault, Gap, GapCause, Heartbeat, Tick
 from barograph.venues.continuity import Continuity
@@ -151,3 +153,120 @@ def test_a_state_from_before_numbers_were_doubted_is_taken_up_and_is_not_muted()
     events, letters = feed(machine, *(ticker(n) for n in range(1, 5)))
     assert faults(letters) == [Fault.IMPLAUSIBLE] * 2
     assert kinds(events) == [Gap, Tick, Tick]
+
+
+def connected(fill=True):
+    machine = ExchangeFeed()
+    machine.open(Opening(connection="c", dialect=Dialect.EXCHANGE, fill=fill))
+    return machine
+
+
+def reconnect(machine):
+    machine.close("c")
+    machine.open(Opening(connection="new", dialect=Dialect.EXCHANGE, fill=True))
+
+
+ANOTHER = [
+    {"time": at(0.8)},
+    {"price": "103472.27"},
+    {"last_size": "0.5"},
+    {"time": at(0.8), "price": "103470", "last_size": "0.7"},
+]
+
+
+@pytest.mark.parametrize("other", ANOTHER)
+def test_ids_that_stand_still_across_a_reconnect_prove_nothing(other):
+    """The last id before and the first one after are one, and the trades are two."""
+    machine = connected()
+    feed(machine, ticker(0))
+    reconnect(machine)
+    events, letters = feed(machine, ticker(0, **other), connection="new")
+    assert letters == []
+    assert kinds(events) == [Gap, Tick]
+    assert (events[0].cause, events[0].missing) == (GapCause.DISCONNECT, None)
+
+
+def test_ids_that_begin_again_behind_a_reconnect_prove_nothing():
+    machine = connected()
+    feed(machine, ticker(0), ticker(1, time=at(0.3)))
+    reconnect(machine)
+    events, _ = feed(machine, ticker(0, time=at(0.6)), connection="new")
+    assert [(gap.cause, gap.missing) for gap in gaps(events)] == [(GapCause.DISCONNECT, None)]
+
+
+@pytest.mark.parametrize("quote", [{}, {"best_bid": "103472.20"}])
+def test_the_same_trade_told_once_more_behind_a_reconnect_still_proves_a_hole_whole(quote):
+    machine = connected()
+    feed(machine, ticker(0))
+    reconnect(machine)
+    old = match(0, type="last_match")
+    events, _ = feed(
+        machine, old, ticker(0, **quote), heartbeat(0, 0, time=at(0.3)), connection="new"
+    )
+    assert gaps(events) == []
+
+
+@pytest.mark.parametrize("name", ["price", "last_size", "best_bid"])
+def test_ids_that_stand_still_on_one_connection_are_refused_and_mute_nothing(name):
+    still = [ticker(0, **{name: f"{n}.5", "time": at(n)}) for n in range(1, 7)]
+    events, letters = feed(connected(), ticker(0), *still)
+    assert faults(letters) == [Fault.IMPLAUSIBLE] * 4
+    assert kinds(events) == [Tick, Gap, Tick, Gap, Tick]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [match(0, price="103470"), match(0, size="0.5"), match(-1, time=at(2.5))],
+)
+def test_a_match_that_is_news_under_a_known_id_takes_the_proof_from_the_next_heartbeat(told):
+    machine = connected()
+    feed(machine, ticker(-1), ticker(0))
+    reconnect(machine)
+    _, letters = feed(machine, told, connection="new")
+    assert faults(letters) == [Fault.IMPLAUSIBLE]
+    events, letters = feed(machine, heartbeat(3, 0), heartbeat(4, 0), connection="new")
+    assert kinds(events) == [Gap, Heartbeat, Heartbeat]
+    assert events[0].missing is None
+
+
+def test_a_count_that_was_in_doubt_when_its_connection_was_lost_proves_nothing():
+    machine = connected()
+    feed(machine, ticker(0), ticker(10**6, time=at(0.2)))
+    reconnect(machine)
+    events, _ = feed(machine, heartbeat(0, 0, time=at(0.9)), connection="new")
+    assert [gap.missing for gap in gaps(events)] == [None]
+
+
+@given(
+    st.integers(0, 4),
+    st.booleans(),
+    st.lists(st.tuples(st.sampled_from(["beat", "match", "tick"]), st.integers(0, 3)), max_size=4),
+    st.integers(-3, 0),
+)
+def test_whatever_is_heard_first_no_other_trade_under_a_known_id_passes_without_a_gap(
+    before, beaten, first, back
+):
+    """The ids after a reconnect are those of before, and so many trades happened between."""
+    machine = connected()
+    feed(machine, *(ticker(n, time=at(n / 10)) for n in range(before + 1)))
+    if beaten:
+        feed(machine, heartbeat(0, before, time=at(before / 10 + 0.01)))
+    reconnect(machine)
+    heard = []
+    for n, (kind, late) in enumerate(first, 1):
+        when = {"time": at(5 + n - late / 10)}
+        number = before + back
+        message = {
+            "beat": heartbeat(0, before, **when),
+            "match": match(number, **when, price="103471"),
+            "tick": ticker(number, **when, price="103471"),
+        }[kind]
+        events, letters = feed(machine, message, connection="new")
+        proven = kind == "beat" and n == 1
+        if kind == "tick" and not letters:
+            assert Gap in kinds(heard + events)
+        if not proven:
+            heard += events
+    after = [event for event in heard if isinstance(event, Gap)]
+    if any(isinstance(event, Tick) for event in heard):
+        assert after

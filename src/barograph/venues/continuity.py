@@ -5,7 +5,6 @@ or from one dialect to the other, keeps its story.
 """
 
 from collections.abc import Iterable, Sequence
-from decimal import Decimal
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -26,7 +25,13 @@ from barograph.venues.entries import Opening, Rules
 from barograph.venues.event_times import check_beat_time, check_tick_time, is_late
 from barograph.venues.line import Connection, Hold, Line
 from barograph.venues.refusals import RefusedError
-from barograph.venues.trade_ids import believe_beat, believe_tick, check_match
+from barograph.venues.trade_ids import (
+    believe_beat,
+    believe_tick,
+    check_leap,
+    is_same,
+    tells_otherwise,
+)
 
 MAX_WAITING = 20_000
 """So many trades of a product wait for their ticker at most; one more is a hole's, if it is."""
@@ -132,6 +137,7 @@ class Continuity:
                 continue
             gaps.append(_gap(product, line, time_ns, line.broken, line.missing, receipt))
             line.broken = line.missing = None
+            line.contradicted = False
             line.last_ns = max(line.last_ns, time_ns)
         return gaps
 
@@ -190,10 +196,10 @@ class Continuity:
             )
             return (tick,)
         last = line.tick
-        if last is not None and _repeats(tick, last):
+        moved = line.connection != tick.connection
+        if last is not None and _repeats(tick, last) and is_same(tick, last, opening, moved=moved):
             raise RefusedError(Fault.DUPLICATE, "the same as the product's last tick", tick.product)
         check_tick_time(tick, line, opening)
-        moved = line.connection != tick.connection
         missing, trades = None, _NONE
         if tick.trade_id is not None and opening.continuity == "trade_id":
             anew = believe_tick(tick, tick.trade_id, line, opening)
@@ -208,6 +214,7 @@ class Continuity:
         line.tick = tick
         if missing == 0 and _in_its_second(trades, tick):
             line.prove_whole(opening)
+        missing = line.provable(missing)
         cause = line.broken
         if cause is None and (missing or (trades and not _in_its_second(trades, tick))):
             cause = GapCause.TRADE_ID
@@ -242,6 +249,7 @@ class Continuity:
                     line.told = last
         if missing == 0 and not trades:
             line.prove_whole(opening)
+        missing = line.provable(missing)
         cause = line.broken
         if cause is None and (missing or trades):
             cause = GapCause.HEARTBEAT
@@ -255,7 +263,7 @@ class Continuity:
         line = self.lines.get(trade.product)
         if line is None or line.trade_id is None or trade.trade_id <= line.trade_id:
             return False
-        check_match(trade, line)
+        check_leap(trade, line)
         known = line.waiting.get(trade.trade_id)
         if known is not None:
             if tells_otherwise(trade, known):
@@ -307,6 +315,7 @@ class Continuity:
             receipt = event.connection, event.receive_time_ns
             gap = _gap(event.product, line, time_ns, cause, count, receipt, trades)
             line.broken, line.missing = line.broken if stays else None, None
+            line.contradicted = False
             events = (gap, *trades, event)
         line.hear(event.connection, time_ns)
         return events
@@ -354,14 +363,6 @@ def _repeats(tick: Tick, last: Tick) -> bool:
 def one_name(product: str) -> str:
     """BTC-USDC and BTC-USD are one book at Coinbase, so they are one series: BTC-USD."""
     return product[:-1] if product.endswith("-USDC") else product
-
-
-def tells_otherwise(trade: Trade, known: Tick | Trade) -> bool:
-    """Whether a trade differs from what is known of its id; 1.0 and 1.00 are the same."""
-    size = known.size if type(known) is Trade else known.last_size  # type: ignore[union-attr]
-    return Decimal(trade.price) != Decimal(known.price) or (
-        size is not None and Decimal(trade.size) != Decimal(size)
-    )
 
 
 def _in_its_second(trades: Iterable[Trade], event: Tick | Heartbeat) -> bool:

@@ -11,11 +11,12 @@ ticker would.
 from collections.abc import Iterable, Mapping
 
 from barograph.types import DeadLetter, Event, Fault, Frame, Heartbeat, Tick, Trade
-from barograph.venues.continuity import Continuity, Received, tells_otherwise
+from barograph.venues.continuity import Continuity, Received
 from barograph.venues.entries import Hole, Opening
 from barograph.venues.line import Held, Hold, Line
 from barograph.venues.numbers import BEAT_NS, may_follow
 from barograph.venues.refusals import RefusedError, dead_letter
+from barograph.venues.trade_ids import check_match, tells_otherwise
 
 MAX_QUEUE = 20_000
 """Behind so many events a hole is settled with what there is, and so is each that is in them."""
@@ -66,8 +67,16 @@ class Holes:
         return passed.received()
 
     def match(self, trade: Trade, opening: Opening) -> Received:
-        """A trade that its own channel told; nothing where it waits for its ticker."""
-        if opening.continuity != "trade_id" or not self._continuity.wait(trade):
+        """A trade that its own channel told; nothing where it waits for its ticker.
+
+        Raises RefusedError where its id contradicts the line.
+        """
+        if opening.continuity != "trade_id":
+            return _NOTHING
+        line = self._continuity.lines.get(trade.product)
+        if line is not None:
+            check_match(trade, line, opening)
+        if not self._continuity.wait(trade):
             return _NOTHING
         hold = self._continuity.holds.get(trade.product)
         return _NOTHING if hold is None else self._found([trade.trade_id], trade.product, hold)

@@ -29,7 +29,8 @@ class Line(msgspec.Struct):
     `trade_id` by their ids: a ticker that names a later one will tell them. Those up to `told` are
     settled, as Trade or in a gap: their own tickers come too late. `doubt` is about the trade ids
     of ticks, `beat_doubt` about those that heartbeats name. `before_ns` is the latest event time of
-    connections before, where this one has not come so far yet.
+    connections before, where this one has not come so far yet. `contradicted` says that ids were
+    heard since the hole began which tell nothing of it.
     """
 
     connection: str
@@ -43,6 +44,7 @@ class Line(msgspec.Struct):
     doubt: Doubt | None = None
     beat_doubt: Doubt | None = None
     before_ns: int | None = None
+    contradicted: bool = False
 
     @property
     def newest_ns(self) -> int:
@@ -63,6 +65,15 @@ class Line(msgspec.Struct):
         if self.broken is None:
             self.broken, self.missing = cause, missing
 
+    def contradict(self) -> None:
+        """The ids tell nothing of what was lost here: a hole that they cannot prove whole."""
+        self.break_off(GapCause.TRADE_ID)
+        self.missing, self.contradicted = None, True
+
+    def provable(self, missing: int | None) -> int | None:
+        """How many trades a hole misses by the ids, where these can tell it."""
+        return None if self.contradicted else missing
+
     def believe(self, trade_id: int, cause: GapCause) -> None:
         """Count on from here, whatever was counted before: what lies between is a hole."""
         self.trade_id, self.told, self.waiting = trade_id, None, {}
@@ -74,7 +85,7 @@ class Line(msgspec.Struct):
 
         Only where it is live: of a recording nobody knows what else its recorder left out.
         """
-        if opening.fill and self.broken is GapCause.DISCONNECT:
+        if opening.fill and not self.contradicted and self.broken is GapCause.DISCONNECT:
             self.broken = self.missing = None
 
     def known(self, last: int) -> list[Trade]:

@@ -1,9 +1,12 @@
 """Which trade ids of a line are believed: of ticks, of heartbeats, of matches.
 
-An id contradicts its line when it leaps further ahead than trades can come, or when it goes back
-while the event time goes on. A tick like that is refused and breaks the line, for its quote is
-lost; a real repeat, and a ticker that is only late, has an event time from before.
+An id contradicts its line when it leaps further ahead than trades can come, when it goes back
+while the event time goes on, or when it stands still and tells another trade. A tick like that is
+refused and breaks the line, for its quote is lost; a real repeat, and a ticker that is only late,
+has an event time from before.
 """
+
+from decimal import Decimal
 
 from barograph.types import Fault, GapCause, Heartbeat, Tick, Trade
 from barograph.venues.entries import Opening
@@ -18,17 +21,25 @@ def believe_tick(tick: Tick, trade_id: int, line: Line, opening: Opening) -> boo
     Raises RefusedError for a repeat, and, while it is doubted, for an id that contradicts the line.
     """
     known = line.trade_id
+    stands_still = tells_another(tick, line.tick, opening)
     if line.connection != tick.connection:
+        if stands_still:
+            line.believe(trade_id, GapCause.TRADE_ID)
+            return True
         return _believe_moved(trade_id, tick.event_time_ns, line, GapCause.TRADE_ID)
     if known is None:
         return False
     settled = line.told is not None and trade_id <= line.told
-    if not settled and may_follow(trade_id, known, tick.event_time_ns - line.last_ns):
+    if (
+        not stands_still
+        and not settled
+        and may_follow(trade_id, known, tick.event_time_ns - line.last_ns)
+    ):
         line.doubt = line.beat_doubt = None
         return False
     told = settled or _goes_back(trade_id, line.tick)
     time_ns = tick.event_time_ns if told else tick.event_time_ns - BEAT_NS
-    if trade_id <= known and not _is_fresh(trade_id, time_ns, line, opening):
+    if not stands_still and trade_id <= known and not _is_fresh(trade_id, time_ns, line, opening):
         if told:
             raise RefusedError(
                 Fault.DUPLICATE,
@@ -63,7 +74,25 @@ def believe_beat(beat: Heartbeat, last_trade_id: int, line: Line, opening: Openi
     return True
 
 
-def check_match(trade: Trade, line: Line) -> None:
+def check_match(trade: Trade, line: Line, opening: Opening) -> None:
+    """Raise RefusedError for a match whose id is known and whose trade is news.
+
+    The ids stand still or began again, so the next of them proves nothing: the line is broken.
+    """
+    known = line.trade_id
+    if known is None or trade.trade_id > known:
+        return
+    last = line.tick
+    if last is not None and last.trade_id == trade.trade_id:
+        fresh = tells_otherwise(trade, last)
+    else:
+        fresh = opening.event_clock == "venue" and trade.event_time_ns > line.last_ns + BEAT_NS
+    if fresh:
+        line.contradict()
+        raise _implausible(f"a match of trade {trade.trade_id}", known, trade.product)
+
+
+def check_leap(trade: Trade, line: Line) -> None:
     """Raise RefusedError for a trade that leaps ahead of its line: it would wait for ever."""
     known = line.trade_id
     if (
@@ -75,13 +104,56 @@ def check_match(trade: Trade, line: Line) -> None:
 
 
 def _believe_moved(number: int, time_ns: int, line: Line, cause: GapCause) -> bool:
-    """On another connection an id may go back; how many a leap ahead misses is not known."""
+    """On another connection an id may go back; how many a leap ahead misses is not known.
+
+    Nor is it where the count was in doubt before.
+    """
+    doubted_before = line.doubt is not None or line.beat_doubt is not None
     line.doubt = line.beat_doubt = None
     known = line.trade_id
-    if known is None or number <= known or may_follow(number, known, time_ns - line.last_ns):
+    if known is None:
+        return False
+    follows = number <= known or may_follow(number, known, time_ns - line.last_ns)
+    if follows and not doubted_before:
         return False
     line.believe(number, cause)
     return True
+
+
+def tells_another(tick: Tick, last: Tick | None, opening: Opening) -> bool:
+    """Whether a tick names the last tick's trade and tells another one."""
+    same = last is not None and tick.trade_id is not None and tick.trade_id == last.trade_id
+    if last is None or not same or opening.continuity != "trade_id":
+        return False
+    if tells_otherwise(tick, last):
+        return True
+    return opening.event_clock == "venue" and tick.event_time_ns > last.event_time_ns
+
+
+def is_same(tick: Tick, last: Tick, opening: Opening, *, moved: bool) -> bool:
+    """Whether a tick of the last one's number and quote is its repeat, and no other trade's.
+
+    A repeat may be stamped anew on one connection; behind a reconnect its time has to be the same.
+    """
+    if tick.trade_id is None or opening.continuity != "trade_id":
+        return True
+    return not (tells_another(tick, last, opening) if moved else tells_otherwise(tick, last))
+
+
+def tells_otherwise(trade: Tick | Trade, known: Tick | Trade) -> bool:
+    """Whether a trade differs from what is known of its id; 1.0 and 1.00 are the same."""
+    size, known_size = _size(trade), _size(known)
+    return _differ(trade.price, known.price) or (
+        size is not None and known_size is not None and _differ(size, known_size)
+    )
+
+
+def _differ(one: str, other: str) -> bool:
+    return one != other and Decimal(one) != Decimal(other)
+
+
+def _size(trade: Tick | Trade) -> str | None:
+    return trade.size if isinstance(trade, Trade) else trade.last_size
 
 
 def _is_fresh(number: int, time_ns: int, line: Line, opening: Opening) -> bool:
