@@ -11,26 +11,51 @@ import os
 import signal
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 from unittest.mock import patch
 
 from barograph.errors import DiskFullError, LogUnavailableError
 from barograph.log.database import Database
 
 KILL, FULL, BROKEN = "kill", "full", "broken"
+LOCKED, NO_ROOM = "locked", "no room"
 _ERRNO = {FULL: errno.ENOSPC, BROKEN: errno.EIO}
+
+
+class Away(NamedTuple):
+    """From an operation on so many writes to the log fail, and nothing else does.
+
+    LOCKED: another program holds its write lock; NO_ROOM: it lies on a disk of its own, which is
+    full.
+    """
+
+    kind: str
+    writes: int
 
 
 class Disk:
     """Counts the operations of one process below `folder`; strikes at those that are named.
 
-    strikes: {number of the operation, from 1: KILL, FULL or BROKEN}. `journal(*what)` is told of
-    what is durable, before a later operation can be struck.
+    strikes: {number of the operation, from 1: KILL, FULL, BROKEN or an Away}. `journal(*what)` is
+    called with what is durable, before a later operation can be struck.
     """
 
     def __init__(self, folder, strikes, journal):
         self.operations = 0
         self._folder = folder
         self._strikes, self._journal = strikes, journal
+        self._away = Away(LOCKED, 0)
+        self.struck_log = False
+        """Whether the log was away at some time."""
+
+    def _write_to_the_log(self, path):
+        if not self._away.writes:
+            return
+        self.struck_log = True
+        self._away = self._away._replace(writes=self._away.writes - 1)
+        if self._away.kind == NO_ROOM:
+            raise DiskFullError(str(path), "database or disk is full")
+        raise LogUnavailableError(str(path), "another program holds the lock")
 
     def operation(self, only=None):
         """One operation; a strike ends the process here or fails the call, or may only do one."""
@@ -38,6 +63,8 @@ class Disk:
         strike = self._strikes.get(self.operations)
         if strike == KILL:
             os.kill(os.getpid(), signal.SIGKILL)
+        elif isinstance(strike, Away):
+            self._away = strike
         elif strike is not None and only is None:
             raise OSError(_ERRNO[strike], os.strerror(_ERRNO[strike]))
 
@@ -77,6 +104,7 @@ class Disk:
         def write(database):
             with _as_the_log_says(database.path):
                 self.operation()
+            self._write_to_the_log(database.path)
             with real_write(database):
                 yield
             self.operation(only=KILL)

@@ -12,6 +12,8 @@ each life, and at the end, the home is held against what was sent:
 5.  What a feature row claims to know is what a feed without any fault has, to the bit.
 6.  A recording is in each log once, however often it was begun.
 7.  What a log does not know of the archive can be recovered, into it or into a new one.
+8.  While a log cannot be written, what is heard is archived, and no life ends of it. Once it can
+    be, it has all of it, in order and once.
 
 Between lives a home may have a second log, and a log may be lost, or restored from an older copy.
 """
@@ -25,9 +27,11 @@ import signal
 import sqlite3
 import time
 import traceback
+from concurrent.futures import Future
 from contextlib import closing
 from pathlib import Path
 from random import Random
+from unittest.mock import patch
 
 import numpy as np
 
@@ -35,7 +39,12 @@ from barograph import codec
 from barograph.archive_book import address_in
 from barograph.archive_files import archive_files, read_archive
 from barograph.asks import Asks
-from barograph.errors import BadInputError, BarographError
+from barograph.errors import (
+    BadInputError,
+    BarographError,
+    DiskFullError,
+    LogUnavailableError,
+)
 from barograph.faults import Close, Freeze, Send
 from barograph.featurizer import Featurizer
 from barograph.feed import Feed
@@ -49,13 +58,13 @@ from barograph.recover import recover
 from barograph.replay import replay
 from barograph.scorer import Scorer
 from barograph.stages import FEATURIZE, SCORE
-from barograph.types import NS_PER_S, DeadLetter, Fault, Frame, Tick
+from barograph.types import NS_PER_S, DeadLetter, Fault, Frame, Gap, Tick
 from barograph.venues.coinbase import Coinbase
 from barograph.venues.endpoints import PAGE_TRADES, lowest_trade_id
 from barograph.venues.entries import Answer, Closing, Dialect, Heard, Opening, Rules
 from barograph.worker import when_idle, work
 from hearing import events, values
-from simulated_disk import BROKEN, FULL, KILL, Disk, cut_power
+from simulated_disk import BROKEN, FULL, KILL, LOCKED, NO_ROOM, Away, Disk, cut_power
 from simulated_venue import MAX_FRAME_BYTES, PRODUCTS, START_NS, Venue
 
 LIFE_LIMIT_S = 60
@@ -112,8 +121,12 @@ class World:
         log = random.choice(self.logs)
         strikes = {}
         if random.random() < 0.75:
-            kind = random.choice([KILL, KILL, KILL, FULL, BROKEN])
-            strikes[random.choice([random.randint(1, 25), random.randint(1, 400)])] = kind
+            away = Away(random.choice([LOCKED, NO_ROOM]), random.choice([1, 3, 10, 60]))
+            kind = random.choice([KILL, KILL, KILL, FULL, BROKEN, away, away])
+            at = random.choice([random.randint(1, 25), random.randint(1, 400)])
+            strikes[at] = kind
+            if kind is away and random.random() < 0.3:
+                strikes[at + random.randint(1, 60)] = KILL
         power = random.random() < 0.3
         if random.random() < 0.35 and not log.recorded:
             self._live(Replaying(self, log), strikes, power)
@@ -162,6 +175,9 @@ class World:
         name = f"{type(life).__name__} into {life.home.name}"
         self.story.append(f"{name} {strikes}{' power' if power else ''}: {died}")
         self._take_account(life.home, entries)
+        only_away = bool(strikes) and all(isinstance(kind, Away) for kind in strikes.values())
+        if only_away and ["listening"] in entries and any(e[0] == "ended" for e in entries):
+            raise ViolationError("a life that listened ended because its log was away")
         if died == signal.SIGALRM:
             raise ViolationError(f"a life did not end in {LIFE_LIMIT_S} s")
         if died is not None and (died != signal.SIGKILL or KILL not in strikes.values()):
@@ -193,6 +209,8 @@ class World:
                 home.recorded = True
             elif kind == "too late":
                 home.too_late = True
+            elif kind == "back":
+                self.story.append("    the log was away and came back")
             elif kind == "ended":
                 self.story.append(f"    ended: {what[0]}")
             elif kind == "raised":
@@ -222,14 +240,19 @@ class World:
 
     def check(self):
         """At the end, of each log."""
-        truth = self.truth()
+        truth, true_times = self.truth()
         for home in self.logs:
             with closing(open_log(home.address)) as log:
-                logged = events(log)
-                if logged != self._heard_again(log):
-                    raise ViolationError(f"the archive gives other events than {home.name} has")
+                logged = self.check_events(home, log)
                 self._check_recording(logged)
-                self._check_features(log, truth)
+                self._check_features(log, truth, _lied_at_first(logged, true_times))
+
+    def check_events(self, home, log):
+        """A log has what the archive that it knows gives; returns that."""
+        logged = events(log)
+        if logged != self._heard_again(log):
+            raise ViolationError(f"the archive gives other events than {home.name} has")
+        return logged
 
     def _heard_again(self, log):
         """{product: the events} of what a log has of the archive; a power cut may tear a line."""
@@ -255,14 +278,14 @@ class World:
                 f"the recording's {RECORDED_LINES} ticks are {len(ticks)} in the log"
             )
 
-    def _check_features(self, log, truth):
+    def _check_features(self, log, truth, lied):
         rows = {
             (row.product, row.second): row
             for records in values(log, FEATURES).values()
             for row in (codec.decode_row(value) for _, value in records)
         }
         for (product, second), row in rows.items():
-            if product not in PRODUCTS:
+            if product not in PRODUCTS or second < lied.get(product, 0):
                 continue
             true = truth.get((product, second))
             for name, digit, value in zip(NAMES, row.reasons, row.values, strict=True):
@@ -280,7 +303,7 @@ class World:
                     )
 
     def truth(self):
-        """{(product, second): the row} of a feed that heard everything."""
+        """Of a feed that heard everything: {(product, second): the row}, {trade: its time}."""
         true = Venue(self.seed, self.seconds, 0)
         true.dialect = self.venue.dialect
         session, actions = true.session(1, script=())
@@ -290,13 +313,17 @@ class World:
         ]
         machine = Coinbase(Rules())
         machine.take(Opening(connection="true", dialect=true.dialect))
-        featurizer, found = Featurizer(), []
+        featurizer, found, ticks = Featurizer(), [], []
         for data in frames:
             heard = Heard(Frame(data=data, connection="true"), true.dialect)
-            found += [codec.decode_numbers(codec.encode(e)) for e in machine.take(heard).events]
+            some = machine.take(heard).events
+            ticks += some
+            found += [codec.decode_numbers(codec.encode(e)) for e in some]
         rows, _ = featurizer.update(codec.event_array(found, featurizer.product_index))
         names = [featurizer.product(index) for index in range(rows["product"].max(initial=-1) + 1)]
-        return {(row.product, row.second): row for row in codec.feature_rows(rows, names, "truth")}
+        made = codec.feature_rows(rows, names, "truth")
+        times = {(e.product, e.trade_id): e.event_time_ns for e in ticks if type(e) is Tick}
+        return {(row.product, row.second): row for row in made}, times
 
     def _record(self):
         rng = np.random.default_rng(self.seed)
@@ -360,6 +387,7 @@ class _Life:
     def __init__(self, world, home):
         self.world, self.home = world, home
         self.random = Random(world.random.getrandbits(64))
+        self.warnings = []
 
     def be(self, strikes):
         """In the child: live, and leave without a trace of the parent's."""
@@ -367,7 +395,7 @@ class _Life:
         try:
             signal.alarm(LIFE_LIMIT_S)
             self._journal = os.open(self.world.journal, os.O_WRONLY | os.O_APPEND)
-            with Disk(self.world.home, strikes, self.note).at_work():
+            with Disk(self.world.home, strikes, self.note).at_work() as self.disk:
                 try:
                     self.live()
                     code = 0
@@ -384,19 +412,28 @@ class _Life:
         os.write(self._journal, json.dumps(what).encode() + b"\n")
 
     def feed(self, log):
-        feed = Feed(log, self.world.home / "archive", Rules())
+        feed = Feed(log, self.world.home / "archive", Rules(), warn=self.warnings.append)
         feed.batch_lines = self.random.choice([1, 7, 50, 4096])
-        commit = feed.commit
 
-        def committing(*arguments):
-            commit(*arguments)
-            self.note("committed")
+        def noted(write):
+            def writing(*arguments):
+                write(*arguments)
+                self.note("committed")
 
-        feed.commit = committing
+            return writing
+
+        feed.commit, feed.keep = noted(feed.commit), noted(feed.keep)
         return feed
 
     def stages(self, log):
-        """Featurize and score what is there."""
+        """Featurize and score what is there; where the log is away, what could be."""
+        try:
+            self._stages(log)
+        except (LogUnavailableError, DiskFullError):
+            if not self.disk.struck_log:
+                raise
+
+    def _stages(self, log):
         for route, machine in ((FEATURIZE, Featurizer), (SCORE, Scorer)):
             work(
                 log, route, machine, clock_ns=lambda: self.world.venue.now_ns, until=when_idle,
@@ -445,8 +482,18 @@ class Listening(_Life):
             self._asks = Asks(self._ask)
             delay_s = self.random.choice([0.005, 0.2, 1.0])
             clock_s = lambda: world.venue.now_ns / NS_PER_S  # noqa: E731
-            ingest(feed, self._entries(), self._heard, delay_s, clock_s)
+            retry_s = self.random.choice([0.05, 0.5, 2.0])
+            self.note("listening")
+            with patch("barograph.outage._tried", _at_once):
+                ingest(
+                    feed, self._entries(), self._heard, delay_s, clock_s, patient=True,
+                    retry_s=retry_s,
+                )  # fmt: skip
             self.stages(log)
+        with closing(open_log(self.home.address)) as log:
+            if self.warnings and "the log can be written again" in self.warnings[-1]:
+                self.note("back")
+                self.world.check_events(self.home, log)
 
     def _heard(self, entry, _received):
         if type(entry) is Heard:
@@ -545,6 +592,32 @@ class Listening(_Life):
                     break
                 below_id = lowest_id
             self._asks.answered(hole, now_s)
+
+
+def _lied_at_first(logged, true_times):
+    """{product: the second up to which its rows stand on a first tick whose time is a lie}.
+
+    A first tick may come late, so one whose time lies in the past is believed: nothing was heard
+    that denies it. Up to the next gap what follows stands on it.
+    """
+    lied = {}
+    for product, events_of in logged.items():
+        first = events_of[0]
+        true_ns = true_times.get((product, getattr(first, "trade_id", None)))
+        if type(first) is Tick and true_ns is not None and first.event_time_ns < true_ns:
+            ends = [event.end_ns for event in events_of if type(event) is Gap]
+            lied[product] = ends[0] // NS_PER_S if ends else math.inf
+    return lied
+
+
+def _at_once(try_log):
+    """A trial of the log whose outcome is there at once: a thread would make a seed two runs."""
+    trial = Future()
+    try:
+        trial.set_result(try_log())
+    except BarographError as error:
+        trial.set_exception(error)
+    return trial
 
 
 def _too_long(connection):

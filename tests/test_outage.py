@@ -101,6 +101,38 @@ def idle_until(condition):
         yield None
 
 
+@contextmanager
+def full(home):
+    """SQLite finds no page more for the log; the archive, elsewhere, has room."""
+    connection = home.log._database._connection
+    [(pages,)] = connection.execute("PRAGMA page_count")
+    connection.execute(f"PRAGMA max_page_count = {pages}")
+    try:
+        yield
+    finally:
+        connection.execute("PRAGMA max_page_count = 4294967294")
+
+
+def test_what_is_heard_while_the_disk_of_the_log_is_full_is_archived_and_taken_up_later(home):
+    def entries(feed):
+        yield heard(ticker(0), "a")
+        with full(home):
+            for number in range(1, 200):
+                yield heard(ticker(number), "a")
+                assert feed.pending <= 2, "the archive has it"
+            assert len(list(read_archive(home.archive))) == 1 + 200
+            assert is_away(home)
+        yield from idle_until(lambda: back(home))
+        assert [e.trade_id for e in events(home.log)["BTC-USD"]] == [
+            ticker(number)["trade_id"] for number in range(200)
+        ]
+        yield heard(ticker(200), "a")
+
+    begun(home, entries)
+    assert "disk is full" in home.told[0]
+    assert events(home.log) == heard_again(home.archive)
+
+
 def test_what_is_heard_while_another_holds_the_lock_is_archived_and_taken_up_later(home, outside):
     def entries(feed):
         yield heard(ticker(0), "a")

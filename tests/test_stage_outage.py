@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 
 from barograph import stage_outage
-from barograph.errors import LogUnavailableError
+from barograph.errors import DiskFullError, LogUnavailableError
 from barograph.log import Topic
 from barograph.log.sqlite import SqliteLog
 from barograph.stage_outage import through_outages
@@ -92,6 +92,28 @@ def test_a_log_that_stays_away_is_reported_now_and_then_and_a_stop_ends_the_wait
     )
     assert tally == Tally()
     assert said[1].startswith("uppers: waiting for 0 s for the log (log.sqlite: locked)")
+
+
+def test_a_disk_that_fills_up_is_waited_for_and_one_that_is_full_from_the_start_ends_it():
+    said, calls = [], []
+
+    def filling(ends):
+        calls.append(ends)
+        if len(calls) == 1:
+            ends(Tally(records=1), idle=False)
+        if len(calls) < 3:
+            raise DiskFullError("log.sqlite", "database or disk is full")
+        ends(Tally(), idle=True)
+        return Tally(records=1)
+
+    tally = through_outages(filling, lambda _tally, _idle: False, said.append, "s", retry_s=0.01)
+    assert (tally.records, len(said)) == (2, 2)
+
+    def full(_ends):
+        raise DiskFullError("log.sqlite", "database or disk is full")
+
+    with pytest.raises(DiskFullError):
+        through_outages(full, lambda _tally, _idle: False, said.append, "s")
 
 
 def test_another_error_ends_it():

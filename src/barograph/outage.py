@@ -1,10 +1,12 @@
 """A feed's commits, and what becomes of them while the log cannot be written.
 
-Another program may hold the log's write lock, its disk may stall, the broker may be away. None of
-that keeps the archive from taking what is heard, and what the log lacks follows from the archive:
+Another program may hold the log's write lock, its disk may stall or be full, the broker may be
+away. None of that keeps the archive from taking what is heard, and what the log lacks follows from
+the archive:
 
-1.  A commit that fails with LogUnavailableError begins an outage: one line to the user, and the
-    archive alone is written from then on.
+1.  A commit that fails with LogUnavailableError or DiskFullError begins an outage: one line to the
+    user, and the archive alone is written from then on. Where the archive has no room either, its
+    error ends the feed.
 2.  A thread tries the log now and then. It waits there, and the feed does not.
 3.  Once the log can be written, it takes up what it lacks, in steps, between which the archive goes
     on. With the last step the outage is over, and a line says so.
@@ -17,7 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from barograph.errors import LogUnavailableError
+from barograph.errors import DiskFullError, LogUnavailableError
 from barograph.feed import Feed
 
 RETRY_S = 2.0
@@ -60,7 +62,7 @@ class Commits:
             return
         try:
             self._feed.commit()
-        except LogUnavailableError as error:
+        except (LogUnavailableError, DiskFullError) as error:
             if not self._patient:
                 raise
             self._feed.keep()
@@ -75,7 +77,7 @@ class Commits:
         try:
             if self._steps is not None or self._is_back():
                 self._step()
-        except LogUnavailableError as error:
+        except (LogUnavailableError, DiskFullError) as error:
             self._steps = None
             self._failed(error)
 
@@ -115,14 +117,14 @@ class Commits:
         )
         self._since_s = None
 
-    def _failed(self, error: LogUnavailableError) -> None:
+    def _failed(self, error: LogUnavailableError | DiskFullError) -> None:
         now_s = self._monotonic()
         self._next_s = now_s + self._retry_s
         if now_s - self._said_s >= SAY_AGAIN_S:
             self._said_s = now_s
             self._say(error, f", for {self._lasted()} now")
 
-    def _say(self, error: LogUnavailableError, since: str) -> None:
+    def _say(self, error: LogUnavailableError | DiskFullError, since: str) -> None:
         self._feed.warn(
             f"the log cannot be written{since} ({error.path}: {error.why}): frames are "
             "archived meanwhile, the log takes them up when it can"

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from barograph.errors import LogUnavailableError
+from barograph.errors import DiskFullError, LogUnavailableError
 from barograph.worker import Tally, Until
 
 SAY_AGAIN_S = 600.0
@@ -22,13 +22,16 @@ def through_outages(
 ) -> Tally:
     """Call `work` until it ends by itself, again after each LogUnavailableError; what all did.
 
+    After a DiskFullError too, once it has worked: a disk that is full from the start ends it.
     Each call waits for the log as long as its handle says. `until` ends the pause between two too.
     """
     total, begun = Tally(), Tally()
     since_s, said_s = 0.0, 0.0
+    worked = False
 
     def noting(tally: Tally, idle: bool) -> bool:
-        nonlocal begun, since_s
+        nonlocal begun, since_s, worked
+        worked = True
         if since_s:
             warn(f"{stage}: the log can be used again, and the work goes on")
             since_s = 0.0
@@ -39,7 +42,9 @@ def through_outages(
         begun = Tally()
         try:
             return total.plus(work(noting))
-        except LogUnavailableError as error:
+        except (LogUnavailableError, DiskFullError) as error:
+            if isinstance(error, DiskFullError) and not worked:
+                raise
             total = total.plus(begun)
             now_s = time.monotonic()
             first, since_s = not since_s, since_s or now_s
