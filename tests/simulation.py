@@ -12,8 +12,8 @@ each life, and at the end, the home is held against what was sent:
 5.  What a feature row claims to know is what a feed without any fault has, to the bit.
 6.  A recording is in each log once, however often it was begun.
 7.  What a log does not know of the archive can be recovered, into it or into a new one.
-8.  While a log cannot be written, what is heard is archived, and no life ends of it. Once it can
-    be, it has all of it, in order and once.
+8.  While a log cannot be written, what is heard is archived as fast as ever, and no life ends of
+    it. Once it can be, it has all of it, in order and once.
 
 Between lives a home may have a second log, and a log may be lost, or restored from an older copy.
 """
@@ -388,6 +388,8 @@ class _Life:
         self.world, self.home = world, home
         self.random = Random(world.random.getrandbits(64))
         self.warnings = []
+        self.waits_since_ns = self.last_heard_ns = None
+        """Since when what was heard is not durable, and when something was heard last."""
 
     def be(self, strikes):
         """In the child: live, and leave without a trace of the parent's."""
@@ -419,6 +421,7 @@ class _Life:
             def writing(*arguments):
                 write(*arguments)
                 self.note("committed")
+                self.waits_since_ns = None
 
             return writing
 
@@ -480,7 +483,7 @@ class Listening(_Life):
         with closing(open_log(self.home.address)) as log, closing(self.feed(log)) as feed:
             self._log, self._feed = log, feed
             self._asks = Asks(self._ask)
-            delay_s = self.random.choice([0.005, 0.2, 1.0])
+            delay_s = self._delay_s = self.random.choice([0.005, 0.2, 1.0])
             clock_s = lambda: world.venue.now_ns / NS_PER_S  # noqa: E731
             retry_s = self.random.choice([0.05, 0.5, 2.0])
             self.note("listening")
@@ -496,8 +499,14 @@ class Listening(_Life):
                 self.world.check_events(self.home, log)
 
     def _heard(self, entry, _received):
-        if type(entry) is Heard:
-            self.note("heard", entry.frame.connection, _digest(entry.frame.data))
+        if type(entry) is not Heard:
+            return
+        self.note("heard", entry.frame.connection, _digest(entry.frame.data))
+        if self.waits_since_ns is None:
+            self.waits_since_ns = self.world.venue.now_ns
+        elif self.last_heard_ns - self.waits_since_ns >= self._delay_s * NS_PER_S:
+            raise ViolationError("what was heard is not archived in its time")
+        self.last_heard_ns = self.world.venue.now_ns
 
     def _entries(self):
         venue, random = self.world.venue, self.random

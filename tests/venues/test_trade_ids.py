@@ -186,6 +186,25 @@ def test_ids_that_stand_still_across_a_reconnect_prove_nothing(other):
     assert (events[0].cause, events[0].missing) == (GapCause.DISCONNECT, None)
 
 
+def test_a_volume_that_grew_by_more_than_the_one_trade_tells_of_others():
+    machine = connected()
+    feed(machine, ticker(0))
+    reconnect(machine)
+    once_more = ticker(0, volume_24h="5461.75")
+    events, letters = feed(machine, once_more, heartbeat(0, 0, time=at(0.3)), connection="new")
+    assert letters == []
+    assert kinds(events) == [Gap, Tick, Heartbeat]
+
+
+def test_an_id_that_only_a_heartbeat_named_is_no_trade_of_later():
+    machine = connected()
+    feed(machine, heartbeat(0, 0))
+    reconnect(machine)
+    events, letters = feed(machine, ticker(0, time=at(1.2)), connection="new")
+    assert letters == []
+    assert [(gap.cause, gap.missing) for gap in gaps(events)] == [(GapCause.DISCONNECT, None)]
+
+
 def test_ids_that_begin_again_behind_a_reconnect_prove_nothing():
     machine = connected()
     feed(machine, ticker(0), ticker(1, time=at(0.3)))

@@ -23,7 +23,7 @@ def believe_tick(tick: Tick, trade_id: int, line: Line, opening: Opening) -> boo
     known = line.trade_id
     stands_still = tells_another(tick, line.tick, opening)
     if line.connection != tick.connection:
-        if stands_still:
+        if stands_still or _is_news(trade_id, tick.event_time_ns, line, opening):
             line.believe(trade_id, GapCause.TRADE_ID)
             return True
         return _believe_moved(trade_id, tick.event_time_ns, line, GapCause.TRADE_ID)
@@ -86,7 +86,7 @@ def check_match(trade: Trade, line: Line, opening: Opening) -> None:
     if last is not None and last.trade_id == trade.trade_id:
         fresh = tells_otherwise(trade, last)
     else:
-        fresh = opening.event_clock == "venue" and trade.event_time_ns > line.last_ns + BEAT_NS
+        fresh = _is_news(trade.trade_id, trade.event_time_ns, line, opening)
     if fresh:
         line.contradict()
         raise _implausible(f"a match of trade {trade.trade_id}", known, trade.product)
@@ -125,7 +125,7 @@ def tells_another(tick: Tick, last: Tick | None, opening: Opening) -> bool:
     same = last is not None and tick.trade_id is not None and tick.trade_id == last.trade_id
     if last is None or not same or opening.continuity != "trade_id":
         return False
-    if tells_otherwise(tick, last):
+    if tells_otherwise(tick, last) or _traded_more(tick, last):
         return True
     return opening.event_clock == "venue" and tick.event_time_ns > last.event_time_ns
 
@@ -146,6 +146,21 @@ def tells_otherwise(trade: Tick | Trade, known: Tick | Trade) -> bool:
     return _differ(trade.price, known.price) or (
         size is not None and known_size is not None and _differ(size, known_size)
     )
+
+
+def _traded_more(tick: Tick, last: Tick) -> bool:
+    """Whether the volume of 24 hours grew by more than the trade that both tell."""
+    sizes = tick.volume_24h, last.volume_24h, last.last_size
+    if None in sizes:
+        return False
+    now, before, size = (Decimal(text) for text in sizes if text is not None)
+    return now > before + size
+
+
+def _is_news(trade_id: int, time_ns: int, line: Line, opening: Opening) -> bool:
+    """Whether a trade under a known id happened after all that was heard."""
+    known = line.trade_id is not None and trade_id <= line.trade_id
+    return known and opening.event_clock == "venue" and time_ns > line.last_ns + BEAT_NS
 
 
 def _differ(one: str, other: str) -> bool:
