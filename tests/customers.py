@@ -9,8 +9,8 @@ import polars as pl
 from msgspec import Meta
 
 from barograph import candidates
-from barograph.case import Dataset, Stream
-from barograph.contract import Contract
+from barograph.case import Dataset
+from barograph.contract import Contract, Stream
 from barograph.tabular import tabular_case
 
 FEATURES = ("tenure", "charges", "calls")

@@ -8,8 +8,7 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
-from barograph.case import Stream
-from barograph.contract import Contract
+from barograph.contract import Contract, Stream
 from barograph.encoding import Encoding
 from barograph.models import Model, ModelFacts, OnnxModel, export, sha256_of
 from customers import CUSTOMERS

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import polars as pl
 
 from barograph.candidates import Candidate
-from barograph.contract import Contract
+from barograph.contract import Stream
 from barograph.errors import BadInputError
 from barograph.examples import Examples
 from barograph.models import Float32, Float64, ModelFacts
@@ -105,20 +105,6 @@ class Target:
             table.outcome[rows],
             table.weight(rows),
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stream:
-    """The topics and the contract of a case whose records are scored as they come, each for itself.
-
-    `source` has the records, `target` gets a `RecordPrediction` for each that keeps the contract,
-    `dead_letters` the others.
-    """
-
-    contract: Contract
-    source: str
-    target: str
-    dead_letters: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

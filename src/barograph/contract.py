@@ -7,6 +7,7 @@ in which numbers have bounds and categories are spelled out.
 import hashlib
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from math import nan
 from operator import attrgetter
 from types import MappingProxyType
@@ -275,3 +276,17 @@ def _feature_fault(kind: inspect.Type, *, null: bool) -> str:
     if low is None or high is None or not -_FLOAT32_MAX <= low <= high <= _FLOAT32_MAX:
         return "has no bounds on both sides within float32"
     return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """The topics and the contract of a case whose records are scored as they come, each for itself.
+
+    `source` has the records, `target` gets a `RecordPrediction` for each that keeps the contract,
+    `dead_letters` the others.
+    """
+
+    contract: Contract
+    source: str
+    target: str
+    dead_letters: str

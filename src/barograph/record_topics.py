@@ -1,6 +1,6 @@
 """The topics of a stream of records, defined once."""
 
-from barograph.case import Stream
+from barograph.contract import Stream
 from barograph.log import Log, Topic
 from barograph.log.topics import DAY_S, ensure
 

@@ -32,11 +32,11 @@ from barograph import (
     training_table,
 )
 from barograph.accounts import Arrival, ModeAccount, Rehearsal, Seen, Trace
-from barograph.case import Case, Stream, Table, stream_of
+from barograph.case import Case, Table, stream_of
 from barograph.cases import churn
 from barograph.children import Child, absolute, environment
 from barograph.codec import UNREADABLE
-from barograph.contract import Contract
+from barograph.contract import Contract, Stream
 from barograph.disk import check_room, declared, write_whole
 from barograph.errors import BadInputError
 from barograph.log import Log, open_log

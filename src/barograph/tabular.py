@@ -14,7 +14,8 @@ import polars as pl
 
 from barograph import splits
 from barograph.candidates import Candidate
-from barograph.case import Case, SplitKind, Stream, Table, Target
+from barograph.case import Case, SplitKind, Table, Target
+from barograph.contract import Stream
 from barograph.encoding import Encoding
 from barograph.errors import BadInputError
 from barograph.models import Float64, ModelFacts

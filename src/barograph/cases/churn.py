@@ -13,8 +13,7 @@ from msgspec import Meta
 
 from barograph import candidates
 from barograph.candidates import Candidate
-from barograph.case import Stream
-from barograph.contract import Contract
+from barograph.contract import Contract, Stream
 from barograph.encoding import Encoding
 from barograph.tabular import tabular_case
 

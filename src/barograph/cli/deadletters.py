@@ -18,7 +18,7 @@ from barograph.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from barograph.case import Stream
+    from barograph.contract import Stream
 
 app = typer.Typer(
     help="What could not be used, and its second chance.",
