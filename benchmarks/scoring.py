@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from barograph import labels, models
+from barograph import labels
 from barograph.candidates import Slices, lightgbm
 from barograph.cases.spikes import WANTED
 from barograph.codec import decode_numbers, decode_row, encode, event_array, feature_rows
@@ -15,7 +15,7 @@ from barograph.featurizer import Featurizer
 from barograph.fitted import Fitted, Float32, Trees
 from barograph.kernels import COLUMN, FEATURE_SET_HASH
 from barograph.market import PRESETS
-from barograph.models import Model, ModelFacts, OnnxModel
+from barograph.models import Model, ModelFacts, OnnxModel, export, sha256_of
 from barograph.scorer import Scorer
 from barograph.simulator import SimulatedMarket
 from barograph.types import NS_PER_S, FeatureRow, Verdict
@@ -59,7 +59,7 @@ def trained() -> Trained:
     tau = labels.tau(label)
     first, second, third = (Examples(x[part], label[part] >= tau) for part in _thirds(len(x)))
     fitted = lightgbm(features).fit(Slices(first, ((second, third),)), 1)
-    onnx = models.export(fitted, x)
+    onnx = export(fitted, x)
     model = Model("spikes/1", _facts(features, tau, onnx), OnnxModel(onnx, len(features)))
     kept = slice(-_SCORED, None)
     # As the log would carry them: what is not known is None.
@@ -90,7 +90,7 @@ def _facts(features: tuple[str, ...], tau: float, onnx: bytes) -> ModelFacts:
         train_end_ns=(_START_S + _HOURS * 3600) * NS_PER_S,
         data_hash="",
         seed=1,
-        sha256=models.sha256_of(onnx),
+        sha256=sha256_of(onnx),
         scores={},
         created_time_ns=0,
     )

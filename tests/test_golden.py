@@ -1,7 +1,7 @@
 """Golden vectors: features of a fixed market, as this version computed them when it was laid down.
 
-`python tests/test_golden.py` writes them anew. That is a changed feature value: bump FEATURE_SET
-and tell it in CHANGELOG.md.
+`python tests/test_golden.py` writes them anew.
+That is a changed feature value: bump FEATURE_SET and tell it in CHANGELOG.md.
 """
 
 import json
