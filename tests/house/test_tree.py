@@ -25,6 +25,7 @@ TESTED_ELSEWHERE = {
 SUITES = {
     "log/test_contract.py": "what a log is: belongs to every log",
     "log/test_contract_groups.py": "the same, of consumer groups",
+    "venues/test_frames_law.py": "what becomes of each frame, over all that venues/ does",
     "venues/test_holes_law.py": "what becomes of each trade, over all that venues/ does",
     "venues/test_numbers_law.py": "what no number can do, over all that venues/ does",
     "venues/test_event_times_law.py": "what no event time can do, over all that venues/ does",

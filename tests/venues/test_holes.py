@@ -406,3 +406,18 @@ def test_the_bytes_behind_a_hole_are_bounded_too(monkeypatch):
     line.hear(ticker(0), ticker(5))
     events, _ = line.hear(ticker(6, note="x" * 1000), ticker(7, note="x" * 1000))
     assert ids(events) == ["Gap", 5, 6, 7]
+
+
+@pytest.mark.parametrize("n", [2, 60])
+def test_tickers_that_are_all_refused_behind_a_hole_are_refused_once_each(n):
+    """A venue that begins again a day ago: no line moves, so each ticker seems to reveal a hole."""
+    before = Line("before")
+    before.hear(*map(ticker, range(4)))
+    before.close()
+    line = Line("after", before.machine)
+    late = [ticker(20 + k, time=at(-86_400 + k / 100)) for k in range(n)]
+    events, letters = line.hear(*late)
+    more, rest = line.close()
+    assert {type(event) for event in events + more} <= {Gap}
+    assert [letter.fault for letter in letters + rest] == [Fault.LATE] * n
+    assert len({letter.identity for letter in letters + rest}) == n

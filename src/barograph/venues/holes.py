@@ -193,14 +193,19 @@ class Holes:
         for place, held in enumerate(queue):
             if held.position in drawn:
                 continue
+            # Its turn is now: where it is refused its line stays behind, and would draw it again.
+            trade_id = held.event.trade_id if type(held.event) is Tick else None
+            if trade_id is not None and later.get(trade_id) is held:
+                del later[trade_id]
             revealed = self._revealed(held.event, opening)
             if revealed is not None:
                 # Tickers of the next hole may stand further back already.
                 for n in _between(later, revealed.after, revealed.last):
                     if later[n].event.event_time_ns > held.event.event_time_ns:
                         continue
-                    drawn.add(later[n].position)
-                    _note(n, later[n], revealed, self._continuity.lines[product])
+                    ticker = later.pop(n)
+                    drawn.add(ticker.position)
+                    _note(n, ticker, revealed, self._continuity.lines[product])
                 revealed.quoted |= highest >= revealed.last
                 if not everything and (revealed.unknown or not revealed.quoted):
                     revealed.queue += [h for h in queue[place:] if h.position not in drawn]
