@@ -230,11 +230,15 @@ def test_a_damaged_dataset_is_refused(home, tmp_path):
     for name in ("spikes.json", "spikes.parquet"):
         (folder / name).write_bytes((home / "datasets" / name).read_bytes())
     parquet = folder / "spikes.parquet"
-    parquet.write_bytes(parquet.read_bytes()[:-100])
+    whole = parquet.read_bytes()
+    parquet.write_bytes(whole[:2000] + bytes([whole[2000] ^ 1]) + whole[2001:])
+    with pytest.raises(BadInputError, match=r"spikes\.parquet: it is not the file that was built"):
+        dataset.read(tmp_path, SPIKES)
+    parquet.write_bytes(whole[:-100])
     with pytest.raises(BadInputError, match="Build it again"):
         dataset.read(tmp_path, SPIKES)
     (folder / "spikes.json").write_bytes(b"{}")
-    with pytest.raises(BadInputError, match="Build it again"):
+    with pytest.raises(BadInputError, match=r"spikes\.json: .* Build it again"):
         dataset.read(tmp_path, SPIKES)
 
 

@@ -309,6 +309,32 @@ def test_a_file_that_is_no_database_is_a_declared_error(tmp_path):
 
 
 @pytest.mark.slow
+def test_what_a_killed_registration_left_goes_with_whoever_writes_next(registry):
+    """A run that another program keeps there stays."""
+    register(registry)
+    runs = []
+    for tags in ({"kind": "version"}, {}):
+        with registry._writing("spikes") as mlflow:
+            run = mlflow.create_run(
+                mlflow.get_experiment_by_name("spikes").experiment_id, tags=tags
+            )
+            place = registry._artifacts(run.info.run_id)
+            place.mkdir(parents=True)
+            (place / "model.onnx").write_bytes(b"half")
+            runs.append(place)
+    with registry._writing("spikes") as mlflow:
+        assert mlflow.get_run(runs[0].parent.name).info.status == "KILLED"
+    assert [place.parent.exists() for place in runs] == [False, True]
+    assert registry.load("spikes", 1, FEATURE_SET_HASH)
+
+
+def test_a_database_that_is_gone_beside_its_artifacts_is_no_empty_registry(registry, home):
+    register(registry)
+    (home / "registry" / "mlflow.db").unlink()
+    with pytest.raises(RegistryError, match="the database is gone"):
+        Registry(home).versions("spikes")
+
+
 def test_a_database_that_was_left_half_made_is_made_anew(tmp_path):
     (tmp_path / "registry").mkdir()
     for left in ("mlflow.1.making", "mlflow.1.making-journal"):

@@ -20,11 +20,12 @@ import polars as pl
 from barograph import codec, joined, parquet
 from barograph.case import Case, Dataset
 from barograph.codec import EVENT, FILLED, GAP, HEARTBEAT, NAT, TICK, TRADE, Floats, Records
-from barograph.disk import declared, put_in_place, write_whole
+from barograph.disk import NO_HANDLES, declared, put_in_place, write_whole
 from barograph.errors import BadInputError, ForeignFeaturesError, TooLittleDataError
 from barograph.featurizer import Featurizer
 from barograph.kernels import FEATURE_SET_HASH, NAMES
 from barograph.labels import future_realized_vol
+from barograph.lines import file_sha256
 from barograph.recording import Recording
 from barograph.recordings import recording_events
 from barograph.types import DeadLetter
@@ -58,7 +59,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     `data_hash` is the SHA-256 of the events as `codec.EVENT`, in their order. `usable` rows have
     a label and all features that the case can have; `unused` counts the others by their reason, and
-    `left_out` says why features that the case wants are not among them.
+    `left_out` says why features that the case wants are not among them. `unreadable` has each file
+    of the archive that could not be read whole, with its first damage; `table_sha256` is the
+    table's as a file.
     """
 
     case: str
@@ -73,6 +76,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     unused: dict[str, int]
     left_out: dict[str, str]
     products: dict[str, ProductFacts]
+    unreadable: dict[str, str]
+    table_sha256: str
 
 
 def build(
@@ -99,11 +104,11 @@ def build(
     table, manifest_path = paths(home, case)
     if recordings:
         events = reading.recorded(recordings, rules or Rules())
-    elif next(joined.whole(archive), None) is not None:
+    elif next(joined.whole(archive, reading.unreadable), None) is not None:
         events = reading.archived(archive)
     else:
         raise BadInputError(
-            str(archive), "there are no frames in it", "Feed it first (`barograph replay FILE…`)"
+            str(archive), "there are no frames in it", reading.cure("Feed it (`barograph replay`)")
         )
     with making(home, case) as temporary:
         parts = _Parts(temporary, case.horizon_s)
@@ -115,12 +120,12 @@ def build(
                 f"the dataset of {case.name}",
                 f"no closed second in {sum(reading.events.values())} events",
                 "some minutes",
-                "Look at what was refused (topic ticks.deadletter), or record longer",
+                reading.cure("Look at what was refused (topic ticks.deadletter), or record longer"),
             )
         whole = temporary / "whole.parquet"
         size = sum(part.stat().st_size for part in parts.paths)
         parquet.join([pl.scan_parquet(part) for part in parts.paths], whole, size)
-        put_table(whole, home, case)
+        table_sha256 = put_table(whole, home, case)
     usable = case.table(pl.read_parquet(table))
     manifest = Manifest(
         case=case.name,
@@ -135,6 +140,8 @@ def build(
         unused=dict(usable.unused),
         left_out=dict(usable.left_out),
         products=products,
+        unreadable=reading.unreadable,
+        table_sha256=table_sha256,
     )
     write_manifest(manifest_path, manifest)
     return manifest
@@ -143,15 +150,13 @@ def build(
 def read(home: Path, case: Case) -> Dataset:
     """The dataset of a case. Raises BadInputError, and ForeignFeaturesError for an older one."""
     table, manifest_path = paths(home, case)
-    try:
+    with _readable(manifest_path, f"the dataset of {case.name}", f"there is none in {home}"):
         manifest = msgspec.json.decode(manifest_path.read_bytes(), type=_Origin)
+    with _readable(table, str(table), "it is gone"):
+        # Parquet has no sum of its content: a changed byte is another number.
+        if manifest.table_sha256 not in {"", file_sha256(table)}:
+            raise BadInputError(str(table), "it is not the file that was built", _BUILD)
         frame = pl.read_parquet(table)
-    except FileNotFoundError:
-        raise BadInputError(
-            f"the dataset of {case.name}", f"there is none in {home}", _BUILD
-        ) from None
-    except (*codec.UNREADABLE, pl.exceptions.PolarsError, OSError) as error:
-        raise BadInputError(str(table), f"it cannot be read ({error})", _BUILD) from error
     if manifest.feature_set != case.feature_set:
         raise ForeignFeaturesError(str(table), manifest.feature_set, case.feature_set)
     if manifest.rows != len(frame):
@@ -160,12 +165,25 @@ def read(home: Path, case: Case) -> Dataset:
     return Dataset(frame, manifest.data_hash)
 
 
+@contextmanager
+def _readable(path: Path, what: str, missing: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise BadInputError(what, missing, _BUILD) from None
+    except (*codec.UNREADABLE, pl.exceptions.PolarsError, OSError) as error:
+        if isinstance(error, OSError) and error.errno in NO_HANDLES:
+            raise
+        raise BadInputError(str(path), f"it cannot be read ({error})", _BUILD) from error
+
+
 class _Origin(msgspec.Struct):
-    """What the manifests of all kinds of datasets tell."""
+    """What the manifests of all kinds of datasets tell; older ones have no hash of the table."""
 
     feature_set: str
     data_hash: str
     rows: int
+    table_sha256: str = ""
 
 
 def paths(home: Path, case: Case) -> tuple[Path, Path]:
@@ -205,15 +223,17 @@ def making(home: Path, case: Case) -> Iterator[Path]:
             shutil.rmtree(place, ignore_errors=True)
 
 
-def put_table(whole: Path, home: Path, case: Case) -> None:
-    """Put a table in place, durably; its manifest is still to come.
+def put_table(whole: Path, home: Path, case: Case) -> str:
+    """Put a table in place, durably, and return its SHA-256; its manifest is still to come.
 
     Without a manifest there is no dataset: a crash leaves none rather than a wrong one.
     """
     table, manifest_path = paths(home, case)
     with declared(table.parent):
+        sha256 = file_sha256(whole)
         manifest_path.unlink(missing_ok=True)
         put_in_place(whole, table)
+    return sha256
 
 
 def write_manifest(path: Path, manifest: msgspec.Struct) -> None:
@@ -228,6 +248,7 @@ class _Reading:
         self.featurizer = Featurizer()
         self.events = dict.fromkeys(_KINDS, 0)
         self.dead_letters: dict[str, int] = {}
+        self.unreadable: dict[str, str] = {}
         self.late_ticks = 0
         self._products: list[str] = []
         self._progress = progress
@@ -263,10 +284,15 @@ class _Reading:
 
     def archived(self, archive: Path) -> Iterator[Records]:
         """The events of an archive, as the feed made them of the same frames."""
-        heard = Coinbase().hear(joined.whole(archive), self._refuse)
+        heard = Coinbase().hear(joined.whole(archive, self.unreadable), self._refuse)
         while some := list(islice(heard, _EVENTS_AT_A_TIME)):
             # As the log would carry it: the featurizer sees what it saw live.
             yield codec.event_array(codec.numbers_of(some, self._refuse), self.product_index)
+
+    def cure(self, otherwise: str) -> str:
+        """What to do where it came to nothing: mend what is damaged, if anything is."""
+        damage = [f"Restore {path} from a copy: {why}" for path, why in self.unreadable.items()]
+        return damage[0] if damage else otherwise
 
     def recorded(self, recordings: Iterable[Path], rules: Rules) -> Iterator[Records]:
         """The events that a feed would make of recordings, each on connections of its own."""

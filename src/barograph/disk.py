@@ -10,6 +10,7 @@ from barograph.errors import BadInputError, DiskFullError
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 NO_HANDLES = {errno.EMFILE, errno.ENFILE}
+_HANDLES_OF_SQLITE = 3
 _LEAST_ROOM_BYTES = 64 << 20
 """What a person is advised to free where less would do."""
 
@@ -64,6 +65,24 @@ def check_room(directory: Path, needed_bytes: int) -> None:
         room = os.statvfs(place)
         if room.f_frsize * room.f_bavail < needed_bytes or (room.f_files and not room.f_favail):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def check_handles(directory: Path) -> None:
+    """Raise OSError where this process may not open three files more, of which SQLite says less.
+
+    For the moment after SQLite could not open a file in `directory`.
+    """
+    if directory.is_dir():
+        opened: list[int] = []
+        try:
+            while len(opened) < _HANDLES_OF_SQLITE:
+                opened.append(os.open(directory, os.O_RDONLY))
+        except OSError as error:
+            if error.errno in NO_HANDLES:
+                raise
+        finally:
+            for number in opened:
+                os.close(number)
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -107,12 +107,26 @@ class Joined:
         return is_repeat
 
 
-def whole(directory: Path) -> Iterator[Entry | DeadLetter]:
-    """Everything in an archive, in order, each recording once."""
+def whole(
+    directory: Path, unreadable: dict[str, str] | None = None
+) -> Iterator[Entry | DeadLetter]:
+    """Everything in an archive, in order, each recording once.
+
+    unreadable: gets the path of each file that cannot be read whole, with its first damage.
+    """
+    noted = {} if unreadable is None else unreadable
     files = [file for file in archive_files(directory) if file.there]
     joined = Joined(directory, files)
     for file in files:
-        yield from joined.read(file)
+        size = file.path.stat().st_size
+        if file.manifest is not None and file.manifest.bytes != size:
+            why = f"it has {size} bytes, and had {file.manifest.bytes}"
+            noted.setdefault(str(file.path), why)
+        for entry in joined.read(file):
+            if isinstance(entry, DeadLetter):
+                why = f"{entry.detail} (from line {entry.position})"
+                noted.setdefault(str(file.path), why)
+            yield entry
 
 
 def had(directory: Path, standing: Standing) -> Iterator[Entry | DeadLetter]:

@@ -12,12 +12,14 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from barograph.disk import NO_HANDLES, check_handles
 from barograph.errors import RegistryError
 from barograph.foreign import one_line
 
 OWNER = "Check the owner, the rights and the free space of --home"
 _TRY_AGAIN = "Try again when no other program holds it, or move the directory away and train"
-_BACKUP = "Put it back from a backup, or move the directory away, start again and train"
+_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+BACKUP = "Put it back from a backup, or move the directory away, start again and train"
 
 _QUERIES: dict[str, str] = {
     name: text.strip()
@@ -50,23 +52,35 @@ class ModelDatabase:
         try:
             is_file = stat.S_ISREG(self._path.stat().st_mode)
         except FileNotFoundError:
-            if self._seen:
-                raise RegistryError(str(self._path), "the database is gone", _BACKUP) from None
+            # Artifacts are written only once there is a database that knows of them.
+            if self._seen or self._path.with_name("artifacts").exists():
+                raise RegistryError(str(self._path), "the database is gone", BACKUP) from None
             return []
         except OSError as error:
             why = f"the database cannot be read ({error.strerror})"
             raise RegistryError(str(self._path), why, OWNER) from error
         if not is_file:  # opening a pipe would wait for ever
-            raise RegistryError(str(self._path), "the database is not a regular file", _BACKUP)
+            raise RegistryError(str(self._path), "the database is not a regular file", BACKUP)
         address = f"{self._path.as_uri()}?mode=ro"
         try:
             with closing(sqlite3.connect(address, timeout=_READ_WAIT_S, uri=True)) as database:
                 rows = database.execute(_QUERIES[query], values).fetchall()
         except sqlite3.Error as error:
-            why = f"the database cannot be read ({error})"
-            raise RegistryError(str(self._path), why, _TRY_AGAIN) from error
+            raise self._meant(error) from error
         self._seen = True
         return rows
+
+    def _meant(self, error: sqlite3.Error) -> Exception:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code == sqlite3.SQLITE_NOMEM:
+            return MemoryError()
+        if code == sqlite3.SQLITE_CANTOPEN:
+            try:
+                check_handles(self._path.parent)
+            except OSError as better:
+                return better
+        why = f"the database cannot be read ({error})"
+        return RegistryError(str(self._path), why, _TRY_AGAIN if code in _BUSY else BACKUP)
 
 
 @contextmanager
@@ -80,6 +94,8 @@ def only_writer(folder: Path, case: str, wait_s: float) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / "lock").open("a+b")
     except OSError as error:
+        if error.errno in NO_HANDLES:
+            raise
         raise RegistryError(case, f"the registry cannot be written ({error})", OWNER) from error
     with lock:
         ends_s = time.monotonic() + wait_s

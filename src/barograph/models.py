@@ -8,6 +8,7 @@ A graph has one input, `features` float32 (n, f), and one output, `probability` 
 
 import hashlib
 import math
+import os
 from collections import Counter
 from collections.abc import Collection
 from typing import Any, NamedTuple, Protocol
@@ -67,6 +68,9 @@ class OnnxModel:
     """
 
     def __init__(self, onnx: bytes, width: int, version: str = "without a version") -> None:
+        # Read at import: without it ONNX Runtime reports to its maker, and complains where the home
+        # directory cannot be written.
+        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
         import onnxruntime  # noqa: PLC0415 - heavy; only who scores needs it
         from onnxruntime.capi import onnxruntime_pybind11_state as status  # noqa: PLC0415
 

@@ -131,6 +131,11 @@ def dry_run(case: "Case", file: Path) -> Iterator[Message]:
     return (source.message(line, {}) for line in source.after(0))
 
 
+def check_file(case: "Case", file: Path) -> None:
+    """Raise BadInputError as `produce` would for a file that cannot be sent, without a log."""
+    _Source(file, case, {})
+
+
 class _Sent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How far a file was sent: whole records, and the hash of all lines up to the last of them.
 

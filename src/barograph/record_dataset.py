@@ -42,6 +42,7 @@ class RecordManifest(msgspec.Struct, frozen=True, kw_only=True):
     order. `refused` counts the others by their fault, and `first_refused` tells of the first few.
     `usable` rows have an outcome, `yes` of them the one asked for; `unused` counts the others.
     `repeated_keys` counts rows whose key stood there before: they are kept, and never parted.
+    `table_sha256` is the table's as a file.
     """
 
     case: str
@@ -55,6 +56,7 @@ class RecordManifest(msgspec.Struct, frozen=True, kw_only=True):
     yes: int
     unused: dict[str, int]
     repeated_keys: int
+    table_sha256: str
 
 
 def build(
@@ -90,7 +92,7 @@ def build(
     with making(home, case) as temporary:
         whole = temporary / "whole.parquet"
         parquet.write(frame, whole)
-        put_table(whole, home, case)
+        table_sha256 = put_table(whole, home, case)
     usable = case.table(frame)
     manifest = RecordManifest(
         case=case.name,
@@ -104,6 +106,7 @@ def build(
         yes=int(usable.outcome.sum()),
         unused=dict(usable.unused),
         repeated_keys=len(frame) - frame[contract.key].n_unique(),
+        table_sha256=table_sha256,
     )
     write_manifest(manifest_path, manifest)
     return manifest

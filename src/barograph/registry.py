@@ -10,6 +10,7 @@ millisecond. Paths follow from HOME, so that HOME can be moved.
 
 import logging
 import os
+import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,10 +21,10 @@ import msgspec
 
 from barograph.audit import Promotion, former
 from barograph.codec import UNREADABLE
-from barograph.disk import check_room, sync_directory, write_whole
+from barograph.disk import NO_HANDLES, check_handles, check_room, sync_directory, write_whole
 from barograph.errors import ForeignFeaturesError, RegistryError
 from barograph.kernels import FEATURE_SET_HASH, NAMES
-from barograph.model_database import OWNER, ModelDatabase, only_writer
+from barograph.model_database import BACKUP, OWNER, ModelDatabase, only_writer
 from barograph.models import (
     MAX_ONNX_BYTES,
     TAU,
@@ -46,6 +47,7 @@ _JUDGED = "judged.json"
 _HASHES = {"model.onnx": "onnx_sha256", "facts.json": "facts_sha256", _JUDGED: "judged_sha256"}
 _RETRAIN = "Train again (`barograph train`) or roll back (`barograph models rollback`)"
 _BACKUP = "Put it back from a backup: without it no gate knows which rows are used up"
+_DAMAGE = ("malformed", "not a database", "Could not decode", "no such table", "no such column")
 _LIST = "See what there is with `barograph models list`"
 _facts = msgspec.json.Decoder(ModelFacts)
 
@@ -53,7 +55,8 @@ _facts = msgspec.json.Decoder(ModelFacts)
 class Registry:
     """The models under `home`. Several processes may use it at once; an object, a thread at a time.
 
-    Nothing is created until the first `register`. Every method raises RegistryError when the
+    Nothing is created until the first `register`, and what a killed one left is removed by whoever
+    writes next. Every method raises RegistryError when the
     database cannot be used or what is asked for is not there or damaged; it names the cure. Those
     that write raise DiskFullError or BadInputError where there is no room or no right to.
     wait_s: how long to wait for another process that writes; the error names it.
@@ -91,7 +94,8 @@ class Registry:
                 else mlflow.create_experiment(case, (self._root / "artifacts").as_uri())
             )
             milliseconds = facts.created_time_ns // 1_000_000
-            run_id = mlflow.create_run(experiment_id, start_time=milliseconds).info.run_id
+            made_run = mlflow.create_run(experiment_id, milliseconds, tags={"kind": "version"})
+            run_id = made_run.info.run_id
             place = self._artifacts(run_id)
             place.mkdir(parents=True)
             _write(place / "model.onnx", onnx)
@@ -309,11 +313,18 @@ class Registry:
             try:
                 if self._mlflow is None:
                     self._mlflow = _client(self._database)
+                for (run_id,) in self._read("unfinished"):
+                    shutil.rmtree(self._root / "artifacts" / run_id, ignore_errors=True)
+                    self._mlflow.set_terminated(run_id, "KILLED")
                 yield self._mlflow
             except (MlflowException, SQLAlchemyError) as error:
+                check_handles(self._root)
                 why = " ".join(str(error).split())[:_MAX_WHY]
-                raise RegistryError(case, f"MLflow refused ({why})", _LIST) from error
+                cure = BACKUP if any(sign in str(error) for sign in _DAMAGE) else _LIST
+                raise RegistryError(case, f"MLflow refused ({why})", cure) from error
             except OSError as error:
+                if error.errno in NO_HANDLES:
+                    raise
                 why = f"the registry cannot be written ({error})"
                 raise RegistryError(case, why, OWNER) from error
 
@@ -368,6 +379,8 @@ def _content(label: str, path: Path, limit: int, cure: str = _RETRAIN) -> bytes:
         with path.open("rb") as file:
             content = file.read(limit + 1)
     except OSError as error:
+        if error.errno in NO_HANDLES:
+            raise
         raise RegistryError(label, f"{path} cannot be read ({error.strerror})", cure) from error
     if len(content) > limit:
         raise RegistryError(label, f"{path} is larger than {limit} bytes", cure)

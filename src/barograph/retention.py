@@ -9,6 +9,8 @@ from barograph.errors import BarographError
 from barograph.log import Log
 
 _EVERY_S = 3600.0
+_HELD_S = 1.0
+"""How long a failure waits to be reported: what ends the work beside it, that says itself."""
 _LEAVE_S = 1.0
 """How long the end waits for a removal under way: it is done in steps, and may stop after any."""
 
@@ -17,8 +19,8 @@ class Retention:
     """Calls `Log.retain` at once and every `every_s` seconds, from `with` to its end.
 
     open_log: opens a handle for each round, so that no commit waits for it. A round that fails is
-    reported to `warn` once for each reason, and the next one is tried when it is due: nothing that
-    happens here ends the work beside it.
+    reported to `warn` once for each reason, unless the work ends with it at the same time, and the
+    next one is tried when it is due: nothing that happens here ends the work beside it.
     """
 
     def __init__(
@@ -29,7 +31,7 @@ class Retention:
         every_s: float = _EVERY_S,
     ) -> None:
         self._open_log, self._warn, self._every_s = open_log, warn, every_s
-        self._failure = ""
+        self._failure = self._ended_with = ""
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="retention", daemon=True)
 
@@ -38,8 +40,9 @@ class Retention:
         self._thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _where: object) -> None:
         """Stop. A removal that takes longer than a second is left to end with the process."""
+        self._ended_with = "" if error is None else str(error)
         self._stop.set()
         self._thread.join(_LEAVE_S)
 
@@ -47,12 +50,17 @@ class Retention:
         while not self._stop.is_set():
             failure = self._failed()
             if failure and failure != self._failure and not self._stop.is_set():
-                self._warn(
-                    f"retention: {failure} Old records stay until it succeeds; the next try is in "
-                    f"{self._every_s / 60:g} min."
-                )
+                self._stop.wait(min(_HELD_S, self._every_s))
+                if failure != self._ended_with:
+                    self._report(failure)
             self._failure = failure
             self._stop.wait(self._every_s)
+
+    def _report(self, failure: str) -> None:
+        self._warn(
+            f"retention: {failure} Old records stay until it succeeds; the next try is in "
+            f"{self._every_s / 60:g} min."
+        )
 
     def _failed(self) -> str:
         """Remove what may go; why that failed, in one line."""

@@ -6,6 +6,7 @@ from multiprocessing import active_children
 import pytest
 
 from barograph.registry import Registry
+from doors import make_home, make_inputs
 from lives import WARM, Life
 
 
@@ -13,6 +14,22 @@ from lives import WARM, Life
 def registry(made_home, tmp_path_factory):
     """For the trainings of one module."""
     return Registry(shutil.copytree(made_home, tmp_path_factory.mktemp("registry") / "home"))
+
+
+@pytest.fixture(scope="session")
+def inputs(tmp_path_factory):
+    """What the verbs of `doors.WORDS` read."""
+    folder = tmp_path_factory.mktemp("inputs") / "inputs"
+    make_inputs(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def full_home(inputs, made_home, tmp_path_factory):
+    """A home in which each verb has something to do; never changed."""
+    path = tmp_path_factory.mktemp("home")
+    make_home(path, inputs, made_home)
+    return path
 
 
 @pytest.fixture(scope="session")

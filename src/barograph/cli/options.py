@@ -58,6 +58,8 @@ CaseOption = Annotated[
     typer.Option("--case", help="Which case: spikes, churn, or package.module:NAME of your own."),
 ]
 
+_SHORTEST_LOG_BYTES = 512
+"""SQLite takes what is shorter for a new, empty database."""
 CASES: Mapping[str, str] = {
     "spikes": "barograph.cases.spikes:SPIKES",
     "churn": "barograph.cases.churn:CHURN",
@@ -164,13 +166,22 @@ def existing(address: Path | str) -> Path | str:
     from barograph.log import file_of
 
     file = file_of(address)
-    if file is not None and not file.exists():
-        from barograph.errors import BadInputError
+    if file is None:
+        return address
+    from barograph.errors import BadInputError
 
+    if not file.exists():
         raise BadInputError(
             f"{file.absolute()}",
             "there is no log",
             "Feed one first (`barograph replay FILE --home …`)",
+        )
+    if file.stat().st_size < _SHORTEST_LOG_BYTES:
+        raise BadInputError(
+            f"{file.absolute()}",
+            f"it is cut to {file.stat().st_size} bytes",
+            f"Put it back from a copy; or take in what the archive has "
+            f"(`barograph recover --home {file.absolute().parent}`)",
         )
     return address
 

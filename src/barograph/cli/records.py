@@ -56,7 +56,7 @@ def produce(
     """
     from barograph import browse, terminal
     from barograph import produce as job
-    from barograph.log import open_log
+    from barograph.log import file_of, open_log
     from barograph.record_topics import ensure_stream
 
     settings, chosen = settings_of(home), case_named(case)
@@ -64,7 +64,11 @@ def produce(
         print_lines(browse.as_line(message) for message in job.dry_run(chosen, file))
         return
     how = job.Sending(mode=mode, rate=rate, batch_size=batch_size)
-    with closing(open_log(log or settings.home)) as opened:
+    address = log or settings.home
+    embedded = file_of(address)
+    if embedded is not None and not embedded.exists():
+        job.check_file(chosen, file)  # no log is made for a file that is refused
+    with closing(open_log(address)) as opened:
         if chosen.stream is not None:
             ensure_stream(opened, chosen.stream, settings.partitions)
         with told_to_stop() as told, terminal.progress() as progress:

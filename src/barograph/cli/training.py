@@ -20,6 +20,7 @@ from barograph.cli.stopping import told_to_stop
 if TYPE_CHECKING:
     from barograph.card import Card
     from barograph.case import Case
+    from barograph.dataset import Manifest
     from barograph.settings import Settings
     from barograph.training_due import Due
     from barograph.training_report import TrainingReport
@@ -64,6 +65,7 @@ def dataset(
             rules=rules_of(settings, names_in(products)),
             progress=progress.events,
         )
+    _warn_of_damage(made)
     answer(made, json, lambda: terminal.dataset(made))
 
 
@@ -139,6 +141,14 @@ def _trained(settings: "Settings", case: "Case", how: "Training") -> "TrainingRe
         )
 
 
+def _warn_of_damage(made: "Manifest") -> None:
+    for path, why in made.unreadable.items():
+        warn(
+            f"{path}: {why}; what stands there is not in the dataset. Restore it from a copy "
+            "(`barograph archive verify` names all damage) and build the dataset again."
+        )
+
+
 def _page(card: "Card") -> str:
     from barograph.card_page import page  # draws with matplotlib, which nobody else waits for
 
@@ -160,12 +170,13 @@ def _trained_if_due(settings: "Settings", case: "Case", how: "Training") -> "Tra
         warn(f"training {case.name}: {told.why}")
         if case.stream is None:
             with terminal.progress() as progress:
-                dataset.build(
+                made = dataset.build(
                     settings.home,
                     case,
                     rules=rules_of(settings),
                     progress=progress.events,
                 )
+            _warn_of_damage(made)
         return _trained(settings, case, how)
 
 

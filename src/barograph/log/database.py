@@ -13,7 +13,6 @@ All SQL stands by name in `schema.sql`. What these settings promise and cost:
 - A torn last write (the machine died inside a COMMIT) fails its checksum and is as if it never was.
 """
 
-import os
 import re
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -22,7 +21,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from barograph.disk import FULL, NO_HANDLES, check_room, full
+from barograph.disk import FULL, NO_HANDLES, check_handles, check_room, full
 from barograph.errors import (
     BadInputError,
     BarographError,
@@ -214,16 +213,6 @@ class Database:
     def _value(self, query: str) -> Any:  # noqa: ANN401 - a pragma answers a number or a word
         return self._connection.execute(_QUERIES[query]).fetchone()[0]
 
-    def _count_handles(self) -> None:
-        """Raise OSError where SQLite's trouble is that this process has too many files open."""
-        if self.path.parent.is_dir():
-            opened: list[int] = []
-            try:
-                opened.extend(os.open(self.path.parent, os.O_RDONLY) for _ in range(3))
-            finally:
-                for number in opened:
-                    os.close(number)
-
     @contextmanager
     def _declared(self) -> Iterator[None]:
         """SQLite's errors as those that a person meets."""
@@ -253,10 +242,13 @@ class Database:
         if code == sqlite3.SQLITE_NOMEM:
             return MemoryError()
         if code == sqlite3.SQLITE_CANTOPEN:
-            self._count_handles()
+            check_handles(self.path.parent)
         if code in _NOT_NOW:
             return LogUnavailableError(str(self.path), _NOT_NOW[code])
-        return error
+        if isinstance(error, sqlite3.ProgrammingError | sqlite3.NotSupportedError):
+            return error
+        # Text that is no UTF-8, a table or column that is not there, a number out of its range.
+        return CorruptLogError(str(self.path), str(error))
 
 
 class _Opened:

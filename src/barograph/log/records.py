@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from barograph.errors import OffsetGapError, UnknownTopicError
+from barograph.errors import CorruptLogError, OffsetGapError, UnknownTopicError
 from barograph.log import APPENDED_TIME, check_partition, partition_of
 from barograph.log.database import Database
 from barograph.types import Message, Record
@@ -48,7 +48,7 @@ class Records:
 
     def bounds(self, partition: int) -> tuple[int, int]:
         """The oldest offset kept and the next to be written."""
-        oldest, end = self._database.rows("bounds", partition)[0]
+        oldest, end = self._facts("bounds", partition)
         return oldest, end
 
     def write(self, messages: Iterable[Message], now_ns: int) -> None:
@@ -87,13 +87,28 @@ class Records:
         stamp: dict[str, str] = {}
         stamped_ns = None
         for slot, key, value, headers, appended_time_ns in rows:
+            if type(key) is not str or type(value) is not bytes:
+                raise self._damaged(topic, number, slot, "its key or value is of another type")
             # One append has one time, so its records share their headers where they have no others.
             if appended_time_ns != stamped_ns:
                 stamp = {APPENDED_TIME: str(appended_time_ns)}
                 stamped_ns = appended_time_ns
-            own = stamp if headers is None else _headers.decode(headers) | stamp
+            try:
+                own = stamp if headers is None else _headers.decode(headers) | stamp
+            except _what_decoding_raises() as error:
+                raise self._damaged(topic, number, slot, f"its headers: {error}") from error
             records.append(Record(topic, number, slot & _OFFSET, key, value, own))
         return records
+
+    def _facts(self, query: str, partition: int) -> tuple[int, ...]:
+        for row in self._database.rows(query, partition):
+            if {type(value) for value in row} == {int}:
+                return tuple(row)
+        raise CorruptLogError(str(self._database.path), f"partition {partition} is damaged")
+
+    def _damaged(self, topic: str, number: int, slot: int, why: str) -> CorruptLogError:
+        record = f"{topic}/{number} at offset {slot & _OFFSET}"
+        return CorruptLogError(str(self._database.path), f"{record} is damaged ({why})")
 
     def trim(
         self, partition: int, older_than_ns: int | None, keep_bytes: int | None, limit: int
@@ -103,7 +118,7 @@ class Records:
         Those go that were written before `older_than_ns`, and more while values hold over
         `keep_bytes`. Inside a write transaction only.
         """
-        oldest, _, held = self._database.rows("kept", partition)[0]
+        oldest, _, held = self._facts("kept", partition)
         gone = freed = 0
         for size, appended_time_ns in self._database.rows(
             "oldest_records", _slot(partition, oldest), _slot(partition + 1, 0), limit
@@ -127,6 +142,12 @@ class Records:
         Its reading goes through the whole partition. Inside a write transaction only.
         """
         return self._database.change("compact", _slot(partition, 0), _slot(partition + 1, 0))
+
+
+def _what_decoding_raises() -> tuple[type[Exception], ...]:
+    from barograph.codec import UNREADABLE  # noqa: PLC0415 - loads NumPy, for a damaged log alone
+
+    return (*UNREADABLE, TypeError)
 
 
 class _End:
