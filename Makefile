@@ -8,7 +8,7 @@ TESTED := .venv/installed-for-tests
 CUSTOMERS ?= $(wildcard $(or $(BAROGRAPH_DATA),../shared/data)/churn/Telco-Customer-Churn.csv)
 UV_INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
-.PHONY: help install demo churn-demo kafka test test-fast test-narrow lint bench lock docs leak eda brief clean
+.PHONY: help install demo churn-demo kafka test test-fast test-narrow lint bench bench-check lock docs leak eda brief clean
 
 help:            ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -45,6 +45,9 @@ lint: $(TESTED)     ## format, lint, types, floors
 
 bench: .venv/installed-for-bench   ## speed beside its peers, into benchmarks/results.json
 	$(BIN)/python benchmarks/run.py
+
+bench-check: .venv/installed-for-bench   ## every row of the bench once, small: does it still work?
+	$(BIN)/python benchmarks/run.py --check
 
 lock: $(TESTED)     ## pin everything, for every platform and Python that we support, in one file
 	$(BIN)/uv pip compile --quiet --universal --all-extras --group dev --group bench --no-emit-index-url \

@@ -33,7 +33,7 @@ from barograph.simulator import SimulatedMarket
 from barograph.types import NS_PER_S, Heartbeat, Message, Tick, Verdict
 from barograph.venues.entries import Dialect, Heard
 from barograph.venues.exchange_feed import ExchangeFeed
-from measure import RECORDING, ROOT, Measured, NotMeasuredError, row
+from measure import ROOT, Measured, NotMeasuredError, logged_recording, row, sized
 from workers import PARTITIONS, Predictions, at_work, fresh_log
 
 PEERS = Path(__file__).parent / "peers"
@@ -114,37 +114,40 @@ def latency(_repeats: int) -> Measured:
     comes before, so that the champion predicts each of them. No peer: it would have to do the same.
     """
     took_ms: list[float] = []
+    products, catch_up_s, live_s = _LIVE[: sized(20, 2)], sized(_CATCH_UP_S, 10), sized(_LIVE_S, 3)
     with fresh_log() as cluster, at_work(cluster), tempfile.TemporaryDirectory() as folder:
         predictions = Predictions(cluster.log)
-        first = int(time.time()) + _CATCH_UP_S
+        first = int(time.time()) + catch_up_s
         feed = Feed(cluster.log, Path(folder), partitions=PARTITIONS)
         with ThreadPoolExecutor(1) as pool, closing(feed):
-            feeding = pool.submit(ingest, feed, _frames(first), max_delay_s=_DELAY_S)
-            while len(took_ms) < _LIVE_S * len(_LIVE):
+            feeding = pool.submit(
+                ingest, feed, _frames(products, first + live_s), max_delay_s=_DELAY_S
+            )
+            while len(took_ms) < live_s * len(products):
                 if feeding.done():
                     feeding.result()  # raises what it died of
-                assert time.time() < first + _LIVE_S + _CATCH_UP_S, "not all predictions came"
+                assert time.time() < first + live_s + _CATCH_UP_S, "not all predictions came"
                 records = predictions.take()
                 read_ns = time.time_ns()
                 for said in (decode_prediction(record.value) for record in records):
-                    if first <= said.second < first + _LIVE_S:
+                    if first <= said.second < first + live_s:
                         assert said.verdict is Verdict.PREDICTED
                         assert said.receive_time_ns is not None
                         took_ms.append((read_ns - said.receive_time_ns) / 1e6)
     return Measured(float(np.percentile(took_ms, 99)))
 
 
-def _frames(first: int) -> Iterator[Heard | None]:
+def _frames(products: Sequence[str], end: int) -> Iterator[Heard | None]:
     """A simulated market: what lies before now at once, then each frame when it is due.
 
-    The measured minute begins with the second `first`; the frames after it close its last seconds.
+    The measured minute ends before the second `end`; the frames after it close its last seconds.
     """
     start_ns = (int(time.time()) - _HISTORY_S) * NS_PER_S
-    market = SimulatedMarket(PRESETS["constant"], _LIVE, 1, start_ns)
+    market = SimulatedMarket(PRESETS["constant"], products, 1, start_ns)
     while market.now_ns < time.time_ns():
         yield from (Heard(frame, Dialect.EXCHANGE) for frame in market.advance(10))
     market.model = market.model._replace(order_rate_per_s=_LIVE_TICKS_PER_S / len(_LIVE))
-    for frame in market.advance(first + _LIVE_S + _SPARE_S - market.now_ns // NS_PER_S):
+    for frame in market.advance(end + _SPARE_S - market.now_ns // NS_PER_S):
         assert frame.receive_time_ns is not None
         wait_s = (frame.receive_time_ns - time.time_ns()) / NS_PER_S
         if wait_s > _DELAY_S:
@@ -163,8 +166,9 @@ def _in_turns(ours: Callable[[], float], peer: Callable[[], float], repeats: int
 
 def _ours(featurizers: int = 1) -> float:
     """Ticks a second from ticks.raw to the last prediction."""
-    warm, rest = _ticks()[:_WARM_TICKS], _ticks()[_WARM_TICKS:]
-    warm_rows, rows = _rows_after(_WARM_TICKS)
+    first = sized(_WARM_TICKS, 1_000)
+    warm, rest = _ticks()[:first], _ticks()[first:]
+    warm_rows, rows = _rows_after(first)
     with fresh_log() as cluster, at_work(cluster, featurizers):
         predictions = Predictions(cluster.log)
         cluster.write_at_once(warm)
@@ -176,7 +180,8 @@ def _ours(featurizers: int = 1) -> float:
 
 def _plain() -> float:
     """Ticks a second that the plain loop copies."""
-    warm, rest = _ticks()[:_WARM_TICKS], _ticks()[_WARM_TICKS:]
+    first = sized(_WARM_TICKS, 1_000)
+    warm, rest = _ticks()[:first], _ticks()[first:]
     with fresh_log() as cluster:
         script = [PEERS / "kafka_plain.py", cluster.brokers, cluster.name(TICKS)]
         copying = subprocess.Popen(  # noqa: S603 - our own script
@@ -206,19 +211,19 @@ def _rate(ticks: int, start_ns: int) -> float:
 
 def _quix() -> float:
     """Ticks a second of one sliding mean."""
-    python = _quix_python()
+    python, ticks = _quix_python(), sized(_QUIX_TICKS, 200)
     with fresh_log() as cluster:
         cluster.log.create(Topic(name="means", partitions=PARTITIONS))
-        cluster.write_at_once(_ticks()[:_QUIX_TICKS])
+        cluster.write_at_once(_ticks()[:ticks])
         names = cluster.name(TICKS), cluster.name("means")
         done = subprocess.run(  # noqa: S603 - our own script
-            [python, PEERS / "quix_mean.py", cluster.brokers, *names, str(_QUIX_TICKS)],
+            [python, PEERS / "quix_mean.py", cluster.brokers, *names, str(ticks)],
             check=False,
             capture_output=True,
             text=True,
         )
     assert done.returncode == 0, done.stderr[-2000:]
-    return _QUIX_TICKS / float(done.stdout)
+    return ticks / float(done.stdout)
 
 
 @cache
@@ -249,7 +254,7 @@ def _ticks() -> Sequence[Message]:
     made of its last record.
     """
     venue, messages, last = ExchangeFeed(), list[Message](), dict[str, Tick]()
-    for entry in Recording(RECORDING):
+    for entry in Recording(logged_recording()):
         assert isinstance(entry, Recorded)
         if not messages:
             venue.open(entry.opening)
@@ -277,7 +282,7 @@ def _rows_after(count: int) -> tuple[int, int]:
 
 def _p50_ms(work: Callable[[], None]) -> float:
     took = []
-    for _ in range(_SINGLE):
+    for _ in range(sized(_SINGLE, 10)):
         started = time.perf_counter()
         work()
         took.append(time.perf_counter() - started)

@@ -26,7 +26,7 @@ from barograph.types import NS_PER_S, Tick
 from barograph.venues.continuity import Received
 from barograph.venues.endpoints import endpoint
 from barograph.venues.entries import Entry, Heard, Rules
-from measure import Measured, NotMeasuredError, row
+from measure import Measured, NotMeasuredError, row, sized
 
 PRODUCTS = tuple(f"P{n}-USD" for n in range(5))
 _CALM_S, _BUSY_S = 20, 60
@@ -41,7 +41,7 @@ _SPARE_S = 5.0
 )
 def durable(_repeats: int) -> Measured:
     """Ticker, matches and heartbeats of five products; archive and log both on the disk."""
-    timed, heard = _listen(1000, _CALM_S)
+    timed, heard = _listen(sized(1000, 100), sized(_CALM_S, 2))
     assert heard.feed.gaps == heard.feed.dead_letters == {}
     return Measured(float(np.percentile(timed, 99)))
 
@@ -49,7 +49,7 @@ def durable(_repeats: int) -> Measured:
 @row("live: socket to durable log for a minute, nothing dropped", "ticks/s", ("ours", ">=", 5000))
 def busy(_repeats: int) -> Measured:
     """The exchange, in a process of its own, makes 5,050 ticks a second, and as many matches."""
-    _, heard = _listen(5050, _BUSY_S)
+    _, heard = _listen(sized(5050, 500), sized(_BUSY_S, 2))
     if heard.feed.gaps or heard.feed.dead_letters or heard.connections != 1:
         raise NotMeasuredError(
             f"the exchange dropped us: {heard.feed.gaps}, {heard.connections} connections"
@@ -86,7 +86,7 @@ def _listen(ticks_per_s: int, seconds: int) -> tuple[list[float], LiveSummary]:
             plan = Plan(
                 endpoint=endpoint("simulated", f"ws://{address}"),
                 products=PRODUCTS,
-                seconds=seconds + _SPARE_S,
+                seconds=seconds + sized(_SPARE_S, 1.0),
             )
             rules = Rules(products=frozenset(PRODUCTS))
             with closing(_Timed(log, home / "archive", rules)) as feed:

@@ -4,14 +4,19 @@ A row is a function with the decorator `row`; `run.py` imports the files that ho
 function takes the number of repeats and returns what both sides measured, in the row's unit.
 """
 
+import atexit
+import gzip
 import os
+import shutil
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from statistics import median
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import polars as pl
@@ -28,6 +33,9 @@ PEER_COLUMNS = (
     "product", "event_time_ns", "trade_id", "bid", "ask", "bid_size", "ask_size", "volume_24h",
     "last_size", "side",
 )  # fmt: skip
+
+
+T = TypeVar("T")
 
 
 class NotMeasuredError(Exception):
@@ -89,6 +97,18 @@ class Row:
 
 ROWS: list[Row] = []
 
+_small: list[bool] = []
+
+
+def check_only() -> None:
+    """From now on rows only have to work: `sized` gives the small sizes."""
+    _small.append(True)
+
+
+def sized(whole: T, small: T) -> T:
+    """What a row works on: `whole` where it is measured, `small` where it is only checked."""
+    return small if _small else whole
+
 
 def row(
     name: str,
@@ -124,11 +144,30 @@ def interleaved(
     return median(mine for mine, _ in timed), median(theirs for _, theirs in timed)
 
 
+def temporary_folder() -> Path:
+    """A folder that is removed when this process ends."""
+    folder = Path(tempfile.mkdtemp(prefix="barograph-bench-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
 @cache
-def benchmark_events() -> tuple[Records, tuple[str, ...]]:
-    """The benchmark recording as events, and its products in the order of `product`."""
+def logged_recording() -> Path:
+    """The benchmark recording for rows that go through a log; its first lines under `--check`."""
+    lines = sized(None, 20_000)
+    if lines is None:
+        return RECORDING
+    path = temporary_folder() / RECORDING.name
+    with gzip.open(RECORDING) as whole, gzip.open(path, "wb") as beginning:
+        beginning.writelines(islice(whole, lines))
+    return path
+
+
+@cache
+def benchmark_events(path: Path = RECORDING) -> tuple[Records, tuple[str, ...]]:
+    """A recording as events, and its products in the order of `product`."""
     featurizer = Featurizer()
-    parts = list(recording_events(Recording(RECORDING), product_index=featurizer.product_index))
+    parts = list(recording_events(Recording(path), product_index=featurizer.product_index))
     events = np.concatenate(parts)
     products = tuple(featurizer.product(place) for place in range(int(events["product"].max()) + 1))
     return events, products

@@ -12,7 +12,7 @@ from barograph.models import sha256_of
 from barograph.registry import Registry
 from barograph.replay import replay
 from barograph.settings import Settings
-from measure import RECORDING, Measured, benchmark_events, row, seconds
+from measure import Measured, benchmark_events, logged_recording, row, seconds
 from scoring import trained
 
 
@@ -23,7 +23,7 @@ def replayed(repeats: int) -> Measured:
     No peer: nothing else at hand archives, logs durably, featurizes and scores.
     """
     timed = [_replay() for _ in range(repeats + 1)][1:]
-    events, _ = benchmark_events()
+    events, _ = benchmark_events(logged_recording())
     return Measured(len(events) / median(timed))
 
 
@@ -39,11 +39,13 @@ def _replay() -> float:
             frames.batch_lines = settings.batch_records
             try:
                 running = pipeline.Pipeline(pipeline.stages(settings, home, _refuse))
-                pipeline.feed_through(running, lambda: replay(frames, [RECORDING]), live=False)
+                pipeline.feed_through(
+                    running, lambda: replay(frames, [logged_recording()]), live=False
+                )
             finally:
                 frames.close()
                 log.close()
-            events, _ = benchmark_events()
+            events, _ = benchmark_events(logged_recording())
             assert running.featurized.records == len(events)
             assert running.scored.values == running.featurized.values > 0
 

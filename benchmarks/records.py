@@ -15,9 +15,9 @@ from barograph.record_topics import ensure_stream
 from barograph.registry import Registry
 from barograph.settings import Settings
 from barograph.worker import when_idle
-from measure import Measured, row, seconds
+from measure import Measured, row, seconds, sized
 
-_RECORDS = 50_000
+_RECORDS, _FEW = 50_000, 2_000
 _TRAINED_ON = 3_000
 _MOST_TURNS = 3
 
@@ -33,24 +33,25 @@ def consumed(repeats: int) -> Measured:
         settings = Settings(home=Path(folder))
         _crown(settings.home)
         timed = [_consume(settings) for _ in range(min(repeats, _MOST_TURNS) + 1)][1:]
-    return Measured(_RECORDS / median(timed))
+    return Measured(sized(_RECORDS, _FEW) / median(timed))
 
 
 def _consume(settings: Settings) -> float:
+    records = sized(_RECORDS, _FEW)
     log = open_log(settings.home)
     assert CHURN.stream is not None
     ensure_stream(log, CHURN.stream, settings.partitions)
     with tempfile.TemporaryDirectory(prefix="barograph-bench-") as folder:
-        file = _written(Path(folder), _RECORDS, seed=2)
+        file = _written(Path(folder), records, seed=2)
         sending = Sending(batch_size=settings.batch_records)
-        assert produce(log, CHURN, file, sending, again=True).sent == _RECORDS
+        assert produce(log, CHURN, file, sending, again=True).sent == records
     log.close()
 
     def work() -> None:
         done = wiring.consume(
             settings, settings.home, CHURN, _refuse, when_idle, settings.batch_records
         )
-        assert done.values == _RECORDS
+        assert done.values == records
 
     return seconds(work)
 

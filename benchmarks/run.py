@@ -1,14 +1,17 @@
 """`make bench`: every row, into `results.json`, beside `machine.json`; and a table to look at.
 
-    .venv/bin/python benchmarks/run.py [--only PART-OF-A-NAME …] [--repeats N]
+    .venv/bin/python benchmarks/run.py [--only PART-OF-A-NAME …] [--repeats N] [--check]
 
-Rows that are not run keep what the file says of them.
+Rows that are not run keep what the file says of them. `--check` (`make bench-check`) runs each row
+once on a small input and writes nothing; it ends at the first one that fails, or, in CI, that has
+to be left out. The demo, which has no small input, is run by `.ci/run` itself.
 """
 
 import argparse
 import os
 import platform
 import sys
+import time
 from importlib.metadata import version
 from pathlib import Path
 
@@ -29,6 +32,7 @@ import scoring  # noqa: F401
 
 HERE = Path(__file__).parent
 RESULTS, MACHINE = HERE / "results.json", HERE / "machine.json"
+_RUN_BY_CI = "demo --check"
 _VERSIONS = (
     "numpy",
     "numba",
@@ -47,12 +51,16 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--only", nargs="*", default=[], help="rows whose name has one of these")
     arguments.add_argument("--repeats", type=int, default=5)
+    arguments.add_argument("--check", action="store_true", help="only whether every row works")
     options = arguments.parse_args()
     console = Console(width=None if sys.stdout.isatty() else 140)
+    if options.check:
+        _check(options.only, console)
+        return
     known = _known()
     machine = _machine()
     for row in measure.ROWS:
-        if options.only and not any(word in row.name for word in options.only):
+        if not _is_chosen(row, options.only):
             continue
         try:
             with console.status(row.name):
@@ -65,6 +73,28 @@ def main() -> None:
     RESULTS.write_bytes(msgspec.json.format(msgspec.json.encode(results)) + b"\n")
     MACHINE.write_bytes(msgspec.json.format(msgspec.json.encode(machine)) + b"\n")
     console.print(_table(results))
+
+
+def _is_chosen(row: measure.Row, only: list[str]) -> bool:
+    return not only or any(word in row.name for word in only)
+
+
+def _check(only: list[str], console: Console) -> None:
+    """Run every chosen row once on a small input; raises what the first broken one does."""
+    measure.check_only()
+    for row in measure.ROWS:
+        if not _is_chosen(row, only) or row.name.startswith(_RUN_BY_CI):
+            continue
+        console.print(f"{row.name} … ", end="")
+        started = time.monotonic()
+        try:
+            row.result(1)
+        except measure.NotMeasuredError as missing:
+            if os.environ.get("CI"):
+                raise
+            console.print(f"left out: {missing}")
+        else:
+            console.print(f"works ({time.monotonic() - started:.1f} s)")
 
 
 def _known() -> dict[str, dict[str, object]]:

@@ -20,7 +20,7 @@ from barograph.scorer import Scorer
 from barograph.simulator import SimulatedMarket
 from barograph.types import NS_PER_S, FeatureRow, Verdict
 from barograph.venues.exchange_feed import ExchangeFeed
-from measure import Measured, row
+from measure import Measured, row, sized
 
 PRODUCT = "BTC-USD"
 _HOURS = 6
@@ -41,11 +41,12 @@ class Trained(NamedTuple):
 @cache
 def trained() -> Trained:
     """Train once, 120 trees: what is timed is only scoring."""
+    hours = sized(_HOURS, 2)
     market = SimulatedMarket(PRESETS["market"], [PRODUCT], 1, _START_S * NS_PER_S)
     venue, featurizer = ExchangeFeed(), Featurizer()
     numbers = [
         decode_numbers(encode(event))
-        for frame in market.advance(_HOURS * 3600)
+        for frame in market.advance(hours * 3600)
         for event in venue.receive(frame).events
     ]
     rows, _ = featurizer.update(event_array(numbers, featurizer.product_index))
@@ -87,7 +88,7 @@ def _facts(features: tuple[str, ...], tau: float, onnx: bytes) -> ModelFacts:
         threshold=0.5,
         horizon_s=labels.HORIZON_S,
         train_start_ns=_START_S * NS_PER_S,
-        train_end_ns=(_START_S + _HOURS * 3600) * NS_PER_S,
+        train_end_ns=(_START_S + sized(_HOURS, 2) * 3600) * NS_PER_S,
         data_hash="",
         seed=1,
         sha256=sha256_of(onnx),

@@ -1,10 +1,8 @@
 """A real broker, logs on it, and the workers of the command line as processes of their own."""
 
 import atexit
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +18,7 @@ from confluent_kafka.admin import AdminClient
 from barograph.log import Log, open_log, partition_of
 from barograph.log.topics import PREDICTIONS, ensure_topics
 from barograph.types import Message, Record
-from measure import ROOT, NotMeasuredError
+from measure import ROOT, NotMeasuredError, temporary_folder
 from pipeline import crown
 from processes import BAROGRAPH
 
@@ -162,7 +160,7 @@ class Predictions:
 def _broker() -> Any:  # noqa: ANN401 - the tests' modules have no types
     if reason := missing():
         raise NotMeasuredError(reason)
-    folder = _temporary_folder()
+    folder = temporary_folder()
     running = Brokers(folder, lasting=True)
     atexit.register(running.close)
     return running
@@ -171,12 +169,6 @@ def _broker() -> Any:  # noqa: ANN401 - the tests' modules have no types
 @cache
 def _home() -> Path:
     """A home with a champion; the log is elsewhere."""
-    home = _temporary_folder()
+    home = temporary_folder()
     crown(home)
     return home
-
-
-def _temporary_folder() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="barograph-bench-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder

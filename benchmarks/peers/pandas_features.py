@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 
 NS = 1_000_000_000
+LEAST_DURATION_S = 0.01
 _CARRIED = ["event_time_ns", "bid", "ask", "bid_size", "ask_size", "volume_24h"]
+_SUMS = ["ticks", "bought", "sold", "moves", "spreads"]
 
 
 def features(ticks: pd.DataFrame) -> pd.DataFrame:
@@ -23,9 +25,13 @@ def _bars(ticks: pd.DataFrame) -> pd.DataFrame:
     """Seconds with a tick: the closing quote, the range of the mid, counts and traded sizes."""
     new_trade = ticks["trade_id"] != ticks.groupby("product")["trade_id"].shift()
     size = ticks["last_size"].where(new_trade, 0.0)
+    mid = 0.5 * (ticks["bid"] + ticks["ask"])
+    since_s = ticks.groupby("product")["event_time_ns"].diff().clip(lower=0) * 1e-9
     ticks = ticks.assign(
         second=ticks["event_time_ns"] // NS,
-        mid=0.5 * (ticks["bid"] + ticks["ask"]),
+        mid=mid,
+        move=np.log(mid).groupby(ticks["product"]).diff() ** 2 / (since_s + LEAST_DURATION_S),
+        spread_bps=1e4 * (ticks["ask"] - ticks["bid"]) / mid,
         bought=size.where(ticks["side"] > 0, 0.0),
         sold=size.where(ticks["side"] < 0, 0.0),
     )
@@ -37,6 +43,8 @@ def _bars(ticks: pd.DataFrame) -> pd.DataFrame:
         ticks=("mid", "size"),
         bought=("bought", "sum"),
         sold=("sold", "sum"),
+        moves=("move", "sum"),
+        spreads=("spread_bps", "sum"),
     )
 
 
@@ -44,7 +52,7 @@ def _grid(bars: pd.DataFrame) -> pd.DataFrame:
     """Every second from the first to the one before the last, quiet ones carried on."""
     grid = bars.reindex(pd.RangeIndex(bars.index[0], bars.index[-1], name="second"))
     grid[_CARRIED] = grid[_CARRIED].ffill()
-    grid[["ticks", "bought", "sold"]] = grid[["ticks", "bought", "sold"]].fillna(0)
+    grid[_SUMS] = grid[_SUMS].fillna(0)
     return grid
 
 
@@ -59,7 +67,7 @@ def _columns(grid: pd.DataFrame) -> pd.DataFrame:
     low = np.minimum(grid["low"].fillna(mid), np.minimum(mid, mid.shift()))
     # The first second was seen in part: it is where a run starts, and in no window.
     seen = grid.index > grid.index[0]
-    ticks, bought, sold = (grid[name].where(seen) for name in ("ticks", "bought", "sold"))
+    ticks, bought, sold, moves, spreads = (grid[name].where(seen) for name in _SUMS)
     columns: dict[str, pd.Series] = {}
     for w in (10, 60, 300):
         columns[f"log_return_{w}s"] = log_mid.diff(w)
@@ -92,6 +100,13 @@ def _columns(grid: pd.DataFrame) -> pd.DataFrame:
     traded = bought_60 + sold_60
     columns["traded_volume_60s"] = traded
     columns["flow_imbalance_60s"] = ((bought_60 - sold_60) / traded).mask(traded == 0, 0.0)
+    for w in (10, 30, 60, 300):
+        count = ticks.rolling(w).sum()
+        columns[f"tick_vol_{w}s"] = _root((moves.rolling(w).sum() / count).mask(count == 0, 0.0))
+    count = ticks.rolling(10).sum()
+    columns["tick_spread_bps_mean_10s"] = (spreads.rolling(10).sum() / count).mask(
+        count == 0, spread_bps
+    )
     angle = 2 * math.pi * (grid.index % 86_400) / 86_400
     columns["hour_sin"] = pd.Series(np.sin(angle), grid.index)
     columns["hour_cos"] = pd.Series(np.cos(angle), grid.index)

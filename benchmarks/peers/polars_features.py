@@ -10,6 +10,7 @@ from pathlib import Path
 import polars as pl
 
 NS = 1_000_000_000
+LEAST_DURATION_S = 0.01
 OFFERED = ("bid_size", "ask_size", "volume_24h", "last_size")
 SCHEMA = {
     "product_id": pl.String,
@@ -53,8 +54,13 @@ def _bars(ticks: pl.LazyFrame) -> pl.LazyFrame:
     mid = 0.5 * (pl.col("bid") + pl.col("ask"))
     new_trade = pl.col("trade_id").ne_missing(pl.col("trade_id").shift().over("product"))
     size = pl.when(new_trade).then(pl.col("last_size")).otherwise(0.0)
+    since_s = pl.col("event_time_ns").diff().clip(lower_bound=0).over("product") * 1e-9
     return (
         ticks.with_columns(second=pl.col("event_time_ns") // NS, mid=mid, size=size)
+        .with_columns(
+            move=pl.col("mid").log().diff().over("product") ** 2 / (since_s + LEAST_DURATION_S),
+            spread_bps=1e4 * (pl.col("ask") - pl.col("bid")) / pl.col("mid"),
+        )
         .group_by("product", "second")
         .agg(
             pl.col("event_time_ns", "bid", "ask", "bid_size", "ask_size", "volume_24h").last(),
@@ -63,6 +69,8 @@ def _bars(ticks: pl.LazyFrame) -> pl.LazyFrame:
             ticks=pl.len(),
             bought=pl.col("size").filter(pl.col("side") > 0).sum(),
             sold=pl.col("size").filter(pl.col("side") < 0).sum(),
+            moves=pl.col("move").sum(),
+            spreads=pl.col("spread_bps").sum(),
         )
     )
 
@@ -80,7 +88,7 @@ def _grid(bars: pl.LazyFrame) -> pl.LazyFrame:
         .sort("product", "second")
         .with_columns(
             carried.forward_fill().over("product"),
-            pl.col("ticks", "bought", "sold").fill_null(0),
+            pl.col("ticks", "bought", "sold", "moves", "spreads").fill_null(0),
             run=pl.int_range(pl.len()).over("product"),
         )
     )
@@ -102,7 +110,7 @@ def _columns(grid: pl.LazyFrame) -> pl.LazyFrame:
     )
     seen = base.with_columns(
         pl.when(pl.col("run") > 0).then(
-            pl.col("ticks", "bought", "sold", "high", "low", "imbalance")
+            pl.col("ticks", "bought", "sold", "moves", "spreads", "high", "low", "imbalance")
         ),
         spread_in_run=pl.when(pl.col("run") > 0).then("spread_bps"),
         quiet=pl.when(pl.col("run") > 0).then((pl.col("ticks") == 0).cast(pl.Float64)),
@@ -131,6 +139,10 @@ def _windows() -> dict[str, pl.Expr]:
         low = pl.col("low").rolling_min(w, min_samples=w).over("product")
         return (high / low).log() / math.sqrt(4 * math.log(2) * w)
 
+    def by_tick(column: str, w: int, none: pl.Expr) -> pl.Expr:
+        ticks = total("ticks", w)
+        return pl.when(ticks == 0).then(none).otherwise(total(column, w) / ticks)
+
     bought, sold = total("bought", 60), total("sold", 60)
     traded = bought + sold
     hour = 2 * math.pi * (pl.col("second") % 86_400) / 86_400
@@ -148,6 +160,8 @@ def _windows() -> dict[str, pl.Expr]:
         **{f"volume_24h_change_{w}s": change("volume_24h", w) for w in (60, 300)},
         "traded_volume_60s": traded,
         "flow_imbalance_60s": pl.when(traded == 0).then(0.0).otherwise((bought - sold) / traded),
+        **{f"tick_vol_{w}s": _root(by_tick("moves", w, pl.lit(0.0))) for w in (10, 30, 60, 300)},
+        "tick_spread_bps_mean_10s": by_tick("spreads", 10, pl.col("spread_bps")),
         "hour_sin": hour.sin(),
         "hour_cos": hour.cos(),
     }
