@@ -7,6 +7,7 @@ What is unreadable is defined here and nowhere else: every `decode_*` takes any 
 word within the bounds of its Struct, or raises UnreadableError and nothing else.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import nan
 from operator import attrgetter
@@ -158,10 +159,7 @@ def _check_event(event: Event) -> None:
 
 def _check_row(row: FeatureRow) -> None:
     check_name(row.product)
-    sound = len(row.reasons) == len(row.values) and row.reasons.isascii() and row.reasons.isdigit()
-    for digit in _OTHER_DIGITS:  # str.strip takes ten times as long
-        sound = sound and digit not in row.reasons
-    if not sound:
+    if len(row.reasons) != len(row.values) or not _are_reasons(row.reasons):
         raise ValueError("its reasons are not one digit of Reason for each value")
 
 
@@ -172,7 +170,7 @@ def _check_prediction(prediction: Prediction) -> None:
 
 _CROSSED = "bid is above ask"
 _BACKWARDS = "the gap ends before it starts"
-_OTHER_DIGITS = sorted(set("0123456789") - {str(int(reason)) for reason in Reason})
+_are_reasons = re.compile(f"[{''.join(str(int(reason)) for reason in Reason)}]*").fullmatch
 
 encode = msgspec.json.Encoder().encode
 """Any word of `types` → its JSON bytes."""
@@ -322,7 +320,7 @@ def event_array(numbers: Sequence[Numbers], product_index: Callable[[str], int])
     for product in index:
         check_name(product)
         index[product] = product_index(product)
-    events["product"] = [index[product] for product in products]
+    events["product"] = np.fromiter(map(index.__getitem__, products), np.int32, len(numbers))
     if set(map(type, numbers)) == {_TickNumbers}:
         _fill_ticks(events, numbers)  # type: ignore[arg-type]  # just checked
         return events
@@ -355,21 +353,23 @@ def event_array(numbers: Sequence[Numbers], product_index: Callable[[str], int])
 
 
 def _fill_ticks(events: Records, ticks: Sequence[_TickNumbers]) -> None:
-    # Column by column: NumPy fills a column from a list several times faster than records.
+    # Column by column, and each read by `fromiter`, which need not look for the type first: NumPy
+    # fills them several times faster than records, and a quarter faster than from bare lists.
+    n, whole, number = len(ticks), np.int64, np.float64
     events["kind"] = TICK
-    events["event_time_ns"] = [t.event_time_ns for t in ticks]
-    events["receive_time_ns"] = [t.receive_time_ns for t in ticks]
-    events["trade_id"] = [t.trade_id for t in ticks]
-    events["price"] = [t.price for t in ticks]
-    events["bid"] = [t.bid for t in ticks]
-    events["ask"] = [t.ask for t in ticks]
+    events["event_time_ns"] = np.fromiter([t.event_time_ns for t in ticks], whole, n)
+    events["receive_time_ns"] = np.fromiter([t.receive_time_ns for t in ticks], whole, n)
+    events["trade_id"] = np.fromiter([t.trade_id for t in ticks], whole, n)
+    events["price"] = np.fromiter([t.price for t in ticks], number, n)
+    events["bid"] = np.fromiter([t.bid for t in ticks], number, n)
+    events["ask"] = np.fromiter([t.ask for t in ticks], number, n)
     if (events["bid"] > events["ask"]).any():
         raise ValueError(_CROSSED)
-    events["bid_size"] = [t.bid_size for t in ticks]
-    events["ask_size"] = [t.ask_size for t in ticks]
-    events["volume_24h"] = [t.volume_24h for t in ticks]
-    events["last_size"] = [t.last_size for t in ticks]
-    events["side"] = [_SIDES[t.side] for t in ticks]
+    events["bid_size"] = np.fromiter([t.bid_size for t in ticks], number, n)
+    events["ask_size"] = np.fromiter([t.ask_size for t in ticks], number, n)
+    events["volume_24h"] = np.fromiter([t.volume_24h for t in ticks], number, n)
+    events["last_size"] = np.fromiter([t.last_size for t in ticks], number, n)
+    events["side"] = np.fromiter([_SIDES[t.side] for t in ticks], np.int8, n)
 
 
 def feature_rows(rows: Records, products: Sequence[str], feature_set: str) -> Iterator[FeatureRow]:

@@ -133,7 +133,8 @@ class Scorer:
         self._baselines: dict[str, ColdStart] = {}
         self._changed: set[str] = set()
         self._model: Model | None = None
-        self._columns: list[int | None] = []
+        self._needed: list[int] = []
+        self._inputs: list[int] = []
         self.swap(model)
 
     def swap(self, model: Model | None) -> None:
@@ -143,14 +144,15 @@ class Scorer:
         UnsoundModelError when its facts are not sound.
         """
         if model is None:
-            self._model, self._columns = None, []
+            self._model = None
             return
         if model.facts.feature_set != FEATURE_SET_HASH:
             raise ForeignFeaturesError(model.label, model.facts.feature_set, FEATURE_SET_HASH)
         refuse_unsound(model.label, model.facts, ASKED)
         self._model = model
-        # Beside features a model may ask for the tau that it is asked about.
-        self._columns = [COLUMN.get(name) for name in model.facts.features]
+        self._needed = [COLUMN[name] for name in model.facts.features if name in COLUMN]
+        # Beside features a model may ask for the tau that it is asked about, which is put behind.
+        self._inputs = [COLUMN.get(name, len(NAMES)) for name in model.facts.features]
 
     def receive(self, records: Sequence[Record]) -> Outcome:
         """One prediction for each feature row, under its product."""
@@ -177,12 +179,12 @@ class Scorer:
         event_time_ns = (row.second + 1) * NS_PER_S
         tau = facts.tau[row.product]
         probability = None
-        verdict = self._verdict(row, self._columns)
+        verdict = self._verdict(row, self._needed)
         if facts.expired(event_time_ns):
             verdict = Verdict.MODEL_EXPIRED
         if verdict is Verdict.PREDICTED:
-            told = [tau if column is None else row.values[column] for column in self._columns]
-            x = np.array([told], np.float32)
+            values = [*row.values, tau]
+            x = np.array([[values[place] for place in self._inputs]], np.float32)
             probability = float(model.onnx.predict(x)[0])
             if not 0.0 <= probability <= 1.0:  # NaN too: features beyond all that it was made for
                 verdict, probability = Verdict.OUT_OF_RANGE, None
@@ -216,9 +218,10 @@ class Scorer:
             baseline = self._baselines[product] = ColdStart()
         return baseline
 
-    def _verdict(self, row: FeatureRow, columns: Sequence[int | None]) -> Verdict:
+    def _verdict(self, row: FeatureRow, columns: Sequence[int]) -> Verdict:
+        values = row.values
         for column in columns:
-            if column is not None and row.values[column] is None:
+            if values[column] is None:
                 verdict = _VERDICT_OF.get(row.reasons[column])
                 if verdict is None:
                     why = f"{NAMES[column]} has neither a value nor a reason"
