@@ -370,7 +370,7 @@ def _run(asked):
     ports = range(asked.port, asked.port + asked.brokers)
     folder = asked.folder.resolve() / f"{asked.brokers}-brokers"
     if not _jars().is_dir():
-        print("Fetching Kafka's jars, 44 MB, once", file=sys.stderr)
+        print("Fetching Kafka's jars, 45 MB, once", file=sys.stderr)
     brokers = Brokers(folder, asked.brokers, ports, lasting=True)
     try:
         print(

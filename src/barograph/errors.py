@@ -42,13 +42,20 @@ class OffsetGapError(BarographError):
 
 
 class OpenTransactionError(BarographError):
-    """A reader waits for a transaction whose writer neither ended it nor let it be undone."""
+    """A reader waits for a transaction whose writer neither ended it nor let it be undone.
 
-    def __init__(self, reader: str, partition: str, waited_s: float, cure: str) -> None:
-        self.reader, self.partition, self.waited_s, self.cure = reader, partition, waited_s, cure
+    `cure` is the command that ends it, `log` the address of the log that it may leave incomplete.
+    """
+
+    def __init__(self, reader: str, partition: str, waited_s: float, cure: str, log: str) -> None:
+        self.reader, self.partition, self.waited_s = reader, partition, waited_s
+        self.cure, self.log = cure, log
         super().__init__(
             f"{reader}: a transaction in {partition} has been open for {waited_s:g} s, and nothing "
-            f"behind it can be read. Start its writer again, or end it: {cure}."
+            f"behind it can be read. Start its writer again, or abort the transaction: `{cure}`. "
+            "If its commit had been acknowledged, aborting undoes a part of it: where `barograph "
+            f"verify --archive --log {log}` then finds a difference, make a new log from the "
+            "archive (`barograph recover --log kafka://HOST:PORT/NEW_NAME`)."
         )
 
 

@@ -1,5 +1,7 @@
 """One namespace of the cluster for each test, and what stands behind a log there."""
 
+import re
+import subprocess
 import uuid
 from contextlib import closing
 
@@ -9,6 +11,8 @@ from barograph.log import Topic
 from barograph.log.kafka import KafkaLog
 from barograph.log.kafka.cluster import Cluster
 from barograph.log.kafka.topics import Topics
+
+TOOL_S = 120.0
 
 
 @pytest.fixture
@@ -49,6 +53,21 @@ def half_done(topics):
 
     yield leave
     left.clear()
+
+
+@pytest.fixture
+def abort_as(jars):
+    """Runs the command that an OpenTransactionError gives, as a person would paste it."""
+
+    def run(error):
+        [words] = re.findall(r"`kafka-transactions\.sh (.*?)`", str(error))
+        tool = ["java", "-cp", f"{jars}/*", "org.apache.kafka.tools.TransactionsCommand"]
+        done = subprocess.run(
+            [*tool, *words.split()], capture_output=True, check=False, text=True, timeout=TOOL_S
+        )
+        assert done.returncode == 0, done.stderr
+
+    return run
 
 
 @pytest.fixture

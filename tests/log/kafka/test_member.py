@@ -149,8 +149,8 @@ def test_a_topic_deleted_under_a_member_is_an_error(topics, log):
 
 
 @pytest.mark.usefixtures("impatient")
-def test_a_commit_that_nobody_ends_is_an_error_that_names_where_the_cluster_keeps_it(
-    topics, log, open_again
+def test_a_commit_that_nobody_ends_is_an_error_that_ends_it_where_the_cluster_keeps_it(
+    topics, log, open_again, abort_as
 ):
     log.append(written(0, 1))
     consumer = Consumer(log)
@@ -163,7 +163,7 @@ def test_a_commit_that_nobody_ends_is_an_error_that_names_where_the_cluster_keep
     consumer.member.leave()
     heir = Consumer(open_again())
     words = r"group g: a transaction in ticks/0 .*--topic __consumer_offsets --partition \d --start"
-    with pytest.raises(OpenTransactionError, match=words):
+    with pytest.raises(OpenTransactionError, match=words) as waiting:
         heir.poll_until(lambda: heir.held)
-    stuck.abort_transaction()
+    abort_as(waiting.value)
     assert len(heir.poll_records(8)) == 8

@@ -90,8 +90,8 @@ def test_what_retention_removed_under_the_reader_is_an_error(reader, topics, log
     assert (gap.value.asked, gap.value.oldest) == (1, 4)
 
 
-def test_a_transaction_that_nobody_ends_is_an_error_with_where_it_began(
-    reader, topics, log, half_done, monkeypatch
+def test_a_transaction_that_nobody_ends_is_an_error_whose_command_ends_it(
+    reader, topics, log, half_done, abort_as, monkeypatch
 ):
     monkeypatch.setattr(module, "LIMIT_S", 0.5)
     monkeypatch.setattr(module, "_LOOK_S", 0.2)
@@ -103,9 +103,12 @@ def test_a_transaction_that_nobody_ends_is_an_error_with_where_it_began(
     name = topics.cluster.name("ticks")
     with pytest.raises(
         OpenTransactionError, match=rf"ticks/0 .*--topic {name} --partition 0 --start-offset 4`"
-    ):
+    ) as waiting:
         until(lambda: records.extend(reader.take(10, 0.05)))
     assert numbers(records) == [0, 1, 2]
+    monkeypatch.undo()
+    abort_as(waiting.value)
+    assert numbers(take_until(reader, lambda records: len(records) == 2)) == [3, 4]
 
 
 def test_a_client_that_was_left_behind_is_replaced_and_nothing_is_skipped(reader, log, monkeypatch):

@@ -83,6 +83,7 @@ def _error(
         f"{place.topic}/{place.partition}",
         waited_s,
         # It finds the writer by the offset at which its transaction began.
-        f"`kafka-transactions.sh --bootstrap-server {topics.cluster.brokers} abort --topic {name} "
-        f"--partition {partition} --start-offset {began}`",
+        f"kafka-transactions.sh --bootstrap-server {topics.cluster.brokers} abort --topic {name} "
+        f"--partition {partition} --start-offset {began}",
+        topics.cluster.address,
     )
