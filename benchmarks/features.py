@@ -15,7 +15,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from barograph.codec import Records
-from barograph.featurizer import Featurizer, new_states, update
+from barograph.featurizer import Featurizer, new_states
+from barograph.grid import update
 from barograph.kernels import COLUMN, LONGEST_WINDOW_S, NAMES, ROW
 from barograph.recording import Recording
 from barograph.recordings import recording_events

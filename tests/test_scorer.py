@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from barograph import codec
-from barograph.errors import ForeignFeaturesError, ForeignStateError, UnsoundModelError
+from barograph.cold_start import COLD_START, ColdStart
+from barograph.errors import ForeignFeaturesError, UnsoundModelError
 from barograph.kernels import COLUMN, FEATURE_SET_HASH, FEATURES
 from barograph.models import Model, ModelFacts
-from barograph.scorer import COLD_START, ColdStart, Scorer
+from barograph.scorer import Scorer
 from barograph.types import Fault, FeatureRow, Reason, Record, Verdict
 
 USED = ("realized_vol_60s", "realized_vol_300s")
@@ -182,14 +183,6 @@ def test_a_restore_anywhere_changes_no_prediction(cut, seed):
     assert head.values + tail.values == whole.values
 
 
-def test_a_baseline_does_not_count_across_missing_seconds():
-    baseline = ColdStart()
-    for second in [*range(100), *range(130, 200)]:
-        baseline.learn(second, 1e-4)
-    pairs = sum(s + 60 in {*range(100), *range(130, 200)} for s in [*range(100), *range(130, 200)])
-    assert baseline.later.sum() == pairs
-
-
 @pytest.mark.parametrize(
     ("facts", "why"),
     [
@@ -265,9 +258,3 @@ def test_a_row_of_the_far_future_does_not_end_what_a_baseline_learns():
         baseline.learn(second, 1e-4)
     assert baseline.later.sum() == 200 - 60
     assert len(baseline.waiting) <= 60
-
-
-@pytest.mark.parametrize("kept", [b"", b"x", msgspec.msgpack.encode((b"", []))])
-def test_a_checkpoint_that_is_none_is_refused_by_name(kept):
-    with pytest.raises(ForeignStateError, match="BTC-USD"):
-        Scorer().restore({"BTC-USD": kept})

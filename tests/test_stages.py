@@ -5,6 +5,7 @@ import threading
 import msgspec
 import pytest
 
+from barograph.cold_start import COLD_START
 from barograph.log import open_log
 from barograph.log.topics import (
     PREDICTIONS,
@@ -12,7 +13,6 @@ from barograph.log.topics import (
     ensure_topics,
     market_topics,
 )
-from barograph.scorer import COLD_START
 from barograph.settings import Settings
 from barograph.threads import Pipeline
 from barograph.wiring import stages

@@ -8,6 +8,7 @@ from contextlib import closing
 import msgspec
 import pytest
 
+from barograph.cold_start import COLD_START
 from barograph.errors import RegistryError, UnknownTopicError
 from barograph.follower import Follower
 from barograph.kernels import FEATURE_SET_HASH
@@ -18,7 +19,6 @@ from barograph.log.topics import (
     SHADOW,
     ensure_topics,
 )
-from barograph.scorer import COLD_START
 from barograph.settings import Settings
 from barograph.threads import Pipeline
 from barograph.wiring import feed_through, stages

@@ -61,7 +61,7 @@ HOMES = {
     "sqlalchemy": ({"registry.py"}, "inside"),
     "numba": (
         {
-            "featurizer.py",
+            "grid.py",
             "cases/forecasts.py",
             "filtering.py",
             "kernels/flow.py",

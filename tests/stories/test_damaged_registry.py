@@ -10,10 +10,10 @@ from itertools import pairwise
 import pytest
 
 from barograph import codec
+from barograph.cold_start import COLD_START
 from barograph.log import open_log
 from barograph.log.topics import FEATURES, PREDICTIONS, ensure_topics
 from barograph.registry import Registry
-from barograph.scorer import COLD_START
 from barograph.settings import Settings
 from barograph.threads import Pipeline
 from barograph.wiring import stages

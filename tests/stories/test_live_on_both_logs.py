@@ -9,12 +9,12 @@ import pytest
 import oracle
 from accounting import frames_account, nothing_invented, nothing_lost_by_ids
 from barograph import codec
+from barograph.cold_start import COLD_START
 from barograph.exchange import Exchange, Terms, running
 from barograph.fault_script import FaultKind, ScriptedFault
 from barograph.log import APPENDED_TIME, open_log
 from barograph.log.topics import FEATURES, PREDICTIONS, TICKS, ensure_topics
 from barograph.market import PRESETS
-from barograph.scorer import COLD_START
 from barograph.simulator import SimulatedMarket
 from barograph.sources import simulated
 from barograph.types import Gap, Verdict

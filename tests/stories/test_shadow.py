@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from barograph import cli, codec, scores
+from barograph.cold_start import COLD_START
 from barograph.feed import Feed
 from barograph.kernels import FEATURE_SET_HASH
 from barograph.labels import future_realized_vol
@@ -19,7 +20,7 @@ from barograph.log.topics import FEATURES, PREDICTIONS, SHADOW
 from barograph.market import PRESETS
 from barograph.models import ModelFacts, sha256_of
 from barograph.registry import Registry
-from barograph.scorer import COLD_START, Scorer
+from barograph.scorer import Scorer
 from barograph.settings import Settings
 from barograph.simulator import SimulatedMarket
 from barograph.threads import Pipeline
