@@ -11,7 +11,7 @@ from barograph.card_words import figure
 from barograph.promotion import Decision
 from barograph.walkforward import CHOSEN
 from cards import KEPT, START, made, replaced
-from test_markup import Reader
+from page_reader import Reader
 
 HOSTILE = """<script src="https://example.org">"&amp;'</script>"""
 

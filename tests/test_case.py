@@ -5,23 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from barograph.case import Table, Target
+from barograph.case import Target
 from customers import CUSTOMERS
-
-
-def table():
-    return Table(
-        features=("a", "b", "c"),
-        x=np.arange(12, dtype=np.float32).reshape(4, 3),
-        outcome=np.array([0.0, 1.0, 2.0, 3.0]),
-        keys=("one",),
-        key=np.zeros(4, np.int64),
-        order=np.arange(4),
-        session=np.zeros(4, np.int64),
-        regime=np.array([0, 0, 0, 1]),
-        left_out={},
-        unused={},
-    )
+from small_table import table
 
 
 def test_columns_come_in_the_order_asked_for_and_as_models_take_them():

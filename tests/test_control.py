@@ -15,7 +15,7 @@ from barograph.relative import Ratio, Relative
 from barograph.splits import Fold
 from barograph.walkforward import Training, walk
 from markets import market, spikes_of
-from test_case import table as small_table
+from small_table import table as small_table
 
 HOW = Training(folds=2, resamples=100)
 FEW = ("persistence", "har", "relative", "logistic")

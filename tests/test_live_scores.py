@@ -7,15 +7,9 @@ from barograph.errors import UnknownTopicError
 from barograph.live_scores import Live, live, matured
 from barograph.log import open_log
 from barograph.log.topics import PREDICTIONS, SHADOW, ensure_topics
-from barograph.matured import judge
 from barograph.types import Message
-from test_matured import NS, storm
-
-
-def scores_of(log, topic, *, since_ns=0):
-    """The live scores of each model whose predictions a topic has."""
-    found = matured(log, topic, since_ns=since_ns)
-    return {model: judge(model, said) for model, said in found.items()}
+from live_scoring import scores_of
+from matured_predictions import NS, storm
 
 
 @pytest.fixture

@@ -1,31 +1,13 @@
 """Elements and text: what is put in comes out escaped, and nothing else."""
 
-from html.parser import HTMLParser
-
 from hypothesis import given
 from hypothesis import strategies as st
 
 from barograph.foreign import spelled_out
 from barograph.markup import document, el, html
+from page_reader import Reader
 
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\r\0"))
-
-
-class Reader(HTMLParser):
-    """What a browser would make of a page: its elements and all text in order."""
-
-    def __init__(self, page):
-        super().__init__()
-        self.tags, self.attributes, self.text = [], [], ""
-        self.feed(page)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self.attributes += attrs
-
-    def handle_data(self, data):
-        self.text += data
 
 
 @given(texts, texts, texts)

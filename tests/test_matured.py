@@ -15,24 +15,13 @@ from barograph.market import PRESETS
 from barograph.matured import compare, judge, mature
 from barograph.scorer import Scorer
 from barograph.simulator import SimulatedMarket
-from barograph.types import Interval, Prediction, Record, Verdict
+from barograph.types import Interval, Record, Verdict
 from barograph.venues.coinbase import Coinbase
 from barograph.venues.entries import Closing, Dialect, Heard, Opening
-from test_scorer import model
+from matured_predictions import NS, said, storm
+from scored_rows import model
 
-NS = 10**9
 START_S = 1_750_000_000
-
-
-def said(second, *, p=0.5, vol=1e-4, product="BTC-USD", label="spikes/1", **more):
-    known = {
-        "product": product, "second": second, "event_time_ns": (second + 1) * NS,
-        "receive_time_ns": None,
-        "verdict": Verdict.GAP if p is None else Verdict.PREDICTED, "probability": p,
-        "spike": p is not None and p >= 0.6, "threshold": 0.6, "tau": 1e-4, "horizon_s": 60,
-        "realized_vol_60s": vol, "mid": 1.0, "model": label,
-    }  # fmt: skip
-    return Prediction(**{**known, **more})
 
 
 @st.composite
@@ -152,14 +141,6 @@ def test_an_interval_of_nothing_is_not_defined():
     assert math.isnan(live_one.calibration_error)
     assert math.isnan(live_one.recall)
     assert msgspec.json.decode(msgspec.json.encode(live_one))["lead_s"] is None
-
-
-def storm(label, sharpness, tau=1e-4, n=4000):
-    """Predictions that know, more or less, the spikes of a made-up volatility."""
-    rng = np.random.default_rng(7)
-    vol = 1e-4 * np.exp(0.5 * np.sin(np.arange(n + 60) / 150) + 0.02 * rng.standard_normal(n + 60))
-    p = 1 / (1 + np.exp(-sharpness * np.log(vol[60:] / 1e-4)))
-    return [said(s, p=float(p[s]), vol=float(vol[s]), label=label, tau=tau) for s in range(n)]
 
 
 def test_a_better_shadow_is_better_by_its_paired_difference():

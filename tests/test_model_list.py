@@ -10,7 +10,7 @@ from rich.console import Console
 from barograph.audit import Promotion
 from barograph.model_list import audit, listed, table
 from barograph.registry import Registry
-from test_registry import SECOND, facts_of, graph
+from registered_models import SECOND, facts_of, graph
 
 S = 10**9
 FIGURES = {"chosen": {"pr_auc": 0.4321, "base_rate": 0.098, "recall": None}}

@@ -8,8 +8,8 @@ from barograph.live_scores import Live
 from barograph.matured import LiveScores, Paired
 from barograph.model_page import page
 from barograph.types import Interval
-from test_scorer import model
-from test_terminal import text_of
+from scored_rows import model
+from screen_text import text_of
 
 FACTS = msgspec.structs.replace(
     model().facts,

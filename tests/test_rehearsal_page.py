@@ -4,8 +4,8 @@ import msgspec
 import pytest
 
 from barograph.rehearsal_page import page
+from page_reader import Reader
 from rehearsals import HOSTILE, rehearsal
-from test_markup import Reader
 
 
 @pytest.fixture(scope="module")

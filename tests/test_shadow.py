@@ -10,7 +10,7 @@ from barograph.errors import ForeignFeaturesError
 from barograph.scorer import Scorer
 from barograph.shadow import Shadow
 from barograph.types import Reason, Record
-from test_scorer import Doubling, model, row
+from scored_rows import Doubling, model, row
 
 MADE_NS = 1_000
 

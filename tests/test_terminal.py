@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from rich.console import Console, Group
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
@@ -20,12 +20,7 @@ from barograph.verify import Difference, Verification
 from barograph.wiring import Consumed
 from barograph.worker import Tally
 from rehearsals import rehearsal
-
-
-def text_of(answer):
-    console = Console(width=80, record=True, file=io.StringIO())
-    console.print(answer)
-    return console.export_text()
+from screen_text import text_of
 
 
 class Ran:

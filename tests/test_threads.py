@@ -23,9 +23,9 @@ from barograph.settings import Settings
 from barograph.threads import Pipeline
 from barograph.wiring import feed_through, stages
 from hearing import models_in, total
+from listed_versions import Versions
+from scored_rows import model
 from second_ticks import ticks
-from test_follower import Versions
-from test_scorer import model
 from waiting import until
 
 

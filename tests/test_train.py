@@ -17,8 +17,7 @@ from barograph.registry import Registry
 from barograph.train import Training, train
 from barograph.walkforward import CHOSEN
 from customers import CUSTOMERS, FEATURES, customers
-
-HOW = Training(folds=3, resamples=200, seed=3)
+from quick_training import HOW
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from barograph.errors import BadInputError
 from barograph.registry import Registry
 from barograph.training_due import Due, Standing, asked, due, frames, standing, turn
-from test_registry import SECOND, facts_of, graph
+from registered_models import SECOND, facts_of, graph
 
 HOUR = 3600 * 10**9
 DAY = 24 * HOUR

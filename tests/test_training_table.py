@@ -7,7 +7,7 @@ from barograph.promotion import Decision
 from barograph.training_table import training
 from barograph.walkforward import CHOSEN
 from rehearsals import candidate, difference, interval, session, training_report
-from test_terminal import text_of
+from screen_text import text_of
 
 
 def shown(**known):

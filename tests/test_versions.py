@@ -6,7 +6,7 @@ import pytest
 from barograph.errors import RegistryError
 from barograph.models import sha256_of
 from barograph.versions import Version, figures_of, tags_of
-from test_registry import SECOND, facts_of, graph
+from registered_models import SECOND, facts_of, graph
 
 ONNX = graph()
 

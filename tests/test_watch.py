@@ -1,6 +1,6 @@
 """What is followed in the log of predictions."""
 
-from test_view import prediction, watched
+from watched_predictions import prediction, watched
 
 
 def test_latency_runs_from_receipt_to_the_commit_in_the_log(tmp_path):

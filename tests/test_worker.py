@@ -13,10 +13,10 @@ from barograph.featurizer import Featurizer
 from barograph.log import MAX_VALUE_BYTES, Topic, open_log
 from barograph.log.sqlite import SqliteLog
 from barograph.scorer import Scorer
-from barograph.types import Fault, Message, Outcome, Record, Tick
+from barograph.types import Fault, Message, Outcome, Record
 from barograph.worker import NEXT, Route, Tally, dead_letter, when_idle, work
+from numbered_ticks import NS, ticks
 
-NS = 10**9
 ROUTE = Route(
     group="counters", source="in", target="out", dead_letters="dead", stamp="counted_time_ns"
 )
@@ -372,27 +372,6 @@ def test_a_worker_that_slept_through_its_lease_commits_nothing_and_goes_on(tmp_p
     assert sorted(counts) == sorted(list(range(1, 51)) * 8)
     log.close()
     other.close()
-
-
-def ticks(n):
-    """A tick a second, of two products, walking up and down."""
-    return [
-        Message(
-            "in",
-            product,
-            codec.encode(
-                Tick(
-                    product=product,
-                    event_time_ns=(1_700_000_000 + second) * NS,
-                    price=f"{100 + second % 7}.5",
-                    bid=f"{100 + second % 7}.5",
-                    ask=f"{100 + second % 7}.6",
-                )
-            ),
-        )
-        for second in range(n)
-        for product in ("BTC-USD", "ETH-USD")
-    ]
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from barograph.registry import Registry
-from test_registry import facts_of, graph
+from registered_models import facts_of, graph
 
 
 def test_no_model_yet_is_said_and_no_error(run):

@@ -7,8 +7,8 @@ import pytest
 from barograph.card import FILE, Card, encoded
 from barograph.registry import Registry
 from cards import made
-from test_markup import Reader
-from test_registry import facts_of, graph
+from page_reader import Reader
+from registered_models import facts_of, graph
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from barograph.card_words import chosen, figure
 from barograph.cases.churn import invent
 from barograph.registry import Registry
 from lives import Life
-from test_markup import Reader
+from page_reader import Reader
 
 
 def test_a_training_leaves_a_page_that_says_what_it_said(tmp_path):

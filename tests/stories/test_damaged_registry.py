@@ -19,8 +19,8 @@ from barograph.threads import Pipeline
 from barograph.wiring import stages
 from hearing import total, values
 from lives import Life
+from registered_models import facts_of, graph
 from second_ticks import ticks
-from test_registry import facts_of, graph
 from waiting import until
 
 

@@ -28,7 +28,7 @@ from barograph.view import render
 from barograph.watch import Watch
 from coinbase_messages import START, S, beats, envelope, heartbeat, match, page, ticker
 from customers import STREAM
-from test_scorer import model
+from scored_rows import model
 
 FRAMES_TAKEN = 1_000_000
 RECORDS_TAKEN = int(os.environ.get("BAROGRAPH_FUZZ_RECORDS", "100000"))

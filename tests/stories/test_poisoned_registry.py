@@ -24,9 +24,9 @@ from barograph.train import train
 from barograph.wiring import stages
 from customers import CUSTOMERS, customers
 from hearing import total, values
+from quick_training import HOW
+from registered_models import facts_of, graph
 from second_ticks import ticks
-from test_registry import facts_of, graph
-from test_train import HOW
 from waiting import until
 
 PICKLE = pickle.dumps({"weights": [1.0]})

@@ -17,8 +17,8 @@ from barograph.verify import verify
 from barograph.view import render
 from barograph.watch import Watch
 from barograph.worker import when_idle, work
-from test_live_scores import scores_of
-from test_worker import ticks
+from live_scoring import scores_of
+from numbered_ticks import ticks
 
 POISON = [
     b"", b"{}", b"[]", b"null", b"\xff\xfe", b"[" * 100_000, b'{"a":' * 100_000, b"9" * 5000,

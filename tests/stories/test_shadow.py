@@ -28,8 +28,8 @@ from barograph.types import Verdict
 from barograph.venues.entries import Dialect, Heard, Opening
 from barograph.wiring import stages
 from consumer import contents
-from test_live_scores import scores_of
-from test_registry import graph
+from live_scoring import scores_of
+from registered_models import graph
 
 PRODUCTS = ("BTC-USD", "ETH-USD", "NEW-USD")
 TAU = {"BTC-USD": 2e-5, "ETH-USD": 3e-5}

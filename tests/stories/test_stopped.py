@@ -20,7 +20,7 @@ from barograph.log.topics import FEATURES, PREDICTIONS, TICKS
 from barograph.market import PRESETS
 from barograph.simulator import SimulatedMarket
 from hearing import total
-from test_registry import facts_of, graph
+from registered_models import facts_of, graph
 from waiting import until
 
 LIMIT_S = 8.0
