@@ -22,7 +22,7 @@ churn-demo: $(if $(LOG),$(WITH_KAFKA),$(STAMP))   ## customers who will leave, i
 	$(BIN)/barograph rehearse $(CUSTOMERS) --case churn $(if $(LOG),--log $(LOG))
 
 kafka: $(WITH_KAFKA)   ## a Kafka broker on 127.0.0.1:9092, until Ctrl-C; needs Java 17 and Maven
-	$(BIN)/python tests/brokers.py
+	$(BIN)/python tests/given/brokers.py
 
 # Tests start processes by the hundred: let Python keep what it compiles, whatever else was said.
 test test-fast test-narrow: export PYTHONDONTWRITEBYTECODE =
@@ -34,7 +34,7 @@ test-fast: $(TESTED)   ## the tests of a working day, under a minute
 	HYPOTHESIS_PROFILE=fast $(BIN)/python -m pytest -n 2 --dist load -m "not slow" --ignore tests/stories
 
 test-narrow: $(TESTED)   ## those again as on an older processor: numpy without AVX2 and AVX-512
-	@narrow="$$($(BIN)/python tests/narrow.py)" && echo "Without $$narrow" && \
+	@narrow="$$($(BIN)/python tests/given/narrow.py)" && echo "Without $$narrow" && \
 	  NPY_DISABLE_CPU_FEATURES="$$narrow" $(MAKE) test-fast
 
 lint: $(TESTED)     ## format, lint, types, floors
@@ -82,7 +82,7 @@ $(STAMP): $(BIN)/uv pyproject.toml requirements.lock
 	@echo "Installing barograph into .venv (once, and again when its dependencies change)"
 	$(UV_INSTALL) --constraint requirements.lock --editable .
 	@echo "Compiling the kernels (once, some 20 seconds)"
-	@$(BIN)/python -c "from barograph.demo import compile_kernels; compile_kernels()"
+	@$(BIN)/python -c "from barograph.app.runs.demo import compile_kernels; compile_kernels()"
 	@touch $@
 
 $(WITH_KAFKA): $(STAMP)

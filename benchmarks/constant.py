@@ -11,12 +11,12 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "given"))
 
 from barograph.cases.spikes import SPIKES
-from barograph.promotion import Gate
-from barograph.registry import Registry
-from barograph.train import Training, train
+from barograph.evaluation.gate import Gate
+from barograph.registry.registry import Registry
+from barograph.training.train import Training, train
 from markets import market
 
 HOW = Training(folds=2, resamples=300, gate=Gate(resamples=300))

@@ -14,12 +14,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from barograph.archive.recorded_events import recording_events
+from barograph.archive.recording import Recording
 from barograph.codec import Records
-from barograph.featurizer import Featurizer, new_states
-from barograph.grid import update
-from barograph.kernels import COLUMN, LONGEST_WINDOW_S, NAMES, ROW
-from barograph.recording import Recording
-from barograph.recordings import recording_events
+from barograph.features.catalogue import COLUMN, LONGEST_WINDOW_S, NAMES, ROW
+from barograph.features.featurizer import Featurizer, new_states
+from barograph.features.grid import update
 from barograph.types import NS_PER_S
 from measure import RECORDING, Measured, benchmark_events, benchmark_ticks, interleaved, row
 from peers import pandas_features, polars_features, river_features

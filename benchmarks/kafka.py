@@ -21,18 +21,18 @@ import confluent_kafka
 import msgspec
 import numpy as np
 
+from barograph.archive.recording import Recorded, Recording
 from barograph.codec import decode_numbers, decode_prediction, encode, event_array
-from barograph.featurizer import Featurizer
-from barograph.feed import Feed
-from barograph.ingest import ingest
+from barograph.features.featurizer import Featurizer
+from barograph.feed.feed import Feed
+from barograph.feed.ingest import ingest
 from barograph.log import Topic
 from barograph.log.topics import FEATURES, TICKS
-from barograph.market import PRESETS
-from barograph.recording import Recorded, Recording
-from barograph.simulator import SimulatedMarket
+from barograph.simulated.law import PRESETS
+from barograph.simulated.market import SimulatedMarket
 from barograph.types import NS_PER_S, Heartbeat, Message, Tick, Verdict
+from barograph.venues.coinbase.exchange import ExchangeFeed
 from barograph.venues.entries import Dialect, Heard
-from barograph.venues.exchange_feed import ExchangeFeed
 from measure import ROOT, Measured, NotMeasuredError, logged_recording, row, sized
 from workers import PARTITIONS, Predictions, at_work, fresh_log
 

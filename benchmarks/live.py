@@ -14,17 +14,17 @@ from pathlib import Path
 
 import numpy as np
 
-from barograph.exchange import Exchange, Terms, running
-from barograph.feed import Feed
-from barograph.live import LiveSummary, listen
+from barograph.feed.feed import Feed
+from barograph.feed.live import LiveSummary, listen
+from barograph.feed.venue_socket import Plan
 from barograph.log import open_log
-from barograph.market import PRESETS
-from barograph.simulator import SimulatedMarket
-from barograph.sources import simulated
-from barograph.stream import Plan
+from barograph.simulated.exchange import Exchange, Terms, running
+from barograph.simulated.law import PRESETS
+from barograph.simulated.market import SimulatedMarket
+from barograph.simulated.sources import simulated
 from barograph.types import NS_PER_S, Tick
+from barograph.venues.coinbase.endpoints import endpoint
 from barograph.venues.continuity import Received
-from barograph.venues.endpoints import endpoint
 from barograph.venues.entries import Entry, Heard, Rules
 from measure import Measured, NotMeasuredError, row, sized
 

@@ -21,10 +21,10 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import polars as pl
 
+from barograph.archive.recorded_events import recording_events
+from barograph.archive.recording import Recording
 from barograph.codec import Records
-from barograph.featurizer import Featurizer
-from barograph.recording import Recording
-from barograph.recordings import recording_events
+from barograph.features.featurizer import Featurizer
 
 ROOT = Path(__file__).parent.parent
 DATA = Path(os.environ.get("BAROGRAPH_DATA", ROOT.parent / "shared" / "data")).resolve()

@@ -6,12 +6,13 @@ from statistics import median
 
 import msgspec
 
-from barograph import feed, pipeline
+from barograph import pipeline
+from barograph.app.settings import Settings
+from barograph.feed import feed
+from barograph.feed.replay import replay
 from barograph.log import open_log
-from barograph.models import sha256_of
-from barograph.registry import Registry
-from barograph.replay import replay
-from barograph.settings import Settings
+from barograph.registry.model import sha256_of
+from barograph.registry.registry import Registry
 from measure import Measured, benchmark_events, logged_recording, row, seconds
 from scoring import trained
 

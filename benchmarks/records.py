@@ -6,15 +6,16 @@ from functools import cache
 from pathlib import Path
 from statistics import median
 
-from barograph import record_dataset, train, wiring
+from barograph.app import wiring
+from barograph.app.settings import Settings
 from barograph.cases.churn import CHURN, invent
-from barograph.dataset import read
+from barograph.feed.produce import Sending, produce
 from barograph.log import open_log
-from barograph.produce import Sending, produce
-from barograph.record_topics import ensure_stream
-from barograph.registry import Registry
-from barograph.settings import Settings
-from barograph.worker import when_idle
+from barograph.pipeline.record_topics import ensure_stream
+from barograph.pipeline.worker import when_idle
+from barograph.registry.registry import Registry
+from barograph.training import record_dataset, train
+from barograph.training.dataset import read
 from measure import Measured, row, seconds, sized
 
 _RECORDS, _FEW = 50_000, 2_000

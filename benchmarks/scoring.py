@@ -6,20 +6,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from barograph import labels
-from barograph.candidates import Slices, lightgbm
 from barograph.cases.spikes import WANTED
 from barograph.codec import decode_numbers, decode_row, encode, event_array, feature_rows
-from barograph.examples import Examples
-from barograph.featurizer import Featurizer
-from barograph.fitted import Fitted, Float32, Trees
-from barograph.kernels import COLUMN, FEATURE_SET_HASH
-from barograph.market import PRESETS
-from barograph.models import Model, ModelFacts, OnnxModel, export, sha256_of
-from barograph.scorer import Scorer
-from barograph.simulator import SimulatedMarket
+from barograph.evaluation import labels
+from barograph.features.catalogue import COLUMN, FEATURE_SET_HASH
+from barograph.features.featurizer import Featurizer
+from barograph.learning.candidates import Slices, lightgbm
+from barograph.learning.examples import Examples
+from barograph.learning.fitted import Fitted, Float32, Trees
+from barograph.pipeline.scorer import Scorer
+from barograph.registry.model import Model, ModelFacts, OnnxModel, export, sha256_of
+from barograph.simulated.law import PRESETS
+from barograph.simulated.market import SimulatedMarket
 from barograph.types import NS_PER_S, FeatureRow, Verdict
-from barograph.venues.exchange_feed import ExchangeFeed
+from barograph.venues.coinbase.exchange import ExchangeFeed
 from measure import Measured, row, sized
 
 PRODUCT = "BTC-USD"

@@ -1,4 +1,4 @@
-"""The whole in simulated worlds, one seed a run (`tests/simulation.py` says what is checked).
+"""The whole in simulated worlds, one seed a run (`tests/given/simulation.py` says what is checked).
 
     python benchmarks/simulation.py 0:10000        seeds 0 to 9,999, on all processors
     python benchmarks/simulation.py 4711           one seed, with its story
@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from multiprocessing import get_context
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "given"))
 
-from barograph.demo import compile_kernels
+from barograph.app.runs.demo import compile_kernels
 from simulation import ViolationError, World
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - a folder in it is made with a name of its own

@@ -22,7 +22,7 @@ from measure import ROOT, NotMeasuredError, temporary_folder
 from pipeline import crown
 from processes import BAROGRAPH
 
-sys.path.append(str(ROOT / "tests"))
+sys.path.append(str(ROOT / "tests" / "given"))
 from brokers import Brokers, missing
 
 PARTITIONS = 3

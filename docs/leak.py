@@ -11,18 +11,19 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from barograph import dataset, scores
-from barograph.archive import ArchiveWriter
-from barograph.candidates import Boosting
-from barograph.case import Case, SplitKind, Table
+from barograph.archive.writer import ArchiveWriter
+from barograph.cases.case import Case, SplitKind, Table
 from barograph.cases.spikes import SPIKES
-from barograph.market import PRESETS
-from barograph.pooled import Pooled
-from barograph.simulator import SimulatedMarket
-from barograph.splits import Fold
+from barograph.evaluation import scores
+from barograph.evaluation.splits import Fold
+from barograph.learning.candidates import Boosting
+from barograph.simulated.law import PRESETS
+from barograph.simulated.market import SimulatedMarket
+from barograph.training import dataset
+from barograph.training.pooled import Pooled
+from barograph.training.walkforward import Training, walk
 from barograph.types import Interval
 from barograph.venues.entries import Dialect, Heard, Opening
-from barograph.walkforward import Training, walk
 
 HOURS, SEED = 4, 1
 NAMES = ("persistence", "logistic", "lightgbm")

@@ -19,35 +19,40 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import msgspec
 import typer
 
-from barograph.accounts import Rehearsal
-from barograph.audit import Promotion
-from barograph.browse import Holding
-from barograph.card import Card
-from barograph.check import Check
-from barograph.cli import app
-from barograph.compact import Compaction
-from barograph.dataset import Manifest
-from barograph.deadletters import LetterList, LetterShown, Redriven
-from barograph.demo import DemoSummary
-from barograph.feed_summary import Summary
-from barograph.inventory import Inspection, Inventory
-from barograph.kernels import FEATURE_SET, FEATURE_SET_HASH, FEATURES, LONGEST_WINDOW_S
-from barograph.ledger import LedgerSummary
-from barograph.live import LiveSummary
-from barograph.live_scores import Live
-from barograph.model_list import Listed
-from barograph.models import ModelFacts
-from barograph.produce import Produced
-from barograph.record_dataset import RecordManifest
-from barograph.recover import Recovered
-from barograph.settings import Settings
-from barograph.train import TrainingReport
-from barograph.training_due import Due
+from barograph.app.cli import app
+from barograph.app.runs.demo import DemoSummary
+from barograph.app.runs.rehearsal_accounts import Rehearsal
+from barograph.app.runs.up import UpSummary
+from barograph.app.settings import Settings
+from barograph.app.terminal.model_list import Listed
+from barograph.app.wiring import Consumed
+from barograph.archive.compact import Compaction
+from barograph.archive.inventory import Inspection, Inventory
+from barograph.features.catalogue import (
+    FEATURE_SET,
+    FEATURE_SET_HASH,
+    FEATURES,
+    LONGEST_WINDOW_S,
+)
+from barograph.feed.live import LiveSummary
+from barograph.feed.produce import Produced
+from barograph.feed.recover import Recovered
+from barograph.feed.summary import Summary
+from barograph.log.browse import Holding
+from barograph.pipeline.check import Check
+from barograph.pipeline.deadletters import LetterList, LetterShown, Redriven
+from barograph.pipeline.live_scores import Live
+from barograph.pipeline.verify import Verification
+from barograph.pipeline.worker import Tally
+from barograph.registry.audit import Promotion
+from barograph.registry.model import ModelFacts
+from barograph.simulated.ledger import LedgerSummary
+from barograph.training.card import Card
+from barograph.training.dataset import Manifest
+from barograph.training.due import Due
+from barograph.training.record_dataset import RecordManifest
+from barograph.training.train import TrainingReport
 from barograph.types import Interval
-from barograph.up import UpSummary
-from barograph.verify import Verification
-from barograph.wiring import Consumed
-from barograph.worker import Tally
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results.json"
@@ -237,7 +242,7 @@ def features_page() -> str:
     lines = [
         "# Features",
         "",
-        "Made from the catalogue (`src/barograph/kernels/__init__.py`) by `make docs`.",
+        "Made from the catalogue (`src/barograph/features/catalogue.py`) by `make docs`.",
         "",
         f"Feature set version {FEATURE_SET}, hash `{FEATURE_SET_HASH}`, {len(FEATURES)} features.",
         "Each is one number per product at a closed second t. It is missing, with one of the",

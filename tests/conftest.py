@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from barograph.registry import Registry
+from barograph.registry.registry import Registry
 from brokers import Brokers, fetch, missing
 
 # Times of single examples mean nothing here: the first call of a kernel compiles it.

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from barograph import codec
 from barograph.codec import FILLED, GAP, HEARTBEAT, NAT, TICK, TRADE
-from barograph.featurizer import Featurizer
-from barograph.kernels import FEATURE_SET_HASH, FEATURES, ROW
+from barograph.features.catalogue import FEATURE_SET_HASH, FEATURES, ROW
+from barograph.features.featurizer import Featurizer
 from barograph.types import (
     LATEST_NS,
     DeadLetter,

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from barograph.cases.churn import CHURN, CONTRACT, STREAM, Customer, contenders, invent
-from barograph.contract import RefusedError
-from barograph.encoding import Encoding
-from barograph.record_file import lines
+from barograph.cases.contract import RefusedError
+from barograph.cases.record_file import lines
+from barograph.learning.encoding import Encoding
 from barograph.types import Fault
 
 

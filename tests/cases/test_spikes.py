@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from barograph import labels
 from barograph.cases import spikes
 from barograph.cases.spikes import CLOCKS, EWMA, GARCH, SPIKES, WANTED
 from barograph.errors import TooLittleDataError
-from barograph.kernels import COLUMN, FEATURES, NAMES
-from barograph.models import TAU, ModelFacts
+from barograph.evaluation import labels
+from barograph.features.catalogue import COLUMN, FEATURES, NAMES
+from barograph.registry.model import TAU, ModelFacts
 from barograph.types import NS_PER_S, Reason
 
 LONG = settings(max_examples=20, deadline=None)

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 CATCHES_ALL = {
-    "follower.py": "a look at the registry: reported, and tried again",
-    "threads.py": "a worker's thread: what it died of is raised at the door, the shadow's is told",
-    "retraining.py": "its thread: reported, and tried again",
-    "retention.py": "its thread: reported, and tried again when it is due",
-    "up.py": "closes the log, and raises again",
+    "pipeline/follower.py": "a look at the registry: reported, and tried again",
+    "pipeline/threads.py": "a stage's thread: raised at the door; the shadow's is reported",
+    "app/runs/retraining.py": "its thread: reported, and tried again",
+    "log/retention.py": "its thread: reported, and tried again when it is due",
+    "app/runs/up.py": "closes the log, and raises again",
     "log/database.py": "closes, or rolls back, and raises again",
-    "feed.py": "lets another feed in, and raises again",
+    "feed/feed.py": "lets another feed in, and raises again",
 }
 """Files that may name BaseException; Exception nobody may."""
 
@@ -52,7 +52,7 @@ def test_every_exception_for_catching_all_is_still_needed(sources):
 
 def test_what_a_decoder_may_raise_is_listed_in_one_place(sources):
     """`codec.UNREADABLE`: a list of one's own forgets one of them."""
-    sorts = {"codec.py", "contract.py", "venues/refusals.py"}  # these tell them apart
+    sorts = {"codec.py", "cases/contract.py", "venues/refusals.py"}  # these tell them apart
     own = [
         f"{name}:{node.lineno}"
         for name, tree in sources.items()
@@ -139,21 +139,21 @@ def _sql(tree):
 
 
 SPEAKS = {
-    "cli/answers.py": "lines that `one_line` spelled out",
+    "app/cli/answers.py": "lines that `one_line` spelled out",
 }
 """Files that may print; all others show through `terminal.Screen`, which spells out."""
 
 WRITES = {
-    "cli/answers.py": "JSON that is escaped, what a `Screen` made, and what `say` gets",
-    "cli/deadletters.py": "--original: the bytes as they came",
+    "app/cli/answers.py": "JSON that is escaped, what a `Screen` made, and what `say` gets",
+    "app/cli/deadletters.py": "--original: the bytes as they came",
 }
 """Files that may write to standard output as it is."""
 
 SAYS = {
-    "cli/answers.py": "JSON",
-    "cli/__init__.py": "the version",
-    "cli/market.py": "JSON",
-    "cli/report.py": "JSON, and a path of ours",
+    "app/cli/answers.py": "JSON",
+    "app/cli/__init__.py": "the version",
+    "app/cli/market.py": "JSON",
+    "app/cli/report.py": "JSON, and a path of ours",
 }
 """Files that may say a line which no `Screen` made."""
 
@@ -182,4 +182,4 @@ def test_pages_are_written_in_one_place(sources):
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("tostring")
     }
-    assert writers == {"markup.py"}
+    assert writers == {"app/reports/markup.py"}

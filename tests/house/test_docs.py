@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from barograph import errors, types
-from barograph.settings import Settings
+from barograph.app.settings import Settings
 
 DOORS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 PARTS_OF_A_DECISION = ("## Context", "## Choice", "## Price", "## When to undo")
@@ -99,11 +99,11 @@ def test_every_setting_is_documented(root):
 
 
 UNBOUNDED = {
-    "children:KEPT_BYTES": "of what a child of our own writes",
-    "registry:_MAX_FACTS_BYTES": "of a registry of our own",
-    "registry:_MAX_BESIDE_BYTES": "of a registry of our own",
+    "app.runs.children:KEPT_BYTES": "of what a child of our own writes",
+    "registry.registry:_MAX_FACTS_BYTES": "of a registry of our own",
+    "registry.registry:_MAX_BESIDE_BYTES": "of a registry of our own",
     "log.kafka.cluster:LARGEST_MESSAGE_BYTES": "a value with its frame",
-    "venues.plain:MAX_NAME_BYTES": "of a compiled record's field",
+    "venues.coinbase.plain_lines:MAX_NAME_BYTES": "of a compiled record's field",
 }
 """Largest sizes that bound nothing that a stranger fills, and why."""
 

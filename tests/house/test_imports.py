@@ -8,32 +8,32 @@ import tomllib
 from pathlib import Path
 
 HOMES = {
-    "typer": ({"cli/__init__.py"}, "top"),
+    "typer": ({"app/cli/__init__.py"}, "top"),
     "rich": (
         {
-            "terminal.py",
-            "listing.py",
-            "findings.py",
-            "model_page.py",
-            "model_list.py",
-            "training_table.py",
-            "view.py",
-            "up.py",
+            "app/terminal/terminal.py",
+            "app/terminal/listing.py",
+            "app/terminal/findings.py",
+            "app/terminal/model_page.py",
+            "app/terminal/model_list.py",
+            "app/terminal/training_table.py",
+            "app/terminal/live_view.py",
+            "app/runs/up.py",
         },
         "top",
     ),
-    "pydantic_settings": ({"settings.py"}, "top"),
-    "pydantic": ({"settings.py", "cli/options.py"}, "top"),
-    "isal": ({"lines.py"}, "top"),
+    "pydantic_settings": ({"app/settings.py"}, "top"),
+    "pydantic": ({"app/settings.py", "app/cli/options.py"}, "top"),
+    "isal": ({"files/lines.py"}, "top"),
     "polars": (
         {
-            "dataset.py",
-            "record_dataset.py",
-            "parquet.py",
-            "case.py",
-            "tabular.py",
+            "training/dataset.py",
+            "training/record_dataset.py",
+            "files/parquet.py",
+            "cases/case.py",
+            "cases/tabular.py",
             "cases/spikes.py",
-            "compact.py",
+            "archive/compact.py",
         },
         "top",
     ),
@@ -44,39 +44,47 @@ HOMES = {
         },
         "top",
     ),
-    "websockets": ({"exchange.py", "stream.py", "wire.py"}, "top"),
-    "h11": ({"rest.py"}, "top"),
-    "jwt": ({"credentials.py"}, "inside"),
-    "cryptography": ({"credentials.py"}, "inside"),
-    "lightgbm": ({"boosting.py"}, "inside"),
-    "xgboost": ({"boosting.py"}, "inside"),
-    "sklearn": ({"boosting.py", "learners.py"}, "inside"),
-    "scipy": ({"log_logistic.py"}, "inside"),
-    "arch": ({"cases/forecasts.py"}, "inside"),
-    "onnx": ({"models.py", "graph.py", "encoding.py", "trees.py"}, "inside"),
-    "onnxruntime": ({"models.py"}, "inside"),
-    "google": ({"models.py"}, "inside"),
-    "matplotlib": ({"card_charts.py"}, "top"),
-    "mlflow": ({"registry.py"}, "inside"),
-    "sqlalchemy": ({"registry.py"}, "inside"),
+    "websockets": ({"simulated/exchange.py", "feed/venue_socket.py", "wire.py"}, "top"),
+    "h11": ({"feed/rest.py"}, "top"),
+    "jwt": ({"feed/credentials.py"}, "inside"),
+    "cryptography": ({"feed/credentials.py"}, "inside"),
+    "lightgbm": ({"learning/boosting.py"}, "inside"),
+    "xgboost": ({"learning/boosting.py"}, "inside"),
+    "sklearn": ({"learning/boosting.py", "learning/linear.py"}, "inside"),
+    "scipy": ({"learning/log_logistic.py"}, "inside"),
+    "arch": ({"cases/baselines.py"}, "inside"),
+    "onnx": (
+        {
+            "registry/model.py",
+            "learning/onnx_graph.py",
+            "learning/encoding.py",
+            "learning/trees.py",
+        },
+        "inside",
+    ),
+    "onnxruntime": ({"registry/model.py"}, "inside"),
+    "google": ({"registry/model.py"}, "inside"),
+    "matplotlib": ({"app/reports/card_charts.py"}, "top"),
+    "mlflow": ({"registry/registry.py"}, "inside"),
+    "sqlalchemy": ({"registry/registry.py"}, "inside"),
     "numba": (
         {
-            "grid.py",
-            "cases/forecasts.py",
-            "filtering.py",
-            "kernels/flow.py",
-            "kernels/price.py",
-            "kernels/ticks.py",
-            "kernels/variance.py",
-            "kernels/window.py",
-            "bootstrap.py",
-            "scores.py",
-            "alarms.py",
-            "market.py",
-            "simulator.py",
-            "trees.py",
-            "venues/columns.py",
-            "venues/plain.py",
+            "features/grid.py",
+            "cases/baselines.py",
+            "simulated/ceiling.py",
+            "features/flow.py",
+            "features/price.py",
+            "features/ticks.py",
+            "features/variance.py",
+            "features/window.py",
+            "evaluation/bootstrap.py",
+            "evaluation/scores.py",
+            "evaluation/alarms.py",
+            "simulated/law.py",
+            "simulated/market.py",
+            "learning/trees.py",
+            "venues/coinbase/fast_lane.py",
+            "venues/coinbase/plain_lines.py",
         },
         "top",
     ),
@@ -101,13 +109,13 @@ def test_a_package_is_imported_where_it_is_at_home(sources):
                 continue
             files, place = HOMES.get(package, (set(), "top"))
             early = place == "inside" and id(node) in top
-            if early or (name not in files and not name.startswith("cli/")):
+            if early or (name not in files and not name.startswith("app/cli/")):
                 strangers.append(f"{name}:{node.lineno} {package}")
     assert strangers == []
 
 
 def test_the_command_line_imports_packages_inside_its_verbs_only(sources):
-    trees = [tree for name, tree in sources.items() if name.startswith("cli/")]
+    trees = [tree for name, tree in sources.items() if name.startswith("app/cli/")]
     early = {package for tree in trees for node, package in _imports(tree) if node in tree.body}
     assert early - set(sys.stdlib_module_names) == {"typer", "barograph"}
 
@@ -137,7 +145,7 @@ def test_every_dependency_is_used(root, sources):
 
 def test_help_needs_nothing_heavy():
     """`barograph --help` answers at once."""
-    code = "import sys, barograph.cli; print(*sorted({m.split('.')[0] for m in sys.modules}))"
+    code = "import sys, barograph.app.cli; print(*sorted({m.split('.')[0] for m in sys.modules}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
     heavy = {"numpy", "msgspec", *HOMES} - {"typer"}
     assert heavy.intersection(done.stdout.split()) == set()

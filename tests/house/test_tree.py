@@ -7,18 +7,18 @@ from pathlib import Path
 FORBIDDEN_NAMES = {"utils", "util", "base", "common", "helpers", "core", "manager", "handler"}
 
 TESTED_ELSEWHERE = {
-    "cli/__init__.py": "cli/test_cli.py",
-    "demo.py": "stories/test_demo.py",  # it is a story
-    "rehearsal.py": "stories/test_rehearsal.py",  # so is it
-    "kernels/__init__.py": "kernels/test_catalogue.py",
+    "app/cli/__init__.py": "app/cli/test_cli.py",
+    "app/runs/demo.py": "stories/test_demo.py",  # it is a story
+    "app/runs/rehearsal.py": "stories/test_rehearsal.py",  # so is it
+    "features/catalogue.py": "features/test_catalogue.py",
     "log/__init__.py": "log/test_contract.py",
     "log/kafka/__init__.py": "log/test_contract.py",
-    "venues/coinbase_frames.py": "venues/test_coinbase.py",  # what it decodes is judged there
-    "venues/entries.py": "venues/test_coinbase.py",  # what it takes
-    "venues/machine.py": "venues/test_coinbase.py",  # both dialects side by side
-    "venues/exchange_feed.py": "venues/test_coinbase.py",
-    "venues/advanced_trade.py": "venues/test_coinbase.py",
-    "venues/line.py": "venues/test_continuity.py",  # its state
+    "venues/coinbase/frames.py": "venues/coinbase/test_machine.py",  # what it decodes
+    "venues/entries.py": "venues/coinbase/test_machine.py",  # what it takes
+    "venues/coinbase/dialect_machine.py": "venues/coinbase/test_machine.py",  # of both dialects
+    "venues/coinbase/exchange.py": "venues/coinbase/test_machine.py",
+    "venues/coinbase/advanced.py": "venues/coinbase/test_machine.py",
+    "venues/continuity_state.py": "venues/test_continuity.py",  # its state
     "log/topics.py": "log/test_contract.py",  # four constants
 }
 
@@ -29,7 +29,7 @@ SUITES = {
     "venues/test_holes_law.py": "what becomes of each trade, over all that venues/ does",
     "venues/test_numbers_law.py": "what no number can do, over all that venues/ does",
     "venues/test_event_times_law.py": "what no event time can do, over all that venues/ does",
-    "test_golden.py": "the values of a feature set, over all kernels",
+    "features/test_golden.py": "the values of a feature set, over all kernels",
 }
 
 LONG: dict[str, str] = {}
@@ -53,7 +53,8 @@ def test_every_test_file_in_the_mirror_has_its_source_file(sources, tests):
     mirrored = [
         name
         for name in tests
-        if Path(name).name.startswith("test_") and not name.startswith(("house/", "stories/"))
+        if Path(name).name.startswith("test_")
+        and not name.startswith(("given/", "house/", "stories/"))
     ]
     orphans = [
         name

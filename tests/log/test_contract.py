@@ -21,7 +21,7 @@ from barograph.errors import (
 )
 from barograph.log import APPENDED_TIME, MAX_VALUE_BYTES, Topic, partition_of
 from barograph.types import Message
-from consumer import Consumer, contents, messages, numbers, values
+from log_consumer import Consumer, contents, messages, numbers, values
 from waiting import until
 
 # Topics.

@@ -9,7 +9,7 @@ import pytest
 from barograph.errors import BadInputError, FencedError, UnknownTopicError
 from barograph.log import MAX_VALUE_BYTES, Topic, partition_of
 from barograph.types import Message, TopicPartition
-from consumer import ONE, Consumer, contents, messages, numbers
+from log_consumer import ONE, Consumer, contents, messages, numbers
 from waiting import LIMIT_S, until
 
 # One member.

@@ -5,9 +5,9 @@ from multiprocessing import active_children
 
 import pytest
 
-from barograph.registry import Registry
-from doors import make_home, make_inputs
-from lives import WARM, Life
+from barograph.registry.registry import Registry
+from verb_processes import WARM, Life
+from verb_words import make_home, make_inputs
 
 
 @pytest.fixture(scope="module")

@@ -8,15 +8,15 @@ from contextlib import closing
 
 import pytest
 
-from barograph.archive_files import read_archive
+from barograph.archive.files import read_archive
 from barograph.log import open_log
-from barograph.market import PRESETS
-from barograph.simulator import SimulatedMarket
+from barograph.simulated.law import PRESETS
+from barograph.simulated.market import SimulatedMarket
 from barograph.types import DeadLetter
-from hearing import traces
-from lives import Life
+from log_contents import traces
+from verb_processes import Life
 
-COMMAND = [sys.executable, "-c", "from barograph.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from barograph.app.cli import main; main()"]
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ import brokers
 from barograph.log import open_log
 from barograph.log.topics import DEAD_LETTERS, FEATURES, PREDICTIONS, TICKS
 from coinbase_messages import ticker
-from consumer import contents
-from lives import Life
+from log_consumer import contents
+from verb_processes import Life
 from waiting import until
 
 LINES, SPEED = 2_400, 100

@@ -13,7 +13,7 @@ import pytest
 
 import brokers
 from barograph.log import Topic, open_log
-from consumer import contents, messages, numbers
+from log_consumer import contents, messages, numbers
 from waiting import until
 
 SCRIPT = brokers.__file__

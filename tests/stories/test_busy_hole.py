@@ -5,13 +5,13 @@ from contextlib import closing
 
 import pytest
 
-from barograph.feed import PRODUCER, Feed
+from barograph.feed.feed import PRODUCER, Feed
 from barograph.log import MAX_VALUE_BYTES, open_log
 from barograph.venues.entries import Dialect, Opening, Settlement
 from barograph.venues.holes import MAX_QUEUE
 from coinbase_messages import START, S, ticker
-from hearing import events, heard_again
 from homes import heard
+from log_contents import events, heard_again
 
 
 @pytest.fixture(params=["sqlite", pytest.param("kafka", marks=pytest.mark.slow)])

@@ -2,12 +2,12 @@
 
 import json
 
-from barograph.card import FILE, PAGE, decoded
-from barograph.card_words import chosen, figure
 from barograph.cases.churn import invent
-from barograph.registry import Registry
-from lives import Life
+from barograph.registry.registry import Registry
+from barograph.training.card import FILE, PAGE, decoded
+from barograph.training.card_words import chosen, figure
 from page_reader import Reader
+from verb_processes import Life
 
 
 def test_a_training_leaves_a_page_that_says_what_it_said(tmp_path):

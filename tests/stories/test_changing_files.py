@@ -12,8 +12,8 @@ import pytest
 from barograph.errors import UnknownTopicError
 from barograph.log import open_log
 from coinbase_messages import ticker
-from hearing import events
-from lives import Life
+from log_contents import events
+from verb_processes import Life
 from waiting import until
 
 ENDS_S = 5.0

@@ -8,12 +8,13 @@ import time
 import numpy as np
 import pytest
 
-from barograph import cli, dataset, record_dataset
-from barograph.case import Dataset
+from barograph.app import cli
+from barograph.cases.case import Dataset
 from barograph.cases.churn import CHURN, CONTRACT
-from barograph.record_file import lines
-from barograph.train import Training, train
-from barograph.walkforward import CHOSEN
+from barograph.cases.record_file import lines
+from barograph.training import dataset, record_dataset
+from barograph.training.train import Training, train
+from barograph.training.walkforward import CHOSEN
 
 QUICK = dataclasses.replace(CHURN, candidates=lambda *about: CHURN.candidates(*about)[:2])
 """For what does not hang on who competes: tenure alone, and a logistic model."""

@@ -7,16 +7,17 @@ import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
-from barograph import candidates, scores
-from barograph.candidates import Candidate
 from barograph.cases.spikes import SPIKES
-from barograph.examples import uncalibrated
-from barograph.fitted import Odds
-from barograph.pooled import Pooled
-from barograph.promotion import Gate
-from barograph.splits import Fold
-from barograph.train import Training, train
-from barograph.walkforward import CHOSEN, walk
+from barograph.evaluation import scores
+from barograph.evaluation.gate import Gate
+from barograph.evaluation.splits import Fold
+from barograph.learning import candidates
+from barograph.learning.candidates import Candidate
+from barograph.learning.examples import uncalibrated
+from barograph.learning.fitted import Odds
+from barograph.training.pooled import Pooled
+from barograph.training.train import Training, train
+from barograph.training.walkforward import CHOSEN, walk
 from markets import market
 
 HOURS = 6

@@ -11,8 +11,8 @@ import sys
 
 import pytest
 
-from barograph.cli import run
-from doors import CHURN, words_of
+from barograph.app.cli import run
+from verb_words import CHURN, words_of
 
 PAGE = 4096
 LOG = (

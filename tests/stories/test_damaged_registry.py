@@ -10,17 +10,17 @@ from itertools import pairwise
 import pytest
 
 from barograph import codec
-from barograph.cold_start import COLD_START
+from barograph.app.settings import Settings
+from barograph.app.wiring import stages
 from barograph.log import open_log
 from barograph.log.topics import FEATURES, PREDICTIONS, ensure_topics
-from barograph.registry import Registry
-from barograph.settings import Settings
-from barograph.threads import Pipeline
-from barograph.wiring import stages
-from hearing import total, values
-from lives import Life
+from barograph.pipeline.cold_start import COLD_START
+from barograph.pipeline.threads import Pipeline
+from barograph.registry.registry import Registry
+from log_contents import total, values
 from registered_models import facts_of, graph
 from second_ticks import ticks
+from verb_processes import Life
 from waiting import until
 
 

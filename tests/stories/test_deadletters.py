@@ -10,12 +10,12 @@ import pytest
 
 from barograph.cases.churn import STREAM, invent
 from barograph.codec import encode
-from barograph.deadletters import REDRIVEN
 from barograph.log import open_log
-from barograph.record_topics import ensure_stream
+from barograph.pipeline.deadletters import REDRIVEN
+from barograph.pipeline.record_topics import ensure_stream
 from barograph.types import DeadLetter, Fault, Message
-from consumer import contents
-from lives import Life
+from log_consumer import contents
+from verb_processes import Life
 from waiting import until
 
 CASE = ("--case", "churn")

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 
-COMMAND = [sys.executable, "-c", "from barograph.cli import main; main()", "demo"]
+COMMAND = [sys.executable, "-c", "from barograph.app.cli import main; main()", "demo"]
 
 SCREEN = {"TERM": "xterm", "COLUMNS": "140", "LINES": "40"}
 

@@ -5,19 +5,19 @@ from contextlib import closing
 
 import pytest
 
-from accounting import account
-from barograph.exchange import Exchange, Terms, running
-from barograph.fault_script import FaultKind, ScriptedFault
-from barograph.feed import Feed
-from barograph.live import listen
+from barograph.feed.feed import Feed
+from barograph.feed.live import listen
+from barograph.feed.venue_socket import Limits, Plan
 from barograph.log import open_log
-from barograph.market import PRESETS
-from barograph.simulator import SimulatedMarket
-from barograph.sources import simulated
-from barograph.stream import Limits, Plan
+from barograph.simulated.exchange import Exchange, Terms, running
+from barograph.simulated.fault_script import FaultKind, ScriptedFault
+from barograph.simulated.law import PRESETS
+from barograph.simulated.market import SimulatedMarket
+from barograph.simulated.sources import simulated
 from barograph.types import Gap
-from barograph.venues.endpoints import endpoint
+from barograph.venues.coinbase.endpoints import endpoint
 from barograph.venues.entries import Dialect, Rules
+from fault_accounts import account
 from waiting import until
 
 PRODUCTS = ("BTC-USD", "ETH-USD")

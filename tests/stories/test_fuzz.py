@@ -11,21 +11,22 @@ import re
 import numpy as np
 import pytest
 
-from barograph import check, codec
-from barograph.featurizer import Featurizer
+from barograph import codec
+from barograph.app.terminal.live_view import render
+from barograph.features.featurizer import Featurizer
 from barograph.log import Topic, open_log
 from barograph.log.topics import PREDICTIONS
-from barograph.record_scorer import RecordScorer
-from barograph.scorer import Scorer
-from barograph.shadow import Shadow
+from barograph.pipeline import check
+from barograph.pipeline.record_scorer import RecordScorer
+from barograph.pipeline.scorer import Scorer
+from barograph.pipeline.shadow import Shadow
+from barograph.pipeline.watch import Watch
+from barograph.times import format_time
 from barograph.types import Fault, Frame, Heartbeat, Record, Side, Tick, Trade
-from barograph.venues.coinbase import Coinbase
+from barograph.venues.coinbase.machine import Coinbase
 from barograph.venues.continuity import MAX_WAITING, Received
 from barograph.venues.entries import Answer, Closing, Dialect, Heard, Opening, Rules, Settlement
 from barograph.venues.holes import MAX_QUEUE
-from barograph.venues.timestamps import format_time
-from barograph.view import render
-from barograph.watch import Watch
 from coinbase_messages import START, S, beats, envelope, heartbeat, match, page, ticker
 from customers import STREAM
 from scored_rows import model

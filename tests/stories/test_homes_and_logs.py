@@ -15,17 +15,17 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from barograph.archive_files import archive_files
+from barograph.archive.files import archive_files
+from barograph.archive.joined import had
+from barograph.archive.recall import known
 from barograph.errors import BadInputError
-from barograph.feed import PRODUCER
-from barograph.joined import had
+from barograph.feed.feed import PRODUCER
 from barograph.log.topics import TICKS
-from barograph.recall import known
-from barograph.venues.coinbase import Coinbase
+from barograph.venues.coinbase.machine import Coinbase
 from barograph.venues.entries import Closing
 from coinbase_messages import ticker
-from hearing import events
 from homes import Home, die, heard, interrupted, recorded
+from log_contents import events
 
 LOGS = ["log.sqlite", "second.sqlite"]
 IN_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of its own is made there; each step syncs

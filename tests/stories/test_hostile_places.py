@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 import barograph
-from barograph.disk import check_room
 from barograph.errors import BarographError
-from doors import WORDS, Door, verbs, words_of
+from barograph.files.disk import check_room
+from verb_words import WORDS, Door, verbs, words_of
 
 READ = {
     "archive list", "archive verify", "check", "deadletters list", "deadletters show",
@@ -69,7 +69,7 @@ def test_where_nothing_compiled_can_be_kept_it_is_said_and_done(home, inputs, tm
     (package / "__pycache__").touch()  # a file, where root may write anything
     words = words_of("featurize", shutil.copytree(home, tmp_path / "home"), inputs)
     done = subprocess.run(
-        [sys.executable, "-c", "from barograph.cli import main; main()", *words],
+        [sys.executable, "-c", "from barograph.app.cli import main; main()", *words],
         capture_output=True,
         check=False,
         text=True,

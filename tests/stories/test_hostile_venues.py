@@ -11,14 +11,14 @@ from typing import NamedTuple
 import msgspec
 import pytest
 
-from barograph import live
 from barograph.errors import BadInputError
-from barograph.stream import Limits, Plan
+from barograph.feed import live
+from barograph.feed.venue_socket import Limits, Plan
 from barograph.types import Gap, Tick, Trade
-from barograph.venues.endpoints import endpoint
-from hearing import events, heard_again
+from barograph.venues.coinbase.endpoints import endpoint
 from homes import Home
-from hostile import ANSWERS, HANDSHAKES, HOLE, SESSIONS, Hostile, running
+from hostile_venues import ANSWERS, HANDSHAKES, HOLE, SESSIONS, Hostile, running
+from log_contents import events, heard_again
 from waiting import until
 
 pytestmark = pytest.mark.slow

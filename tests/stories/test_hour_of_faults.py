@@ -11,21 +11,21 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-from accounting import frames_account, nothing_invented, nothing_lost_by_ids
-from barograph.exchange import Exchange, Terms, running
-from barograph.fault_script import FaultKind, random_script
 from barograph.log import open_log
 from barograph.log.topics import FEATURES, PREDICTIONS
-from barograph.market import PRESETS
-from barograph.simulator import SimulatedMarket
-from barograph.sources import simulated
+from barograph.pipeline.verify import verify
+from barograph.simulated.exchange import Exchange, Terms, running
+from barograph.simulated.fault_script import FaultKind, random_script
+from barograph.simulated.law import PRESETS
+from barograph.simulated.market import SimulatedMarket
+from barograph.simulated.sources import simulated
 from barograph.types import Gap
 from barograph.venues.entries import Dialect
-from barograph.verify import verify
-from hearing import events, heard_again, values
+from fault_accounts import frames_account, nothing_invented, nothing_lost_by_ids
+from log_contents import events, heard_again, values
 from waiting import until
 
-COMMAND = [sys.executable, "-c", "from barograph.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from barograph.app.cli import main; main()"]
 PRODUCTS = ("BTC-USD", "ETH-USD")
 START_NS = 1_750_000_000 * 10**9
 HOUR_S, SPEED, FAULTS = 3600.0, 50.0, 200

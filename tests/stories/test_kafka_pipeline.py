@@ -12,8 +12,8 @@ import pytest
 
 from barograph.log import Topic, open_log
 from barograph.log.topics import DEAD_LETTERS, FEATURES, PREDICTIONS, TICKS, ensure_topics
-from consumer import contents, messages
-from lives import Life
+from log_consumer import contents, messages
+from verb_processes import Life
 from waiting import until
 
 KILLS = 50

@@ -9,21 +9,21 @@ from contextlib import closing
 import msgspec
 import pytest
 
-from accounting import nothing_invented, nothing_lost_by_ids
-from barograph.archive import Standing
-from barograph.archive_files import archive_end, archive_files
+from barograph.archive.files import archive_end, archive_files
+from barograph.archive.writer import Standing
 from barograph.codec import decode_event
-from barograph.exchange import Exchange, Terms, running
-from barograph.feed import PRODUCER
+from barograph.feed.feed import PRODUCER
 from barograph.log import open_log
 from barograph.log.topics import DEAD_LETTERS, TICKS, ensure_topics
-from barograph.market import PRESETS
-from barograph.simulator import SimulatedMarket
-from barograph.sources import Source
+from barograph.simulated.exchange import Exchange, Terms, running
+from barograph.simulated.law import PRESETS
+from barograph.simulated.market import SimulatedMarket
+from barograph.simulated.sources import Source
 from barograph.types import Gap, GapCause, Tick
 from barograph.venues.entries import Dialect
-from hearing import events, heard_again, letters
-from lives import Life
+from fault_accounts import nothing_invented, nothing_lost_by_ids
+from log_contents import events, heard_again, letters
+from verb_processes import Life
 from waiting import until
 
 KILLS = 50

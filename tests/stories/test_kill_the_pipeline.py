@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from barograph.archive_files import read_archive
+from barograph.archive.files import read_archive
 from barograph.log import open_log
 from barograph.log.topics import DEAD_LETTERS, FEATURES, PREDICTIONS, TICKS, ensure_topics
-from barograph.market import PRESETS
-from barograph.simulator import SimulatedMarket
+from barograph.simulated.law import PRESETS
+from barograph.simulated.market import SimulatedMarket
 from barograph.venues.entries import Heard
-from lives import Life
+from verb_processes import Life
 from waiting import until
 
 KILLS = 50

@@ -7,18 +7,18 @@ from contextlib import closing
 
 import pytest
 
-from accounting import nothing_invented, nothing_lost_by_ids
-from barograph.exchange import Exchange, running
-from barograph.fault_script import FaultKind, ScriptedFault
 from barograph.log import open_log
 from barograph.log.topics import ensure_topics
-from barograph.market import PRESETS
-from barograph.simulator import SimulatedMarket
-from barograph.sources import simulated
+from barograph.simulated.exchange import Exchange, running
+from barograph.simulated.fault_script import FaultKind, ScriptedFault
+from barograph.simulated.law import PRESETS
+from barograph.simulated.market import SimulatedMarket
+from barograph.simulated.sources import simulated
 from barograph.types import Gap, GapCause, Tick
 from barograph.venues.entries import Dialect
-from hearing import events, heard_again, letters
-from lives import Life
+from fault_accounts import nothing_invented, nothing_lost_by_ids
+from log_contents import events, heard_again, letters
+from verb_processes import Life
 from waiting import until
 
 PRODUCTS = ("BTC-USD", "ETH-USD")

@@ -6,23 +6,23 @@ from contextlib import closing
 
 import pytest
 
-import oracle
-from accounting import frames_account, nothing_invented, nothing_lost_by_ids
+import feature_oracle
 from barograph import codec
-from barograph.cold_start import COLD_START
-from barograph.exchange import Exchange, Terms, running
-from barograph.fault_script import FaultKind, ScriptedFault
 from barograph.log import APPENDED_TIME, open_log
 from barograph.log.topics import FEATURES, PREDICTIONS, TICKS, ensure_topics
-from barograph.market import PRESETS
-from barograph.simulator import SimulatedMarket
-from barograph.sources import simulated
+from barograph.pipeline.cold_start import COLD_START
+from barograph.pipeline.verify import verify
+from barograph.pipeline.watch import Watch
+from barograph.simulated.exchange import Exchange, Terms, running
+from barograph.simulated.fault_script import FaultKind, ScriptedFault
+from barograph.simulated.law import PRESETS
+from barograph.simulated.market import SimulatedMarket
+from barograph.simulated.sources import simulated
 from barograph.types import Gap, Verdict
 from barograph.venues.entries import Dialect
-from barograph.verify import verify
-from barograph.watch import Watch
-from hearing import heard_again
-from lives import Life
+from fault_accounts import frames_account, nothing_invented, nothing_lost_by_ids
+from log_contents import heard_again
+from verb_processes import Life
 from waiting import until
 
 PRODUCTS = ("BTC-USD", "ETH-USD")
@@ -112,7 +112,7 @@ class Topics:
 
 
 def closed_seconds(topics):
-    """{product: the seconds that its records close}, by the oracle."""
+    """{product: the seconds that its records close}, by the feature_oracle."""
     numbers = topics.decoded(TICKS, codec.decode_numbers)
     return {
         product: [bar["second"] for run in runs_of(told) for bar in run["bars"]]
@@ -121,7 +121,7 @@ def closed_seconds(topics):
 
 
 def runs_of(numbers):
-    runs, late = oracle.bars(codec.event_array(numbers, lambda _product: 0))
+    runs, late = feature_oracle.bars(codec.event_array(numbers, lambda _product: 0))
     assert not late
     return runs
 

@@ -13,9 +13,9 @@ import pytest
 
 from barograph.log import Topic, open_log
 from barograph.types import Message
-from consumer import contents
-from lives import LIMIT_S
+from log_consumer import contents
 from log_processes import Working, append, double, hold
+from verb_processes import LIMIT_S
 from waiting import until
 
 KILLS = 20

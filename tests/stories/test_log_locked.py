@@ -5,16 +5,16 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from barograph.archive_files import archive_end, read_archive
-from barograph.exchange import Exchange, running
+from barograph.archive.files import archive_end, read_archive
 from barograph.log import open_log
 from barograph.log.topics import FEATURES
-from barograph.market import PRESETS
-from barograph.simulator import SimulatedMarket
-from barograph.sources import simulated
+from barograph.simulated.exchange import Exchange, running
+from barograph.simulated.law import PRESETS
+from barograph.simulated.market import SimulatedMarket
+from barograph.simulated.sources import simulated
 from barograph.venues.entries import Heard
-from hearing import events, heard_again, values
-from lives import Life
+from log_contents import events, heard_again, values
+from verb_processes import Life
 from waiting import until
 
 AWAY = b"the log cannot be written ("

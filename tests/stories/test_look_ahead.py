@@ -8,10 +8,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from barograph.case import Dataset
+from barograph.cases.case import Dataset
 from barograph.cases.spikes import SPIKES, WANTED
-from barograph.train import Training, train
-from barograph.walkforward import walk
+from barograph.training.train import Training, train
+from barograph.training.walkforward import walk
 from markets import START_S, market, spikes_of
 
 HOW = Training(folds=3, resamples=60)

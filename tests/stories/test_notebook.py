@@ -7,11 +7,11 @@ import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-from barograph import dataset
-from barograph.archive import ArchiveWriter
+from barograph.archive.writer import ArchiveWriter
 from barograph.cases.spikes import SPIKES
-from barograph.market import PRESETS
-from barograph.simulator import SimulatedMarket
+from barograph.simulated.law import PRESETS
+from barograph.simulated.market import SimulatedMarket
+from barograph.training import dataset
 from barograph.venues.entries import Dialect, Heard, Opening
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "eda.ipynb"

@@ -7,9 +7,9 @@ import pytest
 
 from barograph.log import open_log
 from coinbase_messages import ticker
-from hearing import events
 from homes import recorded
-from lives import Life
+from log_contents import events
+from verb_processes import Life
 
 SECONDS = 240
 LIMIT_S = 120.0

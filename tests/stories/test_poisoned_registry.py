@@ -10,20 +10,21 @@ from contextlib import closing
 
 import pytest
 
-from barograph import cli, codec
+from barograph import codec
+from barograph.app import cli
+from barograph.app.settings import Settings
+from barograph.app.wiring import stages
 from barograph.errors import BarographError, RegistryError
-from barograph.kernels import FEATURE_SET_HASH
+from barograph.features.catalogue import FEATURE_SET_HASH
 from barograph.log import open_log
 from barograph.log.topics import FEATURES, PREDICTIONS, SHADOW, ensure_shadow, ensure_topics
-from barograph.models import sha256_of
-from barograph.registry import Registry
-from barograph.scorer import Scorer
-from barograph.settings import Settings
-from barograph.threads import Pipeline
-from barograph.train import train
-from barograph.wiring import stages
+from barograph.pipeline.scorer import Scorer
+from barograph.pipeline.threads import Pipeline
+from barograph.registry.model import sha256_of
+from barograph.registry.registry import Registry
+from barograph.training.train import train
 from customers import CUSTOMERS, customers
-from hearing import total, values
+from log_contents import total, values
 from quick_training import HOW
 from registered_models import facts_of, graph
 from second_ticks import ticks

@@ -5,18 +5,26 @@ import uuid
 import msgspec
 import pytest
 
-from barograph import browse, check, codec, deadletters, live_scores
+from barograph import codec
+from barograph.app.terminal.live_view import render
 from barograph.errors import BadInputError
-from barograph.featurizer import Featurizer
-from barograph.log import open_log
-from barograph.log.topics import DEAD_LETTERS, FEATURES, PREDICTIONS, STATUS, TICKS, market_topics
-from barograph.scorer import Scorer
-from barograph.stages import FEATURIZE, SCORE
+from barograph.features.featurizer import Featurizer
+from barograph.log import browse, open_log
+from barograph.log.topics import (
+    DEAD_LETTERS,
+    FEATURES,
+    PREDICTIONS,
+    STATUS,
+    TICKS,
+    market_topics,
+)
+from barograph.pipeline import check, deadletters, live_scores
+from barograph.pipeline.scorer import Scorer
+from barograph.pipeline.stages import FEATURIZE, SCORE
+from barograph.pipeline.verify import verify
+from barograph.pipeline.watch import Watch
+from barograph.pipeline.worker import when_idle, work
 from barograph.types import Message
-from barograph.verify import verify
-from barograph.view import render
-from barograph.watch import Watch
-from barograph.worker import when_idle, work
 from live_scoring import scores_of
 from numbered_ticks import ticks
 

@@ -14,17 +14,17 @@ import pytest
 
 from barograph import codec
 from barograph.cases.churn import CHURN, CONTRACT
-from barograph.encoding import Encoding
+from barograph.cases.record_file import lines
+from barograph.learning.encoding import Encoding
 from barograph.log import open_log
-from barograph.models import ModelFacts, export, sha256_of
-from barograph.record_file import lines
-from barograph.record_scorer import RecordScorer
-from barograph.record_topics import ensure_stream
-from barograph.registry import Registry
+from barograph.pipeline.record_scorer import RecordScorer
+from barograph.pipeline.record_topics import ensure_stream
+from barograph.registry.model import ModelFacts, export, sha256_of
+from barograph.registry.registry import Registry
 from barograph.types import Fault, Record
-from consumer import contents
-from handmade import linear
-from lives import Life
+from handmade_models import linear
+from log_consumer import contents
+from verb_processes import Life
 from waiting import until
 
 CUSTOMERS = 7043

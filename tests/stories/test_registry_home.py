@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-import handmade
-from barograph.kernels import FEATURE_SET_HASH
-from barograph.registry import Registry
+import handmade_models
+from barograph.features.catalogue import FEATURE_SET_HASH
+from barograph.registry.registry import Registry
 
 PROGRAM = """
 import json, sys
@@ -25,10 +25,10 @@ def forbid(event, arguments):
 
 sys.addaudithook(forbid)
 
-from barograph.kernels import FEATURE_SET_HASH
-from barograph.models import ModelFacts, sha256_of
-from barograph.registry import Registry
-from handmade import linear
+from barograph.features.catalogue import FEATURE_SET_HASH
+from barograph.registry.model import ModelFacts, sha256_of
+from barograph.registry.registry import Registry
+from handmade_models import linear
 
 heavy = [name for name in ("mlflow", "sqlalchemy", "lightgbm", "onnx") if name in sys.modules]
 home, times = Path(sys.argv[1]), int(sys.argv[2])
@@ -57,7 +57,7 @@ def start(tmp_path):
     # MLflow holds its tongue by itself where it sees a CI or a test; here it must be told.
     told = ("CI", "PYTEST_CURRENT_TEST", "GITHUB_ACTIONS", "MLFLOW_DISABLE_TELEMETRY")
     environment = {key: value for key, value in os.environ.items() if key not in told}
-    environment["PYTHONPATH"] = str(Path(handmade.__file__).parent)
+    environment["PYTHONPATH"] = str(Path(handmade_models.__file__).parent)
     running = []
 
     def run(home, times: int):

@@ -9,10 +9,10 @@ import pytest
 
 from barograph.cases.churn import STREAM, invent
 from barograph.log import open_log
-from barograph.record_topics import ensure_stream
+from barograph.pipeline.record_topics import ensure_stream
 from barograph.types import Message
-from consumer import contents
-from lives import Life
+from log_consumer import contents
+from verb_processes import Life
 from waiting import until
 
 CUSTOMERS, RATE, SECONDS = 1500, 40, 8

@@ -5,19 +5,19 @@ from contextlib import closing
 
 import pytest
 
-from barograph.archive_files import archive_end, archive_files
-from barograph.exchange import Exchange, running
-from barograph.intake import feed_of
-from barograph.joined import whole
+from barograph.app.intake import feed_of
+from barograph.app.settings import Settings
+from barograph.archive.files import archive_end, archive_files
+from barograph.archive.joined import whole
 from barograph.log import open_log
 from barograph.log.topics import ensure_topics
-from barograph.market import PRESETS
-from barograph.settings import Settings
-from barograph.simulator import SimulatedMarket
-from barograph.sources import simulated
-from barograph.venues.coinbase import Coinbase
-from hearing import events, heard_again
-from lives import Life
+from barograph.simulated.exchange import Exchange, running
+from barograph.simulated.law import PRESETS
+from barograph.simulated.market import SimulatedMarket
+from barograph.simulated.sources import simulated
+from barograph.venues.coinbase.machine import Coinbase
+from log_contents import events, heard_again
+from verb_processes import Life
 from waiting import until
 
 PRODUCTS = ("BTC-USD", "ETH-USD")

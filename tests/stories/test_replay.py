@@ -13,13 +13,13 @@ from itertools import islice
 
 import pytest
 
-from barograph.feed import Feed
+from barograph.feed.feed import Feed
+from barograph.feed.replay import replay
 from barograph.log import open_log
-from barograph.replay import replay
+from barograph.times import format_time
 from barograph.types import Gap
-from barograph.venues.timestamps import format_time
 from coinbase_messages import START, S, ticker
-from hearing import events, heard_again, letters, traces
+from log_contents import events, heard_again, letters, traces
 
 MOST_LINES = 100_000
 
@@ -152,8 +152,8 @@ def test_two_wrappers_of_one_recording_give_the_same_ticks(data, tmp_path):
 REPLAY = """
 import sys
 from pathlib import Path
-from barograph.feed import Feed
-from barograph.replay import replay
+from barograph.feed.feed import Feed
+from barograph.feed.replay import replay
 from barograph.log import open_log
 
 home, path = Path(sys.argv[1]), Path(sys.argv[2])

@@ -10,23 +10,23 @@ from contextlib import closing
 import pytest
 
 from barograph import codec
-from barograph.feed import Feed
-from barograph.kernels import FEATURE_SET_HASH
+from barograph.app.settings import Settings
+from barograph.app.wiring import stages
+from barograph.features.catalogue import FEATURE_SET_HASH
+from barograph.feed.feed import Feed
 from barograph.log import open_log
 from barograph.log.topics import FEATURES, PREDICTIONS, ensure_topics
-from barograph.market import PRESETS
-from barograph.registry import Registry
-from barograph.scorer import Scorer
-from barograph.settings import Settings
-from barograph.simulator import SimulatedMarket
-from barograph.threads import Pipeline
+from barograph.pipeline.scorer import Scorer
+from barograph.pipeline.threads import Pipeline
+from barograph.registry.registry import Registry
+from barograph.simulated.law import PRESETS
+from barograph.simulated.market import SimulatedMarket
 from barograph.types import NS_PER_S, Verdict
 from barograph.venues.entries import Dialect, Heard, Opening
-from barograph.wiring import stages
-from hearing import total, values
-from lives import Life
+from log_contents import total, values
 from registered_models import facts_of, graph
 from second_ticks import ticks
+from verb_processes import Life
 from waiting import until
 
 MINUTES = 100

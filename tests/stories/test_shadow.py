@@ -10,25 +10,27 @@ import msgspec
 import numpy as np
 import pytest
 
-from barograph import cli, codec, scores
-from barograph.cold_start import COLD_START
-from barograph.feed import Feed
-from barograph.kernels import FEATURE_SET_HASH
-from barograph.labels import future_realized_vol
+from barograph import codec
+from barograph.app import cli
+from barograph.app.settings import Settings
+from barograph.app.wiring import stages
+from barograph.evaluation import scores
+from barograph.evaluation.labels import future_realized_vol
+from barograph.features.catalogue import FEATURE_SET_HASH
+from barograph.feed.feed import Feed
 from barograph.log import open_log
 from barograph.log.topics import FEATURES, PREDICTIONS, SHADOW
-from barograph.market import PRESETS
-from barograph.models import ModelFacts, sha256_of
-from barograph.registry import Registry
-from barograph.scorer import Scorer
-from barograph.settings import Settings
-from barograph.simulator import SimulatedMarket
-from barograph.threads import Pipeline
+from barograph.pipeline.cold_start import COLD_START
+from barograph.pipeline.scorer import Scorer
+from barograph.pipeline.threads import Pipeline
+from barograph.registry.model import ModelFacts, sha256_of
+from barograph.registry.registry import Registry
+from barograph.simulated.law import PRESETS
+from barograph.simulated.market import SimulatedMarket
 from barograph.types import Verdict
 from barograph.venues.entries import Dialect, Heard, Opening
-from barograph.wiring import stages
-from consumer import contents
 from live_scoring import scores_of
+from log_consumer import contents
 from registered_models import graph
 
 PRODUCTS = ("BTC-USD", "ETH-USD", "NEW-USD")

@@ -11,8 +11,8 @@ import pytest
 from websockets.exceptions import ConnectionClosedError
 from websockets.sync.client import connect
 
-from barograph.fault_script import FaultKind
-from barograph.ledger import LedgerSummary
+from barograph.simulated.fault_script import FaultKind
+from barograph.simulated.ledger import LedgerSummary
 from barograph.types import Tick, Trade
 from barograph.venues.entries import Dialect
 from market_events import SUBSCRIPTIONS, heard
@@ -38,7 +38,7 @@ def test_what_a_reader_lacks_is_what_the_books_say_was_dropped(tmp_path):
     (tmp_path / "faults.toml").write_text(FAULTS)
     words = ["simulate", "--port", "0", "--speed", "30", "--faults", "faults.toml", "--json"]
     running = subprocess.Popen(
-        [sys.executable, "-c", "import barograph.cli; barograph.cli.main()", *words],
+        [sys.executable, "-c", "import barograph.app.cli; barograph.app.cli.main()", *words],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -6,21 +6,22 @@ import time
 import numpy as np
 import pytest
 
-from barograph import bootstrap, dataset, scores
-from barograph.archive import ArchiveWriter
-from barograph.case import Target
+from barograph.archive.recording import Recorded, Recording
+from barograph.archive.writer import ArchiveWriter
+from barograph.cases.case import Target
 from barograph.cases.spikes import SPIKES
-from barograph.kernels import COLUMN, FEATURE_SET_HASH, NAMES
-from barograph.market import PRESETS, spike_probability
-from barograph.models import TAU
-from barograph.pooled import Pooled
-from barograph.recording import Recorded, Recording
-from barograph.scorer import Scorer
-from barograph.simulator import SimulatedMarket
-from barograph.train import Training, train
+from barograph.evaluation import bootstrap, scores
+from barograph.features.catalogue import COLUMN, FEATURE_SET_HASH, NAMES
+from barograph.pipeline.scorer import Scorer
+from barograph.registry.model import TAU
+from barograph.simulated.law import PRESETS, spike_probability
+from barograph.simulated.market import SimulatedMarket
+from barograph.training import dataset
+from barograph.training.pooled import Pooled
+from barograph.training.train import Training, train
+from barograph.training.walkforward import CHOSEN, walk
 from barograph.types import FeatureRow, Verdict
 from barograph.venues.entries import Dialect, Heard, Opening
-from barograph.walkforward import CHOSEN, walk
 
 START_S = 1_750_000_000
 PRODUCTS = ("BTC-USD", "ETH-USD")
@@ -59,7 +60,7 @@ def trained(storms, registry):
         return walks[-1]
 
     with pytest.MonkeyPatch.context() as now:
-        now.setattr("barograph.train.walk", kept)
+        now.setattr("barograph.training.train.walk", kept)
         return train(SPIKES, storms[1], registry, HOW, clock_ns=time.time_ns), *walks
 
 

@@ -13,13 +13,13 @@ from contextlib import closing
 import pytest
 import typer
 
-from barograph import cli
+from barograph.app import cli
 from barograph.cases.churn import invent
 from barograph.log import open_log
 from barograph.log.topics import FEATURES, PREDICTIONS, TICKS
-from barograph.market import PRESETS
-from barograph.simulator import SimulatedMarket
-from hearing import total
+from barograph.simulated.law import PRESETS
+from barograph.simulated.market import SimulatedMarket
+from log_contents import total
 from registered_models import facts_of, graph
 from waiting import until
 
@@ -32,7 +32,7 @@ import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
 import barograph  # until here an interrupt is Python's own affair
 print("begun", flush=True)
-from barograph.cli import main
+from barograph.app.cli import main
 main()
 """
 
@@ -103,7 +103,7 @@ def place(made_home, tmp_path_factory):
 
 
 def registered(home):
-    from barograph.registry import Registry  # noqa: PLC0415 - beside what it is for
+    from barograph.registry.registry import Registry  # noqa: PLC0415 - beside what it is for
 
     registry, onnx = Registry(home), graph()
     registry.register("spikes", onnx, facts_of(onnx))

@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from barograph.featurizer import Featurizer
+from barograph.features.featurizer import Featurizer
+from barograph.times import format_time
 from barograph.types import MAX_PRODUCTS, Fault, Gap, GapCause, Tick
-from barograph.venues.advanced_trade import AdvancedTrade
+from barograph.venues.coinbase.advanced import AdvancedTrade
+from barograph.venues.coinbase.exchange import ExchangeFeed
 from barograph.venues.continuity import Continuity
 from barograph.venues.entries import Dialect, Opening, Rules
-from barograph.venues.exchange_feed import ExchangeFeed
-from barograph.venues.timestamps import format_time
 from coinbase_messages import (
     START,
     TICKER,

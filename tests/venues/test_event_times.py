@@ -5,7 +5,7 @@ import json
 import pytest
 
 from barograph.types import Fault, Frame, GapCause, Heartbeat, Tick
-from barograph.venues.coinbase import Coinbase
+from barograph.venues.coinbase.machine import Coinbase
 from barograph.venues.entries import Closing, Dialect, Heard, Opening
 from coinbase_messages import START, TICKER, S, at, beats, envelope, heartbeat, ticker
 

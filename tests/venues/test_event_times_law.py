@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from barograph import codec
-from barograph.featurizer import Featurizer
-from barograph.kernels import COLUMN, LONGEST_WINDOW_S
+from barograph.features.catalogue import COLUMN, LONGEST_WINDOW_S
+from barograph.features.featurizer import Featurizer
 from barograph.types import Frame
-from barograph.venues.coinbase import Coinbase
+from barograph.venues.coinbase.machine import Coinbase
 from barograph.venues.entries import Dialect, Heard, Opening, Settlement
 from coinbase_messages import START, TICKER, S, at, beats, envelope, heartbeat, ticker
 

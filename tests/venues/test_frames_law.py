@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from barograph.types import Frame, Tick
-from barograph.venues.coinbase import Coinbase
+from barograph.venues.coinbase.machine import Coinbase
 from barograph.venues.entries import Closing, Dialect, Heard, Opening, Settlement
 from coinbase_messages import START, TICKER, S, at, heartbeat, ticker
 

@@ -6,7 +6,7 @@ import pytest
 
 from barograph.types import Fault, Frame, Gap, GapCause, Side, Tick, Trade
 from barograph.venues import continuity, holes
-from barograph.venues.coinbase import Coinbase
+from barograph.venues.coinbase.machine import Coinbase
 from barograph.venues.entries import Answer, Closing, Dialect, Heard, Opening, Settlement
 from coinbase_messages import (
     START,

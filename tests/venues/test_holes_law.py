@@ -7,10 +7,10 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from barograph.times import format_time, parse_time
 from barograph.types import Fault, Frame, Gap, Heartbeat, Side, Tick, Trade
-from barograph.venues.coinbase import Coinbase
+from barograph.venues.coinbase.machine import Coinbase
 from barograph.venues.entries import Answer, Closing, Dialect, Heard, Opening, Settlement
-from barograph.venues.timestamps import format_time, parse_time
 from coinbase_messages import TICKER, S, at, heartbeat, ids, match, page, ticker
 
 FIRST = TICKER["trade_id"]

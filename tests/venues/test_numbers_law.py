@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from barograph import codec
-from barograph.featurizer import Featurizer
-from barograph.kernels import COLUMN
+from barograph.features.catalogue import COLUMN
+from barograph.features.featurizer import Featurizer
 from barograph.types import Fault, Frame, Gap, Tick
-from barograph.venues.coinbase import Coinbase
+from barograph.venues.coinbase.machine import Coinbase
 from barograph.venues.entries import Dialect, Heard, Opening, Settlement
 from barograph.venues.numbers import CONFIRMED_BY
 from coinbase_messages import START, TICKER, S, at, beats, envelope, heartbeat, ticker

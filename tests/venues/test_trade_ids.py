@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from barograph.types import Fault, Gap, GapCause, Heartbeat, Tick
+from barograph.venues.coinbase.exchange import ExchangeFeed
 from barograph.venues.continuity import Continuity
 from barograph.venues.entries import Dialect, Opening
-from barograph.venues.exchange_feed import ExchangeFeed
 from coinbase_messages import START, TICKER, S, at, faults, feed, gaps, heartbeat, match, ticker
 
 FIRST = TICKER["trade_id"]

@@ -11,11 +11,11 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
-from barograph import candidates
-from barograph.candidates import Candidate
-from barograph.contract import Contract, Stream
-from barograph.encoding import Encoding
-from barograph.tabular import tabular_case
+from barograph.cases.contract import Contract, Stream
+from barograph.cases.tabular import tabular_case
+from barograph.learning import candidates
+from barograph.learning.candidates import Candidate
+from barograph.learning.encoding import Encoding
 
 YesNo = Literal["No", "Yes"]
 Internet = Literal["No", "Yes", "No internet service"]

@@ -11,15 +11,16 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from barograph import alarms, candidates, labels, splits
-from barograph.candidates import Candidate
-from barograph.case import Case, Ints, SplitKind, Table, Target
-from barograph.cases import forecasts
+from barograph.cases import baselines
+from barograph.cases.case import Case, Ints, SplitKind, Table, Target
 from barograph.errors import TooLittleDataError
-from barograph.kernels import COLUMN, FEATURE_SET_HASH, FEATURES
-from barograph.models import TAU, Float64, ModelFacts
-from barograph.relative import Ratio, Relative
-from barograph.splits import Fold, Rows
+from barograph.evaluation import alarms, labels, splits
+from barograph.evaluation.splits import Fold, Rows
+from barograph.features.catalogue import COLUMN, FEATURE_SET_HASH, FEATURES
+from barograph.learning import candidates
+from barograph.learning.candidates import Candidate
+from barograph.learning.relative import Ratio, Relative
+from barograph.registry.model import TAU, Float64, ModelFacts
 from barograph.types import NS_PER_S, Reason
 
 LONGEST_WINDOW_S = 300
@@ -247,11 +248,11 @@ def target(table: Table, train: Rows) -> Target:
             y[mine] = labels.spikes(table.outcome[mine], tau[product])
             beside[TAU][mine] = tau[product]
     if isinstance(table, MarketTable):
-        beside[EWMA] = forecasts.ewma_vol(table.returns, labels.HORIZON_S)[table.place]
-        if forecasts.has_garch():
+        beside[EWMA] = baselines.ewma_vol(table.returns, labels.HORIZON_S)[table.place]
+        if baselines.has_garch():
             learned_from = np.zeros(len(table.returns), np.bool_)
             learned_from[table.place[train]] = True
-            garch = forecasts.garch_vol(table.returns, learned_from, labels.HORIZON_S)
+            garch = baselines.garch_vol(table.returns, learned_from, labels.HORIZON_S)
             beside[GARCH] = garch[table.place]
     return Target(y, tau, left_out, beside)
 
@@ -266,7 +267,7 @@ def contenders(features: tuple[str, ...]) -> tuple[Candidate, ...]:
         candidates.persistence(),
         candidates.har(vols),
         candidates.persistence(EWMA, name="ewma"),
-        *([candidates.persistence(GARCH, name="garch")] if forecasts.has_garch() else []),
+        *([candidates.persistence(GARCH, name="garch")] if baselines.has_garch() else []),
         candidates.climatology(CLOCKS),
         candidates.relative(ratios, BASE, ratios),
         candidates.relative(ticks, TAU, name="ticks"),

@@ -21,7 +21,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from barograph.disk import FULL, NO_HANDLES, check_handles, check_room, full
 from barograph.errors import (
     BadInputError,
     BarographError,
@@ -30,6 +29,7 @@ from barograph.errors import (
     LogUnavailableError,
     RemovedError,
 )
+from barograph.files.disk import FULL, NO_HANDLES, check_handles, check_room, full
 from barograph.log.gate import Gate
 
 SCHEMA_VERSION = 2

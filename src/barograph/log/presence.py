@@ -18,8 +18,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from barograph.disk import declared
 from barograph.errors import BadInputError, DiskFullError
+from barograph.files.disk import declared
 
 _DEADLINE = struct.Struct("<q")
 

@@ -21,9 +21,9 @@ from barograph.types import (
     Tick,
     Trade,
 )
+from barograph.venues.continuity_state import Connection, Hold, Line
 from barograph.venues.entries import Opening, Rules
 from barograph.venues.event_times import check_beat_time, check_tick_time, is_late
-from barograph.venues.line import Connection, Hold, Line
 from barograph.venues.refusals import RefusedError
 from barograph.venues.trade_ids import (
     believe_beat,

@@ -6,8 +6,8 @@ brings belongs somewhere that nobody knows.
 """
 
 from barograph.types import NS_PER_S, Fault, GapCause, Heartbeat, Tick
+from barograph.venues.continuity_state import Line
 from barograph.venues.entries import Opening
-from barograph.venues.line import Line
 from barograph.venues.numbers import BEAT_NS
 from barograph.venues.refusals import RefusedError
 

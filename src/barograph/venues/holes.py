@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping
 
 from barograph.types import DeadLetter, Event, Fault, Frame, Heartbeat, Tick, Trade
 from barograph.venues.continuity import Continuity, Received
+from barograph.venues.continuity_state import Held, Hold, Line
 from barograph.venues.entries import Hole, Opening
-from barograph.venues.line import Held, Hold, Line
 from barograph.venues.numbers import BEAT_NS, may_follow
 from barograph.venues.refusals import RefusedError, dead_letter
 from barograph.venues.trade_ids import check_match, tells_otherwise

@@ -9,8 +9,8 @@ has an event time from before.
 from decimal import Decimal
 
 from barograph.types import Fault, GapCause, Heartbeat, Tick, Trade
+from barograph.venues.continuity_state import Line
 from barograph.venues.entries import Opening
-from barograph.venues.line import Line
 from barograph.venues.numbers import BEAT_NS, MOST_PER_S, doubted, may_follow
 from barograph.venues.refusals import RefusedError
 

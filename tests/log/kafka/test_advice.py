@@ -3,7 +3,7 @@ from contextlib import closing
 
 import pytest
 
-import secured
+import secured_brokers
 from barograph.errors import BadInputError, LogUnavailableError
 from barograph.log.kafka import cluster
 from barograph.log.kafka.advice import advice, variable_of
@@ -49,9 +49,9 @@ def test_the_variable_of_a_setting_that_is_refused_is_named(said, variable):
 
 @pytest.fixture(scope="module")
 def broker(jars, tmp_path_factory):  # noqa: ARG001 - the skip
-    if reason := secured.missing():
+    if reason := secured_brokers.missing():
         pytest.skip(reason)
-    with closing(secured.Secured(tmp_path_factory.mktemp("secured"))) as broker:
+    with closing(secured_brokers.Secured(tmp_path_factory.mktemp("secured"))) as broker:
         yield broker
 
 
@@ -70,7 +70,10 @@ def met(broker, monkeypatch):
 
 
 def password(mechanism="PLAIN", **settings):
-    user = {"SASL_USERNAME": secured.USER, "SASL_PASSWORD": secured.PASSWORD} | settings
+    user = {
+        "SASL_USERNAME": secured_brokers.USER,
+        "SASL_PASSWORD": secured_brokers.PASSWORD,
+    } | settings
     return {"SECURITY_PROTOCOL": "SASL_PLAINTEXT", "SASL_MECHANISM": mechanism} | user
 
 

@@ -8,7 +8,7 @@ from barograph.log.kafka import reader
 from barograph.log.kafka.checkpoints import CHECKPOINTS, Owner, Restoring, outgoing, restored
 from barograph.log.kafka.transactions import Transactions
 from barograph.log.kafka.watch import Identities
-from consumer import contents
+from log_consumer import contents
 from waiting import until
 
 OURS, THEIRS = Owner("g", "ticks", 0), Owner("g", "ticks", 1)

@@ -15,7 +15,7 @@ from barograph.log import Topic
 from barograph.log.kafka import KafkaLog, member, reader
 from barograph.log.kafka.checkpoints import Owner, outgoing
 from barograph.types import TopicPartition
-from consumer import Consumer, contents, messages, numbers
+from log_consumer import Consumer, contents, messages, numbers
 from waiting import until
 
 

@@ -7,7 +7,7 @@ from barograph.log import partition_of
 from barograph.log.kafka import reader as module
 from barograph.log.kafka.reader import Reader
 from barograph.types import Message, TopicPartition
-from consumer import numbers
+from log_consumer import numbers
 from waiting import until
 
 ZERO, ONE = TopicPartition("ticks", 0), TopicPartition("ticks", 1)

@@ -7,7 +7,7 @@ from barograph.errors import LogUnavailableError, ReplacedProducerError
 from barograph.log.kafka import transactions
 from barograph.log.kafka.transactions import Expelled, Transactions
 from barograph.types import Message, TopicPartition
-from consumer import contents, messages, numbers, values
+from log_consumer import contents, messages, numbers, values
 
 PLACE = TopicPartition("ticks", 0)
 

@@ -1,0 +1,1 @@
+"""What a person meets: verbs, runs, answers, pages; here settings become wiring."""

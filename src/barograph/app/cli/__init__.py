@@ -1,0 +1,100 @@
+"""The command line: verbs of the domain. What is heavy is imported inside the verb that needs it.
+
+Exit codes: 0 done, 1 the answer is no (verify found a difference, a demo fell short), 2 the input
+or the state does not allow it (one line says what to do), 130 interrupted, 143 terminated.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+try:
+    import typer
+
+    from barograph import COMPILED_CODE_IS_KEPT
+    from barograph.app.cli import (
+        archive,
+        check,
+        deadletters,
+        door,
+        exchange,
+        live,
+        market,
+        models,
+        records,
+        recover,
+        report,
+        streams,
+        topics,
+        training,
+    )
+    from barograph.app.cli.answers import say, warn
+    from barograph.app.cli.stopping import interruptible
+except KeyboardInterrupt:  # there is nothing yet that would take it
+    sys.exit(130)
+
+app = typer.Typer(
+    name="barograph",
+    help="Records markets without a break, and says when the storm comes.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help answers twice as fast
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for theme in (market, live, exchange, check, training, records, recover):
+    app.add_typer(theme.app)
+app.add_typer(models.app, name="models")
+app.add_typer(report.app, name="report")
+app.add_typer(topics.app, name="topics")
+app.add_typer(archive.app, name="archive")
+app.add_typer(deadletters.app, name="deadletters")
+
+
+def main() -> None:
+    """Run a verb as a process: as `run` does, and whatever it does ends soon after a signal."""
+    with _one_line():
+        streams.prepare()  # first: a pipe would get the number of a stream that is closed
+        with interruptible():
+            run()
+
+
+def run() -> None:
+    """Run a verb; what does not allow it is one line on standard error and exit code 2."""
+    with _one_line():
+        app(standalone_mode=True)
+
+
+@contextmanager
+def _one_line() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except door.Refusal as error:
+        warn(door.refusal(error))
+        sys.exit(2)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from barograph import __version__
+
+        say(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def version_option(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Records markets without a break, and says when the storm comes."""
+    del version
+    if not COMPILED_CODE_IS_KEPT:
+        warn(
+            "compiled code cannot be kept: neither the package nor the cache can be written, so "
+            "each start compiles anew. Name a folder for it in XDG_CACHE_HOME."
+        )

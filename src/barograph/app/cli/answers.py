@@ -1,0 +1,71 @@
+"""How a verb speaks: its answer as JSON or as a picture, warnings, streams of lines."""
+
+import sys
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from barograph.app.cli import streams
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+def answer(value: object, json: bool, shown: Callable[[], "RenderableType"]) -> None:
+    """Print `value` as JSON, or what a person is shown of it."""
+    if json:
+        say(as_json(value).encode())
+    else:
+        show(shown())
+
+
+def show(shown: "RenderableType") -> None:
+    """Print what is for a person."""
+    from barograph.app.terminal import terminal
+
+    streams.write(terminal.text_of(shown))
+
+
+def say(line: str | bytes) -> None:
+    """Print one line; bytes as they are, whatever the terminal takes."""
+    streams.write(line + "\n" if isinstance(line, str) else line + b"\n")
+
+
+def as_json(value: object) -> str:
+    """One line of JSON, which is UTF-8 whatever the terminal takes."""
+    import msgspec
+
+    from barograph.foreign import json_escaped
+
+    try:
+        told = msgspec.json.encode(value)
+    except UnicodeEncodeError:  # the name of a file that is no UTF-8
+        told = msgspec.json.encode(_escaped(msgspec.to_builtins(value)))
+    return json_escaped(told.decode())
+
+
+def _escaped(value: object) -> object:
+    """The same with bytes that are no UTF-8 spelled out."""
+    if isinstance(value, str):
+        return value.encode(errors="surrogateescape").decode(errors="backslashreplace")
+    if isinstance(value, dict):
+        return {_escaped(key): _escaped(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_escaped(part) for part in value]
+    return value
+
+
+def warn(message: str) -> None:
+    """One line on standard error, beside the work."""
+    from barograph.foreign import one_line
+
+    print(f"barograph: {one_line(message)}", file=sys.stderr)
+
+
+def print_lines(lines: Iterable[bytes]) -> None:
+    """JSON, each as a line of standard output, until the end or nobody reads on (`| head`)."""
+    from barograph.foreign import json_escaped
+
+    for line in lines:
+        shown = line if line.isascii() else json_escaped(line.decode()).encode()
+        if not streams.write(shown + b"\n"):
+            return

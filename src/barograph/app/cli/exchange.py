@@ -1,0 +1,105 @@
+"""The verb of the simulated exchange: simulate."""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from barograph.app.cli.answers import answer, warn
+from barograph.app.cli.options import JsonOption, speed_of
+from barograph.app.cli.stopping import told_to_stop
+
+if TYPE_CHECKING:
+    from barograph.simulated.exchange import Exchange
+    from barograph.simulated.sources import Source
+
+app = typer.Typer()
+
+_LOOK_S = 0.25
+_DAY_S = 86_400
+
+
+@app.command()
+def simulate(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: a free one.")] = 8765,
+    host: Annotated[str, typer.Option(help="Where it listens.")] = "127.0.0.1",
+    seed: Annotated[int, typer.Option(min=0, help="Of the market.")] = 1,
+    products: Annotated[str, typer.Option(help="Comma-separated.")] = "BTC-USD,ETH-USD",
+    preset: Annotated[
+        str, typer.Option(help="market, or constant: nothing to predict.")
+    ] = "market",
+    recording: Annotated[
+        Path | None, typer.Option(help="Its ticks instead of a made-up market's.")
+    ] = None,
+    speed: Annotated[
+        str, typer.Option(help="Market seconds in a second, or max: as fast as readers take it.")
+    ] = "1",
+    faults: Annotated[Path | None, typer.Option(help="A script of faults, TOML.")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(min=0.0, help="Then it ends; else at SIGINT or SIGTERM.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """A simulated exchange on this machine, with faults on demand.
+
+    Speaks both dialects of Coinbase and serves their trades over REST. At its end it says what it
+    made and sent.
+    """
+    from barograph.app.terminal import terminal
+    from barograph.simulated.exchange import KEPT_TRADES, Exchange, Terms, running
+    from barograph.simulated.fault_script import read_script
+
+    pace = speed_of(speed)
+    script = read_script(faults) if faults is not None else []
+    source = _source(recording, preset, products, seed, pace)
+    terms = Terms(keep_trades=KEPT_TRADES)
+    exchange = Exchange(source, script, speed=pace, host=host, port=port, terms=terms)
+    ends_s = None if minutes is None else time.monotonic() + 60 * minutes
+    with told_to_stop() as told, running(exchange), terminal.progress() as progress:
+        url, names = f"ws://{exchange.address}", ",".join(source.products)
+        warn(f"{names} at {url}/exchange and {url}/advanced")
+        warn(f"to feed from it: barograph feed --venue simulated --url {url} --products {names}")
+        while not told.wait(_LOOK_S) and (ends_s is None or time.monotonic() < ends_s):
+            exchange.check()
+            progress.say(_state(exchange))
+    answer(exchange.ledger.summary(), json, lambda: _state(exchange))
+
+
+def _source(
+    recording: Path | None, preset: str, products: str, seed: int, pace: float | None
+) -> "Source":
+    """The market that is asked for, from now; a faster one from a day ago.
+
+    So its times do not run ahead of its readers' clocks before it made up that day.
+    """
+    from barograph.errors import BadInputError
+    from barograph.simulated import sources
+    from barograph.simulated.law import PRESETS
+    from barograph.simulated.market import SimulatedMarket
+    from barograph.types import NS_PER_S
+
+    if recording is not None:
+        return sources.recorded(recording)
+    if preset not in PRESETS:
+        raise BadInputError(
+            f"preset {preset}", "there is no such market", f"Use {' or '.join(PRESETS)}"
+        )
+    names = [name.strip() for name in products.split(",")]
+    start_s = int(time.time()) - (_DAY_S if pace is None or pace > 1 else 0)
+    return sources.simulated(SimulatedMarket(PRESETS[preset], names, seed, start_s * NS_PER_S))
+
+
+def _state(exchange: "Exchange") -> str:
+    """One line of where it stands."""
+    ledger = exchange.ledger
+    lines = ledger.connections
+    trades = sum(product.trades for product in ledger.products.values())
+    frames, size = sum(line.frames for line in lines), sum(line.bytes for line in lines)
+    deeds = len(ledger.deeds) + sum(len(line.deeds) for line in lines)
+    there = sum(line.closed_ns is None for line in lines)
+    return (
+        f"{trades:,} trades made, {frames:,} frames ({size / 1e6:,.1f} MB) sent, "
+        f"{there} of {len(lines)} connections open, {ledger.rest.total():,} REST requests, "
+        f"{deeds} faults struck{', the market is over' if exchange.ended else ''}"
+    )

@@ -1,0 +1,139 @@
+"""Verbs on a live venue: up, feed."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from barograph.app.cli.answers import answer, warn
+from barograph.app.cli.options import HomeOption, JsonOption, LogOption, settings_of
+from barograph.app.cli.stopping import told_to_stop
+
+if TYPE_CHECKING:
+    from barograph.app.settings import Settings
+    from barograph.feed.venue_socket import Plan
+
+app = typer.Typer()
+
+VenueOption = Annotated[
+    str, typer.Option("--venue", help="coinbase, coinbase-advanced or simulated.")
+]
+ProductsOption = Annotated[str, typer.Option("--products", help="Comma-separated.")]
+MinutesOption = Annotated[
+    float | None, typer.Option(min=0.0, help="For how long; until Ctrl-C where it is not given.")
+]
+UrlOption = Annotated[
+    str | None, typer.Option("--url", help="Another address of the venue, ws:// or wss://.")
+]
+
+
+@app.command()
+def up(
+    venue: VenueOption = "coinbase",
+    products: ProductsOption = "BTC-USD,ETH-USD",
+    minutes: MinutesOption = None,
+    url: UrlOption = None,
+    retrain: Annotated[
+        bool, typer.Option(help="Train whenever it is due (retrain_every_h).")
+    ] = True,
+    home: HomeOption = None,
+    log: LogOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Everything in one process: a live venue, features, predictions, and a view of them.
+
+    Until Ctrl-C. `--venue simulated` brings an exchange of its own, where no --url names one.
+    """
+    from barograph.app.runs import up
+
+    settings = settings_of(home)
+    if not retrain:
+        settings = settings.model_copy(update={"retrain_every_h": 0.0})
+    with told_to_stop() as told, _own_exchange(settings, venue, products, url) as address:
+        plan = plan_of(settings, venue, products, address, minutes)
+        done = up.run(settings, log or settings.home, plan, told, warn)
+    answer(done, json, lambda: up.told(done))
+
+
+@app.command()
+def feed(
+    venue: VenueOption = "coinbase",
+    products: ProductsOption = "BTC-USD,ETH-USD",
+    minutes: MinutesOption = None,
+    url: UrlOption = None,
+    home: HomeOption = None,
+    log: LogOption = None,
+    json: JsonOption = False,
+) -> None:
+    """A live venue into archive and ticks.raw, until Ctrl-C.
+
+    Each hole is seen, and filled from REST or recorded as a gap.
+    """
+    from barograph.app.intake import feed_of
+    from barograph.app.terminal import listing, terminal
+    from barograph.feed import live
+    from barograph.log import open_log
+    from barograph.log.retention import Retention
+
+    settings = settings_of(home)
+    plan = plan_of(settings, venue, products, url, minutes)
+    address = log or settings.home
+    with (
+        told_to_stop() as told,
+        closing(open_log(address, live=True)) as opened,
+        closing(feed_of(settings, opened, plan.products, warn)) as entries,
+        Retention(lambda: open_log(address), warn),
+        terminal.progress() as progress,
+    ):
+        heard = live.listen(entries, plan, told, warn, progress.say)
+    answer(heard, json, lambda: listing.live(heard))
+
+
+@contextmanager
+def _own_exchange(
+    settings: "Settings", venue: str, products: str, url: str | None
+) -> Iterator[str | None]:
+    """The address to listen to; a simulated exchange is started where it needs one."""
+    if venue != "simulated" or url is not None:
+        yield url
+        return
+    from barograph.simulated.exchange import KEPT_TRADES, Exchange, Terms, running
+    from barograph.simulated.law import PRESETS
+    from barograph.simulated.market import SimulatedMarket
+    from barograph.simulated.sources import simulated
+    from barograph.types import NS_PER_S
+    from barograph.venues.coinbase.endpoints import products_named
+
+    now_ns = time.time_ns() // NS_PER_S * NS_PER_S
+    names, _ = products_named(products)
+    market = SimulatedMarket(PRESETS["market"], names, settings.seed, now_ns)
+    terms = Terms(wait_for_reader=True, present=True, keep_trades=KEPT_TRADES)
+    with running(Exchange(simulated(market), terms=terms)) as exchange:
+        yield f"ws://{exchange.address}"
+
+
+def plan_of(
+    settings: "Settings", venue: str, products: str, url: str | None, minutes: float | None
+) -> "Plan":
+    """What a live feed listens to, from settings, options and, for a key, the environment."""
+    from barograph.feed.credentials import from_environment
+    from barograph.feed.venue_socket import Limits, Plan
+    from barograph.venues.coinbase.endpoints import endpoint, products_named
+
+    place = endpoint(venue, url)
+    names, remarks = products_named(products)
+    for remark in remarks:
+        warn(remark)
+    key = from_environment(os.environ) if place.venue == "coinbase-advanced" else None
+    return Plan(
+        endpoint=place,
+        products=tuple(names),
+        limits=Limits(silence_s=settings.silence_timeout_s),
+        queue_entries=settings.queue_entries,
+        clock_limit_s=settings.clock_limit_s,
+        seconds=None if minutes is None else minutes * 60,
+        token=None if key is None else lambda: key.token(int(time.time())),
+    )

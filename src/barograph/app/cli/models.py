@@ -1,0 +1,135 @@
+"""Verbs on the registry's models: models list, show, history, promote, rollback."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from barograph.app.cli.answers import answer, show
+from barograph.app.cli.options import (
+    CaseOption,
+    HomeOption,
+    JsonOption,
+    LogOption,
+    case_named,
+    existing_log,
+    settings_of,
+)
+
+if TYPE_CHECKING:
+    from barograph.app.settings import Settings
+    from barograph.pipeline.live_scores import Live
+    from barograph.registry.model import Model
+
+app = typer.Typer(help="The registry's models.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.command("list")
+def models_list(
+    home: HomeOption = None, case: CaseOption = "spikes", json: JsonOption = False
+) -> None:
+    """All versions with their aliases and scores."""
+    import time
+
+    from barograph.app.terminal import model_list
+    from barograph.registry.registry import Registry
+
+    name = case_named(case).name
+    versions = model_list.listed(Registry(settings_of(home).home), name, time.time_ns())
+    answer(versions, json, lambda: model_list.table(name, versions))
+
+
+@app.command("show")
+def models_show(
+    version: Annotated[str, typer.Argument(help="A number, candidate or champion.")] = "champion",
+    home: HomeOption = None,
+    log: LogOption = None,
+    case: CaseOption = "spikes",
+    hours: Annotated[
+        int, typer.Option(min=1, help="How far live scores go back from the newest prediction.")
+    ] = 24,
+    json: JsonOption = False,
+) -> None:
+    """All facts of one version, and how it fares live."""
+    from barograph.app.terminal import model_page
+    from barograph.registry.registry import Registry
+
+    which: Any = int(version) if version.isdigit() else version
+    of, settings = case_named(case), settings_of(home)
+    registry = Registry(settings.home)
+    model = registry.load(of.name, which, of.feature_set)
+    standing = {
+        alias: f"{of.name}/{number}"
+        for alias in ("champion", "candidate")
+        if (number := registry.version_of(of.name, alias)) is not None
+    }
+    live = _live(settings, log, model, standing, hours) if of.stream is None else None
+    aliases = tuple(alias for alias, label in standing.items() if label == model.label)
+    answer(
+        {"facts": model.facts, "live": live},
+        json,
+        lambda: model_page.page(model.label, aliases, model.facts, live),
+    )
+
+
+@app.command("history")
+def models_history(
+    home: HomeOption = None, case: CaseOption = "spikes", json: JsonOption = False
+) -> None:
+    """Every promotion and rollback, with its reason."""
+    from barograph.app.terminal import model_list
+    from barograph.registry.registry import Registry
+
+    name = case_named(case).name
+    entries = Registry(settings_of(home).home).history(name)
+    answer(entries, json, lambda: model_list.audit(name, entries))
+
+
+@app.command("promote")
+def models_promote(
+    version: Annotated[int, typer.Argument(help="The version's number.")],
+    reason: Annotated[str, typer.Option(help="For the audit.")] = "promoted by hand",
+    home: HomeOption = None,
+    case: CaseOption = "spikes",
+) -> None:
+    """Make a version champion; running scorers take it up within a second."""
+    from barograph.app.terminal import model_list
+    from barograph.registry.registry import Registry
+
+    of = case_named(case)
+    entry = Registry(settings_of(home).home).promote(of.name, version, reason, of.feature_set)
+    show(model_list.audit(of.name, [entry]))
+
+
+@app.command("rollback")
+def models_rollback(
+    reason: Annotated[str, typer.Option(help="For the audit.")] = "rolled back by hand",
+    home: HomeOption = None,
+    case: CaseOption = "spikes",
+) -> None:
+    """Make the champion before this one champion again."""
+    from barograph.app.terminal import model_list
+    from barograph.registry.registry import Registry
+
+    of = case_named(case)
+    entry = Registry(settings_of(home).home).rollback(of.name, reason, of.feature_set)
+    show(model_list.audit(of.name, [entry]))
+
+
+def _live(
+    settings: "Settings", log: str | None, model: "Model", standing: dict[str, str], hours: int
+) -> "Live | None":
+    """How it fares, where a log is named or lies in home."""
+    from barograph.log import file_of
+    from barograph.pipeline import live_scores
+
+    file = file_of(settings.home)
+    if log is None and not (file is not None and file.exists()):
+        return None
+    with existing_log(settings, log) as opened:
+        return live_scores.live(
+            opened,
+            model.label,
+            standing=standing,
+            hours=hours,
+            trained_ns=model.facts.train_end_ns,
+        )

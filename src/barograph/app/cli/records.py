@@ -1,0 +1,194 @@
+"""Verbs of the cases whose records are scored as they come: produce, consume, rehearse."""
+
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from barograph.app.cli.answers import answer, print_lines, warn
+from barograph.app.cli.options import (
+    CaseOption,
+    HomeOption,
+    JsonOption,
+    LogOption,
+    case_named,
+    home_or_temporary,
+    settings_of,
+    worked_on,
+)
+from barograph.app.cli.stopping import told_to_stop
+
+if TYPE_CHECKING:
+    from threading import Event
+
+    from barograph.pipeline.worker import Tally
+
+app = typer.Typer()
+
+
+@app.command()
+def produce(
+    file: Annotated[Path, typer.Argument(help="Records: CSV with a header, or .ndjson.")],
+    case: CaseOption,
+    mode: Annotated[
+        Literal["stream", "batch"],
+        typer.Option(help="stream: by --rate; batch: --batch-size at once, as fast as it goes."),
+    ] = "batch",
+    rate: Annotated[float, typer.Option(help="Records a second of a stream.")] = 10.0,
+    batch_size: Annotated[int, typer.Option(help="Records of a batch.")] = 100,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the records as lines of JSON; send nothing.")
+    ] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Send a file once more that was sent to its end.")
+    ] = False,
+    home: HomeOption = None,
+    log: LogOption = None,
+    json: JsonOption = False,
+) -> None:
+    """The records of a file into the topic of their case.
+
+    Each goes once: a run that was stopped or killed is gone on with by the next one, and a file
+    that has grown goes on behind what was sent of it.
+    """
+    from barograph.app.terminal import terminal
+    from barograph.feed import produce as job
+    from barograph.log import browse, file_of, open_log
+    from barograph.pipeline.record_topics import ensure_stream
+
+    settings, chosen = settings_of(home), case_named(case)
+    if dry_run:
+        print_lines(browse.as_line(message) for message in job.dry_run(chosen, file))
+        return
+    how = job.Sending(mode=mode, rate=rate, batch_size=batch_size)
+    address = log or settings.home
+    embedded = file_of(address)
+    if embedded is not None and not embedded.exists():
+        job.check_file(chosen, file)  # no log is made for a file that is refused
+    with closing(open_log(address)) as opened:
+        if chosen.stream is not None:
+            ensure_stream(opened, chosen.stream, settings.partitions)
+        with told_to_stop() as told, terminal.progress() as progress:
+            done = job.produce(
+                opened,
+                chosen,
+                file,
+                how,
+                wait=told.wait,
+                stop=told.is_set,
+                progress=progress.sent,
+                again=again,
+            )
+    answer(done, json, lambda: terminal.produced(done))
+
+
+@app.command()
+def consume(
+    case: CaseOption,
+    mode: Annotated[
+        Literal["stream", "batch"],
+        typer.Option(help="stream: go on with what comes, until told; batch: until all is done."),
+    ] = "batch",
+    batch_size: Annotated[
+        int | None,
+        typer.Option(min=1, help="Records of a commit at most; batch_records of the settings."),
+    ] = None,
+    seconds: Annotated[float | None, typer.Option(min=0, help="Leave after so long.")] = None,
+    home: HomeOption = None,
+    log: LogOption = None,
+    json: JsonOption = False,
+) -> None:
+    """The records of a case into predictions, with the champion of the case."""
+    import msgspec
+
+    from barograph.app import wiring
+    from barograph.app.terminal import terminal
+    from barograph.log import open_log
+    from barograph.log.retention import Retention
+
+    settings, chosen = settings_of(home), case_named(case)
+    address = log or settings.home
+    if mode == "batch":
+        worked_on(address)
+    with (
+        told_to_stop() as told,
+        terminal.progress() as progress,
+        Retention(lambda: open_log(address), warn),
+    ):
+        watch = _Watch(told, follow=mode == "stream", seconds=seconds, say=progress.records)
+        tally = wiring.consume(
+            settings, address, chosen, warn, watch.until, batch_size or settings.batch_records
+        )
+    done = wiring.Consumed(
+        **msgspec.structs.asdict(tally), seconds=watch.seconds(), records_per_s=watch.rate(tally)
+    )
+    answer(done, json, lambda: terminal.consumed(done))
+
+
+@app.command()
+def rehearse(
+    case: CaseOption,
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="Records: CSV with a header, or .ndjson; churn can invent some."),
+    ] = None,
+    seconds: Annotated[
+        float, typer.Option(help="How long it may take, about; half of it is the stream.")
+    ] = 60.0,
+    rate: Annotated[float, typer.Option(help="Records a second of the stream.")] = 50.0,
+    reports: Annotated[
+        Path, typer.Option(help="Where REPORTS/<case>/index.html and summary.json are put.")
+    ] = Path("reports"),
+    home: HomeOption = None,
+    log: LogOption = None,
+    json: JsonOption = False,
+) -> None:
+    """A case from a file to predictions, in both modes, measured and accounted for.
+
+    A model is trained and gated, then producer and consumer run as they would for real, with bad
+    records among good ones. Exit code 1 when something was lost or invented.
+    """
+    from barograph.app.runs import rehearsal
+    from barograph.app.terminal import terminal
+
+    plan = rehearsal.Plan(
+        case=case_named(case), named=case, file=file, log=log, seconds=seconds, rate=rate
+    )
+    with home_or_temporary(home) as place:
+        done = rehearsal.rehearse(settings_of(place), plan, reports)
+    answer(done, json, lambda: terminal.rehearsed(done, reports))
+    raise typer.Exit(0 if done.ok else 1)
+
+
+class _Watch:
+    """Looks at the clock and at the tally after each commit of a consumer."""
+
+    def __init__(
+        self, told: "Event", *, follow: bool, seconds: float | None, say: Callable[[int], None]
+    ) -> None:
+        self._told, self._follow, self._say = told, follow, say
+        self._start_s = self._before_s = time.monotonic()
+        self._end_s = float("inf") if seconds is None else self._start_s + seconds
+        self._records = 0
+        self._worked_s = 0.0
+
+    def until(self, tally: "Tally", idle: bool) -> bool:
+        """Whether it is enough."""
+        now_s = time.monotonic()
+        if tally.records > self._records:  # time in which nothing came is no time of work
+            self._worked_s += now_s - self._before_s
+            self._records = tally.records
+            self._say(tally.records)
+        self._before_s = now_s
+        return self._told.is_set() or now_s >= self._end_s or (idle and not self._follow)
+
+    def seconds(self) -> float:
+        """Since the start."""
+        return round(time.monotonic() - self._start_s, 3)
+
+    def rate(self, tally: "Tally") -> float:
+        """Records a second of the time in which there were any."""
+        return round(tally.records / self._worked_s, 1) if self._worked_s else 0.0

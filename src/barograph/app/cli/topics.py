@@ -1,0 +1,144 @@
+"""Verbs on a log's topics: topics create, list, dump."""
+
+from contextlib import closing
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from barograph.app.cli.answers import answer, print_lines
+from barograph.app.cli.options import (
+    CASES,
+    HomeOption,
+    JsonOption,
+    LogOption,
+    case_named,
+    existing_log,
+    settings_of,
+)
+
+if TYPE_CHECKING:
+    from barograph.log import Topic
+
+app = typer.Typer(
+    help="The log's topics and what they hold.", no_args_is_help=True, rich_markup_mode=None
+)
+
+
+@app.command("create")
+def topics_create(
+    name: Annotated[
+        str | None, typer.Argument(help="One topic, instead of all of the market and of cases.")
+    ] = None,
+    case: Annotated[
+        str | None, typer.Option("--case", help="The topics of this case only.")
+    ] = None,
+    partitions: Annotated[
+        int | None, typer.Option(min=1, help="Of keyed topics; counts for new ones.")
+    ] = None,
+    replication: Annotated[
+        int | None, typer.Option(min=1, help="Copies of each record; counts for new topics.")
+    ] = None,
+    retention_s: Annotated[
+        int | None, typer.Option(min=-1, help="Age from which records may go; -1: none.")
+    ] = None,
+    retention_bytes: Annotated[
+        int | None, typer.Option(min=-1, help="What a partition keeps at most; -1: all.")
+    ] = None,
+    compacted: Annotated[
+        bool, typer.Option("--compacted", help="Keep the last record of each key only.")
+    ] = False,
+    home: HomeOption = None,
+    log: LogOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Make topics that are absent; of those that are there change the retention that is named."""
+    import msgspec
+
+    from barograph.app.terminal import listing
+    from barograph.log import browse, open_log
+
+    settings = settings_of(home)
+    changes = _named(retention_s, retention_bytes, compacted=compacted)
+    with closing(open_log(log or settings.home)) as opened:
+        known = {topic.name: topic for topic in opened.topics()}
+        wanted = _wanted(name, case, partitions or settings.partitions)
+        for topic in wanted:
+            there = known.get(topic.name)
+            if there is not None and partitions is not None and name is not None:
+                there = msgspec.structs.replace(there, partitions=partitions)
+            opened.create(
+                msgspec.structs.replace(there or topic, **changes),
+                replication=None if there else replication,
+            )
+        names = {topic.name for topic in wanted}
+        held = [each for each in browse.holdings(opened) if each.name in names]
+    answer(held, json, lambda: listing.topics(held))
+
+
+@app.command("list")
+def topics_list(home: HomeOption = None, log: LogOption = None, json: JsonOption = False) -> None:
+    """All topics with what they hold and promise."""
+    from barograph.app.terminal import listing
+    from barograph.log import browse
+
+    with existing_log(settings_of(home), log) as opened:
+        held = browse.holdings(opened)
+    answer(held, json, lambda: listing.topics(held))
+
+
+@app.command("dump")
+def topics_dump(
+    name: Annotated[str, typer.Argument(help="The topic.")],
+    limit: Annotated[int, typer.Option(min=1, help="How many records.")] = 10,
+    start: Annotated[
+        str, typer.Option("--from", help="oldest, newest (the last records) or an offset.")
+    ] = "oldest",
+    partition: Annotated[int | None, typer.Option(min=0, help="Of this partition only.")] = None,
+    key: Annotated[str | None, typer.Option(help="Under this key only.")] = None,
+    home: HomeOption = None,
+    log: LogOption = None,
+) -> None:
+    """Records as lines of JSON, in the order in which the log took them."""
+    from barograph.errors import BadInputError
+    from barograph.log import browse
+
+    if start not in {"oldest", "newest"} and not start.isdecimal():
+        raise BadInputError(
+            f"--from {start}", "it is no place in a topic", "Name oldest, newest or an offset"
+        )
+    with existing_log(settings_of(home), log) as opened:
+        if start == "newest":
+            found = iter(browse.last(opened, name, limit, partition=partition, key=key))
+        else:
+            offset = None if start == "oldest" else int(start)
+            found = browse.first(opened, name, limit, offset=offset, partition=partition, key=key)
+        print_lines(browse.as_line(record) for record in found)
+
+
+def _named(
+    retention_s: int | None, retention_bytes: int | None, *, compacted: bool
+) -> dict[str, int | bool | None]:
+    """The promises that were named on the command line; −1 is no limit."""
+    limits = {"retention_s": retention_s, "retention_bytes": retention_bytes}
+    changes: dict[str, int | bool | None] = {
+        name: None if limit == -1 else limit for name, limit in limits.items() if limit is not None
+    }
+    if compacted:  # what a topic of the house promises otherwise does not go with it
+        changes = dict.fromkeys(limits) | changes | {"compacted": True}
+    return changes
+
+
+def _wanted(name: str | None, case: str | None, partitions: int) -> "list[Topic]":
+    """One topic, the topics of a case, or those of the market and of all cases of the house."""
+    from barograph.log import Topic
+    from barograph.log.topics import market_topics
+    from barograph.pipeline.record_topics import stream_topics
+
+    streams = [case_named(each).stream for each in ([case] if case else CASES)]
+    house = [] if case else market_topics(partitions)
+    house += [topic for stream in streams if stream for topic in stream_topics(stream, partitions)]
+    if name is None:
+        return house
+    return [topic for topic in house if topic.name == name] or [
+        Topic(name=name, partitions=partitions)
+    ]

@@ -1,0 +1,207 @@
+"""Verbs that make models: dataset, train."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from barograph.app.cli.answers import answer, warn
+from barograph.app.cli.options import (
+    CaseOption,
+    HomeOption,
+    JsonOption,
+    case_named,
+    names_in,
+    settings_of,
+)
+from barograph.app.cli.stopping import told_to_stop
+
+if TYPE_CHECKING:
+    from barograph.app.settings import Settings
+    from barograph.cases.case import Case
+    from barograph.training.card import Card
+    from barograph.training.dataset import Manifest
+    from barograph.training.due import Due
+    from barograph.training.report import TrainingReport
+    from barograph.training.walkforward import Training
+
+app = typer.Typer()
+
+
+@app.command()
+def dataset(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Recordings to take instead of the archive; files of records."),
+    ] = None,
+    home: HomeOption = None,
+    case: CaseOption = "spikes",
+    products: Annotated[str, typer.Option(help="Of recordings; comma-separated.")] = "",
+    json: JsonOption = False,
+) -> None:
+    """The archive, or files of records, as feature rows with labels.
+
+    With FILES: these recordings instead, as if they had been replayed; no log is needed. A case
+    whose records are scored as they come is made of FILES, through the same contract.
+    """
+    from barograph.app.intake import rules_of
+    from barograph.app.terminal import terminal
+    from barograph.training import dataset as job
+    from barograph.training import record_dataset
+
+    settings, chosen = settings_of(home), case_named(case)
+    if chosen.stream is not None:
+        with terminal.progress() as progress:
+            table = record_dataset.build(
+                settings.home, chosen, files or [], progress=progress.records
+            )
+        answer(table, json, lambda: terminal.record_dataset(table))
+        return
+    with terminal.progress() as progress:
+        made = job.build(
+            settings.home,
+            chosen,
+            recordings=files or [],
+            rules=rules_of(settings, names_in(products)),
+            progress=progress.events,
+        )
+    _warn_of_damage(made)
+    answer(made, json, lambda: terminal.dataset(made))
+
+
+@app.command()
+def train(
+    home: HomeOption = None,
+    case: CaseOption = "spikes",
+    split: Annotated[
+        Literal["auto", "walk-forward", "leave-session-out"],
+        typer.Option(help="What tests: later hours, or sessions; auto: sessions if 3 or more."),
+    ] = "auto",
+    folds: Annotated[int | None, typer.Option(min=2, max=50, help="Of the walk forward.")] = None,
+    trials: Annotated[
+        int, typer.Option(min=0, max=1000, help="Other parameters to try, on held-out rows.")
+    ] = 0,
+    minutes: Annotated[
+        float, typer.Option(min=0, help="For how long at most others are tried.")
+    ] = 5.0,
+    control: Annotated[
+        bool, typer.Option(help="Train once more where nothing can be found.")
+    ] = True,
+    seed: Annotated[int | None, typer.Option(help="Of everything drawn by chance.")] = None,
+    if_due: Annotated[
+        bool, typer.Option("--if-due", help="Only if it is due, on a dataset made anew first.")
+    ] = False,
+    follow: Annotated[
+        bool, typer.Option(help="Whenever it is due, until Ctrl-C; asks every minute.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Train, evaluate, register, and let the gate decide."""
+    from barograph.app.terminal import training_table
+    from barograph.training.due import Due
+    from barograph.training.walkforward import Training
+
+    settings, chosen = settings_of(home), case_named(case)
+    if follow:
+        _follow(settings, chosen)
+        return
+    how = Training(
+        seed=settings.seed if seed is None else seed,
+        folds=folds or settings.folds,
+        split=split,
+        trials=trials,
+        minutes=minutes,
+        control=control,
+        lifetime_h=settings.model_lifetime_h,
+    )
+    made = _trained_if_due(settings, chosen, how) if if_due else _trained(settings, chosen, how)
+    if isinstance(made, Due):
+        answer(made, json, lambda: f"not trained: {made.why}")
+    else:
+        answer(made, json, lambda: training_table.training(made))
+
+
+def _trained(settings: "Settings", case: "Case", how: "Training") -> "TrainingReport":
+    import time
+
+    from barograph import code_hash
+    from barograph.app.terminal import terminal
+    from barograph.registry.registry import Registry
+    from barograph.training import train
+    from barograph.training.dataset import read
+
+    with terminal.progress() as progress:
+        return train.train(
+            case,
+            read(settings.home, case),
+            Registry(settings.home),
+            how,
+            clock_ns=time.time_ns,
+            code_hash=code_hash(),
+            progress=progress.steps,
+            page=_page,
+        )
+
+
+def _warn_of_damage(made: "Manifest") -> None:
+    for path, why in made.unreadable.items():
+        warn(
+            f"{path}: {why}; what stands there is not in the dataset. Restore it from a copy "
+            "(`barograph archive verify` names all damage) and build the dataset again."
+        )
+
+
+def _page(card: "Card") -> str:
+    from barograph.app.reports.card_page import (
+        page,  # draws with matplotlib, which nobody else waits for
+    )
+
+    return page(card)
+
+
+def _trained_if_due(settings: "Settings", case: "Case", how: "Training") -> "TrainingReport | Due":
+    """Where others train the same case, nothing is; what is trained on is the archive as it is."""
+    from barograph.app.intake import rules_of
+    from barograph.app.terminal import terminal
+    from barograph.training import dataset
+    from barograph.training.due import Due, turn
+
+    with turn(settings.home, case.name) as ours:
+        if not ours:
+            return Due(due=False, why=f"another training of {case.name} is at work")
+        told = _due(settings, case)
+        if not told.due:
+            return told
+        warn(f"training {case.name}: {told.why}")
+        if case.stream is None:
+            with terminal.progress() as progress:
+                made = dataset.build(
+                    settings.home,
+                    case,
+                    rules=rules_of(settings),
+                    progress=progress.events,
+                )
+            _warn_of_damage(made)
+        return _trained(settings, case, how)
+
+
+def _follow(settings: "Settings", case: "Case") -> None:
+    """The same command line again and again, each in a process of its own."""
+    from barograph.app.runs.retraining import Retraining, training
+
+    words = [*sys.argv[1:], "--no-follow", "--if-due", "--json"]
+    with (
+        told_to_stop() as told,
+        Retraining(lambda: _due(settings, case), lambda: training(words, settings), warn),
+    ):
+        told.wait()
+
+
+def _due(settings: "Settings", case: "Case") -> "Due":
+    from barograph.training import dataset, due
+
+    # A case of records is trained on files that were named for its dataset.
+    records = case.stream is not None
+    made_of = [dataset.paths(settings.home, case)[1]] if records else due.frames(settings.home)
+    return due.asked(settings.home, case.name, made_of, settings.retrain_every_h)

@@ -1,0 +1,193 @@
+"""The pictures of a model card: drawn by Matplotlib, as SVG elements of the page.
+
+Words in them are text, in the page's own type. They are as wide as a telephone and grow with their
+place; strips come in two widths, of which the page shows one. Colours are of a set that people who
+are colour-blind can tell apart (Okabe, Ito 2008), and lines differ in their dashes too.
+"""
+
+import io
+import math
+from collections.abc import Sequence
+from xml.etree import ElementTree as ET
+
+import matplotlib as mpl
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, DateFormatter
+from matplotlib.figure import Figure
+
+from barograph.app.reports.markup import Element, el
+from barograph.training.card import Card
+from barograph.training.importance import Importance
+from barograph.training.timeline import Strip
+from barograph.training.walkforward import CHOSEN
+from barograph.types import NS_PER_S
+
+_INCH = 72.0  # SVG units
+_DAY_NS = 86_400 * NS_PER_S  # in which Matplotlib counts time
+_NARROW, _WIDE = 430.0, 1000.0
+_INK, _SOFT, _RULE = "#1d2327", "#5c676e", "#e3e1da"
+_BLUE, _ORANGE, _VERMILION, _GREEN = "#0072b2", "#e69f00", "#d55e00", "#009e73"
+_BASELINES = ((_VERMILION, (0, (4, 2))), (_GREEN, (0, (6, 2, 1, 2))), (_ORANGE, (0, (1, 1.5))))
+_SHOWN_FEATURES = 15
+_LEAST_STORM = 1 / 500  # of a strip's length, so that a short storm is seen
+
+_STYLE = {
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "font.size": 10.5,
+    "axes.edgecolor": _SOFT,
+    "axes.labelcolor": _SOFT,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "grid.color": _RULE,
+    "grid.linewidth": 0.8,
+    "xtick.color": _SOFT,
+    "ytick.color": _SOFT,
+    "text.color": _INK,
+    "legend.frameon": False,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+}
+
+
+def precision_recall(card: Card) -> Element:
+    """The curves of the chosen model and of the baselines to beat, above the base rate."""
+    with mpl.rc_context(_STYLE):
+        figure, axes = _axes(_NARROW, 320)
+        scored = {row.name: row.pr_auc.estimate for row in card.training.rows}
+        rate = card.training.base_rate.estimate
+        baselines = [name for name in card.curves if name != CHOSEN]
+        looks = [*_BASELINES, *[(_SOFT, "solid")] * len(baselines)]
+        for name, (colour, dashes) in zip(baselines, looks, strict=False):
+            curve, label = card.curves[name], f"{name}, {scored[name]:.3f}"
+            axes.plot(curve.recall, curve.precision, color=colour, ls=dashes, lw=1.6, label=label)
+        curve, label = card.curves[CHOSEN], f"chosen, {scored[CHOSEN]:.3f}"
+        axes.plot(curve.recall, curve.precision, color=_BLUE, lw=2.4, label=label)
+        axes.axhline(rate, color=_SOFT, lw=1, ls=(0, (2, 2)), label=f"base rate, {rate:.3f}")
+        axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="recall", ylabel="precision")
+        figure.legend(loc="outside upper center", ncols=2, fontsize=10, handlelength=2.6)
+        return _svg(figure, "precision-recall", "Precision at each recall, beside the baselines")
+
+
+def reliability(card: Card) -> Element:
+    """What was said against how often it came true, with intervals; who means it is diagonal."""
+    with mpl.rc_context(_STYLE):
+        figure, axes = _axes(_NARROW, 320)
+        highest = max(
+            (value for one in card.bins for value in (one.said, one.came_true.high)), default=1.0
+        )
+        top = min(1.0, math.ceil(highest * 10) / 10)
+        axes.plot([0, top], [0, top], color=_SOFT, lw=1, ls=(0, (2, 2)))
+        said = [one.said for one in card.bins]
+        true = [one.came_true.estimate for one in card.bins]
+        axes.vlines(
+            said,
+            [one.came_true.low for one in card.bins],
+            [one.came_true.high for one in card.bins],
+            color=_BLUE, lw=3, alpha=0.35,
+        )  # fmt: skip
+        axes.plot(said, true, color=_BLUE, lw=1.4, marker="o", ms=5)
+        axes.set(xlim=(0, top), ylim=(0, top), xlabel="probability said", ylabel="came true")
+        return _svg(figure, "reliability", "Reliability: probability said against frequency")
+
+
+def importance(told: Sequence[Importance]) -> Element:
+    """How much log loss rises without each feature: the weightiest, with the repeats' span."""
+    shown = told[:_SHOWN_FEATURES]
+    with mpl.rc_context(_STYLE):
+        figure, axes = _axes(_NARROW, 20.0 * len(shown) + 60)
+        places = range(len(shown))
+        axes.barh(places, [one.rise for one in shown], height=0.62, color=_BLUE, alpha=0.8)
+        axes.hlines(
+            places, [one.low for one in shown], [one.high for one in shown], color=_INK, lw=1.4
+        )
+        axes.axvline(0, color=_SOFT, lw=0.8)
+        axes.set_yticks(list(places), [one.feature for one in shown], color=_INK)
+        axes.set(ylim=(len(shown) - 0.4, -0.6), xlabel="rise of log loss")
+        axes.locator_params(axis="x", nbins=5)
+        axes.grid(visible=False, axis="y")
+        axes.tick_params(axis="y", length=0)
+        return _svg(figure, "importance", "How much log loss rises without each feature")
+
+
+def strip(told: Strip) -> tuple[Element, Element]:
+    """A strip of the forecast over time, for a wide page and for a narrow one."""
+    alike = f"Probability over time for {told.key}, with true episodes shaded"
+    name = f"{told.key} {told.start_ns}"
+    wide, narrow = (_strip(told, width, f"{name} {width}", alike) for width in (_WIDE, _NARROW))
+    wide.set("class", "wide")
+    narrow.set("class", "narrow")
+    return wide, narrow
+
+
+def _strip(told: Strip, width: float, name: str, alike: str) -> Element:
+    with mpl.rc_context(_STYLE):
+        figure, axes = _axes(width, 130)
+        days = (told.start_ns + told.step_ns * np.arange(len(told.low) + 1)) / _DAY_NS
+        low, high = (_closed(side) for side in (told.low, told.high))
+        least_ns = (told.end_ns - told.start_ns) * _LEAST_STORM
+        storms = [
+            (opens_ns / _DAY_NS, max(closes_ns - opens_ns, least_ns) / _DAY_NS)
+            for opens_ns, closes_ns in told.storms
+        ]
+        axes.broken_barh(storms, (0, 1.04), facecolors=_ORANGE, alpha=0.4, lw=0)
+        axes.fill_between(days, low, high, step="post", color=_BLUE, alpha=0.55, lw=0)
+        axes.plot(days, high, drawstyle="steps-post", color=_BLUE, lw=1)
+        for level in told.thresholds:
+            span = [level.start_ns / _DAY_NS, level.end_ns / _DAY_NS]
+            axes.plot(span, [min(level.probability, 1.04)] * 2, color=_INK, lw=1, ls=(0, (3, 2)))
+        axes.set(xlim=(days[0], days[-1]), ylim=(0, 1.04), yticks=(0, 0.5, 1))
+        axes.xaxis_date("UTC")
+        most = 6 if width < _WIDE else 12
+        axes.xaxis.set_major_locator(AutoDateLocator(minticks=3, maxticks=most))  # type: ignore[no-untyped-call]
+        axes.xaxis.set_major_formatter(DateFormatter("%H:%M"))  # type: ignore[no-untyped-call]
+        return _svg(figure, name, alike)
+
+
+def _axes(width: float, height: float) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(width / _INCH, height / _INCH), layout="constrained")
+    return figure, figure.add_subplot()
+
+
+def _svg(figure: Figure, name: str, alike: str) -> Element:
+    """A picture as an element; `name` keeps its inner names apart from those of other pictures.
+
+    `alike` is what a reader hears who does not see it.
+    """
+    drawn = io.StringIO()
+    with mpl.rc_context({"svg.hashsalt": name}):
+        figure.savefig(drawn, format="svg", metadata=dict.fromkeys(("Date", "Creator")))
+    root = ET.fromstring(drawn.getvalue())  # noqa: S314 - Matplotlib's
+    for element in root.iter():
+        for child in [one for one in element if _tag(one) in ("metadata", "style")]:
+            element.remove(child)
+    return el("svg", *_plain(root), viewBox=root.attrib["viewBox"], role="img", aria_label=alike)
+
+
+def _plain(parent: Element) -> list[Element]:
+    """The children in a page, where SVG needs no namespaces; nor names that nobody refers to."""
+    told = []
+    for child in parent:
+        attributes = {name.rsplit("}", 1)[-1]: text for name, text in child.attrib.items()}
+        if _tag(child) == "g":
+            attributes.pop("id", None)
+        element = Element(_tag(child), attributes)
+        element.text = child.text
+        element.extend(_plain(child))
+        told.append(element)
+    return told
+
+
+def _tag(element: Element) -> str:
+    return element.tag.rsplit("}", 1)[-1]
+
+
+def _closed(side: Sequence[float | None]) -> npt.NDArray[np.float64]:
+    """The values of all steps and, to close the last one, once more that of the last."""
+    values = np.array([math.nan if value is None else value for value in side])
+    return np.append(values, values[-1])

@@ -1,0 +1,268 @@
+"""A model card as one page that needs nothing else: no script, no font, no picture from elsewhere.
+
+It is built of elements, so whatever others wrote is escaped wherever it stands.
+"""
+
+from collections.abc import Iterator
+
+from barograph.app.reports import card_charts
+from barograph.app.reports.card_tables import (
+    acting,
+    control,
+    folds,
+    pairs,
+    sessions,
+    table,
+    tried,
+)
+from barograph.app.reports.markup import Element, document, el
+from barograph.training.card import Card
+from barograph.training.card_words import bounded, chosen, figure, when
+from barograph.training.timeline import STEPS
+from barograph.training.walkforward import CHOSEN
+
+_SHOWN_REASONS = 12
+
+
+def page(card: Card) -> str:
+    """The whole page."""
+    parts = (
+        _top, _tiles, _what, _goals, _failures, _curves, _time, _leaning, tried, acting, sessions,
+        folds, control, _data,
+    )  # fmt: skip
+    elements = (element for part in parts for element in part(card))
+    return document(f"{_label(card)}: model card", "card_page.css", elements)
+
+
+def _label(card: Card) -> str:
+    return f"{card.training.case}/{card.training.version}"
+
+
+def _top(card: Card) -> Iterator[Element]:
+    training = card.training
+    promoted = training.decision.promote
+    yield el("p", "Barograph · model card", class_="kicker")
+    yield el("h1", f"{_label(card)}: {training.chosen}")
+    yield el(
+        "p",
+        f"made {when(card.facts.created_time_ns)} UTC · {training.split} · "
+        f"{training.tested_rows:,} tested rows of {len(training.folds)} folds · "
+        f"{training.episodes:,} independent positives",
+        class_="about",
+    )
+    word = "The gate promoted it." if promoted else "The gate did not promote it."
+    on = f" It decided on {training.judged_rows:,} tested rows. Champion: {training.champion}."
+    reasons = el("ul", *(el("li", reason) for reason in training.decision.reasons))
+    yield el(
+        "div", el("strong", word), on, reasons, class_=f"verdict {'good' if promoted else 'bad'}"
+    )
+
+
+def _tiles(card: Card) -> Iterator[Element]:
+    training, ours = card.training, chosen(card.training)
+    beside = [row for row in training.rows if row.name in card.curves and row.name != CHOSEN]
+    asked = (
+        ("PR-AUC", "pr_auc", 3, f"base rate {figure(training.base_rate.estimate)}"),
+        ("log loss", "log_loss", 4, ""),
+        ("Brier score", "brier", 4, ""),
+        ("calibration error", "calibration_error", 3, ""),
+        ("log R² of the forecast", "log_r2", 3, ""),
+    )
+    tiles = []
+    for title, name, places, first in asked:
+        of = getattr(ours, name)
+        if of is None:
+            continue
+        theirs = [(row.name, getattr(row, name)) for row in beside]
+        told = [
+            f"{other} {figure(its.estimate, places)}" for other, its in theirs if its is not None
+        ]
+        tiles.append(
+            el(
+                "div",
+                el("span", title),
+                el("b", figure(of.estimate, places)),
+                el(
+                    "span", f"{of.level:.0%}: {figure(of.low, places)} to {figure(of.high, places)}"
+                ),
+                *(el("span", line) for line in [first] * bool(first) + told),
+                class_="tile",
+            )
+        )
+    yield el("section", *tiles, class_="tiles")
+    yield el(
+        "p",
+        "Figures are of what each fold's choice said of rows that its fit does not know, pooled; "
+        "intervals come of block resamples, as rows near each other tell the same story.",
+        class_="about",
+    )
+
+
+def _goals(card: Card) -> Iterator[Element]:
+    if not card.goals:
+        return
+    yield el("h2", "What it should reach")
+    rows = []
+    for goal in card.goals:
+        item = el("li", el("span", goal.goal, class_=f"goal {'yes' if goal.reached else 'no'}"))
+        item.append(el("span", f" · {goal.found}"))
+        if goal.why:
+            item.append(el("ul", *(el("li", why) for why in goal.why[:_SHOWN_REASONS])))
+        rows.append(item)
+    yield el("div", el("ul", *rows), class_="card")
+
+
+def _failures(card: Card) -> Iterator[Element]:
+    if not card.failures:
+        return
+    yield el("h2", "Where it fails")
+    yield el("div", el("ul", *(el("li", sentence) for sentence in card.failures)), class_="card")
+
+
+def _curves(card: Card) -> Iterator[Element]:
+    error = chosen(card.training).calibration_error
+    left = el("div", el("h3", "Precision and recall"), class_="card")
+    if card.curves[CHOSEN].recall:
+        left.append(card_charts.precision_recall(card))
+        left.append(el("p", "In the legend: PR-AUC. Who knows nothing stays on the base rate."))
+    else:
+        left.append(el("p", "No tested row is a yes, so there is no curve."))
+    rows = [
+        (
+            f"{one.said:.1%}",
+            f"{one.came_true.estimate:.1%}",
+            f"{one.came_true.low:.1%} to {one.came_true.high:.1%}",
+            f"{one.rows:,}",
+        )
+        for one in card.bins
+    ]
+    right = el(
+        "div",
+        el("h3", "Does it mean what it says?"),
+        card_charts.reliability(card),
+        el("p", f"Calibration error {bounded(error)}: the mean gap, over ten groups of rows."),
+        class_="card",
+    )
+    yield el("h2", "How good it is")
+    yield el("section", left, right, class_="pair")
+    heads = ("said", "came true", f"{error.level:.0%}", "rows")
+    yield el("div", table("Calibration, in groups of like probability", heads, rows), class_="card")
+
+
+def _time(card: Card) -> Iterator[Element]:
+    told = card.timeline
+    if told is None:
+        return
+    yield el("h2", "What it said, and when it was true")
+    legend = el("p", el("span", class_="swatch said"), "probability", class_="about")
+    for kind, text in (("storm", "true episode"), ("level", "threshold of an alarm")):
+        legend.append(el("span", class_=f"swatch {kind}"))
+        legend.append(el("span", text))
+    yield legend
+    strips = el("div", class_="card")
+    for one in told.strips:
+        span = f"{when(one.start_ns)} to {when(one.end_ns)} UTC"
+        step_s = one.step_ns / 1e9
+        title = f"{one.key} · {span} · {one.rows:,} rows, a step is {step_s:g} s"
+        strips.append(el("figure", el("h4", title), *card_charts.strip(one), style="margin:0"))
+    yield strips
+    left = f" {told.strips_left_out} shorter ones are not shown." if told.strips_left_out else ""
+    yield el(
+        "p",
+        f"One strip a session and key, at most {STEPS} steps long. Each step is drawn from the "
+        "least to the highest probability in it, so no alarm is smoothed away; white is where "
+        "nothing could be said or nothing was tested. An episode narrower than a line is drawn as "
+        f"one.{left}",
+        class_="about",
+    )
+    leads = sorted(one.lead_s for one in told.episodes if one.lead_s)
+    text = (
+        f"{len(leads)} of {len(told.episodes)} episodes, each key for itself, had an alarm in time"
+    )
+    if leads:
+        text += (
+            f": half of these at least {leads[len(leads) // 2]:.0f} s before the storm was a fact, "
+            f"the earliest {leads[-1]:.0f} s, the latest {leads[0]:.0f} s"
+        )
+    false = sum(one.alarms for one in told.false_alarms)
+    yield el("p", f"{text}. {false:,} alarms touched no episode.")
+
+
+def _leaning(card: Card) -> Iterator[Element]:
+    yield el("h2", "What it leans on")
+    shown = el("div", class_="card")
+    if card.importance:
+        shown.append(card_charts.importance(card.importance))
+        shown.append(
+            el(
+                "p",
+                "How much log loss rises on tested rows when a feature takes its values from "
+                "another block of the same fold and key; the line spans the repeats. Features that "
+                "tell the same stand in for each other, and look light.",
+            )
+        )
+    rows = [
+        (
+            one.feature,
+            figure(one.rise, 4),
+            f"{figure(one.low, 4)} to {figure(one.high, 4)}",
+            str(one.folds),
+        )
+        for one in card.importance
+    ]
+    features = table(
+        "All features of the chosen models", ("feature", "rise", "repeats", "folds"), rows
+    )
+    yield el("section", shown, el("div", features, class_="card"), class_="pair")
+
+
+def _what(card: Card) -> Iterator[Element]:
+    training, facts = card.training, card.facts
+    rows: list[tuple[str, str]] = [
+        ("candidate", f"{facts.candidate}, fitted in the last fold, as it was tested there"),
+        ("features", ", ".join(facts.features)),
+        ("feature set", facts.feature_set),
+    ]
+    if facts.horizon_s:
+        rows.append(("horizon", f"{facts.horizon_s} s"))
+    if facts.tau:
+        rows.append(("tau", ", ".join(f"{key} {tau:.4g}" for key, tau in facts.tau.items())))
+    acts = f"a probability of {facts.threshold:.4f} on, by held-out rows"
+    rows.append(("acts from", f"{acts}: {card.threshold_rule}" if card.threshold_rule else acts))
+    if facts.train_end_ns:
+        span = f"{when(facts.train_start_ns)} to {when(facts.train_end_ns)} UTC"
+        rows.append(("fitted on", span))
+    if facts.expires_time_ns is not None:
+        rows.append(("expires", f"{when(facts.expires_time_ns)} UTC"))
+    rows += [
+        ("time for a row", f"{training.row_us:.1f} µs"),
+        ("graph", f"ONNX, sha256 {facts.sha256}"),
+        ("data", training.data_hash),
+        ("code", training.code_hash or "not told"),
+        ("seed", str(facts.seed)),
+    ]
+    yield el("h2", "What it is")
+    yield el("div", pairs(rows), class_="card")
+
+
+def _data(card: Card) -> Iterator[Element]:
+    training = card.training
+    unused = ", ".join(f"{reason} {rows:,}" for reason, rows in training.unused.items())
+    rows = [
+        ("usable rows", f"{training.usable_rows:,}"),
+        ("not usable", unused or "none"),
+        ("features offered", ", ".join(training.features)),
+    ]
+    for what, left_out in (
+        ("feature left out", training.features_left_out),
+        ("key left out", training.keys_left_out),
+        ("candidate left out", training.candidates_left_out),
+    ):
+        rows += [
+            (what, f"{name}: {why.removeprefix(f'{name}: ')}") for name, why in left_out.items()
+        ]
+    yield el("h2", "What the data were")
+    yield el("div", pairs(rows), class_="card")
+    phases = " · ".join(f"{name} {seconds:.1f} s" for name, seconds in training.seconds.items())
+    verb = f"barograph report card {training.version} --case {training.case} --json"
+    yield el("p", f"Trained in: {phases}. All figures: ", el("code", verb), class_="about")

@@ -1,0 +1,173 @@
+"""The tables of a model card's page."""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+
+from barograph.app.reports.markup import Element, el
+from barograph.training.card import Card
+from barograph.training.card_words import NAMES, bounded, figure, when
+from barograph.training.pooled import SessionRow
+from barograph.training.walkforward import CHOSEN, SideFacts
+from barograph.types import Interval
+
+
+def tried(card: Card) -> Iterator[Element]:
+    """Every candidate on the tested rows, and what it adds to the baselines."""
+    level = f"[{card.training.base_rate.level:.0%}]"
+    heads = (
+        "", f"PR-AUC {level}", "by forecast", "lift", "ROC-AUC", "Brier", "log loss", "ECE",
+        "log R²", "QLIKE",
+    )  # fmt: skip
+    rows = [
+        (
+            row.name + ("" if row.eligible else " (baseline)"),
+            bounded(row.pr_auc),
+            _estimate(row.pr_auc_by_ratio),
+            _estimate(row.lift, 2),
+            _estimate(row.roc_auc),
+            _estimate(row.brier, 4),
+            _estimate(row.log_loss, 4),
+            _estimate(row.calibration_error),
+            _estimate(row.log_r2),
+            _estimate(row.qlike, 2),
+        )
+        for row in card.training.rows
+    ]
+    yield el("h2", "All that was tried")
+    caption = (
+        "Each on the same tested rows; choices are made by log loss on held-out rows. By forecast: "
+        "PR-AUC in the order of the forecast over tau, without calibration."
+    )
+    yield el("div", table(caption, heads, rows), class_="card")
+    caption = "Minus a baseline, on the same resamples; PR-AUC of each at its best"
+    versus = ("", "minus", "PR-AUC", "Brier", "log loss")
+    differences = [
+        (
+            one.name,
+            one.minus,
+            bounded(one.pr_auc, 3, "+"),
+            bounded(one.brier, 4, "+"),
+            bounded(one.log_loss, 4, "+"),
+        )
+        for one in card.training.differences
+    ]
+    yield el("div", table(caption, versus, differences), class_="card")
+
+
+def _estimate(of: Interval | None, places: int = 3) -> str:
+    return "–" if of is None else figure(of.estimate, places)
+
+
+def acting(card: Card) -> Iterator[Element]:
+    """What alarms were worth."""
+    rows = card.training.rows
+    names = sorted({name for row in rows for name in row.acting})
+    if not names:
+        return
+    heads = ("", *(name.replace("_per_hour", " an hour").replace("_", " ") for name in names))
+    cells = [
+        (row.name, *(figure(row.acting.get(name, math.nan), 2) for name in names)) for row in rows
+    ]
+    caption = "What acting from each model's threshold on was worth, on tested rows"
+    yield el("div", table(caption, heads, cells), class_="card")
+
+
+def sessions(card: Card) -> Iterator[Element]:
+    """Scores of each session."""
+    sessions, names = card.training.sessions, [CHOSEN, *(n for n in card.curves if n != CHOSEN)]
+    measures = [
+        name for name in ("pr_auc", "log_loss", "log_r2") if any(getattr(s, name) for s in sessions)
+    ]
+    heads = (
+        "from", "rows", "base rate", "positives",
+        *(f"{NAMES[measure]} {name}" for measure in measures for name in names),
+    )  # fmt: skip
+    rows = [_session(session, measures, names) for session in sessions]
+    yield el("h2", "Each session for itself")
+    yield el(
+        "div",
+        table("Scores of a session with few positives say little", heads, rows),
+        class_="card",
+    )
+
+
+def _session(session: SessionRow, measures: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
+    return (
+        when(session.start_ns) if session.start_ns else "all",
+        f"{session.rows:,}",
+        f"{session.base_rate:.1%}",
+        f"{session.events:,}",
+        *(
+            figure(getattr(session, measure).get(name, math.nan))
+            for measure in measures
+            for name in names
+        ),
+    )
+
+
+def folds(card: Card) -> Iterator[Element]:
+    """The sides of each fold, and what was chosen in it."""
+    heads = (
+        "fold", "fitted on", "base rate", "tested on", "base rate", "choice", "acts from", "tau"
+    )  # fmt: skip
+    rows = [
+        (
+            str(number),
+            _side(fold.train),
+            f"{fold.train.base_rate:.1%}",
+            _side(fold.test),
+            f"{fold.test.base_rate:.1%}",
+            fold.chosen,
+            figure(fold.thresholds[fold.chosen]),
+            ", ".join(f"{key} {tau:.3g}" for key, tau in fold.tau.items()) or "–",
+        )
+        for number, fold in enumerate(card.training.folds, 1)
+    ]
+    yield el("h2", f"How it was tested: {card.training.split}")
+    yield el(
+        "div",
+        table("Each fold is fitted without the rows it is tested on", heads, rows),
+        class_="card",
+    )
+
+
+def _side(side: SideFacts) -> str:
+    if not side.start_ns:
+        return f"{side.rows:,} rows"
+    return f"{side.rows:,} rows, {when(side.start_ns)} to {when(side.end_ns)}"
+
+
+def control(card: Card) -> Iterator[Element]:
+    """The training where nothing can be found."""
+    told = card.training.control
+    yield el("h2", "Where nothing can be found")
+    if told is None:
+        why = card.training.control_left_out.rstrip(".")
+        yield el("p", f"The no-signal control was not run: {why}.")
+        return
+    held = told.over.low <= 0
+    yield el(
+        "p",
+        f"With outcomes moved against their rows, {told.candidate} had PR-AUC "
+        f"{bounded(told.pr_auc)} at base rate {figure(told.base_rate.estimate)}: "
+        f"{bounded(told.over, 3, '+')} beyond it. ",
+        el("strong", "It found nothing, as it should." if held else "It found what is not there."),
+    )
+
+
+def pairs(rows: Iterable[tuple[str, str]]) -> Element:
+    """A table of names and what stands for them."""
+    body = el("tbody", *(el("tr", el("th", name), el("td", text)) for name, text in rows))
+    return el("table", body, class_="facts")
+
+
+def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Element:
+    """A table that scrolls where it is too wide; the row of `CHOSEN` stands out."""
+    body = el("tbody")
+    for cells in rows:
+        row = el("tr", el("th", cells[0]), *(el("td", text) for text in cells[1:]))
+        if cells[0] == CHOSEN:
+            row.set("class", "chosen")
+        body.append(row)
+    head = el("thead", el("tr", *(el("th", title) for title in heads)))
+    return el("div", el("table", el("caption", caption), head, body), class_="scroll")

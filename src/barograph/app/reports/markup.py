@@ -1,0 +1,49 @@
+"""Elements of a page, and the page as text.
+
+Text is escaped when it is written, wherever it is, and what a screen would obey is spelled out.
+"""
+
+from collections.abc import Iterable
+from importlib.resources import files
+from xml.etree.ElementTree import Element, tostring
+
+from barograph.foreign import spelled_out
+
+__all__ = ["Element", "document", "el", "html"]
+
+
+def el(tag: str, *children: Element | str, **attributes: str | float) -> Element:
+    """An element; `class_` and `stroke_width` are written as class and stroke-width."""
+    named = {name.rstrip("_").replace("_", "-"): value for name, value in attributes.items()}
+    element = Element(tag, {name: _text(value) for name, value in named.items()})
+    for child in children:
+        if not isinstance(child, str):
+            element.append(child)
+        elif len(element):
+            element[-1].tail = (element[-1].tail or "") + child
+        else:
+            element.text = (element.text or "") + child
+    return element
+
+
+def document(title: str, style: str, elements: Iterable[Element]) -> str:
+    """A whole page that needs nothing else; `style` is a file of this package."""
+    css = files("barograph.app.reports").joinpath(style).read_text(encoding="utf-8")
+    head = el(
+        "head",
+        el("meta", charset="utf-8"),
+        el("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        el("title", title),
+        el("style", css),
+    )
+    return html(el("html", head, el("body", el("main", *elements)), lang="en"))
+
+
+def html(root: Element) -> str:
+    """A whole page; nothing in it is obeyed but its elements."""
+    page = tostring(root, encoding="unicode", method="html")
+    return spelled_out(f"<!doctype html>\n{page}\n")
+
+
+def _text(value: str | float) -> str:
+    return value if isinstance(value, str) else f"{value:.6g}"

@@ -1,0 +1,252 @@
+"""A rehearsal as one page that needs nothing else: no script, no font, no picture from elsewhere.
+
+It is built of elements, so whatever others wrote is escaped wherever it stands.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+import msgspec
+
+from barograph.app.reports.markup import Element, document, el
+from barograph.app.reports.rehearsal_charts import duration, latencies, ranking, reliability
+from barograph.app.runs.rehearsal_accounts import ModeAccount, RefusedSample, Rehearsal, Sample
+from barograph.log.browse import is_json
+from barograph.training.walkforward import CHOSEN
+from barograph.types import NS_PER_S, Verdict
+
+_SHOWN_CHARACTERS = 600
+
+
+def page(done: Rehearsal) -> str:
+    """The whole page."""
+    parts = (_top, _tiles, _modes, _model, _refused, _samples, _how)
+    elements = (element for part in parts for element in part(done))
+    return document(f"{done.case}: a rehearsal", "rehearsal_page.css", elements)
+
+
+def _top(done: Rehearsal) -> Iterator[Element]:
+    when = datetime.fromtimestamp(done.started_time_ns / NS_PER_S, UTC)
+    yield el("p", "Barograph · a rehearsal", class_="kicker")
+    yield el("h1", f"Case {done.case}, from a file to predictions")
+    yield el(
+        "p",
+        f"{when:%d %B %Y, %H:%M} UTC · {done.file} · log {done.log} · {done.seconds:.0f} s",
+        class_="about",
+    )
+    if done.ok:
+        records = done.stream.records + done.batch.records
+        said = done.stream.predictions + done.batch.predictions
+        text = (
+            f"{records:,} records in, {said:,} predictions out, {records - said:,} refused: "
+            "each record once, nothing lost, nothing invented."
+        )
+        yield el("p", el("strong", "The counts add up. "), text, class_="verdict good")
+    else:
+        problems = el("ul", *(el("li", problem) for problem in done.problems))
+        verdict = el("strong", "The counts do not add up.")
+        yield el("div", verdict, problems, class_="verdict bad")
+    if done.invented_records:
+        yield el(
+            "p",
+            el("strong", "These records are invented. "),
+            "No file was given. What follows tells how the machinery works; its scores say nothing "
+            "about anybody.",
+            class_="verdict note",
+        )
+
+
+def _tiles(done: Rehearsal) -> Iterator[Element]:
+    stream, batch = done.stream, done.batch
+    tiles = [
+        ("stream: half within", duration(stream.latency.p50_ms), "from sent to predicted"),
+        ("stream: 99 % within", duration(stream.latency.p99_ms), "from sent to predicted"),
+        ("batch: scored", f"{batch.consumer.records_per_s:,.0f}/s", "records a second"),
+        ("batch: contract and model", _us(batch.inference.mean_us), "a record on average"),
+    ]
+    yield el(
+        "section",
+        *(
+            el("div", el("span", label), el("b", figure), el("span", unit), class_="tile")
+            for label, figure, unit in tiles
+        ),
+        class_="tiles",
+    )
+
+
+def _modes(done: Rehearsal) -> Iterator[Element]:
+    rows: list[tuple[str, Callable[[ModeAccount], str]]] = [
+        ("records sent", lambda m: f"{m.producer.sent:,}"),
+        ("sent at", lambda m: f"{m.producer.rate:,.0f}/s"),
+        ("predictions", lambda m: f"{m.predictions:,}"),
+        ("of these without a probability", lambda m: f"{_unsaid(m):,}"),
+        ("of these at or above the threshold", lambda m: f"{m.flagged:,}"),
+        ("dead letters", lambda m: f"{sum(m.dead_letters.values()):,}"),
+        ("lost", lambda m: f"{m.lost:,}"),
+        ("invented", lambda m: f"{m.invented:,}"),
+        ("consumed at", lambda m: f"{m.consumer.records_per_s:,.0f}/s"),
+        ("commits, and undone ones", lambda m: f"{m.consumer.commits:,}, {m.consumer.fenced:,}"),
+        ("latency p50", lambda m: duration(m.latency.p50_ms)),
+        ("latency p95", lambda m: duration(m.latency.p95_ms)),
+        ("latency p99", lambda m: duration(m.latency.p99_ms)),
+        ("longest latency", lambda m: duration(m.latency.max_ms)),
+        ("contract and model, mean", lambda m: _us(m.inference.mean_us)),
+        ("contract and model, p99", lambda m: _us(m.inference.p99_us)),
+    ]
+    cells = [
+        el("tr", el("th", name), el("td", of(done.stream)), el("td", of(done.batch)))
+        for name, of in rows
+    ]
+    head = el("tr", el("th", ""), el("th", "stream"), el("th", "batch"))
+    yield el("h2", "Two modes")
+    yield el(
+        "section",
+        el("div", el("table", el("thead", head), el("tbody", *cells)), class_="card"),
+        el(
+            "div",
+            el("h3", "Latency: from the sending of a record until its prediction was read"),
+            latencies({"stream": done.stream.latency, "batch": done.batch.latency}),
+            el(
+                "p",
+                "In the stream a consumer waits for each record. In batch mode records wait for it:"
+                " it starts once the whole file lies in the log, and its start counts.",
+            ),
+            class_="card",
+        ),
+        class_="pair",
+    )
+
+
+def _model(done: Rehearsal) -> Iterator[Element]:
+    training = done.training
+    chosen = next(row for row in training.rows if row.name == CHOSEN)
+    verdict = (
+        f"{done.champion} is champion, {training.chosen} the choice of this training."
+        if done.champion
+        else "The gate let no model through, so there is no champion and no probability."
+    )
+    scores = (
+        f"Out of sample, on {training.tested_rows:,} records: PR-AUC {chosen.pr_auc.estimate:.3f} "
+        f"[{chosen.pr_auc.low:.3f}, {chosen.pr_auc.high:.3f}], ROC-AUC "
+        f"{chosen.roc_auc.estimate:.3f}, Brier {chosen.brier.estimate:.4f}; acting from "
+        f"{training.threshold:.1%} on."
+    )
+    yield el("h2", "The model")
+    yield el("p", el("strong", verdict), " ", scores)
+    left = el(
+        "div",
+        el("h3", "PR-AUC of each candidate, with its interval"),
+        ranking(training.rows, training.base_rate.estimate, CHOSEN),
+        el("h3", "Why the gate " + ("let it through" if training.decision.promote else "did not")),
+        el("ul", *(el("li", reason) for reason in training.decision.reasons)),
+        class_="card",
+    )
+    right = el("div", el("h3", "Does it mean what it says?"), class_="card")
+    if done.reliability:
+        right.append(reliability(done.reliability))
+        told = f"{done.unseen_rows:,} records that {done.champion} was not fitted on, in groups of "
+        right.append(el("p", told + "like probability: what was said, and how often it came true."))
+    else:
+        right.append(el("p", "There are too few records that the champion has not seen to tell."))
+    yield el("section", left, right, class_="pair")
+
+
+def _refused(done: Rehearsal) -> Iterator[Element]:
+    counts = dict.fromkeys((*done.stream.dead_letters, *done.batch.dead_letters), 0)
+    for mode in (done.stream, done.batch):
+        for fault, count in mode.dead_letters.items():
+            counts[fault] += count
+    yield el("h2", "What was refused, and why")
+    yield el(
+        "p",
+        "Broken copies of a good record went with the stream. Each is kept as a dead letter with "
+        "its bytes, and can be looked into and sent again: ",
+        el("code", f"barograph deadletters list --case {done.case}"),
+    )
+    yield el(
+        "div", *(_refusal(each, counts[each.fault]) for each in done.refused), class_="card list"
+    )
+
+
+def _refusal(each: RefusedSample, count: int) -> Element:
+    return el(
+        "details",
+        el(
+            "summary",
+            el("span", each.fault, class_="tag"),
+            el("span", f"{count:,} ×", class_="number"),
+            el("span", each.detail, class_="wide"),
+        ),
+        el("p", f"{each.identity} · key {each.key or '(none)'} · {each.bytes:,} bytes"),
+        _code(each.original),
+    )
+
+
+def _samples(done: Rehearsal) -> Iterator[Element]:
+    yield el("h2", f"{len(done.samples)} records, each followed to its prediction")
+    names = ("mode", "key", "probability", "latency")
+    head = el("div", *(el("span", name) for name in names), class_="head")
+    yield el("div", head, *(_sample(each) for each in done.samples), class_="card list")
+
+
+def _sample(each: Sample) -> Element:
+    said = each.prediction
+    chance = said.verdict if said.probability is None else f"{said.probability:.1%}"
+    return el(
+        "details",
+        el(
+            "summary",
+            el("span", each.mode, class_="tag"),
+            el("span", each.key, class_="key"),
+            el("span", chance, class_="number strong" if said.label else "number"),
+            el("span", duration(each.latency_ms), class_="number"),
+        ),
+        el("h4", f"in: {each.record_place}"),
+        el(
+            "p",
+            f"sent {_clock(each.produced_time_ns)}, in the log "
+            f"{_clock(each.record_appended_time_ns)}",
+        ),
+        _code(each.record),
+        el("h4", f"out: {each.prediction_place}"),
+        el(
+            "p",
+            f"in the log {_clock(each.prediction_appended_time_ns)}, read "
+            f"{duration(each.latency_ms)} after the record was sent, {_us(each.inference_us)} of "
+            "it in contract and model",
+        ),
+        _code(msgspec.json.encode(said).decode()),
+    )
+
+
+def _how(done: Rehearsal) -> Iterator[Element]:
+    phases = " · ".join(f"{name} {seconds:.1f} s" for name, seconds in done.phase_seconds.items())
+    yield el("h2", "How this was measured")
+    yield el(
+        "p",
+        "Producer and consumer are processes of their own. A reader of the log stands beside them; "
+        "what it had is compared with what the contract says of each record of the file: one "
+        "prediction for each good one, one dead letter with fault and bytes for each other. "
+        "A latency ends when that reader had the prediction, committed. All ran on one machine, "
+        "and shared it.",
+    )
+    yield el("p", f"{phases}. All figures: summary.json, beside this page.", class_="about")
+
+
+def _code(text: str) -> Element:
+    if is_json(text.encode()):  # with spaces, where lines may break
+        text = msgspec.json.format(text, indent=0)
+    shown = text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + " …"
+    return el("pre", el("code", shown))
+
+
+def _unsaid(mode: ModeAccount) -> int:
+    return mode.predictions - mode.verdicts.get(Verdict.PREDICTED, 0)
+
+
+def _us(taken_us: float | None) -> str:
+    return duration(None if taken_us is None else taken_us / 1e3)
+
+
+def _clock(time_ns: int) -> str:
+    return datetime.fromtimestamp(time_ns / NS_PER_S, UTC).strftime("%H:%M:%S.%f")[:-3]

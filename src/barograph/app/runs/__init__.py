@@ -1,0 +1,1 @@
+"""Verbs that run for long and watch over others."""

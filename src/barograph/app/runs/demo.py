@@ -1,0 +1,204 @@
+"""The demo: a market's history in seconds, a model trained and gated on it, then live.
+
+Every step is the real one: frames of the simulated exchange go through the same feed, archive, log,
+featurizer, dataset, training, gate and scorer as those of a real one.
+"""
+
+import math
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing
+from threading import Event
+
+import msgspec
+import numpy as np
+
+from barograph.app.intake import feed_of
+from barograph.app.runs.up import Listener, Seen, watch
+from barograph.app.settings import Settings
+from barograph.app.terminal import terminal, training_table
+from barograph.app.wiring import feed_through, stages
+from barograph.cases import baselines
+from barograph.cases.spikes import SPIKES
+from barograph.codec import encode
+from barograph.evaluation import alarms, bootstrap, labels, scores
+from barograph.features.featurizer import Featurizer
+from barograph.feed.ingest import ingest
+from barograph.feed.summary import Summary
+from barograph.feed.venue_socket import Plan
+from barograph.learning.trees import TreeTable
+from barograph.log import Log, open_log
+from barograph.log.retention import Retention
+from barograph.log.topics import TICKS
+from barograph.pipeline.threads import Pipeline
+from barograph.pipeline.verify import Verification, verify
+from barograph.registry.registry import Registry
+from barograph.simulated.exchange import Exchange, Terms, running
+from barograph.simulated.law import PRESETS
+from barograph.simulated.market import SimulatedMarket
+from barograph.simulated.sources import simulated
+from barograph.training import dataset, train
+from barograph.training.report import TrainingReport
+from barograph.types import NS_PER_S, Record, Verdict
+from barograph.venues.coinbase.endpoints import endpoint
+from barograph.venues.coinbase.exchange import ExchangeFeed
+from barograph.venues.entries import Dialect, Heard
+
+PRODUCTS = ("BTC-USD", "ETH-USD")
+CHECK_LIVE_S = 5.0
+_HISTORY_CHUNK_S = 600
+_RESAMPLES = 500
+"""For the intervals of the table; the gate has its own number, which is that of every gate."""
+
+
+class DemoSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What a demo did; `ok` says that everything that should have happened did."""
+
+    ok: bool
+    problems: list[str]
+    seconds: float
+    phase_seconds: dict[str, float]
+    peak_rss_mb: float
+    history: Summary
+    training: TrainingReport
+    live: Seen
+    verification: Verification
+
+
+Stopping = Callable[[], AbstractContextManager[Event]]
+"""Gives an event that is set when the person at the terminal wants to leave."""
+
+
+def run(
+    settings: Settings, stopping: Stopping, *, hours: float, seed: int, check: bool
+) -> DemoSummary:
+    """Run it in `settings.home`; with `check` headless and bounded, else until told to stop."""
+    console = terminal.Screen(stderr=True)
+    phases = terminal.Phases(console)
+    home, registry = settings.home, Registry(settings.home)
+    now_ns = time.time_ns() // NS_PER_S * NS_PER_S
+    market = SimulatedMarket(
+        PRESETS["market"], PRODUCTS, seed, now_ns - int(hours * 3600) * NS_PER_S
+    )
+    log = open_log(home)
+    try:
+        with phases.of(f"{hours:g} hours of {' and '.join(PRODUCTS)}: feed and features"):
+            history = _history(settings, log, market, now_ns, console.log)
+        with phases.of("dataset: the same features again, from the archive"):
+            dataset.build(home, SPIKES)
+        with phases.of("training, walk-forward"):
+            how = train.Training(seed=seed, folds=settings.folds, resamples=_RESAMPLES)
+            examples = dataset.read(home, SPIKES)
+            report = train.train(SPIKES, examples, registry, how, clock_ns=time.time_ns)
+        console.print(training_table.training(report))
+        with phases.of("live, through a socket") as status:
+            if not check:
+                status.stop()
+            with stopping() as stop:
+                live = _live(settings, log, market, stop, console.log, check=check)
+        with phases.of("verify: live features against a replay of the log"):
+            verification = verify(log)
+        console.print(terminal.verified(verification))
+    finally:
+        log.close()
+    problems = _problems(report, live, verification)
+    return DemoSummary(
+        ok=not problems,
+        problems=problems,
+        seconds=round(sum(phases.seconds.values()), 3),
+        phase_seconds=phases.seconds,
+        peak_rss_mb=_peak_rss_mb(),
+        history=history,
+        training=report,
+        live=live,
+        verification=verification,
+    )
+
+
+def compile_kernels() -> None:
+    """Compile what a demo runs through, into the cache: `make install` calls it once."""
+    machine, featurizer = ExchangeFeed(), Featurizer()
+    market = SimulatedMarket(PRESETS["market"], PRODUCTS, 1, 0)
+    events = [event for frame in market.advance(3) for event in machine.receive(frame).events]
+    featurizer.receive(
+        [Record(TICKS, 0, i, event.product, encode(event)) for i, event in enumerate(events)]
+    )
+    y = np.array([0.0, 1.0])  # and what a training runs through
+    drawn = bootstrap.resamples(np.arange(2), np.zeros(2, np.int64), count=1)
+    bootstrap.resampled_together(
+        [(scores.pr_auc, y), (scores.roc_auc, y), (scores.brier, y)], y, drawn
+    )
+    storms = labels.episodes(np.arange(2), y, horizon_s=1)
+    watches = [alarms.Watch(second=np.arange(2), probability=y, episodes=storms)]
+    alarms.threshold_for_budget(watches, false_alarms_per_hour=1)
+    baselines.ewma_vol(y, 1)
+    trees = TreeTable()
+    trees.add({"leaf_value": 0.0})
+    trees.total(np.zeros((1, 1), np.float32))
+
+
+def _history(
+    settings: Settings,
+    log: Log,
+    market: SimulatedMarket,
+    until_ns: int,
+    warn: Callable[[str], None],
+) -> Summary:
+    """The market up to now, at once: fed, featurized and scored."""
+
+    def entries() -> Iterator[Heard]:
+        while (left_s := (until_ns - market.now_ns) // NS_PER_S) > 0:
+            for frame in market.advance(min(_HISTORY_CHUNK_S, left_s)):
+                yield Heard(frame, Dialect.EXCHANGE)
+
+    with closing(feed_of(settings, log, market.products, warn)) as feed:
+        running = Pipeline(stages(settings, settings.home, warn))
+        return feed_through(running, lambda: ingest(feed, entries()), live=False)
+
+
+def _live(  # noqa: PLR0913 - what runs, and what is told of it
+    settings: Settings,
+    log: Log,
+    market: SimulatedMarket,
+    stop: Event,
+    warn: Callable[[str], None],
+    *,
+    check: bool,
+) -> Seen:
+    """The market from there on, as a server tells it: first what passed since, then as it comes."""
+    terms = Terms(wait_for_reader=True, present=True)
+    with running(Exchange(simulated(market), terms=terms)) as exchange:
+        address = f"ws://{exchange.address}"
+        plan = Plan(
+            endpoint=endpoint("simulated", address),
+            products=market.products,
+            clock_limit_s=math.inf,  # what passed since the history comes late, and is meant to
+        )
+        with (
+            Listener(settings, settings.home, plan, warn) as listener,
+            Pipeline(stages(settings, settings.home, warn)) as pipeline,
+            Retention(lambda: open_log(settings.home), warn),
+        ):
+            shown, seconds = not check and sys.stdout.isatty(), CHECK_LIVE_S if check else None
+            seen = watch(log, listener, pipeline, stop, shown=shown, seconds=seconds)
+            listener.end()
+    return seen
+
+
+def _problems(report: TrainingReport, live: Seen, verification: Verification) -> list[str]:
+    problems = []
+    if not report.decision.promote:
+        problems.append("the gate promoted nothing")
+    if not live.verdicts.get(Verdict.PREDICTED):
+        problems.append("nothing was predicted live")
+    if not verification.same:
+        problems.append("live features and their replay differ")
+    return problems
+
+
+def _peak_rss_mb() -> float:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Linux counts KiB, macOS bytes.
+    return round(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10), 1)

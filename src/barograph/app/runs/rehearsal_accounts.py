@@ -1,0 +1,340 @@
+"""The books of a rehearsal: what records should have come to, what they came to, and how fast.
+
+What a record should come to is what its contract says of it: a prediction, or a dead letter with
+that fault. Nothing here reads a log or a clock.
+"""
+
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+from msgspec import inspect
+
+from barograph import codec
+from barograph.app.wiring import Consumed
+from barograph.cases.contract import Contract, RefusedError
+from barograph.cases.record_file import Line
+from barograph.evaluation.scores import ReliabilityBin
+from barograph.feed.produce import PRODUCED_TIME, Produced
+from barograph.log import APPENDED_TIME
+from barograph.training.record_dataset import RecordManifest
+from barograph.training.report import TrainingReport
+from barograph.types import DeadLetter, Record, RecordPrediction
+
+_LONG_BYTES = 1_000_000
+_SHOWN_BYTES = 2000
+_BUCKETS_A_DECADE = 10
+
+
+class Bucket(msgspec.Struct, frozen=True, kw_only=True):
+    """How many records took from `from_ms` to less than `to_ms`."""
+
+    from_ms: float
+    to_ms: float
+    records: int
+
+
+class Latency(msgspec.Struct, frozen=True, kw_only=True):
+    """Milliseconds from a record's being sent until a reader of the predictions had its own."""
+
+    count: int
+    p50_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+    max_ms: float | None
+    histogram: list[Bucket]
+
+
+class Inference(msgspec.Struct, frozen=True, kw_only=True):
+    """Microseconds of the machine for a record: contract, model and all, the log left out."""
+
+    mean_us: float | None
+    p99_us: float | None
+
+
+class ModeAccount(msgspec.Struct, frozen=True, kw_only=True):
+    """What one mode came to.
+
+    `ahead` records went before the others, so that the consumer was at work when they came; only
+    `consumer` counts them. `records`, `predictions` and `dead_letters` are what a reader of the log
+    found of the others, and `flagged` the predictions that reach the threshold. `lost` are records,
+    predictions and letters that should be there, `invented` those that should not.
+    """
+
+    producer: Produced
+    consumer: Consumed
+    ahead: int
+    records: int
+    predictions: int
+    verdicts: dict[str, int]
+    flagged: int
+    dead_letters: dict[str, int]
+    lost: int
+    invented: int
+    latency: Latency
+    inference: Inference
+
+
+class Sample(msgspec.Struct, frozen=True, kw_only=True):
+    """One record and its prediction, each with its "topic/partition@offset" and the log's time."""
+
+    mode: str
+    key: str
+    record: str
+    record_place: str
+    produced_time_ns: int
+    record_appended_time_ns: int
+    prediction: RecordPrediction
+    prediction_place: str
+    prediction_appended_time_ns: int
+    latency_ms: float
+    inference_us: float
+
+
+class RefusedSample(msgspec.Struct, frozen=True, kw_only=True):
+    """One dead letter of a fault; `original` is the beginning of the record, of so many `bytes`."""
+
+    fault: str
+    detail: str
+    identity: str
+    key: str
+    original: str
+    bytes: int
+
+
+class Rehearsal(msgspec.Struct, frozen=True, kw_only=True):
+    """What a rehearsal found; `ok` says that nothing was lost and nothing invented.
+
+    `invented_records` says that the records are made up, since none were given. `champion` is
+    "case/version", null where the gate let none through. `reliability` is its own, on the
+    `unseen_rows` of the dataset that it was not fitted on. `started_time_ns` is wall clock.
+    """
+
+    ok: bool
+    problems: list[str]
+    case: str
+    log: str
+    file: str
+    invented_records: bool
+    started_time_ns: int
+    seconds: float
+    phase_seconds: dict[str, float]
+    dataset: RecordManifest
+    training: TrainingReport
+    champion: str | None
+    unseen_rows: int
+    reliability: list[ReliabilityBin]
+    stream: ModeAccount
+    batch: ModeAccount
+    samples: list[Sample]
+    refused: list[RefusedSample]
+
+
+class Arrival(NamedTuple):
+    """A record of a log, and when a reader had it, in wall-clock nanoseconds."""
+
+    record: Record
+    seen_time_ns: int
+
+
+class Seen(NamedTuple):
+    """What a reader had of a stream's three topics, in the order of each key."""
+
+    records: list[Arrival]
+    predictions: list[Arrival]
+    dead_letters: list[Arrival]
+
+
+class Trace(NamedTuple):
+    """A record and the prediction that was made of it."""
+
+    record: Arrival
+    prediction: Arrival
+
+    @property
+    def latency_ms(self) -> float:
+        """From the sending of the record until a reader had the prediction."""
+        return (self.prediction.seen_time_ns - int(self.record.record.headers[PRODUCED_TIME])) / 1e6
+
+    @property
+    def inference_us(self) -> float:
+        """The machine's share of it."""
+        return int(self.prediction.record.headers["inference_ns"]) / 1e3
+
+
+def poisoned(contract: Contract, value: bytes) -> Iterator[bytes]:
+    """Copies of a good record, each broken in another way, as far as the contract can be.
+
+    A field is missing, a number is a word, or below its bound, a category is unknown, a field is of
+    1 MB, the end is cut off.
+    """
+    record = msgspec.json.decode(value)
+    first = contract.features[0]
+    yield msgspec.json.encode({name: cell for name, cell in record.items() if name != first})
+    if numbers := _lowest(contract):
+        name, low = numbers[0]
+        yield msgspec.json.encode(record | {name: "a lot"})
+        yield msgspec.json.encode(record | {name: low - 1})
+    for column in contract.columns:
+        if column.categories:
+            yield msgspec.json.encode(record | {column.name: "none of these"})
+            break
+    yield msgspec.json.encode(record | {"note": "x" * _LONG_BYTES})
+    yield value[: len(value) // 2]
+
+
+def _lowest(contract: Contract) -> list[tuple[str, float]]:
+    """The number fields that may not be null, with their lower bounds."""
+    kinds = {
+        field.encode_name: inspect.type_info(field.type)
+        for field in msgspec.structs.fields(contract.words)
+    }
+    return [
+        (name, low)
+        for name, kind in kinds.items()
+        if isinstance(kind, inspect.IntType | inspect.FloatType)
+        and (low := kind.gt if kind.ge is None else kind.ge) is not None
+    ]
+
+
+def spread(records: Sequence[bytes], among: Sequence[bytes]) -> list[bytes]:
+    """`records` at even distances among others."""
+    mixed = list(among)
+    for place in range(len(records), 0, -1):
+        mixed.insert(place * len(among) // (len(records) + 1), records[place - 1])
+    return mixed
+
+
+def differences(contract: Contract, sent: Iterable[Line], seen: Seen) -> tuple[Counter[str], ...]:
+    """(lost, invented): what should be there and is not, and the other way round, in words."""
+    due: Counter[tuple[str, str, bytes]] = Counter()
+    for line in sent:
+        due["record", line.key, line.value] += 1
+        fault = fault_of(contract, line.value)
+        what = ("prediction", line.key, b"") if fault is None else (fault, line.key, line.value)
+        due[what] += 1
+    found = Counter(("record", each.key, each.value) for each, _ in seen.records)
+    found.update(("prediction", each.key, b"") for each, _ in seen.predictions)
+    for each, _ in seen.dead_letters:
+        letter = codec.decode_dead_letter(each.value)
+        found[letter.fault, letter.key, letter.original] += 1
+    return _in_words(due - found), _in_words(found - due)
+
+
+def fault_of(contract: Contract, value: bytes) -> str | None:
+    """Why a record is refused; None where it is not."""
+    try:
+        contract.decode(value)
+    except RefusedError as refused:
+        return refused.fault
+    return None
+
+
+def _in_words(difference: Counter[tuple[str, str, bytes]]) -> Counter[str]:
+    words: Counter[str] = Counter()
+    for (what, key, _), count in difference.items():
+        words[f"{what} of {key or 'a record without a key'}"] += count
+    return words
+
+
+def traced(contract: Contract, seen: Seen) -> list[Trace]:
+    """Each accepted record with its prediction: the first of a key with the first of that key.
+
+    Records that no `produce` sent, and their predictions, are left out.
+    """
+    waiting: defaultdict[str, deque[Arrival]] = defaultdict(deque)
+    for arrival in seen.predictions:
+        waiting[arrival.record.key].append(arrival)
+    pairs = [
+        Trace(arrival, waiting[arrival.record.key].popleft())
+        for arrival in seen.records
+        if waiting[arrival.record.key] and fault_of(contract, arrival.record.value) is None
+    ]
+    return [pair for pair in pairs if PRODUCED_TIME in pair.record.record.headers]
+
+
+def latency(of: Sequence[Trace]) -> Latency:
+    """Over all of them."""
+    if not of:
+        nothing = dict.fromkeys(("p50_ms", "p95_ms", "p99_ms", "max_ms"))
+        return Latency(count=0, histogram=[], **nothing)
+    taken_ms = np.array([trace.latency_ms for trace in of])
+    p50, p95, p99, longest = np.round(np.quantile(taken_ms, [0.5, 0.95, 0.99, 1]), 3).tolist()
+    # Wall clocks may be set back: what seems to take no time falls into the first bucket.
+    exponents = np.floor(np.log10(np.maximum(taken_ms, 0.1)) * _BUCKETS_A_DECADE).astype(int)
+    counts = Counter(exponents.tolist())
+    return Latency(
+        count=len(of),
+        p50_ms=p50,
+        p95_ms=p95,
+        p99_ms=p99,
+        max_ms=longest,
+        histogram=[
+            Bucket(from_ms=_edge_ms(bucket), to_ms=_edge_ms(bucket + 1), records=counts[bucket])
+            for bucket in range(min(counts), max(counts) + 1)
+        ],
+    )
+
+
+def _edge_ms(bucket: int) -> float:
+    return float(f"{10 ** (bucket / _BUCKETS_A_DECADE):.4g}")
+
+
+def inference(of: Sequence[Trace]) -> Inference:
+    """Over all of them."""
+    if not of:
+        return Inference(mean_us=None, p99_us=None)
+    taken_us = np.array([trace.inference_us for trace in of])
+    mean_us, p99_us = float(taken_us.mean()), float(np.quantile(taken_us, 0.99))
+    return Inference(mean_us=round(mean_us, 1), p99_us=round(p99_us, 1))
+
+
+def samples(mode: str, of: Sequence[Trace], count: int) -> list[Sample]:
+    """So many of them, at even distances."""
+    places = np.linspace(0, len(of) - 1, min(count, len(of))).astype(int)
+    return [_sample(mode, of[place]) for place in places]
+
+
+def _sample(mode: str, trace: Trace) -> Sample:
+    record, prediction = trace.record.record, trace.prediction.record
+    return Sample(
+        mode=mode,
+        key=record.key,
+        record=_beginning(record.value),
+        record_place=_place(record),
+        produced_time_ns=int(record.headers[PRODUCED_TIME]),
+        record_appended_time_ns=int(record.headers[APPENDED_TIME]),
+        prediction=codec.decode_record_prediction(prediction.value),
+        prediction_place=_place(prediction),
+        prediction_appended_time_ns=int(prediction.headers[APPENDED_TIME]),
+        latency_ms=round(trace.latency_ms, 3),
+        inference_us=round(trace.inference_us, 1),
+    )
+
+
+def refused_samples(letters: Iterable[DeadLetter]) -> list[RefusedSample]:
+    """The first letter of each fault."""
+    first: dict[str, DeadLetter] = {}
+    for letter in letters:
+        first.setdefault(letter.fault, letter)
+    return [
+        RefusedSample(
+            fault=fault,
+            detail=letter.detail,
+            identity=letter.identity,
+            key=letter.key,
+            original=_beginning(letter.original),
+            bytes=len(letter.original),
+        )
+        for fault, letter in sorted(first.items())
+    ]
+
+
+def _beginning(value: bytes) -> str:
+    return value[:_SHOWN_BYTES].decode("utf-8", "replace")
+
+
+def _place(record: Record) -> str:
+    return f"{record.topic}/{record.partition}@{record.offset}"

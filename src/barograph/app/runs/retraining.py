@@ -1,0 +1,161 @@
+"""Retraining: the process that trains a case again beside a live feed, whenever that is due.
+
+A training runs as a process of its own, at the lowest priority and with one thread for its
+matrices: so the live path keeps its latency, and whatever a training dies of stays with it.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Self
+
+import msgspec
+
+from barograph.app.runs.children import Child, end_politely, environment
+from barograph.app.settings import Settings
+from barograph.codec import UNREADABLE
+from barograph.errors import BarographError
+from barograph.evaluation.gate import Decision
+from barograph.foreign import one_line
+from barograph.times import time_of
+from barograph.training.due import Due
+
+_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+_PATIENCE_S = 2.0
+"""How long an interrupted training may take to remove what it keeps for itself."""
+
+_LEAVE_S = 0.5
+
+
+def training(words: Sequence[str], settings: Settings) -> Child:
+    """A training of these words, begun: with one thread for its matrices, and the lowest priority.
+
+    Its home is that of the settings, whatever the words say before.
+    """
+    words = [*words, "--home", str(settings.home.absolute())]
+    return Child(words, environment(settings) | _ONE_THREAD, polite=True)
+
+
+class Trained(msgspec.Struct, frozen=True):
+    """What is told on of what a training answers; version 0 where it was not due any more."""
+
+    case: str = ""
+    version: int = 0
+    chosen: str = ""
+    decision: Decision = Decision(promote=False, reasons=())
+
+    @property
+    def named(self) -> str:
+        """The version, and what the gate said of it."""
+        return f"{self.case}/{self.version} ({self.chosen}), {self.decision.word.lower()}"
+
+    def line(self) -> str:
+        """With the gate's reasons."""
+        return f"{self.named}: {'; '.join(self.decision.reasons)}"
+
+
+class Retraining:
+    """Trains whenever that is due, in a process of its own, from `with` to its end.
+
+    ask: whether it is due, asked every `look_s` seconds. start: begins the training, which answers
+    in JSON. Whatever fails is reported to `warn`, once for each reason, and tried again: a training
+    after `again_s`, else after `look_s`, and twice as long each time up to `again_s`. A training
+    that takes longer than `limit_s` is ended. What a training answered is reported too.
+    """
+
+    def __init__(  # noqa: PLR0913 - what it trains, and how long it waits for what
+        self,
+        ask: Callable[[], Due],
+        start: Callable[[], Child],
+        warn: Callable[[str], None],
+        *,
+        look_s: float = 60.0,
+        again_s: float = 3600.0,
+        limit_s: float = 6 * 3600.0,
+    ) -> None:
+        self.trained: list[str] = []
+        self.state = ""
+        self._ask, self._start, self._warn = ask, start, warn
+        self._look_s, self._again_s, self._limit_s = look_s, again_s, limit_s
+        self._failure = ""
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="retraining", daemon=True)
+
+    def __enter__(self) -> Self:
+        """Start the thread."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop, and with it a training that is not done."""
+        self.stop()
+        self._thread.join(_PATIENCE_S + _LEAVE_S)
+
+    def stop(self) -> None:
+        """Begin to end; returns at once."""
+        self._stop.set()
+
+    def _run(self) -> None:
+        wait_s, failures = 0.0, 0
+        while not self._stop.wait(wait_s):
+            failed = self._round()
+            failures = failures + 1 if failed else 0
+            if not failed:
+                wait_s = self._look_s
+            elif failed.trained:
+                wait_s = self._again_s
+            else:
+                wait_s = min(self._again_s, self._look_s * 2.0 ** min(failures - 1, 30))
+            why = failed.why if failed else ""
+            if why and why != self._failure and not self._stop.is_set():
+                self.state = "failed"
+                self._warn(f"retraining: {why} The next try is in {wait_s / 60:g} min.")
+            self._failure = why
+
+    def _round(self) -> "_Failed | None":
+        """Train if it is due; why that failed."""
+        training = False
+        try:
+            if not self._ask().due:
+                return None
+            training = True
+            self.state = f"trains since {time_of(time.time_ns())}"
+            return self._train()
+        except BarographError as error:
+            return _Failed(str(error), training)
+        except BaseException as error:  # noqa: BLE001 - reported, and tried again
+            return _Failed(f"{one_line(repr(error))}.", training)
+
+    def _train(self) -> "_Failed | None":
+        ends_s = time.monotonic() + self._limit_s
+        with self._start() as child:
+            while (code := child.wait()) is None:
+                if self._stop.is_set():
+                    end_politely(child, _PATIENCE_S)
+                    return None
+                if time.monotonic() > ends_s:
+                    child.kill()
+                    why = f"a training did not end in {self._limit_s / 3600:g} h and was ended."
+                    return _Failed(why, trained=True)
+            if code:
+                return _Failed(child.why(), trained=True)
+            # A case of the user's own may print beside it.
+            answer = child.out().strip().rpartition(b"\n")[2]
+        try:
+            trained = msgspec.json.decode(answer, type=Trained)
+        except UNREADABLE as error:
+            why = f"what a training answered cannot be read ({error})."
+            return _Failed(why, trained=True)
+        self.state = ""
+        if trained.version:
+            self.state = one_line(trained.named)
+            self.trained.append(one_line(trained.line()))
+            self._warn(f"trained {one_line(trained.line())}")
+        return None
+
+
+class _Failed(msgspec.Struct, frozen=True):
+    """Why there was no training, or none that succeeded."""
+
+    why: str
+    trained: bool

@@ -1,0 +1,192 @@
+"""Everything in one process: a venue's feed, featurizer and scorer beside it, and a view of it all.
+
+The feed has a thread and a log of its own, like each stage; the same three run as processes with
+`barograph feed`, `barograph featurize --follow` and `barograph score --follow`. Training is a
+process of its own here too, as with `barograph train --follow`.
+"""
+
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import Self
+
+import msgspec
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from barograph.app.intake import feed_of
+from barograph.app.runs.retraining import Retraining, training
+from barograph.app.settings import Settings
+from barograph.app.terminal import listing, terminal
+from barograph.app.terminal.live_view import render
+from barograph.app.wiring import stages
+from barograph.feed.live import LiveSummary, listen
+from barograph.feed.venue_socket import Plan
+from barograph.log import Log, open_log
+from barograph.log.retention import Retention
+from barograph.pipeline.threads import Pipeline
+from barograph.pipeline.watch import Latencies, Watch
+from barograph.training.due import asked, frames
+
+LOOK_S = 0.25
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """What a watch saw of the predictions."""
+
+    seconds: float
+    predictions: int
+    verdicts: dict[str, int]
+    models: dict[str, int]
+    alerts: int
+    latency: Latencies
+
+
+class UpSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What was heard, what was said of it, and what was trained meanwhile."""
+
+    heard: LiveSummary
+    seen: Seen
+    trained: list[str]
+
+
+class Listener:
+    """A live feed in a thread of its own, on a log of its own, from `with` to its end.
+
+    Raises BadInputError on construction as `Feed` does.
+    """
+
+    def __init__(
+        self, settings: Settings, address: str | Path, plan: Plan, warn: Callable[[str], None]
+    ) -> None:
+        self._plan, self._warn = plan, warn
+        self._stop = threading.Event()
+        self._thread = ThreadPoolExecutor(1, "feed")
+        self._heard: Future[LiveSummary] = Future()
+        self._log = open_log(address, lease_s=settings.lease_s, live=True)
+        try:
+            self._feed = feed_of(settings, self._log, plan.products, warn)
+        except BaseException:
+            self._log.close()
+            raise
+
+    def __enter__(self) -> Self:
+        """Start."""
+        self._heard = self._thread.submit(listen, self._feed, self._plan, self._stop, self._warn)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop, and commit what was received."""
+        self._stop.set()
+        self._thread.shutdown()
+        self._feed.close()
+        self._log.close()
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more comes; raises what it died of, if it did."""
+        return self._heard.done() and bool(self._heard.result())
+
+    def end(self) -> LiveSummary:
+        """Stop, and wait for the last commit; raises what it died of, if it did."""
+        self._stop.set()
+        return self._heard.result()
+
+    def state(self) -> str:
+        """One line of what was heard so far."""
+        return f"{self._plan.endpoint.venue}, {self._feed.summary.line()} · Ctrl-C leaves"
+
+
+def run(
+    settings: Settings,
+    address: str | Path,
+    plan: Plan,
+    stop: threading.Event,
+    warn: Callable[[str], None],
+) -> UpSummary:
+    """Listen, featurize, score, train and show until `stop` is set or the plan's time is over.
+
+    The view is shown where standard output is a terminal. Raises what `live.listen` raises.
+    """
+    with (
+        Listener(settings, address, plan, warn) as listener,
+        Pipeline(stages(settings, address, warn, patient=True), stop) as pipeline,
+        _retraining(settings, warn) as retraining,
+        Retention(lambda: open_log(address), warn),
+        closing(open_log(address)) as log,
+    ):
+        seen = watch(
+            log, listener, pipeline, stop, shown=sys.stdout.isatty(), retraining=retraining
+        )
+        retraining.stop()
+        # Before the pipeline ends: it finishes what was fed, and this feeds the last of it.
+        return UpSummary(heard=listener.end(), seen=seen, trained=retraining.trained)
+
+
+def _retraining(settings: Settings, warn: Callable[[str], None]) -> Retraining:
+    home, every_h = settings.home, settings.retrain_every_h
+    # What is live walks forward. A control is for who reads the report.
+    words = ["train", "--if-due", "--split", "walk-forward", "--no-control", "--json"]
+    return Retraining(
+        lambda: asked(home, "spikes", frames(home), every_h),
+        lambda: training(words, settings),
+        warn,
+    )
+
+
+def told(done: UpSummary) -> RenderableType:
+    """What was heard, and what was said of it."""
+    seen = done.seen
+    latency = seen.latency
+    said = Text(f"predictions   {seen.predictions:,}  {terminal.counts_of(seen.verdicts)}".rstrip())
+    said.append(f"\nalerts        {seen.alerts:,}")
+    if latency.p50_ms is not None:
+        said.append(f"\nlatency       p50 {latency.p50_ms:,.0f} ms, p99 {latency.p99_ms:,.0f} ms")
+    if done.trained:
+        said.append("\ntrained       " + "\n              ".join(done.trained))
+    return Group(listing.live(done.heard), said)
+
+
+def watch(  # noqa: PLR0913 - who works, and for how long it is followed how
+    log: Log,
+    listener: Listener,
+    pipeline: Pipeline,
+    stop: threading.Event,
+    *,
+    shown: bool,
+    seconds: float | None = None,
+    retraining: Retraining | None = None,
+) -> Seen:
+    """Follow what is predicted until `stop` is set, the feed ends, or so many seconds are over."""
+    watched, started_s = Watch(log), time.monotonic()
+    ends_s = None if seconds is None else started_s + seconds
+
+    def going_on() -> bool:
+        over = ends_s is not None and time.monotonic() >= ends_s
+        pipeline.check()
+        watched.look()
+        return not (over or listener.ended or stop.wait(LOOK_S))
+
+    if shown:
+        with Live(console=terminal.Screen(), refresh_per_second=4, screen=True) as view:
+            while going_on():
+                state = listener.state()
+                if retraining is not None and retraining.state:
+                    state += f"\ntraining: {retraining.state}"
+                view.update(render(watched, state))
+    else:
+        while going_on():
+            pass
+    return Seen(
+        seconds=round(time.monotonic() - started_s, 3),
+        predictions=sum(watched.verdicts.values()),
+        verdicts=watched.verdicts,
+        models=watched.models,
+        alerts=watched.alert_count,
+        latency=watched.latencies(),
+    )

@@ -1,0 +1,97 @@
+"""The live terminal view: one line a product, alerts as they come."""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from barograph.pipeline.watch import SEEN, Watch
+from barograph.types import NS_PER_S, Prediction, Verdict
+
+_BARS = "▁▂▃▄▅▆▇█"
+_OLD_S = 5.0
+_WIDTH = 80
+
+
+def render(watch: Watch, feed_state: str, clock_ns: Callable[[], int] = time.time_ns) -> Group:
+    """The view as it stands, 80 columns wide: a table of products, then the latest alerts."""
+    models = ", ".join(sorted({line.prediction.model for line in watch.lines.values()})) or "none"
+    table = Table(
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        header_style="bold",
+        caption=f"vol: bps/√s over 60 s; P: a spike (vol ≥ τ) within 60 s; model {models}",
+        caption_justify="left",
+    )
+    for title in ("product", "mid", "vol", "of τ", "P(spike)", f"last {SEEN}", "verdict"):
+        right = title in {"mid", "vol", "of τ", "P(spike)"}
+        table.add_column(title, justify="right" if right else "left", no_wrap=True)
+    table.add_column("latency", justify="right", no_wrap=True)
+    now_ns = clock_ns()
+    for product, line in sorted(watch.lines.items()):
+        said = line.prediction
+        age_s = (now_ns - said.event_time_ns) / NS_PER_S
+        table.add_row(
+            Text(product, style="bold"),
+            f"{said.mid:,.2f}",
+            *_volatility(said),
+            _probability(said),
+            Text(_sparkline(line.probabilities), style="cyan"),
+            _verdict(said) if age_s < _OLD_S else Text(f"silent {age_s:.0f} s", style="yellow"),
+            "–" if line.latency_ms is None else f"{line.latency_ms:.0f} ms",
+        )
+    if not watch.lines:
+        table.add_row("waiting for the first prediction …")
+    alerts = Text("\n").join([_alert(alert) for alert in reversed(watch.alerts)])
+    quiet = Text("none yet", style="dim")
+    panel = Panel(
+        alerts if watch.alerts else quiet, title="alerts", border_style="dim", width=_WIDTH
+    )
+    return Group(Text(f"feed: {feed_state}", style="dim"), table, panel)
+
+
+def _volatility(said: Prediction) -> tuple[Text, Text]:
+    """In bps/√s, and as a share of tau."""
+    if said.realized_vol_60s is None:
+        return Text("–", style="dim"), Text("–", style="dim")
+    vol = Text(f"{1e4 * said.realized_vol_60s:.2f}")
+    if not said.tau:
+        return vol, Text("–", style="dim")
+    share = said.realized_vol_60s / said.tau
+    style = "red" if share >= 1 else "yellow" if share >= 0.7 else "green"
+    return vol, Text(f"{share:.0%}", style=style)
+
+
+def _probability(said: Prediction) -> Text:
+    if said.probability is None:
+        return Text("–", style="dim")
+    return Text(f"{said.probability:.1%}", style="bold red" if said.spike else "")
+
+
+def _verdict(said: Prediction) -> Text:
+    if said.verdict is not Verdict.PREDICTED:
+        return Text(said.verdict, style="yellow")
+    return Text("SPIKE AHEAD", style="bold red") if said.spike else Text("calm", style="green")
+
+
+def _alert(said: Prediction) -> Text:
+    at = datetime.fromtimestamp(said.event_time_ns / NS_PER_S, UTC).strftime("%H:%M:%S")
+    return Text.assemble(
+        (f"{at} UTC  ", "dim"),
+        (said.product, "bold"),
+        f"  {said.probability:.0%} for the next {said.horizon_s} s at {said.mid:,.2f}",
+        (f"  (alert from {said.threshold:.0%})", "dim"),
+    )
+
+
+def _sparkline(values: deque[float | None]) -> str:
+    return "".join(
+        "·" if value is None else _BARS[min(len(_BARS) - 1, int(value * len(_BARS)))]
+        for value in values
+    )

@@ -1,0 +1,106 @@
+"""What a person sees of all models of a case: the list, and who was champion when and why."""
+
+from collections.abc import Mapping, Sequence
+from math import nan
+
+import msgspec
+from rich.box import SIMPLE_HEAD
+from rich.console import Group, RenderableType
+from rich.table import Table
+
+from barograph.app.terminal.terminal import figure, plain
+from barograph.errors import RegistryError
+from barograph.registry.audit import Promotion
+from barograph.registry.registry import Registry
+from barograph.registry.versions import Version
+from barograph.times import time_of
+from barograph.training.walkforward import CHOSEN
+
+
+class Listed(Version, frozen=True, kw_only=True):
+    """A version with what decides whether it is of use.
+
+    `expired`: whether it may be used no more by the clock of now. `scores` are those of its
+    training's choices, as they were tested; `decision` is what the gate said of it then. `fault`
+    says why its facts cannot be read; empty where they can.
+    """
+
+    created_time_ns: int | None = None
+    train_end_ns: int | None = None
+    expires_time_ns: int | None = None
+    expired: bool = False
+    scores: dict[str, float | None] = msgspec.field(default_factory=dict)
+    decision: str = ""
+    fault: str = ""
+
+
+def listed(registry: Registry, case: str, now_ns: int) -> list[Listed]:
+    """All versions of a case, oldest first."""
+    return [_listed(registry, case, version, now_ns) for version in registry.versions(case)]
+
+
+def _listed(registry: Registry, case: str, version: Version, now_ns: int) -> Listed:
+    told = {name: getattr(version, name) for name in version.__struct_fields__}
+    told["decision"] = version.tags.get("decision", "")
+    try:
+        facts = registry.facts(case, version.version)
+    except RegistryError as error:
+        return Listed(**told, fault=str(error))
+    return Listed(
+        **told,
+        created_time_ns=facts.created_time_ns,
+        train_end_ns=facts.train_end_ns,
+        expires_time_ns=facts.expires_time_ns,
+        expired=facts.expired(now_ns),
+        scores=facts.scores.get(CHOSEN, {}),
+    )
+
+
+def table(case: str, versions: Sequence[Listed]) -> RenderableType:
+    """The list, 80 columns wide; the gate's words and faults stand below it."""
+    if not versions:
+        return f"no version of {case} yet; train one (`barograph train --case {case}`)"
+    known = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), title=f"models of {case}")
+    known.title_justify = "left"
+    for title in ("", "aliases", "candidate", "made", "trained to", "expires", "PR-AUC"):
+        known.add_column(title, no_wrap=title != "candidate")
+    notes = []
+    for version in versions:
+        known.add_row(
+            str(version.version),
+            "\n".join(version.aliases),
+            plain(version.tags.get("candidate", "")),
+            _moment(version.created_time_ns),
+            _moment(version.train_end_ns),
+            "EXPIRED" if version.expired else _moment(version.expires_time_ns),
+            _pr_auc(version.scores),
+        )
+        if note := version.fault or version.decision:
+            notes.append(plain(f"{version.version}  {note}"))
+    return Group(known, *notes)
+
+
+def audit(case: str, entries: Sequence[Promotion]) -> RenderableType:
+    """Entries of the audit, a line each."""
+    if not entries:
+        return f"no version of {case} was ever champion"
+    return Group(*[plain(_entry(case, entry)) for entry in entries])
+
+
+def _entry(case: str, entry: Promotion) -> str:
+    place = f" in the place of {case}/{entry.previous}" if entry.previous is not None else ""
+    return f"{time_of(entry.time_ns)}  {entry.action} {case}/{entry.version}{place}: {entry.reason}"
+
+
+def _moment(time_ns: int | None) -> str:
+    """To the minute, over two lines; none of a case without time."""
+    return time_of(time_ns)[:16].replace(" ", "\n") if time_ns else "–"
+
+
+def _pr_auc(scores: Mapping[str, float | None]) -> str:
+    """Beside its base rate, without which it says nothing."""
+    of = [
+        figure(nan if (value := scores.get(name)) is None else value, 2)
+        for name in ("pr_auc", "base_rate")
+    ]
+    return f"{of[0]}\nof {of[1]}"

@@ -1,0 +1,133 @@
+"""A training on the terminal: 80 columns wide."""
+
+import math
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from barograph.app.terminal.terminal import figure, interval, plain_table
+from barograph.times import time_of
+from barograph.training.report import TrainingReport
+from barograph.types import Interval
+
+_TENTHS = ("_s", "_per_hour")
+"""Units of which a tenth is enough; shares are told to a hundredth."""
+
+
+def training(report: TrainingReport) -> RenderableType:
+    """The table of candidates, what they add to the baselines, each session, the gate's word."""
+    level = f"{report.base_rate.level:.0%}"
+    table = plain_table(
+        f"{report.case}, {report.split}: {report.tested_rows:,} test rows of {len(report.folds)} "
+        f"folds,\n{report.episodes:,} independent positives, base rate "
+        f"{figure(report.base_rate.estimate)}",
+        ("model", f"PR-AUC [{level}]", "v/τ", "Brier", "logloss", "ECE", "logR²", "QLIKE"),
+    )
+    for row in report.rows:
+        table.add_row(
+            row.name,
+            interval(row.pr_auc, 2),
+            _estimate(row.pr_auc_by_ratio, 2),
+            figure(row.brier.estimate, 4),
+            figure(row.log_loss.estimate),
+            figure(row.calibration_error.estimate),
+            _estimate(row.log_r2),
+            _estimate(row.qlike, 1),
+            style=_style(report, row.name),
+        )
+    version = f"{report.case}/{report.version} ({report.chosen})"
+    promoted = report.decision.promote
+    verdict = Text(
+        f"{version} is {'champion' if promoted else 'registered as candidate, not promoted'}:",
+        style="bold green" if promoted else "bold yellow",
+    )
+    reasons = [Text(f"  · {reason}") for reason in report.decision.reasons]
+    left_out = [
+        Text(f"  left out {name}: {why.removeprefix(f'{name}: ')}", style="dim")
+        for name, why in {
+            **report.keys_left_out, **report.candidates_left_out, **report.features_left_out
+        }.items()
+    ]  # fmt: skip
+    return Group(
+        table,
+        _acting(report),
+        _versus(report),
+        _sessions(report),
+        *_control(report),
+        verdict,
+        *reasons,
+        *left_out,
+    )
+
+
+def _style(report: TrainingReport, name: str) -> str:
+    if name == report.rows[-1].name:
+        return "bold"
+    return "" if name in {row.name for row in report.rows if row.eligible} else "dim"
+
+
+def _acting(report: TrainingReport) -> Table:
+    names = sorted({name for row in report.rows for name in row.acting})
+    heads = [name.replace("_alarms_per_hour", "/h").replace("_", " ") for name in names]
+    acting = plain_table("what acting from the threshold on was worth", ("model", *heads))
+    for row in report.rows:
+        figures = [
+            figure(row.acting.get(name, math.nan), 1 if name.endswith(_TENTHS) else 2)
+            for name in names
+        ]
+        acting.add_row(row.name, *figures, style=_style(report, row.name))
+    return acting
+
+
+def _versus(report: TrainingReport) -> Table:
+    versus = plain_table(
+        "minus a baseline, on the same block resamples; PR-AUC of each at its best",
+        ("model", "minus", "PR-AUC", "logloss"),
+    )
+    for told in report.differences:
+        versus.add_row(
+            told.name,
+            told.minus,
+            interval(told.pr_auc, 2, signed=True),
+            interval(told.log_loss, 3, signed=True),
+            style=_style(report, told.name),
+        )
+    return versus
+
+
+def _sessions(report: TrainingReport) -> Table:
+    chosen = report.rows[-1].name
+    table = plain_table(
+        f"each session for itself: {chosen}, and {report.reference}",
+        ("from", "rows", "base rate", "episodes", "PR-AUC", "", "logloss", ""),
+    )
+    for session in report.sessions:
+        table.add_row(
+            time_of(session.start_ns) if session.start_ns else "all",
+            f"{session.rows:,}",
+            figure(session.base_rate, 2),
+            str(session.events),
+            *(
+                figure(scores[name], 3)
+                for scores in (session.pr_auc, session.log_loss)
+                for name in (chosen, report.reference)
+            ),
+        )
+    return table
+
+
+def _control(report: TrainingReport) -> list[Text]:
+    told = report.control
+    if told is None:
+        return []
+    return [
+        Text(
+            f"where nothing can be found: {told.candidate} has PR-AUC {interval(told.pr_auc)} at "
+            f"base rate {figure(told.base_rate.estimate)}\n"
+        )
+    ]
+
+
+def _estimate(of: Interval | None, places: int = 3) -> str:
+    return "–" if of is None else figure(of.estimate, places)

@@ -1,0 +1,1 @@
+"""What a feed heard, verbatim, on disk."""

@@ -1,0 +1,120 @@
+"""The archive's book: its own id, and for which log each of its files was begun.
+
+One archive may serve several logs, and a log may be lost, restored or copied. `archive/book.json`
+lets each be told from the others: a log has an id of its own, which stands in it, and a writer
+writes down whose a file is before the file is there. Addresses are hints for people and for a log
+that was lost: the one that stands in its place has another id.
+"""
+
+import os
+import uuid
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from barograph.archive.files import last_number, numbered_files
+from barograph.codec import UNREADABLE
+from barograph.errors import BadInputError
+from barograph.files.disk import write_whole
+
+_NAME = "book.json"
+
+
+class Owner(msgspec.Struct):
+    """A log of the archive: where it stood, and its feed's last run that began a file."""
+
+    address: str
+    run: str = ""
+
+
+class _Begun(msgspec.Struct, array_like=True):
+    """The files from `first` to `last` were begun for one log."""
+
+    first: int
+    last: int
+    log: str
+
+
+class Book(msgspec.Struct, kw_only=True):
+    """Which archive it is, its logs by their ids, and whose its files are."""
+
+    archive: str
+    logs: dict[str, Owner] = {}
+    files: list[_Begun] = []
+
+    def owner(self, number: int) -> str | None:
+        """The id of the log that a file was begun for; None where nobody knows."""
+        for begun in reversed(self.files):
+            if begun.first <= number <= begun.last:
+                return begun.log
+        return None
+
+    def begin(self, number: int, log: str) -> None:
+        """A file is begun for a log."""
+        last = self.files[-1] if self.files else None
+        if last is not None and last.log == log and last.last + 1 == number:
+            last.last = number
+        else:
+            self.files.append(_Begun(number, number, log))
+
+    def last(self) -> int:
+        """The highest number that was ever begun; 0 where none was."""
+        return max((begun.last for begun in self.files), default=0)
+
+    def stood_at(self, address: str) -> set[str]:
+        """The ids of the logs that stood at an address."""
+        return {log for log, owner in self.logs.items() if owner.address == address}
+
+
+_decode = msgspec.json.Decoder(Book).decode
+
+
+def read_book(directory: Path) -> Book | None:
+    """The book of an archive; None where there is none. Raises BadInputError for a damaged one."""
+    path = directory / _NAME
+    try:
+        return _decode(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except UNREADABLE as error:
+        raise BadInputError(
+            str(path),
+            f"it cannot be read ({error})",
+            "Restore it from a copy, or remove it: the log then says whose the files are",
+        ) from error
+
+
+def keep_book(directory: Path, book: Book) -> None:
+    """Put it in place, durably. Raises DiskFullError, BadInputError."""
+    write_whole(directory / _NAME, msgspec.json.format(msgspec.json.encode(book)))
+
+
+def new_id() -> str:
+    """For a log, an archive or a run."""
+    return uuid.uuid4().hex
+
+
+def address_in(archive: Path, address: str) -> str:
+    """A log's address as the book has it: a file within home by its place there.
+
+    So a home that is moved or copied as a whole has the same logs.
+    """
+    if not address.startswith("sqlite:///"):
+        return address.partition("?")[0]
+    path = Path(address.removeprefix("sqlite:///")).absolute()
+    home = archive.absolute().parent
+    return os.fspath(path.relative_to(home)) if path.is_relative_to(home) else os.fspath(path)
+
+
+def next_number(directory: Path, book: Book, known: int) -> int:
+    """The number of the next file: no number that was ever given to one is given again."""
+    return max(last_number(directory), book.last(), known) + 1
+
+
+def owners(directory: Path, numbers: Iterable[int] | None = None) -> dict[int, str]:
+    """The id of each file's log; an empty one where nobody knows."""
+    book = read_book(directory)
+    if numbers is None:
+        numbers = [number for number, _ in numbered_files(directory)]
+    return {number: (book and book.owner(number)) or "" for number in numbers}

@@ -1,0 +1,113 @@
+"""An entry of the archive as one line of JSON, and back.
+
+A frame stands in its line as it is when it is one line of JSON (`frame`), else as a string
+(`text`), else as `base64`: byte for byte in each.
+"""
+
+from base64 import b64encode
+from typing import Annotated
+
+import msgspec
+
+from barograph.codec import UNREADABLE
+from barograph.files.lines import BadLine
+from barograph.types import DeadLetter, Fault, Frame
+from barograph.venues.entries import Answer, Closing, Dialect, Entry, Heard, Opening, Settlement
+
+LONGEST_LINE_BYTES = 12 << 20
+"""More than the longest frame or page that a feed takes, coded."""
+
+_NO_FRAME = msgspec.Raw()
+
+
+class _Line(msgspec.Struct, omit_defaults=True):
+    connection: str
+    dialect: Dialect | None = None
+    open: Opening | None = None
+    closed: bool = False
+    answer: str | None = None
+    settled: str | None = None
+    receive_time_ns: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | None = None
+    frame: msgspec.Raw = _NO_FRAME
+    text: str | None = None
+    base64: bytes = b""
+
+
+_encode = msgspec.json.Encoder().encode
+_decode_line = msgspec.json.Decoder(_Line).decode
+_decode_raw = msgspec.json.Decoder(msgspec.Raw).decode
+
+
+def entry_of(source: str, position: int, line: bytes | BadLine) -> Entry | DeadLetter:
+    """The entry that a line is, or its dead letter; `position` is its number in the file."""
+    if isinstance(line, BadLine):
+        return line.letter(source, position)
+    try:
+        return _entry(_decode_line(line))
+    except UNREADABLE as error:
+        return BadLine(Fault.WRONG_SHAPE, str(error), line).letter(source, position)
+
+
+def _entry(said: _Line) -> Entry:
+    if said.open is not None:
+        return said.open
+    if said.settled is not None:
+        return Settlement(said.connection, said.settled, said.receive_time_ns)
+    if said.answer is None and (said.closed or said.dialect is None):
+        return Closing(said.connection)
+    original = bytes(said.frame) or said.base64 if said.text is None else said.text.encode()
+    frame = Frame(data=original, connection=said.connection, receive_time_ns=said.receive_time_ns)
+    if said.answer is not None:
+        return Answer(said.answer, frame)
+    return Heard(frame, said.dialect)  # type: ignore[arg-type]  # a closing has left above
+
+
+def head_of(frame: Frame, dialect: Dialect) -> bytes:
+    """What the lines of all frames of a connection begin with."""
+    return _encode({"connection": frame.connection, "dialect": dialect})[:-1]
+
+
+def with_body(head: bytes, frame: Frame) -> bytes:
+    """A line of this head."""
+    received_ns = frame.receive_time_ns
+    if received_ns is not None:
+        head = b'%b,"receive_time_ns":%d' % (head, received_ns)
+    return b"%b,%b}\n" % (head, _embedded(frame.data))
+
+
+def line_of(entry: Entry) -> bytes:
+    """An entry as its line."""
+    if isinstance(entry, Heard):
+        return with_body(head_of(*entry), entry.frame)
+    if isinstance(entry, Answer):
+        connection = entry.frame.connection
+        head = _encode({"connection": connection, "answer": entry.product})[:-1]
+        return with_body(head, entry.frame)
+    if isinstance(entry, Settlement):
+        settled = _Line(entry.connection, settled=entry.product)
+        settled.receive_time_ns = entry.receive_time_ns
+        return _encode(settled) + b"\n"
+    if isinstance(entry, Opening):
+        return _encode(_Line(entry.connection, open=entry)) + b"\n"
+    return _encode(_Line(entry.connection, closed=True)) + b"\n"
+
+
+def _embedded(frame: bytes) -> bytes:
+    try:
+        text = frame.decode()
+    except UnicodeDecodeError:
+        return b'"base64":"%b"' % b64encode(frame)
+    # Many brackets may be nested deeper than a later reader's stack allows.
+    shallow = frame.count(b"[") + frame.count(b"{") <= 200
+    if shallow and frame[:1] == b"{" and frame[-1:] == b"}" and b"\n" not in frame:
+        try:
+            _decode_raw(frame)
+        except UNREADABLE:
+            pass
+        else:
+            return b'"frame":%b' % frame
+    coded = _encode(text)
+    # Control characters take six bytes each in JSON: a line's length stays bounded.
+    if len(coded) > 2 * len(frame) + 2:
+        return b'"base64":"%b"' % b64encode(frame)
+    return b'"text":%b' % coded

@@ -1,0 +1,187 @@
+"""The files of an archive as they lie there, and what stands in them.
+
+`HOME/archive/000001.ndjson.gz`, … hold one JSON line for each entry; of a file that is finished
+`000001.manifest.json` says what it holds. A manifest stays where its file was removed.
+"""
+
+import re
+from collections.abc import Iterator
+from io import BufferedReader, FileIO
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from barograph.archive.entry_lines import LONGEST_LINE_BYTES, entry_of
+from barograph.archive.manifest import Manifest
+from barograph.codec import UNREADABLE
+from barograph.errors import BadInputError
+from barograph.files.disk import write_whole
+from barograph.files.lines import file_sha256, lines_of
+from barograph.types import DeadLetter
+from barograph.venues.entries import Entry
+
+FRAMES, MANIFEST = "ndjson.gz", "manifest.json"
+_encode_manifest = msgspec.json.Encoder().encode
+_decode_manifest = msgspec.json.Decoder(Manifest).decode
+
+
+class Place(msgspec.Struct, frozen=True, order=True):
+    """An end within the archive: the number of a file, bytes of it, and lines after these."""
+
+    file: int = 0
+    size: int = 0
+    lines: int = 0
+
+
+class ArchiveFile(NamedTuple):
+    """A file of an archive as it lies there.
+
+    `manifest` is None of one that is not finished, `last` where there is none after it. A manifest
+    stays where its file was removed: then it is not `there`.
+    """
+
+    number: int
+    path: Path
+    manifest: Manifest | None
+    last: bool
+    there: bool
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a feed may still change it. One without manifest of an older version is whole."""
+        return self.last and self.manifest is None
+
+
+def archive_files(directory: Path) -> list[ArchiveFile]:
+    """All files of an archive, in order. Raises BadInputError for a manifest that is none."""
+    there = dict(numbered_files(directory))
+    numbers = sorted(there.keys() | _numbered(directory, MANIFEST).keys())
+    return [
+        ArchiveFile(
+            number,
+            file_of(directory, number),
+            _read_manifest(file_of(directory, number, MANIFEST)),
+            last=number == numbers[-1],
+            there=number in there,
+        )
+        for number in numbers
+    ]
+
+
+def existing_files(directory: Path) -> list[ArchiveFile]:
+    """Likewise, of an archive that must be there. Raises BadInputError where there is none."""
+    files = archive_files(directory)
+    if not files:
+        raise BadInputError(
+            str(directory), "there is no archive", "Feed one first (`barograph replay FILE…`)"
+        )
+    return files
+
+
+def archive_end(directory: Path) -> Place:
+    """Where an archive ends as it lies on disk; `Place()` where there is none."""
+    last = Place()
+    for number, path in numbered_files(directory):
+        last = Place(number, path.stat().st_size)
+    return last
+
+
+def read_archive(directory: Path, after: Place | None = None) -> Iterator[Entry | DeadLetter]:
+    """Everything in an archive, in order; or what comes after a place.
+
+    A torn end gives its whole lines and one dead letter for the rest; a damaged line gives one.
+    """
+    start = after or Place()
+    for number, path in numbered_files(directory):
+        if number >= start.file:
+            yield from read_file(path, start.size if number == start.file else 0)
+
+
+def read_file(
+    path: Path, after_bytes: int = 0, until: Place | None = None
+) -> Iterator[Entry | DeadLetter]:
+    """Everything in one file of an archive, likewise; or what comes after so many bytes.
+
+    until: a place in it where reading ends; what a writer adds meanwhile is not looked at.
+    """
+    size = path.stat().st_size
+    end, lines = (size, 0) if until is None else (min(size, until.size), until.lines)
+    yield from _entries(path, after_bytes, end)
+    if lines:
+        yield from islice(_entries(path, end, size), lines)
+
+
+def _entries(path: Path, start: int, end: int) -> Iterator[Entry | DeadLetter]:
+    with _Part(FileIO(path), end) as file:
+        file.seek(start)
+        for position, line in lines_of(file, LONGEST_LINE_BYTES):
+            yield entry_of(path.name, position, line)
+
+
+class _Part(BufferedReader):
+    """A file up to so many bytes."""
+
+    def __init__(self, file: FileIO, end: int) -> None:
+        super().__init__(file)
+        self._end = end
+
+    def read(self, size: int | None = -1) -> bytes:
+        left = max(self._end - self.tell(), 0)
+        return super().read(left if size is None or size < 0 else min(size, left))
+
+
+def manifest_of(counts: Manifest, path: Path) -> Manifest:
+    """The manifest of a file as it lies there, of which these are the counts."""
+    counts.file, counts.bytes, counts.sha256 = path.name, path.stat().st_size, file_sha256(path)
+    return counts
+
+
+def copy_of(manifest: Manifest) -> Manifest:
+    """A value of its own: counting goes on."""
+    return _decode_manifest(_encode_manifest(manifest))
+
+
+def keep_manifest(directory: Path, manifest: Manifest) -> None:
+    """Put a manifest beside its file."""
+    path = directory / manifest.file.replace(FRAMES, MANIFEST)
+    write_whole(path, msgspec.json.format(_encode_manifest(manifest)))
+
+
+def _read_manifest(path: Path) -> Manifest | None:
+    try:
+        return _decode_manifest(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except UNREADABLE as error:
+        raise BadInputError(
+            str(path), f"it is no manifest ({error})", "Restore it from a copy, or remove it"
+        ) from error
+
+
+def file_of(directory: Path, number: int, ending: str = FRAMES) -> Path:
+    """Where a file of that number lies, or its manifest."""
+    return directory / f"{number:06d}.{ending}"
+
+
+def number_of(name: str) -> int:
+    """The number of the file of that name."""
+    return int(name.partition(".")[0])
+
+
+def numbered_files(directory: Path) -> list[tuple[int, Path]]:
+    """The files that are there, in order; their manifests are not looked at."""
+    return sorted(_numbered(directory, FRAMES).items())
+
+
+def last_number(directory: Path) -> int:
+    """Of all files that there ever were: a manifest outlives its file."""
+    return max([*_numbered(directory, FRAMES), *_numbered(directory, MANIFEST)], default=0)
+
+
+def _numbered(directory: Path, ending: str) -> dict[int, Path]:
+    if not directory.is_dir():
+        return {}
+    named = re.compile(rf"(\d{{6,}})\.{re.escape(ending)}").fullmatch
+    return {int(match[1]): path for path in directory.iterdir() if (match := named(path.name))}

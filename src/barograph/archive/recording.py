@@ -1,0 +1,308 @@
+"""A recording of somebody's: each line as the venue's own frame, whatever its form."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, tzinfo
+from hashlib import sha256
+from itertools import chain, islice
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from barograph.codec import UNREADABLE
+from barograph.errors import BadInputError
+from barograph.files.input_file import InputFile, seen
+from barograph.files.lines import BadLine, TornError, Unended, chunks_of, lines_in
+from barograph.foreign import one_line
+from barograph.types import DeadLetter, Fault, Frame
+from barograph.venues.coinbase.recorded_lines import (
+    Unwrapped,
+    Wrapper,
+    continuity_of,
+    time_of,
+    unwrap,
+)
+from barograph.venues.entries import Opening
+from barograph.venues.refusals import RefusedError
+
+MAX_LINE_BYTES = 1 << 20
+"""A longer line of a recording is a dead letter. An archive's line may hold such a frame coded."""
+
+REPLAY = "replay:"
+"""What the name of every recording's connection begins with."""
+
+_BLOCK_BYTES = 1 << 19
+_SURVEYED_LINES = 2000
+_SURVEYED_BYTES = 8 << 20
+
+
+class Recorded(NamedTuple):
+    """One line of a recording: its number from 1, the venue's frame, and the frame's connection."""
+
+    line: int
+    frame: Frame
+    opening: Opening
+
+
+class Passed(NamedTuple):
+    """The number of the last of some lines, and the hash of all of them that are not blank."""
+
+    lines: int
+    sha256: str
+
+
+class Taken:
+    """Lines that are taken one after the other, as they count for what a recording is."""
+
+    def __init__(self) -> None:
+        self.lines = 0
+        self._hash = sha256()
+
+    def add(self, number: int, line: bytes | BadLine) -> None:
+        """One more. Of a line that is too long its length and its beginning count."""
+        if isinstance(line, BadLine):
+            self._hash.update(line.detail.encode() + line.original)
+        elif not line or line.isspace():
+            return
+        else:
+            self._hash.update(line)
+        self._hash.update(b"\n")
+        self.lines = number
+
+    def passed(self) -> Passed:
+        """All so far."""
+        return Passed(self.lines, self._hash.hexdigest())
+
+
+def connection_named(digest: str) -> str:
+    """What the names of the connections of a recording begin with that is known by a hash."""
+    return f"{REPLAY}{digest[:12]}/"
+
+
+class Recording:
+    """A file of recorded lines, plain or gzip; each may have any form of `venues.wrappers`.
+
+    Iterating gives a Recorded or a DeadLetter for every line that is not blank, in bounded memory
+    whatever the lines are; after the last whole line of a torn file one dead letter (TRUNCATED)
+    stands for the rest. `bytes_read` of `size` tell how far. The connection of a frame follows from
+    how the file begins, up to its first line with a time in it, and from the line's form.
+
+    One reading at a time. With `pipes`, a pipe can be read, once, and has no size. A file that is
+    changed meanwhile ends in FileChangedError, at the latest behind its last line. Raises
+    BadInputError when there is nothing to read.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        zone: tzinfo = UTC,
+        *,
+        pipes: bool = False,
+        waiting: Callable[[str], object] = lambda _line: None,
+    ) -> None:
+        self.path, self._zone = path, zone
+        self.name = one_line(path.name)
+        """The file's name as dead letters have it."""
+        self.blank_lines = 0
+        self._pipes, self._waiting = pipes, waiting
+        status = seen(path, pipes=pipes)
+        if status.st_size == 0 and path.is_file():
+            raise BadInputError(str(path), "it is empty", "Record or fetch it again")
+        self.size = status.st_size
+        self.connection = REPLAY
+        """What the names of this recording's connections begin with; known once it is open."""
+        self._file: InputFile | None = None
+        self._chunks: Iterator[bytes] = iter(())
+        self._begun = False
+        self._continuity: Literal["trade_id", "none"] = "none"
+        self._openings: dict[tuple[Wrapper, str], Opening] = {}
+
+    @property
+    def bytes_read(self) -> int:
+        """Of the file as it lies there."""
+        return 0 if self._file is None else self._file.position
+
+    @property
+    def can_begin_again(self) -> bool:
+        """Whether it can be read more than once."""
+        return self._file is None or self._file.size is not None
+
+    def __iter__(self) -> Iterator[Recorded | DeadLetter]:
+        """All lines from the first on."""
+        return self.after(0)
+
+    def after(self, line: int) -> Iterator[Recorded | DeadLetter]:
+        """What comes after that many lines."""
+        for number, each in self.lines():
+            if number > line and (entry := self.read(number, each)) is not None:
+                yield entry
+        self.refuse_if_changed()
+
+    def open(self) -> list["Passed"]:
+        """Begin a reading; returns what was passed behind each line by which it is known.
+
+        Those are the lines up to the first one that tells a time, or all of the first ones. `lines`
+        or `blocks` then give everything from the first line on.
+        """
+        self.close()
+        self._file = InputFile(self.path, pipes=self._pipes, waiting=self._waiting)
+        self.size = self._file.size or 0
+        self._chunks = chunks_of(self._file, _BLOCK_BYTES)
+        self._begun = False
+        self._openings = {}
+        first = self._look_ahead()
+        frames = [self.frame_of(line) for _, line in first]
+        self._continuity = continuity_of(frame for frame in frames if frame is not None)
+        taken, heads = Taken(), []
+        for (number, line), frame in zip(first, frames, strict=True):
+            taken.add(number, line)
+            heads.append(taken.passed())
+            if frame is not None and time_of(frame) is not None:
+                break
+        self.connection = connection_named(taken.passed().sha256)
+        return heads
+
+    def close(self) -> None:
+        """End a reading. Idempotent."""
+        if self._file is not None:
+            self._file.close()
+
+    def lines(self) -> Iterator[tuple[int, bytes | BadLine]]:
+        """Every line as it stands, blank ones too, with its number; the rest of a torn file."""
+        self._begin()
+        number = 0
+        for number, line in lines_in(self._chunks, MAX_LINE_BYTES):
+            yield number, line
+        if number == 0:
+            raise self._without_lines()
+
+    def blocks(self) -> Iterator[bytes]:
+        """The same lines, many at once, for a reader that takes plain ones itself.
+
+        A block is whole lines with their newlines; only the last line of all may lack its own. An
+        empty block ends them where only `rest` can go on: a torn line or one that is too long.
+        """
+        self._begin()
+        rest, some = b"", False
+        try:
+            for chunk in self._chunks:
+                rest += chunk
+                end = rest.rfind(b"\n") + 1
+                # Only the first line can be longer than a chunk.
+                if (rest.find(b"\n") if end else len(rest)) > MAX_LINE_BYTES:
+                    self._chunks = chain((rest,), self._chunks)
+                    yield b""
+                    return
+                if end:
+                    some = True
+                    yield rest[:end]
+                    rest = rest[end:]
+        except TornError as error:
+            self._chunks = chain((rest,), _torn(error))
+            yield b""
+            return
+        if rest or not some:
+            yield rest
+
+    def rest(self, after: int) -> Iterator[Recorded | DeadLetter]:
+        """What the blocks did not give, behind so many lines that they gave."""
+        number = after
+        for number, line in lines_in(self._chunks, MAX_LINE_BYTES, after):
+            if (entry := self.read(number, line)) is not None:
+                yield entry
+        if number == 0:
+            raise self._without_lines()
+
+    def read(self, number: int, line: bytes | BadLine) -> Recorded | DeadLetter | None:
+        """What a line says; None where it is blank.
+
+        One without its newline is cut off, unless it is the whole of a JSON object: nothing could
+        follow that.
+        """
+        if isinstance(line, BadLine):
+            return line.letter(self.name, number)
+        if not line or line.isspace():
+            self.blank_lines += 1
+            return None
+        if type(line) is Unended and not _is_whole(line):
+            half = BadLine(Fault.TRUNCATED, "the file ends within this line", bytes(line))
+            return half.letter(self.name, number)
+        try:
+            unwrapped = unwrap(bytes(line), self._zone)
+        except RefusedError as refused:
+            return BadLine(refused.fault, refused.detail, bytes(line)).letter(self.name, number)
+        return self._recorded(number, unwrapped)
+
+    def refuse_if_changed(self, *, wholly: bool = True) -> bool:
+        """As `InputFile.refuse_if_changed`, of the reading that was begun last."""
+        return self._file is None or self._file.refuse_if_changed(wholly=wholly)
+
+    def _without_lines(self) -> BadInputError:
+        return BadInputError(str(self.path), "it holds no line", "Record or fetch it again")
+
+    def _begin(self) -> None:
+        if self._file is None or self._file.closed or self._begun:
+            self.open()
+        self._begun = True
+
+    def _look_ahead(self) -> list[tuple[int, bytes | BadLine]]:
+        """The first lines; they stay to be read."""
+        ahead: list[bytes] = []
+        lines = size = 0
+        try:
+            while lines < _SURVEYED_LINES and size < _SURVEYED_BYTES:
+                if (chunk := next(self._chunks, None)) is None:
+                    break
+                ahead.append(chunk)
+                lines += chunk.count(b"\n")
+                size += len(chunk)
+        except TornError as error:
+            self._chunks = _torn(error)
+        self._chunks = chain(ahead, self._chunks)
+        first = list(islice(lines_in(ahead, MAX_LINE_BYTES), _SURVEYED_LINES))
+        if first and type(first[-1][1]) is Unended and not _is_whole(first[-1][1]):
+            first.pop()
+        return first
+
+    def frame_of(self, line: bytes | BadLine) -> Frame | None:
+        """The frame in a line, of no connection; None where there is none."""
+        if isinstance(line, BadLine):
+            return None
+        try:
+            unwrapped = unwrap(bytes(line), self._zone)
+        except RefusedError:
+            return None
+        received_ns = unwrapped.receive_time_ns
+        return Frame(data=unwrapped.frame, connection="", receive_time_ns=received_ns)
+
+    def _recorded(self, number: int, unwrapped: Unwrapped) -> Recorded:
+        form = unwrapped.wrapper, unwrapped.event_clock
+        opening = self._openings.get(form)
+        if opening is None:
+            opening = self._openings[form] = Opening(
+                connection=self.connection + unwrapped.wrapper,
+                dialect=unwrapped.dialect,
+                continuity=self._continuity,
+                event_clock=unwrapped.event_clock,
+            )
+        frame = Frame(
+            data=unwrapped.frame,
+            connection=opening.connection,
+            receive_time_ns=unwrapped.receive_time_ns,
+        )
+        return Recorded(number, frame, opening)
+
+
+def _is_whole(line: bytes) -> bool:
+    """Whether it is a JSON object from its first byte to its last."""
+    try:
+        msgspec.json.decode(line, type=msgspec.Raw)
+    except UNREADABLE:
+        return False
+    return line.lstrip().startswith(b"{")
+
+
+def _torn(error: TornError) -> Iterator[bytes]:
+    """A stream that ends as that one did."""
+    yield from ()
+    raise error

@@ -1,0 +1,277 @@
+"""What a feed heard, verbatim, on disk: so that it can be heard again.
+
+`HOME/archive/000001.ndjson.gz`, … hold one JSON line for each entry that the feed took: frames,
+openings and closings of connections, pages of trades that were asked for. Read again in their order
+through the venue machine they give the same events. Each flush appends one gzip member and fsyncs,
+so every gzip tool reads the files, and a torn write costs the end of the last member only.
+
+A file is finished when it is large enough or its hour of receipt is over, and when its feed ends:
+then `000001.manifest.json` says what it holds, and it changes no more.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from hashlib import sha256
+from os.path import samestat
+from pathlib import Path
+
+from barograph.archive.book import Book, Owner, keep_book, next_number
+from barograph.archive.entry_lines import entry_of, head_of, line_of, with_body
+from barograph.archive.files import (
+    FRAMES,
+    ArchiveFile,
+    Place,
+    copy_of,
+    file_of,
+    keep_manifest,
+    last_number,
+    manifest_of,
+)
+from barograph.archive.manifest import Manifest
+from barograph.archive.standing import Standing
+from barograph.errors import BadInputError, DiskFullError, RemovedError
+from barograph.files.disk import declared, sync_directory, write_whole
+from barograph.files.lines import packed
+from barograph.types import NS_PER_S, DeadLetter, Event
+from barograph.venues.entries import Closing, Dialect, Entry, Heard, received_of
+
+ASIDE = "aside"
+"""The folder of what was moved out of an archive."""
+
+_HOUR_NS = 3600 * NS_PER_S
+
+
+class ArchiveWriter:
+    """Appends to an archive; one at a time, by a lock that the kernel drops with the process.
+
+    Begins a new file. Each entry is written, and what it came to is noted before the next one.
+    Lines reach the disk with `flush`, and sooner where an hour ends. Raises BadInputError while
+    another writes, DiskFullError when there is no room: then what was flushed before stands whole,
+    and nothing of what comes after it.
+    """
+
+    def __init__(self, directory: Path, *, file_bytes: int = 64 << 20) -> None:
+        self._directory, self._file_bytes = directory, file_bytes
+        self._lines: list[bytes] = []
+        self._book: Book | None = None
+        self._log = self._address = self._run = ""
+        self._finished: list[Manifest] = []
+        self._acknowledged = self._failed = False
+        self.lost: list[Path] = []
+        """The files that were removed, or changed, while they were written."""
+        with declared(directory):
+            directory.mkdir(parents=True, exist_ok=True)
+            self._lock = (directory / "lock").open("wb")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._lock.close()
+            raise BadInputError(
+                str(directory), "another feed writes here", "Wait for it or give another --home"
+            ) from None
+        self._begin()
+
+    def serve(self, book: Book, log: str, address: str, *, run: str, known: int) -> None:
+        """Begin files for this log from now on, each of which the book names before it is there.
+
+        known: the highest number of a file that the log knows. The writer has written nothing yet.
+        """
+        self._book, self._log, self._address, self._run = book, log, address, run
+        self._begin(next_number(self._directory, book, known))
+
+    def _begin(self, number: int = 0) -> None:
+        self._place = Place(number or last_number(self._directory) + 1)
+        self._from_ns = self._until_ns = 0
+        """The hours of receipt that belong here; none yet where both are 0."""
+        self._heads: dict[tuple[str, Dialect], bytes] = {}
+        self._counts, self._digest = Manifest(), sha256()
+
+    def write(self, entry: Entry) -> None:
+        """Add an entry; a frame byte for byte."""
+        received_ns = received_of(entry)
+        if not self._lines or (
+            received_ns is not None and not self._from_ns <= received_ns < self._until_ns
+        ):
+            self._turn(received_ns)
+        if type(entry) is Heard:
+            frame, dialect = entry
+            head = self._heads.get((frame.connection, dialect))
+            if head is None:
+                head = self._heads[frame.connection, dialect] = head_of(frame, dialect)
+            self._lines.append(with_body(head, frame))
+        else:
+            if isinstance(entry, Closing):
+                for dialect in Dialect:
+                    self._heads.pop((entry.connection, dialect), None)
+            self._lines.append(line_of(entry))
+        self._counts.add(entry)
+        self._acknowledged = False
+
+    def note(self, events: Sequence[Event], dead_letters: Sequence[DeadLetter] = ()) -> None:
+        """Count what the entry that was written last, or recalled, came to."""
+        self._counts.note(events, dead_letters)
+
+    def flush(self) -> Standing:
+        """Make all lines durable; returns where the archive ends now."""
+        self._append()
+        counts = copy_of(self._counts)
+        return Standing(self._place.file, self._place.size, counts, tuple(self._finished))
+
+    def acknowledge(self) -> None:
+        """The log has what the last flush returned: files that are finished get their manifests."""
+        while self._finished:
+            keep_manifest(self._directory, self._finished[0])
+            del self._finished[0]
+        self._acknowledged = True
+
+    def finish(self) -> None:
+        """Make all lines durable and begin a new file; manifests are left to who reads the files.
+
+        For where the log does not have what was written.
+        """
+        self._append()
+        self._finish()
+        self._finished.clear()
+
+    def close(self) -> None:
+        """Flush and let another writer in. Idempotent.
+
+        The file is finished where the log has all of it; else the next writer sees to that.
+        """
+        if self._lock.closed:
+            return
+        try:
+            if not self._failed:
+                self._append()
+                if self._acknowledged:
+                    self._finish()
+                    self.acknowledge()
+        finally:
+            self._lock.close()
+
+    def set_aside(self, files: Iterable[ArchiveFile], standing: Standing) -> list[Path]:
+        """Move what follows a standing in these files out of the archive; returns where to.
+
+        Nothing is lost: it is in `aside/` before it is no more in the archive. Of a file that the
+        standing is in the beginning stays, and is finished.
+        """
+        moved = []
+        with declared(self._directory):
+            aside = self._directory / ASIDE
+            aside.mkdir(exist_ok=True)
+            for file in files:
+                behind = standing.size if file.number == standing.file else 0
+                if behind and file.path.stat().st_size == behind:
+                    self._end(file, standing)
+                    continue
+                target = _free(aside, file, behind)
+                if behind:
+                    with file.path.open("rb") as source:
+                        source.seek(behind)
+                        write_whole(target, source.read())
+                    os.truncate(file.path, behind)
+                    self._end(file, standing)
+                else:
+                    file.path.rename(target)
+                moved.append(target)
+            sync_directory(aside)
+            sync_directory(self._directory)
+        return moved
+
+    def _end(self, file: ArchiveFile, standing: Standing) -> None:
+        if standing.counts is not None:
+            keep_manifest(self._directory, manifest_of(copy_of(standing.counts), file.path))
+
+    def _turn(self, received_ns: int | None) -> None:
+        """Begin a new file before an entry that belongs to one."""
+        if not self._lines and self._place.size >= self._file_bytes:
+            self._finish()
+        if received_ns is None or self._from_ns <= received_ns < self._until_ns:
+            return
+        if self._until_ns:
+            self._append()
+            self._finish()
+        hour_ns = received_ns - received_ns % _HOUR_NS
+        # A clock that is set back a little begins nothing.
+        self._from_ns, self._until_ns = hour_ns - _HOUR_NS, hour_ns + _HOUR_NS
+
+    def _append(self) -> None:
+        """Make the lines durable, as one gzip member; on a failure the file is as it was."""
+        if not self._lines:
+            return
+        self._look()
+        member = packed(b"".join(self._lines))
+        path = file_of(self._directory, self._place.file)
+        try:
+            with declared(self._directory):
+                is_new = self._place.size == 0
+                if is_new and self._book is not None:
+                    self._enter(self._book)
+                self._append_to(path, member)
+                if is_new:
+                    sync_directory(self._directory)
+        except (BadInputError, DiskFullError):
+            self._failed = True
+            raise
+        self._digest.update(member)
+        self._place = Place(self._place.file, self._place.size + len(member))
+        self._lines.clear()
+
+    def _look(self) -> None:
+        """Go on in a new file where this one was removed or changed; the lines are here still.
+
+        Raises RemovedError where the archive itself is not there any more.
+        """
+        lock = self._directory / "lock"
+        if not (lock.exists() and samestat(lock.stat(), os.fstat(self._lock.fileno()))):
+            self._failed = True
+            raise RemovedError(str(self._directory), "was removed or replaced")
+        path = file_of(self._directory, self._place.file)
+        if self._place.size and not (path.exists() and path.stat().st_size == self._place.size):
+            self.lost.append(path)
+            self._begin(self._place.file + 1)
+            for number, line in enumerate(self._lines, 1):
+                self._counts.add(entry_of(path.name, number, line))
+
+    def _append_to(self, path: Path, member: bytes) -> None:
+        """Write a member durably, or none of it; a file that is there already is not begun."""
+        file = path.open("ab" if self._place.size else "xb")
+        try:
+            with file:
+                file.write(member)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError:
+            with suppress(OSError):
+                if self._place.size:
+                    os.truncate(path, self._place.size)
+                else:
+                    path.unlink()
+            raise
+
+    def _enter(self, book: Book) -> None:
+        """The file is this log's: so the book says before there is one."""
+        book.logs[self._log] = Owner(self._address, self._run)
+        book.begin(self._place.file, self._log)
+        keep_book(self._directory, book)
+
+    def _finish(self) -> None:
+        """The file is whole. Its lines are on the disk."""
+        if self._place.size:
+            self._counts.file = file_of(self._directory, self._place.file).name
+            self._counts.bytes = self._place.size
+            self._counts.sha256 = self._digest.hexdigest()
+            self._finished.append(self._counts)
+            self._begin(self._place.file + 1)
+
+
+def _free(aside: Path, file: ArchiveFile, behind: int) -> Path:
+    """A name that nothing has in the folder of what was set aside."""
+    beginning = f"-{behind}" if behind else ""
+    path, again = aside / f"{file.number:06d}{beginning}.{FRAMES}", 1
+    while path.exists():
+        again += 1
+        path = aside / f"{file.number:06d}{beginning}-{again}.{FRAMES}"
+    return path

@@ -1,0 +1,1 @@
+"""Labels, splits, scores, intervals, alarms, the gate: pure functions."""

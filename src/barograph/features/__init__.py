@@ -1,0 +1,1 @@
+"""One definition of every feature: the catalogue, its compiled kernels, and the machine."""

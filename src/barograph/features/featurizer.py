@@ -1,0 +1,162 @@
+"""The featurizer: events in; one row of features for every closed second out.
+
+The state is one NumPy record for each product and its bytes are the checkpoint.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from barograph import codec
+from barograph.codec import GapNumbers, Ints, Numbers, Records, UnreadableError
+from barograph.errors import ForeignStateError
+from barograph.features.catalogue import FEATURE_SET_HASH, LONGEST_WINDOW_S, ROW
+from barograph.features.grid import FUTURE_NS, is_future, update
+from barograph.features.state import checkpoint_of, new_states, state_of
+from barograph.types import MAX_PRODUCTS, DeadLetter, Fault, Outcome, Record
+
+_TAKEN = "appended_time_ns"  # every log's header
+_NEVER_NS = 2**63 - 1
+
+_NS = 1_000_000_000
+
+
+class Featurizer:
+    """A machine: records of ticks.raw in, feature rows out. No clock, no I/O.
+
+    One instance serves any number of products; each product's rows depend on that product's
+    records alone.
+    """
+
+    def __init__(self) -> None:
+        self._names: list[str] = []
+        self._index: dict[str, int] = {}
+        self._states = new_states(0)
+        self._changed: set[int] = set()
+        self._rows = np.zeros(4 * LONGEST_WINDOW_S, ROW)
+        self._late = np.zeros(4096, np.int64)
+
+    def product_index(self, product: str) -> int:
+        """The product's place in the arrays, given out in the order of first use.
+
+        Raises UnreadableError for a name beyond the first MAX_PRODUCTS.
+        """
+        index = self._index.get(product)
+        if index is None:
+            if len(self._names) == MAX_PRODUCTS:
+                why = f"there are {MAX_PRODUCTS:,} products already"
+                raise UnreadableError(Fault.UNKNOWN_PRODUCT, why)
+            index = self._index[product] = len(self._names)
+            self._names.append(product)
+            if index >= len(self._states):
+                self._states = np.concatenate([self._states, new_states(index + 1)])
+        return index
+
+    def product(self, index: int) -> str:
+        """The product at a place."""
+        return self._names[index]
+
+    def update(self, events: Records) -> tuple[Records, Ints]:
+        """Rows that `events` close, and the places of late ones in `events`, in new arrays."""
+        if len(events) > len(self._late):
+            self._late = np.zeros(len(events), np.int64)
+        rows: list[Records] = []
+        late: list[Ints] = []
+        start = 0
+        while True:
+            consumed, n_rows, n_late = update(self._states, events[start:], self._rows, self._late)
+            rows.append(self._rows[:n_rows].copy())
+            late.append(self._late[:n_late] + start)
+            start += consumed
+            if start == len(events):
+                break
+        self._changed.update(np.unique(events["product"]).tolist())
+        if len(rows) == 1:
+            return rows[0], late[0]
+        return np.concatenate(rows), np.concatenate(late)
+
+    def receive(self, records: Sequence[Record]) -> Outcome:
+        """Feature rows as JSON under their product; what is no event or late as dead letters."""
+        readable, numbers, dead_letters = codec.decode_numbers.all_of(records)
+        try:
+            events = codec.event_array(numbers, self.product_index)
+            usable = len(events) == 0 or events["event_time_ns"].max() <= _latest_ns(readable)
+        except ValueError:  # UnreadableError, too
+            usable = False
+        if not usable:
+            readable, numbers = self._usable(readable, numbers, dead_letters)
+            events = codec.event_array(numbers, self.product_index)
+        rows, late = self.update(events)
+        for place in late.tolist():
+            dead_letters.append(_late(readable[place], events[place]))
+        return Outcome(
+            [
+                (row.product, codec.encode(row))
+                for row in codec.feature_rows(rows, self._names, FEATURE_SET_HASH)
+            ],
+            dead_letters,
+        )
+
+    def _usable(
+        self,
+        records: Sequence[Record],
+        numbers: Sequence[Numbers],
+        dead_letters: list[DeadLetter],
+    ) -> tuple[list[Record], list[Numbers]]:
+        """Those that are sound, whose product has a place, and that happened before they came."""
+        usable: tuple[list[Record], list[Numbers]] = ([], [])
+        for record, number in zip(records, numbers, strict=True):
+            time_ns = number.end_ns if isinstance(number, GapNumbers) else number.event_time_ns
+            latest_ns = _latest_ns([record])
+            if time_ns > latest_ns:
+                ahead_s = (time_ns - latest_ns + FUTURE_NS) // _NS
+                why = f"{ahead_s} s ahead of when the log took it"
+                dead_letters.append(codec.dead(record, Fault.FUTURE, why))
+                continue
+            try:
+                codec.check_numbers(number)
+                self.product_index(number.product)
+            except ValueError as error:
+                refused = codec.unreadable(error)
+                dead_letters.append(codec.dead(record, refused.fault, refused.detail))
+            else:
+                usable[0].append(record)
+                usable[1].append(number)
+        return usable
+
+    def snapshot(self) -> dict[str, bytes]:
+        """The states, as bytes, of the products that changed since the last call."""
+        changed, self._changed = self._changed, set()
+        return {self._names[index]: checkpoint_of(self._states[index]) for index in sorted(changed)}
+
+    def restore(self, checkpoints: Mapping[str, bytes]) -> None:
+        """Take up each product where its checkpoint left it.
+
+        Raises ForeignStateError for a checkpoint that is damaged or of another layout.
+        """
+        for product, checkpoint in checkpoints.items():
+            state = state_of(checkpoint)
+            if state is None:
+                raise ForeignStateError(product)
+            place = self.product_index(product)
+            self._states[place] = state
+
+
+def _latest_ns(records: Sequence[Record]) -> int:
+    """No event of these can have happened later: the log took one of them then, and a day."""
+    latest_ns, headers = _NEVER_NS, None
+    for record in records:
+        if record.headers is not headers:  # those of one append share theirs
+            headers = record.headers
+            taken_ns = codec.natural(headers.get(_TAKEN))
+            if taken_ns is not None:
+                latest_ns = min(latest_ns, taken_ns + FUTURE_NS)
+    return latest_ns
+
+
+def _late(record: Record, event: Any) -> DeadLetter:
+    if is_future(event):
+        ahead_s = (int(event["event_time_ns"]) - int(event["receive_time_ns"])) // _NS
+        return codec.dead(record, Fault.FUTURE, f"{ahead_s} s ahead of its receipt")
+    return codec.dead(record, Fault.LATE, "its second had already closed")

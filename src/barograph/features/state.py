@@ -1,0 +1,124 @@
+"""What is remembered of one product, and the bytes in which that is kept."""
+
+import hashlib
+from zlib import crc32
+
+import msgspec
+import numpy as np
+
+from barograph.codec import NAT, Ints, Records
+from barograph.features import flow, price, ticks, variance
+from barograph.features.catalogue import FEATURE_SET_HASH
+from barograph.types import Reason
+
+STATE = np.dtype(
+    [
+        # The grid: what is known of the second that is still open.
+        ("second", "i8"),
+        ("closed_through", "i8"),
+        ("run", "i8"),
+        ("quiet_run", "i8"),
+        ("reason", "i8"),
+        ("open", "i1"),
+        ("anchored", "i1"),
+        ("trade_told", "i1"),
+        ("bid", "f8"),
+        ("ask", "f8"),
+        ("bid_size", "f8"),
+        ("ask_size", "f8"),
+        ("volume_24h", "f8"),
+        ("last_tick_ns", "i8"),
+        ("last_trade_id", "i8"),
+        ("high", "f8"),
+        ("low", "f8"),
+        ("tick_count", "i8"),
+        ("second_bought_e8", "i8"),
+        ("second_sold_e8", "i8"),
+        ("second_without_sizes", "i1"),
+        ("log_mid_e9", "i8"),
+        # The windows.
+        *variance.FIELDS,
+        *price.FIELDS,
+        *flow.FIELDS,
+        *ticks.FIELDS,
+    ],
+    align=True,
+)
+"""All that is remembered of one product.
+
+`run` counts the complete seconds since the last hole: a window of w seconds is full when run ≥ w.
+`anchored` says that the second before the open one has a closing mid, so a return can be formed.
+`reason` says what the last hole was, for the features that have to wait. `trade_told` says that
+`last_trade_id` is that of a trade of this second without a quote: its tick counts no second time.
+"""
+
+
+_MEANING = 1
+"""Counted on when fields keep their names and types and mean something else."""
+
+
+def layout_hash() -> str:
+    """Identifies what a checkpoint's bytes mean: the catalogue, each field's place and type."""
+    fields = dict(STATE.fields or {})
+    places = [(name, part[0].base.str, part[0].shape, part[1]) for name, part in fields.items()]
+    meant = [_MEANING, FEATURE_SET_HASH, STATE.itemsize, places]
+    return hashlib.sha256(msgspec.json.encode(meant)).hexdigest()[:16]
+
+
+LAYOUT = layout_hash()
+
+_HEAD = len(LAYOUT) + 4
+
+
+def _between_fields() -> Ints:
+    """The places of the bytes that are no field's: alignment leaves them, and copies do not."""
+    free = np.ones(STATE.itemsize, bool)
+    for part in (STATE.fields or {}).values():
+        free[part[1] : part[1] + part[0].itemsize] = False
+    return np.flatnonzero(free)
+
+
+def _words_of_floats() -> Ints:
+    """The places of the float64 fields, counted in words of eight bytes."""
+    parts = [part for part in (STATE.fields or {}).values() if part[0].base == np.float64]
+    return np.concatenate([part[1] // 8 + np.arange(part[0].itemsize // 8) for part in parts])
+
+
+_FREE = _between_fields()
+_FLOATS = _words_of_floats()
+
+
+def new_states(products: int) -> Records:
+    """States of products never seen: (products,) of STATE, warming up."""
+    states = np.zeros(products, STATE)
+    states["reason"] = int(Reason.WARMUP)
+    states["closed_through"] = NAT
+    states["last_trade_id"] = -1
+    return states
+
+
+def checkpoint_of(state: np.void) -> bytes:
+    """One of STATE as a checkpoint: its layout, its CRC-32 and its bytes.
+
+    Equal states give equal bytes: those between the fields are 0, and every NaN is the same one.
+    """
+    kept = np.frombuffer(state.tobytes(), np.uint8).copy()
+    kept[_FREE] = 0
+    floats = kept.view(np.float64)
+    unknown = _FLOATS[np.isnan(floats[_FLOATS])]
+    floats[unknown] = np.nan
+    body = kept.tobytes()
+    return LAYOUT.encode() + crc32(body).to_bytes(4, "little") + body
+
+
+def state_of(checkpoint: bytes) -> np.void | None:
+    """The state that a checkpoint holds; None where it is damaged or of another layout.
+
+    The bytes between its fields may be any: earlier versions kept what lay there.
+    """
+    kept = checkpoint[_HEAD:]
+    head = LAYOUT.encode() + crc32(kept).to_bytes(4, "little")
+    if len(kept) != STATE.itemsize or checkpoint[:_HEAD] != head:
+        return None
+    state: np.void = np.frombuffer(kept, STATE)[0]
+    return state

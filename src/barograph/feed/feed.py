@@ -1,0 +1,382 @@
+"""The feed: entries in; archive, events and dead letters out, once each, whatever is killed when.
+
+A batch is written in two steps:
+
+1.  The archive appends its entries and reaches the disk.
+2.  The log appends events and dead letters, and with them, in the same step, how far the feed is:
+    the archive's end, the venue machine's state and the place in a recording.
+
+A feed that was killed between the two finds an archive longer than the log knows. What a recording
+gave is moved aside, since it will be read again; what a live connection gave is taken from the
+archive. Files of another log, and those that a restored or lost log does not know, stay as they
+are; `recover` takes them in.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from barograph.archive.book import address_in, keep_book, new_id
+from barograph.archive.files import ArchiveFile, archive_files, keep_manifest, number_of
+from barograph.archive.joined import Joined
+from barograph.archive.recall import (
+    LOG_ID,
+    OLD_STANDING,
+    PRODUCER,
+    STANDING,
+    Known,
+    Recall,
+    aside_warning,
+    behind,
+    gap_warning,
+    is_read_again,
+    known,
+    lacking_warning,
+)
+from barograph.archive.standing import Span, Standing, ended_at, numbers_in, with_file
+from barograph.archive.writer import ASIDE, ArchiveWriter
+from barograph.codec import encode
+from barograph.errors import ReplacedProducerError
+from barograph.feed.machine import FeedMachine
+from barograph.feed.marks import Recalled
+from barograph.feed.summary import Summary
+from barograph.feed.unarchived import Unarchived
+from barograph.log import Log
+from barograph.log.topics import STATUS, ensure_topics
+from barograph.types import DeadLetter, FeedStatus, Message
+from barograph.venues.continuity import Received
+from barograph.venues.entries import (
+    Answer,
+    Closing,
+    Entry,
+    Heard,
+    Hole,
+    Opening,
+    Rules,
+    connection_of,
+)
+
+BATCH_BYTES = 8 << 20
+"""Frames and dead letters of more bytes are not written together, however few they are."""
+
+_NOTHING = Received()
+
+
+class Feed:
+    """The feed's one path: whatever brings entries goes through here. Not for several threads.
+
+    Recovers on construction. Raises BadInputError while another feed writes the same archive.
+    `pending` counts what waits for the next commit, `pending_bytes` what of it came from outside.
+    """
+
+    batch_lines = 4096
+    """How many are written together, where nothing asks for less."""
+
+    def __init__(
+        self,
+        log: Log,
+        archive: Path,
+        rules: Rules | None = None,
+        *,
+        partitions: int = 3,
+        warn: Callable[[str], None] = lambda _message: None,
+    ) -> None:
+        ensure_topics(log, partitions)
+        self.pending = self.pending_bytes = 0
+        self.warn = warn
+        self._log, self._archive = log, archive
+        self._rules = rules or Rules()
+        self._machine, self._unarchived = FeedMachine(self._rules), Unarchived()
+        self._has: tuple[Span, ...] = ()
+        self._run, self._whole = "", False
+        self._writer = ArchiveWriter(archive)
+        try:
+            self._recover()
+        except BaseException:
+            self._writer.close()
+            raise
+
+    @property
+    def summary(self) -> Summary:
+        """Everything since the start."""
+        return self._machine.summary
+
+    @property
+    def full(self) -> bool:
+        """Whether a batch is as large as one may be."""
+        return self.pending >= self.batch_lines or self.pending_bytes >= BATCH_BYTES
+
+    @property
+    def connections(self) -> list[str]:
+        """The connections that are open."""
+        return self._machine.venue.connections
+
+    def holes(self) -> list[Hole]:
+        """The holes whose trades may still be asked for, oldest first."""
+        return self._machine.venue.holes()
+
+    def marks(self) -> Mapping[str, bytes]:
+        """How far recordings were taken by this or an earlier feed of the log; see `marks`."""
+        return self._log.producer_checkpoints(PRODUCER)
+
+    def take(self, entry: Entry, source: tuple[str, int] | None = None) -> Received:
+        """Archive an entry, and put what it comes to into the next commit.
+
+        An opening of what is open is nothing, and so is whatever speaks of a connection that is
+        not; but a frame opens its own. `source`: the file and line of a frame's dead letters.
+        """
+        connection = connection_of(entry)
+        is_open = connection in self._machine.venue.continuity.connections
+        if type(entry) is Heard:
+            self.pending_bytes += len(entry.frame.data)
+            if not is_open:
+                self._take(self._ruled(Opening(connection=connection, dialect=entry.dialect)), None)
+        elif type(entry) is Opening:
+            if is_open:
+                return _NOTHING
+            entry = self._ruled(entry)
+        elif not is_open:
+            return _NOTHING
+        elif type(entry) is Answer:
+            self.pending_bytes += len(entry.frame.data)
+        self.pending += type(entry) is not Opening
+        return self._take(entry, source)
+
+    def report(self, status: FeedStatus) -> None:
+        """Publish how a connection is, with the next commit."""
+        self.pending += 1
+        message = Message(STATUS, status.venue, encode(status))
+        self._machine.messages.append(message)
+        self._unarchived.add(message)
+
+    def reject(self, letter: DeadLetter) -> None:
+        """Take what could not even be a frame."""
+        self.pending += 1
+        self.pending_bytes += len(letter.original)
+        self._unarchived.add(self._machine.refuse(letter))
+
+    def commit(self, marks: Mapping[str, bytes] = {}) -> None:
+        """Write what was taken, archive first. marks: how far a recording is with that."""
+        checkpoints = {**self._checkpoints(self._standing()), **marks}
+        self._log.append(self._machine.messages, producer=PRODUCER, checkpoints=checkpoints)
+        self._writer.acknowledge()
+        self._unarchived.clear()
+        self._written()
+
+    def keep(self) -> None:
+        """Write what was taken to the archive alone; the log lacks it until `catch_up`."""
+        self._flushed()
+        self._written()
+
+    def try_log(self) -> None:
+        """Write to the log, in any thread, while no other method does. Raises as `Log.append`."""
+        self._log.append((), producer=PRODUCER, checkpoints={LOG_ID: self._log_id.encode()})
+
+    def catch_up(self) -> Iterator[None]:
+        """After `keep`: write to the log what it lacks of the archive, by the way of a start.
+
+        Entries may be taken and kept between two steps. After the last one all is as if each had
+        been committed. An error of the log ends it, and it can be begun again. Raises
+        ReplacedProducerError where another feed wrote the log meanwhile.
+        """
+        saved = self._log.producer_checkpoints(PRODUCER, take=False)
+        found = known(self._archive, saved, address_in(self._archive, self._log.address))
+        if found.log != self._log_id or found.standing.run != self._run:
+            raise ReplacedProducerError(PRODUCER)
+        machine = FeedMachine(self._rules)
+        standing = self._restore(machine, saved, found)
+        while True:
+            self.keep()
+            self._writer.finish()
+            files = behind(self._archive, standing, self._book, {self._log_id})
+            if not files:
+                break
+            recall = Recall(standing, files)
+            yield from self._recall(machine, recall)
+            standing = recall.standing
+        self._has = standing.has
+        machine.summary, self._machine = self._machine.summary, machine
+        machine.messages = self._unarchived.messages()
+        if self._unarchived.dropped:
+            self.warn(
+                f"{self._unarchived.dropped:,} dead letters that came while the log could not be "
+                "written are lost: they were no frames, so the archive has none of them"
+            )
+        self.commit()
+
+    def close(self) -> None:
+        """Archive what is not committed, for the next feed to take up; let it in. Idempotent."""
+        self._writer.close()
+
+    def _ruled(self, opening: Opening) -> Opening:
+        return msgspec.structs.replace(opening, rules=self._rules)
+
+    def _take(self, entry: Entry, source: tuple[str, int] | None) -> Received:
+        self._writer.write(entry)
+        received = self._machine.take(entry, source)
+        if received.events or received.dead_letters:
+            self._writer.note(received.events, received.dead_letters)
+            for letter in received.dead_letters:
+                self.pending += 1
+                self.pending_bytes += len(letter.original)
+        return received
+
+    def _written(self) -> None:
+        self._machine.messages = []
+        self.pending = self.pending_bytes = 0
+
+    def _flushed(self) -> Standing:
+        """Make what was taken durable in the archive; where that ends."""
+        end = self._writer.flush()
+        while self._writer.lost:
+            path = self._writer.lost.pop()
+            self.warn(f"{path} was removed or changed while it was written; a new file is begun")
+        return end
+
+    def _standing(self) -> Standing:
+        """Make what was taken durable in the archive; where the log stands once it has it."""
+        end = self._flushed()
+        for manifest in end.finished:
+            self._has = with_file(self._has, number_of(manifest.file))
+        if end.size:
+            self._has = with_file(self._has, end.file)
+        return msgspec.structs.replace(end, run=self._run, has=self._has, whole=self._whole)
+
+    def _checkpoints(
+        self, standing: Standing, machine: FeedMachine | None = None
+    ) -> dict[str, bytes]:
+        archive, machine = self._book.archive, machine or self._machine
+        return {
+            f"{STANDING}{archive}": msgspec.json.encode(standing),
+            **machine.continuity.due(archive, standing.place),
+        }
+
+    def _recover(self) -> None:
+        """Take up what a crash left between archive and log, and begin a run of one's own."""
+        saved = self._log.producer_checkpoints(PRODUCER)
+        address = address_in(self._archive, self._log.address)
+        found = known(self._archive, saved, address)
+        self._book, self.unknown = found.book, found.unknown
+        self._elsewhere, self._log_id = found.elsewhere, found.log
+        standing = self._restore(self._machine, saved, found)
+        if is_read_again(found.tail, standing):
+            moved = self._writer.set_aside(found.tail, standing)
+            self.warn(aside_warning(self._archive, self._archive / ASIDE, len(moved)))
+        else:
+            recall = Recall(standing, found.tail)
+            for _ in self._recall(self._machine, recall):
+                pass
+            standing = recall.standing
+        keep_book(self._archive, self._book)
+        self._has, self._run = standing.has, new_id()
+        self._whole = standing.whole and bool(found.unknown)
+        if any(file.number == standing.file for file in found.unknown):
+            self._has = ended_at(self._has, standing.place)
+        numbers = numbers_in(self._has)
+        last = numbers[-1] if numbers else 0
+        self._writer.serve(self._book, found.log, address, run=self._run, known=last)
+        # Before anything is archived, so that what follows in the archive always means a crash.
+        first = {LOG_ID: found.log.encode(), OLD_STANDING: b""}
+        checkpoints = self._checkpoints(self._standing())
+        self._log.append((), producer=PRODUCER, checkpoints=checkpoints | first)
+        for number in numbers:
+            if self._book.owner(number) is None:
+                self._book.begin(number, found.log)
+        keep_book(self._archive, self._book)
+        if found.lacking:
+            self.warn(lacking_warning(self._archive, found.lacking))
+        if found.elsewhere and not found.standing.has:
+            self.warn(f"{self._archive}: the log knows another archive; it goes on with this one")
+
+    def _restore(self, machine: FeedMachine, saved: Mapping[str, bytes], found: Known) -> Standing:
+        """Bring a machine to where the log stands, and finish the files that the log has whole."""
+        archive, standing = found.book.archive, found.standing
+        if not machine.continuity.restore(saved, self._archive, archive, standing):
+            self.warn(gap_warning(self._archive))
+        for manifest in standing.finished:
+            keep_manifest(self._archive, manifest)
+        return msgspec.structs.replace(standing, finished=())
+
+    @property
+    def has_files(self) -> bool:
+        """Whether the log has anything of the archive."""
+        return bool(self._has)
+
+    def comes_before(self, file: ArchiveFile) -> bool:
+        """Whether all that the log has comes before what it has not of this file, and it is all."""
+        if self._elsewhere or not self._has:
+            return False
+        last = self._has[-1]
+        return last.last < file.number or (last.last == file.number and last.size is not None)
+
+    def take_in(
+        self,
+        files: Sequence[ArchiveFile],
+        *,
+        whole: bool,
+        progress: Callable[[int], None] = lambda _ticks: None,
+    ) -> None:
+        """Take files of the archive that the log does not know, all of which come after its own.
+
+        Those that another log left unfinished are finished, so that nothing of them is moved aside
+        any more. whole: this log is to have the files of all logs, also where it is cut off.
+        """
+        self._whole = self._whole or whole
+        last = self._has[-1] if self._has else Span(0, 0)
+        standing = Standing(
+            last.last, last.size or 0, None, (), last.lines, self._run, self._has, self._whole
+        )
+        everything = [file for file in archive_files(self._archive) if file.there]
+        # By the spans alone: a file at `last` that is had whole has no place that ends it.
+        had = Standing(has=self._has)
+        known = [(file, had.end_in(file.number)) for file in everything]
+        numbers = {file.number for file in files}
+        joined = Joined(
+            self._archive, [file for file, end in known if end or file.number in numbers]
+        ).as_taken(had)
+        for file, end in known:
+            if end is not None:
+                joined.pass_over(file, end)
+        recall = Recall(standing, files, joined=not joined.is_one)
+        for _ in self._recall(self._machine, recall, joined):
+            progress(self.summary.ticks)
+        progress(self.summary.ticks)
+        standing = recall.standing
+        if not joined.is_one:
+            # As whoever reads these files again does where this log's own files follow.
+            for connection in self.connections:
+                self._machine.take(Closing(connection))
+        self._has, self._whole = standing.has, False
+        self.unknown = []
+        self.commit()
+
+    def _recall(
+        self, machine: FeedMachine, recall: Recall, joined: Joined | None = None
+    ) -> Iterator[None]:
+        """Let a machine take in what is heard once more, and commit it; pauses after each step."""
+        if not recall.files:
+            return
+        recorded = Recalled(self.marks())
+
+        def commit() -> None:
+            checkpoints = self._checkpoints(recall.checkpoint(), machine) | recorded.checkpoints()
+            self._log.append(machine.messages, producer=PRODUCER, checkpoints=checkpoints)
+            recall.acknowledge(self._archive)
+            machine.messages = []
+
+        for entry in recall.entries():
+            added = (entry,) if joined is None else joined.take(recall.standing.file, entry)
+            for each in added:
+                if isinstance(each, DeadLetter):
+                    machine.refuse(each)
+                    continue
+                received = machine.take(each)
+                recall.note(received.events, received.dead_letters)
+                if type(each) is Heard:
+                    machine.summary.lines += 1
+                    recorded.add(each.frame)
+            if len(machine.messages) >= self.batch_lines:
+                commit()
+                yield
+        commit()

@@ -1,0 +1,206 @@
+"""How far recordings were taken, and by what a recording is known again: also one that has grown.
+
+A recording is known by its first lines, up to the first one that tells a time, and by a hash of all
+lines that were taken of it. So it may grow, be packed or be given another name; where the lines
+that were taken are not what it begins with any more, it is refused.
+
+What a log took of a recording from the archive has no line numbers: there the frames count, behind
+the last line that the mark of that log knows.
+"""
+
+from collections.abc import Iterator, Mapping
+from hashlib import sha256
+
+import msgspec
+
+from barograph.archive.recording import REPLAY, Recording, Taken, connection_named
+from barograph.errors import BadInputError
+from barograph.files.lines import BadLine, Unended, file_sha256
+from barograph.types import Frame
+
+_KEY, _KEY_OF_FILE, _KEY_OF_FRAMES = "recording:", "file:", "recalled:"
+
+Lines = Iterator[tuple[int, bytes | BadLine]]
+
+
+class Mark(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How far a recording is: lines taken, their hash, and whether that was all there was.
+
+    `end` is the hash of an unfinished last line, which became a dead letter and is read again when
+    the recording has grown. `sure` is a mark before this one up to which the file was seen not to
+    change. `connection` is that of its frames where an older version began it; such a mark has no
+    hash and stands under that of the whole file.
+    """
+
+    lines: int = 0
+    done: bool = False
+    sha256: str = ""
+    end: str = ""
+    sure: "Mark | None" = None
+    connection: str = ""
+
+
+class Frames(msgspec.Struct, frozen=True):
+    """What a log took of a recording from the archive: a number of frames, and their hash."""
+
+    number: int = 0
+    sha256: str = ""
+
+    def with_one(self, data: bytes) -> "Frames":
+        """The same, and one more."""
+        return Frames(self.number + 1, sha256(self.sha256.encode() + data).hexdigest())
+
+
+_decode = msgspec.json.Decoder(Mark).decode
+_decode_frames = msgspec.json.Decoder(Frames).decode
+_NOTHING = Mark()
+
+
+class Recalled:
+    """Counts the frames of recordings that come from the archive. `saved`: what the log has."""
+
+    def __init__(self, saved: Mapping[str, bytes]) -> None:
+        self._saved = saved
+        self._frames: dict[str, Frames] = {}
+
+    def add(self, frame: Frame) -> None:
+        """The next frame of any connection."""
+        if frame.connection.startswith(REPLAY):
+            key = _KEY_OF_FRAMES + frame.connection.partition("/")[0] + "/"
+            known = self._frames.get(key) or _frames_in(self._saved, key)
+            self._frames[key] = known.with_one(frame.data)
+
+    def checkpoints(self) -> dict[str, bytes]:
+        """What the log has to keep of it."""
+        return {key: msgspec.json.encode(frames) for key, frames in self._frames.items()}
+
+
+def _frames_in(saved: Mapping[str, bytes], key: str) -> Frames:
+    return _decode_frames(saved[key]) if saved.get(key) else Frames()
+
+
+def end_of(line: bytes | BadLine) -> str:
+    """The `Mark.end` of a last line; nothing of one that is whole."""
+    if isinstance(line, BadLine):
+        return "" if line.ended else sha256(line.detail.encode() + line.original).hexdigest()
+    return sha256(line).hexdigest() if type(line) is Unended else ""
+
+
+class Passage:
+    """One reading of a recording from where the last one ended.
+
+    `mark` is what was taken before; `taken` grows from there; `lines` gives what follows. `is_kept`
+    says whether the log has the mark in this form. Opens the recording. Raises BadInputError where
+    it begins like one that is known, and has other lines now or fewer.
+    """
+
+    def __init__(self, recording: Recording, saved: Mapping[str, bytes]) -> None:
+        self._recording = recording
+        self._recalled: dict[str, Frames] = {}
+        self._key, self.mark = self._known(saved)
+        self.is_kept = bool(self.mark.sha256) and not self._recalled
+        self.lines, self.taken = self._found()
+
+    def checkpoints(self, mark: Mark) -> dict[str, bytes]:
+        """What the log has to keep with the lines up to a mark."""
+        return {self._key: msgspec.json.encode(mark), **dict.fromkeys(self._recalled, b"")}
+
+    def _known(self, saved: Mapping[str, bytes]) -> tuple[str, Mark]:
+        known, mark = _KEY, _NOTHING
+        for head in self._recording.open():
+            known = _KEY + head.sha256
+            self._note_frames(saved, connection_named(head.sha256))
+            if known in saved:
+                found = _decode(saved[known])
+                # Before a line with a time came, others may have begun like that.
+                mark = found if found.lines <= head.lines else mark
+        if known in saved:
+            mark = _decode(saved[known])
+        if mark is _NOTHING and not self._recalled and self._recording.can_begin_again:
+            mark = self._known_as_file(saved)
+        if mark.connection:
+            self._recording.connection = mark.connection
+            self._note_frames(saved, mark.connection)
+        return known, mark
+
+    def _note_frames(self, saved: Mapping[str, bytes], connection: str) -> None:
+        key = _KEY_OF_FRAMES + connection
+        if saved.get(key):
+            self._recalled[key] = _decode_frames(saved[key])
+
+    def _known_as_file(self, saved: Mapping[str, bytes]) -> Mark:
+        """What an older version kept of the same file."""
+        if not any(
+            value and key.startswith((_KEY_OF_FILE, _KEY_OF_FRAMES)) for key, value in saved.items()
+        ):
+            return _NOTHING
+        digest = file_sha256(self._recording.path)
+        connection = connection_named(digest)
+        found = saved.get(_KEY_OF_FILE + digest)
+        if found is None and not saved.get(_KEY_OF_FRAMES + connection):
+            return _NOTHING
+        mark = _NOTHING if found is None else _decode(found)
+        return msgspec.structs.replace(mark, connection=connection)
+
+    def _found(self) -> tuple[Lines, Taken]:
+        if self._recalled:
+            return self._found_by_frames()
+        tried: Mark | None = self.mark
+        while tried is not None:
+            lines, taken = self._recording.lines(), Taken()
+            if _passed(lines, taken, tried):
+                return lines, taken
+            tried = tried.sure if self._recording.can_begin_again else None
+        raise self._is_another(f"{self.mark.lines:,} lines were taken")
+
+    def _found_by_frames(self) -> tuple[Lines, Taken]:
+        """Behind the mark, and then behind the frames that came from the archive."""
+        several = list(self._recalled.values())
+        # What came under a shorter beginning may be of another recording that begins like this one.
+        tries = [several, several[-1:]] if self._recording.can_begin_again else [several]
+        for frames in tries:
+            lines, taken = self._recording.lines(), Taken()
+            if _passed(lines, taken, self.mark) and all(
+                self._passed_frames(lines, taken, each) for each in frames
+            ):
+                passed = taken.passed()
+                self.mark = msgspec.structs.replace(
+                    self.mark,
+                    lines=passed.lines,
+                    sha256=passed.sha256,
+                    done=True,
+                    end="",
+                    sure=None,
+                )
+                return lines, taken
+        number = sum(frames.number for frames in several)
+        raise self._is_another(f"the log took {number:,} frames from the archive")
+
+    def _passed_frames(self, lines: Lines, taken: Taken, frames: Frames) -> bool:
+        """Go behind the line of the last of these frames; whether they are there."""
+        so_far = Frames()
+        for number, line in lines:
+            taken.add(number, line)
+            if (frame := self._recording.frame_of(line)) is not None:
+                so_far = so_far.with_one(frame.data)
+                if so_far.number == frames.number:
+                    break
+        return so_far == frames
+
+    def _is_another(self, taken: str) -> BadInputError:
+        return BadInputError(
+            str(self._recording.path),
+            f"it begins like a recording of which {taken}, and does not go on like that",
+            "Restore it as it was, or replay it into a fresh --home",
+        )
+
+
+def _passed(lines: Lines, taken: Taken, mark: Mark) -> bool:
+    """Go behind the lines that were taken; whether they are these."""
+    if mark.lines == 0:
+        return True
+    for number, line in lines:
+        taken.add(number, line)
+        if number >= mark.lines:
+            return taken.lines == mark.lines and mark.sha256 in {"", taken.passed().sha256}
+    return False

@@ -1,0 +1,177 @@
+"""Recordings through the feed, at their own pace or as fast as it goes; one cut off goes on."""
+
+import math
+import time
+from collections.abc import Callable, Iterable
+from datetime import UTC, tzinfo
+from pathlib import Path
+
+from barograph.archive.recording import Recorded, Recording
+from barograph.errors import BadInputError
+from barograph.feed.feed import Feed
+from barograph.feed.marks import Mark, Passage, end_of
+from barograph.feed.summary import Summary
+from barograph.types import NS_PER_S, Frame
+from barograph.venues.coinbase.recorded_lines import time_of
+from barograph.venues.entries import Closing, Heard
+
+_SHORTEST_SLEEP_S = 0.02
+
+Progress = Callable[[int, int, int], None]
+"""Called after each batch of a replay with bytes read, bytes in all, ticks so far."""
+
+
+class Pace:
+    """How fast recordings are replayed: `speed` times their own time, None for as fast as it goes.
+
+    `sleep` and `monotonic` take and give seconds.
+    """
+
+    def __init__(
+        self,
+        speed: float | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if speed is not None and not 0 < speed < math.inf:
+            raise BadInputError(f"speed {speed}", "it is not above 0", "Give a factor, or max")
+        self.monotonic = monotonic
+        self._speed, self._sleep = speed, sleep
+        self._first: tuple[int, float] | None = None
+
+    def restart(self) -> None:
+        """Another recording begins: its first frame is due at once."""
+        self._first = None
+
+    def ahead_s(self, frame: Frame) -> float:
+        """For how long a frame is not due yet."""
+        if self._speed is None or (time_ns := time_of(frame)) is None:
+            return 0.0
+        now = self.monotonic()
+        if self._first is None:
+            self._first = (time_ns, now)
+        first_ns, started = self._first
+        return started + (time_ns - first_ns) / NS_PER_S / self._speed - now
+
+    def wait(self, seconds: float) -> None:
+        """Sleep."""
+        self._sleep(seconds)
+
+
+def replay(  # noqa: PLR0913 - what is taken how, and whom to tell
+    feed: Feed,
+    paths: Iterable[Path],
+    pace: Pace | None = None,
+    progress: Progress | None = None,
+    zone: tzinfo = UTC,
+    waiting: Callable[[str], object] = lambda _line: None,
+) -> Summary:
+    """Take recordings, one after the other, each on connections of its own.
+
+    An interrupted replay goes on where the log stands, also of a file that has grown since; one of
+    which all lines were taken before is skipped. The connections of the last one stay open, since
+    it may grow. `zone` is that of naive local times; `waiting` is called with a line for a person
+    when a pipe gives nothing for long.
+
+    Raises BadInputError for files that cannot be read or hold nothing, before any is replayed where
+    that shows; FileChangedError for one that is changed meanwhile: it does not count as done.
+    """
+    pace = pace or Pace()
+    started = pace.monotonic()
+    for recording in [Recording(path, zone, pipes=True, waiting=waiting) for path in paths]:
+        try:
+            _Replay(feed, recording, pace, progress).run()
+        finally:
+            recording.close()
+    feed.summary.finish(pace.monotonic() - started)
+    return feed.summary
+
+
+class _Replay:
+    """One recording on its way through the feed."""
+
+    def __init__(
+        self, feed: Feed, recording: Recording, pace: Pace, progress: Progress | None
+    ) -> None:
+        self._feed, self._recording = feed, recording
+        self._pace, self._progress = pace, progress
+        self._passage = Passage(recording, feed.marks())
+        self._sure = self._passage.mark
+        self._end = self._passage.mark.end
+
+    def run(self) -> None:
+        """Take what was not taken yet."""
+        summary, recording, start = self._feed.summary, self._recording, self._passage.mark
+        begun = not start.done
+        if begun:
+            self._begin()
+        feed, read, add = self._feed, recording.read, self._passage.taken.add
+        for number, line in self._passage.lines:
+            entry = read(number, line)
+            end = "" if isinstance(entry, Recorded) else end_of(line)
+            if entry is None or (end and end == start.end):
+                continue
+            if not begun:
+                self._begin()
+                begun = True
+            if isinstance(entry, Recorded):
+                self._take(entry)
+            else:
+                feed.reject(entry)
+            if end:
+                # It may be the half of a line: it is read again when there is more.
+                self._end = end
+            else:
+                add(number, line)
+            summary.lines += 1
+            if feed.pending >= feed.batch_lines:
+                self._commit()
+        if begun:
+            summary.blank_lines += recording.blank_lines
+            self._commit(done=True)
+        else:
+            recording.refuse_if_changed()
+            summary.skipped.append(recording.name)
+            if not self._passage.is_kept:  # under its name it may grow
+                self._commit(done=True)
+
+    def _begin(self) -> None:
+        """This recording is the one on air now."""
+        summary, recording = self._feed.summary, self._recording
+        summary.files.append(recording.name)
+        if not summary.resumed_at:
+            summary.resumed_at = self._passage.taken.lines
+        for connection in self._feed.connections:
+            if not connection.startswith(recording.connection):
+                self._feed.take(Closing(connection))
+        self._pace.restart()
+
+    def _take(self, entry: Recorded) -> None:
+        ahead_s = self._pace.ahead_s(entry.frame)
+        if ahead_s > _SHORTEST_SLEEP_S:
+            if self._feed.pending:
+                self._commit()
+            self._pace.wait(ahead_s)
+        line, frame, opening = entry
+        take = self._feed.take
+        take(opening)
+        take(Heard(frame, opening.dialect), (self._recording.name, line))
+
+    def _commit(self, *, done: bool = False) -> None:
+        """Write what was taken, if the file still begins with it."""
+        taken = self._passage.taken.passed()
+        sure = self._recording.refuse_if_changed(wholly=done)
+        mark = Mark(
+            lines=taken.lines,
+            sha256=taken.sha256,
+            done=done,
+            end=self._end if done else "",
+            sure=None if sure else self._sure,
+            connection=self._passage.mark.connection,
+        )
+        self._feed.commit(self._passage.checkpoints(mark))
+        if sure:
+            self._sure = mark
+        if self._progress is not None:
+            read = self._recording.bytes_read
+            self._progress(read, self._recording.size or read, self._feed.summary.ticks)

@@ -1,0 +1,39 @@
+"""Parquet files, whose writing fails as a disk fails."""
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import polars as pl
+
+from barograph.errors import BadInputError
+from barograph.files.disk import declared
+
+
+def write(frame: pl.DataFrame, path: Path) -> None:
+    """Write one. Raises DiskFullError, BadInputError."""
+    with _declared(path, int(frame.estimated_size())):
+        frame.write_parquet(path)
+
+
+def join(parts: Sequence[pl.LazyFrame], path: Path, needed_bytes: int = 0) -> None:
+    """Write what lies in parts as one, in bounded memory. Raises DiskFullError, BadInputError."""
+    with _declared(path, needed_bytes):
+        pl.concat(parts).sink_parquet(path)
+
+
+@contextmanager
+def _declared(path: Path, needed_bytes: int) -> Iterator[None]:
+    with declared(path.parent, needed_bytes):
+        try:
+            yield
+        except pl.exceptions.ComputeError as error:  # the system's word is in its text alone
+            number = re.search(r"\(os error (\d+)\)", str(error))
+            if number is None:
+                why = f"it cannot be made ({' '.join(str(error).split())})"
+                raise BadInputError(
+                    str(path), why, "Move what is damaged there away and start again"
+                ) from error
+            raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error

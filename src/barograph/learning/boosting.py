@@ -1,0 +1,173 @@
+"""Boosted trees by LightGBM, XGBoost and scikit-learn, as classifiers and as regressions."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from barograph.learning.examples import Examples, Learner, both_kinds, uncalibrated
+from barograph.learning.fitted import Fitted, Float32, Float64, Odds, Trees, View
+from barograph.learning.log_logistic import law_around, log_ratio
+from barograph.learning.relative import Relative
+from barograph.learning.trees import TreeTable
+
+Boosted = Callable[[Examples, Float64, int], Trees]
+"""(rows to learn from, what to tell of each, seed) → trees."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Boosting:
+    """How trees are boosted: `rounds` of them, each of so many leaves."""
+
+    rounds: int = 120
+    learning_rate: float = 0.04
+    leaves: int = 12
+    least_rows_in_leaf: int = 120
+    l2: float = 10.0
+    feature_share: float = 0.7
+    threads: int = 1
+
+    def parameters(self) -> dict[str, float]:
+        """What may be searched over."""
+        return {name: value for name, value in asdict(self).items() if name != "threads"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stages:
+    """How scikit-learn boosts trees: so many rounds, each on shares of the rows and columns."""
+
+    rounds: int = 150
+    learning_rate: float = 0.05
+    depth: int = 3
+    least_rows_in_leaf: int = 20
+    row_share: float = 0.5
+    feature_share: float = 0.3
+
+
+def has_xgboost() -> bool:
+    """Whether the extra `xgboost` is installed."""
+    return find_spec("xgboost") is not None
+
+
+def lightgbm(view: View, how: Boosting) -> Learner:
+    """LightGBM on yes and no."""
+    return _classifier(view, partial(_by_lightgbm, view, how, "binary"))
+
+
+def lightgbm_regression(view: Relative, base: str, repeats: float, how: Boosting) -> Learner:
+    """LightGBM on ln v − ln base."""
+    return _regression(view, base, repeats, partial(_by_lightgbm, view, how, "huber"))
+
+
+def xgboost(view: View, how: Boosting) -> Learner:
+    """XGBoost on yes and no."""
+    return _classifier(view, partial(_by_xgboost, view, how, "binary:logistic"))
+
+
+def xgboost_regression(view: Relative, base: str, repeats: float, how: Boosting) -> Learner:
+    """XGBoost on ln v − ln base."""
+    return _regression(view, base, repeats, partial(_by_xgboost, view, how, "reg:pseudohubererror"))
+
+
+def _classifier(view: View, boosted: Boosted) -> Learner:
+    def grow(train: Examples, seed: int) -> Fitted:
+        both_kinds(train.y)
+        return uncalibrated(view, boosted(train, train.y.astype(np.float64), seed), Odds())
+
+    return grow
+
+
+def _regression(view: Relative, base: str, repeats: float, boosted: Boosted) -> Learner:
+    def grow(train: Examples, seed: int) -> Fitted:
+        trees = boosted(train, log_ratio(view, base, train), seed)
+        law = law_around(view, trees, train, base, train.weight / repeats, told=True)
+        return uncalibrated(view, trees, law)
+
+    return grow
+
+
+def gradient_boosting(view: View, how: Stages) -> Learner:
+    """scikit-learn on yes and no."""
+
+    def grow(train: Examples, seed: int) -> Fitted:
+        from sklearn.ensemble import GradientBoostingClassifier  # noqa: PLC0415 - only who trains
+
+        both_kinds(train.y)
+        boosted = GradientBoostingClassifier(
+            n_estimators=how.rounds,
+            learning_rate=how.learning_rate,
+            max_depth=how.depth,
+            min_samples_leaf=how.least_rows_in_leaf,
+            subsample=how.row_share,
+            max_features=how.feature_share,
+            random_state=seed,
+        ).fit(view.apply(train.x).astype(np.float32), train.y, sample_weight=train.weight)
+        core = Trees(partial(_said_by_sklearn, boosted), TreeTable.of_sklearn(boosted))
+        return uncalibrated(view, core, Odds())
+
+    return grow
+
+
+def _by_lightgbm(  # noqa: PLR0913 - what to grow on, how, and towards what
+    view: View, how: Boosting, objective: str, train: Examples, target: Float64, seed: int
+) -> Trees:
+    import lightgbm as lgb  # noqa: PLC0415 - only who trains needs it
+
+    parameters = {
+        "objective": objective,
+        "alpha": 0.5,  # of the Huber loss: what is further off pulls no harder
+        "learning_rate": how.learning_rate,
+        "num_leaves": how.leaves,
+        "min_data_in_leaf": how.least_rows_in_leaf,
+        "lambda_l2": how.l2,
+        "feature_fraction": how.feature_share,
+        "use_missing": False,
+        "seed": seed,
+        "deterministic": True,
+        "force_row_wise": True,
+        "num_threads": how.threads,
+        "verbosity": -1,
+    }
+    seen = view.apply(train.x).astype(np.float32)
+    rows = lgb.Dataset(seen, target, weight=train.weight)
+    grown = lgb.train(parameters, rows, num_boost_round=how.rounds)
+    return Trees(partial(grown.predict, raw_score=True), TreeTable.of_lightgbm(grown))
+
+
+def _by_xgboost(  # noqa: PLR0913 - as for LightGBM
+    view: View, how: Boosting, objective: str, train: Examples, target: Float64, seed: int
+) -> Trees:
+    import xgboost as xgb  # noqa: PLC0415 - an extra
+
+    parameters = {
+        "objective": objective,
+        "huber_slope": 0.5,
+        "eta": how.learning_rate,
+        "max_leaves": how.leaves,
+        "grow_policy": "lossguide",
+        "max_depth": 0,
+        # Of a classifier it counts p(1 − p), about a tenth of a row.
+        "min_child_weight": how.least_rows_in_leaf / 10,
+        "lambda": how.l2,
+        "colsample_bynode": how.feature_share,
+        "tree_method": "hist",
+        "seed": seed,
+        "nthread": how.threads,
+        "verbosity": 0,
+    }
+    seen = view.apply(train.x).astype(np.float32)
+    rows = xgb.DMatrix(seen, label=target, weight=train.weight)
+    table = TreeTable.of_xgboost(xgb.train(parameters, rows, num_boost_round=how.rounds))
+    # xgboost adds up in float32; the leaves of its trees, added in float64, are the model.
+    return Trees(table.total, table)
+
+
+def _said_by_sklearn(boosted: Any, x: Float32) -> Float64:  # noqa: ANN401 - it is not followed
+    from sklearn import config_context  # noqa: PLC0415 - only who trains needs it
+
+    with config_context(assume_finite=True):  # its check overflows on the largest float32
+        said: Float64 = boosted.decision_function(x)
+    return said

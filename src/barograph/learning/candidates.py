@@ -1,0 +1,257 @@
+"""Candidates for a champion: what each learns from, and how it is calibrated.
+
+Everything here is a function of its arguments: no file, no clock, no unseeded random. How each kind
+grows is in `learners`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+
+from barograph.errors import BadInputError
+from barograph.learning import boosting, linear
+from barograph.learning.boosting import Boosting, Stages, has_xgboost
+from barograph.learning.examples import Examples, Learner
+from barograph.learning.fitted import AsGiven, Fitted, Float64, View, sigmoid
+from barograph.learning.relative import Ratio, Relative
+from barograph.registry.model import TAU
+
+__all__ = ["Boosting", "Candidate", "Examples", "Slices", "Stages", "has_xgboost"]
+
+_CALIBRATION_DOUBT = 0.1  # one deviation of slope and bias: docs/evaluation.md, candidates
+_NEWTON_STEPS = 20
+_CONVERGED = 1e-9
+_LEAST_SLOPE = 1e-3  # a calibration never turns the ranking round, it only flattens
+
+
+@dataclass(frozen=True, slots=True)
+class Slices:
+    """What one fit may see: all rows to learn from, and parts of them that are held out in turn.
+
+    inner: for each part what is learned from instead, purged from it (see `splits`), and the part.
+    """
+
+    train: Examples
+    inner: tuple[tuple[Examples, Examples], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A way to train: its name, the features that it uses, in input order, and how it learns.
+
+    `repeats` is how many rows tell the same story: labels with a horizon of h seconds overlap
+    h-fold at one-second steps, and priors are weighed against rows / repeats. `parameters` are what
+    a search varies, and `otherwise` is how the learner follows from them.
+    """
+
+    name: str
+    features: tuple[str, ...]
+    grow: Learner
+    repeats: float = 60
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    otherwise: Callable[[Boosting], Learner] | None = None
+
+    def varied(self, how: Boosting) -> "Candidate":
+        """The same trees, boosted otherwise; only for those that are boosted."""
+        if self.otherwise is None:
+            raise BadInputError(self.name, "it is not boosted", "Search over what has parameters")
+        return replace(self, grow=self.otherwise(how), parameters=how.parameters())
+
+    def fit(self, slices: Slices, seed: int) -> Fitted:
+        """Train; the same slices and seed give a model with the same bits.
+
+        Raises BadInputError when the columns are not `features`, TooLittleDataError when rows that
+        are learned from do not hold what the learner needs.
+        """
+        return self.prove(slices, seed)[0]
+
+    def prove(self, slices: Slices, seed: int) -> tuple[Fitted, Float64]:
+        """`fit`, and probabilities of the parts that were held out, one after the other.
+
+        1.  For each part a model grows on what is left beside it and tells the part, which it does
+            not know.
+        2.  What was told of all parts sets the calibration: two numbers, held by a prior.
+        3.  The model that counts grows on all rows and is calibrated so.
+        """
+        for part in (slices.train, *(side for pair in slices.inner for side in pair)):
+            if part.x.shape[1] != len(self.features):
+                raise BadInputError(
+                    f"rows for {self.name}",
+                    f"they have {part.x.shape[1]} columns, the model uses {len(self.features)}",
+                    "Select the candidate's features in their order",
+                )
+        parts = [(self.grow(rest, seed), held) for rest, held in slices.inner]
+        z = np.concatenate([grown.z(held.x) for grown, held in parts])
+        y = np.concatenate([held.y for _, held in parts])
+        weight = np.concatenate([held.weight for _, held in parts])
+        slope, bias = platt(z, y, weight / self.repeats)
+        grown = self.grow(slices.train, seed)
+        fitted = replace(grown, name=self.name, features=self.features, slope=slope, bias=bias)
+        return fitted, sigmoid(slope * z + bias)
+
+
+def persistence(
+    vol: str = "realized_vol_60s", *, repeats: float = 60, name: str = "persistence"
+) -> Candidate:
+    """Tomorrow is as today: a rising logistic curve over the volatility now, relative to tau.
+
+    It ranks as that ratio does, and its forecast is the volatility now. A unit normal prior stands
+    on the slope.
+    """
+    view = Relative.of([Ratio(vol, TAU)])
+    grow = linear.rising(view, volatility=view.features.index(vol), repeats=repeats)
+    return Candidate(name, view.features, grow, repeats)
+
+
+def har(vols: tuple[str, ...], *, repeats: float = 60) -> Candidate:
+    """Least squares of the log volatility to come on log volatilities at several horizons.
+
+    Source: Corsi (2009), J. Financial Econometrics 7(2): heterogeneous autoregression.
+    """
+    view = Relative.of([Ratio(vol) for vol in vols], TAU)
+    return Candidate("har", view.features, linear.least_squares(view, repeats=repeats), repeats)
+
+
+def climatology(hour: tuple[str, ...], *, repeats: float = 60) -> Candidate:
+    """What the hour of the day alone tells of the log volatility to come."""
+    view = Relative.of([Ratio(name, floor=0.0) for name in hour], TAU)
+    grow = linear.log_logistic(view, (), repeats=repeats)
+    return Candidate("climatology", view.features, grow, repeats)
+
+
+def relative(
+    ratios: tuple[Ratio, ...],
+    base: str,
+    spread: tuple[Ratio, ...] = (),
+    *,
+    repeats: float = 60,
+    name: str = "relative",
+) -> Candidate:
+    """Log-logistic regression of the volatility to come, relative to `base`, on relative features.
+
+    `spread`: those of the ratios by which it is told how sure a forecast is. What is absolute does
+    not travel between regimes, so nothing here is. Source: Bennett (1983), J. Royal Statistical
+    Society C 32(2): log-logistic regression.
+    """
+    view = Relative.of(ratios, base, TAU)
+    places = tuple(ratios.index(ratio) for ratio in spread)
+    grow = linear.log_logistic(view, places, base=base, repeats=repeats)
+    return Candidate(name, view.features, grow, repeats)
+
+
+def logistic(
+    features: tuple[str, ...] | Relative,
+    *,
+    repeats: float = 60,
+    view: View | None = None,
+    name: str = "logistic",
+) -> Candidate:
+    """Logistic regression on what is seen, standardised, cut at ±10 deviations, with an L2 penalty.
+
+    What is constant in training has no weight.
+    """
+    features, view = _seen(features, view)
+    return Candidate(name, features, linear.logistic(view, repeats), repeats)
+
+
+def lightgbm(
+    features: tuple[str, ...] | Relative,
+    how: Boosting | None = None,
+    *,
+    repeats: float = 60,
+    view: View | None = None,
+) -> Candidate:
+    """Gradient-boosted trees that vote on yes and no.
+
+    Sources: Ke et al. (2017), NeurIPS 30; Platt (1999), Advances in Large Margin Classifiers.
+    """
+    features, view = _seen(features, view)
+    return _boosted("lightgbm", features, partial(boosting.lightgbm, view), how, repeats)
+
+
+def lightgbm_regression(
+    view: Relative, base: str, how: Boosting | None = None, *, repeats: float = 60
+) -> Candidate:
+    """Gradient-boosted trees that tell the log of the volatility to come over that of `base`."""
+    learner = partial(boosting.lightgbm_regression, view, base, repeats)
+    return _boosted("lightgbm_regression", view.features, learner, how, repeats)
+
+
+def xgboost(view: Relative, how: Boosting | None = None, *, repeats: float = 60) -> Candidate:
+    """As `lightgbm`, grown by XGBoost. Source: Chen, Guestrin (2016), KDD."""
+    return _boosted("xgboost", view.features, partial(boosting.xgboost, view), how, repeats)
+
+
+def xgboost_regression(
+    view: Relative, base: str, how: Boosting | None = None, *, repeats: float = 60
+) -> Candidate:
+    """As `lightgbm_regression`, grown by XGBoost."""
+    learner = partial(boosting.xgboost_regression, view, base, repeats)
+    return _boosted("xgboost_regression", view.features, learner, how, repeats)
+
+
+def gradient_boosting(
+    features: tuple[str, ...],
+    how: Stages | None = None,
+    *,
+    repeats: float = 60,
+    view: View | None = None,
+) -> Candidate:
+    """Stochastic gradient boosting by scikit-learn.
+
+    Source: Friedman (2002), Computational Statistics & Data Analysis 38(4).
+    """
+    grow = boosting.gradient_boosting(view or AsGiven(), how or Stages())
+    return Candidate("gradient_boosting", features, grow, repeats)
+
+
+def _boosted(
+    name: str,
+    features: tuple[str, ...],
+    learner: Callable[[Boosting], Learner],
+    how: Boosting | None,
+    repeats: float,
+) -> Candidate:
+    how = how or Boosting()
+    return Candidate(name, features, learner(how), repeats, how.parameters(), learner)
+
+
+def _seen(features: tuple[str, ...] | Relative, view: View | None) -> tuple[tuple[str, ...], View]:
+    """The features to ask for, and what a model sees of them."""
+    if isinstance(features, Relative):
+        return features.features, features
+    return features, view or AsGiven()
+
+
+def platt(raw: Float64, y: npt.NDArray[np.bool_], weight: Float64) -> tuple[float, float]:
+    """Slope and bias of the logistic curve from raw log-odds (n,) to a probability.
+
+    Models are nearly right by themselves, so a normal prior stands around the identity, on the
+    slope and on the bias at the mean score: few rows, or rows of one kind, change little.
+    """
+    middle = float(np.average(raw, weights=weight)) if len(raw) else 0.0
+    beside = np.stack([raw - middle, np.ones_like(raw)])
+    prior = np.eye(2) / _CALIBRATION_DOUBT**2
+
+    def cost(change: Float64) -> float:
+        z = raw + change @ beside
+        loss = np.logaddexp(0.0, np.where(y, -z, z)) @ weight
+        return float(loss + change @ prior @ change / 2)
+
+    change = np.zeros(2)
+    for _ in range(_NEWTON_STEPS):
+        p = sigmoid(raw + change @ beside)
+        gradient = beside @ (weight * (p - y)) + prior @ change
+        curvature = (beside * (weight * p * (1 - p))) @ beside.T + prior
+        step = np.linalg.solve(curvature, gradient)
+        if np.abs(step).max() < _CONVERGED:
+            break
+        before = cost(change)
+        while cost(change - step) > before and np.abs(step).max() >= _CONVERGED:
+            step /= 2  # until it no longer overshoots
+        change = change - step
+    factor = max(_LEAST_SLOPE, 1 + float(change[0]))
+    return factor, float(change[1] - change[0] * middle)

@@ -1,0 +1,79 @@
+"""Rows to learn from, and what all kinds of models share in learning from them."""
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from barograph.errors import BadInputError, TooLittleDataError
+from barograph.learning.fitted import (
+    Core,
+    Fitted,
+    Float32,
+    Float64,
+    Linear,
+    LogLogistic,
+    Odds,
+    Seen,
+    View,
+)
+
+Bool = npt.NDArray[np.bool_]
+
+
+class Examples:
+    """Rows to learn from, checked.
+
+    `x` float32 (n, f), C-contiguous, finite; `y` bool (n,), True is yes. `outcome` (n,) is what yes
+    was made of, y itself where there is nothing else; `weight` (n,) averages about 1. Rows with a
+    missing used feature or label are left out by the caller: nothing is imputed. Raises
+    BadInputError.
+    """
+
+    __slots__ = ("outcome", "weight", "x", "y")
+
+    def __init__(
+        self, x: Float32, y: Bool, outcome: Float64 | None = None, weight: Float64 | None = None
+    ) -> None:
+        why = ""
+        if x.ndim != 2 or x.dtype != np.float32 or not x.flags.c_contiguous:
+            why = f"features are {x.dtype} {x.shape}, not C-contiguous float32 (n, f)"
+        elif y.dtype != np.bool_ or y.shape != x.shape[:1]:
+            why = f"labels are {y.dtype} {y.shape}, not bool ({len(x)},)"
+        elif not np.isfinite(x).all():
+            why = "a feature is NaN or infinite"
+        if why:
+            raise BadInputError("training rows", why, "Keep the rows whose used features are known")
+        self.x, self.y = x, y
+        self.outcome = y.astype(np.float64) if outcome is None else outcome
+        self.weight = np.ones(len(y)) if weight is None else weight
+
+
+Learner = Callable[[Examples, int], Fitted]
+"""(rows to learn from, seed) → a model without calibration."""
+
+
+def uncalibrated(view: View, core: Core, head: Odds | LogLogistic) -> Fitted:
+    """A model that has no name yet."""
+    return Fitted("", (), view, core, head)
+
+
+def unweighted(seen: Seen, limit: float = np.inf) -> Linear:
+    """What standardises such columns (n, m), and has no weights yet."""
+    values = seen.astype(np.float64)
+    mean, deviation = values.mean(axis=0), values.std(axis=0)
+    # An infinite scale silences a constant column, whatever it does later.
+    constant = deviation <= 1e-9 * np.abs(mean)
+    scale = np.where(constant, np.inf, deviation)
+    return Linear(mean, scale, np.zeros(len(mean)), 0.0, limit)
+
+
+def both_kinds(y: Bool) -> None:
+    """Raise TooLittleDataError unless there are yes and no."""
+    if y.all() or not y.any():
+        raise TooLittleDataError(
+            "the training slice",
+            f"{int(y.sum())} yes in {len(y)} rows",
+            "yes and no",
+            "Record more, or make the slice longer",
+        )

@@ -1,0 +1,97 @@
+"""Linear models: how each grows from examples. Calibration comes after, in `candidates`.
+
+The same rows and seed give the same bits.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from barograph.learning.examples import Examples, Learner, both_kinds, uncalibrated, unweighted
+from barograph.learning.fitted import Fitted, Float64, LogLogistic, Odds, View
+from barograph.learning.log_logistic import law_around, log_ratio, most_likely
+from barograph.learning.relative import Relative, log_above
+from barograph.registry.model import TAU
+
+_Z_LIMIT = 10.0  # standard deviations; one wild value must not own the sum
+_LEAST_SLOPE = 1e-3
+
+
+def rising(view: Relative, *, volatility: int | None, repeats: float) -> Learner:
+    """A logistic curve over the one column that is seen, never falling."""
+
+    def grow(train: Examples, _seed: int) -> Fitted:
+        both_kinds(train.y)
+        seen = view.apply(train.x)
+        # Without a cut the order of volatilities is kept, however far from those of training.
+        core = unweighted(seen)
+        z = core.standard(seen)
+        weights, bias = _regression(z, train, repeats)
+        if weights[0] < _LEAST_SLOPE:
+            rate = np.average(train.y, weights=train.weight)
+            weights, bias = np.array([_LEAST_SLOPE]), float(np.log(rate / (1 - rate)))
+        return uncalibrated(view, replace(core, weights=weights, bias=bias), Odds(volatility))
+
+    return grow
+
+
+def logistic(view: View, repeats: float) -> Learner:
+    """Logistic regression with a unit normal prior on each weight."""
+
+    def grow(train: Examples, _seed: int) -> Fitted:
+        both_kinds(train.y)
+        seen = view.apply(train.x)
+        core = unweighted(seen, _Z_LIMIT)
+        weights, bias = _regression(core.standard(seen), train, repeats)
+        return uncalibrated(view, replace(core, weights=weights, bias=bias), Odds())
+
+    return grow
+
+
+def least_squares(view: Relative, *, repeats: float) -> Learner:
+    """Ordinary least squares of ln v; how far off it was makes the scale of a logistic law."""
+
+    def grow(train: Examples, _seed: int) -> Fitted:
+        seen, target = view.apply(train.x), log_above(train.outcome)
+        core = unweighted(seen)
+        beside = np.column_stack([core.standard(seen), np.ones(len(target))])
+        root = np.sqrt(train.weight)
+        told, *_ = np.linalg.lstsq(beside * root[:, None], target * root)
+        core = replace(core, weights=told[:-1], bias=float(told[-1]))
+        law = law_around(view, core, train, None, train.weight / repeats, told=False)
+        return uncalibrated(view, core, law)
+
+    return grow
+
+
+def log_logistic(
+    view: Relative, spread: tuple[int, ...], *, base: str | None = None, repeats: float
+) -> Learner:
+    """Location and log scale of ln v − ln base, both linear, by maximum a posteriori likelihood.
+
+    spread: the columns that the scale may depend on.
+    """
+    columns = list(spread)
+
+    def grow(train: Examples, _seed: int) -> Fitted:
+        seen, target = view.apply(train.x), log_ratio(view, base, train)
+        blank = unweighted(seen, _Z_LIMIT)
+        z = blank.standard(seen)
+        weight = train.weight / repeats
+        weights, bias, told, width = most_likely(z, z[:, columns], target, weight)
+        widths = blank.weights.copy()
+        widths[columns] = told
+        core = replace(blank, weights=weights, bias=bias)
+        scale = replace(blank, weights=widths, bias=width)
+        place = None if base is None else view.features.index(base)
+        return uncalibrated(view, core, LogLogistic(view.features.index(TAU), scale, place))
+
+    return grow
+
+
+def _regression(z: Float64, train: Examples, repeats: float) -> tuple[Float64, float]:
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - only who trains needs it
+
+    fit = LogisticRegression(C=1 / repeats, solver="newton-cholesky", max_iter=200)
+    fit = fit.fit(z, train.y, sample_weight=train.weight)
+    return fit.coef_[0].astype(np.float64), float(fit.intercept_[0])

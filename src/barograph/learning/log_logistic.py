@@ -1,0 +1,72 @@
+"""The log-logistic law around a regression, fitted by maximum likelihood."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from barograph.learning.examples import Examples, unweighted
+from barograph.learning.fitted import Core, Float64, LogLogistic, sigmoid
+from barograph.learning.relative import Relative, log_above
+from barograph.registry.model import TAU
+
+_LIMIT = 10.0  # of a log scale
+
+
+def log_ratio(view: Relative, base: str | None, part: Examples) -> Float64:
+    """Ln v − ln base (n,)."""
+    told = log_above(part.outcome)
+    return told if base is None else told - log_above(part.x[:, view.features.index(base)])
+
+
+def law_around(  # noqa: PLR0913 - what it is around, and how its scale is told
+    view: Relative, core: Core, train: Examples, base: str | None, weight: Float64, *, told: bool
+) -> LogLogistic:
+    """The law around a regression, its scale by how far off the core is on what it learned from.
+
+    told: whether the scale may depend on what is seen, or is one number.
+    """
+    seen = view.apply(train.x)
+    off = log_ratio(view, base, train) - core(seen)
+    scale = unweighted(seen, _LIMIT)
+    z = scale.standard(seen)
+    spread = z if told else z[:, :0]
+    _, _, widths, width = most_likely(z[:, :0], spread, off, weight)
+    scale = replace(scale, weights=widths if told else scale.weights, bias=width)
+    place = None if base is None else view.features.index(base)
+    return LogLogistic(view.features.index(TAU), scale, place)
+
+
+def most_likely(
+    place: Float64, spread: Float64, target: Float64, weight: Float64
+) -> tuple[Float64, float, Float64, float]:
+    """Weights (m,) and bias of the location, weights (k,) and bias of the log scale.
+
+    place (n, m) and spread (n, k) are what they depend on; target (n,), weight (n,). The negative
+    log likelihood of a residual e at scale s is ln(1 + exp(−e/s)) + ln(1 + exp(e/s)) + ln s, and on
+    each weight stands a unit normal prior.
+    """
+    from scipy.optimize import minimize  # noqa: PLC0415 - only who trains; comes with sklearn
+
+    one = np.ones((len(target), 1))
+    m = 1 + place.shape[1]
+    place, spread = np.hstack([one, place]), np.hstack([one, spread])
+    prior = np.ones(m + spread.shape[1])
+    prior[[0, m]] = 0.0
+
+    def cost(told: Float64) -> tuple[float, Float64]:
+        log_scale = np.clip(spread @ told[m:], -_LIMIT, _LIMIT)
+        steepness = np.exp(-log_scale)
+        u = (target - place @ told[:m]) * steepness
+        loss = np.logaddexp(0.0, -u) + np.logaddexp(0.0, u) + log_scale
+        pull = weight * (2 * sigmoid(u) - 1)
+        slope = np.concatenate([-(pull * steepness) @ place, (weight - pull * u) @ spread])
+        return float(weight @ loss + prior @ told**2 / 2), slope + prior * told
+
+    start = np.zeros(len(prior))
+    # Least squares begin near the end.
+    ridge = (place * weight[:, None]).T @ place + np.diag(prior[:m] + 1e-9)
+    start[:m] = np.linalg.solve(ridge, place.T @ (weight * target))
+    off = float(np.mean(np.abs(target - place @ start[:m])))
+    start[m] = np.log(max(off, 1e-3))
+    told = minimize(cost, start, jac=True, method="L-BFGS-B", options={"maxiter": 200}).x
+    return told[1:m], float(told[0]), told[m + 1 :], float(told[m])

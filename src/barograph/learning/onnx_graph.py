@@ -1,0 +1,74 @@
+"""ONNX graphs, put together node by node."""
+
+from typing import Any
+
+import numpy as np
+
+from barograph.registry.model import INPUT, OUTPUT
+
+_OPSET, _ML_OPSET, _IR = 21, 5, 10
+
+
+class Graph:
+    """A graph in the making: `add` gives the name of a node's value, `constant` that of a constant.
+
+    One input, `features` float32 (n, width); `finished` makes one value the output, `probability`
+    float64 (n,).
+    """
+
+    def __init__(self, width: int) -> None:
+        self._width = width
+        self._nodes: list[Any] = []
+        self._constants: list[Any] = []
+
+    def add(self, operator: str, *inputs: str, domain: str = "", **attributes: object) -> str:
+        """Append a node; returns the name of its one value."""
+        from onnx import helper  # noqa: PLC0415 - only who exports needs it
+
+        name = f"value{len(self._nodes)}"
+        node = helper.make_node(operator, list(inputs), [name], domain=domain, **attributes)
+        self._nodes.append(node)
+        return name
+
+    def wide(self) -> str:
+        """The input in float64."""
+        from onnx import TensorProto  # noqa: PLC0415 - only who exports needs it
+
+        return self.add("Cast", INPUT, to=TensorProto.DOUBLE)
+
+    def narrowed(self, value: str) -> str:
+        """A value rounded to float32, in float64: what trees compare."""
+        from onnx import TensorProto  # noqa: PLC0415 - only who exports needs it
+
+        narrow = self.add("Cast", value, to=TensorProto.FLOAT)
+        return self.add("Cast", narrow, to=TensorProto.DOUBLE)
+
+    def column(self, given: str, place: int) -> str:
+        """(n, 1): one column of a value (n, f)."""
+        return self.add("Gather", given, self.constant(np.array([place], np.int64)), axis=1)
+
+    def constant(self, value: object) -> str:
+        """Keep a constant; returns its name."""
+        from onnx import numpy_helper  # noqa: PLC0415 - only who exports needs it
+
+        name = f"constant{len(self._constants)}"
+        self._constants.append(numpy_helper.from_array(np.asarray(value), name))
+        return name
+
+    def finished(self, name: str, value: str) -> bytes:
+        """The model called `name`, with `value` (n,) as its output."""
+        from onnx import TensorProto, helper  # noqa: PLC0415 - only who exports needs it
+
+        self._nodes.append(helper.make_node("Identity", [value], [OUTPUT]))
+        graph = helper.make_graph(
+            self._nodes,
+            name,
+            [helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, ["n", self._width])],
+            [helper.make_tensor_value_info(OUTPUT, TensorProto.DOUBLE, ["n"])],
+            self._constants,
+        )
+        versions = [helper.make_opsetid("", _OPSET), helper.make_opsetid("ai.onnx.ml", _ML_OPSET)]
+        model = helper.make_model(
+            graph, opset_imports=versions, ir_version=_IR, producer_name="barograph"
+        )
+        return bytes(model.SerializeToString(deterministic=True))

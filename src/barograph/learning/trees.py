@@ -1,0 +1,173 @@
+"""Boosted trees in the columns of ONNX's `TreeEnsemble`, whoever grew them."""
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from barograph.learning.onnx_graph import Graph
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+class TreeTable:
+    """Trees that go left where `x[feature] <= threshold`; the sum of their leaves is the score.
+
+    Features are float32, thresholds and leaves float64: LightGBM and scikit-learn compare so, and
+    so does ONNX, so nothing is rounded.
+    """
+
+    def __init__(self) -> None:
+        self.roots: list[int] = []
+        self.feature: list[int] = []
+        self.threshold: list[float] = []
+        self.child: tuple[list[int], list[int]] = ([], [])
+        self.child_is_leaf: tuple[list[int], list[int]] = ([], [])
+        self.leaf: list[float] = []
+
+    @classmethod
+    def of_lightgbm(cls, booster: Any) -> "TreeTable":  # noqa: ANN401 - lightgbm has no types
+        """All trees of a `Booster`."""
+        table = cls()
+        for tree in booster.dump_model()["tree_info"]:
+            table.add(tree["tree_structure"])
+        return table
+
+    @classmethod
+    def of_sklearn(cls, boosted: Any) -> "TreeTable":  # noqa: ANN401 - sklearn is not followed
+        """All trees of a binary `GradientBoostingClassifier`, its first guess as one more leaf."""
+        table = cls()
+        rate = boosted.init_.class_prior_[1]
+        table.add({"leaf_value": math.log(rate / (1 - rate))})
+        for (tree,) in boosted.estimators_:
+            table.add(_told(tree.tree_, boosted.learning_rate))
+        return table
+
+    @classmethod
+    def of_xgboost(cls, booster: Any) -> "TreeTable":  # noqa: ANN401 - xgboost is not followed
+        """All trees of a `Booster` and its base score: xgboost goes left where x < threshold."""
+        table = cls()
+        told = json.loads(booster.save_raw("json"))["learner"]
+        table.add({"leaf_value": _base_margin(told)})
+        for tree in told["gradient_booster"]["model"]["trees"]:
+            table.add(_told_by_xgboost(tree))
+        return table
+
+    def add(self, tree: dict[str, Any]) -> None:
+        """Append a tree in the form of LightGBM's `dump_model`."""
+        if "left_child" not in tree:  # a tree without a split still adds its one leaf
+            tree = {"split_feature": 0, "threshold": 0.0, "left_child": tree, "right_child": tree}
+        self.roots.append(self._branch(tree))
+
+    def _branch(self, tree: dict[str, Any]) -> int:
+        place = len(self.threshold)
+        self.feature.append(tree["split_feature"])
+        self.threshold.append(tree["threshold"])
+        for side, name in enumerate(("left_child", "right_child")):
+            is_leaf = "left_child" not in tree[name]
+            self.child_is_leaf[side].append(int(is_leaf))
+            self.child[side].append(len(self.leaf))
+            if is_leaf:
+                self.leaf.append(tree[name]["leaf_value"])
+        for side, name in enumerate(("left_child", "right_child")):
+            if not self.child_is_leaf[side][place]:
+                self.child[side][place] = self._branch(tree[name])
+        return place
+
+    def total(self, x: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+        """(n,): the sum of the leaves for rows (n, m), added in float64."""
+        return _total(
+            np.ascontiguousarray(x, np.float32),
+            np.array(self.roots, np.int64),
+            np.array(self.feature, np.int64),
+            np.array(self.threshold, np.float64),
+            np.array(self.child, np.int64),
+            np.array(self.child_is_leaf, np.bool_),
+            np.array(self.leaf, np.float64),
+        )
+
+    def node(self, graph: Graph, seen: str) -> str:
+        """The node that sums the leaves: value `seen` float64 (n, m) → (n, 1) float64."""
+        from onnx import numpy_helper  # noqa: PLC0415 - only who exports needs it
+
+        return graph.add(
+            "TreeEnsemble",
+            seen,
+            domain="ai.onnx.ml",
+            n_targets=1,
+            aggregate_function=1,  # sum
+            post_transform=0,  # none
+            tree_roots=self.roots,
+            nodes_featureids=self.feature,
+            nodes_splits=numpy_helper.from_array(np.array(self.threshold, np.float64)),
+            nodes_modes=numpy_helper.from_array(np.zeros(len(self.threshold), np.uint8)),  # <=
+            nodes_truenodeids=self.child[0],
+            nodes_falsenodeids=self.child[1],
+            nodes_trueleafs=self.child_is_leaf[0],
+            nodes_falseleafs=self.child_is_leaf[1],
+            leaf_targetids=[0] * len(self.leaf),
+            leaf_weights=numpy_helper.from_array(np.array(self.leaf, np.float64)),
+        )
+
+
+@njit(cache=True)
+def _total(  # noqa: PLR0913 - the columns of a table
+    x: npt.NDArray[np.float32],
+    roots: Ints,
+    feature: Ints,
+    threshold: Floats,
+    child: Ints,
+    is_leaf: npt.NDArray[np.bool_],
+    leaf: Floats,
+) -> Floats:
+    total = np.zeros(len(x))
+    for row in range(len(x)):
+        for root in roots:
+            place, side = root, 1 if x[row, feature[root]] > threshold[root] else 0
+            while not is_leaf[side, place]:
+                place = child[side, place]
+                side = 1 if x[row, feature[place]] > threshold[place] else 0
+            total[row] += leaf[child[side, place]]
+    return total
+
+
+def _told(tree: Any, rate: float, node: int = 0) -> dict[str, Any]:  # noqa: ANN401
+    """A tree of scikit-learn in the form of LightGBM's."""
+    left, right = tree.children_left[node], tree.children_right[node]
+    if left == right:  # both −1: a leaf
+        return {"leaf_value": rate * float(tree.value[node, 0, 0])}
+    return {
+        "split_feature": int(tree.feature[node]),
+        "threshold": float(tree.threshold[node]),
+        "left_child": _told(tree, rate, left),
+        "right_child": _told(tree, rate, right),
+    }
+
+
+def _told_by_xgboost(tree: dict[str, Any], node: int = 0) -> dict[str, Any]:
+    """A tree of xgboost in the form of LightGBM's; a leaf's value stands in its split condition."""
+    left, right = tree["left_children"][node], tree["right_children"][node]
+    # Its numbers are float32, written in decimal.
+    value = np.float32(tree["split_conditions"][node])
+    if left == -1:
+        return {"leaf_value": float(value)}
+    return {
+        "split_feature": tree["split_indices"][node],
+        # x < t is x <= the float32 below t, for x of float32.
+        "threshold": float(np.nextafter(value, np.float32(-np.inf))),
+        "left_child": _told_by_xgboost(tree, left),
+        "right_child": _told_by_xgboost(tree, right),
+    }
+
+
+def _base_margin(learner: dict[str, Any]) -> float:
+    """The first guess as the sum of leaves has it."""
+    told = json.loads(learner["learner_model_param"]["base_score"])
+    score = float(told[0] if isinstance(told, list) else told)
+    if learner["objective"]["name"] == "binary:logistic":
+        return math.log(score / (1 - score))
+    return score

@@ -1,0 +1,1 @@
+"""Workers on the log: features, predictions, and what watches them."""

@@ -1,0 +1,307 @@
+"""Check: is the topic what it should be? Counts, rate, gaps, dead letters, lag, and one sample.
+
+Records are read by pages without a consumer group, so a check disturbs nobody and takes no memory
+for a long topic. Of a topic whose records are no events of the market there are counts and spans.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Annotated
+
+import msgspec
+
+from barograph import codec
+from barograph.log import Extent, Log, browse
+from barograph.log.topics import DEAD_LETTERS, FEATURES, PREDICTIONS, STATUS, TICKS
+from barograph.types import NS_PER_S, Event, FeedStatus, Gap, Heartbeat, Record, Tick, TimeNs
+
+UNREADABLE = "unreadable"
+"""In place of a kind or fault: a record that is no JSON object of a kind."""
+
+_EVENTS = ("tick/", "trade/", "heartbeat/", "gap/")
+_OF_PRODUCTS = ("features/", "prediction/")
+_GROUPS = {"featurizer": TICKS, "scorer": FEATURES}
+_LOOK_EVERY_S = 0.2
+_STATUSES = 200
+_LONGEST_DETAIL = 200
+_SAID_OFTEN = 10_000
+
+
+class GapTotal(msgspec.Struct, kw_only=True):
+    """All gaps of one cause: the seconds they cover, trades missing for good, trades filled in."""
+
+    count: int = 0
+    seconds: float = 0.0
+    missing: int = 0
+    filled: int = 0
+
+
+class ProductCheck(msgspec.Struct, kw_only=True):
+    """One product. `filled` of its trades were asked for afterwards.
+
+    `age_s` is how long ago its last tick was received; where nobody kept that, happened.
+    """
+
+    ticks: int = 0
+    trades: int = 0
+    filled: int = 0
+    heartbeats: int = 0
+    last_price: str | None = None
+    last_event_time_ns: int | None = None
+    age_s: float | None = None
+    gaps: dict[str, GapTotal] = {}
+
+
+class Check(msgspec.Struct, frozen=True, kw_only=True):
+    """What a topic holds, or what came in `watched_s` seconds.
+
+    `counted` are its ticks, or where it has no events of the market its records: at least `wanted`
+    make it `ok`. `per_s` is records a second of their span of receipt, null where that is not
+    known. `dead_letters` are those of the whole market, by fault; `lag` is how many records, at
+    most, each group has still to do; `status` the last word of each connection; `sample` the last
+    record. `first_refusal` says fault and detail of the first of the dead letters, of those that
+    came in `watched_s` where it watched.
+    """
+
+    topic: str
+    ok: bool
+    counted: int
+    wanted: int
+    records: int
+    kinds: dict[str, int]
+    watched_s: float | None
+    first_event_time_ns: int | None
+    last_event_time_ns: int | None
+    first_receive_time_ns: int | None
+    last_receive_time_ns: int | None
+    per_s: float | None
+    products: dict[str, ProductCheck]
+    dead_letters: dict[str, int]
+    lag: dict[str, int]
+    status: list[FeedStatus]
+    sample: str | None
+    first_refusal: str = ""
+
+
+class _Said(msgspec.Struct):
+    """What records of any kind may tell."""
+
+    type: Annotated[str, msgspec.Meta(max_length=100)] = ""
+    event_time_ns: TimeNs | None = None
+    receive_time_ns: TimeNs | None = None
+    product: object = None
+
+
+def _check_said(said: _Said) -> None:
+    codec.check_name(said.type)
+
+
+_said = codec.Reader[_Said](_Said, _check_said, key=None)
+
+
+def check(  # noqa: PLR0913 - what is asked for, and what a shell has
+    log: Log,
+    topic: str,
+    *,
+    wanted: int,
+    seconds: float | None = None,
+    clock_ns: Callable[[], int] = time.time_ns,
+    timer: Callable[[], float] = time.monotonic,
+    wait: Callable[[float], object] = time.sleep,
+    progress: Callable[[int], None] = lambda _records: None,
+) -> Check:
+    """Look at all records of a topic, or at those that arrive within `seconds`.
+
+    clock_ns: the wall clock of ages. timer, wait: seconds of a clock that is not set, and sleep.
+    progress: called with the records seen so far. Raises UnknownTopicError.
+    """
+    seen = _Seen()
+    before = _refusal_ends(log) if seconds is not None else {}
+    if seconds is None:
+        records = browse.records(log, topic)
+    else:
+        records = _arriving(log, topic, seconds, timer, wait)
+    for record in records:
+        seen.take(record)
+        if not seen.records % _SAID_OFTEN:
+            progress(seen.records)
+    topics = {each.name for each in log.topics()}
+    of_the_market = topic in {TICKS, FEATURES, PREDICTIONS}
+    counted = seen.kinds["tick"] if topic == TICKS else seen.records
+    return Check(
+        topic=topic,
+        ok=counted >= wanted,
+        counted=counted,
+        wanted=wanted,
+        records=seen.records,
+        kinds=dict(seen.kinds.most_common()),
+        watched_s=seconds,
+        first_event_time_ns=seen.events.first,
+        last_event_time_ns=seen.events.last,
+        first_receive_time_ns=seen.receipts.first,
+        last_receive_time_ns=seen.receipts.last,
+        per_s=seen.receipts.per_s(seen.records),
+        products=seen.products_at(clock_ns()),
+        dead_letters=_dead_letters(log) if of_the_market and DEAD_LETTERS in topics else {},
+        lag=_lag(log, topics) if of_the_market else {},
+        status=_statuses(log) if of_the_market and STATUS in topics else [],
+        sample=None if seen.last is None else browse.as_line(seen.last).decode(),
+        first_refusal=_first_refusal(log, before) if topic == TICKS else "",
+    )
+
+
+class _Span:
+    """The first and the last of some times, whatever their order."""
+
+    def __init__(self) -> None:
+        self.first: int | None = None
+        self.last: int | None = None
+
+    def take(self, time_ns: int | None) -> None:
+        if time_ns is None:
+            return
+        if self.first is None or time_ns < self.first:
+            self.first = time_ns
+        if self.last is None or time_ns > self.last:
+            self.last = time_ns
+
+    def per_s(self, count: int) -> float | None:
+        if self.first is None or self.last is None or self.last == self.first:
+            return None
+        return round(count * NS_PER_S / (self.last - self.first), 3)
+
+
+class _Seen:
+    """What the records so far come to."""
+
+    def __init__(self) -> None:
+        self.records = 0
+        self.kinds: Counter[str] = Counter()
+        self.events, self.receipts = _Span(), _Span()
+        self.last: Record | None = None
+        self._products: dict[str, ProductCheck] = {}
+        self._heard_ns: dict[str, int] = {}
+
+    def take(self, record: Record) -> None:
+        self.records += 1
+        self.last = record
+        try:
+            said = _said(record.value)
+            event = codec.decode_event.of(record) if said.type.startswith(_EVENTS) else None
+        except codec.UnreadableError:
+            self.kinds[UNREADABLE] += 1
+            return
+        if said.type.startswith(_OF_PRODUCTS) and said.product != record.key:
+            self.kinds[UNREADABLE] += 1
+            return
+        self.kinds[said.type.partition("/")[0] or UNREADABLE] += 1
+        self.events.take(said.event_time_ns)
+        self.receipts.take(said.receive_time_ns)
+        if event is not None:
+            self._event(event)
+
+    def products_at(self, now_ns: int) -> dict[str, ProductCheck]:
+        for product, heard_ns in self._heard_ns.items():
+            self._products[product].age_s = round((now_ns - heard_ns) / NS_PER_S, 3)
+        return dict(sorted(self._products.items()))
+
+    def _event(self, event: Event) -> None:
+        product = self._products.setdefault(event.product, ProductCheck())
+        if isinstance(event, Gap):
+            total = product.gaps.setdefault(event.cause, GapTotal())
+            total.count += 1
+            total.seconds = round(total.seconds + (event.end_ns - event.start_ns) / NS_PER_S, 9)
+            total.missing += event.missing or 0
+            total.filled += event.filled
+        elif isinstance(event, Heartbeat):
+            product.heartbeats += 1
+        elif isinstance(event, Tick):
+            product.ticks += 1
+            product.last_price = event.price
+            product.last_event_time_ns = event.event_time_ns
+            heard_ns = event.receive_time_ns
+            self._heard_ns[event.product] = event.event_time_ns if heard_ns is None else heard_ns
+        else:
+            product.trades += 1
+            product.filled += event.filled
+
+
+def _arriving(
+    log: Log,
+    topic: str,
+    seconds: float,
+    timer: Callable[[], float],
+    wait: Callable[[float], object],
+) -> Iterator[Record]:
+    """What is written from now on, for so long."""
+    positions = {extent.partition: extent.next for extent in log.extents(topic)}
+    end = timer() + seconds
+    over = False
+    while not over:
+        left = end - timer()
+        if left > 0:
+            wait(min(left, _LOOK_EVERY_S))
+        over = timer() >= end
+        for extent in log.extents(topic):
+            place = extent.partition
+            new = msgspec.structs.replace(extent, oldest=positions[place])
+            positions[place] = extent.next
+            yield from browse.upwards(log, topic, new)
+
+
+def _dead_letters(log: Log) -> dict[str, int]:
+    faults = Counter[str]()
+    for record in browse.records(log, DEAD_LETTERS):
+        try:
+            faults[codec.decode_dead_letter(record.value).fault] += 1
+        except codec.UnreadableError:
+            faults[UNREADABLE] += 1
+    return dict(faults.most_common())
+
+
+def _refusal_ends(log: Log) -> dict[int, int]:
+    """Where the next dead letter of each partition will stand."""
+    return {extent.partition: extent.next for extent in _refusal_extents(log)}
+
+
+def _refusal_extents(log: Log) -> list[Extent]:
+    known = DEAD_LETTERS in {each.name for each in log.topics()}
+    return log.extents(DEAD_LETTERS) if known else []
+
+
+def _first_refusal(log: Log, before: dict[int, int]) -> str:
+    """Fault and detail of the first dead letter that does not lie before these places."""
+    for extent in _refusal_extents(log):
+        start = max(extent.oldest, before.get(extent.partition, 0))
+        for record in log.read(DEAD_LETTERS, extent.partition, start, 1):
+            try:
+                letter = codec.decode_dead_letter(record.value)
+            except codec.UNREADABLE:
+                return UNREADABLE
+            return f"{letter.fault}: {letter.detail[:_LONGEST_DETAIL]}"
+    return ""
+
+
+def _lag(log: Log, topics: set[str]) -> dict[str, int]:
+    """What each group of the market has still to do, where it ever did anything."""
+    lag = {}
+    for group, topic in _GROUPS.items():
+        if topic in topics and (done := log.positions(group, topic)):
+            lag[group] = sum(
+                extent.next - max(done.get(extent.partition, 0), extent.oldest)
+                for extent in log.extents(topic)
+            )
+    return lag
+
+
+def _statuses(log: Log) -> list[FeedStatus]:
+    """The last word of each connection among the last ones."""
+    last = {}
+    for record in browse.last(log, STATUS, _STATUSES):
+        try:
+            status = codec.decode_status.of(record)
+        except codec.UnreadableError:
+            continue  # `check --topic feed.status` counts those
+        last[status.connection] = status
+    return list(last.values())

@@ -1,0 +1,57 @@
+"""The shadow: what the candidate says of the live rows, beside the champion.
+
+So that the two can be compared on rows that neither was trained on, before the candidate is
+champion. The shadow never speaks for anything but the candidate's own model.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from barograph import codec
+from barograph.pipeline.scorer import Scorer
+from barograph.registry.model import Model
+from barograph.types import Outcome, Record
+
+_TAKEN = "appended_time_ns"  # every log's header
+
+
+class Shadow:
+    """A machine: records of ticks.features in, predictions made with the candidate's model out.
+
+    Passed over are all rows while there is no candidate, rows that the log took before the
+    candidate was made, and products that its model does not know. Of a row that cannot be used it
+    makes nothing: the scorer beside it makes the dead letter. It has no memory.
+    """
+
+    def __init__(self, model: Model | None = None, *, stale_after_s: float = 30.0) -> None:
+        self._scorer = Scorer(stale_after_s=stale_after_s)
+        self._model: Model | None = None
+        self.swap(model)
+
+    def swap(self, model: Model | None) -> None:
+        """Use another model from the next record on.
+
+        Raises as `Scorer.swap` does, and keeps the present model.
+        """
+        self._scorer.swap(model)
+        self._model = model
+
+    def receive(self, records: Sequence[Record]) -> Outcome:
+        """One prediction for each row that is not passed over, under its product."""
+        if self._model is None:
+            return Outcome([], [])
+        facts = self._model.facts
+        made = [
+            each
+            for each in records
+            if (codec.natural(each.headers.get(_TAKEN)) or 0) >= facts.created_time_ns
+        ]
+        said = self._scorer.receive(made).values
+        # The scorer has a baseline for a product that the model does not know.
+        return Outcome([value for value in said if value[0] in facts.tau], [])
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Nothing: there is no memory."""
+        return {}
+
+    def restore(self, checkpoints: Mapping[str, bytes]) -> None:
+        """Nothing: there is no memory."""

@@ -1,0 +1,1 @@
+"""What a model lives on as, and where."""

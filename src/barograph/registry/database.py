@@ -1,0 +1,131 @@
+"""The registry's database, read without MLflow, and the lock of its one writer."""
+
+import fcntl
+import os
+import re
+import sqlite3
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from barograph.errors import RegistryError
+from barograph.files.disk import NO_HANDLES, check_handles
+from barograph.foreign import one_line
+
+OWNER = "Check the owner, the rights and the free space of --home"
+_TRY_AGAIN = "Try again when no other program holds it, or move the directory away and train"
+_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+BACKUP = "Put it back from a backup, or move the directory away, start again and train"
+
+_QUERIES: dict[str, str] = {
+    name: text.strip()
+    for name, text in re.findall(
+        r"^-- name: (\w+)$(.*?)(?=^-- name:|\Z)",
+        files("barograph.registry").joinpath("registry.sql").read_text(encoding="utf-8"),
+        re.MULTILINE | re.DOTALL,
+    )
+}
+_READ_WAIT_S = 5.0
+_PAUSE_S = 0.05
+_HOLDER_BYTES = 100
+
+
+class ModelDatabase:
+    """The queries of `registry.sql`. Nothing where there is no database, and never was one.
+
+    One thread at a time.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen = False
+
+    def read(self, query: str, **values: object) -> list[tuple[Any, ...]]:
+        """The rows of a query, waiting for a writer for a few seconds.
+
+        Raises RegistryError where the database cannot be read, or was there before and is gone.
+        """
+        try:
+            is_file = stat.S_ISREG(self._path.stat().st_mode)
+        except FileNotFoundError:
+            # Artifacts are written only once there is a database that knows of them.
+            if self._seen or self._path.with_name("artifacts").exists():
+                raise RegistryError(str(self._path), "the database is gone", BACKUP) from None
+            return []
+        except OSError as error:
+            why = f"the database cannot be read ({error.strerror})"
+            raise RegistryError(str(self._path), why, OWNER) from error
+        if not is_file:  # opening a pipe would wait for ever
+            raise RegistryError(str(self._path), "the database is not a regular file", BACKUP)
+        address = f"{self._path.as_uri()}?mode=ro"
+        try:
+            with closing(sqlite3.connect(address, timeout=_READ_WAIT_S, uri=True)) as database:
+                rows = database.execute(_QUERIES[query], values).fetchall()
+        except sqlite3.Error as error:
+            raise self._meant(error) from error
+        self._seen = True
+        return rows
+
+    def _meant(self, error: sqlite3.Error) -> Exception:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code == sqlite3.SQLITE_NOMEM:
+            return MemoryError()
+        if code == sqlite3.SQLITE_CANTOPEN:
+            try:
+                check_handles(self._path.parent)
+            except OSError as better:
+                return better
+        why = f"the database cannot be read ({error})"
+        return RegistryError(str(self._path), why, _TRY_AGAIN if code in _BUSY else BACKUP)
+
+
+@contextmanager
+def only_writer(folder: Path, case: str, wait_s: float) -> Iterator[None]:
+    """Be the one process that writes the registry in `folder`, which is made where it is missing.
+
+    Raises RegistryError, which names who holds the lock, after `wait_s` seconds; and where the
+    folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "lock").open("a+b")
+    except OSError as error:
+        if error.errno in NO_HANDLES:
+            raise
+        raise RegistryError(case, f"the registry cannot be written ({error})", OWNER) from error
+    with lock:
+        ends_s = time.monotonic() + wait_s
+        # Not a blocking lock: that of a stopped process would be waited for without an end.
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() >= ends_s:
+                    why = f"{_holder(lock)} has been writing the registry for {wait_s:g} s"
+                    cure = "Let it end, or end it, and try again"
+                    raise RegistryError(case, why, cure) from None
+                time.sleep(_PAUSE_S)
+            else:
+                break
+        since = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime())
+        _sign(lock, f"process {os.getpid()} (since {since})")
+        try:
+            yield
+        finally:
+            _sign(lock, "")
+
+
+def _sign(lock: BinaryIO, holder: str) -> None:
+    """Write who holds the lock into its file, where there is room: only a message needs it."""
+    with suppress(OSError):
+        os.ftruncate(lock.fileno(), 0)
+        os.write(lock.fileno(), holder.encode("ascii"))
+
+
+def _holder(lock: BinaryIO) -> str:
+    text = os.pread(lock.fileno(), _HOLDER_BYTES, 0).decode("ascii", "replace")
+    return one_line(text) or "another process"

@@ -1,0 +1,393 @@
+"""The registry: model versions with their facts, and which of them is champion.
+
+MLflow on SQLite keeps it: `HOME/registry/mlflow.db`, with `model.onnx` and `facts.json` of each
+version under `HOME/registry/artifacts/<run>/artifacts`. Writing goes through MLflow's client, one
+process at a time (a lock file beside the database); making the database takes MLflow seconds, once.
+Reading needs no MLflow, which takes seconds to import: it is a read-only query of its tables, so
+the alias that MLflow keeps stays the only truth and asking for the champion costs a fraction of a
+millisecond. Paths follow from HOME, so that HOME can be moved.
+"""
+
+import logging
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from barograph.codec import UNREADABLE
+from barograph.errors import ForeignFeaturesError, RegistryError
+from barograph.evaluation.gate import Run
+from barograph.features.catalogue import FEATURE_SET_HASH, NAMES
+from barograph.files.disk import (
+    NO_HANDLES,
+    check_handles,
+    check_room,
+    sync_directory,
+    write_whole,
+)
+from barograph.registry.audit import Promotion, former
+from barograph.registry.database import BACKUP, OWNER, ModelDatabase, only_writer
+from barograph.registry.model import (
+    MAX_ONNX_BYTES,
+    TAU,
+    Model,
+    ModelFacts,
+    OnnxModel,
+    refuse_unsound,
+    sha256_of,
+)
+from barograph.registry.versions import Trial, Version, figures_of, tags_of
+
+Alias = Literal["candidate", "champion"]
+
+_LEAST_ROOM_BYTES = 4 << 20
+_MAX_FACTS_BYTES = 2**20
+_MAX_WHY = 300
+_MAX_BESIDE_BYTES = 64 * 2**20
+_JUDGED = "judged.json"
+_HASHES = {"model.onnx": "onnx_sha256", "facts.json": "facts_sha256", _JUDGED: "judged_sha256"}
+_RETRAIN = "Train again (`barograph train`) or roll back (`barograph models rollback`)"
+_BACKUP = "Put it back from a backup: without it no gate knows which rows are used up"
+_DAMAGE = ("malformed", "not a database", "Could not decode", "no such table", "no such column")
+_LIST = "See what there is with `barograph models list`"
+_facts = msgspec.json.Decoder(ModelFacts)
+
+
+class Registry:
+    """The models under `home`. Several processes may use it at once; an object, a thread at a time.
+
+    Nothing is created until the first `register`, and what a killed one left is removed by whoever
+    writes next. Every method raises RegistryError when the
+    database cannot be used or what is asked for is not there or damaged; it names the cure. Those
+    that write raise DiskFullError or BadInputError where there is no room or no right to.
+    wait_s: how long to wait for another process that writes; the error names it.
+    """
+
+    def __init__(self, home: Path, *, wait_s: float = 30.0) -> None:
+        self._root = home.absolute() / "registry"
+        self._database = self._root / "mlflow.db"
+        self._read, self._wait_s = ModelDatabase(self._database).read, wait_s
+        self._mlflow: Any = None
+
+    def register(
+        self,
+        case: str,
+        onnx: bytes,
+        facts: ModelFacts,
+        params: Mapping[str, str] | None = None,
+        *,
+        judged: Sequence[Run] = (),
+    ) -> int:
+        """Keep a model as the next version of `case` and return its number; no alias changes.
+
+        The version appears complete or not at all. `params` are training parameters for MLflow's
+        list; scores and the rest come from `facts`. `judged`: the rows by which the gate decided.
+        """
+        _check(f"{case} (new)", onnx, facts, case)
+        told, runs = msgspec.json.encode(facts), msgspec.json.encode(judged)
+        with self._writing(case) as mlflow:
+            from mlflow.entities import Metric, Param  # noqa: PLC0415 - seconds to import
+
+            experiment = mlflow.get_experiment_by_name(case)
+            experiment_id = (
+                experiment.experiment_id
+                if experiment
+                else mlflow.create_experiment(case, (self._root / "artifacts").as_uri())
+            )
+            milliseconds = facts.created_time_ns // 1_000_000
+            made_run = mlflow.create_run(experiment_id, milliseconds, tags={"kind": "version"})
+            run_id = made_run.info.run_id
+            place = self._artifacts(run_id)
+            place.mkdir(parents=True)
+            _write(place / "model.onnx", onnx)
+            _write(place / "facts.json", told)
+            _write(place / _JUDGED, runs)
+            sync_directory(place)
+            tags = tags_of(facts, told) | dict(params or {}) | {_HASHES[_JUDGED]: sha256_of(runs)}
+            mlflow.log_batch(
+                run_id,
+                metrics=[
+                    Metric(key, value, milliseconds, step=0) for key, value in figures_of(facts)
+                ],
+                params=[Param(key, text) for key, text in tags.items()],
+            )
+            if not self._read("registered", case=case):
+                mlflow.create_registered_model(case)
+            made = mlflow.create_model_version(case, place.as_uri(), run_id, tags=tags)
+            mlflow.set_terminated(run_id, end_time=milliseconds)
+        return int(made.version)
+
+    def check_room(self) -> None:
+        """Raise DiskFullError or BadInputError where `register` could not write."""
+        check_room(self._root, _LEAST_ROOM_BYTES)
+
+    def set_alias(self, case: str, alias: Alias, version: int) -> None:
+        """Point an alias at a version; "champion" is a promotion by hand."""
+        if alias == "champion":
+            self.promote(case, version, "set by hand")
+            return
+        self._known(case, version)
+        with self._writing(case) as mlflow:
+            mlflow.set_registered_model_alias(case, alias, str(version))
+
+    def promote(
+        self, case: str, version: int, reason: str, feature_set: str | None = None
+    ) -> Promotion:
+        """Make a sound version champion and return its entry in the audit.
+
+        Raises ForeignFeaturesError when it was made with another feature set than the one given.
+        """
+        self._sound(case, version, feature_set)
+        with self._writing(case) as mlflow:
+            return self._crown(mlflow, case, "promote", version, reason)
+
+    def rollback(
+        self, case: str, reason: str = "rolled back by hand", feature_set: str | None = None
+    ) -> Promotion:
+        """Make the champion before this one champion again, likewise."""
+        with self._writing(case) as mlflow:
+            champion = self.champion_version(case)
+            before = former(self.history(case), champion)
+            if before is None:
+                raise RegistryError(
+                    f"{case}/{champion or 'none'}", "there was no champion before it", _LIST
+                )
+            self._sound(case, before, feature_set)
+            return self._crown(mlflow, case, "rollback", before, reason)
+
+    def history(self, case: str) -> list[Promotion]:
+        """Every promotion and rollback, oldest first."""
+        rows = self._read("audit", case=case)
+        try:
+            return [msgspec.json.decode(text, type=Promotion) for (text,) in rows]
+        except UNREADABLE as error:
+            raise RegistryError(case, f"its audit is damaged ({error})", _RETRAIN) from error
+
+    def version_of(self, case: str, alias: Alias) -> int | None:
+        """The version that an alias points at, or None. Cheap, and needs no MLflow."""
+        rows = self._read("alias", case=case, alias=alias)
+        return int(rows[0][0]) if rows else None
+
+    def champion_version(self, case: str) -> int | None:
+        """The champion's version, or None: to be asked once a second for a hot swap."""
+        return self.version_of(case, "champion")
+
+    def versions(self, case: str) -> list[Version]:
+        """All versions, oldest first; empty where nothing was registered."""
+        tags: dict[int, dict[str, str]] = {}
+        for version, key, value in self._read("tags", case=case):
+            tags.setdefault(int(version), {})[key] = value
+        aliases = self._read("aliases", case=case)
+        return [
+            Version(
+                version=version,
+                run_id=run_id,
+                aliases=tuple(alias for pointed, alias in aliases if pointed == version),
+                tags=tags.get(version, {}),
+            )
+            for version, run_id in self._read("versions", case=case)
+        ]
+
+    def load(self, case: str, which: Alias | int, feature_set: str) -> Model:
+        """A version, or the one that an alias points at, verified and ready to score.
+
+        Raises ForeignFeaturesError when it was made with another feature set than this one.
+        """
+        version = which if isinstance(which, int) else self.version_of(case, which)
+        if version is None:
+            raise RegistryError(
+                f"{case}/{which}",
+                "no version has this alias",
+                "Train and promote one (`barograph train`, `barograph models promote`)",
+            )
+        facts, onnx = self._sound(case, version, feature_set)
+        return Model(f"{case}/{version}", facts, onnx)
+
+    def facts(self, case: str, version: int) -> ModelFacts:
+        """What a version says of itself; its graph is not looked at."""
+        told = self._kept(case, version, "facts.json", _MAX_FACTS_BYTES)
+        try:
+            return _facts.decode(told)
+        except UNREADABLE as error:
+            why = f"its facts cannot be read ({error})"
+            raise RegistryError(f"{case}/{version}", why, _RETRAIN) from error
+
+    def judged(self, case: str) -> list[Run]:
+        """The rows by which gates decided on versions of this case: no later one may use them."""
+        runs: list[Run] = []
+        for known in self.versions(case):
+            if _HASHES[_JUDGED] in known.tags:  # not of before gates left word
+                content = self._kept(case, known.version, _JUDGED, _MAX_BESIDE_BYTES, _BACKUP)
+                runs += _runs(f"{case}/{known.version}", content)
+        return runs
+
+    def attach(self, case: str, version: int, name: str, content: bytes) -> None:
+        """Keep a file beside a version, an artifact of its run, in the place of one so named."""
+        place = self._artifacts(self._known(case, version).run_id)
+        write_whole(place / name, content)
+
+    def attached(self, case: str, version: int, name: str) -> bytes:
+        """What `attach` kept."""
+        place = self._artifacts(self._known(case, version).run_id)
+        return _content(f"{case}/{version}", place / name, _MAX_BESIDE_BYTES)
+
+    def log_trials(
+        self, case: str, trials: Sequence[Trial], data_hash: str, code_hash: str
+    ) -> None:
+        """Keep each trial of a search as a run of MLflow's: parameters, fold scores, hashes."""
+        with self._writing(case) as mlflow:
+            from mlflow.entities import Metric, Param  # noqa: PLC0415 - seconds to import
+
+            experiment_id = mlflow.get_experiment_by_name(case).experiment_id
+            for trial in trials:
+                run_id = mlflow.create_run(experiment_id, tags={"kind": "trial"}).info.run_id
+                hashes = {"data_hash": data_hash, "code_hash": code_hash}
+                params = {"candidate": trial.candidate, **trial.parameters, **hashes}
+                mlflow.log_batch(
+                    run_id,
+                    metrics=[
+                        Metric("held_out_log_loss", value, 0, step=fold)
+                        for fold, value in enumerate(trial.selection)
+                    ],
+                    params=[Param(key, str(value)) for key, value in params.items()],
+                )
+                mlflow.set_terminated(run_id)
+
+    def _sound(
+        self, case: str, version: int, feature_set: str | None = None
+    ) -> tuple[ModelFacts, OnnxModel]:
+        label, facts = f"{case}/{version}", self.facts(case, version)
+        if feature_set is not None and facts.feature_set != feature_set:
+            raise ForeignFeaturesError(f"model {label}", facts.feature_set, feature_set)
+        onnx = self._kept(case, version, "model.onnx", MAX_ONNX_BYTES)
+        return facts, _check(label, onnx, facts, case)
+
+    def _kept(self, case: str, version: int, name: str, limit: int, cure: str = _RETRAIN) -> bytes:
+        """A file of a version as it was registered."""
+        label, known = f"{case}/{version}", self._known(case, version)
+        content = _content(label, self._artifacts(known.run_id) / name, limit, cure)
+        if sha256_of(content) != known.tags.get(_HASHES[name]):
+            raise RegistryError(label, f"its {name} is not what was registered", cure)
+        return content
+
+    def _known(self, case: str, version: int) -> Version:
+        for known in self.versions(case):
+            if known.version == version:
+                return known
+        raise RegistryError(f"{case}/{version}", "there is no such version", _LIST)
+
+    def _crown(
+        self,
+        mlflow: Any,  # noqa: ANN401 - mlflow is not followed by mypy
+        case: str,
+        action: Literal["promote", "rollback"],
+        version: int,
+        reason: str,
+    ) -> Promotion:
+        entry = Promotion(
+            time_ns=time.time_ns(),
+            action=action,
+            version=version,
+            previous=self.champion_version(case),
+            reason=reason[:1000],
+        )
+        # The alias first: a rollback after a crash in between finds the champion before this one.
+        mlflow.set_registered_model_alias(case, "champion", str(version))
+        key = f"audit.{len(self.history(case)) + 1:06d}"
+        mlflow.set_registered_model_tag(case, key, msgspec.json.encode(entry).decode())
+        return entry
+
+    def _artifacts(self, run_id: str) -> Path:
+        return self._root / "artifacts" / run_id / "artifacts"
+
+    @contextmanager
+    def _writing(self, case: str) -> Iterator[Any]:
+        """MLflow's client, for this process alone; what MLflow refuses becomes RegistryError."""
+        self._read("versions", case=case)  # a damaged file is refused here, MLflow would retry
+        self.check_room()  # MLflow needs 20 lines to say so
+        with only_writer(self._root, case, self._wait_s):
+            # Read at import: without them MLflow asks a server what to report, and reports.
+            os.environ |= {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+            from mlflow.exceptions import MlflowException  # noqa: PLC0415 - seconds to import
+            from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - comes with MLflow
+
+            try:
+                if self._mlflow is None:
+                    self._mlflow = _client(self._database)
+                for (run_id,) in self._read("unfinished"):
+                    shutil.rmtree(self._root / "artifacts" / run_id, ignore_errors=True)
+                    self._mlflow.set_terminated(run_id, "KILLED")
+                yield self._mlflow
+            except (MlflowException, SQLAlchemyError) as error:
+                check_handles(self._root)
+                why = " ".join(str(error).split())[:_MAX_WHY]
+                cure = BACKUP if any(sign in str(error) for sign in _DAMAGE) else _LIST
+                raise RegistryError(case, f"MLflow refused ({why})", cure) from error
+            except OSError as error:
+                if error.errno in NO_HANDLES:
+                    raise
+                why = f"the registry cannot be written ({error})"
+                raise RegistryError(case, why, OWNER) from error
+
+
+def _client(database: Path) -> Any:  # noqa: ANN401 - mlflow is not followed by mypy
+    from mlflow.tracking import MlflowClient  # noqa: PLC0415 - seconds to import
+    from sqlalchemy import URL  # noqa: PLC0415 - comes with MLflow
+
+    def client(path: Path) -> Any:  # noqa: ANN401
+        address = URL.create("sqlite", database=str(path)).render_as_string()
+        return MlflowClient(tracking_uri=address, registry_uri=address)
+
+    if "MLFLOW_LOGGING_LEVEL" not in os.environ:
+        logging.getLogger("mlflow").setLevel(logging.CRITICAL)  # what it raises says it
+    if not database.exists():
+        # MLflow migrates a new database for seconds, table by table, and refuses for ever one that
+        # was left half-way: so it appears under its name only when it is complete.
+        for left in database.parent.glob("*.making*"):
+            left.unlink()
+        making = database.with_suffix(f".{os.getpid()}.making")
+        client(making)
+        making.rename(database)
+    return client(database)
+
+
+def _check(label: str, onnx: bytes, facts: ModelFacts, case: str) -> OnnxModel:
+    if facts.case != case:
+        raise RegistryError(label, f"its facts are those of case {facts.case!r}", _RETRAIN)
+    if facts.sha256 != sha256_of(onnx):
+        raise RegistryError(label, "its facts are those of another graph", _RETRAIN)
+    market = facts.feature_set == FEATURE_SET_HASH
+    refuse_unsound(label, facts, {*NAMES, TAU} if market else None)
+    return OnnxModel(onnx, len(facts.features), label)
+
+
+def _runs(label: str, content: bytes) -> list[Run]:
+    try:
+        return msgspec.json.decode(content, type=list[Run])
+    except UNREADABLE as error:
+        raise RegistryError(label, f"its {_JUDGED} cannot be read ({error})", _BACKUP) from error
+
+
+def _write(path: Path, content: bytes) -> None:
+    with path.open("xb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _content(label: str, path: Path, limit: int, cure: str = _RETRAIN) -> bytes:
+    try:
+        with path.open("rb") as file:
+            content = file.read(limit + 1)
+    except OSError as error:
+        if error.errno in NO_HANDLES:
+            raise
+        raise RegistryError(label, f"{path} cannot be read ({error.strerror})", cure) from error
+    if len(content) > limit:
+        raise RegistryError(label, f"{path} is larger than {limit} bytes", cure)
+    return content

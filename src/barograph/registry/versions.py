@@ -1,0 +1,58 @@
+"""Versions of a case's models as the registry lists them: aliases, and the facts as text."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from barograph.codec import UNREADABLE
+from barograph.errors import RegistryError
+from barograph.registry.model import ModelFacts, sha256_of
+
+
+class Version(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of the registry's list; `tags` hold the facts as text, without reading the model."""
+
+    version: int
+    run_id: str
+    aliases: tuple[str, ...]
+    tags: dict[str, str]
+
+    def time_ns(self, fact: str) -> int | None:
+        """A time among the facts, None where they have none. Raises RegistryError."""
+        try:
+            return msgspec.json.decode(self.tags.get(fact, "null"), type=int | None)
+        except UNREADABLE as error:
+            cure = "See what there is with `barograph models list`"
+            raise RegistryError(
+                str(self.version), f"its tag {fact} is damaged ({error})", cure
+            ) from error
+
+
+class Trial(msgspec.Struct, frozen=True, kw_only=True):
+    """Parameters that were tried for a candidate, and its log loss on each fold's held-out rows.
+
+    The first of each candidate is how the case gives it.
+    """
+
+    candidate: str
+    parameters: dict[str, float]
+    selection: list[float]
+
+
+def tags_of(facts: ModelFacts, told: bytes) -> dict[str, str]:
+    """The facts as text, and the hashes of what is stored: `told` are the facts as bytes."""
+    fields = msgspec.to_builtins(facts)
+    del fields["sha256"], fields["scores"]
+    text = {
+        key: value if isinstance(value, str) else msgspec.json.encode(value).decode()
+        for key, value in fields.items()
+    }
+    return text | {"onnx_sha256": facts.sha256, "facts_sha256": sha256_of(told)}
+
+
+def figures_of(facts: ModelFacts) -> Iterator[tuple[str, float]]:
+    """Every defined score of the facts, as "group.score"."""
+    for group, figures in facts.scores.items():
+        for name, value in figures.items():
+            if value is not None:
+                yield f"{group}.{name}", value

@@ -1,0 +1,315 @@
+"""Faults of the simulated exchange, as data: a script, and what it does to frames.
+
+Machines without socket and clock: market time comes with what they are given. `LineFaults` belongs
+to one connection, `ExchangeFaults` to the exchange. Times of a script are seconds of market time
+since the exchange began; those of a fault that names a connection, since that one opened.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import msgspec
+from msgspec.structs import replace
+
+from barograph.simulated.fault_script import FaultKind, ScriptedFault
+from barograph.simulated.tape import Beat, MarketEvent, Print
+from barograph.simulated.voices import ANSWERS, Outgoing
+from barograph.times import format_time, parse_time
+
+_FOR_EVER_NS = 2**63 - 1
+_PRICE = re.compile(rb'"price":"[^"]*"')
+_TIME = re.compile(rb'"(time|timestamp)":"([^"]*)"')
+_CLOSES = {FaultKind.DISCONNECT, FaultKind.SLOW_READER}
+_OF_FRAMES = {
+    FaultKind.DROP,
+    FaultKind.DUPLICATE,
+    FaultKind.REORDER,
+    FaultKind.GARBAGE,
+    FaultKind.WRONG_TYPES,
+    FaultKind.OVERSIZED,
+    FaultKind.SILENCE,
+    FaultKind.CLOCK_JUMP,
+    FaultKind.HALF_OPEN,
+}
+
+
+class Send(msgspec.Struct, frozen=True, gc=False):
+    """Send these bytes; `fault` is the place in the script of what made them differ from the frame.
+
+    A repeat and a frame out of order have their fault too, though their bytes are the frame's.
+    """
+
+    data: bytes
+    frame: Outgoing
+    fault: int | None = None
+
+
+class Withhold(NamedTuple):
+    """Do not send this frame, now or ever."""
+
+    frame: Outgoing
+    fault: int
+
+
+class Close(NamedTuple):
+    """Close the connection: with a close frame, or where `code` is None without a word."""
+
+    time_ns: int
+    fault: int | None = None
+    code: int | None = None
+    reason: str = ""
+
+
+class Freeze(NamedTuple):
+    """From now on neither send, read nor answer anything, and do not close."""
+
+    time_ns: int
+    fault: int
+
+
+class Began(NamedTuple):
+    """A fault without a frame of its own: the clock jumped, numbers began anew, a burst ended."""
+
+    time_ns: int
+    fault: int
+
+
+Action = Send | Withhold | Close | Freeze | Began
+
+
+class _Active:
+    """A fault at work on frames."""
+
+    def __init__(self, place: int, fault: ScriptedFault, begin_ns: int) -> None:
+        self.place, self.fault = place, fault
+        self.left = fault.count if fault.counted else None
+        self.until_ns = _FOR_EVER_NS
+        if fault.kind is FaultKind.SILENCE:
+            self.until_ns = begin_ns + fault.span_ns
+        self.held: list[tuple[bytes, Outgoing]] = []
+
+    def strikes(self, frame: Outgoing) -> bool:
+        fault = self.fault
+        if fault.product is not None and fault.product not in frame.products:
+            return False
+        if fault.channel is not None:
+            return frame.channel == fault.channel
+        return fault.kind in {FaultKind.SILENCE, FaultKind.HALF_OPEN} or (
+            frame.channel not in ANSWERS
+        )
+
+
+class LineFaults:
+    """What a script does to one connection: frames in, actions out.
+
+    Of faults that name no connection it has those that begin after it opened, or last still: a
+    silence does for its span, and a clock that jumped does not jump back. Beside jumps of the clock
+    at most one fault strikes a frame: one that keeps everything back, or the first of the script.
+    """
+
+    def __init__(
+        self, script: Sequence[ScriptedFault], connection: int, *, start_ns: int, opened_ns: int
+    ) -> None:
+        self._script = script
+        waiting = []
+        for place, fault in enumerate(script):
+            begin_ns = begins_ns(fault, connection, start_ns=start_ns, opened_ns=opened_ns)
+            if begin_ns is not None and fault.kind in _OF_FRAMES | _CLOSES:
+                waiting.append((begin_ns, place))
+        self._waiting = sorted(waiting, reverse=True)
+        self._active: list[_Active] = []
+        self._shift_ns = 0
+        self._shifted_by = 0
+        self._garbled = 0
+        self.closed = False
+
+    def take(self, frames: Sequence[Outgoing], now_ns: int) -> list[Action]:
+        """What is to be done about these frames, in order, and about time having come to `now_ns`.
+
+        Frames come by their time and none is later than `now_ns`. Nothing follows a Close.
+        """
+        due = self._waiting and self._waiting[-1][0] <= now_ns
+        if not (due or self._active or self._shift_ns):
+            return [Send(frame.data, frame) for frame in frames]
+        actions: list[Action] = []
+        for frame in frames:
+            self._begin(frame.time_ns, actions)
+            if not self.closed:
+                self._pass(frame, actions)
+        self._begin(now_ns, actions)
+        return actions
+
+    def end(self) -> list[Action]:
+        """The connection is gone: what was held back never came."""
+        held = [Withhold(frame, each.place) for each in self._active for _, frame in each.held]
+        self._active = []
+        return list[Action](held)
+
+    def _begin(self, now_ns: int, actions: list[Action]) -> None:
+        while self._waiting and self._waiting[-1][0] <= now_ns and not self.closed:
+            begin_ns, place = self._waiting.pop()
+            fault = self._script[place]
+            if fault.kind is FaultKind.DISCONNECT:
+                self._close(Close(begin_ns, place, fault.code), actions)
+            elif fault.kind is FaultKind.SLOW_READER:
+                self._close(Close(begin_ns, place, 1008, "slow reader"), actions)
+            elif fault.kind is FaultKind.CLOCK_JUMP:
+                self._shift_ns += fault.span_ns
+                self._shifted_by = place
+                actions.append(Began(begin_ns, place))
+            else:
+                self._active.append(_Active(place, fault, begin_ns))
+                self._active.sort(key=lambda active: (active.fault.counted, active.place))
+                if fault.kind is FaultKind.HALF_OPEN:
+                    actions.append(Freeze(begin_ns, place))
+
+    def _close(self, close: Close, actions: list[Action]) -> None:
+        actions += [*self.end(), close]
+        self.closed = True
+
+    def _pass(self, frame: Outgoing, actions: list[Action]) -> None:
+        data, by = frame.data, None
+        if self._shift_ns and frame.channel not in ANSWERS:
+            data, by = _shifted(data, self._shift_ns), self._shifted_by
+        self._active = [active for active in self._active if frame.time_ns < active.until_ns]
+        for active in self._active:
+            if active.strikes(frame):
+                self._strike(active, data, frame, actions)
+                return
+        actions.append(Send(data, frame, by))
+
+    def _strike(self, active: _Active, data: bytes, frame: Outgoing, actions: list[Action]) -> None:
+        """Let a fault act on a frame, whose bytes would be `data` without it."""
+        kind, place = active.fault.kind, active.place
+        if active.left is not None:
+            active.left -= 1
+        if kind is FaultKind.REORDER:
+            active.held.append((data, frame))
+            if active.left == 0:
+                actions += [Send(*held, place) for held in reversed(active.held)]
+        elif kind is FaultKind.DUPLICATE:
+            actions += [Send(data, frame), Send(data, frame, place)]
+        elif kind is FaultKind.GARBAGE:
+            self._garbled += 1
+            actions.append(Send(_garbled(data, self._garbled), frame, place))
+        elif kind is FaultKind.WRONG_TYPES:
+            actions.append(Send(_mistyped(data), frame, place))
+        elif kind is FaultKind.OVERSIZED:
+            actions.append(Send(_padded(data, active.fault.size_bytes), frame, place))
+        else:
+            actions.append(Withhold(frame, place))
+        if active.left == 0:
+            self._active.remove(active)
+
+
+class Lack(NamedTuple):
+    """What the trades endpoint does wrong: nothing at all where `one_in` is 0, or every such id."""
+
+    fault: int
+    one_in: int
+
+
+class ExchangeFaults:
+    """What a script does to the exchange itself: halts, refused connections, the REST endpoint."""
+
+    def __init__(self, script: Sequence[ScriptedFault], start_ns: int) -> None:
+        spans = [
+            (place, fault, start_ns + fault.begins_ns, start_ns + fault.begins_ns + fault.span_ns)
+            for place, fault in enumerate(script)
+        ]
+        self._halts = [span for span in spans if span[1].kind is FaultKind.HALT]
+        self._rest = [
+            span for span in spans if span[1].kind in {FaultKind.REST_DOWN, FaultKind.REST_PARTIAL}
+        ]
+        self._refusals = [
+            [begin_ns, fault.count, place]
+            for place, fault, begin_ns, _ in spans
+            if fault.kind is FaultKind.REFUSE
+        ]
+        self._untraded: dict[str, int] = {}
+
+    def take(self, events: Iterable[MarketEvent]) -> tuple[list[MarketEvent], set[int]]:
+        """The events without trades of halted products, and the faults that took some.
+
+        Ids go on without a hole after a halt.
+        """
+        if not self._halts:
+            return list(events), set()
+        kept: list[MarketEvent] = []
+        struck: set[int] = set()
+        for event in events:
+            place = self._halted(event)
+            if place is not None and type(event) is Print:
+                self._untraded[event.product] = self._untraded.get(event.product, 0) + 1
+                struck.add(place)
+            else:
+                kept.append(_renumbered(event, self._untraded.get(event.product, 0)))
+        return kept, struck
+
+    def refuses(self, now_ns: int) -> int | None:
+        """The fault that closes a connection that opens now, if one does; it counts it."""
+        for refusal in self._refusals:
+            begin_ns, left, place = refusal
+            if begin_ns <= now_ns and left:
+                refusal[1] -= 1
+                return place
+        return None
+
+    def rest(self, product: str, now_ns: int) -> Lack | None:
+        """What is wrong with the trades endpoint now, for this product."""
+        for place, fault, begin_ns, end_ns in self._rest:
+            if begin_ns <= now_ns < end_ns and fault.product in {None, product}:
+                down = fault.kind is FaultKind.REST_DOWN
+                return Lack(place, 0 if down else fault.count)
+        return None
+
+    def _halted(self, event: MarketEvent) -> int | None:
+        for place, fault, begin_ns, end_ns in self._halts:
+            if begin_ns <= event.time_ns < end_ns and fault.product in {None, event.product}:
+                return place
+        return None
+
+
+def begins_ns(
+    fault: ScriptedFault, connection: int, *, start_ns: int, opened_ns: int
+) -> int | None:
+    """When a fault begins for a connection, in market time; None when it is not meant or over."""
+    if fault.connection is not None:
+        return opened_ns + fault.begins_ns if fault.connection == connection else None
+    begin_ns = start_ns + fault.begins_ns
+    lasts = fault.kind is FaultKind.CLOCK_JUMP or begin_ns + fault.span_ns >= opened_ns
+    return begin_ns if lasts else None
+
+
+def _renumbered(event: MarketEvent, fewer: int) -> MarketEvent:
+    if not fewer:
+        return event
+    if isinstance(event, Beat):
+        return replace(event, last_trade_id=event.last_trade_id - fewer)
+    return replace(event, trade_id=event.trade_id - fewer)
+
+
+def _garbled(data: bytes, nth: int) -> bytes:
+    """No JSON: by turns an object without its end, and bytes that are not even text."""
+    return data[: len(data) // 2] if nth % 2 else b"\xff\xfe" + data
+
+
+def _mistyped(data: bytes) -> bytes:
+    """An object where a string belongs: at the price, else at the time."""
+    changed, found = _PRICE.subn(b'"price":{}', data, count=1)
+    return changed if found else _TIME.sub(rb'"\1":{}', data, count=1)
+
+
+def _padded(data: bytes, size_bytes: int) -> bytes:
+    """The same object with a member that makes it `size_bytes` large."""
+    room = size_bytes - len(data) - len(b',"pad":""')
+    return b'%b,"pad":"%b"}' % (data[:-1], b"x" * max(room, 0))
+
+
+def _shifted(data: bytes, shift_ns: int) -> bytes:
+    def moved(found: re.Match[bytes]) -> bytes:
+        time_ns = max(parse_time(found[2].decode()) + shift_ns, 0)
+        return b'"%b":"%b"' % (found[1], format_time(time_ns).encode())
+
+    return _TIME.sub(moved, data)

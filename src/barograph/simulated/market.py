@@ -1,0 +1,356 @@
+"""The simulated market as the Coinbase Exchange feed tells it: frames, and the truth behind them.
+
+`market.py` has the law; here orders become trades at a quote and both become `ticker` frames, one
+for each trade, with a `heartbeat` frame once a second for each product. Everything is a function of
+(model, products, seed, start): no clock, no ambient randomness, and the frames do not depend on the
+cuts at which they were asked for.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from barograph.errors import BadInputError
+from barograph.simulated.law import (
+    Floats,
+    LatentVolatility,
+    MarketModel,
+    check_model,
+    generator,
+    next_order,
+    order_rate,
+)
+from barograph.simulated.tape import Beat, MarketEvent, Print, exchange_frame
+from barograph.types import NS_PER_S, Frame, Side
+
+START_PRICES: Mapping[str, float] = {"BTC-USD": 100_000.0, "ETH-USD": 4_000.0}
+OTHER_START_PRICE = 1_000.0
+INCREMENT = 0.01
+"""Quote increment, as on Coinbase's USD books.
+
+A quote's mid is the latent one rounded to half an increment, which adds (increment/price)²/6 to the
+variance of a mid return: 1e-6 of it at 100,000 and 4e-5 typical volatility, 1 % at 1,000.
+"""
+
+DAY_S = 86_400.0
+LEAST_DELAY_S, MEAN_DELAY_S = 0.004, 0.003
+LARGEST_SIZE = 100.0
+
+_BOOK = np.dtype(
+    [
+        ("log_mid", "f8"),
+        ("unseen_variance", "f8"),  # of the log mid since the last order
+        ("unseen_s", "f8"),
+        ("excitation", "f8"),
+        ("volume_24h", "f8"),
+        ("volume_30d", "f8"),
+        ("bid", "i8"),
+        ("ask", "i8"),
+        ("high", "i8"),
+        ("low", "i8"),
+        ("trade_id", "i8"),
+        ("sequence", "i8"),
+        ("beat_s", "f8"),  # the heartbeat's place within each second
+        ("side", "i8"),
+    ]
+)
+"""Where one product's book stands at the end of a second; prices in increments."""
+
+_ENTRY = np.dtype(
+    [
+        ("time_us", "i8"),
+        ("delay_us", "i8"),
+        ("product", "i8"),
+        ("side", "i8"),  # of the aggressor: +1 bought, −1 sold; 0 marks a heartbeat
+        ("trade_id", "i8"),
+        ("sequence", "i8"),
+        ("price", "i8"),
+        ("bid", "i8"),
+        ("ask", "i8"),
+        ("bid_size_e8", "i8"),
+        ("ask_size_e8", "i8"),
+        ("last_size_e8", "i8"),
+        ("volume_24h_e8", "i8"),
+        ("volume_30d_e8", "i8"),
+        ("high", "i8"),
+        ("low", "i8"),
+    ]
+)
+"""One frame before it is written; prices in increments, sizes in 1e-8."""
+
+
+class Truth(msgspec.Struct, frozen=True, kw_only=True):
+    """What moved one product. Arrays of n entries, one for each second generated so far.
+
+    `latent` (n, 2) holds the slow and jump parts of log-variance in force in `second` (since 1970):
+    `market.spike_probability` makes of it the ceiling for what is predicted at that second's end.
+    `variance` is that of the latent log mid over the second, in squared log returns.
+    """
+
+    second: NDArray[np.int64]
+    latent: Floats
+    variance: Floats
+
+
+class SimulatedMarket:
+    """The frames of one market: a deterministic function of (model, products, seed, start_ns).
+
+    `advance(a)` then `advance(b)` gives what `advance(a + b)` gives, byte for byte. A product's
+    frames depend on its name and the seed, not on which others are there. Prices start at
+    `START_PRICES`. `start_ns` is a whole second. Raises BadInputError for a model without a
+    stationary law, an empty or repeated product, and a start within a second.
+    """
+
+    def __init__(
+        self, model: MarketModel, products: Sequence[str], seed: int, start_ns: int
+    ) -> None:
+        if not products or len(set(products)) < len(products) or not all(products):
+            raise BadInputError(
+                "simulated market", f"{list(products)} are not distinct products", "Name each once"
+            )
+        if start_ns % NS_PER_S or start_ns < 0:
+            raise BadInputError(
+                "simulated market", f"start_ns {start_ns} is within a second", "Round it"
+            )
+        self.model = check_model(model)
+        self.products = tuple(products)
+        self._seed = seed
+        self._first_second = start_ns // NS_PER_S
+        self._seconds = 0
+        self._last_receive_us = 0
+        self._latent = LatentVolatility(self.model, self.products, seed)
+        self._rngs = [generator(seed, "orders", product) for product in products]
+        self._books = [
+            _open_book(self.model, product, rng)
+            for product, rng in zip(products, self._rngs, strict=True)
+        ]
+        self._opens = [_written(book[0]["bid"]) for book in self._books]
+
+    @property
+    def now_ns(self) -> int:
+        """The end of the last generated second: no later frame has an earlier event time."""
+        return (self._first_second + self._seconds) * NS_PER_S
+
+    def advance(self, seconds: int, connection: str = "simulated") -> list[Frame]:
+        """The frames of the next `seconds` seconds over all products, by event time.
+
+        Receive times never fall, as on one connection: event time, plus 4 ms, plus an exponential
+        delay of 3 ms in the mean. A frame takes some 0.6 kB: ask for long spans in parts.
+        """
+        entries = self._entries(seconds)
+        receive_us = entries["time_us"] + entries["delay_us"]
+        if len(entries):
+            receive_us[0] = max(receive_us[0], self._last_receive_us)
+            receive_us = np.maximum.accumulate(receive_us)
+            self._last_receive_us = int(receive_us[-1])
+        return [
+            Frame(
+                data=exchange_frame(event),
+                connection=connection,
+                receive_time_ns=receive_ns,
+            )
+            for event, receive_ns in zip(
+                self._events(entries), (receive_us * 1000).tolist(), strict=True
+            )
+        ]
+
+    def events(self, seconds: int) -> Iterator[MarketEvent]:
+        """What the frames of `advance(seconds)` tell of, each made when it is asked for."""
+        return self._events(self._entries(seconds))
+
+    def truth(self) -> dict[str, Truth]:
+        """For each product what moved it in the seconds generated so far, computed anew."""
+        latent = LatentVolatility(self.model, self.products, self._seed)
+        paths = latent.advance(self._seconds)
+        return {
+            product: Truth(
+                second=self._first_second + np.arange(self._seconds),
+                latent=path,
+                variance=self.model.volatility**2 * np.exp(path.sum(axis=1)),
+            )
+            for product, path in zip(self.products, paths, strict=True)
+        }
+
+    def _entries(self, seconds: int) -> NDArray[np.void]:
+        """The next `seconds` seconds over all products, by event time."""
+        paths = self._latent.advance(seconds)
+        start_us = self.now_ns // 1000
+        parts = []
+        for index, (book, rng) in enumerate(zip(self._books, self._rngs, strict=True)):
+            entries = _trade(self.model, book, paths[index].sum(axis=1), start_us, rng)
+            entries["product"] = index
+            parts.append(entries)
+        self._seconds += seconds
+        entries = np.concatenate(parts)
+        return entries[np.argsort(entries["time_us"], kind="stable")]
+
+    def _events(self, entries: NDArray[np.void]) -> Iterator[MarketEvent]:
+        for entry in entries.tolist():
+            (time_us, _, index, side, trade_id, sequence, price, bid, ask, bid_size, ask_size) = (
+                entry[:11]
+            )
+            product, time_ns = self.products[index], time_us * 1000
+            if not side:
+                yield Beat(product, time_ns, trade_id, sequence)
+                continue
+            (last_size, volume_24h, volume_30d, high, low) = entry[11:]
+            yield Print(
+                product,
+                time_ns,
+                trade_id,
+                sequence,
+                price=_written(price),
+                bid=f"{bid // 100}.{bid % 100:02d}",
+                ask=f"{ask // 100}.{ask % 100:02d}",
+                size=_written(last_size, 8),
+                side=Side.BUY if side > 0 else Side.SELL,
+                bid_size=f"{bid_size // 10**8}.{bid_size % 10**8:08d}",
+                ask_size=f"{ask_size // 10**8}.{ask_size % 10**8:08d}",
+                volume_24h=f"{volume_24h // 10**8}.{volume_24h % 10**8:08d}",
+                open_24h=self._opens[index],
+                low_24h=_written(low),
+                high_24h=_written(high),
+                volume_30d=f"{volume_30d // 10**8}.{volume_30d % 10**8:08d}",
+            )
+
+
+def _written(number: int, places: int = 2) -> str:
+    """A decimal as Coinbase writes prices and trade sizes: without zeros at its end."""
+    whole, rest = divmod(number, 10**places)
+    return f"{whole}.{rest:0{places}d}".rstrip("0") if rest else str(whole)
+
+
+def _open_book(model: MarketModel, product: str, rng: np.random.Generator) -> NDArray[np.void]:
+    """The book before the first second, after a day of mean trading."""
+    price = START_PRICES.get(product, OTHER_START_PRICE)
+    mean_size = np.exp(model.size_log_mean + model.size_log_std**2 / 2)
+    daily_volume = min(DAY_S * model.trades_per_s() * mean_size, 1e6)
+    book = np.zeros(1, _BOOK)
+    book["log_mid"] = np.log(price)
+    book["excitation"] = (
+        model.order_rate_per_s * model.branching / (1 - model.branching) / model.excitation_time_s
+    )
+    book["volume_24h"] = daily_volume
+    book["volume_30d"] = 30 * daily_volume
+    book["bid"] = round(price / INCREMENT)
+    book["ask"] = book["bid"] + 1
+    book["high"] = round(1.01 * price / INCREMENT)
+    book["low"] = round(0.99 * price / INCREMENT)
+    book["trade_id"] = rng.integers(10**8, 10**9)
+    book["sequence"] = rng.integers(10**10, 10**11)
+    book["beat_s"] = rng.random()
+    book["side"] = 1
+    return book
+
+
+@njit(cache=True)
+def _trade(
+    model: MarketModel,
+    books: NDArray[np.void],
+    deviations: Floats,
+    start_us: int,
+    rng: np.random.Generator,
+) -> Any:
+    """All entries of one product for `len(deviations)` seconds; `books[0]` goes on to their end."""
+    book = books[0]
+    entries = np.empty(8 * len(deviations) + 64, _ENTRY)
+    n = 0
+    for i in range(len(deviations)):
+        variance = model.volatility**2 * np.exp(deviations[i])
+        base = order_rate(model, deviations[i])
+        widening = min(model.spread_tail * np.exp(deviations[i] / 2), 0.9)
+        now, beating, ordered = 0.0, True, True
+        while ordered:
+            left_s = 1.0 - now
+            wait, book.excitation = next_order(
+                base, book.excitation, model.excitation_time_s, left_s, rng
+            )
+            ordered = wait < left_s
+            now += wait
+            if beating and (now >= book.beat_s or not ordered):
+                beating = False
+                n, entries = _room(entries, n)
+                time_us = start_us + i * 1_000_000 + int(book.beat_s * 1e6)
+                _note(book, entries[n - 1], time_us, 0, rng)
+            book.unseen_variance += variance * wait
+            book.unseen_s += wait
+            trades = 0
+            if ordered:
+                book.excitation += model.branching / model.excitation_time_s
+                _move(model, book, widening, rng)
+                trades = 1
+                while rng.random() < model.sweep:
+                    trades += 1
+            for _ in range(trades):
+                n, entries = _room(entries, n)
+                time_us = start_us + i * 1_000_000 + min(int(now * 1e6), 999_999)
+                _note(book, entries[n - 1], time_us, book.side, rng)
+                _fill(model, book, entries[n - 1], rng)
+    return entries[:n]
+
+
+@njit(cache=True)
+def _room(entries: NDArray[np.void], n: int) -> Any:
+    """(n + 1, entries with place for as many)."""
+    if n < len(entries):
+        return n + 1, entries
+    larger = np.empty(2 * n, _ENTRY)
+    larger[:n] = entries
+    return n + 1, larger
+
+
+@njit(cache=True)
+def _move(model: MarketModel, book: Any, widening: float, rng: np.random.Generator) -> None:
+    """What an order finds: the mid where its diffusion came to, a spread around it, a side."""
+    book.log_mid += np.sqrt(book.unseen_variance) * rng.standard_normal()
+    book.volume_24h *= np.exp(-book.unseen_s / DAY_S)
+    book.volume_30d *= np.exp(-book.unseen_s / (30 * DAY_S))
+    book.unseen_variance = 0.0
+    book.unseen_s = 0.0
+    spread = 1
+    while rng.random() < widening:
+        spread += 1
+    book.bid = max(round(np.exp(book.log_mid) / INCREMENT - spread / 2), 1)
+    book.ask = book.bid + spread
+    if rng.random() >= model.side_persistence:
+        book.side = -book.side
+
+
+@njit(cache=True)
+def _note(book: Any, entry: Any, time_us: int, side: int, rng: np.random.Generator) -> None:
+    """What every frame says. A trade takes the next id; the sequence counts the full channel."""
+    book.sequence += 1 + int(20 * rng.standard_exponential())
+    if side:
+        book.trade_id += 1
+    entry.time_us = time_us
+    entry.delay_us = int(1e6 * (LEAST_DELAY_S + MEAN_DELAY_S * rng.standard_exponential()))
+    entry.side = side
+    entry.trade_id = book.trade_id
+    entry.sequence = book.sequence
+
+
+@njit(cache=True)
+def _fill(model: MarketModel, book: Any, entry: Any, rng: np.random.Generator) -> None:
+    """One trade at the aggressor's side of the quote, and the quote's sizes after it."""
+    entry.price = book.ask if book.side > 0 else book.bid
+    book.high = max(book.high, entry.price)
+    book.low = min(book.low, entry.price)
+    entry.last_size_e8 = _size_e8(model.size_log_mean, model.size_log_std, rng)
+    book.volume_24h += entry.last_size_e8 / 1e8
+    book.volume_30d += entry.last_size_e8 / 1e8
+    entry.bid, entry.ask, entry.high, entry.low = book.bid, book.ask, book.high, book.low
+    entry.bid_size_e8 = _size_e8(model.size_log_mean + 2.0, model.size_log_std, rng)
+    entry.ask_size_e8 = _size_e8(model.size_log_mean + 2.0, model.size_log_std, rng)
+    entry.volume_24h_e8 = int(book.volume_24h * 1e8)
+    entry.volume_30d_e8 = int(book.volume_30d * 1e8)
+
+
+@njit(cache=True)
+def _size_e8(log_mean: float, log_std: float, rng: np.random.Generator) -> Any:
+    """A log-normal size, in 1e-8, from 1e-8 to `LARGEST_SIZE`."""
+    size = min(np.exp(log_mean + log_std * rng.standard_normal()), LARGEST_SIZE)
+    return max(int(size * 1e8), 1)

@@ -1,0 +1,259 @@
+"""Market events as an exchange tells them in Coinbase's two dialects: the other side of `venues/`.
+
+A voice is one connection's side of the protocol: it takes what the reader says, remembers what it
+subscribed to, and writes frames. It has no socket and no clock: moments are arguments.
+Sources: docs.cdp.coinbase.com/exchange/websocket-feed and
+docs.cdp.coinbase.com/coinbase-app/advanced-trade-apis/websocket, and recordings of both feeds.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from barograph.codec import UNREADABLE
+from barograph.simulated.tape import (
+    Beat,
+    MarketEvent,
+    Print,
+    advanced_ticker,
+    exchange_heartbeat,
+    exchange_last_match,
+    exchange_match,
+    exchange_ticker,
+    stamp,
+)
+from barograph.types import NS_PER_S
+from barograph.venues.continuity import one_name
+from barograph.venues.entries import Dialect
+
+ANSWERS = frozenset({"subscriptions", "error"})
+"""Channels on which a voice answers; the market speaks on all others."""
+
+
+class Outgoing(msgspec.Struct, frozen=True, gc=False):
+    """One frame that is due at `time_ns` of the market's clock, and what it tells of."""
+
+    data: bytes
+    time_ns: int
+    channel: str
+    products: tuple[str, ...] = ()
+    prints: tuple[Print, ...] = ()
+
+
+class _Channel(msgspec.Struct):
+    name: str
+    product_ids: list[str] | None = None
+
+
+class _Request(msgspec.Struct):
+    type: str
+    product_ids: list[str] = []
+    channels: list[str | _Channel] = []
+    channel: str | None = None
+
+
+_request = msgspec.json.Decoder(_Request).decode
+
+
+class _Voice(ABC):
+    """What both dialects share: subscriptions, and what is said of those that cannot be."""
+
+    channels: Mapping[str, bool]
+    """Its channels, and whether each is subscribed by product."""
+
+    def __init__(self, products: Sequence[str]) -> None:
+        self._products = frozenset(products)
+        self.subscribed: dict[str, dict[str, None]] = {}
+
+    def receive(self, message: bytes, now_ns: int, last: Mapping[str, Print]) -> list[Outgoing]:
+        """Do what a reader asks; the answers. `last` has each product's last trade so far."""
+        try:
+            asked = _request(message)
+        except UNREADABLE:
+            return [_error("Malformed JSON", "", now_ns)]
+        if asked.type not in {"subscribe", "unsubscribe"}:
+            reason = "Type has to be either subscribe or unsubscribe"
+            return [_error("Failed to subscribe", reason, now_ns)]
+        reasons: dict[str, None] = {}
+        fresh: dict[str, list[str]] = {}
+        for name, wanted in self._wanted(asked):
+            if name not in self.channels:
+                reasons[f"{name} is not a valid channel"] = None
+                continue
+            valid = self._valid(name, wanted, reasons)
+            if asked.type == "subscribe":
+                held = self.subscribed.setdefault(name, {})
+                fresh[name] = [product for product in valid if product not in held]
+                held.update(dict.fromkeys(valid))
+            else:
+                for product in valid or list(self.subscribed.get(name, ())):
+                    self.subscribed.get(name, {}).pop(product, None)
+            if not self.subscribed.get(name):
+                self.subscribed.pop(name, None)
+        errors = [_error("Failed to subscribe", reason, now_ns) for reason in reasons]
+        return errors + self._answers(now_ns, fresh, last)
+
+    @abstractmethod
+    def _wanted(self, asked: _Request) -> Iterable[tuple[str, list[str]]]:
+        """Each channel that a request names, with the products it names there."""
+
+    @abstractmethod
+    def _answers(
+        self, now_ns: int, fresh: Mapping[str, list[str]], last: Mapping[str, Print]
+    ) -> list[Outgoing]:
+        """What a request is answered with, errors apart; `fresh` is newly subscribed."""
+
+    def _valid(self, channel: str, wanted: list[str], reasons: dict[str, None]) -> list[str]:
+        if not self.channels[channel]:
+            return [channel]
+        found = []
+        for name in wanted:
+            product = one_name(name)
+            if name in self._products:
+                found.append(name)
+            elif product in self._products:
+                found.append(product)
+            else:
+                reasons[f"{name} is not a valid product"] = None
+        return found
+
+
+class ExchangeVoice(_Voice):
+    """One connection of the Exchange feed: `ticker`, `matches`, `heartbeat`, a product a frame.
+
+    A subscription is answered first, then comes the last trade of each product that had one, as
+    `last_match` and as `ticker`. Of a trade the match comes before the ticker, with its sequence.
+    """
+
+    channels: Mapping[str, bool] = {"ticker": True, "matches": True, "heartbeat": True}
+
+    def tell(self, events: Iterable[MarketEvent], time_ns: int) -> list[Outgoing]:
+        """The frames of these events for what is subscribed, in order, all due at `time_ns`."""
+        tickers, matches, beats = map(self._on, ("ticker", "matches", "heartbeat"))
+        frames = []
+        for event in events:
+            product = event.product
+            one = (product,)
+            if type(event) is Beat:
+                if product in beats:
+                    frames.append(Outgoing(exchange_heartbeat(event), time_ns, "heartbeat", one))
+            elif type(event) is Print:
+                if product in matches and event.size is not None and event.side is not None:
+                    data = exchange_match(event)
+                    frames.append(Outgoing(data, time_ns, "matches", one, (event,)))
+                if product in tickers:
+                    data = exchange_ticker(event)
+                    frames.append(Outgoing(data, time_ns, "ticker", one, (event,)))
+        return frames
+
+    def _on(self, channel: str) -> Mapping[str, None]:
+        return self.subscribed.get(channel, {})
+
+    def _wanted(self, asked: _Request) -> Iterable[tuple[str, list[str]]]:
+        for channel in asked.channels:
+            if isinstance(channel, str):
+                yield channel, asked.product_ids
+            else:
+                yield channel.name, asked.product_ids + (channel.product_ids or [])
+
+    def _answers(
+        self, now_ns: int, fresh: Mapping[str, list[str]], last: Mapping[str, Print]
+    ) -> list[Outgoing]:
+        held = [
+            {"name": name, "product_ids": list(products), "account_ids": None}
+            for name, products in self.subscribed.items()
+        ]
+        said = msgspec.json.encode({"type": "subscriptions", "channels": held})
+        frames = [Outgoing(said, now_ns, "subscriptions")]
+        for channel, write in (("matches", exchange_last_match), ("ticker", exchange_ticker)):
+            for product in fresh.get(channel, ()):
+                found = last.get(product)
+                if found is None or (channel == "matches" and None in {found.size, found.side}):
+                    continue
+                frames.append(Outgoing(write(found), now_ns, channel, (product,), (found,)))
+        return frames
+
+
+class AdvancedVoice(_Voice):
+    """One connection of Advanced Trade: envelopes whose `sequence_num` counts all its frames.
+
+    Trades that are told together stand in one frame. A subscription to `ticker` gets a snapshot of
+    what traded before and then its answer. `heartbeats` beat once a second of the market.
+    """
+
+    channels: Mapping[str, bool] = {"ticker": True, "heartbeats": False}
+
+    def __init__(self, products: Sequence[str]) -> None:
+        super().__init__(products)
+        self._sequence = self._counter = 0
+        self._beat_s = -1
+
+    def restart(self) -> None:
+        """Count frames anew, as a connection does that was replaced unseen."""
+        self._sequence = 0
+
+    def tell(self, events: Iterable[MarketEvent], time_ns: int) -> list[Outgoing]:
+        """At most one frame of tickers and one heartbeat, stamped and due at `time_ns`."""
+        tickers = self.subscribed.get("ticker", {})
+        prints = []
+        beats = False
+        for event in events:
+            if type(event) is Print:
+                if event.product in tickers:
+                    prints.append(event)
+            else:
+                beats = True
+        frames = [self._tickers("update", prints, time_ns)] if prints else []
+        second = time_ns // NS_PER_S
+        if beats and second > self._beat_s and "heartbeats" in self.subscribed:
+            self._beat_s = second
+            self._counter += 1
+            now = f"{stamp(time_ns)[:10]} {stamp(time_ns)[11:-1]} +0000 UTC m=+{self._counter}.0"
+            event_text = f'{{"current_time":"{now}","heartbeat_counter":{self._counter}}}'
+            frames.append(
+                Outgoing(self._envelope("heartbeats", event_text, time_ns), time_ns, "heartbeats")
+            )
+        return frames
+
+    def _tickers(self, kind: str, prints: Sequence[Print], time_ns: int) -> Outgoing:
+        told = ",".join(map(advanced_ticker, prints))
+        data = self._envelope("ticker", f'{{"type":"{kind}","tickers":[{told}]}}', time_ns)
+        products = tuple(dict.fromkeys(print_.product for print_ in prints))
+        return Outgoing(data, time_ns, "ticker", products, tuple(prints))
+
+    def _envelope(self, channel: str, event: str, time_ns: int) -> bytes:
+        data = (
+            f'{{"channel":"{channel}","client_id":"","timestamp":"{stamp(time_ns)}",'
+            f'"sequence_num":{self._sequence},"events":[{event}]}}'
+        )
+        self._sequence += 1
+        return data.encode()
+
+    def _wanted(self, asked: _Request) -> Iterable[tuple[str, list[str]]]:
+        yield asked.channel or "", asked.product_ids
+
+    def _answers(
+        self, now_ns: int, fresh: Mapping[str, list[str]], last: Mapping[str, Print]
+    ) -> list[Outgoing]:
+        traded = [last[product] for product in fresh.get("ticker", ()) if product in last]
+        frames = [self._tickers("snapshot", traded, now_ns)] if traded else []
+        held = {name: list(products) for name, products in self.subscribed.items()}
+        event = msgspec.json.encode({"subscriptions": held}).decode()
+        said = self._envelope("subscriptions", event, now_ns)
+        return [*frames, Outgoing(said, now_ns, "subscriptions")]
+
+
+Voice = ExchangeVoice | AdvancedVoice
+
+
+def voice(dialect: Dialect, products: Sequence[str]) -> Voice:
+    """A new connection's voice."""
+    return (ExchangeVoice if dialect is Dialect.EXCHANGE else AdvancedVoice)(products)
+
+
+def _error(message: str, reason: str, now_ns: int) -> Outgoing:
+    said = {"type": "error", "message": message}
+    if reason:
+        said["reason"] = reason
+    return Outgoing(msgspec.json.encode(said), now_ns, "error")

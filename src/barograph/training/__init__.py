@@ -1,0 +1,1 @@
+"""Datasets, and models made of them: tested, explained, gated."""

@@ -1,0 +1,147 @@
+"""The model card: what a model is, how it was tested, how good it is, and where it fails.
+
+A pure function of one training. Its JSON is the card; `card_page` shows the same to a person.
+"""
+
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+import numpy as np
+
+from barograph.codec import UNREADABLE
+from barograph.errors import RegistryError
+from barograph.evaluation import bootstrap, scores
+from barograph.registry.model import Float64, ModelFacts
+from barograph.training import card_words
+from barograph.training.card_words import Bin, Goal
+from barograph.training.importance import Importance, importance
+from barograph.training.pooled import Pooled
+from barograph.training.report import TrainingReport
+from barograph.training.timeline import Timeline, timeline
+from barograph.training.walkforward import CHOSEN, Walk
+
+FILE, PAGE = "card.json", "card.html"
+"""What a card and its page are called beside a version in the registry."""
+
+CURVE_POINTS = 200
+_BIN_RESAMPLES = 300
+_CURE = "Train again (`barograph train`): each training makes a card of its own"
+
+
+class Curve(msgspec.Struct, frozen=True, kw_only=True):
+    """Precision at each recall, by falling threshold; thinned to `CURVE_POINTS` steps of recall."""
+
+    recall: list[float]
+    precision: list[float]
+
+
+class Card(msgspec.Struct, frozen=True, kw_only=True):
+    """All of a model card; figures that are not defined are NaN, null in JSON.
+
+    `curves` are those of `CHOSEN` and of the baselines to beat; `bins` the reliability of `CHOSEN`.
+    `threshold_rule` says how the probability to act from was chosen. `failures` are sentences.
+    `timeline` is None without time.
+    """
+
+    training: TrainingReport
+    facts: ModelFacts
+    threshold_rule: str
+    goals: list[Goal]
+    failures: list[str]
+    curves: dict[str, Curve]
+    bins: list[Bin]
+    importance: list[Importance]
+    timeline: Timeline | None
+
+
+def card(walked: Walk, pooled: Pooled, report: TrainingReport, facts: ModelFacts) -> Card:
+    """The card of the version that `report` tells of. The same training gives the same card."""
+    told = timeline(walked, pooled)
+    bins = _bins(walked, pooled, report)
+    return Card(
+        training=report,
+        facts=facts,
+        threshold_rule=walked.case.threshold_rule,
+        goals=card_words.goals(report, walked.case.goals),
+        failures=card_words.failures(report, bins, told),
+        curves={
+            name: curve(pooled.y, pooled.probability[name]) for name in (CHOSEN, *pooled.baselines)
+        },
+        bins=bins,
+        importance=importance(walked, report.settings.seed),
+        timeline=told,
+    )
+
+
+def curve(y: Float64, probability: Float64) -> Curve:
+    """The precision-recall curve; empty without a yes. Equal probabilities are one step."""
+    order = np.argsort(-probability, kind="stable")
+    ranked = probability[order]
+    ends = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
+    hits = np.cumsum(y[order])[ends]
+    if not hits[-1:].any():
+        return Curve(recall=[], precision=[])
+    recall, precision = hits / hits[-1], hits / (ends + 1)
+    kept = np.unique(np.searchsorted(recall, np.linspace(0, 1, CURVE_POINTS + 1)[1:]))
+    return Curve(recall=recall[kept].round(5).tolist(), precision=precision[kept].round(5).tolist())
+
+
+def _bins(walked: Walk, pooled: Pooled, report: TrainingReport) -> list[Bin]:
+    """The reliability table of the chosen forecast, with intervals of how often it came true."""
+    said, y = pooled.probability[CHOSEN], pooled.y
+    table = scores.reliability(y, said)
+    _, place = np.unique(scores.bins_of(y, said), return_inverse=True)
+    drawn = bootstrap.resamples(
+        walked.table.order[pooled.rows],
+        walked.table.session[pooled.rows],
+        block_s=walked.case.block,
+        count=_BIN_RESAMPLES,
+        seed=report.settings.seed,
+    )
+    values = np.full((_BIN_RESAMPLES, len(table)), np.nan)
+    for number in range(_BIN_RESAMPLES):
+        weight = drawn.weight(number).astype(np.float64)
+        rows = np.bincount(place, weight, len(table))
+        np.divide(np.bincount(place, weight * y, len(table)), rows, values[number], where=rows > 0)
+    return [
+        Bin(
+            rows=one.rows,
+            said=one.mean_probability,
+            came_true=bootstrap.Resampled(
+                estimate=one.frequency, values=of, resamples=drawn
+            ).interval(report.settings.level),
+        )
+        for one, of in zip(table, values.T, strict=True)
+    ]
+
+
+def encoded(told: Card) -> bytes:
+    """As JSON."""
+    return msgspec.json.encode(told)
+
+
+def decoded(content: bytes, version: str) -> Card:
+    """A card from its JSON; `version` names it. Raises RegistryError for what is none."""
+    try:
+        return msgspec.convert(_with_nan(msgspec.json.decode(content), Card), Card)
+    except UNREADABLE as error:
+        raise RegistryError(version, f"its card cannot be read ({error})", _CURE) from error
+
+
+def _with_nan(told: Any, kind: Any) -> Any:  # noqa: ANN401 - JSON of any shape, and types
+    """JSON has no NaN: null where a type wants a float."""
+    if told is None:
+        return np.nan if kind is float else None
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and isinstance(told, dict):
+        hints = get_type_hints(kind)
+        return {name: _with_nan(part, hints.get(name)) for name, part in told.items()}
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin in (Union, UnionType):
+        return _with_nan(told, next(one for one in inner if one is not NoneType))
+    if origin is dict and isinstance(told, dict):
+        return {name: _with_nan(part, inner[1]) for name, part in told.items()}
+    if origin in (list, tuple) and isinstance(told, list):
+        each = inner if origin is tuple and inner[-1:] != (...,) else inner[:1] * len(told)
+        return [_with_nan(part, one) for part, one in zip(told, each, strict=False)]
+    return told

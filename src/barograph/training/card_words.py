@@ -1,0 +1,239 @@
+"""What a model card says in words: each sentence follows from figures, by a rule of this file."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+
+import msgspec
+
+from barograph.training.pooled import ScoreRow, SessionRow
+from barograph.training.report import TrainingReport
+from barograph.training.timeline import Timeline
+from barograph.training.walkforward import CHOSEN
+from barograph.types import NS_PER_S, Interval
+
+_FEW_ROWS = 0.05  # of all tested ones: a session of fewer is no example of anything
+_FAR_APART = 3.0  # times: so far apart two sessions are two regimes
+_SHOWN = 5
+
+NAMES: Mapping[str, str] = {
+    "pr_auc": "PR-AUC",
+    "log_r2": "log R²",
+    "brier": "Brier score",
+    "log_loss": "log loss",
+}
+
+
+class Bin(msgspec.Struct, frozen=True, kw_only=True):
+    """Tested rows of like probability: what was said on average, and how often it came true."""
+
+    rows: int
+    said: float
+    came_true: Interval
+
+
+class Goal(msgspec.Struct, frozen=True, kw_only=True):
+    """What the chosen models should show, whether they do, and if not what stands against it."""
+
+    goal: str
+    found: str
+    reached: bool
+    why: tuple[str, ...]
+
+
+def goals(report: TrainingReport, wanted: Mapping[str, float]) -> list[Goal]:
+    """`wanted` scores of `CHOSEN`, and Brier score and log loss surely below each baseline's."""
+    reasons = tuple(_reasons(report))
+    told = []
+    for name, least in wanted.items():
+        of: Interval | None = getattr(chosen(report), name)
+        reached = of is not None and of.estimate >= least
+        why = () if reached else (*_nearness(of, least), *_others(report, name, least), *reasons)
+        text = f"{NAMES.get(name, name)} of at least {least:g}"
+        told.append(Goal(goal=text, found=bounded(of), reached=reached, why=why))
+    for difference in report.differences:
+        if difference.name != CHOSEN:
+            continue
+        for name in ("brier", "log_loss"):
+            of = getattr(difference, name)
+            reached = of.high < 0
+            why = () if reached else (*_overlap(of, difference.minus), *reasons)
+            text = f"{NAMES[name]} surely below that of {difference.minus}"
+            told.append(Goal(goal=text, found=bounded(of, 4, "+"), reached=reached, why=why))
+    return told
+
+
+def _nearness(of: Interval | None, least: float) -> Iterator[str]:
+    if of is None:
+        yield "a fold chose a classifier, which forecasts no volatility"
+    elif math.isnan(of.estimate):
+        yield "it is not defined: the tested rows are all of one kind"
+    elif of.high >= least:
+        yield f"the interval {bounded(of)} reaches {least:g}: more hours may decide"
+    else:
+        yield f"the whole interval {bounded(of)} lies below {least:g}"
+
+
+def _others(report: TrainingReport, name: str, least: float) -> Iterator[str]:
+    """How far anything got that was tried."""
+    scored = {row.name: getattr(row, name) for row in report.rows if row.name != CHOSEN}
+    known = {other: of.estimate for other, of in scored.items() if of is not None}
+    known = {other: value for other, value in known.items() if not math.isnan(value)}
+    if known:
+        best = max(known, key=lambda other: known[other])
+        verb = "reached" if known[best] >= least else "came closest with"
+        yield f"of all that was tried {best} {verb} {figure(known[best])}"
+
+
+def _overlap(of: Interval, baseline: str) -> Iterator[str]:
+    if of.low > 0:
+        yield f"{baseline} is surely better here"
+    elif of.estimate < 0:
+        yield f"the difference to {baseline} is on the right side, its interval reaches past 0"
+    else:
+        yield f"{baseline} is at least as good on these rows"
+
+
+def _reasons(report: TrainingReport) -> Iterator[str]:
+    """What makes any figure of this training uncertain, or worse than it could be."""
+    least = report.settings.gate.min_episodes
+    if report.episodes < least:
+        yield f"only {report.episodes} independent positives were tested, {least} are the least"
+    known = _sizeable(report)
+    if len(known) == 1 and known[0].start_ns:
+        yield "all tested rows are of one regime, from which no other can be told"
+    for what, of in (("base rate", _base_rate), ("median outcome", _median)):
+        values = sorted(of(session) for session in known)
+        if len(values) > 1 and values[-1] > _FAR_APART * values[0]:
+            low, high = (f"{value:.3g}" for value in (values[0], values[-1]))
+            yield f"the {what} of the sessions lies between {low} and {high}: they are not alike"
+    if (worst := _worst(report, known)) is not None and len(known) > 1:
+        told, theirs = (worst.log_loss[name] for name in (CHOSEN, report.reference))
+        yield (
+            f"in the session from {when(worst.start_ns)} log loss is {figure(told)}, "
+            f"{figure(theirs)} with {report.reference}"
+        )
+
+
+def _base_rate(session: SessionRow) -> float:
+    return session.base_rate
+
+
+def _median(session: SessionRow) -> float:
+    return session.median_outcome
+
+
+def failures(report: TrainingReport, bins: Sequence[Bin], timeline: Timeline | None) -> list[str]:
+    """Where it fails: the worst session, the worst storms missed, false alarms, the largest gap."""
+    parts: list[Callable[[], Iterator[str]]] = [
+        lambda: _worst_session(report),
+        lambda: _missed(timeline),
+        lambda: _false(report, timeline),
+        lambda: _gap(bins),
+    ]
+    return [sentence for part in parts for sentence in part()]
+
+
+def _worst_session(report: TrainingReport) -> Iterator[str]:
+    known = _sizeable(report)
+    worst = _worst(report, known)
+    if worst is None or len(known) < 2:
+        return
+    told, theirs = (worst.log_loss[name] for name in (CHOSEN, report.reference))
+    than = "worse than" if told > theirs else "not worse than"
+    yield (
+        f"Its worst session against {report.reference} is the one from {when(worst.start_ns)}: log "
+        f"loss {figure(told)}, {than} {figure(theirs)}, at a base rate of {worst.base_rate:.1%}."
+    )
+
+
+def _missed(timeline: Timeline | None) -> Iterator[str]:
+    if timeline is None or not timeline.episodes:
+        return
+    missed = [one for one in timeline.episodes if not one.lead_s]
+    if not missed:
+        yield f"None of the {len(timeline.episodes)} episodes went without an alarm in time."
+        return
+    worst = sorted(missed, key=lambda one: (math.isnan(one.peak), -one.peak, one.start_ns))
+    shown = "; ".join(
+        f"{one.key} {when(one.start_ns)}"
+        + ("" if math.isnan(one.peak) else f", up to {one.peak:.1f} times tau")
+        for one in worst[:_SHOWN]
+    )
+    text = f"{len(missed)} of {len(timeline.episodes)} episodes had no alarm in time"
+    yield f"{text}, the heaviest: {shown}." if len(missed) > _SHOWN else f"{text}: {shown}."
+
+
+def _false(report: TrainingReport, timeline: Timeline | None) -> Iterator[str]:
+    if timeline is None:
+        return
+    alarms = timeline.false_alarms
+    total = sum(one.alarms for one in alarms)
+    if not total:
+        yield "No alarm was false."
+        return
+    shown = "; ".join(f"{one.key} {when(one.start_ns)}, {one.alarms}" for one in alarms[:_SHOWN])
+    yield f"{total} alarms touched no episode, most of them in the hours from: {shown}."
+    known = _sizeable(report)
+    if len(known) > 1:
+        inside = {
+            session.start_ns: sum(
+                one.alarms
+                for one in alarms
+                if session.start_ns - 3600 * NS_PER_S < one.start_ns < session.end_ns
+            )
+            for session in known
+        }
+        start_ns = max(inside, key=lambda start_ns: inside[start_ns])
+        share = inside[start_ns] / total
+        yield f"{share:.0%} of these fell into the session from {when(start_ns)}."
+
+
+def _gap(bins: Sequence[Bin]) -> Iterator[str]:
+    if not bins:
+        return
+    worst = max(bins, key=lambda one: abs(one.said - one.came_true.estimate))
+    of = worst.came_true
+    surely = "" if of.low <= worst.said <= of.high else ", outside of that interval"
+    yield (
+        f"The largest gap of calibration: where it said {worst.said:.1%} on average, "
+        f"{of.estimate:.1%} [{of.low:.1%}, {of.high:.1%}] came true{surely} ({worst.rows:,} rows)."
+    )
+
+
+def _sizeable(report: TrainingReport) -> list[SessionRow]:
+    return [one for one in report.sessions if one.rows >= _FEW_ROWS * report.tested_rows]
+
+
+def _worst(report: TrainingReport, known: Sequence[SessionRow]) -> SessionRow | None:
+    """The session in which log loss is furthest above the reference's."""
+
+    def excess(session: SessionRow) -> float:
+        return session.log_loss[CHOSEN] - session.log_loss[report.reference]
+
+    return max(known, key=excess, default=None)
+
+
+def chosen(report: TrainingReport) -> ScoreRow:
+    """What the choices of all folds reached."""
+    return next(row for row in report.rows if row.name == CHOSEN)
+
+
+def when(time_ns: int) -> str:
+    """A moment to the minute, in UTC."""
+    return datetime.fromtimestamp(time_ns / NS_PER_S, UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def figure(value: float, places: int = 3) -> str:
+    """A figure, or that it is not defined."""
+    return "n/d" if math.isnan(value) else f"{value:.{places}f}".replace("-", "−")
+
+
+def bounded(of: Interval | None, places: int = 3, sign: str = "") -> str:
+    """An estimate with its bounds."""
+    if of is None:
+        return "–"
+    if math.isnan(of.estimate):
+        return "n/d"
+    told = [f"{v:{sign}.{places}f}".replace("-", "−") for v in (of.estimate, of.low, of.high)]
+    return f"{told[0]} [{told[1]}, {told[2]}]"

@@ -1,0 +1,391 @@
+"""The dataset: the archive's frames through the venue machines and the featurizer that run live.
+
+`HOME/datasets/<case>.parquet` has one row for each closed second of each product: exactly the rows
+of `ticks.features` for the same frames, with the volatility that followed. A manifest beside it,
+`<case>.json`, says what it was made of.
+"""
+
+import fcntl
+import hashlib
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import polars as pl
+
+from barograph import codec
+from barograph.archive import joined
+from barograph.archive.recorded_events import recording_events
+from barograph.archive.recording import Recording
+from barograph.cases.case import Case, Dataset
+from barograph.codec import EVENT, FILLED, GAP, HEARTBEAT, NAT, TICK, TRADE, Floats, Records
+from barograph.errors import BadInputError, ForeignFeaturesError, TooLittleDataError
+from barograph.evaluation.labels import future_realized_vol
+from barograph.features.catalogue import FEATURE_SET_HASH, NAMES
+from barograph.features.featurizer import Featurizer
+from barograph.files import parquet
+from barograph.files.disk import NO_HANDLES, declared, put_in_place, write_whole
+from barograph.files.lines import file_sha256
+from barograph.types import DeadLetter
+from barograph.venues.coinbase.machine import Coinbase
+from barograph.venues.continuity import Continuity
+from barograph.venues.entries import Rules
+
+_EVENTS_AT_A_TIME = 20_000
+_PACKED = np.dtype([(name, EVENT[name]) for name in EVENT.names or ()])
+"""EVENT without what lies between its fields, which is nobody's."""
+_KINDS = {"tick": [TICK], "heartbeat": [HEARTBEAT], "gap": [GAP], "trade": [TRADE, FILLED]}
+_ROWS_OF_A_PART = 50_000
+_BUILD = "Build it again (`barograph dataset`)"
+_FEWER = (
+    "Name those that you want of the recordings (`barograph dataset FILE… --products NAMES`), or "
+    "replay them alone into a fresh --home (`barograph replay FILE… --products NAMES --home …`)"
+)
+
+
+class ProductFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """One product of a dataset; seconds are closed ones since 1970, both included."""
+
+    rows: int
+    labelled: int
+    first_second: int
+    last_second: int
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a dataset was made of.
+
+    `data_hash` is the SHA-256 of the events as `codec.EVENT`, in their order. `usable` rows have
+    a label and all features that the case can have; `unused` counts the others by their reason, and
+    `left_out` says why features that the case wants are not among them. `unreadable` has each file
+    of the archive that could not be read whole, with its first damage; `table_sha256` is the
+    table's as a file.
+    """
+
+    case: str
+    feature_set: str
+    data_hash: str
+    horizon_s: int
+    events: dict[str, int]
+    dead_letters: dict[str, int]
+    late_ticks: int
+    rows: int
+    usable: int
+    unused: dict[str, int]
+    left_out: dict[str, str]
+    products: dict[str, ProductFacts]
+    unreadable: dict[str, str]
+    table_sha256: str
+
+
+def build(
+    home: Path,
+    case: Case,
+    *,
+    recordings: Sequence[Path] = (),
+    rules: Rules | None = None,
+    progress: Callable[[int], None] = lambda _events: None,
+) -> Manifest:
+    """Make the dataset of a case anew from all of `home`'s archive, a part at a time.
+
+    recordings: take these instead, under `rules`, as if a feed had replayed them into an empty
+    home; no log or archive is needed or touched. progress: called with the events taken so far.
+    Columns: product, second, receive_time_ns, log_mid_e9, return_e9, every feature of the catalogue
+    as float64, reasons (one digit of `types.Reason` each) and future_realized_vol (1/√s, of the
+    `case.horizon_s` seconds after the row's); null is unknown. Rows stand by product, in the order
+    of the first record of each, and second.
+    Raises BadInputError when there is nothing to read or there are more products than a featurizer
+    remembers, TooLittleDataError when no second was closed.
+    """
+    archive = home / "archive"
+    reading = _Reading(progress)
+    table, manifest_path = paths(home, case)
+    if recordings:
+        events = reading.recorded(recordings, rules or Rules())
+    elif next(joined.whole(archive, reading.unreadable), None) is not None:
+        events = reading.archived(archive)
+    else:
+        raise BadInputError(
+            str(archive), "there are no frames in it", reading.cure("Feed it (`barograph replay`)")
+        )
+    with making(home, case) as temporary:
+        parts = _Parts(temporary, case.horizon_s)
+        for rows in reading.rows_of(events):
+            parts.add(rows, reading.featurizer)
+        products = parts.finish(reading.featurizer)
+        if not products:
+            raise TooLittleDataError(
+                f"the dataset of {case.name}",
+                f"no closed second in {sum(reading.events.values())} events",
+                "some minutes",
+                reading.cure("Look at what was refused (topic ticks.deadletter), or record longer"),
+            )
+        whole = temporary / "whole.parquet"
+        size = sum(part.stat().st_size for part in parts.paths)
+        parquet.join([pl.scan_parquet(part) for part in parts.paths], whole, size)
+        table_sha256 = put_table(whole, home, case)
+    usable = case.table(pl.read_parquet(table))
+    manifest = Manifest(
+        case=case.name,
+        feature_set=FEATURE_SET_HASH,
+        data_hash=reading.data_hash,
+        horizon_s=case.horizon_s,
+        events=reading.events,
+        dead_letters=reading.dead_letters,
+        late_ticks=reading.late_ticks,
+        rows=sum(facts.rows for facts in products.values()),
+        usable=len(usable.order),
+        unused=dict(usable.unused),
+        left_out=dict(usable.left_out),
+        products=products,
+        unreadable=reading.unreadable,
+        table_sha256=table_sha256,
+    )
+    write_manifest(manifest_path, manifest)
+    return manifest
+
+
+def read(home: Path, case: Case) -> Dataset:
+    """The dataset of a case. Raises BadInputError, and ForeignFeaturesError for an older one."""
+    table, manifest_path = paths(home, case)
+    with _readable(manifest_path, f"the dataset of {case.name}", f"there is none in {home}"):
+        manifest = msgspec.json.decode(manifest_path.read_bytes(), type=_Origin)
+    with _readable(table, str(table), "it is gone"):
+        # Parquet has no sum of its content: a changed byte is another number.
+        if manifest.table_sha256 not in {"", file_sha256(table)}:
+            raise BadInputError(str(table), "it is not the file that was built", _BUILD)
+        frame = pl.read_parquet(table)
+    if manifest.feature_set != case.feature_set:
+        raise ForeignFeaturesError(str(table), manifest.feature_set, case.feature_set)
+    if manifest.rows != len(frame):
+        why = f"its manifest tells of {manifest.rows} rows, it has {len(frame)}"
+        raise BadInputError(str(table), why, _BUILD)
+    return Dataset(frame, manifest.data_hash)
+
+
+@contextmanager
+def _readable(path: Path, what: str, missing: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise BadInputError(what, missing, _BUILD) from None
+    except (*codec.UNREADABLE, pl.exceptions.PolarsError, OSError) as error:
+        if isinstance(error, OSError) and error.errno in NO_HANDLES:
+            raise
+        raise BadInputError(str(path), f"it cannot be read ({error})", _BUILD) from error
+
+
+class _Origin(msgspec.Struct):
+    """What the manifests of all kinds of datasets tell; older ones have no hash of the table."""
+
+    feature_set: str
+    data_hash: str
+    rows: int
+    table_sha256: str = ""
+
+
+def paths(home: Path, case: Case) -> tuple[Path, Path]:
+    """Where a case's dataset and its manifest lie."""
+    folder = home / "datasets"
+    return folder / f"{case.name}.parquet", folder / f"{case.name}.json"
+
+
+@contextmanager
+def making(home: Path, case: Case) -> Iterator[Path]:
+    """A folder beside the datasets in which a case's is made; it is removed at the end.
+
+    One that a killed run left is removed first. Raises BadInputError while another process makes
+    this dataset, and where nothing can be written; DiskFullError.
+    """
+    folder = home / "datasets"
+    with declared(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / f".{case.name}.making").open("wb")
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BadInputError(
+                f"the dataset of {case.name}",
+                f"another process makes it in {folder}",
+                "Wait for it, or give another --home",
+            ) from None
+        place = folder / f".{case.name}-parts"
+        for left in (place, *folder.glob(f".{case.name}-{'[a-z0-9_]' * 8}")):  # of older versions
+            shutil.rmtree(left, ignore_errors=True)
+        try:
+            with declared(folder):
+                place.mkdir()
+            yield place
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+
+
+def put_table(whole: Path, home: Path, case: Case) -> str:
+    """Put a table in place, durably, and return its SHA-256; its manifest is still to come.
+
+    Without a manifest there is no dataset: a crash leaves none rather than a wrong one.
+    """
+    table, manifest_path = paths(home, case)
+    with declared(table.parent):
+        sha256 = file_sha256(whole)
+        manifest_path.unlink(missing_ok=True)
+        put_in_place(whole, table)
+    return sha256
+
+
+def write_manifest(path: Path, manifest: msgspec.Struct) -> None:
+    """Put it in place, durably, whole or not at all. Raises DiskFullError, BadInputError."""
+    write_whole(path, msgspec.json.format(msgspec.json.encode(manifest)))
+
+
+class _Reading:
+    """Events as feature rows, with what was met on the way."""
+
+    def __init__(self, progress: Callable[[int], None]) -> None:
+        self.featurizer = Featurizer()
+        self.events = dict.fromkeys(_KINDS, 0)
+        self.dead_letters: dict[str, int] = {}
+        self.unreadable: dict[str, str] = {}
+        self.late_ticks = 0
+        self._products: list[str] = []
+        self._progress = progress
+        self._hash = hashlib.sha256()
+
+    @property
+    def data_hash(self) -> str:
+        """Of all events so far, and of the names that their `product` stands for."""
+        whole = self._hash.copy()
+        whole.update(msgspec.json.encode(self._products))
+        return whole.hexdigest()
+
+    def rows_of(self, events: Iterable[Records]) -> Iterator[Records]:
+        """(n,) of ROW again and again, in the order in which seconds closed."""
+        for some in events:
+            for name, kinds in _KINDS.items():
+                self.events[name] += int(np.isin(some["kind"], kinds).sum())
+            self._hash.update(some.astype(_PACKED).tobytes())
+            rows, late = self.featurizer.update(some)
+            self.late_ticks += len(late)
+            self._progress(sum(self.events.values()))
+            yield rows
+
+    def product_index(self, product: str) -> int:
+        """The featurizer's, with the names kept for the hash."""
+        try:
+            index = self.featurizer.product_index(product)
+        except codec.UnreadableError as error:
+            raise BadInputError("the dataset", error.detail, _FEWER) from None
+        if index == len(self._products):
+            self._products.append(product)
+        return index
+
+    def archived(self, archive: Path) -> Iterator[Records]:
+        """The events of an archive, as the feed made them of the same frames."""
+        heard = Coinbase().hear(joined.whole(archive, self.unreadable), self._refuse)
+        while some := list(islice(heard, _EVENTS_AT_A_TIME)):
+            # As the log would carry it: the featurizer sees what it saw live.
+            yield codec.event_array(codec.numbers_of(some, self._refuse), self.product_index)
+
+    def cure(self, otherwise: str) -> str:
+        """What to do where it came to nothing: mend what is damaged, if anything is."""
+        damage = [f"Restore {path} from a copy: {why}" for path, why in self.unreadable.items()]
+        return damage[0] if damage else otherwise
+
+    def recorded(self, recordings: Iterable[Path], rules: Rules) -> Iterator[Records]:
+        """The events that a feed would make of recordings, each on connections of its own."""
+        continuity = Continuity(rules)
+        for path in recordings:
+            for connection in list(continuity.connections):
+                continuity.close(connection)
+            yield from recording_events(
+                Recording(path, pipes=True),
+                continuity,
+                product_index=self.product_index,
+                refuse=self._refuse,
+            )
+
+    def _refuse(self, letter: DeadLetter) -> None:
+        self.dead_letters[letter.fault] = self.dead_letters.get(letter.fault, 0) + 1
+
+
+class _Parts:
+    """Rows by product into files of a bounded size, each row when its label is settled."""
+
+    def __init__(self, folder: Path, horizon_s: int) -> None:
+        self._folder, self._horizon_s = folder, horizon_s
+        self._waiting: dict[int, list[Records]] = {}
+        self._paths: dict[int, list[Path]] = {}
+        self._facts: dict[int, list[ProductFacts]] = {}
+
+    @property
+    def paths(self) -> list[Path]:
+        """The files, by product and second."""
+        return [path for product in sorted(self._paths) for path in self._paths[product]]
+
+    def add(self, rows: Records, featurizer: Featurizer) -> None:
+        """Take rows of any products, in the order of their seconds."""
+        for product in np.unique(rows["product"]).tolist():
+            waiting = self._waiting.setdefault(product, [])
+            waiting.append(rows[rows["product"] == product])
+            if sum(map(len, waiting)) >= _ROWS_OF_A_PART:
+                self._write(product, featurizer.product(product), last=False)
+
+    def finish(self, featurizer: Featurizer) -> dict[str, ProductFacts]:
+        """Write what is left."""
+        products = {}
+        for product in sorted(self._waiting):
+            name = featurizer.product(product)
+            self._write(product, name, last=True)
+            facts = self._facts[product]
+            products[name] = ProductFacts(
+                rows=sum(part.rows for part in facts),
+                labelled=sum(part.labelled for part in facts),
+                first_second=facts[0].first_second,
+                last_second=facts[-1].last_second,
+            )
+        return products
+
+    def _write(self, product: int, name: str, *, last: bool) -> None:
+        rows = np.concatenate(self._waiting[product])
+        label = future_realized_vol(rows["second"], rows["return_e9"], horizon_s=self._horizon_s)
+        # Later rows can change no label whose horizon lies behind the newest second.
+        settled = last | (rows["second"] <= rows["second"][-1] - self._horizon_s)
+        self._waiting[product] = [rows[~settled]]
+        rows, label = rows[settled], label[settled]
+        if len(rows):
+            paths = self._paths.setdefault(product, [])
+            paths.append(self._folder / f"{product:06d}-{len(paths):06d}.parquet")
+            parquet.write(_frame(rows, label, name), paths[-1])
+            self._facts.setdefault(product, []).append(
+                ProductFacts(
+                    rows=len(rows),
+                    labelled=int((~np.isnan(label)).sum()),
+                    first_second=int(rows["second"][0]),
+                    last_second=int(rows["second"][-1]),
+                )
+            )
+
+
+def _frame(rows: Records, label: Floats, product: str) -> pl.DataFrame:
+    digits = np.ascontiguousarray(rows["reasons"] + ord("0")).view(f"S{len(NAMES)}")
+    frame = pl.DataFrame(
+        {
+            "product": pl.Series([product] * len(rows), dtype=pl.String),
+            "second": rows["second"],
+            "receive_time_ns": rows["receive_time_ns"],
+            "log_mid_e9": rows["log_mid_e9"],
+            "return_e9": rows["return_e9"],
+            **{name: rows["values"][:, place] for place, name in enumerate(NAMES)},
+            "reasons": digits.ravel().astype(str).tolist(),
+            "future_realized_vol": label,
+        }
+    )
+    return frame.with_columns(
+        pl.col("receive_time_ns", "return_e9").replace(int(NAT), None),
+        pl.col(*NAMES, "future_realized_vol").fill_nan(None),
+    )

@@ -1,0 +1,110 @@
+"""When a case is to be trained again, and whose turn that is."""
+
+import fcntl
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import msgspec
+
+from barograph.archive.files import archive_files
+from barograph.errors import BadInputError
+from barograph.registry.registry import Registry
+from barograph.times import time_of
+from barograph.types import NS_PER_S
+
+_HOUR_NS = 3600 * NS_PER_S
+_LEAD_NS = _HOUR_NS
+"""How long before its champion expires a case is trained, for one to take its place."""
+
+
+class Due(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether a case is to be trained now, and why."""
+
+    due: bool
+    why: str
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """What decides it; all by the clock of this machine, but for the last by that of the venue.
+
+    When what there is to train on grew last, when the newest version was made, until when the
+    champion may be used; None where there is none of it.
+    """
+
+    heard_ns: int | None = None
+    trained_ns: int | None = None
+    expires_ns: int | None = None
+
+
+def due(known: Standing, now_ns: int, every_h: float) -> Due:
+    """Whether to train: where there is no version yet, and `every_h` hours after the newest one.
+
+    Also in the hour before the champion expires, once. Later it does not hurry: each training uses
+    up the rows that its gate looks at, and a gate that is asked too soon has too few of them.
+    0 hours, or nothing heard since the newest version: never.
+    """
+    heard_ns, trained_ns, expires_ns = known.heard_ns, known.trained_ns, known.expires_ns
+    if not every_h:
+        return Due(due=False, why="retrain_every_h is 0")
+    if heard_ns is None:
+        return Due(due=False, why="there is nothing to train on yet")
+    if trained_ns is None:
+        return Due(due=True, why="there is no version yet")
+    if heard_ns <= trained_ns:
+        return Due(
+            due=False, why=f"nothing was heard since the newest version of {time_of(trained_ns)}"
+        )
+    next_ns = trained_ns + int(every_h * _HOUR_NS)
+    why = f"the newest version is of {time_of(trained_ns)}"
+    if expires_ns is not None and trained_ns < expires_ns - _LEAD_NS < next_ns:
+        next_ns = expires_ns - _LEAD_NS
+        why = f"the champion may be used until {time_of(expires_ns)}"
+    if now_ns < next_ns:
+        return Due(due=False, why=f"{why}, the next is due at {time_of(next_ns)}")
+    return Due(due=True, why=why)
+
+
+def standing(registry: Registry, case: str, made_of: Iterable[Path]) -> Standing:
+    """How a case stands that is trained on these files. Raises RegistryError."""
+    versions = registry.versions(case)
+    champion = next((each for each in versions if "champion" in each.aliases), None)
+    grown_ns = []
+    for path in made_of:
+        with suppress(FileNotFoundError):  # it may go meanwhile
+            grown_ns.append(path.stat().st_mtime_ns)
+    return Standing(
+        heard_ns=max(grown_ns, default=None),
+        trained_ns=versions[-1].time_ns("created_time_ns") if versions else None,
+        expires_ns=champion.time_ns("expires_time_ns") if champion else None,
+    )
+
+
+def asked(home: Path, case: str, made_of: Iterable[Path], every_h: float) -> Due:
+    """Whether a case is due by now. Raises RegistryError."""
+    return due(standing(Registry(home), case, made_of), time.time_ns(), every_h)
+
+
+def frames(home: Path) -> list[Path]:
+    """What a market's case is trained on. Raises BadInputError for a damaged archive."""
+    return [file.path for file in archive_files(home / "archive")]
+
+
+@contextmanager
+def turn(home: Path, case: str) -> Iterator[bool]:
+    """Whether it is ours to train a case if that is due: one process's at a time, until the end."""
+    folder = home / "datasets"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / f"{case}.lock").open("wb")
+    except OSError as error:
+        cure = "Check the owner, the rights and the free space of --home"
+        raise BadInputError(str(folder), error.strerror or str(error), cure) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True

@@ -1,0 +1,267 @@
+"""What every candidate said of all folds' test rows, together: scores, intervals, differences."""
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+
+from barograph.evaluation import bootstrap, scores
+from barograph.evaluation.bootstrap import Resampled, Resamples
+from barograph.evaluation.gate import Forecast, at_best, wide
+from barograph.evaluation.scores import Score
+from barograph.evaluation.splits import Rows
+from barograph.learning.relative import VOL_FLOOR
+from barograph.registry.model import TAU, Float32, Float64
+from barograph.training.walkforward import CHOSEN, Bools, Tested, Training, Walk
+from barograph.types import Interval
+
+_OF_PROBABILITY = (
+    scores.pr_auc,
+    scores.roc_auc,
+    scores.brier,
+    scores.log_loss,
+    scores.calibration_error,
+)
+_BY_RATIO = msgspec.structs.replace(scores.pr_auc, name="pr_auc_by_ratio")
+_OF_VOLATILITY = (scores.log_r2, scores.qlike)
+
+
+class ScoreRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A candidate on the pooled test rows; `acting` is what its alerts were worth: `Case.judge`.
+
+    `log_r2` and `qlike` are those of its volatility forecast, None where it has none, as is
+    `pr_auc_by_ratio`, that of forecast / tau: what its order is worth where each fold's calibration
+    is left out. `eligible` says whether it could have been chosen: a baseline cannot.
+    """
+
+    name: str
+    eligible: bool
+    pr_auc: Interval
+    pr_auc_by_ratio: Interval | None
+    lift: Interval
+    roc_auc: Interval
+    brier: Interval
+    log_loss: Interval
+    calibration_error: Interval
+    log_r2: Interval | None
+    qlike: Interval | None
+    acting: dict[str, float]
+
+
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """A candidate minus a baseline, on the same resamples; intervals are made by `wide`.
+
+    `pr_auc` is that of each at its best, by probability or by forecast / tau, as for the gate.
+    """
+
+    name: str
+    minus: str
+    pr_auc: Interval
+    brier: Interval
+    log_loss: Interval
+
+
+class SessionRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One regime of the test rows: where it lies, what it held, and how each candidate did there.
+
+    Scores are NaN where they are not defined: without a yes, or without a forecast.
+    """
+
+    start_ns: int
+    end_ns: int
+    rows: int
+    base_rate: float
+    events: int
+    median_outcome: float
+    pr_auc: dict[str, float]
+    log_loss: dict[str, float]
+    log_r2: dict[str, float]
+
+
+class Pooled:
+    """The test rows of all folds, what every candidate and `CHOSEN` said of them, and its worth."""
+
+    def __init__(self, walked: Walk, how: Training) -> None:
+        self._walked, self._case, self._table, self._how = walked, walked.case, walked.table, how
+        of_folds = {**walked.tested, CHOSEN: walked.chosen}
+        self.names = tuple(of_folds)
+        self.rows = np.concatenate([question.fold.test for question in walked.questions])
+        self.y = np.concatenate(
+            [question.answers(question.fold.test) for question in walked.questions]
+        )
+        self.probability = {
+            name: np.concatenate([tested.probability for tested in folds])
+            for name, folds in of_folds.items()
+        }
+        self.volatility = {
+            name: told
+            for name, folds in of_folds.items()
+            if (told := _volatility(folds)) is not None
+        }
+        self.ranking = self._ratios()
+        self.acted = {
+            name: np.concatenate([tested.acted for tested in folds])
+            for name, folds in of_folds.items()
+        }
+        self._resamples = self._drawn()
+        self._measured = self._all_measured()
+
+    @property
+    def base_rate(self) -> Interval:
+        """What a forecast that knows nothing would reach in PR-AUC."""
+        return self.interval(CHOSEN, scores.base_rate)
+
+    def interval(self, name: str, score: Score) -> Interval:
+        """One score of one candidate."""
+        return self._measured[name, score].interval(self._how.level)
+
+    def over(
+        self, name: str, other: str, score: Score, others_score: Score | None = None
+    ) -> Interval:
+        """A score minus another's, of the same kind unless said otherwise, on one set of draws."""
+        ours, theirs = self._measured[name, score], self._measured[other, others_score or score]
+        return wide(ours - theirs, self._how.level)
+
+    def forecast(self, name: str, where: Bools) -> Forecast:
+        """What a candidate said of the tested rows at `where`, as the gate takes it."""
+        ranking = self.ranking.get(name)
+        return Forecast(
+            probability=self.probability[name][where],
+            ranking=None if ranking is None else ranking[where],
+        )
+
+    def columns(self, features: tuple[str, ...], where: Bools) -> Float32:
+        """float32 rows of the tested rows at `where`, each with what its own fold puts beside."""
+        parts = [
+            question.target.columns(self._table, features, question.fold.test)
+            for question in self._walked.questions
+        ]
+        return np.ascontiguousarray(np.concatenate(parts)[where])
+
+    def score_rows(self) -> list[ScoreRow]:
+        """The table: candidates in the case's order, then `CHOSEN`."""
+        return [
+            ScoreRow(
+                name=name,
+                eligible=name not in self._case.baselines,
+                pr_auc=self.interval(name, scores.pr_auc),
+                pr_auc_by_ratio=self._of_forecast(name, _BY_RATIO),
+                lift=self.interval(name, scores.lift),
+                roc_auc=self.interval(name, scores.roc_auc),
+                brier=self.interval(name, scores.brier),
+                log_loss=self.interval(name, scores.log_loss),
+                calibration_error=self.interval(name, scores.calibration_error),
+                log_r2=self._of_forecast(name, scores.log_r2),
+                qlike=self._of_forecast(name, scores.qlike),
+                acting=self._case.judge(self._table, self.rows, self.y, self.acted[name]),
+            )
+            for name in self.names
+        ]
+
+    def differences(self) -> list[Difference]:
+        """Everything that is not a baseline, minus the baselines that a model must beat."""
+        return [
+            Difference(
+                name=name,
+                minus=baseline,
+                pr_auc=wide(self._best(name) - self._best(baseline), self._how.level),
+                brier=self.over(name, baseline, scores.brier),
+                log_loss=self.over(name, baseline, scores.log_loss),
+            )
+            for baseline in self.baselines
+            for name in self.names
+            if name not in self._case.baselines
+        ]
+
+    @property
+    def beside(self) -> set[str]:
+        """What models may use that is no feature."""
+        return set.intersection(*(set(q.target.beside) for q in self._walked.questions))
+
+    @property
+    def baselines(self) -> list[str]:
+        """Those baselines of the case that the gate asks about and that could be fitted."""
+        return [name for name in self._case.to_beat if name in self.names]
+
+    def session_rows(self) -> list[SessionRow]:
+        """Each regime for itself, in time."""
+        regime = self._table.regime[self.rows]
+        return [self._session(np.flatnonzero(regime == number)) for number in np.unique(regime)]
+
+    def _session(self, where: Rows) -> SessionRow:
+        rows, y = self.rows[where], self.y[where]
+        start_ns, end_ns = self._case.span_ns(self._table, rows)
+        outcome = np.maximum(self._table.outcome[rows], VOL_FLOOR)
+        return SessionRow(
+            start_ns=start_ns,
+            end_ns=end_ns,
+            rows=len(rows),
+            base_rate=float(y.mean()),
+            events=self._case.events(self._table, rows, y),
+            median_outcome=float(np.median(self._table.outcome[rows])),
+            pr_auc={name: scores.pr_auc(y, said[where]) for name, said in self.probability.items()},
+            log_loss={
+                name: scores.log_loss(y, said[where]) for name, said in self.probability.items()
+            },
+            log_r2={
+                name: scores.log_r2(outcome, told[where]) for name, told in self.volatility.items()
+            },
+        )
+
+    def _best(self, name: str) -> Resampled:
+        return at_best(self._measured[name, scores.pr_auc], self._measured.get((name, _BY_RATIO)))
+
+    def _ratios(self) -> dict[str, Float64]:
+        """Each volatility forecast over its fold's tau."""
+        if not self.volatility:
+            return {}
+        tau = self.columns((TAU,), np.ones(len(self.rows), np.bool_))[:, 0]
+        return {name: told / tau for name, told in self.volatility.items()}
+
+    def _of_forecast(self, name: str, score: Score) -> Interval | None:
+        return self.interval(name, score) if name in self.volatility else None
+
+    def _all_measured(self) -> dict[tuple[str, Score], Resampled]:
+        asked = [
+            (name, score, score, told)
+            for name, told in self.probability.items()
+            for score in _OF_PROBABILITY
+        ]
+        # The same whoever forecasts.
+        asked.append((CHOSEN, scores.base_rate, scores.base_rate, self.probability[CHOSEN]))
+        asked += [(name, _BY_RATIO, scores.pr_auc, ratio) for name, ratio in self.ranking.items()]
+        measured = self._together(asked, self.y)
+        base_rate = measured[CHOSEN, scores.base_rate]
+        for name in self.names:
+            measured[name, scores.lift] = measured[name, scores.pr_auc] / base_rate
+        outcome = np.maximum(self._table.outcome[self.rows], VOL_FLOOR)
+        of_volatility = [
+            (name, score, score, told)
+            for name, told in self.volatility.items()
+            for score in _OF_VOLATILITY
+        ]
+        return measured | self._together(of_volatility, outcome)
+
+    def _together(
+        self, asked: list[tuple[str, Score, Score, Float64]], truth: Float64
+    ) -> dict[tuple[str, Score], Resampled]:
+        """(candidate, what it is called, how it is measured, forecast) of each, in one pass."""
+        told = bootstrap.resampled_together(
+            [(measure, forecast) for _, _, measure, forecast in asked], truth, self._resamples
+        )
+        return {(name, score): each for (name, score, *_), each in zip(asked, told, strict=True)}
+
+    def _drawn(self) -> Resamples:
+        return bootstrap.resamples(
+            self._table.order[self.rows],
+            self._table.session[self.rows],
+            block_s=self._case.block,
+            count=self._how.resamples,
+            seed=self._how.seed,
+        )
+
+
+def _volatility(folds: Sequence[Tested]) -> Float64 | None:
+    """The forecasts of all folds, floored; None where a fold has none."""
+    told = [tested.volatility for tested in folds if tested.volatility is not None]
+    return np.maximum(np.concatenate(told), VOL_FLOOR) if len(told) == len(folds) else None

@@ -1,0 +1,173 @@
+"""The dataset of a case of records: files through the contract that the live scorer keeps, too.
+
+`HOME/datasets/<case>.parquet` has a row for each accepted record: its key, its features as numbers
+and its outcome (1, 0, null). A manifest beside it, `<case>.json`, says what it was made of.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import polars as pl
+
+from barograph.cases.case import Case
+from barograph.cases.contract import Contract, RefusedError
+from barograph.cases.record_file import lines
+from barograph.errors import BadInputError, TooLittleDataError
+from barograph.files import parquet
+from barograph.foreign import one_line
+from barograph.training.dataset import making, paths, put_table, write_manifest
+
+_FIRST_REFUSED = 10
+_RECORDS_OF_A_PART = 50_000
+_PROGRESS_EVERY = 1000
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """A record that does not keep the contract, and where it stands."""
+
+    file: str
+    line: int
+    fault: str
+    detail: str
+
+
+class RecordManifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a dataset of records was made of.
+
+    `files` gives each one's records. `data_hash` is the SHA-256 of the accepted ones in their
+    order. `refused` counts the others by their fault, and `first_refused` tells of the first few.
+    `usable` rows have an outcome, `yes` of them the one asked for; `unused` counts the others.
+    `repeated_keys` counts rows whose key stood there before: they are kept, and never parted.
+    `table_sha256` is the table's as a file.
+    """
+
+    case: str
+    feature_set: str
+    data_hash: str
+    files: dict[str, int]
+    rows: int
+    refused: dict[str, int]
+    first_refused: list[Refusal]
+    usable: int
+    yes: int
+    unused: dict[str, int]
+    repeated_keys: int
+    table_sha256: str
+
+
+def build(
+    home: Path,
+    case: Case,
+    files: Sequence[Path],
+    *,
+    progress: Callable[[int], None] = lambda _records: None,
+) -> RecordManifest:
+    """Make the dataset of a case with a stream anew from all records of `files`, in their order.
+
+    progress: called with the records read so far. Raises BadInputError as `record_file.lines`, and
+    TooLittleDataError when no record is accepted; then the dataset that was there stays.
+    """
+    if case.stream is None:
+        raise BadInputError(
+            f"case {case.name}", "it has no contract of records", "Name a case that has one"
+        )
+    contract = case.stream.contract
+    reading = _Reading(contract, progress)
+    for path in files:
+        reading.read(path)
+    if not reading.rows:
+        raise TooLittleDataError(
+            f"the dataset of {case.name}",
+            f"0 accepted of {sum(reading.files.values())} records",
+            "some",
+            "; ".join(f"{r.file}, line {r.line}: {r.detail}" for r in reading.first_refused[:1])
+            or "Give a file with records",
+        )
+    frame = reading.frame()
+    _, manifest_path = paths(home, case)
+    with making(home, case) as temporary:
+        whole = temporary / "whole.parquet"
+        parquet.write(frame, whole)
+        table_sha256 = put_table(whole, home, case)
+    usable = case.table(frame)
+    manifest = RecordManifest(
+        case=case.name,
+        feature_set=case.feature_set,
+        data_hash=reading.data_hash,
+        files=reading.files,
+        rows=len(frame),
+        refused=dict(sorted(reading.refused.items())),
+        first_refused=reading.first_refused,
+        usable=len(usable.order),
+        yes=int(usable.outcome.sum()),
+        unused=dict(usable.unused),
+        repeated_keys=len(frame) - frame[contract.key].n_unique(),
+        table_sha256=table_sha256,
+    )
+    write_manifest(manifest_path, manifest)
+    return manifest
+
+
+class _Reading:
+    """Records as rows, with what was met on the way."""
+
+    def __init__(self, contract: Contract, progress: Callable[[int], None]) -> None:
+        self.files: dict[str, int] = {}
+        self.refused: Counter[str] = Counter()
+        self.first_refused: list[Refusal] = []
+        self.rows = 0
+        self._contract, self._progress = contract, progress
+        self._hash = hashlib.sha256()
+        self._keys: list[str] = []
+        self._numbers: list[tuple[float, ...]] = []
+        self._parts: list[pl.DataFrame] = []
+
+    @property
+    def data_hash(self) -> str:
+        """Of all accepted records so far, as the contract reads them."""
+        return self._hash.hexdigest()
+
+    def read(self, path: Path) -> None:
+        """Take all records of a file."""
+        before = sum(self.files.values())
+        for read, line in enumerate(lines(path, self._contract), 1):
+            name = one_line(path.name)
+            self.files[name] = self.files.get(name, 0) + 1
+            try:
+                self._take(line.value)
+            except RefusedError as refused:
+                self.refused[refused.fault] += 1
+                if len(self.first_refused) < _FIRST_REFUSED:
+                    self.first_refused.append(
+                        Refusal(name, line.number, refused.fault, refused.detail)
+                    )
+            if read % _PROGRESS_EVERY == 0:
+                self._progress(before + read)
+
+    def frame(self) -> pl.DataFrame:
+        """All accepted records as rows."""
+        self._close_part()
+        return pl.concat(self._parts).with_columns(pl.col(self._contract.outcome).fill_nan(None))
+
+    def _take(self, value: bytes) -> None:
+        record = self._contract.decode(value)
+        key = self._contract.key_of(record)
+        numbers = (*self._contract.numbers(record), self._contract.outcome_of(record))
+        self._hash.update(msgspec.json.encode((key, numbers)))
+        self._keys.append(key)
+        self._numbers.append(numbers)
+        self.rows += 1
+        if len(self._keys) == _RECORDS_OF_A_PART:
+            self._close_part()
+
+    def _close_part(self) -> None:
+        if self._keys:
+            columns = np.array(self._numbers, np.float64).T
+            names = (*self._contract.features, self._contract.outcome)
+            told = dict(zip(names, columns, strict=True))
+            self._parts.append(pl.DataFrame({self._contract.key: self._keys} | told))
+            self._keys, self._numbers = [], []

@@ -1,0 +1,324 @@
+"""Training: candidates are tested fold by fold, one goes to the registry, the gate decides.
+
+1.  `walkforward` fits and tests every candidate in every fold, and chooses one in each.
+2.  The pooled forecasts of these choices go before the gate, beside the baselines' and the present
+    champion's, on those test rows that no gate has looked at yet.
+3.  The chosen model of the last fold, as it was tested there, is exported and registered. It is the
+    `candidate`; it becomes the `champion` if the gate says so.
+"""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from barograph.cases.case import Case, Dataset, Table
+from barograph.errors import ForeignFeaturesError, RegistryError, TooLittleDataError
+from barograph.evaluation import gate, scores
+from barograph.evaluation.gate import Contender, Decision, Run, Window
+from barograph.registry.model import ModelFacts, OnnxModel, export, sha256_of
+from barograph.registry.registry import Registry
+from barograph.training import card, no_signal_control
+from barograph.training.card import Card
+from barograph.training.no_signal_control import Control
+from barograph.training.pooled import Pooled, ScoreRow
+from barograph.training.report import TrainingReport
+from barograph.training.walkforward import CHOSEN, Progress, Training, Walk, walk
+from barograph.types import NS_PER_S, Interval
+
+__all__ = ["Training", "train"]
+
+_TIMED_ROWS = 200
+
+
+class _Timer:
+    def __init__(self, clock_ns: Callable[[], int]) -> None:
+        self.seconds: dict[str, float] = {}
+        self._clock_ns, self._last_ns = clock_ns, clock_ns()
+
+    def lap(self, phase: str) -> None:
+        now_ns = self._clock_ns()
+        self.seconds[phase] = round((now_ns - self._last_ns) / 1e9, 3)
+        self._last_ns = now_ns
+
+
+def train(  # noqa: PLR0913 - what to train on, where to put it, how, and the shell's two callables
+    case: Case,
+    dataset: Dataset,
+    registry: Registry,
+    how: Training | None = None,
+    *,
+    clock_ns: Callable[[], int],
+    code_hash: str = "",
+    progress: Progress = lambda _step, _done, _of: None,
+    page: Callable[[Card], str] | None = None,
+) -> TrainingReport:
+    """Train, test, register and let the gate decide; see the module's text.
+
+    The same dataset and seed give the same model, byte for byte, unless a search ran out of time.
+    Its card is kept beside it, and what `page` makes of that.
+    Raises TooLittleDataError as `walkforward.walk`, ExportRefusedError, RegistryError; then nothing
+    was registered.
+    """
+    how = how or Training()
+    timer = _Timer(clock_ns)
+    registry.check_room()  # before the work: who can keep nothing of it need not begin
+    judged = registry.judged(case.name)  # and who cannot decide
+    table = case.table(dataset.frame)
+    timer.lap("table")
+    end_ns = clock_ns() + int(how.minutes * 60 * NS_PER_S)
+    walked = walk(case, table, how, progress, lambda: clock_ns() < end_ns)
+    timer.lap("fit")
+    progress("no-signal control", 0, 1)
+    controlled, without_control = _controlled(walked, how)
+    timer.lap("control")
+    progress("scores", 0, 1)
+    pooled = Pooled(walked, how)
+    rows = pooled.score_rows()
+    figures = {row.name: _figures(row, pooled.base_rate) for row in rows}
+    facts, onnx = _live(walked, figures, dataset, how, clock_ns())
+    row_us = _row_us(facts, onnx, walked, clock_ns)
+    gate = _Gate(case, table, pooled, registry, facts, row_us, clock_ns(), judged)
+    decision = gate.decide(how)
+    timer.lap("score")
+    progress("registry", 0, 1)
+    version = _register(case, registry, onnx, facts, decision, gate.runs)
+    if how.trials:  # else the report says all that a run of each would
+        registry.log_trials(case.name, walked.trials, dataset.data_hash, code_hash)
+    timer.lap("register")
+    report = TrainingReport(
+        case=case.name,
+        settings=how,
+        split=walked.split,
+        data_hash=dataset.data_hash,
+        code_hash=code_hash,
+        feature_set=case.feature_set,
+        usable_rows=len(table.order),
+        unused=dict(table.unused),
+        features=table.features,
+        features_left_out=dict(table.left_out),
+        keys=table.keys,
+        keys_left_out=dict(walked.questions[-1].target.left_out),
+        candidates_left_out=dict(walked.left_out),
+        folds=walked.fold_facts(),
+        tested_rows=len(pooled.rows),
+        episodes=case.events(table, pooled.rows, pooled.y),
+        base_rate=pooled.base_rate,
+        reference=case.reference,
+        rows=rows,
+        differences=pooled.differences(),
+        sessions=pooled.session_rows(),
+        trials=list(walked.trials),
+        control=controlled,
+        control_left_out=without_control,
+        champion=gate.champion_told,
+        chosen=facts.candidate,
+        version=version,
+        tau=facts.tau,
+        threshold=facts.threshold,
+        row_us=row_us,
+        judged_rows=gate.judged_rows,
+        decision=decision,
+        seconds=timer.seconds,
+    )
+    progress("model card", 0, 1)
+    told = card.card(walked, pooled, report, facts)
+    registry.attach(case.name, version, card.FILE, card.encoded(told))
+    if page is not None:
+        registry.attach(case.name, version, card.PAGE, page(told).encode())
+    timer.lap("card")
+    return report
+
+
+def _controlled(walked: Walk, how: Training) -> tuple[Control | None, str]:
+    if not how.control:
+        return None, "not asked for"
+    try:
+        return no_signal_control.control(walked, how), ""
+    except TooLittleDataError as error:  # moved outcomes may leave a side without a yes
+        return None, str(error)
+
+
+class _Gate:
+    """What goes before the gate: the rows that it may decide on, and who competes on them."""
+
+    def __init__(  # noqa: PLR0913 - what was tested, what is to be registered, and when
+        self,
+        case: Case,
+        table: Table,
+        pooled: Pooled,
+        registry: Registry,
+        facts: ModelFacts,
+        row_us: float,
+        now_ns: int,
+        judged: list[Run],
+    ) -> None:
+        self._case, self._table, self._pooled, self._facts = case, table, pooled, facts
+        self._row_us, self._now_ns = row_us, now_ns
+        distance = max(1, case.horizon_s)
+        order = table.order[pooled.rows]
+        self._where = gate.unjudged(order, judged, distance)
+        self.runs = gate.runs(order[self._where], distance)
+        self._champion: Contender | None = None
+        self.champion_told = self._compare(registry)
+
+    @property
+    def judged_rows(self) -> int:
+        """On how many rows it decides."""
+        return int(self._where.sum())
+
+    def decide(self, how: Training) -> Decision:
+        """The gate's word; rows that are not there are a reason of their own."""
+        where, pooled, table = self._where, self._pooled, self._table
+        if not where.any():
+            why = "the champion knows them" if self.runs else "a gate has looked at all of them"
+            return Decision(promote=False, reasons=(f"no tested row is left to decide on: {why}",))
+        rows, y = pooled.rows[where], pooled.y[where]
+        window = Window(
+            y=y,
+            order=table.order[rows],
+            session=table.session[rows],
+            block=self._case.block,
+            events=self._case.events(table, rows, y),
+            feature_set=self._case.feature_set,
+            baselines={name: pooled.forecast(name, where) for name in pooled.baselines},
+            seed=how.seed,
+        )
+        said = pooled.forecast(CHOSEN, where)
+        candidate = Contender(
+            label="candidate",
+            feature_set=self._facts.feature_set,
+            probability=said.probability,
+            ranking=said.ranking,
+            row_us=self._row_us,
+        )
+        return gate.decide(self._champion, candidate, window, how.gate)
+
+    def _compare(self, registry: Registry) -> str:
+        """Bring the champion before the gate, on rows that it never saw, and tell so in words."""
+        case, pooled = self._case, self._pooled
+        version = registry.champion_version(case.name)
+        if version is None:
+            return "there is none yet"
+        try:
+            champion = registry.load(case.name, version, case.feature_set)
+        except (ForeignFeaturesError, RegistryError) as error:
+            # It cannot score any more, so there is nothing to be worse than.
+            return f"it cannot be used: {error}"
+        facts = champion.facts
+        foreign = set(facts.features) - set(self._table.features) - pooled.beside
+        if foreign:
+            self._where = np.zeros_like(self._where)
+            names = ", ".join(sorted(foreign))
+            return f"{champion.label} uses {names}, which these rows do not have"
+        self._where = self._where & case.unseen(self._table, pooled.rows, facts)
+        if not self._where.any():
+            return f"{champion.label} was fitted on all rows that are left, or on later ones"
+        x = pooled.columns(facts.features, self._where)
+        # It needs no other ranking: it is one model with one calibration, not one of each fold.
+        self._champion = Contender(
+            label=champion.label,
+            feature_set=facts.feature_set,
+            probability=champion.onnx.predict(x),
+            expired=facts.expired(self._now_ns),
+        )
+        return f"{champion.label}, on {self.judged_rows} rows that it never saw"
+
+
+def _live(
+    walked: Walk,
+    figures: dict[str, dict[str, float | None]],
+    dataset: Dataset,
+    how: Training,
+    created_time_ns: int,
+) -> tuple[ModelFacts, bytes]:
+    """The last fold's choice as what can be registered, its export proven on that fold's test."""
+    case, table, last, chosen = walked.case, walked.table, walked.questions[-1], walked.chosen[-1]
+    fitted, test = chosen.fitted, last.fold.test
+    onnx = export(fitted, last.target.columns(table, fitted.features, test))
+    start_ns, end_ns = case.span_ns(table, last.fold.train)
+    y = last.answers(test)
+    measures = (scores.base_rate, scores.pr_auc, scores.roc_auc, scores.brier, scores.log_loss)
+    itself = {measure.name: measure(y, chosen.probability) for measure in measures}
+    facts = ModelFacts(
+        case=case.name,
+        candidate=fitted.name,
+        features=fitted.features,
+        feature_set=case.feature_set,
+        tau=dict(last.target.tau),
+        threshold=chosen.threshold,
+        horizon_s=case.horizon_s,
+        train_start_ns=start_ns,
+        train_end_ns=end_ns,
+        data_hash=dataset.data_hash,
+        seed=how.seed,
+        sha256=sha256_of(onnx),
+        scores=figures | {"last_fold": _defined(itself)},
+        created_time_ns=created_time_ns,
+        expires_time_ns=_expires_ns(end_ns, how),
+        last_order=int(table.order[last.fold.train].max()),
+    )
+    return facts, onnx
+
+
+def _expires_ns(end_ns: int, how: Training) -> int | None:
+    if how.lifetime_h is None or not end_ns:
+        return None
+    return end_ns + int(how.lifetime_h * 3600 * NS_PER_S)
+
+
+def _row_us(facts: ModelFacts, onnx: bytes, walked: Walk, clock_ns: Callable[[], int]) -> float:
+    """The median time of one row in the graph, in µs."""
+    last, model = walked.questions[-1], OnnxModel(onnx, len(facts.features))
+    rows = last.fold.test[:_TIMED_ROWS]
+    x = last.target.columns(walked.table, facts.features, rows)
+    took = []
+    for row in range(len(x)):
+        started_ns = clock_ns()
+        model.predict(x[row : row + 1])
+        took.append(clock_ns() - started_ns)
+    return float(np.median(took)) / 1000
+
+
+def _register(  # noqa: PLR0913 - the model, and what the gate said of it on which rows
+    case: Case,
+    registry: Registry,
+    onnx: bytes,
+    facts: ModelFacts,
+    decision: Decision,
+    judged: list[Run],
+) -> int:
+    words = "; ".join(decision.reasons)
+    version = registry.register(
+        case.name, onnx, facts, {"decision": f"{decision.word}: {words}"}, judged=judged
+    )
+    registry.set_alias(case.name, "candidate", version)
+    if decision.promote:
+        registry.promote(case.name, version, words)
+    return version
+
+
+def _figures(row: ScoreRow, base_rate: Interval) -> dict[str, float | None]:
+    figures: dict[str, float] = {"base_rate": base_rate.estimate}
+    names = (
+        "pr_auc",
+        "lift",
+        "roc_auc",
+        "brier",
+        "log_loss",
+        "calibration_error",
+        "log_r2",
+        "qlike",
+    )
+    for name in names:
+        interval: Interval | None = getattr(row, name)
+        if interval is not None:
+            figures |= {
+                name: interval.estimate,
+                f"{name}_low": interval.low,
+                f"{name}_high": interval.high,
+            }
+    return _defined(figures | row.acting)
+
+
+def _defined(figures: Mapping[str, float]) -> dict[str, float | None]:
+    return {name: None if np.isnan(value) else value for name, value in figures.items()}

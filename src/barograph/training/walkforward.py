@@ -1,0 +1,301 @@
+"""A case's candidates are fitted and tested, fold by fold, on rows that their fit does not know.
+
+Each fold is fitted on its own sides alone: the target's threshold, the candidates, where to stop,
+their calibration, their alert thresholds, and which of them is chosen. It is the way of choosing
+that is tested, and not what it chose afterwards: `pooled` scores what all folds said.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from barograph.cases.case import Case, SplitKind, Table, Target
+from barograph.errors import TooLittleDataError
+from barograph.evaluation import scores
+from barograph.evaluation.gate import Gate
+from barograph.evaluation.splits import Fold, Rows
+from barograph.learning.candidates import Candidate, Slices
+from barograph.learning.examples import Examples
+from barograph.learning.fitted import Fitted
+from barograph.registry.model import Float64
+from barograph.registry.versions import Trial
+
+Bools = npt.NDArray[np.bool_]
+
+CHOSEN = "chosen"
+"""The name under which the choices of all folds are scored together."""
+
+Progress = Callable[[str, int, int], None]
+"""Called with what begins now, and how many of how many steps are done."""
+
+
+class Training(msgspec.Struct, frozen=True, kw_only=True):
+    """How to train. `resamples` block resamples make the intervals at `level`.
+
+    `trials` candidates with other parameters are drawn and tried, for `minutes` at most. `control`
+    says whether the whole is done once more where there is nothing to find. A model may be used for
+    `lifetime_h` hours after the last that it was fitted on; None means for ever.
+    """
+
+    seed: int = 1
+    folds: int = 4
+    split: SplitKind = "auto"
+    trials: int = 0
+    minutes: float = 5.0
+    control: bool = False
+    resamples: int = 1000
+    level: float = 0.95
+    lifetime_h: float | None = None
+    gate: Gate = Gate()
+
+
+class SideFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """One side of a fold: its rows, where they lie in time and their share of yes."""
+
+    rows: int
+    start_ns: int
+    end_ns: int
+    base_rate: float
+
+
+class FoldFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """One fold: sides, the tau of each key, what was chosen, and by which scores.
+
+    `selection` is each candidate's log loss on rows that were held out, `thresholds` the
+    probability from which each of them acts.
+    """
+
+    train: SideFacts
+    test: SideFacts
+    tau: dict[str, float]
+    chosen: str
+    selection: dict[str, float]
+    thresholds: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Question:
+    """A fold and what is asked in it; its sides have only rows with an answer."""
+
+    fold: Fold
+    target: Target
+
+    def answers(self, rows: Rows) -> Float64:
+        """(len(rows),): 1.0 or 0.0."""
+        return self.target.y[rows]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tested:
+    """A candidate in one fold: its model, what that said of the test rows, and where it acts.
+
+    `selection` is the log loss on rows that were held out.
+    """
+
+    fitted: Fitted
+    probability: Float64
+    volatility: Float64 | None
+    threshold: float
+    selection: float
+
+    @property
+    def acted(self) -> Bools:
+        """On which test rows it raised an alarm."""
+        return self.probability >= self.threshold
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Walk:
+    """All folds of all candidates. `tested[name][fold]`; `choices` has a name for each fold."""
+
+    case: Case
+    table: Table
+    split: SplitKind
+    questions: Sequence[Question]
+    tested: Mapping[str, Sequence[Tested]]
+    left_out: Mapping[str, str]
+    trials: Sequence[Trial] = ()
+
+    @property
+    def choices(self) -> list[str]:
+        """Each fold's best by log loss on the rows that it held out, the first of equals.
+
+        Baselines are not eligible.
+        """
+        contenders = [name for name in self.tested if name not in self.case.baselines]
+        return [
+            min(contenders, key=lambda name: self.tested[name][fold].selection)
+            for fold in range(len(self.questions))
+        ]
+
+    @property
+    def chosen(self) -> list[Tested]:
+        """The choice of each fold; the last one is what can go live."""
+        return [self.tested[name][fold] for fold, name in enumerate(self.choices)]
+
+    def fold_facts(self) -> list[FoldFacts]:
+        """The folds in words and figures."""
+        return [
+            FoldFacts(
+                train=self._side(question, question.fold.train),
+                test=self._side(question, question.fold.test),
+                tau=dict(question.target.tau),
+                chosen=choice,
+                selection={name: folds[number].selection for name, folds in self.tested.items()},
+                thresholds={name: folds[number].threshold for name, folds in self.tested.items()},
+            )
+            for number, (question, choice) in enumerate(
+                zip(self.questions, self.choices, strict=True)
+            )
+        ]
+
+    def _side(self, question: Question, rows: Rows) -> SideFacts:
+        start_ns, end_ns = self.case.span_ns(self.table, rows)
+        return SideFacts(
+            rows=len(rows),
+            start_ns=start_ns,
+            end_ns=end_ns,
+            base_rate=float(question.answers(rows).mean()),
+        )
+
+
+def walk(
+    case: Case,
+    table: Table,
+    how: Training,
+    progress: Progress = lambda _step, _done, _of: None,
+    going_on: Callable[[], bool] = lambda: True,
+) -> Walk:
+    """Fit and test every candidate in every fold; one that cannot be fitted in all is left out.
+
+    Then `how.trials` more, drawn by `case.varied`, as long as `going_on()`: of the parameters tried
+    for a candidate, each fold takes those with the least log loss on the rows that it held out. A
+    trial counts when it went through all folds.
+    Raises TooLittleDataError when the folds are not feasible, a side of one has no answer, or the
+    reference or every other candidate cannot be fitted.
+    """
+    split, questions = _questions(case, table, how)
+    tested: dict[str, list[Tested]] = {}
+    left_out: dict[str, str] = {}
+    candidates = case.candidates(table.features)
+    steps = (len(candidates) + how.trials) * len(questions)
+
+    def tried(candidate: Candidate, place: int) -> list[Tested]:
+        of_folds = []
+        for number, question in enumerate(questions):
+            step = f"{candidate.name}, fold {number + 1}"
+            progress(step, place * len(questions) + number, steps)
+            of_folds.append(_test(case, table, question, candidate, how.seed))
+        return of_folds
+
+    for place, candidate in enumerate(candidates):
+        try:
+            tested[candidate.name] = tried(candidate, place)
+        except TooLittleDataError as error:
+            left_out[candidate.name] = str(error)
+            if candidate.name == case.reference:
+                raise
+            refused = error
+    if not any(name not in case.baselines for name in tested):
+        raise refused
+    varied = [candidate for candidate in candidates if candidate.name in tested]
+    trials = [_trial(candidate, tested[candidate.name]) for candidate in varied]
+    for place, candidate in enumerate(_drawn(case, varied, how), len(candidates)):
+        if not going_on():
+            break
+        folds = tried(candidate, place)
+        trials.append(_trial(candidate, folds))
+        tested[candidate.name] = [
+            min(pair, key=lambda one: one.selection)
+            for pair in zip(tested[candidate.name], folds, strict=True)
+        ]
+    return Walk(case, table, split, questions, tested, left_out, trials)
+
+
+def _drawn(case: Case, candidates: Sequence[Candidate], how: Training) -> list[Candidate]:
+    """`how.trials` candidates with other parameters, in turns of those that have any."""
+    if case.varied is None:
+        return []
+    rng = np.random.default_rng(how.seed)
+    drawn: list[Candidate] = []
+    turns = [one for one in candidates if one.parameters and one.name not in case.baselines]
+    while turns and len(drawn) < how.trials:
+        drawn.append(case.varied(turns[len(drawn) % len(turns)], rng))
+    return drawn
+
+
+def _trial(candidate: Candidate, folds: Sequence[Tested]) -> Trial:
+    return Trial(
+        candidate=candidate.name,
+        parameters=dict(candidate.parameters),
+        selection=[tested.selection for tested in folds],
+    )
+
+
+def _questions(case: Case, table: Table, how: Training) -> tuple[SplitKind, list[Question]]:
+    split, folds = case.split(table, how.folds, how.split)
+    questions = []
+    for number, fold in enumerate(folds, 1):
+        target = case.target(table, fold.train)
+
+        def answered(rows: Rows, y: Float64 = target.y) -> Rows:
+            with_answer: Rows = rows[~np.isnan(y[rows])]
+            return with_answer
+
+        fold = Fold(  # noqa: PLW2901 - the same fold, of rows with an answer
+            train=answered(fold.train),
+            test=answered(fold.test),
+            inner=tuple(
+                (answered(rest), answered(held))
+                for rest, held in fold.inner
+                # Beside a part that has every yes there is nothing to learn: it is not held out.
+                if len(np.unique(target.y[answered(rest)])) == 2
+            ),
+        )
+        sides = [fold.train, fold.test, *(side for pair in fold.inner for side in pair)]
+        if not all(map(len, sides)):
+            raise TooLittleDataError(
+                f"fold {number} of {len(folds)}",
+                "a side without an answer "
+                f"({'; '.join(target.left_out.values()) or 'none was cut'})",
+                "some on each",
+                "Record or simulate more history, or ask for fewer folds",
+            )
+        if not fold.inner:
+            raise TooLittleDataError(
+                f"fold {number} of {len(folds)}",
+                "answers of one kind beside each part that is held out",
+                "yes and no",
+                "Record or simulate more history, or ask for fewer folds",
+            )
+        questions.append(Question(fold, target))
+    return split, questions
+
+
+def _test(case: Case, table: Table, question: Question, candidate: Candidate, seed: int) -> Tested:
+    fold, target = question.fold, question.target
+
+    def examples(rows: Rows) -> Examples:
+        return target.examples(table, candidate.features, rows)
+
+    def thinned(rows: Rows) -> Examples:
+        # What stands between two of these rows tells the same story.
+        kept = rows[table.order[rows] % case.stride == 0]
+        return examples(kept if len(kept) else rows)
+
+    held_out = fold.held_out
+    slices = Slices(
+        thinned(fold.train), tuple((thinned(rest), examples(held)) for rest, held in fold.inner)
+    )
+    fitted, told = candidate.prove(slices, seed)
+    y, x = question.answers(held_out), target.columns(table, candidate.features, fold.test)
+    return Tested(
+        fitted=fitted,
+        probability=fitted.predict(x),
+        volatility=fitted.volatility(x),
+        threshold=case.threshold(table, held_out, y, told),
+        selection=scores.weighted_log_loss(y, told, table.weight(held_out)),
+    )

@@ -1,0 +1,130 @@
+"""What the machines of both Coinbase dialects share: connections, rules and refusals."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from barograph.times import parse_time
+from barograph.types import NS_PER_S, DeadLetter, Fault, Frame, GapCause
+from barograph.venues.clocks import LEAP_NS
+from barograph.venues.continuity import Continuity, Notice, Received, one_name
+from barograph.venues.continuity_state import Connection
+from barograph.venues.entries import Dialect, Opening, Rules
+from barograph.venues.holes import Holes
+from barograph.venues.refusals import AheadError, RefusedError, dead_letter
+
+NOTHING = Received()
+
+JUDGED = frozenset({Fault.DUPLICATE, Fault.IMPLAUSIBLE, Fault.LATE})
+"""Refusals by `Continuity`, which knows by itself what they come to."""
+
+_PRODUCT = re.compile(
+    r"(?<![\w-])(?<!\w[./:])[A-Za-z0-9]{1,20}(?:-[A-Za-z0-9]{1,20})+(?![\w-]|[./:]\w)"
+)
+_LONGEST_TEXT = 1000
+
+
+class Machine:
+    """Frames of one dialect in, events and dead letters out; `receive` never raises.
+
+    `continuity` may be shared with the machine of the other dialect, so that holes are seen across
+    them; the snapshot is then of both, and so are its rules. Else one is made with `rules`.
+    """
+
+    dialect: Dialect
+
+    def __init__(self, rules: Rules | None = None, *, continuity: Continuity | None = None) -> None:
+        self._continuity = continuity or Continuity(rules)
+        self._holes = Holes(self._continuity)
+
+    def open(self, opening: Opening) -> Received:
+        """A connection begins; an open one of that name is lost first."""
+        return self._holes.open(opening)
+
+    def close(self, connection: str) -> Received:
+        """A connection is lost: each of its products has a hole that ends with its next event."""
+        return self._holes.close(connection)
+
+    def snapshot(self) -> bytes:
+        """The state as JSON."""
+        return self._continuity.snapshot()
+
+    def restore(self, state: bytes) -> None:
+        """Become what `snapshot` was taken of; raises msgspec.DecodeError when it is none."""
+        self._continuity.restore(state)
+
+    def _connection(self, frame: Frame) -> Connection:
+        connection = self._continuity.connections.get(frame.connection)
+        if connection is None:
+            self.open(Opening(connection=frame.connection, dialect=self.dialect))
+            connection = self._continuity.connections[frame.connection]
+        connection.frames += 1
+        return connection
+
+    def _time(self, text: str, frame: Frame, product: str, live: Connection | None) -> int:
+        """An event time, of a live connection or of old trades; RefusedError if not believed."""
+        try:
+            time_ns = parse_time(text)
+        except ValueError as error:
+            raise RefusedError(Fault.BAD_TIME, str(error), product) from None
+        received_ns = frame.receive_time_ns
+        if received_ns is not None:
+            ahead_ns = time_ns - received_ns
+            if live is None or not live.clock.is_plain(ahead_ns, live.frames):
+                self._check_ahead(ahead_ns, product, live)
+        return time_ns
+
+    def _check_ahead(self, ahead_ns: int, product: str, live: Connection | None) -> None:
+        if ahead_ns > self._continuity.future_ns:
+            ahead_s = ahead_ns / NS_PER_S
+            raise RefusedError(Fault.FUTURE, f"{ahead_s:.3f} s ahead of its receipt", product)
+        if live is None:
+            return
+        clock = live.clock
+        believed_ns = clock.ahead_ns
+        if not clock.believes(ahead_ns, live.frames):
+            raise AheadError(
+                Fault.IMPLAUSIBLE,
+                f"{ahead_ns / NS_PER_S:.3f} s ahead of its receipt, others of its connection"
+                f" {clock.ahead_ns / NS_PER_S:.3f} s: more have to confirm it",
+                product,
+            )
+        if clock.ahead_ns - believed_ns > LEAP_NS:
+            # A clock was set. What its other products are silent about is not known.
+            self._continuity.break_off(live.opening.connection, GapCause.REFUSED)
+
+    def _product(self, name: str) -> str:
+        """The product of that name; RefusedError when it was not asked for."""
+        return self._continuity.accepted.get(name) or self._continuity.accept(name)
+
+
+def ahead_ns(letter: DeadLetter) -> int | None:
+    """How far an event was ahead of its receipt, where that is why it was refused; to the ms."""
+    if letter.fault is not Fault.FUTURE:
+        return None
+    return int(float(letter.detail.partition(" ")[0]) * NS_PER_S)
+
+
+def refusal(frame: Frame, connection: Connection, refused: RefusedError) -> DeadLetter:
+    """The dead letter of a connection's latest frame."""
+    return dead_letter(
+        refused, frame.data, frame.connection, str(connection.frames), frame.receive_time_ns
+    )
+
+
+def refused_by_venue(refused: RefusedError) -> tuple[Notice, ...]:
+    """What the venue's own error says to who asked, where a refusal is one."""
+    if refused.fault is not Fault.VENUE_ERROR:
+        return ()
+    return (Notice("error", refused.detail, tuple(product_names(refused.detail))),)
+
+
+def product_names(text: str) -> list[str]:
+    """The products that a text names by their whole names, each once."""
+    return list(dict.fromkeys(one_name(name.upper()) for name in _PRODUCT.findall(text)))
+
+
+def subscribed(channels: Mapping[str, Sequence[str]]) -> Notice:
+    """The venue's word for which products each channel sends now."""
+    text = "; ".join(f"{name}: {', '.join(products)}" for name, products in channels.items())
+    names = dict.fromkeys(one_name(product) for product in channels.get("ticker", ()))
+    return Notice("subscribed", text[:_LONGEST_TEXT], tuple(names))

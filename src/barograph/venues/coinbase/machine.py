@@ -1,0 +1,88 @@
+"""Both dialects of Coinbase as one machine: entries in, events out.
+
+What passes here is sound: prices are positive and sizes not negative, as `refusals.check_quote`
+says; the quote is not crossed (bid = ask is fine), the time is exact. What does not pass becomes a
+dead letter with its bytes, and nothing is raised whatever the bytes are. Fields that the venue adds
+are ignored, a number where a string was promised is read as its digits, an empty optional field as
+not offered.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from barograph.types import DeadLetter, Event
+from barograph.venues.coinbase.advanced import AdvancedTrade
+from barograph.venues.coinbase.exchange import ExchangeFeed
+from barograph.venues.continuity import Continuity, Received
+from barograph.venues.entries import (
+    Answer,
+    Closing,
+    Dialect,
+    Entry,
+    Heard,
+    Hole,
+    Opening,
+    Rules,
+)
+from barograph.venues.holes import Holes
+
+
+class Coinbase:
+    """The machine of a feed: the same entries in the same order give the same events.
+
+    No clock decides anything in it, and no I/O. Products that move to another connection or to the
+    other dialect keep their story.
+    """
+
+    def __init__(self, rules: Rules | None = None, *, continuity: Continuity | None = None) -> None:
+        self.continuity = continuity or Continuity(rules)
+        self._exchange = ExchangeFeed(continuity=self.continuity)
+        self._advanced = AdvancedTrade(continuity=self.continuity)
+        self._holes = Holes(self.continuity)
+
+    @property
+    def connections(self) -> list[str]:
+        """The connections that are open."""
+        return list(self.continuity.connections)
+
+    def take(self, entry: Entry) -> Received:
+        """What an entry comes to, in order; it never raises, whatever the bytes are.
+
+        A frame of a connection that was not announced opens it. An answer or a settlement that
+        belongs to no open hole is nothing.
+        """
+        if type(entry) is Heard:
+            if entry.dialect is Dialect.EXCHANGE:
+                return self._exchange.receive(entry.frame)
+            return self._advanced.receive(entry.frame)
+        if type(entry) is Opening:
+            return self._holes.open(entry)
+        if type(entry) is Closing:
+            return self._holes.close(entry.connection)
+        if type(entry) is Answer:
+            return self._exchange.answer(entry)
+        return self._exchange.settle(entry)  # type: ignore[arg-type]  # the others left above
+
+    def hear(
+        self, entries: Iterable[Entry | DeadLetter], refuse: Callable[[DeadLetter], object]
+    ) -> Iterator[Event]:
+        """The events of what an archive holds, in order; dead letters, its own too, to `refuse`."""
+        for entry in entries:
+            if isinstance(entry, DeadLetter):
+                refuse(entry)
+                continue
+            received = self.take(entry)
+            yield from received.events
+            for letter in received.dead_letters:
+                refuse(letter)
+
+    def holes(self) -> list[Hole]:
+        """The open holes of held products, the oldest first."""
+        return self._holes.open_holes()
+
+    def snapshot(self) -> bytes:
+        """The state as JSON: also what is held, what waits, and what was recovered."""
+        return self.continuity.snapshot()
+
+    def restore(self, state: bytes) -> None:
+        """Become what `snapshot` was taken of; raises msgspec.DecodeError when it is none."""
+        self.continuity.restore(state)

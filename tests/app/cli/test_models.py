@@ -1,0 +1,107 @@
+"""The registry's verbs on a home without models, and with one that has said nothing yet."""
+
+import json
+import re
+import shutil
+
+import pytest
+
+from barograph.registry.registry import Registry
+from registered_models import facts_of, graph
+
+
+def test_no_model_yet_is_said_and_no_error(run):
+    code, out, _ = run("models", "list", "--home", "h")
+    assert (code, "no version of spikes yet" in " ".join(out.split())) == (0, True)
+
+
+def test_a_version_that_is_not_there_is_one_line(run):
+    code, out, err = run("models", "show", "latest", "--home", "h")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "spikes/latest" in err
+
+
+@pytest.mark.slow
+def test_a_version_is_shown_without_a_log_and_with_one_that_knows_nothing_of_it(
+    run, tmp_path, recording
+):
+    registry, onnx = Registry(tmp_path / "h"), graph()
+    registry.set_alias("spikes", "candidate", registry.register("spikes", onnx, facts_of(onnx)))
+
+    code, out, _ = run("models", "show", "1", "--home", "h", "--json")
+    assert code == 0
+    shown = json.loads(out)
+    assert shown["live"] is None
+    # exact: written and read back
+    assert shown["facts"]["tau"] == {"BTC-USD": 5.6e-5, "ETH-USD": 7e-5}
+
+    code, out, _ = run("models", "show", "candidate", "--home", "h")
+    assert (code, out.splitlines()[0]) == (0, "spikes/1 (har), candidate")
+
+    run("replay", recording(), "--home", "h", "--no-stages")
+    code, out, _ = run("models", "show", "1", "--home", "h", "--json", "--hours", "1")
+    assert code == 0
+    assert json.loads(out)["live"] == {"scored": None, "shadowed": None, "paired": None}
+
+    code, _, err = run("models", "show", "1", "--home", "h", "--log", "nowhere")
+    assert (code, "there is no log" in err) == (2, True)
+
+
+@pytest.fixture
+def registry(made_home, tmp_path):
+    return Registry(shutil.copytree(made_home, tmp_path / "h"))
+
+
+def versions(registry, *biases, **facts):
+    for bias in biases:
+        onnx = graph(bias)
+        registry.register("spikes", onnx, facts_of(onnx, **facts), {"decision": "Keep: few"})
+
+
+@pytest.mark.slow
+def test_one_command_back_and_each_says_what_it_did_and_why(run, registry):
+    versions(registry, 0.0, 1.0)
+    at = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ "
+    told = [
+        run("models", "promote", 1, "--home", "h"),
+        run("models", "promote", 2, "--home", "h", "--reason", "after review"),
+        run("models", "rollback", "--home", "h", "--reason", "alarms at night"),
+    ]
+    lines = [
+        "promote spikes/1: promoted by hand",
+        "promote spikes/2 in the place of spikes/1: after review",
+        "rollback spikes/1 in the place of spikes/2: alarms at night",
+    ]
+    for (code, out, err), line in zip(told, lines, strict=True):
+        assert (code, err) == (0, "")
+        assert re.fullmatch(at + re.escape(line), " ".join(out.split()))
+    assert registry.champion_version("spikes") == 1
+    code, out, _ = run("models", "history", "--home", "h")
+    assert (code, out) == (0, "".join(out for _, out, _ in told))
+    code, out, _ = run("models", "history", "--home", "h", "--json")
+    assert [entry["action"] for entry in json.loads(out)] == ["promote", "promote", "rollback"]
+
+
+@pytest.mark.slow
+def test_a_model_that_no_scorer_would_take_becomes_champion_neither_way(run, registry):
+    versions(registry, 0.0, feature_set="0123456789abcdef")
+    versions(registry, 1.0)
+    registry.promote("spikes", 1, "with the features of then")
+    registry.promote("spikes", 2, "with those of now")
+    for words in (("promote", 1), ("rollback",)):
+        code, out, err = run("models", *words, "--home", "h")
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert "model spikes/1 was made with feature set 0123456789abcdef" in err
+    assert registry.champion_version("spikes") == 2
+
+
+def test_the_list_has_what_decides_whether_a_version_is_of_use(run, registry):
+    versions(registry, 0.0, expires_time_ns=1)
+    code, out, _ = run("models", "list", "--home", "h", "--json")
+    (version,) = json.loads(out)
+    assert (code, version["version"], version["expired"], version["decision"]) == (
+        0, 1, True, "Keep: few"
+    )  # fmt: skip
+    _, out, _ = run("models", "list", "--home", "h")
+    assert "EXPIRED" in out
+    assert "1  Keep: few" in out

@@ -1,0 +1,108 @@
+"""Datasets and models by the command line, of a case whose records are files."""
+
+import fcntl
+import json
+from pathlib import Path
+
+import pytest
+
+from barograph.times import format_time
+from barograph.training.due import turn
+from barograph.types import MAX_PRODUCTS
+from coinbase_messages import START, S, ticker
+
+
+def test_a_dataset_of_records_says_what_was_refused_and_where(run, people):
+    file = people(40, b"nonsense", b'{"customerID": "\\u001b[2J"}')
+    words = ("dataset", file, "--case", "churn", "--home", "h")
+    code, out, _ = run(*words, "--json")
+    made = json.loads(out)
+    assert (code, made["rows"], made["refused"]) == (0, 40, {"missing_field": 1, "not_json": 1})
+    code, out, _ = run(*words)
+    shown = " ".join(out.split())
+    assert "40 of 40 rows" in shown
+    assert "people.ndjson, line 41:" in shown
+
+
+def test_a_dataset_of_records_needs_files(run):
+    code, out, err = run("dataset", "--case", "churn", "--home", "h")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+
+
+def test_what_comes_of_more_products_than_are_remembered_is_counted_and_the_cure_helps(run):
+    names = [f"P{number}-USD" for number in range(MAX_PRODUCTS + 1)]
+    lines = [
+        json.dumps(ticker(trade, product_id=name, time=format_time(START + trade * 2 * S)))
+        for trade in range(2)
+        for name in (names, names[-2:])[trade]
+    ]
+    Path("many.ndjson").write_text("\n".join(lines), encoding="utf-8")
+    words = ("dataset", "many.ndjson", "--home", "h")
+    code, out, _ = run(*words)
+    assert code == 0
+    assert "unknown_product 2" in out
+    code, out, _ = run(*words, "--products", ",".join(names[-2:]), "--json")
+    assert (code, json.loads(out)["products"].keys()) == (0, set(names[-2:]))
+
+
+def test_too_few_records_for_a_training_are_said(run, people):
+    run("dataset", people(12), "--case", "churn", "--home", "h")
+    code, out, err = run("train", "--case", "churn", "--home", "h")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+
+
+def not_trained(run, *words):
+    code, out, err = run("train", "--if-due", "--home", "h", *words, "--json")
+    assert (code, err) == (0, "")
+    answer = json.loads(out)
+    assert answer.keys() == {"due", "why"}
+    assert not answer["due"]
+    return answer["why"]
+
+
+def test_what_is_not_due_is_not_trained_and_that_is_no_error(run, monkeypatch):
+    assert not_trained(run) == "there is nothing to train on yet"
+    code, out, _ = run("train", "--if-due", "--home", "h")
+    assert (code, out) == (0, "not trained: there is nothing to train on yet\n")
+    with turn(Path("h"), "spikes"):
+        assert not_trained(run) == "another training of spikes is at work"
+        assert not_trained(run, "--case", "churn") == "there is nothing to train on yet"
+    monkeypatch.setenv("BAROGRAPH_RETRAIN_EVERY_H", "0")
+    assert not_trained(run) == "retrain_every_h is 0"
+
+
+def test_what_is_due_is_trained_on_the_archive_as_it_is_by_now(run, recording):
+    """Of a minute and a half nothing can be learned, and the dataset is of all of it."""
+    run("replay", recording(), "--home", "h", "--no-stages")
+    code, out, err = run("train", "--if-due", "--home", "h")
+    assert (code, out, err.count("\n")) == (2, "", 2)
+    assert "training spikes: there is no version yet" in err
+    assert json.loads(Path("h/datasets/spikes.json").read_bytes())["rows"] == 89
+
+
+def test_records_are_due_when_their_dataset_is_another(run, people):
+    run("dataset", people(12), "--case", "churn", "--home", "h")
+    code, out, err = run("train", "--if-due", "--case", "churn", "--home", "h")
+    assert (code, out, err.count("\n")) == (2, "", 2)
+
+
+@pytest.mark.slow
+def test_who_follows_is_told_once_why_a_training_fails_and_stops_when_told(
+    run, people, signalled, tmp_path
+):
+    run("dataset", people(12), "--case", "churn", "--home", "h")
+    pulse = tmp_path / "h" / "datasets" / "churn.lock"
+    told = signalled(lambda: pulse.exists() and not _held(pulse))
+    code, out, err = run("train", "--follow", "--case", "churn", "--home", "h")
+    told.join()
+    assert (code, out) == (0, "")
+    assert err.count("\n") <= 1
+
+
+def _held(lock):
+    with lock.open("wb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False

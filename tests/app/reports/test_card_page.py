@@ -1,0 +1,107 @@
+"""The page of a card: all that was found stands on it, and nothing on it comes from elsewhere."""
+
+import math
+
+import msgspec
+import pytest
+
+from barograph.app.reports.card_page import page
+from barograph.evaluation.gate import Decision
+from barograph.training.card import Curve
+from barograph.training.card_words import figure
+from barograph.training.walkforward import CHOSEN
+from cards import KEPT, START, made, replaced
+from page_reader import Reader
+
+HOSTILE = """<script src="https://example.org">"&amp;'</script>"""
+
+
+def words(card):
+    return " ".join(Reader(page(card)).text.split())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("timed", [True, False])
+def test_it_needs_nothing_from_elsewhere_and_runs_nothing(timed):
+    text = page(made(timed))
+    read = Reader(text)
+    assert {"script", "link", "img", "iframe", "object"}.isdisjoint(read.tags)
+    assert {"src", "onclick", "onload"}.isdisjoint(name for name, _ in read.attributes)
+    references = [value for name, value in read.attributes if name == "href"]
+    assert all(value.startswith("#") for value in references)
+    assert "url(http" not in text
+    assert "@import" not in text
+    assert "://" not in text
+
+
+@pytest.mark.slow
+def test_what_others_wrote_is_text_wherever_it_stands():
+    card = replaced(
+        made(),
+        case=HOSTILE,
+        code_hash=HOSTILE,
+        champion=HOSTILE,
+        features_left_out={HOSTILE: HOSTILE},
+        decision=Decision(promote=False, reasons=(HOSTILE,)),
+    )
+    strips = [msgspec.structs.replace(one, key=HOSTILE) for one in card.timeline.strips]
+    timeline = msgspec.structs.replace(card.timeline, strips=strips)
+    importance = [msgspec.structs.replace(one, feature=HOSTILE) for one in card.importance]
+    hostile = msgspec.structs.replace(card, timeline=timeline, importance=importance)
+    read = Reader(page(hostile))
+    assert "script" not in read.tags
+    assert read.text.count(HOSTILE) > 10
+
+
+@pytest.mark.slow
+def test_what_was_found_stands_on_it():
+    card, text = made(), words(made())
+    chosen = card.training.rows[-1]
+    expected = [
+        "storms/7: level", "made 2023-11-14 22:13 UTC", "walk-forward", "The gate did not promote",
+        "too few", figure(chosen.pr_auc.estimate), figure(chosen.brier.estimate, 4),
+        f"base rate {figure(card.training.base_rate.estimate)}", "12.5 µs", "storms/1", "d4t4",
+        "c0de", "20 s", "one second in ten", f"{card.facts.threshold:.4f}", "depth: nobody",
+        "warm-up 30", "barograph report card 7 --case storms --json",
+        *(f"{key} {tau:.4g}" for key, tau in card.facts.tau.items()),
+        *card.failures, *(goal.goal for goal in card.goals),
+        *(why for goal in card.goals for why in goal.why),
+        *(one.feature for one in card.importance),
+    ]  # fmt: skip
+    for found in expected:
+        assert found in text, found
+
+
+@pytest.mark.slow
+def test_a_promotion_is_said_and_why():
+    text = words(replaced(made(), decision=Decision(promote=True, reasons=("all hold",))))
+    assert "The gate promoted it." in text
+    assert "all hold" in text
+
+
+@pytest.mark.slow
+def test_without_time_there_are_no_strips_and_no_episodes():
+    text = words(made(timed=False))
+    assert "What it said, and when it was true" in words(made())
+    for absent in ("What it said, and when it was true", "episode", "1970", "horizon"):
+        assert absent not in text, absent
+
+
+@pytest.mark.slow
+def test_without_a_yes_there_is_no_curve_and_figures_say_so():
+    row = made().training.rows[-1]
+    undefined = msgspec.structs.replace(row.pr_auc, estimate=math.nan, low=math.nan, high=math.nan)
+    rows = [msgspec.structs.replace(row, pr_auc=undefined)]
+    empty = {CHOSEN: Curve(recall=[], precision=[])}
+    card = msgspec.structs.replace(replaced(made(), rows=rows), curves=empty, failures=[])
+    text = words(card)
+    assert "No tested row is a yes" in text
+    assert "n/d" in text
+    assert "Where it fails" not in text
+
+
+@pytest.mark.slow
+def test_the_same_card_gives_the_same_page():
+    assert page(made()) == page(made())
+    assert made().training.decision == KEPT
+    assert made().facts.created_time_ns == START * 10**9

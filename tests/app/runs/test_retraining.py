@@ -1,0 +1,193 @@
+"""The process that trains a case again beside a live feed."""
+
+import os
+import time
+
+import pytest
+
+from barograph.app.runs import children, retraining
+from barograph.app.runs.retraining import Retraining, training
+from barograph.app.settings import Settings
+from barograph.errors import RegistryError
+from barograph.training.due import Due
+from waiting import until
+
+
+def begin(home, *words):
+    """How a training of these words is begun."""
+    return lambda: training(list(map(str, words)), Settings(home=home))
+
+
+DUE, NOT_DUE = Due(due=True, why=""), Due(due=False, why="")
+
+
+class Asked:
+    """Says whether it is due, the last answer for ever, and counts how often it was asked."""
+
+    def __init__(self, *answers):
+        self.answers, self.times = answers, 0
+
+    def __call__(self):
+        self.times += 1
+        answer = self.answers[min(self.times, len(self.answers)) - 1]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def test_what_is_not_due_starts_nothing():
+    ask, told = Asked(NOT_DUE), []
+    with Retraining(ask, pytest.fail, told.append, look_s=0.01) as running:
+        until(lambda: ask.times > 3)
+        assert running.state == ""
+    assert (told, running.trained) == ([], [])
+
+
+@pytest.mark.slow
+def test_a_training_that_was_not_due_any_more_says_nothing(tmp_path):
+    ask, told = Asked(DUE), []
+    with Retraining(ask, begin(tmp_path, "train", "--if-due", "--json"), told.append, look_s=0.01):
+        until(lambda: ask.times > 1)
+    assert told == []
+
+
+@pytest.mark.slow
+def test_a_training_that_fails_is_told_once_and_tried_again_later(tmp_path):
+    ask, told = Asked(DUE), []
+    start = begin(tmp_path, "train")
+    with Retraining(ask, start, told.append, look_s=99.0, again_s=0.6) as running:
+        until(lambda: ask.times > 2)
+    (line,) = told
+    assert line.startswith("retraining: the dataset of spikes: there is none in ")
+    assert line.endswith("The next try is in 0.01 min.")
+    assert running.trained == []
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RegistryError("mlflow.db", "the database cannot be read", "Try again"),
+        OSError(28, "No space left on device"),
+        MemoryError("\x1b[2J"),
+        RuntimeError("can't start new thread"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_whatever_asking_dies_of_is_told_once_and_asked_again(tmp_path, error):
+    ask, told = Asked(error, error, error, NOT_DUE), []
+    with Retraining(ask, begin(tmp_path), told.append, look_s=0.01, again_s=0.03):
+        until(lambda: ask.times > 5)
+    (line,) = told
+    assert line.startswith("retraining: ")
+    assert line.isprintable()
+
+
+def test_a_process_that_cannot_be_started_is_told_and_tried_again():
+    tries, told = [], []
+
+    def start():
+        tries.append(1)
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    with Retraining(Asked(DUE), start, told.append, look_s=99.0, again_s=0.01):
+        until(lambda: len(tries) > 2)
+    assert len(told) == 1
+    assert "Resource temporarily unavailable" in told[0]
+
+
+def test_it_waits_longer_the_more_often_it_cannot_ask(tmp_path):
+    ask = Asked(OSError(5, "Input/output error"))
+    with Retraining(ask, begin(tmp_path), [].append, look_s=0.01, again_s=60.0):
+        started_s = time.monotonic()
+        until(lambda: time.monotonic() > started_s + 0.5)
+    assert 3 <= ask.times <= 7  # after 10, 20, 40, … ms
+
+
+def with_program(monkeypatch, text):
+    """A training that does this instead, in the same process of its own."""
+    monkeypatch.setattr(children, "_program", lambda *, polite: f"polite = {polite}\n{text}")
+
+
+def test_what_a_training_said_is_told_in_one_line(monkeypatch, tmp_path):
+    with_program(
+        monkeypatch,
+        """import os, sys; os.nice(1); print('a print of the case')
+print('{"case": "spikes", "version": 3, "chosen": "har", "decision": {"promote": false, '
+      '"reasons": ["4 episodes", "6 \\\\u001b[2Jblocks"]}, "threads": 1}')""",
+    )
+    ask, told = Asked(DUE, NOT_DUE), []
+    with Retraining(ask, begin(tmp_path), told.append, look_s=0.01) as running:
+        until(lambda: running.trained)
+        assert running.state == "spikes/3 (har), keep"
+    assert told == [r"trained spikes/3 (har), keep: 4 episodes; 6 \x1b[2Jblocks"]
+    assert running.trained == [r"spikes/3 (har), keep: 4 episodes; 6 \x1b[2Jblocks"]
+
+
+# What a training may come to, and what is said of it.
+ENDS = {
+    "print('no answer')": "what a training answered cannot be read",
+    "import sys; sys.stdout.buffer.write(b'\\xff')": "what a training answered cannot be read",
+    "pass": "what a training answered cannot be read",
+    "import os, signal; os.kill(os.getpid(), signal.SIGKILL)": "was killed (SIGKILL); perhaps the",
+    "import sys; sys.exit(3)": "exit code 3.",
+    "import sys; sys.exit('barograph: the disk \\x1b[31mis full.')": "the disk \\x1b[31mis full.",
+    "print('x' * 10**7); import sys; sys.exit('y' * 10**7)": "yyy",
+    "import threading; threading.Event().wait()": "did not end in",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("program", "line"), ENDS.items(), ids=range(len(ENDS)))
+def test_however_a_training_ends_it_is_told_in_one_line_and_tried_again(
+    monkeypatch, tmp_path, program, line
+):
+    with_program(monkeypatch, program)
+    ask, told = Asked(DUE), []
+    with Retraining(
+        ask,
+        begin(tmp_path),
+        told.append,
+        again_s=0.01,
+        limit_s=0.5 if "did not end" in line else 60.0,
+    ):
+        until(lambda: ask.times > 1)
+    (once,) = told
+    assert line in once
+    assert once.isprintable()
+    assert len(once) < 700
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("deaf", [False, True])
+def test_its_end_is_the_end_of_a_training_too(monkeypatch, tmp_path, deaf):
+    monkeypatch.setattr(retraining, "_PATIENCE_S", 0.1)
+    with_program(
+        monkeypatch,
+        f"""import os, signal, sys, threading
+{deaf} and signal.signal(signal.SIGINT, signal.SIG_IGN)
+with open(sys.argv[1] + ".making", "w") as file: file.write(str(os.getpid()))
+os.rename(sys.argv[1] + ".making", sys.argv[1])
+threading.Event().wait()""",
+    )
+    said, told = tmp_path / "process", []
+    with Retraining(Asked(DUE), begin(tmp_path, said), told.append):
+        until(said.exists)
+        started_s = time.monotonic()
+    assert time.monotonic() - started_s < 30
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(said.read_text()), 0)
+    assert told == []
+
+
+def test_a_training_has_the_lowest_priority_one_thread_and_a_session_of_its_own(
+    monkeypatch, tmp_path
+):
+    said = tmp_path / "said"
+    facts = "os.nice(0), os.environ['OMP_NUM_THREADS'], os.getsid(0) == os.getpid()"
+    polite = children._program(polite=True).partition("from")[0]
+    with_program(
+        monkeypatch, f"{polite}open({str(said)!r}, 'w').write(str([{facts}])); print('{{}}')"
+    )
+    with Retraining(Asked(DUE, NOT_DUE), begin(tmp_path), [].append, look_s=0.01):
+        until(lambda: said.exists() and said.read_text())
+    assert said.read_text() == "[19, '1', True]"

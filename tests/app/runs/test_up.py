@@ -1,0 +1,120 @@
+"""Feed, featurizer and scorer beside each other: until told, and when a part cannot go on."""
+
+import io
+import threading
+import time
+from contextlib import closing
+
+import pytest
+from rich.console import Console
+
+from barograph.app.runs.up import Seen, UpSummary, run, told
+from barograph.app.settings import Settings
+from barograph.errors import BadInputError
+from barograph.feed.clock_offset import Offset
+from barograph.feed.live import LiveSummary
+from barograph.feed.summary import Summary
+from barograph.feed.venue_socket import Plan
+from barograph.log import open_log
+from barograph.log.topics import FEATURES, PREDICTIONS, TICKS
+from barograph.pipeline.verify import verify
+from barograph.pipeline.watch import Latencies
+from barograph.simulated.exchange import Exchange, Terms, running
+from barograph.simulated.law import PRESETS
+from barograph.simulated.market import SimulatedMarket
+from barograph.simulated.sources import simulated
+from barograph.venues.coinbase.endpoints import endpoint
+from log_contents import values
+
+S = 1_000_000_000
+PRODUCTS = ("BTC-USD", "ETH-USD")
+
+
+@pytest.fixture
+def exchange():
+    """A market whose time is the machine's, twenty seconds of which have passed already."""
+    start_ns = (time.time_ns() // S - 20) * S
+    market = SimulatedMarket(PRESETS["market"], PRODUCTS, 3, start_ns)
+    terms = Terms(wait_for_reader=True, present=True)
+    with running(Exchange(simulated(market), terms=terms)) as exchange:
+        yield exchange
+
+
+def plan(address, **changes):
+    return Plan(endpoint=endpoint("simulated", f"ws://{address}"), products=PRODUCTS, **changes)
+
+
+@pytest.mark.slow
+def test_what_is_heard_is_featurized_and_scored_until_the_time_is_over(tmp_path, exchange):
+    settings, warned = Settings(home=tmp_path), []
+    done = run(
+        settings, tmp_path, plan(exchange.address, seconds=3.0), threading.Event(), warned.append
+    )
+    assert done.heard.feed.ticks > 20
+    assert done.heard.feed.gaps == {}
+    with closing(open_log(tmp_path)) as log:
+        raw, rows, said = (
+            sum(map(len, values(log, topic).values())) for topic in (TICKS, FEATURES, PREDICTIONS)
+        )
+        assert raw == done.heard.feed.ticks + done.heard.feed.heartbeats
+        assert rows == said >= done.seen.predictions > 20
+        assert verify(log, archive=tmp_path / "archive").same
+
+
+@pytest.mark.slow
+def test_it_ends_when_it_is_told(tmp_path, exchange):
+    stop = threading.Event()
+    stop.set()
+    done = run(Settings(home=tmp_path), tmp_path, plan(exchange.address), stop, pytest.fail)
+    assert done.heard.connections <= 1
+
+
+def test_a_venue_that_is_not_there_is_one_line_that_names_another(tmp_path):
+    with pytest.raises(BadInputError, match="--venue simulated"):
+        run(Settings(home=tmp_path), tmp_path, plan("127.0.0.1:9"), threading.Event(), pytest.fail)
+
+
+def shown(answer):
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(answer)
+    return console.export_text()
+
+
+def test_a_live_run_says_what_was_heard_and_what_was_said_of_it():
+    heard = LiveSummary(
+        venue="coinbase",
+        address="wss://example",
+        products=("BTC-USD", "FOO-USD"),
+        refused={"FOO-USD": "not a [valid] product"},
+        connections=2,
+        queue_full=3,
+        overflows=2,
+        troubles=4,
+        rest_failures=6,
+        holes_asked=1,
+        clock=Offset(median_ms=-12.5, min_ms=-40.0, max_ms=2.0),
+        feed=Summary(ticks=1234, trades=7, filled=5, gaps={"disconnect": 1}, missing=2),
+    )
+    seen = Seen(
+        seconds=9.0,
+        predictions=40,
+        verdicts={"PREDICTED": 40},
+        models={"spikes/1": 40},
+        alerts=1,
+        latency=Latencies(count=40, p50_ms=12.3, p99_ms=45.6),
+    )
+    text = " ".join(
+        shown(
+            told(UpSummary(heard=heard, seen=seen, trained=["spikes/2 (har), keep: few"]))
+        ).split()
+    )
+    for part in (
+        "refused FOO-USD: not a [valid] product", "ticks 1,234",
+        "trades 7 without a quote, 5 of them from REST", "gaps 1 disconnect 1, 2 trades missing",
+        "connections 2, 1 holes asked for", "queue full 3 times",
+        "troubles 4 connections not made or given up, 2 of them flooded us",
+        "REST 6 answers of no use", "-12.5 ms (-40.0 … +2.0)",
+        "predictions 40 PREDICTED 40", "alerts 1", "p50 12 ms, p99 46 ms",
+        "trained spikes/2 (har), keep: few",
+    ):  # fmt: skip
+        assert part in text, text

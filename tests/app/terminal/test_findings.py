@@ -1,0 +1,153 @@
+"""What a person sees: each count, each damaged file, and nothing that others could draw."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from barograph.app.terminal import findings
+from barograph.archive.compact import Compaction
+from barograph.archive.inventory import Damage, Inspection, Inventory, Listed
+from barograph.archive.manifest import Manifest, ProductCounts
+from barograph.pipeline.check import Check, GapTotal, ProductCheck
+from barograph.types import FeedStatus
+
+NS = 10**9
+
+
+def shown(answer):
+    console = Console(file=io.StringIO(), width=200)
+    console.print(answer)
+    return console.file.getvalue()
+
+
+def test_an_inventory_has_a_line_for_each_file_and_the_sum():
+    products = {"B": ProductCounts(ticks=1234, trades=5, gaps={"silence": 2})}
+    manifest = Manifest(
+        frames=1300,
+        first_receive_time_ns=0,
+        last_receive_time_ns=3599 * NS,
+        products=products,
+        dead_letters={"late": 3},
+    )
+    found = Inventory(
+        files=[
+            Listed(
+                file="000001.ndjson.gz",
+                state="finished",
+                log="",
+                bytes=5_000_000,
+                manifest=manifest,
+            ),
+            Listed(file="000002.ndjson.gz", state="open", log="", bytes=7, manifest=None),
+        ],
+        bytes=5_000_007,
+        frames=1300,
+        answers=0,
+        ticks=1234,
+        trades=5,
+        heartbeats=0,
+        gaps={"silence": 2},
+        dead_letters={},
+    )
+    text = shown(findings.inventory(found))
+    assert "1970-01-01 00:00–00:59" in text
+    assert "1,234" in text
+    assert "000002 open" in " ".join(text.split())
+    assert "2 files, 5.0 MB: 1,300 frames" in text
+    assert "2 gaps (silence 2), 0 dead letters" in text
+
+
+@pytest.mark.parametrize("damaged", [[], [Damage(file="000001.ndjson.gz", why="it is gone")]])
+def test_an_inspection_names_what_is_damaged(damaged):
+    found = Inspection(
+        finished=3, without_manifest=["000004.ndjson.gz"], removed=["x"], lines=99, damaged=damaged
+    )
+    text = shown(findings.inspection(found))
+    assert ("sound" in text) == (not damaged)
+    assert ("damaged: 000001.ndjson.gz: it is gone" in text) == bool(damaged)
+    assert "without manifest: 000004.ndjson.gz" in text
+    assert "compacted and removed: 1" in text
+
+
+def test_a_compaction_says_what_was_left_and_what_may_go():
+    done = Compaction(
+        out="H/parquet",
+        files=2,
+        before=1,
+        open=["000004.ndjson.gz"],
+        events={"tick": 5, "gap": 1},
+        dead_letters={"late": 1},
+        written=3,
+    )
+    text = shown(findings.compaction(done))
+    assert "2 files compacted to H/parquet, 1 were before" in text
+    assert "6 events (tick 5, gap 1) into 3 Parquet files" in text
+    assert "left, still open: 000004.ndjson.gz" in text
+    assert "The originals stay" in text
+
+
+def checked(**changes):
+    known = {
+        "topic": "ticks.raw",
+        "ok": False,
+        "counted": 7,
+        "wanted": 100,
+        "records": 9,
+        "kinds": {"tick": 7, "gap": 2},
+        "watched_s": None,
+        "first_event_time_ns": 0,
+        "last_event_time_ns": 90 * NS,
+        "first_receive_time_ns": None,
+        "last_receive_time_ns": None,
+        "per_s": 2.5,
+        "products": {},
+        "dead_letters": {},
+        "lag": {},
+        "status": [],
+        "sample": None,
+    }
+    return Check(**known | changes)
+
+
+def test_a_check_that_is_short_says_how_many_there_are_and_were_wanted():
+    text = shown(findings.check(checked()))
+    assert "short: ticks.raw has 7 records, 100 were wanted" in text
+    assert "9 records (tick 7, gap 2), 2.5 a second" in text
+    assert "1970-01-01 00:00:00Z – 1970-01-01 00:01:30Z, 90.0 s" in text
+    assert "receive time  not known" in text
+    assert "in 60 s" in shown(findings.check(checked(watched_s=60.0)))
+
+
+def test_a_check_shows_each_product_its_gaps_and_the_rest():
+    gap = GapTotal(count=2, seconds=4.0, missing=7, filled=1)
+    product = ProductCheck(ticks=5, last_price="1.50", age_s=3.0, gaps={"trade_id": gap})
+    status = FeedStatus(
+        venue="coinbase",
+        connection="coinbase/1",
+        dialect="exchange",
+        products=("B",),
+        time_ns=0,
+        since_ns=0,
+        frames=12,
+        reconnects=0,
+        queued=0,
+        queue_full=0,
+        open_holes=1,
+    )
+    found = checked(
+        ok=True,
+        products={"BTC-USD": product},
+        dead_letters={"late": 4},
+        lag={"featurizer": 3},
+        status=[status],
+        sample='{"a":"\x1b[2J"}',
+    )
+    text = shown(findings.check(found))
+    assert "ok: ticks.raw has 7 ticks" in text
+    assert "trade_id 2 (4.0 s, 7 missing, 1 filled)" in text
+    assert "late 4" in text
+    assert "featurizer 3" in text
+    assert "coinbase/1: 12 frames, 1 open holes" in text
+    assert "\x1b" not in text
+    assert "\\x1b[2J" in text

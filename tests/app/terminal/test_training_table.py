@@ -1,0 +1,94 @@
+"""What `train` says on a terminal: 80 columns, every figure that decides, n/d for what is not."""
+
+import math
+
+from barograph.app.terminal.training_table import training
+from barograph.evaluation.gate import Decision
+from barograph.training.no_signal_control import Control
+from barograph.training.walkforward import CHOSEN
+from rehearsals import candidate, difference, interval, session, training_report
+from screen_text import text_of
+
+
+def shown(**known):
+    text = text_of(training(training_report(**known)))
+    assert max(map(len, text.splitlines())) <= 80
+    return " ".join(text.split())
+
+
+def test_it_says_what_was_tested_and_how():
+    assert (
+        "c, stratified: 4,321 test rows of 0 folds, 3 independent positives, base rate 0.200"
+        in (shown())
+    )
+
+
+def test_a_candidate_has_a_line_with_its_scores_and_a_dash_where_it_forecasts_nothing():
+    told = shown(
+        rows=[
+            candidate(
+                "har", 0.4, 0.3, 0.5, calibration_error=interval(0.05, 0, 1),
+                log_r2=interval(0.254, 0, 1), qlike=interval(1.62, 0, 9),
+                pr_auc_by_ratio=interval(0.77, 0, 1),
+            ),
+            candidate(CHOSEN, 0.61, 0.6, 0.7),
+        ]
+    )  # fmt: skip
+    assert "har 0.40 [0.30, 0.50] 0.77 0.4000 0.400 0.050 0.254 1.6" in told
+    assert f"{CHOSEN} 0.61 [0.60, 0.70] – 0.6100 0.610 0.610 – –" in told
+
+
+def test_what_acting_was_worth_stands_below_in_words():
+    acting = {"recall": 0.571, "lead_s": 82.54, "false_alarms_per_hour": 1.84}
+    told = shown(rows=[candidate(CHOSEN, 0.61, 0.6, 0.7, acting=acting)])
+    assert "model false/h lead s recall" in told
+    assert f"{CHOSEN} 1.8 82.5 0.57" in told
+
+
+def test_differences_carry_their_sign_and_their_interval():
+    told = shown(differences=[difference("lightgbm", "har", 0.0381, -0.0716, 0.1478)])
+    assert "lightgbm har +0.04 [-0.07, +0.15] +0.038 [-0.072, +0.148]" in told
+
+
+def test_each_session_stands_for_itself_beside_the_reference():
+    told = shown(sessions=[session(), session(start_ns=1_764_570_000 * 10**9, rows=967)])
+    assert "all 4,321 0.20 3 0.610 0.400 0.300 0.500" in told
+    assert "2025-12-01 06:20:00Z 967 0.20 3" in told
+
+
+def test_the_gates_word_and_its_reasons_come_last():
+    told = shown(decision=Decision(promote=False, reasons=("too few rows", "too late")))
+    assert "c/1 (m) is registered as candidate, not promoted: · too few rows · too late" in told
+    assert "c/1 (m) is champion: · good" in shown()
+
+
+def test_what_was_left_out_is_named_once_with_its_reason():
+    told = shown(
+        keys_left_out={"ETH-USD": "no labels"},
+        candidates_left_out={"xgboost": "xgboost: have 0 rows"},
+        features_left_out={"book_imbalance": "nobody offers it"},
+    )
+    assert "left out ETH-USD: no labels" in told
+    assert "left out xgboost: have 0 rows" in told
+    assert "left out book_imbalance: nobody offers it" in told
+
+
+def test_the_control_is_told_where_it_was_run():
+    control = Control(
+        candidate="logistic",
+        pr_auc=interval(0.1, 0.067, 0.144),
+        base_rate=interval(0.112, 0, 1),
+        over=interval(0, 0, 0),
+    )
+    told = shown(control=control)
+    assert "nothing can be found: logistic has PR-AUC 0.100 [0.067, 0.144] at base rate 0.112" in (
+        told
+    )
+    assert "nothing can be found" not in shown()
+
+
+def test_what_is_not_defined_is_no_figure():
+    nothing = [math.nan] * 3
+    told = shown(rows=[candidate("r", *nothing), candidate(CHOSEN, *nothing)])
+    assert "nan" not in told
+    assert "n/d" in told

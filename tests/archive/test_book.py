@@ -1,0 +1,62 @@
+"""The archive's book says whose its files are."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from barograph.archive.book import (
+    Book,
+    Owner,
+    address_in,
+    keep_book,
+    next_number,
+    owners,
+    read_book,
+)
+from barograph.errors import BadInputError
+from small_archive import write
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(1, 3))))
+def test_each_file_is_the_logs_that_it_was_begun_for(drawn):
+    book, begun, number = Book(archive="x"), {}, 0
+    for log, ahead in drawn:
+        number += ahead
+        book.begin(number, log)
+        begun[number] = log
+    assert {n: book.owner(n) for n in begun} == begun
+    assert book.last() == number
+    assert book.owner(number + 1) is None
+
+
+def test_a_book_comes_back_as_it_was_kept(tmp_path):
+    book = Book(archive="x", logs={"a": Owner("log.sqlite", "r")})
+    book.begin(1, "a")
+    keep_book(tmp_path, book)
+    assert read_book(tmp_path) == book
+    assert read_book(tmp_path / "none") is None
+
+
+def test_a_damaged_book_is_an_error_and_its_cure_works(tmp_path):
+    (tmp_path / "book.json").write_bytes(b"{")
+    with pytest.raises(BadInputError, match=r"book\.json.*or remove it"):
+        read_book(tmp_path)
+    (tmp_path / "book.json").unlink()
+    assert read_book(tmp_path) is None
+
+
+def test_a_log_in_home_is_known_by_its_place_there(tmp_path):
+    archive = tmp_path / "archive"
+    assert address_in(archive, f"sqlite:///{tmp_path}/log.sqlite") == "log.sqlite"
+    assert address_in(archive, "sqlite:////elsewhere/log") == "/elsewhere/log"
+    assert address_in(archive, "kafka://a:1/n?replication=3") == "kafka://a:1/n"
+
+
+def test_no_number_is_given_twice(tmp_path):
+    write(tmp_path, b"{}")
+    book = Book(archive="x")
+    assert next_number(tmp_path, book, 0) == 2
+    assert next_number(tmp_path, book, 7) == 8
+    book.begin(9, "a")
+    assert next_number(tmp_path, book, 7) == 10
+    assert owners(tmp_path) == {1: ""}

@@ -1,0 +1,227 @@
+"""Compacted, an archive gives the events of its feed, each once, whatever was killed when."""
+
+from datetime import UTC, datetime
+from unittest.mock import patch
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from barograph.archive import compact as module
+from barograph.archive.compact import COLUMNS, compact, compacted
+from barograph.archive.files import read_archive
+from barograph.archive.writer import ArchiveWriter
+from barograph.errors import BadInputError
+from barograph.types import Frame, Gap, Tick
+from barograph.venues.coinbase.machine import Coinbase
+from barograph.venues.entries import Dialect, Heard, Opening
+from coinbase_messages import S, frame, heartbeat, ticker
+
+
+def write(directory, *messages, opens=True):
+    """A file of the archive, as a feed that ends leaves it."""
+    writer = ArchiveWriter(directory)
+    entries = [Opening(connection="c", dialect=Dialect.EXCHANGE)] if opens else []
+    for entry in entries + [Heard(frame(each), Dialect.EXCHANGE) for each in messages]:
+        writer.write(entry)
+    writer.flush()
+    writer.acknowledge()
+    writer.close()
+
+
+def events_of(archive):
+    """The obvious way: every entry through one machine."""
+    machine = Coinbase()
+    return [event for entry in read_archive(archive) for event in machine.take(entry).events]
+
+
+def rows_of(out):
+    """All rows of all Parquet files, by product and hour."""
+    return {
+        path.relative_to(out).as_posix(): pl.read_parquet(path, hive_partitioning=False)
+        for path in sorted(out.rglob("hour=*.parquet"))
+    }
+
+
+def time_ns(event):
+    return event.end_ns if isinstance(event, Gap) else event.event_time_ns
+
+
+def path_of(event):
+    time = datetime.fromtimestamp(time_ns(event) // S, UTC)
+    return f"product={event.product}/date={time:%Y-%m-%d}/hour={time:%H}.parquet"
+
+
+def check(archive, out):
+    """Every event stands once, in its file, in its order, with its words."""
+    expected = {}
+    for event in events_of(archive):
+        expected.setdefault(path_of(event), []).append(event)
+    found = rows_of(out)
+    assert found.keys() == expected.keys()
+    for path, events in expected.items():
+        rows = found[path].with_columns(pl.col(pl.Datetime).to_physical()).to_dicts()
+        assert [row["kind"] for row in rows] == [type(each).__name__.lower() for each in events]
+        assert [row["event_time"] for row in rows] == [time_ns(each) for each in events]
+        assert [row["receive_time"] for row in rows] == [each.receive_time_ns for each in events]
+        for row, event in zip(rows, events, strict=True):
+            if isinstance(event, Tick):
+                assert (row["price"], row["bid"], row["ask"]) == (event.price, event.bid, event.ask)
+                assert (row["size"], row["trade_id"]) == (event.last_size, event.trade_id)
+            if isinstance(event, Gap):
+                assert (row["gap_start"], row["gap_cause"]) == (event.start_ns, event.cause)
+                assert row["gap_missing"] == event.missing
+
+
+@pytest.fixture
+def archive(tmp_path):
+    """Two products over an hour's end, with a gap within a file and one across two."""
+    directory = tmp_path / "archive"
+    eth = [ticker(n, product_id="ETH-USD") for n in (0, 1, 2)]
+    write(directory, ticker(0), *eth, ticker(1), ticker(5), heartbeat(6, 5))
+    late = [ticker(n, time=f"2025-11-12T08:0{n - 6}:00Z") for n in (7, 8)]
+    write(directory, *late, b"garbage", opens=False)
+    return directory
+
+
+def test_each_event_stands_once_in_the_file_of_its_product_and_hour(archive, tmp_path):
+    out = tmp_path / "parquet"
+    done = compact(archive, out)
+    assert (done.files, done.before, done.open) == (2, 0, [])
+    assert sum(done.events.values()) == len(events_of(archive))
+    assert done.events["gap"] >= 2
+    assert done.dead_letters == {"not_json": 1}
+    check(archive, out)
+    (first, *_) = rows_of(out).values()
+    assert dict(first.schema) == {
+        name: pl.DataFrame(schema=COLUMNS)[name].dtype for name in COLUMNS
+    }
+
+
+def test_prices_are_the_venues_digits_and_times_are_typed(tmp_path):
+    write(tmp_path / "archive", ticker(0, price="103472.2800", best_bid="0.10", best_ask="2.00"))
+    compact(tmp_path / "archive", tmp_path / "out")
+    (rows,) = rows_of(tmp_path / "out").values()
+    assert rows["price"][0] == "103472.2800"
+    assert rows["event_time"].dtype == pl.Datetime("ns", "UTC")
+    assert rows["receive_time"].null_count() == 1
+
+
+def test_a_second_run_does_nothing_and_a_later_one_goes_on(archive, tmp_path):
+    out = tmp_path / "parquet"
+    compact(archive, out)
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*.parquet")}
+    done = compact(archive, out)
+    assert (done.files, done.before, done.written) == (0, 2, 0)
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*.parquet")} == before
+    write(archive, ticker(20, time="2025-11-12T07:30:00Z"), ticker(21), opens=False)
+    assert compact(archive, out).files == 1
+    check(archive, out)
+
+
+class KilledError(Exception):
+    """Nothing of the process runs after it."""
+
+
+@pytest.mark.slow
+@settings(max_examples=25)
+@given(
+    cuts=st.lists(st.integers(1, 12), max_size=4),
+    kills=st.lists(st.integers(0, 6), max_size=4),
+    rows=st.integers(1, 5),
+)
+def test_whoever_is_killed_when_each_event_stands_once(tmp_path_factory, cuts, kills, rows):
+    """Killed before any step that changes what is there; compacted again after each kill."""
+    place = tmp_path_factory.mktemp("home")
+    messages = [ticker(n + 3 * (n > 6)) for n in range(12)]
+    messages[5:5] = [ticker(n, product_id="ETH-USD") for n in range(3)]
+    start = 0
+    for end in sorted({*cuts, len(messages)}):
+        write(place / "archive", *messages[start:end], opens=not start)
+        start = end
+
+    def dying(lives, step):
+        def do(*arguments, **options):
+            lives[0] -= 1
+            if lives[0] < 0:
+                raise KilledError
+            return step(*arguments, **options)
+
+        return do
+
+    with patch.object(module, "_ROWS_AT_A_TIME", rows):
+        for kill in kills:
+            lives = [kill]
+            with (
+                patch.object(module, "put_in_place", dying(lives, module.put_in_place)),
+                patch.object(module, "write_whole", dying(lives, module.write_whole)),
+            ):
+                try:
+                    compact(place / "archive", place / "out")
+                except KilledError:
+                    continue
+        compact(place / "archive", place / "out")
+    check(place / "archive", place / "out")
+    assert not list((place / "out").glob(".parts-*"))
+
+
+def test_a_file_that_is_open_waits_for_the_next_run(archive, tmp_path):
+    writer = ArchiveWriter(archive)
+    writer.write(Heard(Frame(data=b"{}", connection="c"), Dialect.EXCHANGE))
+    writer.flush()
+    done = compact(archive, tmp_path / "out")
+    assert (done.files, done.open) == (2, ["000003.ndjson.gz"])
+    writer.acknowledge()
+    writer.close()
+    assert compact(archive, tmp_path / "out").files == 1
+
+
+def test_originals_may_go_once_they_are_compacted_and_not_before(archive, tmp_path):
+    out = tmp_path / "out"
+    compact(archive, out)
+    assert len(compacted(out)) == 2
+    (archive / "000001.ndjson.gz").unlink()
+    write(archive, ticker(30), opens=False)
+    assert compact(archive, out).files == 1
+    write(archive, ticker(31), opens=False)
+    (archive / "000004.ndjson.gz").unlink()
+    with pytest.raises(BadInputError, match="gone, and was not compacted"):
+        compact(archive, out)
+
+
+def test_another_archive_is_not_mixed_into_what_is_there(archive, tmp_path):
+    compact(archive, tmp_path / "out")
+    write(tmp_path / "other", ticker(0))
+    with pytest.raises(BadInputError, match="another file of this name"):
+        compact(tmp_path / "other", tmp_path / "out")
+
+
+def test_what_a_venue_calls_a_product_leads_nowhere_else(tmp_path):
+    write(tmp_path / "archive", ticker(0, product_id="../../x"))
+    compact(tmp_path / "archive", tmp_path / "out")
+    (path,) = (tmp_path / "out").rglob("*.parquet")
+    assert path.parts[-3] == "product=..%2F..%2Fx"
+
+
+def test_what_a_killed_run_left_behind_is_cleared_away(archive, tmp_path):
+    rest = tmp_path / "out" / ".parts-killed"
+    rest.mkdir(parents=True)
+    (rest / "000000.parquet").write_bytes(b"rest")
+    compact(archive, tmp_path / "out")
+    assert not rest.exists()
+    check(archive, tmp_path / "out")
+
+
+def test_two_at_once_are_refused(archive, tmp_path):
+    def meanwhile(_events):
+        with pytest.raises(BadInputError, match="another compaction"):
+            compact(archive, tmp_path / "out")
+
+    with patch.object(module, "_ROWS_AT_A_TIME", 1):
+        compact(archive, tmp_path / "out", progress=meanwhile)
+
+
+def test_where_there_is_no_archive_that_is_said(tmp_path):
+    with pytest.raises(BadInputError, match="there is no archive"):
+        compact(tmp_path / "none", tmp_path / "out")

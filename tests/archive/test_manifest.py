@@ -1,0 +1,70 @@
+import pytest
+
+from barograph.archive.manifest import Manifest, ProductCounts
+from barograph.types import (
+    DeadLetter,
+    Fault,
+    Frame,
+    Gap,
+    GapCause,
+    Heartbeat,
+    Side,
+    Tick,
+    Trade,
+)
+from barograph.venues.entries import Answer, Closing, Dialect, Heard, Opening, Settlement
+
+
+def frame(connection="c", receive_time_ns=None):
+    return Frame(data=b"{}", connection=connection, receive_time_ns=receive_time_ns)
+
+
+def letter(key="", fault=Fault.NOT_JSON):
+    return DeadLetter(fault=fault, detail="", source="c", position="1", key=key, original=b"")
+
+
+def test_lines_are_counted_by_what_they_are_and_whose():
+    found = Manifest()
+    for entry in (
+        Opening(connection="c", dialect=Dialect.EXCHANGE),
+        Heard(frame(receive_time_ns=7), Dialect.EXCHANGE),
+        Heard(frame("d"), Dialect.ADVANCED),
+        Answer("BTC-USD", frame(receive_time_ns=5)),
+        Settlement("c", "BTC-USD", 9),
+        Closing("c"),
+        letter(),
+    ):
+        found.add(entry)
+    assert (found.lines, found.frames, found.answers, found.unreadable) == (6, 2, 1, 1)
+    assert found.connections == {"c": 5, "d": 1}
+    assert (found.first_receive_time_ns, found.last_receive_time_ns) == (5, 9)
+
+
+def test_what_they_came_to_is_counted_by_product():
+    found = Manifest()
+    tick = Tick(product="B", event_time_ns=5, price="1", bid="1", ask="1")
+    trade = Trade(product="B", event_time_ns=9, price="1", size="1", side=Side.BUY, trade_id=1)
+    gap = Gap(product="B", start_ns=1, end_ns=99, cause=GapCause.SILENCE)
+    beat = Heartbeat(product="E", event_time_ns=3)
+    found.note([tick, trade, gap], [])
+    found.note([beat, gap], [letter("B"), letter("E"), letter("B", Fault.FUTURE)])
+    assert found.products == {
+        "B": ProductCounts(
+            ticks=1,
+            trades=1,
+            first_event_time_ns=5,
+            last_event_time_ns=9,
+            gaps={"silence": 2},
+            dead_letters={"not_json": 1, "future": 1},
+        ),
+        "E": ProductCounts(
+            heartbeats=1, first_event_time_ns=3, last_event_time_ns=3, dead_letters={"not_json": 1}
+        ),
+    }
+
+
+@pytest.mark.parametrize("key", ["", "NO-SUCH"])
+def test_what_a_broken_frame_calls_a_product_makes_none(key):
+    found = Manifest()
+    found.note([], [letter(key), letter(key)])
+    assert (found.products, found.dead_letters) == ({}, {"not_json": 2})

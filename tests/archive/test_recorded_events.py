@@ -1,0 +1,247 @@
+"""Lane and machine together give, for any bytes, what the machine alone gives."""
+
+import gzip
+import json
+from unittest.mock import patch
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from barograph import codec
+from barograph.archive import recorded_events, recording
+from barograph.archive.recorded_events import _Reading, recording_events
+from barograph.archive.recording import Recorded, Recording
+from barograph.codec import EVENT, GAP
+from barograph.errors import BadInputError
+from barograph.times import format_time
+from barograph.types import Fault
+from barograph.venues.coinbase.advanced import AdvancedTrade
+from barograph.venues.coinbase.exchange import ExchangeFeed
+from barograph.venues.continuity import Continuity
+from barograph.venues.entries import Dialect, Rules
+from coinbase_messages import START, S, beats, envelope, heartbeat, match, ticker
+
+
+def by_machine(path, rules):
+    """The obvious way: every line through its machine, every event as the log would carry it."""
+    continuity = Continuity(rules)
+    machines = {
+        Dialect.EXCHANGE: ExchangeFeed(continuity=continuity),
+        Dialect.ADVANCED: AdvancedTrade(continuity=continuity),
+    }
+    numbers, letters, products = [], [], {}
+    for entry in Recording(path):
+        if not isinstance(entry, Recorded):
+            letters.append(entry)
+            continue
+        machine = machines[entry.opening.dialect]
+        if entry.opening.connection not in continuity.connections:
+            machine.open(entry.opening)
+        received = machine.receive(entry.frame)
+        numbers += [codec.decode_numbers(codec.encode(event)) for event in received.events]
+        letters += [
+            msgspec.structs.replace(letter, source=path.name, position=str(entry.line))
+            for letter in received.dead_letters
+        ]
+    for n in numbers:
+        products.setdefault(n.product, len(products))
+    events = codec.event_array(numbers, products.__getitem__)
+    return fields(events), letters, list(products), continuity.snapshot()
+
+
+def by_lane(path, rules):
+    letters, products = [], {}
+    reading = _Reading(
+        Recording(path),
+        Continuity(rules),
+        lambda p: products.setdefault(p, len(products)),
+        letters.append,
+    )
+    events = np.concatenate(list(reading.events()))
+    return fields(events), letters, list(products), reading.continuity.snapshot()
+
+
+def fields(events):
+    """All that an array says; what lies between its fields is nobody's."""
+    return {name: events[name].tobytes() for name in EVENT.names}
+
+
+def events_of(path, **how):
+    products = {}
+    parts = recording_events(
+        Recording(path), product_index=lambda p: products.setdefault(p, len(products)), **how
+    )
+    return np.concatenate(list(parts))
+
+
+PRODUCTS = ("BTC-USD", "ETH-USD", "A-NAME-OF-OVER-16-LETTERS")
+WEIRD = (
+    "", "0", "-1", "1e-7", "1e5", "NaN", "0.1", "103472.28000", "00012.5", "123456789012345678",
+    "9007199254740993.1", ".5", "5.", "\u0663", "1 ", None, 5, 1.25, True, [], {"a": 1}, "a\\b",
+)  # fmt: skip
+KEYS = (
+    "type", "product_id", "price", "best_bid", "best_ask", "best_bid_size", "best_ask_size",
+    "volume_24h", "last_size", "side", "trade_id", "sequence", "time", "note", "raw", "channel",
+)  # fmt: skip
+ONE_PRODUCT = Rules(products=frozenset(PRODUCTS[:1]))
+SEPARATORS = ((",", ":"), (", ", ": "), (" ,", " :"))
+
+changes = st.one_of(
+    st.just({}),
+    st.just({}),
+    st.just({}),
+    st.just({"trade_id": None}),
+    st.just({"trade_id": None, "sequence": None, "volume_24h": None}),
+    st.builds(lambda n: {"trade_id": 900701309 + n}, st.integers(-2, 6)),
+    st.builds(lambda n: {"trade_id": n}, st.sampled_from([2**63 - 1, 10**15, 1, -1, 900_705_000])),
+    st.builds(lambda s: {"time": format_time(START + s * S // 4)}, st.integers(-20, 80)),
+    st.builds(lambda bid: {"best_bid": bid}, st.sampled_from(["103472.26", "103472.29"])),
+    st.builds(lambda key, value: {key: value}, st.sampled_from(KEYS), st.sampled_from(WEIRD)),
+)
+lines = st.one_of(
+    st.tuples(st.just("next"), st.integers(0, 2), changes, st.sampled_from(SEPARATORS)),
+    st.tuples(st.just("next"), st.integers(0, 2), st.just({}), st.just(SEPARATORS[0])),
+    st.tuples(st.just("anew"), st.sampled_from([5, 5, 900_701_000, 10**15])),
+    st.tuples(st.just("shuffled"), st.integers(0, 2), st.randoms(use_true_random=False)),
+    st.tuples(st.just("again")),
+    st.tuples(st.just("twice"), st.sampled_from(KEYS), st.sampled_from(WEIRD)),
+    st.tuples(st.just("broken"), st.integers(0, 300), st.integers(0, 255)),
+    st.tuples(st.just("cut"), st.integers(0, 300)),
+    st.tuples(st.just("beat"), st.integers(-1, 3)),
+    st.tuples(st.just("match"), st.integers(-1, 3)),
+    st.tuples(st.just("match"), st.just(0)),
+    st.tuples(st.just("pair"), st.integers(0, 1)),
+    st.tuples(st.just("advanced"), st.integers(0, 9)),
+    st.tuples(st.just("raw"), st.sampled_from([b"", b" ", b"{}", b"{", b"\xff", b'{"type":']))
+)  # fmt: skip
+ends = st.sampled_from([b"\n", b"\n", b"\n", b"\r\n", b"\n\n"])
+
+
+def written(drawn):
+    """A recording of what `lines` drew; the clock goes on by a tenth of a second a line."""
+    out, last = [], b"{}"
+    for number, ((kind, *how), end) in enumerate(drawn, 1):
+        time = format_time(START + number * S // 10)
+        # An id for every two lines: repeats and next ones, with holes where other lines stand.
+        message = ticker(number // 2, time=time, best_bid_size=f"{number // 3}.5")
+        if kind == "next":
+            place, change, separators = how
+            message |= {"product_id": PRODUCTS[place]} | change
+            named = {name: value for name, value in message.items() if value is not None}
+            last = json.dumps(named, separators=separators).encode()
+        elif kind == "anew":
+            last = json.dumps(message | {"trade_id": how[0] + number // 2}).encode()
+        elif kind == "shuffled":
+            members = list(message.items())[1:]
+            how[1].shuffle(members)
+            last = json.dumps({"type": "ticker", "product_id": PRODUCTS[how[0]]} | dict(members))
+            last = last.encode()
+        elif kind == "broken":
+            place = how[0] % max(len(last), 1)
+            last = last[:place] + bytes([how[1]]) + last[place + 1 :]
+        elif kind == "twice":
+            last = last[:-1] + f',"{how[0]}":{json.dumps(how[1])}}}'.encode()
+        elif kind == "cut":
+            last = last[: how[0]]
+        elif kind == "beat":
+            last = json.dumps(heartbeat(0, number // 2 + how[0], time=time)).encode()
+        elif kind == "match":
+            last = json.dumps(match(number // 2 + how[0], time=time)).encode()
+        elif kind == "pair":
+            pair = {"ts": 1762932011.5, "pair": "BTC-USD", "raw": json.dumps(message)}
+            last = json.dumps(pair).encode()
+        elif kind == "advanced":
+            last = json.dumps(envelope(number, seconds=number / 10)).encode()
+            if how[0] == 0:
+                last = json.dumps(beats(number, number, seconds=number / 10)).encode()
+        elif kind == "raw":
+            last = how[0]
+        out.append(last + end)
+    return b"".join(out)
+
+
+@settings(max_examples=150)
+@given(
+    st.lists(st.tuples(lines, ends), min_size=1, max_size=60),
+    st.integers(1, 4000),
+    st.integers(1, 40),
+    st.booleans(),
+    st.integers(0, 40),
+    st.sampled_from([Rules(), Rules(silence_timeout_s=None), ONE_PRODUCT]),
+)  # fmt: skip
+def test_lane_and_machine_give_what_the_machine_alone_gives(
+    tmp_path_factory, drawn, block_bytes, room, compressed, torn, rules
+):
+    path = tmp_path_factory.mktemp("recordings") / "recording.ndjson"
+    content = written(drawn)
+    content = gzip.compress(content, 1) if compressed else content
+    path.write_bytes(content[: len(content) - torn] or b"{")
+    with (
+        patch.object(recording, "_BLOCK_BYTES", block_bytes),
+        patch.object(recorded_events, "_EVENTS_AT_A_TIME", room),
+    ):
+        try:
+            ours = by_lane(path, rules)
+        except BadInputError:
+            with pytest.raises(BadInputError):
+                by_machine(path, rules)
+        else:
+            assert ours == by_machine(path, rules)  # exact: encoded records
+
+
+@pytest.mark.slow
+def test_every_real_recording_gives_what_the_machine_alone_gives(data):
+    paths = [
+        *sorted((data / "recordings").rglob("*.gz")),
+        data / "benchmark" / "bitstamp_btcusd_20150501_ticker.ndjson.gz",
+    ]
+    assert len(paths) == 11
+    for path in paths:
+        # exact: encoded records
+        assert by_lane(path, Rules()) == by_machine(path, Rules()), path.name
+
+
+def real_lines(data):
+    name = "coinbase_btc_20251112_14_exchangefeed.ndjson.gz"
+    return gzip.decompress((data / "recordings" / name).read_bytes()).splitlines(keepends=True)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_real_lines_with_random_damage_give_what_the_machine_alone_gives(data, tmp_path, seed):
+    rng = np.random.default_rng(seed)
+    content = bytearray(b"".join(real_lines(data)[seed * 1000 : seed * 1000 + 1500]))
+    for place in rng.integers(0, len(content), 200):
+        content[place] = rng.choice([content[place] ^ 1, 34, 48, 57, 46, 10, 44, 125, 255])
+    path = tmp_path / "damaged.ndjson"
+    path.write_bytes(content)
+    with patch.object(recording, "_BLOCK_BYTES", int(rng.integers(200, 20_000))):
+        assert by_lane(path, Rules()) == by_machine(path, Rules())  # exact: encoded records
+
+
+def test_a_line_that_is_too_long_is_refused_and_the_rest_is_read(tmp_path):
+    long = json.dumps(ticker(2, note="x" * (1 << 20))).encode()
+    block = [json.dumps(ticker(n)).encode() for n in range(5)]
+    for place in range(6):
+        path = tmp_path / f"{place}.ndjson"
+        path.write_bytes(b"\n".join([*block[:place], long, *block[place:]]))
+        letters = []
+        assert len(events_of(path, refuse=letters.append)) == 5
+        assert [letter.fault for letter in letters] == [Fault.TOO_LONG]
+        assert by_lane(path, Rules()) == by_machine(path, Rules())  # exact: encoded records
+
+
+def test_a_hole_is_a_gap_before_the_tick_that_ends_it(tmp_path):
+    path = tmp_path / "recording.ndjson"
+    path.write_text("\n".join(json.dumps(ticker(n)) for n in (0, 1, 2, 5, 6)))
+    events = events_of(path)
+    assert events["kind"].tolist() == [0, 0, 0, GAP, 0, 0]
+
+
+def test_a_recording_without_a_line_is_an_error(tmp_path):
+    path = tmp_path / "recording.ndjson.gz"
+    path.write_bytes(gzip.compress(b""))
+    with pytest.raises(BadInputError, match="no line"):
+        events_of(path)

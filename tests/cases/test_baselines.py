@@ -1,0 +1,125 @@
+"""Forecasts of volatility that only the experiment computes, against loops in obvious code."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from barograph.cases import baselines
+
+series = st.lists(
+    st.one_of(st.floats(-1e-3, 1e-3), st.just(math.nan), st.just(0.0)), min_size=1, max_size=60
+).map(np.array)
+
+
+def ahead(returns, omega, alpha, beta, horizon):
+    """The mean of the variances that GARCH expects for each of the seconds to come, one by one."""
+    out, variance = [], None
+    for r in returns:
+        if math.isnan(r):
+            variance = None
+            out.append(math.nan)
+            continue
+        variance = r * r if variance is None else omega + alpha * r * r + beta * variance
+        expected, path = variance, []
+        for _ in range(horizon):
+            path.append(expected)
+            expected = omega + (alpha + beta) * expected
+        out.append(math.fsum(path) / horizon)
+    return out
+
+
+@pytest.mark.slow
+@given(
+    series,
+    st.floats(1e-12, 1e-8),
+    st.floats(0, 0.5),
+    st.floats(0, 0.49),
+    st.integers(1, 80),
+)
+def test_the_mean_variance_ahead_is_that_of_garch_second_by_second(
+    returns, omega, alpha, beta, horizon
+):
+    told = baselines.mean_variance(returns, omega, alpha, beta, horizon)
+    np.testing.assert_allclose(
+        told, ahead(returns, omega, alpha, beta, horizon), rtol=1e-9, atol=1e-9 * omega
+    )
+
+
+@given(series)
+def test_ewma_is_the_weighted_mean_of_squares_since_the_last_hole(returns):
+    decay = math.exp(-1 / 60)
+    expected, weights = [], None
+    for r in returns:
+        if math.isnan(r):
+            weights = None
+            expected.append(math.nan)
+            continue
+        # The first square stands for all that was before.
+        weights = [(1.0, r * r)] if weights is None else weights
+        if len(weights) > 1 or (expected and not math.isnan(expected[-1])):
+            weights = [(w * decay, s) for w, s in weights] + [(1 - decay, r * r)]
+        expected.append(math.sqrt(math.fsum(w * s for w, s in weights)))
+    np.testing.assert_allclose(baselines.ewma_vol(returns, 60), expected, rtol=1e-9)
+
+
+@given(series, series)
+def test_no_forecast_knows_what_comes_after_it(before, after):
+    for parameters in ((0.0, 0.1, 0.9), (1e-9, 0.1, 0.8)):
+        alone = baselines.mean_variance(before, *parameters, 60)
+        whole = baselines.mean_variance(np.concatenate([before, after]), *parameters, 60)
+        # exact: no row sees what comes after it
+        assert whole[: len(before)].tobytes() == alone.tobytes()
+
+
+def garch(omega, alpha, beta, seconds, rng):
+    """Returns (seconds,) of the recursion itself, and the variance of each."""
+    returns, variances = np.empty(seconds), np.empty(seconds)
+    variance = omega / (1 - alpha - beta)
+    for t in range(seconds):
+        variances[t] = variance
+        returns[t] = math.sqrt(variance) * rng.standard_normal()
+        variance = omega + alpha * returns[t] ** 2 + beta * variance
+    return returns, variances
+
+
+@pytest.fixture(scope="module")
+def simulated():
+    pytest.importorskip("arch")
+    return garch(5e-11, 0.1, 0.85, 20_000, np.random.default_rng(1))
+
+
+def test_garch_recovers_the_variance_that_made_the_returns(simulated):
+    returns, variances = simulated
+    learned_from = np.arange(len(returns)) < 15_000
+    told = baselines.garch_vol(returns, learned_from, 1)[15_000:-1]
+    true = np.sqrt(variances[15_001:])
+    assert np.corrcoef(told, true)[0, 1] > 0.99
+    assert np.mean(told / true) == pytest.approx(1, abs=0.05)
+
+
+@settings(max_examples=3, deadline=None)
+@given(st.integers(0, 2**16))
+def test_garch_learns_from_the_returns_it_was_given_and_from_no_others(seed):
+    pytest.importorskip("arch")
+    returns, _ = garch(5e-11, 0.1, 0.85, 3000, np.random.default_rng(2))
+    returns[1000] = math.nan
+    changed = returns.copy()
+    changed[2000:] *= np.random.default_rng(seed).lognormal(0, 2, 1000)
+    learned_from = np.arange(3000) < 2000
+    told, again = (baselines.garch_vol(some, learned_from, 60) for some in (returns, changed))
+    assert told[:2000].tobytes() == again[:2000].tobytes()  # exact: no row sees what comes after it
+    assert np.isnan(told[1000])
+    assert not np.isnan(told[:1000]).any()
+
+
+@pytest.mark.parametrize("known", [1000, 1, 0])
+def test_a_market_that_does_not_move_or_was_not_seen_has_no_volatility(known):
+    pytest.importorskip("arch")
+    still = np.zeros(1000)
+    still[7] = math.nan
+    told = baselines.garch_vol(still, np.arange(1000) < known, 60)
+    assert np.flatnonzero(np.isnan(told)).tolist() == [7]
+    assert (np.delete(told, 7) == 0).all()

@@ -1,0 +1,61 @@
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from barograph.cases.case import Target
+from customers import CUSTOMERS
+from small_table import table
+
+
+def test_columns_come_in_the_order_asked_for_and_as_models_take_them():
+    columns = table().columns(("c", "a"), np.array([3, 1]))
+    assert columns.tolist() == [[11.0, 9.0], [5.0, 3.0]]
+    assert columns.dtype == np.float32
+    assert columns.flags.c_contiguous
+
+
+def test_a_feature_that_the_table_does_not_have_is_an_error():
+    with pytest.raises(ValueError, match="not in tuple"):
+        table().columns(("price",), np.array([0]))
+
+
+def test_examples_are_the_answers_of_the_fold():
+    target = Target(np.array([0.0, 1.0, np.nan, 1.0]), {"one": 1.0}, {})
+    examples = target.examples(table(), ("b",), np.array([0, 1, 3]))
+    assert examples.y.tolist() == [False, True, True]
+    assert examples.x.tolist() == [[1.0], [4.0], [10.0]]
+    assert examples.outcome.tolist() == [0.0, 1.0, 3.0]
+    assert examples.weight.tolist() == table().weight(np.array([0, 1, 3])).tolist()
+
+
+def test_what_the_training_rows_decide_stands_beside_the_features_in_the_order_asked_for():
+    target = Target(np.zeros(4), {}, {}, {"tau": np.array([5.0, 6.0, 7.0, 8.0])})
+    columns = target.columns(table(), ("c", "tau", "a"), np.array([3, 1]))
+    assert columns.tolist() == [[11.0, 8.0, 9.0], [5.0, 6.0, 3.0]]
+    assert columns.dtype == np.float32
+    assert columns.flags.c_contiguous
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=40))
+def test_a_regime_weighs_as_the_fourth_root_of_its_rows(regime):
+    rows = np.arange(len(regime))
+    many = dataclasses.replace(table(), regime=np.array(regime))
+    weight = many.weight(rows)
+    assert weight.mean() == pytest.approx(1)
+    share = {number: weight[many.regime == number].sum() for number in set(regime)}
+    first = regime[0]
+    for number, whole in share.items():
+        expected = (regime.count(number) / regime.count(first)) ** 0.25
+        assert whole / share[first] == pytest.approx(expected)
+        assert len(set(weight[many.regime == number].tolist())) == 1
+
+
+def test_no_rows_have_no_weight():
+    assert len(table().weight(np.array([], np.int64))) == 0
+
+
+def test_the_reference_is_the_first_baseline():
+    assert CUSTOMERS.reference == CUSTOMERS.baselines[0] == "charges"

@@ -1,0 +1,125 @@
+"""Every verb of the command line with arguments that work, and a home in which it does."""
+
+import json
+import shutil
+
+import typer
+
+from barograph.app.cli import app
+from barograph.cases.churn import invent
+from barograph.features.catalogue import FEATURE_SET_HASH
+from barograph.registry.model import ModelFacts, sha256_of
+from barograph.registry.registry import Registry
+from barograph.simulated.law import PRESETS
+from barograph.simulated.market import SimulatedMarket
+from barograph.training.card import FILE, encoded
+from cards import made
+from handmade_models import linear
+from verb_processes import Life
+
+CHURN = ("--case", "churn")
+
+WORDS = {
+    "demo": ("--check", "--hours", "1"),
+    "up": ("--venue", "simulated", "--minutes", "0.02", "--no-retrain"),
+    "recover": (),
+    "replay": ("{inputs}/market.ndjson",),
+    "feed": ("--venue", "simulated", "--url", "ws://127.0.0.1:9", "--minutes", "0.01"),
+    "featurize": (),
+    "score": (),
+    "verify": (),
+    "check": (),
+    "simulate": ("--port", "0", "--minutes", "0.001", "--seed", "1"),
+    "dataset": (),
+    "train": (*CHURN, "--folds", "2", "--no-control"),
+    "produce": ("{inputs}/people.ndjson", *CHURN, "--again"),
+    "consume": CHURN,
+    "rehearse": ("{inputs}/people.ndjson", *CHURN, "--seconds", "1", "--reports", "{home}/pages"),
+    "models list": (),
+    "models show": (),
+    "models history": (),
+    "models promote": ("2",),
+    "models rollback": (),
+    "report card": ("1",),
+    "topics create": ("more",),
+    "topics list": (),
+    "topics dump": ("ticks.raw",),
+    "archive list": (),
+    "archive verify": (),
+    "archive compact": (),
+    "deadletters list": (),
+    "deadletters show": ("{letter}",),
+    "deadletters redrive": ("--all",),
+}
+"""What each verb is called with, beside `--home`; a new verb needs its words here."""
+
+HOMELESS = {"simulate"}
+
+
+def verbs():
+    """The full names of all verbs, from the command line itself."""
+
+    def within(group, prefix=""):
+        for name, command in group.commands.items():
+            if hasattr(command, "commands"):
+                yield from within(command, f"{prefix}{name} ")
+            else:
+                yield prefix + name
+
+    return sorted(within(typer.main.get_command(app)))
+
+
+def words_of(verb, home, inputs, *more):
+    """The command line of a verb; `home` None leaves the option out."""
+    letter = json.loads((inputs / "letter.json").read_bytes())
+    words = [word.format(inputs=inputs, home=home, letter=letter) for word in WORDS[verb]]
+    at = () if home is None or verb in HOMELESS else ("--home", str(home))
+    return (*verb.split(), *words, *at, *more)
+
+
+def make_inputs(inputs):
+    """A recording with a bad line, and records of customers."""
+    inputs.mkdir()
+    market = SimulatedMarket(PRESETS["market"], ["BTC-USD"], 3, 1_750_000_000 * 10**9)
+    frames = b"".join(frame.data + b"\n" for frame in market.advance(400))
+    (inputs / "market.ndjson").write_bytes(frames)
+    # It begins otherwise: a recording that goes on like one that was taken has grown.
+    (inputs / "earlier.ndjson").write_bytes(b"garbage\n" + frames[: len(frames) // 2])
+    (inputs / "people.ndjson").write_bytes(b"\n".join((*invent(300, 1), b"{}", b"")))
+
+
+def make_home(home, inputs, registry):
+    """A home in which each verb has something to do; `registry` is a home with an empty one."""
+    shutil.copytree(registry, home, dirs_exist_ok=True)
+    people = inputs / "people.ndjson"
+    Life("replay", inputs / "earlier.ndjson", "--home", home).answer()
+    Life("dataset", "--home", home).answer()
+    Life("dataset", people, *CHURN, "--home", home).answer()
+    Life("produce", people, *CHURN, "--home", home).answer()
+    letters = json.loads(Life("deadletters", "list", "--home", home, "--json").answer())
+    (inputs / "letter.json").write_text(json.dumps(letters["letters"][0]["identity"]))
+    onnx = linear(["realized_vol_60s"], [1.0], name="p").to_onnx()
+    facts = ModelFacts(
+        case="spikes", candidate="p", features=("realized_vol_60s",), feature_set=FEATURE_SET_HASH,
+        tau={}, threshold=0.5, horizon_s=60, train_start_ns=0, train_end_ns=1, data_hash="", seed=0,
+        sha256=sha256_of(onnx), scores={}, created_time_ns=10**18,
+    )  # fmt: skip
+    models = Registry(home)
+    for reason in ("first", "second"):
+        version = models.register("spikes", onnx, facts)
+        models.promote("spikes", version, reason)
+        models.set_alias("spikes", "candidate", version)
+        models.attach("spikes", version, FILE, encoded(made(timed=False)))
+
+
+class Door(Life):
+    """`barograph *words`, begun after `taken(*arguments)` took something away from its process."""
+
+    def __init__(self, words, taken=None, *arguments, **environment):
+        self._taken, self._arguments = taken, arguments
+        super().__init__(*words, **environment)
+
+    def prepare(self):
+        """In the child, before it becomes the command."""
+        if self._taken is not None:
+            self._taken(*self._arguments)

@@ -1,0 +1,33 @@
+"""What the parent of `lives.py` imports and loads, so that no command has to do it again."""
+
+import os
+from importlib import import_module
+
+from barograph.codec import encode
+from barograph.features.featurizer import Featurizer
+from barograph.log.topics import TICKS
+from barograph.simulated.law import PRESETS
+from barograph.simulated.market import SimulatedMarket
+from barograph.types import Record
+from barograph.venues.coinbase.exchange import ExchangeFeed
+
+for module in (
+    "cli", "settings", "log.sqlite", "log.kafka", "terminal", "listing", "live", "replay",
+    "pipeline", "produce", "deadletters", "recordings",
+    "cases.churn", "cases.spikes",
+):  # fmt: skip
+    import_module(f"barograph.{module}")
+
+# What trains and registers; MLflow reads at import whether it may ask a server.
+os.environ |= {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+for module in (
+    "lightgbm", "sklearn.ensemble", "sklearn.linear_model", "onnx", "mlflow.tracking",
+    "mlflow.store.tracking.sqlalchemy_store", "barograph.training.train",
+):  # fmt: skip
+    import_module(module)
+
+_frames = SimulatedMarket(PRESETS["market"], ["BTC-USD"], 1, 0).advance(3)
+_events = [event for frame in _frames for event in ExchangeFeed().receive(frame).events]
+Featurizer().receive(
+    [Record(TICKS, 0, place, event.product, encode(event)) for place, event in enumerate(_events)]
+)

@@ -1,0 +1,222 @@
+"""The scorer: a probability, or the reason why there is none."""
+
+import math
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from barograph import codec
+from barograph.errors import ForeignFeaturesError, UnsoundModelError
+from barograph.features.catalogue import FEATURES
+from barograph.pipeline.cold_start import COLD_START, ColdStart
+from barograph.pipeline.scorer import Scorer
+from barograph.types import Fault, Reason, Record, Verdict
+from scored_rows import Doubling, model, row
+
+
+def test_a_known_row_is_predicted_with_all_that_explains_it():
+    said = Scorer(model()).predict(row(100, vol=1.5e-4))
+    assert said.verdict is Verdict.PREDICTED
+    assert said.probability == pytest.approx(0.3)
+    assert not said.spike
+    # exact: one number, copied
+    assert (said.tau, said.threshold, said.model) == (1e-4, 0.4, "spikes/1")
+    assert (said.event_time_ns, said.receive_time_ns) == (101 * 10**9, 5)
+    assert said.mid == pytest.approx(50_000, rel=1e-8)
+    assert Scorer(model()).predict(row(100, vol=2.1e-4)).spike
+
+
+@pytest.mark.parametrize(
+    ("reason", "verdict"),
+    [
+        (Reason.WARMUP, Verdict.WARMUP),
+        (Reason.GAP, Verdict.GAP),
+        (Reason.OUT_OF_RANGE, Verdict.OUT_OF_RANGE),
+        (Reason.STALE, Verdict.STALE),
+        (Reason.NOT_OFFERED, Verdict.NO_MODEL),
+    ],
+)
+def test_a_missing_feature_that_the_model_uses_gives_its_reason(reason, verdict):
+    said = Scorer(model()).predict(row(100, missing={"realized_vol_300s": reason}))
+    assert (said.verdict, said.probability, said.spike) == (verdict, None, False)
+
+
+def test_a_missing_feature_that_the_model_does_not_use_is_no_matter():
+    said = Scorer(model()).predict(row(100, missing={"realized_vol_900s": Reason.WARMUP}))
+    assert said.verdict is Verdict.PREDICTED
+
+
+def test_a_stale_market_is_not_scored():
+    said = Scorer(model(), stale_after_s=30).predict(row(100, staleness=31.0))
+    assert (said.verdict, said.probability) == (Verdict.STALE, None)
+
+
+def test_a_model_may_ask_about_the_tau_of_the_product():
+    """It stands among the features, where the model has it, and is never missing."""
+    asking = model(features=("tau", "realized_vol_60s"), tau={"BTC-USD": 1e-4, "ETH-USD": 3e-4})
+    scorer = Scorer(asking)
+    for product, tau in asking.facts.tau.items():
+        said = scorer.predict(row(100, product=product, vol=5e-4))
+        assert said.probability == pytest.approx(2e3 * tau, rel=1e-6)
+        assert said.tau == tau
+    waiting = scorer.predict(row(100, missing={"realized_vol_60s": Reason.GAP}))
+    assert waiting.verdict is Verdict.GAP
+
+
+def test_an_expired_model_says_so():
+    scorer = Scorer(model(expires_time_ns=200 * 10**9))
+    assert scorer.predict(row(199)).verdict is Verdict.PREDICTED
+    assert scorer.predict(row(200)).verdict is Verdict.MODEL_EXPIRED
+
+
+def test_a_model_of_other_features_is_refused_and_the_present_one_stays():
+    scorer = Scorer(model())
+    with pytest.raises(ForeignFeaturesError):
+        scorer.swap(model("spikes/2", feature_set="0" * 16))
+    assert scorer.predict(row(100)).model == "spikes/1"
+
+
+def test_a_model_is_swapped_between_two_records():
+    scorer = Scorer(model())
+    before = scorer.predict(row(100))
+    scorer.swap(model("spikes/2", Doubling(1.0)))
+    after = scorer.predict(row(101))
+    assert (before.model, after.model) == ("spikes/1", "spikes/2")
+    assert after.probability == pytest.approx(before.probability / 2)
+
+
+def record(value, offset=0):
+    return Record("ticks.features", 0, offset, "BTC-USD", value, {})
+
+
+def test_foreign_rows_and_unreadable_ones_become_dead_letters():
+    foreign = codec.encode(row(100, feature_set="0" * 16))
+    outcome = Scorer(model()).receive(
+        [record(b"{", 0), record(foreign, 1), record(codec.encode(row(100)), 2)]
+    )
+    faults = [(letter.fault, letter.position) for letter in outcome.dead_letters]
+    assert faults == [(Fault.WRONG_SHAPE, "0:0"), (Fault.FOREIGN_FEATURES, "0:1")]
+    assert len(outcome.values) == 1
+
+
+def volatilities(seed, n):
+    """A volatility with memory, so that persistence has something to say."""
+    rng = np.random.default_rng(seed)
+    x = np.zeros(n)
+    for i in range(1, n):
+        x[i] = 0.995 * x[i - 1] + 0.1 * rng.standard_normal()
+    return (np.exp(x) * 5e-5).tolist()
+
+
+@pytest.mark.slow
+def test_before_any_model_the_baseline_says_so_and_learns():
+    scorer = Scorer()
+    said = [scorer.predict(row(i, vol=v)) for i, v in enumerate(volatilities(1, 20_000))]
+    assert {p.model for p in said} == {COLD_START}
+    assert said[0].verdict is Verdict.NO_MODEL
+    assert said[-1].verdict is Verdict.PREDICTED
+    vol = np.array([p.realized_vol_60s for p in said])
+    late = range(10_000, 19_940)
+    truth = np.array([vol[i + 60] >= said[i].tau for i in late])
+    probability = np.array([said[i].probability for i in late])
+    assert abs(probability.mean() - truth.mean()) < 0.03
+    assert probability[truth].mean() > 2 * probability[~truth].mean()
+
+
+def test_a_product_that_the_model_does_not_know_gets_the_baseline():
+    assert Scorer(model()).predict(row(1, product="NEW-USD")).model == COLD_START
+
+
+@pytest.mark.slow
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 3000), st.integers(0, 2**32 - 1))
+def test_a_restore_anywhere_changes_no_prediction(cut, seed):
+    values = [
+        record(codec.encode(row(i, vol=v)), i) for i, v in enumerate(volatilities(seed, 3000))
+    ]
+    whole = Scorer().receive(values)
+    first, second = Scorer(), Scorer()
+    head = first.receive(values[:cut])
+    second.restore(first.snapshot())
+    tail = second.receive(values[cut:])
+    assert head.values + tail.values == whole.values
+
+
+@pytest.mark.parametrize(
+    ("facts", "why"),
+    [
+        ({"features": ("realized_vol_60s", "realised_vol_60s")}, "asks for realised_vol_60s"),
+        ({"features": ("realized_vol_60s", "realized_vol_60s")}, "asks twice"),
+        ({"features": ()}, "asks for no feature"),
+        ({"tau": {"BTC-USD": math.nan}}, "tau is no volatility"),
+        ({"tau": {"BTC-USD": -1.0}}, "tau is no volatility"),
+        ({"threshold": 1.5}, "threshold 1.5 is no probability"),
+        ({"threshold": math.nan}, "threshold nan is no probability"),
+    ],
+)
+def test_a_model_with_unsound_facts_is_refused_by_name_and_the_present_one_stays(facts, why):
+    scorer = Scorer(model())
+    with pytest.raises(UnsoundModelError, match=why):
+        scorer.swap(model("spikes/2", **facts))
+    assert scorer.predict(row(1)).model == "spikes/1"
+
+
+def test_a_model_may_ask_for_the_tau_that_it_is_asked_about():
+    scorer = Scorer(model(features=("tau", "realized_vol_60s"), onnx=Doubling(1.0)))
+    assert scorer.predict(row(1)).probability == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("said", [math.nan, -0.5, 2.0])
+def test_what_a_model_says_that_is_no_probability_is_out_of_range(said):
+    class Wild(Doubling):
+        def predict(self, _x):
+            return np.array([said])
+
+    prediction = Scorer(model(onnx=Wild())).predict(row(1))
+    assert (prediction.verdict, prediction.probability) == (Verdict.OUT_OF_RANGE, None)
+
+
+def as_record(value):
+    return Record("ticks.features", 0, 0, "BTC-USD", value)
+
+
+def test_a_row_under_another_key_is_refused():
+    stray = msgspec.structs.replace(as_record(codec.encode(row(1))), key="ETH-USD")
+    outcome = Scorer(model()).receive([stray])
+    assert outcome.values == []
+    assert [letter.fault for letter in outcome.dead_letters] == [Fault.WRONG_SHAPE]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"values": [0.0]},
+        {"values": [None] * len(FEATURES)},
+        {"reasons": "0"},
+        {"reasons": "9" * len(FEATURES)},
+        {"reasons": "٣" * len(FEATURES)},
+        {"values": [1e300] * len(FEATURES)},
+        {"log_mid_e9": 10**15},
+        {"second": 2**62},
+        {"product": chr(0) + "next"},
+        {"product": ""},
+    ],
+)
+def test_a_row_that_is_not_whole_is_one_dead_letter(changes):
+    machine = Scorer()
+    poison = as_record(codec.encode(msgspec.structs.replace(row(1), **changes)))
+    outcome = machine.receive([poison])
+    assert (outcome.values, len(outcome.dead_letters)) == ([], 1)
+    assert machine.snapshot() == {}
+
+
+def test_a_row_of_the_far_future_does_not_end_what_a_baseline_learns():
+    baseline = ColdStart()
+    baseline.learn(10**9, 1e-4)
+    for second in range(200):
+        baseline.learn(second, 1e-4)
+    assert baseline.later.sum() == 200 - 60
+    assert len(baseline.waiting) <= 60

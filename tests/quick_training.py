@@ -1,5 +1,0 @@
-"""How tests train: as little as shows everything."""
-
-from barograph.train import Training
-
-HOW = Training(folds=3, resamples=200, seed=3)

@@ -1,0 +1,167 @@
+"""What a card says: each sentence stands for figures, and is not there without them."""
+
+import math
+
+import msgspec
+import pytest
+
+from barograph.training.card_words import Bin, bounded, chosen, failures, figure, goals, when
+from barograph.training.timeline import Episode, FalseAlarms, Timeline
+from barograph.training.walkforward import CHOSEN
+from barograph.types import NS_PER_S
+from cards import START, interval, made, report_of
+
+HOUR_NS = 3600 * NS_PER_S
+
+
+def with_score(name, of):
+    report = report_of()
+    rows = [
+        msgspec.structs.replace(row, **{name: of}) if row.name == CHOSEN else row
+        for row in report.rows
+    ]
+    return msgspec.structs.replace(report, rows=rows)
+
+
+def with_sessions(*changes):
+    report = report_of()
+    sessions = [msgspec.structs.replace(report.sessions[0], **change) for change in changes]
+    return msgspec.structs.replace(
+        report, sessions=sessions, tested_rows=sum(session.rows for session in sessions)
+    )
+
+
+def goal(told, start):
+    return next(one for one in told if one.goal.startswith(start))
+
+
+@pytest.mark.parametrize(
+    ("of", "reached", "why"),
+    [
+        (interval(0.91, 0.7, 0.95), True, ""),
+        (interval(0.9, 0.7, 0.95), True, ""),
+        (interval(0.88, 0.7, 0.95), False, "the interval 0.880 [0.700, 0.950] reaches 0.9"),
+        (interval(0.5, 0.4, 0.6), False, "the whole interval 0.500 [0.400, 0.600] lies below 0.9"),
+        (interval(math.nan, math.nan, math.nan), False, "it is not defined"),
+    ],
+)
+def test_a_goal_is_reached_by_its_estimate_and_else_it_is_said_why_not(of, reached, why):
+    told = goal(goals(with_score("pr_auc", of), {"pr_auc": 0.9}), "PR-AUC of at least 0.9")
+    assert told.reached == reached
+    assert (why in told.why[0]) if why else told.why == ()
+
+
+def test_a_choice_without_a_forecast_does_not_reach_what_is_asked_of_one():
+    told = goal(goals(with_score("log_r2", None), {"log_r2": 0.25}), "log R²")
+    assert (told.reached, told.found) == (False, "–")
+    assert "forecasts no volatility" in told.why[0]
+
+
+@pytest.mark.parametrize(
+    ("of", "reached", "why"),
+    [
+        (interval(-0.02, -0.03, -0.01), True, None),
+        (interval(-0.02, -0.03, 0.0), False, "on the right side, its interval reaches past 0"),
+        (interval(0.01, -0.03, 0.02), False, "late is at least as good on these rows"),
+        (interval(0.02, 0.01, 0.03), False, "late is surely better here"),
+    ],
+)
+def test_a_baseline_is_beaten_by_a_whole_interval(of, reached, why):
+    report = report_of()
+    differences = [
+        msgspec.structs.replace(one, brier=of) if one.name == CHOSEN else one
+        for one in report.differences
+    ]
+    told = goal(goals(msgspec.structs.replace(report, differences=differences), {}), "Brier score")
+    assert told.reached == reached
+    assert told.found.startswith(f"{of.estimate:+.4f}".replace("-", "−"))
+    assert (why in told.why[0]) if why else told.why == ()
+
+
+def test_few_episodes_are_a_reason_and_many_are_none():
+    bad = {"pr_auc": 1.1}
+    for episodes, said in ((19, True), (20, False)):
+        report = msgspec.structs.replace(report_of(), episodes=episodes)
+        why = goal(goals(report, bad), "PR-AUC").why
+        assert any(f"only {episodes} independent positives" in each for each in why) == said
+
+
+@pytest.mark.slow
+def test_one_regime_is_a_reason_and_so_are_sessions_that_are_not_alike():
+    bad = {"pr_auc": 1.1}
+    alone = goal(goals(with_sessions({}), bad), "PR-AUC").why
+    assert "all tested rows are of one regime, from which no other can be told" in alone
+    apart = with_sessions({"base_rate": 0.02}, {"base_rate": 0.4})
+    why = " ".join(goal(goals(apart, bad), "PR-AUC").why)
+    assert "the base rate of the sessions lies between 0.02 and 0.4" in why
+    alike = with_sessions({"base_rate": 0.2}, {"base_rate": 0.4})
+    assert "base rate of the sessions" not in " ".join(goal(goals(alike, bad), "PR-AUC").why)
+
+
+def test_the_worst_session_is_the_one_furthest_behind_the_reference():
+    losses = [{CHOSEN: 0.3, "late": 0.4, "level": 1.0}, {CHOSEN: 0.2, "late": 0.1, "level": 1.0}]
+    report = with_sessions(
+        *({"log_loss": each, "start_ns": START * NS_PER_S + n} for n, each in enumerate(losses))
+    )
+    (first, *_) = failures(report, [], None)
+    assert "log loss 0.200, worse than 0.100" in first
+    assert not failures(with_sessions({}), [], None)
+
+
+def timeline(leads=(), alarms=()):
+    return Timeline(
+        strips=[],
+        strips_left_out=0,
+        episodes=[
+            Episode(key="A", start_ns=n * HOUR_NS, end_ns=n * HOUR_NS + 1, peak=peak, lead_s=lead)
+            for n, (peak, lead) in enumerate(leads)
+        ],
+        false_alarms=[FalseAlarms(key="B", start_ns=hour, alarms=many) for hour, many in alarms],
+    )
+
+
+@pytest.mark.slow
+def test_missed_episodes_are_named_the_heaviest_first_and_no_more_than_five():
+    told = failures(with_sessions({}), [], timeline([(n, 0.0) for n in range(1, 8)] + [(99, 5.0)]))
+    assert told[0].startswith("7 of 8 episodes had no alarm in time, the heaviest: A 1970-01-01 06")
+    assert told[0].count("times tau") == 5
+    assert "99.0" not in told[0]
+    none = failures(with_sessions({}), [], timeline([(2, 30.0)]))
+    assert none[0] == "None of the 1 episodes went without an alarm in time."
+    assert not failures(with_sessions({}), [], timeline())[0].startswith("None")
+
+
+def test_false_alarms_are_told_by_the_hour_and_the_session():
+    start = START * NS_PER_S // HOUR_NS * HOUR_NS
+    report = with_sessions(
+        {"start_ns": start, "end_ns": start + HOUR_NS},
+        {"start_ns": start + 48 * HOUR_NS, "end_ns": start + 49 * HOUR_NS},
+    )
+    told = " ".join(failures(report, [], timeline((), [(start, 3), (start + 48 * HOUR_NS, 1)])))
+    assert (
+        f"4 alarms touched no episode, most of them in the hours from: B {when(start)}, 3" in told
+    )
+    assert f"75% of these fell into the session from {when(start)}." in told
+    assert "No alarm was false." in failures(report, [], timeline())
+
+
+def test_the_largest_gap_says_whether_its_interval_holds_it():
+    bins = [
+        Bin(rows=10, said=0.2, came_true=interval(0.25, 0.1, 0.3)),
+        Bin(rows=20, said=0.6, came_true=interval(0.8, 0.7, 0.9)),
+    ]
+    (told,) = failures(with_sessions({}), bins, None)
+    assert "said 60.0% on average, 80.0% [70.0%, 90.0%] came true, outside of that interval" in told
+    (told,) = failures(with_sessions({}), bins[:1], None)
+    assert "outside" not in told
+
+
+def test_figures_are_told_with_a_true_minus_or_as_not_defined():
+    assert figure(-0.1234) == "−0.123"
+    assert figure(math.nan) == "n/d"
+    assert bounded(interval(-0.5, -1, 0.5), 1, "+") == "−0.5 [−1.0, +0.5]"
+    assert (bounded(None), bounded(interval(math.nan, 0, 1))) == ("–", "n/d")
+
+
+def test_the_choices_are_found_by_their_name():
+    assert chosen(made().training).name == CHOSEN
