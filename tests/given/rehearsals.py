@@ -107,7 +107,7 @@ def rehearsal():
     )
     manifest = RecordManifest(
         case="c", feature_set="f", data_hash="d", files={}, rows=1, refused={}, first_refused=[],
-        usable=1, yes=1, unused={}, repeated_keys=0,
+        usable=1, yes=1, unused={}, repeated_keys=0, table_sha256="0" * 64,
     )  # fmt: skip
     said = RecordPrediction(
         case="c", key=HOSTILE, verdict=Verdict.PREDICTED, probability=0.377, label=True,

@@ -5,10 +5,9 @@ import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from selectors import DefaultSelector
 from urllib.parse import parse_qs, urlsplit
 
-from websockets.asyncio.server import serve
+from websockets.asyncio.server import ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Response
@@ -16,7 +15,7 @@ from websockets.http11 import Response
 LIMIT_S = 20.0
 
 QUIET_TURNS = 10
-"""Of the loop, without a socket: from the acceptance of a connection to its reading it takes 3."""
+"""Of the loop, without a connection: from its acceptance until it is made it takes 3."""
 
 
 class Scripted:
@@ -30,18 +29,17 @@ class Scripted:
         self.connections, self.heard, self.asked = 0, [], []
         self.port = None
         self._script, self._answer, self._tls = script, answer, tls
-        self._transports = []
-        self._selector = DefaultSelector()
-        self._loop = asyncio.SelectorEventLoop(self._selector)
+        self._open = set()
 
     @property
     def url(self):
         return f"{'wss' if self._tls else 'ws'}://127.0.0.1:{self.port}/exchange"
 
     async def serve(self, ready):
-        self._stop = asyncio.Event()
+        self._stop, self._loop = asyncio.Event(), asyncio.get_running_loop()
         async with serve(
             self._play, "127.0.0.1", 0, ssl=self._tls, process_request=self._rest,
+            create_connection=self._connection,
             ping_interval=None, compression=None, close_timeout=0.1, max_size=None,
         ) as server:  # fmt: skip
             self.port = server.sockets[0].getsockname()[1]
@@ -52,19 +50,32 @@ class Scripted:
         async with asyncio.timeout(LIMIT_S):
             quiet_turns = 0
             while quiet_turns < QUIET_TURNS:
-                for transport in self._transports:
+                quiet_turns = 0 if self._open else quiet_turns + 1
+                for transport in self._open:
                     transport.abort()
                 await asyncio.sleep(0)
-                quiet_turns = 0 if len(self._selector.get_map()) > 1 else quiet_turns + 1
-        for _ in self._transports:  # each is told of its end in a turn of the loop
-            await asyncio.sleep(0)
+
+    def _connection(self, *words, **more):
+        """One that is known from its beginning to its end."""
+        opened = self._open
+
+        class Known(ServerConnection):
+            def connection_made(self, transport):
+                opened.add(transport)
+                super().connection_made(transport)
+
+            def connection_lost(self, error):
+                opened.discard(self.transport)
+                super().connection_lost(error)
+
+        return Known(*words, **more)
 
     def stop(self):
         self._loop.call_soon_threadsafe(self._stop.set)
 
     def drop(self):
         """End every connection at once."""
-        for transport in self._transports:
+        for transport in list(self._open):
             self._loop.call_soon_threadsafe(transport.abort)
 
     async def _play(self, socket):
@@ -88,8 +99,7 @@ class Scripted:
             async for message in socket:
                 self.heard.append(json.loads(message))
 
-    def _rest(self, socket, request):
-        self._transports.append(socket.transport)
+    def _rest(self, _socket, request):
         if "Upgrade" in request.headers:
             return None
         self.asked.append(request.path)
@@ -103,12 +113,8 @@ def running(venue):
     """Run it in a thread with a loop of its own."""
     ready = threading.Event()
 
-    def run():
-        with asyncio.Runner(loop_factory=lambda: venue._loop) as runner:
-            runner.run(venue.serve(ready))
-
     with ThreadPoolExecutor(1) as pool:
-        done = pool.submit(run)
+        done = pool.submit(asyncio.run, venue.serve(ready))
         assert ready.wait(LIMIT_S), done.result(0)
         try:
             yield venue

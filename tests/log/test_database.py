@@ -169,7 +169,7 @@ def test_every_named_query_is_used_and_every_used_one_is_named():
     folder = Path(barograph.log.__file__).parent
     named = re.findall(r"^-- name: (\w+)$", (folder / "schema.sql").read_text(), re.MULTILINE)
     source = "".join(path.read_text() for path in folder.glob("*.py"))
-    used = set(re.findall(r"(?:rows|change|change_many|_value)\(\s*\"(\w+)\"", source))
+    used = set(re.findall(r"(?:rows|change|change_many|_value|_facts)\(\s*\"(\w+)\"", source))
     used |= set(re.findall(r"_QUERIES\[\"(\w+)\"\]", source))
     assert sorted(named) == sorted(used)
 

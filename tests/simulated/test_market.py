@@ -19,7 +19,7 @@ from barograph.simulated.law import PRESETS, spike_probability
 from barograph.simulated.market import SimulatedMarket
 
 START_NS = 1_750_000_000 * 10**9
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 RECORDINGS = ROOT / os.environ.get("BAROGRAPH_DATA", "../shared/data") / "recordings"
 
 

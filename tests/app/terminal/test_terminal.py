@@ -105,7 +105,7 @@ def test_a_dataset_of_records_tells_what_was_refused_without_obeying_it():
     made = RecordManifest(
         case="churn", feature_set="f", data_hash="0" * 64, files={"a": 4}, rows=3,
         refused={"wrong_shape": 1}, first_refused=[Refusal("a", 2, "wrong_shape", "\x1b[2J [b]")],
-        usable=2, yes=1, unused={"no outcome": 1}, repeated_keys=1,
+        usable=2, yes=1, unused={"no outcome": 1}, repeated_keys=1, table_sha256="0" * 64,
     )  # fmt: skip
     shown = text_of(terminal.record_dataset(made))
     for part in ("2 of 3 rows, 1 of them yes", "no outcome 1", "wrong_shape 1",
