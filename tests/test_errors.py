@@ -1,12 +1,13 @@
 import inspect
 import os
+from multiprocessing import Pipe
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from barograph import errors
-from barograph.errors import BadInputError, BarographError
+from barograph.errors import BadInputError, BarographError, LogError
 
 FACTS = {
     int: 7,
@@ -17,7 +18,7 @@ FACTS = {
 CLASSES = [
     member
     for _, member in inspect.getmembers(errors, inspect.isclass)
-    if issubclass(member, BarographError) and member is not BarographError
+    if issubclass(member, BarographError) and member not in {BarographError, LogError}
 ]
 
 
@@ -40,6 +41,16 @@ def test_an_error_is_one_line_that_names_its_facts(error):
     assert "\n" not in text
     assert text.endswith(".")
     assert all("fact" in text for fact in given.values() if isinstance(fact, str))
+
+
+@pytest.mark.parametrize("error", [BarographError, LogError, *CLASSES])
+def test_an_error_comes_whole_from_another_process(error):
+    raised = error("why") if error in {BarographError, LogError} else _raised(error)[0]
+    here, there = Pipe()
+    with here, there:
+        here.send(raised)
+        again = there.recv()
+    assert (type(again), str(again), vars(again)) == (type(raised), str(raised), vars(raised))
 
 
 def test_every_error_can_be_caught_at_the_door():

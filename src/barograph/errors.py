@@ -4,10 +4,29 @@ from barograph.foreign import one_line
 
 
 class BarographError(Exception):
-    """The root of all declared errors: doors print these as one line and leave with status 2."""
+    """The root of all declared errors: doors print these as one line and leave with status 2.
+
+    They keep text and facts on their way between processes.
+    """
 
     def __init__(self, message: str = "") -> None:
         super().__init__(one_line(message))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Made again without `__init__`, which takes facts and no text."""
+        return _made_again, (type(self), self.args, vars(self))
+
+
+def _made_again(
+    kind: type[BarographError], args: tuple[object, ...], facts: dict[str, object]
+) -> BarographError:
+    error = kind.__new__(kind, *args)
+    vars(error).update(facts)
+    return error
+
+
+class LogError(BarographError):
+    """What a log cannot do: any of the errors below that come from topics and their records."""
 
 
 class BadInputError(BarographError):
@@ -29,7 +48,7 @@ class FileChangedError(BarographError):
         )
 
 
-class OffsetGapError(BarographError):
+class OffsetGapError(LogError):
     """The records that a reader asked for are gone by retention."""
 
     def __init__(self, topic: str, partition: int, asked: int, oldest: int) -> None:
@@ -41,7 +60,7 @@ class OffsetGapError(BarographError):
         )
 
 
-class OpenTransactionError(BarographError):
+class OpenTransactionError(LogError):
     """A reader waits for a transaction whose writer neither ended it nor let it be undone.
 
     `cure` is the command that ends it, `log` the address of the log that it may leave incomplete.
@@ -59,7 +78,7 @@ class OpenTransactionError(BarographError):
         )
 
 
-class TopicMadeAgainError(BarographError):
+class TopicMadeAgainError(LogError):
     """A topic is not the one that a reader stands in: it was deleted and made again."""
 
     def __init__(self, reader: str, topic: str) -> None:
@@ -70,7 +89,7 @@ class TopicMadeAgainError(BarographError):
         )
 
 
-class FencedError(BarographError):
+class FencedError(LogError):
     """A member that lost its partitions tried to commit; nothing of it was written."""
 
     def __init__(self, group: str, partitions: list[str]) -> None:
@@ -81,7 +100,7 @@ class FencedError(BarographError):
         )
 
 
-class ReplacedProducerError(BarographError):
+class ReplacedProducerError(LogError):
     """A producer wrote under a name that another one has taken since; nothing was written."""
 
     def __init__(self, producer: str) -> None:
@@ -92,7 +111,7 @@ class ReplacedProducerError(BarographError):
         )
 
 
-class UnknownTopicError(BarographError):
+class UnknownTopicError(LogError):
     """A topic that nobody created."""
 
     def __init__(self, topic: str, known: list[str]) -> None:
@@ -103,7 +122,7 @@ class UnknownTopicError(BarographError):
         )
 
 
-class CorruptLogError(BarographError):
+class CorruptLogError(LogError):
     """The log's file is not a log, or is damaged beyond what a torn write leaves."""
 
     def __init__(self, path: str, why: str) -> None:
@@ -114,7 +133,7 @@ class CorruptLogError(BarographError):
         )
 
 
-class LogUnavailableError(BarographError):
+class LogUnavailableError(LogError):
     """The log cannot be read or written just now; what was acknowledged is not touched."""
 
     def __init__(self, path: str, why: str) -> None:
@@ -208,7 +227,7 @@ class MissingExtraError(BarographError):
         )
 
 
-class UnsupportedLogError(BarographError):
+class UnsupportedLogError(LogError):
     """An address that no log of this installation serves."""
 
     def __init__(self, address: str) -> None:
