@@ -8,6 +8,7 @@ FORBIDDEN_NAMES = {"utils", "util", "base", "common", "helpers", "core", "manage
 
 TESTED_ELSEWHERE = {
     "app/cli/__init__.py": "app/cli/test_cli.py",
+    "cases/__init__.py": "cases/test_face.py",
     "app/runs/demo.py": "stories/test_demo.py",  # it is a story
     "app/runs/rehearsal.py": "stories/test_rehearsal.py",  # so is it
     "features/catalogue.py": "features/test_catalogue.py",

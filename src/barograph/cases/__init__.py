@@ -1,1 +1,34 @@
-"""The cases that the engine carries; each is one file that binds words, labels and models."""
+"""What one forecast differs in from another, and the face of the engine for a case of one's own.
+
+`from barograph.cases import Case, Contract, Stream, candidates, tabular_case` stays as it is; where
+these lie inside may change. They are imported when they are asked for: who only reads records needs
+nothing that trains.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from barograph.cases.case import Case, Table, Target
+    from barograph.cases.contract import Contract, Stream
+    from barograph.cases.tabular import tabular_case
+    from barograph.learning import candidates
+
+__all__ = ["Case", "Contract", "Stream", "Table", "Target", "candidates", "tabular_case"]
+
+_HOMES = {
+    "Case": "barograph.cases.case",
+    "Table": "barograph.cases.case",
+    "Target": "barograph.cases.case",
+    "Contract": "barograph.cases.contract",
+    "Stream": "barograph.cases.contract",
+    "tabular_case": "barograph.cases.tabular",
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - of any kind
+    if name == "candidates":
+        return import_module("barograph.learning.candidates")
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -53,7 +53,7 @@ WRONG_CASES = {
     "broken:CASE": "broken.py, line 3)",
     "unwritten:CASE": "(unwritten.py, line 1)",
     "other:CASE": "nothing is called that",
-    "other:OTHER": "OTHER is a str, not a barograph.cases.case.Case",
+    "other:OTHER": "OTHER is a str, not a barograph.cases.Case",
     "json.:CASE": "there is no module json.",
     "..:CASE": "there is no such case",
 }

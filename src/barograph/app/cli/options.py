@@ -107,7 +107,7 @@ def case_named(name: str) -> "Case":
         )
     case = getattr(_imported(name, module), attribute, None)
     if not isinstance(case, Case):
-        kind = f"{attribute} is a {type(case).__name__}, not a barograph.cases.case.Case"
+        kind = f"{attribute} is a {type(case).__name__}, not a barograph.cases.Case"
         raise BadInputError(
             f"case {name}",
             "nothing is called that" if case is None else kind,
