@@ -16,7 +16,7 @@ import pandas as pd
 
 from barograph.archive.recorded_events import recording_events
 from barograph.archive.recording import Recording
-from barograph.codec import Records
+from barograph.arrays import Records
 from barograph.features.catalogue import COLUMN, LONGEST_WINDOW_S, NAMES, ROW
 from barograph.features.featurizer import Featurizer, new_states
 from barograph.features.grid import update

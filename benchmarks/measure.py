@@ -23,7 +23,7 @@ import polars as pl
 
 from barograph.archive.recorded_events import recording_events
 from barograph.archive.recording import Recording
-from barograph.codec import Records
+from barograph.arrays import Records
 from barograph.features.featurizer import Featurizer
 
 ROOT = Path(__file__).parent.parent

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from barograph.arrays import Float32
 from barograph.cases.spikes import WANTED
 from barograph.codec import decode_numbers, decode_row, encode, event_array, feature_rows
 from barograph.evaluation import labels
@@ -13,7 +14,7 @@ from barograph.features.catalogue import COLUMN, FEATURE_SET_HASH
 from barograph.features.featurizer import Featurizer
 from barograph.learning.candidates import Slices, lightgbm
 from barograph.learning.examples import Examples
-from barograph.learning.fitted import Fitted, Float32, Trees
+from barograph.learning.fitted import Fitted, Trees
 from barograph.pipeline.scorer import Scorer
 from barograph.registry.model import Model, ModelFacts, OnnxModel, export, sha256_of
 from barograph.simulated.law import PRESETS

@@ -15,9 +15,9 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 from msgspec import Meta
 
+from barograph.arrays import Records
 from barograph.types import (
     Count,
     DeadLetter,
@@ -184,10 +184,6 @@ decode_record_prediction = Reader[RecordPrediction](RecordPrediction, key="key")
 decode_dead_letter = Reader[DeadLetter](DeadLetter, key=None)
 decode_status = Reader[FeedStatus](FeedStatus, key="venue")
 
-Records = npt.NDArray[np.void]
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
-Bytes = npt.NDArray[np.uint8]
 
 NAT = np.int64(np.iinfo(np.int64).min)
 """An unknown time or return in an int64 column."""

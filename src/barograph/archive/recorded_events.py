@@ -8,7 +8,8 @@ import numpy as np
 
 from barograph import codec
 from barograph.archive.recording import Recorded, Recording
-from barograph.codec import EVENT, Records
+from barograph.arrays import Records
+from barograph.codec import EVENT
 from barograph.files.lines import Unended
 from barograph.types import DeadLetter, Event
 from barograph.venues.coinbase.fast_lane import Columns

@@ -7,11 +7,9 @@ are not offered live: no model may use them.
 from importlib.util import find_spec
 
 import numpy as np
-import numpy.typing as npt
 from numba import njit
 
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
+from barograph.arrays import Bool, Float64
 
 EWMA_DECAY = float(np.exp(-1 / 60))
 """λ of σ²(t+1) = (1 − λ) r² + λ σ²(t): a memory of a minute of seconds."""
@@ -19,8 +17,8 @@ EWMA_DECAY = float(np.exp(-1 / 60))
 
 @njit(cache=True)
 def mean_variance(
-    returns: Floats, omega: float, alpha: float, beta: float, horizon_s: int
-) -> Floats:
+    returns: Float64, omega: float, alpha: float, beta: float, horizon_s: int
+) -> Float64:
     """Mean variance of the `horizon_s` returns after each one, by GARCH(1,1); (n,) of (n,).
 
         σ²(t+1) = ω + α r²(t) + β σ²(t)
@@ -45,7 +43,7 @@ def mean_variance(
     return out
 
 
-def ewma_vol(returns: Floats, horizon_s: int) -> Floats:
+def ewma_vol(returns: Float64, horizon_s: int) -> Float64:
     """Volatility (n,) in 1/√s after each return by exponential weights."""
     variance = mean_variance(returns, 0.0, 1 - EWMA_DECAY, EWMA_DECAY, horizon_s)
     return np.sqrt(variance)
@@ -56,7 +54,7 @@ def has_garch() -> bool:
     return find_spec("arch") is not None
 
 
-def garch_vol(returns: Floats, learned_from: npt.NDArray[np.bool_], horizon_s: int) -> Floats:
+def garch_vol(returns: Float64, learned_from: Bool, horizon_s: int) -> Float64:
     """Volatility (n,) in 1/√s after each return by GARCH(1,1), fitted on the returns marked.
 
     Zero where those do not move. Needs the extra `garch`.

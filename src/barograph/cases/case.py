@@ -10,17 +10,15 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
+from barograph.arrays import Bool, Float32, Float64, Int64
 from barograph.cases.contract import Stream
 from barograph.errors import BadInputError
 from barograph.evaluation.splits import Fold, Rows
 from barograph.learning.candidates import Candidate
 from barograph.learning.examples import Examples
-from barograph.registry.model import Float32, Float64, ModelFacts
-
-Ints = npt.NDArray[np.int64]
+from barograph.registry.model import ModelFacts
 
 SplitKind = Literal["auto", "walk-forward", "leave-session-out", "stratified"]
 """How folds are cut: by what lies before, by sessions, or by lots where there is no time."""
@@ -49,10 +47,10 @@ class Table:
     x: Float32
     outcome: Float64
     keys: tuple[str, ...]
-    key: Ints
-    order: Ints
-    session: Ints
-    regime: Ints
+    key: Int64
+    order: Int64
+    session: Int64
+    regime: Int64
     left_out: Mapping[str, str]
     unused: Mapping[str, int]
 
@@ -145,7 +143,7 @@ class Case:
     threshold: Callable[[Table, Rows, Float64, Float64], float]
     """(table, rows, y, probability) → from which probability on to act, by rows held out."""
 
-    judge: Callable[[Table, Rows, Float64, npt.NDArray[np.bool_]], dict[str, float]]
+    judge: Callable[[Table, Rows, Float64, Bool], dict[str, float]]
     """(table, rows, y, acted) → what acting was worth, by name; NaN where it is not defined."""
 
     events: Callable[[Table, Rows, Float64], int]
@@ -154,7 +152,7 @@ class Case:
     span_ns: Callable[[Table, Rows], tuple[int, int]]
     """[start, end) of the time in which rows and their outcomes lie."""
 
-    unseen: Callable[[Table, Rows, ModelFacts], npt.NDArray[np.bool_]]
+    unseen: Callable[[Table, Rows, ModelFacts], Bool]
     """Which of rows a registered model was not fitted on, nor on anything that they share."""
 
     stream: Stream | None = None

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
+from barograph.arrays import Bool, Float64, Int64, UInt8
 from barograph.cases import baselines
-from barograph.cases.case import Case, Ints, SplitKind, Table, Target
+from barograph.cases.case import Case, SplitKind, Table, Target
 from barograph.errors import TooLittleDataError
 from barograph.evaluation import alarms, labels, splits
 from barograph.evaluation.splits import Fold, Rows
@@ -20,7 +20,7 @@ from barograph.features.catalogue import COLUMN, FEATURE_SET_HASH, FEATURES
 from barograph.learning import candidates
 from barograph.learning.candidates import Candidate
 from barograph.learning.relative import Ratio, Relative
-from barograph.registry.model import TAU, Float64, ModelFacts
+from barograph.registry.model import TAU, ModelFacts
 from barograph.types import NS_PER_S, Reason
 
 LONGEST_WINDOW_S = 300
@@ -128,7 +128,7 @@ class MarketTable(Table):
     """
 
     returns: Float64
-    place: Ints
+    place: Int64
 
 
 def table(frame: pl.DataFrame) -> Table:
@@ -171,7 +171,7 @@ def table(frame: pl.DataFrame) -> Table:
     )
 
 
-def _grid(frame: pl.DataFrame) -> tuple[Float64, Ints]:
+def _grid(frame: pl.DataFrame) -> tuple[Float64, Int64]:
     """The dataset's returns with a NaN at each hole, and where each of its rows stands there."""
     returns = frame["return_e9"].cast(pl.Float64).fill_null(np.nan).to_numpy() * 1e-9
     broken = np.diff(frame["second"].to_numpy(), prepend=frame["second"].item(0)) != 1
@@ -179,18 +179,18 @@ def _grid(frame: pl.DataFrame) -> tuple[Float64, Ints]:
     return np.insert(returns, holes, np.nan), np.arange(len(returns)) + np.cumsum(broken)
 
 
-def _reasons(frame: pl.DataFrame) -> npt.NDArray[np.uint8]:
+def _reasons(frame: pl.DataFrame) -> UInt8:
     digits = "".join(frame["reasons"].to_list()).encode()
     every = np.frombuffer(digits, np.uint8).reshape(len(frame), len(FEATURES)) - ord("0")
     return every[:, [COLUMN[name] for name in WANTED]]
 
 
 def _not_offered(
-    reasons: npt.NDArray[np.uint8],
-    complete: npt.NDArray[np.bool_],
+    reasons: UInt8,
+    complete: Bool,
     keys: tuple[str, ...],
-    key: Ints,
-    regime: Ints,
+    key: Int64,
+    regime: Int64,
 ) -> dict[str, str]:
     left_out: dict[str, str] = {}
     for place, product in enumerate(keys):
@@ -205,7 +205,7 @@ def _not_offered(
     return left_out
 
 
-def _unused(reasons: npt.NDArray[np.uint8], labelled: npt.NDArray[np.bool_]) -> dict[str, int]:
+def _unused(reasons: UInt8, labelled: Bool) -> dict[str, int]:
     """Each row that cannot be used once: by its label, else by the gravest reason of a feature."""
     gravest = reasons.max(axis=1, initial=0)[labelled]
     counts = {_LABEL_UNKNOWN: int((~labelled).sum())}
@@ -313,7 +313,7 @@ def threshold(table: Table, rows: Rows, y: Float64, probability: Float64) -> flo
     )
 
 
-def judge(table: Table, rows: Rows, y: Float64, acted: npt.NDArray[np.bool_]) -> dict[str, float]:
+def judge(table: Table, rows: Rows, y: Float64, acted: Bool) -> dict[str, float]:
     """Episode recall, median lead in seconds and false alarms an hour, over the products."""
     report = alarms.episode_report(
         _watches(table, rows, y, acted.astype(np.float64)), 0.5, horizon_s=labels.HORIZON_S
@@ -336,7 +336,7 @@ def span_ns(table: Table, rows: Rows) -> tuple[int, int]:
     return first * NS_PER_S, (last + 1 + labels.HORIZON_S) * NS_PER_S
 
 
-def unseen(table: Table, rows: Rows, facts: ModelFacts) -> npt.NDArray[np.bool_]:
+def unseen(table: Table, rows: Rows, facts: ModelFacts) -> Bool:
     """Seconds an embargo after the last label that the model was fitted on."""
     first_ns = facts.train_end_ns + LONGEST_WINDOW_S * NS_PER_S
     return table.order[rows] * NS_PER_S >= first_ns

@@ -9,9 +9,9 @@ import hashlib
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
+from barograph.arrays import Bool, Float64
 from barograph.cases.case import Case, SplitKind, Table, Target
 from barograph.cases.contract import Stream
 from barograph.errors import BadInputError
@@ -19,7 +19,7 @@ from barograph.evaluation import splits
 from barograph.evaluation.splits import Fold, Rows
 from barograph.learning.candidates import Candidate
 from barograph.learning.encoding import Encoding
-from barograph.registry.model import Float64, ModelFacts
+from barograph.registry.model import ModelFacts
 
 _UNKNOWN = "outcome unknown"
 _LOT_BITS = 53  # exact in every reader of JSON; one in 10⁹ of pairs of keys meets by chance
@@ -108,7 +108,7 @@ def best_f1(y: Float64, probability: Float64) -> float:
     return float(ranked[np.argmax(np.where(whole, f1, -1.0))])
 
 
-def judge(_table: Table, _rows: Rows, y: Float64, acted: npt.NDArray[np.bool_]) -> dict[str, float]:
+def judge(_table: Table, _rows: Rows, y: Float64, acted: Bool) -> dict[str, float]:
     """Recall, precision, and the share of records acted on."""
     hits = float(y[acted].sum())
     return {
@@ -118,12 +118,12 @@ def judge(_table: Table, _rows: Rows, y: Float64, acted: npt.NDArray[np.bool_]) 
     }
 
 
-def unseen(table: Table, rows: Rows, facts: ModelFacts) -> npt.NDArray[np.bool_]:
+def unseen(table: Table, rows: Rows, facts: ModelFacts) -> Bool:
     """Rows whose lots lie above all that the model was fitted on, whatever dataset that was.
 
     They are the keys of its own last test, and new ones whose lots fall there.
     """
     if facts.last_order is None:
         return np.zeros(len(rows), np.bool_)
-    above: npt.NDArray[np.bool_] = table.order[rows] > facts.last_order
+    above: Bool = table.order[rows] > facts.last_order
     return above

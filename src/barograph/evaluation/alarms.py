@@ -10,12 +10,9 @@ from math import nan
 import msgspec
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
+from barograph.arrays import Bool, Float64, Int64
 from barograph.errors import TooLittleDataError
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 class Watch(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -25,9 +22,9 @@ class Watch(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     `episodes` (m, 2) int64 are those of these rows (`labels.episodes`).
     """
 
-    second: Ints
-    probability: Floats
-    episodes: Ints
+    second: Int64
+    probability: Float64
+    episodes: Int64
 
 
 class EpisodeReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,21 +116,19 @@ def threshold_for_budget(
     return chosen
 
 
-def leads(alarm: Ints, storms: Ints, horizon: int) -> Ints:
+def leads(alarm: Int64, storms: Int64, horizon: int) -> Int64:
     """(m,): how long before each storm was a fact its first alarm stood; 0 for those missed.
 
     alarm: (n,), rising; storms: (m, 2), `labels.episodes`. The rule is that of `episode_report`.
     """
     first = storms[:, 0]
     known = np.append(alarm, np.iinfo(np.int64).max)[np.searchsorted(alarm, first - horizon)]
-    lead: Ints = np.where(known < first + horizon, first + horizon - known, 0)
+    lead: Int64 = np.where(known < first + horizon, first + horizon - known, 0)
     return lead
 
 
 @njit(cache=True)
-def _alerts(
-    second: Ints, alarm: NDArray[np.bool_], episodes: Ints, horizon_s: int
-) -> tuple[int, int]:
+def _alerts(second: Int64, alarm: Bool, episodes: Int64, horizon_s: int) -> tuple[int, int]:
     """How many alerts there were, and how many of them touched no episode."""
     raised, touched, e = 0, 0, 0
     opened, touches = np.int64(0), False

@@ -12,8 +12,9 @@ import msgspec
 import numpy as np
 from numba import njit
 
+from barograph.arrays import Float64, Int32, Int64
 from barograph.errors import BadInputError
-from barograph.evaluation.scores import Counts, Floats, Ints, Means, Score
+from barograph.evaluation.scores import Means, Score
 from barograph.types import Interval
 
 
@@ -24,10 +25,10 @@ class Resamples(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     sessions in these places; `block` (m,) their block lengths: `block_s`, or the whole session.
     """
 
-    place: Ints
-    opens: Ints
-    length: Ints
-    block: Ints
+    place: Int64
+    opens: Int64
+    length: Int64
+    block: Int64
     count: int
     seed: int
 
@@ -36,7 +37,7 @@ class Resamples(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         """How many whole blocks are drawn."""
         return int(np.sum(self.length / self.block) + 1e-9)
 
-    def steps(self, number: int) -> Counts:
+    def steps(self, number: int) -> Int32:
         """By how much more often each place, and what follows, occurs in resample `number`."""
         # A session weighs length / block, so that every row is expected equally often.
         share = np.cumsum(self.length / self.block)
@@ -44,19 +45,19 @@ class Resamples(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         session = np.minimum(np.searchsorted(share, draw, side="right"), len(share) - 1)
         left = draw - np.concatenate(([0.0], share))[session]
         offset = np.minimum((left * self.block[session]).astype(np.int64), self.length[session] - 1)
-        steps: Counts = _steps(session, offset, self.opens, self.length, self.block)
+        steps: Int32 = _steps(session, offset, self.opens, self.length, self.block)
         return steps
 
-    def weight(self, number: int) -> Counts:
+    def weight(self, number: int) -> Int32:
         """How often each row occurs in resample `number`: (n,)."""
         return self.counts(self.steps(number))
 
-    def counts(self, steps: Counts) -> Counts:
+    def counts(self, steps: Int32) -> Int32:
         """How often each row occurs: (n,)."""
-        counts: Counts = np.cumsum(steps[:-1], dtype=np.int32)[self.place]
+        counts: Int32 = np.cumsum(steps[:-1], dtype=np.int32)[self.place]
         return counts
 
-    def before(self, columns: Floats) -> Floats:
+    def before(self, columns: Float64) -> Float64:
         """(places + 1, m): what columns (n, m) sum up to before each place, and in all."""
         places = int(self.place.max()) + 1
         sums = [np.bincount(self.place, column, places) for column in columns.T]
@@ -66,7 +67,7 @@ class Resamples(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
 
 @njit(cache=True)
-def _steps(session: Ints, offset: Ints, opens: Ints, length: Ints, block: Ints) -> Counts:
+def _steps(session: Int64, offset: Int64, opens: Int64, length: Int64, block: Int64) -> Int32:
     """Where drawn blocks open (+1) and close (-1); at a session's end they go on at its start."""
     steps = np.zeros(opens[-1] + length[-1] + 1, dtype=np.int32)
     for k in range(len(session)):
@@ -84,7 +85,7 @@ def _steps(session: Ints, offset: Ints, opens: Ints, length: Ints, block: Ints) 
 
 
 @njit(cache=True)
-def _drawn_sums(steps: Counts, at: Ints, before: Floats) -> Floats:
+def _drawn_sums(steps: Int32, at: Int64, before: Float64) -> Float64:
     """(m,) over the drawn blocks: of each what lies before its end, less what before its start."""
     sums = np.zeros(before.shape[1])
     for place in at:
@@ -94,7 +95,7 @@ def _drawn_sums(steps: Counts, at: Ints, before: Floats) -> Floats:
 
 
 def resamples(
-    second: Ints, session: Ints, *, block_s: int = 600, count: int = 1000, seed: int = 0
+    second: Int64, session: Int64, *, block_s: int = 600, count: int = 1000, seed: int = 0
 ) -> Resamples:
     """Circular block resamples in time, for intervals of any `Score`.
 
@@ -132,7 +133,7 @@ class Resampled(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """
 
     estimate: float
-    values: Floats
+    values: Float64
     resamples: Resamples
 
     def _paired(self, other: "Resampled") -> "Resampled":
@@ -175,13 +176,13 @@ class Resampled(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         )
 
 
-def resampled(score: Score, truth: Floats, forecast: Floats, resamples: Resamples) -> Resampled:
+def resampled(score: Score, truth: Float64, forecast: Float64, resamples: Resamples) -> Resampled:
     """A score with its value on every resample; `resamples` is of these rows in this order."""
     return resampled_together([(score, forecast)], truth, resamples)[0]
 
 
 def resampled_together(
-    asked: Sequence[tuple[Score, Floats]], truth: Floats, resamples: Resamples
+    asked: Sequence[tuple[Score, Float64]], truth: Float64, resamples: Resamples
 ) -> list[Resampled]:
     """As `resampled` for each (score, forecast), in one pass: drawing is half of the work."""
     if len(truth) != len(resamples.place):

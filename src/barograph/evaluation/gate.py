@@ -11,15 +11,12 @@ from typing import NamedTuple
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
+from barograph.arrays import Bool, Float64, Int64
 from barograph.errors import BadInputError
 from barograph.evaluation import bootstrap, scores
 from barograph.evaluation.bootstrap import Resampled, Resamples
 from barograph.types import Interval
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 Run = tuple[int, int]
 """The first and the last order of rows that follow each other."""
@@ -53,8 +50,8 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     probabilities, but not this one.
     """
 
-    probability: Floats
-    ranking: Floats | None = None
+    probability: Float64
+    ranking: Float64 | None = None
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -65,9 +62,9 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     must be beaten said.
     """
 
-    y: Floats
-    order: Ints
-    session: Ints
+    y: Float64
+    order: Int64
+    session: Int64
     block: int
     events: int
     feature_set: str
@@ -145,15 +142,15 @@ def decide(
     return Decision(not broken, broken or tuple(sentence for _, sentence in rules))
 
 
-def unjudged(order: Ints, judged: list[Run], distance: int) -> npt.NDArray[np.bool_]:
+def unjudged(order: Int64, judged: list[Run], distance: int) -> Bool:
     """(n,): which rows lie further than `distance` from every run that a gate has looked at."""
     opens, closes = np.sort(np.array(judged, np.int64).reshape(-1, 2), axis=0).T
     begun = np.searchsorted(opens - distance, order, side="right")
-    fresh: npt.NDArray[np.bool_] = begun == np.searchsorted(closes + distance, order, side="left")
+    fresh: Bool = begun == np.searchsorted(closes + distance, order, side="left")
     return fresh
 
 
-def runs(order: Ints, distance: int) -> list[Run]:
+def runs(order: Int64, distance: int) -> list[Run]:
     """Rows as runs in which no two following orders are more than `distance` apart."""
     if not len(order):
         return []
@@ -194,9 +191,9 @@ class _Figures(NamedTuple):
     off: Resampled
 
 
-def _figures(ours: str, said: Mapping[str, Forecast], y: Floats, drawn: Resamples) -> _Figures:
+def _figures(ours: str, said: Mapping[str, Forecast], y: Float64, drawn: Resamples) -> _Figures:
     candidate = said[ours].probability
-    asked: dict[tuple[str, str], tuple[scores.Score, Floats]] = {
+    asked: dict[tuple[str, str], tuple[scores.Score, Float64]] = {
         (ours, "rate"): (scores.base_rate, candidate),
         (ours, "off"): (scores.calibration_error, candidate),
     }

@@ -8,6 +8,7 @@ episode and not the row.
 import numpy as np
 from numpy.typing import NDArray
 
+from barograph.arrays import Float64, Int64
 from barograph.codec import NAT
 from barograph.errors import BadInputError, TooLittleDataError
 
@@ -23,9 +24,7 @@ MAX_RETURN_E9 = 100_000_000
 MAX_HORIZON_S = 900
 
 
-def future_realized_vol(
-    second: NDArray[np.int64], return_e9: NDArray[np.int64], *, horizon_s: int = HORIZON_S
-) -> NDArray[np.float64]:
+def future_realized_vol(second: Int64, return_e9: Int64, *, horizon_s: int = HORIZON_S) -> Float64:
     """Root mean square of the `horizon_s` one-second log returns after each second.
 
     second: (n,) int64, closed seconds of one product, strictly rising; seconds may be missing.
@@ -51,9 +50,7 @@ def future_realized_vol(
     return label
 
 
-def tau(
-    training_labels: NDArray[np.float64], *, quantile: float = QUANTILE, min_labels: int = 600
-) -> float:
+def tau(training_labels: Float64, *, quantile: float = QUANTILE, min_labels: int = 600) -> float:
     """The spike threshold: a quantile of one product's training labels, in the labels' unit.
 
     It is the sorted label of rank ceil(quantile · (n − 1)) from 0 (numpy's "higher"), so it is
@@ -80,14 +77,12 @@ def tau(
     return threshold
 
 
-def spikes(label: NDArray[np.float64], tau: float) -> NDArray[np.float64]:
+def spikes(label: Float64, tau: float) -> Float64:
     """1.0 where the label is at or above `tau`, 0.0 below it, NaN where the label is missing."""
     return np.where(np.isnan(label), np.nan, (label >= tau).astype(np.float64))
 
 
-def episodes(
-    second: NDArray[np.int64], spike: NDArray[np.float64], *, horizon_s: int = HORIZON_S
-) -> NDArray[np.int64]:
+def episodes(second: Int64, spike: Float64, *, horizon_s: int = HORIZON_S) -> Int64:
     """Independent runs of spike seconds: (m, 2) int64, first and last spike second, in time order.
 
     Two labels at least `horizon_s` apart share no return; a spike second that far after the last
@@ -110,9 +105,7 @@ def _window_sums(values: NDArray[np.uint64], window: int) -> NDArray[np.uint64]:
     return cumulative[window:] - cumulative[:-window]
 
 
-def _refuse_unusable(
-    second: NDArray[np.int64], returns_e9: NDArray[np.int64], horizon_s: int
-) -> None:
+def _refuse_unusable(second: Int64, returns_e9: Int64, horizon_s: int) -> None:
     if not 1 <= horizon_s <= MAX_HORIZON_S:
         raise BadInputError(
             "horizon_s", f"{horizon_s} is not in 1 … {MAX_HORIZON_S}", "Choose one of these"

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
+from barograph.arrays import Bool, Float64, Int64, Records
 from barograph.evaluation import alarms, bootstrap, scores
 from barograph.evaluation.labels import HORIZON_S, episodes
 from barograph.evaluation.splits import sessions
@@ -23,7 +23,6 @@ from barograph.types import Interval, Prediction
 RESAMPLES = 200
 BLOCK_S = 600
 
-Rows = NDArray[np.void]
 
 _HOLE_S = 60
 _SCORES = (scores.base_rate, scores.pr_auc, scores.roc_auc, scores.brier, scores.log_loss)
@@ -78,12 +77,12 @@ class Said(NamedTuple):
     1.0 or 0.0 by its tau, NaN where the label is missing.
     """
 
-    second: NDArray[np.int64]
-    probability: NDArray[np.float64]
-    alarm: NDArray[np.bool_]
-    spike: NDArray[np.float64]
+    second: Int64
+    probability: Float64
+    alarm: Bool
+    spike: Float64
 
-    def only(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> "Said":
+    def only(self, rows: Bool | Int64) -> "Said":
         """Some of it."""
         return Said(self.second[rows], self.probability[rows], self.alarm[rows], self.spike[rows])
 
@@ -140,7 +139,7 @@ def _numbers(model: int, said: Prediction) -> tuple[float, ...]:
     )
 
 
-def _beside(mine: Rows, rows: Rows) -> Said:
+def _beside(mine: Records, rows: Records) -> Said:
     """One model's rows of a product beside the labels that all its rows carry."""
     mine, rows = _by_second(mine[~np.isnan(mine["probability"])]), _by_second(rows)
     later = mine["second"] + HORIZON_S
@@ -155,7 +154,7 @@ def _beside(mine: Rows, rows: Rows) -> Said:
     )
 
 
-def _by_second(rows: Rows) -> Rows:
+def _by_second(rows: Records) -> Records:
     return rows[np.unique(rows["second"], return_index=True)[1]]
 
 

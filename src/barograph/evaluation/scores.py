@@ -6,15 +6,11 @@ from math import nan
 import msgspec
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
+from barograph.arrays import Bool, Float64, Int32, Int64
 from barograph.errors import BadInputError
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Counts = NDArray[np.int32]
 """How often each row counts, or where it stands: half as wide, twice as many in a cache."""
-Bools = NDArray[np.bool_]
 
 LOG_LOSS_CLIP = 1e-6
 """Probabilities are kept this far from 0 and 1: a wrong certainty costs 13.8, not infinity."""
@@ -31,9 +27,9 @@ class Score(msgspec.Struct, frozen=True):
 
     name: str
     higher_is_better: bool
-    prepare: Callable[[Floats, Floats], Callable[[Counts], float]]
+    prepare: Callable[[Float64, Float64], Callable[[Int32], float]]
 
-    def __call__(self, truth: Floats, forecast: Floats) -> float:
+    def __call__(self, truth: Float64, forecast: Float64) -> float:
         """The score with every row counted once."""
         return self.prepare(truth, forecast)(np.ones(len(truth), np.int32))
 
@@ -41,10 +37,10 @@ class Score(msgspec.Struct, frozen=True):
 class Means(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """A value that follows from the weighted means (m,) of columns (n, m)."""
 
-    columns: Floats
-    value: Callable[[Floats], float]
+    columns: Float64
+    value: Callable[[Float64], float]
 
-    def __call__(self, weight: Counts) -> float:
+    def __call__(self, weight: Int32) -> float:
         """The value where rows count as `weight` (n,) says."""
         return self.value(_weighted_means(self.columns, weight))
 
@@ -53,7 +49,7 @@ def _refuse(why: str) -> BadInputError:
     return BadInputError("rows to score", why, "Leave out rows without label or forecast first")
 
 
-def _refuse_unscorable(truth: Floats, forecast: Floats, *, spikes: bool) -> None:
+def _refuse_unscorable(truth: Float64, forecast: Float64, *, spikes: bool) -> None:
     if truth.shape != forecast.shape or truth.ndim != 1 or len(truth) == 0:
         raise _refuse(f"truth {truth.shape} and forecast {forecast.shape} are not (n,), n > 0")
     if np.isnan(truth).any() or np.isnan(forecast).any():
@@ -63,7 +59,7 @@ def _refuse_unscorable(truth: Floats, forecast: Floats, *, spikes: bool) -> None
 
 
 @njit(cache=True)
-def _average_precision(order: Counts, truth: Bools, ends_tie: Bools, weight: Counts) -> float:
+def _average_precision(order: Int32, truth: Bool, ends_tie: Bool, weight: Int32) -> float:
     hits, rows, hits_before, area = 0, 0, 0, 0.0
     for k in range(len(order)):
         w = weight[order[k]]
@@ -77,7 +73,7 @@ def _average_precision(order: Counts, truth: Bools, ends_tie: Bools, weight: Cou
 
 
 @njit(cache=True)
-def _roc_area(order: Counts, truth: Bools, ends_tie: Bools, weight: Counts) -> float:
+def _roc_area(order: Int32, truth: Bool, ends_tie: Bool, weight: Int32) -> float:
     hits, misses, hits_before, misses_before, area = 0, 0, 0, 0, 0.0
     for k in range(len(order)):
         w = weight[order[k]]
@@ -92,11 +88,11 @@ def _roc_area(order: Counts, truth: Bools, ends_tie: Bools, weight: Counts) -> f
 
 
 def _ranked(
-    area: Callable[[Counts, Bools, Bools, Counts], float],
-) -> Callable[[Floats, Floats], Callable[[Counts], float]]:
+    area: Callable[[Int32, Bool, Bool, Int32], float],
+) -> Callable[[Float64, Float64], Callable[[Int32], float]]:
     """A score of the order only; the rows are sorted once, equal forecasts count as one step."""
 
-    def prepare(truth: Floats, forecast: Floats) -> Callable[[Counts], float]:
+    def prepare(truth: Float64, forecast: Float64) -> Callable[[Int32], float]:
         _refuse_unscorable(truth, forecast, spikes=True)
         # Narrow, so that a walk through the rows stays in the processor's cache.
         order = np.argsort(-forecast, kind="stable").astype(np.int32)
@@ -109,7 +105,7 @@ def _ranked(
 
 
 @njit(cache=True)
-def _weighted_means(columns: Floats, weight: Counts) -> Floats:
+def _weighted_means(columns: Float64, weight: Int32) -> Float64:
     # A plain loop: what BLAS adds up depends on the machine's threads.
     total, rows = np.zeros(columns.shape[1]), 0
     for k in range(len(columns)):
@@ -119,60 +115,60 @@ def _weighted_means(columns: Floats, weight: Counts) -> Floats:
     return total / rows
 
 
-def _mean(values: Floats) -> Means:
+def _mean(values: Float64) -> Means:
     return Means(columns=np.asarray(values, np.float64)[:, None], value=lambda mean: float(mean[0]))
 
 
-def _base_rate(truth: Floats, forecast: Floats) -> Means:
+def _base_rate(truth: Float64, forecast: Float64) -> Means:
     _refuse_unscorable(truth, forecast, spikes=True)
     return _mean(truth)
 
 
-def _lift(truth: Floats, forecast: Floats) -> Callable[[Counts], float]:
+def _lift(truth: Float64, forecast: Float64) -> Callable[[Int32], float]:
     precision, rate = pr_auc.prepare(truth, forecast), base_rate.prepare(truth, forecast)
 
-    def value(weight: Counts) -> float:
+    def value(weight: Int32) -> float:
         spikes = rate(weight)
         return precision(weight) / spikes if spikes > 0 else nan
 
     return value
 
 
-def _refuse_improbable(truth: Floats, forecast: Floats) -> None:
+def _refuse_improbable(truth: Float64, forecast: Float64) -> None:
     _refuse_unscorable(truth, forecast, spikes=True)
     if forecast.min() < 0 or forecast.max() > 1:
         raise _refuse("a forecast is no probability")
 
 
-def _brier(truth: Floats, forecast: Floats) -> Means:
+def _brier(truth: Float64, forecast: Float64) -> Means:
     _refuse_improbable(truth, forecast)
     return _mean((forecast - truth) ** 2)
 
 
-def _log_loss(truth: Floats, forecast: Floats) -> Means:
+def _log_loss(truth: Float64, forecast: Float64) -> Means:
     _refuse_improbable(truth, forecast)
     clipped = np.clip(forecast, LOG_LOSS_CLIP, 1 - LOG_LOSS_CLIP)
     return _mean(-np.log(np.where(truth == 1.0, clipped, 1 - clipped)))
 
 
-def _refuse_unvolatile(truth: Floats, forecast: Floats) -> None:
+def _refuse_unvolatile(truth: Float64, forecast: Float64) -> None:
     _refuse_unscorable(truth, forecast, spikes=False)
     if truth.min() <= 0 or forecast.min() <= 0:
         raise _refuse("a volatility is not positive")
 
 
-def _qlike(truth: Floats, forecast: Floats) -> Means:
+def _qlike(truth: Float64, forecast: Float64) -> Means:
     _refuse_unvolatile(truth, forecast)
     ratio = (truth / forecast) ** 2
     return _mean(ratio - np.log(ratio) - 1)
 
 
-def _log_r2(truth: Floats, forecast: Floats) -> Means:
+def _log_r2(truth: Float64, forecast: Float64) -> Means:
     _refuse_unvolatile(truth, forecast)
     log_vol = np.log(truth)
     centred = log_vol - log_vol.mean()
 
-    def value(means: Floats) -> float:
+    def value(means: Float64) -> float:
         error, mean, square = means
         variance = square - mean**2
         # Where all are alike, what is left of it is rounding.
@@ -215,7 +211,7 @@ class ReliabilityBin(msgspec.Struct, frozen=True, kw_only=True):
     frequency: float
 
 
-def reliability(truth: Floats, probability: Floats, *, bins: int = 10) -> list[ReliabilityBin]:
+def reliability(truth: Float64, probability: Float64, *, bins: int = 10) -> list[ReliabilityBin]:
     """The reliability table of at most `bins` bins of equal numbers of rows, by rising probability.
 
     Rows of equal probability stay together (in the bin of their middle rank), so bins may be
@@ -235,16 +231,16 @@ def reliability(truth: Floats, probability: Floats, *, bins: int = 10) -> list[R
     return table
 
 
-def bins_of(truth: Floats, probability: Floats, bins: int = 10) -> Ints:
+def bins_of(truth: Float64, probability: Float64, bins: int = 10) -> Int64:
     """(n,): which bin of the reliability table each row is in."""
     _refuse_improbable(truth, probability)
     _, place, count = np.unique(probability, return_inverse=True, return_counts=True)
     middle = np.cumsum(count) - (count + 1) / 2
-    chosen: Ints = (bins * middle / len(truth)).astype(np.int64)[place]
+    chosen: Int64 = (bins * middle / len(truth)).astype(np.int64)[place]
     return chosen
 
 
-def _calibration_error(truth: Floats, forecast: Floats) -> Means:
+def _calibration_error(truth: Float64, forecast: Float64) -> Means:
     bins = bins_of(truth, forecast)
     off = np.zeros((len(truth), int(bins.max()) + 1))
     off[np.arange(len(truth)), bins] = forecast - truth
@@ -256,7 +252,7 @@ calibration_error = Score("calibration_error", False, _calibration_error)  # noq
 """Expected calibration error: row-weighted |said − came true| over ten bins of equal rows."""
 
 
-def weighted_log_loss(truth: Floats, forecast: Floats, weight: Floats) -> float:
+def weighted_log_loss(truth: Float64, forecast: Float64, weight: Float64) -> float:
     """Log loss of rows that count as `weight` (n,) says."""
     clipped = np.clip(forecast, LOG_LOSS_CLIP, 1 - LOG_LOSS_CLIP)
     loss = -np.log(np.where(truth == 1.0, clipped, 1 - clipped))

@@ -12,11 +12,11 @@ what is fitted on, each part that is held out and what is fitted on instead.
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
+from barograph.arrays import Float64, Int64
 from barograph.errors import BadInputError, TooLittleDataError
 
-Rows = NDArray[np.int64]
+Rows = Int64
 """Indices of rows, rising."""
 
 
@@ -73,7 +73,7 @@ class Fold(msgspec.Struct, frozen=True, kw_only=True):
         return np.concatenate([held for _, held in self.inner])
 
 
-def sessions(second: NDArray[np.int64], *, hole_s: int) -> NDArray[np.int64]:
+def sessions(second: Int64, *, hole_s: int) -> Int64:
     """The session of each row: (n,) int64 from 0 up in time.
 
     A session is a stretch in which no two following seconds are more than `hole_s` apart. Rows may
@@ -86,7 +86,7 @@ def sessions(second: NDArray[np.int64], *, hole_s: int) -> NDArray[np.int64]:
     return session
 
 
-def walk_forward(second: NDArray[np.int64], plan: Plan) -> list[Fold]:
+def walk_forward(second: Int64, plan: Plan) -> list[Fold]:
     """Expanding folds in time order: each is fitted on what lay before its test and nothing else.
 
     second: (n,) int64, the seconds of the usable rows (label and features known), pooled over
@@ -118,9 +118,7 @@ def walk_forward(second: NDArray[np.int64], plan: Plan) -> list[Fold]:
     return folds
 
 
-def leave_session_out(
-    second: NDArray[np.int64], session: NDArray[np.int64], plan: Plan
-) -> list[Fold]:
+def leave_session_out(second: Int64, session: Int64, plan: Plan) -> list[Fold]:
     """One fold for each session of at least `plan.min_rows` rows, in time: fitted on the others.
 
     Sessions after the test serve the fit too, so this asks whether a model travels between
@@ -150,9 +148,7 @@ def leave_session_out(
     return folds
 
 
-def _in_turn(
-    second: NDArray[np.int64], rows: Rows, part: NDArray[np.int64], plan: Plan
-) -> tuple[tuple[Rows, Rows], ...]:
+def _in_turn(second: Int64, rows: Rows, part: Int64, plan: Plan) -> tuple[tuple[Rows, Rows], ...]:
     """Each part from 0 up held out, with those of the other rows that share no second with it."""
     inner = []
     for number in np.unique(part[part >= 0]):
@@ -166,7 +162,7 @@ def _in_turn(
     return tuple(inner)
 
 
-def _away_from(second: NDArray[np.int64], rows: Rows, held: Rows, plan: Plan) -> Rows:
+def _away_from(second: Int64, rows: Rows, held: Rows, plan: Plan) -> Rows:
     """Those of rows that share no second with what is held out, which follows each other."""
     first, last = second[held].min(), second[held].max()
     before = second[rows] <= first - plan.distance_s
@@ -174,9 +170,7 @@ def _away_from(second: NDArray[np.int64], rows: Rows, held: Rows, plan: Plan) ->
     return away
 
 
-def stratified(
-    y: NDArray[np.float64], lot: NDArray[np.int64], folds: int, *, inner: int = 4
-) -> list[Fold]:
+def stratified(y: Float64, lot: Int64, folds: int, *, inner: int = 4) -> list[Fold]:
     """Folds of rows without time: each row is tested once, rows of one lot are never parted.
 
     y: (n,) 1.0 yes, 0.0 no. lot: (n,) what chance gave each row, the same for rows that belong
@@ -204,22 +198,22 @@ def stratified(
     return made
 
 
-def _dealt(y: NDArray[np.float64], lot: NDArray[np.int64], parts: int) -> NDArray[np.int64]:
+def _dealt(y: Float64, lot: Int64, parts: int) -> Int64:
     """(n,): which of `parts` each row falls to, by its lot."""
     lots, place, size = np.unique(lot, return_inverse=True, return_counts=True)
     yes = np.zeros(len(lots), np.bool_)
     np.logical_or.at(yes, place, y == 1.0)
-    part: NDArray[np.int64] = np.empty(len(lots), np.int64)
+    part: Int64 = np.empty(len(lots), np.int64)
     for kind in (yes, ~yes):
         mine = np.flatnonzero(kind)
         part[mine] = np.floor(parts * _ranks(size[mine])).astype(np.int64)
-    dealt: NDArray[np.int64] = part[place]
+    dealt: Int64 = part[place]
     return dealt
 
 
-def _ranks(size: NDArray[np.int64]) -> NDArray[np.float64]:
+def _ranks(size: Int64) -> Float64:
     """Where the middle of each stands among all, in (0, 1), each as wide as its size."""
-    middle: NDArray[np.float64] = np.cumsum(size) - size / 2
+    middle: Float64 = np.cumsum(size) - size / 2
     return middle / max(1, int(size.sum()))
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from barograph import codec
-from barograph.codec import GapNumbers, Ints, Numbers, Records, UnreadableError
+from barograph.arrays import Int64, Records
+from barograph.codec import GapNumbers, Numbers, UnreadableError
 from barograph.errors import ForeignStateError
 from barograph.features.catalogue import FEATURE_SET_HASH, LONGEST_WINDOW_S, ROW
 from barograph.features.grid import FUTURE_NS, is_future, update
@@ -57,12 +58,12 @@ class Featurizer:
         """The product at a place."""
         return self._names[index]
 
-    def update(self, events: Records) -> tuple[Records, Ints]:
+    def update(self, events: Records) -> tuple[Records, Int64]:
         """Rows that `events` close, and the places of late ones in `events`, in new arrays."""
         if len(events) > len(self._late):
             self._late = np.zeros(len(events), np.int64)
         rows: list[Records] = []
-        late: list[Ints] = []
+        late: list[Int64] = []
         start = 0
         while True:
             consumed, n_rows, n_late = update(self._states, events[start:], self._rows, self._late)

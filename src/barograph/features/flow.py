@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from barograph.codec import Bytes, Floats, Ints
+from barograph.arrays import Float64, Int64, UInt8
 from barograph.features.catalogue import COLUMN
 from barograph.features.variance import ratio
 from barograph.features.window import MAX_VOLUME_E8, ago, put, roll, slide
@@ -155,14 +155,14 @@ def push(state: Any, second: int, run: int) -> None:
 
 
 @njit(cache=True)
-def _roll_60(total: int, ring: Ints, second: int, run: int, entering: int) -> int:
+def _roll_60(total: int, ring: Int64, second: int, run: int, entering: int) -> int:
     total = roll(total, ring, second, run, 60, entering)
     put(ring, second, entering)
     return total
 
 
 @njit(cache=True)
-def write(state: Any, second: int, run: int, values: Floats, reasons: Bytes) -> None:
+def write(state: Any, second: int, run: int, values: Float64, reasons: UInt8) -> None:
     """Fill the columns of this file that are known; say where the venue does not offer them."""
     _write_quote(state, run, values, reasons)
     _write_tape(state, run, values, reasons)
@@ -173,7 +173,7 @@ def write(state: Any, second: int, run: int, values: Floats, reasons: Bytes) -> 
 
 
 @njit(cache=True)
-def _write_quote(state: Any, run: int, values: Floats, reasons: Bytes) -> None:
+def _write_quote(state: Any, run: int, values: Float64, reasons: UInt8) -> None:
     values[_SPREAD] = state.ask - state.bid
     values[_SPREAD_BPS] = spread_bps(state.bid, state.ask)
     if run >= 30:
@@ -196,7 +196,7 @@ def _write_quote(state: Any, run: int, values: Floats, reasons: Bytes) -> None:
 
 
 @njit(cache=True)
-def _write_tape(state: Any, run: int, values: Floats, reasons: Bytes) -> None:
+def _write_tape(state: Any, run: int, values: Float64, reasons: UInt8) -> None:
     if run >= 10:
         values[_INTENSITY_10] = state.tick_sum_10 / 10
     if run >= 60:
@@ -211,7 +211,7 @@ def _write_tape(state: Any, run: int, values: Floats, reasons: Bytes) -> None:
 
 
 @njit(cache=True)
-def _write_volume_change(change: float, column: int, values: Floats, reasons: Bytes) -> None:
+def _write_volume_change(change: float, column: int, values: Float64, reasons: UInt8) -> None:
     if math.isnan(change):
         reasons[column] = _NOT_OFFERED
     else:
@@ -219,7 +219,7 @@ def _write_volume_change(change: float, column: int, values: Floats, reasons: By
 
 
 @njit(cache=True)
-def _write_flow(state: Any, values: Floats, reasons: Bytes) -> None:
+def _write_flow(state: Any, values: Float64, reasons: UInt8) -> None:
     if state.oversized_sum_60:
         reasons[_TRADED] = _OUT_OF_RANGE
         reasons[_FLOW] = _OUT_OF_RANGE

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from barograph.codec import FILLED, GAP, HEARTBEAT, NAT, TICK, Ints, Records
+from barograph.arrays import Int64, Records
+from barograph.codec import FILLED, GAP, HEARTBEAT, NAT, TICK
 from barograph.features import flow, price, ticks, variance
 from barograph.features.catalogue import LONGEST_WINDOW_S
 from barograph.features.window import MAX_RETURN_E9, MAX_VOLUME_E8, log_e9
@@ -27,7 +28,7 @@ _STALE = int(Reason.STALE)
 
 
 @njit(cache=True)
-def update(states: Records, events: Records, rows: Records, late: Ints) -> tuple[int, int, int]:
+def update(states: Records, events: Records, rows: Records, late: Int64) -> tuple[int, int, int]:
     """Take events in, in log order; write a row for every second that they close.
 
     states: (products,) of STATE, changed in place; events: (n,) of EVENT, `product` < products;

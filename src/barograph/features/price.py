@@ -5,7 +5,7 @@ from typing import Any
 
 from numba import njit
 
-from barograph.codec import Floats, Ints
+from barograph.arrays import Float64, Int64
 from barograph.features.catalogue import COLUMN
 from barograph.features.window import ago, put, slide
 
@@ -49,7 +49,7 @@ def push(state: Any, second: int, run: int, return_e9: int, high_e9: int, low_e9
 
 
 @njit(cache=True)
-def write(state: Any, run: int, values: Floats) -> None:
+def write(state: Any, run: int, values: Float64) -> None:
     """Fill the columns of this file whose window is full."""
     if run >= 10:
         values[_LOG_RETURN_10] = state.return_sum_10 * 1e-9
@@ -62,7 +62,7 @@ def write(state: Any, run: int, values: Floats) -> None:
 
 
 @njit(cache=True)
-def parkinson(highs: Ints, lows: Ints) -> float:
+def parkinson(highs: Int64, lows: Int64) -> float:
     """Volatility per √s from the range of the mid over a whole window.
 
     highs, lows: (window_s,) int64, log mids in 1e-9 of each second, the mid that the second opened

@@ -6,7 +6,8 @@ from zlib import crc32
 import msgspec
 import numpy as np
 
-from barograph.codec import NAT, Ints, Records
+from barograph.arrays import Int64, Records
+from barograph.codec import NAT
 from barograph.features import flow, price, ticks, variance
 from barograph.features.catalogue import FEATURE_SET_HASH
 from barograph.types import Reason
@@ -70,7 +71,7 @@ LAYOUT = layout_hash()
 _HEAD = len(LAYOUT) + 4
 
 
-def _between_fields() -> Ints:
+def _between_fields() -> Int64:
     """The places of the bytes that are no field's: alignment leaves them, and copies do not."""
     free = np.ones(STATE.itemsize, bool)
     for part in (STATE.fields or {}).values():
@@ -78,7 +79,7 @@ def _between_fields() -> Ints:
     return np.flatnonzero(free)
 
 
-def _words_of_floats() -> Ints:
+def _words_of_floats() -> Int64:
     """The places of the float64 fields, counted in words of eight bytes."""
     parts = [part for part in (STATE.fields or {}).values() if part[0].base == np.float64]
     return np.concatenate([part[1] // 8 + np.arange(part[0].itemsize // 8) for part in parts])

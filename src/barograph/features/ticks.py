@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from barograph.codec import Bytes, Floats
+from barograph.arrays import Float64, UInt8
 from barograph.features.catalogue import COLUMN
 from barograph.features.flow import spread_e9
 from barograph.features.window import (
@@ -139,7 +139,7 @@ def push(state: Any, second: int, run: int) -> None:
 
 
 @njit(cache=True)
-def write(state: Any, run: int, values: Floats, reasons: Bytes) -> None:
+def write(state: Any, run: int, values: Float64, reasons: UInt8) -> None:
     """Fill the columns of this file whose window is full; after those of quote and price.
 
     What each quote of a window has a say in is missing where one was lost: the ranges, too.
@@ -170,7 +170,7 @@ def write(state: Any, run: int, values: Floats, reasons: Bytes) -> None:
 
 
 @njit(cache=True)
-def _withhold(column: int, values: Floats, reasons: Bytes) -> None:
+def _withhold(column: int, values: Float64, reasons: UInt8) -> None:
     """Give no value where there would be one; a window that is not full has its own reason."""
     if not math.isnan(values[column]):
         values[column] = np.nan

@@ -5,7 +5,7 @@ from typing import Any
 
 from numba import njit
 
-from barograph.codec import Floats, Ints
+from barograph.arrays import Float64, Int64
 from barograph.features.catalogue import COLUMN, LONGEST_WINDOW_S
 from barograph.features.window import ago, put, slide
 
@@ -65,7 +65,7 @@ def push(state: Any, second: int, run: int, return_e9: int) -> None:
 
 @njit(cache=True)
 def _slide_square(
-    total: int, returns: Ints, second: int, run: int, window_s: int, return_e9: int
+    total: int, returns: Int64, second: int, run: int, window_s: int, return_e9: int
 ) -> int:
     left = int(ago(returns, second, window_s))
     return slide(total, return_e9 * return_e9, left * left, run, window_s)
@@ -73,7 +73,7 @@ def _slide_square(
 
 @njit(cache=True)
 def _slide_product(
-    total: int, returns: Ints, second: int, run: int, window_s: int, return_e9: int
+    total: int, returns: Int64, second: int, run: int, window_s: int, return_e9: int
 ) -> int:
     # A window of w returns has w − 1 neighbouring pairs; the pair that leaves had its later return
     # at t − w + 1, so there is one only when run > w.
@@ -85,7 +85,7 @@ def _slide_product(
 
 
 @njit(cache=True)
-def write(state: Any, run: int, values: Floats) -> None:
+def write(state: Any, run: int, values: Float64) -> None:
     """Fill the columns of this file whose window is full."""
     if run >= 10:
         values[_REALIZED_10] = realized_vol(state.square_sum_10, 10)

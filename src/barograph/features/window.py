@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from barograph.codec import Ints
+from barograph.arrays import Int64
 
 MAX_RETURN_E9 = 100_000_000
 MAX_VOLUME_E8 = 100_000_000_000_000_000
@@ -52,18 +52,18 @@ def slide(total: int, entering: int, leaving: int, run: int, window_s: int) -> i
 
 
 @njit(cache=True)
-def ago(ring: Ints, second: int, back_s: int) -> Any:
+def ago(ring: Int64, second: int, back_s: int) -> Any:
     """What was put `back_s` ≤ len(ring) seconds before `second`, while `second` is not yet put."""
     return ring[(second - back_s) % len(ring)]
 
 
 @njit(cache=True)
-def put(ring: Ints, second: int, value: float) -> None:
+def put(ring: Int64, second: int, value: float) -> None:
     """Write a second's value at its place, over the one that is len(ring) seconds old."""
     ring[second % len(ring)] = value
 
 
 @njit(cache=True)
-def roll(total: int, ring: Ints, second: int, run: int, window_s: int, entering: int) -> int:
+def roll(total: int, ring: Int64, second: int, run: int, window_s: int, entering: int) -> int:
     """`slide` where the summands themselves are put into `ring`, `entering` not yet."""
     return slide(total, entering, int(ago(ring, second, window_s)), run, window_s)

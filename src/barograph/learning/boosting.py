@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from barograph.arrays import Float32, Float64
 from barograph.learning.examples import Examples, Learner, both_kinds, uncalibrated
-from barograph.learning.fitted import Fitted, Float32, Float64, Odds, Trees, View
+from barograph.learning.fitted import Fitted, Odds, Trees, View
 from barograph.learning.log_logistic import law_around, log_ratio
 from barograph.learning.relative import Relative
 from barograph.learning.trees import TreeTable

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 
+from barograph.arrays import Bool, Float64
 from barograph.errors import BadInputError
 from barograph.learning import boosting, linear
 from barograph.learning.boosting import Boosting, Stages, has_xgboost
 from barograph.learning.examples import Examples, Learner
-from barograph.learning.fitted import AsGiven, Fitted, Float64, View, sigmoid
+from barograph.learning.fitted import AsGiven, Fitted, View, sigmoid
 from barograph.learning.relative import Ratio, Relative
 from barograph.registry.model import TAU
 
@@ -226,7 +226,7 @@ def _seen(features: tuple[str, ...] | Relative, view: View | None) -> tuple[tupl
     return features, view or AsGiven()
 
 
-def platt(raw: Float64, y: npt.NDArray[np.bool_], weight: Float64) -> tuple[float, float]:
+def platt(raw: Float64, y: Bool, weight: Float64) -> tuple[float, float]:
     """Slope and bias of the logistic curve from raw log-odds (n,) to a probability.
 
     Models are nearly right by themselves, so a normal prior stands around the identity, on the

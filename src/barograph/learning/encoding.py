@@ -4,11 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from barograph.arrays import Bool, Float32, Float64, Int64
 from barograph.learning.onnx_graph import Graph
-
-Float32 = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -19,8 +17,8 @@ class Encoding:
     rows have 1 there, NaN for a number. A code beyond the known ones is 0 everywhere.
     """
 
-    source: npt.NDArray[np.int64]
-    code: npt.NDArray[np.float64]
+    source: Int64
+    code: Float64
 
     @classmethod
     def of(cls, categories: Sequence[int]) -> "Encoding":
@@ -34,7 +32,7 @@ class Encoding:
         return cls(np.array(source, np.int64), np.array(code, np.float64))
 
     @property
-    def numbers(self) -> npt.NDArray[np.bool_]:
+    def numbers(self) -> Bool:
         """(m,) which columns are numbers."""
         return np.isnan(self.code)
 

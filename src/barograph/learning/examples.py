@@ -3,22 +3,10 @@
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 
+from barograph.arrays import Bool, Float32, Float64
 from barograph.errors import BadInputError, TooLittleDataError
-from barograph.learning.fitted import (
-    Core,
-    Fitted,
-    Float32,
-    Float64,
-    Linear,
-    LogLogistic,
-    Odds,
-    Seen,
-    View,
-)
-
-Bool = npt.NDArray[np.bool_]
+from barograph.learning.fitted import Core, Fitted, Linear, LogLogistic, Odds, Seen, View
 
 
 class Examples:

@@ -15,14 +15,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from barograph.arrays import Float32, Float64
 from barograph.learning.onnx_graph import Graph
 from barograph.learning.relative import log_above, log_above_nodes
 from barograph.learning.trees import TreeTable
-
-Float32 = npt.NDArray[np.float32]
-Float64 = npt.NDArray[np.float64]
 
 Seen = Float64 | Float32
 """What a model sees of its features: (n, m)."""

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from barograph.arrays import Float64
 from barograph.learning.examples import Examples, Learner, both_kinds, uncalibrated, unweighted
-from barograph.learning.fitted import Fitted, Float64, LogLogistic, Odds, View
+from barograph.learning.fitted import Fitted, LogLogistic, Odds, View
 from barograph.learning.log_logistic import law_around, log_ratio, most_likely
 from barograph.learning.relative import Relative, log_above
 from barograph.registry.model import TAU

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from barograph.arrays import Float64
 from barograph.learning.examples import Examples, unweighted
-from barograph.learning.fitted import Core, Float64, LogLogistic, sigmoid
+from barograph.learning.fitted import Core, LogLogistic, sigmoid
 from barograph.learning.relative import Relative, log_above
 from barograph.registry.model import TAU
 

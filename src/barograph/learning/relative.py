@@ -6,12 +6,9 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from barograph.arrays import Bool, Float32, Float64, Int64
 from barograph.learning.onnx_graph import Graph
-
-Float32 = npt.NDArray[np.float32]
-Float64 = npt.NDArray[np.float64]
 
 VOL_FLOOR = 1e-7
 """1/√s. Volatilities below count as this one, so that a minute without a move has a logarithm."""
@@ -43,11 +40,11 @@ class Relative:
         return cls(tuple(dict.fromkeys([*named, *others])), tuple(ratios))
 
     @cached_property
-    def _above(self) -> npt.NDArray[np.int64]:
+    def _above(self) -> Int64:
         return np.array([self.features.index(ratio.above) for ratio in self.ratios], np.int64)
 
     @cached_property
-    def _below(self) -> npt.NDArray[np.int64]:
+    def _below(self) -> Int64:
         # What has nothing below takes off a logarithm of 1: any feature, raised to 0.
         places = [self.features.index(ratio.below or ratio.above) for ratio in self.ratios]
         return np.array(places, np.int64)
@@ -59,7 +56,7 @@ class Relative:
         return np.array(above), np.array(below)
 
     @cached_property
-    def _as_is(self) -> npt.NDArray[np.bool_]:
+    def _as_is(self) -> Bool:
         return np.array([ratio.floor == 0 for ratio in self.ratios])
 
     @cached_property

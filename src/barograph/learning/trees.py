@@ -5,13 +5,10 @@ import math
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from numba import njit
 
+from barograph.arrays import Bool, Float32, Float64, Int64
 from barograph.learning.onnx_graph import Graph
-
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 
 
 class TreeTable:
@@ -78,7 +75,7 @@ class TreeTable:
                 self.child[side][place] = self._branch(tree[name])
         return place
 
-    def total(self, x: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    def total(self, x: Float32) -> Float64:
         """(n,): the sum of the leaves for rows (n, m), added in float64."""
         return _total(
             np.ascontiguousarray(x, np.float32),
@@ -116,14 +113,14 @@ class TreeTable:
 
 @njit(cache=True)
 def _total(  # noqa: PLR0913 - the columns of a table
-    x: npt.NDArray[np.float32],
-    roots: Ints,
-    feature: Ints,
-    threshold: Floats,
-    child: Ints,
-    is_leaf: npt.NDArray[np.bool_],
-    leaf: Floats,
-) -> Floats:
+    x: Float32,
+    roots: Int64,
+    feature: Int64,
+    threshold: Float64,
+    child: Int64,
+    is_leaf: Bool,
+    leaf: Float64,
+) -> Float64:
     total = np.zeros(len(x))
     for row in range(len(x)):
         for root in roots:

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
+from barograph.arrays import Float32, Float64
 from barograph.errors import (
     ExportRefusedError,
     RegistryError,
@@ -30,8 +30,6 @@ INPUT, OUTPUT = "features", "probability"
 TAU = "tau"
 """The input that is no feature: the volatility from which a minute counts as a spike."""
 
-Float32 = npt.NDArray[np.float32]
-Float64 = npt.NDArray[np.float64]
 
 EXPORT_TOLERANCE = 1e-6
 """An export that differs more than this from the trained model, on any row, is refused."""

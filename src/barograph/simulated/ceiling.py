@@ -14,13 +14,12 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
+from barograph.arrays import Float64, Int64
 from barograph.errors import BadInputError
 from barograph.simulated.law import (
     LEVEL_STEP,
     SLOW_STEP,
-    Floats,
     MarketModel,
     check_model,
     generator,
@@ -76,27 +75,27 @@ class Orders(NamedTuple):
     that the quotes' increment adds to a return.
     """
 
-    second: NDArray[np.int64]
-    place_s: Floats
-    log_mid: Floats
-    spread: NDArray[np.int64]
+    second: Int64
+    place_s: Float64
+    log_mid: Float64
+    spread: Int64
     rounding: float
 
 
 class _Shown(NamedTuple):
     """Orders as particles are weighed by them; variances in those of a typical second."""
 
-    first: NDArray[np.int64]
+    first: Int64
     """(seconds + 1,): the first order of each second."""
-    wait_s: Floats
+    wait_s: Float64
     """Time of the order's second that had passed since the order before."""
-    rest_s: Floats
+    rest_s: Float64
     """(seconds,): what is left of a second after its last order."""
-    excitation: Floats
+    excitation: Float64
     """What earlier orders add to the rate of orders as this one comes, 1/s."""
-    square: Floats
+    square: Float64
     """Squared return since the last one that is weighed; NaN where none is."""
-    widening: NDArray[np.int64]
+    widening: Int64
     """(seconds,): increments by which the spreads of the second's orders are above one."""
     rounding: float
 
@@ -134,10 +133,10 @@ def _told(
 def forecast(
     model: MarketModel,
     watched: Sequence[Orders],
-    tau: Floats,
+    tau: Float64,
     seconds: int,
     how: Filter = FILTER,
-) -> Floats:
+) -> Float64:
     """The probability of a spike after each second, given all that was watched up to its end.
 
     `watched` are products of one market, whose news is common as the model says: together each
@@ -169,17 +168,17 @@ def forecast(
     return np.ascontiguousarray(np.minimum(out, 1.0).transpose(1, 0, 2))
 
 
-def _slow_nodes(model: MarketModel) -> NDArray[np.int64]:
+def _slow_nodes(model: MarketModel) -> Int64:
     end = int(np.ceil(FURTHEST * model.slow_std / SLOW_STEP)) + 1
     return np.arange(-end, end + 1)
 
 
-def _level_nodes(model: MarketModel) -> NDArray[np.int64]:
+def _level_nodes(model: MarketModel) -> Int64:
     lowest = int(np.floor(-FURTHEST * model.slow_std / LEVEL_STEP)) - 1
     return np.arange(lowest, int(HIGHEST / LEVEL_STEP) + 1)
 
 
-def _table(model: MarketModel, tau: float, paths: int) -> Floats:
+def _table(model: MarketModel, tau: float, paths: int) -> Float64:
     """(levels, slows): the truth on the lattice of `market`, between whose nodes it is linear."""
     slow, level = np.meshgrid(
         _slow_nodes(model) * SLOW_STEP, _level_nodes(model) * LEVEL_STEP, indexing="xy"
@@ -212,7 +211,7 @@ def _shown(model: MarketModel, watched: Orders, seconds: int, sight: Sight) -> _
 
 
 @njit(cache=True)
-def _excitation(model: MarketModel, time_s: Floats) -> Any:
+def _excitation(model: MarketModel, time_s: Float64) -> Any:
     """(n,): what the orders before each have added to the rate of orders as it comes, 1/s."""
     excitation = np.empty(len(time_s))
     # In the mean, each order before the first second has excited `branching` others.
@@ -245,8 +244,8 @@ def _start(model: MarketModel, products: int, particles: int, rng: np.random.Gen
 def _jump(
     model: MarketModel,
     eagerness: float,
-    jump: Floats,
-    log_weight: Floats,
+    jump: Float64,
+    log_weight: Float64,
     rng: np.random.Generator,
 ) -> None:
     """One second of jumps, `eagerness` times too many, each at as much less weight.
@@ -269,7 +268,7 @@ def _jump(
 
 
 @njit(cache=True)
-def _drift(model: MarketModel, slow: Floats, rng: np.random.Generator) -> None:
+def _drift(model: MarketModel, slow: Float64, rng: np.random.Generator) -> None:
     """One second of slow."""
     a = np.exp(-1.0 / model.slow_time_s)
     scale = model.slow_std * np.sqrt(1.0 - a * a)
@@ -288,11 +287,11 @@ def _follow(
     model: MarketModel,
     sight: Sight,
     shown: Any,
-    cloud: Floats,
-    lowest: NDArray[np.int64],
-    tables: Floats,
+    cloud: Float64,
+    lowest: Int64,
+    tables: Float64,
     rng: np.random.Generator,
-    out: Floats,
+    out: Float64,
 ) -> None:
     """Every second: move, weigh, say, and resample where it is time. Fills `out`."""
     products, particles = cloud.shape[1:]
@@ -320,7 +319,7 @@ def _follow(
 
 @njit(cache=True)
 def _weigh(
-    model: MarketModel, sight: Sight, shown: Any, second: int, state: Floats, log_weight: Floats
+    model: MarketModel, sight: Sight, shown: Any, second: int, state: Float64, log_weight: Float64
 ) -> None:
     """Add the log-likelihood of what one product showed in a second; keep the unseen variance.
 
@@ -353,9 +352,7 @@ def _weigh(
 
 
 @njit(cache=True)
-def _say(
-    state: Floats, weight: Floats, lowest: NDArray[np.int64], tables: Floats, out: Floats
-) -> None:
+def _say(state: Float64, weight: Float64, lowest: Int64, tables: Float64, out: Float64) -> None:
     """(k,): the weighted mean of each table at the particles' slow and level."""
     _, levels, slows = tables.shape
     out[:] = 0.0
@@ -376,7 +373,7 @@ def _say(
 
 
 @njit(cache=True)
-def _systematic(weight: Floats, rng: np.random.Generator) -> Any:
+def _systematic(weight: Float64, rng: np.random.Generator) -> Any:
     """(n,): which particles go on, each as often as its weight says, to within one."""
     n = len(weight)
     chosen = np.empty(n, np.int64)

@@ -17,11 +17,9 @@ from zlib import crc32
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
+from barograph.arrays import Float64, Int64
 from barograph.errors import BadInputError
-
-Floats = NDArray[np.float64]
 
 BUSIEST = 20.0
 """No variance multiplies the base rate of orders by more than this: a seeded run stays finite."""
@@ -141,7 +139,7 @@ def innovations(model: MarketModel, share: float, seconds: int, rng: np.random.G
 
 
 @njit(cache=True)
-def walk(model: MarketModel, start: Floats, news: Floats) -> Any:
+def walk(model: MarketModel, start: Float64, news: Float64) -> Any:
     """(seconds, 2): slow and jump of each second, from those of the second before the first."""
     a = np.exp(-1.0 / model.slow_time_s)
     b = np.exp(-1.0 / model.jump_time_s)
@@ -200,7 +198,7 @@ class LatentVolatility:
         if self._model.jump_rate_per_s:
             self.advance(int(10 * self._model.jump_time_s))
 
-    def advance(self, seconds: int) -> Floats:
+    def advance(self, seconds: int) -> Float64:
         """(products, seconds, 2): slow and jump of the next `seconds` seconds."""
         model, share = self._model, self._model.common_share
         common = innovations(model, share, seconds, self._rngs[0])
@@ -242,7 +240,7 @@ def _last_order_s(
 
 
 @njit(cache=True)
-def _seen(growth: Floats, squares: Floats, last_s: Floats) -> Any:
+def _seen(growth: Float64, squares: Float64, last_s: Float64) -> Any:
     """(paths, horizon + 1): what a unit of variance in each second adds to the sum of squares.
 
     The diffusion up to a second's last order is seen in the return of that second, the rest in the
@@ -268,8 +266,8 @@ def _seen(growth: Floats, squares: Floats, last_s: Floats) -> Any:
 
 
 def spike_probability(
-    model: MarketModel, latent: Floats, tau: float, *, horizon_s: int = 60, paths: int = 20_000
-) -> Floats:
+    model: MarketModel, latent: Float64, tau: float, *, horizon_s: int = 60, paths: int = 20_000
+) -> Float64:
     """True probability that the coming `horizon_s` seconds are a spike, for each latent state.
 
     `latent` (n, 2) holds slow and jump in force in second s; the event is that the root mean square
@@ -308,7 +306,7 @@ def spike_probability(
     return upper * (1 - down) + lower * down
 
 
-def _lattice(values: Floats, step: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _lattice(values: Float64, step: float) -> tuple[Int64, Int64]:
     """The nodes around the values, as multiples of `step`, and for each value the one at or below.
 
     The next node of the result is the one above.
@@ -320,7 +318,7 @@ def _lattice(values: Floats, step: float) -> tuple[NDArray[np.int64], NDArray[np
 
 def _noise(
     model: MarketModel, horizon_s: int, paths: int, rng: np.random.Generator
-) -> tuple[Floats, Floats, Floats]:
+) -> tuple[Float64, Float64, Float64]:
     """What the horizon brings, whatever the state before it.
 
     How much of slow and jump is left (2, horizon + 1); the factor of variance that news after the

@@ -12,11 +12,10 @@ from typing import Any
 import msgspec
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
+from barograph.arrays import Float64, Int64, Records
 from barograph.errors import BadInputError
 from barograph.simulated.law import (
-    Floats,
     LatentVolatility,
     MarketModel,
     check_model,
@@ -91,9 +90,9 @@ class Truth(msgspec.Struct, frozen=True, kw_only=True):
     `variance` is that of the latent log mid over the second, in squared log returns.
     """
 
-    second: NDArray[np.int64]
-    latent: Floats
-    variance: Floats
+    second: Int64
+    latent: Float64
+    variance: Float64
 
 
 class SimulatedMarket:
@@ -175,7 +174,7 @@ class SimulatedMarket:
             for product, path in zip(self.products, paths, strict=True)
         }
 
-    def _entries(self, seconds: int) -> NDArray[np.void]:
+    def _entries(self, seconds: int) -> Records:
         """The next `seconds` seconds over all products, by event time."""
         paths = self._latent.advance(seconds)
         start_us = self.now_ns // 1000
@@ -188,7 +187,7 @@ class SimulatedMarket:
         entries = np.concatenate(parts)
         return entries[np.argsort(entries["time_us"], kind="stable")]
 
-    def _events(self, entries: NDArray[np.void]) -> Iterator[MarketEvent]:
+    def _events(self, entries: Records) -> Iterator[MarketEvent]:
         for entry in entries.tolist():
             (time_us, _, index, side, trade_id, sequence, price, bid, ask, bid_size, ask_size) = (
                 entry[:11]
@@ -224,7 +223,7 @@ def _written(number: int, places: int = 2) -> str:
     return f"{whole}.{rest:0{places}d}".rstrip("0") if rest else str(whole)
 
 
-def _open_book(model: MarketModel, product: str, rng: np.random.Generator) -> NDArray[np.void]:
+def _open_book(model: MarketModel, product: str, rng: np.random.Generator) -> Records:
     """The book before the first second, after a day of mean trading."""
     price = START_PRICES.get(product, OTHER_START_PRICE)
     mean_size = np.exp(model.size_log_mean + model.size_log_std**2 / 2)
@@ -250,8 +249,8 @@ def _open_book(model: MarketModel, product: str, rng: np.random.Generator) -> ND
 @njit(cache=True)
 def _trade(
     model: MarketModel,
-    books: NDArray[np.void],
-    deviations: Floats,
+    books: Records,
+    deviations: Float64,
     start_us: int,
     rng: np.random.Generator,
 ) -> Any:
@@ -294,7 +293,7 @@ def _trade(
 
 
 @njit(cache=True)
-def _room(entries: NDArray[np.void], n: int) -> Any:
+def _room(entries: Records, n: int) -> Any:
     """(n + 1, entries with place for as many)."""
     if n < len(entries):
         return n + 1, entries

@@ -9,10 +9,11 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import msgspec
 import numpy as np
 
+from barograph.arrays import Float64
 from barograph.codec import UNREADABLE
 from barograph.errors import RegistryError
 from barograph.evaluation import bootstrap, scores
-from barograph.registry.model import Float64, ModelFacts
+from barograph.registry.model import ModelFacts
 from barograph.training import card_words
 from barograph.training.card_words import Bin, Goal
 from barograph.training.importance import Importance, importance

@@ -21,8 +21,9 @@ from barograph import codec
 from barograph.archive import joined
 from barograph.archive.recorded_events import recording_events
 from barograph.archive.recording import Recording
+from barograph.arrays import Float64, Records
 from barograph.cases.case import Case, Dataset
-from barograph.codec import EVENT, FILLED, GAP, HEARTBEAT, NAT, TICK, TRADE, Floats, Records
+from barograph.codec import EVENT, FILLED, GAP, HEARTBEAT, NAT, TICK, TRADE
 from barograph.errors import BadInputError, ForeignFeaturesError, TooLittleDataError
 from barograph.evaluation.labels import future_realized_vol
 from barograph.features.catalogue import FEATURE_SET_HASH, NAMES
@@ -371,7 +372,7 @@ class _Parts:
             )
 
 
-def _frame(rows: Records, label: Floats, product: str) -> pl.DataFrame:
+def _frame(rows: Records, label: Float64, product: str) -> pl.DataFrame:
     digits = np.ascontiguousarray(rows["reasons"] + ord("0")).view(f"S{len(NAMES)}")
     frame = pl.DataFrame(
         {

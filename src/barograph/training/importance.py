@@ -3,10 +3,10 @@
 import msgspec
 import numpy as np
 
+from barograph.arrays import Float64
 from barograph.cases.case import Table
 from barograph.evaluation import scores
 from barograph.evaluation.splits import Rows
-from barograph.registry.model import Float64
 from barograph.training.walkforward import Walk
 
 REPEATS = 5

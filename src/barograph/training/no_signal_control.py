@@ -10,9 +10,9 @@ import dataclasses
 import msgspec
 import numpy as np
 
+from barograph.arrays import Float64
 from barograph.cases.case import Table
 from barograph.evaluation import scores
-from barograph.registry.model import Float64
 from barograph.training.pooled import Pooled
 from barograph.training.walkforward import CHOSEN, Training, Walk, walk
 from barograph.types import Interval

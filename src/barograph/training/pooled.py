@@ -5,14 +5,15 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
+from barograph.arrays import Bool, Float32, Float64
 from barograph.evaluation import bootstrap, scores
 from barograph.evaluation.bootstrap import Resampled, Resamples
 from barograph.evaluation.gate import Forecast, at_best, wide
 from barograph.evaluation.scores import Score
 from barograph.evaluation.splits import Rows
 from barograph.learning.relative import VOL_FLOOR
-from barograph.registry.model import TAU, Float32, Float64
-from barograph.training.walkforward import CHOSEN, Bools, Tested, Training, Walk
+from barograph.registry.model import TAU
+from barograph.training.walkforward import CHOSEN, Tested, Training, Walk
 from barograph.types import Interval
 
 _OF_PROBABILITY = (
@@ -122,7 +123,7 @@ class Pooled:
         ours, theirs = self._measured[name, score], self._measured[other, others_score or score]
         return wide(ours - theirs, self._how.level)
 
-    def forecast(self, name: str, where: Bools) -> Forecast:
+    def forecast(self, name: str, where: Bool) -> Forecast:
         """What a candidate said of the tested rows at `where`, as the gate takes it."""
         ranking = self.ranking.get(name)
         return Forecast(
@@ -130,7 +131,7 @@ class Pooled:
             ranking=None if ranking is None else ranking[where],
         )
 
-    def columns(self, features: tuple[str, ...], where: Bools) -> Float32:
+    def columns(self, features: tuple[str, ...], where: Bool) -> Float32:
         """float32 rows of the tested rows at `where`, each with what its own fold puts beside."""
         parts = [
             question.target.columns(self._table, features, question.fold.test)

@@ -5,14 +5,12 @@ from typing import NamedTuple
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
-from barograph.cases.case import Ints
+from barograph.arrays import Bool, Float64, Int64
 from barograph.evaluation import alarms, labels
 from barograph.evaluation.splits import Rows
-from barograph.registry.model import Float64
 from barograph.training.pooled import Pooled
-from barograph.training.walkforward import CHOSEN, Bools, Walk
+from barograph.training.walkforward import CHOSEN, Walk
 from barograph.types import NS_PER_S
 
 MOST_STRIPS = 24
@@ -97,13 +95,13 @@ class _Rows(NamedTuple):
     """Tested rows of one key, by rising order, with what was said and done there."""
 
     key: str
-    order: Ints
+    order: Int64
     y: Float64
     probability: Float64
-    acted: Bools
+    acted: Bool
     excess: Float64
-    regime: Ints
-    fold: Ints
+    regime: Int64
+    fold: Int64
 
 
 def timeline(walked: Walk, pooled: Pooled) -> Timeline | None:
@@ -124,7 +122,7 @@ def timeline(walked: Walk, pooled: Pooled) -> Timeline | None:
     )
 
 
-def false_alerts(alarm: Ints, storms: Ints, horizon: int) -> Ints:
+def false_alerts(alarm: Int64, storms: Int64, horizon: int) -> Int64:
     """(k,): where the alerts begin that touch no storm, by the rule of `alarms.episode_report`."""
     begins: list[int] = []
     place = 0
@@ -136,7 +134,7 @@ def false_alerts(alarm: Ints, storms: Ints, horizon: int) -> Ints:
     next_storm = np.searchsorted(storms[:, 1], alarm)
     opens = np.append(storms[:, 0] - horizon, np.iinfo(np.int64).max)[next_storm]
     touches = np.logical_or.reduceat(alarm >= opens, begins)
-    false: Ints = alarm[begins][~touches]
+    false: Int64 = alarm[begins][~touches]
     return false
 
 
@@ -211,7 +209,7 @@ def _strips(walked: Walk, rows: _Rows, clock: _Clock, horizon: int) -> Iterator[
         )
 
 
-def _told(values: npt.NDArray[np.float64]) -> list[float | None]:
+def _told(values: Float64) -> list[float | None]:
     return [round(value, _DIGITS) if np.isfinite(value) else None for value in values.tolist()]
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
+from barograph.arrays import Bool, Float64
 from barograph.cases.case import Case, SplitKind, Table, Target
 from barograph.errors import TooLittleDataError
 from barograph.evaluation import scores
@@ -20,10 +20,7 @@ from barograph.evaluation.splits import Fold, Rows
 from barograph.learning.candidates import Candidate, Slices
 from barograph.learning.examples import Examples
 from barograph.learning.fitted import Fitted
-from barograph.registry.model import Float64
 from barograph.registry.versions import Trial
-
-Bools = npt.NDArray[np.bool_]
 
 CHOSEN = "chosen"
 """The name under which the choices of all folds are scored together."""
@@ -102,7 +99,7 @@ class Tested:
     selection: float
 
     @property
-    def acted(self) -> Bools:
+    def acted(self) -> Bool:
         """On which test rows it raised an alarm."""
         return self.probability >= self.threshold
 

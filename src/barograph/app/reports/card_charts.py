@@ -12,12 +12,12 @@ from xml.etree import ElementTree as ET
 
 import matplotlib as mpl
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, DateFormatter
 from matplotlib.figure import Figure
 
 from barograph.app.reports.markup import Element, el
+from barograph.arrays import Float64
 from barograph.training.card import Card
 from barograph.training.importance import Importance
 from barograph.training.timeline import Strip
@@ -187,7 +187,7 @@ def _tag(element: Element) -> str:
     return element.tag.rsplit("}", 1)[-1]
 
 
-def _closed(side: Sequence[float | None]) -> npt.NDArray[np.float64]:
+def _closed(side: Sequence[float | None]) -> Float64:
     """The values of all steps and, to close the last one, once more that of the last."""
     values = np.array([math.nan if value is None else value for value in side])
     return np.append(values, values[-1])

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from barograph.codec import NAT, TICK, Bytes, Ints, Records
+from barograph.arrays import Int64, Records, UInt8
+from barograph.codec import NAT, TICK
 from barograph.types import NS_PER_S, Frame, Tick
 from barograph.venues.coinbase import plain_lines
 from barograph.venues.coinbase.exchange import ExchangeFeed
@@ -186,7 +187,7 @@ def _known(count: int | None) -> int:
 
 @njit(cache=True)
 def _scan(  # noqa: PLR0913 - the block, what is remembered of lines and products, and the events
-    block: Bytes,
+    block: UInt8,
     place: int,
     memory: Any,
     lines: Records,
@@ -298,7 +299,7 @@ def _write(ticker: Any, product: int, event: Any) -> None:
 
 
 @njit(cache=True)
-def _slot(lines: Records, guess: Ints, high: Any, low: Any) -> int:
+def _slot(lines: Records, guess: Int64, high: Any, low: Any) -> int:
     """The place of a product in `lines`; −1 when it is not there."""
     hashed = (low ^ high * np.uint64(0x9E3779B97F4A7C15)) * np.uint64(0x9E3779B97F4A7C15)
     place = np.int64(hashed >> np.uint64(56))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from barograph.codec import Bytes, Ints
+from barograph.arrays import Int64, UInt8
 from barograph.types import NS_PER_S
 
 MAX_NAME_BYTES = 16
@@ -80,7 +80,7 @@ _DAYS_BEFORE = np.array([0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 
 
 
 @njit(cache=True)
-def read_line(block: Bytes, place: int, layout: Any, memo: Ints, ticker: Any) -> int:
+def read_line(block: UInt8, place: int, layout: Any, memo: Int64, ticker: Any) -> int:
     """The line at `place` into `ticker`, a TICKER; the place after its newline.
 
     layout: (MEMBERS,) of LAYOUT, what the lines before had; memo: (2,) int64, the last date and its
@@ -119,7 +119,7 @@ def read_line(block: Bytes, place: int, layout: Any, memo: Ints, ticker: Any) ->
 
 
 @njit(cache=True)
-def _head(block: Bytes, p: int) -> int:
+def _head(block: UInt8, p: int) -> int:
     if len(block) - p < _SHORTEST:
         return -1
     for i in range(len(_HEAD)):
@@ -133,14 +133,14 @@ def _head(block: Bytes, p: int) -> int:
 
 
 @njit(cache=True)
-def _blank(block: Bytes, p: int) -> int:
+def _blank(block: UInt8, p: int) -> int:
     while block[p] == _SPACE:
         p += 1
     return p
 
 
 @njit(cache=True)
-def _kind(block: Bytes, p: int, layout: Any, member: int) -> Any:
+def _kind(block: UInt8, p: int, layout: Any, member: int) -> Any:
     """(place of the value, kind of the member) of a member's name and colon."""
     if block[p] != _QUOTE:
         return -1, _OTHER
@@ -167,7 +167,7 @@ def _look_up(high: int, low: int) -> int:
 
 
 @njit(cache=True)
-def _value(block: Bytes, p: int, kind: int, memo: Ints, ticker: Any) -> int:
+def _value(block: UInt8, p: int, kind: int, memo: Int64, ticker: Any) -> int:
     if kind == _TRADE_ID:
         p, ticker.trade_id = _count(block, p)
     elif kind == _SEQUENCE:
@@ -190,7 +190,7 @@ def _value(block: Bytes, p: int, kind: int, memo: Ints, ticker: Any) -> int:
 
 
 @njit(cache=True)
-def _side(block: Bytes, p: int) -> Any:
+def _side(block: UInt8, p: int) -> Any:
     p, _, low, _ = _word(block, p)
     if low not in (_BUY, _SELL):
         return -1, 0
@@ -198,7 +198,7 @@ def _side(block: Bytes, p: int) -> Any:
 
 
 @njit(cache=True)
-def _word(block: Bytes, p: int) -> Any:
+def _word(block: UInt8, p: int) -> Any:
     """(place after the closing quote or −1, the last 16 bytes as two words, length).
 
     No byte is zero, so words that begin with one tell a shorter name from every longer one.
@@ -218,7 +218,7 @@ def _word(block: Bytes, p: int) -> Any:
 
 
 @njit(cache=True)
-def _count(block: Bytes, p: int) -> Any:
+def _count(block: UInt8, p: int) -> Any:
     """(place after it or −1, a natural number of at most 18 digits)."""
     start = p
     value = 0
@@ -232,7 +232,7 @@ def _count(block: Bytes, p: int) -> Any:
 
 
 @njit(cache=True)
-def _decimal(block: Bytes, p: int) -> Any:
+def _decimal(block: UInt8, p: int) -> Any:
     """(place after the closing quote or −1, the float64 next to a plain decimal).
 
     A whole number up to 2⁵³ and a power of ten up to 10²² are exact, so their quotient is rounded
@@ -262,7 +262,7 @@ def _decimal(block: Bytes, p: int) -> Any:
 
 
 @njit(cache=True)
-def _two(block: Bytes, p: int) -> int:
+def _two(block: UInt8, p: int) -> int:
     """Two digits, or a number that no date has."""
     tens = np.uint8(block[p] - _ZERO)
     ones = np.uint8(block[p + 1] - _ZERO)
@@ -272,7 +272,7 @@ def _two(block: Bytes, p: int) -> int:
 
 
 @njit(cache=True)
-def _time(block: Bytes, p: int, memo: Ints) -> Any:
+def _time(block: UInt8, p: int, memo: Int64) -> Any:
     """(place after the closing quote or −1, ns since 1970) of YYYY-MM-DDThh:mm:ss[.1-9 digits]Z."""
     if len(block) - p < 20:
         return -1, 0
@@ -296,7 +296,7 @@ def _time(block: Bytes, p: int, memo: Ints) -> Any:
 
 
 @njit(cache=True)
-def _fraction(block: Bytes, p: int) -> Any:
+def _fraction(block: UInt8, p: int) -> Any:
     """(place after it or −1, nanoseconds) of .1-9 digits or of nothing."""
     if block[p] != _POINT:
         return p, 0
@@ -315,7 +315,7 @@ def _fraction(block: Bytes, p: int) -> Any:
 
 
 @njit(cache=True)
-def _day(block: Bytes, p: int, memo: Ints) -> int:
+def _day(block: UInt8, p: int, memo: Int64) -> int:
     """Days since 1970 of YYYY-MM-DD in 1970 to 2261; −1 where there is none."""
     year = _two(block, p) * 100 + _two(block, p + 2)
     month = _two(block, p + 5)
