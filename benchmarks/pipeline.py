@@ -6,11 +6,12 @@ from statistics import median
 
 import msgspec
 
-from barograph import pipeline
+from barograph.app import wiring
 from barograph.app.settings import Settings
 from barograph.feed import feed
 from barograph.feed.replay import replay
 from barograph.log import open_log
+from barograph.pipeline import threads
 from barograph.registry.model import sha256_of
 from barograph.registry.registry import Registry
 from measure import Measured, benchmark_events, logged_recording, row, seconds
@@ -39,8 +40,8 @@ def _replay() -> float:
             frames = feed.Feed(log, home / "archive", partitions=settings.partitions)
             frames.batch_lines = settings.batch_records
             try:
-                running = pipeline.Pipeline(pipeline.stages(settings, home, _refuse))
-                pipeline.feed_through(
+                running = threads.Pipeline(wiring.stages(settings, home, _refuse))
+                wiring.feed_through(
                     running, lambda: replay(frames, [logged_recording()]), live=False
                 )
             finally:
