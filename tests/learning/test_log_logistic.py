@@ -103,24 +103,24 @@ def test_targets_that_are_all_the_same_have_a_law_too():
     assert all(np.isfinite(part).all() for part in told)
 
 
-@pytest.mark.parametrize("told", [True, False])
-def test_the_law_around_a_regression_knows_how_far_off_it_was(told):
+@pytest.mark.parametrize("varies", [True, False])
+def test_the_law_around_a_regression_knows_how_far_off_it_was(varies):
     rng = np.random.default_rng(5)
     short, long = rng.lognormal(-10, 0.5, (2, 20_000))
     view = Relative.of([Ratio("short", "long")], "long", TAU)
     x = np.column_stack([short, long, np.full_like(long, 1e-4)]).astype(np.float32)
     z = np.log(short / long)
-    scale = np.exp(-1.2 + 0.4 * told * z)
+    scale = np.exp(-1.2 + 0.4 * varies * z)
     outcome = long * np.exp(0.5 * z + rng.logistic(0, scale))
     part = Examples(x, outcome > 1e-4, outcome)
     core = Linear(np.zeros(1), np.ones(1), np.array([0.5]), 0.0)
 
-    law = law_around(view, core, part, "long", part.weight, told=told)
+    law = law_around(view, core, part, "long", part.weight, varies=varies)
 
     assert (law.tau, law.base) == (view.features.index(TAU), view.features.index("long"))
     off = law.spread(view.apply(part.x)) - np.log(scale)
     assert np.abs(off).max() < 0.1
-    if not told:
+    if not varies:
         assert law.spread.weights.tolist() == [0.0]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from barograph.app.settings import Settings
 from barograph.feed.feed import Feed
-from barograph.feed.recover import told_unknown
+from barograph.feed.recover import unknown_files_line
 from barograph.log import Log
 from barograph.venues.entries import Rules
 
@@ -36,5 +36,5 @@ def feed_of(
     )
     feed.batch_lines = settings.batch_records
     if feed.unknown:
-        warn(told_unknown(feed, log, settings.home / "archive"))
+        warn(unknown_files_line(feed, log, settings.home / "archive"))
     return feed

@@ -66,9 +66,9 @@ def garch_vol(returns: Float64, learned_from: Bool, horizon_s: int) -> Float64:
     if scale == 0:
         return returns * 0.0  # nothing moved
     model = arch_model(known / scale, mean="Zero", vol="GARCH", p=1, q=1, rescale=False)
-    told = model.fit(disp="off", show_warning=False).params
-    omega = float(told["omega"]) * scale**2
+    parameters = model.fit(disp="off", show_warning=False).params
+    omega = float(parameters["omega"]) * scale**2
     variance = mean_variance(
-        returns, omega, float(told["alpha[1]"]), float(told["beta[1]"]), horizon_s
+        returns, omega, float(parameters["alpha[1]"]), float(parameters["beta[1]"]), horizon_s
     )
     return np.sqrt(variance)

@@ -222,8 +222,8 @@ def _number(cell: str) -> object:
 
 
 def _hash(contract: Contract) -> str:
-    told = ["contract/1", contract.columns, sorted(contract.absent.items())]
-    return hashlib.sha256(msgspec.json.encode(told)).hexdigest()[:16]
+    identity = ["contract/1", contract.columns, sorted(contract.absent.items())]
+    return hashlib.sha256(msgspec.json.encode(identity)).hexdigest()[:16]
 
 
 def _refuse_unless_meant(

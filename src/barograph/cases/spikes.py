@@ -263,7 +263,7 @@ def contenders(features: tuple[str, ...]) -> tuple[Candidate, ...]:
     ticks = _within(features, _TICKS)
     every = _within(features, (*RATIOS, *_LEVELS, *_TICKS))
     vols = tuple(f"realized_vol_{window_s}s" for window_s in (10, 60, 300))
-    told = (
+    always = (
         candidates.persistence(),
         candidates.har(vols),
         candidates.persistence(EWMA, name="ewma"),
@@ -276,9 +276,9 @@ def contenders(features: tuple[str, ...]) -> tuple[Candidate, ...]:
         candidates.lightgbm_regression(Relative.of(ratios, BASE, TAU), BASE, _BOOSTING),
     )
     if not candidates.has_xgboost():
-        return told
+        return always
     return (
-        *told,
+        *always,
         candidates.xgboost(Relative.of(every), _BOOSTING),
         candidates.xgboost_regression(Relative.of(ratios, BASE, TAU), BASE, _BOOSTING),
     )

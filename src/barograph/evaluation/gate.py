@@ -154,10 +154,10 @@ def runs(order: Int64, distance: int) -> list[Run]:
     """Rows as runs in which no two following orders are more than `distance` apart."""
     if not len(order):
         return []
-    told = np.unique(order)
-    opens = np.concatenate([[0], np.flatnonzero(np.diff(told) > distance) + 1])
-    closes = np.append(opens[1:] - 1, len(told) - 1)
-    return [(int(told[a]), int(told[b])) for a, b in zip(opens, closes, strict=True)]
+    orders = np.unique(order)
+    opens = np.concatenate([[0], np.flatnonzero(np.diff(orders) > distance) + 1])
+    closes = np.append(opens[1:] - 1, len(orders) - 1)
+    return [(int(orders[a]), int(orders[b])) for a, b in zip(opens, closes, strict=True)]
 
 
 def wide(difference: Resampled, level: float) -> Interval:
@@ -203,14 +203,15 @@ def _figures(ours: str, said: Mapping[str, Forecast], y: Float64, drawn: Resampl
         if forecast.ranking is not None:
             asked[name, "ranking"] = (scores.pr_auc, forecast.ranking)
     together = bootstrap.resampled_together(list(asked.values()), y, drawn)
-    told = dict(zip(asked, together, strict=True))
+    resampled = dict(zip(asked, together, strict=True))
     return _Figures(
-        loss={name: told[name, "loss"] for name in said},
+        loss={name: resampled[name, "loss"] for name in said},
         pr_auc={
-            name: at_best(told[name, "probability"], told.get((name, "ranking"))) for name in said
+            name: at_best(resampled[name, "probability"], resampled.get((name, "ranking")))
+            for name in said
         },
-        over=told[ours, "probability"] - told[ours, "rate"],
-        off=told[ours, "off"],
+        over=resampled[ours, "probability"] - resampled[ours, "rate"],
+        off=resampled[ours, "off"],
     )
 
 
@@ -271,8 +272,8 @@ def _measured(
 
 def _of(window: Window, forecast: Forecast) -> bool:
     """Whether it is of the window's rows."""
-    told = (forecast.probability, forecast.ranking)
-    return all(len(each) == len(window.y) for each in told if each is not None)
+    series = (forecast.probability, forecast.ranking)
+    return all(len(each) == len(window.y) for each in series if each is not None)
 
 
 def _sound(interval: Interval, rule: Gate) -> bool:

@@ -100,14 +100,14 @@ def mature(predictions: Iterable[Prediction]) -> dict[str, Matured]:
     """The predictions of one topic, by model; of one that stands there twice the first."""
     models: dict[str, int] = {}
     verdicts: list[dict[str, int]] = []
-    told: dict[str, array[float]] = {}
+    numbers: dict[str, array[float]] = {}
     for said in predictions:
         number = models.setdefault(said.model, len(models))
         if number == len(verdicts):
             verdicts.append({})
         verdicts[number][said.verdict] = verdicts[number].get(said.verdict, 0) + 1
-        told.setdefault(said.product, array("d")).extend(_numbers(number, said))
-    tables = {product: np.frombuffer(told[product], _ROW) for product in sorted(told)}
+        numbers.setdefault(said.product, array("d")).extend(_numbers(number, said))
+    tables = {product: np.frombuffer(numbers[product], _ROW) for product in sorted(numbers)}
     found = {}
     for model, number in models.items():
         mine = {product: rows[rows["model"] == number] for product, rows in tables.items()}

@@ -59,7 +59,7 @@ def recover(
     return Recovered(log=log.address, files=[file.path.name for file in files], feed=feed.summary)
 
 
-def told_unknown(feed: Feed, log: Log, archive: Path) -> str:
+def unknown_files_line(feed: Feed, log: Log, archive: Path) -> str:
     """That there are files to recover, and what takes them in before and after new events."""
     count = len(feed.unknown)
     them, it = ("1 file", "it") if count == 1 else (f"{count:,} files", "them")

@@ -84,7 +84,7 @@ def _classifier(view: View, boosted: Boosted) -> Learner:
 def _regression(view: Relative, base: str, repeats: float, boosted: Boosted) -> Learner:
     def grow(train: Examples, seed: int) -> Fitted:
         trees = boosted(train, log_ratio(view, base, train), seed)
-        law = law_around(view, trees, train, base, train.weight / repeats, told=True)
+        law = law_around(view, trees, train, base, train.weight / repeats, varies=True)
         return uncalibrated(view, trees, law)
 
     return grow

@@ -57,9 +57,9 @@ def least_squares(view: Relative, *, repeats: float) -> Learner:
         core = unweighted(seen)
         beside = np.column_stack([core.standard(seen), np.ones(len(target))])
         root = np.sqrt(train.weight)
-        told, *_ = np.linalg.lstsq(beside * root[:, None], target * root)
-        core = replace(core, weights=told[:-1], bias=float(told[-1]))
-        law = law_around(view, core, train, None, train.weight / repeats, told=False)
+        solution, *_ = np.linalg.lstsq(beside * root[:, None], target * root)
+        core = replace(core, weights=solution[:-1], bias=float(solution[-1]))
+        law = law_around(view, core, train, None, train.weight / repeats, varies=False)
         return uncalibrated(view, core, law)
 
     return grow
@@ -79,9 +79,9 @@ def log_logistic(
         blank = unweighted(seen, _Z_LIMIT)
         z = blank.standard(seen)
         weight = train.weight / repeats
-        weights, bias, told, width = most_likely(z, z[:, columns], target, weight)
+        weights, bias, spread_weights, width = most_likely(z, z[:, columns], target, weight)
         widths = blank.weights.copy()
-        widths[columns] = told
+        widths[columns] = spread_weights
         core = replace(blank, weights=weights, bias=bias)
         scale = replace(blank, weights=widths, bias=width)
         place = None if base is None else view.features.index(base)

@@ -15,24 +15,34 @@ _LIMIT = 10.0  # of a log scale
 
 def log_ratio(view: Relative, base: str | None, part: Examples) -> Float64:
     """Ln v − ln base (n,)."""
-    told = log_above(part.outcome)
-    return told if base is None else told - log_above(part.x[:, view.features.index(base)])
+    log_outcome = log_above(part.outcome)
+    return (
+        log_outcome
+        if base is None
+        else log_outcome - log_above(part.x[:, view.features.index(base)])
+    )
 
 
-def law_around(  # noqa: PLR0913 - what it is around, and how its scale is told
-    view: Relative, core: Core, train: Examples, base: str | None, weight: Float64, *, told: bool
+def law_around(  # noqa: PLR0913 - what it is around, and how its scale varies
+    view: Relative,
+    core: Core,
+    train: Examples,
+    base: str | None,
+    weight: Float64,
+    *,
+    varies: bool,
 ) -> LogLogistic:
     """The law around a regression, its scale by how far off the core is on what it learned from.
 
-    told: whether the scale may depend on what is seen, or is one number.
+    varies: whether the scale may depend on what is seen, or is one number.
     """
     seen = view.apply(train.x)
     off = log_ratio(view, base, train) - core(seen)
     scale = unweighted(seen, _LIMIT)
     z = scale.standard(seen)
-    spread = z if told else z[:, :0]
+    spread = z if varies else z[:, :0]
     _, _, widths, width = most_likely(z[:, :0], spread, off, weight)
-    scale = replace(scale, weights=widths if told else scale.weights, bias=width)
+    scale = replace(scale, weights=widths if varies else scale.weights, bias=width)
     place = None if base is None else view.features.index(base)
     return LogLogistic(view.features.index(TAU), scale, place)
 
@@ -54,14 +64,14 @@ def most_likely(
     prior = np.ones(m + spread.shape[1])
     prior[[0, m]] = 0.0
 
-    def cost(told: Float64) -> tuple[float, Float64]:
-        log_scale = np.clip(spread @ told[m:], -_LIMIT, _LIMIT)
+    def cost(parameters: Float64) -> tuple[float, Float64]:
+        log_scale = np.clip(spread @ parameters[m:], -_LIMIT, _LIMIT)
         steepness = np.exp(-log_scale)
-        u = (target - place @ told[:m]) * steepness
+        u = (target - place @ parameters[:m]) * steepness
         loss = np.logaddexp(0.0, -u) + np.logaddexp(0.0, u) + log_scale
         pull = weight * (2 * sigmoid(u) - 1)
         slope = np.concatenate([-(pull * steepness) @ place, (weight - pull * u) @ spread])
-        return float(weight @ loss + prior @ told**2 / 2), slope + prior * told
+        return float(weight @ loss + prior @ parameters**2 / 2), slope + prior * parameters
 
     start = np.zeros(len(prior))
     # Least squares begin near the end.
@@ -69,5 +79,5 @@ def most_likely(
     start[:m] = np.linalg.solve(ridge, place.T @ (weight * target))
     off = float(np.mean(np.abs(target - place @ start[:m])))
     start[m] = np.log(max(off, 1e-3))
-    told = minimize(cost, start, jac=True, method="L-BFGS-B", options={"maxiter": 200}).x
-    return told[1:m], float(told[0]), told[m + 1 :], float(told[m])
+    parameters = minimize(cost, start, jac=True, method="L-BFGS-B", options={"maxiter": 200}).x
+    return parameters[1:m], float(parameters[0]), parameters[m + 1 :], float(parameters[m])

@@ -68,8 +68,8 @@ class Relative:
         wide = x.astype(np.float64)
         above, below = wide[:, self._above], wide[:, self._below]
         floor, floor_below = self._floors
-        told = np.where(self._as_is, above, log_above(above, floor))
-        out: Float64 = told - self._taken_off * log_above(below, floor_below)
+        scaled = np.where(self._as_is, above, log_above(above, floor))
+        out: Float64 = scaled - self._taken_off * log_above(below, floor_below)
         return out
 
     def nodes(self, graph: Graph, given: str) -> str:
@@ -78,11 +78,11 @@ class Relative:
         below = graph.add("Gather", given, graph.constant(self._below), axis=1)
         floor, floor_below = self._floors
         logged = log_above_nodes(graph, above, floor)
-        told = graph.add("Where", graph.constant(self._as_is), above, logged)
+        scaled = graph.add("Where", graph.constant(self._as_is), above, logged)
         off = graph.add(
             "Mul", log_above_nodes(graph, below, floor_below), graph.constant(self._taken_off)
         )
-        return graph.add("Sub", told, off)
+        return graph.add("Sub", scaled, off)
 
 
 def log_above(values: Float32 | Float64, floor: float | Float64 = VOL_FLOOR) -> Float64:

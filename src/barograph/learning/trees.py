@@ -41,16 +41,16 @@ class TreeTable:
         rate = boosted.init_.class_prior_[1]
         table.add({"leaf_value": math.log(rate / (1 - rate))})
         for (tree,) in boosted.estimators_:
-            table.add(_told(tree.tree_, boosted.learning_rate))
+            table.add(_as_table(tree.tree_, boosted.learning_rate))
         return table
 
     @classmethod
     def of_xgboost(cls, booster: Any) -> "TreeTable":  # noqa: ANN401 - xgboost is not followed
         """All trees of a `Booster` and its base score: xgboost goes left where x < threshold."""
         table = cls()
-        told = json.loads(booster.save_raw("json"))["learner"]
-        table.add({"leaf_value": _base_margin(told)})
-        for tree in told["gradient_booster"]["model"]["trees"]:
+        model = json.loads(booster.save_raw("json"))["learner"]
+        table.add({"leaf_value": _base_margin(model)})
+        for tree in model["gradient_booster"]["model"]["trees"]:
             table.add(_told_by_xgboost(tree))
         return table
 
@@ -132,7 +132,7 @@ def _total(  # noqa: PLR0913 - the columns of a table
     return total
 
 
-def _told(tree: Any, rate: float, node: int = 0) -> dict[str, Any]:  # noqa: ANN401
+def _as_table(tree: Any, rate: float, node: int = 0) -> dict[str, Any]:  # noqa: ANN401
     """A tree of scikit-learn in the form of LightGBM's."""
     left, right = tree.children_left[node], tree.children_right[node]
     if left == right:  # both −1: a leaf
@@ -140,8 +140,8 @@ def _told(tree: Any, rate: float, node: int = 0) -> dict[str, Any]:  # noqa: ANN
     return {
         "split_feature": int(tree.feature[node]),
         "threshold": float(tree.threshold[node]),
-        "left_child": _told(tree, rate, left),
-        "right_child": _told(tree, rate, right),
+        "left_child": _as_table(tree, rate, left),
+        "right_child": _as_table(tree, rate, right),
     }
 
 
@@ -163,8 +163,8 @@ def _told_by_xgboost(tree: dict[str, Any], node: int = 0) -> dict[str, Any]:
 
 def _base_margin(learner: dict[str, Any]) -> float:
     """The first guess as the sum of leaves has it."""
-    told = json.loads(learner["learner_model_param"]["base_score"])
-    score = float(told[0] if isinstance(told, list) else told)
+    base_score = json.loads(learner["learner_model_param"]["base_score"])
+    score = float(base_score[0] if isinstance(base_score, list) else base_score)
     if learner["objective"]["name"] == "binary:logistic":
         return math.log(score / (1 - score))
     return score

@@ -180,8 +180,8 @@ def export(fitted: Proven, x_test: Float32) -> bytes:
             f"the export of {fitted.name}", "0 rows", "1", "Give the rows of the test fold"
         )
     onnx = fitted.to_onnx()
-    told = OnnxModel(onnx, len(fitted.features), fitted.name).predict(x_test)
-    differences = np.abs(told - fitted.predict(x_test))
+    exported = OnnxModel(onnx, len(fitted.features), fitted.name).predict(x_test)
+    differences = np.abs(exported - fitted.predict(x_test))
     worst = float(np.where(np.isfinite(differences), differences, np.inf).max())
     if worst > EXPORT_TOLERANCE:
         raise ExportRefusedError(fitted.name, worst, EXPORT_TOLERANCE, len(x_test))

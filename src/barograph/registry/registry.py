@@ -89,7 +89,7 @@ class Registry:
         list; scores and the rest come from `facts`. `judged`: the rows by which the gate decided.
         """
         _check(f"{case} (new)", onnx, facts, case)
-        told, runs = msgspec.json.encode(facts), msgspec.json.encode(judged)
+        facts_json, runs = msgspec.json.encode(facts), msgspec.json.encode(judged)
         with self._writing(case) as mlflow:
             from mlflow.entities import Metric, Param  # noqa: PLC0415 - seconds to import
 
@@ -105,10 +105,14 @@ class Registry:
             place = self._artifacts(run_id)
             place.mkdir(parents=True)
             _write(place / "model.onnx", onnx)
-            _write(place / "facts.json", told)
+            _write(place / "facts.json", facts_json)
             _write(place / _JUDGED, runs)
             sync_directory(place)
-            tags = tags_of(facts, told) | dict(params or {}) | {_HASHES[_JUDGED]: sha256_of(runs)}
+            tags = (
+                tags_of(facts, facts_json)
+                | dict(params or {})
+                | {_HASHES[_JUDGED]: sha256_of(runs)}
+            )
             mlflow.log_batch(
                 run_id,
                 metrics=[
@@ -210,9 +214,9 @@ class Registry:
 
     def facts(self, case: str, version: int) -> ModelFacts:
         """What a version says of itself; its graph is not looked at."""
-        told = self._kept(case, version, "facts.json", _MAX_FACTS_BYTES)
+        facts_json = self._kept(case, version, "facts.json", _MAX_FACTS_BYTES)
         try:
-            return _facts.decode(told)
+            return _facts.decode(facts_json)
         except UNREADABLE as error:
             why = f"its facts cannot be read ({error})"
             raise RegistryError(f"{case}/{version}", why, _RETRAIN) from error

@@ -39,15 +39,15 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     selection: list[float]
 
 
-def tags_of(facts: ModelFacts, told: bytes) -> dict[str, str]:
-    """The facts as text, and the hashes of what is stored: `told` are the facts as bytes."""
+def tags_of(facts: ModelFacts, facts_json: bytes) -> dict[str, str]:
+    """The facts as text, and the hashes of what is stored: `facts_json` are the facts as bytes."""
     fields = msgspec.to_builtins(facts)
     del fields["sha256"], fields["scores"]
     text = {
         key: value if isinstance(value, str) else msgspec.json.encode(value).decode()
         for key, value in fields.items()
     }
-    return text | {"onnx_sha256": facts.sha256, "facts_sha256": sha256_of(told)}
+    return text | {"onnx_sha256": facts.sha256, "facts_sha256": sha256_of(facts_json)}
 
 
 def figures_of(facts: ModelFacts) -> Iterator[tuple[str, float]]:

@@ -110,10 +110,10 @@ def orders(
             mine = seen[event.product]
             if not mine or event.time_ns > mine[-1][0]:
                 mine.append((event.time_ns, float(event.bid), float(event.ask)))
-    return [_told(product, seen[product], start_s, increment) for product in products]
+    return [_observed(product, seen[product], start_s, increment) for product in products]
 
 
-def _told(
+def _observed(
     product: str, seen: list[tuple[int, float, float]], start_s: int, increment: float
 ) -> Orders:
     if not seen:

@@ -165,8 +165,8 @@ class Ledger:
         if after is not None:
             end = bisect_left(kept, after, key=lambda print_: print_.trade_id)
         newest = map(kept.__getitem__, range(end - 1, -1, -1))
-        told = (print_ for print_ in newest if None not in {print_.size, print_.side})
-        return list(islice(told, limit))
+        tradable = (print_ for print_ in newest if None not in {print_.size, print_.side})
+        return list(islice(tradable, limit))
 
     def summary(self) -> LedgerSummary:
         """As much as fits an answer."""

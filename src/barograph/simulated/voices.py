@@ -217,8 +217,8 @@ class AdvancedVoice(_Voice):
         return frames
 
     def _tickers(self, kind: str, prints: Sequence[Print], time_ns: int) -> Outgoing:
-        told = ",".join(map(advanced_ticker, prints))
-        data = self._envelope("ticker", f'{{"type":"{kind}","tickers":[{told}]}}', time_ns)
+        tickers = ",".join(map(advanced_ticker, prints))
+        data = self._envelope("ticker", f'{{"type":"{kind}","tickers":[{tickers}]}}', time_ns)
         products = tuple(dict.fromkeys(print_.product for print_ in prints))
         return Outgoing(data, time_ns, "ticker", products, tuple(prints))
 

@@ -58,20 +58,20 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
 
 def card(walked: Walk, pooled: Pooled, report: TrainingReport, facts: ModelFacts) -> Card:
     """The card of the version that `report` tells of. The same training gives the same card."""
-    told = timeline(walked, pooled)
+    over_time = timeline(walked, pooled)
     bins = _bins(walked, pooled, report)
     return Card(
         training=report,
         facts=facts,
         threshold_rule=walked.case.threshold_rule,
         goals=card_words.goals(report, walked.case.goals),
-        failures=card_words.failures(report, bins, told),
+        failures=card_words.failures(report, bins, over_time),
         curves={
             name: curve(pooled.y, pooled.probability[name]) for name in (CHOSEN, *pooled.baselines)
         },
         bins=bins,
         importance=importance(walked, report.settings.seed),
-        timeline=told,
+        timeline=over_time,
     )
 
 
@@ -117,9 +117,9 @@ def _bins(walked: Walk, pooled: Pooled, report: TrainingReport) -> list[Bin]:
     ]
 
 
-def encoded(told: Card) -> bytes:
+def encoded(card: Card) -> bytes:
     """As JSON."""
-    return msgspec.json.encode(told)
+    return msgspec.json.encode(card)
 
 
 def decoded(content: bytes, version: str) -> Card:
@@ -130,19 +130,19 @@ def decoded(content: bytes, version: str) -> Card:
         raise RegistryError(version, f"its card cannot be read ({error})", _CURE) from error
 
 
-def _with_nan(told: Any, kind: Any) -> Any:  # noqa: ANN401 - JSON of any shape, and types
+def _with_nan(value: Any, kind: Any) -> Any:  # noqa: ANN401 - JSON of any shape, and types
     """JSON has no NaN: null where a type wants a float."""
-    if told is None:
+    if value is None:
         return np.nan if kind is float else None
-    if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and isinstance(told, dict):
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and isinstance(value, dict):
         hints = get_type_hints(kind)
-        return {name: _with_nan(part, hints.get(name)) for name, part in told.items()}
+        return {name: _with_nan(part, hints.get(name)) for name, part in value.items()}
     origin, inner = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType):
-        return _with_nan(told, next(one for one in inner if one is not NoneType))
-    if origin is dict and isinstance(told, dict):
-        return {name: _with_nan(part, inner[1]) for name, part in told.items()}
-    if origin in (list, tuple) and isinstance(told, list):
-        each = inner if origin is tuple and inner[-1:] != (...,) else inner[:1] * len(told)
-        return [_with_nan(part, one) for part, one in zip(told, each, strict=False)]
-    return told
+        return _with_nan(value, next(one for one in inner if one is not NoneType))
+    if origin is dict and isinstance(value, dict):
+        return {name: _with_nan(part, inner[1]) for name, part in value.items()}
+    if origin in (list, tuple) and isinstance(value, list):
+        each = inner if origin is tuple and inner[-1:] != (...,) else inner[:1] * len(value)
+        return [_with_nan(part, one) for part, one in zip(value, each, strict=False)]
+    return value

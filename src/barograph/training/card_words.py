@@ -44,13 +44,13 @@ class Goal(msgspec.Struct, frozen=True, kw_only=True):
 def goals(report: TrainingReport, wanted: Mapping[str, float]) -> list[Goal]:
     """`wanted` scores of `CHOSEN`, and Brier score and log loss surely below each baseline's."""
     reasons = tuple(_reasons(report))
-    told = []
+    goals = []
     for name, least in wanted.items():
         of: Interval | None = getattr(chosen(report), name)
         reached = of is not None and of.estimate >= least
         why = () if reached else (*_nearness(of, least), *_others(report, name, least), *reasons)
         text = f"{NAMES.get(name, name)} of at least {least:g}"
-        told.append(Goal(goal=text, found=bounded(of), reached=reached, why=why))
+        goals.append(Goal(goal=text, found=bounded(of), reached=reached, why=why))
     for difference in report.differences:
         if difference.name != CHOSEN:
             continue
@@ -59,8 +59,8 @@ def goals(report: TrainingReport, wanted: Mapping[str, float]) -> list[Goal]:
             reached = of.high < 0
             why = () if reached else (*_overlap(of, difference.minus), *reasons)
             text = f"{NAMES[name]} surely below that of {difference.minus}"
-            told.append(Goal(goal=text, found=bounded(of, 4, "+"), reached=reached, why=why))
-    return told
+            goals.append(Goal(goal=text, found=bounded(of, 4, "+"), reached=reached, why=why))
+    return goals
 
 
 def _nearness(of: Interval | None, least: float) -> Iterator[str]:
@@ -108,9 +108,9 @@ def _reasons(report: TrainingReport) -> Iterator[str]:
             low, high = (f"{value:.3g}" for value in (values[0], values[-1]))
             yield f"the {what} of the sessions lies between {low} and {high}: they are not alike"
     if (worst := _worst(report, known)) is not None and len(known) > 1:
-        told, theirs = (worst.log_loss[name] for name in (CHOSEN, report.reference))
+        ours, theirs = (worst.log_loss[name] for name in (CHOSEN, report.reference))
         yield (
-            f"in the session from {when(worst.start_ns)} log loss is {figure(told)}, "
+            f"in the session from {when(worst.start_ns)} log loss is {figure(ours)}, "
             f"{figure(theirs)} with {report.reference}"
         )
 
@@ -139,11 +139,11 @@ def _worst_session(report: TrainingReport) -> Iterator[str]:
     worst = _worst(report, known)
     if worst is None or len(known) < 2:
         return
-    told, theirs = (worst.log_loss[name] for name in (CHOSEN, report.reference))
-    than = "worse than" if told > theirs else "not worse than"
+    ours, theirs = (worst.log_loss[name] for name in (CHOSEN, report.reference))
+    than = "worse than" if ours > theirs else "not worse than"
     yield (
         f"Its worst session against {report.reference} is the one from {when(worst.start_ns)}: log "
-        f"loss {figure(told)}, {than} {figure(theirs)}, at a base rate of {worst.base_rate:.1%}."
+        f"loss {figure(ours)}, {than} {figure(theirs)}, at a base rate of {worst.base_rate:.1%}."
     )
 
 
@@ -235,5 +235,5 @@ def bounded(of: Interval | None, places: int = 3, sign: str = "") -> str:
         return "–"
     if math.isnan(of.estimate):
         return "n/d"
-    told = [f"{v:{sign}.{places}f}".replace("-", "−") for v in (of.estimate, of.low, of.high)]
-    return f"{told[0]} [{told[1]}, {told[2]}]"
+    figures = [f"{v:{sign}.{places}f}".replace("-", "−") for v in (of.estimate, of.low, of.high)]
+    return f"{figures[0]} [{figures[1]}, {figures[2]}]"

@@ -57,7 +57,7 @@ def importance(walked: Walk, seed: int, repeats: int = REPEATS) -> list[Importan
                 other[:, place] = x[elsewhere(table, of, case.block // step, rng), place]
                 rise = scores.log_loss(y, fitted.predict(other)) - known
                 rises.setdefault(name, np.zeros(repeats))[repeat] += rise * len(of) / tested
-    told = [
+    importances = [
         Importance(
             feature=name,
             rise=float(values.mean()),
@@ -67,7 +67,7 @@ def importance(walked: Walk, seed: int, repeats: int = REPEATS) -> list[Importan
         )
         for name, values in rises.items()
     ]
-    return sorted(told, key=lambda one: (-one.rise, one.feature))
+    return sorted(importances, key=lambda one: (-one.rise, one.feature))
 
 
 def thinned(table: Table, rows: Rows, step: int) -> Rows:

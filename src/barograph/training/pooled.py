@@ -95,9 +95,9 @@ class Pooled:
             for name, folds in of_folds.items()
         }
         self.volatility = {
-            name: told
+            name: volatility
             for name, folds in of_folds.items()
-            if (told := _volatility(folds)) is not None
+            if (volatility := _volatility(folds)) is not None
         }
         self.ranking = self._ratios()
         self.acted = {
@@ -205,7 +205,8 @@ class Pooled:
                 name: scores.log_loss(y, said[where]) for name, said in self.probability.items()
             },
             log_r2={
-                name: scores.log_r2(outcome, told[where]) for name, told in self.volatility.items()
+                name: scores.log_r2(outcome, forecast[where])
+                for name, forecast in self.volatility.items()
             },
         )
 
@@ -217,15 +218,15 @@ class Pooled:
         if not self.volatility:
             return {}
         tau = self.columns((TAU,), np.ones(len(self.rows), np.bool_))[:, 0]
-        return {name: told / tau for name, told in self.volatility.items()}
+        return {name: forecast / tau for name, forecast in self.volatility.items()}
 
     def _of_forecast(self, name: str, score: Score) -> Interval | None:
         return self.interval(name, score) if name in self.volatility else None
 
     def _all_measured(self) -> dict[tuple[str, Score], Resampled]:
         asked = [
-            (name, score, score, told)
-            for name, told in self.probability.items()
+            (name, score, score, forecast)
+            for name, forecast in self.probability.items()
             for score in _OF_PROBABILITY
         ]
         # The same whoever forecasts.
@@ -237,8 +238,8 @@ class Pooled:
             measured[name, scores.lift] = measured[name, scores.pr_auc] / base_rate
         outcome = np.maximum(self._table.outcome[self.rows], VOL_FLOOR)
         of_volatility = [
-            (name, score, score, told)
-            for name, told in self.volatility.items()
+            (name, score, score, forecast)
+            for name, forecast in self.volatility.items()
             for score in _OF_VOLATILITY
         ]
         return measured | self._together(of_volatility, outcome)
@@ -247,10 +248,12 @@ class Pooled:
         self, asked: list[tuple[str, Score, Score, Float64]], truth: Float64
     ) -> dict[tuple[str, Score], Resampled]:
         """(candidate, what it is called, how it is measured, forecast) of each, in one pass."""
-        told = bootstrap.resampled_together(
+        resampled = bootstrap.resampled_together(
             [(measure, forecast) for _, _, measure, forecast in asked], truth, self._resamples
         )
-        return {(name, score): each for (name, score, *_), each in zip(asked, told, strict=True)}
+        return {
+            (name, score): each for (name, score, *_), each in zip(asked, resampled, strict=True)
+        }
 
     def _drawn(self) -> Resamples:
         return bootstrap.resamples(
@@ -264,5 +267,5 @@ class Pooled:
 
 def _volatility(folds: Sequence[Tested]) -> Float64 | None:
     """The forecasts of all folds, floored; None where a fold has none."""
-    told = [tested.volatility for tested in folds if tested.volatility is not None]
-    return np.maximum(np.concatenate(told), VOL_FLOOR) if len(told) == len(folds) else None
+    parts = [tested.volatility for tested in folds if tested.volatility is not None]
+    return np.maximum(np.concatenate(parts), VOL_FLOOR) if len(parts) == len(folds) else None

@@ -168,6 +168,6 @@ class _Reading:
         if self._keys:
             columns = np.array(self._numbers, np.float64).T
             names = (*self._contract.features, self._contract.outcome)
-            told = dict(zip(names, columns, strict=True))
-            self._parts.append(pl.DataFrame({self._contract.key: self._keys} | told))
+            table = dict(zip(names, columns, strict=True))
+            self._parts.append(pl.DataFrame({self._contract.key: self._keys} | table))
             self._keys, self._numbers = [], []

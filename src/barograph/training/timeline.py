@@ -194,8 +194,8 @@ def _strips(walked: Walk, rows: _Rows, clock: _Clock, horizon: int) -> Iterator[
             end_ns=clock.ns(first + span),
             step_ns=width * clock.unit_ns,
             rows=len(mine),
-            low=_told(low),
-            high=_told(high),
+            low=_with_none(low),
+            high=_with_none(high),
             storms=[(clock.ns(opens), clock.ns(closes + 1)) for opens, closes in storms.tolist()],
             thresholds=[
                 Level(
@@ -209,7 +209,7 @@ def _strips(walked: Walk, rows: _Rows, clock: _Clock, horizon: int) -> Iterator[
         )
 
 
-def _told(values: Float64) -> list[float | None]:
+def _with_none(values: Float64) -> list[float | None]:
     return [round(value, _DIGITS) if np.isfinite(value) else None for value in values.tolist()]
 
 

@@ -121,10 +121,10 @@ def train(  # noqa: PLR0913 - what to train on, where to put it, how, and the sh
         seconds=timer.seconds,
     )
     progress("model card", 0, 1)
-    told = card.card(walked, pooled, report, facts)
-    registry.attach(case.name, version, card.FILE, card.encoded(told))
+    model_card = card.card(walked, pooled, report, facts)
+    registry.attach(case.name, version, card.FILE, card.encoded(model_card))
     if page is not None:
-        registry.attach(case.name, version, card.PAGE, page(told).encode())
+        registry.attach(case.name, version, card.PAGE, page(model_card).encode())
     timer.lap("card")
     return report
 

@@ -287,12 +287,12 @@ def _test(case: Case, table: Table, question: Question, candidate: Candidate, se
     slices = Slices(
         thinned(fold.train), tuple((thinned(rest), examples(held)) for rest, held in fold.inner)
     )
-    fitted, told = candidate.prove(slices, seed)
+    fitted, probability = candidate.prove(slices, seed)
     y, x = question.answers(held_out), target.columns(table, candidate.features, fold.test)
     return Tested(
         fitted=fitted,
         probability=fitted.predict(x),
         volatility=fitted.volatility(x),
-        threshold=case.threshold(table, held_out, y, told),
-        selection=scores.weighted_log_loss(y, told, table.weight(held_out)),
+        threshold=case.threshold(table, held_out, y, probability),
+        selection=scores.weighted_log_loss(y, probability, table.weight(held_out)),
     )

@@ -37,10 +37,10 @@ def believe_tick(tick: Tick, trade_id: int, line: Line, opening: Opening) -> boo
     ):
         line.doubt = line.beat_doubt = None
         return False
-    told = settled or _goes_back(trade_id, line.tick)
-    time_ns = tick.event_time_ns if told else tick.event_time_ns - BEAT_NS
+    counted = settled or _goes_back(trade_id, line.tick)
+    time_ns = tick.event_time_ns if counted else tick.event_time_ns - BEAT_NS
     if not stands_still and trade_id <= known and not _is_fresh(trade_id, time_ns, line, opening):
-        if told:
+        if counted:
             raise RefusedError(
                 Fault.DUPLICATE,
                 f"trade {trade_id} comes late or again: counted already",

@@ -10,13 +10,13 @@ import time
 import pytest
 
 from barograph.app.cli import stopping
-from barograph.app.cli.stopping import told_to_stop
+from barograph.app.cli.stopping import stop_requested
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_first_signal_is_a_word_and_the_next_one_a_blow(number):
     before = signal.getsignal(number)
-    with told_to_stop() as told:
+    with stop_requested() as told:
         assert not told.is_set()
         os.kill(os.getpid(), number)
         assert told.wait(5)
@@ -33,7 +33,7 @@ def interruptible():
 
 @pytest.mark.usefixtures("interruptible")
 def test_a_second_interrupt_interrupts():
-    with told_to_stop() as told:
+    with stop_requested() as told:
         os.kill(os.getpid(), signal.SIGINT)
         assert told.wait(5)
         with pytest.raises(KeyboardInterrupt):
@@ -43,7 +43,7 @@ def test_a_second_interrupt_interrupts():
 
 def test_afterwards_signals_do_what_they_did():
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    with told_to_stop() as told:
+    with stop_requested() as told:
         pass
     assert not told.is_set()
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
@@ -52,7 +52,7 @@ def test_afterwards_signals_do_what_they_did():
 BEGIN = """
 import os, signal, sys, threading
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from barograph.app.cli.stopping import interruptible, told_to_stop
+from barograph.app.cli.stopping import interruptible, stop_requested
 
 def ready(word="ready"):
     print(word, flush=True)
@@ -135,7 +135,7 @@ def test_whatever_holds_the_main_thread_ends_without_a_word(begun, body, number)
 @pytest.mark.slow
 def test_a_verb_that_ends_by_itself_has_its_summary_and_its_own_exit_code(begun):
     body = """
-        with told_to_stop() as told:
+        with stop_requested() as told:
             ready()
             told.wait()
         print("4 records", end="")
@@ -147,7 +147,7 @@ def test_a_verb_that_ends_by_itself_has_its_summary_and_its_own_exit_code(begun)
 @pytest.mark.slow
 def test_the_word_comes_also_where_the_main_thread_waits_without_a_limit(begun):
     body = """
-        with told_to_stop() as told:
+        with stop_requested() as told:
             signal.siginterrupt(signal.SIGINT, False)
             ready()
             told.wait()
@@ -159,7 +159,7 @@ def test_the_word_comes_also_where_the_main_thread_waits_without_a_limit(begun):
 @pytest.mark.slow
 def test_a_verb_that_should_end_by_itself_and_does_not_is_ended(begun):
     body = """
-        with told_to_stop() as told:
+        with stop_requested() as told:
             ready()
             threading.Event().wait()"""
     assert ended(begun(body), signal.SIGINT)[0] == 130
@@ -168,7 +168,7 @@ def test_a_verb_that_should_end_by_itself_and_does_not_is_ended(begun):
 @pytest.mark.slow
 def test_a_second_signal_does_not_wait_for_the_first_one(begun):
     body = """
-        with told_to_stop() as told:
+        with stop_requested() as told:
             ready()
             told.wait()
             ready("again")
@@ -184,7 +184,7 @@ def test_a_second_signal_does_not_wait_for_the_first_one(begun):
 @pytest.mark.slow
 def test_after_a_verb_ended_by_itself_what_follows_has_no_limit(begun):
     body = """
-        with told_to_stop() as told:
+        with stop_requested() as told:
             ready()
             told.wait()
         threading.Event().wait(stopping.CLEAN_S + 0.5)

@@ -8,7 +8,7 @@ from contextlib import closing
 import pytest
 from rich.console import Console
 
-from barograph.app.runs.up import Seen, UpSummary, run, told
+from barograph.app.runs.up import Seen, UpSummary, run, summary_table
 from barograph.app.settings import Settings
 from barograph.errors import BadInputError
 from barograph.feed.clock_offset import Offset
@@ -105,7 +105,7 @@ def test_a_live_run_says_what_was_heard_and_what_was_said_of_it():
     )
     text = " ".join(
         shown(
-            told(UpSummary(heard=heard, seen=seen, trained=["spikes/2 (har), keep: few"]))
+            summary_table(UpSummary(heard=heard, seen=seen, trained=["spikes/2 (har), keep: few"]))
         ).split()
     )
     for part in (

@@ -37,10 +37,10 @@ def as_json(value: object) -> str:
     from barograph.foreign import json_escaped
 
     try:
-        told = msgspec.json.encode(value)
+        encoded = msgspec.json.encode(value)
     except UnicodeEncodeError:  # the name of a file that is no UTF-8
-        told = msgspec.json.encode(_escaped(msgspec.to_builtins(value)))
-    return json_escaped(told.decode())
+        encoded = msgspec.json.encode(_escaped(msgspec.to_builtins(value)))
+    return json_escaped(encoded.decode())
 
 
 def _escaped(value: object) -> object:

@@ -8,7 +8,7 @@ import typer
 
 from barograph.app.cli.answers import answer, warn
 from barograph.app.cli.options import JsonOption, speed_of
-from barograph.app.cli.stopping import told_to_stop
+from barograph.app.cli.stopping import stop_requested
 
 if TYPE_CHECKING:
     from barograph.simulated.exchange import Exchange
@@ -56,11 +56,11 @@ def simulate(
     terms = Terms(keep_trades=KEPT_TRADES)
     exchange = Exchange(source, script, speed=pace, host=host, port=port, terms=terms)
     ends_s = None if minutes is None else time.monotonic() + 60 * minutes
-    with told_to_stop() as told, running(exchange), terminal.progress() as progress:
+    with stop_requested() as stop, running(exchange), terminal.progress() as progress:
         url, names = f"ws://{exchange.address}", ",".join(source.products)
         warn(f"{names} at {url}/exchange and {url}/advanced")
         warn(f"to feed from it: barograph feed --venue simulated --url {url} --products {names}")
-        while not told.wait(_LOOK_S) and (ends_s is None or time.monotonic() < ends_s):
+        while not stop.wait(_LOOK_S) and (ends_s is None or time.monotonic() < ends_s):
             exchange.check()
             progress.say(_state(exchange))
     answer(exchange.ledger.summary(), json, lambda: _state(exchange))

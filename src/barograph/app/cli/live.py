@@ -10,7 +10,7 @@ import typer
 
 from barograph.app.cli.answers import answer, warn
 from barograph.app.cli.options import HomeOption, JsonOption, LogOption, settings_of
-from barograph.app.cli.stopping import told_to_stop
+from barograph.app.cli.stopping import stop_requested
 
 if TYPE_CHECKING:
     from barograph.app.settings import Settings
@@ -52,10 +52,10 @@ def up(
     settings = settings_of(home)
     if not retrain:
         settings = settings.model_copy(update={"retrain_every_h": 0.0})
-    with told_to_stop() as told, _own_exchange(settings, venue, products, url) as address:
+    with stop_requested() as stop, _own_exchange(settings, venue, products, url) as address:
         plan = plan_of(settings, venue, products, address, minutes)
-        done = up.run(settings, log or settings.home, plan, told, warn)
-    answer(done, json, lambda: up.told(done))
+        done = up.run(settings, log or settings.home, plan, stop, warn)
+    answer(done, json, lambda: up.summary_table(done))
 
 
 @app.command()
@@ -82,13 +82,13 @@ def feed(
     plan = plan_of(settings, venue, products, url, minutes)
     address = log or settings.home
     with (
-        told_to_stop() as told,
+        stop_requested() as stop,
         closing(open_log(address, live=True)) as opened,
         closing(feed_of(settings, opened, plan.products, warn)) as entries,
         Retention(lambda: open_log(address), warn),
         terminal.progress() as progress,
     ):
-        heard = live.listen(entries, plan, told, warn, progress.say)
+        heard = live.listen(entries, plan, stop, warn, progress.say)
     answer(heard, json, lambda: listing.live(heard))
 
 

@@ -20,7 +20,7 @@ from barograph.app.cli.options import (
     worked_on,
     zone_named,
 )
-from barograph.app.cli.stopping import told_to_stop
+from barograph.app.cli.stopping import stop_requested
 
 if TYPE_CHECKING:
     from barograph.feed.summary import Summary
@@ -50,7 +50,7 @@ def demo(
     from barograph.app.runs import demo as show
 
     with home_or_temporary(home) as place:
-        done = show.run(settings_of(place), told_to_stop, hours=hours, seed=seed, check=check)
+        done = show.run(settings_of(place), stop_requested, hours=hours, seed=seed, check=check)
     if check:
         say(as_json(done).encode())
         raise typer.Exit(0 if done.ok else 1)
@@ -183,5 +183,5 @@ def _until(follow: bool) -> Iterator["Until"]:
     if not follow:
         yield when_idle
         return
-    with told_to_stop() as told:
-        yield lambda _tally, _idle: told.is_set()
+    with stop_requested() as stop:
+        yield lambda _tally, _idle: stop.is_set()

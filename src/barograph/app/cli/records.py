@@ -19,7 +19,7 @@ from barograph.app.cli.options import (
     settings_of,
     worked_on,
 )
-from barograph.app.cli.stopping import told_to_stop
+from barograph.app.cli.stopping import stop_requested
 
 if TYPE_CHECKING:
     from threading import Event
@@ -71,14 +71,14 @@ def produce(
     with closing(open_log(address)) as opened:
         if chosen.stream is not None:
             ensure_stream(opened, chosen.stream, settings.partitions)
-        with told_to_stop() as told, terminal.progress() as progress:
+        with stop_requested() as stop, terminal.progress() as progress:
             done = job.produce(
                 opened,
                 chosen,
                 file,
                 how,
-                wait=told.wait,
-                stop=told.is_set,
+                wait=stop.wait,
+                stop=stop.is_set,
                 progress=progress.sent,
                 again=again,
             )
@@ -114,11 +114,11 @@ def consume(
     if mode == "batch":
         worked_on(address)
     with (
-        told_to_stop() as told,
+        stop_requested() as stop,
         terminal.progress() as progress,
         Retention(lambda: open_log(address), warn),
     ):
-        watch = _Watch(told, follow=mode == "stream", seconds=seconds, say=progress.records)
+        watch = _Watch(stop, follow=mode == "stream", seconds=seconds, say=progress.records)
         tally = wiring.consume(
             settings, address, chosen, warn, watch.until, batch_size or settings.batch_records
         )
@@ -167,9 +167,9 @@ class _Watch:
     """Looks at the clock and at the tally after each commit of a consumer."""
 
     def __init__(
-        self, told: "Event", *, follow: bool, seconds: float | None, say: Callable[[int], None]
+        self, stop: "Event", *, follow: bool, seconds: float | None, say: Callable[[int], None]
     ) -> None:
-        self._told, self._follow, self._say = told, follow, say
+        self._stop, self._follow, self._say = stop, follow, say
         self._start_s = self._before_s = time.monotonic()
         self._end_s = float("inf") if seconds is None else self._start_s + seconds
         self._records = 0
@@ -183,7 +183,7 @@ class _Watch:
             self._records = tally.records
             self._say(tally.records)
         self._before_s = now_s
-        return self._told.is_set() or now_s >= self._end_s or (idle and not self._follow)
+        return self._stop.is_set() or now_s >= self._end_s or (idle and not self._follow)
 
     def seconds(self) -> float:
         """Since the start."""

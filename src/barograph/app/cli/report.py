@@ -47,15 +47,15 @@ def report_card(
     settings, name = settings_of(home), case_named(case).name
     registry = Registry(settings.home)
     number = _number(registry, name, version)
-    told = registry.attached(name, number, card.FILE)
+    card_json = registry.attached(name, number, card.FILE)
     if json:
-        say(told)
+        say(card_json)
     if json and out is None:
         return
     from barograph.app.reports.card_page import page
 
     file = out or settings.home / "reports" / name / f"card-{number}.html"
-    _write(file, page(card.decoded(told, f"{name}/{number}")))
+    _write(file, page(card.decoded(card_json, f"{name}/{number}")))
     if not json:
         say(str(file))
 

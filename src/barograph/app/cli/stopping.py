@@ -102,9 +102,9 @@ def interruptible() -> Iterator[None]:
 
     The main thread gets a KeyboardInterrupt, or SystemExit for SIGTERM, to remove what it keeps for
     itself; 128 + the signal's number is the exit code, whatever that comes to. A second signal ends
-    the process at once. A verb inside `told_to_stop` ends by itself, with its own exit code, and is
-    ended after `CLEAN_S` seconds. A signal that was ignored before stays so. For the main thread,
-    and not twice at a time.
+    the process at once. A verb inside `stop_requested` ends by itself, with its own exit code, and
+    is ended after `CLEAN_S` seconds. A signal that was ignored before stays so. For the main
+    thread, and not twice at a time.
     """
     global _watcher  # noqa: PLW0603 - there is one a process
     # Python prints what is raised in a destructor, and goes on: it is ended a little later.
@@ -158,17 +158,17 @@ def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
 
 
 @contextmanager
-def told_to_stop() -> Iterator[Event]:
+def stop_requested() -> Iterator[Event]:
     """An event that the first SIGINT or SIGTERM sets, for a verb that then ends by itself.
 
     The next signal does what it did before; where the verb runs `interruptible` that ends the
     process at once, and so does `CLEAN_S` seconds without an end. For the main thread.
     """
-    told, watcher = Event(), _watcher
+    stop, watcher = Event(), _watcher
     before = {number: signal.getsignal(number) for number in _SIGNALS}
 
     def take(_number: int, _frame: FrameType | None) -> None:
-        told.set()
+        stop.set()
         if watcher is not None:
             watcher.stopped = True
         restore()
@@ -178,11 +178,11 @@ def told_to_stop() -> Iterator[Event]:
             signal.signal(number, handler)
 
     if watcher is not None:
-        watcher.stop = told
+        watcher.stop = stop
     for number in before:
         signal.signal(number, take)
     try:
-        yield told
+        yield stop
     finally:
         restore()
         if watcher is not None:

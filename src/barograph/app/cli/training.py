@@ -15,7 +15,7 @@ from barograph.app.cli.options import (
     names_in,
     settings_of,
 )
-from barograph.app.cli.stopping import told_to_stop
+from barograph.app.cli.stopping import stop_requested
 
 if TYPE_CHECKING:
     from barograph.app.settings import Settings
@@ -170,10 +170,10 @@ def _trained_if_due(settings: "Settings", case: "Case", how: "Training") -> "Tra
     with turn(settings.home, case.name) as ours:
         if not ours:
             return Due(due=False, why=f"another training of {case.name} is at work")
-        told = _due(settings, case)
-        if not told.due:
-            return told
-        warn(f"training {case.name}: {told.why}")
+        decision = _due(settings, case)
+        if not decision.due:
+            return decision
+        warn(f"training {case.name}: {decision.why}")
         if case.stream is None:
             with terminal.progress() as progress:
                 made = dataset.build(
@@ -192,10 +192,10 @@ def _follow(settings: "Settings", case: "Case") -> None:
 
     words = [*sys.argv[1:], "--no-follow", "--if-due", "--json"]
     with (
-        told_to_stop() as told,
+        stop_requested() as stop,
         Retraining(lambda: _due(settings, case), lambda: training(words, settings), warn),
     ):
-        told.wait()
+        stop.wait()
 
 
 def _due(settings: "Settings", case: "Case") -> "Due":

@@ -96,9 +96,9 @@ def reliability(card: Card) -> Element:
         return _svg(figure, "reliability", "Reliability: probability said against frequency")
 
 
-def importance(told: Sequence[Importance]) -> Element:
+def importance(rows: Sequence[Importance]) -> Element:
     """How much log loss rises without each feature: the weightiest, with the repeats' span."""
-    shown = told[:_SHOWN_FEATURES]
+    shown = rows[:_SHOWN_FEATURES]
     with mpl.rc_context(_STYLE):
         figure, axes = _axes(_NARROW, 20.0 * len(shown) + 60)
         places = range(len(shown))
@@ -115,30 +115,30 @@ def importance(told: Sequence[Importance]) -> Element:
         return _svg(figure, "importance", "How much log loss rises without each feature")
 
 
-def strip(told: Strip) -> tuple[Element, Element]:
+def strip(data: Strip) -> tuple[Element, Element]:
     """A strip of the forecast over time, for a wide page and for a narrow one."""
-    alike = f"Probability over time for {told.key}, with true episodes shaded"
-    name = f"{told.key} {told.start_ns}"
-    wide, narrow = (_strip(told, width, f"{name} {width}", alike) for width in (_WIDE, _NARROW))
+    alike = f"Probability over time for {data.key}, with true episodes shaded"
+    name = f"{data.key} {data.start_ns}"
+    wide, narrow = (_strip(data, width, f"{name} {width}", alike) for width in (_WIDE, _NARROW))
     wide.set("class", "wide")
     narrow.set("class", "narrow")
     return wide, narrow
 
 
-def _strip(told: Strip, width: float, name: str, alike: str) -> Element:
+def _strip(data: Strip, width: float, name: str, alike: str) -> Element:
     with mpl.rc_context(_STYLE):
         figure, axes = _axes(width, 130)
-        days = (told.start_ns + told.step_ns * np.arange(len(told.low) + 1)) / _DAY_NS
-        low, high = (_closed(side) for side in (told.low, told.high))
-        least_ns = (told.end_ns - told.start_ns) * _LEAST_STORM
+        days = (data.start_ns + data.step_ns * np.arange(len(data.low) + 1)) / _DAY_NS
+        low, high = (_closed(side) for side in (data.low, data.high))
+        least_ns = (data.end_ns - data.start_ns) * _LEAST_STORM
         storms = [
             (opens_ns / _DAY_NS, max(closes_ns - opens_ns, least_ns) / _DAY_NS)
-            for opens_ns, closes_ns in told.storms
+            for opens_ns, closes_ns in data.storms
         ]
         axes.broken_barh(storms, (0, 1.04), facecolors=_ORANGE, alpha=0.4, lw=0)
         axes.fill_between(days, low, high, step="post", color=_BLUE, alpha=0.55, lw=0)
         axes.plot(days, high, drawstyle="steps-post", color=_BLUE, lw=1)
-        for level in told.thresholds:
+        for level in data.thresholds:
             span = [level.start_ns / _DAY_NS, level.end_ns / _DAY_NS]
             axes.plot(span, [min(level.probability, 1.04)] * 2, color=_INK, lw=1, ls=(0, (3, 2)))
         axes.set(xlim=(days[0], days[-1]), ylim=(0, 1.04), yticks=(0, 0.5, 1))
@@ -171,7 +171,7 @@ def _svg(figure: Figure, name: str, alike: str) -> Element:
 
 def _plain(parent: Element) -> list[Element]:
     """The children in a page, where SVG needs no namespaces; nor names that nobody refers to."""
-    told = []
+    children = []
     for child in parent:
         attributes = {name.rsplit("}", 1)[-1]: text for name, text in child.attrib.items()}
         if _tag(child) == "g":
@@ -179,8 +179,8 @@ def _plain(parent: Element) -> list[Element]:
         element = Element(_tag(child), attributes)
         element.text = child.text
         element.extend(_plain(child))
-        told.append(element)
-    return told
+        children.append(element)
+    return children
 
 
 def _tag(element: Element) -> str:

@@ -74,7 +74,7 @@ def _tiles(card: Card) -> Iterator[Element]:
         if of is None:
             continue
         theirs = [(row.name, getattr(row, name)) for row in beside]
-        told = [
+        lines = [
             f"{other} {figure(its.estimate, places)}" for other, its in theirs if its is not None
         ]
         tiles.append(
@@ -85,7 +85,7 @@ def _tiles(card: Card) -> Iterator[Element]:
                 el(
                     "span", f"{of.level:.0%}: {figure(of.low, places)} to {figure(of.high, places)}"
                 ),
-                *(el("span", line) for line in [first] * bool(first) + told),
+                *(el("span", line) for line in [first] * bool(first) + lines),
                 class_="tile",
             )
         )
@@ -150,8 +150,8 @@ def _curves(card: Card) -> Iterator[Element]:
 
 
 def _time(card: Card) -> Iterator[Element]:
-    told = card.timeline
-    if told is None:
+    timeline = card.timeline
+    if timeline is None:
         return
     yield el("h2", "What it said, and when it was true")
     legend = el("p", el("span", class_="swatch said"), "probability", class_="about")
@@ -160,13 +160,17 @@ def _time(card: Card) -> Iterator[Element]:
         legend.append(el("span", text))
     yield legend
     strips = el("div", class_="card")
-    for one in told.strips:
+    for one in timeline.strips:
         span = f"{when(one.start_ns)} to {when(one.end_ns)} UTC"
         step_s = one.step_ns / 1e9
         title = f"{one.key} · {span} · {one.rows:,} rows, a step is {step_s:g} s"
         strips.append(el("figure", el("h4", title), *card_charts.strip(one), style="margin:0"))
     yield strips
-    left = f" {told.strips_left_out} shorter ones are not shown." if told.strips_left_out else ""
+    left = (
+        f" {timeline.strips_left_out} shorter ones are not shown."
+        if timeline.strips_left_out
+        else ""
+    )
     yield el(
         "p",
         f"One strip a session and key, at most {STEPS} steps long. Each step is drawn from the "
@@ -175,16 +179,15 @@ def _time(card: Card) -> Iterator[Element]:
         f"one.{left}",
         class_="about",
     )
-    leads = sorted(one.lead_s for one in told.episodes if one.lead_s)
-    text = (
-        f"{len(leads)} of {len(told.episodes)} episodes, each key for itself, had an alarm in time"
-    )
+    leads = sorted(one.lead_s for one in timeline.episodes if one.lead_s)
+    episodes = len(timeline.episodes)
+    text = f"{len(leads)} of {episodes} episodes, each key for itself, had an alarm in time"
     if leads:
         text += (
             f": half of these at least {leads[len(leads) // 2]:.0f} s before the storm was a fact, "
             f"the earliest {leads[-1]:.0f} s, the latest {leads[0]:.0f} s"
         )
-    false = sum(one.alarms for one in told.false_alarms)
+    false = sum(one.alarms for one in timeline.false_alarms)
     yield el("p", f"{text}. {false:,} alarms touched no episode.")
 
 

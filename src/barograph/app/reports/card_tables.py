@@ -139,18 +139,18 @@ def _side(side: SideFacts) -> str:
 
 def control(card: Card) -> Iterator[Element]:
     """The training where nothing can be found."""
-    told = card.training.control
+    control = card.training.control
     yield el("h2", "Where nothing can be found")
-    if told is None:
+    if control is None:
         why = card.training.control_left_out.rstrip(".")
         yield el("p", f"The no-signal control was not run: {why}.")
         return
-    held = told.over.low <= 0
+    held = control.over.low <= 0
     yield el(
         "p",
-        f"With outcomes moved against their rows, {told.candidate} had PR-AUC "
-        f"{bounded(told.pr_auc)} at base rate {figure(told.base_rate.estimate)}: "
-        f"{bounded(told.over, 3, '+')} beyond it. ",
+        f"With outcomes moved against their rows, {control.candidate} had PR-AUC "
+        f"{bounded(control.pr_auc)} at base rate {figure(control.base_rate.estimate)}: "
+        f"{bounded(control.over, 3, '+')} beyond it. ",
         el("strong", "It found nothing, as it should." if held else "It found what is not there."),
     )
 

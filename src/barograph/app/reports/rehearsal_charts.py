@@ -129,9 +129,9 @@ def _scale(low: float, high: float, start: float, end: float) -> Scale:
     return lambda value: start + (value - low) / (high - low) * (end - start)
 
 
-def _svg(height: float, told: str, drawn: Iterable[Element]) -> Element:
-    """A picture; `told` is what a reader hears who does not see it."""
-    return el("svg", *drawn, viewBox=f"0 0 {_WIDTH:g} {height:g}", role="img", aria_label=told)
+def _svg(height: float, label: str, drawn: Iterable[Element]) -> Element:
+    """A picture; `label` is what a reader hears who does not see it."""
+    return el("svg", *drawn, viewBox=f"0 0 {_WIDTH:g} {height:g}", role="img", aria_label=label)
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, kind: str) -> Element:

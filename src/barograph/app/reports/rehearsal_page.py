@@ -144,8 +144,12 @@ def _model(done: Rehearsal) -> Iterator[Element]:
     right = el("div", el("h3", "Does it mean what it says?"), class_="card")
     if done.reliability:
         right.append(reliability(done.reliability))
-        told = f"{done.unseen_rows:,} records that {done.champion} was not fitted on, in groups of "
-        right.append(el("p", told + "like probability: what was said, and how often it came true."))
+        counted = (
+            f"{done.unseen_rows:,} records that {done.champion} was not fitted on, in groups of "
+        )
+        right.append(
+            el("p", counted + "like probability: what was said, and how often it came true.")
+        )
     else:
         right.append(el("p", "There are too few records that the champion has not seen to tell."))
     yield el("section", left, right, class_="pair")

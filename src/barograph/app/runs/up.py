@@ -139,7 +139,7 @@ def _retraining(settings: Settings, warn: Callable[[str], None]) -> Retraining:
     )
 
 
-def told(done: UpSummary) -> RenderableType:
+def summary_table(done: UpSummary) -> RenderableType:
     """What was heard, and what was said of it."""
     seen = done.seen
     latency = seen.latency

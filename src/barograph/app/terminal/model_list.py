@@ -40,14 +40,14 @@ def listed(registry: Registry, case: str, now_ns: int) -> list[Listed]:
 
 
 def _listed(registry: Registry, case: str, version: Version, now_ns: int) -> Listed:
-    told = {name: getattr(version, name) for name in version.__struct_fields__}
-    told["decision"] = version.tags.get("decision", "")
+    fields = {name: getattr(version, name) for name in version.__struct_fields__}
+    fields["decision"] = version.tags.get("decision", "")
     try:
         facts = registry.facts(case, version.version)
     except RegistryError as error:
-        return Listed(**told, fault=str(error))
+        return Listed(**fields, fault=str(error))
     return Listed(
-        **told,
+        **fields,
         created_time_ns=facts.created_time_ns,
         train_end_ns=facts.train_end_ns,
         expires_time_ns=facts.expires_time_ns,

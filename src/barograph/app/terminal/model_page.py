@@ -69,13 +69,13 @@ def _bounded(figures: Mapping[str, float], name: str) -> str:
     estimate, low, high = (figures.get(f"{name}{end}", nan) for end in ("", "_low", "_high"))
     if isnan(low):
         return figure(estimate)
-    told = Interval(estimate=estimate, low=low, high=high, level=nan, resamples=0, undefined=0)
-    return interval(told, 2)
+    bounds = Interval(estimate=estimate, low=low, high=high, level=nan, resamples=0, undefined=0)
+    return interval(bounds, 2)
 
 
 def _live(live: "Live") -> Iterator[RenderableType]:
-    told = {"champion": live.scored, "shadow": live.shadowed}
-    known = {name: scores for name, scores in told.items() if scores is not None}
+    by_role = {"champion": live.scored, "shadow": live.shadowed}
+    known = {name: scores for name, scores in by_role.items() if scores is not None}
     if not known:
         yield Text("live: no prediction of it in the log since it was trained")
     else:

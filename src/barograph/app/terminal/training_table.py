@@ -85,13 +85,13 @@ def _versus(report: TrainingReport) -> Table:
         "minus a baseline, on the same block resamples; PR-AUC of each at its best",
         ("model", "minus", "PR-AUC", "logloss"),
     )
-    for told in report.differences:
+    for difference in report.differences:
         versus.add_row(
-            told.name,
-            told.minus,
-            interval(told.pr_auc, 2, signed=True),
-            interval(told.log_loss, 3, signed=True),
-            style=_style(report, told.name),
+            difference.name,
+            difference.minus,
+            interval(difference.pr_auc, 2, signed=True),
+            interval(difference.log_loss, 3, signed=True),
+            style=_style(report, difference.name),
         )
     return versus
 
@@ -118,13 +118,13 @@ def _sessions(report: TrainingReport) -> Table:
 
 
 def _control(report: TrainingReport) -> list[Text]:
-    told = report.control
-    if told is None:
+    control = report.control
+    if control is None:
         return []
     return [
         Text(
-            f"where nothing can be found: {told.candidate} has PR-AUC {interval(told.pr_auc)} at "
-            f"base rate {figure(told.base_rate.estimate)}\n"
+            f"where nothing can be found: {control.candidate} has PR-AUC "
+            f"{interval(control.pr_auc)} at base rate {figure(control.base_rate.estimate)}\n"
         )
     ]
 

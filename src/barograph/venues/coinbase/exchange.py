@@ -114,7 +114,7 @@ class ExchangeFeed(Machine):
                 page = decode_page(frame.data)
             except msgspec.ValidationError:
                 page = decode_page(with_numbers_as_text(frame.data))
-            trades = [self._trade(told, product, frame, None) for told in page]
+            trades = [self._trade(trade, product, frame, None) for trade in page]
             return self._holes.answer(product, frame.connection, trades)
         except RefusedError as refused:
             return Received((), (refusal(frame, connection, refused),))
@@ -180,17 +180,17 @@ class ExchangeFeed(Machine):
         return self._holes.match(trade, connection.opening)
 
     def _trade(
-        self, told: ExchangeMatch | PageTrade, product: str, frame: Frame, live: Connection | None
+        self, trade: ExchangeMatch | PageTrade, product: str, frame: Frame, live: Connection | None
     ) -> Trade:
         """A trade of a connection; without one it was asked for and fills a hole."""
-        check_trade(product, told.price, told.size)
+        check_trade(product, trade.price, trade.size)
         return Trade(
             product=product,
-            event_time_ns=self._time(told.time, frame, product, live),
-            price=told.price,
-            size=told.size,
-            side=told.side and _AGGRESSOR[told.side],
-            trade_id=told.trade_id,
+            event_time_ns=self._time(trade.time, frame, product, live),
+            price=trade.price,
+            size=trade.size,
+            side=trade.side and _AGGRESSOR[trade.side],
+            trade_id=trade.trade_id,
             connection=frame.connection,
             receive_time_ns=frame.receive_time_ns,
             filled=live is None,
