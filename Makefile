@@ -27,8 +27,9 @@ kafka: $(WITH_KAFKA)   ## a Kafka broker on 127.0.0.1:9092, until Ctrl-C; needs 
 # Tests start processes by the hundred: let Python keep what it compiles, whatever else was said.
 test test-fast test-narrow: export PYTHONDONTWRITEBYTECODE =
 
+# Three on two cores: stories wait for processes and brokers half of their time.
 test: $(TESTED)     ## all tests; the slow stories run side by side
-	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
 
 test-fast: $(TESTED)   ## the tests of a working day, under a minute
 	HYPOTHESIS_PROFILE=fast $(BIN)/python -m pytest -n 2 --dist load -m "not slow" --ignore tests/stories

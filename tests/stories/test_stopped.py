@@ -196,7 +196,8 @@ def test_a_replay_that_was_stopped_again_and_again_comes_out_the_same(place):
         until(lambda: time.monotonic() >= at_s or process.poll() is not None)  # noqa: B023 - now
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=LIMIT_S)
-        assert process.returncode in {0, 130}, err.decode()
+        # Negative: it was done, and Python had given its handlers back already.
+        assert process.returncode in {0, 130, -signal.SIGINT}, err.decode()
         assert b"Traceback" not in err
     process = begin(words)
     out, err = process.communicate(timeout=120)
