@@ -65,17 +65,18 @@ def contender(probability, label="candidate", **facts):
     return Contender(label=label, feature_set="features/1", probability=probability, **facts)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def market():
+    """One for each test: what a model errs by depends on what was drawn before."""
     return Market(seed=3)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def window(market):
     return market.window()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def good(market):
     return contender(market.model(0.3), row_us=12.0)
 
