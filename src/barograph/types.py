@@ -17,6 +17,9 @@ NS_PER_S = 1_000_000_000
 LATEST_NS = 2**63 // NS_PER_S * NS_PER_S - 1
 """The end of the last second whose own end still fits int64, in 2262."""
 
+APPENDED_TIME = "appended_time_ns"
+"""The header in which a log says when it took a record: wall clock, decimal nanoseconds."""
+
 MAX_PRODUCTS = 4096
 """Every machine that keeps something of each product keeps it of so many: their names come from
 strangers. One more is refused as `unknown_product`."""

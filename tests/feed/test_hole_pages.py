@@ -10,7 +10,8 @@ from barograph.feed.inbox import Inbox
 from barograph.feed.rest import MAX_BODY_BYTES
 from barograph.venues.coinbase.endpoints import endpoint
 from barograph.venues.entries import Answer, Hole
-from scripted_venue import Scripted, forever, pages, running
+from scripted_venue import Scripted, forever, pages
+from venue_threads import running
 
 
 async def silent(_socket, _number):

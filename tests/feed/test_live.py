@@ -21,7 +21,8 @@ from barograph.venues.entries import Answer, Settlement
 from coinbase_messages import TICKER, S, beats, envelope, gaps, heartbeat, ticker
 from homes import Home
 from log_contents import events, heard_again, letters, values
-from scripted_venue import Scripted, forever, pages, running
+from scripted_venue import Scripted, forever, pages
+from venue_threads import running
 from waiting import until
 
 SHORT = Limits(silence_s=10.0, open_s=2.0, close_s=0.3)

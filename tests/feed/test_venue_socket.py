@@ -19,7 +19,8 @@ from barograph.venues.coinbase.endpoints import endpoint, subscriptions
 from barograph.venues.entries import Answer, Closing, Dialect, Heard, Hole, Opening
 from certificates import certificate, serving
 from coinbase_messages import heartbeat, ticker
-from scripted_venue import Scripted, forever, pages, running
+from scripted_venue import Scripted, forever, pages
+from venue_threads import running
 from waiting import until
 
 PRODUCTS = ("BTC-USD", "ETH-USD")

@@ -9,17 +9,14 @@ import gzip
 import json
 import os
 import struct
-import threading
 import time
 from base64 import b64encode
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from hashlib import sha1
 
 from barograph.times import format_time
 from coinbase_messages import TICKER, ticker
 
-LIMIT_S = 20.0
 HOLE = 200
 TICK_S = 0.05
 TRICKLE_S = 0.05
@@ -428,17 +425,3 @@ class Hostile:
         finally:
             self._tasks.discard(task)
             writer.transport.abort() if writer.transport.is_closing() else writer.close()
-
-
-@contextmanager
-def running(venue):
-    """Run it in a thread with a loop of its own."""
-    ready = threading.Event()
-    with ThreadPoolExecutor(1) as pool:
-        done = pool.submit(asyncio.run, venue.serve(ready))
-        assert ready.wait(LIMIT_S), done.result(0)
-        try:
-            yield venue
-        finally:
-            venue.stop()
-            done.result(LIMIT_S)

@@ -2,9 +2,7 @@
 
 import asyncio
 import json
-import threading
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from urllib.parse import parse_qs, urlsplit
 
 from websockets.asyncio.server import ServerConnection, serve
@@ -12,7 +10,7 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Response
 
-LIMIT_S = 20.0
+from venue_threads import LIMIT_S
 
 QUIET_TURNS = 10
 """Of the loop, without a connection: from its acceptance until it is made it takes 3."""
@@ -106,21 +104,6 @@ class Scripted:
         status, body = self._answer(request.path)
         headers = Headers({"Content-Length": str(len(body)), "Connection": "close"})
         return Response(status, "said", headers, body)
-
-
-@contextmanager
-def running(venue):
-    """Run it in a thread with a loop of its own."""
-    ready = threading.Event()
-
-    with ThreadPoolExecutor(1) as pool:
-        done = pool.submit(asyncio.run, venue.serve(ready))
-        assert ready.wait(LIMIT_S), done.result(0)
-        try:
-            yield venue
-        finally:
-            venue.stop()
-            done.result(LIMIT_S)
 
 
 def pages(trades):

@@ -19,8 +19,8 @@ from barograph.errors import (
     ReplacedProducerError,
     UnknownTopicError,
 )
-from barograph.log import APPENDED_TIME, MAX_VALUE_BYTES, Topic, partition_of
-from barograph.types import Message
+from barograph.log import MAX_VALUE_BYTES, Topic, partition_of
+from barograph.types import APPENDED_TIME, Message
 from log_consumer import Consumer, contents, messages, numbers, values
 from waiting import until
 

@@ -2,11 +2,11 @@ from contextlib import closing
 
 import pytest
 
-from barograph.log import APPENDED_TIME, Topic
+from barograph.log import Topic
 from barograph.log.database import Database
 from barograph.log.records import Records
 from barograph.log.sqlite import SqliteLog
-from barograph.types import Message
+from barograph.types import APPENDED_TIME, Message
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ from contextlib import closing
 import pytest
 
 from barograph.errors import LogUnavailableError
-from barograph.log import APPENDED_TIME, Topic, open_log
+from barograph.log import Topic, open_log
 from barograph.log.sqlite import SqliteLog
-from barograph.types import NS_PER_S, Message
+from barograph.types import APPENDED_TIME, NS_PER_S, Message
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from barograph import codec, log
+from barograph import codec
 from barograph.errors import ForeignFeaturesError
 from barograph.pipeline.record_scorer import RecordScorer
-from barograph.types import Fault, Record, Verdict
+from barograph.types import APPENDED_TIME, Fault, Record, Verdict
 from subscribers import CONTRACT, fitted, model, subscriber
 
 MODEL = model()
@@ -114,8 +114,8 @@ def test_a_model_says_nothing_of_records_that_the_log_took_after_it_expired():
     machine = scorer(model(expires_time_ns=1000))
     in_time, late, unknown = said(
         machine,
-        record(subscriber(1), **{log.APPENDED_TIME: "1000"}),
-        record(subscriber(2), **{log.APPENDED_TIME: "1001"}),
+        record(subscriber(1), **{APPENDED_TIME: "1000"}),
+        record(subscriber(2), **{APPENDED_TIME: "1001"}),
         record(subscriber(3)),
     )
     assert (in_time.verdict, unknown.verdict) == (Verdict.PREDICTED, Verdict.PREDICTED)

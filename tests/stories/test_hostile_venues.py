@@ -17,8 +17,9 @@ from barograph.feed.venue_socket import Limits, Plan
 from barograph.types import Gap, Tick, Trade
 from barograph.venues.coinbase.endpoints import endpoint
 from homes import Home
-from hostile_venues import ANSWERS, HANDSHAKES, HOLE, SESSIONS, Hostile, running
+from hostile_venues import ANSWERS, HANDSHAKES, HOLE, SESSIONS, Hostile
 from log_contents import events, heard_again
+from venue_threads import running
 from waiting import until
 
 pytestmark = pytest.mark.slow

@@ -8,7 +8,7 @@ import pytest
 
 import feature_oracle
 from barograph import codec
-from barograph.log import APPENDED_TIME, open_log
+from barograph.log import open_log
 from barograph.log.topics import FEATURES, PREDICTIONS, TICKS, ensure_topics
 from barograph.pipeline.cold_start import COLD_START
 from barograph.pipeline.verify import verify
@@ -18,7 +18,7 @@ from barograph.simulated.fault_script import FaultKind, ScriptedFault
 from barograph.simulated.law import PRESETS
 from barograph.simulated.market import SimulatedMarket
 from barograph.simulated.sources import simulated
-from barograph.types import Gap, Verdict
+from barograph.types import APPENDED_TIME, Gap, Verdict
 from barograph.venues.entries import Dialect
 from fault_accounts import frames_account, nothing_invented, nothing_lost_by_ids
 from log_contents import heard_again

@@ -15,12 +15,17 @@ from barograph.errors import ForeignStateError
 from barograph.features.catalogue import FEATURE_SET_HASH, LONGEST_WINDOW_S, ROW
 from barograph.features.grid import FUTURE_NS, is_future, update
 from barograph.features.state import checkpoint_of, new_states, state_of
-from barograph.types import MAX_PRODUCTS, DeadLetter, Fault, Outcome, Record
+from barograph.types import (
+    APPENDED_TIME,
+    MAX_PRODUCTS,
+    NS_PER_S,
+    DeadLetter,
+    Fault,
+    Outcome,
+    Record,
+)
 
-_TAKEN = "appended_time_ns"  # every log's header
 _NEVER_NS = 2**63 - 1
-
-_NS = 1_000_000_000
 
 
 class Featurizer:
@@ -111,7 +116,7 @@ class Featurizer:
             time_ns = number.end_ns if isinstance(number, GapNumbers) else number.event_time_ns
             latest_ns = _latest_ns([record])
             if time_ns > latest_ns:
-                ahead_s = (time_ns - latest_ns + FUTURE_NS) // _NS
+                ahead_s = (time_ns - latest_ns + FUTURE_NS) // NS_PER_S
                 why = f"{ahead_s} s ahead of when the log took it"
                 dead_letters.append(codec.dead(record, Fault.FUTURE, why))
                 continue
@@ -150,7 +155,7 @@ def _latest_ns(records: Sequence[Record]) -> int:
     for record in records:
         if record.headers is not headers:  # those of one append share theirs
             headers = record.headers
-            taken_ns = codec.natural(headers.get(_TAKEN))
+            taken_ns = codec.natural(headers.get(APPENDED_TIME))
             if taken_ns is not None:
                 latest_ns = min(latest_ns, taken_ns + FUTURE_NS)
     return latest_ns
@@ -158,6 +163,6 @@ def _latest_ns(records: Sequence[Record]) -> int:
 
 def _late(record: Record, event: Any) -> DeadLetter:
     if is_future(event):
-        ahead_s = (int(event["event_time_ns"]) - int(event["receive_time_ns"])) // _NS
+        ahead_s = (int(event["event_time_ns"]) - int(event["receive_time_ns"])) // NS_PER_S
         return codec.dead(record, Fault.FUTURE, f"{ahead_s} s ahead of its receipt")
     return codec.dead(record, Fault.LATE, "its second had already closed")

@@ -15,13 +15,12 @@ from barograph.codec import FILLED, GAP, HEARTBEAT, NAT, TICK
 from barograph.features import flow, price, ticks, variance
 from barograph.features.catalogue import LONGEST_WINDOW_S
 from barograph.features.window import MAX_RETURN_E9, MAX_VOLUME_E8, log_e9
-from barograph.types import Reason
+from barograph.types import NS_PER_S, Reason
 
-FUTURE_NS = 86_400 * 1_000_000_000
+FUTURE_NS = 86_400 * NS_PER_S
 """An event so far ahead of its own receipt, or of when the log took it, is refused: it would make
 all later ones late."""
 
-_NS = 1_000_000_000
 _GAP = int(Reason.GAP)
 _OUT_OF_RANGE = int(Reason.OUT_OF_RANGE)
 _STALE = int(Reason.STALE)
@@ -51,12 +50,12 @@ def update(states: Records, events: Records, rows: Records, late: Int64) -> tupl
             continue
         state = states[event.product]
         if event.kind == GAP:
-            second = event.gap_start_ns // _NS
+            second = event.gap_start_ns // NS_PER_S
             n_rows = _close_before(state, second, event, rows, n_rows)
             _forget(state, _GAP)
-            state.closed_through = max(state.closed_through, event.event_time_ns // _NS - 1)
+            state.closed_through = max(state.closed_through, event.event_time_ns // NS_PER_S - 1)
             continue
-        second = event.event_time_ns // _NS
+        second = event.event_time_ns // NS_PER_S
         n_rows = _close_before(state, second, event, rows, n_rows)
         if event.kind == HEARTBEAT:
             # Also where there is no quote yet: a tick of an earlier second is late all the same.

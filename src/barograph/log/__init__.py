@@ -35,10 +35,6 @@ import msgspec
 from barograph.errors import BadInputError, MissingExtraError, UnsupportedLogError
 from barograph.types import Message, Record, TopicPartition
 
-APPENDED_TIME = "appended_time_ns"
-"""The header in which a log says when it took a record: wall clock, decimal nanoseconds."""
-
-
 MAX_VALUE_BYTES = 8 << 20
 """A larger value or checkpoint is refused by every log."""
 

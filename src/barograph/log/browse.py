@@ -14,8 +14,8 @@ import msgspec
 
 from barograph import codec
 from barograph.errors import BadInputError, OffsetGapError
-from barograph.log import APPENDED_TIME, Extent, Log, check_partition, partition_of
-from barograph.types import Message, Record
+from barograph.log import Extent, Log, check_partition, partition_of
+from barograph.types import APPENDED_TIME, Message, Record
 
 _PAGE = 500
 

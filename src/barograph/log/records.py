@@ -12,9 +12,9 @@ from collections.abc import Iterable
 import msgspec
 
 from barograph.errors import CorruptLogError, OffsetGapError, UnknownTopicError
-from barograph.log import APPENDED_TIME, check_partition, partition_of
+from barograph.log import check_partition, partition_of
 from barograph.log.database import Database
-from barograph.types import Message, Record
+from barograph.types import APPENDED_TIME, Message, Record
 
 _OFFSET_BITS = 40
 _OFFSET = (1 << _OFFSET_BITS) - 1

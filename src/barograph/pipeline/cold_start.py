@@ -7,12 +7,12 @@ import msgspec
 import numpy as np
 
 from barograph import codec
+from barograph.evaluation.labels import HORIZON_S
 from barograph.types import Count, Second
 
 COLD_START = "persistence/cold-start"
 """The model name of predictions made before there is a model."""
 
-HORIZON_S = 60
 
 _Kept = tuple[str, bytes, list[tuple[Second, Count]]]
 

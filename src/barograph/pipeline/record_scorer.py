@@ -13,9 +13,16 @@ from barograph import codec
 from barograph.cases.contract import Contract, RefusedError
 from barograph.errors import ForeignFeaturesError
 from barograph.registry.model import Model, refuse_unsound
-from barograph.types import DeadLetter, Fault, Outcome, Record, RecordPrediction, Verdict
+from barograph.types import (
+    APPENDED_TIME,
+    DeadLetter,
+    Fault,
+    Outcome,
+    Record,
+    RecordPrediction,
+    Verdict,
+)
 
-_TAKEN = "appended_time_ns"  # every log's header
 _LONGEST_KEY = 100
 
 
@@ -91,7 +98,7 @@ class RecordScorer:
         if self._model is not None:
             facts, label = self._model.facts, self._model.label
             verdict, threshold = Verdict.PREDICTED, facts.threshold
-            if facts.expired(codec.natural(record.headers.get(_TAKEN)) or 0):
+            if facts.expired(codec.natural(record.headers.get(APPENDED_TIME)) or 0):
                 verdict, probability = Verdict.MODEL_EXPIRED, None
             elif probability is not None and not 0.0 <= probability <= 1.0:
                 verdict, probability = Verdict.OUT_OF_RANGE, None

@@ -13,8 +13,9 @@ import numpy as np
 from barograph import codec
 from barograph.codec import UnreadableError
 from barograph.errors import ForeignFeaturesError, ForeignStateError
+from barograph.evaluation.labels import HORIZON_S
 from barograph.features.catalogue import COLUMN, FEATURE_SET_HASH, NAMES
-from barograph.pipeline.cold_start import COLD_START, HORIZON_S, ColdStart
+from barograph.pipeline.cold_start import COLD_START, ColdStart
 from barograph.registry.model import TAU, Model, refuse_unsound
 from barograph.types import (
     MAX_PRODUCTS,

@@ -9,9 +9,7 @@ from collections.abc import Mapping, Sequence
 from barograph import codec
 from barograph.pipeline.scorer import Scorer
 from barograph.registry.model import Model
-from barograph.types import Outcome, Record
-
-_TAKEN = "appended_time_ns"  # every log's header
+from barograph.types import APPENDED_TIME, Outcome, Record
 
 
 class Shadow:
@@ -43,7 +41,7 @@ class Shadow:
         made = [
             each
             for each in records
-            if (codec.natural(each.headers.get(_TAKEN)) or 0) >= facts.created_time_ns
+            if (codec.natural(each.headers.get(APPENDED_TIME)) or 0) >= facts.created_time_ns
         ]
         said = self._scorer.receive(made).values
         # The scorer has a baseline for a product that the model does not know.

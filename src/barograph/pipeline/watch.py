@@ -5,9 +5,9 @@ from collections import deque
 import msgspec
 
 from barograph import codec
-from barograph.log import APPENDED_TIME, Log
+from barograph.log import Log
 from barograph.log.topics import PREDICTIONS
-from barograph.types import Prediction, Record
+from barograph.types import APPENDED_TIME, Prediction, Record
 
 _CHUNK = 2000
 

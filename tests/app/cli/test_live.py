@@ -11,7 +11,8 @@ from barograph.simulated.law import PRESETS
 from barograph.simulated.market import SimulatedMarket
 from barograph.simulated.sources import simulated
 from log_contents import events
-from scripted_venue import Scripted, running
+from scripted_venue import Scripted
+from venue_threads import running
 
 
 @pytest.fixture

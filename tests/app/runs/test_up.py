@@ -1,12 +1,10 @@
 """Feed, featurizer and scorer beside each other: until told, and when a part cannot go on."""
 
-import io
 import threading
 import time
 from contextlib import closing
 
 import pytest
-from rich.console import Console
 
 from barograph.app.runs.up import Seen, UpSummary, run, summary_table
 from barograph.app.settings import Settings
@@ -25,6 +23,7 @@ from barograph.simulated.market import SimulatedMarket
 from barograph.simulated.sources import simulated
 from barograph.venues.coinbase.endpoints import endpoint
 from log_contents import values
+from screen_text import text_of
 
 S = 1_000_000_000
 PRODUCTS = ("BTC-USD", "ETH-USD")
@@ -75,9 +74,7 @@ def test_a_venue_that_is_not_there_is_one_line_that_names_another(tmp_path):
 
 
 def shown(answer):
-    console = Console(width=100, record=True, file=io.StringIO())
-    console.print(answer)
-    return console.export_text()
+    return text_of(answer, width=100)
 
 
 def test_a_live_run_says_what_was_heard_and_what_was_said_of_it():

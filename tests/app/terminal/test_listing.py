@@ -1,23 +1,19 @@
 """What a person reads of a log: counts, letters, originals; and nothing that steers a terminal."""
 
-import io
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.console import Console
 
 from barograph.app.terminal import listing
 from barograph.log.browse import Holding
 from barograph.pipeline.deadletters import LetterLine, LetterList, LetterShown, Redriven
+from screen_text import text_of
 
 HOSTILE = "\x1b[2J[bold]red[/bold]\x07"
 
 
-def text_of(answer):
-    console = Console(width=100, record=True, file=io.StringIO())
-    console.print(answer)
-    return console.export_text()
+def wide(answer):
+    return text_of(answer, width=100)
 
 
 def line(**changed):
@@ -31,10 +27,10 @@ def line(**changed):
 def test_topics_are_told_with_their_limits():
     held = Holding(name="t", partitions=3, records_at_most=1234, replicas=3, in_sync=2,
                    retention_s=86_400, retention_bytes=1 << 30, compacted=False)  # fmt: skip
-    shown = text_of(listing.topics([held]))
+    shown = wide(listing.topics([held]))
     for part in ("t", "1,234", "2 of 3", "1 d, 1,024 MiB"):
         assert part in shown
-    assert "topics create" in text_of(listing.topics([]))
+    assert "topics create" in wide(listing.topics([]))
 
 
 @pytest.mark.parametrize(
@@ -47,7 +43,7 @@ def test_topics_are_told_with_their_limits():
 )
 def test_a_topic_says_what_it_keeps(limits, expected):
     held = Holding(name="t", partitions=1, records_at_most=0, replicas=1, in_sync=1, **limits)
-    assert expected in text_of(listing.topics([held]))
+    assert expected in wide(listing.topics([held]))
 
 
 def test_letters_are_told_with_their_counts():
@@ -55,12 +51,12 @@ def test_letters_are_told_with_their_counts():
         topic="d", counts={"late": 7}, redriven=1,
         letters=[LetterLine(**line()), LetterLine(**line(redriven_time_ns=60 * 10**9))],
     )  # fmt: skip
-    shown = " ".join(text_of(listing.letters(found)).split())
+    shown = " ".join(wide(listing.letters(found)).split())
     assert "d: 7 dead letters, 1 re-driven (late 7)" in shown
     assert "too late" in shown
     assert "1970-01-01 00:01:00Z" in shown
     none = LetterList(topic="d", counts={}, redriven=0, letters=[])
-    assert "no dead letters in d" in text_of(listing.letters(none))
+    assert "no dead letters in d" in wide(listing.letters(none))
 
 
 def test_what_others_wrote_does_not_steer_the_terminal():
@@ -70,7 +66,7 @@ def test_what_others_wrote_does_not_steer_the_terminal():
     )
     letters = LetterList(topic="d", counts={"late": 1}, redriven=0, letters=[LetterLine(**hostile)])
     for answer in (listing.letter(letter, full=True), listing.letters(letters)):
-        shown = text_of(answer)
+        shown = wide(answer)
         assert "\x1b" not in shown
         assert "\x07" not in shown
         assert "[bold]" in shown  # no markup either: it is text
@@ -81,7 +77,7 @@ def test_a_long_original_is_cut_unless_in_full():
     letter = LetterShown(
         **line(size=5000), source="t", position="0:1", receive_time_ns=None, original=original
     )
-    cut, full = (text_of(listing.letter(letter, full=full)) for full in (False, True))
+    cut, full = (wide(listing.letter(letter, full=full)) for full in (False, True))
     assert (cut.count("x"), full.count("x")) == (2048, 5000)
     assert "2,952 characters more" in cut
 
@@ -111,10 +107,10 @@ def test_a_redrive_says_what_went_and_what_stayed():
         topic="d", dry_run=False, sent={"t": 2}, sent_before=3, no_topic=4, no_tick=6,
         refused_again={"late": 7}, damaged=5,
     )  # fmt: skip
-    shown = text_of(listing.redriven(done))
+    shown = wide(listing.redriven(done))
     for part in (
         "sent to t: 2", "left, re-driven before: 3", "left, from a", "no tick in it: 6",
         "refused again, late: 7", "damaged: 5",
     ):  # fmt: skip
         assert part in shown
-    assert "nothing to send in d" in text_of(listing.redriven(none))
+    assert "nothing to send in d" in wide(listing.redriven(none))

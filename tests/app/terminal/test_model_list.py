@@ -1,16 +1,15 @@
 """The list of a case's models says what is of use, within 80 columns."""
 
-import io
 import shutil
 import time
 
 import pytest
-from rich.console import Console
 
 from barograph.app.terminal.model_list import audit, listed, table
 from barograph.registry.audit import Promotion
 from barograph.registry.registry import Registry
 from registered_models import SECOND, facts_of, graph
+from screen_text import text_of
 
 S = 10**9
 FIGURES = {"chosen": {"pr_auc": 0.4321, "base_rate": 0.098, "recall": None}}
@@ -24,12 +23,6 @@ def registry(made_home, tmp_path):
 def register(registry, decision="Keep: 4 independent positives", **facts):
     onnx = graph()
     return registry.register("spikes", onnx, facts_of(onnx, **facts), {"decision": decision})
-
-
-def text_of(shown):
-    console = Console(width=80, record=True, file=io.StringIO())
-    console.print(shown)
-    return console.export_text()
 
 
 def words_of(shown):

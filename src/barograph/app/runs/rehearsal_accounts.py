@@ -18,10 +18,9 @@ from barograph.cases.contract import Contract, RefusedError
 from barograph.cases.record_file import Line
 from barograph.evaluation.scores import ReliabilityBin
 from barograph.feed.produce import PRODUCED_TIME, Produced
-from barograph.log import APPENDED_TIME
 from barograph.training.record_dataset import RecordManifest
 from barograph.training.report import TrainingReport
-from barograph.types import DeadLetter, Record, RecordPrediction
+from barograph.types import APPENDED_TIME, DeadLetter, Record, RecordPrediction
 
 _LONG_BYTES = 1_000_000
 _SHOWN_BYTES = 2000

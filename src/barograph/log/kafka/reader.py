@@ -14,11 +14,10 @@ from typing import Any
 import confluent_kafka as kafka
 
 from barograph.errors import LogUnavailableError, OffsetGapError, TopicMadeAgainError
-from barograph.log import APPENDED_TIME
 from barograph.log.kafka.cluster import plain, release
 from barograph.log.kafka.topics import Topics
 from barograph.log.kafka.watch import LIMIT_S, Identities, open_transaction
-from barograph.types import Record, TopicPartition
+from barograph.types import APPENDED_TIME, Record, TopicPartition
 
 # The client names its own errors with an underscore, brokers' without; all are public.
 _END = kafka.KafkaError._PARTITION_EOF  # noqa: SLF001
