@@ -29,6 +29,7 @@ import pipeline  # noqa: F401
 import processes  # noqa: F401
 import records  # noqa: F401
 import scoring  # noqa: F401
+from barograph.files.disk import write_whole
 
 HERE = Path(__file__).parent
 RESULTS, MACHINE = HERE / "results.json", HERE / "machine.json"
@@ -70,8 +71,8 @@ def main() -> None:
         else:
             console.print(_line(known[row.name]))
     results = [known[row.name] for row in measure.ROWS if row.name in known]
-    RESULTS.write_bytes(msgspec.json.format(msgspec.json.encode(results)) + b"\n")
-    MACHINE.write_bytes(msgspec.json.format(msgspec.json.encode(machine)) + b"\n")
+    write_whole(RESULTS, msgspec.json.format(msgspec.json.encode(results)) + b"\n")
+    write_whole(MACHINE, msgspec.json.format(msgspec.json.encode(machine)) + b"\n")
     console.print(_table(results))
 
 

@@ -38,6 +38,7 @@ from barograph.feed.live import LiveSummary
 from barograph.feed.produce import Produced
 from barograph.feed.recover import Recovered
 from barograph.feed.summary import Summary
+from barograph.files.disk import write_whole
 from barograph.log.browse import Holding
 from barograph.pipeline.check import Check
 from barograph.pipeline.deadletters import LetterList, LetterShown, Redriven
@@ -383,7 +384,7 @@ def main(arguments: list[str]) -> int:
         return 1 if stale else 0
     for path, text in pages().items():
         if path in stale:
-            path.write_text(text, encoding="utf-8")
+            write_whole(path, text.encode())
             print(f"{path.relative_to(ROOT)} made anew")
     return 0
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from barograph.times import format_time, parse_time
+from barograph.times import format_time, parse_time, widened
 
 LATEST_NS = 2**63 - 2 * 10**9
 
@@ -73,3 +73,11 @@ def test_where_the_clock_was_put_back_the_earlier_hour_is_meant():
     zone = ZoneInfo("Europe/Berlin")
     twice = parse_time("2025-10-26T02:30:00", zone)
     assert format_time(twice) == "2025-10-26T00:30:00.000000000Z"
+
+
+@given(st.lists(st.integers(0, LATEST_NS), min_size=1))
+def test_a_span_widens_to_the_first_and_the_last_moment_in_whatever_order_they_come(moments):
+    first, last = None, None
+    for moment in moments:
+        first, last = widened(first, last, moment)
+    assert (first, last) == (min(moments), max(moments))

@@ -68,3 +68,11 @@ def format_time(time_ns: int) -> str:
 def time_of(time_ns: int) -> str:
     """A moment to the second, in UTC."""
     return datetime.fromtimestamp(time_ns / NS_PER_S, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def widened(first_ns: int | None, last_ns: int | None, time_ns: int) -> tuple[int, int]:
+    """The span from `first_ns` to `last_ns`, None where it has no end yet, with a moment in it."""
+    return (
+        time_ns if first_ns is None or time_ns < first_ns else first_ns,
+        time_ns if last_ns is None or time_ns > last_ns else last_ns,
+    )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from barograph.times import widened
 from barograph.types import DeadLetter, Event, Gap, Heartbeat, Tick
 from barograph.venues.entries import Answer, Entry, Heard, connection_of, received_of
 
@@ -60,10 +61,9 @@ class Manifest(msgspec.Struct, kw_only=True):
         self.connections[connection] = self.connections.get(connection, 0) + 1
         if received_ns is None:
             return
-        if self.first_receive_time_ns is None or received_ns < self.first_receive_time_ns:
-            self.first_receive_time_ns = received_ns
-        if self.last_receive_time_ns is None or received_ns > self.last_receive_time_ns:
-            self.last_receive_time_ns = received_ns
+        self.first_receive_time_ns, self.last_receive_time_ns = widened(
+            self.first_receive_time_ns, self.last_receive_time_ns, received_ns
+        )
 
     def note(self, events: Sequence[Event], dead_letters: Sequence[DeadLetter] = ()) -> None:
         """Take note of what lines came to."""
@@ -82,10 +82,9 @@ class Manifest(msgspec.Struct, kw_only=True):
             else:
                 counts.trades += 1
             time_ns = event.event_time_ns  # type: ignore[union-attr]  # a gap has left above
-            if counts.first_event_time_ns is None or time_ns < counts.first_event_time_ns:
-                counts.first_event_time_ns = time_ns
-            if counts.last_event_time_ns is None or time_ns > counts.last_event_time_ns:
-                counts.last_event_time_ns = time_ns
+            counts.first_event_time_ns, counts.last_event_time_ns = widened(
+                counts.first_event_time_ns, counts.last_event_time_ns, time_ns
+            )
         for letter in dead_letters:
             # What a broken frame calls a product is none: their number stays that of real ones.
             known = self.products.get(letter.key, self)

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from barograph.times import widened
 from barograph.types import Event, Gap, Heartbeat, Tick, Trade
 
 
@@ -49,10 +50,9 @@ class Summary(msgspec.Struct, kw_only=True):
             self.trades += 1
             self.filled += event.filled
         time_ns = event.event_time_ns  # type: ignore[union-attr]  # a gap has left above
-        if self.first_event_time_ns is None or time_ns < self.first_event_time_ns:
-            self.first_event_time_ns = time_ns
-        if self.last_event_time_ns is None or time_ns > self.last_event_time_ns:
-            self.last_event_time_ns = time_ns
+        self.first_event_time_ns, self.last_event_time_ns = widened(
+            self.first_event_time_ns, self.last_event_time_ns, time_ns
+        )
 
     def line(self) -> str:
         """What there was so far, in one line."""

@@ -13,11 +13,9 @@ All SQL stands by name in `schema.sql`. What these settings promise and cost:
 - A torn last write (the machine died inside a COMMIT) fails its checksum and is as if it never was.
 """
 
-import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -30,21 +28,14 @@ from barograph.errors import (
     RemovedError,
 )
 from barograph.files.disk import FULL, NO_HANDLES, check_handles, check_room, full
+from barograph.files.queries import named_queries
 from barograph.log.gate import Gate
 
 SCHEMA_VERSION = 2
 _LEAST_ROOM_BYTES = 1 << 20
 APPLICATION_ID = 1113682543  # "Baro", so that another program's database is not taken for a log
 
-_QUERIES: dict[str, str] = {
-    name: text.strip()
-    for name, text in re.findall(
-        r"^-- name: (\w+)$(.*?)(?=^-- name:|\Z)",
-        files("barograph.log").joinpath("schema.sql").read_text(encoding="utf-8"),
-        re.MULTILINE | re.DOTALL,
-    )
-}
-
+_QUERIES = named_queries("barograph.log", "schema.sql")
 _NO_LOG = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
 _NOT_NOW = {
     sqlite3.SQLITE_BUSY: "another process kept it locked; stop that process or try again",

@@ -14,6 +14,7 @@ import msgspec
 from barograph import codec
 from barograph.log import Extent, Log, browse
 from barograph.log.topics import DEAD_LETTERS, FEATURES, PREDICTIONS, STATUS, TICKS
+from barograph.times import widened
 from barograph.types import NS_PER_S, Event, FeedStatus, Gap, Heartbeat, Record, Tick, TimeNs
 
 UNREADABLE = "unreadable"
@@ -159,12 +160,8 @@ class _Span:
         self.last: int | None = None
 
     def take(self, time_ns: int | None) -> None:
-        if time_ns is None:
-            return
-        if self.first is None or time_ns < self.first:
-            self.first = time_ns
-        if self.last is None or time_ns > self.last:
-            self.last = time_ns
+        if time_ns is not None:
+            self.first, self.last = widened(self.first, self.last, time_ns)
 
     def per_s(self, count: int) -> float | None:
         if self.first is None or self.last is None or self.last == self.first:

@@ -2,18 +2,17 @@
 
 import fcntl
 import os
-import re
 import sqlite3
 import stat
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from barograph.errors import RegistryError
 from barograph.files.disk import NO_HANDLES, check_handles
+from barograph.files.queries import named_queries
 from barograph.foreign import one_line
 
 OWNER = "Check the owner, the rights and the free space of --home"
@@ -21,14 +20,7 @@ _TRY_AGAIN = "Try again when no other program holds it, or move the directory aw
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 BACKUP = "Put it back from a backup, or move the directory away, start again and train"
 
-_QUERIES: dict[str, str] = {
-    name: text.strip()
-    for name, text in re.findall(
-        r"^-- name: (\w+)$(.*?)(?=^-- name:|\Z)",
-        files("barograph.registry").joinpath("registry.sql").read_text(encoding="utf-8"),
-        re.MULTILINE | re.DOTALL,
-    )
-}
+_QUERIES = named_queries("barograph.registry", "registry.sql")
 _READ_WAIT_S = 5.0
 _PAUSE_S = 0.05
 _HOLDER_BYTES = 100

@@ -27,7 +27,7 @@ from barograph.files.disk import (
     NO_HANDLES,
     check_handles,
     check_room,
-    sync_directory,
+    put_in_place,
     write_whole,
 )
 from barograph.registry.audit import Promotion, former
@@ -104,10 +104,9 @@ class Registry:
             run_id = made_run.info.run_id
             place = self._artifacts(run_id)
             place.mkdir(parents=True)
-            _write(place / "model.onnx", onnx)
-            _write(place / "facts.json", facts_json)
-            _write(place / _JUDGED, runs)
-            sync_directory(place)
+            write_whole(place / "model.onnx", onnx)
+            write_whole(place / "facts.json", facts_json)
+            write_whole(place / _JUDGED, runs)
             tags = (
                 tags_of(facts, facts_json)
                 | dict(params or {})
@@ -356,7 +355,7 @@ def _client(database: Path) -> Any:  # noqa: ANN401 - mlflow is not followed by 
             left.unlink()
         making = database.with_suffix(f".{os.getpid()}.making")
         client(making)
-        making.rename(database)
+        put_in_place(making, database)
     return client(database)
 
 
@@ -375,13 +374,6 @@ def _runs(label: str, content: bytes) -> list[Run]:
         return msgspec.json.decode(content, type=list[Run])
     except UNREADABLE as error:
         raise RegistryError(label, f"its {_JUDGED} cannot be read ({error})", _BACKUP) from error
-
-
-def _write(path: Path, content: bytes) -> None:
-    with path.open("xb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _content(label: str, path: Path, limit: int, cure: str = _RETRAIN) -> bytes:

@@ -160,8 +160,7 @@ def _folder(path: Path) -> Path:
 
 
 def _file(path: Path, records: Iterable[bytes]) -> Path:
-    with declared(path.parent):
-        path.write_bytes(b"".join(record + b"\n" for record in records))
+    write_whole(path, b"".join(record + b"\n" for record in records))
     return path
 
 
