@@ -16,8 +16,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "given"))
 
-from barograph.app.runs.demo import compile_kernels
-from simulation import ViolationError, World
+from barograph import environment
+
+environment.for_numpy()  # as the command line does, before numpy is imported
+
+from barograph.app.runs.demo import compile_kernels  # noqa: E402
+from simulation import ViolationError, World  # noqa: E402
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - a folder in it is made with a name of its own
 

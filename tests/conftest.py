@@ -7,8 +7,12 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from barograph.registry.registry import Registry
-from brokers import Brokers, fetch, missing
+from barograph import environment
+
+environment.for_numpy()  # as the command line does, before numpy is imported
+
+from barograph.registry.registry import Registry  # noqa: E402
+from brokers import Brokers, fetch, missing  # noqa: E402
 
 # Times of single examples mean nothing here: the first call of a kernel compiles it.
 settings.register_profile("house", deadline=None, print_blob=True)

@@ -1,8 +1,8 @@
-"""What the parent of `lives.py` imports and loads, so that no command has to do it again."""
+"""What the parent of `verb_processes.py` loads, so that no command has to do it again."""
 
-import os
 from importlib import import_module
 
+from barograph import environment
 from barograph.codec import encode
 from barograph.features.featurizer import Featurizer
 from barograph.log.topics import TICKS
@@ -12,14 +12,15 @@ from barograph.types import Record
 from barograph.venues.coinbase.exchange import ExchangeFeed
 
 for module in (
-    "cli", "settings", "log.sqlite", "log.kafka", "terminal", "listing", "live", "replay",
-    "pipeline", "produce", "deadletters", "recordings",
-    "cases.churn", "cases.spikes",
+    "app.cli", "app.settings", "app.wiring", "app.terminal.terminal", "app.terminal.listing",
+    "log.sqlite", "log.kafka", "feed.live", "feed.replay", "feed.produce",
+    "archive.recorded_events", "pipeline.worker", "pipeline.deadletters", "cases.churn",
+    "cases.spikes",
 ):  # fmt: skip
     import_module(f"barograph.{module}")
 
-# What trains and registers; MLflow reads at import whether it may ask a server.
-os.environ |= {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+# What trains and registers.
+environment.for_mlflow()
 for module in (
     "lightgbm", "sklearn.ensemble", "sklearn.linear_model", "onnx", "mlflow.tracking",
     "mlflow.store.tracking.sqlalchemy_store", "barograph.training.train",

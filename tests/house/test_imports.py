@@ -67,27 +67,7 @@ HOMES = {
     "matplotlib": ({"app/reports/card_charts.py"}, "top"),
     "mlflow": ({"registry/registry.py"}, "inside"),
     "sqlalchemy": ({"registry/registry.py"}, "inside"),
-    "numba": (
-        {
-            "features/grid.py",
-            "cases/baselines.py",
-            "simulated/ceiling.py",
-            "features/flow.py",
-            "features/price.py",
-            "features/ticks.py",
-            "features/variance.py",
-            "features/window.py",
-            "evaluation/bootstrap.py",
-            "evaluation/scores.py",
-            "evaluation/alarms.py",
-            "simulated/law.py",
-            "simulated/market.py",
-            "learning/trees.py",
-            "venues/coinbase/fast_lane.py",
-            "venues/coinbase/plain_lines.py",
-        },
-        "top",
-    ),
+    "numba": ({"compiled.py"}, "top"),
 }
 """Package → the files that may import it, and whether at their top or inside a function only."""
 
@@ -141,6 +121,19 @@ def test_every_dependency_is_used(root, sources):
         if UNDER_ANOTHER_NAME.get(name, name.replace("-", "_")) not in used
     }
     assert unused == set()
+
+
+def test_the_package_alone_imports_reads_and_sets_nothing():
+    code = (
+        "import os, sys; modules, variables = set(sys.modules), dict(os.environ); opened = []\n"
+        "sys.addaudithook(lambda event, facts: opened.append(facts[0]) if event == 'open' else 0)\n"
+        "import barograph\n"
+        "own = os.path.dirname(barograph.__file__)\n"
+        "read = {os.path.basename(path).split('.')[0] for path in opened if own in str(path)}\n"
+        "print(*set(sys.modules) - modules, *read, dict(os.environ) == variables)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    assert done.stdout.split() == ["barograph", "__init__", "True"]
 
 
 def test_help_needs_nothing_heavy():

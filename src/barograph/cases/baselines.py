@@ -7,15 +7,15 @@ are not offered live: no model may use them.
 from importlib.util import find_spec
 
 import numpy as np
-from numba import njit
 
 from barograph.arrays import Bool, Float64
+from barograph.compiled import compiled
 
 EWMA_DECAY = float(np.exp(-1 / 60))
 """λ of σ²(t+1) = (1 − λ) r² + λ σ²(t): a memory of a minute of seconds."""
 
 
-@njit(cache=True)
+@compiled
 def mean_variance(
     returns: Float64, omega: float, alpha: float, beta: float, horizon_s: int
 ) -> Float64:

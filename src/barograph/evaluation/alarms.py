@@ -9,9 +9,9 @@ from math import nan
 
 import msgspec
 import numpy as np
-from numba import njit
 
 from barograph.arrays import Bool, Float64, Int64
+from barograph.compiled import compiled
 from barograph.errors import TooLittleDataError
 
 
@@ -127,7 +127,7 @@ def leads(alarm: Int64, storms: Int64, horizon: int) -> Int64:
     return lead
 
 
-@njit(cache=True)
+@compiled
 def _alerts(second: Int64, alarm: Bool, episodes: Int64, horizon_s: int) -> tuple[int, int]:
     """How many alerts there were, and how many of them touched no episode."""
     raised, touched, e = 0, 0, 0

@@ -10,9 +10,9 @@ from math import ceil, nan
 
 import msgspec
 import numpy as np
-from numba import njit
 
 from barograph.arrays import Float64, Int32, Int64
+from barograph.compiled import compiled
 from barograph.errors import BadInputError
 from barograph.evaluation.scores import Means, Score
 from barograph.types import Interval
@@ -66,7 +66,7 @@ class Resamples(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         return out
 
 
-@njit(cache=True)
+@compiled
 def _steps(session: Int64, offset: Int64, opens: Int64, length: Int64, block: Int64) -> Int32:
     """Where drawn blocks open (+1) and close (-1); at a session's end they go on at its start."""
     steps = np.zeros(opens[-1] + length[-1] + 1, dtype=np.int32)
@@ -84,7 +84,7 @@ def _steps(session: Int64, offset: Int64, opens: Int64, length: Int64, block: In
     return steps
 
 
-@njit(cache=True)
+@compiled
 def _drawn_sums(steps: Int32, at: Int64, before: Float64) -> Float64:
     """(m,) over the drawn blocks: of each what lies before its end, less what before its start."""
     sums = np.zeros(before.shape[1])

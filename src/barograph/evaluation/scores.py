@@ -5,9 +5,9 @@ from math import nan
 
 import msgspec
 import numpy as np
-from numba import njit
 
 from barograph.arrays import Bool, Float64, Int32, Int64
+from barograph.compiled import compiled
 from barograph.errors import BadInputError
 
 """How often each row counts, or where it stands: half as wide, twice as many in a cache."""
@@ -58,7 +58,7 @@ def _refuse_unscorable(truth: Float64, forecast: Float64, *, spikes: bool) -> No
         raise _refuse("a truth is neither 0 nor 1")
 
 
-@njit(cache=True)
+@compiled
 def _average_precision(order: Int32, truth: Bool, ends_tie: Bool, weight: Int32) -> float:
     hits, rows, hits_before, area = 0, 0, 0, 0.0
     for k in range(len(order)):
@@ -72,7 +72,7 @@ def _average_precision(order: Int32, truth: Bool, ends_tie: Bool, weight: Int32)
     return area / hits if hits > 0 else np.nan
 
 
-@njit(cache=True)
+@compiled
 def _roc_area(order: Int32, truth: Bool, ends_tie: Bool, weight: Int32) -> float:
     hits, misses, hits_before, misses_before, area = 0, 0, 0, 0, 0.0
     for k in range(len(order)):
@@ -104,7 +104,7 @@ def _ranked(
     return prepare
 
 
-@njit(cache=True)
+@compiled
 def _weighted_means(columns: Float64, weight: Int32) -> Float64:
     # A plain loop: what BLAS adds up depends on the machine's threads.
     total, rows = np.zeros(columns.shape[1]), 0

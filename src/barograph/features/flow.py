@@ -4,9 +4,9 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from barograph.arrays import Float64, Int64, UInt8
+from barograph.compiled import compiled
 from barograph.features.catalogue import COLUMN
 from barograph.features.variance import ratio
 from barograph.features.window import MAX_VOLUME_E8, ago, put, roll, slide
@@ -62,7 +62,7 @@ _OUT_OF_RANGE = int(Reason.OUT_OF_RANGE)
 _NOT_OFFERED = int(Reason.NOT_OFFERED)
 
 
-@njit(cache=True)
+@compiled
 def imbalance(bid_size: float, ask_size: float) -> float:
     """(bid_size − ask_size) / (both); NaN where a size is unknown or both are 0."""
     both = bid_size + ask_size
@@ -71,19 +71,19 @@ def imbalance(bid_size: float, ask_size: float) -> float:
     return (bid_size - ask_size) / both
 
 
-@njit(cache=True)
+@compiled
 def spread_bps(bid: float, ask: float) -> float:
     """10⁴ (ask − bid) / mid."""
     return 2e4 * (ask - bid) / (ask + bid)
 
 
-@njit(cache=True)
+@compiled
 def spread_e9(bid: float, ask: float) -> int:
     """The same in 1e-9 bps, rounded."""
     return int(np.rint(spread_bps(bid, ask) * 1e9))
 
 
-@njit(cache=True)
+@compiled
 def clear(state: Any) -> None:
     """Empty the windows of this file."""
     state.tick_sum_10 = 0
@@ -100,13 +100,13 @@ def clear(state: Any) -> None:
     state.oversized_sum_60 = 0
 
 
-@njit(cache=True)
+@compiled
 def anchor(state: Any, second: int) -> None:
     """Take in the closing second that a run starts from: only its level counts, not its ticks."""
     put(state.volumes_24h, second, state.volume_24h)
 
 
-@njit(cache=True)
+@compiled
 def push(state: Any, second: int, run: int) -> None:
     """Take in one complete second: the closing quote and what the grid counted in it."""
     ticks = state.tick_count
@@ -154,14 +154,14 @@ def push(state: Any, second: int, run: int) -> None:
     )
 
 
-@njit(cache=True)
+@compiled
 def _roll_60(total: int, ring: Int64, second: int, run: int, entering: int) -> int:
     total = roll(total, ring, second, run, 60, entering)
     put(ring, second, entering)
     return total
 
 
-@njit(cache=True)
+@compiled
 def write(state: Any, second: int, run: int, values: Float64, reasons: UInt8) -> None:
     """Fill the columns of this file that are known; say where the venue does not offer them."""
     _write_quote(state, run, values, reasons)
@@ -172,7 +172,7 @@ def write(state: Any, second: int, run: int, values: Float64, reasons: UInt8) ->
     values[_HOUR_COS] = math.cos(angle)
 
 
-@njit(cache=True)
+@compiled
 def _write_quote(state: Any, run: int, values: Float64, reasons: UInt8) -> None:
     values[_SPREAD] = state.ask - state.bid
     values[_SPREAD_BPS] = spread_bps(state.bid, state.ask)
@@ -195,7 +195,7 @@ def _write_quote(state: Any, run: int, values: Float64, reasons: UInt8) -> None:
             values[_IMBALANCE_MEAN] = state.imbalance_sum_60 * 1e-9 / 60
 
 
-@njit(cache=True)
+@compiled
 def _write_tape(state: Any, run: int, values: Float64, reasons: UInt8) -> None:
     if run >= 10:
         values[_INTENSITY_10] = state.tick_sum_10 / 10
@@ -210,7 +210,7 @@ def _write_tape(state: Any, run: int, values: Float64, reasons: UInt8) -> None:
         _write_volume_change(state.volume_24h_change_300, _VOLUME_CHANGE_300, values, reasons)
 
 
-@njit(cache=True)
+@compiled
 def _write_volume_change(change: float, column: int, values: Float64, reasons: UInt8) -> None:
     if math.isnan(change):
         reasons[column] = _NOT_OFFERED
@@ -218,7 +218,7 @@ def _write_volume_change(change: float, column: int, values: Float64, reasons: U
         values[column] = change
 
 
-@njit(cache=True)
+@compiled
 def _write_flow(state: Any, values: Float64, reasons: UInt8) -> None:
     if state.oversized_sum_60:
         reasons[_TRADED] = _OUT_OF_RANGE

@@ -8,10 +8,10 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from barograph.arrays import Int64, Records
 from barograph.codec import FILLED, GAP, HEARTBEAT, NAT, TICK
+from barograph.compiled import compiled
 from barograph.features import flow, price, ticks, variance
 from barograph.features.catalogue import LONGEST_WINDOW_S
 from barograph.features.window import MAX_RETURN_E9, MAX_VOLUME_E8, log_e9
@@ -26,7 +26,7 @@ _OUT_OF_RANGE = int(Reason.OUT_OF_RANGE)
 _STALE = int(Reason.STALE)
 
 
-@njit(cache=True)
+@compiled
 def update(states: Records, events: Records, rows: Records, late: Int64) -> tuple[int, int, int]:
     """Take events in, in log order; write a row for every second that they close.
 
@@ -66,13 +66,13 @@ def update(states: Records, events: Records, rows: Records, late: Int64) -> tupl
     return len(events), n_rows, n_late
 
 
-@njit(cache=True)
+@compiled
 def is_future(event: Any) -> bool:
     """Whether an event is too far ahead of its receipt to belong to its product's line."""
     return event.receive_time_ns > 0 and event.event_time_ns - event.receive_time_ns > FUTURE_NS
 
 
-@njit(cache=True)
+@compiled
 def _enter(state: Any, second: int, event: Any) -> bool:
     """Let a tick or trade into its second; False where that had closed already."""
     if event.kind != TICK and not state.open:
@@ -89,7 +89,7 @@ def _enter(state: Any, second: int, event: Any) -> bool:
     return True
 
 
-@njit(cache=True)
+@compiled
 def _close_before(state: Any, second: int, event: Any, rows: Records, n_rows: int) -> int:
     """Close the open second and all quiet ones after it that lie before `second`."""
     while state.open and state.second < second:
@@ -107,7 +107,7 @@ def _close_before(state: Any, second: int, event: Any, rows: Records, n_rows: in
     return n_rows
 
 
-@njit(cache=True)
+@compiled
 def _forget(state: Any, reason: int) -> None:
     """A hole: nothing before it may be mixed with what comes after."""
     state.open = 0
@@ -117,7 +117,7 @@ def _forget(state: Any, reason: int) -> None:
     state.reason = reason
 
 
-@njit(cache=True)
+@compiled
 def _clear_windows(state: Any) -> None:
     price.clear(state)
     variance.clear(state)
@@ -125,7 +125,7 @@ def _clear_windows(state: Any) -> None:
     ticks.clear(state)
 
 
-@njit(cache=True)
+@compiled
 def _open(state: Any, second: int) -> None:
     """Begin a second with the quote that the last one left."""
     state.open = 1
@@ -138,7 +138,7 @@ def _open(state: Any, second: int) -> None:
     ticks.open_second(state)
 
 
-@njit(cache=True)
+@compiled
 def _take(state: Any, second: int, tick: Any) -> None:
     """Let a tick into its second."""
     mid = 0.5 * (tick.bid + tick.ask)
@@ -163,7 +163,7 @@ def _take(state: Any, second: int, tick: Any) -> None:
         _count(state, tick)
 
 
-@njit(cache=True)
+@compiled
 def _count(state: Any, tick: Any) -> None:
     """Let the trade of a tick, or one without a quote, into the open second."""
     state.tick_count += 1
@@ -180,7 +180,7 @@ def _count(state: Any, tick: Any) -> None:
     state.trade_told = 0
 
 
-@njit(cache=True)
+@compiled
 def _close(state: Any, event: Any, row: Any) -> None:
     """Close the open second into a row and open the next one."""
     second = state.second

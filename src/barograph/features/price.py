@@ -3,9 +3,8 @@
 import math
 from typing import Any
 
-from numba import njit
-
 from barograph.arrays import Float64, Int64
+from barograph.compiled import compiled
 from barograph.features.catalogue import COLUMN
 from barograph.features.window import ago, put, slide
 
@@ -27,7 +26,7 @@ _PARKINSON_60 = COLUMN["parkinson_60s"]
 _PARKINSON_300 = COLUMN["parkinson_300s"]
 
 
-@njit(cache=True)
+@compiled
 def clear(state: Any) -> None:
     """Empty the windows of this file."""
     state.return_sum_10 = 0
@@ -35,7 +34,7 @@ def clear(state: Any) -> None:
     state.return_sum_300 = 0
 
 
-@njit(cache=True)
+@compiled
 def push(state: Any, second: int, run: int, return_e9: int, high_e9: int, low_e9: int) -> None:
     """Take in one complete second: its return and the highest and lowest log mid, in 1e-9."""
     r = state.returns
@@ -48,7 +47,7 @@ def push(state: Any, second: int, run: int, return_e9: int, high_e9: int, low_e9
     put(state.low_300, second, low_e9)
 
 
-@njit(cache=True)
+@compiled
 def write(state: Any, run: int, values: Float64) -> None:
     """Fill the columns of this file whose window is full."""
     if run >= 10:
@@ -61,7 +60,7 @@ def write(state: Any, run: int, values: Float64) -> None:
         values[_PARKINSON_300] = parkinson(state.high_300, state.low_300)
 
 
-@njit(cache=True)
+@compiled
 def parkinson(highs: Int64, lows: Int64) -> float:
     """Volatility per √s from the range of the mid over a whole window.
 

@@ -8,9 +8,9 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from barograph.arrays import Float64, UInt8
+from barograph.compiled import compiled
 from barograph.features.catalogue import COLUMN
 from barograph.features.flow import spread_e9
 from barograph.features.window import (
@@ -64,13 +64,13 @@ MOST_QUOTES = 3_000_000
 _GAP = int(Reason.GAP)
 
 
-@njit(cache=True)
+@compiled
 def first(state: Any, mid: float) -> None:
     """Take in the mid that a series begins with: nothing is known of how it came there."""
     state.tick_log_mid_e9 = log_e9(mid)
 
 
-@njit(cache=True)
+@compiled
 def take(state: Any, tick: Any, mid: float) -> None:
     """Take in a tick and its mid; the state still has quote and time of the one before."""
     if tick.bid != state.bid or tick.ask != state.ask:
@@ -88,13 +88,13 @@ def take(state: Any, tick: Any, mid: float) -> None:
     )
 
 
-@njit(cache=True)
+@compiled
 def lose(state: Any) -> None:
     """Take in that the open second's line lost a tick: its trade is known, its quote is not."""
     state.second_quotes = INCOMPLETE
 
 
-@njit(cache=True)
+@compiled
 def open_second(state: Any) -> None:
     """Begin to count another second."""
     state.second_quotes = 0
@@ -102,7 +102,7 @@ def open_second(state: Any) -> None:
     state.second_spreads_e9 = 0
 
 
-@njit(cache=True)
+@compiled
 def clear(state: Any) -> None:
     """Empty the windows of this file."""
     state.quote_sum_10 = 0
@@ -116,7 +116,7 @@ def clear(state: Any) -> None:
     state.tick_spread_sum_10 = 0
 
 
-@njit(cache=True)
+@compiled
 def push(state: Any, second: int, run: int) -> None:
     """Take in one complete second: what its ticks came to."""
     n, quotes = state.quotes, state.second_quotes
@@ -138,7 +138,7 @@ def push(state: Any, second: int, run: int) -> None:
     put(s, second, spreads)
 
 
-@njit(cache=True)
+@compiled
 def write(state: Any, run: int, values: Float64, reasons: UInt8) -> None:
     """Fill the columns of this file whose window is full; after those of quote and price.
 
@@ -169,7 +169,7 @@ def write(state: Any, run: int, values: Float64, reasons: UInt8) -> None:
     _withhold(_PARKINSON_300, values, reasons)
 
 
-@njit(cache=True)
+@compiled
 def _withhold(column: int, values: Float64, reasons: UInt8) -> None:
     """Give no value where there would be one; a window that is not full has its own reason."""
     if not math.isnan(values[column]):
@@ -177,7 +177,7 @@ def _withhold(column: int, values: Float64, reasons: UInt8) -> None:
         reasons[column] = _GAP
 
 
-@njit(cache=True)
+@compiled
 def tick_vol(move_sum_e18: int, ticks: int) -> float:
     """Root mean over `ticks` of squared return by duration, per √s; 0 where nothing ticked.
 

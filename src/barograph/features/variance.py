@@ -3,9 +3,8 @@
 import math
 from typing import Any
 
-from numba import njit
-
 from barograph.arrays import Float64, Int64
+from barograph.compiled import compiled
 from barograph.features.catalogue import COLUMN, LONGEST_WINDOW_S
 from barograph.features.window import ago, put, slide
 
@@ -34,7 +33,7 @@ _RATIO_60_300 = COLUMN["vol_ratio_60_300s"]
 _RATIO_60_900 = COLUMN["vol_ratio_60_900s"]
 
 
-@njit(cache=True)
+@compiled
 def clear(state: Any) -> None:
     """Empty the windows of this file."""
     state.square_sum_10 = 0
@@ -46,7 +45,7 @@ def clear(state: Any) -> None:
     state.product_sum_300 = 0
 
 
-@njit(cache=True)
+@compiled
 def push(state: Any, second: int, run: int, return_e9: int) -> None:
     """Take in one complete second's return in 1e-9 and, as the last to see it, put it away."""
     r = state.returns
@@ -63,7 +62,7 @@ def push(state: Any, second: int, run: int, return_e9: int) -> None:
     put(r, second, return_e9)
 
 
-@njit(cache=True)
+@compiled
 def _slide_square(
     total: int, returns: Int64, second: int, run: int, window_s: int, return_e9: int
 ) -> int:
@@ -71,7 +70,7 @@ def _slide_square(
     return slide(total, return_e9 * return_e9, left * left, run, window_s)
 
 
-@njit(cache=True)
+@compiled
 def _slide_product(
     total: int, returns: Int64, second: int, run: int, window_s: int, return_e9: int
 ) -> int:
@@ -84,7 +83,7 @@ def _slide_product(
     return slide(total, entering, leaving, run - 1, window_s - 1)
 
 
-@njit(cache=True)
+@compiled
 def write(state: Any, run: int, values: Float64) -> None:
     """Fill the columns of this file whose window is full."""
     if run >= 10:
@@ -106,7 +105,7 @@ def write(state: Any, run: int, values: Float64) -> None:
         values[_RATIO_60_900] = ratio(values[_REALIZED_60], values[_REALIZED_900])
 
 
-@njit(cache=True)
+@compiled
 def realized_vol(square_sum_e18: int, window_s: int) -> float:
     """Root mean square of `window_s` one-second log returns, per √s.
 
@@ -115,7 +114,7 @@ def realized_vol(square_sum_e18: int, window_s: int) -> float:
     return math.sqrt(square_sum_e18 / window_s) * 1e-9
 
 
-@njit(cache=True)
+@compiled
 def bipower_vol(product_sum_e18: int, window_s: int) -> float:
     """Volatility that a single jump does not move: π/2 · mean of neighbouring |r||r|, rooted.
 
@@ -124,7 +123,7 @@ def bipower_vol(product_sum_e18: int, window_s: int) -> float:
     return math.sqrt(0.5 * math.pi * product_sum_e18 / (window_s - 1)) * 1e-9
 
 
-@njit(cache=True)
+@compiled
 def jump_share(realized: float, bipower: float) -> float:
     """The share of the realised variance that jumps made, in [0, 1]; 0 where nothing moved."""
     if realized == 0.0:
@@ -132,7 +131,7 @@ def jump_share(realized: float, bipower: float) -> float:
     return max(0.0, 1.0 - (bipower / realized) ** 2)
 
 
-@njit(cache=True)
+@compiled
 def ratio(short: float, long: float) -> float:
     """Short over long; 1 where the long window, and so the short one, saw nothing."""
     if long == 0.0:

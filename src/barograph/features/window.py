@@ -22,9 +22,9 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from barograph.arrays import Int64
+from barograph.compiled import compiled
 
 MAX_RETURN_E9 = 100_000_000
 MAX_VOLUME_E8 = 100_000_000_000_000_000
@@ -32,13 +32,13 @@ MAX_SECOND_MOVES_E18 = 30_000_000_000_000_000
 MAX_SECOND_SPREADS_E9 = 900_000_000_000_000_000
 
 
-@njit(cache=True)
+@compiled
 def log_e9(value: float) -> int:
     """The natural logarithm in 1e-9, rounded to even."""
     return int(np.rint(math.log(value) * 1e9))
 
 
-@njit(cache=True)
+@compiled
 def slide(total: int, entering: int, leaving: int, run: int, window_s: int) -> int:
     """The sum over (t − window_s, t], given that over (t − 1 − window_s, t − 1].
 
@@ -51,19 +51,19 @@ def slide(total: int, entering: int, leaving: int, run: int, window_s: int) -> i
     return total
 
 
-@njit(cache=True)
+@compiled
 def ago(ring: Int64, second: int, back_s: int) -> Any:
     """What was put `back_s` ≤ len(ring) seconds before `second`, while `second` is not yet put."""
     return ring[(second - back_s) % len(ring)]
 
 
-@njit(cache=True)
+@compiled
 def put(ring: Int64, second: int, value: float) -> None:
     """Write a second's value at its place, over the one that is len(ring) seconds old."""
     ring[second % len(ring)] = value
 
 
-@njit(cache=True)
+@compiled
 def roll(total: int, ring: Int64, second: int, run: int, window_s: int, entering: int) -> int:
     """`slide` where the summands themselves are put into `ring`, `entering` not yet."""
     return slide(total, entering, int(ago(ring, second, window_s)), run, window_s)

@@ -5,9 +5,9 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from barograph.arrays import Bool, Float32, Float64, Int64
+from barograph.compiled import compiled
 from barograph.learning.onnx_graph import Graph
 
 
@@ -111,7 +111,7 @@ class TreeTable:
         )
 
 
-@njit(cache=True)
+@compiled
 def _total(  # noqa: PLR0913 - the columns of a table
     x: Float32,
     roots: Int64,

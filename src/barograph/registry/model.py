@@ -8,7 +8,6 @@ A graph has one input, `features` float32 (n, f), and one output, `probability` 
 
 import hashlib
 import math
-import os
 from collections import Counter
 from collections.abc import Collection
 from typing import Any, NamedTuple, Protocol
@@ -16,6 +15,7 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 import numpy as np
 
+from barograph import environment
 from barograph.arrays import Float32, Float64
 from barograph.errors import (
     ExportRefusedError,
@@ -66,9 +66,7 @@ class OnnxModel:
     """
 
     def __init__(self, onnx: bytes, width: int, version: str = "without a version") -> None:
-        # Read at import: without it ONNX Runtime reports to its maker, and complains where the home
-        # directory cannot be written.
-        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+        environment.for_onnxruntime()
         import onnxruntime  # noqa: PLC0415 - heavy; only who scores needs it
         from onnxruntime.capi import onnxruntime_pybind11_state as status  # noqa: PLC0415
 

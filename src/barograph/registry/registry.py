@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from barograph import environment
 from barograph.codec import UNREADABLE
 from barograph.errors import ForeignFeaturesError, RegistryError
 from barograph.evaluation.gate import Run
@@ -314,8 +315,7 @@ class Registry:
         self._read("versions", case=case)  # a damaged file is refused here, MLflow would retry
         self.check_room()  # MLflow needs 20 lines to say so
         with only_writer(self._root, case, self._wait_s):
-            # Read at import: without them MLflow asks a server what to report, and reports.
-            os.environ |= {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+            environment.for_mlflow()
             from mlflow.exceptions import MlflowException  # noqa: PLC0415 - seconds to import
             from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - comes with MLflow
 

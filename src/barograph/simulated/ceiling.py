@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
-from numba import njit
 
 from barograph.arrays import Float64, Int64
+from barograph.compiled import compiled
 from barograph.errors import BadInputError
 from barograph.simulated.law import (
     LEVEL_STEP,
@@ -210,7 +210,7 @@ def _shown(model: MarketModel, watched: Orders, seconds: int, sight: Sight) -> _
     )
 
 
-@njit(cache=True)
+@compiled
 def _excitation(model: MarketModel, time_s: Float64) -> Any:
     """(n,): what the orders before each have added to the rate of orders as it comes, 1/s."""
     excitation = np.empty(len(time_s))
@@ -225,7 +225,7 @@ def _excitation(model: MarketModel, time_s: Float64) -> Any:
     return excitation
 
 
-@njit(cache=True)
+@compiled
 def _start(model: MarketModel, products: int, particles: int, rng: np.random.Generator) -> Any:
     """(3, products, particles): slow and jump from their stationary law, no variance unseen."""
     cloud = np.zeros((3, products, particles))
@@ -240,7 +240,7 @@ def _start(model: MarketModel, products: int, particles: int, rng: np.random.Gen
     return cloud
 
 
-@njit(cache=True)
+@compiled
 def _jump(
     model: MarketModel,
     eagerness: float,
@@ -267,7 +267,7 @@ def _jump(
             log_weight[i] -= np.log(eagerness)
 
 
-@njit(cache=True)
+@compiled
 def _drift(model: MarketModel, slow: Float64, rng: np.random.Generator) -> None:
     """One second of slow."""
     a = np.exp(-1.0 / model.slow_time_s)
@@ -282,7 +282,7 @@ def _drift(model: MarketModel, slow: Float64, rng: np.random.Generator) -> None:
             slow[product, i] = a * slow[product, i] + news
 
 
-@njit(cache=True)
+@compiled
 def _follow(
     model: MarketModel,
     sight: Sight,
@@ -317,7 +317,7 @@ def _follow(
             log_weight[:] = (1.0 - PRIORITY) * log_weight[chosen]
 
 
-@njit(cache=True)
+@compiled
 def _weigh(
     model: MarketModel, sight: Sight, shown: Any, second: int, state: Float64, log_weight: Float64
 ) -> None:
@@ -351,7 +351,7 @@ def _weigh(
         log_weight[i] += log_likelihood
 
 
-@njit(cache=True)
+@compiled
 def _say(state: Float64, weight: Float64, lowest: Int64, tables: Float64, out: Float64) -> None:
     """(k,): the weighted mean of each table at the particles' slow and level."""
     _, levels, slows = tables.shape
@@ -372,7 +372,7 @@ def _say(state: Float64, weight: Float64, lowest: Int64, tables: Float64, out: F
             out[k] += weight[i] * (upper * (1 - down) + lower * down)
 
 
-@njit(cache=True)
+@compiled
 def _systematic(weight: Float64, rng: np.random.Generator) -> Any:
     """(n,): which particles go on, each as often as its weight says, to within one."""
     n = len(weight)

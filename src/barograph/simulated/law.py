@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 from zlib import crc32
 
 import numpy as np
-from numba import njit
 
 from barograph.arrays import Float64, Int64
+from barograph.compiled import compiled
 from barograph.errors import BadInputError
 
 BUSIEST = 20.0
@@ -123,7 +123,7 @@ def check_model(model: MarketModel) -> MarketModel:
     return model
 
 
-@njit(cache=True)
+@compiled
 def innovations(model: MarketModel, share: float, seconds: int, rng: np.random.Generator) -> Any:
     """(seconds, 2): a `share` of each second's news, to be added to that of the rest.
 
@@ -138,7 +138,7 @@ def innovations(model: MarketModel, share: float, seconds: int, rng: np.random.G
     return news
 
 
-@njit(cache=True)
+@compiled
 def walk(model: MarketModel, start: Float64, news: Float64) -> Any:
     """(seconds, 2): slow and jump of each second, from those of the second before the first."""
     a = np.exp(-1.0 / model.slow_time_s)
@@ -154,13 +154,13 @@ def walk(model: MarketModel, start: Float64, news: Float64) -> Any:
     return path
 
 
-@njit(cache=True)
+@compiled
 def order_rate(model: MarketModel, deviation: float) -> Any:
     """Base rate of orders, 1/s, at a log-variance of `deviation` above the typical one."""
     return model.order_rate_per_s * min(np.exp(model.rate_elasticity * deviation), BUSIEST)
 
 
-@njit(cache=True)
+@compiled
 def next_order(
     base: float, excitation: float, memory_s: float, left_s: float, rng: np.random.Generator
 ) -> Any:
@@ -217,7 +217,7 @@ def generator(seed: int, *names: str) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=key)))
 
 
-@njit(cache=True)
+@compiled
 def _last_order_s(
     model: MarketModel, deviation: float, seconds: int, rng: np.random.Generator
 ) -> Any:
@@ -239,7 +239,7 @@ def _last_order_s(
     return last
 
 
-@njit(cache=True)
+@compiled
 def _seen(growth: Float64, squares: Float64, last_s: Float64) -> Any:
     """(paths, horizon + 1): what a unit of variance in each second adds to the sum of squares.
 

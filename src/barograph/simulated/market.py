@@ -11,9 +11,9 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from numba import njit
 
 from barograph.arrays import Float64, Int64, Records
+from barograph.compiled import compiled
 from barograph.errors import BadInputError
 from barograph.simulated.law import (
     LatentVolatility,
@@ -246,7 +246,7 @@ def _open_book(model: MarketModel, product: str, rng: np.random.Generator) -> Re
     return book
 
 
-@njit(cache=True)
+@compiled
 def _trade(
     model: MarketModel,
     books: Records,
@@ -292,7 +292,7 @@ def _trade(
     return entries[:n]
 
 
-@njit(cache=True)
+@compiled
 def _room(entries: Records, n: int) -> Any:
     """(n + 1, entries with place for as many)."""
     if n < len(entries):
@@ -302,7 +302,7 @@ def _room(entries: Records, n: int) -> Any:
     return n + 1, larger
 
 
-@njit(cache=True)
+@compiled
 def _move(model: MarketModel, book: Any, widening: float, rng: np.random.Generator) -> None:
     """What an order finds: the mid where its diffusion came to, a spread around it, a side."""
     book.log_mid += np.sqrt(book.unseen_variance) * rng.standard_normal()
@@ -319,7 +319,7 @@ def _move(model: MarketModel, book: Any, widening: float, rng: np.random.Generat
         book.side = -book.side
 
 
-@njit(cache=True)
+@compiled
 def _note(book: Any, entry: Any, time_us: int, side: int, rng: np.random.Generator) -> None:
     """What every frame says. A trade takes the next id; the sequence counts the full channel."""
     book.sequence += 1 + int(20 * rng.standard_exponential())
@@ -332,7 +332,7 @@ def _note(book: Any, entry: Any, time_us: int, side: int, rng: np.random.Generat
     entry.sequence = book.sequence
 
 
-@njit(cache=True)
+@compiled
 def _fill(model: MarketModel, book: Any, entry: Any, rng: np.random.Generator) -> None:
     """One trade at the aggressor's side of the quote, and the quote's sizes after it."""
     entry.price = book.ask if book.side > 0 else book.bid
@@ -348,7 +348,7 @@ def _fill(model: MarketModel, book: Any, entry: Any, rng: np.random.Generator) -
     entry.volume_30d_e8 = int(book.volume_30d * 1e8)
 
 
-@njit(cache=True)
+@compiled
 def _size_e8(log_mean: float, log_std: float, rng: np.random.Generator) -> Any:
     """A log-normal size, in 1e-8, from 1e-8 to `LARGEST_SIZE`."""
     size = min(np.exp(log_mean + log_std * rng.standard_normal()), LARGEST_SIZE)

@@ -12,7 +12,7 @@ from typing import Annotated
 try:
     import typer
 
-    from barograph import COMPILED_CODE_IS_KEPT
+    from barograph import environment
     from barograph.app.cli import (
         archive,
         check,
@@ -29,7 +29,7 @@ try:
         topics,
         training,
     )
-    from barograph.app.cli.answers import say, warn
+    from barograph.app.cli.answers import say, unkept_kernels_warned_of, warn
     from barograph.app.cli.stopping import interruptible
 except KeyboardInterrupt:  # there is nothing yet that would take it
     sys.exit(130)
@@ -62,7 +62,8 @@ def main() -> None:
 
 def run() -> None:
     """Run a verb; what does not allow it is one line on standard error and exit code 2."""
-    with _one_line():
+    environment.for_numpy()
+    with _one_line(), unkept_kernels_warned_of():
         app(standalone_mode=True)
 
 
@@ -93,8 +94,3 @@ def version_option(
 ) -> None:
     """Records markets without a break, and says when the storm comes."""
     del version
-    if not COMPILED_CODE_IS_KEPT:
-        warn(
-            "compiled code cannot be kept: neither the package nor the cache can be written, so "
-            "each start compiles anew. Name a folder for it in XDG_CACHE_HOME."
-        )

@@ -1,10 +1,13 @@
 """How a verb speaks: its answer as JSON or as a picture, warnings, streams of lines."""
 
 import sys
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from barograph.app.cli import streams
+from barograph.environment import UnkeptKernelsWarning
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -59,6 +62,24 @@ def warn(message: str) -> None:
     from barograph.foreign import one_line
 
     print(f"barograph: {one_line(message)}", file=sys.stderr)
+
+
+@contextmanager
+def unkept_kernels_warned_of() -> Iterator[None]:
+    """While it runs, UnkeptKernelsWarning is one line on standard error like any warning here."""
+    shown_by_python = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *place: Any, **line: Any) -> None:  # noqa: ANN401 - handed on
+        if issubclass(category, UnkeptKernelsWarning):
+            warn(str(message))
+        else:
+            shown_by_python(message, category, *place, **line)
+
+    warnings.showwarning = show
+    try:
+        yield
+    finally:
+        warnings.showwarning = shown_by_python
 
 
 def print_lines(lines: Iterable[bytes]) -> None:

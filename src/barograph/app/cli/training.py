@@ -125,9 +125,9 @@ def train(
 def _trained(settings: "Settings", case: "Case", how: "Training") -> "TrainingReport":
     import time
 
-    from barograph import code_hash
     from barograph.app.terminal import terminal
     from barograph.registry.registry import Registry
+    from barograph.sources import code_hash
     from barograph.training import train
     from barograph.training.dataset import read
 

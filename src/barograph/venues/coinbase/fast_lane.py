@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from barograph.arrays import Int64, Records, UInt8
 from barograph.codec import NAT, TICK
+from barograph.compiled import compiled
 from barograph.types import NS_PER_S, Frame, Tick
 from barograph.venues.coinbase import plain_lines
 from barograph.venues.coinbase.exchange import ExchangeFeed
@@ -185,7 +185,7 @@ def _known(count: int | None) -> int:
     return -1 if count is None else count
 
 
-@njit(cache=True)
+@compiled
 def _scan(  # noqa: PLR0913 - the block, what is remembered of lines and products, and the events
     block: UInt8,
     place: int,
@@ -213,13 +213,13 @@ def _scan(  # noqa: PLR0913 - the block, what is remembered of lines and product
     return place, filled
 
 
-@njit(cache=True)
+@compiled
 def _sound(ticker: Any) -> bool:
     n = ticker.numbers
     return n[PRICE] > 0.0 and 0.0 < n[BID] <= n[ASK]
 
 
-@njit(cache=True)
+@compiled
 def _follows(ticker: Any, line: Any, counts: bool, timeout_ns: int) -> bool:
     """Whether a tick is news of its product, and no hole lies before it."""
     elapsed_ns = ticker.event_time_ns - line.last_ns
@@ -235,7 +235,7 @@ def _follows(ticker: Any, line: Any, counts: bool, timeout_ns: int) -> bool:
     return not _may_repeat(ticker, line)
 
 
-@njit(cache=True)
+@compiled
 def _may_repeat(ticker: Any, line: Any) -> bool:
     """Equal as numbers; whether it is equal as text the machine decides."""
     n = ticker.numbers
@@ -255,12 +255,12 @@ def _may_repeat(ticker: Any, line: Any) -> bool:
     )
 
 
-@njit(cache=True)
+@compiled
 def _equal(a: float, b: float) -> bool:
     return a == b or (np.isnan(a) and np.isnan(b))
 
 
-@njit(cache=True)
+@compiled
 def _note(ticker: Any, line: Any, counts: bool, place: int, stop: int) -> None:
     """The line's tick is the product's last one now."""
     if counts and ticker.trade_id >= 0:
@@ -280,7 +280,7 @@ def _note(ticker: Any, line: Any, counts: bool, place: int, stop: int) -> None:
     line.stop = stop
 
 
-@njit(cache=True)
+@compiled
 def _write(ticker: Any, product: int, event: Any) -> None:
     event.event_time_ns = ticker.event_time_ns
     event.receive_time_ns = NAT
@@ -298,7 +298,7 @@ def _write(ticker: Any, product: int, event: Any) -> None:
     event.side = ticker.side
 
 
-@njit(cache=True)
+@compiled
 def _slot(lines: Records, guess: Int64, high: Any, low: Any) -> int:
     """The place of a product in `lines`; −1 when it is not there."""
     hashed = (low ^ high * np.uint64(0x9E3779B97F4A7C15)) * np.uint64(0x9E3779B97F4A7C15)

@@ -9,9 +9,9 @@ not plain. They stop at a newline, so a block that ends with one is never left.
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from barograph.arrays import Int64, UInt8
+from barograph.compiled import compiled
 from barograph.types import NS_PER_S
 
 MAX_NAME_BYTES = 16
@@ -79,7 +79,7 @@ _POWERS = 10.0 ** np.arange(19)  # exact in float64, as all up to 10²²
 _DAYS_BEFORE = np.array([0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365])
 
 
-@njit(cache=True)
+@compiled
 def read_line(block: UInt8, place: int, layout: Any, memo: Int64, ticker: Any) -> int:
     """The line at `place` into `ticker`, a TICKER; the place after its newline.
 
@@ -118,7 +118,7 @@ def read_line(block: UInt8, place: int, layout: Any, memo: Int64, ticker: Any) -
     return p + 1 if block[p] == _NEWLINE else -1
 
 
-@njit(cache=True)
+@compiled
 def _head(block: UInt8, p: int) -> int:
     if len(block) - p < _SHORTEST:
         return -1
@@ -132,14 +132,14 @@ def _head(block: UInt8, p: int) -> int:
     return p + len(_TICKER)
 
 
-@njit(cache=True)
+@compiled
 def _blank(block: UInt8, p: int) -> int:
     while block[p] == _SPACE:
         p += 1
     return p
 
 
-@njit(cache=True)
+@compiled
 def _kind(block: UInt8, p: int, layout: Any, member: int) -> Any:
     """(place of the value, kind of the member) of a member's name and colon."""
     if block[p] != _QUOTE:
@@ -158,7 +158,7 @@ def _kind(block: UInt8, p: int, layout: Any, member: int) -> Any:
     return p, seen.kind
 
 
-@njit(cache=True)
+@compiled
 def _look_up(high: int, low: int) -> int:
     for i in range(len(_KEYS)):
         if _KEYS[i].low == low and _KEYS[i].high == high:
@@ -166,7 +166,7 @@ def _look_up(high: int, low: int) -> int:
     return _OTHER
 
 
-@njit(cache=True)
+@compiled
 def _value(block: UInt8, p: int, kind: int, memo: Int64, ticker: Any) -> int:
     if kind == _TRADE_ID:
         p, ticker.trade_id = _count(block, p)
@@ -189,7 +189,7 @@ def _value(block: UInt8, p: int, kind: int, memo: Int64, ticker: Any) -> int:
     return p
 
 
-@njit(cache=True)
+@compiled
 def _side(block: UInt8, p: int) -> Any:
     p, _, low, _ = _word(block, p)
     if low not in (_BUY, _SELL):
@@ -197,7 +197,7 @@ def _side(block: UInt8, p: int) -> Any:
     return p, 1 if low == _BUY else -1
 
 
-@njit(cache=True)
+@compiled
 def _word(block: UInt8, p: int) -> Any:
     """(place after the closing quote or −1, the last 16 bytes as two words, length).
 
@@ -217,7 +217,7 @@ def _word(block: UInt8, p: int) -> Any:
         p += 1
 
 
-@njit(cache=True)
+@compiled
 def _count(block: UInt8, p: int) -> Any:
     """(place after it or −1, a natural number of at most 18 digits)."""
     start = p
@@ -231,7 +231,7 @@ def _count(block: UInt8, p: int) -> Any:
     return p, value
 
 
-@njit(cache=True)
+@compiled
 def _decimal(block: UInt8, p: int) -> Any:
     """(place after the closing quote or −1, the float64 next to a plain decimal).
 
@@ -261,7 +261,7 @@ def _decimal(block: UInt8, p: int) -> Any:
     return p + 1, whole / _POWERS[places]
 
 
-@njit(cache=True)
+@compiled
 def _two(block: UInt8, p: int) -> int:
     """Two digits, or a number that no date has."""
     tens = np.uint8(block[p] - _ZERO)
@@ -271,7 +271,7 @@ def _two(block: UInt8, p: int) -> int:
     return int(tens) * 10 + int(ones)
 
 
-@njit(cache=True)
+@compiled
 def _time(block: UInt8, p: int, memo: Int64) -> Any:
     """(place after the closing quote or −1, ns since 1970) of YYYY-MM-DDThh:mm:ss[.1-9 digits]Z."""
     if len(block) - p < 20:
@@ -295,7 +295,7 @@ def _time(block: UInt8, p: int, memo: Int64) -> Any:
     return p + 2, (day * 86_400 + hour * 3600 + minute * 60 + second) * NS_PER_S + nanoseconds
 
 
-@njit(cache=True)
+@compiled
 def _fraction(block: UInt8, p: int) -> Any:
     """(place after it or −1, nanoseconds) of .1-9 digits or of nothing."""
     if block[p] != _POINT:
@@ -314,7 +314,7 @@ def _fraction(block: UInt8, p: int) -> Any:
     return p, nanoseconds
 
 
-@njit(cache=True)
+@compiled
 def _day(block: UInt8, p: int, memo: Int64) -> int:
     """Days since 1970 of YYYY-MM-DD in 1970 to 2261; −1 where there is none."""
     year = _two(block, p) * 100 + _two(block, p + 2)
@@ -330,7 +330,7 @@ def _day(block: UInt8, p: int, memo: Int64) -> int:
     return memo[1]
 
 
-@njit(cache=True)
+@compiled
 def _days(year: int, month: int, day: int) -> int:
     """Days since 1970 of a date of the Gregorian calendar; −1 for one that is none or too far."""
     if year < 1970 or year > 2261 or month < 1 or month > 12 or day < 1:

@@ -1,0 +1,43 @@
+"""Hashes of the sources."""
+
+import re
+import shutil
+
+import pytest
+
+from barograph import sources
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """The package's sources, as a copy that a test may change."""
+    copy = tmp_path / "barograph"
+    shutil.copytree(sources.PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(sources, "PACKAGE", copy)
+    return copy
+
+
+def test_a_hash_is_sixteen_digits_wherever_the_package_lies(package):
+    here = sources.code_hash(), sources.kernels_hash()
+    moved = package.rename(package.with_name("moved"))
+    sources.PACKAGE = moved
+    assert (sources.code_hash(), sources.kernels_hash()) == here
+    assert all(re.fullmatch("[0-9a-f]{16}", each) for each in here)
+
+
+def test_any_source_is_of_the_code(package):
+    before = sources.code_hash()
+    (package / "errors.py").write_text("")
+    changed = sources.code_hash()
+    assert changed != before
+    (package / "errors.py").rename(package / "refusals.py")
+    assert sources.code_hash() not in {before, changed}
+
+
+def test_sources_that_compile_something_are_of_the_kernels(package):
+    before = sources.kernels_hash()
+    (package / "errors.py").write_text("")
+    assert sources.kernels_hash() == before
+    with (package / "features" / "window.py").open("a") as kernel:
+        kernel.write("# changed\n")
+    assert sources.kernels_hash() != before
