@@ -1,6 +1,6 @@
 """Processes that tests start and kill: they begin in no time.
 
-Each is the child of a process that has imported and loaded everything once (`warm.py`).
+Each is the child of a process that has imported and loaded everything once (`warm_kernels.py`).
 """
 
 import multiprocessing
@@ -23,7 +23,7 @@ def begin(process):
     with pytest.MonkeyPatch.context() as now:
         # Where its parent finds what it is to import; it gets an environment of its own.
         now.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
-        WARM.set_forkserver_preload(["lives", "warm"])
+        WARM.set_forkserver_preload(["verb_processes", "warm_kernels"])
         forkserver.ensure_running()
     process.start()
 
