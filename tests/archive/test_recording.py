@@ -1,12 +1,18 @@
 import gzip
 import json
+import os
 import zlib
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from barograph.archive.recording import MAX_LINE_BYTES, Recorded, Recording
+from barograph.archive.recording import (
+    MAX_LINE_BYTES,
+    Recorded,
+    Recording,
+    check_recordings,
+)
 from barograph.errors import BadInputError
 from barograph.types import DeadLetter, Fault
 from coinbase_messages import TICKER
@@ -120,6 +126,14 @@ def test_an_empty_file_is_an_error_that_names_it(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(BadInputError, match="nothing"):
         list(Recording(path))
+    with pytest.raises(BadInputError, match="nothing"):
+        check_recordings([path])
+
+
+def test_before_a_recording_is_taken_a_pipe_is_not_opened(tmp_path):
+    recording(tmp_path, LINE)
+    os.mkfifo(tmp_path / "pipe")
+    check_recordings([tmp_path / "recording", tmp_path / "pipe"])  # opening it would wait
 
 
 def test_a_file_that_cannot_be_read_is_an_error_that_names_it(tmp_path):

@@ -40,6 +40,12 @@ def test_a_home_without_a_registry_has_no_models_and_stays_untouched(tmp_path):
     assert not (tmp_path / "home").exists()
 
 
+def test_a_rollback_where_nothing_was_promoted_makes_no_registry(tmp_path):
+    with pytest.raises(RegistryError, match="there was no champion before it"):
+        Registry(tmp_path / "home").rollback("spikes")
+    assert not (tmp_path / "home").exists()
+
+
 @pytest.mark.slow
 def test_versions_count_from_one_and_carry_their_facts(registry):
     assert [register(registry), register(registry, bias=1.0)] == [1, 2]
@@ -297,6 +303,20 @@ def test_what_a_killed_registration_left_goes_with_whoever_writes_next(registry)
         assert mlflow.get_run(runs[0].parent.name).info.status == "KILLED"
     assert [place.parent.exists() for place in runs] == [False, True]
     assert registry.load("spikes", 1, FEATURE_SET_HASH)
+
+
+@pytest.mark.slow
+def test_what_is_attached_is_read_as_it_was_kept_or_refused(registry, home):
+    version = register(registry)
+    registry.attach("spikes", version, "card.json", b"{1}")
+    registry.attach("spikes", version, "card.json", b"{2}")
+    assert registry.attached("spikes", version, "card.json") == b"{2}"
+    (path,) = home.glob("registry/artifacts/*/artifacts/card.json")
+    path.write_bytes(b"{3}")
+    with pytest.raises(RegistryError, match=r"its card\.json is not what was kept"):
+        registry.attached("spikes", version, "card.json")
+    path.with_name("page.html").write_bytes(b"of a version that kept no hash")
+    assert registry.attached("spikes", version, "page.html").startswith(b"of a")
 
 
 def test_a_database_that_is_gone_beside_its_artifacts_is_no_empty_registry(registry, home):

@@ -4,9 +4,11 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
-from contextlib import suppress
+from contextlib import closing, suppress
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ import pytest
 import handmade_models
 from barograph.features.catalogue import FEATURE_SET_HASH
 from barograph.registry.registry import Registry
+from killed_writers import KilledWriter, train
 
 PROGRAM = """
 import json, sys
@@ -143,3 +146,45 @@ def test_a_writer_killed_at_bad_moments_leaves_a_registry_that_works(start, tmp_
 
     assert process.returncode == 0, err
     assert watcher.champion_version("spikes") == len(watcher.versions("spikes"))
+
+
+def runs_of(home):
+    """How each run of a version or a trial ended, and whether a version was made of it."""
+    with closing(sqlite3.connect(home / "registry" / "mlflow.db")) as database:
+        return database.execute(
+            "SELECT run_uuid, status, (SELECT version FROM model_versions m WHERE m.run_id = "
+            "run_uuid) FROM runs JOIN tags USING (run_uuid) WHERE key = 'kind'"
+        ).fetchall()
+
+
+def test_behind_whichever_step_a_training_is_killed_the_next_tidies_up_and_says_so(
+    made_home, tmp_path
+):
+    told = 0
+    for steps in count(1):
+        home = shutil.copytree(made_home, tmp_path / f"home-{steps}")
+        writer = KilledWriter(home, steps)
+        writer.join(LIMIT_S)
+        if writer.exitcode == 0:
+            break
+        assert writer.exitcode == -signal.SIGKILL
+        registry = Registry(home)
+        left = [status for _, status, _ in runs_of(home) if status == "RUNNING"]
+        known = [each.version for each in registry.versions("spikes")]
+        for version in known:
+            registry.load("spikes", version, FEATURE_SET_HASH)
+        warnings = []
+        version = train(home, warnings.append)
+        assert version == len(known) + 1
+        assert registry.champion_version("spikes") == version
+        assert registry.attached("spikes", version, "card.json") == b"{}"
+        assert len(warnings) == len(left)
+        assert all("a training that was killed" in line for line in warnings)
+        told += len(warnings)
+        runs = runs_of(home)
+        assert {status for _, status, _ in runs} <= {"FINISHED", "KILLED"}
+        assert all(status == "FINISHED" for _, status, made in runs if made)
+        folders = {path.name for path in (home / "registry" / "artifacts").iterdir()}
+        assert folders == {run for run, _, made in runs if made}
+    assert steps > 10
+    assert told > 5

@@ -1,6 +1,6 @@
 """A recording of somebody's: each line as the venue's own frame, whatever its form."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, tzinfo
 from hashlib import sha256
 from itertools import chain, islice
@@ -77,6 +77,20 @@ class Taken:
 def connection_named(digest: str) -> str:
     """What the names of the connections of a recording begin with that is known by a hash."""
     return f"{REPLAY}{digest[:12]}/"
+
+
+def check_recordings(paths: Iterable[Path]) -> None:
+    """Raise BadInputError as `Recording` would, also where a file holds no line.
+
+    For before anything is made for them. A pipe is not opened: what it gives comes once.
+    """
+    for path in paths:
+        recording = Recording(path, pipes=True)
+        if path.is_file():
+            try:
+                next(recording.lines())
+            finally:
+                recording.close()
 
 
 class Recording:

@@ -12,7 +12,7 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -23,7 +23,6 @@ from barograph import environment
 from barograph.codec import UNREADABLE
 from barograph.errors import ForeignFeaturesError, RegistryError
 from barograph.evaluation.gate import Run
-from barograph.features.catalogue import FEATURE_SET_HASH, NAMES
 from barograph.files.disk import (
     NO_HANDLES,
     check_handles,
@@ -31,15 +30,24 @@ from barograph.files.disk import (
     put_in_place,
     write_whole,
 )
+from barograph.registry.artifacts import (
+    HASHES,
+    JUDGED,
+    JUDGED_CURE,
+    RETRAIN,
+    checked,
+    content_of,
+    hash_name,
+    removed_partials,
+    runs_in,
+)
 from barograph.registry.audit import Promotion, former
 from barograph.registry.database import BACKUP, OWNER, ModelDatabase, only_writer
 from barograph.registry.model import (
     MAX_ONNX_BYTES,
-    TAU,
     Model,
     ModelFacts,
     OnnxModel,
-    refuse_unsound,
     sha256_of,
 )
 from barograph.registry.versions import Trial, Version, figures_of, tags_of
@@ -50,10 +58,6 @@ _LEAST_ROOM_BYTES = 4 << 20
 _MAX_FACTS_BYTES = 2**20
 _MAX_WHY = 300
 _MAX_BESIDE_BYTES = 64 * 2**20
-_JUDGED = "judged.json"
-_HASHES = {"model.onnx": "onnx_sha256", "facts.json": "facts_sha256", _JUDGED: "judged_sha256"}
-_RETRAIN = "Train again (`barograph train`) or roll back (`barograph models rollback`)"
-_BACKUP = "Put it back from a backup: without it no gate knows which rows are used up"
 _DAMAGE = ("malformed", "not a database", "Could not decode", "no such table", "no such column")
 _LIST = "See what there is with `barograph models list`"
 _facts = msgspec.json.Decoder(ModelFacts)
@@ -67,13 +71,21 @@ class Registry:
     database cannot be used or what is asked for is not there or damaged; it names the cure. Those
     that write raise DiskFullError or BadInputError where there is no room or no right to.
     wait_s: how long to wait for another process that writes; the error names it.
+    warn: gets a line for each thing that a killed one left.
     """
 
-    def __init__(self, home: Path, *, wait_s: float = 30.0) -> None:
+    def __init__(
+        self,
+        home: Path,
+        *,
+        wait_s: float = 30.0,
+        warn: Callable[[str], None] = lambda _message: None,
+    ) -> None:
         self._root = home.absolute() / "registry"
         self._database = self._root / "mlflow.db"
         self._read, self._wait_s = ModelDatabase(self._database).read, wait_s
         self._mlflow: Any = None
+        self._warn = warn
 
     def register(
         self,
@@ -89,7 +101,7 @@ class Registry:
         The version appears complete or not at all. `params` are training parameters for MLflow's
         list; scores and the rest come from `facts`. `judged`: the rows by which the gate decided.
         """
-        _check(f"{case} (new)", onnx, facts, case)
+        checked(f"{case} (new)", onnx, facts, case)
         facts_json, runs = msgspec.json.encode(facts), msgspec.json.encode(judged)
         with self._writing(case) as mlflow:
             from mlflow.entities import Metric, Param  # noqa: PLC0415 - seconds to import
@@ -107,11 +119,9 @@ class Registry:
             place.mkdir(parents=True)
             write_whole(place / "model.onnx", onnx)
             write_whole(place / "facts.json", facts_json)
-            write_whole(place / _JUDGED, runs)
+            write_whole(place / JUDGED, runs)
             tags = (
-                tags_of(facts, facts_json)
-                | dict(params or {})
-                | {_HASHES[_JUDGED]: sha256_of(runs)}
+                tags_of(facts, facts_json) | dict(params or {}) | {HASHES[JUDGED]: sha256_of(runs)}
             )
             mlflow.log_batch(
                 run_id,
@@ -154,13 +164,9 @@ class Registry:
         self, case: str, reason: str = "rolled back by hand", feature_set: str | None = None
     ) -> Promotion:
         """Make the champion before this one champion again, likewise."""
+        self._former(case)  # before a database is made
         with self._writing(case) as mlflow:
-            champion = self.champion_version(case)
-            before = former(self.history(case), champion)
-            if before is None:
-                raise RegistryError(
-                    f"{case}/{champion or 'none'}", "there was no champion before it", _LIST
-                )
+            before = self._former(case)
             self._sound(case, before, feature_set)
             return self._crown(mlflow, case, "rollback", before, reason)
 
@@ -170,7 +176,7 @@ class Registry:
         try:
             return [msgspec.json.decode(text, type=Promotion) for (text,) in rows]
         except UNREADABLE as error:
-            raise RegistryError(case, f"its audit is damaged ({error})", _RETRAIN) from error
+            raise RegistryError(case, f"its audit is damaged ({error})", RETRAIN) from error
 
     def version_of(self, case: str, alias: Alias) -> int | None:
         """The version that an alias points at, or None. Cheap, and needs no MLflow."""
@@ -219,26 +225,32 @@ class Registry:
             return _facts.decode(facts_json)
         except UNREADABLE as error:
             why = f"its facts cannot be read ({error})"
-            raise RegistryError(f"{case}/{version}", why, _RETRAIN) from error
+            raise RegistryError(f"{case}/{version}", why, RETRAIN) from error
 
     def judged(self, case: str) -> list[Run]:
         """The rows by which gates decided on versions of this case: no later one may use them."""
         runs: list[Run] = []
         for known in self.versions(case):
-            if _HASHES[_JUDGED] in known.tags:  # not of before gates left word
-                content = self._kept(case, known.version, _JUDGED, _MAX_BESIDE_BYTES, _BACKUP)
-                runs += _runs(f"{case}/{known.version}", content)
+            if HASHES[JUDGED] in known.tags:  # not of before gates left word
+                content = self._kept(case, known.version, JUDGED, _MAX_BESIDE_BYTES, JUDGED_CURE)
+                runs += runs_in(f"{case}/{known.version}", content)
         return runs
 
     def attach(self, case: str, version: int, name: str, content: bytes) -> None:
         """Keep a file beside a version, an artifact of its run, in the place of one so named."""
         place = self._artifacts(self._known(case, version).run_id)
-        write_whole(place / name, content)
+        with self._writing(case) as mlflow:
+            write_whole(place / name, content)
+            mlflow.set_model_version_tag(case, str(version), hash_name(name), sha256_of(content))
 
     def attached(self, case: str, version: int, name: str) -> bytes:
         """What `attach` kept."""
-        place = self._artifacts(self._known(case, version).run_id)
-        return _content(f"{case}/{version}", place / name, _MAX_BESIDE_BYTES)
+        label, known = f"{case}/{version}", self._known(case, version)
+        content = content_of(label, self._artifacts(known.run_id) / name, _MAX_BESIDE_BYTES)
+        # Not where it was attached by an older version, or its writer was killed.
+        if sha256_of(content) != known.tags.get(hash_name(name), sha256_of(content)):
+            raise RegistryError(label, f"its {name} is not what was kept", RETRAIN)
+        return content
 
     def log_trials(
         self, case: str, trials: Sequence[Trial], data_hash: str, code_hash: str
@@ -269,13 +281,13 @@ class Registry:
         if feature_set is not None and facts.feature_set != feature_set:
             raise ForeignFeaturesError(f"model {label}", facts.feature_set, feature_set)
         onnx = self._kept(case, version, "model.onnx", MAX_ONNX_BYTES)
-        return facts, _check(label, onnx, facts, case)
+        return facts, checked(label, onnx, facts, case)
 
-    def _kept(self, case: str, version: int, name: str, limit: int, cure: str = _RETRAIN) -> bytes:
+    def _kept(self, case: str, version: int, name: str, limit: int, cure: str = RETRAIN) -> bytes:
         """A file of a version as it was registered."""
         label, known = f"{case}/{version}", self._known(case, version)
-        content = _content(label, self._artifacts(known.run_id) / name, limit, cure)
-        if sha256_of(content) != known.tags.get(_HASHES[name]):
+        content = content_of(label, self._artifacts(known.run_id) / name, limit, cure)
+        if sha256_of(content) != known.tags.get(HASHES[name]):
             raise RegistryError(label, f"its {name} is not what was registered", cure)
         return content
 
@@ -284,6 +296,15 @@ class Registry:
             if known.version == version:
                 return known
         raise RegistryError(f"{case}/{version}", "there is no such version", _LIST)
+
+    def _former(self, case: str) -> int:
+        """The champion's predecessor; raises RegistryError where there was none."""
+        champion = self.champion_version(case)
+        before = former(self.history(case), champion)
+        if before is None:
+            why = "there was no champion before it"
+            raise RegistryError(f"{case}/{champion or 'none'}", why, _LIST)
+        return before
 
     def _crown(
         self,
@@ -309,6 +330,19 @@ class Registry:
     def _artifacts(self, run_id: str) -> Path:
         return self._root / "artifacts" / run_id / "artifacts"
 
+    def _tidy(self) -> None:
+        """Remove and end what a killed writer left, who was the only one as this one is now."""
+        removed_partials(self._root / "artifacts")
+        for run_id, is_version in self._read("unfinished"):
+            if is_version:
+                self._mlflow.set_terminated(run_id)
+                did = "had registered its version, which is whole (`barograph models list`)"
+            else:
+                shutil.rmtree(self._root / "artifacts" / run_id, ignore_errors=True)
+                self._mlflow.set_terminated(run_id, "KILLED")
+                did = "left a half of one, which is removed"
+            self._warn(f"a training that was killed {did}: run {run_id}")
+
     @contextmanager
     def _writing(self, case: str) -> Iterator[Any]:
         """MLflow's client, for this process alone; what MLflow refuses becomes RegistryError."""
@@ -322,9 +356,7 @@ class Registry:
             try:
                 if self._mlflow is None:
                     self._mlflow = _client(self._database)
-                for (run_id,) in self._read("unfinished"):
-                    shutil.rmtree(self._root / "artifacts" / run_id, ignore_errors=True)
-                    self._mlflow.set_terminated(run_id, "KILLED")
+                self._tidy()
                 yield self._mlflow
             except (MlflowException, SQLAlchemyError) as error:
                 check_handles(self._root)
@@ -357,33 +389,3 @@ def _client(database: Path) -> Any:  # noqa: ANN401 - mlflow is not followed by 
         client(making)
         put_in_place(making, database)
     return client(database)
-
-
-def _check(label: str, onnx: bytes, facts: ModelFacts, case: str) -> OnnxModel:
-    if facts.case != case:
-        raise RegistryError(label, f"its facts are those of case {facts.case!r}", _RETRAIN)
-    if facts.sha256 != sha256_of(onnx):
-        raise RegistryError(label, "its facts are those of another graph", _RETRAIN)
-    market = facts.feature_set == FEATURE_SET_HASH
-    refuse_unsound(label, facts, {*NAMES, TAU} if market else None)
-    return OnnxModel(onnx, len(facts.features), label)
-
-
-def _runs(label: str, content: bytes) -> list[Run]:
-    try:
-        return msgspec.json.decode(content, type=list[Run])
-    except UNREADABLE as error:
-        raise RegistryError(label, f"its {_JUDGED} cannot be read ({error})", _BACKUP) from error
-
-
-def _content(label: str, path: Path, limit: int, cure: str = _RETRAIN) -> bytes:
-    try:
-        with path.open("rb") as file:
-            content = file.read(limit + 1)
-    except OSError as error:
-        if error.errno in NO_HANDLES:
-            raise
-        raise RegistryError(label, f"{path} cannot be read ({error.strerror})", cure) from error
-    if len(content) > limit:
-        raise RegistryError(label, f"{path} is larger than {limit} bytes", cure)
-    return content

@@ -30,7 +30,8 @@ WHERE workspace = 'default' AND name = :case AND key GLOB 'audit.*'
 ORDER BY key;
 
 -- name: unfinished
-SELECT runs.run_uuid FROM runs
+SELECT runs.run_uuid,
+    EXISTS (SELECT 1 FROM model_versions WHERE model_versions.run_id = runs.run_uuid)
+FROM runs
 JOIN tags ON tags.run_uuid = runs.run_uuid AND tags.key = 'kind'
-WHERE tags.value IN ('version', 'trial') AND runs.status = 'RUNNING'
-AND NOT EXISTS (SELECT 1 FROM model_versions WHERE model_versions.run_id = runs.run_uuid);
+WHERE tags.value IN ('version', 'trial') AND runs.status = 'RUNNING';

@@ -20,7 +20,7 @@ import polars as pl
 from barograph import codec
 from barograph.archive import joined
 from barograph.archive.recorded_events import recording_events
-from barograph.archive.recording import Recording
+from barograph.archive.recording import Recording, check_recordings
 from barograph.arrays import Float64, Records
 from barograph.cases.case import Case, Dataset
 from barograph.codec import EVENT, FILLED, GAP, HEARTBEAT, NAT, TICK, TRADE
@@ -106,6 +106,7 @@ def build(
     reading = _Reading(progress)
     table, manifest_path = paths(home, case)
     if recordings:
+        check_recordings(recordings)  # no folder is made for a file that is refused
         events = reading.recorded(recordings, rules or Rules())
     elif next(joined.whole(archive, reading.unreadable), None) is not None:
         events = reading.archived(archive)

@@ -23,6 +23,17 @@ def test_a_replay_says_what_it_took_and_gave(run, recording):
     assert (code, "the same bytes" in out) == (0, True)
 
 
+def test_a_file_that_is_refused_leaves_no_home(run, recording, tmp_path):
+    (tmp_path / "empty.ndjson").touch()
+    (tmp_path / "nothing.ndjson.gz").write_bytes(gzip.compress(b""))
+    for refused in ("none.ndjson", "empty.ndjson", "nothing.ndjson.gz", tmp_path, "/dev/zero"):
+        for verb in ("replay", "dataset"):
+            code, out, err = run(verb, recording(), refused, "--home", "h")
+            assert (code, out, err.count("\n")) == (2, "", 1), err
+            assert str(refused) in err
+    assert not (tmp_path / "h").exists()
+
+
 @pytest.mark.slow
 def test_the_stages_can_be_run_one_by_one(run, recording):
     run("replay", recording(), "--home", "h")

@@ -80,6 +80,7 @@ def replay(
     from barograph.app import wiring
     from barograph.app.intake import feed_of
     from barograph.app.terminal import terminal
+    from barograph.archive.recording import check_recordings
     from barograph.feed import replay as recorded
     from barograph.log import open_log
     from barograph.log.retention import Retention
@@ -89,6 +90,7 @@ def replay(
     address = log or settings.home
     pace, tzinfo = recorded.Pace(speed_of(speed)), zone_named(zone)
     live = speed != "max"
+    check_recordings(files)  # no log is made for a file that is refused
     opened = open_log(address)
     frames = None
     try:

@@ -48,6 +48,7 @@ def report_card(
     registry = Registry(settings.home)
     number = _number(registry, name, version)
     card_json = registry.attached(name, number, card.FILE)
+    shown = card.decoded(card_json, f"{name}/{number}")
     if json:
         say(card_json)
     if json and out is None:
@@ -55,7 +56,7 @@ def report_card(
     from barograph.app.reports.card_page import page
 
     file = out or settings.home / "reports" / name / f"card-{number}.html"
-    _write(file, page(card.decoded(card_json, f"{name}/{number}")))
+    _write(file, page(shown))
     if not json:
         say(str(file))
 

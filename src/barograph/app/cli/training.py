@@ -135,7 +135,7 @@ def _trained(settings: "Settings", case: "Case", how: "Training") -> "TrainingRe
         return train.train(
             case,
             read(settings.home, case),
-            Registry(settings.home),
+            Registry(settings.home, warn=warn),
             how,
             clock_ns=time.time_ns,
             code_hash=code_hash(),
