@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from barograph.archive.files import archive_end, read_archive
 from barograph.errors import BadInputError
 from barograph.feed.feed import BATCH_BYTES
-from barograph.feed.ingest import ingest
+from barograph.feed.ingest import Batches
 from barograph.log.topics import STATUS
 from barograph.times import format_time
 from barograph.types import Fault, FeedStatus, Frame, Gap, GapCause, Tick, Trade
 from barograph.venues.continuity import Received
 from barograph.venues.entries import Answer, Closing, Dialect, Opening, Settlement
 from coinbase_messages import START, TICKER, S, ticker
-from homes import MESSAGES, Home, heard, recorded
+from homes import MESSAGES, Home, heard, recorded, take_all
 from log_contents import events, heard_again, letters, values
 
 
@@ -225,7 +225,7 @@ def test_an_open_connection_does_not_open_again(home):
 def test_a_listener_hears_each_entry_with_what_it_came_to(home):
     told, feed = [], home.feed()
     entries = [*FILLING[:2], None, heard(b"garbage", "a")]
-    ingest(feed, entries, lambda entry, received: told.append((entry, received)))
+    take_all(Batches(feed), entries, lambda entry, received: told.append((entry, received)))
     feed.close()
     assert [entry for entry, _ in told] == [entry for entry in entries if entry is not None]
     assert [len(received.events) for _, received in told] == [0, 1, 0]

@@ -2,10 +2,10 @@
 
 import pytest
 
-from barograph.feed.ingest import ingest
+from barograph.feed.ingest import Batches, ingest
 from barograph.types import DeadLetter, Fault
 from coinbase_messages import TICKER, ticker
-from homes import Clock, Home, heard
+from homes import Clock, Home, heard, take_all
 from log_contents import events, letters
 
 
@@ -28,7 +28,7 @@ def test_live_frames_wait_for_others_only_so_long(home):
         yield None
         seen.append(len(events(home.log)["BTC-USD"]))
 
-    ingest(feed, frames(), max_delay_s=0.05, monotonic=clock)
+    take_all(Batches(feed, max_delay_s=0.05, monotonic=clock), frames())
     feed.close()
     assert seen == [0, 0, 3, 3, 4]
 
@@ -41,3 +41,24 @@ def test_a_frame_that_was_not_taken_in_is_a_dead_letter_among_the_entries(home):
     assert letters(home.log) == [letter]
     assert summary.dead_letters == {"too_long": 1}
     assert summary.line() == "1 ticks, 0 heartbeats, 0 gaps, 1 dead letters"
+
+
+def test_entries_that_are_there_already_are_taken_to_the_end(home):
+    feed = home.feed(batch_lines=2)
+    summary = ingest(feed, (heard(ticker(number), "a") for number in range(5)))
+    feed.close()
+    assert (summary.lines, summary.ticks, feed.connections) == (5, 5, [])
+    assert len(events(home.log)["BTC-USD"]) == 5
+
+
+def test_a_pause_commits_what_waits(home):
+    feed = home.feed()
+    batches = Batches(feed, max_delay_s=0.05)
+    batches.pause()
+    assert batches.take(heard(TICKER, "a")).events
+    batches.commit_if_due()
+    assert feed.pending == 1
+    batches.pause()
+    assert feed.pending == 0
+    batches.end()
+    feed.close()

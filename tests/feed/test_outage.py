@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from barograph.archive.files import archive_files, read_archive
 from barograph.archive.recall import PRODUCER
 from barograph.errors import LogUnavailableError, ReplacedProducerError
-from barograph.feed.ingest import ingest
+from barograph.feed.ingest import Batches, ingest
 from barograph.log.sqlite import SqliteLog
 from barograph.log.topics import STATUS
 from barograph.types import DeadLetter, Fault, FeedStatus
 from barograph.venues.entries import Closing
 from coinbase_messages import START, S, ticker
-from homes import MESSAGES, Home, heard
+from homes import MESSAGES, Home, heard, take_all
 from log_contents import events, heard_again, letters, values
 
 WAIT_S = 0.02
@@ -78,7 +78,8 @@ def begun(home, entries, *, batch_lines=None):
     """A feed that hears them and tries the log again at once."""
     feed = home.feed(batch_lines=batch_lines)
     try:
-        return ingest(feed, entries(feed), max_delay_s=0.0, patient=True, retry_s=0.0)
+        batches = Batches(feed, patient=True, max_delay_s=0.0, retry_s=0.0)
+        return take_all(batches, entries(feed))
     finally:
         feed.close()
 

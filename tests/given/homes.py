@@ -4,10 +4,11 @@ import json
 from contextlib import suppress
 
 from barograph.feed.feed import Feed
-from barograph.feed.ingest import ingest
+from barograph.feed.ingest import Batches
 from barograph.feed.recover import recover
 from barograph.feed.replay import replay
 from barograph.log import open_log
+from barograph.types import DeadLetter
 from barograph.venues.entries import Dialect, Heard
 from coinbase_messages import envelope, frame, heartbeat, ticker
 from log_contents import traces
@@ -41,7 +42,7 @@ class Home:
     def ingest(self, entries):
         feed = self.feed()
         try:
-            return ingest(feed, entries)
+            return take_all(Batches(feed), entries)
         finally:
             feed.close()
 
@@ -56,6 +57,23 @@ class Home:
 
     def traces(self):
         return traces(self.log, self.archive)
+
+
+def take_all(batches, entries, hear=lambda _entry, _received: None):
+    """Take entries, dead letters among them, and pause at each None; the summary of the end.
+
+    `hear` is called with each entry and what it came to, before that is committed.
+    """
+    for entry in entries:
+        if entry is None:
+            batches.pause()
+            continue
+        if isinstance(entry, DeadLetter):
+            batches.reject(entry)
+        else:
+            hear(entry, batches.take(entry))
+        batches.commit_if_due()
+    return batches.end()
 
 
 def lines_of(*messages):

@@ -45,7 +45,7 @@ from barograph.features.catalogue import NAMES
 from barograph.features.featurizer import Featurizer
 from barograph.feed.feed import Feed
 from barograph.feed.hole_asks import Asks
-from barograph.feed.ingest import ingest
+from barograph.feed.ingest import Batches
 from barograph.feed.recover import recover
 from barograph.feed.replay import replay
 from barograph.log import open_log
@@ -58,6 +58,7 @@ from barograph.types import NS_PER_S, DeadLetter, Fault, Frame, Gap, Tick
 from barograph.venues.coinbase.endpoints import PAGE_TRADES, lowest_trade_id
 from barograph.venues.coinbase.machine import Coinbase
 from barograph.venues.entries import Answer, Closing, Dialect, Heard, Opening, Rules
+from homes import take_all
 from log_contents import events, values
 from simulated_disk import BROKEN, FULL, KILL, LOCKED, NO_ROOM, Away, Disk, cut_power
 from simulated_venue import MAX_FRAME_BYTES, PRODUCTS, START_NS, Venue
@@ -483,10 +484,10 @@ class Listening(_Life):
             retry_s = self.random.choice([0.05, 0.5, 2.0])
             self.note("listening")
             with patch("barograph.feed.outage._tried", _at_once):
-                ingest(
-                    feed, self._entries(), self._heard, delay_s, clock_s, patient=True,
-                    retry_s=retry_s,
-                )  # fmt: skip
+                batches = Batches(
+                    feed, patient=True, max_delay_s=delay_s, retry_s=retry_s, monotonic=clock_s
+                )
+                take_all(batches, self._entries(), self._heard)
             self.stages(log)
         with closing(open_log(self.home.address)) as log:
             if self.warnings and "the log can be written again" in self.warnings[-1]:

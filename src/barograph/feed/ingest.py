@@ -1,4 +1,4 @@
-"""Live entries through a feed, committed as they come, whether the log can be written or not."""
+"""Live entries into a feed: taken one by one, committed in batches, whatever the log allows."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -10,53 +10,81 @@ from barograph.types import DeadLetter
 from barograph.venues.continuity import Received
 from barograph.venues.entries import Closing, Entry, Heard
 
-Listen = Callable[[Entry, Received], None]
-"""Called with each live entry and what it came to, once that is in the next commit's batch."""
 
+class Batches:
+    """The entries of a feed's live connections, in batches. Not thread-safe.
 
-def ingest(  # noqa: PLR0913 - what a live feed and a test of it set
-    feed: Feed,
-    entries: Iterable[Entry | DeadLetter | None],
-    listen: Listen = lambda _entry, _received: None,
-    max_delay_s: float = 0.05,
-    monotonic: Callable[[], float] = time.monotonic,
-    *,
-    patient: bool = False,
-    retry_s: float = RETRY_S,
-) -> Summary:
-    """Take live entries until there are no more; connections of an earlier run are lost first.
-
-    They are written when a batch is full, when the first of them waits for `max_delay_s`, or at a
-    None, which says that the next one may be long in coming. A dead letter stands for a frame that
-    could not be taken in.
+    Whoever brings entries calls `take` or `reject` for each, and `commit_if_due` after it; `pause`
+    where the next may be long in coming, and now and then while nothing comes; `end` at last. A
+    batch is due when it is full or its first entry has waited for `max_delay_s`. Connections of an
+    earlier run are lost with the start, and those that are open with the end.
 
     patient: where the log cannot be written the archive alone takes what comes, and the log is
     tried again every `retry_s`. Otherwise LogUnavailableError ends the feed.
     """
-    started = monotonic()
-    first_s: float | None = None
-    commits = Commits(feed, patient=patient, retry_s=retry_s, monotonic=monotonic)
-    _lose_all(feed)
+
+    def __init__(
+        self,
+        feed: Feed,
+        *,
+        patient: bool = False,
+        max_delay_s: float = 0.05,
+        retry_s: float = RETRY_S,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._feed, self._max_delay_s, self._monotonic = feed, max_delay_s, monotonic
+        self._started_s = monotonic()
+        self._first_s: float | None = None
+        self._commits = Commits(feed, patient=patient, retry_s=retry_s, monotonic=monotonic)
+        self._lose_all()
+
+    def take(self, entry: Entry) -> Received:
+        """What an entry came to; it is in the next commit's batch."""
+        received = self._feed.take(entry)
+        self._feed.summary.lines += type(entry) is Heard
+        return received
+
+    def reject(self, letter: DeadLetter) -> None:
+        """Take the dead letter of a frame that could not be taken in."""
+        self._feed.reject(letter)
+
+    def commit_if_due(self) -> None:
+        """Commit the batch, if it is full or has waited long enough."""
+        if not self._feed.pending:
+            return
+        now_s = self._monotonic()
+        if self._first_s is None:
+            self._first_s = now_s
+        if self._feed.full or now_s - self._first_s >= self._max_delay_s:
+            self._commit()
+
+    def pause(self) -> None:
+        """Commit what waits; where nothing does and the log is away, try it, and catch it up."""
+        if self._feed.pending:
+            self._commit()
+        else:
+            self._commits.look()
+
+    def end(self) -> Summary:
+        """The last commit, with which every connection is lost; everything since the start."""
+        self._lose_all()
+        self._commits.end()
+        self._feed.summary.finish(self._monotonic() - self._started_s)
+        return self._feed.summary
+
+    def _commit(self) -> None:
+        self._commits.commit()
+        self._first_s = None
+
+    def _lose_all(self) -> None:
+        for connection in self._feed.connections:
+            self._feed.take(Closing(connection))
+
+
+def ingest(feed: Feed, entries: Iterable[Entry]) -> Summary:
+    """Take entries none of which has to be waited for, until there are no more, and commit them."""
+    batches = Batches(feed)
     for entry in entries:
-        if isinstance(entry, DeadLetter):
-            feed.reject(entry)
-        elif entry is not None:
-            listen(entry, feed.take(entry))
-            feed.summary.lines += type(entry) is Heard
-        if feed.pending:
-            now = monotonic()
-            first_s = now if first_s is None else first_s
-            if entry is None or feed.full or now - first_s >= max_delay_s:
-                commits.commit()
-                first_s = None
-        elif entry is None:
-            commits.look()
-    _lose_all(feed)
-    commits.end()
-    feed.summary.finish(monotonic() - started)
-    return feed.summary
-
-
-def _lose_all(feed: Feed) -> None:
-    for connection in feed.connections:
-        feed.take(Closing(connection))
+        batches.take(entry)
+        batches.commit_if_due()
+    return batches.end()

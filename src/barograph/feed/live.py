@@ -1,7 +1,7 @@
 """A live feed: a venue's stream into archive and log, its holes filled, its clock watched."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from threading import Event
 
 import msgspec
@@ -12,7 +12,7 @@ from barograph.feed.feed import Feed
 from barograph.feed.hole_asks import Asks
 from barograph.feed.hole_pages import Asked, Item, Trouble
 from barograph.feed.inbox import Inbox
-from barograph.feed.ingest import ingest
+from barograph.feed.ingest import Batches
 from barograph.feed.refused import Refusals
 from barograph.feed.subscriptions import Subscribed
 from barograph.feed.summary import Summary
@@ -79,7 +79,12 @@ def listen(
 
 
 class _Listening:
-    """One run. All of it in the writer's thread; the stream has its own."""
+    """One run, in the writer's thread; the stream has its own, and nothing else calls in here.
+
+    `run` waits for what the stream put into the inbox, for as long as a batch may; each item is
+    taken (`_take`), and what an entry came to is heard (`_heard`): connection, clock, refusals.
+    `Batches` commits. Every 20 ms `_look_around` does what the clock asks for.
+    """
 
     def __init__(
         self,
@@ -108,11 +113,61 @@ class _Listening:
         self._status_s = time.monotonic() + STATUS_EVERY_S
 
     def run(self) -> LiveSummary:
+        """Wait, take, commit and look around, until the stream has ended and all of it is taken."""
         with self._stream:
-            summary = ingest(self._feed, self._entries(), self._heard, patient=True)
+            batches = Batches(self._feed, patient=True)
+            first_s = now_s = time.monotonic()
+            while not self._inbox.ended():
+                pending = self._feed.pending
+                wait_s = first_s + COMMIT_AFTER_S - now_s if pending else _IDLE_S
+                items = self._inbox.take(_ENTRIES_AT_A_TIME, max(wait_s, 0.0))
+                if not pending:
+                    first_s = time.monotonic()
+                for item in items:
+                    self._take(item, batches)
+                    batches.commit_if_due()
+                now_s = time.monotonic()
+                # Where more is waiting a larger batch costs less; `Batches` bounds it.
+                if not items or (not self._inbox and now_s - first_s >= COMMIT_AFTER_S):
+                    batches.pause()
+                if now_s >= self._look_s:
+                    self._look_s = now_s + _LOOK_EVERY_S
+                    self._look_around(batches, now_s)
+            summary = batches.end()
         failure = self._failure or self._stream.failure
         if failure is not None:
             raise failure
+        return self._summary_with(summary)
+
+    def _take(self, item: Item, batches: Batches) -> None:
+        """Let an item of the stream be heard: an entry, or what befell a question or connection."""
+        if isinstance(item, Asked):
+            self._answered(item)
+        elif isinstance(item, Trouble):
+            self._troubled(item.why, time.monotonic())
+        elif isinstance(item, DeadLetter):
+            self._refusals.take(0, [item], time.monotonic())
+            batches.reject(item)
+        else:
+            self._heard(item, batches.take(item))
+
+    def _look_around(self, batches: Batches, now_s: float) -> None:
+        """What is due by the clock: the end, questions to REST, holes to settle, the status."""
+        failure = self._subscribed.look(now_s)
+        self._failure = self._failure or failure
+        over = self._ends_s is not None and now_s >= self._ends_s
+        if not self._stopped and (over or self._failure is not None or self._stop.is_set()):
+            self._stopped = True
+            self._stream.stop()
+        for due in self._asks.look(self._feed.holes(), now_s):
+            settlement = msgspec.structs.replace(due, receive_time_ns=time.time_ns())
+            self._heard(settlement, batches.take(settlement))
+            batches.commit_if_due()
+        if now_s >= self._status_s:
+            self._status_s = now_s + STATUS_EVERY_S
+            self._tell()
+
+    def _summary_with(self, summary: Summary) -> LiveSummary:
         return LiveSummary(
             venue=self._venue,
             address=self._plan.endpoint.socket,
@@ -128,44 +183,6 @@ class _Listening:
             first_refusals=self._refusals.first,
             feed=summary,
         )
-
-    def _entries(self) -> Iterator[Entry | DeadLetter | None]:
-        first_s = now_s = time.monotonic()
-        while not self._inbox.ended():
-            pending = self._feed.pending
-            wait_s = first_s + COMMIT_AFTER_S - now_s if pending else _IDLE_S
-            items = self._inbox.take(_ENTRIES_AT_A_TIME, max(wait_s, 0.0))
-            if not pending:
-                first_s = time.monotonic()
-            for item in items:
-                if isinstance(item, Asked):
-                    self._answered(item)
-                elif isinstance(item, Trouble):
-                    self._troubled(item.why, time.monotonic())
-                else:
-                    if isinstance(item, DeadLetter):
-                        self._refusals.take(0, [item], time.monotonic())
-                    yield item
-            now_s = time.monotonic()
-            # Where more is waiting a larger batch costs less; `ingest` bounds it.
-            if not items or (not self._inbox and now_s - first_s >= COMMIT_AFTER_S):
-                yield None
-            if now_s >= self._look_s:
-                self._look_s = now_s + _LOOK_EVERY_S
-                yield from self._look(now_s)
-
-    def _look(self, now_s: float) -> Iterator[Entry]:
-        failure = self._subscribed.look(now_s)
-        self._failure = self._failure or failure
-        over = self._ends_s is not None and now_s >= self._ends_s
-        if not self._stopped and (over or self._failure is not None or self._stop.is_set()):
-            self._stopped = True
-            self._stream.stop()
-        for settlement in self._asks.look(self._feed.holes(), now_s):
-            yield msgspec.structs.replace(settlement, receive_time_ns=time.time_ns())
-        if now_s >= self._status_s:
-            self._status_s = now_s + STATUS_EVERY_S
-            self._tell()
 
     def _heard(self, entry: Entry, received: Received) -> None:
         if type(entry) is Heard:

@@ -32,7 +32,7 @@ _LAST_S = 3.0
 
 
 class Commits:
-    """The commits of one feed, from its one thread. `patient` as `ingest` says."""
+    """The commits of one feed, from its one thread. `patient` as `Batches` says."""
 
     def __init__(
         self,
