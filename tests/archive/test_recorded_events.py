@@ -22,15 +22,17 @@ from barograph.venues.coinbase.advanced import AdvancedTrade
 from barograph.venues.coinbase.exchange import ExchangeFeed
 from barograph.venues.continuity import Continuity
 from barograph.venues.entries import Dialect, Rules
+from barograph.venues.holes import Holes
 from coinbase_messages import START, S, beats, envelope, heartbeat, match, ticker
 
 
 def by_machine(path, rules):
     """The obvious way: every line through its machine, every event as the log would carry it."""
     continuity = Continuity(rules)
+    holes = Holes(continuity)
     machines = {
-        Dialect.EXCHANGE: ExchangeFeed(continuity=continuity),
-        Dialect.ADVANCED: AdvancedTrade(continuity=continuity),
+        Dialect.EXCHANGE: ExchangeFeed(holes=holes),
+        Dialect.ADVANCED: AdvancedTrade(holes=holes),
     }
     numbers, letters, products = [], [], {}
     for entry in Recording(path):

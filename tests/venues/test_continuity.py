@@ -12,6 +12,7 @@ from barograph.venues.coinbase.advanced import AdvancedTrade
 from barograph.venues.coinbase.exchange import ExchangeFeed
 from barograph.venues.continuity import Continuity
 from barograph.venues.entries import Dialect, Opening, Rules
+from barograph.venues.holes import Holes
 from coinbase_messages import (
     START,
     TICKER,
@@ -120,7 +121,7 @@ def test_a_lost_connection_is_a_gap_for_every_product_of_it_and_no_other():
     machine = ExchangeFeed()
     feed(machine, ticker(0), ticker(0, product_id="ETH-USD"))
     feed(machine, ticker(0, product_id="XRP-USD"), connection="other")
-    machine.close("c")
+    machine.holes.close("c")
     events, _ = feed(
         machine, ticker(3), ticker(1, product_id="ETH-USD"), ticker(1, product_id="XRP-USD"),
         connection="new",
@@ -135,7 +136,7 @@ def test_a_lost_connection_is_a_gap_for_every_product_of_it_and_no_other():
 def test_a_heartbeat_after_a_reconnect_ends_the_gap():
     machine = ExchangeFeed()
     feed(machine, ticker(0))
-    machine.close("c")
+    machine.holes.close("c")
     events, _ = feed(machine, heartbeat(2, 4), ticker(5), connection="new")
     (gap,) = gaps(events)
     assert (gap.cause, gap.end_ns, gap.missing) == (GapCause.DISCONNECT, START + 2 * S, 4)
@@ -144,7 +145,7 @@ def test_a_heartbeat_after_a_reconnect_ends_the_gap():
 def test_a_quote_after_a_reconnect_is_fresh_and_its_trade_is_not():
     machine = ExchangeFeed()
     feed(machine, ticker(0))
-    machine.close("c")
+    machine.holes.close("c")
     events, letters = feed(
         machine, ticker(2, trade_id=TICKER["trade_id"], best_bid="103470"), connection="new"
     )
@@ -154,11 +155,10 @@ def test_a_quote_after_a_reconnect_is_fresh_and_its_trade_is_not():
 
 
 def test_a_hole_is_seen_from_one_dialect_to_the_other():
-    continuity = Continuity()
-    exchange = ExchangeFeed(continuity=continuity)
-    advanced = AdvancedTrade(continuity=continuity)
+    holes = Holes(Continuity())
+    exchange, advanced = ExchangeFeed(holes=holes), AdvancedTrade(holes=holes)
     feed(exchange, ticker(0))
-    exchange.close("c")
+    holes.close("c")
     events, _ = feed(advanced, envelope(5), connection="new")
     assert [gap.cause for gap in gaps(events)] == [GapCause.DISCONNECT]
 
@@ -259,9 +259,9 @@ def test_a_machine_restored_anywhere_goes_on_as_if_never_stopped(what, drawn):
     whole, machine, parts = make(), make(), []
     for number, step in enumerate(steps):
         if number in cuts:
-            state = machine.snapshot()
+            state = machine.holes.continuity.snapshot()
             machine = make()
-            machine.restore(state)
+            machine.holes.continuity.restore(state)
         parts.append(machine.receive(frame(step)))
     assert [tuple(map(list, part)) for part in parts] == [
         tuple(map(list, whole.receive(frame(step)))) for step in steps
@@ -286,7 +286,7 @@ steps = st.one_of(
 def test_the_short_way_for_the_next_trade_gives_what_the_long_one_gives(drawn, continuity, fill):
     short, long = Continuity(), Continuity()
     with patch.object(long, "advance", lambda _tick, _opening: False):
-        machines = [ExchangeFeed(continuity=short), ExchangeFeed(continuity=long)]
+        machines = [ExchangeFeed(holes=Holes(each)) for each in (short, long)]
         for machine in machines:
             for name in "cd":
                 opening = {"continuity": continuity, "fill": fill}
@@ -299,7 +299,7 @@ def test_the_short_way_for_the_next_trade_gives_what_the_long_one_gives(drawn, c
 
 def test_what_is_no_state_is_refused():
     with pytest.raises(msgspec.DecodeError):
-        ExchangeFeed().restore(b"{}")
+        Continuity().restore(b"{}")
 
 
 def test_no_more_than_so_many_products_are_remembered_and_the_featurizer_has_room_for_each():

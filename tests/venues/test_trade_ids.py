@@ -7,6 +7,7 @@ from barograph.types import Fault, Gap, GapCause, Heartbeat, Tick
 from barograph.venues.coinbase.exchange import ExchangeFeed
 from barograph.venues.continuity import Continuity
 from barograph.venues.entries import Dialect, Opening
+from barograph.venues.holes import Holes
 from coinbase_messages import START, TICKER, S, at, faults, feed, gaps, heartbeat, match, ticker
 
 FIRST = TICKER["trade_id"]
@@ -74,7 +75,7 @@ def test_heartbeats_of_another_count_are_believed_when_three_follow_each_other()
 def test_behind_a_reconnect_an_id_may_be_any_and_what_a_leap_misses_is_not_known():
     machine = ExchangeFeed()
     feed(machine, ticker(0))
-    machine.close("c")
+    machine.holes.close("c")
     events, letters = feed(machine, ticker(1, trade_id=2**63 - 1), connection="new")
     assert letters == []
     assert [(gap.cause, gap.missing) for gap in gaps(events)] == [(GapCause.DISCONNECT, None)]
@@ -94,7 +95,9 @@ def test_a_product_that_moves_with_a_leap_has_a_gap():
 
 def test_a_match_that_leaps_does_not_wait():
     continuity = Continuity()
-    _, letters = feed(ExchangeFeed(continuity=continuity), ticker(0), match(1, trade_id=2**63 - 1))
+    _, letters = feed(
+        ExchangeFeed(holes=Holes(continuity)), ticker(0), match(1, trade_id=2**63 - 1)
+    )
     assert faults(letters) == [Fault.IMPLAUSIBLE]
     assert continuity.lines["BTC-USD"].waiting == {}
 
@@ -143,13 +146,13 @@ def test_a_refused_ticker_ends_the_hole_that_its_product_is_held_for():
 def test_a_state_from_before_numbers_were_doubted_is_taken_up_and_is_not_muted():
     machine = ExchangeFeed()
     feed(machine, ticker(0))
-    state = msgspec.json.decode(machine.snapshot())
+    state = msgspec.json.decode(machine.holes.continuity.snapshot())
     for part in (*state["lines"].values(), *state["connections"].values()):
         for name in ("doubt", "beat_doubt"):
             part.pop(name, None)
     state["lines"]["BTC-USD"]["trade_id"] = 2**63 - 1
     state["lines"]["BTC-USD"]["tick"]["trade_id"] = 2**63 - 1
-    machine.restore(msgspec.json.encode(state))
+    machine.holes.continuity.restore(msgspec.json.encode(state))
     events, letters = feed(machine, *(ticker(n) for n in range(1, 5)))
     assert faults(letters) == [Fault.IMPLAUSIBLE] * 2
     assert kinds(events) == [Gap, Tick, Tick]
@@ -162,7 +165,7 @@ def connected(fill=True):
 
 
 def reconnect(machine):
-    machine.close("c")
+    machine.holes.close("c")
     machine.open(Opening(connection="new", dialect=Dialect.EXCHANGE, fill=True))
 
 

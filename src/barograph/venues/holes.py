@@ -28,10 +28,13 @@ _NOTHING = Received()
 
 
 class Holes:
-    """What is held on a continuity; it has no state of its own."""
+    """The products of a continuity that are held for a hole: one `Holes` for each `Continuity`.
+
+    Its state stands in `continuity.holds`, so that one snapshot has all of it.
+    """
 
     def __init__(self, continuity: Continuity) -> None:
-        self._continuity = continuity
+        self.continuity = self._continuity = continuity
 
     def open_holes(self) -> list[Hole]:
         """The holes that trades are missing in, the oldest first."""

@@ -12,6 +12,7 @@ from barograph.venues.coinbase.exchange import ExchangeFeed
 from barograph.venues.coinbase.fast_lane import Columns
 from barograph.venues.continuity import Continuity
 from barograph.venues.entries import Dialect, Opening, Rules
+from barograph.venues.holes import Holes
 from coinbase_messages import START, TICKER, S, frame, heartbeat, ticker
 
 OPENING = Opening(connection="c", dialect=Dialect.EXCHANGE)
@@ -20,7 +21,7 @@ OPENING = Opening(connection="c", dialect=Dialect.EXCHANGE)
 def beside(*heard, opening=OPENING, timeout_s=10.0):
     """A machine that has heard some messages, and the lane beside it."""
     continuity = Continuity(Rules(silence_timeout_s=timeout_s))
-    machine = ExchangeFeed(continuity=continuity)
+    machine = ExchangeFeed(holes=Holes(continuity))
     machine.open(opening)
     events = [event for message in heard for event in machine.receive(frame(message)).events]
     lane = Columns(opening, continuity, timeout_s, index())

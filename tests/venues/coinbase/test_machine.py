@@ -362,9 +362,10 @@ def check_outcomes(machine, frames, quiet):
         if not events and not letters:
             said = json.loads(data)
             assert said.get("channel", said.get("type")) in quiet
-        state = machine.snapshot()
-        machine.restore(state)
-        assert machine.snapshot() == state
+        continuity = machine.holes.continuity
+        state = continuity.snapshot()
+        continuity.restore(state)
+        assert continuity.snapshot() == state
 
 
 # One machine over both.

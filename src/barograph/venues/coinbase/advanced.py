@@ -194,7 +194,7 @@ class AdvancedTrade(Machine):
                 try:
                     tick = self._tick(ticker, frame, time_ns, opening, event.type)
                     if self._continuity.holds:
-                        freed = self._holes.give_way(tick.product, frame.connection)
+                        freed = self.holes.give_way(tick.product, frame.connection)
                         events.extend(freed.events)
                         letters.extend(freed.dead_letters)
                     events.extend(self._continuity.tick(tick, opening))

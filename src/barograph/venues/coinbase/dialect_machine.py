@@ -26,31 +26,19 @@ _LONGEST_TEXT = 1000
 class Machine:
     """Frames of one dialect in, events and dead letters out; `receive` never raises.
 
-    `continuity` may be shared with the machine of the other dialect, so that holes are seen across
-    them; the snapshot is then of both, and so are its rules. Else one is made with `rules`.
+    Its state, and its rules, are those of `holes` and the continuity below. Both dialects may share
+    one, so that holes are seen across them; else a machine has one of its own, with `rules`.
     """
 
     dialect: Dialect
 
-    def __init__(self, rules: Rules | None = None, *, continuity: Continuity | None = None) -> None:
-        self._continuity = continuity or Continuity(rules)
-        self._holes = Holes(self._continuity)
+    def __init__(self, rules: Rules | None = None, *, holes: Holes | None = None) -> None:
+        self.holes = holes or Holes(Continuity(rules))
+        self._continuity = self.holes.continuity
 
     def open(self, opening: Opening) -> Received:
         """A connection begins; an open one of that name is lost first."""
-        return self._holes.open(opening)
-
-    def close(self, connection: str) -> Received:
-        """A connection is lost: each of its products has a hole that ends with its next event."""
-        return self._holes.close(connection)
-
-    def snapshot(self) -> bytes:
-        """The state as JSON."""
-        return self._continuity.snapshot()
-
-    def restore(self, state: bytes) -> None:
-        """Become what `snapshot` was taken of; raises msgspec.DecodeError when it is none."""
-        self._continuity.restore(state)
+        return self.holes.open(opening)
 
     def _connection(self, frame: Frame) -> Connection:
         connection = self._continuity.connections.get(frame.connection)

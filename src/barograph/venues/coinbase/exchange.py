@@ -86,7 +86,7 @@ class ExchangeFeed(Machine):
 
     def _lost(self, product: str, letter: DeadLetter) -> Received:
         """A ticker that is a dead letter: whatever the ids tell, its quote is missing."""
-        freed = self._holes.refuse(product)
+        freed = self.holes.refuse(product)
         return Received(freed.events or (), (*freed.dead_letters, letter))
 
     def _other(self, message: ExchangeMessage, frame: Frame, connection: Connection) -> Received:
@@ -115,7 +115,7 @@ class ExchangeFeed(Machine):
             except msgspec.ValidationError:
                 page = decode_page(with_numbers_as_text(frame.data))
             trades = [self._trade(trade, product, frame, None) for trade in page]
-            return self._holes.answer(product, frame.connection, trades)
+            return self.holes.answer(product, frame.connection, trades)
         except RefusedError as refused:
             return Received((), (refusal(frame, connection, refused),))
         except UNREADABLE as error:
@@ -124,7 +124,7 @@ class ExchangeFeed(Machine):
 
     def settle(self, settlement: Settlement) -> Received:
         """Nothing more will be asked for a product's open hole."""
-        return self._holes.settle(one_name(settlement.product), settlement.connection)
+        return self.holes.settle(one_name(settlement.product), settlement.connection)
 
     def _ticker(self, ticker: ExchangeTicker, frame: Frame, connection: Connection) -> Received:
         product = self._product(ticker.product_id)
@@ -161,7 +161,7 @@ class ExchangeFeed(Machine):
         )
         if not self._continuity.holds and self._continuity.advance(tick, opening):
             return Received((tick,))
-        return self._holes.take(tick, opening, frame, connection.frames)
+        return self.holes.take(tick, opening, frame, connection.frames)
 
     def _heartbeat(self, beat: ExchangeHeartbeat, frame: Frame, connection: Connection) -> Received:
         product = self._product(beat.product_id)
@@ -173,11 +173,11 @@ class ExchangeFeed(Machine):
             last_trade_id=beat.last_trade_id,
             sequence=beat.sequence,
         )
-        return self._holes.take(heartbeat, connection.opening, frame, connection.frames)
+        return self.holes.take(heartbeat, connection.opening, frame, connection.frames)
 
     def _match(self, match: ExchangeMatch, frame: Frame, connection: Connection) -> Received:
         trade = self._trade(match, self._product(match.product_id), frame, connection)
-        return self._holes.match(trade, connection.opening)
+        return self.holes.match(trade, connection.opening)
 
     def _trade(
         self, trade: ExchangeMatch | PageTrade, product: str, frame: Frame, live: Connection | None

@@ -34,10 +34,10 @@ class Coinbase:
     """
 
     def __init__(self, rules: Rules | None = None, *, continuity: Continuity | None = None) -> None:
-        self.continuity = continuity or Continuity(rules)
-        self._exchange = ExchangeFeed(continuity=self.continuity)
-        self._advanced = AdvancedTrade(continuity=self.continuity)
-        self._holes = Holes(self.continuity)
+        self._holes = Holes(continuity or Continuity(rules))
+        self.continuity = self._holes.continuity
+        self._exchange = ExchangeFeed(holes=self._holes)
+        self._advanced = AdvancedTrade(holes=self._holes)
 
     @property
     def connections(self) -> list[str]:
