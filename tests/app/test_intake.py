@@ -4,9 +4,9 @@ from contextlib import closing
 
 import pytest
 
+from archive_contents import archive_end
 from barograph.app.intake import feed_of, rules_of
 from barograph.app.settings import Settings
-from barograph.archive.files import archive_end
 from barograph.feed.ingest import ingest
 from barograph.log import open_log
 from barograph.log.topics import TICKS

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from archive_contents import read_archive
 from barograph.archive import compact as module
 from barograph.archive.compact import COLUMNS, compact, compacted
-from barograph.archive.files import read_archive
 from barograph.archive.writer import ArchiveWriter
 from barograph.errors import BadInputError
 from barograph.types import Frame, Gap, Tick

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from barograph.archive.files import Place, archive_end, archive_files, read_archive
+from archive_contents import archive_end, read_archive
+from barograph.archive.files import Place, archive_files
 from barograph.errors import BadInputError
 from barograph.types import DeadLetter, Fault
 from barograph.venues.entries import Closing, Heard

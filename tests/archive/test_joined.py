@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from barograph.archive.files import read_archive
+from archive_contents import read_archive
 from barograph.archive.joined import whole
 from barograph.types import Gap, Tick
 from barograph.venues.coinbase.machine import Coinbase

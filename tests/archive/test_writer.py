@@ -10,15 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from archive_contents import archive_end, read_archive
 from barograph.archive.book import keep_book, new_id
-from barograph.archive.files import (
-    archive_end,
-    archive_files,
-    keep_manifest,
-    number_of,
-    read_archive,
-    read_file,
-)
+from barograph.archive.files import archive_files, keep_manifest, number_of, read_file
 from barograph.archive.manifest import Manifest
 from barograph.archive.recall import LOG_ID, STANDING, Recall, is_read_again, known
 from barograph.archive.standing import Standing, numbers_in, with_file

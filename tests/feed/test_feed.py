@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from barograph.archive.files import archive_end, read_archive
+from archive_contents import archive_end, read_archive
 from barograph.errors import BadInputError
 from barograph.feed.feed import BATCH_BYTES
 from barograph.feed.ingest import Batches

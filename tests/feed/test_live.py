@@ -8,7 +8,7 @@ import time
 import msgspec
 import pytest
 
-from barograph.archive.files import read_archive
+from archive_contents import read_archive
 from barograph.errors import BadInputError
 from barograph.feed import live
 from barograph.feed.venue_socket import Limits, Plan

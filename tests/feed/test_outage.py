@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from barograph.archive.files import archive_files, read_archive
+from archive_contents import read_archive
+from barograph.archive.files import archive_files
 from barograph.archive.recall import PRODUCER
 from barograph.errors import LogUnavailableError, ReplacedProducerError
 from barograph.feed.ingest import Batches, ingest

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from barograph.archive.files import read_archive
+from archive_contents import read_archive
 from barograph.archive.recording import Recording
 from barograph.errors import BadInputError
 from barograph.feed.replay import Pace, replay

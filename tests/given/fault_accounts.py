@@ -8,7 +8,7 @@ invented: every tick and trade of the log was made, each once, and every gap has
 from collections import Counter
 from itertools import pairwise
 
-from barograph.archive.files import read_archive
+from archive_contents import read_archive
 from barograph.types import Gap, Heartbeat, Tick, Trade
 from barograph.venues.entries import Dialect, Heard, Opening
 from log_contents import events, heard_again, letters

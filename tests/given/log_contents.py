@@ -1,6 +1,6 @@
 """What a feed left behind, for tests: the log's records, and the archive heard again."""
 
-from barograph.archive.files import read_archive
+from archive_contents import read_archive
 from barograph.codec import decode_dead_letter, decode_event, decode_prediction, encode
 from barograph.log.topics import DEAD_LETTERS, TICKS
 from barograph.types import DeadLetter

@@ -9,7 +9,7 @@ import json
 import re
 from random import Random
 
-from barograph.simulated.fault_script import FaultKind, random_script
+from barograph.simulated.fault_script import FaultKind
 from barograph.simulated.faults import ExchangeFaults
 from barograph.simulated.law import MarketModel
 from barograph.simulated.ledger import Ledger
@@ -23,6 +23,7 @@ from barograph.times import format_time, parse_time
 from barograph.types import NS_PER_S
 from barograph.venues.coinbase.endpoints import subscriptions
 from barograph.venues.entries import Dialect
+from random_faults import random_script
 
 START_NS = 1_750_000_000 * NS_PER_S
 PRODUCTS = ("BTC-USD", "ETH-USD")

@@ -35,9 +35,10 @@ from unittest.mock import patch
 
 import numpy as np
 
+from archive_contents import read_archive
 from barograph import codec
 from barograph.archive.book import address_in
-from barograph.archive.files import archive_files, read_archive
+from barograph.archive.files import archive_files
 from barograph.archive.joined import had
 from barograph.archive.recall import PRODUCER, known
 from barograph.errors import BadInputError, BarographError, DiskFullError, LogUnavailableError

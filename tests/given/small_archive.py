@@ -1,6 +1,6 @@
 """An archive of a few frames, for tests, and what stands in one."""
 
-from barograph.archive.files import read_archive
+from archive_contents import read_archive
 from barograph.archive.writer import ArchiveWriter
 from barograph.types import DeadLetter, Frame
 from barograph.venues.entries import Dialect, Heard

@@ -5,13 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from barograph.errors import BadInputError
-from barograph.simulated.fault_script import (
-    FaultKind,
-    ScriptedFault,
-    random_script,
-    read_script,
-)
+from barograph.simulated.fault_script import FaultKind, ScriptedFault, read_script
 from market_events import PRODUCTS
+from random_faults import random_script
 
 WITH_SECONDS = {
     FaultKind.SILENCE,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from barograph.simulated.fault_script import FaultKind, ScriptedFault, random_script
+from barograph.simulated.fault_script import FaultKind, ScriptedFault
 from barograph.simulated.faults import (
     Began,
     Close,
@@ -24,6 +24,7 @@ from barograph.simulated.voices import Outgoing
 from barograph.times import parse_time
 from barograph.venues.entries import Dialect
 from market_events import PRODUCTS, START_NS, S, beat, heard, minute, trade
+from random_faults import random_script
 
 
 def frame(event, channel=None):

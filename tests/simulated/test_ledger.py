@@ -5,11 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from barograph.simulated.fault_script import FaultKind, ScriptedFault, random_script
+from barograph.simulated.fault_script import FaultKind, ScriptedFault
 from barograph.simulated.faults import Close, Send
 from barograph.simulated.ledger import Ledger, LedgerSummary, Subscription
 from barograph.venues.entries import Dialect
 from market_events import PRODUCTS, START_NS, S, minute, subscribed, trade
+from random_faults import random_script
 
 
 def at(seconds):

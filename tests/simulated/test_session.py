@@ -5,11 +5,12 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from barograph.simulated.fault_script import FaultKind, ScriptedFault, random_script
+from barograph.simulated.fault_script import FaultKind, ScriptedFault
 from barograph.simulated.faults import Began, Close, Send
 from barograph.simulated.session import Session
 from barograph.venues.entries import Dialect
 from market_events import PRODUCTS, START_NS, S, beat, minute, subscribed, told, trade
+from random_faults import random_script
 
 
 def at(seconds):

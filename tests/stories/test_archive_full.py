@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from barograph.archive.files import read_archive
+from archive_contents import read_archive
 from barograph.log import open_log
 from barograph.simulated.law import PRESETS
 from barograph.simulated.market import SimulatedMarket

@@ -15,7 +15,7 @@ from barograph.log import open_log
 from barograph.log.topics import FEATURES, PREDICTIONS
 from barograph.pipeline.verify import verify
 from barograph.simulated.exchange import Exchange, Terms, running
-from barograph.simulated.fault_script import FaultKind, random_script
+from barograph.simulated.fault_script import FaultKind
 from barograph.simulated.law import PRESETS
 from barograph.simulated.market import SimulatedMarket
 from barograph.simulated.sources import simulated
@@ -23,6 +23,7 @@ from barograph.types import Gap
 from barograph.venues.entries import Dialect
 from fault_accounts import frames_account, nothing_invented, nothing_lost_by_ids
 from log_contents import events, heard_again, values
+from random_faults import random_script
 from waiting import until
 
 COMMAND = [sys.executable, "-c", "from barograph.app.cli import main; main()"]

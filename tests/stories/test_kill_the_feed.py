@@ -9,7 +9,8 @@ from contextlib import closing
 import msgspec
 import pytest
 
-from barograph.archive.files import archive_end, archive_files
+from archive_contents import archive_end
+from barograph.archive.files import archive_files
 from barograph.archive.writer import Standing
 from barograph.codec import decode_event
 from barograph.feed.feed import PRODUCER

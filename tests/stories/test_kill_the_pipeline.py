@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from barograph.archive.files import read_archive
+from archive_contents import read_archive
 from barograph.log import open_log
 from barograph.log.topics import DEAD_LETTERS, FEATURES, PREDICTIONS, TICKS, ensure_topics
 from barograph.simulated.law import PRESETS

@@ -5,7 +5,7 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from barograph.archive.files import archive_end, read_archive
+from archive_contents import archive_end, read_archive
 from barograph.log import open_log
 from barograph.log.topics import FEATURES
 from barograph.simulated.exchange import Exchange, running

@@ -5,9 +5,10 @@ from contextlib import closing
 
 import pytest
 
+from archive_contents import archive_end
 from barograph.app.intake import feed_of
 from barograph.app.settings import Settings
-from barograph.archive.files import archive_end, archive_files
+from barograph.archive.files import archive_files
 from barograph.archive.joined import whole
 from barograph.log import open_log
 from barograph.log.topics import ensure_topics

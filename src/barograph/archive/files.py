@@ -80,30 +80,12 @@ def existing_files(directory: Path) -> list[ArchiveFile]:
     return files
 
 
-def archive_end(directory: Path) -> Place:
-    """Where an archive ends as it lies on disk; `Place()` where there is none."""
-    last = Place()
-    for number, path in numbered_files(directory):
-        last = Place(number, path.stat().st_size)
-    return last
-
-
-def read_archive(directory: Path, after: Place | None = None) -> Iterator[Entry | DeadLetter]:
-    """Everything in an archive, in order; or what comes after a place.
-
-    A torn end gives its whole lines and one dead letter for the rest; a damaged line gives one.
-    """
-    start = after or Place()
-    for number, path in numbered_files(directory):
-        if number >= start.file:
-            yield from read_file(path, start.size if number == start.file else 0)
-
-
 def read_file(
     path: Path, after_bytes: int = 0, until: Place | None = None
 ) -> Iterator[Entry | DeadLetter]:
-    """Everything in one file of an archive, likewise; or what comes after so many bytes.
+    """Everything in one file of an archive, in order; or what comes after so many bytes.
 
+    A torn end gives its whole lines and one dead letter for the rest; a damaged line gives one.
     until: a place in it where reading ends; what a writer adds meanwhile is not looked at.
     """
     size = path.stat().st_size

@@ -1,12 +1,11 @@
 """The script of an exchange's faults: what may stand in it, from a file or drawn by a seed."""
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 
 import msgspec
-import numpy as np
 
 from barograph.errors import BadInputError
 from barograph.types import NS_PER_S
@@ -135,42 +134,3 @@ def read_script(path: Path) -> list[ScriptedFault]:
         raise BadInputError(
             str(path), str(error), "See docs/simulated-exchange.md for each fault"
         ) from None
-
-
-def random_script(
-    seed: int,
-    n: int,
-    seconds: float,
-    products: Sequence[str],
-    kinds: Sequence[FaultKind] | None = None,
-) -> list[ScriptedFault]:
-    """`n` faults of these kinds (all of them), somewhere in `seconds`, by time.
-
-    Each strikes all connections, and one product or all. Spans are of 1 to 20 s, except that a
-    clock jumps by up to 2 s either way; counts are at most 5.
-    """
-    rng = np.random.default_rng(seed)
-    kinds = list(kinds or FaultKind)
-    return [
-        _drawn(rng, kinds[int(rng.integers(len(kinds)))], at_s, products)
-        for at_s in np.sort(rng.uniform(0, seconds, n)).round(3).tolist()
-    ]
-
-
-def _drawn(
-    rng: np.random.Generator, kind: FaultKind, at_s: float, products: Sequence[str]
-) -> ScriptedFault:
-    takes = _TAKES[kind]
-    seconds = None
-    if kind is FaultKind.CLOCK_JUMP:
-        seconds = float(rng.choice([-1, 1]) * rng.uniform(0.1, 2.0))
-    elif "seconds" in takes:
-        seconds = float(rng.uniform(1, 20))
-    named = "product" in takes and rng.random() < 0.5
-    return ScriptedFault(
-        kind,
-        at_s,
-        seconds=None if seconds is None else round(seconds, 3),
-        count=int(rng.integers(_COUNT.get(kind, 1), 6)) if "count" in takes else 0,
-        product=products[int(rng.integers(len(products)))] if named else None,
-    )
