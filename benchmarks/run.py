@@ -29,6 +29,7 @@ import pipeline  # noqa: F401
 import processes  # noqa: F401
 import records  # noqa: F401
 import scoring  # noqa: F401
+from barograph.figures import NOT_DEFINED, three_digits
 from barograph.files.disk import write_whole
 
 HERE = Path(__file__).parent
@@ -145,9 +146,9 @@ def _table(results: list[dict[str, object]]) -> Table:
 
 def _figure(value: object) -> str:
     if value is None:
-        return "–"
+        return NOT_DEFINED
     assert isinstance(value, int | float)
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return three_digits(value)
 
 
 if __name__ == "__main__":

@@ -38,6 +38,7 @@ from barograph.feed.live import LiveSummary
 from barograph.feed.produce import Produced
 from barograph.feed.recover import Recovered
 from barograph.feed.summary import Summary
+from barograph.figures import three_digits
 from barograph.files.disk import write_whole
 from barograph.log.browse import Holding
 from barograph.pipeline.check import Check
@@ -339,7 +340,7 @@ def _figure(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, int | float):
-        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+        return three_digits(value)
     return str(value)
 
 

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from barograph.times import format_time, parse_time, widened
+from barograph.times import (
+    clock_of,
+    format_time,
+    minute_of,
+    parse_time,
+    time_of,
+    widened,
+)
 
 LATEST_NS = 2**63 - 2 * 10**9
 
@@ -81,3 +88,12 @@ def test_a_span_widens_to_the_first_and_the_last_moment_in_whatever_order_they_c
     for moment in moments:
         first, last = widened(first, last, moment)
     assert (first, last) == (min(moments), max(moments))
+
+
+@given(st.integers(0, LATEST_NS))
+def test_shorter_forms_are_the_beginning_and_the_middle_of_the_exact_one(time_ns):
+    exact = format_time(time_ns)
+    day, clock = exact[:10], exact[11:]
+    assert time_of(time_ns) == f"{day} {clock[:8]}Z"
+    assert minute_of(time_ns) == f"{day} {clock[:5]}"
+    assert (clock_of(time_ns), clock_of(time_ns, 3)) == (clock[:8], clock[:12])

@@ -60,14 +60,28 @@ def parse_time(text: str, naive_zone: tzinfo | None = None) -> int:
 
 def format_time(time_ns: int) -> str:
     """`YYYY-MM-DDThh:mm:ss.nnnnnnnnnZ`; the inverse of `parse_time`."""
-    second, ns = divmod(time_ns, NS_PER_S)
-    whole = _EPOCH + timedelta(seconds=second)
-    return f"{whole:%Y-%m-%dT%H:%M:%S}.{ns:09d}Z"
+    return f"{_second_of(time_ns):%Y-%m-%dT%H:%M:%S}.{time_ns % NS_PER_S:09d}Z"
 
 
 def time_of(time_ns: int) -> str:
-    """A moment to the second, in UTC."""
-    return datetime.fromtimestamp(time_ns / NS_PER_S, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    """A moment to the second, in UTC: `YYYY-MM-DD hh:mm:ssZ`."""
+    return f"{_second_of(time_ns):%Y-%m-%d %H:%M:%SZ}"
+
+
+def minute_of(time_ns: int) -> str:
+    """A moment to the minute, in UTC: `YYYY-MM-DD hh:mm`, where the place says that it is UTC."""
+    return f"{_second_of(time_ns):%Y-%m-%d %H:%M}"
+
+
+def clock_of(time_ns: int, places: int = 0) -> str:
+    """The time of day in UTC: `hh:mm:ss`, with so many decimals of the second."""
+    fraction = f".{time_ns % NS_PER_S:09d}"[: places + 1] if places else ""
+    return f"{_second_of(time_ns):%H:%M:%S}{fraction}"
+
+
+def _second_of(time_ns: int) -> datetime:
+    # Not by `fromtimestamp`: a float rounds the last nanoseconds of a second up into the next.
+    return _EPOCH + timedelta(seconds=time_ns // NS_PER_S)
 
 
 def widened(first_ns: int | None, last_ns: int | None, time_ns: int) -> tuple[int, int]:

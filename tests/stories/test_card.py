@@ -3,9 +3,10 @@
 import json
 
 from barograph.cases.churn import invent
+from barograph.figures import figure
 from barograph.registry.registry import Registry
 from barograph.training.card import FILE, PAGE, decoded
-from barograph.training.card_words import chosen, figure
+from barograph.training.card_words import chosen
 from page_reader import Reader
 from verb_processes import Life
 

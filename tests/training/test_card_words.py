@@ -5,11 +5,12 @@ import math
 import msgspec
 import pytest
 
-from barograph.training.card_words import Bin, bounded, chosen, failures, figure, goals, when
+from barograph.times import minute_of
+from barograph.training.card_words import Bin, failures, goals
 from barograph.training.timeline import Episode, FalseAlarms, Timeline
 from barograph.training.walkforward import CHOSEN
 from barograph.types import NS_PER_S
-from cards import START, interval, made, report_of
+from cards import START, interval, report_of
 
 HOUR_NS = 3600 * NS_PER_S
 
@@ -53,7 +54,7 @@ def test_a_goal_is_reached_by_its_estimate_and_else_it_is_said_why_not(of, reach
 
 def test_a_choice_without_a_forecast_does_not_reach_what_is_asked_of_one():
     told = goal(goals(with_score("log_r2", None), {"log_r2": 0.25}), "log R²")
-    assert (told.reached, told.found) == (False, "–")
+    assert (told.reached, told.found) == (False, "n/d")
     assert "forecasts no volatility" in told.why[0]
 
 
@@ -74,7 +75,7 @@ def test_a_baseline_is_beaten_by_a_whole_interval(of, reached, why):
     ]
     told = goal(goals(msgspec.structs.replace(report, differences=differences), {}), "Brier score")
     assert told.reached == reached
-    assert told.found.startswith(f"{of.estimate:+.4f}".replace("-", "−"))
+    assert told.found.startswith(f"{of.estimate:+.4f}")
     assert (why in told.why[0]) if why else told.why == ()
 
 
@@ -139,9 +140,10 @@ def test_false_alarms_are_told_by_the_hour_and_the_session():
     )
     told = " ".join(failures(report, [], timeline((), [(start, 3), (start + 48 * HOUR_NS, 1)])))
     assert (
-        f"4 alarms touched no episode, most of them in the hours from: B {when(start)}, 3" in told
+        f"4 alarms touched no episode, most of them in the hours from: B {minute_of(start)}, 3"
+        in told
     )
-    assert f"75% of these fell into the session from {when(start)}." in told
+    assert f"75% of these fell into the session from {minute_of(start)}." in told
     assert "No alarm was false." in failures(report, [], timeline())
 
 
@@ -154,14 +156,3 @@ def test_the_largest_gap_says_whether_its_interval_holds_it():
     assert "said 60.0% on average, 80.0% [70.0%, 90.0%] came true, outside of that interval" in told
     (told,) = failures(with_sessions({}), bins[:1], None)
     assert "outside" not in told
-
-
-def test_figures_are_told_with_a_true_minus_or_as_not_defined():
-    assert figure(-0.1234) == "−0.123"
-    assert figure(math.nan) == "n/d"
-    assert bounded(interval(-0.5, -1, 0.5), 1, "+") == "−0.5 [−1.0, +0.5]"
-    assert (bounded(None), bounded(interval(math.nan, 0, 1))) == ("–", "n/d")
-
-
-def test_the_choices_are_found_by_their_name():
-    assert chosen(made().training).name == CHOSEN

@@ -5,7 +5,6 @@ every rule must hold with its whole interval. Rows that a gate has looked at onc
 more (`unjudged`): who may look often enough finds luck.
 """
 
-import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -16,6 +15,7 @@ from barograph.arrays import Bool, Float64, Int64
 from barograph.errors import BadInputError
 from barograph.evaluation import bootstrap, scores
 from barograph.evaluation.bootstrap import Resampled, Resamples
+from barograph.figures import NOT_DEFINED, interval
 from barograph.types import Interval
 
 Run = tuple[int, int]
@@ -244,7 +244,7 @@ def _measured(
         (
             _sound(off, rule) and off.low <= rule.max_calibration_error,
             (
-                f"calibration error {_words(off, sign='')} must not lie above "
+                f"calibration error {_words(off, signed=False)} must not lie above "
                 f"{rule.max_calibration_error:g}"
             ),
         ),
@@ -280,11 +280,10 @@ def _sound(interval: Interval, rule: Gate) -> bool:
     return interval.undefined <= rule.max_undefined * interval.resamples
 
 
-def _words(interval: Interval, sign: str = "+") -> str:
-    if math.isnan(interval.estimate):
-        return "(not defined: the test rows are all of one kind)"
-    figures = [f"{v:{sign}.4f}" for v in (interval.estimate, interval.low, interval.high)]
-    text = f"{figures[0]} [{figures[1]}, {figures[2]}]"
-    if interval.undefined:
-        text += f" ({interval.undefined} of {interval.resamples} resamples undefined)"
+def _words(of: Interval, *, signed: bool = True) -> str:
+    text = interval(of, 4, signed=signed)
+    if text == NOT_DEFINED:
+        return f"{text} (the test rows are all of one kind)"
+    if of.undefined:
+        text += f" ({of.undefined} of {of.resamples} resamples undefined)"
     return text

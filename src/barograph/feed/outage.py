@@ -21,6 +21,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from barograph.errors import DiskFullError, LogUnavailableError
 from barograph.feed.feed import Feed
+from barograph.figures import duration
 
 RETRY_S = 2.0
 
@@ -131,7 +132,7 @@ class Commits:
         )
 
     def _lasted(self) -> str:
-        return f"{self._monotonic() - (self._since_s or 0.0):,.0f} s"
+        return duration(round(self._monotonic() - (self._since_s or 0.0)))
 
 
 def _tried(try_log: Callable[[], None]) -> Future[None]:

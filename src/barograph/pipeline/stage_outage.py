@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 
 from barograph.errors import DiskFullError, LogUnavailableError
+from barograph.figures import duration
 from barograph.pipeline.worker import Tally, Until
 
 SAY_AGAIN_S = 600.0
@@ -50,7 +51,7 @@ def through_outages(
             first, since_s = not since_s, since_s or now_s
             if first or now_s - said_s >= SAY_AGAIN_S:
                 said_s = now_s
-                for_s = "" if first else f" for {now_s - since_s:,.0f} s"
+                for_s = "" if first else f" for {duration(round(now_s - since_s))}"
                 warn(
                     f"{stage}: waiting{for_s} for the log ({error.path}: {error.why}); "
                     "the work goes on when it can be used"

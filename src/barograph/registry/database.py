@@ -14,6 +14,7 @@ from barograph.errors import RegistryError
 from barograph.files.disk import NO_HANDLES, check_handles
 from barograph.files.queries import named_queries
 from barograph.foreign import one_line
+from barograph.times import time_of
 
 OWNER = "Check the owner, the rights and the free space of --home"
 _TRY_AGAIN = "Try again when no other program holds it, or move the directory away and train"
@@ -103,7 +104,7 @@ def only_writer(folder: Path, case: str, wait_s: float) -> Iterator[None]:
                 time.sleep(_PAUSE_S)
             else:
                 break
-        since = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime())
+        since = time_of(time.time_ns())
         _sign(lock, f"process {os.getpid()} (since {since})")
         try:
             yield

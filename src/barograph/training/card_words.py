@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 
 import msgspec
 
+from barograph.figures import figure, interval
+from barograph.times import minute_of
 from barograph.training.pooled import ScoreRow, SessionRow
 from barograph.training.report import TrainingReport
 from barograph.training.timeline import Timeline
@@ -50,7 +51,7 @@ def goals(report: TrainingReport, wanted: Mapping[str, float]) -> list[Goal]:
         reached = of is not None and of.estimate >= least
         why = () if reached else (*_nearness(of, least), *_others(report, name, least), *reasons)
         text = f"{NAMES.get(name, name)} of at least {least:g}"
-        goals.append(Goal(goal=text, found=bounded(of), reached=reached, why=why))
+        goals.append(Goal(goal=text, found=interval(of), reached=reached, why=why))
     for difference in report.differences:
         if difference.name != CHOSEN:
             continue
@@ -59,7 +60,9 @@ def goals(report: TrainingReport, wanted: Mapping[str, float]) -> list[Goal]:
             reached = of.high < 0
             why = () if reached else (*_overlap(of, difference.minus), *reasons)
             text = f"{NAMES[name]} surely below that of {difference.minus}"
-            goals.append(Goal(goal=text, found=bounded(of, 4, "+"), reached=reached, why=why))
+            goals.append(
+                Goal(goal=text, found=interval(of, 4, signed=True), reached=reached, why=why)
+            )
     return goals
 
 
@@ -69,9 +72,9 @@ def _nearness(of: Interval | None, least: float) -> Iterator[str]:
     elif math.isnan(of.estimate):
         yield "it is not defined: the tested rows are all of one kind"
     elif of.high >= least:
-        yield f"the interval {bounded(of)} reaches {least:g}: more hours may decide"
+        yield f"the interval {interval(of)} reaches {least:g}: more hours may decide"
     else:
-        yield f"the whole interval {bounded(of)} lies below {least:g}"
+        yield f"the whole interval {interval(of)} lies below {least:g}"
 
 
 def _others(report: TrainingReport, name: str, least: float) -> Iterator[str]:
@@ -110,7 +113,7 @@ def _reasons(report: TrainingReport) -> Iterator[str]:
     if (worst := _worst(report, known)) is not None and len(known) > 1:
         ours, theirs = (worst.log_loss[name] for name in (CHOSEN, report.reference))
         yield (
-            f"in the session from {when(worst.start_ns)} log loss is {figure(ours)}, "
+            f"in the session from {minute_of(worst.start_ns)} log loss is {figure(ours)}, "
             f"{figure(theirs)} with {report.reference}"
         )
 
@@ -142,8 +145,9 @@ def _worst_session(report: TrainingReport) -> Iterator[str]:
     ours, theirs = (worst.log_loss[name] for name in (CHOSEN, report.reference))
     than = "worse than" if ours > theirs else "not worse than"
     yield (
-        f"Its worst session against {report.reference} is the one from {when(worst.start_ns)}: log "
-        f"loss {figure(ours)}, {than} {figure(theirs)}, at a base rate of {worst.base_rate:.1%}."
+        f"Its worst session against {report.reference} is the one from "
+        f"{minute_of(worst.start_ns)}: log loss {figure(ours)}, {than} {figure(theirs)}, "
+        f"at a base rate of {worst.base_rate:.1%}."
     )
 
 
@@ -156,7 +160,7 @@ def _missed(timeline: Timeline | None) -> Iterator[str]:
         return
     worst = sorted(missed, key=lambda one: (math.isnan(one.peak), -one.peak, one.start_ns))
     shown = "; ".join(
-        f"{one.key} {when(one.start_ns)}"
+        f"{one.key} {minute_of(one.start_ns)}"
         + ("" if math.isnan(one.peak) else f", up to {one.peak:.1f} times tau")
         for one in worst[:_SHOWN]
     )
@@ -172,7 +176,9 @@ def _false(report: TrainingReport, timeline: Timeline | None) -> Iterator[str]:
     if not total:
         yield "No alarm was false."
         return
-    shown = "; ".join(f"{one.key} {when(one.start_ns)}, {one.alarms}" for one in alarms[:_SHOWN])
+    shown = "; ".join(
+        f"{one.key} {minute_of(one.start_ns)}, {one.alarms}" for one in alarms[:_SHOWN]
+    )
     yield f"{total} alarms touched no episode, most of them in the hours from: {shown}."
     known = _sizeable(report)
     if len(known) > 1:
@@ -186,7 +192,7 @@ def _false(report: TrainingReport, timeline: Timeline | None) -> Iterator[str]:
         }
         start_ns = max(inside, key=lambda start_ns: inside[start_ns])
         share = inside[start_ns] / total
-        yield f"{share:.0%} of these fell into the session from {when(start_ns)}."
+        yield f"{share:.0%} of these fell into the session from {minute_of(start_ns)}."
 
 
 def _gap(bins: Sequence[Bin]) -> Iterator[str]:
@@ -197,7 +203,7 @@ def _gap(bins: Sequence[Bin]) -> Iterator[str]:
     surely = "" if of.low <= worst.said <= of.high else ", outside of that interval"
     yield (
         f"The largest gap of calibration: where it said {worst.said:.1%} on average, "
-        f"{of.estimate:.1%} [{of.low:.1%}, {of.high:.1%}] came true{surely} ({worst.rows:,} rows)."
+        f"{interval(of, 1, share=True)} came true{surely} ({worst.rows:,} rows)."
     )
 
 
@@ -217,23 +223,3 @@ def _worst(report: TrainingReport, known: Sequence[SessionRow]) -> SessionRow | 
 def chosen(report: TrainingReport) -> ScoreRow:
     """What the choices of all folds reached."""
     return next(row for row in report.rows if row.name == CHOSEN)
-
-
-def when(time_ns: int) -> str:
-    """A moment to the minute, in UTC."""
-    return datetime.fromtimestamp(time_ns / NS_PER_S, UTC).strftime("%Y-%m-%d %H:%M")
-
-
-def figure(value: float, places: int = 3) -> str:
-    """A figure, or that it is not defined."""
-    return "n/d" if math.isnan(value) else f"{value:.{places}f}".replace("-", "−")
-
-
-def bounded(of: Interval | None, places: int = 3, sign: str = "") -> str:
-    """An estimate with its bounds."""
-    if of is None:
-        return "–"
-    if math.isnan(of.estimate):
-        return "n/d"
-    figures = [f"{v:{sign}.{places}f}".replace("-", "−") for v in (of.estimate, of.low, of.high)]
-    return f"{figures[0]} [{figures[1]}, {figures[2]}]"

@@ -7,8 +7,8 @@ import pytest
 
 from barograph.app.reports.card_page import page
 from barograph.evaluation.gate import Decision
+from barograph.figures import figure
 from barograph.training.card import Curve
-from barograph.training.card_words import figure
 from barograph.training.walkforward import CHOSEN
 from cards import KEPT, START, made, replaced
 from page_reader import Reader

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from barograph.app.reports.rehearsal_charts import duration, latencies, ranking, reliability
+from barograph.app.reports.rehearsal_charts import latencies, ranking, reliability
 from barograph.evaluation.scores import ReliabilityBin
 from rehearsals import candidate, latency
 
@@ -60,14 +60,3 @@ def test_better_candidates_stand_further_to_the_right(bounds, base_rate):
     assert sorted(dots) == [dots[n] for n in by_score]
     assert f"base rate {base_rate:.3f}" in "".join(svg.itertext())
     assert_inside(svg)
-
-
-@pytest.mark.parametrize(
-    ("taken_ms", "said"),
-    [
-        (None, "–"), (0.0123, "12.3 µs"), (0.9999, "1,000 µs"), (1, "1 ms"), (12.34, "12.3 ms"),
-        (1000, "1 s"), (61_500, "61.5 s"), (100_000, "100 s"), (-3, "-3 ms"), (1e7, "10,000 s"),
-    ],
-)  # fmt: skip
-def test_a_duration_is_told_in_its_unit(taken_ms, said):
-    assert duration(taken_ms) == said

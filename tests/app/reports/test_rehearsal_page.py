@@ -35,7 +35,7 @@ def test_what_was_found_stands_on_it(done):
         "The counts add up.", "8,006 records in, 8,005 predictions out, 1 refused",
         "1,234/s", "81.5 µs", "0.610", "4,321 records", "700 records", "acting from 25.0%",
         "too_long", "2 ×", "c.raw@1:44", "5,000 bytes", "c.raw/1@22", "c.said/1@33", "37.7%",
-        "4.56 ms", "77.7 µs", "09 September 2001, 01:46 UTC",
+        "4.56 ms", "77.7 µs", "2001-09-09 01:46 UTC",
     ):  # fmt: skip
         assert found in text, found
 

@@ -37,7 +37,7 @@ def test_topics_are_told_with_their_limits():
     ("limits", "expected"),
     [
         ({"retention_s": None, "retention_bytes": None, "compacted": False}, "without limit"),
-        ({"retention_s": 0, "retention_bytes": None, "compacted": False}, "0 d"),
+        ({"retention_s": 0, "retention_bytes": None, "compacted": False}, "0 s"),
         ({"retention_s": None, "retention_bytes": None, "compacted": True}, "last of each key"),
     ],
 )

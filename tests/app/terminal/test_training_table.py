@@ -35,7 +35,7 @@ def test_a_candidate_has_a_line_with_its_scores_and_a_dash_where_it_forecasts_no
         ]
     )  # fmt: skip
     assert "har 0.40 [0.30, 0.50] 0.77 0.4000 0.400 0.050 0.254 1.6" in told
-    assert f"{CHOSEN} 0.61 [0.60, 0.70] – 0.6100 0.610 0.610 – –" in told
+    assert f"{CHOSEN} 0.61 [0.60, 0.70] n/d 0.6100 0.610 0.610 n/d n/d" in told
 
 
 def test_what_acting_was_worth_stands_below_in_words():

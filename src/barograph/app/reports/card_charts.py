@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 
 from barograph.app.reports.markup import Element, el
 from barograph.arrays import Float64
+from barograph.figures import estimate
 from barograph.training.card import Card
 from barograph.training.importance import Importance
 from barograph.training.timeline import Strip
@@ -43,6 +44,7 @@ _STYLE = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.axisbelow": True,
+    "axes.unicode_minus": False,
     "axes.grid": True,
     "grid.color": _RULE,
     "grid.linewidth": 0.8,
@@ -59,16 +61,17 @@ def precision_recall(card: Card) -> Element:
     """The curves of the chosen model and of the baselines to beat, above the base rate."""
     with mpl.rc_context(_STYLE):
         figure, axes = _axes(_NARROW, 320)
-        scored = {row.name: row.pr_auc.estimate for row in card.training.rows}
-        rate = card.training.base_rate.estimate
+        scored = {row.name: row.pr_auc for row in card.training.rows}
+        rate = card.training.base_rate
         baselines = [name for name in card.curves if name != CHOSEN]
         looks = [*_BASELINES, *[(_SOFT, "solid")] * len(baselines)]
         for name, (colour, dashes) in zip(baselines, looks, strict=False):
-            curve, label = card.curves[name], f"{name}, {scored[name]:.3f}"
+            curve, label = card.curves[name], f"{name}, {estimate(scored[name])}"
             axes.plot(curve.recall, curve.precision, color=colour, ls=dashes, lw=1.6, label=label)
-        curve, label = card.curves[CHOSEN], f"chosen, {scored[CHOSEN]:.3f}"
+        curve, label = card.curves[CHOSEN], f"chosen, {estimate(scored[CHOSEN])}"
         axes.plot(curve.recall, curve.precision, color=_BLUE, lw=2.4, label=label)
-        axes.axhline(rate, color=_SOFT, lw=1, ls=(0, (2, 2)), label=f"base rate, {rate:.3f}")
+        label = f"base rate, {estimate(rate)}"
+        axes.axhline(rate.estimate, color=_SOFT, lw=1, ls=(0, (2, 2)), label=label)
         axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="recall", ylabel="precision")
         figure.legend(loc="outside upper center", ncols=2, fontsize=10, handlelength=2.6)
         return _svg(figure, "precision-recall", "Precision at each recall, beside the baselines")

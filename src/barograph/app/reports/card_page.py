@@ -16,8 +16,10 @@ from barograph.app.reports.card_tables import (
     tried,
 )
 from barograph.app.reports.markup import Element, document, el
+from barograph.figures import US, bounds, duration, estimate, figure, interval
+from barograph.times import minute_of
 from barograph.training.card import Card
-from barograph.training.card_words import bounded, chosen, figure, when
+from barograph.training.card_words import chosen
 from barograph.training.timeline import STEPS
 from barograph.training.walkforward import CHOSEN
 
@@ -45,7 +47,7 @@ def _top(card: Card) -> Iterator[Element]:
     yield el("h1", f"{_label(card)}: {training.chosen}")
     yield el(
         "p",
-        f"made {when(card.facts.created_time_ns)} UTC · {training.split} · "
+        f"made {minute_of(card.facts.created_time_ns)} UTC · {training.split} · "
         f"{training.tested_rows:,} tested rows of {len(training.folds)} folds · "
         f"{training.episodes:,} independent positives",
         class_="about",
@@ -62,7 +64,7 @@ def _tiles(card: Card) -> Iterator[Element]:
     training, ours = card.training, chosen(card.training)
     beside = [row for row in training.rows if row.name in card.curves and row.name != CHOSEN]
     asked = (
-        ("PR-AUC", "pr_auc", 3, f"base rate {figure(training.base_rate.estimate)}"),
+        ("PR-AUC", "pr_auc", 3, f"base rate {estimate(training.base_rate)}"),
         ("log loss", "log_loss", 4, ""),
         ("Brier score", "brier", 4, ""),
         ("calibration error", "calibration_error", 3, ""),
@@ -74,17 +76,13 @@ def _tiles(card: Card) -> Iterator[Element]:
         if of is None:
             continue
         theirs = [(row.name, getattr(row, name)) for row in beside]
-        lines = [
-            f"{other} {figure(its.estimate, places)}" for other, its in theirs if its is not None
-        ]
+        lines = [f"{other} {estimate(its, places)}" for other, its in theirs if its is not None]
         tiles.append(
             el(
                 "div",
                 el("span", title),
-                el("b", figure(of.estimate, places)),
-                el(
-                    "span", f"{of.level:.0%}: {figure(of.low, places)} to {figure(of.high, places)}"
-                ),
+                el("b", estimate(of, places)),
+                el("span", f"{of.level:.0%}: {bounds(of, places)}"),
                 *(el("span", line) for line in [first] * bool(first) + lines),
                 class_="tile",
             )
@@ -131,7 +129,7 @@ def _curves(card: Card) -> Iterator[Element]:
         (
             f"{one.said:.1%}",
             f"{one.came_true.estimate:.1%}",
-            f"{one.came_true.low:.1%} to {one.came_true.high:.1%}",
+            bounds(one.came_true, 1, share=True),
             f"{one.rows:,}",
         )
         for one in card.bins
@@ -140,7 +138,7 @@ def _curves(card: Card) -> Iterator[Element]:
         "div",
         el("h3", "Does it mean what it says?"),
         card_charts.reliability(card),
-        el("p", f"Calibration error {bounded(error)}: the mean gap, over ten groups of rows."),
+        el("p", f"Calibration error {interval(error)}: the mean gap, over ten groups of rows."),
         class_="card",
     )
     yield el("h2", "How good it is")
@@ -161,7 +159,7 @@ def _time(card: Card) -> Iterator[Element]:
     yield legend
     strips = el("div", class_="card")
     for one in timeline.strips:
-        span = f"{when(one.start_ns)} to {when(one.end_ns)} UTC"
+        span = f"{minute_of(one.start_ns)} to {minute_of(one.end_ns)} UTC"
         step_s = one.step_ns / 1e9
         title = f"{one.key} · {span} · {one.rows:,} rows, a step is {step_s:g} s"
         strips.append(el("figure", el("h4", title), *card_charts.strip(one), style="margin:0"))
@@ -184,8 +182,8 @@ def _time(card: Card) -> Iterator[Element]:
     text = f"{len(leads)} of {episodes} episodes, each key for itself, had an alarm in time"
     if leads:
         text += (
-            f": half of these at least {leads[len(leads) // 2]:.0f} s before the storm was a fact, "
-            f"the earliest {leads[-1]:.0f} s, the latest {leads[0]:.0f} s"
+            f": half of these at least {duration(leads[len(leads) // 2])} before the storm was a "
+            f"fact, the earliest {duration(leads[-1])}, the latest {duration(leads[0])}"
         )
     false = sum(one.alarms for one in timeline.false_alarms)
     yield el("p", f"{text}. {false:,} alarms touched no episode.")
@@ -233,12 +231,12 @@ def _what(card: Card) -> Iterator[Element]:
     acts = f"a probability of {facts.threshold:.4f} on, by held-out rows"
     rows.append(("acts from", f"{acts}: {card.threshold_rule}" if card.threshold_rule else acts))
     if facts.train_end_ns:
-        span = f"{when(facts.train_start_ns)} to {when(facts.train_end_ns)} UTC"
+        span = f"{minute_of(facts.train_start_ns)} to {minute_of(facts.train_end_ns)} UTC"
         rows.append(("fitted on", span))
     if facts.expires_time_ns is not None:
-        rows.append(("expires", f"{when(facts.expires_time_ns)} UTC"))
+        rows.append(("expires", f"{minute_of(facts.expires_time_ns)} UTC"))
     rows += [
-        ("time for a row", f"{training.row_us:.1f} µs"),
+        ("time for a row", f"{duration(training.row_us, US)}"),
         ("graph", f"ONNX, sha256 {facts.sha256}"),
         ("data", training.data_hash),
         ("code", training.code_hash or "not told"),
@@ -266,6 +264,6 @@ def _data(card: Card) -> Iterator[Element]:
         ]
     yield el("h2", "What the data were")
     yield el("div", pairs(rows), class_="card")
-    phases = " · ".join(f"{name} {seconds:.1f} s" for name, seconds in training.seconds.items())
+    phases = " · ".join(f"{name} {duration(seconds)}" for name, seconds in training.seconds.items())
     verb = f"barograph report card {training.version} --case {training.case} --json"
     yield el("p", f"Trained in: {phases}. All figures: ", el("code", verb), class_="about")

@@ -1,14 +1,14 @@
 """The tables of a model card's page."""
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 
 from barograph.app.reports.markup import Element, el
+from barograph.figures import NOT_DEFINED, estimate, figure, interval
+from barograph.times import minute_of
 from barograph.training.card import Card
-from barograph.training.card_words import NAMES, bounded, figure, when
+from barograph.training.card_words import NAMES
 from barograph.training.pooled import SessionRow
 from barograph.training.walkforward import CHOSEN, SideFacts
-from barograph.types import Interval
 
 
 def tried(card: Card) -> Iterator[Element]:
@@ -21,15 +21,15 @@ def tried(card: Card) -> Iterator[Element]:
     rows = [
         (
             row.name + ("" if row.eligible else " (baseline)"),
-            bounded(row.pr_auc),
-            _estimate(row.pr_auc_by_ratio),
-            _estimate(row.lift, 2),
-            _estimate(row.roc_auc),
-            _estimate(row.brier, 4),
-            _estimate(row.log_loss, 4),
-            _estimate(row.calibration_error),
-            _estimate(row.log_r2),
-            _estimate(row.qlike, 2),
+            interval(row.pr_auc),
+            estimate(row.pr_auc_by_ratio),
+            estimate(row.lift, 2),
+            estimate(row.roc_auc),
+            estimate(row.brier, 4),
+            estimate(row.log_loss, 4),
+            estimate(row.calibration_error),
+            estimate(row.log_r2),
+            estimate(row.qlike, 2),
         )
         for row in card.training.rows
     ]
@@ -45,17 +45,13 @@ def tried(card: Card) -> Iterator[Element]:
         (
             one.name,
             one.minus,
-            bounded(one.pr_auc, 3, "+"),
-            bounded(one.brier, 4, "+"),
-            bounded(one.log_loss, 4, "+"),
+            interval(one.pr_auc, signed=True),
+            interval(one.brier, 4, signed=True),
+            interval(one.log_loss, 4, signed=True),
         )
         for one in card.training.differences
     ]
     yield el("div", table(caption, versus, differences), class_="card")
-
-
-def _estimate(of: Interval | None, places: int = 3) -> str:
-    return "–" if of is None else figure(of.estimate, places)
 
 
 def acting(card: Card) -> Iterator[Element]:
@@ -65,9 +61,7 @@ def acting(card: Card) -> Iterator[Element]:
     if not names:
         return
     heads = ("", *(name.replace("_per_hour", " an hour").replace("_", " ") for name in names))
-    cells = [
-        (row.name, *(figure(row.acting.get(name, math.nan), 2) for name in names)) for row in rows
-    ]
+    cells = [(row.name, *(figure(row.acting.get(name), 2) for name in names)) for row in rows]
     caption = "What acting from each model's threshold on was worth, on tested rows"
     yield el("div", table(caption, heads, cells), class_="card")
 
@@ -93,15 +87,11 @@ def sessions(card: Card) -> Iterator[Element]:
 
 def _session(session: SessionRow, measures: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
     return (
-        when(session.start_ns) if session.start_ns else "all",
+        minute_of(session.start_ns) if session.start_ns else "all",
         f"{session.rows:,}",
         f"{session.base_rate:.1%}",
         f"{session.events:,}",
-        *(
-            figure(getattr(session, measure).get(name, math.nan))
-            for measure in measures
-            for name in names
-        ),
+        *(figure(getattr(session, measure).get(name)) for measure in measures for name in names),
     )
 
 
@@ -119,7 +109,7 @@ def folds(card: Card) -> Iterator[Element]:
             f"{fold.test.base_rate:.1%}",
             fold.chosen,
             figure(fold.thresholds[fold.chosen]),
-            ", ".join(f"{key} {tau:.3g}" for key, tau in fold.tau.items()) or "–",
+            ", ".join(f"{key} {tau:.3g}" for key, tau in fold.tau.items()) or NOT_DEFINED,
         )
         for number, fold in enumerate(card.training.folds, 1)
     ]
@@ -134,7 +124,7 @@ def folds(card: Card) -> Iterator[Element]:
 def _side(side: SideFacts) -> str:
     if not side.start_ns:
         return f"{side.rows:,} rows"
-    return f"{side.rows:,} rows, {when(side.start_ns)} to {when(side.end_ns)}"
+    return f"{side.rows:,} rows, {minute_of(side.start_ns)} to {minute_of(side.end_ns)}"
 
 
 def control(card: Card) -> Iterator[Element]:
@@ -149,8 +139,8 @@ def control(card: Card) -> Iterator[Element]:
     yield el(
         "p",
         f"With outcomes moved against their rows, {control.candidate} had PR-AUC "
-        f"{bounded(control.pr_auc)} at base rate {figure(control.base_rate.estimate)}: "
-        f"{bounded(control.over, 3, '+')} beyond it. ",
+        f"{interval(control.pr_auc)} at base rate {estimate(control.base_rate)}: "
+        f"{interval(control.over, signed=True)} beyond it. ",
         el("strong", "It found nothing, as it should." if held else "It found what is not there."),
     )
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from barograph.app.reports.markup import Element, el
 from barograph.app.runs.rehearsal_accounts import Latency
 from barograph.evaluation.scores import ReliabilityBin
+from barograph.figures import MS, duration, estimate, figure, interval
 from barograph.training.pooled import ScoreRow
 
 _WIDTH, _LEFT, _RIGHT = 420.0, 44.0, 20.0
@@ -34,19 +35,19 @@ def latencies(modes: Mapping[str, Latency]) -> Element:
 
     height = _PANEL * len(known) + 22
     drawn = [_line(across(power), 22, across(power), height - 20, "grid") for power in powers]
-    drawn += [_word(across(power), height - 5, duration(10.0**power)) for power in powers]
+    drawn += [_word(across(power), height - 5, duration(10.0**power, MS)) for power in powers]
     for panel, (name, latency) in enumerate(known.items(), 1):
         drawn += _histogram(name, latency, x, floor=_PANEL * panel)
     return _svg(height, "Histogram of the latencies of each mode", drawn)
 
 
 def _histogram(name: str, latency: Latency, x: Scale, floor: float) -> Iterator[Element]:
-    figures = f"p50 {duration(latency.p50_ms)} · p99 {duration(latency.p99_ms)}"
+    figures = f"p50 {duration(latency.p50_ms, MS)} · p99 {duration(latency.p99_ms, MS)}"
     yield _word(_LEFT, floor - _BARS - 12, f"{name}: {figures}", "name")
     most = max(bucket.records for bucket in latency.histogram)
     for bucket in latency.histogram:
         left, tall = x(bucket.from_ms), _BARS * bucket.records / most
-        span = f"{duration(bucket.from_ms)} to {duration(bucket.to_ms)}"
+        span = f"{duration(bucket.from_ms, MS)} to {duration(bucket.to_ms, MS)}"
         yield el(
             "rect",
             el("title", f"{span}: {bucket.records:,} records"),
@@ -97,7 +98,7 @@ def ranking(rows: Iterable[ScoreRow], base_rate: float, chosen: str) -> Element:
         drawn.append(_line(x(fifth / 5), 4, x(fifth / 5), height - 36, "grid"))
         drawn.append(_word(x(fifth / 5), height - 20, f"{fifth / 5:g}"))
     drawn.append(_line(x(base_rate), 4, x(base_rate), height - 36, "quantile"))
-    drawn.append(_word(x(base_rate), height - 4, f"base rate {base_rate:.3f}"))
+    drawn.append(_word(x(base_rate), height - 4, f"base rate {figure(base_rate)}"))
     for place, row in enumerate(known):
         middle, auc = _ROW * (place + 0.5) + 4, row.pr_auc
         drawn += [
@@ -105,24 +106,15 @@ def ranking(rows: Iterable[ScoreRow], base_rate: float, chosen: str) -> Element:
             _line(x(auc.low), middle, x(auc.high), middle, "interval"),
             el(
                 "circle",
-                el("title", f"{row.name}: {auc.estimate:.3f} [{auc.low:.3f}, {auc.high:.3f}]"),
+                el("title", f"{row.name}: {interval(auc)}"),
                 cx=x(auc.estimate),
                 cy=middle,
                 r=3.5,
                 class_="dot",
             ),
-            _word(x(auc.high) + 8, middle + 4, f"{auc.estimate:.3f}", "start"),
+            _word(x(auc.high) + 8, middle + 4, estimate(auc), "start"),
         ]
     return _svg(height, "PR-AUC of each candidate with its interval", drawn)
-
-
-def duration(taken_ms: float | None) -> str:
-    """In the unit that a person would take."""
-    if taken_ms is None:
-        return "–"
-    size = abs(taken_ms)
-    factor, unit = (1e3, "µs") if size < 1 else (1, "ms") if size < 1e3 else (1e-3, "s")
-    return f"{taken_ms * factor:{',.0f' if size * factor >= 100 else '.3g'}} {unit}"
 
 
 def _scale(low: float, high: float, start: float, end: float) -> Scale:

@@ -4,16 +4,17 @@ It is built of elements, so whatever others wrote is escaped wherever it stands.
 """
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 
 import msgspec
 
 from barograph.app.reports.markup import Element, document, el
-from barograph.app.reports.rehearsal_charts import duration, latencies, ranking, reliability
+from barograph.app.reports.rehearsal_charts import latencies, ranking, reliability
 from barograph.app.runs.rehearsal_accounts import ModeAccount, RefusedSample, Rehearsal, Sample
+from barograph.figures import MS, US, duration, estimate, interval
 from barograph.log.browse import is_json
+from barograph.times import clock_of, minute_of
 from barograph.training.walkforward import CHOSEN
-from barograph.types import NS_PER_S, Verdict
+from barograph.types import Verdict
 
 _SHOWN_CHARACTERS = 600
 
@@ -26,12 +27,12 @@ def page(done: Rehearsal) -> str:
 
 
 def _top(done: Rehearsal) -> Iterator[Element]:
-    when = datetime.fromtimestamp(done.started_time_ns / NS_PER_S, UTC)
     yield el("p", "Barograph · a rehearsal", class_="kicker")
     yield el("h1", f"Case {done.case}, from a file to predictions")
     yield el(
         "p",
-        f"{when:%d %B %Y, %H:%M} UTC · {done.file} · log {done.log} · {done.seconds:.0f} s",
+        f"{minute_of(done.started_time_ns)} UTC · {done.file} · log {done.log} · "
+        f"{duration(done.seconds)}",
         class_="about",
     )
     if done.ok:
@@ -59,10 +60,10 @@ def _top(done: Rehearsal) -> Iterator[Element]:
 def _tiles(done: Rehearsal) -> Iterator[Element]:
     stream, batch = done.stream, done.batch
     tiles = [
-        ("stream: half within", duration(stream.latency.p50_ms), "from sent to predicted"),
-        ("stream: 99 % within", duration(stream.latency.p99_ms), "from sent to predicted"),
+        ("stream: half within", duration(stream.latency.p50_ms, MS), "from sent to predicted"),
+        ("stream: 99 % within", duration(stream.latency.p99_ms, MS), "from sent to predicted"),
         ("batch: scored", f"{batch.consumer.records_per_s:,.0f}/s", "records a second"),
-        ("batch: contract and model", _us(batch.inference.mean_us), "a record on average"),
+        ("batch: contract and model", duration(batch.inference.mean_us, US), "a record on average"),
     ]
     yield el(
         "section",
@@ -86,12 +87,12 @@ def _modes(done: Rehearsal) -> Iterator[Element]:
         ("invented", lambda m: f"{m.invented:,}"),
         ("consumed at", lambda m: f"{m.consumer.records_per_s:,.0f}/s"),
         ("commits, and undone ones", lambda m: f"{m.consumer.commits:,}, {m.consumer.fenced:,}"),
-        ("latency p50", lambda m: duration(m.latency.p50_ms)),
-        ("latency p95", lambda m: duration(m.latency.p95_ms)),
-        ("latency p99", lambda m: duration(m.latency.p99_ms)),
-        ("longest latency", lambda m: duration(m.latency.max_ms)),
-        ("contract and model, mean", lambda m: _us(m.inference.mean_us)),
-        ("contract and model, p99", lambda m: _us(m.inference.p99_us)),
+        ("latency p50", lambda m: duration(m.latency.p50_ms, MS)),
+        ("latency p95", lambda m: duration(m.latency.p95_ms, MS)),
+        ("latency p99", lambda m: duration(m.latency.p99_ms, MS)),
+        ("longest latency", lambda m: duration(m.latency.max_ms, MS)),
+        ("contract and model, mean", lambda m: duration(m.inference.mean_us, US)),
+        ("contract and model, p99", lambda m: duration(m.inference.p99_us, US)),
     ]
     cells = [
         el("tr", el("th", name), el("td", of(done.stream)), el("td", of(done.batch)))
@@ -126,10 +127,9 @@ def _model(done: Rehearsal) -> Iterator[Element]:
         else "The gate let no model through, so there is no champion and no probability."
     )
     scores = (
-        f"Out of sample, on {training.tested_rows:,} records: PR-AUC {chosen.pr_auc.estimate:.3f} "
-        f"[{chosen.pr_auc.low:.3f}, {chosen.pr_auc.high:.3f}], ROC-AUC "
-        f"{chosen.roc_auc.estimate:.3f}, Brier {chosen.brier.estimate:.4f}; acting from "
-        f"{training.threshold:.1%} on."
+        f"Out of sample, on {training.tested_rows:,} records: PR-AUC "
+        f"{interval(chosen.pr_auc)}, ROC-AUC {estimate(chosen.roc_auc)}, "
+        f"Brier {estimate(chosen.brier, 4)}; acting from {training.threshold:.1%} on."
     )
     yield el("h2", "The model")
     yield el("p", el("strong", verdict), " ", scores)
@@ -203,28 +203,30 @@ def _sample(each: Sample) -> Element:
             el("span", each.mode, class_="tag"),
             el("span", each.key, class_="key"),
             el("span", chance, class_="number strong" if said.label else "number"),
-            el("span", duration(each.latency_ms), class_="number"),
+            el("span", duration(each.latency_ms, MS), class_="number"),
         ),
         el("h4", f"in: {each.record_place}"),
         el(
             "p",
-            f"sent {_clock(each.produced_time_ns)}, in the log "
-            f"{_clock(each.record_appended_time_ns)}",
+            f"sent {clock_of(each.produced_time_ns, 3)}, in the log "
+            f"{clock_of(each.record_appended_time_ns, 3)}",
         ),
         _code(each.record),
         el("h4", f"out: {each.prediction_place}"),
         el(
             "p",
-            f"in the log {_clock(each.prediction_appended_time_ns)}, read "
-            f"{duration(each.latency_ms)} after the record was sent, {_us(each.inference_us)} of "
-            "it in contract and model",
+            f"in the log {clock_of(each.prediction_appended_time_ns, 3)}, read "
+            f"{duration(each.latency_ms, MS)} after the record was sent, "
+            f"{duration(each.inference_us, US)} of it in contract and model",
         ),
         _code(msgspec.json.encode(said).decode()),
     )
 
 
 def _how(done: Rehearsal) -> Iterator[Element]:
-    phases = " · ".join(f"{name} {seconds:.1f} s" for name, seconds in done.phase_seconds.items())
+    phases = " · ".join(
+        f"{name} {duration(seconds)}" for name, seconds in done.phase_seconds.items()
+    )
     yield el("h2", "How this was measured")
     yield el(
         "p",
@@ -246,11 +248,3 @@ def _code(text: str) -> Element:
 
 def _unsaid(mode: ModeAccount) -> int:
     return mode.predictions - mode.verdicts.get(Verdict.PREDICTED, 0)
-
-
-def _us(taken_us: float | None) -> str:
-    return duration(None if taken_us is None else taken_us / 1e3)
-
-
-def _clock(time_ns: int) -> str:
-    return datetime.fromtimestamp(time_ns / NS_PER_S, UTC).strftime("%H:%M:%S.%f")[:-3]

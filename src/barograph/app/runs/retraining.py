@@ -16,6 +16,7 @@ from barograph.app.settings import Settings
 from barograph.codec import UNREADABLE
 from barograph.errors import BarographError
 from barograph.evaluation.gate import Decision
+from barograph.figures import duration
 from barograph.foreign import one_line
 from barograph.times import time_of
 from barograph.training.due import Due
@@ -135,7 +136,7 @@ class Retraining:
                     return None
                 if time.monotonic() > ends_s:
                     child.kill()
-                    why = f"a training did not end in {self._limit_s / 3600:g} h and was ended."
+                    why = f"a training did not end in {duration(self._limit_s)} and was ended."
                     return _Failed(why, trained=True)
             if code:
                 return _Failed(child.why(), trained=True)

@@ -4,15 +4,14 @@ Names and prices are what others wrote: they are shown as plain text, never as m
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from barograph.app.terminal.terminal import counts_of, plain, plain_table
-from barograph.times import time_of
-from barograph.types import NS_PER_S
+from barograph.figures import NS, duration
+from barograph.times import minute_of, time_of
 
 if TYPE_CHECKING:
     from barograph.archive.compact import Compaction
@@ -53,7 +52,9 @@ def _contents(file: "Listed") -> tuple[str, ...]:
     if manifest is None:
         return ("", size)
     first, last = manifest.first_receive_time_ns, manifest.last_receive_time_ns
-    span = "not kept" if first is None or last is None else f"{_minute(first)}–{_minute(last)[-5:]}"
+    span = "not kept"
+    if first is not None and last is not None:
+        span = f"{minute_of(first)}–{minute_of(last)[-5:]}"
     products = manifest.products.values()
     letters = [manifest.dead_letters, *(counts.dead_letters for counts in products)]
     return (
@@ -65,10 +66,6 @@ def _contents(file: "Listed") -> tuple[str, ...]:
         f"{sum(sum(counts.gaps.values()) for counts in products):,}",
         f"{sum(sum(of.values()) for of in letters):,}",
     )
-
-
-def _minute(time_ns: int) -> str:
-    return f"{datetime.fromtimestamp(time_ns / NS_PER_S, UTC):%Y-%m-%d %H:%M}"
 
 
 def inspection(found: "Inspection") -> RenderableType:
@@ -160,12 +157,11 @@ def _rate(found: "Check") -> str:
 def _span(first_ns: int | None, last_ns: int | None) -> str:
     if first_ns is None or last_ns is None:
         return "not known"
-    seconds = (last_ns - first_ns) / NS_PER_S
-    return f"{time_of(first_ns)} – {time_of(last_ns)}, {seconds:,.1f} s"
+    return f"{time_of(first_ns)} – {time_of(last_ns)}, {duration(last_ns - first_ns, NS)}"
 
 
 def _gaps(cause: str, total: "GapTotal") -> str:
-    said = f"{cause} {total.count:,} ({total.seconds:,.1f} s"
+    said = f"{cause} {total.count:,} ({duration(total.seconds)}"
     if total.missing:
         said += f", {total.missing:,} missing"
     if total.filled:

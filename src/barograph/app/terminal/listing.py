@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from barograph.app.terminal.terminal import counts_of, plain, plain_table
+from barograph.figures import duration
 from barograph.log.browse import is_json
 from barograph.times import time_of
 
@@ -28,7 +29,7 @@ def live(heard: "LiveSummary") -> RenderableType:
     """What a live feed took, and how its connections were."""
     fed = heard.feed
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    table.add_row("from", f"{heard.venue}, {heard.address}, {fed.seconds:,.0f} s")
+    table.add_row("from", f"{heard.venue}, {heard.address}, {duration(fed.seconds)}")
     for name, why in heard.refused.items():
         table.add_row("refused", Text(f"{name}: ").append_text(plain(why)))
     table.add_row("ticks", f"{fed.ticks:,}  {counts_of(fed.products)}")
@@ -78,7 +79,7 @@ def _kept(topic: "Holding") -> str:
         return "last of each key"
     limits = []
     if topic.retention_s is not None:
-        limits.append(f"{topic.retention_s / 86_400:g} d")
+        limits.append(duration(topic.retention_s))
     if topic.retention_bytes is not None:
         limits.append(f"{topic.retention_bytes / (1 << 20):,g} MiB")
     return ", ".join(limits) or "without limit"

@@ -3,7 +3,6 @@
 import time
 from collections import deque
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Group
@@ -11,7 +10,9 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from barograph.figures import MS, NOT_DEFINED, duration
 from barograph.pipeline.watch import SEEN, Watch
+from barograph.times import clock_of
 from barograph.types import NS_PER_S, Prediction, Verdict
 
 _BARS = "▁▂▃▄▅▆▇█"
@@ -37,14 +38,15 @@ def render(watch: Watch, feed_state: str, clock_ns: Callable[[], int] = time.tim
     for product, line in sorted(watch.lines.items()):
         said = line.prediction
         age_s = (now_ns - said.event_time_ns) / NS_PER_S
+        silent = f"silent {duration(round(age_s))}"
         table.add_row(
             Text(product, style="bold"),
             f"{said.mid:,.2f}",
             *_volatility(said),
             _probability(said),
             Text(_sparkline(line.probabilities), style="cyan"),
-            _verdict(said) if age_s < _OLD_S else Text(f"silent {age_s:.0f} s", style="yellow"),
-            "–" if line.latency_ms is None else f"{line.latency_ms:.0f} ms",
+            _verdict(said) if age_s < _OLD_S else Text(silent, style="yellow"),
+            duration(line.latency_ms, MS),
         )
     if not watch.lines:
         table.add_row("waiting for the first prediction …")
@@ -59,10 +61,10 @@ def render(watch: Watch, feed_state: str, clock_ns: Callable[[], int] = time.tim
 def _volatility(said: Prediction) -> tuple[Text, Text]:
     """In bps/√s, and as a share of tau."""
     if said.realized_vol_60s is None:
-        return Text("–", style="dim"), Text("–", style="dim")
+        return Text(NOT_DEFINED, style="dim"), Text(NOT_DEFINED, style="dim")
     vol = Text(f"{1e4 * said.realized_vol_60s:.2f}")
     if not said.tau:
-        return vol, Text("–", style="dim")
+        return vol, Text(NOT_DEFINED, style="dim")
     share = said.realized_vol_60s / said.tau
     style = "red" if share >= 1 else "yellow" if share >= 0.7 else "green"
     return vol, Text(f"{share:.0%}", style=style)
@@ -70,7 +72,7 @@ def _volatility(said: Prediction) -> tuple[Text, Text]:
 
 def _probability(said: Prediction) -> Text:
     if said.probability is None:
-        return Text("–", style="dim")
+        return Text(NOT_DEFINED, style="dim")
     return Text(f"{said.probability:.1%}", style="bold red" if said.spike else "")
 
 
@@ -81,9 +83,8 @@ def _verdict(said: Prediction) -> Text:
 
 
 def _alert(said: Prediction) -> Text:
-    at = datetime.fromtimestamp(said.event_time_ns / NS_PER_S, UTC).strftime("%H:%M:%S")
     return Text.assemble(
-        (f"{at} UTC  ", "dim"),
+        (f"{clock_of(said.event_time_ns)} UTC  ", "dim"),
         (said.product, "bold"),
         f"  {said.probability:.0%} for the next {said.horizon_s} s at {said.mid:,.2f}",
         (f"  (alert from {said.threshold:.0%})", "dim"),

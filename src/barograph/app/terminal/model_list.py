@@ -1,19 +1,19 @@
 """What a person sees of all models of a case: the list, and who was champion when and why."""
 
 from collections.abc import Mapping, Sequence
-from math import nan
 
 import msgspec
 from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from barograph.app.terminal.terminal import figure, plain
+from barograph.app.terminal.terminal import plain
 from barograph.errors import RegistryError
+from barograph.figures import figure
 from barograph.registry.audit import Promotion
 from barograph.registry.registry import Registry
 from barograph.registry.versions import Version
-from barograph.times import time_of
+from barograph.times import minute_of, time_of
 from barograph.training.walkforward import CHOSEN
 
 
@@ -94,13 +94,10 @@ def _entry(case: str, entry: Promotion) -> str:
 
 def _moment(time_ns: int | None) -> str:
     """To the minute, over two lines; none of a case without time."""
-    return time_of(time_ns)[:16].replace(" ", "\n") if time_ns else "–"
+    return minute_of(time_ns).replace(" ", "\n") if time_ns else "–"
 
 
 def _pr_auc(scores: Mapping[str, float | None]) -> str:
     """Beside its base rate, without which it says nothing."""
-    of = [
-        figure(nan if (value := scores.get(name)) is None else value, 2)
-        for name in ("pr_auc", "base_rate")
-    ]
+    of = [figure(scores.get(name), 2) for name in ("pr_auc", "base_rate")]
     return f"{of[0]}\nof {of[1]}"

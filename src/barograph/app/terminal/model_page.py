@@ -8,7 +8,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from barograph.app.terminal.terminal import counts_of, figure, interval, plain, plain_table
+from barograph.app.terminal.terminal import counts_of, plain, plain_table
+from barograph.figures import estimate, figure, interval
 from barograph.times import time_of
 from barograph.types import NS_PER_S, Interval
 
@@ -66,11 +67,11 @@ def _tested(groups: Mapping[str, Mapping[str, float | None]]) -> Table:
 
 
 def _bounded(figures: Mapping[str, float], name: str) -> str:
-    estimate, low, high = (figures.get(f"{name}{end}", nan) for end in ("", "_low", "_high"))
+    middle, low, high = (figures.get(f"{name}{end}", nan) for end in ("", "_low", "_high"))
     if isnan(low):
-        return figure(estimate)
-    bounds = Interval(estimate=estimate, low=low, high=high, level=nan, resamples=0, undefined=0)
-    return interval(bounds, 2)
+        return figure(middle)
+    of = Interval(estimate=middle, low=low, high=high, level=nan, resamples=0, undefined=0)
+    return interval(of, 2)
 
 
 def _live(live: "Live") -> Iterator[RenderableType]:
@@ -94,9 +95,9 @@ def _fared(known: Mapping[str, "LiveScores"]) -> Group:
         table.add_row(
             name,
             f"{scores.rows:,}",
-            figure(scores.base_rate.estimate),
+            estimate(scores.base_rate),
             interval(scores.pr_auc, 2),
-            figure(scores.brier.estimate, 4),
+            estimate(scores.brier, 4),
             figure(scores.calibration_error),
             figure(scores.recall, 2),
             figure(scores.lead_s, 0),

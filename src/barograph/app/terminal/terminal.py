@@ -1,6 +1,5 @@
 """What a person sees of a verb: progress on standard error, the answer on standard output."""
 
-import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,9 +23,10 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
+from barograph.figures import MS, US, duration
 from barograph.foreign import spelled_out
 from barograph.times import time_of
-from barograph.types import NS_PER_S, Interval
+from barograph.types import NS_PER_S
 
 if TYPE_CHECKING:  # what is only drawn here is not imported for it: each verb has what it needs
     from pathlib import Path
@@ -40,9 +40,6 @@ if TYPE_CHECKING:  # what is only drawn here is not imported for it: each verb h
     from barograph.pipeline.worker import Tally
     from barograph.training.dataset import Manifest
     from barograph.training.record_dataset import RecordManifest
-
-_TENTHS = ("_s", "_per_hour")
-"""Units of which a tenth is enough; shares are told to a hundredth."""
 
 
 class Screen(Console):
@@ -166,7 +163,7 @@ class Phases:
             yield status
         name = what.split(":", maxsplit=1)[0].split(",", maxsplit=1)[0]
         self.seconds[name] = round(time.monotonic() - started, 3)
-        seconds = (f"({self.seconds[name]:.1f} s)", "dim")
+        seconds = (f"({duration(self.seconds[name])})", "dim")
         self._console.print(Text.assemble(("✓", "green"), f" {what} ", seconds))
 
 
@@ -182,7 +179,8 @@ def produced(done: "Produced") -> RenderableType:
     if done.skipped:
         lines.append(f"{done.skipped:,} of {done.rows:,} records were sent before")
     lines.append(
-        f"{done.sent:,} of {done.rows:,} records sent in {done.seconds:,.1f} s, {done.rate:,.0f}/s"
+        f"{done.sent:,} of {done.rows:,} records sent in {duration(done.seconds)}, "
+        f"{done.rate:,.0f}/s"
     )
     left = done.rows - done.skipped - done.sent
     if left:
@@ -195,7 +193,7 @@ def consumed(done: "Consumed") -> RenderableType:
     left = f"\n{done.lag:,} records are left" if done.lag else ""
     return (
         f"{tally(done, 'records', 'predictions')}\n"
-        f"{done.seconds:,.1f} s, {done.records_per_s:,.0f} records/s{left}"
+        f"{duration(done.seconds)}, {done.records_per_s:,.0f} records/s{left}"
     )
 
 
@@ -286,9 +284,9 @@ def rehearsed(done: "Rehearsal", reports: "Path") -> RenderableType:
         ("dead letters", [f"{sum(mode.dead_letters.values()):,}" for mode in modes]),
         ("lost, invented", [f"{mode.lost:,}, {mode.invented:,}" for mode in modes]),
         ("consumed a second", [f"{mode.consumer.records_per_s:,.0f}" for mode in modes]),
-        ("latency p50, ms", [_optional(mode.latency.p50_ms, 1) for mode in modes]),
-        ("latency p99, ms", [_optional(mode.latency.p99_ms, 1) for mode in modes]),
-        ("inference mean, ms", [_optional(mode.inference.mean_us, 3, 1e-3) for mode in modes]),
+        ("latency p50", [duration(mode.latency.p50_ms, MS) for mode in modes]),
+        ("latency p99", [duration(mode.latency.p99_ms, MS) for mode in modes]),
+        ("inference mean", [duration(mode.inference.mean_us, US) for mode in modes]),
     ):
         table.add_row(name, *cells)
     problems = [Text(problem, style="bold red") for problem in done.problems]
@@ -314,21 +312,3 @@ def plain_table(title: str, columns: Sequence[str]) -> Table:
 def counts_of(counts: Mapping[str, int]) -> str:
     """Names and their counts in one line."""
     return ", ".join(f"{name} {count:,}" for name, count in counts.items())
-
-
-def _optional(value: float | None, places: int, factor: float = 1.0) -> str:
-    return figure(math.nan if value is None else factor * value, places)
-
-
-def figure(value: float, places: int = 3) -> str:
-    """A figure, or that it is not defined."""
-    return "n/d" if math.isnan(value) else f"{value:.{places}f}"
-
-
-def interval(of: Interval, places: int = 3, *, signed: bool = False) -> str:
-    """An estimate with its bounds, or that it is not defined."""
-    if math.isnan(of.estimate):
-        return "n/d"
-    sign = "+" if signed else ""
-    figures = [f"{value:{sign}.{places}f}" for value in (of.estimate, of.low, of.high)]
-    return f"{figures[0]} [{figures[1]}, {figures[2]}]"

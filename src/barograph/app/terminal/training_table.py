@@ -1,15 +1,13 @@
 """A training on the terminal: 80 columns wide."""
 
-import math
-
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from barograph.app.terminal.terminal import figure, interval, plain_table
+from barograph.app.terminal.terminal import plain_table
+from barograph.figures import estimate, figure, interval
 from barograph.times import time_of
 from barograph.training.report import TrainingReport
-from barograph.types import Interval
 
 _TENTHS = ("_s", "_per_hour")
 """Units of which a tenth is enough; shares are told to a hundredth."""
@@ -21,19 +19,19 @@ def training(report: TrainingReport) -> RenderableType:
     table = plain_table(
         f"{report.case}, {report.split}: {report.tested_rows:,} test rows of {len(report.folds)} "
         f"folds,\n{report.episodes:,} independent positives, base rate "
-        f"{figure(report.base_rate.estimate)}",
+        + estimate(report.base_rate),
         ("model", f"PR-AUC [{level}]", "v/τ", "Brier", "logloss", "ECE", "logR²", "QLIKE"),
     )
     for row in report.rows:
         table.add_row(
             row.name,
             interval(row.pr_auc, 2),
-            _estimate(row.pr_auc_by_ratio, 2),
-            figure(row.brier.estimate, 4),
-            figure(row.log_loss.estimate),
-            figure(row.calibration_error.estimate),
-            _estimate(row.log_r2),
-            _estimate(row.qlike, 1),
+            estimate(row.pr_auc_by_ratio, 2),
+            estimate(row.brier, 4),
+            estimate(row.log_loss),
+            estimate(row.calibration_error),
+            estimate(row.log_r2),
+            estimate(row.qlike, 1),
             style=_style(report, row.name),
         )
     version = f"{report.case}/{report.version} ({report.chosen})"
@@ -73,8 +71,7 @@ def _acting(report: TrainingReport) -> Table:
     acting = plain_table("what acting from the threshold on was worth", ("model", *heads))
     for row in report.rows:
         figures = [
-            figure(row.acting.get(name, math.nan), 1 if name.endswith(_TENTHS) else 2)
-            for name in names
+            figure(row.acting.get(name), 1 if name.endswith(_TENTHS) else 2) for name in names
         ]
         acting.add_row(row.name, *figures, style=_style(report, row.name))
     return acting
@@ -124,10 +121,6 @@ def _control(report: TrainingReport) -> list[Text]:
     return [
         Text(
             f"where nothing can be found: {control.candidate} has PR-AUC "
-            f"{interval(control.pr_auc)} at base rate {figure(control.base_rate.estimate)}\n"
+            f"{interval(control.pr_auc)} at base rate {estimate(control.base_rate)}\n"
         )
     ]
-
-
-def _estimate(of: Interval | None, places: int = 3) -> str:
-    return "–" if of is None else figure(of.estimate, places)
