@@ -1,9 +1,10 @@
 """The pictures of a card: real SVG, no names in common, every mark where its value says."""
 
+import re
+
 import msgspec
 import pytest
 
-from barograph.app.reports import card_charts
 from barograph.app.reports.card_charts import importance, precision_recall, reliability, strip
 from barograph.training.importance import Importance
 from barograph.training.timeline import Strip
@@ -46,6 +47,14 @@ def test_a_picture_is_plain_svg_that_says_what_it_shows():
 
 
 @pytest.mark.slow
+def test_a_picture_has_no_colours_but_those_of_the_page():
+    for picture in pictures():
+        texts = [text for element in picture.iter() for text in element.attrib.values()]
+        assert not [text for text in texts if re.search("#[0-9a-f]{6}\\b", text)]
+        assert any("var(--" in text for text in texts)
+
+
+@pytest.mark.slow
 def test_pictures_of_one_page_share_no_names_and_refer_to_their_own():
     seen = set()
     for picture in pictures():
@@ -76,7 +85,7 @@ def test_the_weightiest_features_are_drawn_and_no_more_than_fit():
 
 def test_a_strip_comes_for_wide_and_for_narrow_pages():
     wide, narrow = strip(strip_of([0.1, None, 0.3], [0.2, None, 0.9]))
-    assert (wide.get("class"), narrow.get("class")) == ("wide", "narrow")
+    assert (wide.get("class"), narrow.get("class")) == ("plot wide", "plot narrow")
     assert float(wide.get("viewBox").split()[2]) > 2 * float(narrow.get("viewBox").split()[2])
 
 
@@ -92,7 +101,7 @@ def test_a_storm_of_a_second_is_wide_enough_to_be_seen():
     calm = msgspec.structs.replace(hours, storms=[])
     assert paths(strip(hours)[0]) > paths(strip(calm)[0])
     (shaded,) = [
-        element for element in strip(hours)[0].iter("path") if card_charts._ORANGE in style(element)
+        element for element in strip(hours)[0].iter("path") if "var(--orange)" in style(element)
     ]
     xs = [
         float(part.split()[0])

@@ -1,5 +1,7 @@
 """Elements and text: what is put in comes out escaped, and nothing else."""
 
+import re
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,11 +27,22 @@ def test_names_of_attributes_are_those_of_html():
 
 
 def test_a_document_carries_its_style_and_its_title():
-    page = Reader(document("<t>", "card_page.css", [el("p", "x")]))
+    page = Reader(document("<t>", [el("p", "x")]))
     assert page.tags[:2] == ["html", "head"]
     assert page.tags[-2:] == ["main", "p"]
     assert "<t>" in page.text
     assert ":root" in page.text
+
+
+CHARTS = {"--vermilion", "--green"}
+"""Of pictures alone."""
+
+
+def test_every_colour_of_a_page_is_there_in_light_and_in_dark():
+    css = document("t", [])
+    light, dark = re.findall(r":root \{(.*?)\}", css, re.DOTALL)
+    in_light, in_dark = (set(re.findall(r"(--\w+):", part)) for part in (light, dark))
+    assert in_light == in_dark == set(re.findall(r"var\((--\w+)\)", css)) | CHARTS
 
 
 def test_what_a_screen_would_obey_is_spelled_out():

@@ -2,11 +2,13 @@
 
 Words in them are text, in the page's own type. They are as wide as a telephone and grow with their
 place; strips come in two widths, of which the page shows one. Colours are of a set that people who
-are colour-blind can tell apart (Okabe, Ito 2008), and lines differ in their dashes too.
+are colour-blind can tell apart (Okabe, Ito 2008), and lines differ in their dashes too. In a page
+they are the variables of its style, so that they suit light and dark.
 """
 
 import io
 import math
+import re
 from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
@@ -30,6 +32,11 @@ _DAY_NS = 86_400 * NS_PER_S  # in which Matplotlib counts time
 _NARROW, _WIDE = 430.0, 1000.0
 _INK, _SOFT, _RULE = "#1d2327", "#5c676e", "#e3e1da"
 _BLUE, _ORANGE, _VERMILION, _GREEN = "#0072b2", "#e69f00", "#d55e00", "#009e73"
+_OF_THE_PAGE = {
+    _INK: "var(--ink)", _SOFT: "var(--soft)", _RULE: "var(--rule)", _BLUE: "var(--blue)",
+    _ORANGE: "var(--orange)", _VERMILION: "var(--vermilion)", _GREEN: "var(--green)",
+}  # fmt: skip
+_COLOUR = re.compile("|".join(_OF_THE_PAGE))
 _BASELINES = ((_VERMILION, (0, (4, 2))), (_GREEN, (0, (6, 2, 1, 2))), (_ORANGE, (0, (1, 1.5))))
 _SHOWN_FEATURES = 15
 _LEAST_STORM = 1 / 500  # of a strip's length, so that a short storm is seen
@@ -123,8 +130,8 @@ def strip(data: Strip) -> tuple[Element, Element]:
     alike = f"Probability over time for {data.key}, with true episodes shaded"
     name = f"{data.key} {data.start_ns}"
     wide, narrow = (_strip(data, width, f"{name} {width}", alike) for width in (_WIDE, _NARROW))
-    wide.set("class", "wide")
-    narrow.set("class", "narrow")
+    wide.set("class", "plot wide")
+    narrow.set("class", "plot narrow")
     return wide, narrow
 
 
@@ -169,14 +176,18 @@ def _svg(figure: Figure, name: str, alike: str) -> Element:
     for element in root.iter():
         for child in [one for one in element if _tag(one) in ("metadata", "style")]:
             element.remove(child)
-    return el("svg", *_plain(root), viewBox=root.attrib["viewBox"], role="img", aria_label=alike)
+    view = root.attrib["viewBox"]
+    return el("svg", *_plain(root), viewBox=view, role="img", aria_label=alike, class_="plot")
 
 
 def _plain(parent: Element) -> list[Element]:
-    """The children in a page, where SVG needs no namespaces; nor names that nobody refers to."""
+    """The children in a page: no namespaces, no names that nobody refers to, the page's colours."""
     children = []
     for child in parent:
-        attributes = {name.rsplit("}", 1)[-1]: text for name, text in child.attrib.items()}
+        attributes = {
+            name.rsplit("}", 1)[-1]: _COLOUR.sub(lambda found: _OF_THE_PAGE[found[0]], text)
+            for name, text in child.attrib.items()
+        }
         if _tag(child) == "g":
             attributes.pop("id", None)
         element = Element(_tag(child), attributes)

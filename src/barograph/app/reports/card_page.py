@@ -33,7 +33,7 @@ def page(card: Card) -> str:
         folds, control, _data,
     )  # fmt: skip
     elements = (element for part in parts for element in part(card))
-    return document(f"{_label(card)}: model card", "card_page.css", elements)
+    return document(f"{_label(card)}: model card", elements)
 
 
 def _label(card: Card) -> str:

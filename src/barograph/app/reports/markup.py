@@ -26,9 +26,9 @@ def el(tag: str, *children: Element | str, **attributes: str | float) -> Element
     return element
 
 
-def document(title: str, style: str, elements: Iterable[Element]) -> str:
-    """A whole page that needs nothing else; `style` is a file of this package."""
-    css = files("barograph.app.reports").joinpath(style).read_text(encoding="utf-8")
+def document(title: str, elements: Iterable[Element]) -> str:
+    """A whole page that needs nothing else, in the one style of all pages, light and dark."""
+    css = files("barograph.app.reports").joinpath("page.css").read_text(encoding="utf-8")
     head = el(
         "head",
         el("meta", charset="utf-8"),

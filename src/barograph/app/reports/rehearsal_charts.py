@@ -123,7 +123,8 @@ def _scale(low: float, high: float, start: float, end: float) -> Scale:
 
 def _svg(height: float, label: str, drawn: Iterable[Element]) -> Element:
     """A picture; `label` is what a reader hears who does not see it."""
-    return el("svg", *drawn, viewBox=f"0 0 {_WIDTH:g} {height:g}", role="img", aria_label=label)
+    view = f"0 0 {_WIDTH:g} {height:g}"
+    return el("svg", *drawn, viewBox=view, role="img", aria_label=label, class_="chart")
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, kind: str) -> Element:

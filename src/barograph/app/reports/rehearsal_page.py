@@ -23,7 +23,7 @@ def page(done: Rehearsal) -> str:
     """The whole page."""
     parts = (_top, _tiles, _modes, _model, _refused, _samples, _how)
     elements = (element for part in parts for element in part(done))
-    return document(f"{done.case}: a rehearsal", "rehearsal_page.css", elements)
+    return document(f"{done.case}: a rehearsal", elements)
 
 
 def _top(done: Rehearsal) -> Iterator[Element]:
