@@ -7,7 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from barograph import errors
-from barograph.errors import BadInputError, BarographError, LogError
+from barograph.errors import BadInputError, BarographError, LogError, OutageError
+
+KINDS = {BarographError, LogError, OutageError}
+"""Of which no error is directly."""
 
 FACTS = {
     int: 7,
@@ -18,7 +21,7 @@ FACTS = {
 CLASSES = [
     member
     for _, member in inspect.getmembers(errors, inspect.isclass)
-    if issubclass(member, BarographError) and member not in {BarographError, LogError}
+    if issubclass(member, BarographError) and member not in KINDS
 ]
 
 
@@ -43,9 +46,9 @@ def test_an_error_is_one_line_that_names_its_facts(error):
     assert all("fact" in text for fact in given.values() if isinstance(fact, str))
 
 
-@pytest.mark.parametrize("error", [BarographError, LogError, *CLASSES])
+@pytest.mark.parametrize("error", [*sorted(KINDS, key=str), *CLASSES])
 def test_an_error_comes_whole_from_another_process(error):
-    raised = error("why") if error in {BarographError, LogError} else _raised(error)[0]
+    raised = error("why") if error in KINDS else _raised(error)[0]
     here, there = Pipe()
     with here, there:
         here.send(raised)

@@ -41,3 +41,11 @@ def test_sources_that_compile_something_are_of_the_kernels(package):
     with (package / "features" / "window.py").open("a") as kernel:
         kernel.write("# changed\n")
     assert sources.kernels_hash() != before
+
+
+@pytest.mark.parametrize("name", ["types.py", "codec.py", "features/catalogue.py"])
+def test_sources_of_constants_that_are_compiled_in_are_of_the_kernels(package, name):
+    before = sources.kernels_hash()
+    with (package / name).open("a") as constants:
+        constants.write("# changed\n")
+    assert sources.kernels_hash() != before

@@ -41,7 +41,7 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """All that msgspec raises for bytes that are not what was asked for."""
 
 _LONGEST_DETAIL = 500
-_LONGEST_KEY = 100  # of it in a detail
+LONGEST_KEY = 100  # of it in a detail
 _LONGEST_NATURAL = 19  # digits; as many as int64 has
 
 
@@ -102,7 +102,7 @@ class Reader(Generic[T]):
         """The word that a record of a log is, which lies under its own key."""
         word = self(record.value)
         if self._key is not None and self._key(word) != record.key:
-            detail = f"{self._key(word)!r} lies under the key {record.key[:_LONGEST_KEY]!r}"
+            detail = f"{self._key(word)!r} lies under the key {record.key[:LONGEST_KEY]!r}"
             raise UnreadableError(Fault.WRONG_SHAPE, detail)
         return word
 

@@ -29,6 +29,17 @@ class LogError(BarographError):
     """What a log cannot do: any of the errors below that come from topics and their records."""
 
 
+class OutageError(BarographError):
+    """What keeps a log from being written and may pass: feeds and stages wait, and go on then."""
+
+    path: str
+    why: str
+
+
+SAY_AGAIN_S = 600.0
+"""What lasts is reported again after so long."""
+
+
 class BadInputError(BarographError):
     """{what}: {why}. {cure}."""
 
@@ -133,7 +144,7 @@ class CorruptLogError(LogError):
         )
 
 
-class LogUnavailableError(LogError):
+class LogUnavailableError(LogError, OutageError):
     """The log cannot be read or written just now; what was acknowledged is not touched."""
 
     def __init__(self, path: str, why: str) -> None:
@@ -152,7 +163,7 @@ class RemovedError(BarographError):
         )
 
 
-class DiskFullError(BarographError):
+class DiskFullError(OutageError):
     """There is no room to write; what was acknowledged stands whole, nothing after it was taken."""
 
     def __init__(self, path: str, why: str, cure: str = "Free space there") -> None:

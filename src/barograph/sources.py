@@ -1,11 +1,15 @@
 """Hashes of the package's own source files, which are read when somebody asks."""
 
 import hashlib
+import re
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
 
 _COMPILES = b"barograph.compiled import"
+_CONSTANTS = re.compile(  # what is in capitals
+    rb"^from barograph\.([\w.]+) import (?:\([^)]*?|[^(\n]*?)\b[A-Z][A-Z0-9_]+\b", re.MULTILINE
+)
 _LENGTH = 16
 
 
@@ -18,10 +22,17 @@ def code_hash() -> str:
 
 
 def kernels_hash() -> str:
-    """SHA-256 of the sources that compile something, 16 hexadecimal digits."""
-    texts = (path.read_bytes() for path in _sources())
-    kernels = b"".join(text for text in texts if _COMPILES in text)
-    return hashlib.sha256(kernels).hexdigest()[:_LENGTH]
+    """SHA-256 of the sources that compile something, 16 hexadecimal digits.
+
+    With those from which they import constants: Numba compiles the value into the kernel.
+    """
+    texts = {path: path.read_bytes() for path in _sources()}
+    kernels = {path for path, text in texts.items() if _COMPILES in text}
+    for path in list(kernels):
+        for module in _CONSTANTS.findall(texts[path]):
+            kernels.add(PACKAGE / f"{module.decode().replace('.', '/')}.py")
+    whole = b"".join(text for path, text in texts.items() if path in kernels)
+    return hashlib.sha256(whole).hexdigest()[:_LENGTH]
 
 
 def _sources() -> list[Path]:

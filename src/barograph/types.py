@@ -13,6 +13,9 @@ import msgspec
 from msgspec import Meta
 
 NS_PER_S = 1_000_000_000
+NS_PER_MS = 1_000_000
+HOUR_NS = 3_600 * NS_PER_S
+DAY_S = 86_400
 
 LATEST_NS = 2**63 // NS_PER_S * NS_PER_S - 1
 """The end of the last second whose own end still fits int64, in 2262."""
@@ -24,6 +27,12 @@ MAX_PRODUCTS = 4096
 """Every machine that keeps something of each product keeps it of so many: their names come from
 strangers. One more is refused as `unknown_product`."""
 
+MAX_RETURN_E9 = 100_000_000
+"""The largest one-second log return (0.1) in units of 1e-9: 922 of its squares fit an int64."""
+
+SHOWN_DETAIL = 200
+"""Characters of a dead letter's detail that stand in a line about it."""
+
 # What may stand in a record that is read: only readers check this, so making a word costs nothing.
 TimeNs = Annotated[int, Meta(ge=0, le=LATEST_NS)]
 Second = Annotated[int, Meta(ge=0, le=LATEST_NS // NS_PER_S)]
@@ -32,9 +41,10 @@ Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 Threshold = Annotated[float, Meta(ge=0.0, le=1.0000000000000002)]  # just above 1: no alarm ever
 Measure = Annotated[float, Meta(ge=0.0, le=3e38)]
 Name = Annotated[str, Meta(min_length=1, max_length=100)]
-_DECIMAL = r"^(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,18})?"
-Price = Annotated[str, Meta(max_length=40, pattern=_DECIMAL + r"\Z")]
-Size = Annotated[str, Meta(max_length=41, pattern=_DECIMAL + r"(?:[eE]-[0-9]{1,2})?\Z")]
+DECIMAL = r"(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,18})?"
+DECIMAL_SIZE = DECIMAL + r"(?:[eE]-[0-9]{1,2})?"
+Price = Annotated[str, Meta(max_length=40, pattern=rf"^{DECIMAL}\Z")]
+Size = Annotated[str, Meta(max_length=41, pattern=rf"^{DECIMAL_SIZE}\Z")]
 
 
 class Side(StrEnum):

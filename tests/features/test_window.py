@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from barograph.features.window import (
-    MAX_RETURN_E9,
     MAX_SECOND_MOVES_E18,
     MAX_SECOND_SPREADS_E9,
     MAX_VOLUME_E8,
@@ -14,6 +13,7 @@ from barograph.features.window import (
     roll,
     slide,
 )
+from barograph.types import MAX_RETURN_E9
 
 INT64_MAX = 2**63 - 1
 

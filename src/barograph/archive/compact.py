@@ -36,10 +36,9 @@ from barograph.errors import BadInputError
 from barograph.files import parquet
 from barograph.files.disk import declared, put_in_place, write_whole
 from barograph.files.lines import file_sha256
-from barograph.types import NS_PER_S, DeadLetter, Event, Gap, Heartbeat, Tick
+from barograph.types import HOUR_NS, NS_PER_S, DeadLetter, Event, Gap, Heartbeat, Tick
 from barograph.venues.coinbase.machine import Coinbase
 
-_HOUR_S = 3600
 _ROWS_AT_A_TIME = 100_000
 _PROGRESS, _PARTS = "progress.json", ".parts-"
 _TIME = pl.Datetime("ns", "UTC")
@@ -105,7 +104,7 @@ class _Hour(NamedTuple):
 
     def path(self, out: Path) -> Path:
         """The Parquet file; what a venue calls a product cannot lead out of its directory."""
-        time = datetime.fromtimestamp(self.hour * _HOUR_S, UTC)
+        time = datetime.fromtimestamp(self.hour * HOUR_NS // NS_PER_S, UTC)
         folder = out / f"product={quote(self.product, safe='')}" / f"date={time:%Y-%m-%d}"
         return folder / f"hour={time:%H}.parquet"
 
@@ -203,7 +202,7 @@ class _Parts:
         """Take an event; `kind` is what it was."""
         row = _row(event, self._number)
         self.kind = str(row[1])
-        hour = _Hour(event.product, _time_ns(event) // (_HOUR_S * NS_PER_S))
+        hour = _Hour(event.product, _time_ns(event) // HOUR_NS)
         self._rows.setdefault(hour, []).append(row)
         self._waiting += 1
         if self._waiting >= _ROWS_AT_A_TIME:

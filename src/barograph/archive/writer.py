@@ -34,13 +34,11 @@ from barograph.archive.standing import Standing
 from barograph.errors import BadInputError, DiskFullError, RemovedError
 from barograph.files.disk import declared, sync_directory, write_whole
 from barograph.files.lines import packed
-from barograph.types import NS_PER_S, DeadLetter, Event
+from barograph.types import HOUR_NS, DeadLetter, Event
 from barograph.venues.entries import Closing, Dialect, Entry, Heard, received_of
 
 ASIDE = "aside"
 """The folder of what was moved out of an archive."""
-
-_HOUR_NS = 3600 * NS_PER_S
 
 
 class ArchiveWriter:
@@ -193,9 +191,9 @@ class ArchiveWriter:
         if self._until_ns:
             self._append()
             self._finish()
-        hour_ns = received_ns - received_ns % _HOUR_NS
+        hour_ns = received_ns - received_ns % HOUR_NS
         # A clock that is set back a little begins nothing.
-        self._from_ns, self._until_ns = hour_ns - _HOUR_NS, hour_ns + _HOUR_NS
+        self._from_ns, self._until_ns = hour_ns - HOUR_NS, hour_ns + HOUR_NS
 
     def _append(self) -> None:
         """Make the lines durable, as one gzip member; on a failure the file is as it was."""

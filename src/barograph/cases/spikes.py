@@ -27,9 +27,6 @@ LONGEST_WINDOW_S = 300
 """Real recordings have a hole every few minutes, and each costs the longest window: of the 16,536
 labelled seconds of one of 5 hours, 300-second windows keep 9,450 and 900-second ones 2,111."""
 
-HOLE_S = 60
-"""Rows further apart than this are of two sessions."""
-
 FALSE_ALARMS_PER_HOUR = 2.0
 """What the alert threshold allows on held-out rows, for one product."""
 
@@ -162,7 +159,7 @@ def table(frame: pl.DataFrame) -> Table:
         keys=keys,
         key=key[usable],
         order=order[usable],
-        session=splits.sessions(order[usable], hole_s=HOLE_S),
+        session=splits.sessions(order[usable], hole_s=splits.HOLE_S),
         regime=regime[usable],
         left_out=left_out,
         unused=_unused(reasons[:, used], labelled),

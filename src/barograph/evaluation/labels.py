@@ -11,15 +11,13 @@ from numpy.typing import NDArray
 from barograph.arrays import Float64, Int64
 from barograph.codec import NAT
 from barograph.errors import BadInputError, TooLittleDataError
+from barograph.types import MAX_RETURN_E9
 
 HORIZON_S = 60
 """How far a label looks ahead, in seconds."""
 
 QUANTILE = 0.90
 """Which quantile of the training labels is the spike threshold."""
-
-MAX_RETURN_E9 = 100_000_000
-"""The largest one-second log return (0.1) in units of 1e-9: 922 of its squares fit an int64."""
 
 MAX_HORIZON_S = 900
 

@@ -17,14 +17,13 @@ import numpy as np
 from barograph.arrays import Bool, Float64, Int64, Records
 from barograph.evaluation import alarms, bootstrap, scores
 from barograph.evaluation.labels import HORIZON_S, episodes
-from barograph.evaluation.splits import sessions
+from barograph.evaluation.splits import HOLE_S, sessions
 from barograph.types import Interval, Prediction
 
 RESAMPLES = 200
 BLOCK_S = 600
 
 
-_HOLE_S = 60
 _SCORES = (scores.base_rate, scores.pr_auc, scores.roc_auc, scores.brier, scores.log_loss)
 _UNDEFINED = Interval(estimate=nan, low=nan, high=nan, level=0.95, resamples=0, undefined=0)
 
@@ -256,5 +255,5 @@ _NOTHING = Said(
 
 
 def _resamples(said: Said) -> bootstrap.Resamples:
-    session = sessions(said.second, hole_s=_HOLE_S)
+    session = sessions(said.second, hole_s=HOLE_S)
     return bootstrap.resamples(said.second, session, block_s=BLOCK_S, count=RESAMPLES)

@@ -14,10 +14,10 @@ from barograph.codec import FILLED, GAP, HEARTBEAT, NAT, TICK
 from barograph.compiled import compiled
 from barograph.features import flow, price, ticks, variance
 from barograph.features.catalogue import LONGEST_WINDOW_S
-from barograph.features.window import MAX_RETURN_E9, MAX_VOLUME_E8, log_e9
-from barograph.types import NS_PER_S, Reason
+from barograph.features.window import MAX_VOLUME_E8, log_e9
+from barograph.types import DAY_S, MAX_RETURN_E9, NS_PER_S, Reason
 
-FUTURE_NS = 86_400 * NS_PER_S
+FUTURE_NS = DAY_S * NS_PER_S
 """An event so far ahead of its own receipt, or of when the log took it, is refused: it would make
 all later ones late."""
 

@@ -26,7 +26,6 @@ import numpy as np
 from barograph.arrays import Int64
 from barograph.compiled import compiled
 
-MAX_RETURN_E9 = 100_000_000
 MAX_VOLUME_E8 = 100_000_000_000_000_000
 MAX_SECOND_MOVES_E18 = 30_000_000_000_000_000
 MAX_SECOND_SPREADS_E9 = 900_000_000_000_000_000

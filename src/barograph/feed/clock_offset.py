@@ -8,14 +8,12 @@ from collections import Counter
 
 import msgspec
 
-from barograph.types import NS_PER_S
+from barograph.types import NS_PER_MS, NS_PER_S
 
 _BIN_NS = 100_000
 _MOST_BINS = 1000
 _COARSE = 10_000
 """Beyond so many bins in a second new ones are as wide as so many: a second each."""
-
-_NS_PER_MS = 1_000_000
 
 
 class Offset(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,8 +65,8 @@ class ClockOffset:
         seconds = self._seconds.values()
         return Offset(
             median_ms=_median_ms(sum((each.bins for each in seconds), Counter[int]())),
-            min_ms=min(each.low_ns for each in seconds) / _NS_PER_MS,
-            max_ms=max(each.high_ns for each in seconds) / _NS_PER_MS,
+            min_ms=min(each.low_ns for each in seconds) / NS_PER_MS,
+            max_ms=max(each.high_ns for each in seconds) / NS_PER_MS,
         )
 
 
@@ -87,4 +85,4 @@ def _median_ms(bins: Counter[int]) -> float:
         place -= bins[number]
         if place <= 0:
             break
-    return (number + 0.5) * _BIN_NS / _NS_PER_MS
+    return (number + 0.5) * _BIN_NS / NS_PER_MS

@@ -6,7 +6,7 @@ from threading import Event
 
 import msgspec
 
-from barograph.errors import BadInputError
+from barograph.errors import SAY_AGAIN_S, BadInputError
 from barograph.feed.clock_offset import ClockOffset, Offset
 from barograph.feed.feed import Feed
 from barograph.feed.hole_asks import Asks
@@ -26,9 +26,6 @@ COMMIT_AFTER_S = 0.005
 """How long the first entry of a batch waits for others, where no backlog makes it longer."""
 
 STATUS_EVERY_S = 5.0
-
-SAY_AGAIN_S = 600.0
-"""A trouble that lasts is told again after so long."""
 
 _MOST_SAID = 100
 _LOOK_EVERY_S = 0.02

@@ -4,7 +4,7 @@ Another program may hold the log's write lock, its disk may stall or be full, th
 away. None of that keeps the archive from taking what is heard, and what the log lacks follows from
 the archive:
 
-1.  A commit that fails with LogUnavailableError or DiskFullError begins an outage: one line to the
+1.  A commit that fails with OutageError begins an outage: one line to the
     user, and the archive alone is written from then on. Where the archive has no room either, its
     error ends the feed.
 2.  A thread tries the log now and then. It waits there, and the feed does not.
@@ -19,14 +19,11 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from barograph.errors import DiskFullError, LogUnavailableError
+from barograph.errors import SAY_AGAIN_S, OutageError
 from barograph.feed.feed import Feed
 from barograph.figures import duration
 
 RETRY_S = 2.0
-
-SAY_AGAIN_S = 600.0
-"""An outage that lasts is reported again after so long."""
 
 _LAST_S = 3.0
 """How long the end tries to take up what the log lacks; the next start does the rest."""
@@ -63,7 +60,7 @@ class Commits:
             return
         try:
             self._feed.commit()
-        except (LogUnavailableError, DiskFullError) as error:
+        except OutageError as error:
             if not self._patient:
                 raise
             self._feed.keep()
@@ -78,7 +75,7 @@ class Commits:
         try:
             if self._steps is not None or self._is_back():
                 self._step()
-        except (LogUnavailableError, DiskFullError) as error:
+        except OutageError as error:
             self._steps = None
             self._failed(error)
 
@@ -118,14 +115,14 @@ class Commits:
         )
         self._since_s = None
 
-    def _failed(self, error: LogUnavailableError | DiskFullError) -> None:
+    def _failed(self, error: OutageError) -> None:
         now_s = self._monotonic()
         self._next_s = now_s + self._retry_s
         if now_s - self._said_s >= SAY_AGAIN_S:
             self._said_s = now_s
             self._say(error, f", for {self._lasted()} now")
 
-    def _say(self, error: LogUnavailableError | DiskFullError, since: str) -> None:
+    def _say(self, error: OutageError, since: str) -> None:
         self._feed.warn(
             f"the log cannot be written{since} ({error.path}: {error.why}): frames are "
             "archived meanwhile, the log takes them up when it can"

@@ -5,9 +5,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from barograph.types import DeadLetter, Fault
+from barograph.types import SHOWN_DETAIL, DeadLetter, Fault
 
-_LONGEST_DETAIL = 200
 _ADVICE = {Fault.FUTURE: "; is this machine's clock slow?"}
 
 
@@ -41,7 +40,7 @@ class Refusals:
         second.passed += passed
         for letter in letters:
             second.faults[letter.fault] += 1
-            detail = letter.detail[:_LONGEST_DETAIL]
+            detail = letter.detail[:SHOWN_DETAIL]
             second.first = second.first or (letter.fault, detail)
             self.first.setdefault(letter.fault, detail)
 

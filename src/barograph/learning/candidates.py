@@ -24,7 +24,6 @@ __all__ = ["Boosting", "Candidate", "Examples", "Slices", "Stages", "has_xgboost
 _CALIBRATION_DOUBT = 0.1  # one deviation of slope and bias: docs/evaluation.md, candidates
 _NEWTON_STEPS = 20
 _CONVERGED = 1e-9
-_LEAST_SLOPE = 1e-3  # a calibration never turns the ranking round, it only flattens
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,5 +252,5 @@ def platt(raw: Float64, y: Bool, weight: Float64) -> tuple[float, float]:
         while cost(change - step) > before and np.abs(step).max() >= _CONVERGED:
             step /= 2  # until it no longer overshoots
         change = change - step
-    factor = max(_LEAST_SLOPE, 1 + float(change[0]))
+    factor = max(linear.LEAST_SLOPE, 1 + float(change[0]))
     return factor, float(change[1] - change[0] * middle)

@@ -15,7 +15,7 @@ from barograph.learning.relative import Relative, log_above
 from barograph.registry.model import TAU
 
 _Z_LIMIT = 10.0  # standard deviations; one wild value must not own the sum
-_LEAST_SLOPE = 1e-3
+LEAST_SLOPE = 1e-3  # a curve never turns the ranking round, it only flattens
 
 
 def rising(view: Relative, *, volatility: int | None, repeats: float) -> Learner:
@@ -28,9 +28,9 @@ def rising(view: Relative, *, volatility: int | None, repeats: float) -> Learner
         core = unweighted(seen)
         z = core.standard(seen)
         weights, bias = _regression(z, train, repeats)
-        if weights[0] < _LEAST_SLOPE:
+        if weights[0] < LEAST_SLOPE:
             rate = np.average(train.y, weights=train.weight)
-            weights, bias = np.array([_LEAST_SLOPE]), float(np.log(rate / (1 - rate)))
+            weights, bias = np.array([LEAST_SLOPE]), float(np.log(rate / (1 - rate)))
         return uncalibrated(view, replace(core, weights=weights, bias=bias), Odds(volatility))
 
     return grow

@@ -25,6 +25,7 @@ from barograph.errors import (
     CorruptLogError,
     DiskFullError,
     LogUnavailableError,
+    OutageError,
     RemovedError,
 )
 from barograph.files.disk import FULL, NO_HANDLES, check_handles, check_room, full
@@ -67,7 +68,7 @@ class Database:
             with self._declared():
                 self._prepare()
                 self._gate = Gate(path.with_name(path.name + "-locks"))
-        except (LogUnavailableError, DiskFullError) as error:
+        except OutageError as error:
             if error.why == _NOT_NOW[sqlite3.SQLITE_BUSY]:
                 self._connection.close()
                 raise

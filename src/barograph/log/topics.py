@@ -5,13 +5,13 @@ from collections.abc import Iterable
 import msgspec
 
 from barograph.log import Log, Topic
+from barograph.types import DAY_S
 
 TICKS, FEATURES = "ticks.raw", "ticks.features"
 PREDICTIONS, DEAD_LETTERS = "ticks.predictions", "ticks.deadletter"
 SHADOW = "ticks.predictions.shadow"
 STATUS = "ticks.status"
 
-DAY_S = 86_400
 
 TOPICS = (
     Topic(name=TICKS, partitions=3, retention_s=30 * DAY_S, retention_bytes=4 << 30),

@@ -15,7 +15,17 @@ from barograph import codec
 from barograph.log import Extent, Log, browse
 from barograph.log.topics import DEAD_LETTERS, FEATURES, PREDICTIONS, STATUS, TICKS
 from barograph.times import widened
-from barograph.types import NS_PER_S, Event, FeedStatus, Gap, Heartbeat, Record, Tick, TimeNs
+from barograph.types import (
+    NS_PER_S,
+    SHOWN_DETAIL,
+    Event,
+    FeedStatus,
+    Gap,
+    Heartbeat,
+    Record,
+    Tick,
+    TimeNs,
+)
 
 UNREADABLE = "unreadable"
 """In place of a kind or fault: a record that is no JSON object of a kind."""
@@ -25,7 +35,6 @@ _OF_PRODUCTS = ("features/", "prediction/")
 _GROUPS = {"featurizer": TICKS, "scorer": FEATURES}
 _LOOK_EVERY_S = 0.2
 _STATUSES = 200
-_LONGEST_DETAIL = 200
 _SAID_OFTEN = 10_000
 
 
@@ -276,7 +285,7 @@ def _first_refusal(log: Log, before: dict[int, int]) -> str:
                 letter = codec.decode_dead_letter(record.value)
             except codec.UNREADABLE:
                 return UNREADABLE
-            return f"{letter.fault}: {letter.detail[:_LONGEST_DETAIL]}"
+            return f"{letter.fault}: {letter.detail[:SHOWN_DETAIL]}"
     return ""
 
 

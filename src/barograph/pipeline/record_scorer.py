@@ -23,8 +23,6 @@ from barograph.types import (
     Verdict,
 )
 
-_LONGEST_KEY = 100
-
 
 class RecordScorer:
     """A machine: records of a case in, a `RecordPrediction` for each under its key out.
@@ -78,8 +76,8 @@ class RecordScorer:
             # Order and tracing go by the record's key in the log.
             raise RefusedError(
                 Fault.WRONG_SHAPE,
-                f"$.{self._contract.key}: the record of {key[:_LONGEST_KEY]!r} lies under the key "
-                f"{record.key[:_LONGEST_KEY]!r}",
+                f"$.{self._contract.key}: the record of {key[: codec.LONGEST_KEY]!r} lies under "
+                f"the key {record.key[: codec.LONGEST_KEY]!r}",
             )
         return words
 

@@ -2,7 +2,8 @@
 
 from barograph.cases.contract import Stream
 from barograph.log import Log, Topic
-from barograph.log.topics import DAY_S, ensure
+from barograph.log.topics import ensure
+from barograph.types import DAY_S
 
 
 def stream_topics(stream: Stream, partitions: int = 3) -> list[Topic]:

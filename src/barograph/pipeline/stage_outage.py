@@ -3,12 +3,9 @@
 import time
 from collections.abc import Callable
 
-from barograph.errors import DiskFullError, LogUnavailableError
+from barograph.errors import SAY_AGAIN_S, DiskFullError, OutageError
 from barograph.figures import duration
 from barograph.pipeline.worker import Tally, Until
-
-SAY_AGAIN_S = 600.0
-"""An outage that lasts is reported again after so long."""
 
 _LOOK_S = 0.25
 
@@ -43,7 +40,7 @@ def through_outages(
         begun = Tally()
         try:
             return total.plus(work(noting))
-        except (LogUnavailableError, DiskFullError) as error:
+        except OutageError as error:
             if isinstance(error, DiskFullError) and not worked:
                 raise
             total = total.plus(begun)

@@ -9,13 +9,18 @@ from barograph.errors import RegistryError
 from barograph.evaluation.gate import Run
 from barograph.features.catalogue import FEATURE_SET_HASH, NAMES
 from barograph.files.disk import NO_HANDLES
-from barograph.registry.model import TAU, ModelFacts, OnnxModel, refuse_unsound, sha256_of
+from barograph.registry.model import (
+    RETRAIN,
+    TAU,
+    ModelFacts,
+    OnnxModel,
+    refuse_unsound,
+    sha256_of,
+)
 
 JUDGED = "judged.json"
 HASHES = {"model.onnx": "onnx_sha256", "facts.json": "facts_sha256", JUDGED: "judged_sha256"}
 """The tags with the SHA-256 of what is registered with each version."""
-
-RETRAIN = "Train again (`barograph train`) or roll back (`barograph models rollback`)"
 
 JUDGED_CURE = "Put it back from a backup: without it no gate knows which rows are used up"
 

@@ -88,9 +88,9 @@ class OnnxModel:
             status.NotImplemented,
         ) as error:
             why = f"ONNX Runtime refuses it: {error}"
-            raise UnsoundModelError(version, why, _CURE) from error
+            raise UnsoundModelError(version, why, RETRAIN) from error
         except (status.Fail, status.RuntimeException) as error:  # of too little memory, too
-            raise RegistryError(version, f"ONNX Runtime fails at it: {error}", _CURE) from error
+            raise RegistryError(version, f"ONNX Runtime fails at it: {error}", RETRAIN) from error
         self._run = session.run
 
     def predict(self, x: Float32) -> Float64:
@@ -156,7 +156,7 @@ def refuse_unsound(label: str, facts: ModelFacts, known: Collection[str] | None 
         why = f"its threshold {facts.threshold} is no probability"
     else:
         return
-    raise UnsoundModelError(label, why, _CURE)
+    raise UnsoundModelError(label, why, RETRAIN)
 
 
 _HIGHEST_THRESHOLD = math.nextafter(1.0, 2.0)  # of a model that never alarms
@@ -186,7 +186,7 @@ def export(fitted: Proven, x_test: Float32) -> bytes:
     return onnx
 
 
-_CURE = "Train again (`barograph train`) or roll back (`barograph models rollback`)"
+RETRAIN = "Train again (`barograph train`) or roll back (`barograph models rollback`)"
 
 
 def _refuse_unless_plain(onnx: bytes, width: int, version: str) -> None:
@@ -196,15 +196,15 @@ def _refuse_unless_plain(onnx: bytes, width: int, version: str) -> None:
 
     if len(onnx) > MAX_ONNX_BYTES:
         why = f"{len(onnx)} bytes are more than the {MAX_ONNX_BYTES} allowed"
-        raise UnsoundModelError(version, why, _CURE)
+        raise UnsoundModelError(version, why, RETRAIN)
     try:
         model = load_model_from_string(onnx)
         checker.check_model(model, full_check=True)
     except (DecodeError, checker.ValidationError, shape_inference.InferenceError) as error:
         why = f"not a valid ONNX graph ({' '.join(str(error).split())[:200]})"
-        raise UnsoundModelError(version, why, _CURE) from error
+        raise UnsoundModelError(version, why, RETRAIN) from error
     if why := _shape_fault(model.graph, width) or _content_fault(model):
-        raise UnsoundModelError(version, why, _CURE)
+        raise UnsoundModelError(version, why, RETRAIN)
 
 
 def _shape_fault(graph: Any, width: int) -> str:  # noqa: ANN401 - onnx has no types

@@ -34,7 +34,6 @@ from barograph.registry.artifacts import (
     HASHES,
     JUDGED,
     JUDGED_CURE,
-    RETRAIN,
     checked,
     content_of,
     hash_name,
@@ -45,6 +44,7 @@ from barograph.registry.audit import Promotion, former
 from barograph.registry.database import BACKUP, OWNER, ModelDatabase, only_writer
 from barograph.registry.model import (
     MAX_ONNX_BYTES,
+    RETRAIN,
     Model,
     ModelFacts,
     OnnxModel,

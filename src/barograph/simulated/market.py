@@ -24,7 +24,7 @@ from barograph.simulated.law import (
     order_rate,
 )
 from barograph.simulated.tape import Beat, MarketEvent, Print, exchange_frame
-from barograph.types import NS_PER_S, Frame, Side
+from barograph.types import DAY_S, NS_PER_S, Frame, Side
 
 START_PRICES: Mapping[str, float] = {"BTC-USD": 100_000.0, "ETH-USD": 4_000.0}
 OTHER_START_PRICE = 1_000.0
@@ -35,7 +35,6 @@ A quote's mid is the latent one rounded to half an increment, which adds (increm
 variance of a mid return: 1e-6 of it at 100,000 and 4e-5 typical volatility, 1 % at 1,000.
 """
 
-DAY_S = 86_400.0
 LEAST_DELAY_S, MEAN_DELAY_S = 0.004, 0.003
 LARGEST_SIZE = 100.0
 

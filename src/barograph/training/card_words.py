@@ -11,7 +11,7 @@ from barograph.training.pooled import ScoreRow, SessionRow
 from barograph.training.report import TrainingReport
 from barograph.training.timeline import Timeline
 from barograph.training.walkforward import CHOSEN
-from barograph.types import NS_PER_S, Interval
+from barograph.types import HOUR_NS, Interval
 
 _FEW_ROWS = 0.05  # of all tested ones: a session of fewer is no example of anything
 _FAR_APART = 3.0  # times: so far apart two sessions are two regimes
@@ -186,7 +186,7 @@ def _false(report: TrainingReport, timeline: Timeline | None) -> Iterator[str]:
             session.start_ns: sum(
                 one.alarms
                 for one in alarms
-                if session.start_ns - 3600 * NS_PER_S < one.start_ns < session.end_ns
+                if session.start_ns - HOUR_NS < one.start_ns < session.end_ns
             )
             for session in known
         }

@@ -10,12 +10,12 @@ import msgspec
 
 from barograph.archive.files import archive_files
 from barograph.errors import BadInputError
+from barograph.registry.database import OWNER
 from barograph.registry.registry import Registry
 from barograph.times import time_of
-from barograph.types import NS_PER_S
+from barograph.types import HOUR_NS
 
-_HOUR_NS = 3600 * NS_PER_S
-_LEAD_NS = _HOUR_NS
+_LEAD_NS = HOUR_NS
 """How long before its champion expires a case is trained, for one to take its place."""
 
 
@@ -56,7 +56,7 @@ def due(known: Standing, now_ns: int, every_h: float) -> Due:
         return Due(
             due=False, why=f"nothing was heard since the newest version of {time_of(trained_ns)}"
         )
-    next_ns = trained_ns + int(every_h * _HOUR_NS)
+    next_ns = trained_ns + int(every_h * HOUR_NS)
     why = f"the newest version is of {time_of(trained_ns)}"
     if expires_ns is not None and trained_ns < expires_ns - _LEAD_NS < next_ns:
         next_ns = expires_ns - _LEAD_NS
@@ -99,8 +99,7 @@ def turn(home: Path, case: str) -> Iterator[bool]:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / f"{case}.lock").open("wb")
     except OSError as error:
-        cure = "Check the owner, the rights and the free space of --home"
-        raise BadInputError(str(folder), error.strerror or str(error), cure) from error
+        raise BadInputError(str(folder), error.strerror or str(error), OWNER) from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

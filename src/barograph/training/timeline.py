@@ -11,13 +11,12 @@ from barograph.evaluation import alarms, labels
 from barograph.evaluation.splits import Rows
 from barograph.training.pooled import Pooled
 from barograph.training.walkforward import CHOSEN, Walk
-from barograph.types import NS_PER_S
+from barograph.types import HOUR_NS, NS_PER_S
 
 MOST_STRIPS = 24
 STEPS = 720
 """Into so many steps of equal length a strip is cut at most."""
 
-_HOUR_NS = 3600 * NS_PER_S
 _DIGITS = 4
 
 
@@ -234,6 +233,6 @@ def _within(order: Rows, opens: int, closes: int) -> tuple[int, int]:
 def _false_alarms(rows: _Rows, clock: _Clock, horizon: int) -> Iterator[FalseAlarms]:
     storms = labels.episodes(rows.order, rows.y, horizon_s=horizon)
     begins = false_alerts(rows.order[rows.acted], storms, horizon)
-    hours = np.array([clock.ns(order) // _HOUR_NS for order in begins.tolist()], np.int64)
+    hours = np.array([clock.ns(order) // HOUR_NS for order in begins.tolist()], np.int64)
     for hour, count in zip(*np.unique(hours, return_counts=True), strict=True):
-        yield FalseAlarms(key=rows.key, start_ns=int(hour) * _HOUR_NS, alarms=int(count))
+        yield FalseAlarms(key=rows.key, start_ns=int(hour) * HOUR_NS, alarms=int(count))

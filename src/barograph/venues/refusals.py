@@ -8,13 +8,11 @@ from typing import Any
 import msgspec
 
 from barograph.codec import UNREADABLE
-from barograph.types import DeadLetter, Fault
+from barograph.types import DECIMAL, DECIMAL_SIZE, DeadLetter, Fault
 
-_DECIMAL = r"(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,18})?"
-_SIZE = _DECIMAL + r"(?:[eE]-[0-9]{1,2})?"
-_price = re.compile(_DECIMAL).fullmatch
-_size = re.compile(_SIZE).fullmatch
-_seven = re.compile(f"{_DECIMAL} {_DECIMAL} {_DECIMAL}(?: (?:{_SIZE})?){{4}}").fullmatch
+_price = re.compile(DECIMAL).fullmatch
+_size = re.compile(DECIMAL_SIZE).fullmatch
+_seven = re.compile(f"{DECIMAL} {DECIMAL} {DECIMAL}(?: (?:{DECIMAL_SIZE})?){{4}}").fullmatch
 
 
 def _decimal(text: str) -> Decimal | str:

@@ -5,8 +5,8 @@ import os
 import resource
 
 from barograph.errors import BarographError
+from barograph.files.disk import FULL, NO_HANDLES
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FORBIDDEN = {errno.EROFS, errno.EACCES, errno.EPERM}
 
 Refusal = (BarographError, OSError, MemoryError, ImportError, UnicodeError)
@@ -39,13 +39,13 @@ def _sentence(error: BaseException) -> str:
 def _of_the_system(error: OSError) -> str:
     where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
     why = error.strerror or str(error)
-    if error.errno in {errno.EMFILE, errno.ENFILE}:
+    if error.errno in NO_HANDLES:
         limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         return (
             f"{where}too many files are open at once, {limit} are allowed. Allow more "
             "(`ulimit -n 1024`) and start again."
         )
-    if error.errno in _FULL:
+    if error.errno in FULL:
         return f"{where}there is no room ({why}). Free space there and start again."
     if error.errno in _FORBIDDEN:
         return f"{where}it may not be used ({why}). Check its owner and rights."

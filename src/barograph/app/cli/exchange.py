@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 _LOOK_S = 0.25
-_DAY_S = 86_400
 
 
 @app.command()
@@ -77,7 +76,7 @@ def _source(
     from barograph.simulated import sources
     from barograph.simulated.law import PRESETS
     from barograph.simulated.market import SimulatedMarket
-    from barograph.types import NS_PER_S
+    from barograph.types import DAY_S, NS_PER_S
 
     if recording is not None:
         return sources.recorded(recording)
@@ -86,7 +85,7 @@ def _source(
             f"preset {preset}", "there is no such market", f"Use {' or '.join(PRESETS)}"
         )
     names = [name.strip() for name in products.split(",")]
-    start_s = int(time.time()) - (_DAY_S if pace is None or pace > 1 else 0)
+    start_s = int(time.time()) - (DAY_S if pace is None or pace > 1 else 0)
     return sources.simulated(SimulatedMarket(PRESETS[preset], names, seed, start_s * NS_PER_S))
 
 

@@ -25,10 +25,10 @@ from barograph.training.card import Card
 from barograph.training.importance import Importance
 from barograph.training.timeline import Strip
 from barograph.training.walkforward import CHOSEN
-from barograph.types import NS_PER_S
+from barograph.types import DAY_S, NS_PER_S
 
 _INCH = 72.0  # SVG units
-_DAY_NS = 86_400 * NS_PER_S  # in which Matplotlib counts time
+_DAY_NS = DAY_S * NS_PER_S  # in which Matplotlib counts time
 _NARROW, _WIDE = 430.0, 1000.0
 _INK, _SOFT, _RULE = "#1d2327", "#5c676e", "#e3e1da"
 _BLUE, _ORANGE, _VERMILION, _GREEN = "#0072b2", "#e69f00", "#d55e00", "#009e73"

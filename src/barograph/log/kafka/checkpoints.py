@@ -10,14 +10,12 @@ from collections.abc import Iterable
 import msgspec
 
 from barograph.log import Checkpoints, Topic, partition_of
-from barograph.log.kafka.reader import Reader
+from barograph.log.kafka.reader import TAKEN, WAIT_S, Reader
 from barograph.log.kafka.topics import Outgoing, Topics
 from barograph.log.kafka.watch import Identities
 from barograph.types import Record, TopicPartition
 
 CHECKPOINTS = Topic(name="__checkpoints", partitions=5, compacted=True)
-_TAKEN = 10_000
-_WAIT_S = 0.1
 _REMOVED, _OF = "removed", "topic_id"
 
 
@@ -73,7 +71,7 @@ class Restoring:
 
     def step(self, timeout_s: float) -> bool:
         """Read some more for about so long; says whether all is read."""
-        for record in self._reader.take(_TAKEN, 0 if self._is_done() else timeout_s):
+        for record in self._reader.take(TAKEN, 0 if self._is_done() else timeout_s):
             owner, name = _key.decode(record.key)
             if owner not in self.found or self._is_of_another(owner, record):
                 continue
@@ -103,7 +101,7 @@ def restored(topics: Topics, owner: Owner) -> dict[str, bytes]:
     """
     restoring = Restoring(topics, [owner])
     try:
-        while not restoring.step(_WAIT_S):
+        while not restoring.step(WAIT_S):
             continue
     finally:
         restoring.close()

@@ -17,14 +17,14 @@ from barograph.errors import LogUnavailableError, OffsetGapError, TopicMadeAgain
 from barograph.log.kafka.cluster import plain, release
 from barograph.log.kafka.topics import Topics
 from barograph.log.kafka.watch import LIMIT_S, Identities, open_transaction
-from barograph.types import APPENDED_TIME, Record, TopicPartition
+from barograph.types import APPENDED_TIME, NS_PER_MS, Record, TopicPartition
 
 # The client names its own errors with an underscore, brokers' without; all are public.
 _END = kafka.KafkaError._PARTITION_EOF  # noqa: SLF001
 _GONE = {kafka.KafkaError._AUTO_OFFSET_RESET, kafka.KafkaError.OFFSET_OUT_OF_RANGE}  # noqa: SLF001
-_NS_PER_MS = 1_000_000
 _LEARN_S = 1.0
 _LOOK_S = 5.0
+TAKEN, WAIT_S = 10_000, 0.1  # at once, and until there is something, by who reads without a group
 _MOST_AT_ONCE = 1_000_000  # that the client takes for an answer
 
 
@@ -108,7 +108,7 @@ class Reader:
                 shared = headers  # one append has one time, and most records no other header
             else:
                 shared = {plain(key): (value or b"").decode() for key, value in own or ()}
-                shared[APPENDED_TIME] = str(appended_ms * _NS_PER_MS)
+                shared[APPENDED_TIME] = str(appended_ms * NS_PER_MS)
                 if own is None:
                     headers, stamped_ms = shared, appended_ms
             records.append(

@@ -9,14 +9,12 @@ import time
 from collections import deque
 
 from barograph.log import Topic
-from barograph.log.kafka.reader import Reader
+from barograph.log.kafka.reader import TAKEN, WAIT_S, Reader
 from barograph.log.kafka.topics import Topics
 from barograph.types import TopicPartition
 
 _PARTS = 1000
 """A limit of so many bytes is kept to one part of these, or to a record."""
-
-_TAKEN, _WAIT_S = 10_000, 0.1
 
 
 class Retention:
@@ -61,7 +59,7 @@ class Retention:
                 self._reader = Reader(self._topics)
             self._reader.follow({place: counted.next})
             while self._reader.reached(place) < end:
-                for record in self._reader.take(_TAKEN, _WAIT_S):
+                for record in self._reader.take(TAKEN, WAIT_S):
                     counted.add(record.offset, len(record.value), keep_bytes // _PARTS)
             counted.next = self._reader.reached(place)
         return counted.cut(oldest, keep_bytes)

@@ -1,21 +1,19 @@
 """The frames of Coinbase's two dialects, as far as the machines use them."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 import msgspec
 
 from barograph.codec import UNREADABLE
-from barograph.types import Side
+from barograph.types import Count, Name, Side
 
-_Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 _NOTHING = msgspec.Raw()
-_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 
 
 class ExchangeTicker(msgspec.Struct, gc=False, tag_field="type", tag="ticker"):
     """One trade and the best quote after it."""
 
-    product_id: _Name
+    product_id: Name
     price: str
     best_bid: str
     best_ask: str
@@ -25,23 +23,23 @@ class ExchangeTicker(msgspec.Struct, gc=False, tag_field="type", tag="ticker"):
     volume_24h: str | None = None
     last_size: str | None = None
     side: Side | None = None
-    trade_id: _Count | None = None
-    sequence: _Count | None = None
+    trade_id: Count | None = None
+    sequence: Count | None = None
 
 
 class ExchangeHeartbeat(msgspec.Struct, gc=False, tag_field="type", tag="heartbeat"):
     """Once a second for each product, with the last trade's number."""
 
-    product_id: _Name
+    product_id: Name
     time: str
-    last_trade_id: _Count | None = None
-    sequence: _Count | None = None
+    last_trade_id: Count | None = None
+    sequence: Count | None = None
 
 
 class PageTrade(msgspec.Struct, gc=False):
     """A trade in a page of REST; `side` is the maker's."""
 
-    trade_id: _Count
+    trade_id: Count
     price: str
     size: str
     time: str
@@ -51,8 +49,8 @@ class PageTrade(msgspec.Struct, gc=False):
 class ExchangeMatch(msgspec.Struct, gc=False, tag_field="type", tag="match"):
     """A trade of the matches channel; `side` is the maker's."""
 
-    product_id: _Name
-    trade_id: _Count
+    product_id: Name
+    trade_id: Count
     price: str
     size: str
     time: str
@@ -84,7 +82,7 @@ class ExchangeSubscriptions(msgspec.Struct, gc=False, tag_field="type", tag="sub
 class AdvancedTicker(msgspec.Struct, gc=False):
     """One product in an event of the ticker channel."""
 
-    product_id: _Name
+    product_id: Name
     price: str
     best_bid: str
     best_ask: str
@@ -103,7 +101,7 @@ class TickerEvent(msgspec.Struct, gc=False):
 class HeartbeatEvent(msgspec.Struct, gc=False):
     """A count of the connection's beats."""
 
-    heartbeat_counter: _Count | None = None
+    heartbeat_counter: Count | None = None
 
 
 class TickerChannel(msgspec.Struct, gc=False, tag_field="channel", tag="ticker"):
@@ -111,7 +109,7 @@ class TickerChannel(msgspec.Struct, gc=False, tag_field="channel", tag="ticker")
 
     timestamp: str
     events: list[TickerEvent]
-    sequence_num: _Count | None = None
+    sequence_num: Count | None = None
 
 
 class HeartbeatsChannel(msgspec.Struct, gc=False, tag_field="channel", tag="heartbeats"):
@@ -119,14 +117,14 @@ class HeartbeatsChannel(msgspec.Struct, gc=False, tag_field="channel", tag="hear
 
     timestamp: str
     events: list[HeartbeatEvent]
-    sequence_num: _Count | None = None
+    sequence_num: Count | None = None
 
 
 class SubscriptionsChannel(msgspec.Struct, gc=False, tag_field="channel", tag="subscriptions"):
     """The answer to a subscription; it counts in `sequence_num` like any frame."""
 
     timestamp: str | None = None
-    sequence_num: _Count | None = None
+    sequence_num: Count | None = None
     events: msgspec.Raw = _NOTHING
 
     def products(self) -> dict[str, list[str]]:
