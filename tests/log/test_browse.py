@@ -81,6 +81,29 @@ def test_what_retention_removes_while_one_reads_is_left_out(tmp_path):
     log.close()
 
 
+@pytest.mark.parametrize(("from_oldest", "first"), [(False, []), (True, [b"1"])])
+def test_a_tail_gives_each_record_once_from_where_it_begins(tmp_path, from_oldest, first):
+    log = open_log(tmp_path)
+    log.create(Topic(name="t", partitions=3))
+    log.append([Message("t", "a", b"1")])
+    tail = browse.Tail(log, "t", from_oldest=from_oldest)
+    assert values(tail.take()) == first
+    log.append([Message("t", key, b"2") for key in KEYS])
+    assert values(tail.take()) == [b"2"] * len(KEYS)
+    assert values(tail.take()) == []
+    log.close()
+
+
+def test_a_tail_goes_on_behind_what_retention_removed(tmp_path):
+    log = open_log(tmp_path)
+    log.create(Topic(name="t", retention_bytes=30))
+    tail = browse.Tail(log, "t")
+    log.append(Message("t", "a", b"0123456789") for _ in range(5))
+    log.retain()
+    assert [record.offset for record in tail.take()] == [2, 3, 4]
+    log.close()
+
+
 @pytest.mark.slow
 def test_an_offset_counts_within_one_partition_and_must_be_there(many):
     log, _ = many

@@ -111,6 +111,28 @@ def last(
     return list(islice(_with_key(newest, key), limit))[::-1]
 
 
+class Tail:
+    """Follows a topic without a group: from now on, or from the oldest record kept.
+
+    What retention removes before it was read is left out. Raises UnknownTopicError.
+    """
+
+    def __init__(self, log: Log, topic: str, *, from_oldest: bool = False) -> None:
+        self._log, self._topic = log, topic
+        self._offsets = {
+            extent.partition: extent.oldest if from_oldest else extent.next
+            for extent in log.extents(topic)
+        }
+
+    def take(self) -> Iterator[Record]:
+        """What was written since the last call, by partition; what comes meanwhile is not in it."""
+        for extent in self._log.extents(self._topic):
+            start = self._offsets[extent.partition]
+            self._offsets[extent.partition] = extent.next
+            new = msgspec.structs.replace(extent, oldest=start)
+            yield from upwards(self._log, self._topic, new)
+
+
 def as_line(record: Record | Message) -> bytes:
     """A record as one line of JSON; its value as it is where that is JSON, else as base64.
 

@@ -241,7 +241,7 @@ def _arriving(
     wait: Callable[[float], object],
 ) -> Iterator[Record]:
     """What is written from now on, for so long."""
-    positions = {extent.partition: extent.next for extent in log.extents(topic)}
+    tail = browse.Tail(log, topic)
     end = timer() + seconds
     over = False
     while not over:
@@ -249,11 +249,7 @@ def _arriving(
         if left > 0:
             wait(min(left, _LOOK_EVERY_S))
         over = timer() >= end
-        for extent in log.extents(topic):
-            place = extent.partition
-            new = msgspec.structs.replace(extent, oldest=positions[place])
-            positions[place] = extent.next
-            yield from browse.upwards(log, topic, new)
+        yield from tail.take()
 
 
 def _dead_letters(log: Log) -> dict[str, int]:

@@ -5,11 +5,9 @@ from collections import deque
 import msgspec
 
 from barograph import codec
-from barograph.log import Log
+from barograph.log import Log, browse
 from barograph.log.topics import PREDICTIONS
 from barograph.types import APPENDED_TIME, Prediction, Record
-
-_CHUNK = 2000
 
 SEEN = 16
 """Of a product's last probabilities so many are kept."""
@@ -35,11 +33,7 @@ class Watch:
     """Follows a log's predictions from now on, or from the oldest one kept."""
 
     def __init__(self, log: Log, *, from_oldest: bool = False) -> None:
-        self._log = log
-        self._offsets = {
-            extent.partition: extent.oldest if from_oldest else extent.next
-            for extent in log.extents(PREDICTIONS)
-        }
+        self._tail = browse.Tail(log, PREDICTIONS, from_oldest=from_oldest)
         self.lines: dict[str, ProductLine] = {}
         self.alerts: deque[Prediction] = deque(maxlen=8)
         self.verdicts: dict[str, int] = {}
@@ -51,13 +45,9 @@ class Watch:
     def look(self) -> int:
         """Take in the predictions written since the last look; returns how many."""
         taken = 0
-        for partition, offset in self._offsets.items():
-            while records := self._log.read(PREDICTIONS, partition, offset, _CHUNK):
-                for record in records:
-                    self._read(record)
-                offset = records[-1].offset + 1  # noqa: PLW2901 - the place to go on from
-                taken += len(records)
-            self._offsets[partition] = offset
+        for record in self._tail.take():
+            self._read(record)
+            taken += 1
         return taken
 
     def latencies(self) -> Latencies:
