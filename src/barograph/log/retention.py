@@ -6,6 +6,7 @@ from contextlib import closing
 from typing import Self
 
 from barograph.errors import BarographError
+from barograph.figures import duration
 from barograph.log import Log
 
 _EVERY_S = 3600.0
@@ -59,7 +60,7 @@ class Retention:
     def _report(self, failure: str) -> None:
         self._warn(
             f"retention: {failure} Old records stay until it succeeds; the next try is in "
-            f"{self._every_s / 60:g} min."
+            f"{duration(self._every_s)}."
         )
 
     def _failed(self) -> str:

@@ -59,7 +59,7 @@ def test_a_training_that_fails_is_told_once_and_tried_again_later(tmp_path):
         until(lambda: ask.times > 2)
     (line,) = told
     assert line.startswith("retraining: the dataset of spikes: there is none in ")
-    assert line.endswith("The next try is in 0.01 min.")
+    assert line.endswith("The next try is in 600 ms.")
     assert running.trained == []
 
 

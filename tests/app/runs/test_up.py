@@ -111,7 +111,7 @@ def test_a_live_run_says_what_was_heard_and_what_was_said_of_it():
         "connections 2, 1 holes asked for", "queue full 3 times",
         "troubles 4 connections not made or given up, 2 of them flooded us",
         "REST 6 answers of no use", "-12.5 ms (-40.0 … +2.0)",
-        "predictions 40 PREDICTED 40", "alerts 1", "p50 12 ms, p99 46 ms",
+        "predictions 40 PREDICTED 40", "alerts 1", "p50 12.3 ms, p99 45.6 ms",
         "trained spikes/2 (har), keep: few",
     ):  # fmt: skip
         assert part in text, text

@@ -110,7 +110,7 @@ class Retraining:
             why = failed.why if failed else ""
             if why and why != self._failure and not self._stop.is_set():
                 self.state = "failed"
-                self._warn(f"retraining: {why} The next try is in {wait_s / 60:g} min.")
+                self._warn(f"retraining: {why} The next try is in {duration(wait_s)}.")
             self._failure = why
 
     def _round(self) -> "_Failed | None":

@@ -27,6 +27,7 @@ from barograph.app.terminal.live_view import render
 from barograph.app.wiring import stages
 from barograph.feed.live import LiveSummary, listen
 from barograph.feed.venue_socket import Plan
+from barograph.figures import MS, duration
 from barograph.log import Log, open_log
 from barograph.log.retention import Retention
 from barograph.pipeline.threads import Pipeline
@@ -146,7 +147,8 @@ def summary_table(done: UpSummary) -> RenderableType:
     said = Text(f"predictions   {seen.predictions:,}  {terminal.counts_of(seen.verdicts)}".rstrip())
     said.append(f"\nalerts        {seen.alerts:,}")
     if latency.p50_ms is not None:
-        said.append(f"\nlatency       p50 {latency.p50_ms:,.0f} ms, p99 {latency.p99_ms:,.0f} ms")
+        half, most = duration(latency.p50_ms, MS), duration(latency.p99_ms, MS)
+        said.append(f"\nlatency       p50 {half}, p99 {most}")
     if done.trained:
         said.append("\ntrained       " + "\n              ".join(done.trained))
     return Group(listing.live(done.heard), said)
