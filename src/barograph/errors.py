@@ -139,8 +139,8 @@ class CorruptLogError(LogError):
     def __init__(self, path: str, why: str) -> None:
         self.path, self.why = path, why
         super().__init__(
-            f"{path} cannot be used as a log: {why}. Move it away and replay the "
-            "recordings into a fresh --home."
+            f"{path} cannot be used as a log: {why}. Move it away and make it again: from the "
+            "archive (`barograph recover`), or replay the recordings into a fresh --home."
         )
 
 

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archive_contents import archive_end, read_archive
-from barograph.errors import BadInputError
+from barograph.archive.recall import PRODUCER
+from barograph.errors import BadInputError, CorruptLogError
 from barograph.feed.feed import BATCH_BYTES
 from barograph.feed.ingest import Batches
 from barograph.log.topics import STATUS
@@ -258,3 +259,24 @@ def test_a_batch_is_full_by_its_bytes_however_few_its_frames_are(home):
     feed.take(Answer("BTC-USD", Frame(data=pad.encode(), connection="a", receive_time_ns=1)))
     assert feed.pending_bytes >= len(pad)
     feed.close()
+
+
+@pytest.mark.parametrize("kept", ["continuity_at", "continuity", "log", "recording"])
+def test_what_a_feed_kept_and_cannot_be_read_names_the_log_and_a_cure(tmp_path, home, kept):
+    path = recorded(tmp_path, *MESSAGES)
+    home.replay(path)
+    saved = home.log.producer_checkpoints(PRODUCER, take=False)
+    (name,) = [name for name in saved if name.partition(":")[0] == kept]
+    home.log.append((), producer=PRODUCER, checkpoints={name: b"\xff" + saved[name]})
+    with pytest.raises(CorruptLogError, match=r"log\.sqlite .*feed kept .*barograph recover"):
+        home.replay(path)
+
+
+def test_a_number_of_parts_that_cannot_be_ends_nothing(tmp_path, home):
+    path = recorded(tmp_path, *MESSAGES)
+    home.replay(path)
+    at = json.loads(home.log.producer_checkpoints(PRODUCER, take=False)["continuity_at"])
+    at["parts"] = 1 << 60
+    checkpoints = {"continuity_at": json.dumps(at).encode()}
+    home.log.append((), producer=PRODUCER, checkpoints=checkpoints)
+    assert home.replay(path).skipped == [path.name]

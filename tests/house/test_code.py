@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 CATCHES_ALL = {
+    "app/cli/__init__.py": "the door: told where memory is short, else raised again",
     "pipeline/follower.py": "a look at the registry: reported, and tried again",
     "pipeline/threads.py": "a stage's thread: raised at the door; the shadow's is reported",
     "app/runs/retraining.py": "its thread: reported, and tried again",

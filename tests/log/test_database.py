@@ -18,7 +18,7 @@ from barograph.errors import (
     RemovedError,
 )
 from barograph.log import Topic, open_log
-from barograph.log.database import SCHEMA_VERSION, Database
+from barograph.log.database import _COLUMNS, SCHEMA_VERSION, Database
 from barograph.log.sqlite import SqliteLog
 from barograph.types import Message
 
@@ -172,6 +172,21 @@ def test_every_named_query_is_used_and_every_used_one_is_named():
     used = set(re.findall(r"(?:rows|change|change_many|_value|_facts)\(\s*\"(\w+)\"", source))
     used |= set(re.findall(r"_QUERIES\[\"(\w+)\"\]", source))
     assert sorted(named) == sorted(used)
+
+
+def test_every_query_with_rows_says_what_they_are():
+    """But for records, which are held against theirs where they are read."""
+    folder = Path(barograph.log.__file__).parent
+    source = "".join(path.read_text() for path in folder.glob("*.py"))
+    asked = set(re.findall(r"(?:\brows|_facts)\(\s*\"(\w+)\"", source))
+    assert asked - {"read"} == set(_COLUMNS)
+
+
+def test_a_value_that_cannot_be_is_called_damage(database):
+    with database.write():
+        database.change("put_topic", "ticks", 1, "an hour", None)
+    with pytest.raises(CorruptLogError, match="topics cannot be 'an hour'"):
+        database.rows("topics")
 
 
 # The file goes while it is open.

@@ -1,3 +1,4 @@
+import sqlite3
 import time
 from contextlib import closing
 
@@ -5,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from barograph.errors import BadInputError, DiskFullError, FencedError, OffsetGapError
+from barograph.errors import (
+    BadInputError,
+    CorruptLogError,
+    DiskFullError,
+    FencedError,
+    OffsetGapError,
+)
 from barograph.log import Topic
 from barograph.log.database import Database
 from barograph.log.member import share
@@ -224,3 +231,24 @@ def test_an_idle_member_hardly_works(log):
     assert not member.poll(1, 0.5).records
     # 1 % on a quiet machine; the bound only tells waiting from spinning.
     assert time.process_time() - start_s < 0.25
+
+
+DAMAGED = {
+    "records are gone": ("DELETE FROM record WHERE slot & 1023 > 3", "offset 4 and all after it"),
+    "a position is ahead": ("UPDATE claim SET position = 99", "offset 99 was read"),
+}
+
+
+@pytest.mark.parametrize(("damage", "why"), DAMAGED.values(), ids=DAMAGED)
+def test_what_a_damaged_log_lacks_is_not_waited_for(log, log_path, damage, why):
+    log.append([Message("ticks", "k", b"2")] * 30)
+    member = log.join("g", ["ticks"])
+    member.poll(3, 0)
+    member.commit()
+    member.leave()
+    with closing(sqlite3.connect(log_path)) as database:
+        database.execute(damage)
+        database.commit()
+    polls = (member.poll(1, 0) for _ in range(99))
+    with pytest.raises(CorruptLogError, match=why):
+        list(polls)

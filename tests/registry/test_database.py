@@ -71,6 +71,48 @@ def test_one_that_cannot_be_read_is_one_line_with_a_cure(made, damage):
     assert str(made) in str(error.value)
 
 
+DAMAGED = {
+    "an alias that names no version": (
+        "alias",
+        "INSERT INTO registered_model_aliases VALUES ('default', 'spikes', 'champion', 'x')",
+    ),
+    "a run that names another folder": (
+        "versions",
+        "INSERT INTO model_versions VALUES ('default', 'spikes', 1, '../../x', 'None')",
+    ),
+    "a run without a name": (
+        "versions",
+        "INSERT INTO model_versions VALUES ('default', 'spikes', 1, NULL, 'None')",
+    ),
+    "a tag without a value": (
+        "tags",
+        "INSERT INTO model_version_tags VALUES ('default', 'spikes', 1, 'tau', NULL)",
+    ),
+    "a tag of bytes": (
+        "tags",
+        "INSERT INTO model_version_tags VALUES ('default', 'spikes', 1, 'tau', x'ff')",
+    ),
+    "an audit without an entry": (
+        "audit",
+        "INSERT INTO registered_model_tags VALUES ('default', 'spikes', 'audit.1', NULL)",
+    ),
+}
+
+
+@pytest.mark.parametrize(("query", "damage"), DAMAGED.values(), ids=DAMAGED)
+def test_a_value_that_cannot_be_is_one_line_with_a_cure(made, query, damage):
+    with closing(sqlite3.connect(made)) as database, database:
+        database.executescript(
+            "CREATE TABLE registered_model_aliases (workspace, name, alias, version);"
+            "CREATE TABLE model_versions (workspace, name, version, run_id, current_stage);"
+            "CREATE TABLE model_version_tags (workspace, name, version, key, value);"
+            "CREATE TABLE registered_model_tags (workspace, name, key, value);"
+        )
+        database.execute(damage)
+    with pytest.raises(RegistryError, match=rf"mlflow\.db: .*damaged \(its {query}: .*backup"):
+        ModelDatabase(made).read(query, case="spikes", alias="champion")
+
+
 def test_who_waits_for_a_writer_learns_which_process_it_is(tmp_path):
     place = tmp_path / "registry"
     with only_writer(place, "spikes", 30.0):

@@ -7,7 +7,9 @@ names what is damaged and a cure. In one process: what is damaged is a file, not
 import os
 import re
 import shutil
+import sqlite3
 import sys
+from contextlib import closing
 
 import pytest
 
@@ -169,6 +171,51 @@ def named(thing, code, out, err):
     said = out + err
     version = thing.startswith(ARTIFACT) and "spikes/" in said
     return name in said or version or (code == 1 and name.partition(".")[0] in said)
+
+
+VALUES = {
+    "text for a value": "UPDATE record SET value = 'text' WHERE slot % 7 = 0",
+    "no value": "UPDATE record SET value = x'' WHERE slot % 7 = 0",
+    "another key": "UPDATE record SET key = key || 'x' WHERE slot % 7 = 0",
+    "bytes for a key": "UPDATE record SET key = x'ff' WHERE slot % 7 = 0",
+    "headers that are none": "UPDATE record SET headers = '{' WHERE slot % 7 = 0",
+    "a time that is none": "UPDATE record SET appended_time_ns = 'x' WHERE slot % 7 = 0",
+    "the latest time": "UPDATE record SET appended_time_ns = 9223372036854775807",
+    "some records gone": "DELETE FROM record WHERE slot % 7 = 0",
+    "all records gone": "DELETE FROM record",
+    "a shorter partition": "UPDATE partition SET next = next / 2",
+    "a longer partition": "UPDATE partition SET next = next + 100",
+    "a partition without an end": "UPDATE partition SET next = 'x'",
+    "a partition that begins late": "UPDATE partition SET oldest = next + 5",
+    "a partition gone": "DELETE FROM partition WHERE topic = 'ticks.raw' AND number = 1",
+    "a topic gone": "DELETE FROM topic WHERE name = 'ticks.features'",
+    "positions ahead": "UPDATE claim SET position = position + 1000",
+    "positions before the first": "UPDATE claim SET position = -3",
+    "positions that are none": "UPDATE claim SET position = 'x'",
+    "checkpoints that are none": "UPDATE checkpoint SET value = x'00'",
+    "a feed's checkpoints that are none": "UPDATE producer_checkpoint SET value = x'ff'",
+    "a feed's checkpoints gone": "DELETE FROM producer_checkpoint",
+    "a producer that is none": "UPDATE producer SET epoch = 'x'",
+}
+"""Values of the log that SQLite takes, and that nobody wrote."""
+WORK = ("check", "topics list", "deadletters list", "featurize", "score", "consume", "recover")
+
+
+@pytest.mark.parametrize("damage", VALUES.values(), ids=VALUES)
+def test_a_damaged_value_of_the_log_ends_in_one_line_or_in_letters(
+    full_home, inputs, place, door, damage
+):
+    """Everything ends: nothing is waited for that is not there."""
+    for verb in WORK:
+        home = made_again(place, full_home)
+        with closing(sqlite3.connect(home / "log.sqlite")) as log, log:
+            log.execute(damage)
+        code, out, err = door(words_of(verb, home, inputs))
+        assert code in (0, 1, 2), (verb, err)
+        if code == 2:
+            assert out == ""
+            assert "log.sqlite" in err or "ticks." in err or "offset" in err, (verb, err)
+            assert all(line.startswith("barograph: ") for line in err.splitlines()), err
 
 
 def test_the_cures_work(full_home, inputs, tmp_path, door):

@@ -85,7 +85,8 @@ class ContinuityCheckpoint:
         if _STATE not in saved:
             return True
         at = at_of(saved) or At(archive, standing.place)
-        state = b"".join(saved[_part(number)] for number in range(at.parts))
+        parts = min(at.parts, len(saved))  # it may be damaged
+        state = b"".join(saved.get(_part(number), b"") for number in range(parts))
         if at.packed:
             state = b"".join(chunks_of(BytesIO(state)))
         self._machine.restore(state)

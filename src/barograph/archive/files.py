@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from io import BufferedReader, FileIO
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
+from msgspec import Meta
 
 from barograph.archive.entry_lines import LONGEST_LINE_BYTES, entry_of
 from barograph.archive.manifest import Manifest
@@ -22,6 +23,10 @@ from barograph.files.lines import file_sha256, lines_of
 from barograph.types import DeadLetter
 from barograph.venues.entries import Entry
 
+Count = Annotated[int, Meta(ge=0)]
+FileNumber = Annotated[int, Meta(ge=0, le=10_000_000)]
+"""What is read of a log may be damaged: all numbers up to one are listed."""
+
 FRAMES, MANIFEST = "ndjson.gz", "manifest.json"
 _encode_manifest = msgspec.json.Encoder().encode
 _decode_manifest = msgspec.json.Decoder(Manifest).decode
@@ -30,9 +35,9 @@ _decode_manifest = msgspec.json.Decoder(Manifest).decode
 class Place(msgspec.Struct, frozen=True, order=True):
     """An end within the archive: the number of a file, bytes of it, and lines after these."""
 
-    file: int = 0
-    size: int = 0
-    lines: int = 0
+    file: FileNumber = 0
+    size: Count = 0
+    lines: Count = 0
 
 
 class ArchiveFile(NamedTuple):

@@ -8,6 +8,7 @@ restored from a copy, or stands in the place of one that was lost.
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -28,6 +29,9 @@ from barograph.archive.files import (
 from barograph.archive.manifest import Manifest
 from barograph.archive.recording import REPLAY
 from barograph.archive.standing import Span, Standing, numbers_in, with_file
+from barograph.codec import UNREADABLE
+from barograph.errors import CorruptLogError
+from barograph.files.lines import TornError
 from barograph.types import DeadLetter, Event
 from barograph.venues.entries import Closing, Entry, connection_of
 
@@ -56,6 +60,15 @@ class Known(NamedTuple):
     lacking: list[int]
     adopted: bool
     elsewhere: bool
+
+
+@contextmanager
+def kept_whole(log: str) -> Iterator[None]:
+    """Raise CorruptLogError where what a feed kept in the log at this address cannot be read."""
+    try:
+        yield
+    except (*UNREADABLE, TornError) as error:
+        raise CorruptLogError(log, f"what its feed kept there is damaged ({error})") from error
 
 
 def known(directory: Path, saved: Mapping[str, bytes], address: str) -> Known:

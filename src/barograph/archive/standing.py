@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from barograph.archive.files import Place
+from barograph.archive.files import Count, FileNumber, Place
 from barograph.archive.manifest import Manifest
 
 
@@ -15,10 +15,10 @@ class Span(msgspec.Struct, frozen=True, array_like=True):
     of other logs, each recording once.
     """
 
-    first: int
-    last: int
-    size: int | None = None
-    lines: int = 0
+    first: FileNumber
+    last: FileNumber
+    size: Count | None = None
+    lines: Count = 0
     joined: bool = False
 
 
@@ -31,11 +31,11 @@ class Standing(msgspec.Struct, frozen=True):
     at `place` up to there. `whole`: the log takes in the archive of every log, and is not done.
     """
 
-    file: int = 0
-    size: int = 0
+    file: FileNumber = 0
+    size: Count = 0
     counts: Manifest | None = None
     finished: tuple[Manifest, ...] = ()
-    lines: int = 0
+    lines: Count = 0
     run: str = ""
     has: tuple[Span, ...] = ()
     whole: bool = False

@@ -31,6 +31,7 @@ from barograph.archive.recall import (
     behind,
     gap_warning,
     is_read_again,
+    kept_whole,
     known,
     lacking_warning,
 )
@@ -92,7 +93,8 @@ class Feed:
         self._run, self._whole = "", False
         self._writer = ArchiveWriter(archive)
         try:
-            self._recover()
+            with kept_whole(log.address):
+                self._recover()
         except BaseException:
             self._writer.close()
             raise
@@ -106,6 +108,11 @@ class Feed:
     def full(self) -> bool:
         """Whether a batch is as large as one may be."""
         return self.pending >= self.batch_lines or self.pending_bytes >= BATCH_BYTES
+
+    @property
+    def address(self) -> str:
+        """The log's."""
+        return self._log.address
 
     @property
     def connections(self) -> list[str]:

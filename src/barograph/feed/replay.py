@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, tzinfo
 from pathlib import Path
 
+from barograph.archive.recall import kept_whole
 from barograph.archive.recording import Recorded, Recording
 from barograph.errors import BadInputError
 from barograph.feed.feed import Feed
@@ -95,7 +96,8 @@ class _Replay:
     ) -> None:
         self._feed, self._recording = feed, recording
         self._pace, self._progress = pace, progress
-        self._passage = Passage(recording, feed.marks())
+        with kept_whole(feed.address):
+            self._passage = Passage(recording, feed.marks())
         self._sure = self._passage.mark
         self._end = self._passage.mark.end
 

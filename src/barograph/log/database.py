@@ -37,6 +37,29 @@ _LEAST_ROOM_BYTES = 1 << 20
 APPLICATION_ID = 1113682543  # "Baro", so that another program's database is not taken for a log
 
 _QUERIES = named_queries("barograph.log", "schema.sql")
+_MAYBE_INT = int | None
+_COLUMNS: dict[str, tuple[Any, ...]] = {
+    "all_members": (str,),
+    "bounds": (int, int),
+    "checkpoints": (str, bytes),
+    "claims": (int, str | None, int),
+    "compacted_partitions": (int,),
+    "extents": (int, int, int),
+    "kept": (int, int, int),
+    "limited_partitions": (int, _MAYBE_INT, _MAYBE_INT),
+    "members": (str, str),
+    "oldest_records": (int, int),
+    "partition_ids": (int,),
+    "positions": (int, int),
+    "producer_checkpoints": (str, bytes),
+    "producer_epoch": (int,),
+    "take": (int, _MAYBE_INT),
+    "take_producer": (int,),
+    "topics": (str, int, _MAYBE_INT, _MAYBE_INT, int),
+}
+"""What a query's rows are, for SQLite keeps anything in any column. Records are held against theirs
+where they are read."""
+
 _NO_LOG = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
 _NOT_NOW = {
     sqlite3.SQLITE_BUSY: "another process kept it locked; stop that process or try again",
@@ -141,9 +164,16 @@ class Database:
             )
 
     def rows(self, query: str, *values: object) -> list[Any]:
-        """All rows of a named query."""
+        """All rows of a named query. Raises CorruptLogError for a value that cannot be."""
         with self._declared():
-            return self._connection.execute(_QUERIES[query], values).fetchall()
+            rows = self._connection.execute(_QUERIES[query], values).fetchall()
+        kinds = _COLUMNS.get(query, ())
+        for row in rows:
+            for value, kind in zip(row, kinds, strict=False):
+                if not isinstance(value, kind):
+                    why = f"{query.replace('_', ' ')} cannot be {value!r:.40}"
+                    raise CorruptLogError(str(self.path), why)
+        return rows
 
     def change(self, query: str, *values: object) -> int:
         """Run a named statement; returns how many rows it changed."""

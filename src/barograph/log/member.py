@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from barograph.errors import BadInputError, FencedError, OffsetGapError
+from barograph.errors import BadInputError, CorruptLogError, FencedError, OffsetGapError
 from barograph.log import Batch, Checkpoints, check_checkpoints, check_values
 from barograph.log.database import Database
 from barograph.log.presence import Presence, is_present, sweep
@@ -307,6 +307,8 @@ class SqliteMember:
             for served, (_, place, claim) in enumerate(waiting):
                 part = -(-(limit - len(records)) // (len(waiting) - served))
                 polled = self._records.read(*place, claim.position, part)
+                if not polled and part > 0:  # else this would be waited for without an end
+                    raise self._damaged(place, f"{claim.position} and all after it are missing")
                 if polled:
                     claim.position = polled[-1].offset + 1
                     records += polled
@@ -317,8 +319,14 @@ class SqliteMember:
             oldest, end = self._records.bounds(claim.partition)
             if claim.position < oldest:
                 raise OffsetGapError(*place, claim.position, oldest)
+            if claim.position > end:
+                raise self._damaged(place, f"{claim.position} was read, and it ends at {end}")
             if claim.position < end:
                 yield end - claim.position, place, claim
+
+    def _damaged(self, place: TopicPartition, why: str) -> CorruptLogError:
+        name = f"{place.topic}/{place.partition}"
+        return CorruptLogError(str(self._database.path), f"{name} is damaged: offset {why}")
 
     def _await_change(self, seen: int, limit_s: float) -> None:
         """Sleep in short steps until another connection commits, or `limit_s` is over."""

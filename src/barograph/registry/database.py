@@ -8,7 +8,10 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Annotated, Any, BinaryIO
+
+import msgspec
+from msgspec import Meta
 
 from barograph.errors import RegistryError
 from barograph.files.disk import NO_HANDLES, check_handles
@@ -22,6 +25,18 @@ _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 BACKUP = "Put it back from a backup, or move the directory away, start again and train"
 
 _QUERIES = named_queries("barograph.registry", "registry.sql")
+_Run = Annotated[str, Meta(pattern=r"^[0-9A-Za-z_-]{1,64}$")]  # it names a folder
+_ROWS: dict[str, Any] = {
+    "alias": list[tuple[int]],
+    "registered": list[tuple[int]],
+    "versions": list[tuple[int, _Run]],
+    "aliases": list[tuple[int, str]],
+    "tags": list[tuple[int, str, str]],
+    "audit": list[tuple[str]],
+    "unfinished": list[tuple[_Run, bool]],
+}
+"""What the rows of a query are; SQLite keeps anything in any column."""
+
 _READ_WAIT_S = 5.0
 _PAUSE_S = 0.05
 _HOLDER_BYTES = 100
@@ -61,7 +76,12 @@ class ModelDatabase:
         except sqlite3.Error as error:
             raise self._meant(error) from error
         self._seen = True
-        return rows
+        try:
+            typed: list[tuple[Any, ...]] = msgspec.convert(rows, _ROWS[query], strict=False)
+        except msgspec.ValidationError as error:
+            why = f"the database is damaged (its {query}: {error})"
+            raise RegistryError(str(self._path), why, BACKUP) from error
+        return typed
 
     def _meant(self, error: sqlite3.Error) -> Exception:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF

@@ -176,12 +176,12 @@ class Registry:
         try:
             return [msgspec.json.decode(text, type=Promotion) for (text,) in rows]
         except UNREADABLE as error:
-            raise RegistryError(case, f"its audit is damaged ({error})", RETRAIN) from error
+            raise RegistryError(case, f"its audit is damaged ({error})", BACKUP) from error
 
     def version_of(self, case: str, alias: Alias) -> int | None:
         """The version that an alias points at, or None. Cheap, and needs no MLflow."""
         rows = self._read("alias", case=case, alias=alias)
-        return int(rows[0][0]) if rows else None
+        return rows[0][0] if rows else None
 
     def champion_version(self, case: str) -> int | None:
         """The champion's version, or None: to be asked once a second for a hot swap."""
@@ -191,7 +191,7 @@ class Registry:
         """All versions, oldest first; empty where nothing was registered."""
         tags: dict[int, dict[str, str]] = {}
         for version, key, value in self._read("tags", case=case):
-            tags.setdefault(int(version), {})[key] = value
+            tags.setdefault(version, {})[key] = value
         aliases = self._read("aliases", case=case)
         return [
             Version(

@@ -2,10 +2,13 @@
 
 import errno
 import os
+import resource
+import subprocess
+import sys
 
 import pytest
 
-from barograph.app.cli.door import Refusal, refusal
+from barograph.app.cli.door import Refusal, check_memory, refusal
 from barograph.errors import BadInputError
 
 ERRORS = {
@@ -40,3 +43,55 @@ def test_what_is_our_own_fault_is_no_refusal():
 
 def test_the_limit_of_open_files_is_told():
     assert "are allowed" in refusal(OSError(errno.ENFILE, os.strerror(errno.ENFILE)))
+
+
+PROGRAM = """
+import resource, sys
+from pathlib import Path
+from barograph.app.cli import main, topics
+
+pages = int(Path("/proc/self/statm").read_text().split()[0])
+limit = pages * resource.getpagesize() + (200 << 20)
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+error = eval(sys.argv[1])
+
+def fail(*_):
+    raise error
+
+topics.settings_of = fail
+sys.argv = ["barograph", *sys.argv[2:]]
+main()
+"""
+
+
+def under_a_limit(error, *words):
+    """A verb of a process that may take 200 MiB more, in which settings cannot be read."""
+    command = [sys.executable, "-c", PROGRAM, error, *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.slow
+def test_with_little_memory_left_any_error_is_taken_for_that():
+    """A library that cannot be loaded, or a class that another import half made."""
+    for error in ("SystemError('no result')", "NameError('PyLazyFrame')", "OSError('not found')"):
+        done = under_a_limit(error, "topics", "list")
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
+        assert "there is not enough memory" in done.stderr
+        assert error.partition("(")[0] in done.stderr
+
+
+@pytest.mark.slow
+def test_a_verb_that_cannot_begin_with_so_little_memory_does_not_try():
+    for verb in ("replay", "up", "train"):
+        done = under_a_limit("RuntimeError()", verb)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
+        assert f"too little for {verb}" in done.stderr
+        assert "`ulimit -v 2000000`" in done.stderr
+
+
+@pytest.mark.skipif(
+    resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY, reason="there is a limit"
+)
+def test_without_a_limit_no_verb_is_kept_from_beginning():
+    check_memory("train")

@@ -1,6 +1,7 @@
 """The card of a version by the command line, and a line where there is none."""
 
 import json
+import shutil
 
 import pytest
 
@@ -62,6 +63,18 @@ def test_what_has_no_card_is_one_line(run, home, words, said):
     code, out, err = run("report", "card", *words, "--home", home)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert said in err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("change", [(b"}", b""), (b"0.", b"9.")])
+def test_a_card_that_is_not_as_it_was_kept_is_not_shown(run, home, tmp_path, change):
+    place = shutil.copytree(home, tmp_path / "damaged")
+    (file,) = place.glob("registry/artifacts/*/artifacts/card.json")
+    file.write_bytes(file.read_bytes().replace(*change))
+    for more in ((), ("--json",)):
+        code, out, err = run("report", "card", "1", "--home", place, *more)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert "its card.json is not what was kept" in err
 
 
 @pytest.mark.slow

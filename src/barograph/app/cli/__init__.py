@@ -25,6 +25,7 @@ try:
         records,
         recover,
         report,
+        stopping,
         streams,
         topics,
         training,
@@ -73,8 +74,15 @@ def _one_line() -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         sys.exit(130)
-    except door.Refusal as error:
+    except SystemExit:
+        raise
+    except BaseException as error:
+        short = door.is_short_of_memory()
+        if not (short or isinstance(error, door.Refusal)):
+            raise
         warn(door.refusal(error))
+        if short:  # libraries that are told to leave abort without memory
+            stopping.leave_flushed(2)
         sys.exit(2)
 
 
@@ -88,9 +96,11 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def version_option(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
     ] = False,
 ) -> None:
     """Records markets without a break, and says when the storm comes."""
     del version
+    door.check_memory(context.invoked_subcommand or "")

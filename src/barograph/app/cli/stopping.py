@@ -123,9 +123,9 @@ def interruptible() -> Iterator[None]:
             raise
         finally:
             if watcher.interrupted:
-                _flushed(128 + watcher.interrupted)
+                leave_flushed(128 + watcher.interrupted)
             elif watcher.stopped and (code is None or isinstance(code, int)):
-                _flushed(code or 0)
+                leave_flushed(code or 0)
     finally:
         _watcher = None
         for number, handler in before.items():
@@ -134,7 +134,7 @@ def interruptible() -> Iterator[None]:
         sys.unraisablehook = show
 
 
-def _flushed(code: int) -> NoReturn:
+def leave_flushed(code: int) -> NoReturn:
     """End the process with what it printed."""
     for stream in (sys.stdout, sys.stderr):
         try:
