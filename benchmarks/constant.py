@@ -30,8 +30,8 @@ def main(markets: int) -> int:
         for seed in range(1, markets + 1):
             case = dataclasses.replace(SPIKES, name=f"constant-{seed}")
             report = train(case, market("constant", 6, seed), registry, HOW, clock_ns=time.time_ns)
-            promoted += report.decision.promote
-            print(f"{seed}: {report.decision.word}; {'; '.join(report.decision.reasons)}")
+            promoted += report.gate.decision.promote
+            print(f"{seed}: {report.gate.decision.word}; {'; '.join(report.gate.decision.reasons)}")
     print(f"{promoted} of {markets} promoted")
     return promoted
 

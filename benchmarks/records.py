@@ -72,7 +72,7 @@ def _crown(home: Path) -> None:
     record_dataset.build(home, CHURN, [_written(home, _TRAINED_ON, seed=1)])
     how = train.Training(seed=1, folds=2)
     report = train.train(CHURN, read(home, CHURN), Registry(home), how, clock_ns=time.time_ns)
-    assert report.decision.promote, report.decision.reasons
+    assert report.gate.decision.promote, report.gate.decision.reasons
 
 
 def _refuse(message: str) -> None:

@@ -14,9 +14,10 @@ from barograph.registry.model import ModelFacts
 from barograph.training.card import card
 from barograph.training.no_signal_control import control
 from barograph.training.pooled import Pooled
-from barograph.training.report import TrainingReport
+from barograph.training.report import ChosenModel, GateFacts, TrainingReport
 from barograph.training.walkforward import Training, walk
 from barograph.types import NS_PER_S, Interval
+from changed_reports import changed_report
 from customers import CUSTOMERS, customers
 
 START = 1_700_000_000
@@ -116,18 +117,15 @@ def made(timed=True):
 
 def report_of(timed=True):
     of, drawn = walked(timed), pooled(timed)
+    model = ChosenModel(
+        chosen=of.choices[-1], version=7, tau=dict(of.questions[-1].target.tau),
+        threshold=of.chosen[-1].threshold, row_us=12.5,
+    )  # fmt: skip
+    gate = GateFacts(champion="there is none yet", judged_rows=len(drawn.rows), decision=KEPT)
     return TrainingReport(
-        case=of.case.name, settings=HOW, split=of.split, data_hash="d4t4", code_hash="c0de",
-        feature_set=of.case.feature_set, usable_rows=len(of.table.order),
-        unused=dict(of.table.unused), features=of.table.features,
-        features_left_out=dict(of.table.left_out), keys=of.table.keys, keys_left_out={},
-        candidates_left_out={}, folds=of.fold_facts(), tested_rows=len(drawn.rows),
-        episodes=of.case.events(of.table, drawn.rows, drawn.y), base_rate=drawn.base_rate,
-        reference=of.case.reference, rows=drawn.score_rows(), differences=drawn.differences(),
-        sessions=drawn.session_rows(), trials=list(of.trials), control=control(of, HOW),
-        control_left_out="", champion="there is none yet", chosen=of.choices[-1], version=7,
-        tau=dict(of.questions[-1].target.tau), threshold=of.chosen[-1].threshold, row_us=12.5,
-        judged_rows=len(drawn.rows), decision=KEPT, seconds={"fit": 1.0},
+        case=of.case.name, settings=HOW, code_hash="c0de", data=of.data_facts("d4t4"),
+        tested=drawn.facts(), control=control(of, HOW), control_left_out="", model=model, gate=gate,
+        seconds={"fit": 1.0},
     )  # fmt: skip
 
 
@@ -144,8 +142,8 @@ def facts_of(timed=True):
 
 
 def replaced(told, **changed):
-    """The card, with its training changed so."""
-    return msgspec.structs.replace(told, training=msgspec.structs.replace(told.training, **changed))
+    """The card, with its training changed so; see `changed_report`."""
+    return msgspec.structs.replace(told, training=changed_report(told.training, **changed))
 
 
 def interval(estimate, low, high):

@@ -13,11 +13,12 @@ from barograph.app.wiring import Consumed
 from barograph.evaluation.gate import Decision
 from barograph.evaluation.scores import ReliabilityBin
 from barograph.feed.produce import Produced
-from barograph.training.pooled import Difference, ScoreRow, SessionRow
+from barograph.training.pooled import Difference, EvaluationFacts, ScoreRow, SessionRow
 from barograph.training.record_dataset import RecordManifest
-from barograph.training.report import TrainingReport
-from barograph.training.walkforward import CHOSEN, Training
+from barograph.training.report import ChosenModel, GateFacts, TrainingReport
+from barograph.training.walkforward import CHOSEN, DataFacts, Training
 from barograph.types import Interval, RecordPrediction, Verdict
+from changed_reports import changed_report
 
 HOSTILE = """<script src="https://example.org">"&amp;'</script>"""
 
@@ -38,19 +39,25 @@ def candidate(name, estimate, low, high, **known):
 
 def training_report(**known):
     """A training of a case, of which this much is known."""
-    facts = {
-        "case": "c", "settings": Training(), "split": "stratified", "data_hash": "d",
-        "code_hash": "", "feature_set": "f", "usable_rows": 9, "unused": {}, "features": (),
-        "features_left_out": {}, "keys": (), "keys_left_out": {}, "candidates_left_out": {},
-        "folds": [], "tested_rows": 4321, "episodes": 3, "base_rate": interval(0.2, 0.1, 0.3),
-        "reference": "r",
-        "rows": [candidate("r", 0.4, 0.3, 0.5), candidate(CHOSEN, 0.61, 0.6, 0.7)],
-        "differences": [], "sessions": [], "trials": [], "control": None,
-        "control_left_out": "not asked for", "champion": "none", "chosen": "m", "version": 1,
-        "tau": {}, "threshold": 0.25, "row_us": 12.0, "judged_rows": 4321,
-        "decision": Decision(promote=True, reasons=("good",)), "seconds": {},
-    }  # fmt: skip
-    return TrainingReport(**facts | known)
+    data = DataFacts(
+        data_hash="d", feature_set="f", usable_rows=9, unused={}, features=(), features_left_out={},
+        keys=(),
+    )  # fmt: skip
+    tested = EvaluationFacts(
+        split="stratified", folds=[], candidates_left_out={}, keys_left_out={}, trials=[],
+        rows=4321, episodes=3, base_rate=interval(0.2, 0.1, 0.3), reference="r",
+        scores=[candidate("r", 0.4, 0.3, 0.5), candidate(CHOSEN, 0.61, 0.6, 0.7)], differences=[],
+        sessions=[],
+    )  # fmt: skip
+    gate = GateFacts(
+        champion="none", judged_rows=4321, decision=Decision(promote=True, reasons=("good",))
+    )
+    report = TrainingReport(
+        case="c", settings=Training(), code_hash="", data=data, tested=tested, control=None,
+        control_left_out="not asked for", gate=gate, seconds={},
+        model=ChosenModel(chosen="m", version=1, tau={}, threshold=0.25, row_us=12.0),
+    )  # fmt: skip
+    return changed_report(report, **known)
 
 
 def difference(name, minus, estimate, low, high):
@@ -101,7 +108,7 @@ def mode(*records, **dead_letters):
 def rehearsal():
     """A rehearsal of a case whose every text is hostile."""
     training = training_report(
-        rows=[candidate(HOSTILE, 0.4, 0.3, 0.5), candidate(CHOSEN, 0.61, 0.6, 0.7)],
+        scores=[candidate(HOSTILE, 0.4, 0.3, 0.5), candidate(CHOSEN, 0.61, 0.6, 0.7)],
         chosen=HOSTILE,
         decision=Decision(promote=True, reasons=(HOSTILE,)),
     )

@@ -19,10 +19,10 @@ def test_a_training_leaves_a_page_that_says_what_it_said(tmp_path):
     report = json.loads(Life("train", *about, "--folds", 2, "--json").answer())
 
     card = decoded(Life("report", "card", *about, "--json").answer(), "churn/1")
-    assert card.training.version == report["version"] == 1
+    assert card.training.model.version == report["model"]["version"] == 1
     ours = chosen(card.training)
     # exact: one number, copied
-    assert ours.pr_auc.estimate == report["rows"][-1]["pr_auc"]["estimate"]
+    assert ours.pr_auc.estimate == report["tested"]["scores"][-1]["pr_auc"]["estimate"]
 
     page = home / "reports" / "churn" / "card-1.html"
     assert Life("report", "card", *about).answer().decode().strip() == str(page)
@@ -31,7 +31,7 @@ def test_a_training_leaves_a_page_that_says_what_it_said(tmp_path):
     assert "script" not in read.tags
     for figure_said in (figure(ours.pr_auc.estimate), figure(ours.brier.estimate, 4)):
         assert figure_said in read.text
-    assert all(reason in read.text for reason in report["decision"]["reasons"])
+    assert all(reason in read.text for reason in report["gate"]["decision"]["reasons"])
 
     registry = Registry(home)
     assert registry.attached("churn", 1, PAGE) == page.read_bytes()

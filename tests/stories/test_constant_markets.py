@@ -32,14 +32,14 @@ def test_nothing_is_promoted_where_nothing_can_be_predicted(first, registry):
     for seed in (first, first + 1):
         case = dataclasses.replace(SPIKES, name=f"constant-{seed}")
         report = train(case, market("constant", HOURS, seed), registry, HOW, clock_ns=time.time_ns)
-        assert not report.decision.promote
+        assert not report.gate.decision.promote
         assert registry.champion_version(case.name) is None
         # It was luck that was refused, not too little to judge by.
-        assert report.episodes >= HOW.gate.min_episodes
-        assert not any("blocks tested" in reason for reason in report.decision.reasons)
-        assert any("PR-AUC minus base rate" in reason for reason in report.decision.reasons)
+        assert report.tested.episodes >= HOW.gate.min_episodes
+        assert not any("blocks tested" in reason for reason in report.gate.decision.reasons)
+        assert any("PR-AUC minus base rate" in reason for reason in report.gate.decision.reasons)
         assert {"persistence", "har", "relative", "lightgbm", CHOSEN} <= {
-            row.name for row in report.rows
+            row.name for row in report.tested.scores
         }
 
 

@@ -22,7 +22,7 @@ def test_the_check_trains_promotes_predicts_and_verifies(tmp_path):
     summary = json.loads(done.stdout)
     assert summary["ok"]
     assert summary["problems"] == []
-    assert summary["training"]["decision"]["promote"]
+    assert summary["training"]["gate"]["decision"]["promote"]
     assert summary["live"]["models"]["spikes/1"] > 0
     assert summary["live"]["verdicts"].keys() == {"PREDICTED"}
     assert summary["verification"]["difference"] is None

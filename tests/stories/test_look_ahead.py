@@ -97,7 +97,7 @@ def test_a_whole_training_is_what_it_would_have_been_had_the_future_not_come(who
         report = train(
             case, Dataset(frame, "d"), registry, HOW, clock_ns=lambda ticks=ticks: next(ticks)
         )
-        model = registry.load(name, report.version, SPIKES.feature_set)
+        model = registry.load(name, report.model.version, SPIKES.feature_set)
         found.append(
             (
                 msgspec.structs.replace(model.facts, case=""),

@@ -168,7 +168,7 @@ def trained(tmp_path_factory):
     """A registry whose case has a champion that a training made."""
     registry = Registry(tmp_path_factory.mktemp("trained"))
     report = train(CUSTOMERS, customers(), registry, HOW, clock_ns=time.time_ns)
-    assert report.decision.promote, report.decision.reasons
+    assert report.gate.decision.promote, report.gate.decision.reasons
     return registry
 
 
@@ -182,8 +182,10 @@ def test_a_training_beside_a_poisoned_champion_goes_on_and_says_so(trained):
         report = train(case, customers(9000, seed=1), trained, HOW, clock_ns=time.time_ns)
     finally:
         onnx.write_bytes(sound)
-    assert report.champion.startswith(f"it cannot be used: model {case.name}/1: its model.onnx")
-    assert report.version == 2
+    assert report.gate.champion.startswith(
+        f"it cannot be used: model {case.name}/1: its model.onnx"
+    )
+    assert report.model.version == 2
 
 
 @pytest.mark.parametrize("poison", [b"[]", b"nonsense", None])

@@ -57,7 +57,8 @@ def test_all_is_counted_and_shown_also_after_what_an_interrupted_one_left(addres
             log.append([Message(STREAM.source, "INVENTED-000001", value)])
     found = json.loads(rehearse(tmp_path, file, "--log", address, "--json").answer(LIMIT_S))
     assert (found["ok"], found["problems"], found["invented_records"]) == (True, [], False)
-    assert (found["champion"], found["training"]["decision"]["promote"]) == ("churn/1", True)
+    promoted = found["training"]["gate"]["decision"]["promote"]
+    assert (found["champion"], promoted) == ("churn/1", True)
     stream, batch = found["stream"], found["batch"]
     assert stream["producer"]["sent"] == stream["records"] == STREAMED + len(FAULTS)
     assert stream["consumer"]["records"] == stream["records"] + stream["ahead"]

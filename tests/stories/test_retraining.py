@@ -65,9 +65,9 @@ def test_two_that_are_due_at_once_train_once(home):
     words = ("train", "--if-due", "--split", "walk-forward", "--no-control", "--json")
     both = [Life(*words, "--home", home, **QUICK) for _ in range(2)]
     answers = [json.loads(life.answer(LIMIT_S)) for life in both]
-    (report,) = [answer for answer in answers if "version" in answer]
-    (other,) = [answer for answer in answers if "version" not in answer]
-    assert report["version"] == 1
+    (report,) = [answer for answer in answers if "model" in answer]
+    (other,) = [answer for answer in answers if "model" not in answer]
+    assert report["model"]["version"] == 1
     assert other["why"].startswith(("another training of spikes", "nothing was heard since"))
     assert [version.version for version in Registry(home).versions("spikes")] == [1]
     manifest = json.loads((home / "datasets" / "spikes.json").read_bytes())

@@ -75,13 +75,13 @@ def walked(trained):
 
 
 def test_the_chosen_model_surely_beats_persistence_and_har_and_becomes_champion(report, registry):
-    for difference in report.differences:
+    for difference in report.tested.differences:
         if difference.name == CHOSEN:
             assert difference.log_loss.high < 0, difference
             assert difference.pr_auc.low > 0, difference
-    assert report.episodes >= 20
-    assert report.decision.promote, report.decision.reasons
-    assert registry.champion_version("spikes") == report.version
+    assert report.tested.episodes >= 20
+    assert report.gate.decision.promote, report.gate.decision.reasons
+    assert registry.champion_version("spikes") == report.model.version
 
 
 def test_no_model_passes_the_ceiling(storms, walked):
@@ -120,7 +120,7 @@ def test_the_scorer_says_live_what_was_said_of_the_test_rows(storms, report, reg
     frame = storms[1].frame.sort("product", "second")
     usable = set(zip(table.key.tolist(), table.order.tolist(), strict=True))
     every = np.arange(len(table.order))
-    tau = np.array([report.tau[product] for product in table.keys])[table.key]
+    tau = np.array([report.model.tau[product] for product in table.keys])[table.key]
     beside = Target(tau, {}, {}, {TAU: tau})
     told = model.onnx.predict(beside.columns(table, model.facts.features, every))
     expected = dict(zip(sorted(usable), told.tolist(), strict=True))
@@ -132,7 +132,7 @@ def test_the_scorer_says_live_what_was_said_of_the_test_rows(storms, report, reg
         if said.verdict is Verdict.PREDICTED:
             predicted += 1
             assert said.probability == pytest.approx(expected[place], abs=1e-9)
-            assert said.tau == report.tau[row["product"]]
+            assert said.tau == report.model.tau[row["product"]]
     assert predicted > 1400
 
 
@@ -209,12 +209,14 @@ def test_a_real_recording_of_five_hours_is_trained_and_judged(data, tmp_path, re
 
     # The first half hour was wild and nothing later reached its tenth: there was no spike to test
     # on, and the report and the gate say so instead of a figure.
-    assert report.episodes == 0
-    assert all(np.isnan(row.pr_auc.estimate) for row in report.rows)
-    assert all(row.log_loss.estimate < 0.1 for row in report.rows if row.name != "climatology")
-    assert not report.decision.promote
-    assert "0 independent positives tested" in report.decision.reasons[0]
-    assert "flow_imbalance_60s" not in report.features
-    assert report.candidates_left_out == {}
-    facts = registry.load("recorded", report.version, FEATURE_SET_HASH).facts
+    assert report.tested.episodes == 0
+    assert all(np.isnan(row.pr_auc.estimate) for row in report.tested.scores)
+    assert all(
+        row.log_loss.estimate < 0.1 for row in report.tested.scores if row.name != "climatology"
+    )
+    assert not report.gate.decision.promote
+    assert "0 independent positives tested" in report.gate.decision.reasons[0]
+    assert "flow_imbalance_60s" not in report.data.features
+    assert report.tested.candidates_left_out == {}
+    facts = registry.load("recorded", report.model.version, FEATURE_SET_HASH).facts
     assert all(name in COLUMN for name in facts.features if name != TAU)

@@ -49,17 +49,32 @@ def test_a_card_survives_as_json(timed):
 
 
 @pytest.mark.slow
+def test_a_card_whose_training_has_no_parts_yet_is_read():
+    """So they stand in registries that were made before a training's report had parts."""
+    content = json.loads(encoded(made()))
+    training = content["training"]
+    tested = training.pop("tested")
+    scores_of, rows = tested.pop("scores"), tested.pop("rows")
+    for part in ("data", "model", "gate"):
+        training |= training.pop(part)
+    training |= tested | {"rows": scores_of, "tested_rows": rows}
+    assert len(training) == 33
+    card_read = decoded(json.dumps(content).encode(), "storms/7")
+    assert encoded(card_read) == encoded(decoded(encoded(made()), "storms/7"))
+
+
+@pytest.mark.slow
 def test_what_is_not_defined_is_null_in_json_and_nan_again():
-    row = report_of().rows[0]
+    row = report_of().tested.scores[0]
     undefined = msgspec.structs.replace(
         row,
         pr_auc=msgspec.structs.replace(row.pr_auc, estimate=math.nan, low=math.nan),
         log_r2=None,
         acting={"recall": math.nan},
     )
-    content = encoded(replaced(made(), rows=[undefined]))
+    content = encoded(replaced(made(), scores=[undefined]))
     assert b"NaN" not in content
-    (read,) = decoded(content, "storms/7").training.rows
+    (read,) = decoded(content, "storms/7").training.tested.scores
     assert math.isnan(read.pr_auc.estimate)
     assert math.isnan(read.pr_auc.low)
     assert math.isnan(read.acting["recall"])

@@ -11,6 +11,7 @@ from barograph.training.timeline import Episode, FalseAlarms, Timeline
 from barograph.training.walkforward import CHOSEN
 from barograph.types import NS_PER_S
 from cards import START, interval, report_of
+from changed_reports import changed_report
 
 HOUR_NS = 3600 * NS_PER_S
 
@@ -19,17 +20,15 @@ def with_score(name, of):
     report = report_of()
     rows = [
         msgspec.structs.replace(row, **{name: of}) if row.name == CHOSEN else row
-        for row in report.rows
+        for row in report.tested.scores
     ]
-    return msgspec.structs.replace(report, rows=rows)
+    return changed_report(report, scores=rows)
 
 
 def with_sessions(*changes):
     report = report_of()
-    sessions = [msgspec.structs.replace(report.sessions[0], **change) for change in changes]
-    return msgspec.structs.replace(
-        report, sessions=sessions, tested_rows=sum(session.rows for session in sessions)
-    )
+    sessions = [msgspec.structs.replace(report.tested.sessions[0], **change) for change in changes]
+    return changed_report(report, sessions=sessions, rows=sum(session.rows for session in sessions))
 
 
 def goal(told, start):
@@ -71,9 +70,9 @@ def test_a_baseline_is_beaten_by_a_whole_interval(of, reached, why):
     report = report_of()
     differences = [
         msgspec.structs.replace(one, brier=of) if one.name == CHOSEN else one
-        for one in report.differences
+        for one in report.tested.differences
     ]
-    told = goal(goals(msgspec.structs.replace(report, differences=differences), {}), "Brier score")
+    told = goal(goals(changed_report(report, differences=differences), {}), "Brier score")
     assert told.reached == reached
     assert told.found.startswith(f"{of.estimate:+.4f}")
     assert (why in told.why[0]) if why else told.why == ()
@@ -82,7 +81,7 @@ def test_a_baseline_is_beaten_by_a_whole_interval(of, reached, why):
 def test_few_episodes_are_a_reason_and_many_are_none():
     bad = {"pr_auc": 1.1}
     for episodes, said in ((19, True), (20, False)):
-        report = msgspec.structs.replace(report_of(), episodes=episodes)
+        report = changed_report(report_of(), episodes=episodes)
         why = goal(goals(report, bad), "PR-AUC").why
         assert any(f"only {episodes} independent positives" in each for each in why) == said
 

@@ -5,13 +5,14 @@ import json
 import msgspec
 
 from cards import report_of
+from changed_reports import changed_report
 
 
 def test_it_is_json_with_null_for_what_is_not_defined():
-    (row, *_) = report_of().rows
+    (row, *_) = report_of().tested.scores
     undefined = msgspec.structs.replace(row, acting={"recall": float("nan")})
-    report = msgspec.structs.replace(report_of(), rows=[undefined])
+    report = changed_report(report_of(), scores=[undefined])
     read = json.loads(msgspec.json.encode(report))
     assert set(read) == {field.name for field in msgspec.structs.fields(report)}
-    assert read["rows"][0]["acting"] == {"recall": None}
-    assert read["rows"][0]["log_r2"] is None
+    assert read["tested"]["scores"][0]["acting"] == {"recall": None}
+    assert read["tested"]["scores"][0]["log_r2"] is None

@@ -44,41 +44,45 @@ LATER = customers(9000, seed=1)
 @pytest.mark.slow
 def test_a_case_without_time_is_trained_tested_and_promoted_by_the_same_job(registry):
     case, report = trained(registry, "promoted")
-    assert report.decision.promote
-    assert registry.champion_version(case.name) == report.version == 1
+    assert report.gate.decision.promote
+    assert registry.champion_version(case.name) == report.model.version == 1
     assert registry.version_of(case.name, "candidate") == 1
     (entry,) = registry.history(case.name)
-    assert entry.reason == "; ".join(report.decision.reasons)
-    assert report.episodes == int(customers().frame["left"].sum())
+    assert entry.reason == "; ".join(report.gate.decision.reasons)
+    assert report.tested.episodes == int(customers().frame["left"].sum())
 
 
 @pytest.mark.slow
 def test_the_registered_model_is_the_one_that_was_tested(registry):
     case, report = trained(registry, "as_tested")
-    model = registry.load(case.name, report.version, case.feature_set)
+    model = registry.load(case.name, report.model.version, case.feature_set)
     table = case.table(customers().frame)
     test = case.split(table, 3, "auto")[1][-1].test
     said = model.onnx.predict(table.columns(model.facts.features, test))
     y = table.outcome[test]
     brier = model.facts.scores["last_fold"]["brier"]
     assert np.mean((said - y) ** 2) == pytest.approx(brier, abs=1e-6)
-    assert report.folds[-1].chosen == report.chosen == model.facts.candidate
+    assert report.tested.folds[-1].chosen == report.model.chosen == model.facts.candidate
 
 
 @pytest.mark.slow
 def test_a_version_carries_all_that_is_known_of_it(registry):
     case, report = trained(registry, "facts", target=in_euros)
-    facts = registry.load(case.name, report.version, case.feature_set).facts
+    facts = registry.load(case.name, report.model.version, case.feature_set).facts
     assert (facts.case, facts.feature_set) == ("facts", "customers/1")
     assert (facts.data_hash, facts.seed) == ("customers 3000 0", 3)
-    assert facts.tau == {"customer": 1.0} == report.tau
-    assert facts.threshold == report.threshold == report.folds[-1].thresholds[report.chosen]
+    assert facts.tau == {"customer": 1.0} == report.model.tau
+    assert (
+        facts.threshold
+        == report.model.threshold
+        == report.tested.folds[-1].thresholds[report.model.chosen]
+    )
     assert {"charges", "logistic", "lightgbm", CHOSEN, "last_fold"} == set(facts.scores)
     # exact: one number, copied
-    assert facts.scores[CHOSEN]["base_rate"] == report.base_rate.estimate
-    assert facts.scores[CHOSEN]["recall"] == report.rows[-1].acting["recall"]
+    assert facts.scores[CHOSEN]["base_rate"] == report.tested.base_rate.estimate
+    assert facts.scores[CHOSEN]["recall"] == report.tested.scores[-1].acting["recall"]
     # exact: one number, copied
-    assert facts.scores["charges"]["brier_high"] == report.rows[0].brier.high
+    assert facts.scores["charges"]["brier_high"] == report.tested.scores[0].brier.high
     (version,) = registry.versions(case.name)
     assert version.tags["data_hash"] == "customers 3000 0"
 
@@ -91,27 +95,27 @@ def in_euros(table, _train):
 def test_the_same_dataset_and_seed_give_the_same_model_bytes(registry):
     (one, first), (two, second) = (trained(registry, name) for name in ("again_1", "again_2"))
     facts = [
-        registry.load(case.name, report.version, case.feature_set).facts
+        registry.load(case.name, report.model.version, case.feature_set).facts
         for case, report in ((one, first), (two, second))
     ]
     assert facts[0].sha256 == facts[1].sha256
-    assert first.rows == second.rows
+    assert first.tested.scores == second.tested.scores
 
 
 @pytest.mark.slow
 def test_where_nothing_can_be_known_the_candidate_stays_one(registry):
     case, report = trained(registry, "noise", customers(knowable=False))
-    assert not report.decision.promote
+    assert not report.gate.decision.promote
     assert registry.champion_version(case.name) is None
-    assert registry.version_of(case.name, "candidate") == report.version
-    assert any("must lie above 0" in reason for reason in report.decision.reasons)
+    assert registry.version_of(case.name, "candidate") == report.model.version
+    assert any("must lie above 0" in reason for reason in report.gate.decision.reasons)
 
 
 @pytest.mark.slow
 def test_a_second_training_is_measured_against_the_champion_on_rows_that_are_new(registry):
     case, first = trained(registry, "twice")
-    assert first.champion == "there is none yet"
-    assert first.judged_rows == first.tested_rows == 3000
+    assert first.gate.champion == "there is none yet"
+    assert first.gate.judged_rows == first.tested.rows == 3000
     last_order = registry.load(case.name, 1, case.feature_set).facts.last_order
     _, second = trained(registry, "twice", LATER)
     order = case.table(LATER.frame).order
@@ -119,28 +123,30 @@ def test_a_second_training_is_measured_against_the_champion_on_rows_that_are_new
     assert known.sum() == 3000
     fresh = int(((order > last_order) & ~known).sum())
     assert 1800 < fresh < 2200
-    assert second.champion == f"twice/1, on {fresh} rows that it never saw"
-    assert second.judged_rows == fresh
-    assert any("log loss minus twice/1's" in reason for reason in second.decision.reasons)
+    assert second.gate.champion == f"twice/1, on {fresh} rows that it never saw"
+    assert second.gate.judged_rows == fresh
+    assert any("log loss minus twice/1's" in reason for reason in second.gate.decision.reasons)
 
 
 @pytest.mark.slow
 def test_a_window_is_judged_once_and_then_decides_nothing_any_more(registry):
     """Who trains on the same rows until luck lets him in finds the door closed."""
     case, first = trained(registry, "once", how=msgspec.structs.replace(HOW, gate=HARD))
-    assert not first.decision.promote
+    assert not first.gate.decision.promote
     for seed in (4, 5):
         _, again = trained(registry, "once", how=msgspec.structs.replace(HOW, seed=seed))
-        assert again.decision.reasons == (
+        assert again.gate.decision.reasons == (
             "no tested row is left to decide on: a gate has looked at all of them",
         )
-        assert again.judged_rows == 0
-        assert again.rows[-1].pr_auc.estimate > again.base_rate.estimate, "it is still told"
+        assert again.gate.judged_rows == 0
+        assert again.tested.scores[-1].pr_auc.estimate > again.tested.base_rate.estimate, (
+            "it is still told"
+        )
     assert registry.champion_version(case.name) is None
     _, later = trained(registry, "once", LATER)
-    assert later.judged_rows == 6000
-    assert later.decision.promote
-    assert registry.champion_version(case.name) == later.version == 4
+    assert later.gate.judged_rows == 6000
+    assert later.gate.decision.promote
+    assert registry.champion_version(case.name) == later.model.version == 4
 
 
 HARD = Gate(min_episodes=10**6)
@@ -152,10 +158,12 @@ def test_only_the_new_rows_decide(registry):
     trained(registry, "new", how=msgspec.structs.replace(HOW, gate=HARD))
     old, new = customers().frame, customers(9000, seed=1, knowable=False).frame
     _, later = trained(registry, "new", Dataset(pl.concat([old, new[3000:]]), "mixed"))
-    assert later.judged_rows == 6000
-    assert later.rows[-1].pr_auc.low > later.base_rate.estimate
-    assert not later.decision.promote
-    assert any(reason.startswith("PR-AUC minus base rate") for reason in later.decision.reasons)
+    assert later.gate.judged_rows == 6000
+    assert later.tested.scores[-1].pr_auc.low > later.tested.base_rate.estimate
+    assert not later.gate.decision.promote
+    assert any(
+        reason.startswith("PR-AUC minus base rate") for reason in later.gate.decision.reasons
+    )
 
 
 @pytest.mark.slow
@@ -164,11 +172,11 @@ def test_a_champion_that_saw_all_tested_rows_cannot_be_beaten_on_them(registry):
     _, second = trained(
         registry, "seen", LATER, unseen=lambda _t, rows, _f: np.zeros(len(rows), bool)
     )
-    assert second.champion == "seen/1 was fitted on all rows that are left, or on later ones"
-    assert second.decision.reasons == (
+    assert second.gate.champion == "seen/1 was fitted on all rows that are left, or on later ones"
+    assert second.gate.decision.reasons == (
         "no tested row is left to decide on: the champion knows them",
     )
-    assert registry.champion_version(case.name) == first.version
+    assert registry.champion_version(case.name) == first.model.version
 
 
 @pytest.mark.slow
@@ -182,12 +190,12 @@ def test_an_expired_champion_need_only_be_matched(registry):
     for name, how in (("lasting", lasting), ("expiring", expiring)):
         case, first = trained(registry, name, how=how, **same)
         facts = registry.load(case.name, 1, case.feature_set).facts
-        assert first.decision.promote
+        assert first.gate.decision.promote
         assert facts.expires_time_ns == (10**18 + 1 + 3600 * 10**9 if name == "expiring" else None)
         _, second = trained(registry, name, LATER, how=how, **same)
-        told = [one for one in second.decision.reasons if f"log loss minus {name}/1's" in one]
+        told = [one for one in second.gate.decision.reasons if f"log loss minus {name}/1's" in one]
         assert len(told) == 1
-        assert second.decision.promote == (name == "expiring")
+        assert second.gate.decision.promote == (name == "expiring")
         assert told[0].endswith("must not lie above 0" if name == "expiring" else "below 0")
 
 
@@ -210,8 +218,8 @@ def test_a_champion_whose_features_these_rows_do_not_have_stays(registry):
         )
 
     _, second = trained(registry, "features", LATER, table=narrow)
-    assert "uses tenure, which these rows do not have" in second.champion
-    assert not second.decision.promote
+    assert "uses tenure, which these rows do not have" in second.gate.champion
+    assert not second.gate.decision.promote
     assert registry.champion_version(case.name) == 1
 
 
@@ -219,15 +227,15 @@ def test_a_champion_whose_features_these_rows_do_not_have_stays(registry):
 def test_a_champion_of_another_feature_set_cannot_score_and_stands_in_no_way(registry):
     trained(registry, "foreign")
     case, second = trained(registry, "foreign", LATER, feature_set="customers/2")
-    assert second.champion.startswith("it cannot be used: ")
-    assert registry.champion_version(case.name) == second.version
+    assert second.gate.champion.startswith("it cannot be used: ")
+    assert registry.champion_version(case.name) == second.model.version
 
 
 @pytest.mark.slow
 def test_a_stricter_gate_keeps_a_candidate_out(registry):
     how = msgspec.structs.replace(HOW, gate=Gate(min_episodes=10**6))
     case, report = trained(registry, "strict", how=how)
-    assert not report.decision.promote
+    assert not report.gate.decision.promote
     assert registry.champion_version(case.name) is None
 
 
@@ -293,17 +301,21 @@ def test_all_that_was_tried_in_a_search_is_kept_beside_the_model(registry, home)
 
     how = msgspec.structs.replace(HOW, trials=2)
     _, report = trained(registry, "searched", how=how, varied=varied)
-    assert [trial.candidate for trial in report.trials] == [
+    assert [trial.candidate for trial in report.tested.trials] == [
         "charges", "logistic", "lightgbm", "lightgbm", "lightgbm",
     ]  # fmt: skip
-    assert all(len(trial.selection) == 3 for trial in report.trials)
-    assert trials_kept(home, "searched") == [(trial.candidate, 3) for trial in report.trials]
+    assert all(len(trial.selection) == 3 for trial in report.tested.trials)
+    assert trials_kept(home, "searched") == [(trial.candidate, 3) for trial in report.tested.trials]
 
 
 @pytest.mark.slow
 def test_without_a_search_the_report_tells_enough(registry, home):
     _, report = trained(registry, "not_searched")
-    assert [trial.candidate for trial in report.trials] == ["charges", "logistic", "lightgbm"]
+    assert [trial.candidate for trial in report.tested.trials] == [
+        "charges",
+        "logistic",
+        "lightgbm",
+    ]
     assert trials_kept(home, "not_searched") == []
 
 
@@ -321,17 +333,17 @@ def test_a_control_is_run_beside_it_where_it_is_asked_for(registry):
 def test_the_time_of_a_row_is_measured_and_goes_before_the_gate(registry):
     how = msgspec.structs.replace(HOW, gate=Gate(max_row_us=0.001))
     _, report = trained(registry, "slow", how=how)
-    assert 1 < report.row_us < 10_000
-    (reason,) = report.decision.reasons
-    assert reason == f"{report.row_us:.0f} µs a row, at most 0 are allowed"
+    assert 1 < report.model.row_us < 10_000
+    (reason,) = report.gate.decision.reasons
+    assert reason == f"{report.model.row_us:.0f} µs a row, at most 0 are allowed"
 
 
 @pytest.mark.slow
 def test_the_report_is_json_with_null_for_what_is_not_defined(registry):
     _, report = trained(registry, "json", judge=lambda *_: {"lead_s": float("nan")})
     told = msgspec.json.decode(msgspec.json.encode(report))
-    assert told["rows"][0]["acting"] == {"lead_s": None}
-    assert told["rows"][-1]["name"] == CHOSEN
+    assert told["tested"]["scores"][0]["acting"] == {"lead_s": None}
+    assert told["tested"]["scores"][-1]["name"] == CHOSEN
     assert set(told["seconds"]) >= {"table", "fit", "control", "score", "register"}
-    assert len(told["folds"]) == 3
-    assert told["decision"]["promote"] is True
+    assert len(told["tested"]["folds"]) == 3
+    assert told["gate"]["decision"]["promote"] is True

@@ -18,7 +18,7 @@ from barograph.training import card_words
 from barograph.training.card_words import Bin, Goal
 from barograph.training.importance import Importance, importance
 from barograph.training.pooled import Pooled
-from barograph.training.report import TrainingReport
+from barograph.training.report import TrainingReport, nested
 from barograph.training.timeline import Timeline, timeline
 from barograph.training.walkforward import CHOSEN, Walk
 
@@ -125,7 +125,10 @@ def encoded(card: Card) -> bytes:
 def decoded(content: bytes, version: str) -> Card:
     """A card from its JSON; `version` names it. Raises RegistryError for what is none."""
     try:
-        return msgspec.convert(_with_nan(msgspec.json.decode(content), Card), Card)
+        told = msgspec.json.decode(content, type=dict[str, Any])
+        if isinstance(training := told.get("training"), dict):
+            told["training"] = nested(training)
+        return msgspec.convert(_with_nan(told, Card), Card)
     except UNREADABLE as error:
         raise RegistryError(version, f"its card cannot be read ({error})", _CURE) from error
 

@@ -52,7 +52,7 @@ def goals(report: TrainingReport, wanted: Mapping[str, float]) -> list[Goal]:
         why = () if reached else (*_nearness(of, least), *_others(report, name, least), *reasons)
         text = f"{NAMES.get(name, name)} of at least {least:g}"
         goals.append(Goal(goal=text, found=interval(of), reached=reached, why=why))
-    for difference in report.differences:
+    for difference in report.tested.differences:
         if difference.name != CHOSEN:
             continue
         for name in ("brier", "log_loss"):
@@ -79,7 +79,7 @@ def _nearness(of: Interval | None, least: float) -> Iterator[str]:
 
 def _others(report: TrainingReport, name: str, least: float) -> Iterator[str]:
     """How far anything got that was tried."""
-    scored = {row.name: getattr(row, name) for row in report.rows if row.name != CHOSEN}
+    scored = {row.name: getattr(row, name) for row in report.tested.scores if row.name != CHOSEN}
     known = {other: of.estimate for other, of in scored.items() if of is not None}
     known = {other: value for other, value in known.items() if not math.isnan(value)}
     if known:
@@ -100,8 +100,9 @@ def _overlap(of: Interval, baseline: str) -> Iterator[str]:
 def _reasons(report: TrainingReport) -> Iterator[str]:
     """What makes any figure of this training uncertain, or worse than it could be."""
     least = report.settings.gate.min_episodes
-    if report.episodes < least:
-        yield f"only {report.episodes} independent positives were tested, {least} are the least"
+    if report.tested.episodes < least:
+        episodes = report.tested.episodes
+        yield f"only {episodes} independent positives were tested, {least} are the least"
     known = _sizeable(report)
     if len(known) == 1 and known[0].start_ns:
         yield "all tested rows are of one regime, from which no other can be told"
@@ -111,10 +112,10 @@ def _reasons(report: TrainingReport) -> Iterator[str]:
             low, high = (f"{value:.3g}" for value in (values[0], values[-1]))
             yield f"the {what} of the sessions lies between {low} and {high}: they are not alike"
     if (worst := _worst(report, known)) is not None and len(known) > 1:
-        ours, theirs = (worst.log_loss[name] for name in (CHOSEN, report.reference))
+        ours, theirs = (worst.log_loss[name] for name in (CHOSEN, report.tested.reference))
         yield (
             f"in the session from {minute_of(worst.start_ns)} log loss is {figure(ours)}, "
-            f"{figure(theirs)} with {report.reference}"
+            f"{figure(theirs)} with {report.tested.reference}"
         )
 
 
@@ -142,10 +143,10 @@ def _worst_session(report: TrainingReport) -> Iterator[str]:
     worst = _worst(report, known)
     if worst is None or len(known) < 2:
         return
-    ours, theirs = (worst.log_loss[name] for name in (CHOSEN, report.reference))
+    ours, theirs = (worst.log_loss[name] for name in (CHOSEN, report.tested.reference))
     than = "worse than" if ours > theirs else "not worse than"
     yield (
-        f"Its worst session against {report.reference} is the one from "
+        f"Its worst session against {report.tested.reference} is the one from "
         f"{minute_of(worst.start_ns)}: log loss {figure(ours)}, {than} {figure(theirs)}, "
         f"at a base rate of {worst.base_rate:.1%}."
     )
@@ -208,18 +209,18 @@ def _gap(bins: Sequence[Bin]) -> Iterator[str]:
 
 
 def _sizeable(report: TrainingReport) -> list[SessionRow]:
-    return [one for one in report.sessions if one.rows >= _FEW_ROWS * report.tested_rows]
+    return [one for one in report.tested.sessions if one.rows >= _FEW_ROWS * report.tested.rows]
 
 
 def _worst(report: TrainingReport, known: Sequence[SessionRow]) -> SessionRow | None:
     """The session in which log loss is furthest above the reference's."""
 
     def excess(session: SessionRow) -> float:
-        return session.log_loss[CHOSEN] - session.log_loss[report.reference]
+        return session.log_loss[CHOSEN] - session.log_loss[report.tested.reference]
 
     return max(known, key=excess, default=None)
 
 
 def chosen(report: TrainingReport) -> ScoreRow:
     """What the choices of all folds reached."""
-    return next(row for row in report.rows if row.name == CHOSEN)
+    return next(row for row in report.tested.scores if row.name == CHOSEN)

@@ -13,7 +13,8 @@ from barograph.evaluation.scores import Score
 from barograph.evaluation.splits import Rows
 from barograph.learning.relative import VOL_FLOOR
 from barograph.registry.model import TAU
-from barograph.training.walkforward import CHOSEN, Tested, Training, Walk
+from barograph.registry.versions import Trial
+from barograph.training.walkforward import CHOSEN, FoldFacts, Tested, Training, Walk
 from barograph.types import Interval
 
 _OF_PROBABILITY = (
@@ -79,6 +80,28 @@ class SessionRow(msgspec.Struct, frozen=True, kw_only=True):
     log_r2: dict[str, float]
 
 
+class EvaluationFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """How it was tested and what came of it, over the `rows` test rows of all folds.
+
+    `scores` hold the candidates in the case's order and then `CHOSEN`, `sessions` the same for each
+    regime of the test rows. `episodes` counts independent positives. The `*_left_out` give the
+    reason for each name.
+    """
+
+    split: str
+    folds: list[FoldFacts]
+    candidates_left_out: dict[str, str]
+    keys_left_out: dict[str, str]
+    trials: list[Trial]
+    rows: int
+    episodes: int
+    base_rate: Interval
+    reference: str
+    scores: list[ScoreRow]
+    differences: list[Difference]
+    sessions: list[SessionRow]
+
+
 class Pooled:
     """The test rows of all folds, what every candidate and `CHOSEN` said of them, and its worth."""
 
@@ -106,6 +129,24 @@ class Pooled:
         }
         self._resamples = self._drawn()
         self._measured = self._all_measured()
+
+    def facts(self) -> EvaluationFacts:
+        """The test in words and figures."""
+        walked = self._walked
+        return EvaluationFacts(
+            split=walked.split,
+            folds=walked.fold_facts(),
+            candidates_left_out=dict(walked.left_out),
+            keys_left_out=dict(walked.questions[-1].target.left_out),
+            trials=list(walked.trials),
+            rows=len(self.rows),
+            episodes=self._case.events(self._table, self.rows, self.y),
+            base_rate=self.base_rate,
+            reference=self._case.reference,
+            scores=self.score_rows(),
+            differences=self.differences(),
+            sessions=self.session_rows(),
+        )
 
     @property
     def base_rate(self) -> Interval:

@@ -21,7 +21,7 @@ from barograph.training import card, no_signal_control
 from barograph.training.card import Card
 from barograph.training.no_signal_control import Control
 from barograph.training.pooled import Pooled, ScoreRow
-from barograph.training.report import TrainingReport
+from barograph.training.report import ChosenModel, GateFacts, TrainingReport
 from barograph.training.walkforward import CHOSEN, Progress, Training, Walk, walk
 from barograph.types import NS_PER_S, Interval
 
@@ -73,8 +73,8 @@ def train(  # noqa: PLR0913 - what to train on, where to put it, how, and the sh
     timer.lap("control")
     progress("scores", 0, 1)
     pooled = Pooled(walked, how)
-    rows = pooled.score_rows()
-    figures = {row.name: _figures(row, pooled.base_rate) for row in rows}
+    tested = pooled.facts()
+    figures = {row.name: _figures(row, tested.base_rate) for row in tested.scores}
     facts, onnx = _live(walked, figures, dataset, how, clock_ns())
     row_us = _row_us(facts, onnx, walked, clock_ns)
     gate = _Gate(case, table, pooled, registry, facts, row_us, clock_ns(), judged)
@@ -88,36 +88,19 @@ def train(  # noqa: PLR0913 - what to train on, where to put it, how, and the sh
     report = TrainingReport(
         case=case.name,
         settings=how,
-        split=walked.split,
-        data_hash=dataset.data_hash,
         code_hash=code_hash,
-        feature_set=case.feature_set,
-        usable_rows=len(table.order),
-        unused=dict(table.unused),
-        features=table.features,
-        features_left_out=dict(table.left_out),
-        keys=table.keys,
-        keys_left_out=dict(walked.questions[-1].target.left_out),
-        candidates_left_out=dict(walked.left_out),
-        folds=walked.fold_facts(),
-        tested_rows=len(pooled.rows),
-        episodes=case.events(table, pooled.rows, pooled.y),
-        base_rate=pooled.base_rate,
-        reference=case.reference,
-        rows=rows,
-        differences=pooled.differences(),
-        sessions=pooled.session_rows(),
-        trials=list(walked.trials),
+        data=walked.data_facts(dataset.data_hash),
+        tested=tested,
         control=controlled,
         control_left_out=without_control,
-        champion=gate.champion_told,
-        chosen=facts.candidate,
-        version=version,
-        tau=facts.tau,
-        threshold=facts.threshold,
-        row_us=row_us,
-        judged_rows=gate.judged_rows,
-        decision=decision,
+        model=ChosenModel(
+            chosen=facts.candidate,
+            version=version,
+            tau=facts.tau,
+            threshold=facts.threshold,
+            row_us=row_us,
+        ),
+        gate=gate.facts(decision),
         seconds=timer.seconds,
     )
     progress("model card", 0, 1)
@@ -159,12 +142,15 @@ class _Gate:
         self._where = gate.unjudged(order, judged, distance)
         self.runs = gate.runs(order[self._where], distance)
         self._champion: Contender | None = None
-        self.champion_told = self._compare(registry)
+        self._compared = self._compare(registry)
 
     @property
-    def judged_rows(self) -> int:
-        """On how many rows it decides."""
+    def _judged_rows(self) -> int:
         return int(self._where.sum())
+
+    def facts(self, decision: Decision) -> GateFacts:
+        """What it decided, and on what."""
+        return GateFacts(champion=self._compared, judged_rows=self._judged_rows, decision=decision)
 
     def decide(self, how: Training) -> Decision:
         """The gate's word; rows that are not there are a reason of their own."""
@@ -221,7 +207,7 @@ class _Gate:
             probability=champion.onnx.predict(x),
             expired=facts.expired(self._now_ns),
         )
-        return f"{champion.label}, on {self.judged_rows} rows that it never saw"
+        return f"{champion.label}, on {self._judged_rows} rows that it never saw"
 
 
 def _live(

@@ -49,6 +49,22 @@ class Training(msgspec.Struct, frozen=True, kw_only=True):
     gate: Gate = Gate()
 
 
+class DataFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What was trained and tested on: the dataset, and which rows and features of it were of use.
+
+    `unused` counts rows by why they could not be used, `features_left_out` gives the reason for
+    each name; `keys` are the products, or whatever else rows are of.
+    """
+
+    data_hash: str
+    feature_set: str
+    usable_rows: int
+    unused: dict[str, int]
+    features: tuple[str, ...]
+    features_left_out: dict[str, str]
+    keys: tuple[str, ...]
+
+
 class SideFacts(msgspec.Struct, frozen=True, kw_only=True):
     """One side of a fold: its rows, where they lie in time and their share of yes."""
 
@@ -132,6 +148,19 @@ class Walk:
     def chosen(self) -> list[Tested]:
         """The choice of each fold; the last one is what can go live."""
         return [self.tested[name][fold] for fold, name in enumerate(self.choices)]
+
+    def data_facts(self, data_hash: str) -> DataFacts:
+        """The data of all folds; `data_hash` is the dataset's."""
+        table = self.table
+        return DataFacts(
+            data_hash=data_hash,
+            feature_set=self.case.feature_set,
+            usable_rows=len(table.order),
+            unused=dict(table.unused),
+            features=table.features,
+            features_left_out=dict(table.left_out),
+            keys=table.keys,
+        )
 
     def fold_facts(self) -> list[FoldFacts]:
         """The folds in words and figures."""

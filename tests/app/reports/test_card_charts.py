@@ -69,7 +69,7 @@ def test_pictures_of_one_page_share_no_names_and_refer_to_their_own():
 
 def test_curves_are_named_with_their_scores():
     told = words(precision_recall(made()))
-    for row in made().training.rows:
+    for row in made().training.tested.scores:
         if row.name in made().curves:
             assert f"{row.name}, {row.pr_auc.estimate:.3f}" in told
     assert any(word.startswith("base rate, ") for word in told)

@@ -56,12 +56,12 @@ def test_what_others_wrote_is_text_wherever_it_stands():
 @pytest.mark.slow
 def test_what_was_found_stands_on_it():
     card, text = made(), words(made())
-    chosen = card.training.rows[-1]
+    chosen = card.training.tested.scores[-1]
     expected = [
         "storms/7: level", "made 2023-11-14 22:13 UTC", "walk-forward", "The gate did not promote",
         "too few", figure(chosen.pr_auc.estimate), figure(chosen.brier.estimate, 4),
-        f"base rate {figure(card.training.base_rate.estimate)}", "12.5 µs", "storms/1", "d4t4",
-        "c0de", "20 s", "one second in ten", f"{card.facts.threshold:.4f}", "depth: nobody",
+        f"base rate {figure(card.training.tested.base_rate.estimate)}", "12.5 µs", "storms/1",
+        "d4t4", "c0de", "20 s", "one second in ten", f"{card.facts.threshold:.4f}", "depth: nobody",
         "warm-up 30", "barograph report card 7 --case storms --json",
         *(f"{key} {tau:.4g}" for key, tau in card.facts.tau.items()),
         *card.failures, *(goal.goal for goal in card.goals),
@@ -89,11 +89,11 @@ def test_without_time_there_are_no_strips_and_no_episodes():
 
 @pytest.mark.slow
 def test_without_a_yes_there_is_no_curve_and_figures_say_so():
-    row = made().training.rows[-1]
+    row = made().training.tested.scores[-1]
     undefined = msgspec.structs.replace(row.pr_auc, estimate=math.nan, low=math.nan, high=math.nan)
     rows = [msgspec.structs.replace(row, pr_auc=undefined)]
     empty = {CHOSEN: Curve(recall=[], precision=[])}
-    card = msgspec.structs.replace(replaced(made(), rows=rows), curves=empty, failures=[])
+    card = msgspec.structs.replace(replaced(made(), scores=rows), curves=empty, failures=[])
     text = words(card)
     assert "No tested row is a yes" in text
     assert "n/d" in text
@@ -103,5 +103,5 @@ def test_without_a_yes_there_is_no_curve_and_figures_say_so():
 @pytest.mark.slow
 def test_the_same_card_gives_the_same_page():
     assert page(made()) == page(made())
-    assert made().training.decision == KEPT
+    assert made().training.gate.decision == KEPT
     assert made().facts.created_time_ns == START * 10**9

@@ -37,17 +37,17 @@ def test_every_candidate_has_its_row_and_the_chosen_one_stands_out():
 def test_what_acting_was_worth_has_a_column_for_each_figure_or_is_left_out():
     assert [len(row) for row in rows_of(acting(made()))] == [2, 2, 2]
     assert [len(row) for row in rows_of(acting(made(timed=False)))] == [4] * 4
-    silent = [msgspec.structs.replace(row, acting={}) for row in made().training.rows]
-    assert list(acting(replaced(made(), rows=silent))) == []
+    silent = [msgspec.structs.replace(row, acting={}) for row in made().training.tested.scores]
+    assert list(acting(replaced(made(), scores=silent))) == []
 
 
 def test_each_session_and_each_fold_has_its_row():
     training = made().training
     assert [row[1] for row in rows_of(sessions(made()))] == [
-        f"{one.rows:,}" for one in training.sessions
+        f"{one.rows:,}" for one in training.tested.sessions
     ]
     told = rows_of(folds(made()))
-    assert [row[5] for row in told] == [one.chosen for one in training.folds]
+    assert [row[5] for row in told] == [one.chosen for one in training.tested.folds]
     assert all("2023-11-1" in row[1] for row in told)
     assert {row[0] for row in rows_of(sessions(made(timed=False)))} == {"all"}
 

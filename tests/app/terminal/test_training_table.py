@@ -25,7 +25,7 @@ def test_it_says_what_was_tested_and_how():
 
 def test_a_candidate_has_a_line_with_its_scores_and_a_dash_where_it_forecasts_nothing():
     told = shown(
-        rows=[
+        scores=[
             candidate(
                 "har", 0.4, 0.3, 0.5, calibration_error=interval(0.05, 0, 1),
                 log_r2=interval(0.254, 0, 1), qlike=interval(1.62, 0, 9),
@@ -40,7 +40,7 @@ def test_a_candidate_has_a_line_with_its_scores_and_a_dash_where_it_forecasts_no
 
 def test_what_acting_was_worth_stands_below_in_words():
     acting = {"recall": 0.571, "lead_s": 82.54, "false_alarms_per_hour": 1.84}
-    told = shown(rows=[candidate(CHOSEN, 0.61, 0.6, 0.7, acting=acting)])
+    told = shown(scores=[candidate(CHOSEN, 0.61, 0.6, 0.7, acting=acting)])
     assert "model false/h lead s recall" in told
     assert f"{CHOSEN} 1.8 82.5 0.57" in told
 
@@ -89,6 +89,6 @@ def test_the_control_is_told_where_it_was_run():
 
 def test_what_is_not_defined_is_no_figure():
     nothing = [math.nan] * 3
-    told = shown(rows=[candidate("r", *nothing), candidate(CHOSEN, *nothing)])
+    told = shown(scores=[candidate("r", *nothing), candidate(CHOSEN, *nothing)])
     assert "nan" not in told
     assert "n/d" in told

@@ -68,8 +68,8 @@ def precision_recall(card: Card) -> Element:
     """The curves of the chosen model and of the baselines to beat, above the base rate."""
     with mpl.rc_context(_STYLE):
         figure, axes = _axes(_NARROW, 320)
-        scored = {row.name: row.pr_auc for row in card.training.rows}
-        rate = card.training.base_rate
+        scored = {row.name: row.pr_auc for row in card.training.tested.scores}
+        rate = card.training.tested.base_rate
         baselines = [name for name in card.curves if name != CHOSEN]
         looks = [*_BASELINES, *[(_SOFT, "solid")] * len(baselines)]
         for name, (colour, dashes) in zip(baselines, looks, strict=False):

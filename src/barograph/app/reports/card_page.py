@@ -37,24 +37,25 @@ def page(card: Card) -> str:
 
 
 def _label(card: Card) -> str:
-    return f"{card.training.case}/{card.training.version}"
+    return f"{card.training.case}/{card.training.model.version}"
 
 
 def _top(card: Card) -> Iterator[Element]:
     training = card.training
-    promoted = training.decision.promote
+    promoted = training.gate.decision.promote
     yield el("p", "Barograph · model card", class_="kicker")
-    yield el("h1", f"{_label(card)}: {training.chosen}")
+    yield el("h1", f"{_label(card)}: {training.model.chosen}")
     yield el(
         "p",
-        f"made {minute_of(card.facts.created_time_ns)} UTC · {training.split} · "
-        f"{training.tested_rows:,} tested rows of {len(training.folds)} folds · "
-        f"{training.episodes:,} independent positives",
+        f"made {minute_of(card.facts.created_time_ns)} UTC · {training.tested.split} · "
+        f"{training.tested.rows:,} tested rows of {len(training.tested.folds)} folds · "
+        f"{training.tested.episodes:,} independent positives",
         class_="about",
     )
     word = "The gate promoted it." if promoted else "The gate did not promote it."
-    on = f" It decided on {training.judged_rows:,} tested rows. Champion: {training.champion}."
-    reasons = el("ul", *(el("li", reason) for reason in training.decision.reasons))
+    gate = training.gate
+    on = f" It decided on {gate.judged_rows:,} tested rows. Champion: {gate.champion}."
+    reasons = el("ul", *(el("li", reason) for reason in training.gate.decision.reasons))
     yield el(
         "div", el("strong", word), on, reasons, class_=f"verdict {'good' if promoted else 'bad'}"
     )
@@ -62,9 +63,11 @@ def _top(card: Card) -> Iterator[Element]:
 
 def _tiles(card: Card) -> Iterator[Element]:
     training, ours = card.training, chosen(card.training)
-    beside = [row for row in training.rows if row.name in card.curves and row.name != CHOSEN]
+    beside = [
+        row for row in training.tested.scores if row.name in card.curves and row.name != CHOSEN
+    ]
     asked = (
-        ("PR-AUC", "pr_auc", 3, f"base rate {estimate(training.base_rate)}"),
+        ("PR-AUC", "pr_auc", 3, f"base rate {estimate(training.tested.base_rate)}"),
         ("log loss", "log_loss", 4, ""),
         ("Brier score", "brier", 4, ""),
         ("calibration error", "calibration_error", 3, ""),
@@ -236,9 +239,9 @@ def _what(card: Card) -> Iterator[Element]:
     if facts.expires_time_ns is not None:
         rows.append(("expires", f"{minute_of(facts.expires_time_ns)} UTC"))
     rows += [
-        ("time for a row", f"{duration(training.row_us, US)}"),
+        ("time for a row", f"{duration(training.model.row_us, US)}"),
         ("graph", f"ONNX, sha256 {facts.sha256}"),
-        ("data", training.data_hash),
+        ("data", training.data.data_hash),
         ("code", training.code_hash or "not told"),
         ("seed", str(facts.seed)),
     ]
@@ -248,16 +251,16 @@ def _what(card: Card) -> Iterator[Element]:
 
 def _data(card: Card) -> Iterator[Element]:
     training = card.training
-    unused = ", ".join(f"{reason} {rows:,}" for reason, rows in training.unused.items())
+    unused = ", ".join(f"{reason} {rows:,}" for reason, rows in training.data.unused.items())
     rows = [
-        ("usable rows", f"{training.usable_rows:,}"),
+        ("usable rows", f"{training.data.usable_rows:,}"),
         ("not usable", unused or "none"),
-        ("features offered", ", ".join(training.features)),
+        ("features offered", ", ".join(training.data.features)),
     ]
     for what, left_out in (
-        ("feature left out", training.features_left_out),
-        ("key left out", training.keys_left_out),
-        ("candidate left out", training.candidates_left_out),
+        ("feature left out", training.data.features_left_out),
+        ("key left out", training.tested.keys_left_out),
+        ("candidate left out", training.tested.candidates_left_out),
     ):
         rows += [
             (what, f"{name}: {why.removeprefix(f'{name}: ')}") for name, why in left_out.items()
@@ -265,5 +268,5 @@ def _data(card: Card) -> Iterator[Element]:
     yield el("h2", "What the data were")
     yield el("div", pairs(rows), class_="card")
     phases = " · ".join(f"{name} {duration(seconds)}" for name, seconds in training.seconds.items())
-    verb = f"barograph report card {training.version} --case {training.case} --json"
+    verb = f"barograph report card {training.model.version} --case {training.case} --json"
     yield el("p", f"Trained in: {phases}. All figures: ", el("code", verb), class_="about")

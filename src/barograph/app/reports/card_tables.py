@@ -13,7 +13,7 @@ from barograph.training.walkforward import CHOSEN, SideFacts
 
 def tried(card: Card) -> Iterator[Element]:
     """Every candidate on the tested rows, and what it adds to the baselines."""
-    level = f"[{card.training.base_rate.level:.0%}]"
+    level = f"[{card.training.tested.base_rate.level:.0%}]"
     heads = (
         "", f"PR-AUC {level}", "by forecast", "lift", "ROC-AUC", "Brier", "log loss", "ECE",
         "log R²", "QLIKE",
@@ -31,7 +31,7 @@ def tried(card: Card) -> Iterator[Element]:
             estimate(row.log_r2),
             estimate(row.qlike, 2),
         )
-        for row in card.training.rows
+        for row in card.training.tested.scores
     ]
     yield el("h2", "All that was tried")
     caption = (
@@ -49,14 +49,14 @@ def tried(card: Card) -> Iterator[Element]:
             interval(one.brier, 4, signed=True),
             interval(one.log_loss, 4, signed=True),
         )
-        for one in card.training.differences
+        for one in card.training.tested.differences
     ]
     yield el("div", table(caption, versus, differences), class_="card")
 
 
 def acting(card: Card) -> Iterator[Element]:
     """What alarms were worth."""
-    rows = card.training.rows
+    rows = card.training.tested.scores
     names = sorted({name for row in rows for name in row.acting})
     if not names:
         return
@@ -68,7 +68,10 @@ def acting(card: Card) -> Iterator[Element]:
 
 def sessions(card: Card) -> Iterator[Element]:
     """Scores of each session."""
-    sessions, names = card.training.sessions, [CHOSEN, *(n for n in card.curves if n != CHOSEN)]
+    sessions, names = (
+        card.training.tested.sessions,
+        [CHOSEN, *(n for n in card.curves if n != CHOSEN)],
+    )
     measures = [
         name for name in ("pr_auc", "log_loss", "log_r2") if any(getattr(s, name) for s in sessions)
     ]
@@ -111,9 +114,9 @@ def folds(card: Card) -> Iterator[Element]:
             figure(fold.thresholds[fold.chosen]),
             ", ".join(f"{key} {tau:.3g}" for key, tau in fold.tau.items()) or NOT_DEFINED,
         )
-        for number, fold in enumerate(card.training.folds, 1)
+        for number, fold in enumerate(card.training.tested.folds, 1)
     ]
-    yield el("h2", f"How it was tested: {card.training.split}")
+    yield el("h2", f"How it was tested: {card.training.tested.split}")
     yield el(
         "div",
         table("Each fold is fitted without the rows it is tested on", heads, rows),

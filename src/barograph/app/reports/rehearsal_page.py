@@ -120,25 +120,28 @@ def _modes(done: Rehearsal) -> Iterator[Element]:
 
 def _model(done: Rehearsal) -> Iterator[Element]:
     training = done.training
-    chosen = next(row for row in training.rows if row.name == CHOSEN)
+    chosen = next(row for row in training.tested.scores if row.name == CHOSEN)
     verdict = (
-        f"{done.champion} is champion, {training.chosen} the choice of this training."
+        f"{done.champion} is champion, {training.model.chosen} the choice of this training."
         if done.champion
         else "The gate let no model through, so there is no champion and no probability."
     )
     scores = (
-        f"Out of sample, on {training.tested_rows:,} records: PR-AUC "
+        f"Out of sample, on {training.tested.rows:,} records: PR-AUC "
         f"{interval(chosen.pr_auc)}, ROC-AUC {estimate(chosen.roc_auc)}, "
-        f"Brier {estimate(chosen.brier, 4)}; acting from {training.threshold:.1%} on."
+        f"Brier {estimate(chosen.brier, 4)}; acting from {training.model.threshold:.1%} on."
     )
     yield el("h2", "The model")
     yield el("p", el("strong", verdict), " ", scores)
     left = el(
         "div",
         el("h3", "PR-AUC of each candidate, with its interval"),
-        ranking(training.rows, training.base_rate.estimate, CHOSEN),
-        el("h3", "Why the gate " + ("let it through" if training.decision.promote else "did not")),
-        el("ul", *(el("li", reason) for reason in training.decision.reasons)),
+        ranking(training.tested.scores, training.tested.base_rate.estimate, CHOSEN),
+        el(
+            "h3",
+            "Why the gate " + ("let it through" if training.gate.decision.promote else "did not"),
+        ),
+        el("ul", *(el("li", reason) for reason in training.gate.decision.reasons)),
         class_="card",
     )
     right = el("div", el("h3", "Does it mean what it says?"), class_="card")

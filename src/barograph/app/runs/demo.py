@@ -189,7 +189,7 @@ def _live(  # noqa: PLR0913 - what runs, and what is told of it
 
 def _problems(report: TrainingReport, live: Seen, verification: Verification) -> list[str]:
     problems = []
-    if not report.decision.promote:
+    if not report.gate.decision.promote:
         problems.append("the gate promoted nothing")
     if not live.verdicts.get(Verdict.PREDICTED):
         problems.append("nothing was predicted live")

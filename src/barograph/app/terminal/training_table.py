@@ -15,14 +15,15 @@ _TENTHS = ("_s", "_per_hour")
 
 def training(report: TrainingReport) -> RenderableType:
     """The table of candidates, what they add to the baselines, each session, the gate's word."""
-    level = f"{report.base_rate.level:.0%}"
+    tested = report.tested
+    level = f"{tested.base_rate.level:.0%}"
     table = plain_table(
-        f"{report.case}, {report.split}: {report.tested_rows:,} test rows of {len(report.folds)} "
-        f"folds,\n{report.episodes:,} independent positives, base rate "
-        + estimate(report.base_rate),
+        f"{report.case}, {tested.split}: {tested.rows:,} test rows of {len(tested.folds)} "
+        f"folds,\n{tested.episodes:,} independent positives, base rate "
+        + estimate(tested.base_rate),
         ("model", f"PR-AUC [{level}]", "v/τ", "Brier", "logloss", "ECE", "logR²", "QLIKE"),
     )
-    for row in report.rows:
+    for row in tested.scores:
         table.add_row(
             row.name,
             interval(row.pr_auc, 2),
@@ -34,17 +35,18 @@ def training(report: TrainingReport) -> RenderableType:
             estimate(row.qlike, 1),
             style=_style(report, row.name),
         )
-    version = f"{report.case}/{report.version} ({report.chosen})"
-    promoted = report.decision.promote
+    version = f"{report.case}/{report.model.version} ({report.model.chosen})"
+    promoted = report.gate.decision.promote
     verdict = Text(
         f"{version} is {'champion' if promoted else 'registered as candidate, not promoted'}:",
         style="bold green" if promoted else "bold yellow",
     )
-    reasons = [Text(f"  · {reason}") for reason in report.decision.reasons]
+    reasons = [Text(f"  · {reason}") for reason in report.gate.decision.reasons]
     left_out = [
         Text(f"  left out {name}: {why.removeprefix(f'{name}: ')}", style="dim")
         for name, why in {
-            **report.keys_left_out, **report.candidates_left_out, **report.features_left_out
+            **tested.keys_left_out, **tested.candidates_left_out,
+            **report.data.features_left_out,
         }.items()
     ]  # fmt: skip
     return Group(
@@ -60,16 +62,16 @@ def training(report: TrainingReport) -> RenderableType:
 
 
 def _style(report: TrainingReport, name: str) -> str:
-    if name == report.rows[-1].name:
+    if name == report.tested.scores[-1].name:
         return "bold"
-    return "" if name in {row.name for row in report.rows if row.eligible} else "dim"
+    return "" if name in {row.name for row in report.tested.scores if row.eligible} else "dim"
 
 
 def _acting(report: TrainingReport) -> Table:
-    names = sorted({name for row in report.rows for name in row.acting})
+    names = sorted({name for row in report.tested.scores for name in row.acting})
     heads = [name.replace("_alarms_per_hour", "/h").replace("_", " ") for name in names]
     acting = plain_table("what acting from the threshold on was worth", ("model", *heads))
-    for row in report.rows:
+    for row in report.tested.scores:
         figures = [
             figure(row.acting.get(name), 1 if name.endswith(_TENTHS) else 2) for name in names
         ]
@@ -82,7 +84,7 @@ def _versus(report: TrainingReport) -> Table:
         "minus a baseline, on the same block resamples; PR-AUC of each at its best",
         ("model", "minus", "PR-AUC", "logloss"),
     )
-    for difference in report.differences:
+    for difference in report.tested.differences:
         versus.add_row(
             difference.name,
             difference.minus,
@@ -94,12 +96,12 @@ def _versus(report: TrainingReport) -> Table:
 
 
 def _sessions(report: TrainingReport) -> Table:
-    chosen = report.rows[-1].name
+    chosen = report.tested.scores[-1].name
     table = plain_table(
-        f"each session for itself: {chosen}, and {report.reference}",
+        f"each session for itself: {chosen}, and {report.tested.reference}",
         ("from", "rows", "base rate", "episodes", "PR-AUC", "", "logloss", ""),
     )
-    for session in report.sessions:
+    for session in report.tested.sessions:
         table.add_row(
             time_of(session.start_ns) if session.start_ns else "all",
             f"{session.rows:,}",
@@ -108,7 +110,7 @@ def _sessions(report: TrainingReport) -> Table:
             *(
                 figure(scores[name], 3)
                 for scores in (session.pr_auc, session.log_loss)
-                for name in (chosen, report.reference)
+                for name in (chosen, report.tested.reference)
             ),
         )
     return table
