@@ -8,7 +8,7 @@ TESTED := .venv/installed-for-tests
 CUSTOMERS ?= $(wildcard $(or $(BAROGRAPH_DATA),../shared/data)/churn/Telco-Customer-Churn.csv)
 UV_INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
-.PHONY: help install demo churn-demo kafka test test-fast test-narrow lint bench bench-check lock docs leak eda brief clean
+.PHONY: help install demo churn-demo kafka test test-fast test-narrow lint bench bench-check lock docs leak ceiling eda brief clean
 
 help:            ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -59,6 +59,9 @@ docs: $(STAMP)      ## the pages that are made from the code
 
 leak: $(STAMP)      ## docs/leak.svg: what shuffled rows find where there is nothing
 	$(BIN)/python docs/leak.py
+
+ceiling: $(STAMP)   ## how much models find of what can be known, in a simulated market
+	$(BIN)/python docs/ceiling.py
 
 eda: $(TESTED)      ## the exploration, run on BAROGRAPH_HOME or a simulated market: build/eda.html
 	BAROGRAPH_HOME=$(abspath $(BAROGRAPH_HOME)) $(BIN)/jupyter nbconvert --log-level ERROR \

@@ -10,38 +10,21 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
+from simulated_table import simulated_table
 
-from barograph.archive.writer import ArchiveWriter
 from barograph.cases.case import Case, SplitKind, Table
 from barograph.cases.spikes import SPIKES
 from barograph.evaluation import scores
 from barograph.evaluation.splits import Fold
 from barograph.learning.candidates import Boosting
-from barograph.simulated.law import PRESETS
-from barograph.simulated.market import SimulatedMarket
-from barograph.training import dataset
 from barograph.training.pooled import Pooled
 from barograph.training.walkforward import Training, walk
 from barograph.types import Interval
-from barograph.venues.entries import Dialect, Heard, Opening
 
 HOURS, SEED = 4, 1
 NAMES = ("persistence", "logistic", "lightgbm")
 BIG = Boosting(rounds=100, learning_rate=0.2, leaves=63, least_rows_in_leaf=5, l2=1.0)
 """What a tree library does when nobody holds it back."""
-
-
-def constant_market(home: Path) -> Table:
-    """Rows of a market of constant volatility."""
-    market = SimulatedMarket(PRESETS["constant"], ["BTC-USD"], SEED, 1_760_000_000 * 10**9)
-    writer = ArchiveWriter(home / "archive")
-    writer.write(Opening(connection="simulated", dialect=Dialect.EXCHANGE))
-    for frame in market.advance(HOURS * 3600):
-        writer.write(Heard(frame, Dialect.EXCHANGE))
-    writer.flush()
-    writer.close()
-    dataset.build(home, SPIKES)
-    return SPIKES.table(dataset.read(home, SPIKES).frame)
 
 
 def shuffled(table: Table, folds: int, _split: SplitKind) -> tuple[SplitKind, list[Fold]]:
@@ -97,7 +80,7 @@ def draw(told: dict[str, tuple[dict[str, Interval], float]], target: Path) -> No
 def main() -> None:
     """Simulate, train twice, draw."""
     with tempfile.TemporaryDirectory() as home:
-        table = constant_market(Path(home))
+        table = simulated_table(Path(home), "constant", ["BTC-USD"], seed=SEED, hours=HOURS)
     leaky = dataclasses.replace(SPIKES, split=shuffled)
     told = {
         "walk-forward, purged, embargo": found(SPIKES, table),
