@@ -55,7 +55,7 @@ from barograph.pipeline.scorer import Scorer
 from barograph.pipeline.stages import FEATURIZE, SCORE
 from barograph.pipeline.worker import when_idle, work
 from barograph.simulated.faults import Close, Freeze, Send
-from barograph.types import NS_PER_S, DeadLetter, Fault, Frame, Gap, Tick
+from barograph.types import NS_PER_S, DeadLetter, Fault, Frame, Gap, Heartbeat, Tick
 from barograph.venues.coinbase.endpoints import PAGE_TRADES, lowest_trade_id
 from barograph.venues.coinbase.machine import Coinbase
 from barograph.venues.entries import Answer, Closing, Dialect, Heard, Opening, Rules
@@ -242,7 +242,7 @@ class World:
             with closing(open_log(home.address)) as log:
                 logged = self.check_events(home, log)
                 self._check_recording(logged)
-                self._check_features(log, truth, _lied_at_first(logged, true_times))
+                self._check_features(log, truth, _misplaced(logged, true_times))
 
     def check_events(self, home, log):
         """A log has what the archive that it knows gives; returns that."""
@@ -275,14 +275,16 @@ class World:
                 f"the recording's {RECORDED_LINES} ticks are {len(ticks)} in the log"
             )
 
-    def _check_features(self, log, truth, lied):
+    def _check_features(self, log, truth, misplaced):
         rows = {
             (row.product, row.second): row
             for records in values(log, FEATURES).values()
             for row in (codec.decode_row(value) for _, value in records)
         }
         for (product, second), row in rows.items():
-            if product not in PRODUCTS or second < lied.get(product, 0):
+            if product not in PRODUCTS:
+                continue
+            if any(first <= second < end for first, end in misplaced.get(product, ())):
                 continue
             true = truth.get((product, second))
             for name, digit, value in zip(NAMES, row.reasons, row.values, strict=True):
@@ -300,7 +302,7 @@ class World:
                     )
 
     def truth(self):
-        """Of a feed that heard everything: {(product, second): the row}, {trade: its time}."""
+        """Of a feed that heard everything: {(product, second): the row}, {quote: its times}."""
         true = Venue(self.seed, self.seconds, 0)
         true.dialect = self.venue.dialect
         session, actions = true.session(1, script=())
@@ -319,7 +321,10 @@ class World:
         rows, _ = featurizer.update(codec.event_array(found, featurizer.product_index))
         names = [featurizer.product(index) for index in range(rows["product"].max(initial=-1) + 1)]
         made = codec.feature_rows(rows, names, "truth")
-        times = {(e.product, e.trade_id): e.event_time_ns for e in ticks if type(e) is Tick}
+        times = {}
+        for event in ticks:
+            if type(event) is Tick:
+                times.setdefault(_quote(event), []).append(event.event_time_ns)
         return {(row.product, row.second): row for row in made}, times
 
     def _record(self):
@@ -600,20 +605,39 @@ class Listening(_Life):
             self._asks.answered(hole, now_s)
 
 
-def _lied_at_first(logged, true_times):
-    """{product: the second up to which its rows stand on a first tick whose time is a lie}.
+def _misplaced(logged, true_times):
+    """{product: the spans of seconds, first and end, that stand on a tick whose time is too early}.
 
-    A first tick may come late, so one whose time lies in the past is believed: nothing was heard
-    that denies it. Up to the next gap what follows stands on it.
+    A delay can be as long as an outage, so a tick is believed where nothing that was heard denies
+    it. Its quote stands from its second on; windows reach back to it until the next gap.
     """
-    lied = {}
+    spans = {}
     for product, events_of in logged.items():
-        first = events_of[0]
-        true_ns = true_times.get((product, getattr(first, "trade_id", None)))
-        if type(first) is Tick and true_ns is not None and first.event_time_ns < true_ns:
-            ends = [event.end_ns for event in events_of if type(event) is Gap]
-            lied[product] = ends[0] // NS_PER_S if ends else math.inf
-    return lied
+        newest_s = 0
+        for place, event in enumerate(events_of):
+            if type(event) not in {Tick, Heartbeat}:
+                continue
+            second = event.event_time_ns // NS_PER_S
+            if type(event) is Tick and second < newest_s:
+                raise ViolationError(f"a tick of {product} lies before a second that had closed")
+            newest_s = max(newest_s, second)
+            times = true_times.get(_quote(event), ()) if type(event) is Tick else ()
+            if times and event.event_time_ns not in times and max(times) > event.event_time_ns:
+                gaps = (e.end_ns // NS_PER_S for e in events_of[place:] if type(e) is Gap)
+                spans.setdefault(product, []).append((second, next(gaps, math.inf)))
+    return spans
+
+
+def _quote(tick):
+    return (
+        tick.product,
+        tick.price,
+        tick.bid,
+        tick.ask,
+        tick.bid_size,
+        tick.ask_size,
+        tick.volume_24h,
+    )
 
 
 def _at_once(try_log):
