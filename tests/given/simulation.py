@@ -609,22 +609,26 @@ def _misplaced(logged, true_times):
     """{product: the spans of seconds, first and end, that stand on a tick whose time is too early}.
 
     A delay can be as long as an outage, so a tick is believed where nothing that was heard denies
-    it. Its quote stands from its second on; windows reach back to it until the next gap.
+    it. Its quote stands from its second on; windows reach back to it until the next gap. Raises
+    ViolationError for one whose second had closed, unless its trade had been counted: a snapshot
+    breaks nothing.
     """
     spans = {}
     for product, events_of in logged.items():
-        newest_s = 0
+        newest_s, counted = 0, -1
         for place, event in enumerate(events_of):
             if type(event) not in {Tick, Heartbeat}:
                 continue
             second = event.event_time_ns // NS_PER_S
-            if type(event) is Tick and second < newest_s:
-                raise ViolationError(f"a tick of {product} lies before a second that had closed")
-            newest_s = max(newest_s, second)
-            times = true_times.get(_quote(event), ()) if type(event) is Tick else ()
+            ticks = type(event) is Tick
+            trade_id = event.trade_id if ticks else event.last_trade_id
+            times = true_times.get(_quote(event), ()) if ticks else ()
             if times and event.event_time_ns not in times and max(times) > event.event_time_ns:
+                if second < newest_s and (trade_id is None or trade_id > counted):
+                    raise ViolationError(f"a tick of {product} lies in a second that had closed")
                 gaps = (e.end_ns // NS_PER_S for e in events_of[place:] if type(e) is Gap)
                 spans.setdefault(product, []).append((second, next(gaps, math.inf)))
+            newest_s, counted = max(newest_s, second), max(counted, trade_id or 0)
     return spans
 
 
