@@ -8,6 +8,7 @@ import msgspec
 
 from barograph.app import wiring
 from barograph.app.settings import Settings
+from barograph.cases.spikes import SPIKES
 from barograph.feed import feed
 from barograph.feed.replay import replay
 from barograph.log import open_log
@@ -40,7 +41,7 @@ def _replay() -> float:
             frames = feed.Feed(log, home / "archive", partitions=settings.partitions)
             frames.batch_lines = settings.batch_records
             try:
-                running = threads.Pipeline(wiring.stages(settings, home, _refuse))
+                running = threads.Pipeline(wiring.stages(settings, home, SPIKES, _refuse))
                 wiring.feed_through(
                     running, lambda: replay(frames, [logged_recording()]), live=False
                 )

@@ -11,7 +11,7 @@ from barograph.app.settings import Settings
 from barograph.cases.churn import CHURN, invent
 from barograph.feed.produce import Sending, produce
 from barograph.log import open_log
-from barograph.pipeline.record_topics import ensure_stream
+from barograph.pipeline.case_topics import ensure_stream
 from barograph.pipeline.worker import when_idle
 from barograph.registry.registry import Registry
 from barograph.training import record_dataset, train

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from barograph.arrays import Float32
+from barograph.cases.market import MARKET
 from barograph.cases.spikes import WANTED
 from barograph.codec import decode_numbers, decode_row, encode, event_array, feature_rows
 from barograph.evaluation import labels
@@ -102,7 +103,7 @@ def _facts(features: tuple[str, ...], tau: float, onnx: bytes) -> ModelFacts:
 def one_row(repeats: int) -> Measured:
     """From a feature row to its prediction; the peer is `Booster.predict` of one row of floats."""
     fitted, model, _, x, rows = trained()
-    scorer = Scorer(model)
+    scorer = Scorer(MARKET, model)
     for place, feature_row in enumerate(rows):
         said = scorer.predict(feature_row)
         assert said.verdict is Verdict.PREDICTED

@@ -43,7 +43,7 @@ from barograph.files.disk import write_whole
 from barograph.log.browse import Holding
 from barograph.pipeline.check import Check
 from barograph.pipeline.deadletters import LetterList, LetterShown, Redriven
-from barograph.pipeline.live_scores import Live
+from barograph.pipeline.live_scores import LiveReport
 from barograph.pipeline.verify import Verification
 from barograph.pipeline.worker import Tally
 from barograph.registry.audit import Promotion
@@ -79,7 +79,7 @@ ANSWERS: Mapping[str, Any] = {
     "report card": Card,
     "models list": list[Listed],
     "models history": list[Promotion],
-    "models show": {"facts": ModelFacts, "live": Live},
+    "models show": {"facts": ModelFacts, "live": LiveReport},
     "topics create": list[Holding],
     "topics list": list[Holding],
     "archive list": Inventory,

@@ -6,8 +6,9 @@ difference may be negative. Prices and sizes stay the decimal strings that the v
 kernel needs numbers, so nothing is rounded on the way.
 """
 
+from collections.abc import Mapping, Sequence
 from enum import IntEnum, StrEnum
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple, Protocol
 
 import msgspec
 from msgspec import Meta
@@ -212,33 +213,34 @@ _Value = Annotated[float, Meta(ge=-3e38, le=3e38)]
 
 
 class FeatureRow(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="features/1"):
-    """All features of one product at one closed second.
+    """All features of one product, or whatever keys the series, at one closed second.
 
-    `second` is the closed second since 1970; its features are known at `(second + 1) * 1e9` ns.
-    `feature_set` is the hash of the catalogue that made it. `log_mid_e9` is the closing log mid in
-    units of 1e-9 and `return_e9` the one-second log return (None where it is not one): they carry
-    labels and are not features. `values` follow the catalogue's order, None where not known, and
-    `reasons` has one digit of `Reason` for each. `receive_time_ns` is that of the record that
-    closed the second.
+    `second` is the last second that the row covers, since 1970; its features are known at
+    `(second + 1) * 1e9` ns. `feature_set` is the hash of the catalogue that made it. `log_mid_e9`
+    is the closing log mid in units of 1e-9 and `return_e9` the one-second log return: they are no
+    features, and None where there is none, as in every row of a series that is no market. `values`
+    follow the catalogue's order, None where not known, and `reasons` has one digit of `Reason` for
+    each. `receive_time_ns` is that of the record that closed the row.
     """
 
     product: Name
     second: Second
     feature_set: Name
-    log_mid_e9: _LogMidE9
-    return_e9: _ReturnE9 | None
+    log_mid_e9: _LogMidE9 | None = None
+    return_e9: _ReturnE9 | None = None
     receive_time_ns: TimeNs | None
     values: list[_Value | None]
     reasons: str
 
 
-class Prediction(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="prediction/1"):
-    """What the scorer says of one product after one closed second.
+class Prediction(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="prediction/2"):
+    """What the scorer says after one feature row: of one product, or whatever keys the series.
 
-    `probability` is that of a volatility spike within `horizon_s` after `event_time_ns`, the end of
-    the closed second on the venue's clock; None unless the verdict is `PREDICTED`. `spike` says
-    that it reaches `threshold`. `tau` is the realised volatility from which the model calls a
-    minute a spike.
+    `probability` is that the value which the case forecasts reaches `tau` within `horizon_s` after
+    `event_time_ns`, the end of the row's last second by the source's clock; None unless the verdict
+    is `PREDICTED`. `alarm` says that it reaches `threshold`. `value_now` is what that value is now,
+    in its unit: it is the outcome of the prediction that was made `horizon_s` ago. `mid` is the
+    closing mid, None where there is no market.
     """
 
     product: Name
@@ -247,12 +249,12 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="predi
     receive_time_ns: TimeNs | None
     verdict: Verdict
     probability: Share | None
-    spike: bool
+    alarm: bool
     threshold: Threshold | None
     tau: Measure | None
     horizon_s: Second
-    realized_vol_60s: Measure | None
-    mid: Measure
+    value_now: Measure | None
+    mid: Measure | None
     model: Name
 
 
@@ -330,6 +332,22 @@ class Outcome(NamedTuple):
 
     values: list[tuple[str, bytes]]
     dead_letters: list[DeadLetter]
+
+
+class Machine(Protocol):
+    """What turns records into values: no socket, no clock, no file."""
+
+    def receive(self, records: Sequence[Record]) -> Outcome:
+        """The values and dead letters that follow from these records and all before them."""
+
+    def snapshot(self) -> Mapping[str, bytes]:
+        """The checkpoints, by key, of what changed since the last call; no key begins with NUL."""
+
+    def restore(self, checkpoints: Mapping[str, bytes]) -> None:
+        """Take up each key where its checkpoint left it; ForeignStateError for one of another kind.
+
+        After that error the machine is not used any more.
+        """
 
 
 class Interval(msgspec.Struct, frozen=True, kw_only=True):

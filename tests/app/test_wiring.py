@@ -9,7 +9,7 @@ from barograph.app.wiring import consume
 from barograph.cases.spikes import SPIKES
 from barograph.errors import BadInputError
 from barograph.log import open_log
-from barograph.pipeline.record_topics import ensure_stream
+from barograph.pipeline.case_topics import ensure_stream
 from barograph.pipeline.worker import when_idle
 from barograph.registry.registry import Registry
 from barograph.types import Message, Verdict

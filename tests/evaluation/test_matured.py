@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from barograph import codec
+from barograph.cases.market import MARKET
 from barograph.codec import NAT
 from barograph.evaluation import alarms, labels, scores
 from barograph.evaluation.matured import compare, judge, mature
@@ -23,6 +24,10 @@ from matured_predictions import NS, said, storm
 from scored_rows import model
 
 START_S = 1_750_000_000
+
+
+def at_60(predictions):
+    return mature(predictions, 60)
 
 
 @st.composite
@@ -53,13 +58,13 @@ def judged_by_loops(predictions, label):
         if each.model != label or each.verdict is not Verdict.PREDICTED:
             continue
         later = [
-            other.realized_vol_60s
+            other.value_now
             for other in predictions
             if (other.product, other.second) == (each.product, each.second + 60)
         ]
         known = later and later[0] is not None
         rows.append((
-            each.product, each.second, each.probability, each.spike,
+            each.product, each.second, each.probability, each.alarm,
             later[0] >= each.tau if known else None,
         ))  # fmt: skip
     return sorted(rows, key=lambda row: row[:2])
@@ -68,14 +73,14 @@ def judged_by_loops(predictions, label):
 def flat(found):
     return [
         (product, int(second), float(p), bool(alarm), None if np.isnan(spike) else spike == 1.0)
-        for product, of in found.of.items()
+        for product, of in found.by_product.items()
         for second, p, alarm, spike in zip(*of, strict=True)
     ]
 
 
 @given(told())
 def test_each_prediction_stands_beside_what_came(predictions):
-    found = mature(predictions)
+    found = at_60(predictions)
     assert found.keys() == {each.model for each in predictions}
     for label, of in found.items():
         mine = [each for each in predictions if each.model == label]
@@ -90,7 +95,7 @@ def test_each_prediction_stands_beside_what_came(predictions):
 @pytest.mark.slow
 @given(told())
 def test_the_scores_are_those_of_the_matured_rows(predictions):
-    for label, of in mature(predictions).items():
+    for label, of in at_60(predictions).items():
         live_one = judge(label, of)
         rows = judged_by_loops(predictions, label)
         known = [row for row in rows if row[4] is not None]
@@ -120,7 +125,7 @@ def test_the_scores_are_those_of_the_matured_rows(predictions):
 @given(told())
 def test_a_prediction_that_stands_there_twice_counts_once(predictions):
     again = [msgspec.structs.replace(each, probability=0.99) for each in predictions]
-    once, twice = mature(predictions), mature(predictions + again)
+    once, twice = at_60(predictions), at_60(predictions + again)
     predicted = [each.probability is not None for each in predictions]
     if all(predicted):
         assert {label: flat(of) for label, of in once.items()} == {
@@ -129,12 +134,12 @@ def test_a_prediction_that_stands_there_twice_counts_once(predictions):
 
 
 def test_a_prediction_for_another_horizon_never_matures():
-    [found] = mature([said(0, horizon_s=300), said(60)]).values()
+    [found] = at_60([said(0, horizon_s=300), said(60)]).values()
     assert [row[4] for row in flat(found)] == [None, None]
 
 
 def test_an_interval_of_nothing_is_not_defined():
-    [found] = mature([said(0), said(1, p=None)]).values()
+    [found] = at_60([said(0), said(1, p=None)]).values()
     live_one = judge("spikes/1", found)
     assert (live_one.rows, live_one.immature) == (0, 1)
     assert live_one.verdicts == {"PREDICTED": 1, "GAP": 1}
@@ -145,7 +150,7 @@ def test_an_interval_of_nothing_is_not_defined():
 
 
 def test_a_better_shadow_is_better_by_its_paired_difference():
-    [ours], [theirs] = mature(storm("spikes/1", 2.0)).values(), mature(
+    [ours], [theirs] = at_60(storm("spikes/1", 2.0)).values(), at_60(
         storm("spikes/2", 20.0)[100:]
     ).values()  # fmt: skip
     found = compare("spikes/1", ours, "spikes/2", theirs)
@@ -164,8 +169,8 @@ def test_a_better_shadow_is_better_by_its_paired_difference():
 
 
 def test_rows_that_the_two_taus_call_differently_are_left_out_of_the_pair():
-    [ours] = mature(storm("spikes/1", 2.0)).values()
-    [theirs] = mature(storm("spikes/2", 2.0, tau=1.2e-4)).values()
+    [ours] = at_60(storm("spikes/1", 2.0)).values()
+    [theirs] = at_60(storm("spikes/2", 2.0, tau=1.2e-4)).values()
     found = compare("spikes/1", ours, "spikes/2", theirs)
     between = sum(
         a != b for a, b in zip(flat(ours), flat(theirs), strict=True) if a[4] is not None
@@ -175,7 +180,7 @@ def test_rows_that_the_two_taus_call_differently_are_left_out_of_the_pair():
 
 
 def test_models_that_met_on_no_second_have_no_difference():
-    [ours], [theirs] = mature([said(0)]).values(), mature([said(0, product="SOL-USD")]).values()
+    [ours], [theirs] = at_60([said(0)]).values(), at_60([said(0, product="SOL-USD")]).values()
     found = compare("spikes/1", ours, "spikes/2", theirs)
     assert (found.rows, found.left_out) == (0, 0)
     assert math.isnan(found.log_loss.estimate)
@@ -202,7 +207,7 @@ def rows_of_a_market_with_a_cut():
 @pytest.mark.slow
 def test_labels_of_predictions_are_those_of_the_dataset_to_the_bit():
     rows = rows_of_a_market_with_a_cut()
-    scorer = Scorer(model(tau={"BTC-USD": 1e-5, "ETH-USD": 2e-5}))
+    scorer = Scorer(MARKET, model(tau={"BTC-USD": 1e-5, "ETH-USD": 2e-5}))
     predictions = [scorer.predict(row) for row in rows]
     for product, tau in (("BTC-USD", 1e-5), ("ETH-USD", 2e-5)):
         mine = [row for row in rows if row.product == product]
@@ -220,9 +225,9 @@ def test_labels_of_predictions_are_those_of_the_dataset_to_the_bit():
                 for each in predictions
                 if each.product == product
             ]
-            [found] = mature(exact).values()
-            [of] = found.of.values()
+            [found] = at_60(exact).values()
+            [of] = found.by_product.values()
             known = ~np.isnan(label[np.isin(second, of.second)])
             assert known.sum() > 100
-            assert np.array_equal(~np.isnan(of.spike), known)  # exact: which are known
-            assert set(of.spike[known]) == {expected}
+            assert np.array_equal(~np.isnan(of.outcome), known)  # exact: which are known
+            assert set(of.outcome[known]) == {expected}

@@ -21,7 +21,7 @@ from barograph.errors import (
 )
 from barograph.feed.produce import PRODUCED_TIME, Sending, dry_run, produce
 from barograph.log import open_log
-from barograph.pipeline.record_topics import ensure_stream
+from barograph.pipeline.case_topics import ensure_stream
 from barograph.types import NS_PER_S
 from subscribers import CONTRACT, STREAM, SUBSCRIBERS, subscriber, table
 

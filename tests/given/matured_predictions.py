@@ -12,8 +12,8 @@ def said(second, *, p=0.5, vol=1e-4, product="BTC-USD", label="spikes/1", **more
         "product": product, "second": second, "event_time_ns": (second + 1) * NS,
         "receive_time_ns": None,
         "verdict": Verdict.GAP if p is None else Verdict.PREDICTED, "probability": p,
-        "spike": p is not None and p >= 0.6, "threshold": 0.6, "tau": 1e-4, "horizon_s": 60,
-        "realized_vol_60s": vol, "mid": 1.0, "model": label,
+        "alarm": p is not None and p >= 0.6, "threshold": 0.6, "tau": 1e-4, "horizon_s": 60,
+        "value_now": vol, "mid": 1.0, "model": label,
     }  # fmt: skip
     return Prediction(**{**known, **more})
 

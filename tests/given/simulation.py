@@ -51,8 +51,6 @@ from barograph.feed.recover import recover
 from barograph.feed.replay import replay
 from barograph.log import open_log
 from barograph.log.topics import FEATURES
-from barograph.pipeline.scorer import Scorer
-from barograph.pipeline.stages import FEATURIZE, SCORE
 from barograph.pipeline.worker import when_idle, work
 from barograph.simulated.faults import Close, Freeze, Send
 from barograph.types import NS_PER_S, DeadLetter, Fault, Frame, Gap, Heartbeat, Tick
@@ -61,6 +59,7 @@ from barograph.venues.coinbase.machine import Coinbase
 from barograph.venues.entries import Answer, Closing, Dialect, Heard, Opening, Rules
 from homes import take_all
 from log_contents import events, values
+from market_stages import FEATURIZE, SCORE, scorer
 from simulated_disk import BROKEN, FULL, KILL, LOCKED, NO_ROOM, Away, Disk, cut_power
 from simulated_venue import MAX_FRAME_BYTES, PRODUCTS, START_NS, Venue
 
@@ -439,7 +438,7 @@ class _Life:
                 raise
 
     def _stages(self, log):
-        for route, machine in ((FEATURIZE, Featurizer), (SCORE, Scorer)):
+        for route, machine in ((FEATURIZE, Featurizer), (SCORE, scorer)):
             work(
                 log, route, machine, clock_ns=lambda: self.world.venue.now_ns, until=when_idle,
                 limit=self.random.choice([1, 20, 1000]) if self.random.random() < 0.3 else 1000,

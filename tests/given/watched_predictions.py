@@ -14,8 +14,8 @@ def prediction(product, second, probability, **more):
         "product": product, "second": second, "event_time_ns": (second + 1) * NS,
         "receive_time_ns": (second + 1) * NS, "probability": probability,
         "verdict": Verdict.PREDICTED if probability is not None else Verdict.GAP,
-        "spike": probability is not None and probability >= 0.5, "threshold": 0.5, "tau": 1e-4,
-        "horizon_s": 60, "realized_vol_60s": 5e-5, "mid": 50_000.0, "model": "spikes/3",
+        "alarm": probability is not None and probability >= 0.5, "threshold": 0.5, "tau": 1e-4,
+        "horizon_s": 60, "value_now": 5e-5, "mid": 50_000.0, "model": "spikes/3",
     }  # fmt: skip
     return Prediction(**{**known, **more})
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from barograph.cases.market import MARKET
 from barograph.errors import ForeignFeaturesError, RegistryError, UnsoundModelError
 from barograph.features.catalogue import FEATURE_SET_HASH
 from barograph.pipeline.follower import Follower
@@ -46,7 +47,7 @@ class Machine:
 def test_a_champion_that_cannot_be_loaded_is_told_once_and_the_present_one_stays():
     told = []
     versions = Versions({1: model("spikes/1"), 2: DAMAGED}, champion=1)
-    champion, scorer = followed(versions, told.append), Scorer()
+    champion, scorer = followed(versions, told.append), Scorer(MARKET)
     settle(champion, scorer)
     versions.aliases["champion"] = 2
     for _ in range(3):
@@ -267,7 +268,7 @@ def test_a_candidate_is_followed_until_it_is_champion_or_cannot_be_loaded():
     damaged = RegistryError("spikes/4", "its onnx are not what was registered", "Train again")
     versions = Versions({2: model("spikes/2"), 3: model("spikes/3"), 4: damaged}, champion=1)
     candidate = followed(versions, told.append, alias="candidate")
-    shadow, labels = Shadow(), []
+    shadow, labels = Shadow(MARKET), []
     for moves in (
         {}, {"candidate": 2}, {"candidate": 3}, {"champion": 3}, {"champion": 2},
         {"candidate": 4}, {}, {"candidate": 2},

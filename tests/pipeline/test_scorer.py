@@ -9,24 +9,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from barograph import codec
+from barograph.cases.cold_start import COLD_START, ColdStart
+from barograph.cases.market import MARKET
 from barograph.errors import ForeignFeaturesError, UnsoundModelError
 from barograph.features.catalogue import FEATURES
-from barograph.pipeline.cold_start import COLD_START, ColdStart
 from barograph.pipeline.scorer import Scorer
 from barograph.types import Fault, Reason, Record, Verdict
 from scored_rows import Doubling, model, row
 
 
 def test_a_known_row_is_predicted_with_all_that_explains_it():
-    said = Scorer(model()).predict(row(100, vol=1.5e-4))
+    said = Scorer(MARKET, model()).predict(row(100, vol=1.5e-4))
     assert said.verdict is Verdict.PREDICTED
     assert said.probability == pytest.approx(0.3)
-    assert not said.spike
+    assert not said.alarm
     # exact: one number, copied
     assert (said.tau, said.threshold, said.model) == (1e-4, 0.4, "spikes/1")
     assert (said.event_time_ns, said.receive_time_ns) == (101 * 10**9, 5)
     assert said.mid == pytest.approx(50_000, rel=1e-8)
-    assert Scorer(model()).predict(row(100, vol=2.1e-4)).spike
+    assert Scorer(MARKET, model()).predict(row(100, vol=2.1e-4)).alarm
 
 
 @pytest.mark.parametrize(
@@ -40,24 +41,24 @@ def test_a_known_row_is_predicted_with_all_that_explains_it():
     ],
 )
 def test_a_missing_feature_that_the_model_uses_gives_its_reason(reason, verdict):
-    said = Scorer(model()).predict(row(100, missing={"realized_vol_300s": reason}))
-    assert (said.verdict, said.probability, said.spike) == (verdict, None, False)
+    said = Scorer(MARKET, model()).predict(row(100, missing={"realized_vol_300s": reason}))
+    assert (said.verdict, said.probability, said.alarm) == (verdict, None, False)
 
 
 def test_a_missing_feature_that_the_model_does_not_use_is_no_matter():
-    said = Scorer(model()).predict(row(100, missing={"realized_vol_900s": Reason.WARMUP}))
+    said = Scorer(MARKET, model()).predict(row(100, missing={"realized_vol_900s": Reason.WARMUP}))
     assert said.verdict is Verdict.PREDICTED
 
 
 def test_a_stale_market_is_not_scored():
-    said = Scorer(model(), stale_after_s=30).predict(row(100, staleness=31.0))
+    said = Scorer(MARKET, model(), stale_after_s=30).predict(row(100, staleness=31.0))
     assert (said.verdict, said.probability) == (Verdict.STALE, None)
 
 
 def test_a_model_may_ask_about_the_tau_of_the_product():
     """It stands among the features, where the model has it, and is never missing."""
     asking = model(features=("tau", "realized_vol_60s"), tau={"BTC-USD": 1e-4, "ETH-USD": 3e-4})
-    scorer = Scorer(asking)
+    scorer = Scorer(MARKET, asking)
     for product, tau in asking.facts.tau.items():
         said = scorer.predict(row(100, product=product, vol=5e-4))
         assert said.probability == pytest.approx(2e3 * tau, rel=1e-6)
@@ -67,20 +68,20 @@ def test_a_model_may_ask_about_the_tau_of_the_product():
 
 
 def test_an_expired_model_says_so():
-    scorer = Scorer(model(expires_time_ns=200 * 10**9))
+    scorer = Scorer(MARKET, model(expires_time_ns=200 * 10**9))
     assert scorer.predict(row(199)).verdict is Verdict.PREDICTED
     assert scorer.predict(row(200)).verdict is Verdict.MODEL_EXPIRED
 
 
 def test_a_model_of_other_features_is_refused_and_the_present_one_stays():
-    scorer = Scorer(model())
+    scorer = Scorer(MARKET, model())
     with pytest.raises(ForeignFeaturesError):
         scorer.swap(model("spikes/2", feature_set="0" * 16))
     assert scorer.predict(row(100)).model == "spikes/1"
 
 
 def test_a_model_is_swapped_between_two_records():
-    scorer = Scorer(model())
+    scorer = Scorer(MARKET, model())
     before = scorer.predict(row(100))
     scorer.swap(model("spikes/2", Doubling(1.0)))
     after = scorer.predict(row(101))
@@ -94,7 +95,7 @@ def record(value, offset=0):
 
 def test_foreign_rows_and_unreadable_ones_become_dead_letters():
     foreign = codec.encode(row(100, feature_set="0" * 16))
-    outcome = Scorer(model()).receive(
+    outcome = Scorer(MARKET, model()).receive(
         [record(b"{", 0), record(foreign, 1), record(codec.encode(row(100)), 2)]
     )
     faults = [(letter.fault, letter.position) for letter in outcome.dead_letters]
@@ -113,7 +114,7 @@ def volatilities(seed, n):
 
 @pytest.mark.slow
 def test_before_any_model_the_baseline_says_so_and_learns():
-    scorer = Scorer()
+    scorer = Scorer(MARKET)
     said = [scorer.predict(row(i, vol=v)) for i, v in enumerate(volatilities(1, 20_000))]
     assert {p.model for p in said} == {COLD_START}
     assert said[0].verdict is Verdict.NO_MODEL
@@ -127,7 +128,7 @@ def test_before_any_model_the_baseline_says_so_and_learns():
 
 
 def test_a_product_that_the_model_does_not_know_gets_the_baseline():
-    assert Scorer(model()).predict(row(1, product="NEW-USD")).model == COLD_START
+    assert Scorer(MARKET, model()).predict(row(1, product="NEW-USD")).model == COLD_START
 
 
 @pytest.mark.slow
@@ -137,8 +138,8 @@ def test_a_restore_anywhere_changes_no_prediction(cut, seed):
     values = [
         record(codec.encode(row(i, vol=v)), i) for i, v in enumerate(volatilities(seed, 3000))
     ]
-    whole = Scorer().receive(values)
-    first, second = Scorer(), Scorer()
+    whole = Scorer(MARKET).receive(values)
+    first, second = Scorer(MARKET), Scorer(MARKET)
     head = first.receive(values[:cut])
     second.restore(first.snapshot())
     tail = second.receive(values[cut:])
@@ -158,14 +159,14 @@ def test_a_restore_anywhere_changes_no_prediction(cut, seed):
     ],
 )
 def test_a_model_with_unsound_facts_is_refused_by_name_and_the_present_one_stays(facts, why):
-    scorer = Scorer(model())
+    scorer = Scorer(MARKET, model())
     with pytest.raises(UnsoundModelError, match=why):
         scorer.swap(model("spikes/2", **facts))
     assert scorer.predict(row(1)).model == "spikes/1"
 
 
 def test_a_model_may_ask_for_the_tau_that_it_is_asked_about():
-    scorer = Scorer(model(features=("tau", "realized_vol_60s"), onnx=Doubling(1.0)))
+    scorer = Scorer(MARKET, model(features=("tau", "realized_vol_60s"), onnx=Doubling(1.0)))
     assert scorer.predict(row(1)).probability == pytest.approx(0.1)
 
 
@@ -175,7 +176,7 @@ def test_what_a_model_says_that_is_no_probability_is_out_of_range(said):
         def predict(self, _x):
             return np.array([said])
 
-    prediction = Scorer(model(onnx=Wild())).predict(row(1))
+    prediction = Scorer(MARKET, model(onnx=Wild())).predict(row(1))
     assert (prediction.verdict, prediction.probability) == (Verdict.OUT_OF_RANGE, None)
 
 
@@ -185,7 +186,7 @@ def as_record(value):
 
 def test_a_row_under_another_key_is_refused():
     stray = msgspec.structs.replace(as_record(codec.encode(row(1))), key="ETH-USD")
-    outcome = Scorer(model()).receive([stray])
+    outcome = Scorer(MARKET, model()).receive([stray])
     assert outcome.values == []
     assert [letter.fault for letter in outcome.dead_letters] == [Fault.WRONG_SHAPE]
 
@@ -206,7 +207,7 @@ def test_a_row_under_another_key_is_refused():
     ],
 )
 def test_a_row_that_is_not_whole_is_one_dead_letter(changes):
-    machine = Scorer()
+    machine = Scorer(MARKET)
     poison = as_record(codec.encode(msgspec.structs.replace(row(1), **changes)))
     outcome = machine.receive([poison])
     assert (outcome.values, len(outcome.dead_letters)) == ([], 1)

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from barograph import codec
+from barograph.cases.market import MARKET
 from barograph.errors import ForeignFeaturesError
 from barograph.pipeline.scorer import Scorer
 from barograph.pipeline.shadow import Shadow
@@ -43,29 +44,29 @@ def test_it_says_what_the_candidate_says_of_new_rows_of_its_products_in_their_or
                missing={"realized_vol_300s": Reason.GAP} if gap else None)
         for n, (product, taken_ns, vol, gap) in enumerate(told)
     ]  # fmt: skip
-    alone = Scorer(of_both)
+    alone = Scorer(MARKET, of_both)
     expected = [
         (record.key, codec.encode(alone.predict(codec.decode_row(record.value))))
         for record, (product, taken_ns, _, _) in zip(records, told, strict=True)
         if product != "NEW-USD" and taken_ns >= MADE_NS
     ]
-    outcome = Shadow(of_both).receive(records)
+    outcome = Shadow(MARKET, of_both).receive(records)
     assert outcome.values == expected
     assert outcome.dead_letters == []
 
 
 def test_without_a_candidate_it_looks_at_nothing():
-    assert Shadow().receive([record(0, value=b"{"), record(1)]) == ([], [])
+    assert Shadow(MARKET).receive([record(0, value=b"{"), record(1)]) == ([], [])
 
 
 def test_what_cannot_be_used_is_left_to_the_scorer():
     foreign = codec.encode(row(1, feature_set="0" * 16))
-    outcome = Shadow(candidate()).receive([record(0, value=b"{"), record(1, value=foreign)])
+    outcome = Shadow(MARKET, candidate()).receive([record(0, value=b"{"), record(1, value=foreign)])
     assert outcome == ([], [])
 
 
 def test_it_speaks_for_another_candidate_from_the_next_record_on_and_then_for_none():
-    shadow = Shadow(candidate())
+    shadow = Shadow(MARKET, candidate())
     said = [*shadow.receive([record(0)]).values]
     shadow.swap(candidate("spikes/3"))
     said += shadow.receive([record(1)]).values
@@ -75,7 +76,7 @@ def test_it_speaks_for_another_candidate_from_the_next_record_on_and_then_for_no
 
 
 def test_a_model_of_other_features_is_refused_and_the_present_one_stays():
-    shadow = Shadow(candidate())
+    shadow = Shadow(MARKET, candidate())
     with pytest.raises(ForeignFeaturesError):
         shadow.swap(candidate("spikes/3", feature_set="0" * 16))
     [(_, value)] = shadow.receive([record(0)]).values
@@ -83,9 +84,12 @@ def test_a_model_of_other_features_is_refused_and_the_present_one_stays():
 
 
 def test_it_has_no_memory():
-    shadow, records = Shadow(candidate()), [record(0), record(1, product="NEW-USD"), record(2)]
+    shadow, records = (
+        Shadow(MARKET, candidate()),
+        [record(0), record(1, product="NEW-USD"), record(2)],
+    )
     whole = shadow.receive(records).values
     assert shadow.snapshot() == {}
-    later = Shadow(candidate())
+    later = Shadow(MARKET, candidate())
     later.restore({})
     assert later.receive(records[2:]).values == whole[1:]

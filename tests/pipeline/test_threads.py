@@ -10,11 +10,12 @@ import pytest
 
 from barograph.app.settings import Settings
 from barograph.app.wiring import feed_through, stages
+from barograph.cases.cold_start import COLD_START
+from barograph.cases.spikes import SPIKES
 from barograph.errors import RegistryError, UnknownTopicError
 from barograph.features.catalogue import FEATURE_SET_HASH
 from barograph.log import open_log
 from barograph.log.topics import FEATURES, PREDICTIONS, SHADOW, ensure_topics
-from barograph.pipeline.cold_start import COLD_START
 from barograph.pipeline.follower import Follower
 from barograph.pipeline.threads import Pipeline
 from listed_versions import Versions
@@ -31,7 +32,7 @@ def test_what_the_feed_wrote_last_is_still_scored(tmp_path, live):
     ensure_topics(log)
     settings = Settings(home=tmp_path)
     for part in range(3):
-        running = Pipeline(stages(settings, tmp_path, pytest.fail))
+        running = Pipeline(stages(settings, tmp_path, SPIKES, pytest.fail))
         feed_through(running, lambda part=part: log.append(ticks(300, part * 300)), live=live)
         assert running.scored.values == running.featurized.values
     assert total(log, FEATURES) == total(log, PREDICTIONS) == 899
@@ -44,11 +45,11 @@ def test_a_stop_does_not_wait_for_a_backlog_and_the_next_run_works_it_off(tmp_pa
     ensure_topics(log)
     log.append(ticks(5000))
     settings = Settings(home=tmp_path, batch_records=20)
-    with Pipeline(stages(settings, tmp_path, said.append), stop, finish_s=0.0):
+    with Pipeline(stages(settings, tmp_path, SPIKES, said.append), stop, finish_s=0.0):
         stop.set()
     assert said == ["stopped before all was scored that was heard; the next run goes on"]
     assert total(log, PREDICTIONS) < 4999
-    with Pipeline(stages(settings, tmp_path, pytest.fail), stop, finish_s=600.0):
+    with Pipeline(stages(settings, tmp_path, SPIKES, pytest.fail), stop, finish_s=600.0):
         stop.set()
     assert total(log, FEATURES) == total(log, PREDICTIONS) == 4999
     log.close()
@@ -59,7 +60,9 @@ def test_an_interrupt_ends_the_wait_for_a_backlog(tmp_path):
     log = open_log(tmp_path)
     ensure_topics(log)
     log.append(ticks(5000))
-    running = Pipeline(stages(Settings(home=tmp_path, batch_records=1), tmp_path, pytest.fail))
+    running = Pipeline(
+        stages(Settings(home=tmp_path, batch_records=1), tmp_path, SPIKES, pytest.fail)
+    )
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     sent = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
     try:
@@ -78,10 +81,10 @@ def test_a_worker_that_dies_is_heard_at_the_door(tmp_path):
     ensure_topics(log)
     log.append(ticks(20))
     settings = Settings(home=tmp_path)
-    with Pipeline(stages(settings, tmp_path, pytest.fail)):
+    with Pipeline(stages(settings, tmp_path, SPIKES, pytest.fail)):
         pass
     other = tmp_path / "other"
-    running = Pipeline(stages(settings, other, [].append))
+    running = Pipeline(stages(settings, other, SPIKES, [].append))
     # It has no topics.
     with closing(open_log(other)), pytest.raises(UnknownTopicError), running:
         pass
@@ -96,7 +99,7 @@ def shadow_position(log):
 def test_a_shadow_without_a_candidate_passes_over_what_comes_live(tmp_path):
     log = open_log(tmp_path)
     ensure_topics(log)
-    with Pipeline(stages(Settings(home=tmp_path), tmp_path, pytest.fail)):
+    with Pipeline(stages(Settings(home=tmp_path), tmp_path, SPIKES, pytest.fail)):
         log.append(ticks(100))
     assert shadow_position(log) == total(log, FEATURES) == 99
     assert total(log, SHADOW) == 0
@@ -107,7 +110,7 @@ def test_a_shadow_without_a_candidate_passes_over_what_comes_live(tmp_path):
 def test_a_replay_that_nothing_shadows_does_not_even_look(tmp_path):
     log = open_log(tmp_path)
     ensure_topics(log)
-    running = Pipeline(stages(Settings(home=tmp_path), tmp_path, pytest.fail))
+    running = Pipeline(stages(Settings(home=tmp_path), tmp_path, SPIKES, pytest.fail))
     feed_through(running, lambda: log.append(ticks(100)), live=False)
     assert running.shadowed.assigned == 0
     assert log.positions("shadow", FEATURES) == {}
@@ -150,4 +153,6 @@ def test_a_shadow_that_dies_is_told_of_once_and_the_others_go_on(tmp_path):
 def shadowing(home, versions, warn):
     """Stages of a home whose candidate is one of these."""
     candidate = Follower(versions, "spikes", FEATURE_SET_HASH, alias="candidate", warn=warn)
-    return msgspec.structs.replace(stages(Settings(home=home), home, warn), candidate=candidate)
+    return msgspec.structs.replace(
+        stages(Settings(home=home), home, SPIKES, warn), candidate=candidate
+    )

@@ -12,9 +12,10 @@ import pytest
 from barograph import codec
 from barograph.app.settings import Settings
 from barograph.app.wiring import stages
+from barograph.cases.cold_start import COLD_START
+from barograph.cases.spikes import SPIKES
 from barograph.log import open_log
 from barograph.log.topics import FEATURES, PREDICTIONS, ensure_topics
-from barograph.pipeline.cold_start import COLD_START
 from barograph.pipeline.threads import Pipeline
 from barograph.registry.registry import Registry
 from log_contents import total, values
@@ -74,7 +75,7 @@ def test_what_runs_live_begins_without_a_champion_and_takes_it_up_once_it_is_men
     settings = Settings(home=home, model_refresh_s=0.02)
     with closing(open_log(home)) as log:
         ensure_topics(log)
-        with Pipeline(stages(settings, home, said.append, patient=True)):
+        with Pipeline(stages(settings, home, SPIKES, said.append, patient=True)):
             log.append(ticks(100))
             until(lambda: total(log, PREDICTIONS) == 99)
             mended(home)
@@ -104,7 +105,7 @@ def test_what_runs_live_keeps_its_champion_while_the_registry_is_damaged(home, d
     settings = Settings(home=home, model_refresh_s=0.02)
     with closing(open_log(home)) as log:
         ensure_topics(log)
-        with Pipeline(stages(settings, home, said.append, patient=True)):
+        with Pipeline(stages(settings, home, SPIKES, said.append, patient=True)):
             log.append(ticks(100))
             until(lambda: total(log, PREDICTIONS) == 99)
             damage(home / "registry")

@@ -11,8 +11,8 @@ import pytest
 from barograph.cases.churn import STREAM, invent
 from barograph.codec import encode
 from barograph.log import open_log
+from barograph.pipeline.case_topics import ensure_stream
 from barograph.pipeline.deadletters import REDRIVEN
-from barograph.pipeline.record_topics import ensure_stream
 from barograph.types import DeadLetter, Fault, Message
 from log_consumer import contents
 from verb_processes import Life

@@ -13,6 +13,7 @@ import pytest
 
 from barograph import codec
 from barograph.app.terminal.live_view import render
+from barograph.cases.market import MARKET
 from barograph.features.featurizer import Featurizer
 from barograph.log import Topic, open_log
 from barograph.log.topics import PREDICTIONS
@@ -200,7 +201,7 @@ def predictions():
         Record("ticks.features", 0, n, key_in(value), value, HEADERS)
         for n, value in enumerate(rows())
     ]
-    return [value for _, value in Scorer(model()).receive(made).values]
+    return [value for _, value in Scorer(MARKET, model()).receive(made).values]
 
 
 def customers():
@@ -227,7 +228,7 @@ def damaged_values(good, laps, seed):
 MACHINES = {
     "featurizer": (Featurizer, ticks),
     "cold start": (Scorer, rows),
-    "scorer": (lambda: Scorer(model()), rows),
+    "scorer": (lambda: Scorer(MARKET, model()), rows),
     "record scorer": (lambda: RecordScorer("customers", STREAM.contract), customers),
 }
 
@@ -280,7 +281,7 @@ def test_readers_of_topics_take_any_bytes(tmp_path):
     log = open_log(tmp_path)
     log.create(Topic(name=PREDICTIONS))
     watch, seen = Watch(log), check._Seen()
-    shadow = Shadow(model(created_time_ns=0))
+    shadow = Shadow(MARKET, model(created_time_ns=0))
     readers = {
         "ticks": (ticks, codec.decode_event), "rows": (rows, codec.decode_row),
         "predictions": (predictions, codec.decode_prediction),

@@ -8,9 +8,9 @@ import pytest
 
 import feature_oracle
 from barograph import codec
+from barograph.cases.cold_start import COLD_START
 from barograph.log import open_log
 from barograph.log.topics import FEATURES, PREDICTIONS, TICKS, ensure_topics
-from barograph.pipeline.cold_start import COLD_START
 from barograph.pipeline.verify import verify
 from barograph.pipeline.watch import Watch
 from barograph.simulated.exchange import Exchange, Terms, running

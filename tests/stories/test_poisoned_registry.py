@@ -14,10 +14,12 @@ from barograph import codec
 from barograph.app import cli
 from barograph.app.settings import Settings
 from barograph.app.wiring import stages
+from barograph.cases.market import MARKET
+from barograph.cases.spikes import SPIKES
 from barograph.errors import BarographError, RegistryError
 from barograph.features.catalogue import FEATURE_SET_HASH
 from barograph.log import open_log
-from barograph.log.topics import FEATURES, PREDICTIONS, SHADOW, ensure_shadow, ensure_topics
+from barograph.log.topics import FEATURES, PREDICTIONS, SHADOW, ensure_topics
 from barograph.pipeline.scorer import Scorer
 from barograph.pipeline.threads import Pipeline
 from barograph.registry.model import sha256_of
@@ -133,8 +135,7 @@ def the_running_ones_keep_theirs(registry, version, why, home):
     settings = Settings(home=home, model_refresh_s=0.01)
     with closing(open_log(home)) as log:
         ensure_topics(log)
-        ensure_shadow(log)
-        with Pipeline(stages(settings, home, warned.append)):
+        with Pipeline(stages(settings, home, SPIKES, warned.append)):
             log.append(ticks(200))
             until(lambda: total(log, PREDICTIONS) == 199)
             assert warned == []
@@ -147,7 +148,7 @@ def the_running_ones_keep_theirs(registry, version, why, home):
         told = [codec.decode_prediction(value) for value in of_product(log, PREDICTIONS)]
         rows = [codec.decode_row(value) for value in of_product(log, FEATURES)]
         assert total(log, SHADOW) == 0
-    champion = Scorer(registry.load("spikes", 1, FEATURE_SET_HASH))
+    champion = Scorer(MARKET, registry.load("spikes", 1, FEATURE_SET_HASH))
     # exact: rows are scored one at a time, live and here
     assert told == [champion.predict(row) for row in rows]
     assert {each.model for each in told} == {"spikes/1"}

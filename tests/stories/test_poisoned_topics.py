@@ -7,6 +7,7 @@ import pytest
 
 from barograph import codec
 from barograph.app.terminal.live_view import render
+from barograph.cases.market import MARKET
 from barograph.errors import BadInputError
 from barograph.features.featurizer import Featurizer
 from barograph.log import browse, open_log
@@ -19,13 +20,12 @@ from barograph.log.topics import (
     market_topics,
 )
 from barograph.pipeline import check, deadletters, live_scores
-from barograph.pipeline.scorer import Scorer
-from barograph.pipeline.stages import FEATURIZE, SCORE
 from barograph.pipeline.verify import verify
 from barograph.pipeline.watch import Watch
 from barograph.pipeline.worker import when_idle, work
 from barograph.types import Message
 from live_scoring import scores_of
+from market_stages import FEATURIZE, SCORE, scorer
 from numbered_ticks import ticks
 
 POISON = [
@@ -74,7 +74,7 @@ def test_each_costs_one_letter_and_changes_no_row(poisoned):
     rows = [each.value for each in browse.records(poisoned, FEATURES)]
     assert rows == [value for _, value in Featurizer().receive(clean).values]
     poisoned.append(poison(FEATURES))
-    tally = stage(poisoned, SCORE, Scorer)
+    tally = stage(poisoned, SCORE, scorer)
     assert (tally.values, tally.dead_letters) == (2 * 199, len(POISON))
     originals = [letter.original for letter in deadletters.letters(poisoned, DEAD_LETTERS)]
     assert sorted(originals) == sorted(POISON * 2)
@@ -82,7 +82,7 @@ def test_each_costs_one_letter_and_changes_no_row(poisoned):
 
 def test_whoever_reads_a_topic_tells_of_them_and_ends_of_none(poisoned):
     stage(poisoned, FEATURIZE, Featurizer)
-    stage(poisoned, SCORE, Scorer)
+    stage(poisoned, SCORE, scorer)
     assert verify(poisoned).same
     for topic in (FEATURES, PREDICTIONS, STATUS, DEAD_LETTERS):
         poisoned.append(poison(topic))
@@ -97,7 +97,7 @@ def test_whoever_reads_a_topic_tells_of_them_and_ends_of_none(poisoned):
     assert watch.unreadable == len(POISON)
     scores = scores_of(poisoned, PREDICTIONS)
     assert {sum(each.verdicts.values()) for each in scores.values()} == {2 * 199}
-    live_scores.live(poisoned, "spikes/1", standing={}, hours=1, trained_ns=0)
+    live_scores.live_report(poisoned, MARKET, "spikes/1", standing={}, hours=1, trained_ns=0)
     assert verify(poisoned).difference.what == "record"
 
 

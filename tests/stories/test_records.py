@@ -17,8 +17,8 @@ from barograph.cases.churn import CHURN, CONTRACT
 from barograph.cases.record_file import lines
 from barograph.learning.encoding import Encoding
 from barograph.log import open_log
+from barograph.pipeline.case_topics import ensure_stream
 from barograph.pipeline.record_scorer import RecordScorer
-from barograph.pipeline.record_topics import ensure_stream
 from barograph.registry.model import ModelFacts, export, sha256_of
 from barograph.registry.registry import Registry
 from barograph.types import Fault, Record

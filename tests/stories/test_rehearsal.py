@@ -9,7 +9,7 @@ import pytest
 
 from barograph.cases.churn import STREAM, invent
 from barograph.log import open_log
-from barograph.pipeline.record_topics import ensure_stream
+from barograph.pipeline.case_topics import ensure_stream
 from barograph.types import Message
 from log_consumer import contents
 from verb_processes import Life

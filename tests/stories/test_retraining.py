@@ -12,6 +12,8 @@ import pytest
 from barograph import codec
 from barograph.app.settings import Settings
 from barograph.app.wiring import stages
+from barograph.cases.market import MARKET
+from barograph.cases.spikes import SPIKES
 from barograph.features.catalogue import FEATURE_SET_HASH
 from barograph.feed.feed import Feed
 from barograph.log import open_log
@@ -114,7 +116,7 @@ def test_a_rollback_restores_predictions_to_the_byte(registry, tmp_path):
         act()
         with closing(open_log(tmp_path / f"log {n}")) as log:
             ensure_topics(log)
-            with Pipeline(stages(settings, tmp_path / f"log {n}", pytest.fail)):
+            with Pipeline(stages(settings, tmp_path / f"log {n}", SPIKES, pytest.fail)):
                 log.append(ticks(400))
             said.append(of_product(log, PREDICTIONS))
     before, meanwhile, after = said
@@ -144,7 +146,7 @@ def test_who_is_at_work_takes_up_a_rollback_between_two_records(registry, tmp_pa
                     return second + 1
             pytest.fail(f"{label} never spoke")
 
-        with Pipeline(stages(Settings(home=home, model_refresh_s=0.05), home, pytest.fail)):
+        with Pipeline(stages(Settings(home=home, model_refresh_s=0.05), home, SPIKES, pytest.fail)):
             log.append(ticks(100))
             until(lambda: total(log, PREDICTIONS) == 99)
             registry.promote("spikes", models[1], "better, they said")
@@ -153,7 +155,9 @@ def test_who_is_at_work_takes_up_a_rollback_between_two_records(registry, tmp_pa
             tick_until_it_speaks("spikes/1", second)
         told = of_product(log, PREDICTIONS)
         rows = [codec.decode_row(value) for value in of_product(log, FEATURES)]
-    scorers = {f"spikes/{n}": Scorer(registry.load("spikes", n, FEATURE_SET_HASH)) for n in models}
+    scorers = {
+        f"spikes/{n}": Scorer(MARKET, registry.load("spikes", n, FEATURE_SET_HASH)) for n in models
+    }
     speakers = [codec.decode_prediction(value).model for value in told]
     assert told == [
         codec.encode(scorers[model].predict(row)) for model, row in zip(speakers, rows, strict=True)
@@ -171,11 +175,11 @@ def test_an_expired_champion_is_silent_by_event_time_until_another_takes_over(re
     registry.promote("spikes", register(registry, 0.0, expires_time_ns=end_ns), "the first")
     with closing(open_log(home)) as log:
         ensure_topics(log)
-        with Pipeline(stages(Settings(home=home, model_refresh_s=0.05), home, pytest.fail)):
+        with Pipeline(stages(Settings(home=home, model_refresh_s=0.05), home, SPIKES, pytest.fail)):
             log.append(ticks(300))
             until(lambda: total(log, PREDICTIONS) == 299)
             registry.promote("spikes", register(registry, 0.0), "trained again")
-        with Pipeline(stages(Settings(home=home), home, pytest.fail)):
+        with Pipeline(stages(Settings(home=home), home, SPIKES, pytest.fail)):
             log.append(ticks(100, 300))
         said = [codec.decode_prediction(value) for value in of_product(log, PREDICTIONS)]
     expired = [each for each in said if each.verdict is Verdict.MODEL_EXPIRED]

@@ -14,13 +14,15 @@ from barograph import codec
 from barograph.app import cli
 from barograph.app.settings import Settings
 from barograph.app.wiring import stages
+from barograph.cases.cold_start import COLD_START
+from barograph.cases.market import MARKET
+from barograph.cases.spikes import SPIKES
 from barograph.evaluation import scores
 from barograph.evaluation.labels import future_realized_vol
 from barograph.features.catalogue import FEATURE_SET_HASH
 from barograph.feed.feed import Feed
 from barograph.log import open_log
 from barograph.log.topics import FEATURES, PREDICTIONS, SHADOW
-from barograph.pipeline.cold_start import COLD_START
 from barograph.pipeline.scorer import Scorer
 from barograph.pipeline.threads import Pipeline
 from barograph.registry.model import ModelFacts, sha256_of
@@ -99,7 +101,7 @@ def test_a_candidate_shadows_the_champion_until_it_is_promoted(
         market = Market(feed)
 
         def told_after(minutes):
-            with Pipeline(stages(Settings(home=tmp_path), address, pytest.fail)) as running:
+            with Pipeline(stages(Settings(home=tmp_path), address, SPIKES, pytest.fail)) as running:
                 market.goes_on(minutes)
             assert running.shadowed.records == running.scored.records > 0
             return Told(log)
@@ -119,7 +121,7 @@ def test_a_candidate_shadows_the_champion_until_it_is_promoted(
 
 
 def it_said_what_the_candidate_says_of_what_came_since(before, beside, registry):
-    candidate = Scorer(registry.load("spikes", 2, FEATURE_SET_HASH))
+    candidate = Scorer(MARKET, registry.load("spikes", 2, FEATURE_SET_HASH))
     for product in PRODUCTS:
         new = beside.rows[product][len(before.rows[product]) :]
         expected = [codec.encode(candidate.predict(row)) for row in new]

@@ -9,6 +9,7 @@ import pytest
 from barograph.archive.recording import Recorded, Recording
 from barograph.archive.writer import ArchiveWriter
 from barograph.cases.case import Target
+from barograph.cases.market import MARKET
 from barograph.cases.spikes import SPIKES
 from barograph.evaluation import bootstrap, scores
 from barograph.features.catalogue import COLUMN, FEATURE_SET_HASH, NAMES
@@ -115,7 +116,7 @@ def test_no_model_passes_the_ceiling(storms, walked):
 
 def test_the_scorer_says_live_what_was_said_of_the_test_rows(storms, report, registry):
     model = registry.load("spikes", "champion", FEATURE_SET_HASH)
-    scorer = Scorer(model)
+    scorer = Scorer(MARKET, model)
     table = SPIKES.table(storms[1].frame)
     frame = storms[1].frame.sort("product", "second")
     usable = set(zip(table.key.tolist(), table.order.tolist(), strict=True))

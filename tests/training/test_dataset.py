@@ -21,13 +21,13 @@ from barograph.feed.feed import Feed
 from barograph.feed.ingest import ingest
 from barograph.feed.replay import replay
 from barograph.log import open_log
-from barograph.pipeline.stages import FEATURIZE
 from barograph.pipeline.worker import when_idle, work
 from barograph.simulated.law import PRESETS
 from barograph.simulated.market import SimulatedMarket
 from barograph.training import dataset
 from barograph.types import FeatureRow, Frame
 from barograph.venues.entries import Closing, Dialect, Heard, Opening, Rules
+from market_stages import FEATURIZE
 
 START_NS = 1_750_000_000 * 10**9
 PRODUCTS = ("BTC-USD", "ETH-USD")

@@ -1,4 +1,4 @@
-"""Workers as the settings want them: three stages beside a feed, and scorers of records.
+"""Workers as the settings want them: the stages of a series, and scorers of records.
 
 A door's business: it builds and wires, and decides nothing. The same jobs run as processes with
 `barograph featurize`, `barograph score`, `barograph score --shadow` and `barograph consume`.
@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from barograph.app.settings import Settings
-from barograph.cases.case import stream_of
-from barograph.features.catalogue import FEATURE_SET_HASH
+from barograph.cases.case import live_of, stream_of
 from barograph.feed.summary import Summary
 from barograph.log import open_log
+from barograph.pipeline.case_topics import ensure_stream
 from barograph.pipeline.follower import Follower
 from barograph.pipeline.record_scorer import RecordScorer
-from barograph.pipeline.record_topics import ensure_stream
 from barograph.pipeline.scorer import Scorer
 from barograph.pipeline.stages import Stages
 from barograph.pipeline.threads import Pipeline
@@ -24,41 +23,45 @@ from barograph.pipeline.worker import Route, Tally, Until, work
 from barograph.registry.model import Model
 from barograph.registry.registry import Alias, Registry
 
-if TYPE_CHECKING:  # the market's stages need no cases
+if TYPE_CHECKING:  # whoever calls has it
     from barograph.cases.case import Case
 
 _SOON_S = 0.05  # so that a file's last record is soon known to be the last
 
 
-def stages(
+def stages(  # noqa: PLR0913 - what the settings say, and what they do not
     settings: Settings,
     address: str | Path,
+    case: "Case",
     warn: Callable[[str], None],
     *,
     patient: bool = False,
     follow: bool = False,
 ) -> Stages:
-    """The stages of the spikes case as the settings want them.
+    """The stages of a case as the settings want them.
 
     patient: they also begin while the registry cannot be read, and take it up when it can. Else
     `score` and `shadow` raise RegistryError.
     follow: as all patient ones do, they wait for a log that cannot be used. Else each raises
     LogUnavailableError.
+    Raises BadInputError for a case that is no series.
     """
+    live = live_of(case)
 
     def follower(alias: Alias) -> Follower:
         return Follower(
             Registry(settings.home),
-            "spikes",
-            FEATURE_SET_HASH,
+            case.name,
+            live.feature_set,
             alias=alias,
             refresh_s=settings.model_refresh_s,
             warn=warn,
-            try_out=Scorer,
+            try_out=lambda model: Scorer(live, model),
             patient=patient,
         )
 
     return Stages(
+        live=live,
         address=address,
         champion=follower("champion"),
         candidate=follower("candidate"),

@@ -14,6 +14,7 @@ import polars as pl
 
 from barograph.arrays import Bool, Float32, Float64, Int64
 from barograph.cases.contract import Stream
+from barograph.cases.live_series import LiveSeries
 from barograph.errors import BadInputError
 from barograph.evaluation.splits import Fold, Rows
 from barograph.learning.candidates import Candidate
@@ -114,7 +115,8 @@ class Case:
     that cannot be chosen, the first of them the reference that others are told against; `to_beat`
     are those that the gate asks about. `block` is how many following orders the bootstrap takes
     together; of rows to learn from those are taken whose order is a multiple of `stride`.
-    `stream` is None for a case whose records only the market's own pipeline makes.
+    `live` is there for a case whose rows follow each other in time, `stream` for one whose records
+    are scored each for itself; a case without either is trained, and predicts nothing live.
     """
 
     name: str
@@ -155,6 +157,8 @@ class Case:
     unseen: Callable[[Table, Rows, ModelFacts], Bool]
     """Which of rows a registered model was not fitted on, nor on anything that they share."""
 
+    live: LiveSeries | None = None
+
     stream: Stream | None = None
 
     varied: Callable[[Candidate, np.random.Generator], Candidate] | None = None
@@ -170,6 +174,17 @@ class Case:
     def reference(self) -> str:
         """The first of the baselines."""
         return self.baselines[0]
+
+
+def live_of(case: Case) -> LiveSeries:
+    """The live path of a case. Raises BadInputError for a case without one."""
+    if case.live is None:
+        raise BadInputError(
+            f"case {case.name}",
+            "its rows do not follow each other in time",
+            "Name a case of a series",
+        )
+    return case.live
 
 
 def stream_of(case: Case) -> Stream:

@@ -13,10 +13,11 @@ import polars as pl
 from barograph.arrays import Bool, Float64, Int64, UInt8
 from barograph.cases import baselines
 from barograph.cases.case import Case, SplitKind, Table, Target
+from barograph.cases.market import MARKET
 from barograph.errors import TooLittleDataError
 from barograph.evaluation import alarms, labels, splits
 from barograph.evaluation.splits import Fold, Rows
-from barograph.features.catalogue import COLUMN, FEATURE_SET_HASH, FEATURES
+from barograph.features.catalogue import COLUMN, FEATURES
 from barograph.learning import candidates
 from barograph.learning.candidates import Candidate
 from barograph.learning.relative import Ratio, Relative
@@ -355,8 +356,9 @@ def _watches(table: Table, rows: Rows, y: Float64, probability: Float64) -> list
 
 SPIKES = Case(
     name="spikes",
-    feature_set=FEATURE_SET_HASH,
-    horizon_s=labels.HORIZON_S,
+    live=MARKET,
+    feature_set=MARKET.feature_set,
+    horizon_s=MARKET.horizon_s,
     baselines=("persistence", "har", "ewma", "garch", "climatology"),
     to_beat=("persistence", "har"),
     block=10 * labels.HORIZON_S,

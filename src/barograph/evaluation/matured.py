@@ -1,9 +1,9 @@
 """Matured predictions: what was said, beside what came, and from both the live scores of a model.
 
-The label of second s is, to the bit, the `realized_vol_60s` that the prediction of second s + 60 of
-the same product carries: a topic of predictions holds its own labels, and one pass over it is
-enough. A prediction whose 60 seconds were not all observed never matures. Each is judged against
-its own tau: whether what it called a spike came.
+The outcome of a prediction is, to the bit, the `value_now` of the prediction of the same product a
+horizon later: a topic of predictions holds its own labels, and one pass over it is enough. A
+prediction whose horizon was not observed to its end never matures. Each is judged against its own
+tau: whether what it called a spike came.
 """
 
 from array import array
@@ -16,13 +16,13 @@ import numpy as np
 
 from barograph.arrays import Bool, Float64, Int64, Records
 from barograph.evaluation import alarms, bootstrap, scores
-from barograph.evaluation.labels import HORIZON_S, episodes
-from barograph.evaluation.splits import HOLE_S, sessions
+from barograph.evaluation.labels import episodes
+from barograph.evaluation.splits import sessions
 from barograph.types import Interval, Prediction
 
 RESAMPLES = 200
-BLOCK_S = 600
-
+BLOCK_HORIZONS = 10
+"""How many horizons the bootstrap takes together."""
 
 _SCORES = (scores.base_rate, scores.pr_auc, scores.roc_auc, scores.brier, scores.log_loss)
 _UNDEFINED = Interval(estimate=nan, low=nan, high=nan, level=0.95, resamples=0, undefined=0)
@@ -32,9 +32,9 @@ class LiveScores(msgspec.Struct, frozen=True, kw_only=True):
     """How one model's predictions from `first_second` to `last_second` fared.
 
     `rows` have a probability and a label; `immature` ones have no label, yet or ever; `verdicts`
-    counts all. Intervals come from block resamples. Episodes are storms by the model's own tau,
-    `lead_s` is the median warning before those that an alarm at its own threshold announced. NaN
-    where not defined.
+    counts all. Intervals come from block resamples. Episodes are runs of outcomes at or above the
+    model's own tau, `lead_s` is the median warning before those that an alarm at its own threshold
+    announced. NaN where not defined.
     """
 
     model: str
@@ -69,87 +69,95 @@ class Paired(msgspec.Struct, frozen=True, kw_only=True):
     log_loss: Interval
 
 
-class Said(NamedTuple):
-    """What one model said of one product with a probability, in the order of seconds.
+class Forecasts(NamedTuple):
+    """The predictions of one model for one product that have a probability, in time.
 
-    Each is (n,). `alarm` says that the probability reached the prediction's threshold; `spike` is
-    1.0 or 0.0 by its tau, NaN where the label is missing.
+    Each is (n,). `alarm` says that the probability reached the prediction's threshold; `outcome` is
+    1.0 or 0.0 by its tau, NaN where it is not known.
     """
 
     second: Int64
     probability: Float64
     alarm: Bool
-    spike: Float64
+    outcome: Float64
 
-    def only(self, rows: Bool | Int64) -> "Said":
-        """Some of it."""
-        return Said(self.second[rows], self.probability[rows], self.alarm[rows], self.spike[rows])
+    def only(self, rows: Bool | Int64) -> "Forecasts":
+        """Some of them."""
+        return Forecasts(
+            self.second[rows], self.probability[rows], self.alarm[rows], self.outcome[rows]
+        )
 
 
 class Matured(NamedTuple):
-    """All that one model said, by product, beside what came."""
+    """All predictions of one model, by product, beside what came `horizon_s` later."""
 
+    horizon_s: int
     verdicts: dict[str, int]
     first_second: int
     last_second: int
-    of: dict[str, Said]
+    by_product: dict[str, Forecasts]
 
 
-def mature(predictions: Iterable[Prediction]) -> dict[str, Matured]:
-    """The predictions of one topic, by model; of one that stands there twice the first."""
+def mature(predictions: Iterable[Prediction], horizon_s: int) -> dict[str, Matured]:
+    """The predictions of one topic, by model; of one that stands there twice the first.
+
+    horizon_s: the series' own. A prediction that looks ahead for another time has no outcome.
+    """
     models: dict[str, int] = {}
     verdicts: list[dict[str, int]] = []
     numbers: dict[str, array[float]] = {}
-    for said in predictions:
-        number = models.setdefault(said.model, len(models))
+    for each in predictions:
+        number = models.setdefault(each.model, len(models))
         if number == len(verdicts):
             verdicts.append({})
-        verdicts[number][said.verdict] = verdicts[number].get(said.verdict, 0) + 1
-        numbers.setdefault(said.product, array("d")).extend(_numbers(number, said))
+        verdicts[number][each.verdict] = verdicts[number].get(each.verdict, 0) + 1
+        tau = each.tau if each.horizon_s == horizon_s else None
+        numbers.setdefault(each.product, array("d")).extend(
+            (
+                number,
+                each.second,
+                nan if each.probability is None else each.probability,
+                each.alarm,
+                nan if tau is None else tau,
+                nan if each.value_now is None else each.value_now,
+            )
+        )
     tables = {product: np.frombuffer(numbers[product], _ROW) for product in sorted(numbers)}
-    found = {}
+    matured = {}
     for model, number in models.items():
-        mine = {product: rows[rows["model"] == number] for product, rows in tables.items()}
-        seconds = np.concatenate([rows["second"] for rows in mine.values()])
-        found[model] = Matured(
+        rows_of = {product: rows[rows["model"] == number] for product, rows in tables.items()}
+        seconds = np.concatenate([rows["second"] for rows in rows_of.values()])
+        matured[model] = Matured(
+            horizon_s=horizon_s,
             verdicts=verdicts[number],
             first_second=int(seconds.min()),
             last_second=int(seconds.max()),
-            of={product: _beside(rows, tables[product]) for product, rows in mine.items()},
+            by_product={
+                product: _forecasts(rows, tables[product], horizon_s)
+                for product, rows in rows_of.items()
+            },
         )
-    return found
+    return matured
 
 
 _ROW = np.dtype(
-    [(name, "f8") for name in ("model", "second", "probability", "alarm", "tau", "vol")]
+    [(name, "f8") for name in ("model", "second", "probability", "alarm", "tau", "value_now")]
 )
 """A prediction in numbers: a month of them fits into memory. What is not known is NaN."""
 
 
-def _numbers(model: int, said: Prediction) -> tuple[float, ...]:
-    """A prediction as _ROW; without tau where it looks ahead for another time than labels do."""
-    return (
-        model,
-        said.second,
-        nan if said.probability is None else said.probability,
-        said.spike,
-        nan if said.tau is None or said.horizon_s != HORIZON_S else said.tau,
-        nan if said.realized_vol_60s is None else said.realized_vol_60s,
-    )
-
-
-def _beside(mine: Records, rows: Records) -> Said:
-    """One model's rows of a product beside the labels that all its rows carry."""
-    mine, rows = _by_second(mine[~np.isnan(mine["probability"])]), _by_second(rows)
-    later = mine["second"] + HORIZON_S
+def _forecasts(of_model: Records, rows: Records, horizon_s: int) -> Forecasts:
+    """One model's rows of a product beside the outcomes that all its rows carry."""
+    of_model, rows = _by_second(of_model[~np.isnan(of_model["probability"])]), _by_second(rows)
+    later = of_model["second"] + horizon_s
     place = np.minimum(np.searchsorted(rows["second"], later), len(rows) - 1)
-    label = np.where(rows["second"][place] == later, rows["vol"][place], nan)
-    known = ~np.isnan(label + mine["tau"])
-    return Said(
-        second=mine["second"].astype(np.int64),
-        probability=mine["probability"].copy(),
-        alarm=mine["alarm"] == 1.0,
-        spike=np.where(known, (label >= mine["tau"]).astype(np.float64), nan),
+    value = np.where(rows["second"][place] == later, rows["value_now"][place], nan)
+    known = ~np.isnan(value + of_model["tau"])
+    return Forecasts(
+        second=of_model["second"].astype(np.int64),
+        probability=of_model["probability"].copy(),
+        alarm=of_model["alarm"] == 1.0,
+        outcome=np.where(known, (value >= of_model["tau"]).astype(np.float64), nan),
     )
 
 
@@ -158,18 +166,21 @@ def _by_second(rows: Records) -> Records:
 
 
 def judge(model: str, matured: Matured) -> LiveScores:
-    """The live scores of what one model said."""
-    of = [said.only(~np.isnan(said.spike)) for said in matured.of.values()]
-    known = _pooled(of)
-    base_rate, pr_auc, roc_auc, brier, log_loss = _intervals(known)
-    storms = alarms.episode_report([_watch(said) for said in of], 1.0, horizon_s=HORIZON_S)
-    said = sum(len(said.second) for said in matured.of.values())
+    """The live scores of one model's predictions."""
+    horizon_s = matured.horizon_s
+    known_of = [each.only(~np.isnan(each.outcome)) for each in matured.by_product.values()]
+    known = _pooled(known_of)
+    base_rate, pr_auc, roc_auc, brier, log_loss = _intervals(known, horizon_s)
+    storms = alarms.episode_report(
+        [_watch(each, horizon_s) for each in known_of], 1.0, horizon_s=horizon_s
+    )
+    predicted = sum(len(each.second) for each in matured.by_product.values())
     return LiveScores(
         model=model,
         first_second=matured.first_second,
         last_second=matured.last_second,
         rows=len(known.second),
-        immature=said - len(known.second),
+        immature=predicted - len(known.second),
         verdicts=matured.verdicts,
         base_rate=base_rate,
         pr_auc=pr_auc,
@@ -184,42 +195,42 @@ def judge(model: str, matured: Matured) -> LiveScores:
     )
 
 
-def _intervals(known: Said) -> list[Interval]:
+def _intervals(known: Forecasts, horizon_s: int) -> list[Interval]:
     if not len(known.second):
         return [_UNDEFINED] * len(_SCORES)
-    asked = [(score, known.probability) for score in _SCORES]
-    drawn = bootstrap.resampled_together(asked, known.spike, _resamples(known))
+    scored = [(score, known.probability) for score in _SCORES]
+    drawn = bootstrap.resampled_together(scored, known.outcome, _resamples(known, horizon_s))
     return [score.interval() for score in drawn]
 
 
-def _calibration_error(known: Said) -> float:
+def _calibration_error(known: Forecasts) -> float:
     if not len(known.second):
         return nan
-    return scores.calibration_error(known.spike, known.probability)
+    return scores.calibration_error(known.outcome, known.probability)
 
 
-def _watch(said: Said) -> alarms.Watch:
+def _watch(known: Forecasts, horizon_s: int) -> alarms.Watch:
     """The alarms as they were given, as certainties: each had its own threshold."""
     return alarms.Watch(
-        second=said.second,
-        probability=said.alarm.astype(np.float64),
-        episodes=episodes(said.second, said.spike),
+        second=known.second,
+        probability=known.alarm.astype(np.float64),
+        episodes=episodes(known.second, known.outcome, horizon_s=horizon_s),
     )
 
 
 def compare(champion: str, ours: Matured, shadow: str, theirs: Matured) -> Paired:
     """Two models on the seconds of each product that both gave a probability."""
     pairs = []
-    for product in sorted(ours.of.keys() & theirs.of.keys()):
-        one, other = ours.of[product], theirs.of[product]
+    for product in sorted(ours.by_product.keys() & theirs.by_product.keys()):
+        one, other = ours.by_product[product], theirs.by_product[product]
         _, here, there = np.intersect1d(
             one.second, other.second, assume_unique=True, return_indices=True
         )
         pairs.append((one.only(here), other.only(there)))
     before, after = _pooled(one for one, _ in pairs), _pooled(other for _, other in pairs)
-    known = ~np.isnan(before.spike + after.spike)
-    alike = before.spike == after.spike
-    pr_auc, log_loss = _differences(before.only(alike), after.only(alike))
+    known = ~np.isnan(before.outcome + after.outcome)
+    alike = before.outcome == after.outcome
+    pr_auc, log_loss = _differences(before.only(alike), after.only(alike), ours.horizon_s)
     return Paired(
         champion=champion,
         shadow=shadow,
@@ -230,30 +241,33 @@ def compare(champion: str, ours: Matured, shadow: str, theirs: Matured) -> Paire
     )
 
 
-def _differences(before: Said, after: Said) -> list[Interval]:
+def _differences(before: Forecasts, after: Forecasts, horizon_s: int) -> list[Interval]:
     if not len(before.second):
         return [_UNDEFINED] * 2
-    asked = [
-        (score, said.probability)
+    scored = [
+        (score, each.probability)
         for score in (scores.pr_auc, scores.log_loss)
-        for said in (before, after)
+        for each in (before, after)
     ]
-    first, then, loss, less = bootstrap.resampled_together(asked, before.spike, _resamples(before))
+    resamples = _resamples(before, horizon_s)
+    first, then, loss, less = bootstrap.resampled_together(scored, before.outcome, resamples)
     return [(then - first).interval(), (less - loss).interval()]
 
 
-def _pooled(of: Iterable[Said]) -> Said:
-    return Said(*(np.concatenate(column) for column in zip(_NOTHING, *of, strict=True)))
+def _pooled(forecasts: Iterable[Forecasts]) -> Forecasts:
+    return Forecasts(*(np.concatenate(column) for column in zip(_NOTHING, *forecasts, strict=True)))
 
 
-_NOTHING = Said(
+_NOTHING = Forecasts(
     second=np.empty(0, np.int64),
     probability=np.empty(0),
     alarm=np.empty(0, np.bool_),
-    spike=np.empty(0),
+    outcome=np.empty(0),
 )
 
 
-def _resamples(said: Said) -> bootstrap.Resamples:
-    session = sessions(said.second, hole_s=HOLE_S)
-    return bootstrap.resamples(said.second, session, block_s=BLOCK_S, count=RESAMPLES)
+def _resamples(forecasts: Forecasts, horizon_s: int) -> bootstrap.Resamples:
+    session = sessions(forecasts.second, hole_s=horizon_s)
+    return bootstrap.resamples(
+        forecasts.second, session, block_s=BLOCK_HORIZONS * horizon_s, count=RESAMPLES
+    )

@@ -37,13 +37,6 @@ def ensure_topics(log: Log, partitions: int = 3) -> None:
     ensure(log, market_topics(partitions))
 
 
-def ensure_shadow(log: Log) -> None:
-    """Create SHADOW, as PREDICTIONS is there, in a log from before there were shadows."""
-    known = {topic.name: topic for topic in log.topics()}
-    if SHADOW not in known and PREDICTIONS in known:
-        log.create(msgspec.structs.replace(known[PREDICTIONS], name=SHADOW))
-
-
 def ensure(log: Log, topics: Iterable[Topic]) -> None:
     """Create those topics that `log` lacks; what exists stays as it is."""
     known = {topic.name for topic in log.topics()}

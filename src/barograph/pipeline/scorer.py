@@ -11,11 +11,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from barograph import codec
+from barograph.cases.cold_start import COLD_START
+from barograph.cases.live_series import Baseline, LiveSeries
 from barograph.codec import UnreadableError
 from barograph.errors import ForeignFeaturesError, ForeignStateError
-from barograph.evaluation.labels import HORIZON_S
-from barograph.features.catalogue import COLUMN, FEATURE_SET_HASH, NAMES
-from barograph.pipeline.cold_start import COLD_START, ColdStart
 from barograph.registry.model import TAU, Model, refuse_unsound
 from barograph.types import (
     MAX_PRODUCTS,
@@ -30,12 +29,6 @@ from barograph.types import (
     Verdict,
 )
 
-ASKED = frozenset({*NAMES, TAU})
-"""What a model may ask for: features, and the tau that it is asked about."""
-
-_VOL = COLUMN["realized_vol_60s"]
-_STALENESS = COLUMN["staleness_s"]
-
 # A feature that the venue does not offer cannot be waited for: no model serves this product.
 _VERDICT_OF = {
     str(int(Reason.WARMUP)): Verdict.WARMUP,
@@ -47,14 +40,19 @@ _VERDICT_OF = {
 
 
 class Scorer:
-    """A machine: records of ticks.features in, predictions out. No clock, no I/O.
+    """A machine: feature rows of a series in, predictions out. No clock, no I/O.
 
-    stale_after_s: a row whose last tick is older than this gets the verdict STALE.
+    stale_after_s: a row whose newest news is older than this gets the verdict STALE.
     """
 
-    def __init__(self, model: Model | None = None, *, stale_after_s: float = 30.0) -> None:
+    def __init__(
+        self, live: LiveSeries, model: Model | None = None, *, stale_after_s: float = 30.0
+    ) -> None:
+        self._live, self._places = live, live.places
+        self._value_now = self._places[live.value_now]
+        self._staleness = None if live.staleness is None else self._places[live.staleness]
         self._stale_after_s = stale_after_s
-        self._baselines: dict[str, ColdStart] = {}
+        self._baselines: dict[str, Baseline] = {}
         self._changed: set[str] = set()
         self._model: Model | None = None
         self._needed: list[int] = []
@@ -70,13 +68,14 @@ class Scorer:
         if model is None:
             self._model = None
             return
-        if model.facts.feature_set != FEATURE_SET_HASH:
-            raise ForeignFeaturesError(model.label, model.facts.feature_set, FEATURE_SET_HASH)
-        refuse_unsound(model.label, model.facts, ASKED)
-        self._model = model
-        self._needed = [COLUMN[name] for name in model.facts.features if name in COLUMN]
+        places, ours = self._places, self._live.feature_set
+        if model.facts.feature_set != ours:
+            raise ForeignFeaturesError(model.label, model.facts.feature_set, ours)
         # Beside features a model may ask for the tau that it is asked about, which is put behind.
-        self._inputs = [COLUMN.get(name, len(NAMES)) for name in model.facts.features]
+        refuse_unsound(model.label, model.facts, {*places, TAU})
+        self._model = model
+        self._needed = [places[name] for name in model.facts.features if name in places]
+        self._inputs = [places.get(name, len(places)) for name in model.facts.features]
 
     def receive(self, records: Sequence[Record]) -> Outcome:
         """One prediction for each feature row, under its product."""
@@ -84,7 +83,7 @@ class Scorer:
         dead_letters: list[DeadLetter] = []
         for record in records:
             try:
-                row = _row(record)
+                row = self._row(record)
                 values.append((row.product, codec.encode(self.predict(row))))
             except UnreadableError as error:
                 dead_letters.append(codec.dead(record, error.fault, error.detail))
@@ -112,34 +111,34 @@ class Scorer:
             probability = float(model.onnx.predict(x)[0])
             if not 0.0 <= probability <= 1.0:  # NaN too: features beyond all that it was made for
                 verdict, probability = Verdict.OUT_OF_RANGE, None
-        return _prediction(
+        return self._prediction(
             row, verdict, probability, facts.threshold, tau, facts.horizon_s, model.label
         )
 
     def _cold_start(self, row: FeatureRow) -> Prediction:
-        verdict, probability, tau = self._verdict(row, [_VOL]), None, None
-        vol = row.values[_VOL]
-        if vol is not None:
-            baseline = self._baseline(row.product)
-            baseline.learn(row.second, vol)
+        verdict, probability, tau = self._verdict(row, [self._value_now]), None, None
+        baseline, value = self._baseline(row.product), row.values[self._value_now]
+        if value is not None:
+            baseline.learn(row.second, value)
             self._changed.add(row.product)
             if verdict is Verdict.PREDICTED:
-                said = baseline.predict(vol)
-                if said is None:
+                forecast = baseline.predict(value)
+                if forecast is None:
                     verdict = Verdict.NO_MODEL
                 else:
-                    probability, tau = said
-        return _prediction(
-            row, verdict, probability, ColdStart.THRESHOLD, tau, HORIZON_S, COLD_START
+                    probability, tau = forecast
+        horizon_s = self._live.horizon_s
+        return self._prediction(
+            row, verdict, probability, baseline.threshold, tau, horizon_s, COLD_START
         )
 
-    def _baseline(self, product: str) -> ColdStart:
+    def _baseline(self, product: str) -> Baseline:
         baseline = self._baselines.get(product)
         if baseline is None:
             if len(self._baselines) == MAX_PRODUCTS:
                 why = f"there are {MAX_PRODUCTS:,} products already"
                 raise UnreadableError(Fault.UNKNOWN_PRODUCT, why)
-            baseline = self._baselines[product] = ColdStart()
+            baseline = self._baselines[product] = self._live.cold_start()
         return baseline
 
     def _verdict(self, row: FeatureRow, columns: Sequence[int]) -> Verdict:
@@ -148,10 +147,10 @@ class Scorer:
             if values[column] is None:
                 verdict = _VERDICT_OF.get(row.reasons[column])
                 if verdict is None:
-                    why = f"{NAMES[column]} has neither a value nor a reason"
+                    why = f"{self._live.columns[column]} has neither a value nor a reason"
                     raise UnreadableError(Fault.WRONG_SHAPE, why)
                 return verdict
-        staleness_s = row.values[_STALENESS]
+        staleness_s = None if self._staleness is None else values[self._staleness]
         if staleness_s is not None and staleness_s > self._stale_after_s:
             return Verdict.STALE
         return Verdict.PREDICTED
@@ -172,39 +171,42 @@ class Scorer:
             except ValueError as error:
                 raise ForeignStateError(product) from error
 
+    def _row(self, record: Record) -> FeatureRow:
+        """A row of our own catalogue; raises UnreadableError."""
+        row, live = codec.decode_row.of(record), self._live
+        if row.feature_set != live.feature_set:
+            detail = f"made with feature set {row.feature_set}, not {live.feature_set}"
+            raise UnreadableError(Fault.FOREIGN_FEATURES, detail)
+        if len(row.values) != len(live.columns):
+            detail = f"{len(row.values)} values, not {len(live.columns)}"
+            raise UnreadableError(Fault.WRONG_SHAPE, detail)
+        value = row.values[self._value_now]
+        if value is not None and value < 0.0:
+            raise UnreadableError(Fault.OUT_OF_RANGE, f"{live.value_now} is {value}, below 0")
+        return row
 
-def _row(record: Record) -> FeatureRow:
-    """A row of our own catalogue; raises UnreadableError."""
-    row = codec.decode_row.of(record)
-    if row.feature_set != FEATURE_SET_HASH:
-        detail = f"made with feature set {row.feature_set}, not {FEATURE_SET_HASH}"
-        raise UnreadableError(Fault.FOREIGN_FEATURES, detail)
-    if len(row.values) != len(NAMES):
-        raise UnreadableError(Fault.WRONG_SHAPE, f"{len(row.values)} values, not {len(NAMES)}")
-    return row
-
-
-def _prediction(  # noqa: PLR0913 - the fields of one record, from both kinds of model
-    row: FeatureRow,
-    verdict: Verdict,
-    probability: float | None,
-    threshold: float,
-    tau: float | None,
-    horizon_s: int,
-    label: str,
-) -> Prediction:
-    return Prediction(
-        product=row.product,
-        second=row.second,
-        event_time_ns=(row.second + 1) * NS_PER_S,
-        receive_time_ns=row.receive_time_ns,
-        verdict=verdict,
-        probability=probability,
-        spike=probability is not None and probability >= threshold,
-        threshold=threshold,
-        tau=tau,
-        horizon_s=horizon_s,
-        realized_vol_60s=row.values[_VOL],
-        mid=math.exp(row.log_mid_e9 * 1e-9),
-        model=label,
-    )
+    def _prediction(  # noqa: PLR0913 - the fields of one record, from both kinds of model
+        self,
+        row: FeatureRow,
+        verdict: Verdict,
+        probability: float | None,
+        threshold: float,
+        tau: float | None,
+        horizon_s: int,
+        label: str,
+    ) -> Prediction:
+        return Prediction(
+            product=row.product,
+            second=row.second,
+            event_time_ns=(row.second + 1) * NS_PER_S,
+            receive_time_ns=row.receive_time_ns,
+            verdict=verdict,
+            probability=probability,
+            alarm=probability is not None and probability >= threshold,
+            threshold=threshold,
+            tau=tau,
+            horizon_s=horizon_s,
+            value_now=row.values[self._value_now],
+            mid=None if row.log_mid_e9 is None else math.exp(row.log_mid_e9 * 1e-9),
+            model=label,
+        )

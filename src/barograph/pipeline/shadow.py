@@ -7,21 +7,24 @@ champion. The shadow never speaks for anything but the candidate's own model.
 from collections.abc import Mapping, Sequence
 
 from barograph import codec
+from barograph.cases.live_series import LiveSeries
 from barograph.pipeline.scorer import Scorer
 from barograph.registry.model import Model
 from barograph.types import APPENDED_TIME, Outcome, Record
 
 
 class Shadow:
-    """A machine: records of ticks.features in, predictions made with the candidate's model out.
+    """A machine: feature rows of a series in, predictions made with the candidate's model out.
 
     Passed over are all rows while there is no candidate, rows that the log took before the
     candidate was made, and products that its model does not know. Of a row that cannot be used it
     makes nothing: the scorer beside it makes the dead letter. It has no memory.
     """
 
-    def __init__(self, model: Model | None = None, *, stale_after_s: float = 30.0) -> None:
-        self._scorer = Scorer(stale_after_s=stale_after_s)
+    def __init__(
+        self, live: LiveSeries, model: Model | None = None, *, stale_after_s: float = 30.0
+    ) -> None:
+        self._scorer = Scorer(live, stale_after_s=stale_after_s)
         self._model: Model | None = None
         self.swap(model)
 
@@ -43,9 +46,9 @@ class Shadow:
             for each in records
             if (codec.natural(each.headers.get(APPENDED_TIME)) or 0) >= facts.created_time_ns
         ]
-        said = self._scorer.receive(made).values
+        predictions = self._scorer.receive(made).values
         # The scorer has a baseline for a product that the model does not know.
-        return Outcome([value for value in said if value[0] in facts.tau], [])
+        return Outcome([each for each in predictions if each[0] in facts.tau], [])
 
     def snapshot(self) -> dict[str, bytes]:
         """Nothing: there is no memory."""

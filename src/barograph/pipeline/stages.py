@@ -1,4 +1,4 @@
-"""The three stages beside a feed: featurizer, scorer and shadow, each on a log of its own."""
+"""The three stages of a series: featurizer, scorer and shadow, each on a log of its own."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -8,48 +8,46 @@ from typing import Any
 
 import msgspec
 
-from barograph.features.featurizer import Featurizer
+from barograph.cases.live_series import LiveSeries
+from barograph.errors import BadInputError
 from barograph.log import open_log
-from barograph.log.topics import (
-    DEAD_LETTERS,
-    FEATURES,
-    PREDICTIONS,
-    SHADOW,
-    TICKS,
-    ensure_shadow,
-)
+from barograph.pipeline.case_topics import ensure_series
 from barograph.pipeline.follower import Follower
 from barograph.pipeline.scorer import Scorer
 from barograph.pipeline.shadow import Shadow
 from barograph.pipeline.stage_outage import through_outages
 from barograph.pipeline.worker import M, Route, Tally, Until, work
 
-FEATURIZE = Route(
-    group="featurizer",
-    source=TICKS,
-    target=FEATURES,
-    dead_letters=DEAD_LETTERS,
-    stamp="featurized_time_ns",
-)
-SCORE = Route(
-    group="scorer",
-    source=FEATURES,
-    target=PREDICTIONS,
-    dead_letters=DEAD_LETTERS,
-    stamp="scored_time_ns",
-)
-SHADE = Route(
-    group="shadow",
-    source=FEATURES,
-    target=SHADOW,
-    dead_letters=DEAD_LETTERS,
-    stamp="scored_time_ns",
-)
+
+def featurize_route(live: LiveSeries) -> Route:
+    """From what the rows are made of to the rows."""
+    return _route(live, "featurizer", live.source, live.rows, "featurized_time_ns")
+
+
+def score_route(live: LiveSeries) -> Route:
+    """From rows to what the champion makes of them."""
+    return _route(live, "scorer", live.rows, live.predictions, "scored_time_ns")
+
+
+def shadow_route(live: LiveSeries) -> Route:
+    """From rows to what the candidate makes of them."""
+    return _route(live, "shadow", live.rows, live.shadow, "scored_time_ns")
+
+
+def _route(live: LiveSeries, stage: str, source: str, target: str, stamp: str) -> Route:
+    return Route(
+        group=f"{live.group_prefix}{stage}",
+        source=source,
+        target=target,
+        dead_letters=live.dead_letters,
+        stamp=stamp,
+    )
 
 
 class Stages(msgspec.Struct, frozen=True, kw_only=True):
-    """What the three stages run on: a log's address and what the settings say."""
+    """What the stages of a series run on: a log's address and what the settings say."""
 
+    live: LiveSeries
     address: str | Path
     champion: Follower
     candidate: Follower
@@ -60,24 +58,28 @@ class Stages(msgspec.Struct, frozen=True, kw_only=True):
     patient: bool = False
 
     def featurize(self, until: Until) -> Tally:
-        """Work as a featurizer until told."""
-        return self._work(FEATURIZE, Featurizer, until)
+        """Work as a featurizer until told. BadInputError for rows that another case makes."""
+        if self.live.machine is None:
+            raise BadInputError(
+                self.live.rows, "another case makes these rows", "Featurize that one"
+            )
+        return self._work(featurize_route(self.live), self.live.machine, until)
 
     def score(self, until: Until) -> Tally:
         """Work as a scorer until told."""
 
         def machine() -> Scorer:
-            return Scorer(self.champion.model, stale_after_s=self.stale_after_s)
+            return Scorer(self.live, self.champion.model, stale_after_s=self.stale_after_s)
 
-        return self._follow(SCORE, machine, until, self.champion)
+        return self._follow(score_route(self.live), machine, until, self.champion)
 
     def shadow(self, until: Until) -> Tally:
         """Work as the champion's shadow until told: score with the candidate while there is one."""
 
         def machine() -> Shadow:
-            return Shadow(self.candidate.model, stale_after_s=self.stale_after_s)
+            return Shadow(self.live, self.candidate.model, stale_after_s=self.stale_after_s)
 
-        return self._follow(SHADE, machine, until, self.candidate)
+        return self._follow(shadow_route(self.live), machine, until, self.candidate)
 
     def shadowed(self) -> bool:
         """Whether there is a candidate beside the champion."""
@@ -102,8 +104,7 @@ class Stages(msgspec.Struct, frozen=True, kw_only=True):
     ) -> Tally:
         def once(until: Until) -> Tally:
             with closing(open_log(self.address, lease_s=self.lease_s)) as log:
-                if route is SHADE:
-                    ensure_shadow(log)
+                ensure_series(log, self.live)
                 return work(
                     log,
                     route,

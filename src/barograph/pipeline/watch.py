@@ -76,7 +76,7 @@ class Watch:
             latency_ms = (written_ns - prediction.receive_time_ns) / 1e6
             self._latencies_ms.append(latency_ms)
         known = self.lines.get(prediction.product)
-        was_alert = known is not None and known.prediction.spike
+        was_alert = known is not None and known.prediction.alarm
         past = known.probabilities if known else deque[float | None](maxlen=SEEN)
         past.append(prediction.probability)
         self.lines[prediction.product] = ProductLine(
@@ -84,6 +84,6 @@ class Watch:
         )
         self.verdicts[prediction.verdict] = self.verdicts.get(prediction.verdict, 0) + 1
         self.models[prediction.model] = self.models.get(prediction.model, 0) + 1
-        if prediction.spike and not was_alert:
+        if prediction.alarm and not was_alert:
             self.alert_count += 1
             self.alerts.append(prediction)

@@ -21,14 +21,22 @@ such rest.
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 import msgspec
 
 from barograph import codec
 from barograph.errors import FencedError, ForeignStateError
 from barograph.log import MAX_VALUE_BYTES, Log
-from barograph.types import NS_PER_S, DeadLetter, Message, Outcome, Record, TopicPartition
+from barograph.types import (
+    NS_PER_S,
+    DeadLetter,
+    Machine,
+    Message,
+    Outcome,
+    Record,
+    TopicPartition,
+)
 
 NEXT = "\0next"
 """The worker's own checkpoint of a partition: the offset before which the machine's ones stand."""
@@ -45,22 +53,6 @@ _VOID = b"-"
 _LOOK_EVERY_NS = NS_PER_S
 _PASS_OVER_NS = NS_PER_S
 _PAGE_RECORDS = 1000
-
-
-class Machine(Protocol):
-    """What turns records into values: no socket, no clock, no file."""
-
-    def receive(self, records: Sequence[Record]) -> Outcome:
-        """The values and dead letters that follow from these records and all before them."""
-
-    def snapshot(self) -> Mapping[str, bytes]:
-        """The checkpoints, by key, of what changed since the last call; no key begins with NUL."""
-
-    def restore(self, checkpoints: Mapping[str, bytes]) -> None:
-        """Take up each key where its checkpoint left it; ForeignStateError for one of another kind.
-
-        After that error the machine is not used any more.
-        """
 
 
 M = TypeVar("M", bound=Machine)

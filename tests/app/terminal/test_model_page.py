@@ -6,7 +6,7 @@ import msgspec
 
 from barograph.app.terminal.model_page import page
 from barograph.evaluation.matured import LiveScores, Paired
-from barograph.pipeline.live_scores import Live
+from barograph.pipeline.live_scores import LiveReport
 from barograph.types import Interval
 from scored_rows import model
 from screen_text import text_of
@@ -64,7 +64,7 @@ def test_a_version_without_alias_is_neither():
 
 
 def test_a_version_that_said_nothing_live_has_no_table_of_it():
-    text = shown(Live(scored=None, shadowed=None, paired=None))
+    text = shown(LiveReport(scored=None, shadowed=None, paired=None))
     assert "live: no prediction of it" in text
 
 
@@ -74,7 +74,7 @@ def test_how_it_fared_beside_the_champion_stands_with_the_paired_difference():
         pr_auc=interval(0.012, -0.001, 0.03), log_loss=interval(-0.0123, -0.02, -0.01),
     )  # fmt: skip
     nothing = scores(0, lead_s=math.nan, pr_auc=interval(math.nan))
-    text = shown(Live(scored=nothing, shadowed=scores(), paired=paired))
+    text = shown(LiveReport(scored=nothing, shadowed=scores(), paired=paired))
     for words in (
         "champion 0 0.123 n/d 0.0789 0.034 0.76 n/d 1.5",
         "shadow 86,340 0.123 0.46 [0.30, 0.60] 0.0789 0.034 0.76 42 1.5",

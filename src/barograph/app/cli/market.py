@@ -9,9 +9,11 @@ import typer
 
 from barograph.app.cli.answers import answer, as_json, say, warn
 from barograph.app.cli.options import (
+    CaseOption,
     HomeOption,
     JsonOption,
     LogOption,
+    case_named,
     existing_log,
     home_or_temporary,
     names_in,
@@ -81,6 +83,7 @@ def replay(
     from barograph.app.intake import feed_of
     from barograph.app.terminal import terminal
     from barograph.archive.recording import check_recordings
+    from barograph.cases.spikes import SPIKES
     from barograph.feed import replay as recorded
     from barograph.log import open_log
     from barograph.log.retention import Retention
@@ -95,7 +98,7 @@ def replay(
     frames = None
     try:
         frames = feed_of(settings, opened, names_in(products), warn)
-        running = threads.Pipeline(wiring.stages(settings, address, warn))
+        running = threads.Pipeline(wiring.stages(settings, address, SPIKES, warn))
         with Retention(lambda: open_log(address), warn), terminal.progress() as progress:
 
             def take() -> "Summary":
@@ -114,17 +117,22 @@ def replay(
 
 @app.command()
 def featurize(
+    case: CaseOption = "spikes",
     home: HomeOption = None,
     log: LogOption = None,
     follow: FollowOption = False,
     json: JsonOption = False,
 ) -> None:
-    """ticks.raw into ticks.features, until all is done."""
+    """The records of a case's source into its feature rows, until all is done.
+
+    Of the spikes: ticks.raw into ticks.features.
+    """
     from barograph.app import wiring
     from barograph.app.terminal import terminal
 
     settings = settings_of(home)
-    stages = wiring.stages(settings, worked_on(log or settings.home), warn, follow=follow)
+    address = worked_on(log or settings.home)
+    stages = wiring.stages(settings, address, case_named(case), warn, follow=follow)
     with _until(follow) as until:
         tally = stages.featurize(until)
     answer(tally, json, lambda: terminal.tally(tally, "records", "feature rows"))
@@ -132,21 +140,26 @@ def featurize(
 
 @app.command()
 def score(
+    case: CaseOption = "spikes",
     home: HomeOption = None,
     log: LogOption = None,
     shadow: Annotated[
         bool,
-        typer.Option("--shadow", help="With the candidate, into ticks.predictions.shadow."),
+        typer.Option("--shadow", help="With the candidate, into a topic of its own."),
     ] = False,
     follow: FollowOption = False,
     json: JsonOption = False,
 ) -> None:
-    """ticks.features into ticks.predictions, likewise."""
+    """The feature rows of a case into predictions, likewise.
+
+    Of the spikes: ticks.features into ticks.predictions, or ticks.predictions.shadow.
+    """
     from barograph.app import wiring
     from barograph.app.terminal import terminal
 
     settings = settings_of(home)
-    stages = wiring.stages(settings, worked_on(log or settings.home), warn, follow=follow)
+    address = worked_on(log or settings.home)
+    stages = wiring.stages(settings, address, case_named(case), warn, follow=follow)
     with _until(follow) as until:
         tally = stages.shadow(until) if shadow else stages.score(until)
     answer(tally, json, lambda: terminal.tally(tally, "feature rows", "predictions"))

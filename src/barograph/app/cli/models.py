@@ -17,7 +17,8 @@ from barograph.app.cli.options import (
 
 if TYPE_CHECKING:
     from barograph.app.settings import Settings
-    from barograph.pipeline.live_scores import Live
+    from barograph.cases.live_series import LiveSeries
+    from barograph.pipeline.live_scores import LiveReport
     from barograph.registry.model import Model
 
 app = typer.Typer(help="The registry's models.", no_args_is_help=True, rich_markup_mode=None)
@@ -62,7 +63,7 @@ def models_show(
         for alias in ("champion", "candidate")
         if (number := registry.version_of(of.name, alias)) is not None
     }
-    live = _live(settings, log, model, standing, hours) if of.stream is None else None
+    live = None if of.live is None else _live(settings, log, of.live, model, standing, hours)
     aliases = tuple(alias for alias, label in standing.items() if label == model.label)
     answer(
         {"facts": model.facts, "live": live},
@@ -116,8 +117,13 @@ def models_rollback(
 
 
 def _live(
-    settings: "Settings", log: str | None, model: "Model", standing: dict[str, str], hours: int
-) -> "Live | None":
+    settings: "Settings",
+    log: str | None,
+    live: "LiveSeries",
+    model: "Model",
+    standing: dict[str, str],
+    hours: int,
+) -> "LiveReport | None":
     """How it fares, where a log is named or lies in home."""
     from barograph.log import file_of
     from barograph.pipeline import live_scores
@@ -126,8 +132,9 @@ def _live(
     if log is None and not (file is not None and file.exists()):
         return None
     with existing_log(settings, log) as opened:
-        return live_scores.live(
+        return live_scores.live_report(
             opened,
+            live,
             model.label,
             standing=standing,
             hours=hours,

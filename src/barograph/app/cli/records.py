@@ -57,7 +57,7 @@ def produce(
     from barograph.app.terminal import terminal
     from barograph.feed import produce as job
     from barograph.log import browse, file_of, open_log
-    from barograph.pipeline.record_topics import ensure_stream
+    from barograph.pipeline.case_topics import ensure_stream
 
     settings, chosen = settings_of(home), case_named(case)
     if dry_run:

@@ -132,7 +132,7 @@ def _wanted(name: str | None, case: str | None, partitions: int) -> "list[Topic]
     """One topic, the topics of a case, or those of the market and of all cases of the house."""
     from barograph.log import Topic
     from barograph.log.topics import market_topics
-    from barograph.pipeline.record_topics import stream_topics
+    from barograph.pipeline.case_topics import stream_topics
 
     streams = [case_named(each).stream for each in ([case] if case else CASES)]
     house = [] if case else market_topics(partitions)

@@ -154,7 +154,7 @@ def _history(
                 yield Heard(frame, Dialect.EXCHANGE)
 
     with closing(feed_of(settings, log, market.products, warn)) as feed:
-        running = Pipeline(stages(settings, settings.home, warn))
+        running = Pipeline(stages(settings, settings.home, SPIKES, warn))
         return feed_through(running, lambda: ingest(feed, entries()), live=False)
 
 
@@ -178,7 +178,7 @@ def _live(  # noqa: PLR0913 - what runs, and what is told of it
         )
         with (
             Listener(settings, settings.home, plan, warn) as listener,
-            Pipeline(stages(settings, settings.home, warn)) as pipeline,
+            Pipeline(stages(settings, settings.home, SPIKES, warn)) as pipeline,
             Retention(lambda: open_log(settings.home), warn),
         ):
             shown, seconds = not check and sys.stdout.isatty(), CHECK_LIVE_S if check else None

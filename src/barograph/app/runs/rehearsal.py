@@ -39,7 +39,7 @@ from barograph.feed.produce import Produced, Sending, produce
 from barograph.files import scratch
 from barograph.files.disk import check_room, declared, write_whole
 from barograph.log import Log, open_log
-from barograph.pipeline.record_topics import ensure_stream
+from barograph.pipeline.case_topics import ensure_stream
 from barograph.registry.registry import Registry
 from barograph.training import dataset, record_dataset, train
 from barograph.types import DeadLetter, Record, TopicPartition

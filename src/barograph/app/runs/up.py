@@ -25,6 +25,7 @@ from barograph.app.settings import Settings
 from barograph.app.terminal import listing, terminal
 from barograph.app.terminal.live_view import render
 from barograph.app.wiring import stages
+from barograph.cases.spikes import SPIKES
 from barograph.feed.live import LiveSummary, listen
 from barograph.feed.venue_socket import Plan
 from barograph.figures import MS, duration
@@ -116,7 +117,7 @@ def run(
     """
     with (
         Listener(settings, address, plan, warn) as listener,
-        Pipeline(stages(settings, address, warn, patient=True), stop) as pipeline,
+        Pipeline(stages(settings, address, SPIKES, warn, patient=True), stop) as pipeline,
         _retraining(settings, warn) as retraining,
         Retention(lambda: open_log(address), warn),
         closing(open_log(address)) as log,
@@ -134,7 +135,7 @@ def _retraining(settings: Settings, warn: Callable[[str], None]) -> Retraining:
     # What is live walks forward. A control is for who reads the report.
     words = ["train", "--if-due", "--split", "walk-forward", "--no-control", "--json"]
     return Retraining(
-        lambda: asked(home, "spikes", frames(home), every_h),
+        lambda: asked(home, SPIKES.name, frames(home), every_h),
         lambda: training(words, settings),
         warn,
     )

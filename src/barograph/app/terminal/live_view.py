@@ -36,16 +36,16 @@ def render(watch: Watch, feed_state: str, clock_ns: Callable[[], int] = time.tim
     table.add_column("latency", justify="right", no_wrap=True)
     now_ns = clock_ns()
     for product, line in sorted(watch.lines.items()):
-        said = line.prediction
-        age_s = (now_ns - said.event_time_ns) / NS_PER_S
+        prediction = line.prediction
+        age_s = (now_ns - prediction.event_time_ns) / NS_PER_S
         silent = f"silent {duration(round(age_s))}"
         table.add_row(
             Text(product, style="bold"),
-            f"{said.mid:,.2f}",
-            *_volatility(said),
-            _probability(said),
+            _mid(prediction),
+            *_volatility(prediction),
+            _probability(prediction),
             Text(_sparkline(line.probabilities), style="cyan"),
-            _verdict(said) if age_s < _OLD_S else Text(silent, style="yellow"),
+            _verdict(prediction) if age_s < _OLD_S else Text(silent, style="yellow"),
             duration(line.latency_ms, MS),
         )
     if not watch.lines:
@@ -58,36 +58,44 @@ def render(watch: Watch, feed_state: str, clock_ns: Callable[[], int] = time.tim
     return Group(Text(f"feed: {feed_state}", style="dim"), table, panel)
 
 
-def _volatility(said: Prediction) -> tuple[Text, Text]:
+def _mid(prediction: Prediction) -> str:
+    return NOT_DEFINED if prediction.mid is None else f"{prediction.mid:,.2f}"
+
+
+def _volatility(prediction: Prediction) -> tuple[Text, Text]:
     """In bps/√s, and as a share of tau."""
-    if said.realized_vol_60s is None:
+    if prediction.value_now is None:
         return Text(NOT_DEFINED, style="dim"), Text(NOT_DEFINED, style="dim")
-    vol = Text(f"{1e4 * said.realized_vol_60s:.2f}")
-    if not said.tau:
+    vol = Text(f"{1e4 * prediction.value_now:.2f}")
+    if not prediction.tau:
         return vol, Text(NOT_DEFINED, style="dim")
-    share = said.realized_vol_60s / said.tau
+    share = prediction.value_now / prediction.tau
     style = "red" if share >= 1 else "yellow" if share >= 0.7 else "green"
     return vol, Text(f"{share:.0%}", style=style)
 
 
-def _probability(said: Prediction) -> Text:
-    if said.probability is None:
+def _probability(prediction: Prediction) -> Text:
+    if prediction.probability is None:
         return Text(NOT_DEFINED, style="dim")
-    return Text(f"{said.probability:.1%}", style="bold red" if said.spike else "")
+    return Text(f"{prediction.probability:.1%}", style="bold red" if prediction.alarm else "")
 
 
-def _verdict(said: Prediction) -> Text:
-    if said.verdict is not Verdict.PREDICTED:
-        return Text(said.verdict, style="yellow")
-    return Text("SPIKE AHEAD", style="bold red") if said.spike else Text("calm", style="green")
+def _verdict(prediction: Prediction) -> Text:
+    if prediction.verdict is not Verdict.PREDICTED:
+        return Text(prediction.verdict, style="yellow")
+    return (
+        Text("SPIKE AHEAD", style="bold red") if prediction.alarm else Text("calm", style="green")
+    )
 
 
-def _alert(said: Prediction) -> Text:
+def _alert(prediction: Prediction) -> Text:
+    at = datetime.fromtimestamp(prediction.event_time_ns / NS_PER_S, UTC).strftime("%H:%M:%S")
     return Text.assemble(
-        (f"{clock_of(said.event_time_ns)} UTC  ", "dim"),
-        (said.product, "bold"),
-        f"  {said.probability:.0%} for the next {said.horizon_s} s at {said.mid:,.2f}",
-        (f"  (alert from {said.threshold:.0%})", "dim"),
+        (f"{at} UTC  ", "dim"),
+        (prediction.product, "bold"),
+        f"  {prediction.probability:.0%} for the next {prediction.horizon_s} s",
+        f" at {_mid(prediction)}",
+        (f"  (alert from {prediction.threshold:.0%})", "dim"),
     )
 
 

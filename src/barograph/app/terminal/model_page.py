@@ -15,13 +15,15 @@ from barograph.types import NS_PER_S, Interval
 
 if TYPE_CHECKING:
     from barograph.evaluation.matured import LiveScores, Paired
-    from barograph.pipeline.live_scores import Live
+    from barograph.pipeline.live_scores import LiveReport
     from barograph.registry.model import ModelFacts
 
 _HEADS = ("base rate", "PR-AUC", "ROC-AUC", "Brier", "logloss", "ECE")
 
 
-def page(label: str, aliases: tuple[str, ...], facts: "ModelFacts", live: "Live | None") -> Group:
+def page(
+    label: str, aliases: tuple[str, ...], facts: "ModelFacts", live: "LiveReport | None"
+) -> Group:
     """All of it; without the live part where there is no log."""
     standing = " and ".join(aliases) or "neither champion nor candidate"
     parts: list[RenderableType] = [
@@ -74,7 +76,7 @@ def _bounded(figures: Mapping[str, float], name: str) -> str:
     return interval(of, 2)
 
 
-def _live(live: "Live") -> Iterator[RenderableType]:
+def _live(live: "LiveReport") -> Iterator[RenderableType]:
     by_role = {"champion": live.scored, "shadow": live.shadowed}
     known = {name: scores for name, scores in by_role.items() if scores is not None}
     if not known:

@@ -2,7 +2,7 @@
 
 from barograph.cases.churn import STREAM
 from barograph.log import open_log
-from barograph.pipeline.record_topics import ensure_stream
+from barograph.pipeline.case_topics import ensure_stream
 
 
 def test_a_stream_has_as_many_partitions_for_predictions_as_for_records(tmp_path):

@@ -3,8 +3,9 @@
 import msgspec
 import pytest
 
+from barograph.cases.cold_start import ColdStart
+from barograph.cases.market import MARKET
 from barograph.errors import ForeignStateError
-from barograph.pipeline.cold_start import ColdStart
 from barograph.pipeline.scorer import Scorer
 
 
@@ -19,4 +20,4 @@ def test_a_baseline_does_not_count_across_missing_seconds():
 @pytest.mark.parametrize("kept", [b"", b"x", msgspec.msgpack.encode((b"", []))])
 def test_a_checkpoint_that_is_none_is_refused_by_name(kept):
     with pytest.raises(ForeignStateError, match="BTC-USD"):
-        Scorer().restore({"BTC-USD": kept})
+        Scorer(MARKET).restore({"BTC-USD": kept})

@@ -1,0 +1,31 @@
+"""The series of the market: the feature rows of ticks, a second apart, and the next minute.
+
+A case of another horizon on the same rows is this one with `dataclasses.replace`: another
+`value_now`, topics of predictions and group of its own, and no machine.
+"""
+
+from barograph.cases.cold_start import ColdStart
+from barograph.cases.live_series import LiveSeries
+from barograph.evaluation.labels import HORIZON_S
+from barograph.features.catalogue import FEATURE_SET_HASH, NAMES
+from barograph.features.featurizer import Featurizer
+from barograph.log.topics import DEAD_LETTERS, FEATURES, PREDICTIONS, SHADOW, TICKS
+
+MARKET = LiveSeries(
+    source=TICKS,
+    rows=FEATURES,
+    predictions=PREDICTIONS,
+    shadow=SHADOW,
+    dead_letters=DEAD_LETTERS,
+    group_prefix="",
+    columns=NAMES,
+    feature_set=FEATURE_SET_HASH,
+    value_now=f"realized_vol_{HORIZON_S}s",
+    unit="1/√s",
+    step_s=1,
+    horizon_s=HORIZON_S,
+    staleness="staleness_s",
+    machine=Featurizer,
+    cold_start=ColdStart,
+)
+"""Whether the realised volatility of the next 60 seconds reaches tau."""
