@@ -52,7 +52,8 @@ def trained() -> Trained:
         for event in venue.receive(frame).events
     ]
     rows, _ = featurizer.update(event_array(numbers, featurizer.product_index))
-    label = labels.future_realized_vol(rows["second"], rows["return_e9"])
+    vol = rows["values"][:, COLUMN["realized_vol_60s"]]
+    label = labels.later(rows["second"], vol, horizon_s=labels.HORIZON_S)
     features = tuple(
         name for name in WANTED if not np.isnan(rows["values"][-600:, COLUMN[name]]).any()
     )

@@ -41,10 +41,10 @@ def frame(products=("A",), seconds=SECONDS, missing=(), unlabelled=(), seed=0, s
                 "return_e9": rng.normal(0, 40_000, seconds).round().astype(np.int64),
                 **columns,
                 "reasons": [row.tobytes().decode() for row in reasons],
-                "future_realized_vol": label,
+                "outcome": label,
             }
         )
-        frames.append(made.with_columns(pl.col(*NAMES, "future_realized_vol").fill_nan(None)))
+        frames.append(made.with_columns(pl.col(*NAMES, "outcome").fill_nan(None)))
     return pl.concat(frames)
 
 
@@ -83,7 +83,7 @@ def test_every_row_with_a_label_and_all_features_is_used_as_float32():
     ordered = rows.sort("product", "second")
     assert (table.x == ordered.select(table.features).to_numpy().astype(np.float32)).all()
     assert (table.order == ordered["second"].to_numpy()).all()
-    assert (table.outcome == ordered["future_realized_vol"].to_numpy()).all()
+    assert (table.outcome == ordered["outcome"].to_numpy()).all()
     assert (table.unused, table.left_out) == ({}, {})
 
 

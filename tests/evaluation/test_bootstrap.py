@@ -158,8 +158,10 @@ def noise_market(hours, seed):
     n = hours * 3600
     return_e9 = np.rint(rng.normal(scale=50_000, size=n)).astype(np.int64)
     second = np.arange(n, dtype=np.int64)
-    label = labels.future_realized_vol(second, return_e9)
     squares = np.concatenate(([0], np.cumsum(return_e9**2)))
+    vol = np.full(n, np.nan)
+    vol[59:] = np.sqrt((squares[60:] - squares[:-60]) / 60) * 1e-9
+    label = labels.later(second, vol, horizon_s=60)
     windows = (60, 80, 100, 120, 150, 180, 210, 240, 270, 300)
     features = np.full((n, len(windows)), np.nan)
     for column, window in enumerate(windows):

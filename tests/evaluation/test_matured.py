@@ -8,19 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from barograph import codec
+import feature_oracle
 from barograph.cases.market import MARKET
-from barograph.codec import NAT
 from barograph.evaluation import alarms, labels, scores
 from barograph.evaluation.matured import compare, judge, mature
-from barograph.features.featurizer import Featurizer
 from barograph.pipeline.scorer import Scorer
-from barograph.simulated.law import PRESETS
-from barograph.simulated.market import SimulatedMarket
-from barograph.types import Interval, Record, Verdict
-from barograph.venues.coinbase.machine import Coinbase
-from barograph.venues.entries import Closing, Dialect, Heard, Opening
-from matured_predictions import NS, said, storm
+from barograph.types import Interval, Verdict
+from cut_market import rows_of_a_market_with_a_cut
+from matured_predictions import said, storm
 from scored_rows import model
 
 START_S = 1_750_000_000
@@ -186,24 +181,6 @@ def test_models_that_met_on_no_second_have_no_difference():
     assert math.isnan(found.log_loss.estimate)
 
 
-def rows_of_a_market_with_a_cut():
-    """The feature rows of two connections to a simulated market, and so with a gap."""
-    market = SimulatedMarket(PRESETS["market"], ["BTC-USD", "ETH-USD"], 3, START_S * NS)
-    venue, events = Coinbase(), []
-    for connection in ("a", "b"):
-        entries = [Opening(connection=connection, dialect=Dialect.EXCHANGE)]
-        for frame in market.advance(700):
-            named = msgspec.structs.replace(frame, connection=connection)
-            entries.append(Heard(named, Dialect.EXCHANGE))
-        for entry in [*entries, Closing(connection)]:
-            events += venue.take(entry).events
-    records = [
-        Record("ticks.raw", 0, n, event.product, codec.encode(event))
-        for n, event in enumerate(events)
-    ]
-    return [codec.decode_row(value) for _, value in Featurizer().receive(records).values]
-
-
 @pytest.mark.slow
 def test_labels_of_predictions_are_those_of_the_dataset_to_the_bit():
     rows = rows_of_a_market_with_a_cut()
@@ -211,9 +188,16 @@ def test_labels_of_predictions_are_those_of_the_dataset_to_the_bit():
     predictions = [scorer.predict(row) for row in rows]
     for product, tau in (("BTC-USD", 1e-5), ("ETH-USD", 2e-5)):
         mine = [row for row in rows if row.product == product]
-        returns = [NAT if row.return_e9 is None else row.return_e9 for row in mine]
         second = np.array([row.second for row in mine])
-        label = labels.future_realized_vol(second, np.array(returns))
+        return_e9_of = {row.second: row.return_e9 for row in mine}
+        label = np.array(
+            [
+                math.nan if vol is None else vol
+                for vol in (
+                    feature_oracle.future_realized_vol(return_e9_of, s, 60) for s in return_e9_of
+                )
+            ]
+        )
         assert 100 < np.isnan(label).sum() < 300 < len(label)
         # With the label itself as tau each is a spike, and with the next float above none is.
         for bits, expected in ((label, 1.0), (np.nextafter(label, 1.0), 0.0)):

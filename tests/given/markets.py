@@ -6,9 +6,10 @@ import numpy as np
 import polars as pl
 
 from barograph.cases.case import Dataset
+from barograph.cases.market import MARKET
 from barograph.cases.spikes import SPIKES
 from barograph.codec import EVENT, TICK
-from barograph.evaluation.labels import future_realized_vol
+from barograph.evaluation.labels import later
 from barograph.features.featurizer import Featurizer
 from barograph.simulated.law import PRESETS, LatentVolatility, generator
 from barograph.training import dataset
@@ -17,6 +18,7 @@ START_S = 1_750_000_000
 FEW = ("persistence", "har", "relative", "logistic", "lightgbm_regression")
 _NS = 1_000_000_000
 _TICKS_PER_S = 2.4
+_VALUE_NOW = MARKET.places[MARKET.value_now]
 
 
 def market(preset, hours, seed, products=("BTC-USD",), start_s=START_S):
@@ -27,8 +29,8 @@ def market(preset, hours, seed, products=("BTC-USD",), start_s=START_S):
     for product, deviation in zip(products, latent, strict=True):
         rng = generator(seed, "ticks", product)
         rows = _rows(model.volatility * np.exp(deviation / 2), start_s, product, rng)
-        label = future_realized_vol(rows["second"], rows["return_e9"])
-        frames.append(dataset._frame(rows, label, product))
+        outcome = later(rows["second"], rows["values"][:, _VALUE_NOW], horizon_s=MARKET.horizon_s)
+        frames.append(dataset.frame_of(rows, outcome, product))
     return Dataset(pl.concat(frames), f"{preset} {hours} {seed}")
 
 

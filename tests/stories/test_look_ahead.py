@@ -39,7 +39,7 @@ def changed(frame, where, seed=4):
         .then(pl.Series(rng.lognormal(-9, 1, len(where))))
         .otherwise(pl.col(name))
         .alias(name)
-        for name in (*WANTED, "future_realized_vol")
+        for name in (*WANTED, "outcome")
     ).with_columns(
         pl.when(pl.Series(where))
         .then(pl.Series(rng.normal(0, 10**5, len(where)).astype(np.int64)))
@@ -127,10 +127,8 @@ def test_labels_of_a_session_that_is_left_out_change_nothing_of_its_model(nights
     table = SPIKES.table(nights)
     where = ((nights["second"] - START_S) // 86_400 == number).to_numpy()
     drawn = np.random.default_rng(4).lognormal(-10.1, 0.5, len(where))
-    known = pl.Series(where) & pl.col("future_realized_vol").is_not_null()
-    other = nights.with_columns(
-        future_realized_vol=pl.when(known).then(pl.Series(drawn)).otherwise("future_realized_vol")
-    )
+    known = pl.Series(where) & pl.col("outcome").is_not_null()
+    other = nights.with_columns(outcome=pl.when(known).then(pl.Series(drawn)).otherwise("outcome"))
     before, now = (walk(spikes_of(), some, HOW) for some in (table, SPIKES.table(other)))
     assert before.split == "leave-session-out"
     assert set(table.regime[before.questions[number].fold.test]) == {number}

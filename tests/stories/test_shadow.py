@@ -18,7 +18,7 @@ from barograph.cases.cold_start import COLD_START
 from barograph.cases.market import MARKET
 from barograph.cases.spikes import SPIKES
 from barograph.evaluation import scores
-from barograph.evaluation.labels import future_realized_vol
+from barograph.evaluation.labels import later
 from barograph.features.catalogue import FEATURE_SET_HASH
 from barograph.feed.feed import Feed
 from barograph.log import open_log
@@ -166,8 +166,9 @@ def log_loss_of(told, said):
 
 def labels_of(rows):
     second = np.array([row.second for row in rows])
-    returns = np.array([codec.NAT if row.return_e9 is None else row.return_e9 for row in rows])
-    return dict(zip(second.tolist(), future_realized_vol(second, returns), strict=True))
+    place = MARKET.places[MARKET.value_now]
+    vol = np.array([np.nan if row.values[place] is None else row.values[place] for row in rows])
+    return dict(zip(second.tolist(), later(second, vol, horizon_s=60), strict=True))
 
 
 def the_command_line_shows_them(told, address, home, monkeypatch, capsys):

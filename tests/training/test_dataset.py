@@ -112,7 +112,7 @@ def test_the_label_is_the_volatility_of_the_next_minute_or_unknown(home):
     known = 0
     for (_,), rows in frame.group_by("product"):
         return_e9_of = dict(zip(rows["second"], rows["return_e9"], strict=True))
-        for second, label in rows.select("second", "future_realized_vol").iter_rows():
+        for second, label in rows.select("second", "outcome").iter_rows():
             expected = feature_oracle.future_realized_vol(return_e9_of, second, 60)
             if label is None:
                 assert expected is None or math.isnan(expected)
@@ -125,7 +125,7 @@ def test_the_label_is_the_volatility_of_the_next_minute_or_unknown(home):
 @pytest.mark.slow
 def test_unknown_is_null_and_never_nan_or_calm(home):
     frame = dataset.read(home, SPIKES).frame
-    assert not frame.select(pl.col(*NAMES, "future_realized_vol").is_nan().any()).to_numpy().any()
+    assert not frame.select(pl.col(*NAMES, "outcome").is_nan().any()).to_numpy().any()
     digits = np.array([list(text) for text in frame["reasons"]])
     nulls = np.column_stack([frame[name].is_null().to_numpy() for name in NAMES])
     assert ((digits != "0") == nulls).all()
@@ -187,13 +187,13 @@ def test_another_future_changes_no_row_and_no_label_that_was_known(home, tmp_pat
     forked = dataset.read(tmp_path, SPIKES).frame
     last = first[-1].receive_time_ns // 10**9
     rows, labelled = pl.col("second") < last - 2, pl.col("second") < last - 62
-    columns = pl.exclude("future_realized_vol")
+    columns = pl.exclude("outcome")
     assert_frame_equal(
         forked.filter(rows).select(columns), whole.filter(rows).select(columns), check_exact=True
     )
     assert_frame_equal(forked.filter(labelled), whole.filter(labelled), check_exact=True)
     assert not forked.equals(whole)  # exact: they differ
-    assert forked.filter(labelled)["future_realized_vol"].is_not_null().any()
+    assert forked.filter(labelled)["outcome"].is_not_null().any()
 
 
 def test_nothing_is_left_beside_the_dataset(home):

@@ -140,7 +140,7 @@ def table(frame: pl.DataFrame) -> Table:
     places = {product: place for place, product in enumerate(keys)}
     key = np.array([places[product] for product in frame["product"].to_list()], np.int64)
     order = frame["second"].to_numpy().astype(np.int64)
-    outcome = frame["future_realized_vol"].fill_null(np.nan).to_numpy()
+    outcome = frame["outcome"].fill_null(np.nan).to_numpy()
     reasons = _reasons(frame)
     labelled = ~np.isnan(outcome)
     waits = ((reasons != Reason.KNOWN) & (reasons != Reason.NOT_OFFERED)).any(axis=1)

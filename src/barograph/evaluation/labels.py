@@ -1,17 +1,14 @@
-"""Labels: the realised volatility of the seconds to come, and which of them are spikes.
+"""Outcomes: the value that is forecast, a horizon later, and which of them are spikes.
 
-A label of second s is made of the returns of s+1 … s+horizon and is known at the close of
-s+horizon. Labels of neighbouring seconds share all but one return, so what is independent is the
-episode and not the row.
+The value of second s + horizon covers the seconds s + 1 … s + horizon and is known at the close of
+the last: it is a feature of that row, the same live and in training. Outcomes of neighbouring rows
+share nearly all that they are made of, so what is independent is the episode and not the row.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
 from barograph.arrays import Float64, Int64
-from barograph.codec import NAT
 from barograph.errors import BadInputError, TooLittleDataError
-from barograph.types import MAX_RETURN_E9
 
 HORIZON_S = 60
 """How far a label looks ahead, in seconds."""
@@ -19,33 +16,27 @@ HORIZON_S = 60
 QUANTILE = 0.90
 """Which quantile of the training labels is the spike threshold."""
 
-MAX_HORIZON_S = 900
 
+def later(second: Int64, value: Float64, *, horizon_s: int) -> Float64:
+    """The outcome of each row: the value of the row `horizon_s` after it.
 
-def future_realized_vol(second: Int64, return_e9: Int64, *, horizon_s: int = HORIZON_S) -> Float64:
-    """Root mean square of the `horizon_s` one-second log returns after each second.
-
-    second: (n,) int64, closed seconds of one product, strictly rising; seconds may be missing.
-    return_e9: (n,) int64, one-second log returns in 1e-9, `codec.NAT` where not known.
-    Returns (n,) float64 in 1/√s. NaN unless each of s+1 … s+horizon_s has a row and a known return.
-    The sum of squares is exact, so the label of s equals the feature `realized_vol` of that window
-    at s+horizon_s to the bit.
-    Raises BadInputError for seconds out of order, a return beyond ±1e8 or a horizon beyond 900.
-    Source: Andersen, Bollerslev, Diebold, Labys (2003), Econometrica 71(2).
+    second: (n,) int64 of one key's rows, strictly rising; rows may be missing. value: (n,) float64,
+    NaN where not known. Returns (n,) float64, NaN where there is no such row or its value is not
+    known. Raises BadInputError for seconds out of order and a horizon below 1.
     """
-    known = return_e9 != NAT
-    _refuse_unusable(second, return_e9[known], horizon_s)
-    label = np.full(len(second), np.nan)
-    if len(second) <= horizon_s:
-        return label
-    returns = np.where(known, return_e9, 0)
-    sums = _window_sums((returns * returns).astype(np.uint64), horizon_s).astype(np.int64)
-    unknown = _window_sums((~known).astype(np.uint64), horizon_s)
-    # Strictly rising whole seconds that are horizon_s apart over horizon_s rows miss none.
-    complete = (second[horizon_s:] - second[:-horizon_s] == horizon_s) & (unknown == 0)
-    vol = np.sqrt(sums.astype(np.float64) / horizon_s) * 1e-9
-    label[:-horizon_s][complete] = vol[complete]
-    return label
+    if horizon_s < 1:
+        raise BadInputError("horizon_s", f"{horizon_s} is below 1", "Look ahead")
+    if np.any(second[1:] <= second[:-1]):
+        raise BadInputError(
+            "feature rows",
+            "their seconds do not rise strictly",
+            "Give the rows of one product in the order of their seconds",
+        )
+    if not len(second):
+        return np.empty(0)
+    place = np.minimum(np.searchsorted(second, second + horizon_s), len(second) - 1)
+    outcome: Float64 = np.where(second[place] == second + horizon_s, value[place], np.nan)
+    return outcome
 
 
 def tau(training_labels: Float64, *, quantile: float = QUANTILE, min_labels: int = 600) -> float:
@@ -95,28 +86,3 @@ def episodes(second: Int64, spike: Float64, *, horizon_s: int = HORIZON_S) -> In
     first = storm[np.concatenate(([0], opens))]
     last = storm[np.concatenate((opens - 1, [len(storm) - 1]))]
     return np.column_stack((first, last))
-
-
-def _window_sums(values: NDArray[np.uint64], window: int) -> NDArray[np.uint64]:
-    """Sums of values[i+1 … i+window] for each i that has them, exact: uint64 wraps and unwraps."""
-    cumulative = np.cumsum(values, dtype=np.uint64)
-    return cumulative[window:] - cumulative[:-window]
-
-
-def _refuse_unusable(second: Int64, returns_e9: Int64, horizon_s: int) -> None:
-    if not 1 <= horizon_s <= MAX_HORIZON_S:
-        raise BadInputError(
-            "horizon_s", f"{horizon_s} is not in 1 … {MAX_HORIZON_S}", "Choose one of these"
-        )
-    if np.any(second[1:] <= second[:-1]):
-        raise BadInputError(
-            "feature rows",
-            "their seconds do not rise strictly",
-            "Give the rows of one product in the order of their seconds",
-        )
-    if np.any((returns_e9 > MAX_RETURN_E9) | (returns_e9 < -MAX_RETURN_E9)):
-        raise BadInputError(
-            "feature rows",
-            f"a one-second return lies beyond ±{MAX_RETURN_E9} e-9",
-            "Such a return is not known: write it as NAT",
-        )

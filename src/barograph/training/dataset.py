@@ -22,10 +22,11 @@ from barograph.archive import joined
 from barograph.archive.recorded_events import recording_events
 from barograph.archive.recording import Recording, check_recordings
 from barograph.arrays import Float64, Records
-from barograph.cases.case import Case, Dataset
+from barograph.cases.case import Case, Dataset, live_of
+from barograph.cases.live_series import LiveSeries
 from barograph.codec import EVENT, FILLED, GAP, HEARTBEAT, NAT, TICK, TRADE
 from barograph.errors import BadInputError, ForeignFeaturesError, TooLittleDataError
-from barograph.evaluation.labels import future_realized_vol
+from barograph.evaluation import labels
 from barograph.features.catalogue import FEATURE_SET_HASH, NAMES
 from barograph.features.featurizer import Featurizer
 from barograph.files import parquet
@@ -96,8 +97,8 @@ def build(
     recordings: take these instead, under `rules`, as if a feed had replayed them into an empty
     home; no log or archive is needed or touched. progress: called with the events taken so far.
     Columns: product, second, receive_time_ns, log_mid_e9, return_e9, every feature of the catalogue
-    as float64, reasons (one digit of `types.Reason` each) and future_realized_vol (1/√s, of the
-    `case.horizon_s` seconds after the row's); null is unknown. Rows stand by product, in the order
+    as float64, reasons (one digit of `types.Reason` each) and outcome (the series' `value_now` a
+    horizon after the row); null is unknown. Rows stand by product, in the order
     of the first record of each, and second.
     Raises BadInputError when there is nothing to read or there are more products than a featurizer
     remembers, TooLittleDataError when no second was closed.
@@ -115,7 +116,7 @@ def build(
             str(archive), "there are no frames in it", reading.cure("Feed it (`barograph replay`)")
         )
     with making(home, case) as temporary:
-        parts = _Parts(temporary, case.horizon_s)
+        parts = _Parts(temporary, live_of(case))
         for rows in reading.rows_of(events):
             parts.add(rows, reading.featurizer)
         products = parts.finish(reading.featurizer)
@@ -161,6 +162,8 @@ def read(home: Path, case: Case) -> Dataset:
         if manifest.table_sha256 not in {"", file_sha256(table)}:
             raise BadInputError(str(table), "it is not the file that was built", _BUILD)
         frame = pl.read_parquet(table)
+    if "future_realized_vol" in frame.columns:  # as it was called when there was one series
+        frame = frame.rename({"future_realized_vol": "outcome"})
     if manifest.feature_set != case.feature_set:
         raise ForeignFeaturesError(str(table), manifest.feature_set, case.feature_set)
     if manifest.rows != len(frame):
@@ -318,8 +321,9 @@ class _Reading:
 class _Parts:
     """Rows by product into files of a bounded size, each row when its label is settled."""
 
-    def __init__(self, folder: Path, horizon_s: int) -> None:
-        self._folder, self._horizon_s = folder, horizon_s
+    def __init__(self, folder: Path, live: LiveSeries) -> None:
+        self._folder, self._horizon_s = folder, live.horizon_s
+        self._value_now = live.places[live.value_now]
         self._waiting: dict[int, list[Records]] = {}
         self._paths: dict[int, list[Path]] = {}
         self._facts: dict[int, list[ProductFacts]] = {}
@@ -354,26 +358,28 @@ class _Parts:
 
     def _write(self, product: int, name: str, *, last: bool) -> None:
         rows = np.concatenate(self._waiting[product])
-        label = future_realized_vol(rows["second"], rows["return_e9"], horizon_s=self._horizon_s)
-        # Later rows can change no label whose horizon lies behind the newest second.
+        values = rows["values"][:, self._value_now]
+        outcome = labels.later(rows["second"], values, horizon_s=self._horizon_s)
+        # Later rows can change no outcome whose horizon lies behind the newest second.
         settled = last | (rows["second"] <= rows["second"][-1] - self._horizon_s)
         self._waiting[product] = [rows[~settled]]
-        rows, label = rows[settled], label[settled]
+        rows, outcome = rows[settled], outcome[settled]
         if len(rows):
             paths = self._paths.setdefault(product, [])
             paths.append(self._folder / f"{product:06d}-{len(paths):06d}.parquet")
-            parquet.write(_frame(rows, label, name), paths[-1])
+            parquet.write(frame_of(rows, outcome, name), paths[-1])
             self._facts.setdefault(product, []).append(
                 ProductFacts(
                     rows=len(rows),
-                    labelled=int((~np.isnan(label)).sum()),
+                    labelled=int((~np.isnan(outcome)).sum()),
                     first_second=int(rows["second"][0]),
                     last_second=int(rows["second"][-1]),
                 )
             )
 
 
-def _frame(rows: Records, label: Float64, product: str) -> pl.DataFrame:
+def frame_of(rows: Records, outcome: Float64, product: str) -> pl.DataFrame:
+    """The part of a dataset that (n,) of `catalogue.ROW` of a product and their outcomes are."""
     digits = np.ascontiguousarray(rows["reasons"] + ord("0")).view(f"S{len(NAMES)}")
     frame = pl.DataFrame(
         {
@@ -384,10 +390,10 @@ def _frame(rows: Records, label: Float64, product: str) -> pl.DataFrame:
             "return_e9": rows["return_e9"],
             **{name: rows["values"][:, place] for place, name in enumerate(NAMES)},
             "reasons": digits.ravel().astype(str).tolist(),
-            "future_realized_vol": label,
+            "outcome": outcome,
         }
     )
     return frame.with_columns(
         pl.col("receive_time_ns", "return_e9").replace(int(NAT), None),
-        pl.col(*NAMES, "future_realized_vol").fill_nan(None),
+        pl.col(*NAMES, "outcome").fill_nan(None),
     )
