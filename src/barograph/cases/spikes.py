@@ -4,44 +4,30 @@ The outcome of a second is the realised volatility of the 60 that follow it; a s
 above tau, the product's 0.90 quantile in the training rows.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
-import msgspec
 import numpy as np
 import polars as pl
 
-from barograph.arrays import Bool, Float64, Int64, UInt8
-from barograph.cases import baselines
+from barograph.arrays import Float64, Int64
+from barograph.cases import baselines, series
 from barograph.cases.case import Case, SplitKind, Table, Target
 from barograph.cases.market import MARKET
-from barograph.errors import TooLittleDataError
-from barograph.evaluation import alarms, labels, splits
+from barograph.cases.series import Alarms, usable_rows
+from barograph.evaluation import labels
 from barograph.evaluation.splits import Fold, Rows
 from barograph.features.catalogue import COLUMN, FEATURES
 from barograph.learning import candidates
 from barograph.learning.candidates import Candidate
 from barograph.learning.relative import Ratio, Relative
-from barograph.registry.model import TAU, ModelFacts
-from barograph.types import NS_PER_S, Reason
+from barograph.registry.model import TAU
 
 LONGEST_WINDOW_S = 300
 """Real recordings have a hole every few minutes, and each costs the longest window: of the 16,536
 labelled seconds of one of 5 hours, 300-second windows keep 9,450 and 900-second ones 2,111."""
 
-FALSE_ALARMS_PER_HOUR = 2.0
-"""What the alert threshold allows on held-out rows, for one product."""
-
-PLAN = splits.Plan(horizon_s=labels.HORIZON_S)
-"""Shares and sizes of the walk-forward; folds and embargo come with the data."""
-
 STRIDE_S = 5
 """Of rows to learn from one in so many seconds is taken: neighbours share 55 of 60 returns."""
-
-SESSION_PLAN_ROWS = 200
-"""Usable rows from which a regime is tested; a shorter one is only learned from."""
-
-REGIME_HOLE_S = 6 * 3600
-"""Rows further apart than this are of two regimes: another night, another market."""
 
 # Seconds of the day name the period rather than the hour while history is shorter than many days;
 # amounts of a currency name the product.
@@ -111,9 +97,7 @@ _BOOSTING = candidates.Boosting(
     leaves=4, least_rows_in_leaf=600 // STRIDE_S, l2=100.0, feature_share=0.5, threads=1
 )
 
-_LEAST_OFFERED = 0.99
-_LEAST_ROWS = 600
-_LABEL_UNKNOWN = "label unknown"
+ALARMS = Alarms(labels.HORIZON_S, LONGEST_WINDOW_S)
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,43 +114,11 @@ class MarketTable(Table):
 
 
 def table(frame: pl.DataFrame) -> Table:
-    """The usable rows, by product and second; features that a product's venue does not offer go.
-
-    A feature stays when it is offered in 99 % of each product's rows in every regime of some
-    length: what a venue offers is no forecast, and a model that asks for more is of no use there.
-    """
-    frame = frame.sort("product", "second")
-    keys = tuple(frame["product"].unique().sort().to_list())
-    places = {product: place for place, product in enumerate(keys)}
-    key = np.array([places[product] for product in frame["product"].to_list()], np.int64)
-    order = frame["second"].to_numpy().astype(np.int64)
-    outcome = frame["outcome"].fill_null(np.nan).to_numpy()
-    reasons = _reasons(frame)
-    labelled = ~np.isnan(outcome)
-    waits = ((reasons != Reason.KNOWN) & (reasons != Reason.NOT_OFFERED)).any(axis=1)
-
-    regime = splits.sessions(order, hole_s=REGIME_HOLE_S)
-    left_out = _not_offered(reasons, labelled & ~waits, keys, key, regime)
-    used = [place for place, name in enumerate(WANTED) if name not in left_out]
-    usable = labelled & (reasons[:, used] == Reason.KNOWN).all(axis=1)
-    names = (*(WANTED[place] for place in used), *CLOCKS)
-    returns, place = _grid(frame)
-    return MarketTable(
-        features=names,
-        x=np.ascontiguousarray(
-            frame.select(names).filter(usable).to_numpy().reshape(-1, len(names)), np.float32
-        ),
-        outcome=outcome[usable],
-        keys=keys,
-        key=key[usable],
-        order=order[usable],
-        session=splits.sessions(order[usable], hole_s=splits.HOLE_S),
-        regime=regime[usable],
-        left_out=left_out,
-        unused=_unused(reasons[:, used], labelled),
-        returns=returns,
-        place=place[usable],
-    )
+    """The usable rows, by product and second, with the grid that they stand on."""
+    usable = usable_rows(frame, MARKET, WANTED, CLOCKS)
+    returns, place = _grid(usable.frame)
+    shared = {field.name: getattr(usable.table, field.name) for field in fields(Table)}
+    return MarketTable(**shared, returns=returns, place=place[usable.rows])
 
 
 def _grid(frame: pl.DataFrame) -> tuple[Float64, Int64]:
@@ -177,74 +129,16 @@ def _grid(frame: pl.DataFrame) -> tuple[Float64, Int64]:
     return np.insert(returns, holes, np.nan), np.arange(len(returns)) + np.cumsum(broken)
 
 
-def _reasons(frame: pl.DataFrame) -> UInt8:
-    digits = "".join(frame["reasons"].to_list()).encode()
-    every = np.frombuffer(digits, np.uint8).reshape(len(frame), len(FEATURES)) - ord("0")
-    return every[:, [COLUMN[name] for name in WANTED]]
-
-
-def _not_offered(
-    reasons: UInt8,
-    complete: Bool,
-    keys: tuple[str, ...],
-    key: Int64,
-    regime: Int64,
-) -> dict[str, str]:
-    left_out: dict[str, str] = {}
-    for place, product in enumerate(keys):
-        for number in np.unique(regime[key == place]):
-            rows = complete & (key == place) & (regime == number)
-            if rows.sum() < _LEAST_ROWS:
-                continue
-            offered = (reasons[rows] != Reason.NOT_OFFERED).mean(axis=0)
-            for name, share in zip(WANTED, offered.tolist(), strict=True):
-                if share < _LEAST_OFFERED:
-                    left_out.setdefault(name, f"{product} offers it in {share:.0%} of its rows")
-    return left_out
-
-
-def _unused(reasons: UInt8, labelled: Bool) -> dict[str, int]:
-    """Each row that cannot be used once: by its label, else by the gravest reason of a feature."""
-    gravest = reasons.max(axis=1, initial=0)[labelled]
-    counts = {_LABEL_UNKNOWN: int((~labelled).sum())}
-    counts |= {reason.name: int((gravest == reason).sum()) for reason in Reason if reason}
-    return {reason: count for reason, count in counts.items() if count}
-
-
 def split(table: Table, folds: int, protocol: SplitKind) -> tuple[SplitKind, list[Fold]]:
-    """Walk-forward, or leave-session-out; the embargo is the longest window of the used features.
-
-    "auto" leaves sessions out where there are three or more regimes: then the question is whether a
-    model travels, and walking forward through a few hours of each answers none. Raises
-    TooLittleDataError.
-    """
-    windows = [FEATURES[COLUMN[name]].warmup_s for name in table.features]
-    plan = msgspec.structs.replace(PLAN, folds=folds, embargo_s=max(PLAN.horizon_s, *windows))
-    if protocol == "auto":
-        _, rows = np.unique(table.regime, return_counts=True)
-        several = (rows >= SESSION_PLAN_ROWS).sum() >= 3
-        protocol = "leave-session-out" if several else "walk-forward"
-    if protocol == "leave-session-out":
-        plan = msgspec.structs.replace(plan, min_rows=SESSION_PLAN_ROWS)
-        return protocol, splits.leave_session_out(table.order, table.regime, plan)
-    return protocol, splits.walk_forward(table.order, plan)
+    """As every series is cut; the embargo is the longest window of the used features."""
+    embargo_s = max(FEATURES[COLUMN[name]].warmup_s for name in table.features)
+    return series.split(table, folds, protocol, horizon_s=MARKET.horizon_s, embargo_s=embargo_s)
 
 
 def target(table: Table, train: Rows) -> Target:
-    """Spikes by each product's tau; a product with too few training rows has none."""
-    y = np.full(len(table.order), np.nan)
-    beside = {TAU: np.full(len(table.order), np.nan)}
-    tau: dict[str, float] = {}
-    left_out: dict[str, str] = {}
-    for place, product in enumerate(table.keys):
-        try:
-            tau[product] = labels.tau(table.outcome[train[table.key[train] == place]])
-        except TooLittleDataError as error:
-            left_out[product] = str(error)
-        else:
-            mine = table.key == place
-            y[mine] = labels.spikes(table.outcome[mine], tau[product])
-            beside[TAU][mine] = tau[product]
+    """Spikes by each product's tau, with what only the experiment computes beside it."""
+    question = series.target(table, train)
+    beside = dict(question.beside)
     if isinstance(table, MarketTable):
         beside[EWMA] = baselines.ewma_vol(table.returns, labels.HORIZON_S)[table.place]
         if baselines.has_garch():
@@ -252,7 +146,7 @@ def target(table: Table, train: Rows) -> Target:
             learned_from[table.place[train]] = True
             garch = baselines.garch_vol(table.returns, learned_from, labels.HORIZON_S)
             beside[GARCH] = garch[table.place]
-    return Target(y, tau, left_out, beside)
+    return replace(question, beside=beside)
 
 
 def contenders(features: tuple[str, ...]) -> tuple[Candidate, ...]:
@@ -302,58 +196,6 @@ def _within(features: tuple[str, ...], ratios: tuple[Ratio, ...]) -> tuple[Ratio
     return tuple(ratio for ratio in ratios if {ratio.above, ratio.below} <= known)
 
 
-def threshold(table: Table, rows: Rows, y: Float64, probability: Float64) -> float:
-    """The lowest probability that keeps the budget of false alarms on held-out rows."""
-    return alarms.threshold_for_budget(
-        _watches(table, rows, y, probability),
-        false_alarms_per_hour=FALSE_ALARMS_PER_HOUR,
-        horizon_s=labels.HORIZON_S,
-    )
-
-
-def judge(table: Table, rows: Rows, y: Float64, acted: Bool) -> dict[str, float]:
-    """Episode recall, median lead in seconds and false alarms an hour, over the products."""
-    report = alarms.episode_report(
-        _watches(table, rows, y, acted.astype(np.float64)), 0.5, horizon_s=labels.HORIZON_S
-    )
-    return {
-        "recall": report.recall,
-        "lead_s": report.lead_median_s,
-        "false_alarms_per_hour": report.false_alarms_per_hour,
-    }
-
-
-def events(table: Table, rows: Rows, y: Float64) -> int:
-    """Independent episodes; a storm that went through all products counts once."""
-    return len(labels.episodes(table.order[rows], y, horizon_s=labels.HORIZON_S))
-
-
-def span_ns(table: Table, rows: Rows) -> tuple[int, int]:
-    """From the first second to the end of the last label's horizon."""
-    first, last = int(table.order[rows].min()), int(table.order[rows].max())
-    return first * NS_PER_S, (last + 1 + labels.HORIZON_S) * NS_PER_S
-
-
-def unseen(table: Table, rows: Rows, facts: ModelFacts) -> Bool:
-    """Seconds an embargo after the last label that the model was fitted on."""
-    first_ns = facts.train_end_ns + LONGEST_WINDOW_S * NS_PER_S
-    return table.order[rows] * NS_PER_S >= first_ns
-
-
-def _watches(table: Table, rows: Rows, y: Float64, probability: Float64) -> list[alarms.Watch]:
-    watches = []
-    for place in range(len(table.keys)):
-        mine = np.flatnonzero(table.key[rows] == place)
-        mine = mine[np.argsort(table.order[rows[mine]])]
-        if len(mine):
-            second = table.order[rows[mine]]
-            storms = labels.episodes(second, y[mine], horizon_s=labels.HORIZON_S)
-            watches.append(
-                alarms.Watch(second=second, probability=probability[mine], episodes=storms)
-            )
-    return watches
-
-
 SPIKES = Case(
     name="spikes",
     live=MARKET,
@@ -361,19 +203,19 @@ SPIKES = Case(
     horizon_s=MARKET.horizon_s,
     baselines=("persistence", "har", "ewma", "garch", "climatology"),
     to_beat=("persistence", "har"),
-    block=10 * labels.HORIZON_S,
+    block=10 * MARKET.horizon_s,
     stride=STRIDE_S,
     table=table,
     split=split,
     target=target,
     candidates=contenders,
-    threshold=threshold,
-    judge=judge,
-    events=events,
-    span_ns=span_ns,
-    unseen=unseen,
+    threshold=ALARMS.threshold,
+    judge=ALARMS.judge,
+    events=ALARMS.events,
+    span_ns=ALARMS.span_ns,
+    unseen=ALARMS.unseen,
     varied=varied,
-    threshold_rule=f"the lowest with {FALSE_ALARMS_PER_HOUR:g} false alarms an hour for a product",
+    threshold_rule=ALARMS.threshold_rule,
     goals={"pr_auc": 0.9, "log_r2": 0.25},
 )
 """Volatility spikes within 60 seconds."""

@@ -1,0 +1,262 @@
+"""A case whose rows follow each other in time: will the value reach tau within the horizon?
+
+The outcome of a row is the series' value a horizon later; yes is one at or above tau, the key's
+0.90 quantile in the training rows. What is said here holds for every such case; `series_case` is
+one without anything of its own.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+import polars as pl
+
+from barograph.arrays import Bool, Float64, Int64, UInt8
+from barograph.cases.case import Case, SplitKind, Table, Target
+from barograph.cases.live_series import LiveSeries
+from barograph.errors import TooLittleDataError
+from barograph.evaluation import alarms, labels, splits
+from barograph.evaluation.splits import Fold, Rows
+from barograph.learning.candidates import Candidate
+from barograph.registry.model import TAU, ModelFacts
+from barograph.types import NS_PER_S, Reason
+
+REGIME_HOLE_S = 6 * 3600
+"""Rows further apart than this are of two regimes: another night, another market."""
+
+REGIME_ROWS = 200
+"""Usable rows from which a regime is tested; a shorter one is only learned from."""
+
+_LEAST_OFFERED = 0.99
+_LEAST_ROWS = 600
+_OUTCOME_UNKNOWN = "label unknown"
+
+
+class Usable(NamedTuple):
+    """The table of a dataset, and where its rows stand in `frame`, which is in order."""
+
+    table: Table
+    frame: pl.DataFrame
+    rows: Bool
+
+
+def usable_rows(
+    frame: pl.DataFrame, live: LiveSeries, wanted: Sequence[str], always: Sequence[str] = ()
+) -> Usable:
+    """The usable rows of a dataset, by key and second, with the features that are offered.
+
+    wanted: the columns that models may use; `always` are known in every row. A wanted feature stays
+    when it is offered in 99 % of each key's rows in every regime of some length: what a source
+    offers is no forecast, and a model that asks for more is of no use there.
+    """
+    frame = frame.sort("product", "second")
+    keys = tuple(frame["product"].unique().sort().to_list())
+    places = {product: place for place, product in enumerate(keys)}
+    key = np.array([places[product] for product in frame["product"].to_list()], np.int64)
+    order = frame["second"].to_numpy().astype(np.int64)
+    outcome = frame["outcome"].fill_null(np.nan).to_numpy()
+    reasons = _reasons(frame, live, wanted)
+    known = ~np.isnan(outcome)
+    waits = ((reasons != Reason.KNOWN) & (reasons != Reason.NOT_OFFERED)).any(axis=1)
+
+    regime = splits.sessions(order, hole_s=REGIME_HOLE_S)
+    left_out = _not_offered(reasons, wanted, known & ~waits, keys, key, regime)
+    used = [place for place, name in enumerate(wanted) if name not in left_out]
+    usable = known & (reasons[:, used] == Reason.KNOWN).all(axis=1)
+    names = (*(wanted[place] for place in used), *always)
+    table = Table(
+        features=names,
+        x=np.ascontiguousarray(
+            frame.select(names).filter(usable).to_numpy().reshape(-1, len(names)), np.float32
+        ),
+        outcome=outcome[usable],
+        keys=keys,
+        key=key[usable],
+        order=order[usable],
+        session=splits.sessions(order[usable], hole_s=live.horizon_s),
+        regime=regime[usable],
+        left_out=left_out,
+        unused=_unused(reasons[:, used], known),
+    )
+    return Usable(table, frame, usable)
+
+
+def _reasons(frame: pl.DataFrame, live: LiveSeries, wanted: Sequence[str]) -> UInt8:
+    digits = "".join(frame["reasons"].to_list()).encode()
+    every = np.frombuffer(digits, np.uint8).reshape(len(frame), len(live.columns)) - ord("0")
+    places = live.places
+    return every[:, [places[name] for name in wanted]]
+
+
+def _not_offered(  # noqa: PLR0913 - the columns of a table
+    reasons: UInt8,
+    wanted: Sequence[str],
+    complete: Bool,
+    keys: tuple[str, ...],
+    key: Int64,
+    regime: Int64,
+) -> dict[str, str]:
+    left_out: dict[str, str] = {}
+    for place, product in enumerate(keys):
+        for number in np.unique(regime[key == place]):
+            rows = complete & (key == place) & (regime == number)
+            if rows.sum() < _LEAST_ROWS:
+                continue
+            offered = (reasons[rows] != Reason.NOT_OFFERED).mean(axis=0)
+            for name, share in zip(wanted, offered.tolist(), strict=True):
+                if share < _LEAST_OFFERED:
+                    left_out.setdefault(name, f"{product} offers it in {share:.0%} of its rows")
+    return left_out
+
+
+def _unused(reasons: UInt8, known: Bool) -> dict[str, int]:
+    """Each unusable row once: by its outcome, else by the gravest reason of a feature."""
+    gravest = reasons.max(axis=1, initial=0)[known]
+    counts = {_OUTCOME_UNKNOWN: int((~known).sum())}
+    counts |= {reason.name: int((gravest == reason).sum()) for reason in Reason if reason}
+    return {reason: count for reason, count in counts.items() if count}
+
+
+def split(
+    table: Table, folds: int, protocol: SplitKind, *, horizon_s: int, embargo_s: int
+) -> tuple[SplitKind, list[Fold]]:
+    """Walk-forward, or leave-session-out; embargo_s: the longest window of the used features.
+
+    "auto" leaves sessions out where there are three or more regimes: then the question is whether a
+    model travels, and walking forward through a few hours of each answers none. Raises
+    TooLittleDataError.
+    """
+    embargo_s = max(horizon_s, embargo_s)
+    plan = splits.Plan(folds=folds, horizon_s=horizon_s, embargo_s=embargo_s)
+    if protocol == "auto":
+        _, rows = np.unique(table.regime, return_counts=True)
+        several = (rows >= REGIME_ROWS).sum() >= 3
+        protocol = "leave-session-out" if several else "walk-forward"
+    if protocol == "leave-session-out":
+        plan = msgspec.structs.replace(plan, min_rows=REGIME_ROWS)
+        return protocol, splits.leave_session_out(table.order, table.regime, plan)
+    return protocol, splits.walk_forward(table.order, plan)
+
+
+def target(table: Table, train: Rows) -> Target:
+    """Yes by each key's tau, which stands beside the features; a key of few rows has none."""
+    y = np.full(len(table.order), np.nan)
+    beside = {TAU: np.full(len(table.order), np.nan)}
+    tau: dict[str, float] = {}
+    left_out: dict[str, str] = {}
+    for place, product in enumerate(table.keys):
+        try:
+            tau[product] = labels.tau(table.outcome[train[table.key[train] == place]])
+        except TooLittleDataError as error:
+            left_out[product] = str(error)
+        else:
+            rows = table.key == place
+            y[rows] = labels.spikes(table.outcome[rows], tau[product])
+            beside[TAU][rows] = tau[product]
+    return Target(y, tau, left_out, beside)
+
+
+class Alarms(NamedTuple):
+    """What acting on a series is judged by: episodes, lead, and a budget of false alarms."""
+
+    horizon_s: int
+    embargo_s: int
+    """The longest window of a feature that a model may use."""
+
+    false_alarms_per_hour: float = 2.0
+    """What the alert threshold allows on held-out rows, for one key."""
+
+    @property
+    def threshold_rule(self) -> str:
+        """The rule of `threshold` in words."""
+        return f"the lowest with {self.false_alarms_per_hour:g} false alarms an hour for a product"
+
+    def threshold(self, table: Table, rows: Rows, y: Float64, probability: Float64) -> float:
+        """The lowest probability that keeps the budget of false alarms on held-out rows."""
+        return alarms.threshold_for_budget(
+            self._watches(table, rows, y, probability),
+            false_alarms_per_hour=self.false_alarms_per_hour,
+            horizon_s=self.horizon_s,
+        )
+
+    def judge(self, table: Table, rows: Rows, y: Float64, acted: Bool) -> dict[str, float]:
+        """Episode recall, median lead in seconds and false alarms an hour, over the keys."""
+        watches = self._watches(table, rows, y, acted.astype(np.float64))
+        report = alarms.episode_report(watches, 0.5, horizon_s=self.horizon_s)
+        return {
+            "recall": report.recall,
+            "lead_s": report.lead_median_s,
+            "false_alarms_per_hour": report.false_alarms_per_hour,
+        }
+
+    def events(self, table: Table, rows: Rows, y: Float64) -> int:
+        """Independent episodes; a storm that went through all keys counts once."""
+        return len(labels.episodes(table.order[rows], y, horizon_s=self.horizon_s))
+
+    def span_ns(self, table: Table, rows: Rows) -> tuple[int, int]:
+        """From the first second to the end of the last outcome's horizon."""
+        first, last = int(table.order[rows].min()), int(table.order[rows].max())
+        return first * NS_PER_S, (last + 1 + self.horizon_s) * NS_PER_S
+
+    def unseen(self, table: Table, rows: Rows, facts: ModelFacts) -> Bool:
+        """Rows an embargo after the last outcome that the model was fitted on."""
+        first_ns = facts.train_end_ns + self.embargo_s * NS_PER_S
+        return table.order[rows] * NS_PER_S >= first_ns
+
+    def _watches(
+        self, table: Table, rows: Rows, y: Float64, probability: Float64
+    ) -> list[alarms.Watch]:
+        watches = []
+        for place in range(len(table.keys)):
+            of_key = np.flatnonzero(table.key[rows] == place)
+            of_key = of_key[np.argsort(table.order[rows[of_key]])]
+            if len(of_key):
+                second = table.order[rows[of_key]]
+                episodes = labels.episodes(second, y[of_key], horizon_s=self.horizon_s)
+                watches.append(
+                    alarms.Watch(second=second, probability=probability[of_key], episodes=episodes)
+                )
+        return watches
+
+
+def series_case(  # noqa: PLR0913 - what one series differs in from another
+    name: str,
+    live: LiveSeries,
+    *,
+    candidates: Callable[[tuple[str, ...]], tuple[Candidate, ...]],
+    baselines: tuple[str, ...],
+    longest_window_s: int,
+    false_alarms_per_hour: float = 2.0,
+) -> Case:
+    """The case of forecasting whether a series' value reaches tau within its horizon.
+
+    candidates: the features that are offered → all ways to train; those of `baselines` cannot be
+    chosen, and must be beaten. longest_window_s: how far back a feature looks. The dataset has the
+    columns of `training.dataset`; all of the series' columns may be used.
+    """
+    judged = Alarms(live.horizon_s, longest_window_s, false_alarms_per_hour)
+
+    def cut(table: Table, folds: int, protocol: SplitKind) -> tuple[SplitKind, list[Fold]]:
+        return split(table, folds, protocol, horizon_s=live.horizon_s, embargo_s=longest_window_s)
+
+    return Case(
+        name=name,
+        live=live,
+        feature_set=live.feature_set,
+        horizon_s=live.horizon_s,
+        baselines=baselines,
+        to_beat=baselines,
+        block=10 * live.horizon_s,
+        stride=1,
+        table=lambda frame: usable_rows(frame, live, live.columns).table,
+        split=cut,
+        target=target,
+        candidates=candidates,
+        threshold=judged.threshold,
+        threshold_rule=judged.threshold_rule,
+        judge=judged.judge,
+        events=judged.events,
+        span_ns=judged.span_ns,
+        unseen=judged.unseen,
+    )
