@@ -121,3 +121,18 @@ def test_a_budget_that_nothing_keeps_gives_a_threshold_above_all_that_was_seen()
 def test_a_threshold_needs_rows():
     with pytest.raises(TooLittleDataError, match="alarm threshold"):
         alarms.threshold_for_budget([], false_alarms_per_hour=1)
+
+
+def test_rows_a_minute_apart_are_hours_of_sixty():
+    """The same storms and alarms a sixtieth as often: leads and hours are in seconds still."""
+    second = 60 * np.arange(120)
+    spike = np.where((second >= 3000) & (second < 3600), 1.0, 0.0)
+    storms = labels.episodes(second, spike, horizon_s=600)
+    alarm = np.isin(second, [2700, 5400]).astype(np.float64)
+    watch = alarms.Watch(second=second, probability=alarm, episodes=storms)
+    report = alarms.episode_report([watch], 1.0, horizon_s=600, step_s=60)
+    assert (report.episodes, report.warned, report.lead_median_s) == (1, 1, 900.0)
+    assert (report.hours, report.false_alerts, report.false_alarms_per_hour) == (2.0, 1, 0.5)
+    budget = {"horizon_s": 600, "step_s": 60}
+    assert alarms.threshold_for_budget([watch], false_alarms_per_hour=0.5, **budget) == 1.0
+    assert alarms.threshold_for_budget([watch], false_alarms_per_hour=0.4, **budget) > 1.0

@@ -31,7 +31,7 @@ def test_a_topic_is_judged_from_a_moment_on(log):
     assert scores_of(log, PREDICTIONS)["spikes/1"].rows == 3940
     late = scores_of(log, PREDICTIONS, since_ns=2001 * NS)["spikes/1"]
     assert (late.first_second, late.last_second, late.rows) == (2000, 3999, 1940)
-    assert matured(log, PREDICTIONS, 60, since_ns=4001 * NS) == {}
+    assert matured(log, PREDICTIONS, MARKET, since_ns=4001 * NS) == {}
 
 
 def test_a_version_is_shown_by_what_it_said_of_the_last_hours_and_was_not_trained_on(log):

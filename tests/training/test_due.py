@@ -2,14 +2,28 @@
 
 import os
 import shutil
+import time
+from contextlib import closing
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from barograph.errors import BadInputError
+from barograph.log import Topic, open_log
 from barograph.registry.registry import Registry
-from barograph.training.due import Due, Standing, asked, due, frames, standing, turn
+from barograph.training.due import (
+    Due,
+    TrainingState,
+    due,
+    due_now,
+    newest_file_ns,
+    newest_frame_ns,
+    newest_record_ns,
+    training_state,
+    turn,
+)
+from barograph.types import Message
 from registered_models import SECOND, facts_of, graph
 
 HOUR = 3600 * 10**9
@@ -19,7 +33,7 @@ HOURS = st.integers(-200, 200).map(lambda hours: NOW + hours * HOUR)
 
 
 def at(now_ns, every_h=24.0, heard_ns=NOW + 1000 * HOUR, **known):
-    return due(Standing(heard_ns=heard_ns, **known), now_ns, every_h)
+    return due(TrainingState(heard_ns=heard_ns, **known), now_ns, every_h)
 
 
 @given(HOURS, HOURS | st.none(), HOURS, st.sampled_from([1.0, 24.0, 168.0]))
@@ -84,19 +98,36 @@ def archived(home, seconds):
 
 
 @pytest.mark.slow
-def test_how_a_case_stands_follows_from_its_registry_and_its_archive(home):
+def test_the_state_of_a_case_follows_from_its_registry_and_what_came_last(home):
     registry, onnx = Registry(home), graph()
-    assert frames(home) == []
-    assert standing(registry, "spikes", frames(home)) == Standing()
+    assert newest_frame_ns(home) is None
+    assert training_state(registry, "spikes", None) == TrainingState()
     archived(home, 1_765_000_000)
-    assert standing(registry, "spikes", frames(home)) == Standing(heard_ns=NOW)
+    assert newest_frame_ns(home) == NOW
+    assert training_state(registry, "spikes", NOW) == TrainingState(heard_ns=NOW)
     registry.register("spikes", onnx, facts_of(onnx, expires_time_ns=SECOND + 7))
     registry.register("spikes", onnx, facts_of(onnx, created_time_ns=SECOND + 9))
-    assert standing(registry, "spikes", []) == Standing(trained_ns=SECOND + 9)
+    assert training_state(registry, "spikes", None) == TrainingState(trained_ns=SECOND + 9)
     registry.promote("spikes", 1, "gate")
-    known = standing(registry, "spikes", [home / "gone", *frames(home)])
-    assert known == Standing(heard_ns=NOW, trained_ns=SECOND + 9, expires_ns=SECOND + 7)
-    assert asked(home, "spikes", [], 24.0).why == "there is nothing to train on yet"
+    known = training_state(registry, "spikes", NOW)
+    assert known == TrainingState(heard_ns=NOW, trained_ns=SECOND + 9, expires_ns=SECOND + 7)
+    assert due_now(home, "spikes", None, 24.0).why == "there is nothing to train on yet"
+
+
+def test_a_file_that_goes_meanwhile_is_none(tmp_path):
+    archived(tmp_path, 1_765_000_000)
+    kept = tmp_path / "archive" / "000001.ndjson.gz"
+    assert newest_file_ns([tmp_path / "gone", kept]) == NOW
+    assert newest_file_ns([tmp_path / "gone"]) is None
+
+
+def test_of_a_topic_it_is_when_the_log_took_its_last_record(tmp_path):
+    with closing(open_log(tmp_path)) as log:
+        log.create(Topic(name="queues.raw", partitions=3))
+        assert newest_record_ns(log, "queues.raw") is None
+        before_ns = time.time_ns()
+        log.append([Message("queues.raw", key, b"1") for key in ("a", "b", "c")])
+        assert before_ns <= newest_record_ns(log, "queues.raw") <= time.time_ns()
 
 
 def test_one_process_at_a_time_has_its_turn(tmp_path):

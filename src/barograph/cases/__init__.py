@@ -1,8 +1,7 @@
 """What one forecast differs in from another, and the face of the engine for a case of one's own.
 
-`from barograph.cases import Case, Contract, Stream, candidates, tabular_case` stays as it is; where
-these lie inside may change. They are imported when they are asked for: who only reads records needs
-nothing that trains.
+What `__all__` names stays importable from here; where it lies inside may change. It is imported
+when it is asked for: who only reads records needs nothing that trains.
 """
 
 from importlib import import_module
@@ -11,16 +10,30 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from barograph.cases.case import Case, Table, Target
     from barograph.cases.contract import Contract, Stream
+    from barograph.cases.live_series import LiveSeries
+    from barograph.cases.series import series_case
     from barograph.cases.tabular import tabular_case
     from barograph.learning import candidates
 
-__all__ = ["Case", "Contract", "Stream", "Table", "Target", "candidates", "tabular_case"]
+__all__ = [
+    "Case",
+    "Contract",
+    "LiveSeries",
+    "Stream",
+    "Table",
+    "Target",
+    "candidates",
+    "series_case",
+    "tabular_case",
+]
 
 _HOMES = {
     "Case": "barograph.cases.case",
     "Table": "barograph.cases.case",
     "Target": "barograph.cases.case",
     "Contract": "barograph.cases.contract",
+    "LiveSeries": "barograph.cases.live_series",
+    "series_case": "barograph.cases.series",
     "Stream": "barograph.cases.contract",
     "tabular_case": "barograph.cases.tabular",
 }

@@ -161,6 +161,7 @@ class Alarms(NamedTuple):
     """What acting on a series is judged by: episodes, lead, and a budget of false alarms."""
 
     horizon_s: int
+    step_s: int
     embargo_s: int
     """The longest window of a feature that a model may use."""
 
@@ -178,12 +179,13 @@ class Alarms(NamedTuple):
             self._watches(table, rows, y, probability),
             false_alarms_per_hour=self.false_alarms_per_hour,
             horizon_s=self.horizon_s,
+            step_s=self.step_s,
         )
 
     def judge(self, table: Table, rows: Rows, y: Float64, acted: Bool) -> dict[str, float]:
         """Episode recall, median lead in seconds and false alarms an hour, over the keys."""
         watches = self._watches(table, rows, y, acted.astype(np.float64))
-        report = alarms.episode_report(watches, 0.5, horizon_s=self.horizon_s)
+        report = alarms.episode_report(watches, 0.5, horizon_s=self.horizon_s, step_s=self.step_s)
         return {
             "recall": report.recall,
             "lead_s": report.lead_median_s,
@@ -235,7 +237,7 @@ def series_case(  # noqa: PLR0913 - what one series differs in from another
     chosen, and must be beaten. longest_window_s: how far back a feature looks. The dataset has the
     columns of `training.dataset`; all of the series' columns may be used.
     """
-    judged = Alarms(live.horizon_s, longest_window_s, false_alarms_per_hour)
+    judged = Alarms(live.horizon_s, live.step_s, longest_window_s, false_alarms_per_hour)
 
     def cut(table: Table, folds: int, protocol: SplitKind) -> tuple[SplitKind, list[Fold]]:
         return split(table, folds, protocol, horizon_s=live.horizon_s, embargo_s=longest_window_s)
@@ -247,7 +249,7 @@ def series_case(  # noqa: PLR0913 - what one series differs in from another
         horizon_s=live.horizon_s,
         baselines=baselines,
         to_beat=baselines,
-        block=10 * live.horizon_s,
+        block=10 * live.horizon_s // live.step_s,
         stride=1,
         table=lambda frame: usable_rows(frame, live, live.columns).table,
         split=cut,

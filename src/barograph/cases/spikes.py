@@ -97,7 +97,7 @@ _BOOSTING = candidates.Boosting(
     leaves=4, least_rows_in_leaf=600 // STRIDE_S, l2=100.0, feature_share=0.5, threads=1
 )
 
-ALARMS = Alarms(labels.HORIZON_S, LONGEST_WINDOW_S)
+ALARMS = Alarms(MARKET.horizon_s, MARKET.step_s, LONGEST_WINDOW_S)
 
 
 @dataclass(frozen=True, eq=False)

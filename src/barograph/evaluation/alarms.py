@@ -47,7 +47,7 @@ class EpisodeReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def episode_report(
-    watches: Sequence[Watch], threshold: float, *, horizon_s: int = 60
+    watches: Sequence[Watch], threshold: float, *, horizon_s: int = 60, step_s: int = 1
 ) -> EpisodeReport:
     """Episodes warned, seconds of lead and false alarms of `probability >= threshold`.
 
@@ -58,7 +58,8 @@ def episode_report(
     f + horizon_s − t of the first such t, at most 2 · horizon_s. Leads are measured where row f − 1
     exists. An alert begins with an alarm and takes in all alarms of the next horizon_s seconds, so
     that an alarm that never stops is many alerts; it is false when none of its alarms lies in
-    f − horizon_s … l of an episode. An hour is 3,600 watched rows.
+    f − horizon_s … l of an episode. Rows are `step_s` seconds apart (f − 1 is the row before f
+    then), and an hour is 3,600 watched seconds.
     """
     seen_s: list[int] = []
     episodes = warned = alerts = false_alerts = rows = 0
@@ -67,8 +68,8 @@ def episode_report(
         lead_of = leads(watch.second[alarm], watch.episodes, horizon_s)
         for first, lead_s in zip(watch.episodes[:, 0].tolist(), lead_of.tolist(), strict=True):
             warned += lead_s > 0
-            k = np.searchsorted(watch.second, first - 1)
-            if lead_s > 0 and k < len(watch.second) and watch.second[k] == first - 1:
+            k = np.searchsorted(watch.second, first - step_s)
+            if lead_s > 0 and k < len(watch.second) and watch.second[k] == first - step_s:
                 seen_s.append(lead_s)
         raised, false = _alerts(watch.second, alarm, watch.episodes, horizon_s)
         alerts, false_alerts = alerts + raised, false_alerts + false
@@ -83,13 +84,17 @@ def episode_report(
         lead_p90_s=p90,
         alerts=alerts,
         false_alerts=false_alerts,
-        hours=rows / 3600,
-        false_alarms_per_hour=false_alerts * 3600 / rows if rows else nan,
+        hours=rows * step_s / 3600,
+        false_alarms_per_hour=false_alerts * 3600 / (rows * step_s) if rows else nan,
     )
 
 
 def threshold_for_budget(
-    watches: Sequence[Watch], *, false_alarms_per_hour: float, horizon_s: int = 60
+    watches: Sequence[Watch],
+    *,
+    false_alarms_per_hour: float,
+    horizon_s: int = 60,
+    step_s: int = 1,
 ) -> float:
     """The lowest probability that, as threshold, kept the budget of false alarms on these rows.
 
@@ -103,7 +108,8 @@ def threshold_for_budget(
         raise TooLittleDataError(
             "alarm threshold", "no validation rows", "some", "Give validation a share of the rows"
         )
-    allowed = false_alarms_per_hour * sum(len(watch.second) for watch in watches) / 3600
+    watched_s = step_s * sum(len(watch.second) for watch in watches)
+    allowed = false_alarms_per_hour * watched_s / 3600
     chosen = float(np.nextafter(tried[0], np.inf))
     for threshold in tried[np.linspace(0, len(tried) - 1, min(len(tried), 2000)).astype(int)]:
         false = 0

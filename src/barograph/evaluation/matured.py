@@ -89,19 +89,25 @@ class Forecasts(NamedTuple):
 
 
 class Matured(NamedTuple):
-    """All predictions of one model, by product, beside what came `horizon_s` later."""
+    """All predictions of one model, by product, beside what came `horizon_s` later.
+
+    Rows of the series are `step_s` apart.
+    """
 
     horizon_s: int
+    step_s: int
     verdicts: dict[str, int]
     first_second: int
     last_second: int
     by_product: dict[str, Forecasts]
 
 
-def mature(predictions: Iterable[Prediction], horizon_s: int) -> dict[str, Matured]:
+def mature(
+    predictions: Iterable[Prediction], horizon_s: int, step_s: int = 1
+) -> dict[str, Matured]:
     """The predictions of one topic, by model; of one that stands there twice the first.
 
-    horizon_s: the series' own. A prediction that looks ahead for another time has no outcome.
+    horizon_s, step_s: the series' own. A prediction for another horizon has no outcome.
     """
     models: dict[str, int] = {}
     verdicts: list[dict[str, int]] = []
@@ -129,6 +135,7 @@ def mature(predictions: Iterable[Prediction], horizon_s: int) -> dict[str, Matur
         seconds = np.concatenate([rows["second"] for rows in rows_of.values()])
         matured[model] = Matured(
             horizon_s=horizon_s,
+            step_s=step_s,
             verdicts=verdicts[number],
             first_second=int(seconds.min()),
             last_second=int(seconds.max()),
@@ -167,12 +174,12 @@ def _by_second(rows: Records) -> Records:
 
 def judge(model: str, matured: Matured) -> LiveScores:
     """The live scores of one model's predictions."""
-    horizon_s = matured.horizon_s
+    horizon_s, step_s = matured.horizon_s, matured.step_s
     known_of = [each.only(~np.isnan(each.outcome)) for each in matured.by_product.values()]
     known = _pooled(known_of)
-    base_rate, pr_auc, roc_auc, brier, log_loss = _intervals(known, horizon_s)
+    base_rate, pr_auc, roc_auc, brier, log_loss = _intervals(known, matured)
     storms = alarms.episode_report(
-        [_watch(each, horizon_s) for each in known_of], 1.0, horizon_s=horizon_s
+        [_watch(each, horizon_s) for each in known_of], 1.0, horizon_s=horizon_s, step_s=step_s
     )
     predicted = sum(len(each.second) for each in matured.by_product.values())
     return LiveScores(
@@ -195,11 +202,11 @@ def judge(model: str, matured: Matured) -> LiveScores:
     )
 
 
-def _intervals(known: Forecasts, horizon_s: int) -> list[Interval]:
+def _intervals(known: Forecasts, series: Matured) -> list[Interval]:
     if not len(known.second):
         return [_UNDEFINED] * len(_SCORES)
     scored = [(score, known.probability) for score in _SCORES]
-    drawn = bootstrap.resampled_together(scored, known.outcome, _resamples(known, horizon_s))
+    drawn = bootstrap.resampled_together(scored, known.outcome, _resamples(known, series))
     return [score.interval() for score in drawn]
 
 
@@ -230,7 +237,7 @@ def compare(champion: str, ours: Matured, shadow: str, theirs: Matured) -> Paire
     before, after = _pooled(one for one, _ in pairs), _pooled(other for _, other in pairs)
     known = ~np.isnan(before.outcome + after.outcome)
     alike = before.outcome == after.outcome
-    pr_auc, log_loss = _differences(before.only(alike), after.only(alike), ours.horizon_s)
+    pr_auc, log_loss = _differences(before.only(alike), after.only(alike), ours)
     return Paired(
         champion=champion,
         shadow=shadow,
@@ -241,7 +248,7 @@ def compare(champion: str, ours: Matured, shadow: str, theirs: Matured) -> Paire
     )
 
 
-def _differences(before: Forecasts, after: Forecasts, horizon_s: int) -> list[Interval]:
+def _differences(before: Forecasts, after: Forecasts, series: Matured) -> list[Interval]:
     if not len(before.second):
         return [_UNDEFINED] * 2
     scored = [
@@ -249,7 +256,7 @@ def _differences(before: Forecasts, after: Forecasts, horizon_s: int) -> list[In
         for score in (scores.pr_auc, scores.log_loss)
         for each in (before, after)
     ]
-    resamples = _resamples(before, horizon_s)
+    resamples = _resamples(before, series)
     first, then, loss, less = bootstrap.resampled_together(scored, before.outcome, resamples)
     return [(then - first).interval(), (less - loss).interval()]
 
@@ -266,8 +273,7 @@ _NOTHING = Forecasts(
 )
 
 
-def _resamples(forecasts: Forecasts, horizon_s: int) -> bootstrap.Resamples:
-    session = sessions(forecasts.second, hole_s=horizon_s)
-    return bootstrap.resamples(
-        forecasts.second, session, block_s=BLOCK_HORIZONS * horizon_s, count=RESAMPLES
-    )
+def _resamples(forecasts: Forecasts, series: Matured) -> bootstrap.Resamples:
+    session = sessions(forecasts.second, hole_s=series.horizon_s)
+    rows = BLOCK_HORIZONS * series.horizon_s // series.step_s
+    return bootstrap.resamples(forecasts.second, session, block_s=rows, count=RESAMPLES)

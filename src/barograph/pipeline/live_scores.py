@@ -26,13 +26,13 @@ class LiveReport(msgspec.Struct, frozen=True, kw_only=True):
     paired: Paired | None
 
 
-def matured(log: Log, topic: str, horizon_s: int, *, since_ns: int = 0) -> dict[str, Matured]:
+def matured(log: Log, topic: str, live: LiveSeries, *, since_ns: int = 0) -> dict[str, Matured]:
     """What `mature` makes of a topic of predictions, from those of `since_ns` of event time on.
 
     Reads all that is kept. Raises UnknownTopicError.
     """
     kept = (each for each in _kept(log, topic) if each.event_time_ns >= since_ns)
-    return mature(kept, horizon_s)
+    return mature(kept, live.horizon_s, live.step_s)
 
 
 def live_report(  # noqa: PLR0913 - which model, and of which predictions
@@ -56,7 +56,7 @@ def live_report(  # noqa: PLR0913 - which model, and of which predictions
     since_ns = max(trained_ns, newest_ns - hours * 3600 * NS_PER_S)
 
     def of(topic: str) -> dict[str, Matured]:
-        return matured(log, topic, live.horizon_s, since_ns=since_ns) if topic in topics else {}
+        return matured(log, topic, live, since_ns=since_ns) if topic in topics else {}
 
     scored, shadowed = of(live.predictions), of(live.shadow)
     champion, candidate = standing.get("champion", ""), standing.get("candidate", "")

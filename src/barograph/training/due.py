@@ -11,6 +11,7 @@ import msgspec
 from barograph.archive.files import archive_files
 from barograph.errors import BadInputError
 from barograph.registry.database import OWNER
+from barograph.log import Log, browse
 from barograph.registry.registry import Registry
 from barograph.times import time_of
 from barograph.types import HOUR_NS
@@ -26,7 +27,7 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
     why: str
 
 
-class Standing(msgspec.Struct, frozen=True, kw_only=True):
+class TrainingState(msgspec.Struct, frozen=True, kw_only=True):
     """What decides it; all by the clock of this machine, but for the last by that of the venue.
 
     When what there is to train on grew last, when the newest version was made, until when the
@@ -38,7 +39,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     expires_ns: int | None = None
 
 
-def due(known: Standing, now_ns: int, every_h: float) -> Due:
+def due(known: TrainingState, now_ns: int, every_h: float) -> Due:
     """Whether to train: where there is no version yet, and `every_h` hours after the newest one.
 
     Also in the hour before the champion expires, once. Later it does not hurry: each training uses
@@ -66,29 +67,40 @@ def due(known: Standing, now_ns: int, every_h: float) -> Due:
     return Due(due=True, why=why)
 
 
-def standing(registry: Registry, case: str, made_of: Iterable[Path]) -> Standing:
-    """How a case stands that is trained on these files. Raises RegistryError."""
+def training_state(registry: Registry, case: str, heard_ns: int | None) -> TrainingState:
+    """How a case stands for which something came last at `heard_ns`. Raises RegistryError."""
     versions = registry.versions(case)
     champion = next((each for each in versions if "champion" in each.aliases), None)
-    grown_ns = []
-    for path in made_of:
-        with suppress(FileNotFoundError):  # it may go meanwhile
-            grown_ns.append(path.stat().st_mtime_ns)
-    return Standing(
-        heard_ns=max(grown_ns, default=None),
+    return TrainingState(
+        heard_ns=heard_ns,
         trained_ns=versions[-1].time_ns("created_time_ns") if versions else None,
         expires_ns=champion.time_ns("expires_time_ns") if champion else None,
     )
 
 
-def asked(home: Path, case: str, made_of: Iterable[Path], every_h: float) -> Due:
+def due_now(home: Path, case: str, heard_ns: int | None, every_h: float) -> Due:
     """Whether a case is due by now. Raises RegistryError."""
-    return due(standing(Registry(home), case, made_of), time.time_ns(), every_h)
+    return due(training_state(Registry(home), case, heard_ns), time.time_ns(), every_h)
 
 
-def frames(home: Path) -> list[Path]:
-    """What a market's case is trained on. Raises BadInputError for a damaged archive."""
-    return [file.path for file in archive_files(home / "archive")]
+def newest_file_ns(paths: Iterable[Path]) -> int | None:
+    """When the last of these files grew; None without any."""
+    grown_ns = []
+    for path in paths:
+        with suppress(FileNotFoundError):  # it may go meanwhile
+            grown_ns.append(path.stat().st_mtime_ns)
+    return max(grown_ns, default=None)
+
+
+def newest_frame_ns(home: Path) -> int | None:
+    """When the archive of `home` grew last. Raises BadInputError for a damaged archive."""
+    return newest_file_ns(file.path for file in archive_files(home / "archive"))
+
+
+def newest_record_ns(log: Log, topic: str) -> int | None:
+    """When the log took the last record that it keeps of a topic. Raises UnknownTopicError."""
+    newest = browse.last(log, topic, 1)
+    return browse.appended_time_ns(newest[0]) if newest else None
 
 
 @contextmanager

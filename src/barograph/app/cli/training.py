@@ -11,13 +11,17 @@ from barograph.app.cli.options import (
     CaseOption,
     HomeOption,
     JsonOption,
+    LogOption,
     case_named,
+    existing_log,
     names_in,
     settings_of,
 )
 from barograph.app.cli.stopping import stop_requested
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from barograph.app.settings import Settings
     from barograph.cases.case import Case
     from barograph.training.card import Card
@@ -36,6 +40,7 @@ def dataset(
         typer.Argument(help="Recordings to take instead of the archive; files of records."),
     ] = None,
     home: HomeOption = None,
+    log: LogOption = None,
     case: CaseOption = "spikes",
     products: Annotated[str, typer.Option(help="Of recordings; comma-separated.")] = "",
     json: JsonOption = False,
@@ -43,7 +48,8 @@ def dataset(
     """The archive, or files of records, as feature rows with labels.
 
     With FILES: these recordings instead, as if they had been replayed; no log is needed. A case
-    whose records are scored as they come is made of FILES, through the same contract.
+    whose records are scored as they come is made of FILES, through the same contract; a series of
+    another source than the market's of what its log keeps.
     """
     from barograph.app.intake import rules_of
     from barograph.app.terminal import terminal
@@ -58,21 +64,25 @@ def dataset(
             )
         answer(table, json, lambda: terminal.record_dataset(table))
         return
-    with terminal.progress() as progress:
-        made = job.build(
-            settings.home,
-            chosen,
-            recordings=files or [],
-            rules=rules_of(settings, names_in(products)),
-            progress=progress.events,
-        )
-    _warn_of_damage(made)
+    if _is_kept_by_its_log(chosen):
+        made = _built_of_log(settings, log, chosen, files or [])
+    else:
+        with terminal.progress() as progress:
+            made = job.build(
+                settings.home,
+                chosen,
+                recordings=files or [],
+                rules=rules_of(settings, names_in(products)),
+                progress=progress.events,
+            )
+        _warn_of_damage(made)
     answer(made, json, lambda: terminal.dataset(made))
 
 
 @app.command()
 def train(
     home: HomeOption = None,
+    log: LogOption = None,
     case: CaseOption = "spikes",
     split: Annotated[
         Literal["auto", "walk-forward", "leave-session-out"],
@@ -104,7 +114,7 @@ def train(
 
     settings, chosen = settings_of(home), case_named(case)
     if follow:
-        _follow(settings, chosen)
+        _follow(settings, log, chosen)
         return
     how = Training(
         seed=settings.seed if seed is None else seed,
@@ -115,7 +125,9 @@ def train(
         control=control,
         lifetime_h=settings.model_lifetime_h,
     )
-    made = _trained_if_due(settings, chosen, how) if if_due else _trained(settings, chosen, how)
+    made = (
+        _trained_if_due(settings, log, chosen, how) if if_due else _trained(settings, chosen, how)
+    )
     if isinstance(made, Due):
         answer(made, json, lambda: f"not trained: {made.why}")
     else:
@@ -160,8 +172,10 @@ def _page(card: "Card") -> str:
     return page(card)
 
 
-def _trained_if_due(settings: "Settings", case: "Case", how: "Training") -> "TrainingReport | Due":
-    """Where others train the same case, nothing is; what is trained on is the archive as it is."""
+def _trained_if_due(
+    settings: "Settings", log: str | None, case: "Case", how: "Training"
+) -> "TrainingReport | Due":
+    """Where others train the same case, nothing is; what is trained on is what is there by now."""
     from barograph.app.intake import rules_of
     from barograph.app.terminal import terminal
     from barograph.training import dataset
@@ -170,11 +184,13 @@ def _trained_if_due(settings: "Settings", case: "Case", how: "Training") -> "Tra
     with turn(settings.home, case.name) as ours:
         if not ours:
             return Due(due=False, why=f"another training of {case.name} is at work")
-        decision = _due(settings, case)
+        decision = _due(settings, log, case)
         if not decision.due:
             return decision
         warn(f"training {case.name}: {decision.why}")
-        if case.stream is None:
+        if _is_kept_by_its_log(case):
+            _built_of_log(settings, log, case, [])
+        elif case.stream is None:
             with terminal.progress() as progress:
                 made = dataset.build(
                     settings.home,
@@ -186,22 +202,49 @@ def _trained_if_due(settings: "Settings", case: "Case", how: "Training") -> "Tra
         return _trained(settings, case, how)
 
 
-def _follow(settings: "Settings", case: "Case") -> None:
+def _is_kept_by_its_log(case: "Case") -> bool:
+    """Whether it is a series whose source no archive keeps, but its log alone."""
+    from barograph.log.topics import TICKS
+
+    return case.live is not None and case.live.source != TICKS
+
+
+def _built_of_log(
+    settings: "Settings", log: str | None, case: "Case", files: "Sequence[Path]"
+) -> "Manifest":
+    from barograph.app.terminal import terminal
+    from barograph.errors import BadInputError
+    from barograph.training import series_dataset
+
+    if files:
+        raise BadInputError(
+            f"case {case.name}", "it is made of what its log keeps", "Name no FILES"
+        )
+    with existing_log(settings, log) as opened, terminal.progress() as progress:
+        return series_dataset.build(opened, settings.home, case, progress=progress.records)
+
+
+def _follow(settings: "Settings", log: str | None, case: "Case") -> None:
     """The same command line again and again, each in a process of its own."""
     from barograph.app.runs.retraining import Retraining, training
 
     words = [*sys.argv[1:], "--no-follow", "--if-due", "--json"]
     with (
         stop_requested() as stop,
-        Retraining(lambda: _due(settings, case), lambda: training(words, settings), warn),
+        Retraining(lambda: _due(settings, log, case), lambda: training(words, settings), warn),
     ):
         stop.wait()
 
 
-def _due(settings: "Settings", case: "Case") -> "Due":
+def _due(settings: "Settings", log: str | None, case: "Case") -> "Due":
     from barograph.training import dataset, due
 
-    # A case of records is trained on files that were named for its dataset.
-    records = case.stream is not None
-    made_of = [dataset.paths(settings.home, case)[1]] if records else due.frames(settings.home)
-    return due.asked(settings.home, case.name, made_of, settings.retrain_every_h)
+    if case.stream is not None:
+        # Trained on files that were named for its dataset.
+        heard_ns = due.newest_file_ns([dataset.paths(settings.home, case)[1]])
+    elif case.live is not None and _is_kept_by_its_log(case):
+        with existing_log(settings, log) as opened:
+            heard_ns = due.newest_record_ns(opened, case.live.source)
+    else:
+        heard_ns = due.newest_frame_ns(settings.home)
+    return due.due_now(settings.home, case.name, heard_ns, settings.retrain_every_h)

@@ -33,7 +33,7 @@ from barograph.log import Log, open_log
 from barograph.log.retention import Retention
 from barograph.pipeline.threads import Pipeline
 from barograph.pipeline.watch import Latencies, Watch
-from barograph.training.due import asked, frames
+from barograph.training.due import due_now, newest_frame_ns
 
 LOOK_S = 0.25
 
@@ -135,7 +135,7 @@ def _retraining(settings: Settings, warn: Callable[[str], None]) -> Retraining:
     # What is live walks forward. A control is for who reads the report.
     words = ["train", "--if-due", "--split", "walk-forward", "--no-control", "--json"]
     return Retraining(
-        lambda: asked(home, SPIKES.name, frames(home), every_h),
+        lambda: due_now(home, SPIKES.name, newest_frame_ns(home), every_h),
         lambda: training(words, settings),
         warn,
     )

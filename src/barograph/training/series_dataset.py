@@ -1,0 +1,191 @@
+"""The dataset of a series whose source only its log keeps: its records through the live machine.
+
+`HOME/datasets/<case>.parquet` has one row for each feature row of the series: exactly those of its
+topic of rows for the same records, with the value that followed. A manifest beside it says what it
+was made of. (The market's source is in the archive, and its dataset made by `dataset.build`.)
+"""
+
+import hashlib
+from array import array
+from collections.abc import Callable, Iterator
+from itertools import islice
+from math import nan
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import polars as pl
+
+from barograph import codec
+from barograph.arrays import Float64, Int64
+from barograph.cases.case import Case, live_of
+from barograph.cases.live_series import LiveSeries
+from barograph.errors import TooLittleDataError
+from barograph.evaluation import labels
+from barograph.files import parquet
+from barograph.log import Log, browse
+from barograph.training.dataset import (
+    Manifest,
+    ProductFacts,
+    making,
+    paths,
+    put_table,
+    write_manifest,
+)
+from barograph.types import FeatureRow, Record
+
+_RECORDS_AT_A_TIME = 1000
+
+
+def build(
+    log: Log,
+    home: Path,
+    case: Case,
+    *,
+    progress: Callable[[int], None] = lambda _records: None,
+) -> Manifest:
+    """Make the dataset of a case of a series anew from all that the log keeps of its source.
+
+    Where the series has no machine, from its rows. progress: called with the records read so far.
+    Columns: product, second, receive_time_ns, the series' columns as float64, reasons (one digit of
+    `types.Reason` each) and outcome (`value_now` a horizon later); null is unknown. Rows stand by
+    key and second. Raises UnknownTopicError, BadInputError for rows out of order, and
+    TooLittleDataError when there is no row.
+    """
+    live = live_of(case)
+    reading = _Reading(log, live, progress)
+    table_path, manifest_path = paths(home, case)
+    rows = reading.rows()
+    if not rows:
+        raise TooLittleDataError(
+            f"the dataset of {case.name}",
+            f"no feature row from {reading.records} records of {reading.topic}",
+            "some",
+            f"Look at what was refused (topic {live.dead_letters}), or let more come",
+        )
+    products: dict[str, ProductFacts] = {}
+    frames = []
+    for product in sorted(rows):
+        second, outcome = rows[product].outcome(live)
+        frames.append(rows[product].frame(product, live, outcome))
+        products[product] = ProductFacts(
+            rows=len(second),
+            labelled=int((~np.isnan(outcome)).sum()),
+            first_second=int(second[0]),
+            last_second=int(second[-1]),
+        )
+    frame = pl.concat(frames)
+    with making(home, case) as temporary:
+        whole = temporary / "whole.parquet"
+        parquet.write(frame, whole)
+        table_sha256 = put_table(whole, home, case)
+    usable = case.table(pl.read_parquet(table_path))
+    manifest = Manifest(
+        case=case.name,
+        feature_set=live.feature_set,
+        data_hash=_hash_of(rows),
+        horizon_s=live.horizon_s,
+        events={"record": reading.records},
+        dead_letters=reading.dead_letters,
+        late_ticks=0,
+        rows=len(frame),
+        usable=len(usable.order),
+        unused=dict(usable.unused),
+        left_out=dict(usable.left_out),
+        products=products,
+        unreadable={},
+        table_sha256=table_sha256,
+    )
+    write_manifest(manifest_path, manifest)
+    return manifest
+
+
+class _Rows:
+    """The feature rows of one key, in the order in which they were made."""
+
+    def __init__(self) -> None:
+        self.sha256 = hashlib.sha256()
+        self._seconds = array("q")
+        self._received = array("q")
+        self._values = array("d")
+        self._reasons: list[str] = []
+
+    def add(self, row: FeatureRow, value: bytes) -> None:
+        self.sha256.update(value)
+        self._seconds.append(row.second)
+        received_ns = row.receive_time_ns
+        self._received.append(int(codec.NAT) if received_ns is None else received_ns)
+        self._values.extend(nan if each is None else each for each in row.values)
+        self._reasons.append(row.reasons)
+
+    def outcome(self, live: LiveSeries) -> tuple[Int64, Float64]:
+        """(n,) seconds, and the value a horizon after each."""
+        second = np.frombuffer(self._seconds, np.int64)
+        values = self._columns(live)[:, live.places[live.value_now]]
+        return second, labels.later(second, values, horizon_s=live.horizon_s)
+
+    def frame(self, product: str, live: LiveSeries, outcome: Float64) -> pl.DataFrame:
+        columns = self._columns(live)
+        frame = pl.DataFrame(
+            {
+                "product": pl.Series([product] * len(outcome), dtype=pl.String),
+                "second": np.frombuffer(self._seconds, np.int64),
+                "receive_time_ns": np.frombuffer(self._received, np.int64),
+                **{name: columns[:, place] for name, place in live.places.items()},
+                "reasons": self._reasons,
+                "outcome": outcome,
+            }
+        )
+        return frame.with_columns(
+            pl.col("receive_time_ns").replace(int(codec.NAT), None),
+            pl.col(*live.columns, "outcome").fill_nan(None),
+        )
+
+    def _columns(self, live: LiveSeries) -> Float64:
+        return np.frombuffer(self._values, np.float64).reshape(-1, len(live.columns))
+
+
+class _Reading:
+    """The records of a topic as feature rows, with what was met on the way."""
+
+    def __init__(self, log: Log, live: LiveSeries, progress: Callable[[int], None]) -> None:
+        self.topic = live.rows if live.machine is None else live.source
+        self.records = 0
+        self.dead_letters: dict[str, int] = {}
+        self._log, self._live, self._progress = log, live, progress
+
+    def rows(self) -> dict[str, _Rows]:
+        """By key; each partition has a machine of its own, as it has live."""
+        rows: dict[str, _Rows] = {}
+        for extent in self._log.extents(self.topic):
+            for row, value in self._made(browse.upwards(self._log, self.topic, extent)):
+                if row.feature_set == self._live.feature_set:
+                    rows.setdefault(row.product, _Rows()).add(row, value)
+                else:
+                    self._refused("foreign_features")
+        return rows
+
+    def _made(self, records: Iterator[Record]) -> Iterator[tuple[FeatureRow, bytes]]:
+        machine = None if self._live.machine is None else self._live.machine()
+        while some := list(islice(records, _RECORDS_AT_A_TIME)):
+            self.records += len(some)
+            self._progress(self.records)
+            if machine is None:
+                readable, words, letters = codec.decode_row.all_of(some)
+                yield from zip(words, (each.value for each in readable), strict=True)
+            else:
+                outcome = machine.receive(some)
+                letters = outcome.dead_letters
+                for _, value in outcome.values:
+                    yield codec.decode_row(value), value
+            for letter in letters:
+                self._refused(letter.fault)
+
+    def _refused(self, fault: str) -> None:
+        self.dead_letters[fault] = self.dead_letters.get(fault, 0) + 1
+
+
+def _hash_of(rows: dict[str, _Rows]) -> str:
+    """Of all rows by key: how keys lie in partitions does not matter."""
+    digests = {product: rows[product].sha256.hexdigest() for product in sorted(rows)}
+    return hashlib.sha256(msgspec.json.encode(digests)).hexdigest()
