@@ -45,7 +45,7 @@ def test_rows_are_usable_where_outcome_and_features_are_known():
     assert table.features == LIVE.columns
     assert len(table.order) == 2 * (MINUTES - 10 - 2)
     assert table.unused == {"label unknown": 20, "GAP": 4}
-    assert (table.x[:, 1] == table.x[:, 0]).all()  # exact: the same numbers
+    assert (table.x[:, 1] == table.x[:, 0]).all()
     assert set(table.session) == {0}
 
 
@@ -81,8 +81,8 @@ def test_acting_on_the_outcome_itself_warns_of_every_storm():
     rows = np.arange(len(table.order))
     y = QUEUES.target(table, rows).y
     worth = QUEUES.judge(table, rows, y, y == 1.0)
-    assert (worth["recall"], worth["false_alarms_per_hour"]) == (1.0, 0.0)
-    assert worth["lead_s"] == 2 * 600 - 600  # the first alarm stands at the first yes
+    assert (worth["recall"], worth["false_alarms_per_hour"]) == (1.0, 0.0)  # exact: all and none
+    assert worth["lead_s"] == 600  # exact: whole seconds; the first alarm stands at the first yes
     assert QUEUES.threshold(table, rows, y, y) > 0.0
     first, end = QUEUES.span_ns(table, rows)
     assert end - first == (table.order[-1] - table.order[0] + 1 + 600) * 10**9

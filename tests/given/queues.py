@@ -11,8 +11,7 @@ import numpy as np
 from msgspec import Meta
 
 from barograph import codec
-from barograph.cases import LiveSeries, candidates, series_case
-from barograph.cases.cold_start import ColdStart
+from barograph.cases import ColdStart, LiveSeries, candidates, series_case
 from barograph.errors import ForeignStateError
 from barograph.learning.relative import Ratio, Relative
 from barograph.log import Topic

@@ -7,6 +7,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+from barograph.app.cli.options import CASES
+
 HOMES = {
     "typer": ({"app/cli/__init__.py"}, "top"),
     "rich": (
@@ -29,8 +31,10 @@ HOMES = {
         {
             "training/dataset.py",
             "training/record_dataset.py",
+            "training/series_dataset.py",
             "files/parquet.py",
             "cases/case.py",
+            "cases/series.py",
             "cases/tabular.py",
             "cases/spikes.py",
             "archive/compact.py",
@@ -159,3 +163,25 @@ def _imports(tree):
                 yield node, alias.name.split(".")[0]
         elif isinstance(node, ast.ImportFrom):
             yield node, (node.module or "").split(".")[0]
+
+
+def test_no_job_names_a_case(sources):
+    """Whoever is handed a case works for every one; only cases and the doors know them by name."""
+    names = {*CASES}
+    named = [
+        f"{path}:{node.lineno}: {node.value}"
+        for path, tree in sources.items()
+        if not path.startswith(("cases/", "app/"))
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and node.value in names
+    ]
+    assert named == []
+    modules = {path.partition(":")[0] for path in CASES.values()}
+    imported = [
+        f"{path}: {node.module}"
+        for path, tree in sources.items()
+        if not path.startswith(("cases/", "app/"))
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module in modules
+    ]
+    assert imported == []

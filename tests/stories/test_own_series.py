@@ -100,7 +100,7 @@ def test_it_is_featurized_scored_trained_promoted_shadowed_and_judged(log, addre
     shown = line("models", "show", "1", "--hours", "48")["live"]
     it_fared_as_its_topic_says(said, shown["scored"])
     assert shown["paired"]["rows"] == shown["scored"]["rows"] > 2000
-    assert shown["paired"]["log_loss"]["estimate"] == 0.0  # exact: the same graph
+    assert shown["paired"]["log_loss"]["estimate"] == 0.0
 
 
 def before_there_is_a_model(log):

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+import queues
+from barograph.cases import LiveSeries
+
 PAGE = Path(__file__).parents[2] / "docs" / "your-own-case.md"
 KAFKA = "kafka://127.0.0.1:9092/mine"
 
@@ -54,6 +57,16 @@ def trained(run):
 
 def test_the_case_takes_less_than_a_hundred_lines():
     assert blocks("python")["The case"].count("\n") < 100
+
+
+def test_the_series_on_the_page_is_the_one_that_runs_on_both_logs():
+    page = {"Counters": queues.Counters, "contenders": queues.contenders}
+    exec(blocks("python")["A series of your own"], page)  # noqa: S102 - our own page
+    for name in LiveSeries.__dataclass_fields__:
+        if name != "cold_start":  # a function
+            assert getattr(page["LIVE"], name) == getattr(queues.LIVE, name)
+    assert page["LIVE"].cold_start().dump() == queues.LIVE.cold_start().dump()
+    assert (page["QUEUES"].name, page["QUEUES"].baselines) == ("queues", ("persistence",))
 
 
 def test_a_model_is_trained_and_let_through(trained):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from barograph.cases.case import Case, Table, Target
+    from barograph.cases.cold_start import ColdStart
     from barograph.cases.contract import Contract, Stream
     from barograph.cases.live_series import LiveSeries
     from barograph.cases.series import series_case
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Case",
+    "ColdStart",
     "Contract",
     "LiveSeries",
     "Stream",
@@ -31,6 +33,7 @@ _HOMES = {
     "Case": "barograph.cases.case",
     "Table": "barograph.cases.case",
     "Target": "barograph.cases.case",
+    "ColdStart": "barograph.cases.cold_start",
     "Contract": "barograph.cases.contract",
     "LiveSeries": "barograph.cases.live_series",
     "series_case": "barograph.cases.series",
