@@ -31,4 +31,6 @@ def test_what_is_written_is_of_today_and_each_version_has_its_own_fields():
         codec.decode_prediction(FIRST.replace(b"prediction/1", b"prediction/2"))
     with pytest.raises(UnreadableError):
         codec.decode_prediction(FIRST.replace(b'"BTC-USD"', rb'"\u0000next"'))
-    assert msgspec.json.decode(FIRST, type=FirstPrediction).realized_vol_60s == 2e-4  # exact: as it stands there
+    assert (
+        msgspec.json.decode(FIRST, type=FirstPrediction).realized_vol_60s == 2e-4
+    )  # exact: as it stands there
