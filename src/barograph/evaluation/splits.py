@@ -73,10 +73,6 @@ class Fold(msgspec.Struct, frozen=True, kw_only=True):
         return np.concatenate([held for _, held in self.inner])
 
 
-HOLE_S = 60
-"""Rows of a market further apart than this are of two sessions."""
-
-
 def sessions(second: Int64, *, hole_s: int) -> Int64:
     """The session of each row: (n,) int64 from 0 up in time.
 

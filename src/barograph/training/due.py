@@ -10,8 +10,8 @@ import msgspec
 
 from barograph.archive.files import archive_files
 from barograph.errors import BadInputError
-from barograph.registry.database import OWNER
 from barograph.log import Log, browse
+from barograph.registry.database import OWNER
 from barograph.registry.registry import Registry
 from barograph.times import time_of
 from barograph.types import HOUR_NS

@@ -89,9 +89,8 @@ def _verdict(prediction: Prediction) -> Text:
 
 
 def _alert(prediction: Prediction) -> Text:
-    at = datetime.fromtimestamp(prediction.event_time_ns / NS_PER_S, UTC).strftime("%H:%M:%S")
     return Text.assemble(
-        (f"{at} UTC  ", "dim"),
+        (f"{clock_of(prediction.event_time_ns)} UTC  ", "dim"),
         (prediction.product, "bold"),
         f"  {prediction.probability:.0%} for the next {prediction.horizon_s} s",
         f" at {_mid(prediction)}",
