@@ -6,9 +6,8 @@ difference may be negative. Prices and sizes stay the decimal strings that the v
 kernel needs numbers, so nothing is rounded on the way.
 """
 
-from collections.abc import Mapping, Sequence
 from enum import IntEnum, StrEnum
-from typing import Annotated, Literal, NamedTuple, Protocol
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta
@@ -332,22 +331,6 @@ class Outcome(NamedTuple):
 
     values: list[tuple[str, bytes]]
     dead_letters: list[DeadLetter]
-
-
-class Machine(Protocol):
-    """What turns records into values: no socket, no clock, no file."""
-
-    def receive(self, records: Sequence[Record]) -> Outcome:
-        """The values and dead letters that follow from these records and all before them."""
-
-    def snapshot(self) -> Mapping[str, bytes]:
-        """The checkpoints, by key, of what changed since the last call; no key begins with NUL."""
-
-    def restore(self, checkpoints: Mapping[str, bytes]) -> None:
-        """Take up each key where its checkpoint left it; ForeignStateError for one of another kind.
-
-        After that error the machine is not used any more.
-        """
 
 
 class Interval(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from barograph.errors import BadInputError
-from barograph.types import Machine
+from barograph.machine import Machine
 
 
 class Baseline(Protocol):

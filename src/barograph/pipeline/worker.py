@@ -28,10 +28,10 @@ import msgspec
 from barograph import codec
 from barograph.errors import FencedError, ForeignStateError
 from barograph.log import MAX_VALUE_BYTES, Log
+from barograph.machine import Machine
 from barograph.types import (
     NS_PER_S,
     DeadLetter,
-    Machine,
     Message,
     Outcome,
     Record,
