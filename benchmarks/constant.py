@@ -14,12 +14,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "given"))
 
 from barograph.cases.spikes import SPIKES
-from barograph.evaluation.gate import Gate
+from barograph.evaluation.gate import PromotionGate
 from barograph.registry.registry import Registry
 from barograph.training.train import Training, train
 from markets import market
 
-HOW = Training(folds=2, resamples=300, gate=Gate(resamples=300))
+HOW = Training(folds=2, resamples=300, gate=PromotionGate(resamples=300))
 
 
 def main(markets: int) -> int:

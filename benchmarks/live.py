@@ -16,7 +16,7 @@ import numpy as np
 
 from barograph.feed.feed import Feed
 from barograph.feed.live import LiveSummary, listen
-from barograph.feed.venue_socket import Plan
+from barograph.feed.venue_socket import ListenPlan
 from barograph.log import open_log
 from barograph.simulated.exchange import Exchange, Terms, running
 from barograph.simulated.law import PRESETS
@@ -83,7 +83,7 @@ def _listen(ticks_per_s: int, seconds: int) -> tuple[list[float], LiveSummary]:
     with tempfile.TemporaryDirectory(prefix="barograph-bench-") as folder:
         home = Path(folder)
         with _exchange(ticks_per_s, seconds) as address, closing(open_log(home)) as log:
-            plan = Plan(
+            plan = ListenPlan(
                 endpoint=endpoint("simulated", f"ws://{address}"),
                 products=PRODUCTS,
                 seconds=seconds + sized(_SPARE_S, 1.0),

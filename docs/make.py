@@ -24,7 +24,7 @@ from barograph.app.runs.demo import DemoSummary
 from barograph.app.runs.rehearsal_accounts import Rehearsal
 from barograph.app.runs.up import UpSummary
 from barograph.app.settings import Settings
-from barograph.app.terminal.model_list import Listed
+from barograph.app.terminal.model_list import ListedVersion
 from barograph.app.wiring import Consumed
 from barograph.archive.compact import Compaction
 from barograph.archive.inventory import Inspection, Inventory
@@ -50,7 +50,7 @@ from barograph.registry.audit import Promotion
 from barograph.registry.model import ModelFacts
 from barograph.simulated.ledger import LedgerSummary
 from barograph.training.card import Card
-from barograph.training.dataset import Manifest
+from barograph.training.dataset import DatasetManifest
 from barograph.training.due import Due
 from barograph.training.record_dataset import RecordManifest
 from barograph.training.train import TrainingReport
@@ -71,13 +71,13 @@ ANSWERS: Mapping[str, Any] = {
     "verify": Verification,
     "check": Check,
     "simulate": LedgerSummary,
-    "dataset": (Manifest, RecordManifest),
+    "dataset": (DatasetManifest, RecordManifest),
     "train": (TrainingReport, Due),
     "produce": Produced,
     "consume": Consumed,
     "rehearse": Rehearsal,
     "report card": Card,
-    "models list": list[Listed],
+    "models list": list[ListedVersion],
     "models history": list[Promotion],
     "models show": {"facts": ModelFacts, "live": LiveReport},
     "topics create": list[Holding],

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from barograph.archive.book import (
     Book,
-    Owner,
+    OwnerLog,
     address_in,
     keep_book,
     next_number,
@@ -30,7 +30,7 @@ def test_each_file_is_the_logs_that_it_was_begun_for(drawn):
 
 
 def test_a_book_comes_back_as_it_was_kept(tmp_path):
-    book = Book(archive="x", logs={"a": Owner("log.sqlite", "r")})
+    book = Book(archive="x", logs={"a": OwnerLog("log.sqlite", "r")})
     book.begin(1, "a")
     keep_book(tmp_path, book)
     assert read_book(tmp_path) == book

@@ -1,6 +1,6 @@
 import pytest
 
-from barograph.archive.manifest import Manifest, ProductCounts
+from barograph.archive.manifest import ArchiveManifest, ProductCounts
 from barograph.types import (
     DeadLetter,
     Fault,
@@ -24,7 +24,7 @@ def letter(key="", fault=Fault.NOT_JSON):
 
 
 def test_lines_are_counted_by_what_they_are_and_whose():
-    found = Manifest()
+    found = ArchiveManifest()
     for entry in (
         Opening(connection="c", dialect=Dialect.EXCHANGE),
         Heard(frame(receive_time_ns=7), Dialect.EXCHANGE),
@@ -41,7 +41,7 @@ def test_lines_are_counted_by_what_they_are_and_whose():
 
 
 def test_what_they_came_to_is_counted_by_product():
-    found = Manifest()
+    found = ArchiveManifest()
     tick = Tick(product="B", event_time_ns=5, price="1", bid="1", ask="1")
     trade = Trade(product="B", event_time_ns=9, price="1", size="1", side=Side.BUY, trade_id=1)
     gap = Gap(product="B", start_ns=1, end_ns=99, cause=GapCause.SILENCE)
@@ -65,6 +65,6 @@ def test_what_they_came_to_is_counted_by_product():
 
 @pytest.mark.parametrize("key", ["", "NO-SUCH"])
 def test_what_a_broken_frame_calls_a_product_makes_none(key):
-    found = Manifest()
+    found = ArchiveManifest()
     found.note([], [letter(key), letter(key)])
     assert (found.products, found.dead_letters) == ({}, {"not_json": 2})

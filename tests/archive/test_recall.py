@@ -6,7 +6,7 @@ from barograph.archive.files import archive_files
 from barograph.archive.joined import had
 from barograph.archive.recall import Recall, is_read_again, known
 from barograph.archive.recording import Recording
-from barograph.archive.standing import Standing
+from barograph.archive.standing import ArchivePosition
 from barograph.archive.writer import ArchiveWriter
 from barograph.feed.feed import PRODUCER
 from barograph.venues.coinbase.machine import Coinbase
@@ -127,10 +127,10 @@ def test_reading_can_begin_after_any_line_and_the_counts_are_those_of_the_whole(
         writer.flush()
     writer.close()
     (file,) = archive_files(tmp_path)
-    whole = Recall(Standing(), [file])
+    whole = Recall(ArchivePosition(), [file])
     lines = list(whole.entries())
     for cut in range(len(lines) + 1):
-        first = Recall(Standing(), [file])
+        first = Recall(ArchivePosition(), [file])
         entries = first.entries()
         taken = [next(entries) for _ in range(cut)]
         rest = Recall(first.checkpoint(), [file])
@@ -142,4 +142,4 @@ def test_a_tail_that_says_nothing_is_taken(tmp_path):
     writer = ArchiveWriter(tmp_path)
     writer.write(Closing("replay:x"))
     writer.close()
-    assert not is_read_again(archive_files(tmp_path), Standing())
+    assert not is_read_again(archive_files(tmp_path), ArchivePosition())

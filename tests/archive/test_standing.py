@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from barograph.archive.files import Place
-from barograph.archive.standing import WHOLE, Standing, ended_at, numbers_in, with_file
+from barograph.archive.standing import WHOLE, ArchivePosition, ended_at, numbers_in, with_file
 
 
 @given(st.lists(st.integers(1, 4)))
@@ -21,11 +21,11 @@ def test_the_files_of_a_log_are_those_that_it_took(steps):
 
 def test_a_log_has_a_file_whole_or_up_to_a_place():
     has = with_file(with_file(with_file((), 1), 2), 4)
-    standing = Standing(file=4, size=9, lines=1, has=has)
+    standing = ArchivePosition(file=4, size=9, lines=1, has=has)
     assert standing.end_in(1) == Place(1, WHOLE)
     assert standing.end_in(3) is None
     assert standing.end_in(4) == Place(4, 9, 1)
-    left = Standing(file=5, has=ended_at(has, standing.place))
+    left = ArchivePosition(file=5, has=ended_at(has, standing.place))
     assert left.end_in(4) == Place(4, 9, 1)
-    taken = Standing(file=6, has=with_file(left.has, 4))
+    taken = ArchivePosition(file=6, has=with_file(left.has, 4))
     assert taken.end_in(4) == Place(4, WHOLE)

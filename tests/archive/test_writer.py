@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from archive_contents import archive_end, read_archive
 from barograph.archive.book import keep_book, new_id
 from barograph.archive.files import archive_files, keep_manifest, number_of, read_file
-from barograph.archive.manifest import Manifest
+from barograph.archive.manifest import ArchiveManifest
 from barograph.archive.recall import LOG_ID, STANDING, Recall, is_read_again, known
-from barograph.archive.standing import Standing, numbers_in, with_file
+from barograph.archive.standing import ArchivePosition, numbers_in, with_file
 from barograph.archive.writer import ArchiveWriter
 from barograph.errors import BadInputError, RemovedError
 from barograph.types import Heartbeat
@@ -233,7 +233,7 @@ def test_manifests_are_right_and_whole_whoever_was_killed_when(tmp_path_factory,
     if recording:
         assert numbers == list(range(saved["taken"]))
     for file in archive_files(directory):
-        found = Manifest()
+        found = ArchiveManifest()
         for entry in read_file(file.path):
             found.add(entry)
             found.note(beat(json.loads(entry.frame.data)["n"]))
@@ -270,7 +270,7 @@ def test_what_is_set_aside_hides_nothing_that_was_before(tmp_path):
     for _ in range(2):
         place = write(tmp_path, b"{}")
         writer = ArchiveWriter(tmp_path)
-        (moved,) = writer.set_aside(archive_files(tmp_path), Standing())
+        (moved,) = writer.set_aside(archive_files(tmp_path), ArchivePosition())
         writer.close()
         assert place.file == 1
     assert moved.name == "000001-2.ndjson.gz"

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from barograph.cases.churn import CHURN, CONTRACT, STREAM, Customer, contenders, invent
-from barograph.cases.contract import RefusedError
+from barograph.cases.contract import RecordRefusedError
 from barograph.cases.record_file import lines
 from barograph.learning.encoding import Encoding
 from barograph.types import Fault
@@ -108,14 +108,14 @@ REFUSED = {
 @pytest.mark.parametrize("what", REFUSED)
 def test_what_no_customer_can_be_is_refused(what):
     changed, fault = REFUSED[what]
-    with pytest.raises(RefusedError) as refused:
+    with pytest.raises(RecordRefusedError) as refused:
         CONTRACT.decode(json.dumps(json.loads(ONE) | changed).encode())
     assert refused.value.fault is fault
 
 
 def test_the_refusal_of_a_missing_total_says_why():
     value = json.dumps(json.loads(ONE) | {"tenure": 3, "TotalCharges": None}).encode()
-    with pytest.raises(RefusedError, match="TotalCharges is null at tenure 3, not 0"):
+    with pytest.raises(RecordRefusedError, match="TotalCharges is null at tenure 3, not 0"):
         CONTRACT.decode(value)
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Meta
 
-from barograph.cases.contract import Contract, RefusedError
+from barograph.cases.contract import Contract, RecordRefusedError
 from barograph.errors import BadInputError
 from barograph.types import Fault
 
@@ -151,7 +151,7 @@ REFUSED = {
 @pytest.mark.parametrize("what", REFUSED)
 def test_what_is_no_record_is_refused_by_name(what):
     value, fault, detail = REFUSED[what]
-    with pytest.raises(RefusedError) as refused:
+    with pytest.raises(RecordRefusedError) as refused:
         CONTRACT.decode(value)
     assert refused.value.fault is fault
     assert detail in refused.value.detail
@@ -159,7 +159,7 @@ def test_what_is_no_record_is_refused_by_name(what):
 
 def test_a_refusal_is_short_whatever_was_sent():
     value = raw(size="x" * 1500 + " - at `$.weight_g`")
-    with pytest.raises(RefusedError) as refused:
+    with pytest.raises(RecordRefusedError) as refused:
         CONTRACT.decode(value)
     assert refused.value.fault is Fault.UNKNOWN_CATEGORY
     assert refused.value.detail.startswith("$.size: ")
@@ -184,7 +184,7 @@ cut = st.tuples(nearly, st.integers(0, 200), st.binary(max_size=3)).map(
 def test_any_bytes_are_a_record_or_a_refusal_and_a_record_is_finite_numbers(value):
     try:
         record = CONTRACT.decode(value)
-    except RefusedError as error:
+    except RecordRefusedError as error:
         refused = error
     else:
         refused = None

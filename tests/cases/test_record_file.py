@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from barograph.cases.contract import RefusedError
-from barograph.cases.record_file import MAX_LINE_BYTES, Line, lines
+from barograph.cases.contract import RecordRefusedError
+from barograph.cases.record_file import MAX_LINE_BYTES, RecordLine, lines
 from barograph.errors import BadInputError, FileChangedError
 from barograph.types import Fault
 from customers import STREAM
@@ -29,14 +29,14 @@ def of(tmp_path):
 
 
 def fault(line):
-    with pytest.raises(RefusedError) as refused:
+    with pytest.raises(RecordRefusedError) as refused:
         CONTRACT.decode(line.value)
     return refused.value.fault
 
 
 def test_each_line_of_a_table_is_a_record_with_its_key_and_its_line(of):
     one, two = of(HEADER + "ann,1,2.50,3,yes\n\nbob,4,5,6,\n")
-    assert one == Line(2, "ann", CONTRACT.from_text(dict(zip(
+    assert one == RecordLine(2, "ann", CONTRACT.from_text(dict(zip(
         HEADER.strip().split(","), ["ann", "1", "2.50", "3", "yes"], strict=True
     ))))  # fmt: skip
     assert (two.number, two.key) == (4, "bob")
@@ -83,7 +83,10 @@ def test_lines_of_json_are_given_byte_for_byte(of):
     good = b'{"name": "ann", "tenure":1,"charges":2, "calls":3}'
     bad = [b'{"tenure": 1}', b"no json", b"[1]", b'{"name": 7}', b'{"name": "\xff"}', b"[" * 5000]
     told = of(b"\n".join([good, b"", *bad]), ".ndjson")
-    assert told == [Line(1, "ann", good), *(Line(n, "", v) for n, v in enumerate(bad, 3))]
+    assert told == [
+        RecordLine(1, "ann", good),
+        *(RecordLine(n, "", v) for n, v in enumerate(bad, 3)),
+    ]
 
 
 names = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=8).map(
@@ -126,7 +129,7 @@ def test_a_file_that_is_no_table_of_the_case_is_refused_with_the_line(of, what):
 
 def test_a_cell_of_a_megabyte_is_read_for_the_contract_to_refuse(of):
     [line] = of(HEADER + "x" * (1 << 20) + ",1,2,3,no\n")
-    with pytest.raises(RefusedError) as refused:
+    with pytest.raises(RecordRefusedError) as refused:
         CONTRACT.decode(line.value)
     assert refused.value.fault is Fault.TOO_LONG
 

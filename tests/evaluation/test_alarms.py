@@ -14,7 +14,7 @@ HORIZON_S = 10
 
 def watch(second, probability, spike):
     second, spike = np.array(second, np.int64), np.array(spike, float)
-    return alarms.Watch(
+    return alarms.WatchedRows(
         second=second,
         probability=np.array(probability, float),
         episodes=labels.episodes(second, spike, horizon_s=HORIZON_S),
@@ -129,7 +129,7 @@ def test_rows_a_minute_apart_are_hours_of_sixty():
     spike = np.where((second >= 3000) & (second < 3600), 1.0, 0.0)
     storms = labels.episodes(second, spike, horizon_s=600)
     alarm = np.isin(second, [2700, 5400]).astype(np.float64)
-    watch = alarms.Watch(second=second, probability=alarm, episodes=storms)
+    watch = alarms.WatchedRows(second=second, probability=alarm, episodes=storms)
     report = alarms.episode_report([watch], 1.0, horizon_s=600, step_s=60)
     assert (report.episodes, report.warned, report.lead_median_s) == (1, 1, 900.0)
     assert (report.hours, report.false_alerts, report.false_alarms_per_hour) == (2.0, 1, 0.5)

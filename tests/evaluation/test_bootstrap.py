@@ -183,7 +183,7 @@ def neighbours(features, spike, train, test):
 def test_a_market_of_noise_scores_its_base_rate_walking_forward_and_leaks_when_shuffled():
     second, features, label = noise_market(hours=5, seed=11)
     truth, forecast, where = [], [], []
-    for fold in splits.walk_forward(second, splits.Plan(folds=3, embargo_s=300)):
+    for fold in splits.walk_forward(second, splits.SplitPlan(folds=3, embargo_s=300)):
         spike = labels.spikes(label, labels.tau(label[fold.train]))
         truth.append(spike[fold.test])
         forecast.append(neighbours(features, spike, fold.train, fold.test))

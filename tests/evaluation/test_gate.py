@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from barograph.errors import BadInputError
 from barograph.evaluation import bootstrap, gate, scores
-from barograph.evaluation.gate import Contender, Forecast, Gate, Window, decide
+from barograph.evaluation.gate import Contender, Forecast, PromotionGate, Window, decide
 from barograph.types import Interval
 
 ROWS, BLOCK, HORIZON = 6_000, 200, 20
-RULE = Gate(resamples=200)
+RULE = PromotionGate(resamples=200)
 FOLDS = 4
 
 
@@ -341,7 +341,7 @@ def test_bounds_that_are_no_numbers_stay_so():
 
 # How often: 200 markets, a champion and two candidates each.
 
-QUICK = Gate(resamples=100)
+QUICK = PromotionGate(resamples=100)
 SEEDS = 200
 
 

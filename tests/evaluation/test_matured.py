@@ -107,7 +107,7 @@ def test_the_scores_are_those_of_the_matured_rows(predictions):
             spike = np.array([float(row[4]) for row in of_product])
             alarm = np.array([row[2] for row in of_product])
             storms = labels.episodes(second, spike)
-            watches.append(alarms.Watch(second=second, probability=alarm, episodes=storms))
+            watches.append(alarms.WatchedRows(second=second, probability=alarm, episodes=storms))
         report = alarms.episode_report(watches, 0.6)
         assert (live_one.episodes, live_one.recall, live_one.lead_s) == pytest.approx(
             (report.episodes, report.recall, report.lead_median_s), nan_ok=True

@@ -11,7 +11,7 @@ from barograph.errors import BadInputError, TooLittleDataError
 from barograph.evaluation import splits
 
 plans = st.builds(
-    splits.Plan,
+    splits.SplitPlan,
     folds=st.integers(1, 6),
     horizon_s=st.integers(1, 60),
     embargo_s=st.integers(0, 100),
@@ -86,7 +86,9 @@ def test_a_part_that_is_held_out_keeps_its_distance_from_what_is_fitted_on_inste
 
 
 def test_the_parts_that_are_held_out_are_of_equal_size():
-    folds = splits.walk_forward(np.arange(20_000), splits.Plan(folds=3, inner=5, embargo_s=300))
+    folds = splits.walk_forward(
+        np.arange(20_000), splits.SplitPlan(folds=3, inner=5, embargo_s=300)
+    )
     for fold in folds:
         sizes = [len(held) for _, held in fold.inner]
         assert len(sizes) == 5
@@ -138,14 +140,14 @@ def test_what_comes_after_a_cut_changes_nothing_of_what_is_fitted_before_it(seco
 
 def test_folds_hold_equal_numbers_of_rows_whatever_the_holes():
     second = np.concatenate([np.arange(5_000), np.arange(50_000, 55_000)])
-    folds = splits.walk_forward(second, splits.Plan(folds=4, embargo_s=300))
+    folds = splits.walk_forward(second, splits.SplitPlan(folds=4, embargo_s=300))
     assert [len(fold.test) for fold in folds] == [1500] * 4
 
 
 def test_all_products_are_cut_at_the_same_times():
     second = np.tile(np.arange(10_000), 2)
     product = np.repeat([0, 1], 10_000)
-    for fold in splits.walk_forward(second, splits.Plan()):
+    for fold in splits.walk_forward(second, splits.SplitPlan()):
         for side in (fold.train, fold.test, *(rows for pair in fold.inner for rows in pair)):
             both = [set(second[side[product[side] == p]]) for p in (0, 1)]
             assert both[0] == both[1]
@@ -153,9 +155,9 @@ def test_all_products_are_cut_at_the_same_times():
 
 def test_too_short_a_recording_is_refused_with_the_cure():
     with pytest.raises(TooLittleDataError, match="fewer folds"):
-        splits.walk_forward(np.arange(3_000), splits.Plan())
+        splits.walk_forward(np.arange(3_000), splits.SplitPlan())
     with pytest.raises(TooLittleDataError, match="a test"):
-        splits.walk_forward(np.array([], dtype=np.int64), splits.Plan())
+        splits.walk_forward(np.array([], dtype=np.int64), splits.SplitPlan())
 
 
 @pytest.mark.parametrize(
@@ -164,7 +166,7 @@ def test_too_short_a_recording_is_refused_with_the_cure():
 )
 def test_a_plan_that_cannot_be_meant_is_refused(wrong):
     with pytest.raises(BadInputError, match="split plan"):
-        splits.Plan(**wrong)
+        splits.SplitPlan(**wrong)
 
 
 @settings(deadline=None)
@@ -228,7 +230,7 @@ def test_two_sessions_are_too_few_to_leave_one_out():
     second = np.concatenate([np.arange(1000), np.arange(1000) + 10**6])
     session = splits.sessions(second, hole_s=10)
     with pytest.raises(TooLittleDataError, match="2 sessions of 300 usable rows or more"):
-        splits.leave_session_out(second, session, splits.Plan())
+        splits.leave_session_out(second, session, splits.SplitPlan())
 
 
 def test_no_rows_have_no_sessions():

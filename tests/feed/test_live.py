@@ -11,7 +11,7 @@ import pytest
 from archive_contents import read_archive
 from barograph.errors import BadInputError
 from barograph.feed import live
-from barograph.feed.venue_socket import Limits, Plan
+from barograph.feed.venue_socket import Limits, ListenPlan
 from barograph.log.topics import STATUS
 from barograph.pipeline.check import check
 from barograph.times import format_time
@@ -42,7 +42,7 @@ class Listening:
     def __init__(self, home, url, venue="simulated", products=("BTC-USD",), **changes):
         self.home, self.warned, self.shown = home, [], []
         self.stop, self.answer, self.error = threading.Event(), None, None
-        self.plan = Plan(
+        self.plan = ListenPlan(
             endpoint=endpoint(venue, url), products=tuple(products), limits=SHORT, **changes
         )
         self._thread = threading.Thread(target=self._run, daemon=True)

@@ -13,7 +13,7 @@ import pytest
 
 from barograph.feed.hole_pages import Asked, Trouble
 from barograph.feed.inbox import Inbox
-from barograph.feed.venue_socket import Limits, Plan, Stream
+from barograph.feed.venue_socket import FrameStream, Limits, ListenPlan
 from barograph.types import DeadLetter, Fault
 from barograph.venues.coinbase.endpoints import endpoint, subscriptions
 from barograph.venues.entries import Answer, Closing, Dialect, Heard, Hole, Opening
@@ -42,7 +42,7 @@ class NoWait(Random):
 
 def plan(url, **changes):
     return msgspec.structs.replace(
-        Plan(endpoint=endpoint("simulated", url), products=PRODUCTS, limits=SHORT), **changes
+        ListenPlan(endpoint=endpoint("simulated", url), products=PRODUCTS, limits=SHORT), **changes
     )
 
 
@@ -72,7 +72,7 @@ class Taken(list):
 @contextmanager
 def streaming(url, limit=20_000, random=None, **changes):
     inbox = Inbox(limit)
-    with Stream(plan(url, **changes), inbox, random or NoWait()) as stream:
+    with FrameStream(plan(url, **changes), inbox, random or NoWait()) as stream:
         yield stream, Taken(inbox)
 
 
@@ -277,7 +277,7 @@ def test_a_venue_that_was_reached_before_is_tried_until_it_is_back():
     with running(first):
         url = first.url
         inbox = Inbox(20_000)
-        stream, taken = Stream(plan(url), inbox, waits), Taken(inbox)
+        stream, taken = FrameStream(plan(url), inbox, waits), Taken(inbox)
         stream.__enter__()
         until(lambda: taken.more().of(Heard))
     until(lambda: taken.more() is taken and len(waits.bounds) > 20)
@@ -482,7 +482,7 @@ def test_large_frames_fill_the_inbox_by_their_bytes():
 
     with running(Scripted(script)) as venue:
         inbox, most = Inbox(20_000, 2 << 20), []
-        with Stream(plan(venue.url), inbox, NoWait()):
+        with FrameStream(plan(venue.url), inbox, NoWait()):
             until(lambda: inbox.full)
             heard = 0
             while heard < 30:

@@ -25,7 +25,7 @@ HOLE_S = 7200
 HORIZON_S = 20
 HOW = Training(folds=2, resamples=50, seed=3, control=True)
 KEPT = Decision(promote=False, reasons=("too few",))
-PLAN = splits.Plan(folds=2, horizon_s=HORIZON_S, embargo_s=5, min_rows=50)
+PLAN = splits.SplitPlan(folds=2, horizon_s=HORIZON_S, embargo_s=5, min_rows=50)
 
 
 def storms(seconds=1500, seed=0):

@@ -7,8 +7,8 @@ import pytest
 
 from barograph.learning.candidates import (
     Boosting,
+    BoostingStages,
     Slices,
-    Stages,
     climatology,
     gradient_boosting,
     har,
@@ -40,7 +40,9 @@ CLASSIFIERS = {
     "persistence": persistence(),
     "logistic": logistic(FEATURES),
     "logistic_relative": logistic(VIEW),
-    "gradient_boosting": gradient_boosting(FEATURES, Stages(rounds=60, least_rows_in_leaf=120)),
+    "gradient_boosting": gradient_boosting(
+        FEATURES, BoostingStages(rounds=60, least_rows_in_leaf=120)
+    ),
     "lightgbm": lightgbm(FEATURES, TREES),
     "lightgbm_relative": lightgbm(VIEW, TREES),
     "xgboost": xgboost(VIEW, TREES),

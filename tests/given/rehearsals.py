@@ -13,7 +13,7 @@ from barograph.app.wiring import Consumed
 from barograph.evaluation.gate import Decision
 from barograph.evaluation.scores import ReliabilityBin
 from barograph.feed.produce import Produced
-from barograph.training.pooled import Difference, EvaluationFacts, ScoreRow, SessionRow
+from barograph.training.pooled import EvaluationFacts, ScoreDifference, ScoreRow, SessionRow
 from barograph.training.record_dataset import RecordManifest
 from barograph.training.report import ChosenModel, GateFacts, TrainingReport
 from barograph.training.walkforward import CHOSEN, DataFacts, Training
@@ -62,7 +62,7 @@ def training_report(**known):
 
 def difference(name, minus, estimate, low, high):
     gain = interval(estimate, low, high)
-    return Difference(name=name, minus=minus, pr_auc=gain, brier=gain, log_loss=gain)
+    return ScoreDifference(name=name, minus=minus, pr_auc=gain, brier=gain, log_loss=gain)
 
 
 def session(**known):

@@ -18,7 +18,7 @@ from barograph.simulated.session import Session
 from barograph.simulated.sources import simulated
 from barograph.simulated.tape import Print
 from barograph.simulated.trades_endpoint import TradesEndpoint
-from barograph.simulated.voices import Outgoing
+from barograph.simulated.voices import OutgoingFrame
 from barograph.times import format_time, parse_time
 from barograph.types import NS_PER_S
 from barograph.venues.coinbase.endpoints import subscriptions
@@ -146,7 +146,7 @@ class Hostility:
     def kinds(self):
         return [kind for kind, _, _ in self._spans]
 
-    def frames(self, frame: Outgoing, data: bytes):
+    def frames(self, frame: OutgoingFrame, data: bytes):
         """The frames that are sent in the place of one."""
         for kind, begin_ns, length_ns in self._spans:
             if frame.time_ns >= begin_ns:

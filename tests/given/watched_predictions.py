@@ -3,7 +3,7 @@
 from barograph import codec
 from barograph.log import open_log
 from barograph.log.topics import PREDICTIONS, ensure_topics
-from barograph.pipeline.watch import Watch
+from barograph.pipeline.watch import PredictionWatch
 from barograph.types import Message, Prediction, Verdict
 
 NS = 10**9
@@ -23,7 +23,7 @@ def prediction(product, second, probability, **more):
 def watched(tmp_path, predictions):
     log = open_log(tmp_path)
     ensure_topics(log)
-    watch = Watch(log)
+    watch = PredictionWatch(log)
     log.append([Message(PREDICTIONS, p.product, codec.encode(p)) for p in predictions])
     assert watch.look() == len(predictions)
     return watch

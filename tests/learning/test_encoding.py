@@ -9,8 +9,8 @@ from hypothesis.extra import numpy as hnp
 from barograph.errors import RegistryError
 from barograph.learning.candidates import (
     Boosting,
+    BoostingStages,
     Slices,
-    Stages,
     gradient_boosting,
     lightgbm,
     logistic,
@@ -73,7 +73,9 @@ ENCODED = Encoding.of([3, 0, 2, 0, 4])
 FEATURES = tuple(f"g{i}" for i in range(5))
 CANDIDATES = {
     "logistic": logistic(FEATURES, repeats=1, view=ENCODED),
-    "gradient_boosting": gradient_boosting(FEATURES, Stages(rounds=80), repeats=1, view=ENCODED),
+    "gradient_boosting": gradient_boosting(
+        FEATURES, BoostingStages(rounds=80), repeats=1, view=ENCODED
+    ),
     "lightgbm": lightgbm(
         FEATURES, Boosting(rounds=80, least_rows_in_leaf=20, threads=1), repeats=1, view=ENCODED
     ),

@@ -5,13 +5,13 @@ import threading
 
 import pytest
 
-from barograph.log.gate import Gate
+from barograph.log.gate import WriterGate
 from waiting import until
 
 
 @pytest.fixture
 def gates(tmp_path):
-    three = [Gate(tmp_path / "locks") for _ in range(3)]
+    three = [WriterGate(tmp_path / "locks") for _ in range(3)]
     yield three
     for each in three:
         each.close()
@@ -71,8 +71,8 @@ def test_one_who_has_just_been_inside_lets_the_waiting_one_in(gates):
 
 def test_a_killed_process_leaves_the_gate_open(gates, tmp_path):
     source = (
-        "import sys; from pathlib import Path; from barograph.log.gate import Gate\n"
-        "Gate(Path(sys.argv[1])).enter(0); print('in', flush=True); sys.stdin.read()"
+        "import sys; from pathlib import Path; from barograph.log.gate import WriterGate\n"
+        "WriterGate(Path(sys.argv[1])).enter(0); print('in', flush=True); sys.stdin.read()"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", source, str(tmp_path / "locks")],

@@ -7,7 +7,7 @@ import pytest
 
 from barograph.errors import LogUnavailableError
 from barograph.log import Topic, open_log
-from barograph.log.retention import Retention
+from barograph.log.retention import PeriodicRetention
 from barograph.types import Message
 from waiting import until
 
@@ -20,14 +20,14 @@ def test_what_need_not_be_kept_goes_beside_the_work(tmp_path):
     with closing(open_log(tmp_path)) as log:
         log.create(Topic(name="short", retention_bytes=10))
         log.append([Message("short", "k", b"12345") for _ in range(100)])
-        with Retention(lambda: open_log(tmp_path), pytest.fail):
+        with PeriodicRetention(lambda: open_log(tmp_path), pytest.fail):
             until(lambda: total(log) == 2)
 
 
 def test_it_goes_again_every_so_often(tmp_path):
     with closing(open_log(tmp_path)) as log:
         log.create(Topic(name="short", retention_bytes=10))
-        with Retention(lambda: open_log(tmp_path), pytest.fail, every_s=0.01):
+        with PeriodicRetention(lambda: open_log(tmp_path), pytest.fail, every_s=0.01):
             for _ in range(2):
                 log.append([Message("short", "k", b"12345") for _ in range(100)])
                 until(lambda: total(log) == 2)
@@ -55,7 +55,7 @@ def test_it_survives_any_error_and_reports_each_once(tmp_path, error, line):
     with closing(open_log(tmp_path)) as log:
         log.create(Topic(name="short", retention_bytes=10))
         log.append([Message("short", "k", b"12345") for _ in range(100)])
-        with Retention(opening, said.append, every_s=0.01):
+        with PeriodicRetention(opening, said.append, every_s=0.01):
             until(lambda: total(log) == 2)
     (once,) = said
     assert once.startswith("retention: ")
@@ -70,6 +70,6 @@ def test_a_removal_that_does_not_end_holds_nobody():
         entered.set()
         never.wait()
 
-    with Retention(opening, pytest.fail):
+    with PeriodicRetention(opening, pytest.fail):
         assert entered.wait(10)
     never.set()

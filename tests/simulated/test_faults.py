@@ -20,7 +20,7 @@ from barograph.simulated.faults import (
     Withhold,
 )
 from barograph.simulated.tape import exchange_frame, exchange_match
-from barograph.simulated.voices import Outgoing
+from barograph.simulated.voices import OutgoingFrame
 from barograph.times import parse_time
 from barograph.venues.entries import Dialect
 from market_events import PRODUCTS, START_NS, S, beat, heard, minute, trade
@@ -31,7 +31,7 @@ def frame(event, channel=None):
     prints = (event,) if hasattr(event, "price") else ()
     write = exchange_match if channel == "matches" else exchange_frame
     channel = channel or ("ticker" if prints else "heartbeat")
-    return Outgoing(write(event), event.time_ns, channel, (event.product,), prints)
+    return OutgoingFrame(write(event), event.time_ns, channel, (event.product,), prints)
 
 
 def minute_of_frames():
@@ -137,7 +137,7 @@ def test_a_half_open_line_says_nothing_more_not_even_answers():
     assert actions[20] == Freeze(at(10), 1)
     assert {type(action) for action in actions[:20]} == {Send}
     assert {type(action) for action in actions[21:]} == {Withhold}
-    answer = Outgoing(b"{}", at(61), "subscriptions")
+    answer = OutgoingFrame(b"{}", at(61), "subscriptions")
     assert faults.take([answer], at(61)) == [Withhold(answer, 1)]
 
 
@@ -193,7 +193,7 @@ def test_a_fault_strikes_the_product_and_the_channel_that_it_names():
 
 
 def test_answers_are_spared_where_no_channel_is_named():
-    answer = Outgoing(b'{"type":"subscriptions"}', at(1), "subscriptions")
+    answer = OutgoingFrame(b'{"type":"subscriptions"}', at(1), "subscriptions")
     drop = ScriptedFault(FaultKind.DROP, 0.0)
     assert line(drop).take([answer], at(1)) == [Send(answer.data, answer)]
     named = ScriptedFault(FaultKind.DROP, 0.0, channel="subscriptions")
@@ -277,7 +277,7 @@ def test_the_trades_endpoint_is_down_or_lacks_some_for_its_seconds():
 
 
 def test_a_frame_of_several_products_is_struck_for_each_of_them():
-    both = Outgoing(b"{}", at(1), "ticker", PRODUCTS, (trade(1), trade(1, product="ETH-USD")))
+    both = OutgoingFrame(b"{}", at(1), "ticker", PRODUCTS, (trade(1), trade(1, product="ETH-USD")))
     for product in PRODUCTS:
         fault = ScriptedFault(FaultKind.DROP, 0.0, product=product)
         assert line(fault).take([both], at(1)) == [Withhold(both, 0)]

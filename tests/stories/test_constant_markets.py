@@ -9,7 +9,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from barograph.cases.spikes import SPIKES
 from barograph.evaluation import scores
-from barograph.evaluation.gate import Gate
+from barograph.evaluation.gate import PromotionGate
 from barograph.evaluation.splits import Fold
 from barograph.learning import candidates
 from barograph.learning.candidates import Candidate
@@ -23,7 +23,7 @@ from markets import market
 HOURS = 6
 """As many as give the gate the blocks and the storms that it asks for."""
 
-HOW = Training(folds=2, resamples=200, gate=Gate(resamples=200))
+HOW = Training(folds=2, resamples=200, gate=PromotionGate(resamples=200))
 
 
 @pytest.mark.parametrize("first", [1, 3, 5, 7, 9])

@@ -7,7 +7,7 @@ import pytest
 
 from barograph.feed.feed import Feed
 from barograph.feed.live import listen
-from barograph.feed.venue_socket import Limits, Plan
+from barograph.feed.venue_socket import Limits, ListenPlan
 from barograph.log import open_log
 from barograph.simulated.exchange import Exchange, Terms, running
 from barograph.simulated.fault_script import FaultKind, ScriptedFault
@@ -89,7 +89,7 @@ HEALED = {
 def listen_until_the_end(exchange, log, home, dialect):
     """Listen until the market ended and all that was sent is here."""
     url = f"ws://{exchange.address}{PATHS[dialect]}"
-    plan = Plan(
+    plan = ListenPlan(
         endpoint=endpoint(VENUES[dialect], url),
         products=PRODUCTS,
         # A twentieth of the time that the same silence has on a market at its own speed.

@@ -21,7 +21,7 @@ from barograph.pipeline import check
 from barograph.pipeline.record_scorer import RecordScorer
 from barograph.pipeline.scorer import Scorer
 from barograph.pipeline.shadow import Shadow
-from barograph.pipeline.watch import Watch
+from barograph.pipeline.watch import PredictionWatch
 from barograph.times import format_time
 from barograph.types import Fault, Frame, Heartbeat, Record, Side, Tick, Trade
 from barograph.venues.coinbase.machine import Coinbase
@@ -280,7 +280,7 @@ def test_readers_of_topics_take_any_bytes(tmp_path):
     """A word or UnreadableError, and what check and the live view make of a word raises nothing."""
     log = open_log(tmp_path)
     log.create(Topic(name=PREDICTIONS))
-    watch, seen = Watch(log), check._Seen()
+    watch, seen = PredictionWatch(log), check._Seen()
     shadow = Shadow(MARKET, model(created_time_ns=0))
     readers = {
         "ticks": (ticks, codec.decode_event), "rows": (rows, codec.decode_row),

@@ -13,7 +13,7 @@ import pytest
 
 from barograph.errors import BadInputError
 from barograph.feed import live
-from barograph.feed.venue_socket import Limits, Plan
+from barograph.feed.venue_socket import Limits, ListenPlan
 from barograph.types import Gap, Tick, Trade
 from barograph.venues.coinbase.endpoints import endpoint
 from homes import Home
@@ -54,7 +54,7 @@ def fared(path, venue, condition, limits=PATIENT):
     home, warned, stop, result = Home(path), [], threading.Event(), []
     feed = home.feed()
     with running(venue):
-        plan = Plan(
+        plan = ListenPlan(
             endpoint=endpoint("simulated", venue.url), products=("BTC-USD",), limits=limits,
             queue_bytes=4 << 20,
         )  # fmt: skip

@@ -11,7 +11,7 @@ import pytest
 
 from archive_contents import archive_end
 from barograph.archive.files import archive_files
-from barograph.archive.writer import Standing
+from barograph.archive.writer import ArchivePosition
 from barograph.codec import decode_event
 from barograph.feed.feed import PRODUCER
 from barograph.log import open_log
@@ -74,7 +74,7 @@ class Reader:
     def archived(self):
         """Where the archive ends as far as the log knows."""
         known = self.log.producer_checkpoints(PRODUCER, take=False).get("archive")
-        return msgspec.json.decode(known or b"{}", type=Standing).place
+        return msgspec.json.decode(known or b"{}", type=ArchivePosition).place
 
     def sees_the_last_of(self, exchange):
         self.look()

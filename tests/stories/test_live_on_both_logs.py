@@ -12,7 +12,7 @@ from barograph.cases.cold_start import COLD_START
 from barograph.log import open_log
 from barograph.log.topics import FEATURES, PREDICTIONS, TICKS, ensure_topics
 from barograph.pipeline.verify import verify
-from barograph.pipeline.watch import Watch
+from barograph.pipeline.watch import PredictionWatch
 from barograph.simulated.exchange import Exchange, Terms, running
 from barograph.simulated.fault_script import FaultKind, ScriptedFault
 from barograph.simulated.law import PRESETS
@@ -146,7 +146,7 @@ def test_from_a_socket_to_predictions(exchange, address, tmp_path):
         assert heard["feed"]["filled"] > 0
         assert (featurized["values"], scored["values"]) == (rows, rows)
         each_closed_second_has_its_row_and_prediction(topics, closed)
-        watch = Watch(log, from_oldest=True)
+        watch = PredictionWatch(log, from_oldest=True)
         watch.look()
         assert watch.latencies().count == rows
         for found in (verify(log), verify(log, archive=tmp_path / "archive")):

@@ -21,7 +21,7 @@ from barograph.log.topics import (
 )
 from barograph.pipeline import check, deadletters, live_scores
 from barograph.pipeline.verify import verify
-from barograph.pipeline.watch import Watch
+from barograph.pipeline.watch import PredictionWatch
 from barograph.pipeline.worker import when_idle, work
 from barograph.types import Message
 from live_scoring import scores_of
@@ -91,7 +91,7 @@ def test_whoever_reads_a_topic_tells_of_them_and_ends_of_none(poisoned):
         assert told.kinds[check.UNREADABLE] > 0
         assert codec.encode(told)
         assert [browse.as_line(each) for each in browse.records(poisoned, topic)]
-    watch = Watch(poisoned, from_oldest=True)
+    watch = PredictionWatch(poisoned, from_oldest=True)
     watch.look()
     render(watch, "poisoned")
     assert watch.unreadable == len(POISON)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from barograph.evaluation.alarms import Watch, episode_report, leads
+from barograph.evaluation.alarms import WatchedRows, episode_report, leads
 from barograph.evaluation.labels import episodes
 from barograph.training import timeline as module
 from barograph.training.timeline import false_alerts, timeline
@@ -26,7 +26,7 @@ def test_leads_and_false_alarms_are_those_of_the_report(told):
     spike = np.array([storm for seen, storm, _ in told if seen], np.float64)
     alarm = np.array([acted for seen, _, acted in told if seen], np.float64)
     storms = episodes(second, spike, horizon_s=HORIZON)
-    watch = Watch(second=second, probability=alarm, episodes=storms)
+    watch = WatchedRows(second=second, probability=alarm, episodes=storms)
     report = episode_report([watch], 0.5, horizon_s=HORIZON)
     lead = leads(second[alarm == 1], storms, HORIZON)
     assert int((lead > 0).sum()) == report.warned

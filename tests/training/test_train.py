@@ -10,7 +10,7 @@ import pytest
 
 from barograph.cases.case import Dataset, Target
 from barograph.errors import ExportRefusedError, TooLittleDataError
-from barograph.evaluation.gate import Gate
+from barograph.evaluation.gate import PromotionGate
 from barograph.learning.candidates import Boosting, Candidate, logistic
 from barograph.learning.fitted import Fitted
 from barograph.registry.registry import Registry
@@ -149,7 +149,7 @@ def test_a_window_is_judged_once_and_then_decides_nothing_any_more(registry):
     assert registry.champion_version(case.name) == later.model.version == 4
 
 
-HARD = Gate(min_episodes=10**6)
+HARD = PromotionGate(min_episodes=10**6)
 
 
 @pytest.mark.slow
@@ -233,7 +233,7 @@ def test_a_champion_of_another_feature_set_cannot_score_and_stands_in_no_way(reg
 
 @pytest.mark.slow
 def test_a_stricter_gate_keeps_a_candidate_out(registry):
-    how = msgspec.structs.replace(HOW, gate=Gate(min_episodes=10**6))
+    how = msgspec.structs.replace(HOW, gate=PromotionGate(min_episodes=10**6))
     case, report = trained(registry, "strict", how=how)
     assert not report.gate.decision.promote
     assert registry.champion_version(case.name) is None
@@ -331,7 +331,7 @@ def test_a_control_is_run_beside_it_where_it_is_asked_for(registry):
 
 @pytest.mark.slow
 def test_the_time_of_a_row_is_measured_and_goes_before_the_gate(registry):
-    how = msgspec.structs.replace(HOW, gate=Gate(max_row_us=0.001))
+    how = msgspec.structs.replace(HOW, gate=PromotionGate(max_row_us=0.001))
     _, report = trained(registry, "slow", how=how)
     assert 1 < report.model.row_us < 10_000
     (reason,) = report.gate.decision.reasons

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from barograph.types import Fault
 from barograph.venues.refusals import (
-    RefusedError,
+    FrameRefusedError,
     check_quote,
     check_trade,
     fault_of,
@@ -24,7 +24,7 @@ def fault(**changes):
     }
     try:
         check_quote("BTC-USD", **quote | changes)
-    except RefusedError as refused:
+    except FrameRefusedError as refused:
         return refused.fault if refused.product == "BTC-USD" else refused
     return None
 
@@ -116,7 +116,7 @@ def test_a_trade_has_a_positive_price_and_a_size_that_is_not_negative(price, siz
     if expected is None:
         check_trade("BTC-USD", price, size)
         return
-    with pytest.raises(RefusedError) as refused:
+    with pytest.raises(FrameRefusedError) as refused:
         check_trade("BTC-USD", price, size)
     assert (refused.value.fault, refused.value.product) == (expected, "BTC-USD")
 

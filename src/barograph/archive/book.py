@@ -21,7 +21,7 @@ from barograph.files.disk import write_whole
 _NAME = "book.json"
 
 
-class Owner(msgspec.Struct):
+class OwnerLog(msgspec.Struct):
     """A log of the archive: where it stood, and its feed's last run that began a file."""
 
     address: str
@@ -40,7 +40,7 @@ class Book(msgspec.Struct, kw_only=True):
     """Which archive it is, its logs by their ids, and whose its files are."""
 
     archive: str
-    logs: dict[str, Owner] = {}
+    logs: dict[str, OwnerLog] = {}
     files: list[_Begun] = []
 
     def owner(self, number: int) -> str | None:

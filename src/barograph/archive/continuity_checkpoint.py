@@ -15,7 +15,7 @@ import msgspec
 
 from barograph.archive.files import Place, archive_files, read_file
 from barograph.archive.joined import Joined
-from barograph.archive.standing import Standing, numbers_in
+from barograph.archive.standing import ArchivePosition, numbers_in
 from barograph.files.lines import chunks_of, packed
 from barograph.types import DeadLetter
 from barograph.venues.coinbase.machine import Coinbase
@@ -76,7 +76,7 @@ class ContinuityCheckpoint:
         return {_AT: msgspec.json.encode(at), **named}
 
     def restore(
-        self, saved: Mapping[str, bytes], directory: Path, archive: str, standing: Standing
+        self, saved: Mapping[str, bytes], directory: Path, archive: str, standing: ArchivePosition
     ) -> bool:
         """Bring the machine to where a log stands; whether all that it had to hear is there.
 
@@ -115,7 +115,7 @@ def _held(machine: Coinbase) -> int:
     return held + sum(len(line.waiting) for line in continuity.lines.values())
 
 
-def _is_there(directory: Path, start: Place, standing: Standing) -> bool:
+def _is_there(directory: Path, start: Place, standing: ArchivePosition) -> bool:
     """Whether nothing of what a log has behind a place was removed."""
     if start >= standing.place:
         return True
@@ -136,7 +136,9 @@ def _is_there(directory: Path, start: Place, standing: Standing) -> bool:
     return True
 
 
-def _between(directory: Path, start: Place, standing: Standing) -> Iterator[Entry | DeadLetter]:
+def _between(
+    directory: Path, start: Place, standing: ArchivePosition
+) -> Iterator[Entry | DeadLetter]:
     """What a log has of an archive behind a place."""
     if start >= standing.place:
         return

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from barograph.archive.entry_lines import LONGEST_LINE_BYTES, entry_of
-from barograph.archive.manifest import Manifest
+from barograph.archive.manifest import ArchiveManifest
 from barograph.codec import UNREADABLE
 from barograph.errors import BadInputError
 from barograph.files.disk import write_whole
@@ -29,7 +29,7 @@ FileNumber = Annotated[int, Meta(ge=0, le=10_000_000)]
 
 FRAMES, MANIFEST = "ndjson.gz", "manifest.json"
 _encode_manifest = msgspec.json.Encoder().encode
-_decode_manifest = msgspec.json.Decoder(Manifest).decode
+_decode_manifest = msgspec.json.Decoder(ArchiveManifest).decode
 
 
 class Place(msgspec.Struct, frozen=True, order=True):
@@ -49,7 +49,7 @@ class ArchiveFile(NamedTuple):
 
     number: int
     path: Path
-    manifest: Manifest | None
+    manifest: ArchiveManifest | None
     last: bool
     there: bool
 
@@ -119,24 +119,24 @@ class _Part(BufferedReader):
         return super().read(left if size is None or size < 0 else min(size, left))
 
 
-def manifest_of(counts: Manifest, path: Path) -> Manifest:
+def manifest_of(counts: ArchiveManifest, path: Path) -> ArchiveManifest:
     """The manifest of a file as it lies there, of which these are the counts."""
     counts.file, counts.bytes, counts.sha256 = path.name, path.stat().st_size, file_sha256(path)
     return counts
 
 
-def copy_of(manifest: Manifest) -> Manifest:
+def copy_of(manifest: ArchiveManifest) -> ArchiveManifest:
     """A value of its own: counting goes on."""
     return _decode_manifest(_encode_manifest(manifest))
 
 
-def keep_manifest(directory: Path, manifest: Manifest) -> None:
+def keep_manifest(directory: Path, manifest: ArchiveManifest) -> None:
     """Put a manifest beside its file."""
     path = directory / manifest.file.replace(FRAMES, MANIFEST)
     write_whole(path, msgspec.json.format(_encode_manifest(manifest)))
 
 
-def _read_manifest(path: Path) -> Manifest | None:
+def _read_manifest(path: Path) -> ArchiveManifest | None:
     try:
         return _decode_manifest(path.read_bytes())
     except FileNotFoundError:

@@ -8,11 +8,11 @@ import msgspec
 
 from barograph.archive.book import Book, read_book
 from barograph.archive.files import ArchiveFile, existing_files, manifest_of, read_file
-from barograph.archive.manifest import Manifest
+from barograph.archive.manifest import ArchiveManifest
 from barograph.types import DeadLetter, Fault
 
 
-class Listed(msgspec.Struct, frozen=True, kw_only=True):
+class ListedFile(msgspec.Struct, frozen=True, kw_only=True):
     """A file of the archive.
 
     `open`: a feed may still change it. `finished`: its manifest is there. `removed`: its manifest
@@ -24,7 +24,7 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     log: str
     bytes: int
-    manifest: Manifest | None
+    manifest: ArchiveManifest | None
 
 
 class Inventory(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,7 +33,7 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
     `gaps` are counted by cause, `dead_letters` by fault.
     """
 
-    files: list[Listed]
+    files: list[ListedFile]
     bytes: int
     frames: int
     answers: int
@@ -138,7 +138,7 @@ def inspect(
     )
 
 
-def _listed(file: ArchiveFile, book: Book | None) -> Listed:
+def _listed(file: ArchiveFile, book: Book | None) -> ListedFile:
     if not file.there:
         state = "removed"
     elif file.manifest is not None:
@@ -147,7 +147,7 @@ def _listed(file: ArchiveFile, book: Book | None) -> Listed:
         state = "open" if file.is_open else "uncounted"
     size = file.path.stat().st_size if file.there else 0
     log = book.logs.get(book.owner(file.number) or "") if book is not None else None
-    return Listed(
+    return ListedFile(
         file=file.path.name,
         state=state,
         log="" if log is None else log.address,
@@ -156,9 +156,9 @@ def _listed(file: ArchiveFile, book: Book | None) -> Listed:
     )
 
 
-def _read(path: Path) -> tuple[Manifest, DeadLetter | None]:
+def _read(path: Path) -> tuple[ArchiveManifest, DeadLetter | None]:
     """What a file holds by itself, and the first of its lines that cannot be read."""
-    found, unreadable = Manifest(), None
+    found, unreadable = ArchiveManifest(), None
     for entry in read_file(path):
         found.add(entry)
         if unreadable is None and isinstance(entry, DeadLetter):
@@ -166,9 +166,9 @@ def _read(path: Path) -> tuple[Manifest, DeadLetter | None]:
     return manifest_of(found, path), unreadable
 
 
-def _difference(manifest: Manifest, found: Manifest) -> str:
+def _difference(manifest: ArchiveManifest, found: ArchiveManifest) -> str:
     """Where a file is not what its manifest says; the products are the venue machine's word."""
-    for name in Manifest.__struct_fields__:
+    for name in ArchiveManifest.__struct_fields__:
         said, is_ = getattr(manifest, name), getattr(found, name)
         if name not in {"products", "dead_letters"} and said != is_:
             return f"its manifest says {name} {said}, and it has {is_}"

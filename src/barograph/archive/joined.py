@@ -13,7 +13,7 @@ from typing import Self
 from barograph.archive.book import owners
 from barograph.archive.files import ArchiveFile, Place, archive_files, read_file
 from barograph.archive.recording import REPLAY
-from barograph.archive.standing import Standing
+from barograph.archive.standing import ArchivePosition
 from barograph.types import DeadLetter
 from barograph.venues.entries import Closing, Entry, Heard, Opening, connection_of
 
@@ -34,7 +34,7 @@ class Joined:
         self._reached: dict[tuple[str, str], int] = {}
         """Of each log how many of these its files gave, where that is known."""
 
-    def as_taken(self, standing: Standing) -> Self:
+    def as_taken(self, standing: ArchivePosition) -> Self:
         """Read as a log that stands there took the files: its own as they are."""
         if not self._is_one:
             for number in self._streams:
@@ -129,7 +129,7 @@ def whole(
             yield entry
 
 
-def had(directory: Path, standing: Standing) -> Iterator[Entry | DeadLetter]:
+def had(directory: Path, standing: ArchivePosition) -> Iterator[Entry | DeadLetter]:
     """What a log that stands there has of an archive, in order, each recording once."""
     ends = [(file, standing.end_in(file.number)) for file in archive_files(directory) if file.there]
     joined = Joined(directory, [file for file, end in ends if end]).as_taken(standing)

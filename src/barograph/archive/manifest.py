@@ -25,7 +25,7 @@ class ProductCounts(msgspec.Struct, kw_only=True):
     dead_letters: dict[str, int] = {}
 
 
-class Manifest(msgspec.Struct, kw_only=True):
+class ArchiveManifest(msgspec.Struct, kw_only=True):
     """One file of the archive.
 
     `sha256` and `bytes` are of the file as it lies on the disk. `lines` are entries of any kind,

@@ -26,9 +26,9 @@ from barograph.archive.files import (
     manifest_of,
     read_file,
 )
-from barograph.archive.manifest import Manifest
+from barograph.archive.manifest import ArchiveManifest
 from barograph.archive.recording import REPLAY
-from barograph.archive.standing import Span, Standing, numbers_in, with_file
+from barograph.archive.standing import ArchivePosition, Span, numbers_in, with_file
 from barograph.codec import UNREADABLE
 from barograph.errors import CorruptLogError
 from barograph.files.lines import TornError
@@ -41,10 +41,10 @@ PRODUCER = "feed"
 LOG_ID, STANDING, OLD_STANDING = "log", "archive:", "archive"
 """Under these names a log keeps its id and, for each archive by its id, its standing there."""
 
-_standing = msgspec.json.Decoder(Standing).decode
+_standing = msgspec.json.Decoder(ArchivePosition).decode
 
 
-class Known(NamedTuple):
+class ArchiveComparison(NamedTuple):
     """What a log knows of an archive.
 
     `tail` is what a crash left between the two, `unknown` what the log has not and should have,
@@ -54,7 +54,7 @@ class Known(NamedTuple):
 
     book: Book
     log: str
-    standing: Standing
+    standing: ArchivePosition
     tail: list[ArchiveFile]
     unknown: list[ArchiveFile]
     lacking: list[int]
@@ -71,7 +71,7 @@ def kept_whole(log: str) -> Iterator[None]:
         raise CorruptLogError(log, f"what its feed kept there is damaged ({error})") from error
 
 
-def known(directory: Path, saved: Mapping[str, bytes], address: str) -> Known:
+def known(directory: Path, saved: Mapping[str, bytes], address: str) -> ArchiveComparison:
     """Hold a log's checkpoints against an archive. Raises BadInputError for a damaged book."""
     files, book = archive_files(directory), read_book(directory)
     archives = {
@@ -88,7 +88,7 @@ def known(directory: Path, saved: Mapping[str, bytes], address: str) -> Known:
         (archive, standing), adopted = next(iter(archives.items())), True
         book = Book(archive=archive)
     else:
-        standing = Standing()
+        standing = ArchivePosition()
     book = book or Book(archive=new_id())
     log = saved.get(LOG_ID, b"").decode() or new_id()
     owned = {None, log} if adopted else {log}
@@ -113,7 +113,7 @@ def known(directory: Path, saved: Mapping[str, bytes], address: str) -> Known:
     if any(book.owner(file.number) == log for file in unknown):
         log = new_id()  # of two that go on from one copy each is a log of its own
     there = {file.number for file in files}
-    return Known(
+    return ArchiveComparison(
         book,
         log,
         standing,
@@ -126,14 +126,17 @@ def known(directory: Path, saved: Mapping[str, bytes], address: str) -> Known:
 
 
 def behind(
-    directory: Path, standing: Standing, book: Book, owned: AbstractSet[str | None]
+    directory: Path, standing: ArchivePosition, book: Book, owned: AbstractSet[str | None]
 ) -> list[ArchiveFile]:
     """The files of these logs that have more than stands in the log, or have to be finished."""
     return _behind(archive_files(directory), standing, book, owned)
 
 
 def _behind(
-    files: Sequence[ArchiveFile], standing: Standing, book: Book, owned: AbstractSet[str | None]
+    files: Sequence[ArchiveFile],
+    standing: ArchivePosition,
+    book: Book,
+    owned: AbstractSet[str | None],
 ) -> list[ArchiveFile]:
     return [
         file
@@ -142,7 +145,9 @@ def _behind(
     ]
 
 
-def _adopted(standing: Standing, files: Sequence[ArchiveFile], book: Book | None) -> Standing:
+def _adopted(
+    standing: ArchivePosition, files: Sequence[ArchiveFile], book: Book | None
+) -> ArchivePosition:
     """A standing of before there were ids: the log has what comes before it and is nobody's."""
     has: tuple[Span, ...] = ()
     for file in files:
@@ -152,7 +157,7 @@ def _adopted(standing: Standing, files: Sequence[ArchiveFile], book: Book | None
     return msgspec.structs.replace(standing, has=has)
 
 
-def _are_of(files: Sequence[ArchiveFile], standing: Standing) -> bool:
+def _are_of(files: Sequence[ArchiveFile], standing: ArchivePosition) -> bool:
     """Whether an archive that has lost its book can be the one of a standing."""
     there = {file.number: file for file in files}
     last = there.get(standing.file)
@@ -162,7 +167,7 @@ def _are_of(files: Sequence[ArchiveFile], standing: Standing) -> bool:
     )
 
 
-def _is_behind(file: ArchiveFile, standing: Standing) -> bool:
+def _is_behind(file: ArchiveFile, standing: ArchivePosition) -> bool:
     """Whether there is more than the log knows, or nobody has finished what it knows."""
     end = _ends(file)
     return end > standing.place or (
@@ -174,7 +179,7 @@ def _ends(file: ArchiveFile) -> Place:
     return Place(file.number, file.path.stat().st_size if file.there else 0)
 
 
-def _was_acknowledged(files: Sequence[ArchiveFile], standing: Standing) -> bool:
+def _was_acknowledged(files: Sequence[ArchiveFile], standing: ArchivePosition) -> bool:
     """Whether more than one batch is there: then some log had taken the first of them."""
     return any(
         _is_of_several(file.path, standing.size if file.number == standing.file else 0)
@@ -197,7 +202,7 @@ def _is_of_several(path: Path, after_bytes: int) -> bool:
     return False
 
 
-def is_read_again(tail: Sequence[ArchiveFile], standing: Standing) -> bool:
+def is_read_again(tail: Sequence[ArchiveFile], standing: ArchivePosition) -> bool:
     """Whether a tail is of recordings alone, or torn before its first line.
 
     Closings say nothing: who begins closes what an earlier run had open.
@@ -221,11 +226,11 @@ class Recall:
     """
 
     def __init__(
-        self, standing: Standing, files: Sequence[ArchiveFile], *, joined: bool = False
+        self, standing: ArchivePosition, files: Sequence[ArchiveFile], *, joined: bool = False
     ) -> None:
         self.standing = standing
         self.files, self._joined = files, joined
-        self._counts: Manifest | None = standing.counts
+        self._counts: ArchiveManifest | None = standing.counts
 
     def entries(self) -> Iterator[Entry | DeadLetter]:
         """What is in them, in order. Note what each entry comes to before the next one."""
@@ -233,7 +238,7 @@ class Recall:
             begun = file.number == self.standing.file
             size, lines = (self.standing.size, self.standing.lines) if begun else (0, 0)
             # Of a file that an older version began nobody knows what the beginning came to.
-            known = self.standing.counts if size or lines else Manifest()
+            known = self.standing.counts if size or lines else ArchiveManifest()
             self._counts = None if known is None else copy_of(known)
             has = with_file(self.standing.has, file.number, joined=self._joined)
             for entry in islice(read_file(file.path, size), lines, None):
@@ -253,7 +258,7 @@ class Recall:
         if self._counts is not None:
             self._counts.note(events, dead_letters)
 
-    def checkpoint(self) -> Standing:
+    def checkpoint(self) -> ArchivePosition:
         """The standing, with the counts so far."""
         counts = None if self._counts is None else copy_of(self._counts)
         return msgspec.structs.replace(self.standing, counts=counts)

@@ -23,7 +23,7 @@ from barograph.venues.coinbase.recorded_lines import (
     unwrap,
 )
 from barograph.venues.entries import Opening
-from barograph.venues.refusals import RefusedError
+from barograph.venues.refusals import FrameRefusedError
 
 MAX_LINE_BYTES = 1 << 20
 """A longer line of a recording is a dead letter. An archive's line may hold such a frame coded."""
@@ -243,7 +243,7 @@ class Recording:
             return half.letter(self.name, number)
         try:
             unwrapped = unwrap(bytes(line), self._zone)
-        except RefusedError as refused:
+        except FrameRefusedError as refused:
             return BadLine(refused.fault, refused.detail, bytes(line)).letter(self.name, number)
         return self._recorded(number, unwrapped)
 
@@ -284,7 +284,7 @@ class Recording:
             return None
         try:
             unwrapped = unwrap(bytes(line), self._zone)
-        except RefusedError:
+        except FrameRefusedError:
             return None
         received_ns = unwrapped.receive_time_ns
         return Frame(data=unwrapped.frame, connection="", receive_time_ns=received_ns)

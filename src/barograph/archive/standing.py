@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from barograph.archive.files import Count, FileNumber, Place
-from barograph.archive.manifest import Manifest
+from barograph.archive.manifest import ArchiveManifest
 
 
 class Span(msgspec.Struct, frozen=True, array_like=True):
@@ -22,7 +22,7 @@ class Span(msgspec.Struct, frozen=True, array_like=True):
     joined: bool = False
 
 
-class Standing(msgspec.Struct, frozen=True):
+class ArchivePosition(msgspec.Struct, frozen=True):
     """Where a feed stands in an archive: it is kept in the log, with the events of what it took.
 
     `lines` are those after `size` bytes of the file. `counts` are those of the file at `place`,
@@ -33,8 +33,8 @@ class Standing(msgspec.Struct, frozen=True):
 
     file: FileNumber = 0
     size: Count = 0
-    counts: Manifest | None = None
-    finished: tuple[Manifest, ...] = ()
+    counts: ArchiveManifest | None = None
+    finished: tuple[ArchiveManifest, ...] = ()
     lines: Count = 0
     run: str = ""
     has: tuple[Span, ...] = ()

@@ -17,7 +17,7 @@ from hashlib import sha256
 from os.path import samestat
 from pathlib import Path
 
-from barograph.archive.book import Book, Owner, keep_book, next_number
+from barograph.archive.book import Book, OwnerLog, keep_book, next_number
 from barograph.archive.entry_lines import entry_of, head_of, line_of, with_body
 from barograph.archive.files import (
     FRAMES,
@@ -29,8 +29,8 @@ from barograph.archive.files import (
     last_number,
     manifest_of,
 )
-from barograph.archive.manifest import Manifest
-from barograph.archive.standing import Standing
+from barograph.archive.manifest import ArchiveManifest
+from barograph.archive.standing import ArchivePosition
 from barograph.errors import BadInputError, DiskFullError, RemovedError
 from barograph.files.disk import declared, sync_directory, write_whole
 from barograph.files.lines import packed
@@ -55,7 +55,7 @@ class ArchiveWriter:
         self._lines: list[bytes] = []
         self._book: Book | None = None
         self._log = self._address = self._run = ""
-        self._finished: list[Manifest] = []
+        self._finished: list[ArchiveManifest] = []
         self._acknowledged = self._failed = False
         self.lost: list[Path] = []
         """The files that were removed, or changed, while they were written."""
@@ -84,7 +84,7 @@ class ArchiveWriter:
         self._from_ns = self._until_ns = 0
         """The hours of receipt that belong here; none yet where both are 0."""
         self._heads: dict[tuple[str, Dialect], bytes] = {}
-        self._counts, self._digest = Manifest(), sha256()
+        self._counts, self._digest = ArchiveManifest(), sha256()
 
     def write(self, entry: Entry) -> None:
         """Add an entry; a frame byte for byte."""
@@ -111,11 +111,11 @@ class ArchiveWriter:
         """Count what the entry that was written last, or recalled, came to."""
         self._counts.note(events, dead_letters)
 
-    def flush(self) -> Standing:
+    def flush(self) -> ArchivePosition:
         """Make all lines durable; returns where the archive ends now."""
         self._append()
         counts = copy_of(self._counts)
-        return Standing(self._place.file, self._place.size, counts, tuple(self._finished))
+        return ArchivePosition(self._place.file, self._place.size, counts, tuple(self._finished))
 
     def acknowledge(self) -> None:
         """The log has what the last flush returned: files that are finished get their manifests."""
@@ -149,7 +149,7 @@ class ArchiveWriter:
         finally:
             self._lock.close()
 
-    def set_aside(self, files: Iterable[ArchiveFile], standing: Standing) -> list[Path]:
+    def set_aside(self, files: Iterable[ArchiveFile], standing: ArchivePosition) -> list[Path]:
         """Move what follows a standing in these files out of the archive; returns where to.
 
         Nothing is lost: it is in `aside/` before it is no more in the archive. Of a file that the
@@ -178,7 +178,7 @@ class ArchiveWriter:
             sync_directory(self._directory)
         return moved
 
-    def _end(self, file: ArchiveFile, standing: Standing) -> None:
+    def _end(self, file: ArchiveFile, standing: ArchivePosition) -> None:
         if standing.counts is not None:
             keep_manifest(self._directory, manifest_of(copy_of(standing.counts), file.path))
 
@@ -251,7 +251,7 @@ class ArchiveWriter:
 
     def _enter(self, book: Book) -> None:
         """The file is this log's: so the book says before there is one."""
-        book.logs[self._log] = Owner(self._address, self._run)
+        book.logs[self._log] = OwnerLog(self._address, self._run)
         book.begin(self._place.file, self._log)
         keep_book(self._directory, book)
 

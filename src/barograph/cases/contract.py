@@ -32,7 +32,7 @@ _ANOTHER_TYPE = re.compile(r"Expected `[\w |]*`, got `(\w+)`")
 _BEYOND = re.compile(r"Expected `(?:int|float)` [<>]=? .*|(?:Number|Integer value) out of range")
 
 
-class RefusedError(Exception):
+class RecordRefusedError(Exception):
     """A record does not keep its contract; a dead letter is made of it. Never reaches a user."""
 
     def __init__(self, fault: Fault, detail: str) -> None:
@@ -101,23 +101,23 @@ class Contract:
     def decode(self, value: bytes) -> msgspec.Struct:
         """A record's JSON → `words`; fields that the contract does not name are ignored.
 
-        Of a field that occurs twice the last counts. Raises RefusedError, and nothing else.
+        Of a field that occurs twice the last counts. Raises RecordRefusedError, and nothing else.
         """
         if len(value) > self.max_bytes:
             many = f"{len(value):,} bytes, at most {self.max_bytes:,} are taken"
-            raise RefusedError(Fault.TOO_LONG, many)
+            raise RecordRefusedError(Fault.TOO_LONG, many)
         try:
             if not value.isascii():
                 value.decode()  # msgspec does not look inside ignored fields
             record: msgspec.Struct = self._decode(value)
         except UnicodeDecodeError as error:
-            raise RefusedError(Fault.NOT_UTF8, str(error)) from None
+            raise RecordRefusedError(Fault.NOT_UTF8, str(error)) from None
         except RecursionError:
-            raise RefusedError(Fault.WRONG_SHAPE, "nested too deeply") from None
+            raise RecordRefusedError(Fault.WRONG_SHAPE, "nested too deeply") from None
         except msgspec.ValidationError as error:
             raise self._refusal(error) from None
         except msgspec.DecodeError as error:
-            raise RefusedError(Fault.NOT_JSON, str(error)) from None
+            raise RecordRefusedError(Fault.NOT_JSON, str(error)) from None
         return record
 
     def key_of(self, record: msgspec.Struct) -> str:
@@ -152,14 +152,14 @@ class Contract:
             }
         )
 
-    def _refusal(self, error: msgspec.ValidationError) -> RefusedError:
+    def _refusal(self, error: msgspec.ValidationError) -> RecordRefusedError:
         if error.__cause__ is not None:  # what the words' __post_init__ raised
-            return RefusedError(Fault.WRONG_SHAPE, str(error)[:_LONGEST_DETAIL])
+            return RecordRefusedError(Fault.WRONG_SHAPE, str(error)[:_LONGEST_DETAIL])
         placed = _PLACED.fullmatch(str(error))
         what, where = placed.groups() if placed else (str(error), "$")
         if missing := _MISSING.fullmatch(what):
-            return RefusedError(Fault.MISSING_FIELD, f"$.{missing[1]}: is missing")
-        return RefusedError(
+            return RecordRefusedError(Fault.MISSING_FIELD, f"$.{missing[1]}: is missing")
+        return RecordRefusedError(
             self._fault(what, where.removeprefix("$.")), f"{where}: {what[:_LONGEST_DETAIL]}"
         )
 

@@ -27,7 +27,7 @@ _NDJSON = {".ndjson", ".jsonl"}
 _anything = msgspec.json.Decoder()
 
 
-class Line(NamedTuple):
+class RecordLine(NamedTuple):
     """A record as it stands in a file: the line where it begins, from 1, its key and its JSON.
 
     `key` is "" where it has none that can be read.
@@ -38,7 +38,7 @@ class Line(NamedTuple):
     value: bytes
 
 
-def lines(path: Path, contract: Contract) -> Iterator[Line]:
+def lines(path: Path, contract: Contract) -> Iterator[RecordLine]:
     """All records of a file, as RecordFile has them, which is closed behind the last."""
     with RecordFile(path, contract) as file:
         yield from file
@@ -70,7 +70,7 @@ class RecordFile:
     def __exit__(self, *_: object) -> None:
         self._raw.close()
 
-    def __iter__(self) -> Iterator[Line]:
+    def __iter__(self) -> Iterator[RecordLine]:
         path, contract = self._path, self._contract
         if self._raw.size == 0:
             raise BadInputError(str(path), "it is empty", "Fetch or export it again")
@@ -91,13 +91,15 @@ class RecordFile:
         """Raises FileChangedError unless the file begins now with all that was read of it."""
         self._raw.refuse_if_changed()
 
-    def _of_json(self, file: "BufferedReader[InputFile]", contract: Contract) -> Iterator[Line]:
+    def _of_json(
+        self, file: "BufferedReader[InputFile]", contract: Contract
+    ) -> Iterator[RecordLine]:
         for number, line in enumerate(self._bounded(file), 1):
             self._add(line)
             if value := line.strip():
-                yield Line(number, _key_in(value, contract.key), value)
+                yield RecordLine(number, _key_in(value, contract.key), value)
 
-    def _of_csv(self, raw: "BufferedReader[InputFile]", contract: Contract) -> Iterator[Line]:
+    def _of_csv(self, raw: "BufferedReader[InputFile]", contract: Contract) -> Iterator[RecordLine]:
         # What is not UTF-8 stays itself: the bytes are put back when the line is.
         text = TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="")
         with _detached(text) as file:
@@ -112,7 +114,7 @@ class RecordFile:
                     begins, number = rows.line_num + 1, begins
                     if any(cell.strip() for cell in cells):
                         name = cells[key].strip() if key < len(cells) else ""
-                        yield Line(number, _text(name), _value(header, cells, contract))
+                        yield RecordLine(number, _text(name), _value(header, cells, contract))
             except csv.Error as error:
                 raise _unreadable(self._path, begins, str(error)) from None
 

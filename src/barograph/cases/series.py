@@ -128,7 +128,7 @@ def split(
     TooLittleDataError.
     """
     embargo_s = max(horizon_s, embargo_s)
-    plan = splits.Plan(folds=folds, horizon_s=horizon_s, embargo_s=embargo_s)
+    plan = splits.SplitPlan(folds=folds, horizon_s=horizon_s, embargo_s=embargo_s)
     if protocol == "auto":
         _, rows = np.unique(table.regime, return_counts=True)
         several = (rows >= REGIME_ROWS).sum() >= 3
@@ -208,7 +208,7 @@ class Alarms(NamedTuple):
 
     def _watches(
         self, table: Table, rows: Rows, y: Float64, probability: Float64
-    ) -> list[alarms.Watch]:
+    ) -> list[alarms.WatchedRows]:
         watches = []
         for place in range(len(table.keys)):
             of_key = np.flatnonzero(table.key[rows] == place)
@@ -217,7 +217,9 @@ class Alarms(NamedTuple):
                 second = table.order[rows[of_key]]
                 episodes = labels.episodes(second, y[of_key], horizon_s=self.horizon_s)
                 watches.append(
-                    alarms.Watch(second=second, probability=probability[of_key], episodes=episodes)
+                    alarms.WatchedRows(
+                        second=second, probability=probability[of_key], episodes=episodes
+                    )
                 )
         return watches
 

@@ -15,7 +15,7 @@ from barograph.compiled import compiled
 from barograph.errors import TooLittleDataError
 
 
-class Watch(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+class WatchedRows(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """What the alarms of one product are judged by: its rows with both label and probability.
 
     `second` (n,) int64 rises strictly, `probability` (n,) float64 is known at the end of it, and
@@ -47,7 +47,7 @@ class EpisodeReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def episode_report(
-    watches: Sequence[Watch], threshold: float, *, horizon_s: int = 60, step_s: int = 1
+    watches: Sequence[WatchedRows], threshold: float, *, horizon_s: int = 60, step_s: int = 1
 ) -> EpisodeReport:
     """Episodes warned, seconds of lead and false alarms of `probability >= threshold`.
 
@@ -90,7 +90,7 @@ def episode_report(
 
 
 def threshold_for_budget(
-    watches: Sequence[Watch],
+    watches: Sequence[WatchedRows],
     *,
     false_alarms_per_hour: float,
     horizon_s: int = 60,

@@ -22,7 +22,7 @@ Run = tuple[int, int]
 """The first and the last order of rows that follow each other."""
 
 
-class Gate(msgspec.Struct, frozen=True, kw_only=True):
+class PromotionGate(msgspec.Struct, frozen=True, kw_only=True):
     """What a candidate must show: the rule of `decide`.
 
     `min_episodes` independent positives among the rows, and `min_blocks` that the bootstrap draws
@@ -107,7 +107,10 @@ class Decision(msgspec.Struct, frozen=True):
 
 
 def decide(
-    champion: Contender | None, candidate: Contender, window: Window, rule: Gate | None = None
+    champion: Contender | None,
+    candidate: Contender,
+    window: Window,
+    rule: PromotionGate | None = None,
 ) -> Decision:
     """Promote a candidate only when every rule holds, each with its whole interval:
 
@@ -118,7 +121,7 @@ def decide(
     their PR-AUC `at_best`; over the base rate the probabilities must stand, by which is acted. A
     bound that is NaN holds nothing. Raises BadInputError for lengths that differ.
     """  # noqa: D415 - the list is the sentence
-    rule = rule or Gate()
+    rule = rule or PromotionGate()
     rules = [
         (
             window.events >= rule.min_episodes,
@@ -216,7 +219,7 @@ def _figures(ours: str, said: Mapping[str, Forecast], y: Float64, drawn: Resampl
 
 
 def _measured(
-    champion: Contender | None, candidate: Contender, window: Window, rule: Gate
+    champion: Contender | None, candidate: Contender, window: Window, rule: PromotionGate
 ) -> list[tuple[bool, str]]:
     """The rules that need figures."""
     drawn, ours = window.drawn(rule.resamples), candidate.label
@@ -276,7 +279,7 @@ def _of(window: Window, forecast: Forecast) -> bool:
     return all(len(each) == len(window.y) for each in series if each is not None)
 
 
-def _sound(interval: Interval, rule: Gate) -> bool:
+def _sound(interval: Interval, rule: PromotionGate) -> bool:
     return interval.undefined <= rule.max_undefined * interval.resamples
 
 

@@ -216,9 +216,9 @@ def _calibration_error(known: Forecasts) -> float:
     return scores.calibration_error(known.outcome, known.probability)
 
 
-def _watch(known: Forecasts, horizon_s: int) -> alarms.Watch:
+def _watch(known: Forecasts, horizon_s: int) -> alarms.WatchedRows:
     """The alarms as they were given, as certainties: each had its own threshold."""
-    return alarms.Watch(
+    return alarms.WatchedRows(
         second=known.second,
         probability=known.alarm.astype(np.float64),
         episodes=episodes(known.second, known.outcome, horizon_s=horizon_s),

@@ -20,7 +20,7 @@ Rows = Int64
 """Indices of rows, rising."""
 
 
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
+class SplitPlan(msgspec.Struct, frozen=True, kw_only=True):
     """How history is cut. `first_share` is of rows, because recordings have holes of hours.
 
     `first_share` of all rows comes before the first test; the rest are `folds` tests of equal size.
@@ -86,7 +86,7 @@ def sessions(second: Int64, *, hole_s: int) -> Int64:
     return session
 
 
-def walk_forward(second: Int64, plan: Plan) -> list[Fold]:
+def walk_forward(second: Int64, plan: SplitPlan) -> list[Fold]:
     """Expanding folds in time order: each is fitted on what lay before its test and nothing else.
 
     second: (n,) int64, the seconds of the usable rows (label and features known), pooled over
@@ -118,7 +118,7 @@ def walk_forward(second: Int64, plan: Plan) -> list[Fold]:
     return folds
 
 
-def leave_session_out(second: Int64, session: Int64, plan: Plan) -> list[Fold]:
+def leave_session_out(second: Int64, session: Int64, plan: SplitPlan) -> list[Fold]:
     """One fold for each session of at least `plan.min_rows` rows, in time: fitted on the others.
 
     Sessions after the test serve the fit too, so this asks whether a model travels between
@@ -148,7 +148,9 @@ def leave_session_out(second: Int64, session: Int64, plan: Plan) -> list[Fold]:
     return folds
 
 
-def _in_turn(second: Int64, rows: Rows, part: Int64, plan: Plan) -> tuple[tuple[Rows, Rows], ...]:
+def _in_turn(
+    second: Int64, rows: Rows, part: Int64, plan: SplitPlan
+) -> tuple[tuple[Rows, Rows], ...]:
     """Each part from 0 up held out, with those of the other rows that share no second with it."""
     inner = []
     for number in np.unique(part[part >= 0]):
@@ -162,7 +164,7 @@ def _in_turn(second: Int64, rows: Rows, part: Int64, plan: Plan) -> tuple[tuple[
     return tuple(inner)
 
 
-def _away_from(second: Int64, rows: Rows, held: Rows, plan: Plan) -> Rows:
+def _away_from(second: Int64, rows: Rows, held: Rows, plan: SplitPlan) -> Rows:
     """Those of rows that share no second with what is held out, which follows each other."""
     first, last = second[held].min(), second[held].max()
     before = second[rows] <= first - plan.distance_s
@@ -217,7 +219,7 @@ def _ranks(size: Int64) -> Float64:
     return middle / max(1, int(size.sum()))
 
 
-def _too_little(side: str, rows: int, plan: Plan) -> TooLittleDataError:
+def _too_little(side: str, rows: int, plan: SplitPlan) -> TooLittleDataError:
     return TooLittleDataError(
         f"folds with {plan.horizon_s} + {plan.embargo_s} s between the sides: {side}",
         f"{rows} usable rows",

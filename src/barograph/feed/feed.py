@@ -25,7 +25,7 @@ from barograph.archive.recall import (
     OLD_STANDING,
     PRODUCER,
     STANDING,
-    Known,
+    ArchiveComparison,
     Recall,
     aside_warning,
     behind,
@@ -35,7 +35,7 @@ from barograph.archive.recall import (
     known,
     lacking_warning,
 )
-from barograph.archive.standing import Span, Standing, ended_at, numbers_in, with_file
+from barograph.archive.standing import ArchivePosition, Span, ended_at, numbers_in, with_file
 from barograph.archive.writer import ASIDE, ArchiveWriter
 from barograph.codec import encode
 from barograph.errors import ReplacedProducerError
@@ -233,7 +233,7 @@ class Feed:
         self._machine.messages = []
         self.pending = self.pending_bytes = 0
 
-    def _flushed(self) -> Standing:
+    def _flushed(self) -> ArchivePosition:
         """Make what was taken durable in the archive; where that ends."""
         end = self._writer.flush()
         while self._writer.lost:
@@ -241,7 +241,7 @@ class Feed:
             self.warn(f"{path} was removed or changed while it was written; a new file is begun")
         return end
 
-    def _standing(self) -> Standing:
+    def _standing(self) -> ArchivePosition:
         """Make what was taken durable in the archive; where the log stands once it has it."""
         end = self._flushed()
         for manifest in end.finished:
@@ -251,7 +251,7 @@ class Feed:
         return msgspec.structs.replace(end, run=self._run, has=self._has, whole=self._whole)
 
     def _checkpoints(
-        self, standing: Standing, machine: FeedMachine | None = None
+        self, standing: ArchivePosition, machine: FeedMachine | None = None
     ) -> dict[str, bytes]:
         archive, machine = self._book.archive, machine or self._machine
         return {
@@ -296,7 +296,9 @@ class Feed:
         if found.elsewhere and not found.standing.has:
             self.warn(f"{self._archive}: the log knows another archive; it goes on with this one")
 
-    def _restore(self, machine: FeedMachine, saved: Mapping[str, bytes], found: Known) -> Standing:
+    def _restore(
+        self, machine: FeedMachine, saved: Mapping[str, bytes], found: ArchiveComparison
+    ) -> ArchivePosition:
         """Bring a machine to where the log stands, and finish the files that the log has whole."""
         archive, standing = found.book.archive, found.standing
         if not machine.continuity.restore(saved, self._archive, archive, standing):
@@ -331,12 +333,12 @@ class Feed:
         """
         self._whole = self._whole or whole
         last = self._has[-1] if self._has else Span(0, 0)
-        standing = Standing(
+        standing = ArchivePosition(
             last.last, last.size or 0, None, (), last.lines, self._run, self._has, self._whole
         )
         everything = [file for file in archive_files(self._archive) if file.there]
         # By the spans alone: a file at `last` that is had whole has no place that ends it.
-        had = Standing(has=self._has)
+        had = ArchivePosition(has=self._has)
         known = [(file, had.end_in(file.number)) for file in everything]
         numbers = {file.number for file in files}
         joined = Joined(

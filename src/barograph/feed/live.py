@@ -16,7 +16,7 @@ from barograph.feed.ingest import Batches
 from barograph.feed.refused import Refusals
 from barograph.feed.subscriptions import Subscribed
 from barograph.feed.summary import Summary
-from barograph.feed.venue_socket import Plan, Stream
+from barograph.feed.venue_socket import FrameStream, ListenPlan
 from barograph.types import DeadLetter, FeedStatus, Gap, Heartbeat, Tick
 from barograph.venues.coinbase.dialect_machine import ahead_ns
 from barograph.venues.continuity import Notice, Received
@@ -61,7 +61,7 @@ class LiveSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 def listen(
     feed: Feed,
-    plan: Plan,
+    plan: ListenPlan,
     stop: Event,
     warn: Callable[[str], None],
     show: Callable[[str], None] = lambda _line: None,
@@ -86,7 +86,7 @@ class _Listening:
     def __init__(
         self,
         feed: Feed,
-        plan: Plan,
+        plan: ListenPlan,
         stop: Event,
         warn: Callable[[str], None],
         show: Callable[[str], None],
@@ -94,7 +94,7 @@ class _Listening:
         self._feed, self._plan, self._stop, self._warn, self._show = feed, plan, stop, warn, show
         self._venue = plan.endpoint.venue
         self._inbox = Inbox[Item](plan.queue_entries, plan.queue_bytes)
-        self._stream = Stream(plan, self._inbox)
+        self._stream = FrameStream(plan, self._inbox)
         limits = plan.limits
         self._asks = Asks(self._stream.ask, try_for_s=limits.fill_s, hold_for_s=limits.hold_s)
         self._subscribed = Subscribed(plan.endpoint, plan.products, warn)

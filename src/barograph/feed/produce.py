@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from barograph.cases.case import stream_of
-from barograph.cases.record_file import Line, RecordFile
+from barograph.cases.record_file import RecordFile, RecordLine
 from barograph.errors import BadInputError, FileChangedError
 from barograph.log import Log
 from barograph.types import NS_PER_S, Message
@@ -202,7 +202,7 @@ class _Source:
         if own is not None:
             self.sent = own if isinstance(own, int) else own.records + bool(own.end)
 
-    def after(self, rows: int) -> Generator[Line]:
+    def after(self, rows: int) -> Generator[RecordLine]:
         """What comes behind so many records; `place` goes with it. Once."""
         with RecordFile(self._path, self._stream.contract) as file:
             self._readings.append(file)
@@ -218,7 +218,7 @@ class _Source:
             how = f"it has {self.place.rows:,} records, and had {self.rows:,}"
             raise FileChangedError(str(self._path), how)
 
-    def message(self, line: Line, headers: dict[str, str]) -> Message:
+    def message(self, line: RecordLine, headers: dict[str, str]) -> Message:
         return Message(self._stream.source, line.key, line.value, headers)
 
     def refuse_if_changed(self) -> None:
@@ -228,13 +228,13 @@ class _Source:
 
 
 def _batches(  # noqa: PLR0913 - how many are sent when, and until when
-    records: Iterator[Line],
+    records: Iterator[RecordLine],
     rows: int,
     how: Sending,
     timer_ns: Callable[[], int],
     wait: Callable[[float], object],
     stop: Callable[[], bool],
-) -> Iterator[list[Line]]:
+) -> Iterator[list[RecordLine]]:
     """What is to be sent next, once it is time; nothing more after `rows` or a stop."""
     began_ns, taken = timer_ns(), 0
     while taken < rows and not stop():

@@ -66,7 +66,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     frame_bytes: int = MAX_FRAME_BYTES
 
 
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
+class ListenPlan(msgspec.Struct, frozen=True, kw_only=True):
     """What a live feed listens to, and how. `seconds` None goes on until it is told to stop.
 
     `token` makes a fresh one for each subscription, where the venue wants one; it goes through no
@@ -83,7 +83,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     token: Callable[[], str] | None = None
 
 
-class Stream:
+class FrameStream:
     """One venue's connection, made again whenever it is lost, from `with` to its end.
 
     `connections` counts those that were opened, `overflows` those that were aborted because the
@@ -91,7 +91,7 @@ class Stream:
     `stop`, the inbox ends.
     """
 
-    def __init__(self, plan: Plan, inbox: Inbox[Item], random: Random | None = None) -> None:
+    def __init__(self, plan: ListenPlan, inbox: Inbox[Item], random: Random | None = None) -> None:
         endpoint = plan.endpoint
         self.connections = self.overflows = 0
         self.failure: BadInputError | None = None

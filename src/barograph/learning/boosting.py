@@ -37,7 +37,7 @@ class Boosting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stages:
+class BoostingStages:
     """How scikit-learn boosts trees: so many rounds, each on shares of the rows and columns."""
 
     rounds: int = 150
@@ -90,7 +90,7 @@ def _regression(view: Relative, base: str, repeats: float, boosted: Boosted) -> 
     return grow
 
 
-def gradient_boosting(view: View, how: Stages) -> Learner:
+def gradient_boosting(view: View, how: BoostingStages) -> Learner:
     """scikit-learn on yes and no."""
 
     def grow(train: Examples, seed: int) -> Fitted:

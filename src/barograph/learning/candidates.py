@@ -13,13 +13,13 @@ import numpy as np
 from barograph.arrays import Bool, Float64
 from barograph.errors import BadInputError
 from barograph.learning import boosting, linear
-from barograph.learning.boosting import Boosting, Stages, has_xgboost
+from barograph.learning.boosting import Boosting, BoostingStages, has_xgboost
 from barograph.learning.examples import Examples, Learner
 from barograph.learning.fitted import AsGiven, Fitted, View, sigmoid
 from barograph.learning.relative import Ratio, Relative
 from barograph.registry.model import TAU
 
-__all__ = ["Boosting", "Candidate", "Examples", "Slices", "Stages", "has_xgboost"]
+__all__ = ["Boosting", "BoostingStages", "Candidate", "Examples", "Slices", "has_xgboost"]
 
 _CALIBRATION_DOUBT = 0.1  # one deviation of slope and bias: docs/evaluation.md, candidates
 _NEWTON_STEPS = 20
@@ -194,7 +194,7 @@ def xgboost_regression(
 
 def gradient_boosting(
     features: tuple[str, ...],
-    how: Stages | None = None,
+    how: BoostingStages | None = None,
     *,
     repeats: float = 60,
     view: View | None = None,
@@ -203,7 +203,7 @@ def gradient_boosting(
 
     Source: Friedman (2002), Computational Statistics & Data Analysis 38(4).
     """
-    grow = boosting.gradient_boosting(view or AsGiven(), how or Stages())
+    grow = boosting.gradient_boosting(view or AsGiven(), how or BoostingStages())
     return Candidate("gradient_boosting", features, grow, repeats)
 
 

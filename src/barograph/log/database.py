@@ -30,7 +30,7 @@ from barograph.errors import (
 )
 from barograph.files.disk import FULL, NO_HANDLES, check_handles, check_room, full
 from barograph.files.queries import named_queries
-from barograph.log.gate import Gate
+from barograph.log.gate import WriterGate
 
 SCHEMA_VERSION = 2
 _LEAST_ROOM_BYTES = 1 << 20
@@ -85,12 +85,12 @@ class Database:
             )
         wal = path.with_name(path.name + "-wal")
         self._files = [_Opened(path, empties=False), _Opened(wal, empties=True)]
-        self._gate: Gate | None = None
+        self._gate: WriterGate | None = None
         self._unwritable: BarographError | None = None
         try:
             with self._declared():
                 self._prepare()
-                self._gate = Gate(path.with_name(path.name + "-locks"))
+                self._gate = WriterGate(path.with_name(path.name + "-locks"))
         except OutageError as error:
             if error.why == _NOT_NOW[sqlite3.SQLITE_BUSY]:
                 self._connection.close()

@@ -19,7 +19,7 @@ from pathlib import Path
 _PAUSE_S = 0.0005
 
 
-class Gate:
+class WriterGate:
     """The gate of the log whose lock files lie in `folder`. For one thread at a time."""
 
     def __init__(self, folder: Path) -> None:

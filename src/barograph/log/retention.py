@@ -16,7 +16,7 @@ _LEAVE_S = 1.0
 """How long the end waits for a removal under way: it is done in steps, and may stop after any."""
 
 
-class Retention:
+class PeriodicRetention:
     """Calls `Log.retain` at once and every `every_s` seconds, from `with` to its end.
 
     open_log: opens a handle for each round, so that no commit waits for it. A round that fails is

@@ -22,7 +22,7 @@ from typing import NamedTuple
 import msgspec
 
 from barograph import codec
-from barograph.cases.contract import Contract, RefusedError
+from barograph.cases.contract import Contract, RecordRefusedError
 from barograph.errors import BadInputError
 from barograph.log import Log
 from barograph.log.browse import appended_time_ns, records
@@ -342,7 +342,7 @@ def _message(
     if contract is not None:
         try:
             key = contract.key_of(contract.decode(mended))
-        except RefusedError as refused:
+        except RecordRefusedError as refused:
             raise _badly_mended(identity, refused.fault, refused.detail) from refused
     return Message(letter.source, key, mended, {REDRIVEN: identity})
 

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from barograph import codec
-from barograph.cases.contract import Contract, RefusedError
+from barograph.cases.contract import Contract, RecordRefusedError
 from barograph.errors import ForeignFeaturesError
 from barograph.registry.model import Model, refuse_unsound
 from barograph.types import (
@@ -60,7 +60,7 @@ class RecordScorer:
         for record in records:
             try:
                 accepted.append((record, self._words(record)))
-            except RefusedError as refused:
+            except RecordRefusedError as refused:
                 dead_letters.append(codec.dead(record, refused.fault, refused.detail))
         probabilities = self._probabilities([words for _, words in accepted])
         values = [
@@ -74,7 +74,7 @@ class RecordScorer:
         key = self._contract.key_of(words)
         if key != record.key:
             # Order and tracing go by the record's key in the log.
-            raise RefusedError(
+            raise RecordRefusedError(
                 Fault.WRONG_SHAPE,
                 f"$.{self._contract.key}: the record of {key[: codec.LONGEST_KEY]!r} lies under "
                 f"the key {record.key[: codec.LONGEST_KEY]!r}",

@@ -15,7 +15,7 @@ from barograph import codec
 from barograph.archive.book import address_in
 from barograph.archive.files import archive_files
 from barograph.archive.joined import had
-from barograph.archive.recall import PRODUCER, Known, known
+from barograph.archive.recall import PRODUCER, ArchiveComparison, known
 from barograph.archive.standing import numbers_in
 from barograph.errors import BadInputError
 from barograph.features.catalogue import LONGEST_WINDOW_S, NAMES
@@ -28,7 +28,7 @@ from barograph.venues.entries import Entry
 _CHUNK = 5000
 
 
-class Difference(msgspec.Struct, frozen=True, kw_only=True):
+class Mismatch(msgspec.Struct, frozen=True, kw_only=True):
     """The first place where the log and the recomputation part."""
 
     product: str
@@ -44,7 +44,7 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     rows: int
     unsettled: int
     products: list[str]
-    difference: Difference | None
+    difference: Mismatch | None
 
     @property
     def same(self) -> bool:
@@ -109,7 +109,7 @@ def verify(
                 rows=rows,
                 unsettled=unsettled,
                 products=sorted(products),
-                difference=Difference(
+                difference=Mismatch(
                     product=row.product,
                     second=row.second,
                     what="row",
@@ -166,7 +166,7 @@ def _source(
     return lambda partition: _heard(had(archive, standing), raw, partition, partitions)
 
 
-def _why_not(archive: Path, found: Known) -> str:
+def _why_not(archive: Path, found: ArchiveComparison) -> str:
     """Why an archive does not tell what the log has; nothing where it does."""
     files = {file.number: file for file in archive_files(archive)}
     if not files:
@@ -201,9 +201,9 @@ def _replayed(batches: Iterable[list[Record]]) -> Iterator[bytes]:
             yield value
 
 
-def _unreadable(record: Record, detail: str) -> Difference:
+def _unreadable(record: Record, detail: str) -> Mismatch:
     """A record among the rows that is none: no featurizer wrote it."""
-    return Difference(
+    return Mismatch(
         product=record.key,
         second=0,
         what="record",
@@ -212,10 +212,10 @@ def _unreadable(record: Record, detail: str) -> Difference:
     )
 
 
-def _difference(live: FeatureRow, live_value: bytes, replayed_value: bytes | None) -> Difference:
+def _difference(live: FeatureRow, live_value: bytes, replayed_value: bytes | None) -> Mismatch:
     """Name the first field that differs."""
     if replayed_value is None:
-        return Difference(
+        return Mismatch(
             product=live.product, second=live.second, what="row", live="present", replayed="missing"
         )
     replayed = codec.decode_row(replayed_value)
@@ -229,7 +229,5 @@ def _difference(live: FeatureRow, live_value: bytes, replayed_value: bytes | Non
     return _at(live, "bytes", live_value.decode(), replayed_value.decode())
 
 
-def _at(row: FeatureRow, what: str, live: str, replayed: str) -> Difference:
-    return Difference(
-        product=row.product, second=row.second, what=what, live=live, replayed=replayed
-    )
+def _at(row: FeatureRow, what: str, live: str, replayed: str) -> Mismatch:
+    return Mismatch(product=row.product, second=row.second, what=what, live=live, replayed=replayed)

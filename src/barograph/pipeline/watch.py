@@ -29,7 +29,7 @@ class ProductLine(msgspec.Struct, kw_only=True):
     probabilities: deque[float | None]
 
 
-class Watch:
+class PredictionWatch:
     """Follows a log's predictions from now on, or from the oldest one kept."""
 
     def __init__(self, log: Log, *, from_oldest: bool = False) -> None:

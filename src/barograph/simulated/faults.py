@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from barograph.simulated.fault_script import FaultKind, ScriptedFault
 from barograph.simulated.tape import Beat, MarketEvent, Print
-from barograph.simulated.voices import ANSWERS, Outgoing
+from barograph.simulated.voices import ANSWERS, OutgoingFrame
 from barograph.times import format_time, parse_time
 
 _FOR_EVER_NS = 2**63 - 1
@@ -41,14 +41,14 @@ class Send(msgspec.Struct, frozen=True, gc=False):
     """
 
     data: bytes
-    frame: Outgoing
+    frame: OutgoingFrame
     fault: int | None = None
 
 
 class Withhold(NamedTuple):
     """Do not send this frame, now or ever."""
 
-    frame: Outgoing
+    frame: OutgoingFrame
     fault: int
 
 
@@ -87,9 +87,9 @@ class _Active:
         self.until_ns = _FOR_EVER_NS
         if fault.kind is FaultKind.SILENCE:
             self.until_ns = begin_ns + fault.span_ns
-        self.held: list[tuple[bytes, Outgoing]] = []
+        self.held: list[tuple[bytes, OutgoingFrame]] = []
 
-    def strikes(self, frame: Outgoing) -> bool:
+    def strikes(self, frame: OutgoingFrame) -> bool:
         fault = self.fault
         if fault.product is not None and fault.product not in frame.products:
             return False
@@ -124,7 +124,7 @@ class LineFaults:
         self._garbled = 0
         self.closed = False
 
-    def take(self, frames: Sequence[Outgoing], now_ns: int) -> list[Action]:
+    def take(self, frames: Sequence[OutgoingFrame], now_ns: int) -> list[Action]:
         """What is to be done about these frames, in order, and about time having come to `now_ns`.
 
         Frames come by their time and none is later than `now_ns`. Nothing follows a Close.
@@ -168,7 +168,7 @@ class LineFaults:
         actions += [*self.end(), close]
         self.closed = True
 
-    def _pass(self, frame: Outgoing, actions: list[Action]) -> None:
+    def _pass(self, frame: OutgoingFrame, actions: list[Action]) -> None:
         data, by = frame.data, None
         if self._shift_ns and frame.channel not in ANSWERS:
             data, by = _shifted(data, self._shift_ns), self._shifted_by
@@ -179,7 +179,9 @@ class LineFaults:
                 return
         actions.append(Send(data, frame, by))
 
-    def _strike(self, active: _Active, data: bytes, frame: Outgoing, actions: list[Action]) -> None:
+    def _strike(
+        self, active: _Active, data: bytes, frame: OutgoingFrame, actions: list[Action]
+    ) -> None:
         """Let a fault act on a frame, whose bytes would be `data` without it."""
         kind, place = active.fault.kind, active.place
         if active.left is not None:

@@ -14,7 +14,7 @@ import msgspec
 from barograph.simulated.fault_script import FaultKind, ScriptedFault
 from barograph.simulated.faults import Action, Began, Close, Freeze, Send, Withhold
 from barograph.simulated.tape import MarketEvent, Print
-from barograph.simulated.voices import Outgoing
+from barograph.simulated.voices import OutgoingFrame
 from barograph.venues.entries import Dialect
 
 
@@ -185,7 +185,7 @@ class Ledger:
             del kept[: -self._keep_trades]
 
     def _deed(
-        self, deeds: list[Deed], fault: int, time_ns: int, frame: Outgoing | None = None
+        self, deeds: list[Deed], fault: int, time_ns: int, frame: OutgoingFrame | None = None
     ) -> None:
         deed = next((deed for deed in reversed(deeds) if deed.fault == fault), None)
         if deed is None:

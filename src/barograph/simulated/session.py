@@ -10,7 +10,7 @@ from typing import NamedTuple
 from barograph.simulated.fault_script import FaultKind, ScriptedFault
 from barograph.simulated.faults import Action, Began, LineFaults, begins_ns
 from barograph.simulated.tape import MarketEvent, Print
-from barograph.simulated.voices import AdvancedVoice, Outgoing, voice
+from barograph.simulated.voices import AdvancedVoice, OutgoingFrame, voice
 from barograph.venues.entries import Dialect
 
 
@@ -66,7 +66,7 @@ class Session:
     def advance(self, events: Iterable[MarketEvent], now_ns: int) -> list[Action]:
         """What the market's events up to `now_ns` lead to, and the time having come."""
         actions: list[Action] = []
-        frames: list[Outgoing] = []
+        frames: list[OutgoingFrame] = []
         for time_ns, group in self._groups(events, now_ns, actions):
             self._restart(time_ns, actions)
             frames += self._voice.tell(group, time_ns)

@@ -31,7 +31,7 @@ ANSWERS = frozenset({"subscriptions", "error"})
 """Channels on which a voice answers; the market speaks on all others."""
 
 
-class Outgoing(msgspec.Struct, frozen=True, gc=False):
+class OutgoingFrame(msgspec.Struct, frozen=True, gc=False):
     """One frame that is due at `time_ns` of the market's clock, and what it tells of."""
 
     data: bytes
@@ -66,7 +66,9 @@ class _Voice(ABC):
         self._products = frozenset(products)
         self.subscribed: dict[str, dict[str, None]] = {}
 
-    def receive(self, message: bytes, now_ns: int, last: Mapping[str, Print]) -> list[Outgoing]:
+    def receive(
+        self, message: bytes, now_ns: int, last: Mapping[str, Print]
+    ) -> list[OutgoingFrame]:
         """Do what a reader asks; the answers. `last` has each product's last trade so far."""
         try:
             asked = _request(message)
@@ -101,7 +103,7 @@ class _Voice(ABC):
     @abstractmethod
     def _answers(
         self, now_ns: int, fresh: Mapping[str, list[str]], last: Mapping[str, Print]
-    ) -> list[Outgoing]:
+    ) -> list[OutgoingFrame]:
         """What a request is answered with, errors apart; `fresh` is newly subscribed."""
 
     def _valid(self, channel: str, wanted: list[str], reasons: dict[str, None]) -> list[str]:
@@ -128,7 +130,7 @@ class ExchangeVoice(_Voice):
 
     channels: Mapping[str, bool] = {"ticker": True, "matches": True, "heartbeat": True}
 
-    def tell(self, events: Iterable[MarketEvent], time_ns: int) -> list[Outgoing]:
+    def tell(self, events: Iterable[MarketEvent], time_ns: int) -> list[OutgoingFrame]:
         """The frames of these events for what is subscribed, in order, all due at `time_ns`."""
         tickers, matches, beats = map(self._on, ("ticker", "matches", "heartbeat"))
         frames = []
@@ -137,14 +139,16 @@ class ExchangeVoice(_Voice):
             one = (product,)
             if type(event) is Beat:
                 if product in beats:
-                    frames.append(Outgoing(exchange_heartbeat(event), time_ns, "heartbeat", one))
+                    frames.append(
+                        OutgoingFrame(exchange_heartbeat(event), time_ns, "heartbeat", one)
+                    )
             elif type(event) is Print:
                 if product in matches and event.size is not None and event.side is not None:
                     data = exchange_match(event)
-                    frames.append(Outgoing(data, time_ns, "matches", one, (event,)))
+                    frames.append(OutgoingFrame(data, time_ns, "matches", one, (event,)))
                 if product in tickers:
                     data = exchange_ticker(event)
-                    frames.append(Outgoing(data, time_ns, "ticker", one, (event,)))
+                    frames.append(OutgoingFrame(data, time_ns, "ticker", one, (event,)))
         return frames
 
     def _on(self, channel: str) -> Mapping[str, None]:
@@ -159,19 +163,19 @@ class ExchangeVoice(_Voice):
 
     def _answers(
         self, now_ns: int, fresh: Mapping[str, list[str]], last: Mapping[str, Print]
-    ) -> list[Outgoing]:
+    ) -> list[OutgoingFrame]:
         held = [
             {"name": name, "product_ids": list(products), "account_ids": None}
             for name, products in self.subscribed.items()
         ]
         said = msgspec.json.encode({"type": "subscriptions", "channels": held})
-        frames = [Outgoing(said, now_ns, "subscriptions")]
+        frames = [OutgoingFrame(said, now_ns, "subscriptions")]
         for channel, write in (("matches", exchange_last_match), ("ticker", exchange_ticker)):
             for product in fresh.get(channel, ()):
                 found = last.get(product)
                 if found is None or (channel == "matches" and None in {found.size, found.side}):
                     continue
-                frames.append(Outgoing(write(found), now_ns, channel, (product,), (found,)))
+                frames.append(OutgoingFrame(write(found), now_ns, channel, (product,), (found,)))
         return frames
 
 
@@ -193,7 +197,7 @@ class AdvancedVoice(_Voice):
         """Count frames anew, as a connection does that was replaced unseen."""
         self._sequence = 0
 
-    def tell(self, events: Iterable[MarketEvent], time_ns: int) -> list[Outgoing]:
+    def tell(self, events: Iterable[MarketEvent], time_ns: int) -> list[OutgoingFrame]:
         """At most one frame of tickers and one heartbeat, stamped and due at `time_ns`."""
         tickers = self.subscribed.get("ticker", {})
         prints = []
@@ -212,15 +216,17 @@ class AdvancedVoice(_Voice):
             now = f"{stamp(time_ns)[:10]} {stamp(time_ns)[11:-1]} +0000 UTC m=+{self._counter}.0"
             event_text = f'{{"current_time":"{now}","heartbeat_counter":{self._counter}}}'
             frames.append(
-                Outgoing(self._envelope("heartbeats", event_text, time_ns), time_ns, "heartbeats")
+                OutgoingFrame(
+                    self._envelope("heartbeats", event_text, time_ns), time_ns, "heartbeats"
+                )
             )
         return frames
 
-    def _tickers(self, kind: str, prints: Sequence[Print], time_ns: int) -> Outgoing:
+    def _tickers(self, kind: str, prints: Sequence[Print], time_ns: int) -> OutgoingFrame:
         tickers = ",".join(map(advanced_ticker, prints))
         data = self._envelope("ticker", f'{{"type":"{kind}","tickers":[{tickers}]}}', time_ns)
         products = tuple(dict.fromkeys(print_.product for print_ in prints))
-        return Outgoing(data, time_ns, "ticker", products, tuple(prints))
+        return OutgoingFrame(data, time_ns, "ticker", products, tuple(prints))
 
     def _envelope(self, channel: str, event: str, time_ns: int) -> bytes:
         data = (
@@ -235,13 +241,13 @@ class AdvancedVoice(_Voice):
 
     def _answers(
         self, now_ns: int, fresh: Mapping[str, list[str]], last: Mapping[str, Print]
-    ) -> list[Outgoing]:
+    ) -> list[OutgoingFrame]:
         traded = [last[product] for product in fresh.get("ticker", ()) if product in last]
         frames = [self._tickers("snapshot", traded, now_ns)] if traded else []
         held = {name: list(products) for name, products in self.subscribed.items()}
         event = msgspec.json.encode({"subscriptions": held}).decode()
         said = self._envelope("subscriptions", event, now_ns)
-        return [*frames, Outgoing(said, now_ns, "subscriptions")]
+        return [*frames, OutgoingFrame(said, now_ns, "subscriptions")]
 
 
 Voice = ExchangeVoice | AdvancedVoice
@@ -252,8 +258,8 @@ def voice(dialect: Dialect, products: Sequence[str]) -> Voice:
     return (ExchangeVoice if dialect is Dialect.EXCHANGE else AdvancedVoice)(products)
 
 
-def _error(message: str, reason: str, now_ns: int) -> Outgoing:
+def _error(message: str, reason: str, now_ns: int) -> OutgoingFrame:
     said = {"type": "error", "message": message}
     if reason:
         said["reason"] = reason
-    return Outgoing(msgspec.json.encode(said), now_ns, "error")
+    return OutgoingFrame(msgspec.json.encode(said), now_ns, "error")

@@ -58,7 +58,7 @@ class ProductFacts(msgspec.Struct, frozen=True, kw_only=True):
     last_second: int
 
 
-class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+class DatasetManifest(msgspec.Struct, frozen=True, kw_only=True):
     """What a dataset was made of.
 
     `data_hash` is the SHA-256 of the events as `codec.EVENT`, in their order. `usable` rows have
@@ -91,7 +91,7 @@ def build(
     recordings: Sequence[Path] = (),
     rules: Rules | None = None,
     progress: Callable[[int], None] = lambda _events: None,
-) -> Manifest:
+) -> DatasetManifest:
     """Make the dataset of a case anew from all of `home`'s archive, a part at a time.
 
     recordings: take these instead, under `rules`, as if a feed had replayed them into an empty
@@ -132,7 +132,7 @@ def build(
         parquet.join([pl.scan_parquet(part) for part in parts.paths], whole, size)
         table_sha256 = put_table(whole, home, case)
     usable = case.table(pl.read_parquet(table))
-    manifest = Manifest(
+    manifest = DatasetManifest(
         case=case.name,
         feature_set=FEATURE_SET_HASH,
         data_hash=reading.data_hash,

@@ -50,7 +50,7 @@ class ScoreRow(msgspec.Struct, frozen=True, kw_only=True):
     acting: dict[str, float]
 
 
-class Difference(msgspec.Struct, frozen=True, kw_only=True):
+class ScoreDifference(msgspec.Struct, frozen=True, kw_only=True):
     """A candidate minus a baseline, on the same resamples; intervals are made by `wide`.
 
     `pr_auc` is that of each at its best, by probability or by forecast / tau, as for the gate.
@@ -98,7 +98,7 @@ class EvaluationFacts(msgspec.Struct, frozen=True, kw_only=True):
     base_rate: Interval
     reference: str
     scores: list[ScoreRow]
-    differences: list[Difference]
+    differences: list[ScoreDifference]
     sessions: list[SessionRow]
 
 
@@ -200,10 +200,10 @@ class Pooled:
             for name in self.names
         ]
 
-    def differences(self) -> list[Difference]:
+    def differences(self) -> list[ScoreDifference]:
         """Everything that is not a baseline, minus the baselines that a model must beat."""
         return [
-            Difference(
+            ScoreDifference(
                 name=name,
                 minus=baseline,
                 pr_auc=wide(self._best(name) - self._best(baseline), self._how.level),

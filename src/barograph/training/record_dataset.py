@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from barograph.cases.case import Case
-from barograph.cases.contract import Contract, RefusedError
+from barograph.cases.contract import Contract, RecordRefusedError
 from barograph.cases.record_file import lines
 from barograph.errors import BadInputError, TooLittleDataError
 from barograph.files import parquet
@@ -139,7 +139,7 @@ class _Reading:
             self.files[name] = self.files.get(name, 0) + 1
             try:
                 self._take(line.value)
-            except RefusedError as refused:
+            except RecordRefusedError as refused:
                 self.refused[refused.fault] += 1
                 if len(self.first_refused) < _FIRST_REFUSED:
                     self.first_refused.append(

@@ -25,7 +25,7 @@ from barograph.evaluation import labels
 from barograph.files import parquet
 from barograph.log import Log, browse
 from barograph.training.dataset import (
-    Manifest,
+    DatasetManifest,
     ProductFacts,
     making,
     paths,
@@ -43,7 +43,7 @@ def build(
     case: Case,
     *,
     progress: Callable[[int], None] = lambda _records: None,
-) -> Manifest:
+) -> DatasetManifest:
     """Make the dataset of a case of a series anew from all that the log keeps of its source.
 
     Where the series has no machine, from its rows. progress: called with the records read so far.
@@ -80,7 +80,7 @@ def build(
         parquet.write(frame, whole)
         table_sha256 = put_table(whole, home, case)
     usable = case.table(pl.read_parquet(table_path))
-    manifest = Manifest(
+    manifest = DatasetManifest(
         case=case.name,
         feature_set=live.feature_set,
         data_hash=_hash_of(rows),

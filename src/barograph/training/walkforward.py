@@ -15,7 +15,7 @@ from barograph.arrays import Bool, Float64
 from barograph.cases.case import Case, SplitKind, Table, Target
 from barograph.errors import TooLittleDataError
 from barograph.evaluation import scores
-from barograph.evaluation.gate import Gate
+from barograph.evaluation.gate import PromotionGate
 from barograph.evaluation.splits import Fold, Rows
 from barograph.learning.candidates import Candidate, Slices
 from barograph.learning.examples import Examples
@@ -46,7 +46,7 @@ class Training(msgspec.Struct, frozen=True, kw_only=True):
     resamples: int = 1000
     level: float = 0.95
     lifetime_h: float | None = None
-    gate: Gate = Gate()
+    gate: PromotionGate = PromotionGate()
 
 
 class DataFacts(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,10 +21,10 @@ from barograph.types import (
     Tick,
     Trade,
 )
-from barograph.venues.continuity_state import Connection, Hold, Line
+from barograph.venues.continuity_state import Connection, Hold, ProductContinuity
 from barograph.venues.entries import Opening, Rules
 from barograph.venues.event_times import check_beat_time, check_tick_time, is_late
-from barograph.venues.refusals import RefusedError
+from barograph.venues.refusals import FrameRefusedError
 from barograph.venues.trade_ids import (
     believe_beat,
     believe_tick,
@@ -55,7 +55,7 @@ class Received(NamedTuple):
 
 class _State(msgspec.Struct):
     connections: dict[str, Connection]
-    lines: dict[str, Line]
+    lines: dict[str, ProductContinuity]
     holds: dict[str, Hold] = {}
 
 
@@ -72,7 +72,7 @@ class Continuity:
     def __init__(self, rules: Rules | None = None) -> None:
         self.keep_to(rules or Rules())
         self.connections: dict[str, Connection] = {}
-        self.lines: dict[str, Line] = {}
+        self.lines: dict[str, ProductContinuity] = {}
         self.holds: dict[str, Hold] = {}
 
     def keep_to(self, rules: Rules) -> None:
@@ -84,14 +84,17 @@ class Continuity:
         self._timeout_ns = 2**63 - 1 if timeout_s is None else int(timeout_s * NS_PER_S)
 
     def accept(self, name: str) -> str:
-        """The product of that name, in `accepted` once heard; RefusedError if not asked for."""
+        """Return the product of that name, in `accepted` once heard.
+
+        Raises FrameRefusedError when no rule asks for it.
+        """
         product, products = one_name(name), self.rules.products
         if products is not None and product not in map(one_name, products):
-            raise RefusedError(Fault.UNKNOWN_PRODUCT, f"{product} was not asked for", product)
+            raise FrameRefusedError(Fault.UNKNOWN_PRODUCT, f"{product} was not asked for", product)
         if product in self.lines:
             self.accepted[name] = product
         elif len(self.lines) >= MAX_PRODUCTS:
-            raise RefusedError(
+            raise FrameRefusedError(
                 Fault.UNKNOWN_PRODUCT, f"there are {MAX_PRODUCTS:,} products already", product
             )
         return product
@@ -188,17 +191,22 @@ class Continuity:
         return True
 
     def tick(self, tick: Tick, opening: Opening) -> Sequence[Event]:
-        """The tick, after the gap that it reveals; RefusedError for repeats and contradictions."""
+        """Return the tick, after the gap that it reveals.
+
+        Raises FrameRefusedError for repeats and contradictions.
+        """
         line = self.lines.get(tick.product)
         if line is None:
-            self.lines[tick.product] = Line(
+            self.lines[tick.product] = ProductContinuity(
                 tick.connection, tick.event_time_ns, tick, tick.trade_id
             )
             return (tick,)
         last = line.tick
         moved = line.connection != tick.connection
         if last is not None and _repeats(tick, last) and is_same(tick, last, opening, moved=moved):
-            raise RefusedError(Fault.DUPLICATE, "the same as the product's last tick", tick.product)
+            raise FrameRefusedError(
+                Fault.DUPLICATE, "the same as the product's last tick", tick.product
+            )
         check_tick_time(tick, line, opening)
         missing, trades = None, _NONE
         if tick.trade_id is not None and opening.continuity == "trade_id":
@@ -221,10 +229,13 @@ class Continuity:
         return self._heard(line, tick, cause, missing, trades)
 
     def heartbeat(self, beat: Heartbeat, opening: Opening) -> Sequence[Event]:
-        """The heartbeat, after the gap that it reveals; RefusedError when it contradicts them."""
+        """Return the heartbeat, after the gap that it reveals.
+
+        Raises FrameRefusedError when it contradicts the trades of its product.
+        """
         line = self.lines.get(beat.product)
         if line is None:
-            self.lines[beat.product] = Line(
+            self.lines[beat.product] = ProductContinuity(
                 beat.connection, beat.event_time_ns, trade_id=beat.last_trade_id
             )
             return (beat,)
@@ -258,7 +269,7 @@ class Continuity:
     def wait(self, trade: Trade) -> bool:
         """Keep a trade for the ticker that tells it; whether it is news.
 
-        Raises RefusedError when it is told otherwise already, or leaps too far ahead.
+        Raises FrameRefusedError when it is told otherwise already, or leaps too far ahead.
         """
         line = self.lines.get(trade.product)
         if line is None or line.trade_id is None or trade.trade_id <= line.trade_id:
@@ -267,7 +278,7 @@ class Continuity:
         known = line.waiting.get(trade.trade_id)
         if known is not None:
             if tells_otherwise(trade, known):
-                raise RefusedError(
+                raise FrameRefusedError(
                     Fault.CONTRADICTION,
                     f"trade {trade.trade_id} was told otherwise before",
                     trade.product,
@@ -293,7 +304,7 @@ class Continuity:
 
     def _heard(
         self,
-        line: Line,
+        line: ProductContinuity,
         event: Tick | Heartbeat,
         cause: GapCause | None,
         missing: int | None,
@@ -323,7 +334,7 @@ class Continuity:
 
 def _gap(  # noqa: PLR0913 - the fields of a gap
     product: str,
-    line: Line,
+    line: ProductContinuity,
     time_ns: int,
     cause: GapCause,
     missing: int | None,

@@ -22,7 +22,7 @@ class Connection(msgspec.Struct):
     clock: Clock = msgspec.field(default_factory=Clock)
 
 
-class Line(msgspec.Struct):
+class ProductContinuity(msgspec.Struct):
     """One product: the latest event time on its connection, last tick, highest trade id heard of.
 
     `broken` is the cause of a hole whose end is not known yet. `waiting` are the trades beyond

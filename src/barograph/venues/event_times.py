@@ -6,19 +6,19 @@ brings belongs somewhere that nobody knows.
 """
 
 from barograph.types import NS_PER_S, Fault, GapCause, Heartbeat, Tick
-from barograph.venues.continuity_state import Line
+from barograph.venues.continuity_state import ProductContinuity
 from barograph.venues.entries import Opening
 from barograph.venues.numbers import BEAT_NS
-from barograph.venues.refusals import RefusedError
+from barograph.venues.refusals import FrameRefusedError
 
 
-def is_late(time_ns: int, line: Line) -> bool:
+def is_late(time_ns: int, line: ProductContinuity) -> bool:
     """Whether an event of the line has closed the second already, on whatever connection."""
     return time_ns // NS_PER_S < line.newest_ns // NS_PER_S
 
 
-def check_tick_time(tick: Tick, line: Line, opening: Opening) -> None:
-    """Raise RefusedError for a tick that is late, unless its id says that it is no news.
+def check_tick_time(tick: Tick, line: ProductContinuity, opening: Opening) -> None:
+    """Raise FrameRefusedError for a tick that is late, unless its id says that it is no news.
 
     Snapshots after a subscription are such ticks: they tell an old trade once more.
     """
@@ -32,14 +32,14 @@ def check_tick_time(tick: Tick, line: Line, opening: Opening) -> None:
     raise _late(time_ns, line, tick.product)
 
 
-def check_beat_time(beat: Heartbeat, line: Line) -> None:
-    """Raise RefusedError for a heartbeat that is late by more than its clock may differ."""
+def check_beat_time(beat: Heartbeat, line: ProductContinuity) -> None:
+    """Raise FrameRefusedError for a heartbeat that is late by more than its clock may differ."""
     if is_late(beat.event_time_ns + BEAT_NS, line):
         raise _late(beat.event_time_ns, line, beat.product)
 
 
-def _late(time_ns: int, line: Line, product: str) -> RefusedError:
+def _late(time_ns: int, line: ProductContinuity, product: str) -> FrameRefusedError:
     behind_s = (line.newest_ns - time_ns) / NS_PER_S
-    return RefusedError(
+    return FrameRefusedError(
         Fault.LATE, f"{behind_s:.3f} s behind what was heard: its second had closed", product
     )

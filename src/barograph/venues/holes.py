@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping
 
 from barograph.types import DeadLetter, Event, Fault, Frame, Heartbeat, Tick, Trade
 from barograph.venues.continuity import Continuity, Received
-from barograph.venues.continuity_state import Held, Hold, Line
+from barograph.venues.continuity_state import Held, Hold, ProductContinuity
 from barograph.venues.entries import Hole, Opening
 from barograph.venues.numbers import BEAT_NS, may_follow
-from barograph.venues.refusals import RefusedError, dead_letter
+from barograph.venues.refusals import FrameRefusedError, dead_letter
 from barograph.venues.trade_ids import check_match, tells_otherwise
 
 MAX_QUEUE = 20_000
@@ -43,7 +43,7 @@ class Holes:
     def take(self, event: Tick | Heartbeat, opening: Opening, frame: Frame, count: int) -> Received:
         """The event, of a connection's frame of that count, and what it sets free.
 
-        Nothing where it waits. Raises RefusedError as `Continuity` does for what waits for nothing.
+        Nothing where it waits. Raises FrameRefusedError as `Continuity` does for an unheld event.
         """
         product = event.product
         hold = self._continuity.holds.get(product)
@@ -60,7 +60,7 @@ class Holes:
         held = Held(event, frame.data, str(count))
         try:
             _wait(held, hold, self._continuity.lines[product])
-        except RefusedError as refused:
+        except FrameRefusedError as refused:
             passed.refuse(held, refused)
         hold.size_bytes += len(frame.data)
         if len(hold.queue) + len(hold.ticks) > MAX_QUEUE or hold.size_bytes > MAX_QUEUE_BYTES:
@@ -72,7 +72,7 @@ class Holes:
     def match(self, trade: Trade, opening: Opening) -> Received:
         """A trade that its own channel told; nothing where it waits for its ticker.
 
-        Raises RefusedError where its id contradicts the line.
+        Raises FrameRefusedError where its id contradicts the line.
         """
         if opening.continuity != "trade_id":
             return _NOTHING
@@ -87,7 +87,7 @@ class Holes:
     def answer(self, product: str, connection: str, trades: list[Trade]) -> Received:
         """A page of trades; those that the product's hole does not miss are nothing.
 
-        Raises RefusedError, and takes none of them, when one is known otherwise.
+        Raises FrameRefusedError, and takes none of them, when one is known otherwise.
         """
         hold = self._continuity.holds.get(product)
         if hold is None or hold.connection != connection:
@@ -149,7 +149,7 @@ class Holes:
         self._end(event.product, passed, everything=True)
         try:
             passed.add(self.take(event, opening, frame, count))
-        except RefusedError as refused:
+        except FrameRefusedError as refused:
             passed.refuse(Held(event, frame.data, str(count)), refused)
         return passed.received()
 
@@ -253,7 +253,7 @@ class _Passed:
         """Let an event pass, or be refused."""
         try:
             self._events += self._continuity.hear(held.event, opening)
-        except RefusedError as refused:
+        except FrameRefusedError as refused:
             self.refuse(held, refused)
 
     def filled(self, ticks: Mapping[int, Held], opening: Opening) -> None:
@@ -261,7 +261,7 @@ class _Passed:
         for trade_id in sorted(ticks):
             self.let(ticks[trade_id], opening)
 
-    def refuse(self, held: Held, refused: RefusedError) -> None:
+    def refuse(self, held: Held, refused: FrameRefusedError) -> None:
         self._letters.append(
             dead_letter(
                 refused,
@@ -273,11 +273,11 @@ class _Passed:
         )
 
 
-def _wait(held: Held, hold: Hold, line: Line) -> None:
+def _wait(held: Held, hold: Hold, line: ProductContinuity) -> None:
     """Keep an event while its product is held: in the hole, where it belongs there, or behind it.
 
-    Raises RefusedError for a ticker that was there before. One whose id belongs before its time
-    contradicts its line; it is judged in its turn.
+    Raises FrameRefusedError for a repeated ticker. One whose id belongs before its time contradicts
+    its line; it is judged in its turn.
     """
     event = held.event
     trade_id = event.trade_id if type(event) is Tick else None
@@ -290,7 +290,7 @@ def _wait(held: Held, hold: Hold, line: Line) -> None:
                 _note(trade_id, held, hold, line)
                 return
         elif event.event_time_ns <= last_ns:
-            raise RefusedError(
+            raise FrameRefusedError(
                 Fault.DUPLICATE,
                 f"trade {trade_id} comes late or again: counted already",
                 event.product,
@@ -307,15 +307,15 @@ def _latest_ns(hold: Hold) -> int:
     return revealed.event_time_ns + BEAT_NS
 
 
-def _note(trade_id: int, held: Held, hold: Hold, line: Line) -> None:
+def _note(trade_id: int, held: Held, hold: Hold, line: ProductContinuity) -> None:
     """A ticker of the hole came."""
     hold.ticks[trade_id] = held
     hold.unknown -= trade_id not in line.waiting
     hold.quoted |= trade_id == hold.last
 
 
-def _check_page(trades: Iterable[Trade], hold: Hold, line: Line) -> None:
-    """Raise RefusedError when a page tells a trade otherwise than it is known, or twice."""
+def _check_page(trades: Iterable[Trade], hold: Hold, line: ProductContinuity) -> None:
+    """Raise FrameRefusedError when a page tells a trade otherwise than it is known, or twice."""
     came = [line.tick, hold.queue[0].event, *(held.event for held in hold.ticks.values())]
     known: dict[int | None, Tick | Trade] = {
         tick.trade_id: tick for tick in came if type(tick) is Tick
@@ -324,7 +324,9 @@ def _check_page(trades: Iterable[Trade], hold: Hold, line: Line) -> None:
         n = trade.trade_id
         said = known.get(n) or line.waiting.get(n)
         if said is not None and tells_otherwise(trade, said):
-            raise RefusedError(Fault.CONTRADICTION, f"trade {n} is known otherwise", trade.product)
+            raise FrameRefusedError(
+                Fault.CONTRADICTION, f"trade {n} is known otherwise", trade.product
+            )
         known[n] = trade
 
 

@@ -26,7 +26,7 @@ def _decimal(text: str) -> Decimal | str:
 _anything = msgspec.json.Decoder(float_hook=_decimal)
 
 
-class RefusedError(Exception):
+class FrameRefusedError(Exception):
     """Something may not pass; its machine makes a dead letter of it. Never leaves a machine."""
 
     def __init__(self, fault: Fault, detail: str, product: str = "") -> None:
@@ -34,12 +34,12 @@ class RefusedError(Exception):
         super().__init__(detail)
 
 
-class AheadError(RefusedError):
+class AheadError(FrameRefusedError):
     """An event time is further ahead of its receipt than others of its connection."""
 
 
 def dead_letter(
-    refused: RefusedError,
+    refused: FrameRefusedError,
     original: bytes,
     connection: str,
     position: str,
@@ -67,7 +67,7 @@ def check_quote(  # noqa: PLR0913 - a quote has seven numbers
     volume_24h: str | None,
     last_size: str | None,
 ) -> None:
-    """Raise RefusedError unless all are decimals, prices positive and bid ≤ ask.
+    """Raise FrameRefusedError unless all are decimals, prices positive and bid ≤ ask.
 
     A decimal has 1 to 18 digits before and at most 18 after the point: no sign, leading zero,
     exponent, space, NaN or Infinity. The four sizes may be None or empty (not offered) and may end
@@ -82,7 +82,7 @@ def check_quote(  # noqa: PLR0913 - a quote has seven numbers
     for name, text in (("price", price), ("bid", bid), ("ask", ask)):
         _check_decimal(product, name, text, _price)
         if float(text) == 0.0:
-            raise RefusedError(Fault.NOT_POSITIVE, f"{name} is {text[:64]}", product)
+            raise FrameRefusedError(Fault.NOT_POSITIVE, f"{name} is {text[:64]}", product)
     for name, size in (
         ("bid size", bid_size),
         ("ask size", ask_size),
@@ -91,14 +91,14 @@ def check_quote(  # noqa: PLR0913 - a quote has seven numbers
     ):
         if size:
             _check_decimal(product, name, size, _size)
-    raise RefusedError(Fault.CROSSED_QUOTE, f"bid {bid} is above ask {ask}", product)
+    raise FrameRefusedError(Fault.CROSSED_QUOTE, f"bid {bid} is above ask {ask}", product)
 
 
 def check_trade(product: str, price: str, size: str) -> None:
-    """Raise RefusedError unless both are decimals as above and the price is positive."""
+    """Raise FrameRefusedError unless both are decimals as above and the price is positive."""
     _check_decimal(product, "price", price, _price)
     if float(price) == 0.0:
-        raise RefusedError(Fault.NOT_POSITIVE, f"price is {price[:64]}", product)
+        raise FrameRefusedError(Fault.NOT_POSITIVE, f"price is {price[:64]}", product)
     _check_decimal(product, "size", size, _size)
 
 
@@ -106,8 +106,8 @@ def _check_decimal(product: str, name: str, text: str, matches: Callable[[str], 
     if matches(text):
         return
     if text.startswith("-") and matches(text[1:]):
-        raise RefusedError(Fault.NOT_POSITIVE, f"{name} is {text}", product)
-    raise RefusedError(Fault.NOT_A_NUMBER, f"{name} is {text[:64]!r}", product)
+        raise FrameRefusedError(Fault.NOT_POSITIVE, f"{name} is {text}", product)
+    raise FrameRefusedError(Fault.NOT_A_NUMBER, f"{name} is {text[:64]!r}", product)
 
 
 def require_utf8(frame: bytes) -> None:

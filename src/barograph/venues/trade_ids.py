@@ -9,16 +9,16 @@ has an event time from before.
 from decimal import Decimal
 
 from barograph.types import Fault, GapCause, Heartbeat, Tick, Trade
-from barograph.venues.continuity_state import Line
+from barograph.venues.continuity_state import ProductContinuity
 from barograph.venues.entries import Opening
 from barograph.venues.numbers import BEAT_NS, MOST_PER_S, doubted, may_follow
-from barograph.venues.refusals import RefusedError
+from barograph.venues.refusals import FrameRefusedError
 
 
-def believe_tick(tick: Tick, trade_id: int, line: Line, opening: Opening) -> bool:
+def believe_tick(tick: Tick, trade_id: int, line: ProductContinuity, opening: Opening) -> bool:
     """Whether the line counts anew from a tick; False where its id belongs to the known count.
 
-    Raises RefusedError for a repeat, and, while it is doubted, for an id that contradicts the line.
+    Raises FrameRefusedError for a repeat and, while it is doubted, an id that contradicts the line.
     """
     known = line.trade_id
     stands_still = tells_another(tick, line.tick, opening)
@@ -41,7 +41,7 @@ def believe_tick(tick: Tick, trade_id: int, line: Line, opening: Opening) -> boo
     time_ns = tick.event_time_ns if counted else tick.event_time_ns - BEAT_NS
     if not stands_still and trade_id <= known and not _is_fresh(trade_id, time_ns, line, opening):
         if counted:
-            raise RefusedError(
+            raise FrameRefusedError(
                 Fault.DUPLICATE,
                 f"trade {trade_id} comes late or again: counted already",
                 tick.product,
@@ -55,7 +55,9 @@ def believe_tick(tick: Tick, trade_id: int, line: Line, opening: Opening) -> boo
     return True
 
 
-def believe_beat(beat: Heartbeat, last_trade_id: int, line: Line, opening: Opening) -> bool:
+def believe_beat(
+    beat: Heartbeat, last_trade_id: int, line: ProductContinuity, opening: Opening
+) -> bool:
     """The same of the id that a heartbeat names; one that is doubted proves no quiet second."""
     known = line.trade_id
     if line.connection != beat.connection:
@@ -74,8 +76,8 @@ def believe_beat(beat: Heartbeat, last_trade_id: int, line: Line, opening: Openi
     return True
 
 
-def check_match(trade: Trade, line: Line, opening: Opening) -> None:
-    """Raise RefusedError for a match whose id is known and whose trade is news.
+def check_match(trade: Trade, line: ProductContinuity, opening: Opening) -> None:
+    """Raise FrameRefusedError for a match whose id is known and whose trade is news.
 
     The ids stand still or began again, so the next of them proves nothing: the line is broken.
     """
@@ -92,8 +94,8 @@ def check_match(trade: Trade, line: Line, opening: Opening) -> None:
         raise _implausible(f"a match of trade {trade.trade_id}", known, trade.product)
 
 
-def check_leap(trade: Trade, line: Line) -> None:
-    """Raise RefusedError for a trade that leaps ahead of its line: it would wait for ever."""
+def check_leap(trade: Trade, line: ProductContinuity) -> None:
+    """Raise FrameRefusedError for a trade that leaps ahead of its line: it would wait for ever."""
     known = line.trade_id
     if (
         known is not None
@@ -103,7 +105,7 @@ def check_leap(trade: Trade, line: Line) -> None:
         raise _implausible(f"trade {trade.trade_id}", known, trade.product)
 
 
-def _believe_moved(number: int, time_ns: int, line: Line, cause: GapCause) -> bool:
+def _believe_moved(number: int, time_ns: int, line: ProductContinuity, cause: GapCause) -> bool:
     """On another connection an id may go back; how many a leap ahead misses is not known.
 
     Nor is it where the count was in doubt before.
@@ -157,7 +159,7 @@ def _traded_more(tick: Tick, last: Tick) -> bool:
     return now > before + size
 
 
-def _is_news(trade_id: int, time_ns: int, line: Line, opening: Opening) -> bool:
+def _is_news(trade_id: int, time_ns: int, line: ProductContinuity, opening: Opening) -> bool:
     """Whether a trade under a known id happened after all that was heard."""
     known = line.trade_id is not None and trade_id <= line.trade_id
     return known and opening.event_clock == "venue" and time_ns > line.last_ns + BEAT_NS
@@ -171,7 +173,7 @@ def _size(trade: Tick | Trade) -> str | None:
     return trade.size if isinstance(trade, Trade) else trade.last_size
 
 
-def _is_fresh(number: int, time_ns: int, line: Line, opening: Opening) -> bool:
+def _is_fresh(number: int, time_ns: int, line: ProductContinuity, opening: Opening) -> bool:
     """Whether an id that goes back comes with news, so that it is no repeat and not only late."""
     if opening.event_clock == "venue" or line.trade_id is None:
         return time_ns > line.last_ns
@@ -184,7 +186,7 @@ def _goes_back(trade_id: int, last: Tick | None) -> bool:
     return last is not None and last.trade_id is not None and trade_id < last.trade_id
 
 
-def _implausible(what: str, known: int, product: str) -> RefusedError:
-    return RefusedError(
+def _implausible(what: str, known: int, product: str) -> FrameRefusedError:
+    return FrameRefusedError(
         Fault.IMPLAUSIBLE, f"{what} cannot follow trade {known}: more have to confirm it", product
     )

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from barograph.app.runs import rehearsal_accounts
-from barograph.app.runs.rehearsal_accounts import Arrival, Seen
+from barograph.app.runs.rehearsal_accounts import Arrival, StreamArrivals
 from barograph.cases.churn import CONTRACT, invent
-from barograph.cases.contract import RefusedError
-from barograph.cases.record_file import Line
+from barograph.cases.contract import RecordRefusedError
+from barograph.cases.record_file import RecordLine
 from barograph.codec import dead, encode
 from barograph.types import Record, RecordPrediction, Verdict
 from customers import STREAM
@@ -27,7 +27,7 @@ def line(number, value):
         key = msgspec.json.decode(value)["customerID"]
     except msgspec.DecodeError:
         key = ""
-    return Line(number, key, value)
+    return RecordLine(number, key, value)
 
 
 LINES = [line(number, value) for number, value in enumerate((*GOOD, *BAD, GOOD[2]))]
@@ -42,7 +42,7 @@ def outcome(record, seen_ms):
     """What a faultless consumer makes of a record: (which topic, its arrival)."""
     try:
         CONTRACT.decode(record.value)
-    except RefusedError as refused:
+    except RecordRefusedError as refused:
         letter = dead(record, refused.fault, refused.detail)
         return "dead_letters", arrived("d", record.offset, record.key, encode(letter))
     said = RecordPrediction(
@@ -55,7 +55,7 @@ def outcome(record, seen_ms):
 
 def all_seen():
     """Everything once: record n is sent at n ms and predicted at 3n ms."""
-    seen = Seen([], [], [])
+    seen = StreamArrivals([], [], [])
     for number, each in enumerate(LINES):
         arrival = arrived("r", number, each.key, each.value, produced_time_ns=number * MS)
         seen.records.append(arrival)
@@ -98,7 +98,7 @@ def test_where_each_record_came_to_what_it_should_the_counts_add_up():
 @given(st.data())
 def test_what_is_lost_or_comes_twice_is_named(data):
     seen = all_seen()
-    topic = data.draw(st.sampled_from(Seen._fields))
+    topic = data.draw(st.sampled_from(StreamArrivals._fields))
     arrivals = getattr(seen, topic)
     place = data.draw(st.integers(0, len(arrivals) - 1))
     key = arrivals[place].record.key or "a record without a key"

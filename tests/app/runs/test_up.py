@@ -6,13 +6,13 @@ from contextlib import closing
 
 import pytest
 
-from barograph.app.runs.up import Seen, UpSummary, run, summary_table
+from barograph.app.runs.up import UpSummary, WatchSummary, run, summary_table
 from barograph.app.settings import Settings
 from barograph.errors import BadInputError
 from barograph.feed.clock_offset import Offset
 from barograph.feed.live import LiveSummary
 from barograph.feed.summary import Summary
-from barograph.feed.venue_socket import Plan
+from barograph.feed.venue_socket import ListenPlan
 from barograph.log import open_log
 from barograph.log.topics import FEATURES, PREDICTIONS, TICKS
 from barograph.pipeline.verify import verify
@@ -40,7 +40,9 @@ def exchange():
 
 
 def plan(address, **changes):
-    return Plan(endpoint=endpoint("simulated", f"ws://{address}"), products=PRODUCTS, **changes)
+    return ListenPlan(
+        endpoint=endpoint("simulated", f"ws://{address}"), products=PRODUCTS, **changes
+    )
 
 
 @pytest.mark.slow
@@ -92,7 +94,7 @@ def test_a_live_run_says_what_was_heard_and_what_was_said_of_it():
         clock=Offset(median_ms=-12.5, min_ms=-40.0, max_ms=2.0),
         feed=Summary(ticks=1234, trades=7, filled=5, gaps={"disconnect": 1}, missing=2),
     )
-    seen = Seen(
+    seen = WatchSummary(
         seconds=9.0,
         predictions=40,
         verdicts={"PREDICTED": 40},

@@ -7,8 +7,8 @@ from rich.console import Console
 
 from barograph.app.terminal import findings
 from barograph.archive.compact import Compaction
-from barograph.archive.inventory import Damage, Inspection, Inventory, Listed
-from barograph.archive.manifest import Manifest, ProductCounts
+from barograph.archive.inventory import Damage, Inspection, Inventory, ListedFile
+from barograph.archive.manifest import ArchiveManifest, ProductCounts
 from barograph.pipeline.check import Check, GapTotal, ProductCheck
 from barograph.types import FeedStatus
 
@@ -23,7 +23,7 @@ def shown(answer):
 
 def test_an_inventory_has_a_line_for_each_file_and_the_sum():
     products = {"B": ProductCounts(ticks=1234, trades=5, gaps={"silence": 2})}
-    manifest = Manifest(
+    manifest = ArchiveManifest(
         frames=1300,
         first_receive_time_ns=0,
         last_receive_time_ns=3599 * NS,
@@ -32,14 +32,14 @@ def test_an_inventory_has_a_line_for_each_file_and_the_sum():
     )
     found = Inventory(
         files=[
-            Listed(
+            ListedFile(
                 file="000001.ndjson.gz",
                 state="finished",
                 log="",
                 bytes=5_000_000,
                 manifest=manifest,
             ),
-            Listed(file="000002.ndjson.gz", state="open", log="", bytes=7, manifest=None),
+            ListedFile(file="000002.ndjson.gz", state="open", log="", bytes=7, manifest=None),
         ],
         bytes=5_000_007,
         frames=1300,

@@ -13,7 +13,7 @@ from barograph.app.terminal import terminal
 from barograph.app.wiring import Consumed
 from barograph.feed.produce import Produced
 from barograph.feed.summary import Summary
-from barograph.pipeline.verify import Difference, Verification
+from barograph.pipeline.verify import Mismatch, Verification
 from barograph.pipeline.worker import Tally
 from barograph.training.record_dataset import RecordManifest, Refusal
 from rehearsals import rehearsal
@@ -115,7 +115,7 @@ def test_a_verification_says_yes_or_names_the_first_difference():
     assert "10 feature rows of BTC-USD: live and replay are the same bytes" in text_of(
         terminal.verified(same)
     )
-    first = Difference(product="BTC-USD", second=60, what="spread_bps", live="0.1", replayed="0.2")
+    first = Mismatch(product="BTC-USD", second=60, what="spread_bps", live="0.1", replayed="0.2")
     other = Verification(rows=10, unsettled=0, products=["BTC-USD"], difference=first)
     shown = text_of(terminal.verified(other))
     for part in ("second 60", "1970-01-01 00:01:00Z", "spread_bps", "0.1", "0.2"):

@@ -5,13 +5,19 @@ import pytest
 
 from barograph.errors import OpenTransactionError
 from barograph.log.kafka import reader
-from barograph.log.kafka.checkpoints import CHECKPOINTS, Owner, Restoring, outgoing, restored
+from barograph.log.kafka.checkpoints import (
+    CHECKPOINTS,
+    CheckpointOwner,
+    Restoring,
+    outgoing,
+    restored,
+)
 from barograph.log.kafka.transactions import Transactions
 from barograph.log.kafka.watch import Identities
 from log_consumer import contents
 from waiting import until
 
-OURS, THEIRS = Owner("g", "ticks", 0), Owner("g", "ticks", 1)
+OURS, THEIRS = CheckpointOwner("g", "ticks", 0), CheckpointOwner("g", "ticks", 1)
 
 
 def write(topics, owner, states):
@@ -24,11 +30,11 @@ def test_the_last_of_each_key_comes_back_to_its_owner_only(topics):
     write(topics, OURS, {"a": b"2"})
     assert restored(topics, OURS) == {"a": b"2", "b": b""}
     assert restored(topics, THEIRS) == {"a": b"theirs"}
-    assert restored(topics, Owner("nobody")) == {}
+    assert restored(topics, CheckpointOwner("nobody")) == {}
 
 
 def test_several_owners_come_back_together(topics):
-    owners = [Owner("g", "ticks", number) for number in range(12)]
+    owners = [CheckpointOwner("g", "ticks", number) for number in range(12)]
     for owner in owners:
         write(topics, owner, {"at": str(owner.partition).encode()})
     with closing(Restoring(topics, owners)) as restoring:

@@ -13,7 +13,7 @@ from barograph.errors import (
 )
 from barograph.log import Topic
 from barograph.log.kafka import KafkaLog, member, reader
-from barograph.log.kafka.checkpoints import Owner, outgoing
+from barograph.log.kafka.checkpoints import CheckpointOwner, outgoing
 from barograph.types import TopicPartition
 from log_consumer import Consumer, contents, messages, numbers
 from waiting import until
@@ -30,7 +30,11 @@ def test_partitions_that_stay_are_read_while_one_that_comes_waits_for_a_dead_own
     first = Consumer(log)
     first.poll_until(lambda: len(first.held) == 2)
     open_one = half_done(
-        [r for n in (0, 1) for r in outgoing(topics, Owner("g", "ticks", n), {"a": b"dead"})]
+        [
+            r
+            for n in (0, 1)
+            for r in outgoing(topics, CheckpointOwner("g", "ticks", n), {"a": b"dead"})
+        ]
     )
     with closing(KafkaLog(address)) as other:
         second = Consumer(other)

@@ -5,7 +5,7 @@ import pytest
 from barograph.errors import OffsetGapError, OpenTransactionError
 from barograph.log import partition_of
 from barograph.log.kafka import reader as module
-from barograph.log.kafka.reader import Reader
+from barograph.log.kafka.reader import PartitionReader
 from barograph.types import Message, TopicPartition
 from log_consumer import numbers
 from waiting import until
@@ -20,7 +20,7 @@ def written(partition, start, count):
 
 @pytest.fixture
 def reader(topics):
-    with closing(Reader(topics)) as reader:
+    with closing(PartitionReader(topics)) as reader:
         yield reader
 
 

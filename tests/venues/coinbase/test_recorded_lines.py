@@ -10,7 +10,7 @@ from barograph.times import parse_time
 from barograph.types import Fault, Frame
 from barograph.venues.coinbase.recorded_lines import Wrapper, continuity_of, time_of, unwrap
 from barograph.venues.entries import Dialect
-from barograph.venues.refusals import RefusedError
+from barograph.venues.refusals import FrameRefusedError
 
 TICKER = b'{"type":"ticker","product_id":"BTC-USD","price":"1.50"}'
 ENVELOPE = b'{"channel": "ticker", "events": []}'
@@ -111,7 +111,7 @@ def test_a_flattened_ticker_gets_an_envelope_without_the_number_that_proves_noth
     ],
 )
 def test_a_line_of_no_known_form_is_refused(line, fault):
-    with pytest.raises(RefusedError) as refused:
+    with pytest.raises(FrameRefusedError) as refused:
         unwrap(line)
     assert refused.value.fault is fault
 
@@ -128,7 +128,7 @@ keys = st.sampled_from(
 
 @given(st.binary() | st.dictionaries(keys, json_values).map(msgspec.json.encode))
 def test_any_line_is_unwrapped_or_refused(line):
-    with suppress(RefusedError):
+    with suppress(FrameRefusedError):
         assert isinstance(unwrap(line).frame, bytes)
 
 

@@ -14,7 +14,7 @@ from barograph.app.cli.stopping import stop_requested
 
 if TYPE_CHECKING:
     from barograph.app.settings import Settings
-    from barograph.feed.venue_socket import Plan
+    from barograph.feed.venue_socket import ListenPlan
 
 app = typer.Typer()
 
@@ -76,7 +76,7 @@ def feed(
     from barograph.app.terminal import listing, terminal
     from barograph.feed import live
     from barograph.log import open_log
-    from barograph.log.retention import Retention
+    from barograph.log.retention import PeriodicRetention
 
     settings = settings_of(home)
     plan = plan_of(settings, venue, products, url, minutes)
@@ -85,7 +85,7 @@ def feed(
         stop_requested() as stop,
         closing(open_log(address, live=True)) as opened,
         closing(feed_of(settings, opened, plan.products, warn)) as entries,
-        Retention(lambda: open_log(address), warn),
+        PeriodicRetention(lambda: open_log(address), warn),
         terminal.progress() as progress,
     ):
         heard = live.listen(entries, plan, stop, warn, progress.say)
@@ -117,10 +117,10 @@ def _own_exchange(
 
 def plan_of(
     settings: "Settings", venue: str, products: str, url: str | None, minutes: float | None
-) -> "Plan":
+) -> "ListenPlan":
     """What a live feed listens to, from settings, options and, for a key, the environment."""
     from barograph.feed.credentials import from_environment
-    from barograph.feed.venue_socket import Limits, Plan
+    from barograph.feed.venue_socket import Limits, ListenPlan
     from barograph.venues.coinbase.endpoints import endpoint, products_named
 
     place = endpoint(venue, url)
@@ -128,7 +128,7 @@ def plan_of(
     for remark in remarks:
         warn(remark)
     key = from_environment(os.environ) if place.venue == "coinbase-advanced" else None
-    return Plan(
+    return ListenPlan(
         endpoint=place,
         products=tuple(names),
         limits=Limits(silence_s=settings.silence_timeout_s),

@@ -86,7 +86,7 @@ def replay(
     from barograph.cases.spikes import SPIKES
     from barograph.feed import replay as recorded
     from barograph.log import open_log
-    from barograph.log.retention import Retention
+    from barograph.log.retention import PeriodicRetention
     from barograph.pipeline import threads
 
     settings = settings_of(home)
@@ -99,7 +99,7 @@ def replay(
     try:
         frames = feed_of(settings, opened, names_in(products), warn)
         running = threads.Pipeline(wiring.stages(settings, address, SPIKES, warn))
-        with Retention(lambda: open_log(address), warn), terminal.progress() as progress:
+        with PeriodicRetention(lambda: open_log(address), warn), terminal.progress() as progress:
 
             def take() -> "Summary":
                 fed = recorded.replay(frames, files, pace, progress.bytes_and_ticks, tzinfo, warn)

@@ -107,7 +107,7 @@ def consume(
     from barograph.app import wiring
     from barograph.app.terminal import terminal
     from barograph.log import open_log
-    from barograph.log.retention import Retention
+    from barograph.log.retention import PeriodicRetention
 
     settings, chosen = settings_of(home), case_named(case)
     address = log or settings.home
@@ -116,7 +116,7 @@ def consume(
     with (
         stop_requested() as stop,
         terminal.progress() as progress,
-        Retention(lambda: open_log(address), warn),
+        PeriodicRetention(lambda: open_log(address), warn),
     ):
         watch = _Watch(stop, follow=mode == "stream", seconds=seconds, say=progress.records)
         tally = wiring.consume(
@@ -154,7 +154,7 @@ def rehearse(
     from barograph.app.runs import rehearsal
     from barograph.app.terminal import terminal
 
-    plan = rehearsal.Plan(
+    plan = rehearsal.RehearsalPlan(
         case=case_named(case), named=case, file=file, log=log, seconds=seconds, rate=rate
     )
     with home_or_temporary(home) as place:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from barograph.app.settings import Settings
     from barograph.cases.case import Case
     from barograph.training.card import Card
-    from barograph.training.dataset import Manifest
+    from barograph.training.dataset import DatasetManifest
     from barograph.training.due import Due
     from barograph.training.report import TrainingReport
     from barograph.training.walkforward import Training
@@ -156,7 +156,7 @@ def _trained(settings: "Settings", case: "Case", how: "Training") -> "TrainingRe
         )
 
 
-def _warn_of_damage(made: "Manifest") -> None:
+def _warn_of_damage(made: "DatasetManifest") -> None:
     for path, why in made.unreadable.items():
         warn(
             f"{path}: {why}; what stands there is not in the dataset. Restore it from a copy "
@@ -211,7 +211,7 @@ def _is_kept_by_its_log(case: "Case") -> bool:
 
 def _built_of_log(
     settings: "Settings", log: str | None, case: "Case", files: "Sequence[Path]"
-) -> "Manifest":
+) -> "DatasetManifest":
     from barograph.app.terminal import terminal
     from barograph.errors import BadInputError
     from barograph.training import series_dataset

@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 
 from barograph.app.intake import feed_of
-from barograph.app.runs.up import Listener, Seen, watch
+from barograph.app.runs.up import Listener, WatchSummary, watch
 from barograph.app.settings import Settings
 from barograph.app.terminal import terminal, training_table
 from barograph.app.wiring import feed_through, stages
@@ -27,10 +27,10 @@ from barograph.evaluation import alarms, bootstrap, labels, scores
 from barograph.features.featurizer import Featurizer
 from barograph.feed.ingest import ingest
 from barograph.feed.summary import Summary
-from barograph.feed.venue_socket import Plan
+from barograph.feed.venue_socket import ListenPlan
 from barograph.learning.trees import TreeTable
 from barograph.log import Log, open_log
-from barograph.log.retention import Retention
+from barograph.log.retention import PeriodicRetention
 from barograph.log.topics import TICKS
 from barograph.pipeline.threads import Pipeline
 from barograph.pipeline.verify import Verification, verify
@@ -63,7 +63,7 @@ class DemoSummary(msgspec.Struct, frozen=True, kw_only=True):
     peak_rss_mb: float
     history: Summary
     training: TrainingReport
-    live: Seen
+    live: WatchSummary
     verification: Verification
 
 
@@ -131,7 +131,7 @@ def compile_kernels() -> None:
         [(scores.pr_auc, y), (scores.roc_auc, y), (scores.brier, y)], y, drawn
     )
     storms = labels.episodes(np.arange(2), y, horizon_s=1)
-    watches = [alarms.Watch(second=np.arange(2), probability=y, episodes=storms)]
+    watches = [alarms.WatchedRows(second=np.arange(2), probability=y, episodes=storms)]
     alarms.threshold_for_budget(watches, false_alarms_per_hour=1)
     baselines.ewma_vol(y, 1)
     trees = TreeTable()
@@ -166,12 +166,12 @@ def _live(  # noqa: PLR0913 - what runs, and what is told of it
     warn: Callable[[str], None],
     *,
     check: bool,
-) -> Seen:
+) -> WatchSummary:
     """The market from there on, as a server tells it: first what passed since, then as it comes."""
     terms = Terms(wait_for_reader=True, present=True)
     with running(Exchange(simulated(market), terms=terms)) as exchange:
         address = f"ws://{exchange.address}"
-        plan = Plan(
+        plan = ListenPlan(
             endpoint=endpoint("simulated", address),
             products=market.products,
             clock_limit_s=math.inf,  # what passed since the history comes late, and is meant to
@@ -179,7 +179,7 @@ def _live(  # noqa: PLR0913 - what runs, and what is told of it
         with (
             Listener(settings, settings.home, plan, warn) as listener,
             Pipeline(stages(settings, settings.home, SPIKES, warn)) as pipeline,
-            Retention(lambda: open_log(settings.home), warn),
+            PeriodicRetention(lambda: open_log(settings.home), warn),
         ):
             shown, seconds = not check and sys.stdout.isatty(), CHECK_LIVE_S if check else None
             seen = watch(log, listener, pipeline, stop, shown=shown, seconds=seconds)
@@ -187,7 +187,7 @@ def _live(  # noqa: PLR0913 - what runs, and what is told of it
     return seen
 
 
-def _problems(report: TrainingReport, live: Seen, verification: Verification) -> list[str]:
+def _problems(report: TrainingReport, live: WatchSummary, verification: Verification) -> list[str]:
     problems = []
     if not report.gate.decision.promote:
         problems.append("the gate promoted nothing")

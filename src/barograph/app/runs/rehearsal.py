@@ -24,7 +24,13 @@ from barograph import codec
 from barograph.app.reports import rehearsal_page
 from barograph.app.runs import rehearsal_accounts
 from barograph.app.runs.children import Child, absolute, environment
-from barograph.app.runs.rehearsal_accounts import Arrival, ModeAccount, Rehearsal, Seen, Trace
+from barograph.app.runs.rehearsal_accounts import (
+    Arrival,
+    ModeAccount,
+    Rehearsal,
+    StreamArrivals,
+    Trace,
+)
 from barograph.app.settings import Settings
 from barograph.app.terminal import terminal, training_table
 from barograph.app.wiring import Consumed
@@ -57,7 +63,7 @@ _PATIENCE_S = 60.0
 """How long nothing may come of what was sent."""
 
 
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
+class RehearsalPlan(msgspec.Struct, frozen=True, kw_only=True):
     """How to rehearse `case`, which is called `named` on the command line.
 
     Without a `file` its records are invented. The stream takes half of `seconds`, at `rate` records
@@ -79,7 +85,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
             )
 
 
-def rehearse(settings: Settings, plan: Plan, reports: Path) -> Rehearsal:
+def rehearse(settings: Settings, plan: RehearsalPlan, reports: Path) -> Rehearsal:
     """Rehearse in `settings.home`; leaves `summary.json` and `index.html` in `reports`/<case>/.
 
     Nobody else may use the topics of the case meanwhile: others' records would count as invented.
@@ -195,7 +201,7 @@ def _champion(home: Path, case: Case, table: Table) -> tuple[str | None, list[Re
 class _Stage:
     """Where the case is played: verbs as processes, and the reader beside them."""
 
-    def __init__(self, log: Log, plan: Plan, settings: Settings, folder: Path) -> None:
+    def __init__(self, log: Log, plan: RehearsalPlan, settings: Settings, folder: Path) -> None:
         self.problems: list[str] = []
         self.letters: list[DeadLetter] = []
         self._log, self._plan, self._folder = log, plan, folder
@@ -318,7 +324,7 @@ class _Reader:
             for extent in log.extents(topic)
         }
         self._held: set[TopicPartition] = set()
-        self._seen = Seen([], [], [])
+        self._seen = StreamArrivals([], [], [])
 
     @property
     def done(self) -> int:
@@ -353,10 +359,10 @@ class _Reader:
                 )
         self.take()
 
-    def take(self) -> Seen:
+    def take(self) -> StreamArrivals:
         """All since the last call."""
         self._member.commit()
-        seen, self._seen = self._seen, Seen([], [], [])
+        seen, self._seen = self._seen, StreamArrivals([], [], [])
         return seen
 
     def leave(self) -> None:

@@ -14,8 +14,8 @@ from msgspec import inspect
 
 from barograph import codec
 from barograph.app.wiring import Consumed
-from barograph.cases.contract import Contract, RefusedError
-from barograph.cases.record_file import Line
+from barograph.cases.contract import Contract, RecordRefusedError
+from barograph.cases.record_file import RecordLine
 from barograph.evaluation.scores import ReliabilityBin
 from barograph.feed.produce import PRODUCED_TIME, Produced
 from barograph.training.record_dataset import RecordManifest
@@ -138,7 +138,7 @@ class Arrival(NamedTuple):
     seen_time_ns: int
 
 
-class Seen(NamedTuple):
+class StreamArrivals(NamedTuple):
     """What a reader had of a stream's three topics, in the order of each key."""
 
     records: list[Arrival]
@@ -206,7 +206,9 @@ def spread(records: Sequence[bytes], among: Sequence[bytes]) -> list[bytes]:
     return mixed
 
 
-def differences(contract: Contract, sent: Iterable[Line], seen: Seen) -> tuple[Counter[str], ...]:
+def differences(
+    contract: Contract, sent: Iterable[RecordLine], seen: StreamArrivals
+) -> tuple[Counter[str], ...]:
     """(lost, invented): what should be there and is not, and the other way round, in words."""
     due: Counter[tuple[str, str, bytes]] = Counter()
     for line in sent:
@@ -226,7 +228,7 @@ def fault_of(contract: Contract, value: bytes) -> str | None:
     """Why a record is refused; None where it is not."""
     try:
         contract.decode(value)
-    except RefusedError as refused:
+    except RecordRefusedError as refused:
         return refused.fault
     return None
 
@@ -238,7 +240,7 @@ def _in_words(difference: Counter[tuple[str, str, bytes]]) -> Counter[str]:
     return words
 
 
-def traced(contract: Contract, seen: Seen) -> list[Trace]:
+def traced(contract: Contract, seen: StreamArrivals) -> list[Trace]:
     """Each accepted record with its prediction: the first of a key with the first of that key.
 
     Records that no `produce` sent, and their predictions, are left out.

@@ -27,18 +27,18 @@ from barograph.app.terminal.live_view import render
 from barograph.app.wiring import stages
 from barograph.cases.spikes import SPIKES
 from barograph.feed.live import LiveSummary, listen
-from barograph.feed.venue_socket import Plan
+from barograph.feed.venue_socket import ListenPlan
 from barograph.figures import MS, duration
 from barograph.log import Log, open_log
-from barograph.log.retention import Retention
+from barograph.log.retention import PeriodicRetention
 from barograph.pipeline.threads import Pipeline
-from barograph.pipeline.watch import Latencies, Watch
+from barograph.pipeline.watch import Latencies, PredictionWatch
 from barograph.training.due import due_now, newest_frame_ns
 
 LOOK_S = 0.25
 
 
-class Seen(msgspec.Struct, frozen=True, kw_only=True):
+class WatchSummary(msgspec.Struct, frozen=True, kw_only=True):
     """What a watch saw of the predictions."""
 
     seconds: float
@@ -53,7 +53,7 @@ class UpSummary(msgspec.Struct, frozen=True, kw_only=True):
     """What was heard, what was said of it, and what was trained meanwhile."""
 
     heard: LiveSummary
-    seen: Seen
+    seen: WatchSummary
     trained: list[str]
 
 
@@ -64,7 +64,7 @@ class Listener:
     """
 
     def __init__(
-        self, settings: Settings, address: str | Path, plan: Plan, warn: Callable[[str], None]
+        self, settings: Settings, address: str | Path, plan: ListenPlan, warn: Callable[[str], None]
     ) -> None:
         self._plan, self._warn = plan, warn
         self._stop = threading.Event()
@@ -107,7 +107,7 @@ class Listener:
 def run(
     settings: Settings,
     address: str | Path,
-    plan: Plan,
+    plan: ListenPlan,
     stop: threading.Event,
     warn: Callable[[str], None],
 ) -> UpSummary:
@@ -119,7 +119,7 @@ def run(
         Listener(settings, address, plan, warn) as listener,
         Pipeline(stages(settings, address, SPIKES, warn, patient=True), stop) as pipeline,
         _retraining(settings, warn) as retraining,
-        Retention(lambda: open_log(address), warn),
+        PeriodicRetention(lambda: open_log(address), warn),
         closing(open_log(address)) as log,
     ):
         seen = watch(
@@ -164,9 +164,9 @@ def watch(  # noqa: PLR0913 - who works, and for how long it is followed how
     shown: bool,
     seconds: float | None = None,
     retraining: Retraining | None = None,
-) -> Seen:
+) -> WatchSummary:
     """Follow what is predicted until `stop` is set, the feed ends, or so many seconds are over."""
-    watched, started_s = Watch(log), time.monotonic()
+    watched, started_s = PredictionWatch(log), time.monotonic()
     ends_s = None if seconds is None else started_s + seconds
 
     def going_on() -> bool:
@@ -185,7 +185,7 @@ def watch(  # noqa: PLR0913 - who works, and for how long it is followed how
     else:
         while going_on():
             pass
-    return Seen(
+    return WatchSummary(
         seconds=round(time.monotonic() - started_s, 3),
         predictions=sum(watched.verdicts.values()),
         verdicts=watched.verdicts,

@@ -15,7 +15,7 @@ from barograph.times import minute_of, time_of
 
 if TYPE_CHECKING:
     from barograph.archive.compact import Compaction
-    from barograph.archive.inventory import Inspection, Inventory, Listed
+    from barograph.archive.inventory import Inspection, Inventory, ListedFile
     from barograph.feed.recover import Recovered
     from barograph.pipeline.check import Check, GapTotal
 
@@ -46,7 +46,7 @@ def inventory(found: "Inventory") -> RenderableType:
     return Group(table, *map(plain, names), Text(total))
 
 
-def _contents(file: "Listed") -> tuple[str, ...]:
+def _contents(file: "ListedFile") -> tuple[str, ...]:
     size = f"{file.bytes / 1e6:,.1f}"
     manifest = file.manifest
     if manifest is None:

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from barograph.figures import MS, NOT_DEFINED, duration
-from barograph.pipeline.watch import SEEN, Watch
+from barograph.pipeline.watch import SEEN, PredictionWatch
 from barograph.times import clock_of
 from barograph.types import NS_PER_S, Prediction, Verdict
 
@@ -20,7 +20,9 @@ _OLD_S = 5.0
 _WIDTH = 80
 
 
-def render(watch: Watch, feed_state: str, clock_ns: Callable[[], int] = time.time_ns) -> Group:
+def render(
+    watch: PredictionWatch, feed_state: str, clock_ns: Callable[[], int] = time.time_ns
+) -> Group:
     """The view as it stands, 80 columns wide: a table of products, then the latest alerts."""
     models = ", ".join(sorted({line.prediction.model for line in watch.lines.values()})) or "none"
     table = Table(

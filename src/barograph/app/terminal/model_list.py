@@ -17,7 +17,7 @@ from barograph.times import minute_of, time_of
 from barograph.training.walkforward import CHOSEN
 
 
-class Listed(Version, frozen=True, kw_only=True):
+class ListedVersion(Version, frozen=True, kw_only=True):
     """A version with what decides whether it is of use.
 
     `expired`: whether it may be used no more by the clock of now. `scores` are those of its
@@ -34,19 +34,19 @@ class Listed(Version, frozen=True, kw_only=True):
     fault: str = ""
 
 
-def listed(registry: Registry, case: str, now_ns: int) -> list[Listed]:
+def listed(registry: Registry, case: str, now_ns: int) -> list[ListedVersion]:
     """All versions of a case, oldest first."""
     return [_listed(registry, case, version, now_ns) for version in registry.versions(case)]
 
 
-def _listed(registry: Registry, case: str, version: Version, now_ns: int) -> Listed:
+def _listed(registry: Registry, case: str, version: Version, now_ns: int) -> ListedVersion:
     fields = {name: getattr(version, name) for name in version.__struct_fields__}
     fields["decision"] = version.tags.get("decision", "")
     try:
         facts = registry.facts(case, version.version)
     except RegistryError as error:
-        return Listed(**fields, fault=str(error))
-    return Listed(
+        return ListedVersion(**fields, fault=str(error))
+    return ListedVersion(
         **fields,
         created_time_ns=facts.created_time_ns,
         train_end_ns=facts.train_end_ns,
@@ -56,7 +56,7 @@ def _listed(registry: Registry, case: str, version: Version, now_ns: int) -> Lis
     )
 
 
-def table(case: str, versions: Sequence[Listed]) -> RenderableType:
+def table(case: str, versions: Sequence[ListedVersion]) -> RenderableType:
     """The list, 80 columns wide; the gate's words and faults stand below it."""
     if not versions:
         return f"no version of {case} yet; train one (`barograph train --case {case}`)"

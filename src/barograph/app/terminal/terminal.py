@@ -38,7 +38,7 @@ if TYPE_CHECKING:  # what is only drawn here is not imported for it: each verb h
     from barograph.pipeline.threads import Pipeline
     from barograph.pipeline.verify import Verification
     from barograph.pipeline.worker import Tally
-    from barograph.training.dataset import Manifest
+    from barograph.training.dataset import DatasetManifest
     from barograph.training.record_dataset import RecordManifest
 
 
@@ -239,7 +239,7 @@ def verified(found: "Verification") -> RenderableType:
     )
 
 
-def dataset(made: "Manifest") -> RenderableType:
+def dataset(made: "DatasetManifest") -> RenderableType:
     """What a dataset holds and what of it could not be used."""
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     for product, facts in made.products.items():

@@ -23,11 +23,11 @@ from barograph.log import (
     check_same,
     check_topic,
 )
-from barograph.log.kafka.checkpoints import Owner, outgoing, restored
+from barograph.log.kafka.checkpoints import CheckpointOwner, outgoing, restored
 from barograph.log.kafka.cluster import Cluster
 from barograph.log.kafka.member import KafkaMember
-from barograph.log.kafka.reader import Reader
-from barograph.log.kafka.retention import Retention
+from barograph.log.kafka.reader import PartitionReader
+from barograph.log.kafka.retention import ClusterRetention
 from barograph.log.kafka.topics import Topics
 from barograph.log.kafka.transactions import Transactions
 from barograph.log.kafka.watch import Identities
@@ -56,8 +56,8 @@ class KafkaLog:
         self._cluster = Cluster(address, wait_s)
         self._topics = Topics(self._cluster)
         self._lease_s = lease_s
-        self._retention = Retention(self._topics)
-        self._reader: Reader | None = None
+        self._retention = ClusterRetention(self._topics)
+        self._reader: PartitionReader | None = None
         self._identities = Identities(self._topics, "this log's reader")
         self._producers: dict[str, Transactions] = {}
         self._members: list[KafkaMember] = []
@@ -179,14 +179,14 @@ class KafkaLog:
             self._producers[producer] = Transactions(self._cluster, identity, producer, undone_s)
         return self._producers[producer]
 
-    def _reader_at(self, place: TopicPartition, offset: int) -> Reader:
+    def _reader_at(self, place: TopicPartition, offset: int) -> PartitionReader:
         """The reader, there; where it stands there already, it has read ahead."""
         if self._reader is None:
-            self._reader = Reader(self._topics)
+            self._reader = PartitionReader(self._topics)
         if self._reader.positions != {place: offset}:
             self._reader.follow({place: offset})
         return self._reader
 
 
-def _producer(name: str) -> Owner:
-    return Owner(f"producer/{name}")
+def _producer(name: str) -> CheckpointOwner:
+    return CheckpointOwner(f"producer/{name}")

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 import msgspec
 
 from barograph.log import Checkpoints, Topic, partition_of
-from barograph.log.kafka.reader import TAKEN, WAIT_S, Reader
-from barograph.log.kafka.topics import Outgoing, Topics
+from barograph.log.kafka.reader import TAKEN, WAIT_S, PartitionReader
+from barograph.log.kafka.topics import OutgoingRecord, Topics
 from barograph.log.kafka.watch import Identities
 from barograph.types import Record, TopicPartition
 
@@ -19,7 +19,7 @@ CHECKPOINTS = Topic(name="__checkpoints", partitions=5, compacted=True)
 _REMOVED, _OF = "removed", "topic_id"
 
 
-class Owner(msgspec.Struct, frozen=True, array_like=True):
+class CheckpointOwner(msgspec.Struct, frozen=True, array_like=True):
     """Whose checkpoint: a group's for a partition, or a producer's (no topic, partition −1)."""
 
     name: str
@@ -27,12 +27,12 @@ class Owner(msgspec.Struct, frozen=True, array_like=True):
     partition: int = -1
 
 
-_key = msgspec.json.Decoder(tuple[Owner, str])
+_key = msgspec.json.Decoder(tuple[CheckpointOwner, str])
 
 
 def outgoing(
-    topics: Topics, owner: Owner, states: Checkpoints, identity: str = ""
-) -> list[Outgoing]:
+    topics: Topics, owner: CheckpointOwner, states: Checkpoints, identity: str = ""
+) -> list[OutgoingRecord]:
     """Checkpoints on their way, to be written with what they belong to.
 
     identity: that of the owner's topic.
@@ -40,7 +40,7 @@ def outgoing(
     home = _home(topics, owner)
     of_topic = {_OF: identity} if identity else {}
     return [
-        Outgoing(
+        OutgoingRecord(
             topics.cluster.name(home.topic),
             home.partition,
             msgspec.json.encode((owner, name)).decode(),
@@ -60,13 +60,18 @@ class Restoring:
     """
 
     def __init__(
-        self, topics: Topics, owners: Iterable[Owner], identities: Identities | None = None
+        self,
+        topics: Topics,
+        owners: Iterable[CheckpointOwner],
+        identities: Identities | None = None,
     ) -> None:
-        self.found: dict[Owner, dict[str, bytes]] = {owner: {} for owner in owners}
+        self.found: dict[CheckpointOwner, dict[str, bytes]] = {owner: {} for owner in owners}
         self._identities = identities
         homes = {_home(topics, owner) for owner in self.found}
         self._ends = topics.ends(homes)
-        self._reader = Reader(topics, ", ".join(sorted({owner.name for owner in self.found})))
+        self._reader = PartitionReader(
+            topics, ", ".join(sorted({owner.name for owner in self.found}))
+        )
         self._reader.follow(topics.oldest(homes))
 
     def step(self, timeout_s: float) -> bool:
@@ -85,7 +90,7 @@ class Restoring:
         """Release the connection."""
         self._reader.close()
 
-    def _is_of_another(self, owner: Owner, record: Record) -> bool:
+    def _is_of_another(self, owner: CheckpointOwner, record: Record) -> bool:
         of = record.headers.get(_OF)
         return bool(of and self._identities and self._identities.of(owner.topic) != of)
 
@@ -93,7 +98,7 @@ class Restoring:
         return all(self._reader.reached(home) >= end for home, end in self._ends.items())
 
 
-def restored(topics: Topics, owner: Owner) -> dict[str, bytes]:
+def restored(topics: Topics, owner: CheckpointOwner) -> dict[str, bytes]:
     """What stands for one owner.
 
     Raises LogUnavailableError when no broker answers, OpenTransactionError when a writer holds it
@@ -108,7 +113,7 @@ def restored(topics: Topics, owner: Owner) -> dict[str, bytes]:
     return restoring.found[owner]
 
 
-def _home(topics: Topics, owner: Owner) -> TopicPartition:
+def _home(topics: Topics, owner: CheckpointOwner) -> TopicPartition:
     """Where an owner's checkpoints lie; the topic is made when it is first needed."""
     if not topics.has(CHECKPOINTS.name):
         topics.create(CHECKPOINTS)

@@ -25,9 +25,9 @@ from barograph.errors import (
     ReplacedProducerError,
 )
 from barograph.log import Batch, Checkpoints, check_checkpoints, check_values
-from barograph.log.kafka.checkpoints import Owner, Restoring, outgoing
+from barograph.log.kafka.checkpoints import CheckpointOwner, Restoring, outgoing
 from barograph.log.kafka.cluster import release
-from barograph.log.kafka.reader import Reader
+from barograph.log.kafka.reader import PartitionReader
 from barograph.log.kafka.topics import Topics
 from barograph.log.kafka.transactions import Expelled, Transactions
 from barograph.log.kafka.watch import POSITIONS_LIMIT_S, Identities, open_commit
@@ -63,7 +63,7 @@ class KafkaMember:
         self._lease_s = lease_s
         self._membership: Any = None
         self._id: str | None = None
-        self._reader: Reader | None = None
+        self._reader: PartitionReader | None = None
         self._transactions = Transactions(
             topics.cluster, f"{group}.{uuid.uuid4().hex}", group, _UNDONE_S
         )
@@ -253,7 +253,7 @@ class KafkaMember:
         if not self._restoring.step(_RESTORE_S):
             return
         if self._reader is None:
-            self._reader = Reader(self._topics, f"group {self._group}")
+            self._reader = PartitionReader(self._topics, f"group {self._group}")
         for place in sorted(self._coming):
             self._held[place] = _Claim(self._positions[place])
             self._reader.add(place, self._positions[place])
@@ -326,8 +326,8 @@ class KafkaMember:
 
     # The commit.
 
-    def _owner(self, place: TopicPartition) -> Owner:
-        return Owner(self._group, place.topic, place.partition)
+    def _owner(self, place: TopicPartition) -> CheckpointOwner:
+        return CheckpointOwner(self._group, place.topic, place.partition)
 
     def _standing(self) -> Any:  # noqa: ANN401 - as above
         standing = self._membership.consumer_group_metadata()

@@ -28,7 +28,7 @@ TAKEN, WAIT_S = 10_000, 0.1  # at once, and until there is something, by who rea
 _MOST_AT_ONCE = 1_000_000  # that the client takes for an answer
 
 
-class Reader:
+class PartitionReader:
     """Reads on from where it is told to, for `who` in its errors. For one thread at a time.
 
     About 4 µs a record of 250 bytes, 2 of which are the client's.

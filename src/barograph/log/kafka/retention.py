@@ -9,7 +9,7 @@ import time
 from collections import deque
 
 from barograph.log import Topic
-from barograph.log.kafka.reader import TAKEN, WAIT_S, Reader
+from barograph.log.kafka.reader import TAKEN, WAIT_S, PartitionReader
 from barograph.log.kafka.topics import Topics
 from barograph.types import TopicPartition
 
@@ -17,12 +17,12 @@ _PARTS = 1000
 """A limit of so many bytes is kept to one part of these, or to a record."""
 
 
-class Retention:
+class ClusterRetention:
     """The limits of a cluster's topics. For one thread at a time."""
 
     def __init__(self, topics: Topics) -> None:
         self._topics = topics
-        self._reader: Reader | None = None
+        self._reader: PartitionReader | None = None
         self._counted: dict[TopicPartition, _Counted] = {}
 
     def trim(self, topic: Topic) -> int:
@@ -56,7 +56,7 @@ class Retention:
         counted.forget_before(oldest)
         if counted.next < end:
             if self._reader is None:
-                self._reader = Reader(self._topics)
+                self._reader = PartitionReader(self._topics)
             self._reader.follow({place: counted.next})
             while self._reader.reached(place) < end:
                 for record in self._reader.take(TAKEN, WAIT_S):

@@ -26,7 +26,7 @@ _SEGMENT_S = 3600
 _HEARD_S, _LOOK_S, _ASK_S = 2.0, 0.05, 0.5
 
 
-class Outgoing(NamedTuple):
+class OutgoingRecord(NamedTuple):
     """A record on its way to a partition, under the cluster's name of its topic."""
 
     topic: str
@@ -126,7 +126,7 @@ class Topics:
         self._answers(lambda a: a.incremental_alter_configs([resource]))
         self.cluster.wait_for(lambda: topic in self.topics())
 
-    def placed(self, messages: Iterable[Message]) -> list[Outgoing]:
+    def placed(self, messages: Iterable[Message]) -> list[OutgoingRecord]:
         """Messages with their partitions. Raises UnknownTopicError."""
         routes: dict[tuple[str, str], tuple[str, int]] = {}
         outgoing = []
@@ -136,7 +136,9 @@ class Topics:
                 partition = partition_of(message.key, self.partitions(message.topic))
                 routes[route] = (self.cluster.name(message.topic), partition)
             topic, partition = routes[route]
-            outgoing.append(Outgoing(topic, partition, message.key, message.value, message.headers))
+            outgoing.append(
+                OutgoingRecord(topic, partition, message.key, message.value, message.headers)
+            )
         return outgoing
 
     def identities(self, topics: Iterable[str]) -> dict[str, str]:

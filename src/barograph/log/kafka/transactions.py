@@ -9,7 +9,7 @@ import confluent_kafka as kafka
 
 from barograph.errors import LogUnavailableError, ReplacedProducerError
 from barograph.log.kafka.cluster import Cluster, escaped, release
-from barograph.log.kafka.topics import Outgoing
+from barograph.log.kafka.topics import OutgoingRecord
 from barograph.types import TopicPartition
 
 _STEP_S = 1.0
@@ -58,7 +58,7 @@ class Transactions:
         """Become the one bearer of the identity."""
         self._take(self._end_s())
 
-    def append(self, outgoing: Sequence[Outgoing]) -> None:
+    def append(self, outgoing: Sequence[OutgoingRecord]) -> None:
         """Write all or nothing.
 
         Raises ReplacedProducerError, and LogUnavailableError when the cluster does not answer: then
@@ -68,7 +68,7 @@ class Transactions:
 
     def commit(
         self,
-        outgoing: Sequence[Outgoing],
+        outgoing: Sequence[OutgoingRecord],
         offsets: Mapping[TopicPartition, tuple[int, str]],
         membership: Callable[[], Any],
     ) -> None:
@@ -97,7 +97,9 @@ class Transactions:
         self._must(end_s, self._producer.init_transactions)
 
     def _run(
-        self, outgoing: Sequence[Outgoing], of_group: tuple[list[Any], Callable[[], Any]] | None
+        self,
+        outgoing: Sequence[OutgoingRecord],
+        of_group: tuple[list[Any], Callable[[], Any]] | None,
     ) -> None:
         """Try until it stands. Only what was surely undone is tried again."""
         end_s = self._end_s()
@@ -131,7 +133,7 @@ class Transactions:
 
     def _attempt(
         self,
-        outgoing: Sequence[Outgoing],
+        outgoing: Sequence[OutgoingRecord],
         of_group: tuple[list[Any], Callable[[], Any]] | None,
         end_s: float,
     ) -> None:
@@ -161,7 +163,7 @@ class Transactions:
 
     def _produce(
         self,
-        record: Outgoing,
+        record: OutgoingRecord,
         headers: list[tuple[str, bytes]] | None,
         end_s: float,
         arrived: Callable[[object, object], None] | None = None,

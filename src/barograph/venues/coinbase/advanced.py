@@ -8,7 +8,7 @@ import msgspec
 from barograph.codec import UNREADABLE
 from barograph.types import DeadLetter, Event, Fault, Frame, GapCause, Heartbeat, Tick
 from barograph.venues.coinbase.dialect_machine import (
-    Machine,
+    DialectMachine,
     refusal,
     refused_by_venue,
     subscribed,
@@ -27,7 +27,7 @@ from barograph.venues.continuity_state import Connection
 from barograph.venues.entries import Dialect, Opening
 from barograph.venues.numbers import doubted, may_follow
 from barograph.venues.refusals import (
-    RefusedError,
+    FrameRefusedError,
     check_quote,
     fault_of,
     fields,
@@ -36,7 +36,7 @@ from barograph.venues.refusals import (
 )
 
 
-class AdvancedTrade(Machine):
+class AdvancedTrade(DialectMachine):
     """Coinbase Advanced Trade: an envelope with `channel`, `timestamp`, `sequence_num`, `events`.
 
     Holes: `sequence_num` jumps (it counts all frames of one connection; `missing` is in frames and
@@ -74,12 +74,12 @@ class AdvancedTrade(Machine):
                 self._tickers(message, frame, time_ns, connection.opening, (events, letters))
             elif type(message) is HeartbeatsChannel:
                 self._heartbeats(frame, time_ns, connection.opening, events)
-        except RefusedError as refused:
+        except FrameRefusedError as refused:
             return Received(events, (*letters, refusal(frame, connection, refused)), notices)
         except UNREADABLE as error:
             fault, detail = fault_of(frame.data, error, "channel", ADVANCED_CHANNELS)
             self._count_unread(frame, connection)
-            unread = RefusedError(fault, detail)
+            unread = FrameRefusedError(fault, detail)
             letter = refusal(frame, connection, unread)
             return Received((), (letter,), refused_by_venue(unread))
         return Received(events, letters, notices)
@@ -92,7 +92,7 @@ class AdvancedTrade(Machine):
         try:
             if message.timestamp is not None:
                 time_ns = self._time(message.timestamp, frame, "", connection)
-        except RefusedError:
+        except FrameRefusedError:
             if type(message) is TickerChannel:
                 self._continuity.break_off(frame.connection, GapCause.REFUSED, 1)
             self._count(message.sequence_num, None, connection, restarts=False)
@@ -102,7 +102,7 @@ class AdvancedTrade(Machine):
         )
         try:
             self._count(message.sequence_num, time_ns, connection, restarts=fresh)
-        except RefusedError as refused:
+        except FrameRefusedError as refused:
             if type(message) is TickerChannel and refused.fault is Fault.IMPLAUSIBLE:
                 self._continuity.break_off(frame.connection, GapCause.REFUSED)
             raise
@@ -121,7 +121,7 @@ class AdvancedTrade(Machine):
             if sequence > last and may_follow(sequence, last, elapsed_ns):
                 self._continuity.break_off(name, GapCause.SEQUENCE, sequence - last - 1)
             elif sequence <= last and not later:
-                raise RefusedError(
+                raise FrameRefusedError(
                     Fault.DUPLICATE, f"sequence_num {sequence} after {last}: counted already"
                 )
             elif sequence <= last and (restarts or sequence == 0):
@@ -131,10 +131,10 @@ class AdvancedTrade(Machine):
         connection.sequence, connection.doubt = sequence, None
 
     def _doubt(self, sequence: int, last: int, time_ns: int, connection: Connection) -> None:
-        """Raise RefusedError for a number that contradicts the count, until others confirm it."""
+        """Raise FrameRefusedError for a number against the count, until others confirm it."""
         connection.doubt = doubted(connection.doubt, sequence, time_ns)
         if not connection.doubt.confirmed:
-            raise RefusedError(
+            raise FrameRefusedError(
                 Fault.IMPLAUSIBLE,
                 f"sequence_num {sequence} cannot follow {last}: more have to confirm it",
             )
@@ -151,7 +151,7 @@ class AdvancedTrade(Machine):
         if numbered or channel == "ticker":
             self._continuity.break_off(frame.connection, GapCause.REFUSED, 1)
         if type(number) is int and 0 <= number < 2**63:
-            with suppress(RefusedError):
+            with suppress(FrameRefusedError):
                 self._count(number, None, connection, restarts=False)
 
     def _count_beats(self, message: HeartbeatsChannel, connection: Connection) -> None:
@@ -165,7 +165,7 @@ class AdvancedTrade(Machine):
     def _heartbeats(
         self, frame: Frame, time_ns: int, opening: Opening, events: list[Event]
     ) -> None:
-        refusals: list[RefusedError] = []
+        refusals: list[FrameRefusedError] = []
         for product in self._continuity.products_of(frame.connection):
             beat = Heartbeat(
                 product=product,
@@ -175,7 +175,7 @@ class AdvancedTrade(Machine):
             )
             try:
                 events.extend(self._continuity.heartbeat(beat, opening))
-            except RefusedError as refused:
+            except FrameRefusedError as refused:
                 refusals.append(refused)
         _raise_all(refusals)
 
@@ -188,7 +188,7 @@ class AdvancedTrade(Machine):
         taken: tuple[list[Event], list[DeadLetter]],
     ) -> None:
         events, letters = taken
-        refusals: list[RefusedError] = []
+        refusals: list[FrameRefusedError] = []
         for event in message.events:
             for ticker in event.tickers:
                 try:
@@ -198,7 +198,7 @@ class AdvancedTrade(Machine):
                         events.extend(freed.events)
                         letters.extend(freed.dead_letters)
                     events.extend(self._continuity.tick(tick, opening))
-                except RefusedError as refused:
+                except FrameRefusedError as refused:
                     refusals.append(refused)
                     if refused.fault is not Fault.DUPLICATE:
                         self._continuity.refuse(refused.product)
@@ -239,8 +239,8 @@ class AdvancedTrade(Machine):
         )
 
 
-def _raise_all(refusals: list[RefusedError]) -> None:
+def _raise_all(refusals: list[FrameRefusedError]) -> None:
     """One for all, if there are any: source and position are a letter's identity."""
     if refusals:
         details = "; ".join(f"{r.product}: {r.detail}" for r in refusals)
-        raise RefusedError(refusals[0].fault, details, refusals[0].product)
+        raise FrameRefusedError(refusals[0].fault, details, refusals[0].product)

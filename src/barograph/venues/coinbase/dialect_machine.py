@@ -10,7 +10,7 @@ from barograph.venues.continuity import Continuity, Notice, Received, one_name
 from barograph.venues.continuity_state import Connection
 from barograph.venues.entries import Dialect, Opening, Rules
 from barograph.venues.holes import Holes
-from barograph.venues.refusals import AheadError, RefusedError, dead_letter
+from barograph.venues.refusals import AheadError, FrameRefusedError, dead_letter
 
 NOTHING = Received()
 
@@ -23,7 +23,7 @@ _PRODUCT = re.compile(
 _LONGEST_TEXT = 1000
 
 
-class Machine:
+class DialectMachine:
     """Frames of one dialect in, events and dead letters out; `receive` never raises.
 
     Its state, and its rules, are those of `holes` and the continuity below. Both dialects may share
@@ -49,11 +49,14 @@ class Machine:
         return connection
 
     def _time(self, text: str, frame: Frame, product: str, live: Connection | None) -> int:
-        """An event time, of a live connection or of old trades; RefusedError if not believed."""
+        """Return an event time of a live connection or of old trades.
+
+        Raises FrameRefusedError when it is not believed.
+        """
         try:
             time_ns = parse_time(text)
         except ValueError as error:
-            raise RefusedError(Fault.BAD_TIME, str(error), product) from None
+            raise FrameRefusedError(Fault.BAD_TIME, str(error), product) from None
         received_ns = frame.receive_time_ns
         if received_ns is not None:
             ahead_ns = time_ns - received_ns
@@ -64,7 +67,7 @@ class Machine:
     def _check_ahead(self, ahead_ns: int, product: str, live: Connection | None) -> None:
         if ahead_ns > self._continuity.future_ns:
             ahead_s = ahead_ns / NS_PER_S
-            raise RefusedError(Fault.FUTURE, f"{ahead_s:.3f} s ahead of its receipt", product)
+            raise FrameRefusedError(Fault.FUTURE, f"{ahead_s:.3f} s ahead of its receipt", product)
         if live is None:
             return
         clock = live.clock
@@ -81,7 +84,7 @@ class Machine:
             self._continuity.break_off(live.opening.connection, GapCause.REFUSED)
 
     def _product(self, name: str) -> str:
-        """The product of that name; RefusedError when it was not asked for."""
+        """The product of that name; FrameRefusedError when it was not asked for."""
         return self._continuity.accepted.get(name) or self._continuity.accept(name)
 
 
@@ -92,14 +95,14 @@ def ahead_ns(letter: DeadLetter) -> int | None:
     return int(float(letter.detail.partition(" ")[0]) * NS_PER_S)
 
 
-def refusal(frame: Frame, connection: Connection, refused: RefusedError) -> DeadLetter:
+def refusal(frame: Frame, connection: Connection, refused: FrameRefusedError) -> DeadLetter:
     """The dead letter of a connection's latest frame."""
     return dead_letter(
         refused, frame.data, frame.connection, str(connection.frames), frame.receive_time_ns
     )
 
 
-def refused_by_venue(refused: RefusedError) -> tuple[Notice, ...]:
+def refused_by_venue(refused: FrameRefusedError) -> tuple[Notice, ...]:
     """What the venue's own error says to who asked, where a refusal is one."""
     if refused.fault is not Fault.VENUE_ERROR:
         return ()

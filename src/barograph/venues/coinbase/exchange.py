@@ -7,7 +7,7 @@ from barograph.types import DeadLetter, Frame, Heartbeat, Side, Tick, Trade
 from barograph.venues.coinbase.dialect_machine import (
     JUDGED,
     NOTHING,
-    Machine,
+    DialectMachine,
     refusal,
     refused_by_venue,
     subscribed,
@@ -28,7 +28,7 @@ from barograph.venues.continuity_state import Connection
 from barograph.venues.entries import Answer, Dialect, Settlement
 from barograph.venues.refusals import (
     AheadError,
-    RefusedError,
+    FrameRefusedError,
     check_quote,
     check_trade,
     fault_of,
@@ -41,7 +41,7 @@ _AGGRESSOR = {Side.BUY: Side.SELL, Side.SELL: Side.BUY}
 """By the maker's side, which matches and pages of trades tell: the other one."""
 
 
-class ExchangeFeed(Machine):
+class ExchangeFeed(DialectMachine):
     """Coinbase Exchange: `ticker`, `match`, `heartbeat` and `subscriptions`, a product a frame.
 
     A match waits for the ticker that tells it or a later one; without a ticker of its own it is a
@@ -67,7 +67,7 @@ class ExchangeFeed(Machine):
             if type(message) is ExchangeTicker:
                 return self._ticker(message, frame, connection)
             return self._other(message, frame, connection)
-        except RefusedError as refused:
+        except FrameRefusedError as refused:
             letter = refusal(frame, connection, refused)
             judged = refused.fault in JUDGED and not isinstance(refused, AheadError)
             if type(message) is ExchangeTicker and not judged:
@@ -78,7 +78,7 @@ class ExchangeFeed(Machine):
             said = fields(frame.data)
             product = said.get("product_id")
             key = product[:100] if isinstance(product, str) else ""
-            unread = RefusedError(fault, detail, key)
+            unread = FrameRefusedError(fault, detail, key)
             letter = refusal(frame, connection, unread)
             if said.get("type") == "ticker":
                 return self._lost(one_name(key), letter)
@@ -116,10 +116,12 @@ class ExchangeFeed(Machine):
                 page = decode_page(with_numbers_as_text(frame.data))
             trades = [self._trade(trade, product, frame, None) for trade in page]
             return self.holes.answer(product, frame.connection, trades)
-        except RefusedError as refused:
+        except FrameRefusedError as refused:
             return Received((), (refusal(frame, connection, refused),))
         except UNREADABLE as error:
-            unread = RefusedError(*fault_of(frame.data, error, "", frozenset()), answer.product)
+            unread = FrameRefusedError(
+                *fault_of(frame.data, error, "", frozenset()), answer.product
+            )
             return Received((), (refusal(frame, connection, unread),))
 
     def settle(self, settlement: Settlement) -> Received:

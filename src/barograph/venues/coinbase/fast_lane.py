@@ -28,7 +28,7 @@ from barograph.venues.coinbase.plain_lines import (
     words,
 )
 from barograph.venues.continuity import Continuity
-from barograph.venues.continuity_state import Line
+from barograph.venues.continuity_state import ProductContinuity
 from barograph.venues.entries import Opening
 
 LINE = np.dtype(
@@ -41,7 +41,7 @@ LINE = np.dtype(
         # Where in the block the last line that the lane took stands.
         ("start", "i8"),
         ("stop", "i8"),
-        # What the machine knows of the product: `continuity.Line` and its last tick as numbers.
+        # What the machine knows of the product: `ProductContinuity` and its last tick as numbers.
         ("last_ns", "i8"),
         ("counted_trade_id", "i8"),
         ("event_time_ns", "i8"),
@@ -148,7 +148,7 @@ class Columns:
                 self._lines[slot]["product"] = self._product_index(product)
             self._know(self._lines[slot], self._continuity.lines[product])
 
-    def _know(self, lane: Any, line: Line) -> None:
+    def _know(self, lane: Any, line: ProductContinuity) -> None:
         tick = line.tick
         lane["plain"] = (
             tick is not None

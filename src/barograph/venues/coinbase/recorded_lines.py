@@ -19,7 +19,7 @@ from barograph.codec import UNREADABLE
 from barograph.times import format_time, parse_time
 from barograph.types import NS_PER_S, Fault, Frame
 from barograph.venues.entries import Dialect
-from barograph.venues.refusals import RefusedError, fault_of
+from barograph.venues.refusals import FrameRefusedError, fault_of
 
 
 class Wrapper(StrEnum):
@@ -77,7 +77,7 @@ _text = msgspec.json.Decoder(str).decode
 def unwrap(line: bytes, zone: tzinfo = UTC) -> Unwrapped:
     """The frame in one recorded line; a naive local time is read in `zone`.
 
-    Raises RefusedError when the line is no JSON object of a known form.
+    Raises FrameRefusedError when the line is no JSON object of a known form.
     """
     # Bare frames as venues write them need no look inside: their machine looks.
     if line.startswith(b'{"type":'):
@@ -87,9 +87,9 @@ def unwrap(line: bytes, zone: tzinfo = UTC) -> Unwrapped:
     try:
         return _unwrap(line, zone)
     except UNREADABLE as error:
-        raise RefusedError(*fault_of(line, error, "", frozenset())) from None
+        raise FrameRefusedError(*fault_of(line, error, "", frozenset())) from None
     except ValueError as error:
-        raise RefusedError(Fault.BAD_TIME, str(error)) from None
+        raise FrameRefusedError(Fault.BAD_TIME, str(error)) from None
 
 
 def _unwrap(line: bytes, zone: tzinfo) -> Unwrapped:
@@ -105,7 +105,7 @@ def _unwrap(line: bytes, zone: tzinfo) -> Unwrapped:
             dialect = Dialect.ADVANCED if frame.startswith(b'{"channel"') else Dialect.EXCHANGE
             return Unwrapped(frame, dialect, Wrapper.PAIR, received_ns)
         if said.timestamp is None:
-            raise RefusedError(Fault.WRONG_SHAPE, "a raw ticker without a timestamp")
+            raise FrameRefusedError(Fault.WRONG_SHAPE, "a raw ticker without a timestamp")
         # This recorder's own clock is all that it kept: it stands for the event time, and says so.
         time = format_time(parse_time(said.timestamp, zone))
         frame = _envelope(time, "update", inner)

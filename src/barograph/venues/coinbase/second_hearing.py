@@ -12,7 +12,7 @@ from barograph.venues.coinbase.machine import Coinbase
 from barograph.venues.coinbase.recorded_lines import unwrap
 from barograph.venues.continuity import Received
 from barograph.venues.entries import Dialect, Heard, Opening
-from barograph.venues.refusals import RefusedError
+from barograph.venues.refusals import FrameRefusedError
 
 _BEGINNING_ONLY = {Fault.TOO_LONG, Fault.TRUNCATED}
 
@@ -30,7 +30,7 @@ def hear_again(letter: DeadLetter, mended: bytes | None = None) -> Received:
         return _refused(letter, letter.fault, letter.detail)
     try:
         found = unwrap(letter.original if mended is None else mended)
-    except RefusedError as refused:
+    except FrameRefusedError as refused:
         return _refused(letter, refused.fault, refused.detail)
     machine = Coinbase()
     machine.take(
