@@ -46,8 +46,8 @@ def test_records_are_scored_by_the_champion_with_its_cost_in_the_header(tmp_path
     tally = consume(settings, tmp_path, SUBSCRIBERS, pytest.fail, when_idle, 7)
     assert (tally.records, tally.values, tally.dead_letters) == (21, 20, 1)
     assert tally.commits >= 3
-    for said, headers in predictions(log):
-        assert (said.verdict, said.model) == (Verdict.PREDICTED, "subscribers/1")
+    for prediction, headers in predictions(log):
+        assert (prediction.verdict, prediction.model) == (Verdict.PREDICTED, "subscribers/1")
         assert int(headers["inference_ns"]) > 0
         assert int(headers["scored_time_ns"]) > 0
     assert total(log, STREAM.dead_letters) == 1
@@ -57,7 +57,7 @@ def test_records_are_scored_by_the_champion_with_its_cost_in_the_header(tmp_path
 @pytest.mark.slow
 def test_a_champion_is_taken_up_by_a_running_scorer_of_records(tmp_path):
     onnx, facts = graph()
-    registry, told = Registry(tmp_path), []
+    registry, warnings = Registry(tmp_path), []
     version = registry.register("subscribers", onnx, facts)
     log = open_log(tmp_path)
     ensure_stream(log, STREAM)
@@ -71,32 +71,32 @@ def test_a_champion_is_taken_up_by_a_running_scorer_of_records(tmp_path):
             return False
         if tally.records == 5:
             registry.promote("subscribers", version, "a test")
-        verdicts[:] = [said.verdict for said, _ in predictions(log)]
+        verdicts[:] = [prediction.verdict for prediction, _ in predictions(log)]
         if tally.records == MOST_RECORDS or Verdict.PREDICTED in verdicts:
             return True
         log.append(subscribers([tally.records]))
         return False
 
-    consume(settings, tmp_path, SUBSCRIBERS, told.append, until, 100)
+    consume(settings, tmp_path, SUBSCRIBERS, warnings.append, until, 100)
     assert verdicts.count(Verdict.NO_MODEL) >= 5
     assert verdicts.count(Verdict.PREDICTED) == 1
-    assert len(told) == 1
-    assert "subscribers has no champion" in told[0]
+    assert len(warnings) == 1
+    assert "subscribers has no champion" in warnings[0]
     log.close()
 
 
 @pytest.mark.slow
 def test_a_champion_of_another_contract_is_told_and_not_used(tmp_path):
     onnx, facts = graph()
-    registry, told = Registry(tmp_path), []
+    registry, warnings = Registry(tmp_path), []
     foreign = msgspec.structs.replace(facts, feature_set="another")
     registry.promote("subscribers", registry.register("subscribers", onnx, foreign), "a test")
     log = open_log(tmp_path)
     ensure_stream(log, STREAM)
     log.append(subscribers(range(3)))
-    consume(Settings(home=tmp_path), tmp_path, SUBSCRIBERS, told.append, when_idle, 100)
-    assert {said.verdict for said, _ in predictions(log)} == {Verdict.NO_MODEL}
-    assert "was made with feature set another" in told[0]
+    consume(Settings(home=tmp_path), tmp_path, SUBSCRIBERS, warnings.append, when_idle, 100)
+    assert {prediction.verdict for prediction, _ in predictions(log)} == {Verdict.NO_MODEL}
+    assert "was made with feature set another" in warnings[0]
     log.close()
 
 

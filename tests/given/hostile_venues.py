@@ -367,7 +367,7 @@ class Hostile:
     """
 
     def __init__(self, play, answer=ANSWERS["status 404"]):
-        self.connections = self.asked = self.strangers = 0
+        self.connections = self.requests = self.strangers = 0
         self.port = self.other_port = None
         self._play, self._answer = play, answer
         self._next = 0
@@ -414,7 +414,7 @@ class Hostile:
             with suppress(ConnectionError, asyncio.IncompleteReadError):
                 wire = Wire(self, reader, writer, await reader.readuntil(b"\r\n\r\n"))
                 if wire.key is None:
-                    self.asked += 1
+                    self.requests += 1
                     await self._answer(wire)
                 else:
                     self.connections += 1

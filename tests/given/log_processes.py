@@ -8,13 +8,13 @@ from verb_processes import WARM, begin
 LEASE_S = 1.0
 
 
-def append(address, told):
+def append(address, pipe):
     """Append 0, 1, 2, … for ever, in batches whose size follows from where they start."""
     log = open_log(address)
     log.create(Topic(name="numbers"))
     # A batch that the process before this one died in stands whole, or not at all.
     done = int(log.producer_checkpoints("append").get("done", b"0"))
-    told.send(done)
+    pipe.send(done)
     while True:
         end = done + 1 + done % 23
         log.append(
@@ -23,15 +23,15 @@ def append(address, told):
             checkpoints={"done": str(end).encode()},
         )
         done = end
-        told.send(done)
+        pipe.send(done)
 
 
-def double(address, told):
+def double(address, pipe):
     """Write 2n and the running sum of its partition for each number n; end after the last one."""
     log = open_log(address, lease_s=LEASE_S)
     member = log.join("double", ["numbers"])
     sums = {}
-    told.send("ready")
+    pipe.send("ready")
     while len(sums) < len(log.extents("numbers")) or any(member.lag().values()):
         batch = member.poll(7, 1)
         for place, checkpoints in batch.assigned.items():
@@ -45,30 +45,30 @@ def double(address, told):
         member.commit(
             outputs, {place: {"sum": str(total).encode()} for place, total in sums.items()}
         )
-        told.send(len(outputs))
+        pipe.send(len(outputs))
     log.close()
 
 
-def hold(address, told):
+def hold(address, pipe):
     """Poll one record, wait for a word, commit, and say how it went."""
     log = open_log(address, lease_s=LEASE_S / 2)
     member = log.join("double", ["numbers"])
     while not member.poll(1, 1).records:
         pass
-    told.send("polled")
-    told.recv()
+    pipe.send("polled")
+    pipe.recv()
     try:
         member.commit([Message("doubles", "k", b"of one who slept")])
     except FencedError:
-        told.send("fenced")
+        pipe.send("fenced")
     log.close()
 
 
 class Working(WARM.Process):
-    """A process at one of these tasks, begun; through `told` it and its parent speak."""
+    """A process at one of these tasks, begun; through `pipe` it and its parent speak."""
 
     def __init__(self, task, address):
-        self.told, its = WARM.Pipe()
+        self.pipe, its = WARM.Pipe()
         super().__init__(target=task, args=(address, its), daemon=True)
         begin(self)
         its.close()

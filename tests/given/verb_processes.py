@@ -38,7 +38,7 @@ class Life(WARM.Process):
         super().__init__(daemon=True)
         self._words = ["barograph", *map(str, words)]
         self._environment = {**os.environ, **environment}
-        self._said = Path(tempfile.mkdtemp(prefix="life-"))
+        self._output = Path(tempfile.mkdtemp(prefix="life-"))
         begin(self)
 
     def run(self):
@@ -46,7 +46,7 @@ class Life(WARM.Process):
         os.environ.clear()
         os.environ.update(self._environment)
         for number, name in ((1, "out"), (2, "err")):
-            os.dup2(os.open(self._said / name, os.O_WRONLY | os.O_CREAT), number)
+            os.dup2(os.open(self._output / name, os.O_WRONLY | os.O_CREAT), number)
         self.prepare()
         sys.argv = self._words
         from barograph.app.cli import main  # noqa: PLC0415 - who starts it need not have it
@@ -60,17 +60,17 @@ class Life(WARM.Process):
         """Wait for it: exit code, standard output, standard error."""
         self.join(limit_s)
         assert self.exitcode is not None, f"{self._words} did not end in {limit_s} s"
-        said = [(self._said / name).read_bytes() for name in ("out", "err")]
-        shutil.rmtree(self._said)
-        return self.exitcode, *said
+        output = [(self._output / name).read_bytes() for name in ("out", "err")]
+        shutil.rmtree(self._output)
+        return self.exitcode, *output
 
     def warned(self):
         """Its standard error so far."""
-        path = self._said / "err"
+        path = self._output / "err"
         return path.read_bytes() if path.exists() else b""
 
     def answer(self, limit_s=LIMIT_S):
-        """Wait for its good end: what it said."""
+        """Wait for its good end; returns its standard output."""
         code, out, err = self.end(limit_s)
         assert code == 0, err.decode()
         return out
@@ -79,5 +79,5 @@ class Life(WARM.Process):
         """End it where it stands; whether it was at work."""
         super().kill()
         self.join()
-        shutil.rmtree(self._said, ignore_errors=True)
+        shutil.rmtree(self._output, ignore_errors=True)
         return self.exitcode == -signal.SIGKILL

@@ -46,13 +46,13 @@ def one_broker(jars, tmp_path):  # noqa: ARG001 - the skip
 
 def values(address):
     """What a log says, by topic and key, each in its order."""
-    found = {}
+    by_key = {}
     with closing(open_log(address)) as log:
         for topic in (TICKS, FEATURES, PREDICTIONS, DEAD_LETTERS):
             for extent in log.extents(topic):
                 for record in contents(log, topic, extent.partition, LINES):
-                    found.setdefault((topic, record.key), []).append(record.value)
-    return found
+                    by_key.setdefault((topic, record.key), []).append(record.value)
+    return by_key
 
 
 def computed(log):

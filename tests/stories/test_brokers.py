@@ -19,14 +19,14 @@ from waiting import until
 SCRIPT = brokers.__file__
 
 
-def tell(address, count, start=0):
+def append_numbers(address, count, start=0):
     """Append numbers to the topic `ticks` of a log that is opened for this alone."""
     with closing(open_log(address)) as log:
         log.create(Topic(name="ticks"))
         log.append(messages(count, start=start))
 
 
-def told(address):
+def numbers_and_extent(address):
     """The numbers in the topic `ticks`, and its extent."""
     with closing(open_log(address)) as log:
         return numbers(contents(log, "ticks")), log.extents("ticks")[0]
@@ -39,25 +39,25 @@ def namespace():
 
 def test_a_broker_takes_records_and_gives_them_back(kafka, namespace):
     address = f"kafka://{kafka}/{namespace}"
-    tell(address, 3)
-    assert told(address)[0] == [0, 1, 2]
+    append_numbers(address, 3)
+    assert numbers_and_extent(address)[0] == [0, 1, 2]
 
 
 def test_a_cluster_writes_while_one_is_stopped_or_killed_and_the_one_catches_up(
     three_brokers, namespace
 ):
     address = f"kafka://{three_brokers.address}/{namespace}"
-    tell(address, 10)
+    append_numbers(address, 10)
     for turn, leave in enumerate([three_brokers.stop, three_brokers.kill], 1):
         leave(turn)
-        tell(address, 10, start=10 * turn)
-        found, extent = told(address)
-        assert found == list(range(10 * turn + 10))
+        append_numbers(address, 10, start=10 * turn)
+        stored, extent = numbers_and_extent(address)
+        assert stored == list(range(10 * turn + 10))
         assert (extent.replicas, extent.in_sync) == (3, 2)
         three_brokers.start(turn)
         three_brokers.wait_ready()
         three_brokers.wait_in_sync()
-        assert told(address)[1].in_sync == 3
+        assert numbers_and_extent(address)[1].in_sync == 3
 
 
 @pytest.fixture
@@ -86,11 +86,11 @@ def script(jars, tmp_path):  # noqa: ARG001 - the skip
 
 def test_the_script_keeps_records_and_a_killed_one_leaves_no_broker(script):
     process, address = script()
-    tell(address, 3)
+    append_numbers(address, 3)
     process.send_signal(signal.SIGINT)
     assert process.wait(brokers.STOP_LIMIT_S) == 0
     process, address = script()
-    assert told(address)[0] == [0, 1, 2]
+    assert numbers_and_extent(address)[0] == [0, 1, 2]
     process.kill()
     until(lambda: not brokers.is_in_use(int(address.rpartition(":")[2])))
 
@@ -155,7 +155,7 @@ def test_jars_are_fetched_once_by_any_number_at_once_and_after_a_failure(program
 
 
 @pytest.mark.parametrize(
-    ("java", "mvn", "said"),
+    ("java", "mvn", "message"),
     [
         ("exit 127", "", "there is no Java 17"),
         ("echo 'openjdk version \"11.0.2\" 2019' >&2", "", "there is no Java 17"),
@@ -163,10 +163,10 @@ def test_jars_are_fetched_once_by_any_number_at_once_and_after_a_failure(program
         ("echo 'openjdk version \"25\" 2025' >&2", "", ""),
     ],
 )
-def test_what_is_missing_for_a_broker_is_said(programs, monkeypatch, tmp_path, java, mvn, said):
+def test_what_is_missing_for_a_broker_is_said(programs, monkeypatch, tmp_path, java, mvn, message):
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/bin-of-nobody")
     programs("java", java)
     if mvn is not None:
         programs("mvn", mvn)
-    assert brokers.missing().startswith(said)
-    assert bool(brokers.missing()) == bool(said)
+    assert brokers.missing().startswith(message)
+    assert bool(brokers.missing()) == bool(message)

@@ -90,12 +90,12 @@ def test_a_record_is_scored_in_the_registry_as_it_was_in_the_test(
 ):
     model = registry.load("churn", "champion", CHURN.feature_set)
     rows = CHURN.table(examples.frame)
-    told = model.onnx.predict(rows.columns(model.facts.features, np.arange(len(rows.order))))
+    predictions = model.onnx.predict(rows.columns(model.facts.features, np.arange(len(rows.order))))
     for place, line in enumerate(lines(table, CONTRACT)):
         if place % 100 == 0:
             numbers = CONTRACT.numbers(CONTRACT.decode(line.value))
             alone = model.onnx.predict(np.array([numbers], np.float32))
-            assert alone[0] == pytest.approx(told[place], abs=1e-12)
+            assert alone[0] == pytest.approx(predictions[place], abs=1e-12)
     assert model.facts.features == CONTRACT.features
     assert 0.2 < report.model.threshold < 0.5
 
@@ -104,8 +104,8 @@ def test_the_same_customers_are_judged_once(report, registry, examples):
     """Another seed is another chance only where there are customers that no gate has looked at."""
     assert report.gate.judged_rows == 7043
     how = Training(seed=2, folds=2, resamples=50)
-    told = train(QUICK, examples, registry, how, clock_ns=time.time_ns)
-    assert told.gate.decision.reasons == (
+    second = train(QUICK, examples, registry, how, clock_ns=time.time_ns)
+    assert second.gate.decision.reasons == (
         "no tested row is left to decide on: a gate has looked at all of them",
     )
     assert registry.champion_version("churn") == report.model.version
@@ -132,15 +132,15 @@ def test_where_the_outcome_is_drawn_by_lot_nothing_is_found_and_nothing_promoted
 ):
     shuffled = examples.frame.with_columns(examples.frame["Churn"].shuffle(seed))
     case = dataclasses.replace(CHURN, name=f"shuffled-{seed}")
-    told = train(
+    trained = train(
         case,
         Dataset(shuffled, f"shuffled {seed}"),
         registry,
         Training(folds=2, resamples=200),
         clock_ns=time.time_ns,
     )
-    assert not told.gate.decision.promote
+    assert not trained.gate.decision.promote
     assert registry.champion_version(case.name) is None
-    for row in told.tested.scores:
+    for row in trained.tested.scores:
         assert row.roc_auc.low < 0.5 < row.roc_auc.high + 0.01, row.name
-        assert row.pr_auc.low <= told.tested.base_rate.estimate, row.name
+        assert row.pr_auc.low <= trained.tested.base_rate.estimate, row.name

@@ -51,13 +51,13 @@ def calm():
 def test_shuffled_rows_leak_where_nothing_can_be_predicted(calm):
     honest = dataclasses.replace(SPIKES, candidates=with_neighbours, stride=1)
     leaky = dataclasses.replace(honest, split=shuffled)
-    found = {}
+    intervals = {}
     for case in (honest, leaky):
         pooled = Pooled(walk(case, calm, HOW), HOW)
-        found[case.split] = pooled.over(CHOSEN, CHOSEN, scores.pr_auc, scores.base_rate)
+        intervals[case.split] = pooled.over(CHOSEN, CHOSEN, scores.pr_auc, scores.base_rate)
         assert pooled.base_rate.estimate < 0.2
-    assert found[honest.split].low < 0.02
-    assert found[shuffled].low > 0.3
+    assert intervals[honest.split].low < 0.02
+    assert intervals[shuffled].low > 0.3
 
 
 def shuffled(table, _folds, _protocol):

@@ -112,8 +112,8 @@ def door(monkeypatch, capsys):
         monkeypatch.setattr(sys, "argv", ["barograph", *map(str, words)])
         with pytest.raises(SystemExit) as left:
             run()
-        said = capsys.readouterr()
-        return left.value.code or 0, said.out, said.err
+        captured = capsys.readouterr()
+        return left.value.code or 0, captured.out, captured.err
 
     return through
 
@@ -168,9 +168,9 @@ def made_again(place, full_home):
 def named(thing, code, out, err):
     """Whether the answer says what is damaged; the market's log may say it as what it lacks."""
     name = thing.rpartition("/")[2]
-    said = out + err
-    version = thing.startswith(ARTIFACT) and "spikes/" in said
-    return name in said or version or (code == 1 and name.partition(".")[0] in said)
+    output = out + err
+    version = thing.startswith(ARTIFACT) and "spikes/" in output
+    return name in output or version or (code == 1 and name.partition(".")[0] in output)
 
 
 VALUES = {

@@ -59,34 +59,36 @@ def without_artifacts(place):
 
 
 def speakers(log):
-    said = [
+    predictions = [
         codec.decode_prediction(value)
         for records in values(log, PREDICTIONS).values()
         for _, value in records
     ]
-    return [each.model for each in sorted(said, key=lambda each: each.second)]
+    return [each.model for each in sorted(predictions, key=lambda each: each.second)]
 
 
 # A database that was never there is an empty registry.
 @pytest.mark.parametrize("damage", [garbage, a_file, without_artifacts])
 def test_what_runs_live_begins_without_a_champion_and_takes_it_up_once_it_is_mended(home, damage):
     damage(home / "registry")
-    said = []
+    warnings = []
     settings = Settings(home=home, model_refresh_s=0.02)
     with closing(open_log(home)) as log:
         ensure_topics(log)
-        with Pipeline(stages(settings, home, SPIKES, said.append, patient=True)):
+        with Pipeline(stages(settings, home, SPIKES, warnings.append, patient=True)):
             log.append(ticks(100))
             until(lambda: total(log, PREDICTIONS) == 99)
             mended(home)
-            until(lambda: any("can be used again: champion is spikes/1" in line for line in said))
+            until(
+                lambda: any("can be used again: champion is spikes/1" in line for line in warnings)
+            )
             taken_up(log, 100)
-        told = speakers(log)
-    assert set(told[:99]) == {COLD_START}
-    assert [a != b for a, b in pairwise(told)].count(True) == 1
-    assert all("\n" not in line for line in said)
-    assert any("There is no champion meanwhile." in line for line in said)
-    assert len(set(said)) == len(said)
+        models = speakers(log)
+    assert set(models[:99]) == {COLD_START}
+    assert [a != b for a, b in pairwise(models)].count(True) == 1
+    assert all("\n" not in line for line in warnings)
+    assert any("There is no champion meanwhile." in line for line in warnings)
+    assert len(set(warnings)) == len(warnings)
 
 
 def taken_up(log, start):
@@ -101,21 +103,21 @@ def taken_up(log, start):
 
 @pytest.mark.parametrize("damage", [garbage, gone, a_file, without_artifacts])
 def test_what_runs_live_keeps_its_champion_while_the_registry_is_damaged(home, damage):
-    said = []
+    warnings = []
     settings = Settings(home=home, model_refresh_s=0.02)
     with closing(open_log(home)) as log:
         ensure_topics(log)
-        with Pipeline(stages(settings, home, SPIKES, said.append, patient=True)):
+        with Pipeline(stages(settings, home, SPIKES, warnings.append, patient=True)):
             log.append(ticks(100))
             until(lambda: total(log, PREDICTIONS) == 99)
             damage(home / "registry")
             if damage is not without_artifacts:  # of a champion that is loaded nothing is read
-                until(lambda: any("The present model stays." in line for line in said))
+                until(lambda: any("The present model stays." in line for line in warnings))
             log.append(ticks(100, 100))
             until(lambda: total(log, PREDICTIONS) == 199)
             mended(home)
             if damage is not without_artifacts:
-                until(lambda: any("can be used again" in line for line in said))
+                until(lambda: any("can be used again" in line for line in warnings))
         assert set(speakers(log)) == {"spikes/1"}
         assert total(log, FEATURES) == 199
 

@@ -95,9 +95,9 @@ def test_what_was_refused_is_mended_sent_again_and_scored(run, tmp_path):
     )
     assert run("produce", "people.ndjson")["sent"] == 42
     assert run("consume")["dead_letters"] == 3
-    found = run("deadletters", "list")
-    assert found["counts"] == {"out_of_range": 1, "not_utf8": 1, "not_json": 1}
-    names = {letter["fault"]: letter["identity"] for letter in found["letters"]}
+    listing = run("deadletters", "list")
+    assert listing["counts"] == {"out_of_range": 1, "not_utf8": 1, "not_json": 1}
+    names = {letter["fault"]: letter["identity"] for letter in listing["letters"]}
     words = ("deadletters", "redrive", names["out_of_range"], "--mended", mended)
     assert run(*words)["sent"] == {STREAM.source: 1}
     assert run(*words)["sent"] == {}

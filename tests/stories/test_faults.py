@@ -77,7 +77,7 @@ def test_every_frame_that_was_sent_is_accounted_for(tmp_path, name, dialect):
         logged = account(exchange, log, tmp_path / "archive")
     assert set(logged) == set(PRODUCTS)
     if name in HEALED and dialect is Dialect.EXCHANGE:
-        assert not [event for told in logged.values() for event in told if type(event) is Gap]
+        assert not [event for events in logged.values() for event in events if type(event) is Gap]
 
 
 HEALED = {

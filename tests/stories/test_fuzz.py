@@ -53,17 +53,17 @@ DEEP = (b"[" * 3000, b'{"a":' * 1000)
 def exchange_frames():
     """Trades a millisecond apart, now one of ten without its ticker; beats, pages, and the rest."""
     for n in range(FRAMES):
-        told = {"time": format_time(START + n * S // 1000), "product_id": PRODUCTS[n % 2]}
+        stamp = {"time": format_time(START + n * S // 1000), "product_id": PRODUCTS[n % 2]}
         rest = [
-            heartbeat(0, n // 8, **told),
+            heartbeat(0, n // 8, **stamp),
             {"type": "subscriptions", "channels": [{"name": "ticker", "product_ids": ["A-USD"]}]},
             {"type": "error", "message": "no", "reason": "B-USD is unknown"},
-            match(n // 8, **told) | {"type": "last_match"},
+            match(n // 8, **stamp) | {"type": "last_match"},
         ]
-        kinds = [ticker(n // 8, **told), match(n // 8, **told)] * 9 + rest
+        kinds = [ticker(n // 8, **stamp), match(n // 8, **stamp)] * 9 + rest
         yield json.dumps(kinds[n * 7 % len(kinds)]).encode()
         if n % 10 == 0:
-            lost = (match(k, **told) for k in range(max(n // 8 - 8, 0), n // 8 + 2))
+            lost = (match(k, **stamp) for k in range(max(n // 8 - 8, 0), n // 8 + 2))
             yield PAGE + json.dumps(page(*lost)).encode()
 
 
@@ -271,8 +271,8 @@ def test_damaged_records_are_each_a_value_or_one_letter_and_leave_no_trace(name)
 
 def key_in(value):
     """The key that a producer would have given, where it can be told."""
-    found = KEY.search(value)
-    return found[1].decode("ascii", "replace") if found else ""
+    key = KEY.search(value)
+    return key[1].decode("ascii", "replace") if key else ""
 
 
 @pytest.mark.slow

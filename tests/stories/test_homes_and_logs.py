@@ -154,16 +154,18 @@ class HomesAndLogs(RuleBasedStateMachine):
         if TICKS in {topic.name for topic in home.log.topics()}:
             saved = home.log.producer_checkpoints(PRODUCER, take=False)
             address = home.log.address.rpartition("/")[2]
-            found = known(self.archive, saved, address)
-            told = {}
-            for event in Coinbase().hear(had(self.archive, found.standing), lambda _letter: None):
-                told.setdefault(event.product, []).append(event)
-            assert told == events(home.log)
-            named = {file.number for file in (*found.tail, *found.unknown)}
+            recalled = known(self.archive, saved, address)
+            by_product = {}
+            for event in Coinbase().hear(
+                had(self.archive, recalled.standing), lambda _letter: None
+            ):
+                by_product.setdefault(event.product, []).append(event)
+            assert by_product == events(home.log)
+            named = {file.number for file in (*recalled.tail, *recalled.unknown)}
             for file in archive_files(self.archive):
-                is_known = found.standing.end_in(file.number) is not None
-                is_anothers = found.book.owner(file.number) not in {
-                    None, found.log, *found.book.stood_at(address),
+                is_known = recalled.standing.end_in(file.number) is not None
+                is_anothers = recalled.book.owner(file.number) not in {
+                    None, recalled.log, *recalled.book.stood_at(address),
                 }  # fmt: skip
                 assert is_known or is_anothers or file.number in named
         home.log.close()

@@ -46,7 +46,7 @@ class Outcome(NamedTuple):
     events: list
     heard_again: list
     strangers: int
-    asked: int
+    requests: int
 
 
 def fared(path, venue, condition, limits=PATIENT):
@@ -80,20 +80,20 @@ def fared(path, venue, condition, limits=PATIENT):
     feed.close()
     (end,) = result or [None]
     failed = isinstance(end, BadInputError)
-    found = events(home.log).get("BTC-USD", [])
+    logged = events(home.log).get("BTC-USD", [])
     again = heard_again(home.archive).get("BTC-USD", [])
     home.log.close()
     return Outcome(
-        went_on, end if failed else None, stop_s, warned, None if failed else end, found, again,
-        venue.strangers, venue.asked,
+        went_on, end if failed else None, stop_s, warned, None if failed else end, logged, again,
+        venue.strangers, venue.requests,
     )  # fmt: skip
 
 
 def on_connections(count):
     """Whether enough ticks came of so many connections in all."""
 
-    def condition(found):
-        ticks = [event for event in found if type(event) is Tick]
+    def condition(received):
+        ticks = [event for event in received if type(event) is Tick]
         last = ticks[-1].connection if ticks else ""
         number = int(last.rpartition("-")[2] or 0)
         return number >= count and sum(t.connection == last for t in ticks) >= GOOD_TICKS
@@ -127,9 +127,9 @@ def behind_a_handshake(name, path):
         await wire.tick()
         await (wire.on() if number > 1 else SESSIONS[name](wire))
 
-    def goes_on(found):
-        ticks = sum(type(event) is Tick for event in found)
-        return on_connections(2)(found) or ticks > 2 * GOOD_TICKS
+    def goes_on(received):
+        ticks = sum(type(event) is Tick for event in received)
+        return on_connections(2)(received) or ticks > 2 * GOOD_TICKS
 
     return fared(path, Hostile(play), goes_on)
 
@@ -144,7 +144,7 @@ def in_an_answer(name, path):
     return fared(
         path,
         Hostile(play, ANSWERS[name]),
-        lambda found: sum(type(event) is Tick for event in found) > 2 * GOOD_TICKS,
+        lambda received: sum(type(event) is Tick for event in received) > 2 * GOOD_TICKS,
     )
 
 
@@ -222,7 +222,7 @@ def test_whatever_rest_answers_the_hole_is_settled_and_the_product_goes_on(outco
     filled = [event for event in outcome.events if type(event) is Trade]
     assert sum(gap.missing for gap in gaps) + len(filled) == HOLE - 1
     assert outcome.summary.holes_asked == 1
-    assert 1 <= outcome.asked <= 3 * 3
+    assert 1 <= outcome.requests <= 3 * 3
     # A page may look whole and be refused by the machine, as a dead letter.
-    assert outcome.summary.rest_failures or outcome.asked == 2
+    assert outcome.summary.rest_failures or outcome.requests == 2
     assert len(outcome.warned) == min(outcome.summary.rest_failures, 1)

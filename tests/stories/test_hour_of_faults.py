@@ -36,10 +36,10 @@ KINDS = [kind for kind in FaultKind if kind is not FaultKind.REFUSE]
 
 
 def resident_mb(process):
-    told = subprocess.run(
+    ps = subprocess.run(
         ["ps", "-o", "rss=", "-p", str(process.pid)], capture_output=True, text=True, check=True
     )
-    return int(told.stdout) / 1024
+    return int(ps.stdout) / 1024
 
 
 def market_s(exchange):
@@ -72,14 +72,14 @@ def test_an_hour_of_faults_is_accounted_for_and_gives_the_same_features_again(tm
     answer = json.loads(out)
     assert sum(len(line.deeds) for line in exchange.ledger.connections) > FAULTS / 2
     with closing(open_log(home)) as log:
-        told = events(log)
+        logged = events(log)
         frames_account(exchange.ledger, home / "archive")
         for product in PRODUCTS:
             made = exchange.ledger.trades[product]
-            nothing_invented(told[product], made, Dialect.EXCHANGE)
-            nothing_lost_by_ids(told[product], made)
-        assert any(type(event) is Gap for each in told.values() for event in each)
-        assert heard_again(home / "archive") == told
+            nothing_invented(logged[product], made, Dialect.EXCHANGE)
+            nothing_lost_by_ids(logged[product], made)
+        assert any(type(event) is Gap for each in logged.values() for event in each)
+        assert heard_again(home / "archive") == logged
         rows = sum(map(len, values(log, FEATURES).values()))
         assert rows == sum(map(len, values(log, PREDICTIONS).values())) > HOUR_S / 2
         assert answer["heard"]["connections"] == len(exchange.ledger.connections)
@@ -93,9 +93,9 @@ def test_an_hour_of_faults_is_accounted_for_and_gives_the_same_features_again(tm
 def all_here(exchange, home: Path):
     """Whether the log has the last trade of every product."""
     with closing(open_log(home)) as log:
-        told = events(log)
+        logged = events(log)
     made = exchange.ledger.trades
     return all(
         any(getattr(event, "trade_id", None) == made[product][-1].trade_id for event in each[-50:])
-        for product, each in told.items()
+        for product, each in logged.items()
     )

@@ -42,12 +42,12 @@ def expected(recording, tmp_path):
     home = tmp_path / "embedded"
     life = Life("replay", recording, "--home", home)
 
-    def said():
+    def contents_by_key():
         life.answer()
         with closing(open_log(home)) as log:
             return by_key(log)
 
-    return said
+    return contents_by_key
 
 
 def by_key(log):
@@ -173,11 +173,11 @@ def test_each_feature_and_prediction_stands_once_with_the_bytes_of_the_embedded_
             answers = crew.dismiss()
         finally:
             crew.close()
-        found = by_key(log)
+        actual = by_key(log)
     for topic, of_topic in values.items():
-        assert found[topic].keys() == of_topic.keys(), topic
+        assert actual[topic].keys() == of_topic.keys(), topic
         for key, of_key in of_topic.items():
-            assert found[topic][key] == of_key, (topic, key)
+            assert actual[topic][key] == of_key, (topic, key)
     assert sum(answer["assigned"] for answer in answers) >= 6
     assert sum(answer["lag"] for answer in answers) == 0
 
@@ -189,14 +189,14 @@ def test_who_knew_a_broker_before_it_died_hears_the_truth_of_those_that_are_left
         log.create(Topic(name="ticks", partitions=3))
         log.append([each for key in "abcdefgh" for each in messages(9, key=key)])
 
-        def told():
+        def extents():
             return [
                 (extent.oldest, extent.next, len(contents(log, "ticks", extent.partition)))
                 for extent in log.extents("ticks")
             ]
 
         # What can be read has the mark of its transaction's end behind it.
-        assert sum(count for _, _, count in told()) == 8 * 9
-        known = told()
+        assert sum(count for _, _, count in extents()) == 8 * 9
+        known = extents()
         three_brokers.kill(0)
-        assert told() == known
+        assert extents() == known

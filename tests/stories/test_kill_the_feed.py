@@ -119,17 +119,17 @@ def test_fifty_kills_lose_nothing_that_was_acknowledged(exchange, over, tmp_path
         assert ahead, "some died between archive and log"
         live_out(exchange, over, reader, tmp_path)
         assert reader.finds_it_again()
-        found = events(log)
+        logged = events(log)
         assert not letters(log)
     sizes = {file.number: file.path.stat().st_size for file in archive_files(archive)}
     assert all(sizes[end.file] == end.size for end in ends[1:]), "what was archived stays"
-    assert heard_again(archive) == found
-    assert found.keys() == set(PRODUCTS)
-    for product, told in found.items():
+    assert heard_again(archive) == logged
+    assert logged.keys() == set(PRODUCTS)
+    for product, of_product in logged.items():
         made = exchange.ledger.trades[product]
-        nothing_invented(told, made, Dialect.EXCHANGE)
-        nothing_lost_by_ids(told, made)
-        gaps = [event for event in told if type(event) is Gap]
+        nothing_invented(of_product, made, Dialect.EXCHANGE)
+        nothing_lost_by_ids(of_product, made)
+        gaps = [event for event in of_product if type(event) is Gap]
         assert {gap.cause for gap in gaps} == {GapCause.DISCONNECT}
         assert set(Counter(gap.connection for gap in gaps).values()) == {1}, "no start writes two"
         assert len(gaps) <= KILLS

@@ -69,31 +69,33 @@ def logged(home):
 
 
 def market_seconds(exchange, home):
-    last = [found[-1] for found in logged(home).values() if type(found[-1]) is not Gap]
+    last = [
+        of_product[-1] for of_product in logged(home).values() if type(of_product[-1]) is not Gap
+    ]
     return max((e.event_time_ns - exchange.ledger.start_ns for e in last), default=0) / 1e9
 
 
 def account(exchange, home):
     """Hold the log against the exchange's ledger: lost 0, invented 0."""
     with closing(open_log(home)) as log:
-        found, refused = events(log), letters(log)
-    for product, told in found.items():
+        by_product, refused = events(log), letters(log)
+    for product, of_product in by_product.items():
         made = exchange.ledger.trades[product]
-        nothing_invented(told, made, Dialect.EXCHANGE)
+        nothing_invented(of_product, made, Dialect.EXCHANGE)
         # The market goes on without us.
-        last_id = max(getattr(event, "trade_id", 0) for event in told)
-        nothing_lost_by_ids(told, [each for each in made if each.trade_id <= last_id])
-    assert found.keys() == set(PRODUCTS)
-    assert heard_again(home / "archive") == found
-    return found, refused
+        last_id = max(getattr(event, "trade_id", 0) for event in of_product)
+        nothing_lost_by_ids(of_product, [each for each in made if each.trade_id <= last_id])
+    assert by_product.keys() == set(PRODUCTS)
+    assert heard_again(home / "archive") == by_product
+    return by_product, refused
 
 
 def test_a_feed_that_is_told_to_stop_has_all_it_took_and_every_hole_is_filled(exchange, home):
     answer = json.loads(fed_until(lambda: market_seconds(exchange, home) > 80, exchange, home))
-    found, refused = account(exchange, home)
+    by_product, refused = account(exchange, home)
     assert answer["connections"] == 2
     assert answer["feed"]["ticks"] == sum(
-        type(event) is Tick for product in found.values() for event in product
+        type(event) is Tick for product in by_product.values() for event in product
     )
     assert answer["feed"]["missing"] == 0, "REST had them all"
     assert answer["feed"]["filled"] > 0
@@ -101,7 +103,7 @@ def test_a_feed_that_is_told_to_stop_has_all_it_took_and_every_hole_is_filled(ex
     garbage = {"not_json", "not_utf8"}
     assert sum(letter.fault in garbage for letter in refused) == 2
     for product in PRODUCTS:
-        causes = [event.cause for event in found[product] if type(event) is Gap]
+        causes = [event.cause for event in by_product[product] if type(event) is Gap]
         assert causes.count(GapCause.DISCONNECT) <= 1
 
 

@@ -115,8 +115,8 @@ def closed_seconds(topics):
     """{product: the seconds that its records close}, by the feature_oracle."""
     numbers = topics.decoded(TICKS, codec.decode_numbers)
     return {
-        product: [bar["second"] for run in runs_of(told) for bar in run["bars"]]
-        for product, told in numbers.items()
+        product: [bar["second"] for run in runs_of(of_product) for bar in run["bars"]]
+        for product, of_product in numbers.items()
     }
 
 
@@ -149,15 +149,15 @@ def test_from_a_socket_to_predictions(exchange, address, tmp_path):
         watch = PredictionWatch(log, from_oldest=True)
         watch.look()
         assert watch.latencies().count == rows
-        for found in (verify(log), verify(log, archive=tmp_path / "archive")):
-            assert (found.same, found.rows) == (True, rows)
+        for verified in (verify(log), verify(log, archive=tmp_path / "archive")):
+            assert (verified.same, verified.rows) == (True, rows)
 
 
 def every_trade_is_accounted_for(topics, ledger, archive):
-    told = topics.decoded(TICKS, codec.decode_event)
-    assert heard_again(archive) == told
+    by_product = topics.decoded(TICKS, codec.decode_event)
+    assert heard_again(archive) == by_product
     frames_account(ledger, archive)
-    for product, events in told.items():
+    for product, events in by_product.items():
         nothing_invented(events, ledger.trades[product], Dialect.EXCHANGE)
         nothing_lost_by_ids(events, ledger.trades[product])
         assert any(type(event) is Gap for event in events), "it was cut off for a while"
@@ -168,9 +168,9 @@ def each_closed_second_has_its_row_and_prediction(topics, closed):
     predictions = topics.decoded(PREDICTIONS, codec.decode_prediction)
     for product, seconds in closed.items():
         assert [row.second for row in rows[product]] == seconds
-        said = predictions[product]
-        assert [each.second for each in said] == seconds
-        assert {each.model for each in said} == {COLD_START}
-        assert {each.verdict for each in said} >= {Verdict.PREDICTED, Verdict.GAP}
+        of_product = predictions[product]
+        assert [each.second for each in of_product] == seconds
+        assert {each.model for each in of_product} == {COLD_START}
+        assert {each.verdict for each in of_product} >= {Verdict.PREDICTED, Verdict.GAP}
         for record in topics.of[PREDICTIONS][product]:
             assert record.headers.keys() == {APPENDED_TIME, "scored_time_ns"}

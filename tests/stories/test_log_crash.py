@@ -26,20 +26,20 @@ PAGE_RECORDS = 10_000  # on Kafka each page is sought anew
 
 def kill_after(process, words, seconds):
     """SIGKILL after so many words and some more time; returns all whole words that it said."""
-    said = [process.told.recv() for _ in range(words)]
+    lines = [process.pipe.recv() for _ in range(words)]
     process.join(seconds)
     process.kill()
-    return [*said, *rest(process)]
+    return [*lines, *rest(process)]
 
 
 def rest(process):
     """Wait for its end; what it says until then."""
-    said = []
+    lines = []
     with contextlib.suppress(EOFError, OSError):
-        while process.told.poll(LIMIT_S):
-            said.append(process.told.recv())
+        while process.pipe.poll(LIMIT_S):
+            lines.append(process.pipe.recv())
     process.join(LIMIT_S)
-    return said
+    return lines
 
 
 def texts(log, topic):
@@ -77,7 +77,7 @@ def numbered(address):
 def holder(numbered):
     """A process that has polled a record, holds all partitions and waits for a word."""
     process = Working(hold, numbered)
-    assert process.told.recv() == "polled"
+    assert process.pipe.recv() == "polled"
     return process
 
 
@@ -111,11 +111,11 @@ def test_a_killed_producer_has_lost_nothing_that_was_acknowledged(address, rng):
         words = kill_after(Working(append, address), rng.randrange(1, 60), rng.uniform(0, 0.002))
         with closing(open_log(address)) as log:
             log.producer_checkpoints("append")  # ends what the dead one left open
-            [found] = texts(log, "numbers")
-        assert found == [str(n) for n in range(len(found))]
-        assert len(found) >= int(words[-1])
-        assert is_end_of_a_batch(len(found))
-    assert len(found) > KILLS
+            [stored] = texts(log, "numbers")
+        assert stored == [str(n) for n in range(len(stored))]
+        assert len(stored) >= int(words[-1])
+        assert is_end_of_a_batch(len(stored))
+    assert len(stored) > KILLS
 
 
 def test_a_killed_worker_leaves_the_outputs_of_one_that_never_was(numbered, rng):
@@ -140,8 +140,8 @@ def test_a_stopped_member_is_replaced_after_its_lease_and_wakes_to_a_fence(numbe
 
         until(has_all)
         os.kill(holder.pid, signal.SIGCONT)
-        holder.told.send("go")
-        assert holder.told.recv() == "fenced"
+        holder.pipe.send("go")
+        assert holder.pipe.recv() == "fenced"
         holder.join(LIMIT_S)
         assert holder.exitcode == 0
         assert texts(log, "doubles") == [[]] * PARTITIONS
@@ -175,9 +175,9 @@ def test_a_torn_last_write_leaves_a_log_that_ends_at_a_commit(numbered, rng, tmp
         with closing(open_log(torn)) as log:
             outputs = texts(log, "doubles")
             positions = positions_of(log)
-        for partition, found in enumerate(outputs):
-            assert found == expected[partition][: len(found)]
-            assert positions[partition] == len(found)
+        for partition, output in enumerate(outputs):
+            assert output == expected[partition][: len(output)]
+            assert positions[partition] == len(output)
         lengths.add(sum(map(len, outputs)))
     assert len(lengths) > 5
     finish(torn)

@@ -48,7 +48,7 @@ def changed(frame, where, seed=4):
     )
 
 
-def told(fold):
+def fold_bits(fold):
     """What stands of one fold of each candidate, to the bit."""
     return {
         name: (
@@ -64,7 +64,7 @@ def told(fold):
 
 def folds(walked):
     return [
-        told({name: of_folds[number] for name, of_folds in walked.tested.items()})
+        fold_bits({name: of_folds[number] for name, of_folds in walked.tested.items()})
         for number in range(len(walked.questions))
     ]
 
@@ -74,11 +74,11 @@ def test_what_comes_after_a_fold_changes_nothing_in_it(whole):
     before, now = (
         walk(SPIKES, SPIKES.table(frame), HOW) for frame in (whole, changed(whole, after(whole)))
     )
-    found, expected = folds(now), folds(before)
+    actual, expected = folds(now), folds(before)
     # exact: what comes after a fold changes no bit of it
-    assert found[: LAST + 1] == expected[: LAST + 1]
+    assert actual[: LAST + 1] == expected[: LAST + 1]
     # exact: what comes after a fold changes no bit of it
-    assert found[LAST + 1] != expected[LAST + 1]
+    assert actual[LAST + 1] != expected[LAST + 1]
     assert now.choices[: LAST + 1] == before.choices[: LAST + 1]
     assert now.fold_facts()[: LAST + 1] == before.fold_facts()[: LAST + 1]
 
@@ -90,7 +90,7 @@ def test_a_whole_training_is_what_it_would_have_been_had_the_future_not_come(who
     frames = {
         "whole": whole, "changed": changed(whole, later), "cut off": whole.filter(~later),
     }  # fmt: skip
-    found = []
+    trained = []
     for name, frame in frames.items():
         case = dataclasses.replace(spikes_of(name=name), split=lambda *_: ("walk-forward", cut))
         ticks = count(0, 1000)
@@ -98,15 +98,15 @@ def test_a_whole_training_is_what_it_would_have_been_had_the_future_not_come(who
             case, Dataset(frame, "d"), registry, HOW, clock_ns=lambda ticks=ticks: next(ticks)
         )
         model = registry.load(name, report.model.version, SPIKES.feature_set)
-        found.append(
+        trained.append(
             (
                 msgspec.structs.replace(model.facts, case=""),
                 msgspec.structs.replace(report, case="", usable_rows=0, unused={}),
             )
         )
-    assert found[0] == found[1] == found[2]
-    assert found[0][0].sha256
-    assert len(found[0][1].folds) == LAST + 1
+    assert trained[0] == trained[1] == trained[2]
+    assert trained[0][0].sha256
+    assert len(trained[0][1].folds) == LAST + 1
 
 
 NIGHTS = 4

@@ -95,10 +95,10 @@ def test_it_is_featurized_scored_trained_promoted_shadowed_and_judged(log, addre
     running.featurize(when_idle)
     running.score(when_idle)
     running.shadow(when_idle)
-    said = words_of(log, LIVE.predictions, codec.decode_prediction)
-    assert {each.model for each in said} == {COLD_START, "queues/1"}
+    predictions = words_of(log, LIVE.predictions, codec.decode_prediction)
+    assert {each.model for each in predictions} == {COLD_START, "queues/1"}
     shown = line("models", "show", "1", "--hours", "48")["live"]
-    it_fared_as_its_topic_says(said, shown["scored"])
+    it_fared_as_its_topic_says(predictions, shown["scored"])
     assert shown["paired"]["rows"] == shown["scored"]["rows"] > 2000
     assert shown["paired"]["log_loss"]["estimate"] == 0.0
 

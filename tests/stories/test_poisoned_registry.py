@@ -62,10 +62,12 @@ def forged(registry):
     """A pickle, of which facts and database say that it is what was registered."""
     facts = artifact(registry, "facts.json")
     pickled(registry)
-    told = facts.read_bytes().replace(sha256_of(graph(1.0)).encode(), sha256_of(PICKLE).encode())
-    facts.write_bytes(told)
+    facts_json = facts.read_bytes().replace(
+        sha256_of(graph(1.0)).encode(), sha256_of(PICKLE).encode()
+    )
+    facts.write_bytes(facts_json)
     with closing(sqlite3.connect(registry._database)) as database, database:
-        for key, value in (("onnx", sha256_of(PICKLE)), ("facts", sha256_of(told))):
+        for key, value in (("onnx", sha256_of(PICKLE)), ("facts", sha256_of(facts_json))):
             database.execute(
                 "UPDATE model_version_tags SET value = ? WHERE key = ? AND version = 2",
                 (value, f"{key}_sha256"),
@@ -122,9 +124,9 @@ def test_poison_is_refused_and_a_running_scorer_keeps_its_champion(
     monkeypatch.setattr(sys, "argv", words)
     with pytest.raises(SystemExit) as left:
         cli.main()
-    said = capsys.readouterr()
-    assert (left.value.code, said.out, said.err.count("\n")) == (2, "", 1)
-    assert why in said.err
+    captured = capsys.readouterr()
+    assert (left.value.code, captured.out, captured.err.count("\n")) == (2, "", 1)
+    assert why in captured.err
     assert registry.champion_version("spikes") == 1
     assert [entry.version for entry in registry.history("spikes")] == [1]
     the_running_ones_keep_theirs(registry, version, why, home)
@@ -145,13 +147,13 @@ def the_running_ones_keep_theirs(registry, version, why, home):
             until(lambda: len(warned) == 2)
             log.append(ticks(200, 200))
             until(lambda: total(log, PREDICTIONS) == 399)
-        told = [codec.decode_prediction(value) for value in of_product(log, PREDICTIONS)]
+        predictions = [codec.decode_prediction(value) for value in of_product(log, PREDICTIONS)]
         rows = [codec.decode_row(value) for value in of_product(log, FEATURES)]
         assert total(log, SHADOW) == 0
     champion = Scorer(MARKET, registry.load("spikes", 1, FEATURE_SET_HASH))
     # exact: rows are scored one at a time, live and here
-    assert told == [champion.predict(row) for row in rows]
-    assert {each.model for each in told} == {"spikes/1"}
+    assert predictions == [champion.predict(row) for row in rows]
+    assert {each.model for each in predictions} == {"spikes/1"}
     shadows, stays = warned
     assert why in shadows
     assert shadows.endswith("Nothing shadows the champion meanwhile.")

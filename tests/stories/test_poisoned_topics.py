@@ -87,9 +87,9 @@ def test_whoever_reads_a_topic_tells_of_them_and_ends_of_none(poisoned):
     for topic in (FEATURES, PREDICTIONS, STATUS, DEAD_LETTERS):
         poisoned.append(poison(topic))
     for topic in (TICKS, FEATURES, PREDICTIONS, STATUS, DEAD_LETTERS):
-        told = check.check(poisoned, topic, wanted=1)
-        assert told.kinds[check.UNREADABLE] > 0
-        assert codec.encode(told)
+        report = check.check(poisoned, topic, wanted=1)
+        assert report.kinds[check.UNREADABLE] > 0
+        assert codec.encode(report)
         assert [browse.as_line(each) for each in browse.records(poisoned, topic)]
     watch = PredictionWatch(poisoned, from_oldest=True)
     watch.look()

@@ -178,6 +178,6 @@ def test_a_consumer_that_is_told_to_stop_finishes_and_leaves(table, address, bar
         until(lambda: passes(log, consumer, CHURN.stream.target, 100), LIMIT_S)
         consumer.terminate()
         done = finish(consumer)
-        said = sum(map(len, by_key(log, CHURN.stream.target).values()))
-    assert done["records"] == done["values"] == said
-    assert finish(barograph("consume", "--mode", "batch"))["records"] == CUSTOMERS - said
+        predicted = sum(map(len, by_key(log, CHURN.stream.target).values()))
+    assert done["records"] == done["values"] == predicted
+    assert finish(barograph("consume", "--mode", "batch"))["records"] == CUSTOMERS - predicted

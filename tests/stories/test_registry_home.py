@@ -58,8 +58,8 @@ def start(tmp_path):
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)
     # MLflow holds its tongue by itself where it sees a CI or a test; here it must be told.
-    told = ("CI", "PYTEST_CURRENT_TEST", "GITHUB_ACTIONS", "MLFLOW_DISABLE_TELEMETRY")
-    environment = {key: value for key, value in os.environ.items() if key not in told}
+    left_out = ("CI", "PYTEST_CURRENT_TEST", "GITHUB_ACTIONS", "MLFLOW_DISABLE_TELEMETRY")
+    environment = {key: value for key, value in os.environ.items() if key not in left_out}
     environment["PYTHONPATH"] = str(Path(handmade_models.__file__).parent)
     running = []
 
@@ -84,15 +84,15 @@ def test_processes_that_start_together_in_a_new_home_get_versions_of_their_own(s
     home = tmp_path / "home"
     processes = [start(home, 4) for _ in range(2)]
 
-    told = []
+    answers = []
     for process in processes:
         out, err = process.communicate(timeout=LIMIT_S)
         assert process.returncode == 0, err
         assert err == ""
-        told.append(json.loads(out))
+        answers.append(json.loads(out))
 
-    assert [answer["heavy"] for answer in told] == [[], []]
-    assert sorted(told[0]["made"] + told[1]["made"]) == list(range(1, 9))
+    assert [answer["heavy"] for answer in answers] == [[], []]
+    assert sorted(answers[0]["made"] + answers[1]["made"]) == list(range(1, 9))
     registry = Registry(home)
     assert len(registry.history("spikes")) == 8
     assert registry.champion_version("spikes") == registry.history("spikes")[-1].version
@@ -160,7 +160,7 @@ def runs_of(home):
 def test_behind_whichever_step_a_training_is_killed_the_next_tidies_up_and_says_so(
     made_home, tmp_path
 ):
-    told = 0
+    warned = 0
     for steps in count(1):
         home = shutil.copytree(made_home, tmp_path / f"home-{steps}")
         writer = KilledWriter(home, steps)
@@ -180,11 +180,11 @@ def test_behind_whichever_step_a_training_is_killed_the_next_tidies_up_and_says_
         assert registry.attached("spikes", version, "card.json") == b"{}"
         assert len(warnings) == len(left)
         assert all("a training that was killed" in line for line in warnings)
-        told += len(warnings)
+        warned += len(warnings)
         runs = runs_of(home)
         assert {status for _, status, _ in runs} <= {"FINISHED", "KILLED"}
         assert all(status == "FINISHED" for _, status, made in runs if made)
         folders = {path.name for path in (home / "registry" / "artifacts").iterdir()}
         assert folders == {run for run, _, made in runs if made}
     assert steps > 10
-    assert told > 5
+    assert warned > 5

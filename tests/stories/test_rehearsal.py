@@ -55,11 +55,11 @@ def test_all_is_counted_and_shown_also_after_what_an_interrupted_one_left(addres
         ensure_stream(log, STREAM)
         for value in invent(7, 4):
             log.append([Message(STREAM.source, "INVENTED-000001", value)])
-    found = json.loads(rehearse(tmp_path, file, "--log", address, "--json").answer(LIMIT_S))
-    assert (found["ok"], found["problems"], found["invented_records"]) == (True, [], False)
-    promoted = found["training"]["gate"]["decision"]["promote"]
-    assert (found["champion"], promoted) == ("churn/1", True)
-    stream, batch = found["stream"], found["batch"]
+    summary = json.loads(rehearse(tmp_path, file, "--log", address, "--json").answer(LIMIT_S))
+    assert (summary["ok"], summary["problems"], summary["invented_records"]) == (True, [], False)
+    promoted = summary["training"]["gate"]["decision"]["promote"]
+    assert (summary["champion"], promoted) == ("churn/1", True)
+    stream, batch = summary["stream"], summary["batch"]
     assert stream["producer"]["sent"] == stream["records"] == STREAMED + len(FAULTS)
     assert stream["consumer"]["records"] == stream["records"] + stream["ahead"]
     assert stream["dead_letters"] == dict.fromkeys(FAULTS, 1)
@@ -69,13 +69,13 @@ def test_all_is_counted_and_shown_also_after_what_an_interrupted_one_left(addres
         assert mode["verdicts"] == {"PREDICTED": mode["predictions"]}
         assert 0 < mode["latency"]["p50_ms"] <= mode["latency"]["p99_ms"]
         assert mode["inference"]["mean_us"] > 0
-    assert {each["fault"] for each in found["refused"]} == FAULTS
+    assert {each["fault"] for each in summary["refused"]} == FAULTS
     place = tmp_path / "reports" / "churn"
-    assert json.loads((place / "summary.json").read_bytes()) == found
+    assert json.loads((place / "summary.json").read_bytes()) == summary
     page = (place / "index.html").read_text(encoding="utf-8")
-    assert len(found["samples"]) == 10
-    assert [each["key"] for each in found["samples"] if each["key"] not in page] == []
-    assert_traced(address, found["samples"])
+    assert len(summary["samples"]) == 10
+    assert [each["key"] for each in summary["samples"] if each["key"] not in page] == []
+    assert_traced(address, summary["samples"])
 
 
 def assert_traced(address, samples):
@@ -87,9 +87,9 @@ def assert_traced(address, samples):
                 topic, _, partition = place.partition("/")
                 (record,) = log.read(topic, int(partition), int(offset), 1)
                 assert (record.key, record.offset) == (sample["key"], int(offset))
-                said = json.loads(record.value)
+                prediction = json.loads(record.value)
                 shown = sample[what] if what == "prediction" else json.loads(sample[what])
-                assert {name: said[name] for name in shown} == shown
+                assert {name: prediction[name] for name in shown} == shown
 
 
 def test_what_somebody_else_sends_meanwhile_is_told_and_the_answer_is_no(file, tmp_path):
@@ -112,7 +112,7 @@ def under_way(log):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     {
         "no case of records": (("--case", "spikes"), "it has no topic of records"),
         "nothing to send": (("people.csv",), "No such file"),
@@ -123,11 +123,11 @@ def under_way(log):
     }.values(),
 )
 @pytest.mark.usefixtures("file")
-def test_what_cannot_be_is_refused_in_one_line(words, said, tmp_path, monkeypatch):
+def test_what_cannot_be_is_refused_in_one_line(words, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code, out, err = rehearse(tmp_path, *words).end()
     assert (code, out) == (2, b"")
-    assert said in err.decode()
+    assert message in err.decode()
     assert b"Traceback" not in err
     assert not (tmp_path / "reports").exists()
 

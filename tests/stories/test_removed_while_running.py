@@ -104,8 +104,8 @@ def test_a_log_that_is_removed_ends_up_with_its_registry_stages_and_view(exchang
     until(lambda: not up.is_alive() or archive_end(tmp_path / "archive").size > 2000)
     remove_log(tmp_path)
     code, out, err = up.end(60)
-    said = [line for line in err.splitlines() if b"removed while it was in use" in line]
-    assert (code, out, len(said)) == (2, b"", 1), err.decode()
+    lines = [line for line in err.splitlines() if b"removed while it was in use" in line]
+    assert (code, out, len(lines)) == (2, b"", 1), err.decode()
     assert b"Traceback" not in err
     again = Life("up", *words, BAROGRAPH_CLOCK_LIMIT_S="1e12")
     until(lambda: not again.is_alive() or b"does not know" in again.warned())

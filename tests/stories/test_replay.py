@@ -30,10 +30,10 @@ def replayed(path, home):
         feed = Feed(log, home / "archive")
         summary = replay(feed, [path])
         feed.close()
-        found = events(log)
+        logged = events(log)
         assert letters(log) == []
-        assert heard_again(home / "archive") == found
-    assert {name: sum(not isinstance(e, Gap) for e in each) for name, each in found.items()} == (
+        assert heard_again(home / "archive") == logged
+    assert {name: sum(not isinstance(e, Gap) for e in each) for name, each in logged.items()} == (
         summary.products
     )
     return summary
@@ -44,10 +44,10 @@ def plainly(path, quote, trade_ids=True):
     products, gaps, last = Counter(), Counter(), {}
     with gzip.open(path, "rt") as lines:
         for line in lines:
-            said = quote(json.loads(line))
-            if said is None:
+            tick = quote(json.loads(line))
+            if tick is None:
                 continue
-            product, time, trade_id = said
+            product, time, trade_id = tick
             products[product] += 1
             moment = datetime.fromisoformat(time)
             if product in last:
@@ -105,8 +105,8 @@ def in_envelope(line):
 
 
 def in_raw(line):
-    said = json.loads(line["raw"])
-    return bare(said) if said["type"] == "ticker" else None
+    frame = json.loads(line["raw"])
+    return bare(frame) if frame["type"] == "ticker" else None
 
 
 def flat(line):

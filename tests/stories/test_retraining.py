@@ -107,7 +107,7 @@ def register(registry, bias, **changes):
 def test_a_rollback_restores_predictions_to_the_byte(registry, tmp_path):
     """Before, with another champion, and after: the same ticks in three logs."""
     settings = Settings(home=tmp_path / "home")
-    said = []
+    phases = []
     for n, act in enumerate((
         lambda: registry.promote("spikes", register(registry, -3.0), "the first"),
         lambda: registry.promote("spikes", register(registry, 0.5), "better, they said"),
@@ -118,8 +118,8 @@ def test_a_rollback_restores_predictions_to_the_byte(registry, tmp_path):
             ensure_topics(log)
             with Pipeline(stages(settings, tmp_path / f"log {n}", SPIKES, pytest.fail)):
                 log.append(ticks(400))
-            said.append(of_product(log, PREDICTIONS))
-    before, meanwhile, after = said
+            phases.append(of_product(log, PREDICTIONS))
+    before, meanwhile, after = phases
     assert len(before) == 399
     assert before == after
     assert b"".join(before) != b"".join(meanwhile)
@@ -153,13 +153,13 @@ def test_who_is_at_work_takes_up_a_rollback_between_two_records(registry, tmp_pa
             second = tick_until_it_speaks("spikes/2", 100)
             registry.rollback("spikes")
             tick_until_it_speaks("spikes/1", second)
-        told = of_product(log, PREDICTIONS)
+        predictions = of_product(log, PREDICTIONS)
         rows = [codec.decode_row(value) for value in of_product(log, FEATURES)]
     scorers = {
         f"spikes/{n}": Scorer(MARKET, registry.load("spikes", n, FEATURE_SET_HASH)) for n in models
     }
-    speakers = [codec.decode_prediction(value).model for value in told]
-    assert told == [
+    speakers = [codec.decode_prediction(value).model for value in predictions]
+    assert predictions == [
         codec.encode(scorers[model].predict(row)) for model, row in zip(speakers, rows, strict=True)
     ]
     changes = [
@@ -181,13 +181,13 @@ def test_an_expired_champion_is_silent_by_event_time_until_another_takes_over(re
             registry.promote("spikes", register(registry, 0.0), "trained again")
         with Pipeline(stages(Settings(home=home), home, SPIKES, pytest.fail)):
             log.append(ticks(100, 300))
-        said = [codec.decode_prediction(value) for value in of_product(log, PREDICTIONS)]
-    expired = [each for each in said if each.verdict is Verdict.MODEL_EXPIRED]
+        predictions = [codec.decode_prediction(value) for value in of_product(log, PREDICTIONS)]
+    expired = [each for each in predictions if each.verdict is Verdict.MODEL_EXPIRED]
     assert {each.model for each in expired} == {"spikes/1"}
     assert [each.event_time_ns for each in expired] == [
         end_ns + second * NS_PER_S for second in range(1, len(expired) + 1)
     ]
     assert all(each.probability is None for each in expired)
     assert len(expired) == 99
-    assert [each.verdict for each in said[-100:]] == [Verdict.PREDICTED] * 100
-    assert {each.model for each in said[-100:]} == {"spikes/2"}
+    assert [each.verdict for each in predictions[-100:]] == [Verdict.PREDICTED] * 100
+    assert {each.model for each in predictions[-100:]} == {"spikes/2"}

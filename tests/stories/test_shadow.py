@@ -74,7 +74,7 @@ class Market:
             self.feed.commit()
 
 
-class Told:
+class Snapshot:
     """What a log holds by now: rows and predictions, by product, as words and as bytes."""
 
     def __init__(self, log):
@@ -100,21 +100,21 @@ def test_a_candidate_shadows_the_champion_until_it_is_promoted(
     with closing(open_log(address)) as log, closing(Feed(log, tmp_path / "archive")) as feed:
         market = Market(feed)
 
-        def told_after(minutes):
+        def snapshot_after(minutes):
             with Pipeline(stages(Settings(home=tmp_path), address, SPIKES, pytest.fail)) as running:
                 market.goes_on(minutes)
             assert running.shadowed.records == running.scored.records > 0
-            return Told(log)
+            return Snapshot(log)
 
-        before = told_after(8)
+        before = snapshot_after(8)
         assert not any(before.shadowed.values())
         registry.set_alias("spikes", "candidate", registered(registry, 0.5))
-        beside = told_after(30)
+        beside = snapshot_after(30)
         it_said_what_the_candidate_says_of_what_came_since(before, beside, registry)
         both_fared_as_the_labels_of_the_dataset_say(log, beside)
         the_command_line_shows_them(beside, address, tmp_path, monkeypatch, capsys)
         registry.promote("spikes", 2, "better")
-        after = told_after(2)
+        after = snapshot_after(2)
         assert after.shadow_bytes == beside.shadow_bytes
         latest = [after.scored[product][-1].model for product in PRODUCTS]
         assert latest == ["spikes/2", "spikes/2", COLD_START]
@@ -129,28 +129,28 @@ def it_said_what_the_candidate_says_of_what_came_since(before, beside, registry)
         assert len(new) > 1500
 
 
-def both_fared_as_the_labels_of_the_dataset_say(log, told):
-    for topic, said, label in (
-        (PREDICTIONS, told.scored, "spikes/1"), (SHADOW, told.shadowed, "spikes/2")
+def both_fared_as_the_labels_of_the_dataset_say(log, snapshot):
+    for topic, predictions, label in (
+        (PREDICTIONS, snapshot.scored, "spikes/1"), (SHADOW, snapshot.shadowed, "spikes/2")
     ):  # fmt: skip
-        found = scores_of(log, topic)
-        assert label in found
-        truth, probability = matured_by(told.rows, said)
+        judged = scores_of(log, topic)
+        assert label in judged
+        truth, probability = matured_by(snapshot.rows, predictions)
         assert 0.05 < truth.mean() < 0.95
-        assert found[label].rows == len(truth) > 3000
+        assert judged[label].rows == len(truth) > 3000
         for score in (scores.base_rate, scores.pr_auc, scores.brier, scores.log_loss):
-            assert getattr(found[label], score.name).estimate == pytest.approx(
+            assert getattr(judged[label], score.name).estimate == pytest.approx(
                 score(truth, probability), rel=1e-12
             )
     assert scores_of(log, SHADOW).keys() == {"spikes/2"}
 
 
-def matured_by(rows, said, since=0):
+def matured_by(rows, predictions, since=0):
     """(truth, probability) of the predictions from a second on, by the labels of feature rows."""
     truth, probability = [], []
     for product, tau in TAU.items():
         label_of = labels_of(rows[product])
-        for each in said[product]:
+        for each in predictions[product]:
             label = label_of[each.second]
             if each.second >= since and each.verdict is Verdict.PREDICTED and not np.isnan(label):
                 truth.append(float(label >= tau))
@@ -158,10 +158,10 @@ def matured_by(rows, said, since=0):
     return np.array(truth), np.array(probability)
 
 
-def log_loss_of(told, said):
+def log_loss_of(snapshot, predictions):
     """On what both of them saw."""
-    since = min(each.second for of in told.shadowed.values() for each in of)
-    return scores.log_loss(*matured_by(told.rows, said, since))
+    since = min(each.second for of in snapshot.shadowed.values() for each in of)
+    return scores.log_loss(*matured_by(snapshot.rows, predictions, since))
 
 
 def labels_of(rows):
@@ -171,7 +171,7 @@ def labels_of(rows):
     return dict(zip(second.tolist(), later(second, vol, horizon_s=60), strict=True))
 
 
-def the_command_line_shows_them(told, address, home, monkeypatch, capsys):
+def the_command_line_shows_them(snapshot, address, home, monkeypatch, capsys):
     def shown(version, *words):
         command = ["barograph", "models", "show", version, "--home", home, "--log", address, *words]
         monkeypatch.setattr(sys, "argv", list(map(str, command)))
@@ -188,7 +188,7 @@ def the_command_line_shows_them(told, address, home, monkeypatch, capsys):
     # The champion began before it, and both know the same products.
     assert live["paired"]["rows"] == live["shadowed"]["rows"] > 3000
     assert live["paired"]["log_loss"]["estimate"] == pytest.approx(
-        log_loss_of(told, told.shadowed) - log_loss_of(told, told.scored), rel=1e-9
+        log_loss_of(snapshot, snapshot.shadowed) - log_loss_of(snapshot, snapshot.scored), rel=1e-9
     )
     champion = json.loads(shown("champion", "--json"))["live"]
     assert champion["paired"] == live["paired"]

@@ -70,6 +70,6 @@ def test_what_a_reader_lacks_is_what_the_books_say_was_dropped(tmp_path):
     lost = {(name, trade_id) for name, ids in dropped.trades.items() for trade_id in ids}
     assert len(lost) == 3
     assert not ticks & lost
-    told = {(event.product, event.trade_id) for event in events if isinstance(event, Trade)}
-    assert lost <= told, "their matches came"
+    trades = {(event.product, event.trade_id) for event in events if isinstance(event, Trade)}
+    assert lost <= trades, "their matches came"
     assert all(books.products[product].last_trade_id >= trade_id for product, trade_id in ticks)

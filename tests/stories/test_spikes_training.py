@@ -92,13 +92,13 @@ def test_no_model_passes_the_ceiling(storms, walked):
     first = 0
     for question in walked.questions:
         test = question.fold.test
-        told = np.empty(len(test))
+        probabilities = np.empty(len(test))
         for place, product in enumerate(table.keys):
-            mine = table.key[test] == place
-            latent = truth[product].latent[table.order[test[mine]] - START_S]
+            of_product = table.key[test] == place
+            latent = truth[product].latent[table.order[test[of_product]] - START_S]
             tau = question.target.tau[product]
-            told[mine] = spike_probability(market.model, latent, tau, paths=1000)
-        ceiling[first : first + len(test)] = told
+            probabilities[of_product] = spike_probability(market.model, latent, tau, paths=1000)
+        ceiling[first : first + len(test)] = probabilities
         first += len(test)
     draws = bootstrap.resamples(
         table.order[pooled.rows], table.session[pooled.rows], block_s=SPIKES.block, count=100
@@ -123,17 +123,17 @@ def test_the_scorer_says_live_what_was_said_of_the_test_rows(storms, report, reg
     every = np.arange(len(table.order))
     tau = np.array([report.model.tau[product] for product in table.keys])[table.key]
     beside = Target(tau, {}, {}, {TAU: tau})
-    told = model.onnx.predict(beside.columns(table, model.facts.features, every))
-    expected = dict(zip(sorted(usable), told.tolist(), strict=True))
+    probabilities = model.onnx.predict(beside.columns(table, model.facts.features, every))
+    expected = dict(zip(sorted(usable), probabilities.tolist(), strict=True))
     assert set(model.facts.tau) == {*PRODUCTS}
     predicted = 0
     for row in frame.slice(3000, 1500).iter_rows(named=True):
-        said = scorer.predict(feature_row(row))
+        prediction = scorer.predict(feature_row(row))
         place = (table.keys.index(row["product"]), row["second"])
-        if said.verdict is Verdict.PREDICTED:
+        if prediction.verdict is Verdict.PREDICTED:
             predicted += 1
-            assert said.probability == pytest.approx(expected[place], abs=1e-9)
-            assert said.tau == report.model.tau[row["product"]]
+            assert prediction.probability == pytest.approx(expected[place], abs=1e-9)
+            assert prediction.tau == report.model.tau[row["product"]]
     assert predicted > 1400
 
 
@@ -180,7 +180,7 @@ def test_on_real_sessions_that_it_never_saw_the_chosen_model_is_the_best_known(t
     assert chosen.log_r2.estimate >= 0.25 > har.log_r2.estimate
     assert chosen.brier.estimate < 0.032
     assert har.brier.estimate > 0.038
-    minus_har = {told.name: told for told in travelled.differences if told.minus == "har"}[CHOSEN]
+    minus_har = {each.name: each for each in travelled.differences if each.minus == "har"}[CHOSEN]
     assert minus_har.log_loss.high < 0
 
 

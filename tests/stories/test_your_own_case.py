@@ -19,12 +19,12 @@ KAFKA = "kafka://127.0.0.1:9092/mine"
 
 def blocks(language):
     """Heading → the block of this language below it."""
-    found = re.findall(
+    pairs = re.findall(
         rf"^## ([^\n]+)\n(?:(?!^## ).)*?^```{language}\n(.*?)^```",
         PAGE.read_text(encoding="utf-8"),
         re.MULTILINE | re.DOTALL,
     )
-    return dict(found)
+    return dict(pairs)
 
 
 @pytest.fixture(scope="module")
@@ -76,10 +76,10 @@ def test_a_model_is_trained_and_let_through(trained):
 
 @pytest.mark.usefixtures("trained")
 def test_on_the_embedded_log(run):
-    said = run(blocks("sh")["Predictions"])
-    assert "500 of 500 records sent" in said
-    assert "500 records → 500 predictions" in said
-    dumped = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+    output = run(blocks("sh")["Predictions"])
+    assert "500 of 500 records sent" in output
+    assert "500 records → 500 predictions" in output
+    dumped = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
     assert [each["value"]["verdict"] for each in dumped] == ["PREDICTED"] * 3
     refused = run(blocks("sh")["What is refused"])
     assert "1 records → 0 predictions, 1 dead letters" in refused
@@ -91,13 +91,13 @@ def test_on_kafka(run, kafka):
     """A file that was sent to one log is new to another."""
     address = f"kafka://{kafka}/test-{uuid.uuid4().hex}"
     run(blocks("sh")["Predictions"].splitlines()[0])
-    said = run(blocks("sh")["On Kafka"], address)
-    assert "500 of 500 records sent" in said
-    assert "500 records → 500 predictions" in said
-    assert "machines.predictions" in said
+    output = run(blocks("sh")["On Kafka"], address)
+    assert "500 of 500 records sent" in output
+    assert "500 records → 500 predictions" in output
+    assert "machines.predictions" in output
 
 
 @pytest.mark.usefixtures("trained")
 def test_all_at_once(run):
-    said = run(blocks("sh")["All at once"])
-    assert "nothing lost, nothing invented" in said
+    output = run(blocks("sh")["All at once"])
+    assert "nothing lost, nothing invented" in output

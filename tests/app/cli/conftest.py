@@ -26,8 +26,8 @@ def run(monkeypatch, capfdbinary):
         monkeypatch.setattr(sys, "argv", ["barograph", *map(str, words)])
         with pytest.raises(SystemExit) as left:
             cli.run()
-        said = capfdbinary.readouterr()
-        return left.value.code or 0, said.out.decode(), said.err.decode()
+        captured = capfdbinary.readouterr()
+        return left.value.code or 0, captured.out.decode(), captured.err.decode()
 
     return call
 

@@ -18,9 +18,9 @@ def fed(run, recording):
 def test_the_list_says_what_the_feed_took(run):
     code, out, err = run("archive", "list", *HOME, "--json")
     assert (code, err) == (0, "")
-    found = json.loads(out)
-    assert [file["state"] for file in found["files"]] == ["finished"]
-    assert found["ticks"] > 100
+    inventory = json.loads(out)
+    assert [file["state"] for file in inventory["files"]] == ["finished"]
+    assert inventory["ticks"] > 100
     code, out, _ = run("archive", "list", *HOME)
     assert (code, "000001 finished" in " ".join(out.split())) == (0, True)
 

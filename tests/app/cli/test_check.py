@@ -20,18 +20,18 @@ def test_a_topic_with_enough_ticks_is_ok(run, recording):
     assert out.startswith("ok: ticks.raw has ")
     assert "BTC-USD" in out
     code, out, _ = run("check", "--min", "100", *HOME, "--json")
-    found = json.loads(out)
-    assert (code, found["ok"], found["lag"]) == (0, True, {"featurizer": 0, "scorer": 0})
-    assert found["counted"] >= 100
-    assert json.loads(found["sample"])["topic"] == "ticks.raw"
+    report = json.loads(out)
+    assert (code, report["ok"], report["lag"]) == (0, True, {"featurizer": 0, "scorer": 0})
+    assert report["counted"] >= 100
+    assert json.loads(report["sample"])["topic"] == "ticks.raw"
 
 
 def test_a_topic_that_is_short_says_how_many_there_are(run, recording):
     run("replay", recording(), "--no-stages", *HOME)
     code, out, err = run("check", "--min", "1000000", *HOME, "--json")
-    found = json.loads(out)
-    assert (code, found["ok"]) == (1, False)
-    assert f"ticks.raw has {found['counted']:,} ticks, 1,000,000 were wanted" in err
+    report = json.loads(out)
+    assert (code, report["ok"]) == (1, False)
+    assert f"ticks.raw has {report['counted']:,} ticks, 1,000,000 were wanted" in err
 
 
 def test_a_watch_of_a_quiet_topic_is_short(run, recording):

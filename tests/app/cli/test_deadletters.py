@@ -61,9 +61,9 @@ def test_all_can_be_sent_again_and_what_is_refused_again_is_a_new_letter(run, re
     code, out, _ = run("deadletters", "redrive", "--all", *WHERE, "--json")
     assert (code, json.loads(out)["sent"]) == (0, {STREAM.source: len(refused)})
     assert json.loads(run("consume", *WHERE, "--json")[1])["dead_letters"] == 2
-    found = json.loads(run("deadletters", "list", *WHERE, "--json")[1])
-    identities = {letter["identity"] for letter in found["letters"]}
-    assert (len(identities), found["redriven"]) == (4, 2)
+    listing = json.loads(run("deadletters", "list", *WHERE, "--json")[1])
+    identities = {letter["identity"] for letter in listing["letters"]}
+    assert (len(identities), listing["redriven"]) == (4, 2)
 
 
 REFUSED = {
@@ -94,9 +94,9 @@ def test_letters_of_the_market_are_the_usual_ones(run, recording):
     first = next(line for line in lines if b'"ticker"' in line)
     file.write_bytes(file.read_bytes() + b"{nonsense\n")
     run("replay", file, "--home", "h")
-    found = json.loads(run("deadletters", "list", "--home", "h", "--json")[1])
-    assert (found["topic"], found["counts"]) == ("ticks.deadletter", {"not_json": 1})
-    letter = found["letters"][0]
+    listing = json.loads(run("deadletters", "list", "--home", "h", "--json")[1])
+    assert (listing["topic"], listing["counts"]) == ("ticks.deadletter", {"not_json": 1})
+    letter = listing["letters"][0]
     words = ("deadletters", "redrive", letter["identity"], "--home", "h", "--json")
     code, out, _ = run(*words)
     assert (code, json.loads(out)["refused_again"]) == (0, {"not_json": 1})
@@ -104,12 +104,12 @@ def test_letters_of_the_market_are_the_usual_ones(run, recording):
     code, out, _ = run(*words, "--mended", "mended.json")
     assert (code, json.loads(out)["sent"]) == (0, {"ticks.raw": 1})
     _, out, _ = run("deadletters", "show", letter["identity"], "--home", "h")
-    for said in ("market.ndjson", "not_json", "9 bytes", "{nonsense"):
-        assert said in out
+    for part in ("market.ndjson", "not_json", "9 bytes", "{nonsense"):
+        assert part in out
     # Its second has long closed, and the featurizer says so.
     run("featurize", "--home", "h")
-    found = json.loads(run("deadletters", "list", "--home", "h", "--json")[1])
-    assert found["counts"] == {"not_json": 1, "late": 1}
+    listing = json.loads(run("deadletters", "list", "--home", "h", "--json")[1])
+    assert listing["counts"] == {"not_json": 1, "late": 1}
 
 
 def test_frames_of_a_product_that_was_not_asked_for_can_be_sent_later(run, recording):

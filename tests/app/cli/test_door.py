@@ -27,11 +27,11 @@ ERRORS = {
 }
 
 
-@pytest.mark.parametrize(("error", "told"), ERRORS.values(), ids=ERRORS)
-def test_an_error_is_one_line_that_ends(error, told):
+@pytest.mark.parametrize(("error", "sentence"), ERRORS.values(), ids=ERRORS)
+def test_an_error_is_one_line_that_ends(error, sentence):
     assert isinstance(error, Refusal)
     line = refusal(error)
-    assert told in line
+    assert sentence in line
     assert line.count("\n") == 0
     assert line.endswith(".")
 

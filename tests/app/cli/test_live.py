@@ -33,18 +33,22 @@ def logged(home):
 
 @pytest.mark.slow
 def test_a_feed_that_is_interrupted_says_what_it_took(run, exchange, tmp_path, signalled):
-    told = signalled(lambda: (tmp_path / "h" / "log.sqlite").exists() and _busy(tmp_path / "h"))
+    signaller = signalled(
+        lambda: (tmp_path / "h" / "log.sqlite").exists() and _busy(tmp_path / "h")
+    )
     code, out, err = run(
         "feed", "--venue", "simulated", "--url", f"ws://{exchange.address}", "--home", "h",
         "--products", "BTC-USD,ETH-USDC", "--json",
     )  # fmt: skip
-    told.join()
+    signaller.join()
     answer = json.loads(out)
-    found = logged(tmp_path / "h")
+    by_product = logged(tmp_path / "h")
     assert code == 0
     assert "ETH-USDC is one series with ETH-USD" in err
     assert answer["products"] == ["BTC-USD", "ETH-USD"]
-    assert sum(map(len, found.values())) == answer["feed"]["ticks"] + answer["feed"]["heartbeats"]
+    assert (
+        sum(map(len, by_product.values())) == answer["feed"]["ticks"] + answer["feed"]["heartbeats"]
+    )
     assert answer["feed"]["gaps"] == answer["feed"]["dead_letters"] == {}
     assert (answer["connections"], answer["refused"]) == (1, {})
 

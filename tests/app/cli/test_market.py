@@ -103,9 +103,9 @@ def test_feed_and_stages_may_be_processes_of_their_own(run, recording, tmp_path,
         log.close()
         return rows > 80
 
-    told = signalled(all_featurized)
+    signaller = signalled(all_featurized)
     code, out, err = run("featurize", "--follow", "--home", "h", "--json")
-    told.join()
+    signaller.join()
     done = json.loads(out)
     assert (code, err) == (0, "")
     assert done["records"] == fed["feed"]["ticks"] + fed["feed"]["heartbeats"]

@@ -62,7 +62,7 @@ def versions(registry, *biases, **facts):
 def test_one_command_back_and_each_says_what_it_did_and_why(run, registry):
     versions(registry, 0.0, 1.0)
     at = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ "
-    told = [
+    answers = [
         run("models", "promote", 1, "--home", "h"),
         run("models", "promote", 2, "--home", "h", "--reason", "after review"),
         run("models", "rollback", "--home", "h", "--reason", "alarms at night"),
@@ -72,12 +72,12 @@ def test_one_command_back_and_each_says_what_it_did_and_why(run, registry):
         "promote spikes/2 in the place of spikes/1: after review",
         "rollback spikes/1 in the place of spikes/2: alarms at night",
     ]
-    for (code, out, err), line in zip(told, lines, strict=True):
+    for (code, out, err), line in zip(answers, lines, strict=True):
         assert (code, err) == (0, "")
         assert re.fullmatch(at + re.escape(line), " ".join(out.split()))
     assert registry.champion_version("spikes") == 1
     code, out, _ = run("models", "history", "--home", "h")
-    assert (code, out) == (0, "".join(out for _, out, _ in told))
+    assert (code, out) == (0, "".join(out for _, out, _ in answers))
     code, out, _ = run("models", "history", "--home", "h", "--json")
     assert [entry["action"] for entry in json.loads(out)] == ["promote", "promote", "rollback"]
 

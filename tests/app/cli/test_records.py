@@ -66,9 +66,9 @@ def test_a_producer_that_is_told_to_stop_says_what_is_left_and_goes_on_next_time
     file = people(200)
     answer("produce", people(1, name="one.ndjson"))  # makes the topics
     words = ("--case", "churn", "--home", "h", "--mode", "stream", "--rate", "20")
-    told = signalled(lambda: held(tmp_path, STREAM.source) > 3)
+    signaller = signalled(lambda: held(tmp_path, STREAM.source) > 3)
     code, out, err = run("produce", file, *words)
-    told.join()
+    signaller.join()
     assert (code, err) == (0, "")
     assert "are left, the same command goes on" in " ".join(out.split())
     went = held(tmp_path, STREAM.source)  # with the one of the file that this one goes on
@@ -78,9 +78,9 @@ def test_a_producer_that_is_told_to_stop_says_what_is_left_and_goes_on_next_time
 
 def test_a_consumer_follows_until_it_is_told_to_stop(answer, people, tmp_path, signalled):
     answer("produce", people(20))
-    told = signalled(lambda: held(tmp_path, STREAM.target) == 20)
+    signaller = signalled(lambda: held(tmp_path, STREAM.target) == 20)
     done = answer("consume", "--mode", "stream")
-    told.join()
+    signaller.join()
     assert (done["records"], done["lag"]) == (20, 0)
 
 

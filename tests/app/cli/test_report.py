@@ -50,7 +50,7 @@ def test_as_json_the_card_alone_is_printed_and_a_page_only_if_asked_for(run, hom
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["champion"], "spikes/champion"),
         (["newest"], "spikes/newest"),
@@ -59,10 +59,10 @@ def test_as_json_the_card_alone_is_printed_and_a_page_only_if_asked_for(run, hom
         (["--case", "churn"], "churn/candidate"),
     ],
 )
-def test_what_has_no_card_is_one_line(run, home, words, said):
+def test_what_has_no_card_is_one_line(run, home, words, message):
     code, out, err = run("report", "card", *words, "--home", home)
     assert (code, out, err.count("\n")) == (2, "", 1)
-    assert said in err
+    assert message in err
 
 
 @pytest.mark.slow

@@ -16,10 +16,10 @@ from barograph.app.cli.stopping import stop_requested
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_first_signal_is_a_word_and_the_next_one_a_blow(number):
     before = signal.getsignal(number)
-    with stop_requested() as told:
-        assert not told.is_set()
+    with stop_requested() as stop:
+        assert not stop.is_set()
         os.kill(os.getpid(), number)
-        assert told.wait(5)
+        assert stop.wait(5)
         assert signal.getsignal(number) == before
 
 
@@ -33,9 +33,9 @@ def interruptible():
 
 @pytest.mark.usefixtures("interruptible")
 def test_a_second_interrupt_interrupts():
-    with stop_requested() as told:
+    with stop_requested() as stop:
         os.kill(os.getpid(), signal.SIGINT)
-        assert told.wait(5)
+        assert stop.wait(5)
         with pytest.raises(KeyboardInterrupt):
             # One sent to the process may reach another thread of it first.
             signal.raise_signal(signal.SIGINT)
@@ -43,9 +43,9 @@ def test_a_second_interrupt_interrupts():
 
 def test_afterwards_signals_do_what_they_did():
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    with stop_requested() as told:
+    with stop_requested() as stop:
         pass
-    assert not told.is_set()
+    assert not stop.is_set()
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
 
@@ -135,9 +135,9 @@ def test_whatever_holds_the_main_thread_ends_without_a_word(begun, body, number)
 @pytest.mark.slow
 def test_a_verb_that_ends_by_itself_has_its_summary_and_its_own_exit_code(begun):
     body = """
-        with stop_requested() as told:
+        with stop_requested() as stop:
             ready()
-            told.wait()
+            stop.wait()
         print("4 records", end="")
         sys.exit(1)"""
     code, _, out, err = ended(begun(body), signal.SIGTERM)
@@ -147,19 +147,19 @@ def test_a_verb_that_ends_by_itself_has_its_summary_and_its_own_exit_code(begun)
 @pytest.mark.slow
 def test_the_word_comes_also_where_the_main_thread_waits_without_a_limit(begun):
     body = """
-        with stop_requested() as told:
+        with stop_requested() as stop:
             signal.siginterrupt(signal.SIGINT, False)
             ready()
-            told.wait()
-            print("told", end="")"""
+            stop.wait()
+            print("stopped", end="")"""
     code, _, out, _ = ended(begun(body), signal.SIGINT)
-    assert (code, out) == (0, b"told")
+    assert (code, out) == (0, b"stopped")
 
 
 @pytest.mark.slow
 def test_a_verb_that_should_end_by_itself_and_does_not_is_ended(begun):
     body = """
-        with stop_requested() as told:
+        with stop_requested() as stop:
             ready()
             threading.Event().wait()"""
     assert ended(begun(body), signal.SIGINT)[0] == 130
@@ -168,9 +168,9 @@ def test_a_verb_that_should_end_by_itself_and_does_not_is_ended(begun):
 @pytest.mark.slow
 def test_a_second_signal_does_not_wait_for_the_first_one(begun):
     body = """
-        with stop_requested() as told:
+        with stop_requested() as stop:
             ready()
-            told.wait()
+            stop.wait()
             ready("again")
             threading.Lock().acquire() and threading.Event().wait()"""
     process = begun(body)
@@ -184,9 +184,9 @@ def test_a_second_signal_does_not_wait_for_the_first_one(begun):
 @pytest.mark.slow
 def test_after_a_verb_ended_by_itself_what_follows_has_no_limit(begun):
     body = """
-        with stop_requested() as told:
+        with stop_requested() as stop:
             ready()
-            told.wait()
+            stop.wait()
         threading.Event().wait(stopping.CLEAN_S + 0.5)
         print("verified", end="")"""
     body = "from barograph.app.cli import stopping\nstopping.CLEAN_S = 0.5" + textwrap.dedent(body)

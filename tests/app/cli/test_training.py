@@ -92,9 +92,9 @@ def test_who_follows_is_told_once_why_a_training_fails_and_stops_when_told(
 ):
     run("dataset", people(12), "--case", "churn", "--home", "h")
     pulse = tmp_path / "h" / "datasets" / "churn.lock"
-    told = signalled(lambda: pulse.exists() and not _held(pulse))
+    signaller = signalled(lambda: pulse.exists() and not _held(pulse))
     code, out, err = run("train", "--follow", "--case", "churn", "--home", "h")
-    told.join()
+    signaller.join()
     assert (code, out) == (0, "")
     assert err.count("\n") <= 1
 

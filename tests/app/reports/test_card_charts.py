@@ -58,29 +58,29 @@ def test_a_picture_has_no_colours_but_those_of_the_page():
 def test_pictures_of_one_page_share_no_names_and_refer_to_their_own():
     seen = set()
     for picture in pictures():
-        mine = names(picture)
-        assert mine.isdisjoint(seen)
-        seen |= mine
+        own_names = names(picture)
+        assert own_names.isdisjoint(seen)
+        seen |= own_names
         for element in picture.iter():
             for attribute in ("href", "clip-path"):
                 reference = element.get(attribute, "").strip("url()").removeprefix("#")
-                assert not reference or reference in mine
+                assert not reference or reference in own_names
 
 
 def test_curves_are_named_with_their_scores():
-    told = words(precision_recall(made()))
+    labels = words(precision_recall(made()))
     for row in made().training.tested.scores:
         if row.name in made().curves:
-            assert f"{row.name}, {row.pr_auc.estimate:.3f}" in told
-    assert any(word.startswith("base rate, ") for word in told)
+            assert f"{row.name}, {row.pr_auc.estimate:.3f}" in labels
+    assert any(word.startswith("base rate, ") for word in labels)
 
 
 def test_the_weightiest_features_are_drawn_and_no_more_than_fit():
     many = [
         Importance(feature=f"f{n}", rise=1 / (n + 1), low=0, high=1, folds=1) for n in range(40)
     ]
-    told = words(importance(many))
-    assert [word for word in told if word.startswith("f")] == [f"f{n}" for n in range(15)]
+    labels = words(importance(many))
+    assert [word for word in labels if word.startswith("f")] == [f"f{n}" for n in range(15)]
 
 
 def test_a_strip_comes_for_wide_and_for_narrow_pages():

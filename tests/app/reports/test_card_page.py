@@ -68,8 +68,8 @@ def test_what_was_found_stands_on_it():
         *(why for goal in card.goals for why in goal.why),
         *(one.feature for one in card.importance),
     ]  # fmt: skip
-    for found in expected:
-        assert found in text, found
+    for phrase in expected:
+        assert phrase in text, phrase
 
 
 @pytest.mark.slow

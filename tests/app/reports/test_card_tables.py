@@ -46,23 +46,23 @@ def test_each_session_and_each_fold_has_its_row():
     assert [row[1] for row in rows_of(sessions(made()))] == [
         f"{one.rows:,}" for one in training.tested.sessions
     ]
-    told = rows_of(folds(made()))
-    assert [row[5] for row in told] == [one.chosen for one in training.tested.folds]
-    assert all("2023-11-1" in row[1] for row in told)
+    rows = rows_of(folds(made()))
+    assert [row[5] for row in rows] == [one.chosen for one in training.tested.folds]
+    assert all("2023-11-1" in row[1] for row in rows)
     assert {row[0] for row in rows_of(sessions(made(timed=False)))} == {"all"}
 
 
 @pytest.mark.parametrize(
-    ("over", "said"),
+    ("over", "sentence"),
     [
         (interval(0.01, -0.02, 0.04), "It found nothing, as it should."),
         (interval(0.03, 0.01, 0.05), "It found what is not there."),
     ],
 )
-def test_the_control_says_whether_it_found_something(over, said):
-    told = msgspec.structs.replace(made().training.control, over=over)
-    text = "".join("".join(part.itertext()) for part in control(replaced(made(), control=told)))
-    assert said in text
+def test_the_control_says_whether_it_found_something(over, sentence):
+    changed = msgspec.structs.replace(made().training.control, over=over)
+    text = "".join("".join(part.itertext()) for part in control(replaced(made(), control=changed)))
+    assert sentence in text
 
 
 def test_a_control_that_was_not_run_is_said_and_why():

@@ -46,9 +46,9 @@ def test_a_point_on_the_diagonal_means_what_it_says(pairs):
     assert_inside(svg)
     (diagonal,) = marks(svg, "quantile")
     x1, y1, x2, y2 = (float(diagonal.attrib[name]) for name in ("x1", "y1", "x2", "y2"))
-    for dot, (said, true) in zip(marks(svg, "circle"), pairs, strict=True):
-        assert float(dot.attrib["cx"]) == pytest.approx(x1 + said * (x2 - x1), rel=1e-4)
-        assert float(dot.attrib["cy"]) == pytest.approx(y1 + true * (y2 - y1), rel=1e-4)
+    for dot, (predicted, observed) in zip(marks(svg, "circle"), pairs, strict=True):
+        assert float(dot.attrib["cx"]) == pytest.approx(x1 + predicted * (x2 - x1), rel=1e-4)
+        assert float(dot.attrib["cy"]) == pytest.approx(y1 + observed * (y2 - y1), rel=1e-4)
 
 
 @given(st.lists(st.lists(shares, min_size=3, max_size=3).map(sorted), max_size=6), shares)

@@ -31,13 +31,13 @@ def test_it_needs_nothing_from_elsewhere(done):
 
 def test_what_was_found_stands_on_it(done):
     text = " ".join(Reader(page(done)).text.split())
-    for found in (
+    for phrase in (
         "The counts add up.", "8,006 records in, 8,005 predictions out, 1 refused",
         "1,234/s", "81.5 µs", "0.610", "4,321 records", "700 records", "acting from 25.0%",
         "too_long", "2 ×", "c.raw@1:44", "5,000 bytes", "c.raw/1@22", "c.said/1@33", "37.7%",
         "4.56 ms", "77.7 µs", "2001-09-09 01:46 UTC",
     ):  # fmt: skip
-        assert found in text, found
+        assert phrase in text, phrase
 
 
 def test_a_loss_is_said_first(done):
@@ -48,9 +48,9 @@ def test_a_loss_is_said_first(done):
 
 
 def test_invented_records_are_called_so(done):
-    said = "These records are invented."
-    assert said not in page(done)
-    assert said in page(msgspec.structs.replace(done, invented_records=True))
+    sentence = "These records are invented."
+    assert sentence not in page(done)
+    assert sentence in page(msgspec.structs.replace(done, invented_records=True))
 
 
 def test_without_a_champion_it_says_why_there_is_no_probability(done):

@@ -85,8 +85,8 @@ print(sys.path[0])
     with Child([], environment(settings)) as child:
         code, out = code_and_out(child)
         assert code == 0, child.why()
-    said, place, first = out.decode().splitlines()
-    theirs, ours = json.loads(said), json.loads(settings.model_dump_json())
+    settings_json, place, first = out.decode().splitlines()
+    theirs, ours = json.loads(settings_json), json.loads(settings.model_dump_json())
     assert theirs | {"home": None} == ours | {"home": None}
     assert (settings.seed, settings.folds) == (42, 7)
     assert Path(theirs["home"]) == tmp_path / "mine"

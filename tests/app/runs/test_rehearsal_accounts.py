@@ -45,12 +45,12 @@ def outcome(record, seen_ms):
     except RecordRefusedError as refused:
         letter = dead(record, refused.fault, refused.detail)
         return "dead_letters", arrived("d", record.offset, record.key, encode(letter))
-    said = RecordPrediction(
+    prediction = RecordPrediction(
         case="churn", key=record.key, verdict=Verdict.PREDICTED, probability=0.5, label=True,
         threshold=0.4, model="churn/1",
     )  # fmt: skip
     taken = {"seen_ms": seen_ms, "inference_ns": 9000}
-    return "predictions", arrived("p", record.offset, record.key, encode(said), **taken)
+    return "predictions", arrived("p", record.offset, record.key, encode(prediction), **taken)
 
 
 def all_seen():
@@ -157,14 +157,14 @@ def test_each_latency_falls_into_its_bucket(taken_ms):
         )
         for each in taken_ms
     ]
-    found = rehearsal_accounts.latency(traces)
-    assert sum(bucket.records for bucket in found.histogram) == found.count == len(taken_ms)
-    assert found.p50_ms == pytest.approx(np.median(taken_ms), abs=1e-3)
-    assert found.p50_ms <= found.p95_ms <= found.p99_ms <= found.max_ms
-    for first, second in zip(found.histogram, found.histogram[1:], strict=False):
+    latency = rehearsal_accounts.latency(traces)
+    assert sum(bucket.records for bucket in latency.histogram) == latency.count == len(taken_ms)
+    assert latency.p50_ms == pytest.approx(np.median(taken_ms), abs=1e-3)
+    assert latency.p50_ms <= latency.p95_ms <= latency.p99_ms <= latency.max_ms
+    for first, second in zip(latency.histogram, latency.histogram[1:], strict=False):
         assert first.to_ms == second.from_ms
-    assert found.histogram[-1].to_ms >= found.max_ms * 0.999
-    assert found.histogram[0].records > 0
+    assert latency.histogram[-1].to_ms >= latency.max_ms * 0.999
+    assert latency.histogram[0].records > 0
 
 
 def test_nothing_has_no_latency_and_no_inference():
@@ -173,16 +173,16 @@ def test_nothing_has_no_latency_and_no_inference():
 
 
 def test_inference_is_what_the_header_says():
-    found = rehearsal_accounts.inference(rehearsal_accounts.traced(CONTRACT, all_seen()))
-    assert (found.mean_us, found.p99_us) == (9.0, 9.0)
+    inference = rehearsal_accounts.inference(rehearsal_accounts.traced(CONTRACT, all_seen()))
+    assert (inference.mean_us, inference.p99_us) == (9.0, 9.0)
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 7, 50])
 def test_samples_lie_at_even_distances_and_say_where(count):
     traces = rehearsal_accounts.traced(CONTRACT, all_seen())
-    found = rehearsal_accounts.samples("stream", traces, count)
-    assert len({sample.record_place for sample in found}) == min(count, len(traces))
-    for sample in found:
+    samples = rehearsal_accounts.samples("stream", traces, count)
+    assert len({sample.record_place for sample in samples}) == min(count, len(traces))
+    for sample in samples:
         assert sample.prediction.key == sample.key
         assert sample.key in sample.record
         assert sample.prediction_place.removeprefix("p") == sample.record_place.removeprefix("r")
@@ -193,9 +193,9 @@ def test_one_letter_of_each_fault_is_shown_with_its_beginning():
         msgspec.json.decode(each.record.value, type=rehearsal_accounts.DeadLetter)
         for each in all_seen().dead_letters
     ]
-    found = rehearsal_accounts.refused_samples(letters * 2)
-    assert len(found) == len(BAD)
-    longest = max(found, key=lambda each: each.bytes)
+    samples = rehearsal_accounts.refused_samples(letters * 2)
+    assert len(samples) == len(BAD)
+    longest = max(samples, key=lambda each: each.bytes)
     assert (longest.fault, longest.bytes > 10**6, len(longest.original) < 3000) == (
         "too_long", True, True,
     )  # fmt: skip

@@ -36,28 +36,30 @@ class Asked:
 
 
 def test_what_is_not_due_starts_nothing():
-    ask, told = Asked(NOT_DUE), []
-    with Retraining(ask, pytest.fail, told.append, look_s=0.01) as running:
+    ask, messages = Asked(NOT_DUE), []
+    with Retraining(ask, pytest.fail, messages.append, look_s=0.01) as running:
         until(lambda: ask.times > 3)
         assert running.state == ""
-    assert (told, running.trained) == ([], [])
+    assert (messages, running.trained) == ([], [])
 
 
 @pytest.mark.slow
 def test_a_training_that_was_not_due_any_more_says_nothing(tmp_path):
-    ask, told = Asked(DUE), []
-    with Retraining(ask, begin(tmp_path, "train", "--if-due", "--json"), told.append, look_s=0.01):
+    ask, messages = Asked(DUE), []
+    with Retraining(
+        ask, begin(tmp_path, "train", "--if-due", "--json"), messages.append, look_s=0.01
+    ):
         until(lambda: ask.times > 1)
-    assert told == []
+    assert messages == []
 
 
 @pytest.mark.slow
 def test_a_training_that_fails_is_told_once_and_tried_again_later(tmp_path):
-    ask, told = Asked(DUE), []
+    ask, messages = Asked(DUE), []
     start = begin(tmp_path, "train")
-    with Retraining(ask, start, told.append, look_s=99.0, again_s=0.6) as running:
+    with Retraining(ask, start, messages.append, look_s=99.0, again_s=0.6) as running:
         until(lambda: ask.times > 2)
-    (line,) = told
+    (line,) = messages
     assert line.startswith("retraining: the dataset of spikes: there is none in ")
     assert line.endswith("The next try is in 600 ms.")
     assert running.trained == []
@@ -74,25 +76,25 @@ def test_a_training_that_fails_is_told_once_and_tried_again_later(tmp_path):
     ids=lambda error: type(error).__name__,
 )
 def test_whatever_asking_dies_of_is_told_once_and_asked_again(tmp_path, error):
-    ask, told = Asked(error, error, error, NOT_DUE), []
-    with Retraining(ask, begin(tmp_path), told.append, look_s=0.01, again_s=0.03):
+    ask, messages = Asked(error, error, error, NOT_DUE), []
+    with Retraining(ask, begin(tmp_path), messages.append, look_s=0.01, again_s=0.03):
         until(lambda: ask.times > 5)
-    (line,) = told
+    (line,) = messages
     assert line.startswith("retraining: ")
     assert line.isprintable()
 
 
 def test_a_process_that_cannot_be_started_is_told_and_tried_again():
-    tries, told = [], []
+    tries, messages = [], []
 
     def start():
         tries.append(1)
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
-    with Retraining(Asked(DUE), start, told.append, look_s=99.0, again_s=0.01):
+    with Retraining(Asked(DUE), start, messages.append, look_s=99.0, again_s=0.01):
         until(lambda: len(tries) > 2)
-    assert len(told) == 1
-    assert "Resource temporarily unavailable" in told[0]
+    assert len(messages) == 1
+    assert "Resource temporarily unavailable" in messages[0]
 
 
 def test_it_waits_longer_the_more_often_it_cannot_ask(tmp_path):
@@ -115,11 +117,11 @@ def test_what_a_training_said_is_told_in_one_line(monkeypatch, tmp_path):
 print('{"case": "spikes", "version": 3, "chosen": "har", "decision": {"promote": false, '
       '"reasons": ["4 episodes", "6 \\\\u001b[2Jblocks"]}, "threads": 1}')""",
     )
-    ask, told = Asked(DUE, NOT_DUE), []
-    with Retraining(ask, begin(tmp_path), told.append, look_s=0.01) as running:
+    ask, messages = Asked(DUE, NOT_DUE), []
+    with Retraining(ask, begin(tmp_path), messages.append, look_s=0.01) as running:
         until(lambda: running.trained)
         assert running.state == "spikes/3 (har), keep"
-    assert told == [r"trained spikes/3 (har), keep: 4 episodes; 6 \x1b[2Jblocks"]
+    assert messages == [r"trained spikes/3 (har), keep: 4 episodes; 6 \x1b[2Jblocks"]
     assert running.trained == [r"spikes/3 (har), keep: 4 episodes; 6 \x1b[2Jblocks"]
 
 
@@ -142,16 +144,16 @@ def test_however_a_training_ends_it_is_told_in_one_line_and_tried_again(
     monkeypatch, tmp_path, program, line
 ):
     with_program(monkeypatch, program)
-    ask, told = Asked(DUE), []
+    ask, messages = Asked(DUE), []
     with Retraining(
         ask,
         begin(tmp_path),
-        told.append,
+        messages.append,
         again_s=0.01,
         limit_s=0.5 if "did not end" in line else 60.0,
     ):
         until(lambda: ask.times > 1)
-    (once,) = told
+    (once,) = messages
     assert line in once
     assert once.isprintable()
     assert len(once) < 700
@@ -169,25 +171,25 @@ with open(sys.argv[1] + ".making", "w") as file: file.write(str(os.getpid()))
 os.rename(sys.argv[1] + ".making", sys.argv[1])
 threading.Event().wait()""",
     )
-    said, told = tmp_path / "process", []
-    with Retraining(Asked(DUE), begin(tmp_path, said), told.append):
-        until(said.exists)
+    pid_file, messages = tmp_path / "process", []
+    with Retraining(Asked(DUE), begin(tmp_path, pid_file), messages.append):
+        until(pid_file.exists)
         started_s = time.monotonic()
     assert time.monotonic() - started_s < 30
     with pytest.raises(ProcessLookupError):
-        os.kill(int(said.read_text()), 0)
-    assert told == []
+        os.kill(int(pid_file.read_text()), 0)
+    assert messages == []
 
 
 def test_a_training_has_the_lowest_priority_one_thread_and_a_session_of_its_own(
     monkeypatch, tmp_path
 ):
-    said = tmp_path / "said"
+    output_file = tmp_path / "facts"
     facts = "os.nice(0), os.environ['OMP_NUM_THREADS'], os.getsid(0) == os.getpid()"
     polite = children._program(polite=True).partition("from")[0]
     with_program(
-        monkeypatch, f"{polite}open({str(said)!r}, 'w').write(str([{facts}])); print('{{}}')"
+        monkeypatch, f"{polite}open({str(output_file)!r}, 'w').write(str([{facts}])); print('{{}}')"
     )
     with Retraining(Asked(DUE, NOT_DUE), begin(tmp_path), [].append, look_s=0.01):
-        until(lambda: said.exists() and said.read_text())
-    assert said.read_text() == "[19, '1', True]"
+        until(lambda: output_file.exists() and output_file.read_text())
+    assert output_file.read_text() == "[19, '1', True]"

@@ -54,11 +54,11 @@ def test_what_is_heard_is_featurized_and_scored_until_the_time_is_over(tmp_path,
     assert done.heard.feed.ticks > 20
     assert done.heard.feed.gaps == {}
     with closing(open_log(tmp_path)) as log:
-        raw, rows, said = (
+        raw, rows, predictions = (
             sum(map(len, values(log, topic).values())) for topic in (TICKS, FEATURES, PREDICTIONS)
         )
         assert raw == done.heard.feed.ticks + done.heard.feed.heartbeats
-        assert rows == said >= done.seen.predictions > 20
+        assert rows == predictions >= done.seen.predictions > 20
         assert verify(log, archive=tmp_path / "archive").same
 
 

@@ -30,7 +30,7 @@ def test_an_inventory_has_a_line_for_each_file_and_the_sum():
         products=products,
         dead_letters={"late": 3},
     )
-    found = Inventory(
+    inventory = Inventory(
         files=[
             ListedFile(
                 file="000001.ndjson.gz",
@@ -50,7 +50,7 @@ def test_an_inventory_has_a_line_for_each_file_and_the_sum():
         gaps={"silence": 2},
         dead_letters={},
     )
-    text = shown(findings.inventory(found))
+    text = shown(findings.inventory(inventory))
     assert "1970-01-01 00:00–00:59" in text
     assert "1,234" in text
     assert "000002 open" in " ".join(text.split())
@@ -60,10 +60,10 @@ def test_an_inventory_has_a_line_for_each_file_and_the_sum():
 
 @pytest.mark.parametrize("damaged", [[], [Damage(file="000001.ndjson.gz", why="it is gone")]])
 def test_an_inspection_names_what_is_damaged(damaged):
-    found = Inspection(
+    inspection = Inspection(
         finished=3, without_manifest=["000004.ndjson.gz"], removed=["x"], lines=99, damaged=damaged
     )
-    text = shown(findings.inspection(found))
+    text = shown(findings.inspection(inspection))
     assert ("sound" in text) == (not damaged)
     assert ("damaged: 000001.ndjson.gz: it is gone" in text) == bool(damaged)
     assert "without manifest: 000004.ndjson.gz" in text
@@ -135,7 +135,7 @@ def test_a_check_shows_each_product_its_gaps_and_the_rest():
         queue_full=0,
         open_holes=1,
     )
-    found = checked(
+    report = checked(
         ok=True,
         products={"BTC-USD": product},
         dead_letters={"late": 4},
@@ -143,7 +143,7 @@ def test_a_check_shows_each_product_its_gaps_and_the_rest():
         status=[status],
         sample='{"a":"\x1b[2J"}',
     )
-    text = shown(findings.check(found))
+    text = shown(findings.check(report))
     assert "ok: ticks.raw has 7 ticks" in text
     assert "trade_id 2 (4 s, 7 missing, 1 filled)" in text
     assert "late 4" in text

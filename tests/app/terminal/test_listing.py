@@ -47,11 +47,11 @@ def test_a_topic_says_what_it_keeps(limits, expected):
 
 
 def test_letters_are_told_with_their_counts():
-    found = LetterList(
+    letters = LetterList(
         topic="d", counts={"late": 7}, redriven=1,
         letters=[LetterLine(**line()), LetterLine(**line(redriven_time_ns=60 * 10**9))],
     )  # fmt: skip
-    shown = " ".join(wide(listing.letters(found)).split())
+    shown = " ".join(wide(listing.letters(letters)).split())
     assert "d: 7 dead letters, 1 re-driven (late 7)" in shown
     assert "too late" in shown
     assert "1970-01-01 00:01:00Z" in shown

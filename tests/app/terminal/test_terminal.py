@@ -78,24 +78,24 @@ def test_a_consumer_tells_its_rate_and_what_is_left():
 
 
 def test_a_rehearsal_tells_both_modes_and_where_the_page_is():
-    told = text_of(terminal.rehearsed(rehearsal(), Path("there")))
+    text = text_of(terminal.rehearsed(rehearsal(), Path("there")))
     for line in (
         "records sent 1,005 7,000", "predictions 1,005 7,000", "dead letters 2 0",
         "lost, invented 0, 0 0, 0", "latency p50 2 ms 2 ms", "inference mean 81.5 µs 81.5 µs",
         "nothing lost, nothing invented", "index.html and summary.json",
     ):  # fmt: skip
-        assert line in " ".join(told.split())
-    assert "no FILE was given" not in told
+        assert line in " ".join(text.split())
+    assert "no FILE was given" not in text
 
 
 def test_a_rehearsal_that_lost_something_says_only_that():
     lost = msgspec.structs.replace(
         rehearsal(), ok=False, problems=["stream: 1 lost"], invented_records=True
     )
-    told = text_of(terminal.rehearsed(lost, Path("there")))
-    assert "stream: 1 lost" in told
-    assert "nothing lost" not in told
-    assert "no FILE was given" in told
+    text = text_of(terminal.rehearsed(lost, Path("there")))
+    assert "stream: 1 lost" in text
+    assert "nothing lost" not in text
+    assert "no FILE was given" in text
 
 
 def test_a_dataset_of_records_tells_what_was_refused_without_obeying_it():
@@ -151,9 +151,9 @@ def test_a_screen_shows_what_others_wrote_and_obeys_nothing(monkeypatch):
         table.add_row(Text(EVIL, style="red"))
         screen.print(Group(EVIL, table, Text(EVIL)))
         # What is left to obey are colours.
-        told = re.sub(r"\x1b\[[0-9;]*m", "", shown.getvalue())
-        assert told.count("[red]evil[/]") == 6
-        assert not set("\x1b\x07\u202e") & set(told)
+        text = re.sub(r"\x1b\[[0-9;]*m", "", shown.getvalue())
+        assert text.count("[red]evil[/]") == 6
+        assert not set("\x1b\x07\u202e") & set(text)
 
 
 def test_a_phase_is_told_as_it_is_called(monkeypatch):

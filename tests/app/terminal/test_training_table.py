@@ -24,7 +24,7 @@ def test_it_says_what_was_tested_and_how():
 
 
 def test_a_candidate_has_a_line_with_its_scores_and_a_dash_where_it_forecasts_nothing():
-    told = shown(
+    text = shown(
         scores=[
             candidate(
                 "har", 0.4, 0.3, 0.5, calibration_error=interval(0.05, 0, 1),
@@ -34,43 +34,43 @@ def test_a_candidate_has_a_line_with_its_scores_and_a_dash_where_it_forecasts_no
             candidate(CHOSEN, 0.61, 0.6, 0.7),
         ]
     )  # fmt: skip
-    assert "har 0.40 [0.30, 0.50] 0.77 0.4000 0.400 0.050 0.254 1.6" in told
-    assert f"{CHOSEN} 0.61 [0.60, 0.70] n/d 0.6100 0.610 0.610 n/d n/d" in told
+    assert "har 0.40 [0.30, 0.50] 0.77 0.4000 0.400 0.050 0.254 1.6" in text
+    assert f"{CHOSEN} 0.61 [0.60, 0.70] n/d 0.6100 0.610 0.610 n/d n/d" in text
 
 
 def test_what_acting_was_worth_stands_below_in_words():
     acting = {"recall": 0.571, "lead_s": 82.54, "false_alarms_per_hour": 1.84}
-    told = shown(scores=[candidate(CHOSEN, 0.61, 0.6, 0.7, acting=acting)])
-    assert "model false/h lead s recall" in told
-    assert f"{CHOSEN} 1.8 82.5 0.57" in told
+    text = shown(scores=[candidate(CHOSEN, 0.61, 0.6, 0.7, acting=acting)])
+    assert "model false/h lead s recall" in text
+    assert f"{CHOSEN} 1.8 82.5 0.57" in text
 
 
 def test_differences_carry_their_sign_and_their_interval():
-    told = shown(differences=[difference("lightgbm", "har", 0.0381, -0.0716, 0.1478)])
-    assert "lightgbm har +0.04 [-0.07, +0.15] +0.038 [-0.072, +0.148]" in told
+    text = shown(differences=[difference("lightgbm", "har", 0.0381, -0.0716, 0.1478)])
+    assert "lightgbm har +0.04 [-0.07, +0.15] +0.038 [-0.072, +0.148]" in text
 
 
 def test_each_session_stands_for_itself_beside_the_reference():
-    told = shown(sessions=[session(), session(start_ns=1_764_570_000 * 10**9, rows=967)])
-    assert "all 4,321 0.20 3 0.610 0.400 0.300 0.500" in told
-    assert "2025-12-01 06:20:00Z 967 0.20 3" in told
+    text = shown(sessions=[session(), session(start_ns=1_764_570_000 * 10**9, rows=967)])
+    assert "all 4,321 0.20 3 0.610 0.400 0.300 0.500" in text
+    assert "2025-12-01 06:20:00Z 967 0.20 3" in text
 
 
 def test_the_gates_word_and_its_reasons_come_last():
-    told = shown(decision=Decision(promote=False, reasons=("too few rows", "too late")))
-    assert "c/1 (m) is registered as candidate, not promoted: · too few rows · too late" in told
+    text = shown(decision=Decision(promote=False, reasons=("too few rows", "too late")))
+    assert "c/1 (m) is registered as candidate, not promoted: · too few rows · too late" in text
     assert "c/1 (m) is champion: · good" in shown()
 
 
 def test_what_was_left_out_is_named_once_with_its_reason():
-    told = shown(
+    text = shown(
         keys_left_out={"ETH-USD": "no labels"},
         candidates_left_out={"xgboost": "xgboost: have 0 rows"},
         features_left_out={"book_imbalance": "nobody offers it"},
     )
-    assert "left out ETH-USD: no labels" in told
-    assert "left out xgboost: have 0 rows" in told
-    assert "left out book_imbalance: nobody offers it" in told
+    assert "left out ETH-USD: no labels" in text
+    assert "left out xgboost: have 0 rows" in text
+    assert "left out book_imbalance: nobody offers it" in text
 
 
 def test_the_control_is_told_where_it_was_run():
@@ -80,15 +80,15 @@ def test_the_control_is_told_where_it_was_run():
         base_rate=interval(0.112, 0, 1),
         over=interval(0, 0, 0),
     )
-    told = shown(control=control)
+    text = shown(control=control)
     assert "nothing can be found: logistic has PR-AUC 0.100 [0.067, 0.144] at base rate 0.112" in (
-        told
+        text
     )
     assert "nothing can be found" not in shown()
 
 
 def test_what_is_not_defined_is_no_figure():
     nothing = [math.nan] * 3
-    told = shown(scores=[candidate("r", *nothing), candidate(CHOSEN, *nothing)])
-    assert "nan" not in told
-    assert "n/d" in told
+    text = shown(scores=[candidate("r", *nothing), candidate(CHOSEN, *nothing)])
+    assert "nan" not in text
+    assert "n/d" in text
