@@ -24,17 +24,17 @@ class Settings(BaseSettings):
 
     home: Path = Path("barograph-home")
     partitions: Annotated[int, Field(ge=1, le=1024)] = 3
-    silence_timeout_s: Annotated[float, Field(gt=0)] = 10.0
+    silence_timeout_s: Annotated[float, Field(gt=0, le=86_400)] = 10.0
     queue_entries: Annotated[int, Field(ge=100, le=1_000_000)] = 20_000
-    clock_limit_s: Annotated[float, Field(gt=0)] = 2.0
-    stale_after_s: Annotated[float, Field(gt=0)] = 30.0
+    clock_limit_s: Annotated[float, Field(gt=0, le=86_400)] = 2.0
+    stale_after_s: Annotated[float, Field(gt=0, le=1_000_000_000)] = 30.0
     batch_records: Annotated[int, Field(ge=1, le=100_000)] = 4096
-    lease_s: Annotated[float, Field(ge=0.1)] = 30.0
-    model_refresh_s: Annotated[float, Field(gt=0)] = 1.0
-    model_lifetime_h: Annotated[float, Field(gt=0)] = 168.0
-    retrain_every_h: Annotated[float, Field(ge=0)] = 24.0
+    lease_s: Annotated[float, Field(ge=0.1, le=86_400)] = 30.0
+    model_refresh_s: Annotated[float, Field(gt=0, le=86_400)] = 1.0
+    model_lifetime_h: Annotated[float, Field(gt=0, le=1_000_000)] = 168.0
+    retrain_every_h: Annotated[float, Field(ge=0, le=1_000_000)] = 24.0
     folds: Annotated[int, Field(ge=2, le=50)] = 4
-    seed: int = 1
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 1
 
     @field_validator("home", mode="before")
     @classmethod

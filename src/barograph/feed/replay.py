@@ -17,6 +17,7 @@ from barograph.venues.coinbase.recorded_lines import time_of
 from barograph.venues.entries import Closing, Heard
 
 _SHORTEST_SLEEP_S = 0.02
+_LEAST_SPEED = 1e-6
 
 Progress = Callable[[int, int, int], None]
 """Called after each batch of a replay with bytes read, bytes in all, ticks so far."""
@@ -36,6 +37,9 @@ class Pace:
     ) -> None:
         if speed is not None and not 0 < speed < math.inf:
             raise BadInputError(f"speed {speed}", "it is not above 0", "Give a factor, or max")
+        if speed is not None and speed < _LEAST_SPEED:
+            why = f"it is below {_LEAST_SPEED}"
+            raise BadInputError(f"speed {speed}", why, "Give a larger factor, or max")
         self.monotonic = monotonic
         self._speed, self._sleep = speed, sleep
         self._first: tuple[int, float] | None = None

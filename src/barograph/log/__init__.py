@@ -284,7 +284,10 @@ def file_of(address: str | Path) -> Path | None:
     """The file of an embedded log's address; None for the address of another kind."""
     text = str(address)
     if text.startswith("sqlite:///"):
-        return Path(text.removeprefix("sqlite:///"))
+        path = Path(text.removeprefix("sqlite:///"))
+        if not path.name:
+            raise UnsupportedLogError(text)
+        return path
     return None if "://" in text else Path(text) / "log.sqlite"
 
 

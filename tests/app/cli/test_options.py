@@ -3,8 +3,11 @@
 import textwrap
 
 import pytest
+import typer
 
+from barograph.app.cli import app
 from barograph.app.cli.options import CASES, case_named, read_bytes
+from barograph.app.settings import Settings
 from barograph.cases.churn import CHURN
 from barograph.cases.spikes import SPIKES
 from barograph.errors import BadInputError
@@ -73,3 +76,65 @@ def test_a_case_that_is_none_is_refused_with_what_is_wrong(name, tmp_path):
 def test_a_file_that_cannot_be_read_is_named(tmp_path):
     with pytest.raises(BadInputError, match="nowhere: No such file"):
         read_bytes(tmp_path / "nowhere")
+
+
+def numbers():
+    """Each option and argument of any verb that is a number, by verb and name."""
+
+    def within(group, prefix):
+        for name, command in group.commands.items():
+            if hasattr(command, "commands"):
+                yield from within(command, f"{prefix}{name} ")
+            else:
+                yield from ((f"{prefix}{name}", each) for each in command.params)
+
+    for verb, option in within(typer.main.get_command(app), ""):
+        if option.type_descriptor.annotation in (int, float):
+            yield verb, option
+
+
+def test_every_number_has_bounds():
+    """One that overflows somewhere would end in a traceback."""
+    found = list(numbers())
+    assert len(found) > 20
+    assert [f"{verb} {option.name}" for verb, option in found if option.max is None] == []
+
+
+FAR = ("nan", "inf", "1e300", str(10**30), str(2**64))
+
+
+@pytest.mark.parametrize("value", FAR)
+def test_a_number_beyond_its_bounds_is_refused(run, value):
+    for words in (
+        ("up", "--minutes"), ("demo", "--hours"), ("demo", "--seed"), ("train", "--seed"),
+        ("train", "--minutes"), ("produce", "x", "--case", "churn", "--rate"),
+        ("produce", "x", "--case", "churn", "--batch-size"), ("models", "show", "--hours"),
+        ("consume", "--case", "churn", "--seconds"), ("topics", "create", "--partitions"),
+        ("rehearse", "--case", "churn", "--seconds"),
+    ):  # fmt: skip
+        code, out, err = run(*words, value)
+        assert (code, out, "Traceback" in err) == (2, "", False), words
+        assert words[-1] in err
+
+
+@pytest.mark.parametrize("value", FAR)
+def test_a_number_of_the_settings_has_bounds_too(run, monkeypatch, value):
+    fields = Settings.model_fields.items()
+    for name in [name for name, field in fields if field.annotation in (int, float)]:
+        with monkeypatch.context() as now:
+            now.setenv(f"BAROGRAPH_{name.upper()}", value)
+            code, _, err = run("verify")
+            assert (code, err.count("\n"), name in err) == (2, 1, True), err
+
+
+@pytest.mark.parametrize("version", ["²", "٣", "9" * 30, "-1", ""])
+def test_a_version_that_is_none_is_one_line(run, version):
+    for verb in ("models show", "report card"):
+        code, out, err = run(*verb.split(), "--home", "h", "--", version)
+        assert (code, out, err.count("\n")) == (2, "", 1), err
+
+
+@pytest.mark.parametrize("log", ["sqlite:///", "sqlite:///.", "sqlite:////"])
+def test_an_address_that_names_no_file_is_one_line(run, log):
+    code, out, err = run("check", "--log", log)
+    assert (code, out, err.count("\n")) == (2, "", 1), err

@@ -6,10 +6,13 @@ import typer
 
 from barograph.app.cli.answers import answer, warn
 from barograph.app.cli.options import (
+    MOST_RECORDS,
+    MOST_SECONDS,
     HomeOption,
     JsonOption,
     LogOption,
     existing_log,
+    no_nan,
     settings_of,
 )
 
@@ -20,10 +23,19 @@ app = typer.Typer()
 def check(
     topic: Annotated[str, typer.Option("--topic", help="The topic to look at.")] = "ticks.raw",
     wanted: Annotated[
-        int, typer.Option("--min", min=0, help="So many ticks, or records of another topic.")
+        int,
+        typer.Option(
+            "--min", min=0, max=MOST_RECORDS, help="So many ticks, or records of another topic."
+        ),
     ] = 1,
     seconds: Annotated[
-        float | None, typer.Option(min=0, help="Watch what arrives for so long, and only that.")
+        float | None,
+        typer.Option(
+            min=0,
+            max=MOST_SECONDS,
+            callback=no_nan,
+            help="Watch what arrives for so long, and only that.",
+        ),
     ] = None,
     home: HomeOption = None,
     log: LogOption = None,

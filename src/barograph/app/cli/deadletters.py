@@ -8,6 +8,7 @@ import typer
 from barograph.app.cli import streams
 from barograph.app.cli.answers import answer
 from barograph.app.cli.options import (
+    MOST_RECORDS,
     HomeOption,
     JsonOption,
     LogOption,
@@ -45,7 +46,9 @@ def letters_list(
     topic: TopicOption = None,
     case: CaseOption = None,
     fault: FaultOption = None,
-    limit: Annotated[int, typer.Option(min=0, help="How many letters, the last ones.")] = 20,
+    limit: Annotated[
+        int, typer.Option(min=0, max=MOST_RECORDS, help="How many letters, the last ones.")
+    ] = 20,
     home: HomeOption = None,
     log: LogOption = None,
     json: JsonOption = False,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from barograph.app.cli.answers import answer, warn
-from barograph.app.cli.options import JsonOption, speed_of
+from barograph.app.cli.options import MOST_MINUTES, MOST_SEED, JsonOption, no_nan, speed_of
 from barograph.app.cli.stopping import stop_requested
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _LOOK_S = 0.25
 def simulate(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: a free one.")] = 8765,
     host: Annotated[str, typer.Option(help="Where it listens.")] = "127.0.0.1",
-    seed: Annotated[int, typer.Option(min=0, help="Of the market.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Of the market.")] = 1,
     products: Annotated[str, typer.Option(help="Comma-separated.")] = "BTC-USD,ETH-USD",
     preset: Annotated[
         str, typer.Option(help="market, or constant: nothing to predict.")
@@ -36,7 +36,13 @@ def simulate(
     ] = "1",
     faults: Annotated[Path | None, typer.Option(help="A script of faults, TOML.")] = None,
     minutes: Annotated[
-        float | None, typer.Option(min=0.0, help="Then it ends; else at SIGINT or SIGTERM.")
+        float | None,
+        typer.Option(
+            min=0.0,
+            max=MOST_MINUTES,
+            callback=no_nan,
+            help="Then it ends; else at SIGINT or SIGTERM.",
+        ),
     ] = None,
     json: JsonOption = False,
 ) -> None:

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from barograph.app.cli.answers import answer, warn
-from barograph.app.cli.options import HomeOption, JsonOption, LogOption, settings_of
+from barograph.app.cli.options import (
+    MOST_MINUTES,
+    HomeOption,
+    JsonOption,
+    LogOption,
+    no_nan,
+    settings_of,
+)
 from barograph.app.cli.stopping import stop_requested
 
 if TYPE_CHECKING:
@@ -23,7 +30,13 @@ VenueOption = Annotated[
 ]
 ProductsOption = Annotated[str, typer.Option("--products", help="Comma-separated.")]
 MinutesOption = Annotated[
-    float | None, typer.Option(min=0.0, help="For how long; until Ctrl-C where it is not given.")
+    float | None,
+    typer.Option(
+        min=0.0,
+        max=MOST_MINUTES,
+        callback=no_nan,
+        help="For how long; until Ctrl-C where it is not given.",
+    ),
 ]
 UrlOption = Annotated[
     str | None, typer.Option("--url", help="Another address of the venue, ws:// or wss://.")

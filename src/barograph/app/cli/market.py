@@ -9,6 +9,8 @@ import typer
 
 from barograph.app.cli.answers import answer, as_json, say, warn
 from barograph.app.cli.options import (
+    MOST_HOURS,
+    MOST_SEED,
     CaseOption,
     HomeOption,
     JsonOption,
@@ -17,6 +19,7 @@ from barograph.app.cli.options import (
     existing_log,
     home_or_temporary,
     names_in,
+    no_nan,
     settings_of,
     speed_of,
     worked_on,
@@ -41,8 +44,13 @@ def demo(
     check: Annotated[
         bool, typer.Option("--check", help="Headless: print one JSON summary and leave.")
     ] = False,
-    hours: Annotated[float, typer.Option(min=1.0, help="Hours of market history to make.")] = 12.0,
-    seed: Annotated[int, typer.Option(help="Of market and training.")] = 1,
+    hours: Annotated[
+        float,
+        typer.Option(
+            min=1.0, max=MOST_HOURS, callback=no_nan, help="Hours of market history to make."
+        ),
+    ] = 12.0,
+    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Of market and training.")] = 1,
 ) -> None:
     """The whole at work on a simulated exchange, then live.
 

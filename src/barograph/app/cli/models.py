@@ -6,6 +6,7 @@ import typer
 
 from barograph.app.cli.answers import answer, show
 from barograph.app.cli.options import (
+    MOST_HOURS,
     CaseOption,
     HomeOption,
     JsonOption,
@@ -13,6 +14,7 @@ from barograph.app.cli.options import (
     case_named,
     existing_log,
     settings_of,
+    version_number,
 )
 
 if TYPE_CHECKING:
@@ -46,7 +48,10 @@ def models_show(
     log: LogOption = None,
     case: CaseOption = "spikes",
     hours: Annotated[
-        int, typer.Option(min=1, help="How far live scores go back from the newest prediction.")
+        int,
+        typer.Option(
+            min=1, max=MOST_HOURS, help="How far live scores go back from the newest prediction."
+        ),
     ] = 24,
     json: JsonOption = False,
 ) -> None:
@@ -54,7 +59,8 @@ def models_show(
     from barograph.app.terminal import model_page
     from barograph.registry.registry import Registry
 
-    which: Any = int(version) if version.isdigit() else version
+    number = version_number(version)
+    which: Any = version if number is None else number
     of, settings = case_named(case), settings_of(home)
     registry = Registry(settings.home)
     model = registry.load(of.name, which, of.feature_set)
@@ -87,7 +93,7 @@ def models_history(
 
 @app.command("promote")
 def models_promote(
-    version: Annotated[int, typer.Argument(help="The version's number.")],
+    version: Annotated[int, typer.Argument(max=999_999_999, help="The version's number.")],
     reason: Annotated[str, typer.Option(help="For the audit.")] = "promoted by hand",
     home: HomeOption = None,
     case: CaseOption = "spikes",

@@ -1,5 +1,6 @@
 """What the verbs' options are called and what they mean: settings, cases, logs, times."""
 
+import math
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -57,6 +58,18 @@ CaseOption = Annotated[
     str,
     typer.Option("--case", help="Which case: spikes, churn, or package.module:NAME of your own."),
 ]
+
+MOST_RECORDS = 10**12
+MOST_BATCH = 1_000_000
+MOST_RATE = 1e6
+MOST_SECONDS = 10**10
+MOST_MINUTES = 10**7
+MOST_HOURS = 10**5
+"""What an option may be at most: none that makes sense is larger, and larger ones overflow."""
+
+_LONGEST_VERSION = 9
+MOST_SEED = 2**32 - 1
+"""What NumPy and scikit-learn take."""
 
 _SHORTEST_LOG_BYTES = 512
 """SQLite takes what is shorter for a new, empty database."""
@@ -154,6 +167,25 @@ def home_or_temporary(home: Path | None) -> Iterator[Path]:
 
     with scratch.folder("barograph-demo-") as place:
         yield place
+
+
+def no_nan(value: float | None) -> float | None:
+    """What an option with bounds is, if it is a number: NaN lies within any bounds."""
+    if value is not None and math.isnan(value):
+        raise typer.BadParameter("NaN is not in the range")
+    return value
+
+
+def version_number(text: str) -> int | None:
+    """A version by its number; None for any other word. Raises BadInputError for ten digits."""
+    if not (text.isascii() and text.isdigit()):
+        return None
+    from barograph.errors import BadInputError
+
+    if len(text) > _LONGEST_VERSION:
+        cure = "See what there is with `barograph models list`"
+        raise BadInputError(f"version {text[:20]}…", "there is no such version", cure)
+    return int(text)
 
 
 def names_in(text: str) -> list[str]:

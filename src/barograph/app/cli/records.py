@@ -10,12 +10,16 @@ import typer
 
 from barograph.app.cli.answers import answer, print_lines, warn
 from barograph.app.cli.options import (
+    MOST_BATCH,
+    MOST_RATE,
+    MOST_SECONDS,
     CaseOption,
     HomeOption,
     JsonOption,
     LogOption,
     case_named,
     home_or_temporary,
+    no_nan,
     settings_of,
     worked_on,
 )
@@ -37,8 +41,10 @@ def produce(
         Literal["stream", "batch"],
         typer.Option(help="stream: by --rate; batch: --batch-size at once, as fast as it goes."),
     ] = "batch",
-    rate: Annotated[float, typer.Option(help="Records a second of a stream.")] = 10.0,
-    batch_size: Annotated[int, typer.Option(help="Records of a batch.")] = 100,
+    rate: Annotated[
+        float, typer.Option(max=MOST_RATE, callback=no_nan, help="Records a second of a stream.")
+    ] = 10.0,
+    batch_size: Annotated[int, typer.Option(max=MOST_BATCH, help="Records of a batch.")] = 100,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the records as lines of JSON; send nothing.")
     ] = False,
@@ -94,9 +100,16 @@ def consume(
     ] = "batch",
     batch_size: Annotated[
         int | None,
-        typer.Option(min=1, help="Records of a commit at most; batch_records of the settings."),
+        typer.Option(
+            min=1,
+            max=MOST_BATCH,
+            help="Records of a commit at most; batch_records of the settings.",
+        ),
     ] = None,
-    seconds: Annotated[float | None, typer.Option(min=0, help="Leave after so long.")] = None,
+    seconds: Annotated[
+        float | None,
+        typer.Option(min=0, max=MOST_SECONDS, callback=no_nan, help="Leave after so long."),
+    ] = None,
     home: HomeOption = None,
     log: LogOption = None,
     json: JsonOption = False,
@@ -136,9 +149,16 @@ def rehearse(
         typer.Argument(help="Records: CSV with a header, or .ndjson; churn can invent some."),
     ] = None,
     seconds: Annotated[
-        float, typer.Option(help="How long it may take, about; half of it is the stream.")
+        float,
+        typer.Option(
+            max=MOST_SECONDS,
+            callback=no_nan,
+            help="How long it may take, about; half of it is the stream.",
+        ),
     ] = 60.0,
-    rate: Annotated[float, typer.Option(help="Records a second of the stream.")] = 50.0,
+    rate: Annotated[
+        float, typer.Option(max=MOST_RATE, callback=no_nan, help="Records a second of the stream.")
+    ] = 50.0,
     reports: Annotated[
         Path, typer.Option(help="Where REPORTS/<case>/index.html and summary.json are put.")
     ] = Path("reports"),

@@ -12,6 +12,7 @@ from barograph.app.cli.options import (
     JsonOption,
     case_named,
     settings_of,
+    version_number,
 )
 
 if TYPE_CHECKING:
@@ -66,8 +67,8 @@ def _number(registry: "Registry", case: str, version: str) -> int:
     from barograph.errors import RegistryError
 
     aliases: dict[str, Alias] = {"candidate": "candidate", "champion": "champion"}
-    if version.isdigit():
-        return int(version)
+    if (named := version_number(version)) is not None:
+        return named
     number = registry.version_of(case, aliases[version]) if version in aliases else None
     if number is None:
         raise RegistryError(
@@ -80,6 +81,8 @@ def _write(file: Path, text: str) -> None:
     from barograph.errors import BadInputError
     from barograph.files.disk import declared, write_whole
 
+    if not file.name:
+        raise BadInputError(f"--out {file}", "it names no file", "Name one, as in card.html")
     try:
         with declared(file.parent, len(text)):
             file.parent.mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,8 @@ import typer
 from barograph.app.cli.answers import answer, print_lines
 from barograph.app.cli.options import (
     CASES,
+    MOST_RECORDS,
+    MOST_SECONDS,
     HomeOption,
     JsonOption,
     LogOption,
@@ -33,16 +35,18 @@ def topics_create(
         str | None, typer.Option("--case", help="The topics of this case only.")
     ] = None,
     partitions: Annotated[
-        int | None, typer.Option(min=1, help="Of keyed topics; counts for new ones.")
+        int | None, typer.Option(min=1, max=1024, help="Of keyed topics; counts for new ones.")
     ] = None,
     replication: Annotated[
-        int | None, typer.Option(min=1, help="Copies of each record; counts for new topics.")
+        int | None,
+        typer.Option(min=1, max=100, help="Copies of each record; counts for new topics."),
     ] = None,
     retention_s: Annotated[
-        int | None, typer.Option(min=-1, help="Age from which records may go; -1: none.")
+        int | None,
+        typer.Option(min=-1, max=MOST_SECONDS, help="Age from which records may go; -1: none."),
     ] = None,
     retention_bytes: Annotated[
-        int | None, typer.Option(min=-1, help="What a partition keeps at most; -1: all.")
+        int | None, typer.Option(min=-1, max=2**53, help="What a partition keeps at most; -1: all.")
     ] = None,
     compacted: Annotated[
         bool, typer.Option("--compacted", help="Keep the last record of each key only.")
@@ -89,11 +93,13 @@ def topics_list(home: HomeOption = None, log: LogOption = None, json: JsonOption
 @app.command("dump")
 def topics_dump(
     name: Annotated[str, typer.Argument(help="The topic.")],
-    limit: Annotated[int, typer.Option(min=1, help="How many records.")] = 10,
+    limit: Annotated[int, typer.Option(min=1, max=MOST_RECORDS, help="How many records.")] = 10,
     start: Annotated[
         str, typer.Option("--from", help="oldest, newest (the last records) or an offset.")
     ] = "oldest",
-    partition: Annotated[int | None, typer.Option(min=0, help="Of this partition only.")] = None,
+    partition: Annotated[
+        int | None, typer.Option(min=0, max=1023, help="Of this partition only.")
+    ] = None,
     key: Annotated[str | None, typer.Option(help="Under this key only.")] = None,
     home: HomeOption = None,
     log: LogOption = None,

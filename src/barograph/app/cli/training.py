@@ -8,6 +8,8 @@ import typer
 
 from barograph.app.cli.answers import answer, warn
 from barograph.app.cli.options import (
+    MOST_MINUTES,
+    MOST_SEED,
     CaseOption,
     HomeOption,
     JsonOption,
@@ -15,6 +17,7 @@ from barograph.app.cli.options import (
     case_named,
     existing_log,
     names_in,
+    no_nan,
     settings_of,
 )
 from barograph.app.cli.stopping import stop_requested
@@ -93,12 +96,17 @@ def train(
         int, typer.Option(min=0, max=1000, help="Other parameters to try, on held-out rows.")
     ] = 0,
     minutes: Annotated[
-        float, typer.Option(min=0, help="For how long at most others are tried.")
+        float,
+        typer.Option(
+            min=0, max=MOST_MINUTES, callback=no_nan, help="For how long at most others are tried."
+        ),
     ] = 5.0,
     control: Annotated[
         bool, typer.Option(help="Train once more where nothing can be found.")
     ] = True,
-    seed: Annotated[int | None, typer.Option(help="Of everything drawn by chance.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=MOST_SEED, help="Of everything drawn by chance.")
+    ] = None,
     if_due: Annotated[
         bool, typer.Option("--if-due", help="Only if it is due, on a dataset made anew first.")
     ] = False,
