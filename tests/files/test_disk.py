@@ -6,7 +6,7 @@ import os
 import pytest
 
 from barograph.errors import BadInputError, DiskFullError
-from barograph.files.disk import declared, write_whole
+from barograph.files.disk import declared, read_regular, write_whole
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
@@ -25,3 +25,14 @@ def test_a_file_is_put_in_place_whole_and_nothing_is_left_beside_it(tmp_path):
         write_whole(tmp_path / "file", content)
         assert (tmp_path / "file").read_bytes() == content
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_what_is_no_regular_file_is_refused_at_once(tmp_path):
+    """A pipe without a writer would be waited for, and a device has no end."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "zero").symlink_to("/dev/zero")
+    for path in (tmp_path / "pipe", tmp_path / "zero", tmp_path):
+        with pytest.raises(OSError, match="it is no regular file"):
+            read_regular(path)
+    write_whole(tmp_path / "file", b"content")
+    assert read_regular(tmp_path / "file") == b"content"

@@ -65,10 +65,20 @@ def folder(path):
     path.mkdir()
 
 
+def pipe(path):
+    path.unlink()
+    os.mkfifo(path)
+
+
+def endless(path):
+    path.unlink()
+    path.symlink_to("/dev/zero")
+
+
 GARBAGE = filled(b"\x00\xffgarbage\n" * 1000)
 JSON = {
     "garbage": GARBAGE, "half": cut(0.5), "null": filled(b"null"), "deep": filled(b"[" * 100_000),
-    "a folder": folder,
+    "a folder": folder, "a pipe": pipe, "endless": endless,
 }  # fmt: skip
 BASE = {
     "magic": flipped(0, 16), "header": flipped(16, 84), "schema": flipped(100, 60),
@@ -77,6 +87,7 @@ BASE = {
 PACKED = {
     "magic": flipped(0, 2), "header": flipped(10, 4), "middle": middle(4), "sum": flipped(-4, 4),
     "half": cut(0.5), "nothing": cut(0), "garbage": GARBAGE, "a folder": folder,
+    "a pipe": pipe, "endless": endless,
 }  # fmt: skip
 PARQUET = {
     "magic": flipped(0, 4), "page": flipped(40, 4), "one byte": middle(1, 0.3),

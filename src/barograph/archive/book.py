@@ -16,7 +16,7 @@ import msgspec
 from barograph.archive.files import last_number, numbered_files
 from barograph.codec import UNREADABLE
 from barograph.errors import BadInputError
-from barograph.files.disk import write_whole
+from barograph.files.disk import read_regular, write_whole
 
 _NAME = "book.json"
 
@@ -74,7 +74,7 @@ def read_book(directory: Path) -> Book | None:
     """The book of an archive; None where there is none. Raises BadInputError for a damaged one."""
     path = directory / _NAME
     try:
-        return _decode(path.read_bytes())
+        return _decode(read_regular(path))
     except FileNotFoundError:
         return None
     except UNREADABLE as error:

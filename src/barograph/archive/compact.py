@@ -34,7 +34,7 @@ from barograph.archive.joined import Joined
 from barograph.codec import UNREADABLE
 from barograph.errors import BadInputError
 from barograph.files import parquet
-from barograph.files.disk import declared, put_in_place, write_whole
+from barograph.files.disk import declared, put_in_place, read_regular, write_whole
 from barograph.files.lines import file_sha256
 from barograph.types import HOUR_NS, NS_PER_S, DeadLetter, Event, Gap, Heartbeat, Tick
 from barograph.venues.coinbase.machine import Coinbase
@@ -294,7 +294,7 @@ def _alone(out: Path) -> Iterator[None]:
 def _read_progress(out: Path) -> _Progress:
     path = out / _PROGRESS
     try:
-        return msgspec.json.decode(path.read_bytes(), type=_Progress)
+        return msgspec.json.decode(read_regular(path), type=_Progress)
     except FileNotFoundError:
         return _Progress()
     except UNREADABLE as error:

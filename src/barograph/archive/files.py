@@ -18,7 +18,7 @@ from barograph.archive.entry_lines import LONGEST_LINE_BYTES, entry_of
 from barograph.archive.manifest import ArchiveManifest
 from barograph.codec import UNREADABLE
 from barograph.errors import BadInputError
-from barograph.files.disk import write_whole
+from barograph.files.disk import only_regular, read_regular, write_whole
 from barograph.files.lines import file_sha256, lines_of
 from barograph.types import DeadLetter
 from barograph.venues.entries import Entry
@@ -101,7 +101,7 @@ def read_file(
 
 
 def _entries(path: Path, start: int, end: int) -> Iterator[Entry | DeadLetter]:
-    with _Part(FileIO(path), end) as file:
+    with _Part(FileIO(path, opener=only_regular), end) as file:
         file.seek(start)
         for position, line in lines_of(file, LONGEST_LINE_BYTES):
             yield entry_of(path.name, position, line)
@@ -138,7 +138,7 @@ def keep_manifest(directory: Path, manifest: ArchiveManifest) -> None:
 
 def _read_manifest(path: Path) -> ArchiveManifest | None:
     try:
-        return _decode_manifest(path.read_bytes())
+        return _decode_manifest(read_regular(path))
     except FileNotFoundError:
         return None
     except UNREADABLE as error:

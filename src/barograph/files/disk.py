@@ -2,8 +2,10 @@
 
 import errno
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import FileIO
 from pathlib import Path
 
 from barograph.errors import BadInputError, DiskFullError
@@ -83,6 +85,21 @@ def check_handles(directory: Path) -> None:
         finally:
             for number in opened:
                 os.close(number)
+
+
+def only_regular(path: str, flags: int) -> int:
+    """An opener for files of ours: OSError at once for a pipe or a device, which has no end."""
+    descriptor = os.open(path, flags | os.O_NONBLOCK)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise OSError(errno.EINVAL, "it is no regular file", path)
+
+
+def read_regular(path: Path) -> bytes:
+    """A whole file of ours. Raises OSError, as `only_regular` too."""
+    with FileIO(path, opener=only_regular) as file:
+        return file.readall()
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -1,5 +1,6 @@
 """The files of a version, which are the artifacts of its run: written once, read as written."""
 
+from io import BufferedReader, FileIO
 from pathlib import Path
 
 import msgspec
@@ -8,7 +9,7 @@ from barograph.codec import UNREADABLE
 from barograph.errors import RegistryError
 from barograph.evaluation.gate import Run
 from barograph.features.catalogue import FEATURE_SET_HASH, NAMES
-from barograph.files.disk import NO_HANDLES
+from barograph.files.disk import NO_HANDLES, only_regular
 from barograph.registry.model import (
     RETRAIN,
     TAU,
@@ -33,7 +34,7 @@ def hash_name(name: str) -> str:
 def content_of(label: str, path: Path, limit: int, cure: str = RETRAIN) -> bytes:
     """A file of the version `label`. Raises RegistryError, also for more than `limit` bytes."""
     try:
-        with path.open("rb") as file:
+        with BufferedReader(FileIO(path, opener=only_regular)) as file:
             content = file.read(limit + 1)
     except OSError as error:
         if error.errno in NO_HANDLES:

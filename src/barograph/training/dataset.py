@@ -30,7 +30,7 @@ from barograph.evaluation import labels
 from barograph.features.catalogue import FEATURE_SET_HASH, NAMES
 from barograph.features.featurizer import Featurizer
 from barograph.files import parquet
-from barograph.files.disk import NO_HANDLES, declared, put_in_place, write_whole
+from barograph.files.disk import NO_HANDLES, declared, put_in_place, read_regular, write_whole
 from barograph.files.lines import file_sha256
 from barograph.types import DeadLetter
 from barograph.venues.coinbase.machine import Coinbase
@@ -156,7 +156,7 @@ def read(home: Path, case: Case) -> Dataset:
     """The dataset of a case. Raises BadInputError, and ForeignFeaturesError for an older one."""
     table, manifest_path = paths(home, case)
     with _readable(manifest_path, f"the dataset of {case.name}", f"there is none in {home}"):
-        manifest = msgspec.json.decode(manifest_path.read_bytes(), type=_Origin)
+        manifest = msgspec.json.decode(read_regular(manifest_path), type=_Origin)
     with _readable(table, str(table), "it is gone"):
         # Parquet has no sum of its content: a changed byte is another number.
         if manifest.table_sha256 not in {"", file_sha256(table)}:
