@@ -3,8 +3,8 @@
 import pytest
 
 from barograph.archive.files import archive_files
-from barograph.archive.joined import had
-from barograph.archive.recall import Recall, is_read_again, known
+from barograph.archive.joined import entries_in_log
+from barograph.archive.recall import Recall, compare, is_read_again
 from barograph.archive.recording import Recording
 from barograph.archive.standing import ArchivePosition
 from barograph.archive.writer import ArchiveWriter
@@ -82,8 +82,8 @@ def test_a_copy_of_a_log_that_is_used_too_is_a_log_of_its_own(tmp_path, home):
     for each in (home, other):
         assert each.told == []
         saved = each.log.producer_checkpoints(PRODUCER, take=False)
-        found = known(each.archive, saved, "elsewhere")
-        entries = had(each.archive, found.standing)
+        found = compare(each.archive, saved, "elsewhere")
+        entries = entries_in_log(each.archive, found.standing)
         told = list(Coinbase().hear(entries, lambda _letter: None))
         assert told == events(each.log)["BTC-USD"]
     now = {path.name: path.read_bytes() for path in home.archive.glob("*.gz")}

@@ -14,7 +14,7 @@ from archive_contents import archive_end, read_archive
 from barograph.archive.book import keep_book, new_id
 from barograph.archive.files import archive_files, keep_manifest, number_of, read_file
 from barograph.archive.manifest import ArchiveManifest
-from barograph.archive.recall import LOG_ID, STANDING, Recall, is_read_again, known
+from barograph.archive.recall import LOG_ID, STANDING, Recall, compare, is_read_again
 from barograph.archive.standing import ArchivePosition, numbers_in, with_file
 from barograph.archive.writer import ArchiveWriter
 from barograph.errors import BadInputError, RemovedError
@@ -141,7 +141,7 @@ class ToyFeed:
         self.saved, self.directory = saved, directory
         self.connection = "replay:c" if recording else "c"
         self.writer = ArchiveWriter(directory, file_bytes=200)
-        found = known(directory, saved, "log.sqlite")
+        found = compare(directory, saved, "log.sqlite")
         assert not found.unknown
         self.standing, self.next = found.standing, saved.get("taken", 0)
         for manifest in found.standing.finished:

@@ -24,7 +24,7 @@ def test_a_hole_is_asked_for_when_it_is_ripe_and_once_at_a_time():
     for _ in range(3):
         assert asking.look([hole(last=8, unknown=4)], 10.0 + RIPE_S) == []
     assert out == [hole(last=8, unknown=4)]
-    assert asking.asked == 1
+    assert asking.holes_asked == 1
 
 
 def test_a_hole_that_closes_by_itself_is_never_asked_for():
@@ -57,7 +57,7 @@ def test_a_hole_that_stays_is_asked_for_a_few_times_with_pauses_and_settled_in_t
     assert 1 <= len(times) <= TRIES
     assert times == sorted(set(times))
     assert now_s <= 10.0 + RIPE_S + TRY_FOR_S + answer_s + 0.1
-    assert asking.asked == 1
+    assert asking.holes_asked == 1
 
 
 def test_what_rest_cannot_tell_is_settled_without_asking():
@@ -65,7 +65,7 @@ def test_what_rest_cannot_tell_is_settled_without_asking():
         asking, out = asks()
         assert asking.look([hopeless], 10.0) == []
         assert asking.look([hopeless], 10.0 + RIPE_S) != []
-        assert (out, asking.asked) == ([], 0)
+        assert (out, asking.holes_asked) == ([], 0)
     asking, out = asks()
     asking.look([hole(first=1, last=LARGEST)], 10.0)
     asking.look([hole(first=1, last=LARGEST)], 10.0 + RIPE_S)
@@ -80,7 +80,7 @@ def test_holes_of_several_products_do_not_wait_for_each_other():
     assert out == both
     asking.answered(both[0], 10.3)
     asking.look([both[1]], 10.4)
-    assert asking.asked == 2
+    assert asking.holes_asked == 2
 
 
 def test_an_answer_about_a_hole_that_is_closed_is_nothing():

@@ -39,8 +39,8 @@ from archive_contents import read_archive
 from barograph import codec
 from barograph.archive.book import address_in
 from barograph.archive.files import archive_files
-from barograph.archive.joined import had
-from barograph.archive.recall import PRODUCER, known
+from barograph.archive.joined import entries_in_log
+from barograph.archive.recall import PRODUCER, compare
 from barograph.errors import BadInputError, BarographError, DiskFullError, LogUnavailableError
 from barograph.features.catalogue import NAMES
 from barograph.features.featurizer import Featurizer
@@ -254,7 +254,7 @@ class World:
         """{product: the events} of what a log has of the archive; a power cut may tear a line."""
         archive, found = self.home / "archive", {}
         saved = log.producer_checkpoints(PRODUCER, take=False)
-        standing = known(archive, saved, address_in(archive, log.address)).standing
+        standing = compare(archive, saved, address_in(archive, log.address)).standing
 
         def refuse(letter):
             torn = letter.source.endswith(".gz")
@@ -263,7 +263,7 @@ class World:
                     f"{letter.identity} of the archive: {letter.fault}, {letter.detail}"
                 )
 
-        for event in Coinbase().hear(had(archive, standing), refuse):
+        for event in Coinbase().hear(entries_in_log(archive, standing), refuse):
             found.setdefault(event.product, []).append(event)
         return found
 

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from barograph.archive.files import archive_files
-from barograph.archive.joined import had
-from barograph.archive.recall import known
+from barograph.archive.joined import entries_in_log
+from barograph.archive.recall import compare
 from barograph.errors import BadInputError
 from barograph.feed.feed import PRODUCER
 from barograph.log.topics import TICKS
@@ -154,10 +154,10 @@ class HomesAndLogs(RuleBasedStateMachine):
         if TICKS in {topic.name for topic in home.log.topics()}:
             saved = home.log.producer_checkpoints(PRODUCER, take=False)
             address = home.log.address.rpartition("/")[2]
-            recalled = known(self.archive, saved, address)
+            recalled = compare(self.archive, saved, address)
             by_product = {}
             for event in Coinbase().hear(
-                had(self.archive, recalled.standing), lambda _letter: None
+                entries_in_log(self.archive, recalled.standing), lambda _letter: None
             ):
                 by_product.setdefault(event.product, []).append(event)
             assert by_product == events(home.log)

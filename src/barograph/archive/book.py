@@ -1,7 +1,7 @@
 """The archive's book: its own id, and for which log each of its files was begun.
 
 One archive may serve several logs, and a log may be lost, restored or copied. `archive/book.json`
-lets each be told from the others: a log has an id of its own, which stands in it, and a writer
+lets them be distinguished: a log has an id of its own, which stands in it, and a writer
 writes down whose a file is before the file is there. Addresses are hints for people and for a log
 that was lost: the one that stands in its place has another id.
 """
@@ -51,7 +51,7 @@ class Book(msgspec.Struct, kw_only=True):
         return None
 
     def begin(self, number: int, log: str) -> None:
-        """A file is begun for a log."""
+        """Record that a file is begun for a log."""
         last = self.files[-1] if self.files else None
         if last is not None and last.log == log and last.last + 1 == number:
             last.last = number
@@ -86,12 +86,12 @@ def read_book(directory: Path) -> Book | None:
 
 
 def keep_book(directory: Path, book: Book) -> None:
-    """Put it in place, durably. Raises DiskFullError, BadInputError."""
+    """Write the book durably. Raises DiskFullError, BadInputError."""
     write_whole(directory / _NAME, msgspec.json.format(msgspec.json.encode(book)))
 
 
 def new_id() -> str:
-    """For a log, an archive or a run."""
+    """Return a new random id for a log, an archive or a run."""
     return uuid.uuid4().hex
 
 
@@ -108,7 +108,7 @@ def address_in(archive: Path, address: str) -> str:
 
 
 def next_number(directory: Path, book: Book, known: int) -> int:
-    """The number of the next file: no number that was ever given to one is given again."""
+    """Return the number of the next file; numbers are never reused."""
     return max(last_number(directory), book.last(), known) + 1
 
 

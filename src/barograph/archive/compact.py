@@ -1,8 +1,8 @@
 """The archive's events as Parquet: a file for each product and hour of event time.
 
 `product=BTC-USD/date=2026-01-31/hour=07.parquet` has the ticks, trades, heartbeats and gaps of that
-hour in the order in which the feed told them, prices and sizes as the venue wrote them. They come
-from the archive through the venue machine, as live, so a gap is the gap that was seen.
+hour in the feed's order, prices and sizes as the venue wrote them. They come from the archive
+through the venue machine, as live, so a gap is the gap that was seen.
 
 For each finished file of the archive, in order:
 
@@ -199,7 +199,7 @@ class _Parts:
         self._temporary.cleanup()
 
     def add(self, event: Event) -> None:
-        """Take an event; `kind` is what it was."""
+        """Add an event as a row of its hour's Parquet file."""
         row = _row(event, self._number)
         self.kind = str(row[1])
         hour = _Hour(event.product, _time_ns(event) // HOUR_NS)
@@ -217,12 +217,12 @@ class _Parts:
         return len(self._paths)
 
     def _put(self, path: Path, parts: list[Path]) -> None:
-        found = [pl.scan_parquet(part) for part in parts]
+        tables = [pl.scan_parquet(part) for part in parts]
         if path.exists():
             earlier = pl.col("archive_file") < self._number
-            found.insert(0, pl.scan_parquet(path).filter(earlier))
+            tables.insert(0, pl.scan_parquet(path).filter(earlier))
         whole = self._folder / "whole.parquet"
-        parquet.join(found, whole)
+        parquet.join(tables, whole)
         path.parent.mkdir(parents=True, exist_ok=True)
         put_in_place(whole, path)
 
@@ -241,8 +241,8 @@ def _time_ns(event: Event) -> int:
 
 
 def _row(event: Event, number: int) -> tuple[object, ...]:
-    said = dict.fromkeys(COLUMNS)
-    said |= {
+    values = dict.fromkeys(COLUMNS)
+    values |= {
         "product": event.product,
         "event_time": _time_ns(event),
         "receive_time": event.receive_time_ns,
@@ -250,12 +250,12 @@ def _row(event: Event, number: int) -> tuple[object, ...]:
         "archive_file": number,
     }
     if isinstance(event, Tick):
-        said |= {name: getattr(event, name) for name in _OF_A_TICK}
-        said |= {"kind": "tick", "size": event.last_size}
+        values |= {name: getattr(event, name) for name in _OF_A_TICK}
+        values |= {"kind": "tick", "size": event.last_size}
     elif isinstance(event, Heartbeat):
-        said |= {"kind": "heartbeat", "trade_id": event.last_trade_id, "sequence": event.sequence}
+        values |= {"kind": "heartbeat", "trade_id": event.last_trade_id, "sequence": event.sequence}
     elif isinstance(event, Gap):
-        said |= {
+        values |= {
             "kind": "gap",
             "gap_start": event.start_ns,
             "gap_cause": event.cause,
@@ -263,8 +263,8 @@ def _row(event: Event, number: int) -> tuple[object, ...]:
             "gap_filled": event.filled,
         }
     else:
-        said |= {name: getattr(event, name) for name in _OF_A_TRADE} | {"kind": "trade"}
-    return tuple(said.values())
+        values |= {name: getattr(event, name) for name in _OF_A_TRADE} | {"kind": "trade"}
+    return tuple(values.values())
 
 
 _OF_A_TRADE = ("price", "size", "side", "trade_id", "filled")

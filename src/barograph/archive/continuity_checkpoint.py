@@ -54,7 +54,7 @@ class ContinuityCheckpoint:
         self._heard = 0
 
     def heard(self) -> None:
-        """The machine took one more entry."""
+        """Count an entry that the machine took."""
         self._heard += 1
 
     def due(self, archive: str, place: Place) -> dict[str, bytes]:
@@ -78,9 +78,9 @@ class ContinuityCheckpoint:
     def restore(
         self, saved: Mapping[str, bytes], directory: Path, archive: str, standing: ArchivePosition
     ) -> bool:
-        """Bring the machine to where a log stands; whether all that it had to hear is there.
+        """Restore the machine to the log's position; return whether nothing needed was missing.
 
-        Where something is not, every connection is lost, so each of its products has a gap.
+        Where something is missing, every connection is closed, so each of its products has a gap.
         """
         if _STATE not in saved:
             return True
@@ -127,7 +127,7 @@ def _is_there(directory: Path, start: Place, standing: ArchivePosition) -> bool:
         if file is None:
             return False
         if not file.there:
-            # Nothing of it is needed where it had ended before.
+            # A removed file that ended before the place is not needed.
             ended = file.manifest is not None and file.manifest.bytes <= start.size
             if number != start.file or not ended:
                 return False
@@ -139,7 +139,7 @@ def _is_there(directory: Path, start: Place, standing: ArchivePosition) -> bool:
 def _between(
     directory: Path, start: Place, standing: ArchivePosition
 ) -> Iterator[Entry | DeadLetter]:
-    """What a log has of an archive behind a place."""
+    """Yield the entries that a log has of an archive behind a place."""
     if start >= standing.place:
         return
     ends = [(file, standing.end_in(file.number)) for file in archive_files(directory) if file.there]

@@ -39,7 +39,7 @@ _decode_raw = msgspec.json.Decoder(msgspec.Raw).decode
 
 
 def entry_of(source: str, position: int, line: bytes | BadLine) -> Entry | DeadLetter:
-    """The entry that a line is, or its dead letter; `position` is its number in the file."""
+    """Return a line's entry, or its dead letter; `position` is the line's number in the file."""
     if isinstance(line, BadLine):
         return line.letter(source, position)
     try:
@@ -48,27 +48,29 @@ def entry_of(source: str, position: int, line: bytes | BadLine) -> Entry | DeadL
         return BadLine(Fault.WRONG_SHAPE, str(error), line).letter(source, position)
 
 
-def _entry(said: _Line) -> Entry:
-    if said.open is not None:
-        return said.open
-    if said.settled is not None:
-        return Settlement(said.connection, said.settled, said.receive_time_ns)
-    if said.answer is None and (said.closed or said.dialect is None):
-        return Closing(said.connection)
-    original = bytes(said.frame) or said.base64 if said.text is None else said.text.encode()
-    frame = Frame(data=original, connection=said.connection, receive_time_ns=said.receive_time_ns)
-    if said.answer is not None:
-        return Answer(said.answer, frame)
-    return Heard(frame, said.dialect)  # type: ignore[arg-type]  # a closing has left above
+def _entry(fields: _Line) -> Entry:
+    if fields.open is not None:
+        return fields.open
+    if fields.settled is not None:
+        return Settlement(fields.connection, fields.settled, fields.receive_time_ns)
+    if fields.answer is None and (fields.closed or fields.dialect is None):
+        return Closing(fields.connection)
+    original = bytes(fields.frame) or fields.base64 if fields.text is None else fields.text.encode()
+    frame = Frame(
+        data=original, connection=fields.connection, receive_time_ns=fields.receive_time_ns
+    )
+    if fields.answer is not None:
+        return Answer(fields.answer, frame)
+    return Heard(frame, fields.dialect)  # type: ignore[arg-type]  # a closing has left above
 
 
 def head_of(frame: Frame, dialect: Dialect) -> bytes:
-    """What the lines of all frames of a connection begin with."""
+    """Return the beginning that the lines of all frames of a connection share."""
     return _encode({"connection": frame.connection, "dialect": dialect})[:-1]
 
 
 def with_body(head: bytes, frame: Frame) -> bytes:
-    """A line of this head."""
+    """Return the line of a frame from its head and the frame's body."""
     received_ns = frame.receive_time_ns
     if received_ns is not None:
         head = b'%b,"receive_time_ns":%d' % (head, received_ns)
@@ -76,7 +78,7 @@ def with_body(head: bytes, frame: Frame) -> bytes:
 
 
 def line_of(entry: Entry) -> bytes:
-    """An entry as its line."""
+    """Return an entry as its line of JSON."""
     if isinstance(entry, Heard):
         return with_body(head_of(*entry), entry.frame)
     if isinstance(entry, Answer):

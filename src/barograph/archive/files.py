@@ -76,7 +76,7 @@ def archive_files(directory: Path) -> list[ArchiveFile]:
 
 
 def existing_files(directory: Path) -> list[ArchiveFile]:
-    """Likewise, of an archive that must be there. Raises BadInputError where there is none."""
+    """Return all files of an archive, in order. Raises BadInputError where there is no archive."""
     files = archive_files(directory)
     if not files:
         raise BadInputError(
@@ -108,7 +108,7 @@ def _entries(path: Path, start: int, end: int) -> Iterator[Entry | DeadLetter]:
 
 
 class _Part(BufferedReader):
-    """A file up to so many bytes."""
+    """The first bytes of a file, as a reader of its own."""
 
     def __init__(self, file: FileIO, end: int) -> None:
         super().__init__(file)
@@ -126,7 +126,7 @@ def manifest_of(counts: ArchiveManifest, path: Path) -> ArchiveManifest:
 
 
 def copy_of(manifest: ArchiveManifest) -> ArchiveManifest:
-    """A value of its own: counting goes on."""
+    """Return a deep copy of the counts, which the caller may keep while counting goes on."""
     return _decode_manifest(_encode_manifest(manifest))
 
 
@@ -163,7 +163,7 @@ def numbered_files(directory: Path) -> list[tuple[int, Path]]:
 
 
 def last_number(directory: Path) -> int:
-    """Of all files that there ever were: a manifest outlives its file."""
+    """Return the highest number of any file so far, removed ones included."""
     return max([*_numbered(directory, FRAMES), *_numbered(directory, MANIFEST)], default=0)
 
 

@@ -113,12 +113,12 @@ def inspect(
     for file in existing_files(directory):
         why = ""
         if file.there:
-            found, unreadable = _read(file.path)
-            lines += found.lines
+            counts, unreadable = _read(file.path)
+            lines += counts.lines
             progress(lines)
             if file.manifest is not None:
                 finished += 1
-                why = _difference(file.manifest, found)
+                why = _difference(file.manifest, counts)
             else:
                 without.append(file.path.name)
                 if unreadable is not None and not (file.is_open and _is_torn(unreadable)):
@@ -158,23 +158,26 @@ def _listed(file: ArchiveFile, book: Book | None) -> ListedFile:
 
 def _read(path: Path) -> tuple[ArchiveManifest, DeadLetter | None]:
     """What a file holds by itself, and the first of its lines that cannot be read."""
-    found, unreadable = ArchiveManifest(), None
+    counts, unreadable = ArchiveManifest(), None
     for entry in read_file(path):
-        found.add(entry)
+        counts.add(entry)
         if unreadable is None and isinstance(entry, DeadLetter):
             unreadable = entry
-    return manifest_of(found, path), unreadable
+    return manifest_of(counts, path), unreadable
 
 
-def _difference(manifest: ArchiveManifest, found: ArchiveManifest) -> str:
-    """Where a file is not what its manifest says; the products are the venue machine's word."""
+def _difference(manifest: ArchiveManifest, counts: ArchiveManifest) -> str:
+    """Name the first count that differs from the manifest; empty where none does.
+
+    Products and dead letters are not compared: the venue machine counted them, not the file.
+    """
     for name in ArchiveManifest.__struct_fields__:
-        said, is_ = getattr(manifest, name), getattr(found, name)
-        if name not in {"products", "dead_letters"} and said != is_:
-            return f"its manifest says {name} {said}, and it has {is_}"
+        expected, counted = getattr(manifest, name), getattr(counts, name)
+        if name not in {"products", "dead_letters"} and expected != counted:
+            return f"its manifest says {name} {expected}, and it has {counted}"
     return ""
 
 
 def _is_torn(letter: DeadLetter) -> bool:
-    """Whether it is what a write leaves that is under way, or was."""
+    """Whether the line was cut off by a write that is under way or was interrupted."""
     return letter.fault is Fault.TRUNCATED

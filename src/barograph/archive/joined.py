@@ -49,18 +49,18 @@ class Joined:
         return self._is_one
 
     def read(self, file: ArchiveFile, until: Place | None = None) -> Iterator[Entry | DeadLetter]:
-        """What a file adds to those before it."""
+        """Yield what a file adds to those before it."""
         for entry in read_file(file.path, 0, until):
             yield from self.take(file.number, entry)
 
     def pass_over(self, file: ArchiveFile, until: Place | None = None) -> None:
-        """Take note of a file that is done."""
+        """Read past a file, so that what follows is judged as after it."""
         if not self._is_one:
             for _ in self.read(file, until):
                 pass
 
     def take(self, number: int, entry: Entry | DeadLetter) -> Sequence[Entry | DeadLetter]:
-        """What an entry of a file adds."""
+        """Return what one entry adds: itself, nothing, or the closings before it as well."""
         if self._is_one or isinstance(entry, DeadLetter):
             return (entry,)
         out: list[Entry] = []
@@ -129,7 +129,7 @@ def whole(
             yield entry
 
 
-def had(directory: Path, standing: ArchivePosition) -> Iterator[Entry | DeadLetter]:
+def entries_in_log(directory: Path, standing: ArchivePosition) -> Iterator[Entry | DeadLetter]:
     """What a log that stands there has of an archive, in order, each recording once."""
     ends = [(file, standing.end_in(file.number)) for file in archive_files(directory) if file.there]
     joined = Joined(directory, [file for file, end in ends if end]).as_taken(standing)

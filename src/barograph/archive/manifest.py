@@ -48,7 +48,7 @@ class ArchiveManifest(msgspec.Struct, kw_only=True):
     dead_letters: dict[str, int] = {}
 
     def add(self, entry: Entry | DeadLetter) -> None:
-        """Take note of a line."""
+        """Count the entry of a line."""
         if type(entry) is Heard:
             self.frames += 1
         elif type(entry) is Answer:
@@ -66,7 +66,7 @@ class ArchiveManifest(msgspec.Struct, kw_only=True):
         )
 
     def note(self, events: Sequence[Event], dead_letters: Sequence[DeadLetter] = ()) -> None:
-        """Take note of what lines came to."""
+        """Count the events and dead letters that lines came to."""
         for event in events:
             counts = self.products.get(event.product)
             if counts is None:
@@ -86,6 +86,6 @@ class ArchiveManifest(msgspec.Struct, kw_only=True):
                 counts.first_event_time_ns, counts.last_event_time_ns, time_ns
             )
         for letter in dead_letters:
-            # What a broken frame calls a product is none: their number stays that of real ones.
+            # A broken frame's product name does not count as a product, which bounds their number.
             known = self.products.get(letter.key, self)
             known.dead_letters[letter.fault] = known.dead_letters.get(letter.fault, 0) + 1

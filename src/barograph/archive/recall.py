@@ -1,4 +1,4 @@
-"""What an archive has that a log has not: told apart, and heard once more.
+"""What an archive has that a log has not: classified, and passed to the machine again.
 
 A file behind a log's standing is a crash's tail only when it was begun for this log, by the run
 that the log last heard of, and has no manifest: what has one was acknowledged once, so this log was
@@ -71,8 +71,8 @@ def kept_whole(log: str) -> Iterator[None]:
         raise CorruptLogError(log, f"what its feed kept there is damaged ({error})") from error
 
 
-def known(directory: Path, saved: Mapping[str, bytes], address: str) -> ArchiveComparison:
-    """Hold a log's checkpoints against an archive. Raises BadInputError for a damaged book."""
+def compare(directory: Path, saved: Mapping[str, bytes], address: str) -> ArchiveComparison:
+    """Compare a log's checkpoints with an archive. Raises BadInputError for a damaged book."""
     files, book = archive_files(directory), read_book(directory)
     archives = {
         name.removeprefix(STANDING): _standing(value)
@@ -148,7 +148,7 @@ def _behind(
 def _adopted(
     standing: ArchivePosition, files: Sequence[ArchiveFile], book: Book | None
 ) -> ArchivePosition:
-    """A standing of before there were ids: the log has what comes before it and is nobody's."""
+    """Return the position of a log older than ids: it has the earlier files that no log owns."""
     has: tuple[Span, ...] = ()
     for file in files:
         before = file.number < standing.file or (file.number == standing.file and standing.size)
@@ -233,11 +233,11 @@ class Recall:
         self._counts: ArchiveManifest | None = standing.counts
 
     def entries(self) -> Iterator[Entry | DeadLetter]:
-        """What is in them, in order. Note what each entry comes to before the next one."""
+        """Yield the entries in order. Call `note` for each entry before taking the next."""
         for file in self.files:
             begun = file.number == self.standing.file
             size, lines = (self.standing.size, self.standing.lines) if begun else (0, 0)
-            # Of a file that an older version began nobody knows what the beginning came to.
+            # The counts of a file begun by an older version are unknown.
             known = self.standing.counts if size or lines else ArchiveManifest()
             self._counts = None if known is None else copy_of(known)
             has = with_file(self.standing.has, file.number, joined=self._joined)
@@ -259,7 +259,7 @@ class Recall:
             self._counts.note(events, dead_letters)
 
     def checkpoint(self) -> ArchivePosition:
-        """The standing, with the counts so far."""
+        """Return the position with the counts so far."""
         counts = None if self._counts is None else copy_of(self._counts)
         return msgspec.structs.replace(self.standing, counts=counts)
 
@@ -276,7 +276,7 @@ class Recall:
 
 
 def aside_warning(archive: Path, aside: Path, files: int) -> str:
-    """That the tail of a killed replay was moved aside."""
+    """Return the warning that the tail of a killed replay was moved aside."""
     return (
         f"{archive}: what a killed replay left in {_files(files)} was moved to {aside}; "
         "the recording is read again from where the log stands"
@@ -284,7 +284,7 @@ def aside_warning(archive: Path, aside: Path, files: int) -> str:
 
 
 def gap_warning(archive: Path) -> str:
-    """That held events are lost with the frames that told of them."""
+    """Return the warning that held events are lost, since their frames are gone."""
     return (
         f"{archive} lacks frames that were heard before the log's last commit: what was held for a "
         "hole then is lost, and every product that was open has a gap"
@@ -292,7 +292,7 @@ def gap_warning(archive: Path) -> str:
 
 
 def lacking_warning(archive: Path, numbers: Sequence[int]) -> str:
-    """That an archive has lost files of a log."""
+    """Return the warning that the archive lacks files that the log knows."""
     which = f"{numbers[0]:06d}" + (f" to {numbers[-1]:06d}" if len(numbers) > 1 else "")
     return f"{archive} lacks {_files(len(numbers))} that the log knows ({which}); it goes on"
 

@@ -33,7 +33,7 @@ def recording_events(
     """(n,) of EVENT again and again: all events of a recording, in their order.
 
     continuity: what was heard before, and the rules; a new one where it is not given.
-    product_index: the place of a product in the arrays, asked for in the order of first events.
+    product_index: returns a product's index in the arrays; called in the order of first events.
     refuse: called with every line that is a dead letter, in order. Plain lines of the Exchange form
     take some 0.3 µs each, all others the time of the venue machine.
     Raises BadInputError and FileChangedError as Recording does.
@@ -68,7 +68,7 @@ class _Reading:
             elif block.endswith(b"\n"):
                 yield from self._block(block)
             else:
-                # Without a newline at its end the lane would not know where to stop.
+                # The lane stops at a newline, so the last line needs one.
                 yield from self._put(self._read([Unended(block)]))
         self._recording.refuse_if_changed()
         self._recording.close()
@@ -91,7 +91,7 @@ class _Reading:
                     continue
                 if place == len(block):
                     return
-                # Where few lines are plain, asking for each costs more than the lane saves.
+                # Where few lines are plain, trying the lane on each costs more than it saves.
                 self._run = run = min(2 * self._run, _LONGEST_RUN) if taken < _GOOD_RUN else 1
             lines, place = _next_lines(block, place, run)
             yield from self._put(self._read(lines))
@@ -104,7 +104,7 @@ class _Reading:
                 yield entry
 
     def _put(self, entries: Iterable[Recorded | DeadLetter]) -> Iterator[Records]:
-        """Let the machines have lines, and their events into the array."""
+        """Pass lines to the machines and put their events into the array."""
         if self._lane is not None:
             self._lane.give_back()
         # As the log would carry them.
@@ -132,7 +132,7 @@ class _Reading:
             self._lane = Columns(opening, self.continuity, self._timeout_s, self._product_index)
         received = self._machine.take(Heard(entry.frame, opening.dialect))
         for letter in received.dead_letters:
-            # Its place in the file is a letter's identity, as the feed has it.
+            # A letter's identity is its place in the file, as in the feed.
             position = str(entry.line)
             self._refuse(
                 msgspec.structs.replace(letter, source=self._recording.name, position=position)

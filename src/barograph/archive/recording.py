@@ -59,7 +59,7 @@ class Taken:
         self._hash = sha256()
 
     def add(self, number: int, line: bytes | BadLine) -> None:
-        """One more. Of a line that is too long its length and its beginning count."""
+        """Add a line; one that is too long counts by its length and its beginning."""
         if isinstance(line, BadLine):
             self._hash.update(line.detail.encode() + line.original)
         elif not line or line.isspace():
@@ -70,7 +70,7 @@ class Taken:
         self.lines = number
 
     def passed(self) -> Passed:
-        """All so far."""
+        """Return the lines taken so far."""
         return Passed(self.lines, self._hash.hexdigest())
 
 
@@ -82,7 +82,7 @@ def connection_named(digest: str) -> str:
 def check_recordings(paths: Iterable[Path]) -> None:
     """Raise BadInputError as `Recording` would, also where a file holds no line.
 
-    For before anything is made for them. A pipe is not opened: what it gives comes once.
+    Call it before any output exists. Pipes are not opened: their bytes can be read only once.
     """
     for path in paths:
         recording = Recording(path, pipes=True)
@@ -133,7 +133,7 @@ class Recording:
 
     @property
     def bytes_read(self) -> int:
-        """Of the file as it lies there."""
+        """Bytes read of the file, before unpacking."""
         return 0 if self._file is None else self._file.position
 
     @property
@@ -142,11 +142,11 @@ class Recording:
         return self._file is None or self._file.size is not None
 
     def __iter__(self) -> Iterator[Recorded | DeadLetter]:
-        """All lines from the first on."""
+        """Iterate over all lines from the first on."""
         return self.after(0)
 
     def after(self, line: int) -> Iterator[Recorded | DeadLetter]:
-        """What comes after that many lines."""
+        """Yield what follows line `line`, and check that the file has not changed."""
         for number, each in self.lines():
             if number > line and (entry := self.read(number, each)) is not None:
                 yield entry
@@ -308,7 +308,7 @@ class Recording:
 
 
 def _is_whole(line: bytes) -> bool:
-    """Whether it is a JSON object from its first byte to its last."""
+    """Whether the bytes are exactly one JSON object."""
     try:
         msgspec.json.decode(line, type=msgspec.Raw)
     except UNREADABLE:

@@ -42,11 +42,11 @@ class ArchivePosition(msgspec.Struct, frozen=True):
 
     @property
     def place(self) -> Place:
-        """The end."""
+        """The end of what the log has."""
         return Place(self.file, self.size, self.lines)
 
     def end_in(self, number: int) -> Place | None:
-        """Up to where the log has a file; None where it has nothing of it."""
+        """Return the place up to which the log has a file; None where it has nothing of it."""
         for span in reversed(self.has):
             if span.first <= number <= span.last:
                 if number == self.file:
@@ -66,7 +66,7 @@ WHOLE = 1 << 62
 
 
 def with_file(has: Sequence[Span], number: int, *, joined: bool = False) -> tuple[Span, ...]:
-    """The same, and a file that comes after all of them."""
+    """Return the spans with a file added that follows all of them."""
     last = has[-1] if has else Span(0, 0, 0)
     if last.first <= number <= last.last:
         return (*has[:-1], Span(last.first, last.last, joined=last.joined))
@@ -76,7 +76,7 @@ def with_file(has: Sequence[Span], number: int, *, joined: bool = False) -> tupl
 
 
 def ended_at(has: Sequence[Span], place: Place) -> tuple[Span, ...]:
-    """The same, where the last file is known to go on beyond a place in it."""
+    """Return the spans with the last file cut at `place`, beyond which it goes on."""
     if not has or has[-1].last != place.file:
         return tuple(has)
     last = has[-1]
@@ -84,5 +84,5 @@ def ended_at(has: Sequence[Span], place: Place) -> tuple[Span, ...]:
 
 
 def numbers_in(has: Iterable[Span]) -> list[int]:
-    """The numbers of all of its files."""
+    """Return the numbers of all files in these spans."""
     return [number for span in has for number in range(span.first, span.last + 1)]

@@ -1,7 +1,7 @@
 """What a feed heard, verbatim, on disk: so that it can be heard again.
 
 `HOME/archive/000001.ndjson.gz`, … hold one JSON line for each entry that the feed took: frames,
-openings and closings of connections, pages of trades that were asked for. Read again in their order
+openings and closings of connections, requested pages of trades. Read again in their order
 through the venue machine they give the same events. Each flush appends one gzip member and fsyncs,
 so every gzip tool reads the files, and a torn write costs the end of the last member only.
 
@@ -125,9 +125,9 @@ class ArchiveWriter:
         self._acknowledged = True
 
     def finish(self) -> None:
-        """Make all lines durable and begin a new file; manifests are left to who reads the files.
+        """Make all lines durable and begin a new file without writing a manifest.
 
-        For where the log does not have what was written.
+        Used while the log does not have what was written.
         """
         self._append()
         self._finish()
@@ -192,7 +192,7 @@ class ArchiveWriter:
             self._append()
             self._finish()
         hour_ns = received_ns - received_ns % HOUR_NS
-        # A clock that is set back a little begins nothing.
+        # Small backward clock steps do not start a new file.
         self._from_ns, self._until_ns = hour_ns - HOUR_NS, hour_ns + HOUR_NS
 
     def _append(self) -> None:
@@ -218,7 +218,7 @@ class ArchiveWriter:
         self._lines.clear()
 
     def _look(self) -> None:
-        """Go on in a new file where this one was removed or changed; the lines are here still.
+        """Continue in a new file if this one was removed or changed; buffered lines are kept.
 
         Raises RemovedError where the archive itself is not there any more.
         """
@@ -250,13 +250,13 @@ class ArchiveWriter:
             raise
 
     def _enter(self, book: Book) -> None:
-        """The file is this log's: so the book says before there is one."""
+        """Enter the file into the book as this log's, before the file exists."""
         book.logs[self._log] = OwnerLog(self._address, self._run)
         book.begin(self._place.file, self._log)
         keep_book(self._directory, book)
 
     def _finish(self) -> None:
-        """The file is whole. Its lines are on the disk."""
+        """Finish the file, whose lines are on the disk."""
         if self._place.size:
             self._counts.file = file_of(self._directory, self._place.file).name
             self._counts.bytes = self._place.size
@@ -266,7 +266,7 @@ class ArchiveWriter:
 
 
 def _free(aside: Path, file: ArchiveFile, behind: int) -> Path:
-    """A name that nothing has in the folder of what was set aside."""
+    """Return a path that does not exist yet in the folder of what was set aside."""
     beginning = f"-{behind}" if behind else ""
     path, again = aside / f"{file.number:06d}{beginning}.{FRAMES}", 1
     while path.exists():

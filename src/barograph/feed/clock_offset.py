@@ -1,7 +1,7 @@
 """How far a venue's clock is from ours, as its events tell: exchange − receive time, in a window.
 
-The difference holds the way through the network too, and may be negative. It is estimated and told;
-no time is ever corrected by it.
+The difference holds the way through the network too, and may be negative. It is estimated and
+reported; no time is ever corrected by it.
 """
 
 from collections import Counter
@@ -36,30 +36,30 @@ class ClockOffset:
         self._seconds: dict[int, _Second] = {}
 
     def add(self, event_time_ns: int, receive_time_ns: int) -> None:
-        """Take one event's two times."""
+        """Add the offset of one event, from its times in epoch nanoseconds."""
         offset_ns = event_time_ns - receive_time_ns
         second = receive_time_ns // NS_PER_S
-        found = self._seconds.get(second)
-        if found is None:
-            found = self._seconds[second] = _Second(offset_ns)
+        bucket = self._seconds.get(second)
+        if bucket is None:
+            bucket = self._seconds[second] = _Second(offset_ns)
             newest = max(self._seconds)
             if second < newest - 2 * self._window_s:
-                # Nothing is held that long: our own clock was set back.
-                self._seconds, newest = {second: found}, second
+                # No event is delayed that long, so our own clock was set back.
+                self._seconds, newest = {second: bucket}, second
             for old in [each for each in self._seconds if each <= newest - self._window_s]:
                 del self._seconds[old]
         bin_number = offset_ns // _BIN_NS
-        if len(found.bins) >= _MOST_BINS and bin_number not in found.bins:
+        if len(bucket.bins) >= _MOST_BINS and bin_number not in bucket.bins:
             farthest = _MOST_BINS * _COARSE
             bin_number = max(-farthest, min(farthest, bin_number // _COARSE * _COARSE))
-        found.bins[bin_number] += 1
-        if offset_ns < found.low_ns:
-            found.low_ns = offset_ns
-        elif offset_ns > found.high_ns:
-            found.high_ns = offset_ns
+        bucket.bins[bin_number] += 1
+        if offset_ns < bucket.low_ns:
+            bucket.low_ns = offset_ns
+        elif offset_ns > bucket.high_ns:
+            bucket.high_ns = offset_ns
 
     def offset(self) -> Offset | None:
-        """The window's median, least and greatest; None while nothing was taken."""
+        """Return the median, smallest and largest offset of the window; None while it is empty."""
         if not self._seconds:
             return None
         seconds = self._seconds.values()

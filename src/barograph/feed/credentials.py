@@ -29,7 +29,7 @@ class Credentials:
         self._key, self._algorithm = _private_key(secret)
 
     def token(self, now_s: int) -> str:
-        """A fresh token for one subscription."""
+        """Return a fresh JWT for one subscription."""
         import jwt  # noqa: PLC0415 - an extra
 
         signed: str = jwt.encode(

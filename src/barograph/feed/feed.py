@@ -29,10 +29,10 @@ from barograph.archive.recall import (
     Recall,
     aside_warning,
     behind,
+    compare,
     gap_warning,
     is_read_again,
     kept_whole,
-    known,
     lacking_warning,
 )
 from barograph.archive.standing import ArchivePosition, Span, ended_at, numbers_in, with_file
@@ -65,7 +65,7 @@ _NOTHING = Received()
 
 
 class Feed:
-    """The feed's one path: whatever brings entries goes through here. Not for several threads.
+    """The feed's one path: whatever brings entries goes through here. Not thread-safe.
 
     Recovers on construction. Raises BadInputError while another feed writes the same archive.
     `pending` counts what waits for the next commit, `pending_bytes` what of it came from outside.
@@ -101,26 +101,26 @@ class Feed:
 
     @property
     def summary(self) -> Summary:
-        """Everything since the start."""
+        """Totals since the feed started."""
         return self._machine.summary
 
     @property
     def full(self) -> bool:
-        """Whether a batch is as large as one may be."""
+        """Whether the batch has reached its size limit."""
         return self.pending >= self.batch_lines or self.pending_bytes >= BATCH_BYTES
 
     @property
     def address(self) -> str:
-        """The log's."""
+        """The address of the log."""
         return self._log.address
 
     @property
     def connections(self) -> list[str]:
-        """The connections that are open."""
+        """The names of the open connections."""
         return self._machine.venue.connections
 
     def holes(self) -> list[Hole]:
-        """The holes whose trades may still be asked for, oldest first."""
+        """The holes whose trades may still be requested, oldest first."""
         return self._machine.venue.holes()
 
     def marks(self) -> Mapping[str, bytes]:
@@ -130,8 +130,9 @@ class Feed:
     def take(self, entry: Entry, source: tuple[str, int] | None = None) -> Received:
         """Archive an entry, and put what it comes to into the next commit.
 
-        An opening of what is open is nothing, and so is whatever speaks of a connection that is
-        not; but a frame opens its own. `source`: the file and line of a frame's dead letters.
+        Opening an open connection has no effect, and neither has an entry of a connection that is
+        not open; a frame, however, opens its own. `source`: the file and line that a frame's dead
+        letters name.
         """
         connection = connection_of(entry)
         is_open = connection in self._machine.venue.continuity.connections
@@ -151,20 +152,20 @@ class Feed:
         return self._take(entry, source)
 
     def report(self, status: FeedStatus) -> None:
-        """Publish how a connection is, with the next commit."""
+        """Publish the status of a connection with the next commit."""
         self.pending += 1
         message = Message(STATUS, status.venue, encode(status))
         self._machine.messages.append(message)
         self._unarchived.add(message)
 
     def reject(self, letter: DeadLetter) -> None:
-        """Take what could not even be a frame."""
+        """Add the dead letter of bytes that are no frame to the next commit."""
         self.pending += 1
         self.pending_bytes += len(letter.original)
         self._unarchived.add(self._machine.refuse(letter))
 
     def commit(self, marks: Mapping[str, bytes] = {}) -> None:
-        """Write what was taken, archive first. marks: how far a recording is with that."""
+        """Write what was taken, archive first. marks: how far the recording is read by then."""
         checkpoints = {**self._checkpoints(self._standing()), **marks}
         self._log.append(self._machine.messages, producer=PRODUCER, checkpoints=checkpoints)
         self._writer.acknowledge()
@@ -181,18 +182,19 @@ class Feed:
         self._log.append((), producer=PRODUCER, checkpoints={LOG_ID: self._log_id.encode()})
 
     def catch_up(self) -> Iterator[None]:
-        """After `keep`: write to the log what it lacks of the archive, by the way of a start.
+        """After `keep`: write to the log what it lacks of the archive, in steps, as a start does.
 
-        Entries may be taken and kept between two steps. After the last one all is as if each had
-        been committed. An error of the log ends it, and it can be begun again. Raises
+        Entries may be taken and kept between two steps. After the last step the log holds what it
+        would hold had each entry been committed. An error of the log ends it; it can be started
+        again. Raises
         ReplacedProducerError where another feed wrote the log meanwhile.
         """
         saved = self._log.producer_checkpoints(PRODUCER, take=False)
-        found = known(self._archive, saved, address_in(self._archive, self._log.address))
-        if found.log != self._log_id or found.standing.run != self._run:
+        comparison = compare(self._archive, saved, address_in(self._archive, self._log.address))
+        if comparison.log != self._log_id or comparison.standing.run != self._run:
             raise ReplacedProducerError(PRODUCER)
         machine = FeedMachine(self._rules)
-        standing = self._restore(machine, saved, found)
+        standing = self._restore(machine, saved, comparison)
         while True:
             self.keep()
             self._writer.finish()
@@ -213,7 +215,7 @@ class Feed:
         self.commit()
 
     def close(self) -> None:
-        """Archive what is not committed, for the next feed to take up; let it in. Idempotent."""
+        """Archive what is not committed and release the archive to the next feed. Idempotent."""
         self._writer.close()
 
     def _ruled(self, opening: Opening) -> Opening:
@@ -234,7 +236,7 @@ class Feed:
         self.pending = self.pending_bytes = 0
 
     def _flushed(self) -> ArchivePosition:
-        """Make what was taken durable in the archive; where that ends."""
+        """Make what was taken durable in the archive; return the place where it ends."""
         end = self._writer.flush()
         while self._writer.lost:
             path = self._writer.lost.pop()
@@ -242,7 +244,7 @@ class Feed:
         return end
 
     def _standing(self) -> ArchivePosition:
-        """Make what was taken durable in the archive; where the log stands once it has it."""
+        """Make what was taken durable in the archive; return the log's position once it has it."""
         end = self._flushed()
         for manifest in end.finished:
             self._has = with_file(self._has, number_of(manifest.file))
@@ -260,47 +262,47 @@ class Feed:
         }
 
     def _recover(self) -> None:
-        """Take up what a crash left between archive and log, and begin a run of one's own."""
+        """Bring into the log what a crash left in the archive alone, and begin a new run."""
         saved = self._log.producer_checkpoints(PRODUCER)
         address = address_in(self._archive, self._log.address)
-        found = known(self._archive, saved, address)
-        self._book, self.unknown = found.book, found.unknown
-        self._elsewhere, self._log_id = found.elsewhere, found.log
-        standing = self._restore(self._machine, saved, found)
-        if is_read_again(found.tail, standing):
-            moved = self._writer.set_aside(found.tail, standing)
+        comparison = compare(self._archive, saved, address)
+        self._book, self.unknown = comparison.book, comparison.unknown
+        self._elsewhere, self._log_id = comparison.elsewhere, comparison.log
+        standing = self._restore(self._machine, saved, comparison)
+        if is_read_again(comparison.tail, standing):
+            moved = self._writer.set_aside(comparison.tail, standing)
             self.warn(aside_warning(self._archive, self._archive / ASIDE, len(moved)))
         else:
-            recall = Recall(standing, found.tail)
+            recall = Recall(standing, comparison.tail)
             for _ in self._recall(self._machine, recall):
                 pass
             standing = recall.standing
         keep_book(self._archive, self._book)
         self._has, self._run = standing.has, new_id()
-        self._whole = standing.whole and bool(found.unknown)
-        if any(file.number == standing.file for file in found.unknown):
+        self._whole = standing.whole and bool(comparison.unknown)
+        if any(file.number == standing.file for file in comparison.unknown):
             self._has = ended_at(self._has, standing.place)
         numbers = numbers_in(self._has)
         last = numbers[-1] if numbers else 0
-        self._writer.serve(self._book, found.log, address, run=self._run, known=last)
+        self._writer.serve(self._book, comparison.log, address, run=self._run, known=last)
         # Before anything is archived, so that what follows in the archive always means a crash.
-        first = {LOG_ID: found.log.encode(), OLD_STANDING: b""}
+        first = {LOG_ID: comparison.log.encode(), OLD_STANDING: b""}
         checkpoints = self._checkpoints(self._standing())
         self._log.append((), producer=PRODUCER, checkpoints=checkpoints | first)
         for number in numbers:
             if self._book.owner(number) is None:
-                self._book.begin(number, found.log)
+                self._book.begin(number, comparison.log)
         keep_book(self._archive, self._book)
-        if found.lacking:
-            self.warn(lacking_warning(self._archive, found.lacking))
-        if found.elsewhere and not found.standing.has:
+        if comparison.lacking:
+            self.warn(lacking_warning(self._archive, comparison.lacking))
+        if comparison.elsewhere and not comparison.standing.has:
             self.warn(f"{self._archive}: the log knows another archive; it goes on with this one")
 
     def _restore(
-        self, machine: FeedMachine, saved: Mapping[str, bytes], found: ArchiveComparison
+        self, machine: FeedMachine, saved: Mapping[str, bytes], comparison: ArchiveComparison
     ) -> ArchivePosition:
-        """Bring a machine to where the log stands, and finish the files that the log has whole."""
-        archive, standing = found.book.archive, found.standing
+        """Restore a machine to the log's position; finish the files that the log has whole."""
+        archive, standing = comparison.book.archive, comparison.standing
         if not machine.continuity.restore(saved, self._archive, archive, standing):
             self.warn(gap_warning(self._archive))
         for manifest in standing.finished:
@@ -337,7 +339,7 @@ class Feed:
             last.last, last.size or 0, None, (), last.lines, self._run, self._has, self._whole
         )
         everything = [file for file in archive_files(self._archive) if file.there]
-        # By the spans alone: a file at `last` that is had whole has no place that ends it.
+        # Compared by spans: a file at `last` that the log has whole has no end place.
         had = ArchivePosition(has=self._has)
         known = [(file, had.end_in(file.number)) for file in everything]
         numbers = {file.number for file in files}
@@ -353,7 +355,7 @@ class Feed:
         progress(self.summary.ticks)
         standing = recall.standing
         if not joined.is_one:
-            # As whoever reads these files again does where this log's own files follow.
+            # A later reader of these files closes them too, where this log's own files follow.
             for connection in self.connections:
                 self._machine.take(Closing(connection))
         self._has, self._whole = standing.has, False
@@ -363,7 +365,7 @@ class Feed:
     def _recall(
         self, machine: FeedMachine, recall: Recall, joined: Joined | None = None
     ) -> Iterator[None]:
-        """Let a machine take in what is heard once more, and commit it; pauses after each step."""
+        """Feed archived entries to a machine again and commit them; yields after each step."""
         if not recall.files:
             return
         recorded = Recalled(self.marks())

@@ -1,4 +1,4 @@
-"""Which holes REST is asked for, when, how often, and when they are settled with what there is."""
+"""Which holes are requested from REST, when, how often, and when they are given up."""
 
 from collections.abc import Callable, Iterable
 
@@ -9,20 +9,20 @@ RIPE_S = 0.25
 
 TRIES = 3
 TRY_FOR_S = 5.0
-"""How long REST is asked for one hole, from its first request on."""
+"""How many seconds one hole is requested from REST, from its first request on."""
 
 HOLD_FOR_S = 15.0
 """How long a hole may last in all. Requests have a rate, so many holes at once wait for a turn."""
 
 _PAUSES_S = (0.25, 1.0)
 LARGEST = 10_000
-"""A hole of more trades is not asked for: its pages would keep its product too long."""
+"""A hole of more trades is not requested: its pages would hold its product too long."""
 
 _Key = tuple[str, str, int | None]
 
 
 class _Ask:
-    """One hole's story; times are those of the caller's monotonic clock, in seconds."""
+    """The requests made for one hole; times are the caller's monotonic clock, in seconds."""
 
     __slots__ = ("due_s", "out", "since_s", "tries")
 
@@ -33,11 +33,11 @@ class _Ask:
 
 
 class Asks:
-    """The open holes of a feed and what was done about each; `asked` counts those asked for.
+    """The open holes of a feed and the requests for each; `holes_asked` counts those requested.
 
-    `ask` is called with a hole that REST shall be asked for, and for how many seconds; `answered`
-    follows, when everything that it says has been taken. A hole is settled after `hold_for_s` at
-    the latest, whether that follows or not.
+    `ask` is called with a hole to request and for how many seconds; `answered` must follow, when
+    everything that REST gave has been taken. A hole is settled after `hold_for_s` at the latest,
+    whether that follows or not.
     """
 
     def __init__(
@@ -47,12 +47,12 @@ class Asks:
         try_for_s: float = TRY_FOR_S,
         hold_for_s: float = HOLD_FOR_S,
     ) -> None:
-        self.asked = 0
+        self.holes_asked = 0
         self._ask, self._try_for_s, self._hold_for_s = ask, try_for_s, hold_for_s
         self._known: dict[_Key, _Ask] = {}
 
     def look(self, holes: Iterable[Hole], now_s: float) -> list[Settlement]:
-        """What is to be settled now, of all holes that are open; ask for what is due."""
+        """Request what is due, and return those of the open holes that must be settled now."""
         open_now = {_key(hole): hole for hole in holes}
         self._known = {key: self._known.get(key) or _Ask(now_s) for key in open_now}
         settled: list[Settlement] = []
@@ -63,21 +63,21 @@ class Asks:
             if now_s - ask.since_s > self._hold_for_s or (
                 not ask.out and self._hopeless(hole, ask, now_s)
             ):
-                # Taken before the next look: the hole is gone by then.
+                # The caller takes it before the next look, so the hole is gone by then.
                 settled.append(Settlement(connection=hole.connection, product=hole.product))
                 continue
             if ask.out or now_s < ask.due_s:
                 continue
-            # Of the first try the time begins with its turn; a later one has what is left.
+            # The time limit starts with the first request; a later one has what is left.
             left_s = ask.since_s + self._try_for_s - now_s if ask.tries else self._try_for_s
-            self.asked += not ask.tries
+            self.holes_asked += not ask.tries
             ask.tries += 1
             ask.out = True
             self._ask(hole, left_s)
         return settled
 
     def answered(self, hole: Hole, now_s: float) -> None:
-        """REST has no more to say for now; a hole that is open still is asked for again, soon."""
+        """Note that a request has ended; a hole that is still open is requested again soon."""
         ask = self._known.get(_key(hole))
         if ask is not None:
             ask.out = False

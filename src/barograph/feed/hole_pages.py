@@ -67,7 +67,7 @@ class Filler:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def ask(self, hole: Hole, for_s: float = TRY_FOR_S) -> None:
-        """Begin to ask for a hole: an Answer for each page, then an Asked.
+        """Start to request a hole: puts an Answer for each page, then an Asked.
 
         for_s: how long, in seconds from the first request on.
         """
@@ -76,12 +76,12 @@ class Filler:
         task.add_done_callback(self._tasks.discard)
 
     def stop(self) -> None:
-        """Leave off."""
+        """Cancel all requests that are under way."""
         for task in self._tasks:
             task.cancel()
 
     async def _ask(self, hole: Hole, for_s: float) -> None:
-        # Whatever ends the asking is a problem to be told: nothing may keep the hole open.
+        # Whatever ends the request is reported as a problem: nothing may keep the hole open.
         (outcome,) = await asyncio.gather(self._held(hole, for_s), return_exceptions=True)
         if isinstance(outcome, AbandonedError):
             return

@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class AbandonedError(Exception):
-    """The writer is gone: nobody will take what is put. Ends the sockets' thread."""
+    """The writer is gone and nothing more is taken. Ends the sockets' thread."""
 
 
 MAX_BYTES = 64 << 20
@@ -25,7 +25,7 @@ TAKE_BYTES = 8 << 20
 
 
 class Inbox(Generic[T]):
-    """Many put, in one event loop; one takes, in another thread.
+    """A bounded queue from many producers in one event loop to one consumer in another thread.
 
     `full` counts how often a bound was met, of `limit` items or of `max_bytes`. An item that is
     larger than `max_bytes` passes alone.
@@ -35,7 +35,7 @@ class Inbox(Generic[T]):
         self.full = 0
         self._limit, self._max_bytes = limit, max_bytes
         self._items = deque[tuple[T, int]]()
-        # Each is counted up by one thread only.
+        # Each counter is written by one thread only.
         self._put_bytes = self._taken_bytes = 0
         self._news = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -48,13 +48,13 @@ class Inbox(Generic[T]):
 
     @property
     def waiting_bytes(self) -> int:
-        """How many bytes wait to be taken."""
+        """The size of the queued items, in bytes."""
         return self._put_bytes - self._taken_bytes
 
-    # Of the event loop.
+    # Called in the event loop.
 
     async def put(self, item: T, size_bytes: int = 0) -> None:
-        """Add an item, waiting for room. Raises AbandonedError when nobody takes any more."""
+        """Add an item, waiting for room. Raises AbandonedError after `abandon`."""
         if not self._has_room(size_bytes):
             self.full += 1
             await self._room(size_bytes)
@@ -66,7 +66,7 @@ class Inbox(Generic[T]):
             self._news.set()
 
     def end(self) -> None:
-        """Nothing more will be put."""
+        """Declare that nothing more will be put."""
         self._ended = True
         self._news.set()
 
@@ -81,17 +81,17 @@ class Inbox(Generic[T]):
         while not self._has_room(size_bytes) and not self._abandoned:
             self._emptied.clear()
             self._stalled = True
-            # Whoever took between the look above and this line saw nobody waiting.
+            # A take between the check above and this line saw no waiter and woke nobody.
             if not self._has_room(size_bytes) and not self._abandoned:
                 await self._emptied.wait()
 
-    # Of the taker.
+    # Called in the consumer's thread.
 
     def take(self, limit: int, timeout_s: float) -> list[T]:
-        """Up to so many items or TAKE_BYTES, as soon as there is one; none after the time-out."""
+        """Return items up to the limit or TAKE_BYTES once there is one; none after the time-out."""
         if not self._items:
             self._news.wait(timeout_s)
-        # Before the look: what is put after it sets it again.
+        # Cleared before the queue is read: a later put sets it again.
         self._news.clear()
         taken: list[T] = []
         taken_bytes = 0
@@ -113,7 +113,7 @@ class Inbox(Generic[T]):
         return self._ended and not self._items
 
     def abandon(self) -> None:
-        """Nothing more will be taken."""
+        """Declare that nothing more will be taken: every `put` raises AbandonedError."""
         self._abandoned = True
         self._wake()
 

@@ -39,7 +39,7 @@ class Batches:
         self._lose_all()
 
     def take(self, entry: Entry) -> Received:
-        """What an entry came to; it is in the next commit's batch."""
+        """Take an entry into the current batch and return what it came to."""
         received = self._feed.take(entry)
         self._feed.summary.lines += type(entry) is Heard
         return received
@@ -49,7 +49,7 @@ class Batches:
         self._feed.reject(letter)
 
     def commit_if_due(self) -> None:
-        """Commit the batch, if it is full or has waited long enough."""
+        """Commit the batch if it is full or its first entry has waited for `max_delay_s`."""
         if not self._feed.pending:
             return
         now_s = self._monotonic()
@@ -66,7 +66,7 @@ class Batches:
             self._commits.look()
 
     def end(self) -> Summary:
-        """The last commit, with which every connection is lost; everything since the start."""
+        """Close every connection, commit the last batch and return the totals since the start."""
         self._lose_all()
         self._commits.end()
         self._feed.summary.finish(self._monotonic() - self._started_s)
@@ -82,7 +82,7 @@ class Batches:
 
 
 def ingest(feed: Feed, entries: Iterable[Entry]) -> Summary:
-    """Take entries none of which has to be waited for, until there are no more, and commit them."""
+    """Take and commit all entries of an iterable that never blocks."""
     batches = Batches(feed)
     for entry in entries:
         batches.take(entry)

@@ -27,7 +27,7 @@ COMMIT_AFTER_S = 0.005
 
 STATUS_EVERY_S = 5.0
 
-_MOST_SAID = 100
+_MOST_REASONS = 100
 _LOOK_EVERY_S = 0.02
 _IDLE_S = 0.05
 _ENTRIES_AT_A_TIME = 1024
@@ -36,10 +36,10 @@ _ENTRIES_AT_A_TIME = 1024
 class LiveSummary(msgspec.Struct, frozen=True, kw_only=True):
     """What a live feed heard, from where, and how its connections were.
 
-    `refused` says what the venue said of products that it does not send. `queue_full` counts how
+    `refused` has the venue's reason for each product that it does not send. `queue_full` counts how
     often the socket was not read because the writer was behind, `overflows` the connections that
     were given up because the venue left too much of ours unread, `troubles` how often a connection
-    could not be made again or was given up. REST was asked for `holes_asked` holes;
+    could not be made again or was given up. `holes_asked` holes were requested from REST;
     `rest_failures` counts the answers that were of no use. `clock` is exchange − receive time over
     the last minute. `first_refusals` are the first reasons by fault.
     """
@@ -68,9 +68,9 @@ def listen(
 ) -> LiveSummary:
     """Take what a venue sends until `stop` is set, the time is over, or nothing is to be expected.
 
-    What was received by then is committed. `warn` gets what a person should know, `show` a line
-    again and again. Raises BadInputError when the venue cannot be reached at first, or refuses all
-    products.
+    What was received by then is committed. `warn` gets what a person should know, `show` a status
+    line at intervals. Raises BadInputError when the venue cannot be reached at first, or refuses
+    all products.
     """
     return _Listening(feed, plan, stop, warn, show).run()
 
@@ -103,7 +103,7 @@ class _Listening:
         self._connection, self._since_ns, self._frames, self._opened = "", 0, 0, 0
         self._failure: BadInputError | None = None
         self._rest_problem, self._rest_failures = "", 0
-        self._troubles, self._said_s = 0, dict[str, float]()
+        self._troubles, self._warned_s = 0, dict[str, float]()
         self._stopped = False
         self._ends_s = None if plan.seconds is None else time.monotonic() + plan.seconds
         self._look_s = 0.0
@@ -137,7 +137,7 @@ class _Listening:
         return self._summary_with(summary)
 
     def _take(self, item: Item, batches: Batches) -> None:
-        """Let an item of the stream be heard: an entry, or what befell a question or connection."""
+        """Handle an item of the stream: an entry, or how a request or connection ended."""
         if isinstance(item, Asked):
             self._answered(item)
         elif isinstance(item, Trouble):
@@ -149,7 +149,7 @@ class _Listening:
             self._heard(item, batches.take(item))
 
     def _look_around(self, batches: Batches, now_s: float) -> None:
-        """What is due by the clock: the end, questions to REST, holes to settle, the status."""
+        """Do what the clock requires: end, request or settle holes, report the status."""
         failure = self._subscribed.look(now_s)
         self._failure = self._failure or failure
         over = self._ends_s is not None and now_s >= self._ends_s
@@ -174,7 +174,7 @@ class _Listening:
             queue_full=self._inbox.full,
             overflows=self._stream.overflows,
             troubles=self._troubles,
-            holes_asked=self._asks.asked,
+            holes_asked=self._asks.holes_asked,
             rest_failures=self._rest_failures,
             clock=self._clock.offset(),
             first_refusals=self._refusals.first,
@@ -210,24 +210,24 @@ class _Listening:
                 self._clock.add(received_ns + ahead, received_ns)
         self._refusals.take(passed, received.dead_letters, time.monotonic())
 
-    def _answered(self, asked: Asked) -> None:
-        self._asks.answered(asked.hole, time.monotonic())
-        self._rest_failures += bool(asked.problem)
-        if asked.problem and not self._rest_problem:
+    def _answered(self, answer: Asked) -> None:
+        self._asks.answered(answer.hole, time.monotonic())
+        self._rest_failures += bool(answer.problem)
+        if answer.problem and not self._rest_problem:
             self._warn(
-                f"{self._venue} does not give the trades of a hole: {asked.problem}. "
+                f"{self._venue} does not give the trades of a hole: {answer.problem}. "
                 "What it does not give is recorded as a gap"
             )
-        self._rest_problem = asked.problem
+        self._rest_problem = answer.problem
 
     def _troubled(self, why: str, now_s: float) -> None:
-        """Say why there is no connection: once, and again where it is still so much later."""
+        """Report why there is no connection, at most once each SAY_AGAIN_S for each reason."""
         self._troubles += 1
-        if now_s - self._said_s.get(why, -SAY_AGAIN_S) < SAY_AGAIN_S:
+        if now_s - self._warned_s.get(why, -SAY_AGAIN_S) < SAY_AGAIN_S:
             return
-        if len(self._said_s) >= _MOST_SAID:
-            self._said_s.clear()
-        self._said_s[why] = now_s
+        if len(self._warned_s) >= _MOST_REASONS:
+            self._warned_s.clear()
+        self._warned_s[why] = now_s
         self._warn(f"{self._venue}: {why}. It is tried again")
 
     def _noticed(self, notice: Notice) -> None:
@@ -237,7 +237,7 @@ class _Listening:
             self._subscribed.error(notice.text, notice.products)
 
     def _tell(self) -> None:
-        """Publish how the connection is, and say so."""
+        """Publish the status of the connection and show it."""
         offset = self._clock.offset()
         if self._connection:
             self._feed.report(self._status(offset))

@@ -25,7 +25,7 @@ class FeedMachine:
         self.messages: list[Message] = []
 
     def take(self, entry: Entry, source: tuple[str, int] | None = None) -> Received:
-        """Hear an entry. source: the file and line of its dead letters."""
+        """Pass an entry to the machine. source: the file and line that its dead letters name."""
         received = self.venue.take(entry)
         self.continuity.heard()
         events, letters = received.events, received.dead_letters
@@ -43,7 +43,7 @@ class FeedMachine:
         return received
 
     def refuse(self, letter: DeadLetter) -> Message:
-        """Add a dead letter."""
+        """Add a dead letter to the messages and to the summary."""
         message = Message(DEAD_LETTERS, letter.key, encode(letter))
         self.messages.append(message)
         counts = self.summary.dead_letters

@@ -47,7 +47,7 @@ class Frames(msgspec.Struct, frozen=True):
     sha256: str = ""
 
     def with_one(self, data: bytes) -> "Frames":
-        """The same, and one more."""
+        """Return these frames and one more."""
         return Frames(self.number + 1, sha256(self.sha256.encode() + data).hexdigest())
 
 
@@ -64,14 +64,14 @@ class Recalled:
         self._frames: dict[str, Frames] = {}
 
     def add(self, frame: Frame) -> None:
-        """The next frame of any connection."""
+        """Count a frame, of whichever recording its connection belongs to."""
         if frame.connection.startswith(REPLAY):
             key = _KEY_OF_FRAMES + frame.connection.partition("/")[0] + "/"
             known = self._frames.get(key) or _frames_in(self._saved, key)
             self._frames[key] = known.with_one(frame.data)
 
     def checkpoints(self) -> dict[str, bytes]:
-        """What the log has to keep of it."""
+        """Return the checkpoints that the log must store."""
         return {key: msgspec.json.encode(frames) for key, frames in self._frames.items()}
 
 
@@ -80,7 +80,7 @@ def _frames_in(saved: Mapping[str, bytes], key: str) -> Frames:
 
 
 def end_of(line: bytes | BadLine) -> str:
-    """The `Mark.end` of a last line; nothing of one that is whole."""
+    """Return the `Mark.end` of a last line; empty for a whole line."""
     if isinstance(line, BadLine):
         return "" if line.ended else sha256(line.detail.encode() + line.original).hexdigest()
     return sha256(line).hexdigest() if type(line) is Unended else ""
@@ -99,10 +99,10 @@ class Passage:
         self._recalled: dict[str, Frames] = {}
         self._key, self.mark = self._known(saved)
         self.is_kept = bool(self.mark.sha256) and not self._recalled
-        self.lines, self.taken = self._found()
+        self.lines, self.taken = self._start()
 
     def checkpoints(self, mark: Mark) -> dict[str, bytes]:
-        """What the log has to keep with the lines up to a mark."""
+        """Return the checkpoints that the log must store with the lines up to a mark."""
         return {self._key: msgspec.json.encode(mark), **dict.fromkeys(self._recalled, b"")}
 
     def _known(self, saved: Mapping[str, bytes]) -> tuple[str, Mark]:
@@ -111,9 +111,9 @@ class Passage:
             known = _KEY + head.sha256
             self._note_frames(saved, connection_named(head.sha256))
             if known in saved:
-                found = _decode(saved[known])
-                # Before a line with a time came, others may have begun like that.
-                mark = found if found.lines <= head.lines else mark
+                kept = _decode(saved[known])
+                # Until a line with a time comes, another recording may begin the same way.
+                mark = kept if kept.lines <= head.lines else mark
         if known in saved:
             mark = _decode(saved[known])
         if mark is _NOTHING and not self._recalled and self._recording.can_begin_again:
@@ -129,22 +129,22 @@ class Passage:
             self._recalled[key] = _decode_frames(saved[key])
 
     def _known_as_file(self, saved: Mapping[str, bytes]) -> Mark:
-        """What an older version kept of the same file."""
+        """Return the mark that an older version stored for the same file."""
         if not any(
             value and key.startswith((_KEY_OF_FILE, _KEY_OF_FRAMES)) for key, value in saved.items()
         ):
             return _NOTHING
         digest = file_sha256(self._recording.path)
         connection = connection_named(digest)
-        found = saved.get(_KEY_OF_FILE + digest)
-        if found is None and not saved.get(_KEY_OF_FRAMES + connection):
+        kept = saved.get(_KEY_OF_FILE + digest)
+        if kept is None and not saved.get(_KEY_OF_FRAMES + connection):
             return _NOTHING
-        mark = _NOTHING if found is None else _decode(found)
+        mark = _NOTHING if kept is None else _decode(kept)
         return msgspec.structs.replace(mark, connection=connection)
 
-    def _found(self) -> tuple[Lines, Taken]:
+    def _start(self) -> tuple[Lines, Taken]:
         if self._recalled:
-            return self._found_by_frames()
+            return self._start_behind_frames()
         tried: Mark | None = self.mark
         while tried is not None:
             lines, taken = self._recording.lines(), Taken()
@@ -153,10 +153,10 @@ class Passage:
             tried = tried.sure if self._recording.can_begin_again else None
         raise self._is_another(f"{self.mark.lines:,} lines were taken")
 
-    def _found_by_frames(self) -> tuple[Lines, Taken]:
-        """Behind the mark, and then behind the frames that came from the archive."""
+    def _start_behind_frames(self) -> tuple[Lines, Taken]:
+        """Skip the lines up to the mark, then the frames that the log took from the archive."""
         several = list(self._recalled.values())
-        # What came under a shorter beginning may be of another recording that begins like this one.
+        # Frames under a shorter beginning may belong to another recording with that beginning.
         tries = [several, several[-1:]] if self._recording.can_begin_again else [several]
         for frames in tries:
             lines, taken = self._recording.lines(), Taken()
@@ -177,7 +177,7 @@ class Passage:
         raise self._is_another(f"the log took {number:,} frames from the archive")
 
     def _passed_frames(self, lines: Lines, taken: Taken, frames: Frames) -> bool:
-        """Go behind the line of the last of these frames; whether they are there."""
+        """Skip past the line of the last of these frames; return whether all are there."""
         so_far = Frames()
         for number, line in lines:
             taken.add(number, line)
@@ -196,7 +196,7 @@ class Passage:
 
 
 def _passed(lines: Lines, taken: Taken, mark: Mark) -> bool:
-    """Go behind the lines that were taken; whether they are these."""
+    """Skip the lines that were taken; return whether their hash is that of the mark."""
     if mark.lines == 0:
         return True
     for number, line in lines:

@@ -49,7 +49,7 @@ class Commits:
 
     @property
     def away(self) -> bool:
-        """Whether the log is left alone just now."""
+        """Whether an outage is under way, in which the log is not written."""
         return self._since_s is not None
 
     def commit(self) -> None:
@@ -69,7 +69,7 @@ class Commits:
             self._next_s = self._since_s + self._retry_s
 
     def look(self) -> None:
-        """In an outage, take the log up one step further if it can be written; else do nothing."""
+        """In an outage, bring the log one step further if it can be written; else do nothing."""
         if not self.away:
             return
         try:
@@ -92,7 +92,7 @@ class Commits:
             )
 
     def _is_back(self) -> bool:
-        """Whether a trial wrote to the log; begins one where it is time for it."""
+        """Return whether a trial write reached the log; start a trial when one is due."""
         if self._trial is None:
             if self._monotonic() >= self._next_s:
                 self._trial = _tried(self._feed.try_log)
@@ -133,7 +133,7 @@ class Commits:
 
 
 def _tried(try_log: Callable[[], None]) -> Future[None]:
-    """Call it in a thread of its own."""
+    """Call a function in a thread of its own; the future has its result."""
     thread = ThreadPoolExecutor(1, "log trial")
     trial = thread.submit(try_log)
     thread.shutdown(wait=False)

@@ -86,8 +86,8 @@ def produce(  # noqa: PLR0913 - what is sent where and how, and what a shell has
     """Send what was not sent yet of a file to the source topic of a case, which must be there.
 
     A file that was sent to its end is sent once more only if `again`; one that was not, goes on.
-    wait: sleeps for so many seconds, or less. stop: asked before each append. progress: called with
-    the records sent, by earlier runs too, and those in the file.
+    wait: sleeps for so many seconds, or less. stop: called before each append. progress: called
+    with the records sent, by earlier runs too, and those in the file.
     Raises BadInputError as `RecordFile`, FileChangedError when the file is changed meanwhile, and
     ReplacedProducerError when another producer of the case starts.
     """
@@ -110,7 +110,7 @@ def produce(  # noqa: PLR0913 - what is sent where and how, and what a shell has
             size += sum(len(line.value) for line in batch)
             progress(position, source.rows)
     if skipped == source.rows and not source.is_known:
-        # What an older version kept cannot be compared with a file that has grown.
+        # The mark of an older version cannot be compared with a file that has grown.
         log.append([], producer=producer, checkpoints={source.sha256: source.all.mark()})
     seconds = (timer_ns() - started_ns) / NS_PER_S
     sent = position - skipped
@@ -126,7 +126,7 @@ def produce(  # noqa: PLR0913 - what is sent where and how, and what a shell has
 
 
 def dry_run(case: "Case", file: Path) -> Iterator[Message]:
-    """What `produce` would send of a file, without a log. Raises BadInputError likewise."""
+    """Yield what `produce` would send of a file, without a log. Raises BadInputError as it does."""
     source = _Source(file, case, {})
     return (source.message(line, {}) for line in source.after(0))
 
@@ -160,12 +160,12 @@ class _Place:
         self._ended = True
 
     def step(self, file: RecordFile) -> None:
-        """One record more was read."""
+        """Count one more record."""
         self.rows += 1
         self._before, self.passed, self._ended = self.passed, file.passed(), file.ended
 
     def mark(self) -> bytes:
-        """It, as what was sent."""
+        """Return this place as the mark of what was sent."""
         mark = _Sent(records=self.rows, sha256=self.passed)
         if not self._ended:
             mark = _Sent(records=self.rows - 1, sha256=self._before, end=self.passed)
@@ -203,7 +203,7 @@ class _Source:
             self.sent = own if isinstance(own, int) else own.records + bool(own.end)
 
     def after(self, rows: int) -> Generator[RecordLine]:
-        """What comes behind so many records; `place` goes with it. Once."""
+        """Yield the records after the first ones, moving `place` along. Callable once."""
         with RecordFile(self._path, self._stream.contract) as file:
             self._readings.append(file)
             try:
@@ -222,7 +222,7 @@ class _Source:
         return Message(self._stream.source, line.key, line.value, headers)
 
     def refuse_if_changed(self) -> None:
-        """Unless the file begins with all that was read of it, both times."""
+        """Raise FileChangedError unless the file still begins with all that was read of it."""
         for file in self._readings:
             file.refuse_if_changed()
 
@@ -235,12 +235,12 @@ def _batches(  # noqa: PLR0913 - how many are sent when, and until when
     wait: Callable[[float], object],
     stop: Callable[[], bool],
 ) -> Iterator[list[RecordLine]]:
-    """What is to be sent next, once it is time; nothing more after `rows` or a stop."""
+    """Yield the batches to send, each when it is due, until all rows are sent or a stop."""
     began_ns, taken = timer_ns(), 0
     while taken < rows and not stop():
         due = how.batch_size
         if how.mode == "stream":
-            # By the time since the beginning, so that no delay adds up.
+            # Due times count from the start, so that delays do not add up.
             passed_ns, next_ns = timer_ns() - began_ns, math.ceil(taken * NS_PER_S / how.rate)
             if passed_ns < next_ns:
                 wait((next_ns - passed_ns) / NS_PER_S)

@@ -60,7 +60,7 @@ def recover(
 
 
 def unknown_files_line(feed: Feed, log: Log, archive: Path) -> str:
-    """That there are files to recover, and what takes them in before and after new events."""
+    """Say that there are files to recover, and by which command, before and after new events."""
     count = len(feed.unknown)
     them, it = ("1 file", "it") if count == 1 else (f"{count:,} files", "them")
     unknown = f"the archive has {them} that this log does not know"

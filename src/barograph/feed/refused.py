@@ -26,7 +26,7 @@ class _Second(msgspec.Struct):
 
 
 class Refusals:
-    """Counts of the last `window_s` seconds. Times are those of a clock that is not set."""
+    """Counts of the last `window_s` seconds. Times are of a monotonic clock, in seconds."""
 
     def __init__(self, window_s: int = 60) -> None:
         self.first: dict[str, str] = {}
@@ -35,7 +35,7 @@ class Refusals:
         self._warned: Fault | None = None
 
     def take(self, passed: int, letters: Iterable[DeadLetter], now_s: float) -> None:
-        """Count what one entry came to."""
+        """Count the events and the dead letters of one entry."""
         second = self._now(int(now_s))
         second.passed += passed
         for letter in letters:
@@ -45,7 +45,7 @@ class Refusals:
             self.first.setdefault(letter.fault, detail)
 
     def lately(self, now_s: float) -> Lately:
-        """The counts of the window that ends now."""
+        """Return the counts of the window that ends now."""
         self._now(int(now_s))
         firsts = (each.first for each in self._seconds if each.first is not None)
         fault, detail = next(firsts, ("", ""))
@@ -56,7 +56,7 @@ class Refusals:
         )
 
     def warning(self, now_s: float) -> str | None:
-        """What to say when most is refused, for another reason, or no longer; None else."""
+        """Return a warning when most is refused, for a new reason, or no longer; else None."""
         lately = self.lately(now_s)
         faults = sum((each.faults for each in self._seconds), Counter[Fault]())
         most = faults.most_common(1)[0][0] if lately.refused > lately.passed else None

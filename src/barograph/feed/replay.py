@@ -45,11 +45,11 @@ class Pace:
         self._first: tuple[int, float] | None = None
 
     def restart(self) -> None:
-        """Another recording begins: its first frame is due at once."""
+        """Start a new recording, whose first frame is due at once."""
         self._first = None
 
     def ahead_s(self, frame: Frame) -> float:
-        """For how long a frame is not due yet."""
+        """Return for how many seconds a frame is not due yet."""
         if self._speed is None or (time_ns := time_of(frame)) is None:
             return 0.0
         now = self.monotonic()
@@ -59,7 +59,7 @@ class Pace:
         return started + (time_ns - first_ns) / NS_PER_S / self._speed - now
 
     def wait(self, seconds: float) -> None:
-        """Sleep."""
+        """Sleep for so many seconds."""
         self._sleep(seconds)
 
 
@@ -106,7 +106,7 @@ class _Replay:
         self._end = self._passage.mark.end
 
     def run(self) -> None:
-        """Take what was not taken yet."""
+        """Replay the lines that the log does not have yet."""
         summary, recording, start = self._feed.summary, self._recording, self._passage.mark
         begun = not start.done
         if begun:
@@ -125,7 +125,7 @@ class _Replay:
             else:
                 feed.reject(entry)
             if end:
-                # It may be the half of a line: it is read again when there is more.
+                # The line may be incomplete: it is read again when the file has grown.
                 self._end = end
             else:
                 add(number, line)
@@ -142,7 +142,7 @@ class _Replay:
                 self._commit(done=True)
 
     def _begin(self) -> None:
-        """This recording is the one on air now."""
+        """Start this recording: the connections of the one before it are lost."""
         summary, recording = self._feed.summary, self._recording
         summary.files.append(recording.name)
         if not summary.resumed_at:
@@ -164,7 +164,7 @@ class _Replay:
         take(Heard(frame, opening.dialect), (self._recording.name, line))
 
     def _commit(self, *, done: bool = False) -> None:
-        """Write what was taken, if the file still begins with it."""
+        """Commit what was taken, provided that the file still begins with it."""
         taken = self._passage.taken.passed()
         sure = self._recording.refuse_if_changed(wholly=done)
         mark = Mark(

@@ -47,7 +47,7 @@ class _Wire(NamedTuple):
 class Rest:
     """Bodies at addresses; through the proxies that the environment names where `proxies` is set.
 
-    A proxy is spoken to by HTTP: a plain address is asked of it, a TLS one tunnelled through it.
+    The proxy itself speaks HTTP: it fetches plain addresses and tunnels TLS ones.
     """
 
     def __init__(self, *, proxies: bool) -> None:
@@ -79,7 +79,7 @@ class Rest:
             request = h11.Request(method="GET", target=target, headers=headers)
             return await _answer(_Wire(reader, writer), request)
         finally:
-            # There is nothing to say farewell for, and a farewell could wait.
+            # A TLS shutdown could block and is not needed: the answer is complete or given up.
             writer.transport.abort()
 
     def _proxy(self, parts: SplitResult) -> _Site | None:
@@ -97,7 +97,7 @@ class Rest:
         return _Site(proxy.hostname, proxy.port or _PORTS["http"], credentials)
 
 
-# A venue's REST refuses those who do not say who they are.
+# A venue's REST refuses requests without a User-Agent.
 _HEADERS = [
     ("User-Agent", f"barograph/{__version__}"),
     ("Accept", "application/json"),

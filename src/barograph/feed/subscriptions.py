@@ -1,4 +1,4 @@
-"""What became of each product that was asked for: it is sent, it is refused, or nothing is said."""
+"""The state of each product subscribed to: confirmed, refused, or not answered yet."""
 
 from collections.abc import Callable, Iterable
 
@@ -17,7 +17,7 @@ _MOST_TEXTS = 100
 class Subscribed:
     """The products of one live feed. Times are those of the caller's monotonic clock, in seconds.
 
-    `refused` says what the venue said. `warn` is told once of each product that is not sent.
+    `refused` has the venue's reason by product. `warn` gets each product that is not sent, once.
     """
 
     def __init__(
@@ -27,29 +27,29 @@ class Subscribed:
         self._endpoint, self._warn = endpoint, warn
         self._products = tuple(products)
         self._open = dict.fromkeys(self._products)
-        self._told = set[str]()
+        self._warned = set[str]()
         self._opened_s: float | None = None
 
     def opened(self, now_s: float) -> None:
-        """A connection stands, and the products were asked for."""
+        """Note that a connection is open and has subscribed to the products."""
         self._opened_s = now_s
 
     def closed(self) -> None:
-        """It is lost, and with it what it could still have answered."""
+        """Note that the connection is lost: no pending confirmation will come."""
         self._opened_s = None
 
     def confirmed(self, products: Iterable[str]) -> None:
-        """The venue says that it sends these."""
+        """Note the products whose subscription the venue confirms."""
         for product in products:
             self._open.pop(product, None)
 
     def heard(self, events: Iterable[Event]) -> None:
-        """It sends them: that says it too."""
+        """Note products that delivered an event, which confirms them as well."""
         if self._open:
             self.confirmed([event.product for event in events])
 
     def error(self, text: str, products: Iterable[str]) -> None:
-        """The venue refuses something. Where it names no product, the text may, by whole names."""
+        """Note a refusal of the `products` and of those that its text names."""
         names = {*products, *product_names(text)}
         named = [product for product in self._products if product in names]
         for product in named:
@@ -57,17 +57,17 @@ class Subscribed:
             if product not in self.refused:
                 self.refused[product] = text
                 self._warn(f"{self._endpoint.venue} refuses {product}: {text}")
-        if not named and text not in self._told and len(self._told) < _MOST_TEXTS:
-            self._told.add(text)
+        if not named and text not in self._warned and len(self._warned) < _MOST_TEXTS:
+            self._warned.add(text)
             self._warn(f"{self._endpoint.venue} says: {text}")
 
     def look(self, now_s: float) -> BadInputError | None:
-        """Warn of what is not confirmed in time; an error where there is nothing to wait for."""
+        """Warn of products not confirmed in time; return an error when none can come."""
         late = self._opened_s is not None and now_s - self._opened_s >= PATIENCE_S
         if late:
             for product in self._open:
-                if product not in self._told:
-                    self._told.add(product)
+                if product not in self._warned:
+                    self._warned.add(product)
                     self._warn(f"{self._endpoint.venue} does not confirm {product}")
         if len(self.refused) == len(self._products):
             return self._failure(f"it refuses {', '.join(self.refused)}")

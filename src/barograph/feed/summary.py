@@ -36,7 +36,7 @@ class Summary(msgspec.Struct, kw_only=True):
     ticks_per_s: float = 0.0
 
     def count(self, event: Event) -> None:
-        """Take note of an event."""
+        """Count an event."""
         if type(event) is Gap:
             self.gaps[event.cause] = self.gaps.get(event.cause, 0) + 1
             self.missing += event.missing or 0
@@ -55,12 +55,12 @@ class Summary(msgspec.Struct, kw_only=True):
         )
 
     def line(self) -> str:
-        """What there was so far, in one line."""
+        """Return the figures so far as one line of text."""
         gaps, letters = sum(self.gaps.values()), sum(self.dead_letters.values())
         beats = self.heartbeats
         return f"{self.ticks:,} ticks, {beats:,} heartbeats, {gaps} gaps, {letters} dead letters"
 
     def finish(self, seconds: float) -> None:
-        """Take note of the run's duration."""
+        """Set the duration of the run."""
         self.seconds = seconds
         self.ticks_per_s = self.ticks / seconds if seconds > 0 else 0.0

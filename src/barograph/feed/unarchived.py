@@ -20,25 +20,25 @@ class Unarchived:
         self._bytes = 0
 
     def add(self, message: Message) -> None:
-        """Keep a message; of letters the oldest give way."""
+        """Keep a message; the oldest dead letters are dropped when a bound is exceeded."""
         if message.topic == STATUS:
             self._statuses[message.key] = message
             return
         self._letters.append(message)
         self._bytes += len(message.value)
         if len(self._letters) > MAX_LETTERS or self._bytes > MAX_BYTES:
-            # Half at a time, so that a flood costs each letter once.
+            # Dropped by halves, so that a flood costs amortized constant time per letter.
             half = max(len(self._letters) // 2, 1)
             self._bytes -= sum(len(each.value) for each in self._letters[:half])
             del self._letters[:half]
             self.dropped += half
 
     def messages(self) -> list[Message]:
-        """All that is kept, letters first."""
+        """Return everything kept, dead letters first."""
         return [*self._letters, *self._statuses.values()]
 
     def clear(self) -> None:
-        """The log has all of it."""
+        """Forget everything: the log has it."""
         self.dropped = self._bytes = 0
         self._statuses.clear()
         self._letters.clear()

@@ -39,7 +39,7 @@ from barograph.wire import (
     reason_of,
 )
 
-# It would be told each message that is sent, and with it a subscription's token.
+# Its log would hold each message sent, and with it a subscription's token.
 _SILENT = logging.getLogger(__name__)
 _SILENT.disabled = True
 
@@ -53,8 +53,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """How long a stream waits, in seconds, and what it takes at most.
 
     `silence_s`: a connection without a frame for so long is given up; heartbeats come each second.
-    `fill_s`: REST is asked for one hole no longer than that, and `hold_s` after a hole was seen it
-    is settled in any case.
+    `fill_s`: how long one hole is requested from REST. `hold_s`: how long after its discovery a
+    hole is settled in any case.
     """
 
     silence_s: float = 10.0
@@ -67,7 +67,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ListenPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """What a live feed listens to, and how. `seconds` None goes on until it is told to stop.
+    """What a live feed listens to, and how. `seconds` None listens until it is stopped.
 
     `token` makes a fresh one for each subscription, where the venue wants one; it goes through no
     socket that is not encrypted.
@@ -99,7 +99,7 @@ class FrameStream:
         self._limits = plan.limits
         self._token = plan.token if endpoint.encrypted else None
         self._backoff = Backoff(random or Random())  # noqa: S311 - jitter
-        # Fresh in every run, so that no connection's name ever comes again.
+        # Unique per run, so that connection names never repeat.
         self._name = f"{endpoint.venue}/{time.time_ns() // 1_000_000}"
         self._loop = Loop()
         self._filler = Filler(endpoint, inbox, hold_for_s=plan.limits.hold_s)
@@ -112,19 +112,19 @@ class FrameStream:
         self._running: Future[None] | None = None
 
     def __enter__(self) -> Self:
-        """Start."""
+        """Start the event loop's thread, which connects at once."""
         self._running = self._thread.submit(self._run)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Stop, where nobody takes any more; raises what the loop died of, if it did."""
+        """Stop and join the thread; raises the error that ended its loop, if one did."""
         self._inbox.abandon()
         self.stop()
         self._thread.shutdown()
         if kind is None and self._running is not None:
             self._running.result()
 
-    # Of any thread.
+    # Called from any thread.
 
     def stop(self) -> None:
         """Close the socket; what was received before goes into the inbox, which then ends."""
@@ -138,7 +138,7 @@ class FrameStream:
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(call, *arguments)
 
-    # Of the loop's thread.
+    # Called in the loop's thread.
 
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
@@ -165,7 +165,7 @@ class FrameStream:
 
     async def _keep(self) -> None:
         while not self._stopping:
-            # Whatever ended a connection is told, and the next one made: no venue ends a recorder.
+            # Whatever ended a connection is reported, and the next one made: no venue ends it.
             (end,) = await asyncio.gather(self._connection(), return_exceptions=True)
             if isinstance(end, AbandonedError):
                 raise end

@@ -19,7 +19,7 @@ _LEAST_ROOM_BYTES = 64 << 20
 
 @contextmanager
 def declared(directory: Path, needed_bytes: int = 0) -> Iterator[None]:
-    """The system's errors of writing as those that a person meets.
+    """Translate the system's write errors into DiskFullError and BadInputError.
 
     needed_bytes: what is to be written, where that is known. That too many files are open is no
     fault of the directory and stays an OSError.
@@ -72,7 +72,7 @@ def check_room(directory: Path, needed_bytes: int) -> None:
 def check_handles(directory: Path) -> None:
     """Raise OSError where this process may not open three files more, of which SQLite says less.
 
-    For the moment after SQLite could not open a file in `directory`.
+    Call it after SQLite failed to open a file in `directory`.
     """
     if directory.is_dir():
         opened: list[int] = []
@@ -124,7 +124,7 @@ def put_in_place(partial: Path, path: Path) -> None:
 
 
 def sync_directory(directory: Path) -> None:
-    """Make durable which files a directory has."""
+    """Fsync a directory, so that its entries survive a crash."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -14,7 +14,7 @@ from barograph.errors import BadInputError, FileChangedError
 from barograph.foreign import one_line
 
 WRITER_S = 10.0
-"""How long a pipe without a writer is waited for, and after how long a quiet one is told of."""
+"""How many seconds to wait for a pipe's writer, and after how many a quiet pipe is reported."""
 
 _SETTLED_NS = 100_000_000
 _CHECK_SHARE = 20
@@ -37,7 +37,7 @@ class _Look(NamedTuple):
 
 
 def seen(path: Path, *, pipes: bool = False) -> os.stat_result:
-    """What a path names, without opening it.
+    """Return the status of a path, without opening it.
 
     Raises BadInputError for what cannot be read to an end: devices, sockets, directories, and,
     unless `pipes`, pipes.
@@ -57,7 +57,7 @@ def seen(path: Path, *, pipes: bool = False) -> os.stat_result:
 
 
 def unreadable(path: Path, error: OSError) -> BadInputError:
-    """The system's error of a file that was to be read."""
+    """Return the BadInputError for a file that the system could not read."""
     return BadInputError(str(path), error.strerror or str(error), "Name a readable file")
 
 
@@ -80,7 +80,7 @@ class InputFile(io.RawIOBase):
     ) -> None:
         super().__init__()
         self.path, self.position = path, 0
-        self._waiting, self._told = waiting, False
+        self._waiting, self._warned = waiting, False
         self._hash = sha256()
         self._descriptor = -1
         seen(path, pipes=pipes)  # before it is opened: that can be an act of its own on a device
@@ -92,7 +92,7 @@ class InputFile(io.RawIOBase):
         self.size = status.st_size if stat.S_ISREG(status.st_mode) else None
         self._look, self._looked_ns = _look(status), time.time_ns()
         self._check_at_s = 0.0
-        # An unnamed pipe has had its writer already.
+        # An unnamed pipe already has its writer.
         self._had_writer = "pipe:[" in os.path.realpath(path)
 
     @property
@@ -102,15 +102,15 @@ class InputFile(io.RawIOBase):
 
     @property
     def sha256(self) -> str:
-        """Of what was read so far, in hexadecimal."""
+        """The SHA-256 of what was read so far, in hexadecimal."""
         return self._hash.hexdigest()
 
     def readable(self) -> bool:
-        """Always."""
+        """Return True."""
         return True
 
     def readinto(self, buffer: "memoryview | bytearray") -> int:  # type: ignore[override]
-        """Read some; 0 at the end."""
+        """Read into the buffer; return the number of bytes, 0 at the end."""
         chunk = self._read(len(buffer))
         buffer[: len(chunk)] = chunk
         self.position += len(chunk)
@@ -118,7 +118,7 @@ class InputFile(io.RawIOBase):
         return len(chunk)
 
     def close(self) -> None:
-        """Idempotent."""
+        """Close the file. Idempotent."""
         if not self.closed and self._descriptor >= 0:
             os.close(self._descriptor)
         super().close()
@@ -136,7 +136,7 @@ class InputFile(io.RawIOBase):
             look, now_ns = _look(self.path.stat()), time.time_ns()
         except OSError as error:
             raise FileChangedError(str(self.path), error.strerror or str(error)) from None
-        # A write in the same moment as the last look would not show in the file's times.
+        # A write within the clock's resolution of the last check would not change the file's times.
         settled = self._looked_ns - max(look.modified_ns, look.changed_ns) > _SETTLED_NS
         if look == self._look and settled:
             return True
@@ -200,8 +200,8 @@ class InputFile(io.RawIOBase):
                 f"nobody writes into this pipe, for {WRITER_S:.0f} s",
                 "Start what writes into it first",
             )
-        if not self._told:
-            self._told = True
+        if not self._warned:
+            self._warned = True
             self._waiting(f"{self.path.name}: waiting for what is written into it; Ctrl-C ends it")
 
 

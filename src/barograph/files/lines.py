@@ -18,7 +18,7 @@ _GZIP = b"\x1f\x8b"
 
 
 def file_sha256(path: Path) -> str:
-    """Of a file as it lies on the disk, in hexadecimal. Raises OSError."""
+    """Return the SHA-256 of a file's bytes on disk, in hexadecimal. Raises OSError."""
     with path.open("rb") as file:
         return file_digest(file, "sha256").hexdigest()
 
@@ -30,7 +30,7 @@ def packed(lines: bytes) -> bytes:
 
 
 class Readable(Protocol):
-    """What gives up to so many bytes, and none at its end."""
+    """A source of bytes; it returns none at its end."""
 
     def read(self, most: int, /) -> bytes:
         """The next bytes; fewer than `most` do not mean the end."""
@@ -41,7 +41,7 @@ class Unended(bytes):
 
 
 class BadLine(NamedTuple):
-    """A line that is none, as far as it goes. `ended`: its newline was there."""
+    """A line that is too long or torn, as far as it was read. `ended`: it had its newline."""
 
     fault: Fault
     detail: str
@@ -72,7 +72,7 @@ def lines_of(file: Readable, max_bytes: int) -> Iterator[tuple[int, bytes | BadL
 def lines_in(
     chunks: Iterable[bytes], max_bytes: int, after: int = 0
 ) -> Iterator[tuple[int, bytes | BadLine]]:
-    """Likewise, of what was unpacked before; the first line has the number after `after`.
+    """Yield the numbered lines of unpacked bytes; the first has the number `after` + 1.
 
     The last line is Unended, or a BadLine that is not `ended`, where its newline is missing.
     """
@@ -89,7 +89,7 @@ def lines_in(
                 else:
                     yield number, line.removesuffix(b"\r")
             if len(rest) > max_bytes:
-                # Its head stays for the letter, its length is counted, the rest goes.
+                # The dead letter keeps the line's head and length; the rest is discarded.
                 skipped += len(rest) - _KEPT_OF_BAD_LINE
                 rest = rest[:_KEPT_OF_BAD_LINE]
     except TornError as error:

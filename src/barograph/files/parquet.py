@@ -13,13 +13,13 @@ from barograph.files.disk import declared
 
 
 def write(frame: pl.DataFrame, path: Path) -> None:
-    """Write one. Raises DiskFullError, BadInputError."""
+    """Write a frame as a Parquet file. Raises DiskFullError, BadInputError."""
     with _declared(path, int(frame.estimated_size())):
         frame.write_parquet(path)
 
 
 def join(parts: Sequence[pl.LazyFrame], path: Path, needed_bytes: int = 0) -> None:
-    """Write what lies in parts as one, in bounded memory. Raises DiskFullError, BadInputError."""
+    """Concatenate Parquet files in bounded memory. Raises DiskFullError, BadInputError."""
     with _declared(path, needed_bytes):
         pl.concat(parts).sink_parquet(path)
 

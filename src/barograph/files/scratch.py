@@ -35,7 +35,7 @@ def folder(prefix: str) -> Iterator[Path]:
 
 
 def _locked(place: Path) -> int:
-    """The descriptor of the folder's lock; it may take a second file where one is swept."""
+    """Lock the folder and return the lock's descriptor; retries when the lock file is swept."""
     path = place.with_name(place.name + _LOCK)
     while True:
         lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)

@@ -118,7 +118,7 @@ class Member(Protocol):
         """
 
     def pass_over(self) -> None:
-        """What was polled is done and came to nothing: its position goes with the next commit.
+        """Mark what was polled as done without output: its position goes with the next commit.
 
         A log may write it at once. Until it is written, who takes a partition polls these records
         again; nobody is fenced for that. Raises FencedError as `commit` does where a partition went
@@ -174,8 +174,8 @@ class Log(Protocol):
     def producer_checkpoints(self, producer: str, *, take: bool = True) -> dict[str, bytes]:
         """What `producer` last wrote with an append; empty for a new one.
 
-        Asking takes the name: an earlier handle's next append raises ReplacedProducerError. Who
-        only wants to look does not `take`.
+        Claims the name: an earlier handle's next append raises ReplacedProducerError. Pass
+        `take=False` to read without claiming it.
         """
 
     def read(self, topic: str, partition: int, offset: int, limit: int) -> list[Record]:
@@ -193,7 +193,7 @@ class Log(Protocol):
     def positions(self, group: str, topic: str) -> dict[int, int]:
         """Where a group stands: of each partition the next offset after what it committed.
 
-        A partition where it never did is left out. Nobody joins for that. Raises UnknownTopicError.
+        A partition without a commit is left out. Does not join the group. Raises UnknownTopicError.
         """
 
     def retain(self) -> int:

@@ -40,12 +40,12 @@ class Holding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def holdings(log: Log) -> list[Holding]:
-    """Every topic, by name."""
-    found = []
+    """Return what each topic holds, ordered by name."""
+    held = []
     for topic in log.topics():
         extents = log.extents(topic.name)
         least = min(extents, key=lambda extent: (extent.in_sync, extent.replicas))
-        found.append(
+        held.append(
             Holding(
                 name=topic.name,
                 partitions=topic.partitions,
@@ -57,11 +57,11 @@ def holdings(log: Log) -> list[Holding]:
                 compacted=topic.compacted,
             )
         )
-    return found
+    return held
 
 
 def appended_time_ns(record: Record) -> int:
-    """When the log took a record, by its own clock."""
+    """Return when the log took a record, by its own clock, in epoch nanoseconds."""
     return codec.natural(record.headers.get(APPENDED_TIME)) or 0
 
 
@@ -136,7 +136,7 @@ class Tail:
 def as_line(record: Record | Message) -> bytes:
     """A record as one line of JSON; its value as it is where that is JSON, else as base64.
 
-    What is not in a log yet has no place.
+    A record that is not in a log yet has no place.
     """
     place = (
         {"partition": record.partition, "offset": record.offset}
@@ -171,7 +171,7 @@ def _json_or_base64(value: bytes) -> object:
 
 
 def _extents(log: Log, topic: str, partition: int | None, key: str | None) -> list[Extent]:
-    """Of the topic's partitions those that are asked for."""
+    """Return the extents of one partition, or of all partitions of the topic."""
     extents = log.extents(topic)
     if partition is None and key is not None:
         partition = partition_of(key, len(extents))

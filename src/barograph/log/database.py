@@ -70,7 +70,7 @@ _NOT_NOW = {
 
 
 class Database:
-    """The file at `path`, made when absent. For one thread at a time.
+    """The file at `path`, made when absent. Not thread-safe.
 
     wait_s: how long a writer waits for the others before LogUnavailableError.
     Raises CorruptLogError when the file is no log and BadInputError when a newer version wrote it.
@@ -130,7 +130,7 @@ class Database:
             self._connection.executescript(_QUERIES["create_schema"])
 
     def _only_read(self) -> None:
-        """Go on where nothing can be written, as from a snapshot: what cannot be is a `write`.
+        """Open the file read-only where nothing can be written; only `write` fails then.
 
         SQLite reads such a file together with its write-ahead log where the shared memory of the
         two lies there too, and takes it for one that nobody changes where there is no such log.
@@ -164,7 +164,7 @@ class Database:
             )
 
     def rows(self, query: str, *values: object) -> list[Any]:
-        """All rows of a named query. Raises CorruptLogError for a value that cannot be."""
+        """Return all rows of a named query. Raises CorruptLogError for an impossible value."""
         with self._declared():
             rows = self._connection.execute(_QUERIES[query], values).fetchall()
         kinds = _COLUMNS.get(query, ())
@@ -192,9 +192,9 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[None]:
-        """All or nothing and durable on leaving; an exception inside undoes everything.
+        """A transaction that is durable on leaving; an exception inside rolls it back.
 
-        Raises RemovedError where the log's files are not those any more that were opened.
+        Raises RemovedError when the log's files are no longer those that were opened.
         """
         if self._gate is None:
             raise self._unwritable or LogUnavailableError(str(self.path), "it is closed")
@@ -237,7 +237,7 @@ class Database:
 
     @contextmanager
     def _declared(self) -> Iterator[None]:
-        """SQLite's errors as those that a person meets."""
+        """Translate SQLite's errors into the log's own."""
         try:
             yield
         except sqlite3.DatabaseError as error:
@@ -254,7 +254,7 @@ class Database:
             ) from error
 
     def _meant(self, error: sqlite3.DatabaseError) -> Exception:
-        """What an error of SQLite is to a person; itself where it is nothing to one."""
+        """Return the log's error for one of SQLite; the same error where there is none."""
         # A misuse found by the sqlite3 module itself (a closed connection) has no code.
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code in _NO_LOG:
@@ -269,12 +269,12 @@ class Database:
             return LogUnavailableError(str(self.path), _NOT_NOW[code])
         if isinstance(error, sqlite3.ProgrammingError | sqlite3.NotSupportedError):
             return error
-        # Text that is no UTF-8, a table or column that is not there, a number out of its range.
+        # Text that is not UTF-8, a missing table or column, a number out of range.
         return CorruptLogError(str(self.path), str(error))
 
 
 class _Opened:
-    """A file that is open: is it there still? `empties`: SQLite may make it one of 0 bytes."""
+    """Detects that an open file was removed. `empties`: SQLite may cut it to 0 bytes."""
 
     def __init__(self, path: Path, *, empties: bool) -> None:
         self._path, self._empties = path, empties
@@ -282,15 +282,15 @@ class _Opened:
         self._bytes = 0
 
     def look(self) -> None:
-        """Raise RemovedError unless it is the file that it was, and not cut to nothing."""
+        """Raise RemovedError when the file was removed, replaced or cut to nothing."""
         try:
-            found = self._path.stat()
+            stat = self._path.stat()
         except FileNotFoundError:
             raise RemovedError(str(self._path), "was removed") from None
         if self._known is None:
-            self._known = (found.st_dev, found.st_ino)
-        if self._known != (found.st_dev, found.st_ino):
+            self._known = (stat.st_dev, stat.st_ino)
+        if self._known != (stat.st_dev, stat.st_ino):
             raise RemovedError(str(self._path), "was replaced by another file")
-        if not found.st_size and self._bytes and not self._empties:
+        if not stat.st_size and self._bytes and not self._empties:
             raise RemovedError(str(self._path), "was cut to nothing")
-        self._bytes = found.st_size
+        self._bytes = stat.st_size

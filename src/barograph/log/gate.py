@@ -1,14 +1,13 @@
 """One writer at a time among all processes, each in its turn.
 
-SQLite has a write lock of its own, and two faults under several busy writers. It ends before the
-writer has moved the write-ahead log into the database, so that there is never a moment in which the
-log is all moved and can start again, and it only grows (seen: 400 MB in 15 s, and everything slower
-by it). And who waits for it sleeps up to 100 ms between two tries, so that one of three was seen to
-wait for seconds while the others wrote a thousand times.
+SQLite's own write lock has two faults under several busy writers. It is released before the
+writer has checkpointed the write-ahead log, so with another writer always waiting the log never
+restarts: it grows without bound and slows every access. And a waiting writer sleeps up to 100 ms
+between two attempts, so it starves while the others write.
 
-Here a writer first takes `next`, with it waits for `writer`, and only then gives `next` back: who
-has just written must take `next` too, and so lets the one before it in. Both are file locks, which
-the kernel releases when a process ends.
+Here a writer takes the lock `next`, waits with it for `writer`, and releases `next` once it has
+both. Whoever has just written needs `next` again and so queues behind the writer that waits. Both
+are file locks, which the kernel releases when a process ends.
 """
 
 import fcntl
@@ -20,7 +19,7 @@ _PAUSE_S = 0.0005
 
 
 class WriterGate:
-    """The gate of the log whose lock files lie in `folder`. For one thread at a time."""
+    """The gate of the log whose lock files lie in `folder`. Not thread-safe."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(exist_ok=True)
@@ -29,7 +28,7 @@ class WriterGate:
         ]
 
     def enter(self, wait_s: float) -> None:
-        """Be the only writer. Raises TimeoutError after `wait_s`."""
+        """Wait to become the only writer. Raises TimeoutError after `wait_s` seconds."""
         following, writing = self._files
         end_s = time.monotonic() + wait_s
         _lock(following, end_s)
@@ -39,7 +38,7 @@ class WriterGate:
             fcntl.flock(following, fcntl.LOCK_UN)
 
     def leave(self) -> None:
-        """Let the next one in."""
+        """Let the next writer in."""
         fcntl.flock(self._files[1], fcntl.LOCK_UN)
 
     def close(self) -> None:
@@ -49,7 +48,7 @@ class WriterGate:
 
 
 def _lock(file: int, end_s: float) -> None:
-    # Not a blocking lock: that of a stopped process would be waited for without an end.
+    # Not a blocking lock: a stopped process that holds it would block without a limit.
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -46,7 +46,7 @@ class _Claim:
 
 
 class _Survey(NamedTuple):
-    """What a look at the group says is to do. Partitions by name."""
+    """What a member must take and give back, by the state of its group."""
 
     dead: list[str]
     lost: list[TopicPartition]
@@ -262,7 +262,7 @@ class SqliteMember:
         self._database.change("add_member", self._presence.id, self._group, self._topics)
 
     def _vanish(self) -> None:
-        """Be to the others as one who died: they free what it held and remove its rows."""
+        """Withdraw as if the process had died: others free its partitions and remove its rows."""
         for place in list(self._held):
             self._revoke(place)
         if self._presence is not None:

@@ -45,13 +45,13 @@ class Presence:
             raise
 
     def extend(self, deadline_ns: int) -> None:
-        """Promise to be back before `deadline_ns`. Raises DiskFullError, BadInputError."""
+        """Extend the lease to `deadline_ns`. Raises DiskFullError, BadInputError."""
         self.deadline_ns = deadline_ns
         with declared(self._path.parent):
             os.pwrite(self._file, _DEADLINE.pack(deadline_ns), 0)
 
     def withdraw(self) -> None:
-        """Be gone. Idempotent. A file that cannot be removed is that of a dead process."""
+        """Release the lease. Idempotent. A file that cannot be removed counts as abandoned."""
         if self._file >= 0:
             _remove(self._path)
             os.close(self._file)
@@ -91,7 +91,7 @@ def _remove(path: Path) -> None:
 
 def _is_free(file: int) -> bool:
     try:
-        # Shared, so that two who look at once do not take each other for the member.
+        # A shared lock, so that two concurrent checks do not mistake each other for the member.
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return False

@@ -27,7 +27,7 @@ class Records:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        # Topics never go and their partitions never change, so what was read once stays true.
+        # Topics are never removed and their partitions never change, so this cache stays valid.
         self._partitions: dict[str, tuple[int, ...]] = {}
 
     def partitions(self, topic: str) -> tuple[int, ...]:
@@ -89,7 +89,7 @@ class Records:
         for slot, key, value, headers, appended_time_ns in rows:
             if type(key) is not str or type(value) is not bytes:
                 raise self._damaged(topic, number, slot, "its key or value is of another type")
-            # One append has one time, so its records share their headers where they have no others.
+            # An append has one time, so its records without other headers share one dict.
             if appended_time_ns != stamped_ns:
                 stamp = {APPENDED_TIME: str(appended_time_ns)}
                 stamped_ns = appended_time_ns

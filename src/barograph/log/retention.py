@@ -42,7 +42,7 @@ class PeriodicRetention:
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _where: object) -> None:
-        """Stop. A removal that takes longer than a second is left to end with the process."""
+        """Stop the thread; a removal of more than a second is left to end with the process."""
         self._ended_with = "" if error is None else str(error)
         self._stop.set()
         self._thread.join(_LEAVE_S)
@@ -64,7 +64,7 @@ class PeriodicRetention:
         )
 
     def _failed(self) -> str:
-        """Remove what may go; why that failed, in one line."""
+        """Run one round; return in one line why it failed, empty where it did not."""
         try:
             with closing(self._open_log()) as log:
                 log.retain()

@@ -94,7 +94,7 @@ class SqliteLog:
         checkpoints: Checkpoints | None = None,
     ) -> None:
         """See `Log.append`: one transaction and one fsync for the whole call."""
-        # Before the lock: the iterable may itself take time, or use this log.
+        # Read before locking: the iterable may be slow or use this log itself.
         messages = check_append(messages, producer, checkpoints)
         if not messages and not checkpoints:
             return

@@ -48,7 +48,7 @@ class GapTotal(msgspec.Struct, kw_only=True):
 
 
 class ProductCheck(msgspec.Struct, kw_only=True):
-    """One product. `filled` of its trades were asked for afterwards.
+    """One product. `filled` of its trades came from REST afterwards.
 
     `age_s` is how long ago its last tick was received; where nobody kept that, happened.
     """
@@ -94,8 +94,8 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     first_refusal: str = ""
 
 
-class _Said(msgspec.Struct):
-    """What records of any kind may tell."""
+class _CommonFields(msgspec.Struct):
+    """The fields that records of every kind may have."""
 
     type: Annotated[str, msgspec.Meta(max_length=100)] = ""
     event_time_ns: TimeNs | None = None
@@ -103,14 +103,14 @@ class _Said(msgspec.Struct):
     product: object = None
 
 
-def _check_said(said: _Said) -> None:
-    codec.check_name(said.type)
+def _check_type_name(fields: _CommonFields) -> None:
+    codec.check_name(fields.type)
 
 
-_said = codec.Reader[_Said](_Said, _check_said, key=None)
+_common_fields = codec.Reader[_CommonFields](_CommonFields, _check_type_name, key=None)
 
 
-def check(  # noqa: PLR0913 - what is asked for, and what a shell has
+def check(  # noqa: PLR0913 - the options, and what a shell has
     log: Log,
     topic: str,
     *,
@@ -193,17 +193,17 @@ class _Seen:
         self.records += 1
         self.last = record
         try:
-            said = _said(record.value)
-            event = codec.decode_event.of(record) if said.type.startswith(_EVENTS) else None
+            common = _common_fields(record.value)
+            event = codec.decode_event.of(record) if common.type.startswith(_EVENTS) else None
         except codec.UnreadableError:
             self.kinds[UNREADABLE] += 1
             return
-        if said.type.startswith(_OF_PRODUCTS) and said.product != record.key:
+        if common.type.startswith(_OF_PRODUCTS) and common.product != record.key:
             self.kinds[UNREADABLE] += 1
             return
-        self.kinds[said.type.partition("/")[0] or UNREADABLE] += 1
-        self.events.take(said.event_time_ns)
-        self.receipts.take(said.receive_time_ns)
+        self.kinds[common.type.partition("/")[0] or UNREADABLE] += 1
+        self.events.take(common.event_time_ns)
+        self.receipts.take(common.receive_time_ns)
         if event is not None:
             self._event(event)
 

@@ -55,7 +55,7 @@ class Letter(NamedTuple):
 
     @property
     def fault(self) -> str:
-        """Why it is here."""
+        """Why the original was refused."""
         return DAMAGED if self.letter is None else self.letter.fault
 
     @property
@@ -151,14 +151,14 @@ def listed(log: Log, topic: str, *, fault: str | None, limit: int) -> LetterList
 
 
 def shown(log: Log, topic: str, identity: str) -> LetterShown:
-    """One letter. Raises BadInputError when there is none of this identity."""
-    found = _named(log, topic, [identity])[0]
+    """Return one letter in full. Raises BadInputError when none has this identity."""
+    letter = _named(log, topic, [identity])[0]
     return LetterShown(
-        **msgspec.structs.asdict(_line(found, _went(log, topic))),
-        source=found.letter.source if found.letter else found.record.topic,
-        position=found.identity.rpartition("@")[2],
-        receive_time_ns=found.letter.receive_time_ns if found.letter else None,
-        original=found.original,
+        **msgspec.structs.asdict(_line(letter, _went(log, topic))),
+        source=letter.letter.source if letter.letter else letter.record.topic,
+        position=letter.identity.rpartition("@")[2],
+        receive_time_ns=letter.letter.receive_time_ns if letter.letter else None,
+        original=letter.original,
     )
 
 
@@ -238,7 +238,7 @@ def redrive(  # noqa: PLR0913 - a log's letters, which of them, and how
 
 
 class _Sending:
-    """Messages on their way, step by step."""
+    """The messages of a re-drive, appended in steps."""
 
     def __init__(
         self, log: Log, producer: str, clock_ns: Callable[[], int], *, dry_run: bool
@@ -271,7 +271,7 @@ class _Sending:
         self._waiting, self._bytes = [], 0
 
     def forget(self, identities: Collection[str]) -> None:
-        """Keep no longer that these letters went."""
+        """Remove the checkpoints that say these letters were sent."""
         if identities and not self._dry_run:
             marks = dict.fromkeys(identities)
             self._log.append((), producer=self._producer, checkpoints=marks)
@@ -304,18 +304,18 @@ def _named(
 ) -> list[Letter]:
     """The letters of these identities; with `topics`, such as can be sent to one of them."""
     wanted = set(identities)
-    found: dict[str, Letter] = {}
+    letters_by_identity: dict[str, Letter] = {}
     for letter in letters(log, topic):
         if letter.identity in wanted:
-            found.setdefault(letter.identity, letter)
+            letters_by_identity.setdefault(letter.identity, letter)
     for identity in identities:
-        if identity not in found:
+        if identity not in letters_by_identity:
             raise BadInputError(
                 f"letter {identity}",
                 f"there is none in {topic}",
                 "`barograph deadletters list` names those that are there",
             )
-        refused = found[identity].letter
+        refused = letters_by_identity[identity].letter
         if topics is None:
             continue
         if refused is None:
@@ -328,7 +328,7 @@ def _named(
                 f"its source is a connection or a file, {refused.source}, and no topic of this log",
                 "Mend the recording and replay that",
             )
-    return [found[identity] for identity in dict.fromkeys(identities)]
+    return [letters_by_identity[identity] for identity in dict.fromkeys(identities)]
 
 
 def _message(
@@ -354,7 +354,7 @@ def _badly_mended(identity: str, fault: str, detail: str) -> BadInputError:
 
 
 def _whole(log: Log, letter: DeadLetter) -> bytes:
-    """What the letter has only the beginning of.
+    """Return the whole original of a letter that has only its beginning.
 
     Raises OffsetGapError when it is gone, BadInputError where the letter names no place.
     """

@@ -23,7 +23,7 @@ class Swaps(Protocol):
         """Use another model from the next record on."""
 
 
-class _Found(msgspec.Struct, frozen=True):
+class _NextModel(msgspec.Struct, frozen=True):
     """What the machines are to use from now on."""
 
     version: int | None
@@ -70,8 +70,8 @@ class Follower:
         """That of `model`."""
         self._looked_s: float | None = None
         self._beside: threading.Thread | None = None
-        # Of whoever looks, one at a time:
-        self._found: _Found | None = None
+        # Written only by the look under way, of which there is one at a time:
+        self._next_model: _NextModel | None = None
         self._refused = 0
         self._tried: int | None = None
         self._tries, self._next_try_s = 0, 0.0
@@ -92,18 +92,18 @@ class Follower:
                 self._wanted()
             self._look()
             self._looked_s = now_s
-        found, self._found = self._found, None
-        if found is not None:
+        next_model, self._next_model = self._next_model, None
+        if next_model is not None:
             for machine in machines:
-                machine.swap(found.model)
-            self.model, self._version = found.model, found.version
+                machine.swap(next_model.model)
+            self.model, self._version = next_model.model, next_model.version
         if now_s - self._looked_s >= self._refresh_s:
             self._looked_s = now_s
             self._beside = threading.Thread(target=self._look, name="follower", daemon=True)
             self._beside.start()
 
     def leave(self) -> None:
-        """Look no more; waits for a look under way, a second at most."""
+        """Stop looking; waits for a look under way, a second at most."""
         if self._beside is not None:
             self._beside.join(_LEAVE_S)
 
@@ -146,7 +146,7 @@ class Follower:
                 self._later(_line(error))
                 return
             if later == version:
-                self._found = _Found(version, model)
+                self._next_model = _NextModel(version, model)
                 break
             version = later
         self._tries = 0
@@ -177,17 +177,17 @@ class Follower:
         return model
 
     def _later(self, problem: str) -> None:
-        """It could not be loaded: try again, and wait longer each time."""
+        """Schedule another attempt to load the version, after a longer wait each time."""
         wait_s = min(_LONGEST_WAIT_S, self._refresh_s * 2.0 ** min(self._tries, 30))
         self._tries += 1
         self._next_try_s = time.monotonic() + wait_s
         self._missing(problem)
 
     def _missing(self, problem: str) -> None:
-        """Nothing comes of what the alias points at."""
+        """Report that the alias's version cannot be used."""
         self._report(f"{problem} {self._meanwhile(stays=self._alias == 'champion')}")
         if self._alias == "candidate" and self._version is not None:
-            self._found = _Found(None, None)
+            self._next_model = _NextModel(None, None)
 
     def _meanwhile(self, *, stays: bool) -> str:
         if stays and self.model is not None:
@@ -203,5 +203,5 @@ class Follower:
 
 
 def _line(error: BaseException) -> str:
-    """What happened, in one line."""
+    """Return an error as one line of text."""
     return f"{' '.join(repr(error).split())}."

@@ -1,6 +1,6 @@
 """The scorer of records that stand each for itself: what its contract and its model make of one.
 
-It has no memory: what is said of a record follows from the record, the model and the time at which
+It has no memory: the prediction follows from the record, the model and the time at which
 the log took it.
 """
 
@@ -64,7 +64,7 @@ class RecordScorer:
                 dead_letters.append(codec.dead(record, refused.fault, refused.detail))
         probabilities = self._probabilities([words for _, words in accepted])
         values = [
-            (record.key, codec.encode(self._said(record, probability)))
+            (record.key, codec.encode(self._prediction(record, probability)))
             for (record, _), probability in zip(accepted, probabilities, strict=True)
         ]
         return Outcome(values, dead_letters)
@@ -73,7 +73,7 @@ class RecordScorer:
         words = self._contract.decode(record.value)
         key = self._contract.key_of(words)
         if key != record.key:
-            # Order and tracing go by the record's key in the log.
+            # Order and tracing follow the record's key in the log.
             raise RecordRefusedError(
                 Fault.WRONG_SHAPE,
                 f"$.{self._contract.key}: the record of {key[: codec.LONGEST_KEY]!r} lies under "
@@ -87,11 +87,11 @@ class RecordScorer:
         x = np.array([self._contract.numbers(words) for words in accepted], np.float32)
         x = np.ascontiguousarray(x[:, self._columns])
         predict = self._model.onnx.predict
-        # Each row by itself, so that no prediction depends on the batch; but all in one go, which
-        # takes half the time of a row here and a row there.
+        # Row by row, so that no prediction depends on the batch; but in one loop, which takes half
+        # the time of scoring rows between other work.
         return [float(predict(x[row : row + 1])[0]) for row in range(len(x))]
 
-    def _said(self, record: Record, probability: float | None) -> RecordPrediction:
+    def _prediction(self, record: Record, probability: float | None) -> RecordPrediction:
         verdict, threshold, label = Verdict.NO_MODEL, None, ""
         if self._model is not None:
             facts, label = self._model.facts, self._model.label
@@ -111,8 +111,8 @@ class RecordScorer:
         )
 
     def snapshot(self) -> dict[str, bytes]:
-        """Nothing: there is no memory."""
+        """Return no checkpoints: the machine has no memory."""
         return {}
 
     def restore(self, checkpoints: Mapping[str, bytes]) -> None:
-        """Nothing."""
+        """Do nothing: the machine has no memory."""

@@ -71,7 +71,7 @@ class Scorer:
         places, ours = self._places, self._live.feature_set
         if model.facts.feature_set != ours:
             raise ForeignFeaturesError(model.label, model.facts.feature_set, ours)
-        # Beside features a model may ask for the tau that it is asked about, which is put behind.
+        # Besides features a model may take the tau of the question, which is appended.
         refuse_unsound(model.label, model.facts, {*places, TAU})
         self._model = model
         self._needed = [places[name] for name in model.facts.features if name in places]
@@ -156,7 +156,7 @@ class Scorer:
         return Verdict.PREDICTED
 
     def snapshot(self) -> dict[str, bytes]:
-        """The baselines that changed since the last call."""
+        """Return the checkpoints of the baselines that changed since the last call."""
         changed, self._changed = self._changed, set()
         return {product: self._baselines[product].dump() for product in sorted(changed)}
 

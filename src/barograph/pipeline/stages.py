@@ -20,17 +20,17 @@ from barograph.pipeline.worker import M, Route, Tally, Until, work
 
 
 def featurize_route(live: LiveSeries) -> Route:
-    """From what the rows are made of to the rows."""
+    """Return the featurizer's route: from the source topic to the rows."""
     return _route(live, "featurizer", live.source, live.rows, "featurized_time_ns")
 
 
 def score_route(live: LiveSeries) -> Route:
-    """From rows to what the champion makes of them."""
+    """Return the scorer's route: from rows to the champion's predictions."""
     return _route(live, "scorer", live.rows, live.predictions, "scored_time_ns")
 
 
 def shadow_route(live: LiveSeries) -> Route:
-    """From rows to what the candidate makes of them."""
+    """Return the shadow's route: from rows to the candidate's predictions."""
     return _route(live, "shadow", live.rows, live.shadow, "scored_time_ns")
 
 
@@ -58,7 +58,7 @@ class Stages(msgspec.Struct, frozen=True, kw_only=True):
     patient: bool = False
 
     def featurize(self, until: Until) -> Tally:
-        """Work as a featurizer until told. BadInputError for rows that another case makes."""
+        """Run the featurizer until stopped. Raises BadInputError for rows of another case."""
         if self.live.machine is None:
             raise BadInputError(
                 self.live.rows, "another case makes these rows", "Featurize that one"
@@ -66,7 +66,7 @@ class Stages(msgspec.Struct, frozen=True, kw_only=True):
         return self._work(featurize_route(self.live), self.live.machine, until)
 
     def score(self, until: Until) -> Tally:
-        """Work as a scorer until told."""
+        """Run the scorer until stopped."""
 
         def machine() -> Scorer:
             return Scorer(self.live, self.champion.model, stale_after_s=self.stale_after_s)
@@ -74,7 +74,7 @@ class Stages(msgspec.Struct, frozen=True, kw_only=True):
         return self._follow(score_route(self.live), machine, until, self.champion)
 
     def shadow(self, until: Until) -> Tally:
-        """Work as the champion's shadow until told: score with the candidate while there is one."""
+        """Run the shadow until stopped: score with the candidate while there is one."""
 
         def machine() -> Shadow:
             return Shadow(self.live, self.candidate.model, stale_after_s=self.stale_after_s)

@@ -40,7 +40,7 @@ class Pipeline:
         self._threads: list[threading.Thread] = []
 
     def fed(self) -> None:
-        """Say, before it starts, that all is fed already."""
+        """Declare, before the start, that the feed has already written everything."""
         self._fed.set()
 
     def __enter__(self) -> Self:
@@ -88,7 +88,7 @@ class Pipeline:
         return not any(thread.is_alive() for thread in self._threads)
 
     def check(self) -> None:
-        """Raise what a worker died of, if one did."""
+        """Raise the error that ended a worker, if one did."""
         if self._failures:
             raise self._failures[0]
 
@@ -111,7 +111,7 @@ class Pipeline:
             self.shadowed = self._stages.shadow(self._until(self._all_featurized))
         except RemovedError as error:  # the log is gone, for the others too
             self._fail(error)
-        except BaseException as error:  # noqa: BLE001 - told, and nothing depends on it
+        except BaseException as error:  # noqa: BLE001 - reported, and nothing depends on it
             why = error if isinstance(error, BarographError) else repr(error)
             self._stages.warn(f"the candidate shadows the champion no more: {why}")
 

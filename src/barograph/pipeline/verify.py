@@ -14,8 +14,8 @@ import msgspec
 from barograph import codec
 from barograph.archive.book import address_in
 from barograph.archive.files import archive_files
-from barograph.archive.joined import had
-from barograph.archive.recall import PRODUCER, ArchiveComparison, known
+from barograph.archive.joined import entries_in_log
+from barograph.archive.recall import PRODUCER, ArchiveComparison, compare
 from barograph.archive.standing import numbers_in
 from barograph.errors import BadInputError
 from barograph.features.catalogue import LONGEST_WINDOW_S, NAMES
@@ -29,7 +29,7 @@ _CHUNK = 5000
 
 
 class Mismatch(msgspec.Struct, frozen=True, kw_only=True):
-    """The first place where the log and the recomputation part."""
+    """The first place where the log and the recomputation differ."""
 
     product: str
     second: int
@@ -158,25 +158,25 @@ def _source(
     if archive is None:
         return lambda partition: _batches(log, raw, partition)
     saved = log.producer_checkpoints(PRODUCER, take=False)
-    found = known(archive, saved, address_in(archive, log.address))
-    why = _why_not(archive, found)
+    comparison = compare(archive, saved, address_in(archive, log.address))
+    why = _why_not(archive, comparison)
     if why:
         raise BadInputError(str(archive), why, "Verify against the log alone (`barograph verify`)")
-    standing = found.standing
-    return lambda partition: _heard(had(archive, standing), raw, partition, partitions)
+    standing = comparison.standing
+    return lambda partition: _heard(entries_in_log(archive, standing), raw, partition, partitions)
 
 
-def _why_not(archive: Path, found: ArchiveComparison) -> str:
-    """Why an archive does not tell what the log has; nothing where it does."""
+def _why_not(archive: Path, comparison: ArchiveComparison) -> str:
+    """Return why the archive cannot give what the log has; empty where it can."""
     files = {file.number: file for file in archive_files(archive)}
     if not files:
         return "there is no archive"
-    numbers = numbers_in(found.standing.has)
-    # Of an older version's log nobody knows which files there were.
-    numbers += [1] if found.adopted else []
+    numbers = numbers_in(comparison.standing.has)
+    # A log of an older version does not say which files there were.
+    numbers += [1] if comparison.adopted else []
     if not all(number in files and files[number].there for number in numbers):
         return "not all of its files are there"
-    if found.elsewhere:
+    if comparison.elsewhere:
         return "the log has the events of another archive too"
     return "" if numbers else "the log has nothing of it"
 
@@ -213,7 +213,7 @@ def _unreadable(record: Record, detail: str) -> Mismatch:
 
 
 def _difference(live: FeatureRow, live_value: bytes, replayed_value: bytes | None) -> Mismatch:
-    """Name the first field that differs."""
+    """Return the mismatch of two rows, at the first field that differs."""
     if replayed_value is None:
         return Mismatch(
             product=live.product, second=live.second, what="row", live="present", replayed="missing"

@@ -51,7 +51,7 @@ class PredictionWatch:
         return taken
 
     def latencies(self) -> Latencies:
-        """Over all predictions taken in."""
+        """Return the latencies of all predictions taken in, in milliseconds."""
         ordered = sorted(self._latencies_ms)
         if not ordered:
             return Latencies(count=0, p50_ms=None, p99_ms=None)

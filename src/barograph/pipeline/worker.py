@@ -1,7 +1,7 @@
 """The worker: the one loop that carries records through a machine, from a log into the same log.
 
 1.  Poll. Partitions that became ours bring the checkpoints that were committed for them: a fresh
-    machine for each is restored from them, and told again of the records between them and the
+    machine for each is restored from them and receives again the records between them and the
     first one polled. Start, restart and rebalance are this one path.
 2.  Let the machine of each partition receive that partition's records.
 3.  Commit its values, its dead letters and the position in one step, and its changed checkpoints
@@ -10,13 +10,13 @@
 
 So a worker may die anywhere: what it had not committed is done again, by it or by another, and
 comes out the same, because a machine is a function of what it received. For the same reason the
-outcome of what is told again is dropped: it was committed before.
+outcome of records received again is dropped: it was committed before.
 
 Checkpoints with every commit would cost their whole size for each of the small batches of a live
 stream: megabytes a second of states beside kilobytes of values. Every `checkpoint_every` records of
 a partition they cost next to nothing, and a restart reads at most that many records, and one batch,
-again. These must still be there: OffsetGapError otherwise. A worker that is asked to stop leaves no
-such rest.
+again. These must still be there: OffsetGapError otherwise. A worker that is stopped leaves no such
+rest.
 """
 
 import time
@@ -112,14 +112,14 @@ def work(  # noqa: PLR0913 - the route, the machine, and what a shell has that a
     checkpoint_every: int | None = 1000,
     timer_ns: Callable[[], int] = time.monotonic_ns,
 ) -> Tally:
-    """Work until `until(tally, idle)` says so, asked after each commit; returns what was done.
+    """Work until `until(tally, idle)`, called after each commit, is true; return what was done.
 
     idle: the last poll was empty and nothing is left to read in the partitions that are ours. A
     worker without any is not idle: it waits for one that others leave.
     before_poll: called with the machines between two batches, e.g. to swap a model.
-    timeout_s: how long a poll waits, and so how late at most `until` is asked.
+    timeout_s: how long a poll waits, and so how late at most `until` is called.
     checkpoint_every: after how many records of a partition its checkpoints are committed; None for
-    machines without memory, which are told nothing twice.
+    machines without memory, which receive nothing twice.
     """
     worker = _Worker(log, route, new_machine, checkpoint_every, clock_ns, timer_ns)
     try:
@@ -160,7 +160,7 @@ class _Worker(Generic[M]):
         return [part.machine for part in self._parts.values()]
 
     def step(self, limit: int, timeout_s: float) -> bool:
-        """One cycle; says whether it was idle."""
+        """Run one cycle; return whether it was idle."""
         batch = self.member.poll(limit, timeout_s)
         for place in batch.revoked:
             self._parts.pop(place, None)
@@ -259,7 +259,7 @@ class _Worker(Generic[M]):
 
 
 class _Part(Generic[M]):
-    """A partition that is ours: its machine, told `behind` records more than is in checkpoints."""
+    """An assigned partition and its machine, `behind` records ahead of its checkpoints."""
 
     def __init__(
         self, place: TopicPartition, new_machine: Callable[[], M], checkpoints: Mapping[str, bytes]
@@ -267,7 +267,7 @@ class _Part(Generic[M]):
         self._new_machine = new_machine
         self.machine, self.behind = new_machine(), 0
         self._place = place
-        self._told = -1  # to where; nothing yet
+        self._next_offset = -1  # behind the last record that the machine took; −1: none yet
         states = {
             key: state for key, state in checkpoints.items() if key != NEXT and state != _VOID
         }
@@ -283,16 +283,16 @@ class _Part(Generic[M]):
             self.machine, self._void = new_machine(), [NEXT, *states]
 
     def recall(self, log: Log, offset: int) -> dict[str, bytes]:
-        """Before the first record polled, `offset`: tell the machine what its checkpoints lack.
+        """Before the first record polled, at `offset`: replay what the checkpoints lack.
 
         Returns what has to be committed so that the same can be done again.
         """
-        if self._told >= 0:
+        if self._next_offset >= 0:
             return {}
         if self._void or (self._kept or 0) > offset:
             return self._rebuild(log, offset)
         if self._kept is None:
-            # The checkpoints, or that there are none, are what stands before this record.
+            # The checkpoints, or their absence, are the state before this record.
             return {NEXT: b"%d" % offset}
         for page in _pages(log, self._place, self._kept, offset):
             self.receive(page)
@@ -304,7 +304,7 @@ class _Part(Generic[M]):
         oldest = log.extents(self._place.topic)[self._place.partition].oldest
         for page in _pages(log, self._place, max(oldest, offset - REBUILD_RECORDS), offset):
             self.receive(page)
-        self._told = offset
+        self._next_offset = offset
         void = dict.fromkeys(self._void, _VOID)
         self._void = []
         return {**void, **self.snapshot()}
@@ -312,12 +312,12 @@ class _Part(Generic[M]):
     def receive(self, records: Sequence[Record]) -> Outcome:
         outcome = self.machine.receive(records)
         self.behind += len(records)
-        self._told = records[-1].offset + 1
+        self._next_offset = records[-1].offset + 1
         return outcome
 
     def snapshot(self) -> dict[str, bytes]:
         self.behind = 0
-        return {**self.machine.snapshot(), NEXT: b"%d" % self._told}
+        return {**self.machine.snapshot(), NEXT: b"%d" % self._next_offset}
 
 
 def _pages(log: Log, place: TopicPartition, start: int, end: int) -> Iterator[list[Record]]:

@@ -38,7 +38,7 @@ MAX_WAITING = 20_000
 
 
 class Notice(NamedTuple):
-    """The venue's word to who asked: the `products` that are subscribed now, or what it refused."""
+    """The venue's answer to a subscription: the `products` it sends now, or what it refused."""
 
     kind: Literal["subscribed", "error"]
     text: str
@@ -76,7 +76,7 @@ class Continuity:
         self.holds: dict[str, Hold] = {}
 
     def keep_to(self, rules: Rules) -> None:
-        """Judge by these rules from now on."""
+        """Use these rules from now on."""
         self.rules = rules
         self.accepted: dict[str, str] = {}
         self.future_ns = int(rules.future_s * NS_PER_S)
@@ -100,7 +100,7 @@ class Continuity:
         return product
 
     def open(self, opening: Opening) -> None:
-        """A connection begins. Its counters start anew; an open one of that name is lost first.
+        """Open a connection with fresh counters; an open one of that name is closed as lost first.
 
         Its rules, where it has some, hold from now on.
         """
@@ -111,12 +111,12 @@ class Continuity:
         self.connections[opening.connection] = Connection(opening=opening)
 
     def close(self, connection: str) -> None:
-        """A connection is lost: each of its products has a hole that ends with its next event."""
+        """Close a connection: each of its products has a hole that ends with its next event."""
         self.connections.pop(connection, None)
         self.break_off(connection, GapCause.DISCONNECT)
 
     def break_off(self, connection: str, cause: GapCause, missing: int | None = None) -> None:
-        """Something of a connection was lost: a hole for each of its products."""
+        """Open a hole for each product of a connection that lost something."""
         for line in self.lines.values():
             if line.connection == connection and line.broken is not GapCause.DISCONNECT:
                 line.broken, line.missing = cause, missing
@@ -156,13 +156,13 @@ class Continuity:
         ]
 
     def hear(self, event: Tick | Heartbeat, opening: Opening) -> Sequence[Event]:
-        """One of both."""
+        """Judge a tick or a heartbeat: return its events, after the gap that it reveals."""
         if type(event) is Tick:
             return self.tick(event, opening)
         return self.heartbeat(event, opening)  # type: ignore[arg-type]  # a tick has left above
 
     def advance(self, tick: Tick, opening: Opening) -> bool:
-        """Take a tick about which there is nothing to say; False, and nothing done, else.
+        """Take an unremarkable tick and return True; return False and change nothing for others.
 
         The trade after the line's last tick, as nearly all of them are: `tick` would give the same.
         """
@@ -186,7 +186,7 @@ class Continuity:
             or opening.continuity != "trade_id"
         ):
             return False
-        line.tick, line.trade_id, line.told = tick, tick.trade_id, None
+        line.tick, line.trade_id, line.settled_trade_id = tick, tick.trade_id, None
         line.last_ns = time_ns
         return True
 
@@ -215,10 +215,10 @@ class Continuity:
                 missing = max(tick.trade_id - line.trade_id - 1, 0)
                 if line.waiting:
                     line.waiting.pop(tick.trade_id, None)
-                    trades = line.tell(tick.trade_id)
+                    trades = line.take_waiting(tick.trade_id)
                     missing -= len(trades)
             if moved or line.trade_id is None or tick.trade_id > line.trade_id:
-                line.trade_id, line.told = tick.trade_id, None
+                line.trade_id, line.settled_trade_id = tick.trade_id, None
         line.tick = tick
         if missing == 0 and _in_its_second(trades, tick):
             line.prove_whole(opening)
@@ -251,13 +251,13 @@ class Continuity:
                     known = line.known(last)
                     missing -= len(known)
                     if not (missing or moved or line.broken) and _in_its_second(known, beat):
-                        # The ticker that tells them may come yet, in time for their second.
+                        # Their ticker may still come, in time for their second.
                         return self._heard(line, beat, None, 0)
-                    trades = line.tell(last)
+                    trades = line.take_waiting(last)
             if moved or line.trade_id is None or last > line.trade_id:
                 line.trade_id = last
                 if trades or (missing and opening.fill):
-                    line.told = last
+                    line.settled_trade_id = last
         if missing == 0 and not trades:
             line.prove_whole(opening)
         missing = line.provable(missing)
@@ -267,9 +267,9 @@ class Continuity:
         return self._heard(line, beat, cause, missing, trades)
 
     def wait(self, trade: Trade) -> bool:
-        """Keep a trade for the ticker that tells it; whether it is news.
+        """Keep a trade until its ticker comes; return whether it is new.
 
-        Raises FrameRefusedError when it is told otherwise already, or leaps too far ahead.
+        Raises FrameRefusedError when the id is known with another content or leaps too far ahead.
         """
         line = self.lines.get(trade.product)
         if line is None or line.trade_id is None or trade.trade_id <= line.trade_id:
@@ -290,7 +290,7 @@ class Continuity:
         return True
 
     def snapshot(self) -> bytes:
-        """The state as JSON."""
+        """Return the state as JSON."""
         return msgspec.json.encode(_State(self.connections, self.lines, self.holds))
 
     def restore(self, state: bytes) -> None:
@@ -312,7 +312,7 @@ class Continuity:
     ) -> Sequence[Event]:
         moved = line.connection != event.connection
         time_ns = event.event_time_ns
-        # What was refused came after `last_ns`, so an event from before does not end its hole.
+        # The refused tick came after `last_ns`, so an earlier event does not end its hole.
         stays = line.broken is GapCause.REFUSED and not moved and time_ns <= line.last_ns
         if stays and not missing and not trades:
             cause = None
@@ -322,7 +322,7 @@ class Continuity:
             events: Sequence[Event] = (*trades, event) if trades else (event,)
         else:
             count = line.missing if missing is None else missing
-            # The gap stands on the connection that brought its end.
+            # The gap belongs to the connection that brought its end.
             receipt = event.connection, event.receive_time_ns
             gap = _gap(event.product, line, time_ns, cause, count, receipt, trades)
             line.broken, line.missing = line.broken if stays else None, None

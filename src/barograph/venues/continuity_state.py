@@ -26,11 +26,11 @@ class ProductContinuity(msgspec.Struct):
     """One product: the latest event time on its connection, last tick, highest trade id heard of.
 
     `broken` is the cause of a hole whose end is not known yet. `waiting` are the trades beyond
-    `trade_id` by their ids: a ticker that names a later one will tell them. Those up to `told` are
-    settled, as Trade or in a gap: their own tickers come too late. `doubt` is about the trade ids
-    of ticks, `beat_doubt` about those that heartbeats name. `before_ns` is the latest event time of
-    connections before, where this one has not come so far yet. `contradicted` says that ids were
-    heard since the hole began which tell nothing of it.
+    `trade_id` by their ids: a ticker that names a later one settles them. Those up to
+    `settled_trade_id` are known as Trade or lie in a gap: their own tickers come too late. `doubt`
+    is about the trade ids of ticks, `beat_doubt` about those that heartbeats name. `before_ns` is
+    the latest event time of connections before, where this one has not come so far yet.
+    `contradicted` says that ids were heard since the hole began which tell nothing of it.
     """
 
     connection: str
@@ -39,7 +39,7 @@ class ProductContinuity(msgspec.Struct):
     trade_id: int | None = None
     broken: GapCause | None = None
     missing: int | None = None
-    told: int | None = None
+    settled_trade_id: int | None = msgspec.field(default=None, name="told")
     waiting: dict[int, Trade] = {}
     doubt: Doubt | None = None
     beat_doubt: Doubt | None = None
@@ -52,7 +52,7 @@ class ProductContinuity(msgspec.Struct):
         return self.last_ns if self.before_ns is None else max(self.last_ns, self.before_ns)
 
     def hear(self, connection: str, time_ns: int) -> None:
-        """An event passed."""
+        """Note the connection and time of an event that passed."""
         if self.connection != connection:
             self.before_ns, self.connection, self.last_ns = self.newest_ns, connection, time_ns
         elif time_ns > self.last_ns:
@@ -76,7 +76,7 @@ class ProductContinuity(msgspec.Struct):
 
     def believe(self, trade_id: int, cause: GapCause) -> None:
         """Count on from here, whatever was counted before: what lies between is a hole."""
-        self.trade_id, self.told, self.waiting = trade_id, None, {}
+        self.trade_id, self.settled_trade_id, self.waiting = trade_id, None, {}
         self.doubt = self.beat_doubt = None
         self.break_off(cause)
 
@@ -98,8 +98,8 @@ class ProductContinuity(msgspec.Struct):
             ids = sorted(n for n in self.waiting if n <= last)
         return [self.waiting[n] for n in ids if n in self.waiting]
 
-    def tell(self, last: int) -> list[Trade]:
-        """The same, and they wait no more."""
+    def take_waiting(self, last: int) -> list[Trade]:
+        """Return the trades that wait, up to id `last`, and remove them from `waiting`."""
         known = self.known(last)
         for trade in known:
             del self.waiting[trade.trade_id]

@@ -39,7 +39,7 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     `trade_id` is a hole; "none" that ids repeat or jump for other reasons and prove nothing.
     `event_clock` goes into each tick. `rules` are those it was opened under, where that is known:
     so they stand in the archive, and whoever reads it again judges as was judged live. `fill` says
-    that each hole of an Exchange connection will be asked for and settled; only then a product with
+    that each hole of an Exchange connection will be requested and settled; only then a product with
     a hole is held until that.
     """
 
@@ -52,7 +52,7 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Heard(NamedTuple):
-    """A frame and what its connection speaks."""
+    """A received frame and the dialect of its connection."""
 
     frame: Frame
     dialect: Dialect
@@ -65,7 +65,7 @@ class Closing(msgspec.Struct, frozen=True):
 
 
 class Answer(NamedTuple):
-    """A page of trades that was asked for because of a hole; `frame.data` is its body, verbatim.
+    """A page of trades that was requested for a hole; `frame.data` is its body, verbatim.
 
     `frame.connection` is the connection whose hole it is.
     """
@@ -75,7 +75,7 @@ class Answer(NamedTuple):
 
 
 class Settlement(msgspec.Struct, frozen=True):
-    """Nothing more will be asked for the open hole of a product."""
+    """The open hole of a product is given up: no further page will come."""
 
     connection: str
     product: str

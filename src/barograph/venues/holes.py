@@ -1,8 +1,8 @@
-"""Holes that are asked for: a product with one is held, and goes on in order when it is settled.
+"""Holes that are filled by request: a product with one is held until it is settled.
 
 While a product is held, its later events wait in a queue. What was lost comes in three ways: a
 ticker or a match that was only late, or a page of trades. When nothing is missing any more, or no
-more will be asked for, the tickers that came pass in the order of their trades, then what revealed
+more will be requested, the tickers that came pass in the order of their trades, then what revealed
 the hole, then the queue, up to the next hole in it. `Continuity` judges each of them as if it had
 come just then, so what is missing still becomes a gap, and trades without a quote stand where their
 ticker would.
@@ -70,7 +70,7 @@ class Holes:
         return passed.received()
 
     def match(self, trade: Trade, opening: Opening) -> Received:
-        """A trade that its own channel told; nothing where it waits for its ticker.
+        """Take a trade of the matches channel; return nothing while it waits for its ticker.
 
         Raises FrameRefusedError where its id contradicts the line.
         """
@@ -82,7 +82,7 @@ class Holes:
         if not self._continuity.wait(trade):
             return _NOTHING
         hold = self._continuity.holds.get(trade.product)
-        return _NOTHING if hold is None else self._found([trade.trade_id], trade.product, hold)
+        return _NOTHING if hold is None else self._fill([trade.trade_id], trade.product, hold)
 
     def answer(self, product: str, connection: str, trades: list[Trade]) -> Received:
         """A page of trades; those that the product's hole does not miss are nothing.
@@ -98,11 +98,11 @@ class Holes:
             for trade in trades
             if hold.after < trade.trade_id <= hold.last and trade.trade_id not in hold.ticks
         ]
-        found = [trade.trade_id for trade in missed if self._continuity.wait(trade)]
-        return self._found(found, product, hold)
+        trade_ids = [trade.trade_id for trade in missed if self._continuity.wait(trade)]
+        return self._fill(trade_ids, product, hold)
 
     def settle(self, product: str, connection: str) -> Received:
-        """Nothing more will be asked for: end a product's open hole with what there is."""
+        """End a product's open hole with the trades that came: no further page will come."""
         passed = _Passed(self._continuity)
         hold = self._continuity.holds.get(product)
         if hold is not None and hold.connection == connection:
@@ -110,14 +110,14 @@ class Holes:
         return passed.received()
 
     def open(self, opening: Opening) -> Received:
-        """A connection begins; an open one of that name is lost first."""
+        """Open a connection; an open one of that name is closed as lost first."""
         lost = opening.connection in self._continuity.connections
         received = self.close(opening.connection) if lost else _NOTHING
         self._continuity.open(opening)
         return received
 
     def close(self, connection: str) -> Received:
-        """A connection is lost: its holes end, then each of its products has a new one."""
+        """Close a connection: its holes end, then each of its products has a new one."""
         passed = _Passed(self._continuity)
         held = [p for p, hold in self._continuity.holds.items() if hold.connection == connection]
         for product in held:
@@ -126,7 +126,7 @@ class Holes:
         return passed.received()
 
     def give_way(self, product: str, connection: str) -> Received:
-        """A product is heard on `connection`: its hole on another one ends."""
+        """End the hole of a product on other connections: it is heard on `connection` now."""
         passed = _Passed(self._continuity)
         hold = self._continuity.holds.get(product)
         if hold is not None and hold.connection != connection:
@@ -153,7 +153,7 @@ class Holes:
             passed.refuse(Held(event, frame.data, str(count)), refused)
         return passed.received()
 
-    def _found(self, trade_ids: list[int], product: str, hold: Hold) -> Received:
+    def _fill(self, trade_ids: list[int], product: str, hold: Hold) -> Received:
         hold.unknown -= sum(hold.after < n <= hold.last and n not in hold.ticks for n in trade_ids)
         passed = _Passed(self._continuity)
         if hold.quoted and not hold.unknown:
@@ -196,7 +196,7 @@ class Holes:
         for place, held in enumerate(queue):
             if held.position in drawn:
                 continue
-            # Its turn is now: where it is refused its line stays behind, and would draw it again.
+            # Removed first: if it is refused, its line stays behind and would select it again.
             trade_id = held.event.trade_id if type(held.event) is Tick else None
             if trade_id is not None and later.get(trade_id) is held:
                 del later[trade_id]
@@ -235,7 +235,7 @@ class Holes:
 
 
 class _Passed:
-    """What comes out of a hold, in order."""
+    """Collects what comes out of a hold, in order."""
 
     def __init__(self, continuity: Continuity) -> None:
         self._continuity = continuity
@@ -285,7 +285,7 @@ def _wait(held: Held, hold: Hold, line: ProductContinuity) -> None:
         before = hold.ticks.get(trade_id)
         last_ns = line.last_ns if before is None else before.event.event_time_ns
         if before is None and trade_id > hold.after:
-            # Where it happened after what revealed the hole one of both ids is wrong.
+            # If it happened after the event that revealed the hole, one of the two ids is wrong.
             if event.event_time_ns <= _latest_ns(hold):
                 _note(trade_id, held, hold, line)
                 return
@@ -308,7 +308,7 @@ def _latest_ns(hold: Hold) -> int:
 
 
 def _note(trade_id: int, held: Held, hold: Hold, line: ProductContinuity) -> None:
-    """A ticker of the hole came."""
+    """Note a ticker that belongs to the hole."""
     hold.ticks[trade_id] = held
     hold.unknown -= trade_id not in line.waiting
     hold.quoted |= trade_id == hold.last
@@ -322,8 +322,8 @@ def _check_page(trades: Iterable[Trade], hold: Hold, line: ProductContinuity) ->
     }
     for trade in trades:
         n = trade.trade_id
-        said = known.get(n) or line.waiting.get(n)
-        if said is not None and tells_otherwise(trade, said):
+        earlier = known.get(n) or line.waiting.get(n)
+        if earlier is not None and tells_otherwise(trade, earlier):
             raise FrameRefusedError(
                 Fault.CONTRADICTION, f"trade {n} is known otherwise", trade.product
             )

@@ -45,7 +45,7 @@ def dead_letter(
     position: str,
     receive_time_ns: int | None,
 ) -> DeadLetter:
-    """The letter of what a connection brought, `position` a count there."""
+    """Return the dead letter of a frame; `position` is its count on the connection."""
     return DeadLetter(
         fault=refused.fault,
         detail=refused.detail,
@@ -130,7 +130,7 @@ def _as_text(value: Any) -> Any:  # noqa: ANN401 - any JSON value
     if isinstance(value, list):
         return [_as_text(member) for member in value]
     if isinstance(value, Decimal):
-        # 1e999999999 would be a gigabyte of digits; as it stands no reader takes it.
+        # 1e999999999 would be a gigabyte of digits; left as it is, every reader refuses it.
         return f"{value:f}" if abs(value.adjusted()) <= 40 else str(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{Decimal(value):f}"
@@ -138,7 +138,7 @@ def _as_text(value: Any) -> Any:  # noqa: ANN401 - any JSON value
 
 
 def fields(frame: bytes) -> dict[str, Any]:
-    """What a refused frame says, as far as it can be read at all."""
+    """Return the members of a refused frame, as far as it can be read at all."""
     try:
         value = _anything.decode(frame)
     except UNREADABLE:
@@ -160,10 +160,10 @@ def fault_of(frame: bytes, error: Exception, tag: str, known: frozenset[str]) ->
         return Fault.NOT_JSON, "nested too deeply"
     except msgspec.DecodeError as wrong:
         return Fault.NOT_JSON, str(wrong)
-    said = value if isinstance(value, dict) else {}
-    kind = said.get(tag)
-    if said.get("type") == "error":
-        words = [str(said[name]) for name in ("message", "reason") if name in said]
+    members = value if isinstance(value, dict) else {}
+    kind = members.get(tag)
+    if members.get("type") == "error":
+        words = [str(members[name]) for name in ("message", "reason") if name in members]
         return Fault.VENUE_ERROR, ": ".join(words)[:1000]
     if isinstance(kind, str) and kind not in known:
         return Fault.UNKNOWN_TYPE, f"{tag} {kind[:64]!r}"

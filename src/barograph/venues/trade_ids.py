@@ -29,7 +29,7 @@ def believe_tick(tick: Tick, trade_id: int, line: ProductContinuity, opening: Op
         return _believe_moved(trade_id, tick.event_time_ns, line, GapCause.TRADE_ID)
     if known is None:
         return False
-    settled = line.told is not None and trade_id <= line.told
+    settled = line.settled_trade_id is not None and trade_id <= line.settled_trade_id
     if (
         not stands_still
         and not settled
@@ -58,7 +58,10 @@ def believe_tick(tick: Tick, trade_id: int, line: ProductContinuity, opening: Op
 def believe_beat(
     beat: Heartbeat, last_trade_id: int, line: ProductContinuity, opening: Opening
 ) -> bool:
-    """The same of the id that a heartbeat names; one that is doubted proves no quiet second."""
+    """Whether the line counts anew from the id that a heartbeat names.
+
+    Raises FrameRefusedError for an id in doubt, which proves no quiet second.
+    """
     known = line.trade_id
     if line.connection != beat.connection:
         return _believe_moved(last_trade_id, beat.event_time_ns, line, GapCause.HEARTBEAT)
@@ -177,7 +180,7 @@ def _is_fresh(number: int, time_ns: int, line: ProductContinuity, opening: Openi
     """Whether an id that goes back comes with news, so that it is no repeat and not only late."""
     if opening.event_clock == "venue" or line.trade_id is None:
         return time_ns > line.last_ns
-    # The recorder stamped repeats anew: only how far the id goes back can tell.
+    # Recorders stamp repeats anew, so only how far the id goes back tells them.
     return line.trade_id - number > MOST_PER_S
 
 

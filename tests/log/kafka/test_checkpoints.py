@@ -39,7 +39,9 @@ def test_several_owners_come_back_together(topics):
         write(topics, owner, {"at": str(owner.partition).encode()})
     with closing(Restoring(topics, owners)) as restoring:
         until(lambda: restoring.step(0.1))
-        assert restoring.found == {owner: {"at": str(owner.partition).encode()} for owner in owners}
+        assert restoring.checkpoints == {
+            owner: {"at": str(owner.partition).encode()} for owner in owners
+        }
 
 
 def test_an_open_transaction_is_waited_for_whichever_way_it_ends(topics, half_done):
@@ -51,7 +53,7 @@ def test_an_open_transaction_is_waited_for_whichever_way_it_ends(topics, half_do
                 assert not restoring.step(0.05)
             getattr(producer, end)()
             until(lambda each=restoring: each.step(0.1))
-            assert restoring.found[OURS] == {"a": expected}
+            assert restoring.checkpoints[OURS] == {"a": expected}
 
 
 def test_what_is_written_later_is_not_waited_for(topics, half_done):
@@ -59,7 +61,7 @@ def test_what_is_written_later_is_not_waited_for(topics, half_done):
     with closing(Restoring(topics, [OURS])) as restoring:
         half_done(outgoing(topics, OURS, {"a": b"2"}))
         until(lambda: restoring.step(0.1))
-        assert restoring.found[OURS] == {"a": b"1"}
+        assert restoring.checkpoints[OURS] == {"a": b"1"}
 
 
 def test_a_removed_one_is_gone_and_may_come_back(topics):
@@ -79,7 +81,7 @@ def test_what_speaks_of_a_topic_that_is_gone_is_left_out(topics):
     writer.append(outgoing(topics, OURS, {"c": b"of an older version"}))
     with closing(Restoring(topics, [OURS], ours)) as restoring:
         until(lambda: restoring.step(0.1))
-        assert restoring.found[OURS] == {"b": b"new", "c": b"of an older version"}
+        assert restoring.checkpoints[OURS] == {"b": b"new", "c": b"of an older version"}
 
 
 def test_a_writer_that_never_ends_is_not_waited_for_without_limit(topics, half_done, monkeypatch):

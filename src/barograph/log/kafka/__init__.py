@@ -173,7 +173,7 @@ class KafkaLog:
 
     def _transactions(self, producer: str) -> Transactions:
         if producer not in self._producers:
-            # Nobody goes on where a producer without a name stood, so nobody takes it over.
+            # An anonymous producer is never resumed, so its identity needs no takeover.
             identity = f"producer.{producer}" if producer else f"append.{uuid.uuid4().hex}"
             undone_s = self._cluster.wait_s + _MORE_S  # who takes the name need not wait
             self._producers[producer] = Transactions(self._cluster, identity, producer, undone_s)

@@ -91,10 +91,10 @@ _KNOWN = (
 
 
 def advice(heard: str) -> Advice:
-    """What to do about a connection of which the client said this."""
-    for words, found in _KNOWN:
+    """Return what to change, by the client's own message about a failed connection."""
+    for words, cure in _KNOWN:
         if re.search(words, heard):
-            return found
+            return cure
     return _NOBODY
 
 

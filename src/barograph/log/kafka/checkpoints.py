@@ -52,11 +52,11 @@ def outgoing(
 
 
 class Restoring:
-    """Reads back what stands for some owners, a piece at a time; `found` is right when it is done.
+    """Reads some owners' checkpoints back in steps; `checkpoints` is complete after the last.
 
     What was written for them before this was made is read: where a transaction is still open, once
     it is known how that ends. `identities` are those of the owners' topics; what speaks of another
-    one is left out. For one thread at a time.
+    one is left out. Not thread-safe.
     """
 
     def __init__(
@@ -65,25 +65,25 @@ class Restoring:
         owners: Iterable[CheckpointOwner],
         identities: Identities | None = None,
     ) -> None:
-        self.found: dict[CheckpointOwner, dict[str, bytes]] = {owner: {} for owner in owners}
+        self.checkpoints: dict[CheckpointOwner, dict[str, bytes]] = {owner: {} for owner in owners}
         self._identities = identities
-        homes = {_home(topics, owner) for owner in self.found}
+        homes = {_home(topics, owner) for owner in self.checkpoints}
         self._ends = topics.ends(homes)
         self._reader = PartitionReader(
-            topics, ", ".join(sorted({owner.name for owner in self.found}))
+            topics, ", ".join(sorted({owner.name for owner in self.checkpoints}))
         )
         self._reader.follow(topics.oldest(homes))
 
     def step(self, timeout_s: float) -> bool:
-        """Read some more for about so long; says whether all is read."""
+        """Read on for about so many seconds; return whether everything is read."""
         for record in self._reader.take(TAKEN, 0 if self._is_done() else timeout_s):
             owner, name = _key.decode(record.key)
-            if owner not in self.found or self._is_of_another(owner, record):
+            if owner not in self.checkpoints or self._is_of_another(owner, record):
                 continue
             if _REMOVED in record.headers:
-                self.found[owner].pop(name, None)
+                self.checkpoints[owner].pop(name, None)
             else:
-                self.found[owner][name] = record.value
+                self.checkpoints[owner][name] = record.value
         return self._is_done()
 
     def close(self) -> None:
@@ -99,7 +99,7 @@ class Restoring:
 
 
 def restored(topics: Topics, owner: CheckpointOwner) -> dict[str, bytes]:
-    """What stands for one owner.
+    """Return the checkpoints of one owner.
 
     Raises LogUnavailableError when no broker answers, OpenTransactionError when a writer holds it
     up.
@@ -110,7 +110,7 @@ def restored(topics: Topics, owner: CheckpointOwner) -> dict[str, bytes]:
             continue
     finally:
         restoring.close()
-    return restoring.found[owner]
+    return restoring.checkpoints[owner]
 
 
 def _home(topics: Topics, owner: CheckpointOwner) -> TopicPartition:

@@ -52,7 +52,7 @@ _PASSING = {
 """What brokers say while they find each other. What the client says itself is below zero."""
 
 _met: set[str] = set()
-"""Where a broker has answered this process, whichever of its logs asked."""
+"""The clusters that have answered any log of this process."""
 
 _logger = logging.getLogger("barograph.kafka")
 _logger.addHandler(logging.NullHandler())
@@ -67,15 +67,15 @@ class Cluster:
 
     def __init__(self, address: str, wait_s: float) -> None:
         parts = urlsplit(address)
-        asked = parse_qs(parts.query)
+        options = parse_qs(parts.query)
         self.address, self.wait_s = address, wait_s
         self.brokers, namespace = parts.netloc, parts.path.strip("/")
-        replication = asked.pop("replication", [""])[0]
+        replication = options.pop("replication", [""])[0]
         if not re.fullmatch(r"[^,@\s]+:\d+(,[^,@\s]+:\d+)*", self.brokers):
             why = "brokers are host:port, separated by commas; secrets come from the environment"
         elif not re.fullmatch(r"[A-Za-z0-9_-]{0,40}", namespace):
             why = "a namespace is of letters, digits, '_' and '-'"
-        elif asked or not re.fullmatch(r"([1-9]\d?)?", replication):
+        elif options or not re.fullmatch(r"([1-9]\d?)?", replication):
             why = "after '?' only replication=NUMBER can stand"
         else:
             why = ""
@@ -118,8 +118,8 @@ class Cluster:
                 "enable.auto.offset.store": False,
                 "auto.offset.reset": "error",
                 "enable.partition.eof": True,
-                # A consumer asks each broker over one connection, where what waits for records
-                # stands before what asks for another partition.
+                # A consumer has one connection to each broker, where a fetch that waits for records
+                # blocks the fetch of another partition.
                 "fetch.wait.max.ms": 25,
                 "fetch.queue.backoff.ms": 5,
                 "fetch.error.backoff.ms": 50,
@@ -159,20 +159,20 @@ class Cluster:
         return settings | {
             "bootstrap.servers": self.brokers,
             "error_cb": self.heard,
-            "log_level": 2,  # what goes wrong is told by errors
+            "log_level": 2,  # failures are reported by errors
             "reconnect.backoff.max.ms": 1000,
             "socket.keepalive.enable": True,
             "topic.metadata.refresh.interval.ms": 30_000,
         }
 
     def heard(self, error: Any) -> None:  # noqa: ANN401 - as above
-        """Keep what a client last complained of, for the case that no broker answers."""
-        # That it hears nothing says less than what it heard before.
+        """Keep the client's last error, for the message when no broker answers."""
+        # That no broker is up, or no metadata came, says less than the error before it.
         if error.code() != _Error._ALL_BROKERS_DOWN and "get metadata" not in error.str():  # noqa: SLF001 - the client names its own errors with an underscore
             self._last_error = error.str()
 
     def unavailable(self, after_s: float | None = None) -> LogUnavailableError:
-        """The error for a cluster that does not answer, of itself after `wait_s`."""
+        """Return the error for a cluster that gave no answer, by default for `wait_s` seconds."""
         waited_s = self.wait_s if after_s is None else after_s
         return LogUnavailableError(
             self.address,
@@ -185,18 +185,18 @@ class Cluster:
         old, self._admin = [self._admin], None
         release(old)
 
-    # Asking.
+    # Questions to the admin client.
 
     def ask(self, question: Callable[[Any], Any]) -> Any:  # noqa: ANN401 - as above
-        """What the admin client says to a question; most answers come later, see `answers`."""
-        asked = self._admin
-        if asked is None:
-            # So long it waits for one broker, be that gone for good: not for all of `wait_s`.
+        """Call the admin client; most of its results are futures, see `answers`."""
+        client = self._admin
+        if client is None:
+            # The client waits that long for one broker, even a dead one: less than `wait_s`.
             question_s = min(_QUESTION_S, self.wait_s)
             settings = self._client() | {"socket.timeout.ms": round(question_s * 1000)}
-            asked = self._admin = _made(admin.AdminClient, settings)
+            client = self._admin = _made(admin.AdminClient, settings)
             self._made_s = time.monotonic()
-        return question(asked)
+        return question(client)
 
     def answers(
         self,
@@ -205,21 +205,21 @@ class Cluster:
         but: Collection[int] = (),
         is_known: Callable[[Any], bool] = lambda _: True,
     ) -> dict[Any, Any]:
-        """What the cluster says of each thing that is asked for, without those it says `but` to.
+        """Return the cluster's answer for each key, without those whose error code is in `but`.
 
-        Asked again, of whom leads by then, while an answer is one that passes: a broker that is
-        gone leads what it led until the others have noticed. So only for what may be said twice.
-        is_known: whether an answer is one; of a broker that is gone the client may make one up.
-        Raises KafkaException when the cluster says no.
+        Repeats the question after passing errors, because a dead broker stays the leader until the
+        others notice; so the question must be idempotent. is_known: whether an answer is usable,
+        since the client may invent one for a dead broker. Raises KafkaException for a refusal and
+        LogUnavailableError after `wait_s`.
         """
-        found: dict[Any, Any] = {}
+        answers: dict[Any, Any] = {}
 
-        def all_said() -> bool:
+        def all_answered() -> bool:
             missing = False
             for key, future in self.ask(question).items():
                 try:
-                    found[key] = future.result(timeout=self.wait_s)
-                    missing |= not is_known(found[key])
+                    answers[key] = future.result(timeout=self.wait_s)
+                    missing |= not is_known(answers[key])
                 except TimeoutError:
                     raise self.unavailable() from None
                 except kafka.KafkaException as failed:
@@ -234,20 +234,19 @@ class Cluster:
                 self.renew()
             return not missing
 
-        self.wait_for(all_said)
-        return found
+        self.wait_for(all_answered)
+        return answers
 
     def renew(self) -> None:
         """Ask with a new client from now on, at most once a second.
 
-        The old one was seen to go on for a minute with what it knew of a partition's leader before
-        another was elected.
+        An old client may keep a partition's former leader for a minute after an election.
         """
         if time.monotonic() - self._made_s > _RENEW_S:
             self.close()
 
     def wait_for(self, condition: Callable[[], bool]) -> None:
-        """Until it holds; raises LogUnavailableError after `wait_s`."""
+        """Wait until the condition holds. Raises LogUnavailableError after `wait_s` seconds."""
         end_s = time.monotonic() + self.wait_s
         while not condition():
             if time.monotonic() >= end_s:
@@ -255,17 +254,17 @@ class Cluster:
             time.sleep(_LOOK_S)
 
     def metadata(self) -> Any:  # noqa: ANN401 - as above
-        """Brokers, topics and who leads what.
+        """Return the cluster's brokers, topics and partition leaders.
 
-        For one that never answered this process there is less patience, and the least where
-        settings are wrong.
+        Waits less than `wait_s` for a cluster that never answered this process, and least of all
+        when its settings are wrong. Raises LogUnavailableError.
         """
         met = self.brokers in _met
         patience_s = self.wait_s if met else min(self.wait_s, _ANSWER_S)
         began_s = time.monotonic()
         while True:
             try:
-                found = self.ask(lambda a: a.list_topics(timeout=_METADATA_S))
+                metadata = self.ask(lambda a: a.list_topics(timeout=_METADATA_S))
             except kafka.KafkaException as error:
                 self.heard(error.args[0])
                 self.ask(lambda a: a.poll(0))  # it says why only now
@@ -275,7 +274,7 @@ class Cluster:
                     raise self.unavailable(patience_s) from error
             else:
                 _met.add(self.brokers)
-                return found
+                return metadata
 
 
 def release(clients: list[Any]) -> None:
@@ -303,13 +302,13 @@ def release(clients: list[Any]) -> None:
 
 
 def _made(kind: Callable[..., Any], settings: dict[str, object]) -> Any:  # noqa: ANN401 - as above
-    """A client. Raises BadInputError for settings that it does not take."""
+    """Return a new client. Raises BadInputError for settings that it rejects."""
     try:
         return kind(settings, logger=_logger)
     except kafka.KafkaException as error:
-        said = error.args[0].str()
+        message = error.args[0].str()
         cure = "Correct it, or leave it away"
-        raise BadInputError(variable_of(said), said, cure) from error
+        raise BadInputError(variable_of(message), message, cure) from error
 
 
 def escaped(header: str) -> str:

@@ -167,7 +167,7 @@ class KafkaMember:
     # The group.
 
     def _attend(self, timeout_s: float) -> None:
-        """Hear what the group says; the callbacks below are called from here."""
+        """Poll the group's consumer, which calls the callbacks below."""
         if self._membership is None:
             session_s = min(_SESSION_S, self._lease_s)
             self._membership = self._cluster.consumer(
@@ -176,7 +176,7 @@ class KafkaMember:
                     "partition.assignment.strategy": "cooperative-sticky",
                     "max.poll.interval.ms": round(self._lease_s * 1000),
                     "session.timeout.ms": round(session_s * 1000),
-                    # By its heartbeat a member hears that another came or went.
+                    # The heartbeat's answer tells a member that another came or went.
                     "heartbeat.interval.ms": round(min(_HEARTBEAT_S, session_s / 4) * 1000),
                 },
             )
@@ -227,7 +227,7 @@ class KafkaMember:
             self._reader.drop(place)
 
     def _vanish(self) -> None:
-        """Be no member any more; a later poll joins anew."""
+        """Leave the group; a later poll joins anew."""
         old, self._membership = [self._membership], None
         release(old)
         for place in list(self._held):
@@ -235,7 +235,7 @@ class KafkaMember:
         self._coming.clear()
         self._start_over()
 
-    # What comes.
+    # Partitions that are assigned.
 
     def _settle(self) -> None:
         """Bring partitions that come a step nearer: their positions, then their checkpoints."""
@@ -257,24 +257,24 @@ class KafkaMember:
         for place in sorted(self._coming):
             self._held[place] = _Claim(self._positions[place])
             self._reader.add(place, self._positions[place])
-            self._assigned[place] = self._restoring.found[self._owner(place)]
+            self._assigned[place] = self._restoring.checkpoints[self._owner(place)]
         self._coming.clear()
         self._start_over()
 
     def _start_over(self) -> None:
-        """Who is coming has changed: what was learned may be out of date."""
+        """Discard what was read for the assigned partitions: the assignment has changed."""
         if self._restoring is not None:
             self._restoring.close()
             self._restoring = None
 
     def _committed(self) -> dict[TopicPartition, int] | None:
-        """Where the group stands in what comes; None while a transaction there is open.
+        """Return the group's positions in what is assigned; None while a transaction is open.
 
         Raises OffsetGapError when retention has gone past that.
         """
-        asked = [self._cluster.partition(place) for place in sorted(self._coming)]
+        partitions = [self._cluster.partition(place) for place in sorted(self._coming)]
         try:
-            answers = self._membership.committed(asked, timeout=_ASK_S)
+            answers = self._membership.committed(partitions, timeout=_ASK_S)
         except kafka.KafkaException as error:
             self._cluster.heard(error.args[0])
             return None
@@ -284,7 +284,7 @@ class KafkaMember:
         positions = {}
         for answer in answers:
             place = self._cluster.place(answer.topic, answer.partition)
-            # One that was committed in a topic of this name that is gone says nothing.
+            # A position committed in a deleted topic of the same name is void.
             is_of_another = bool(answer.metadata) and answer.metadata != self._identities.of(
                 place.topic
             )
@@ -297,7 +297,7 @@ class KafkaMember:
     def _wait_for_positions(self) -> None:
         """Join anew when the cluster does not tell them, and raise when that does not help either.
 
-        A client whose broker came back was seen to ask in vain, for good.
+        A client whose broker came back may ask in vain for good; a new one does not.
         """
         now_s = time.monotonic()
         if self._asked_s is None:

@@ -29,7 +29,7 @@ _MOST_AT_ONCE = 1_000_000  # that the client takes for an answer
 
 
 class PartitionReader:
-    """Reads on from where it is told to, for `who` in its errors. For one thread at a time.
+    """Reads partitions from given offsets on; `who` names it in errors. Not thread-safe.
 
     About 4 µs a record of 250 bytes, 2 of which are the client's.
     """
@@ -60,13 +60,13 @@ class PartitionReader:
         )
 
     def add(self, place: TopicPartition, offset: int) -> None:
-        """Read one more; the others go on undisturbed."""
+        """Read one more partition; the reading of the others goes on."""
         self._learn({place.topic})
         self.positions[place] = offset
         self._consumer.incremental_assign([self._cluster.partition(place, offset)])
 
     def drop(self, place: TopicPartition) -> None:
-        """Read one less, if it was read."""
+        """Stop reading a partition, if it was read."""
         self._ends.pop(place, None)
         if self.positions.pop(place, None) is not None:
             self._consumer.incremental_unassign([self._cluster.partition(place)])
@@ -98,7 +98,7 @@ class PartitionReader:
                 self._note(place, message, error)
                 continue
             offset = message.offset()
-            # What came from before a change of place or position is not asked for any more.
+            # Records from before a change of partition or position are not wanted any more.
             if offset < self.positions.get(place, offset + 1):
                 continue
             self.positions[place] = offset + 1
@@ -131,7 +131,7 @@ class PartitionReader:
     def _look(self) -> None:
         """Compare what stands still with what the cluster says of it."""
         now_s = time.monotonic()
-        # Who slept meanwhile has not waited for so long.
+        # Time that the process was suspended does not count as waiting.
         passed_s, self._looked_s = min(now_s - self._looked_s, 2 * _LOOK_S), now_s
         self.identities.check()
         at = {place: self.reached(place) for place in self.positions}

@@ -18,7 +18,7 @@ _PARTS = 1000
 
 
 class ClusterRetention:
-    """The limits of a cluster's topics. For one thread at a time."""
+    """The limits of a cluster's topics. Not thread-safe."""
 
     def __init__(self, topics: Topics) -> None:
         self._topics = topics
@@ -26,7 +26,7 @@ class ClusterRetention:
         self._counted: dict[TopicPartition, _Counted] = {}
 
     def trim(self, topic: Topic) -> int:
-        """Remove what goes; returns how many offsets that were."""
+        """Remove what a topic need not keep; return how many offsets went."""
         if topic.retention_s is None and topic.retention_bytes is None:
             return 0
         places = [TopicPartition(topic.name, n) for n in range(topic.partitions)]

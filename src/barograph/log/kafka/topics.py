@@ -64,7 +64,7 @@ class Topics:
         if topic not in self._partitions:
             name, end_s = self.cluster.name(topic), time.monotonic() + _HEARD_S
             known = self.cluster.metadata()
-            # One broker may not yet have heard of what another has just made.
+            # One broker may not know yet what another has just created.
             while name not in known.topics and len(known.brokers) > 1 and time.monotonic() < end_s:
                 time.sleep(_LOOK_S)
                 known = self.cluster.metadata()
@@ -102,7 +102,7 @@ class Topics:
             | {
                 "message.timestamp.type": "LogAppendTime",
                 "max.message.bytes": str(LARGEST_MESSAGE_BYTES),
-                # Of three copies one may be away, and what was acknowledged stands on two.
+                # With three copies one may be missing; what was acknowledged is on two.
                 "min.insync.replicas": str(max(1, copies - 1)),
             },
         )
@@ -142,13 +142,14 @@ class Topics:
         return outgoing
 
     def identities(self, topics: Iterable[str]) -> dict[str, str]:
-        """What the cluster knows each topic by; one made again has another. Without those gone."""
-        asked = TopicCollection([self.cluster.name(topic) for topic in topics])
-        found = self._answers(
-            lambda a: a.describe_topics(asked), but=[KafkaError.UNKNOWN_TOPIC_OR_PART]
+        """Return the cluster's id of each existing topic; a recreated topic has a new one."""
+        names = TopicCollection([self.cluster.name(topic) for topic in topics])
+        descriptions = self._answers(
+            lambda a: a.describe_topics(names), but=[KafkaError.UNKNOWN_TOPIC_OR_PART]
         )
         return {
-            self.cluster.place(name, 0).topic: str(each.topic_id) for name, each in found.items()
+            self.cluster.place(name, 0).topic: str(each.topic_id)
+            for name, each in descriptions.items()
         }
 
     # Offsets.
@@ -160,7 +161,7 @@ class Topics:
     def ends(self, places: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """Where each partition ends, with what is still open in transactions.
 
-        So that who reads up to there has read all that was acknowledged before: the cluster
+        Whoever reads up to there has read all that was acknowledged before: the cluster
         acknowledges a transaction a moment before its records can be read.
         """
         return self._offsets(places, admin.OffsetSpec.latest())
@@ -179,8 +180,8 @@ class Topics:
         spec = {kafka.TopicPartition(name, partition): admin.OffsetSpec.latest()}
 
         def end_at(level: Any) -> int:  # noqa: ANN401 - as above
-            found = self._answers(lambda a: a.list_offsets(spec, isolation_level=level))
-            return next(int(each.offset) for each in found.values())
+            offsets = self._answers(lambda a: a.list_offsets(spec, isolation_level=level))
+            return next(int(each.offset) for each in offsets.values())
 
         began, end = end_at(IsolationLevel.READ_COMMITTED), end_at(IsolationLevel.READ_UNCOMMITTED)
         return began if began < end else None
@@ -194,28 +195,28 @@ class Topics:
     def committed(self, group: str, topic: str) -> dict[int, int]:
         """Where a group stands in each partition; of one where it never committed, nothing.
 
-        Asked by a consumer that joins nothing: the admin client was seen to take the process down
-        with it while a broker loads its groups.
+        Uses a consumer that joins no group, because the admin client's call can crash the process
+        while a broker loads its groups.
         """
         places = [TopicPartition(topic, n) for n in range(self.partitions(topic))]
-        asked = [self.cluster.partition(place) for place in places]
+        partitions = [self.cluster.partition(place) for place in places]
         consumer = self.cluster.consumer(group, {})
-        found: list[Any] = []
+        positions: list[Any] = []
 
         def heard() -> bool:
-            nonlocal found
+            nonlocal positions
             try:
-                found = consumer.committed(asked, timeout=_ASK_S)
+                positions = consumer.committed(partitions, timeout=_ASK_S)
             except KafkaException as error:
                 self.cluster.heard(error.args[0])
                 return False
-            return all(each.error is None for each in found)
+            return all(each.error is None for each in positions)
 
         try:
             self.cluster.wait_for(heard)
         finally:
             consumer.close()
-        return {each.partition: each.offset for each in found if each.offset >= 0}
+        return {each.partition: each.offset for each in positions if each.offset >= 0}
 
     def first_since(self, places: Iterable[TopicPartition], ms: int) -> dict[TopicPartition, int]:
         """The first offset appended at or after a time; −1 where there is none."""
@@ -223,9 +224,10 @@ class Topics:
 
     def delete_before(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Forget the records before an offset of each partition."""
-        asked = [self.cluster.partition(place, offset) for place, offset in offsets.items()]
+        partitions = [self.cluster.partition(place, offset) for place, offset in offsets.items()]
         self._answers(
-            lambda a: a.delete_records(asked), is_known=lambda found: found.low_watermark >= 0
+            lambda a: a.delete_records(partitions),
+            is_known=lambda deleted: deleted.low_watermark >= 0,
         )
 
     def _offsets(
@@ -234,18 +236,18 @@ class Topics:
         what: Any,  # noqa: ANN401 - as above
         **how: Any,  # noqa: ANN401 - as above
     ) -> dict[TopicPartition, int]:
-        asked = {self.cluster.partition(place): what for place in places}
-        if not asked:
+        specs = {self.cluster.partition(place): what for place in places}
+        if not specs:
             return {}
-        # Of a partition that a dead broker leads, the client says without an error that it does
-        # not know; that none is so late has another number.
-        found = self._answers(
-            lambda a: a.list_offsets(asked, **how),
-            is_known=lambda found: found.offset != OFFSET_INVALID,
+        # For a partition led by a dead broker the client returns OFFSET_INVALID without an error;
+        # "no record that late" is another number.
+        offsets = self._answers(
+            lambda a: a.list_offsets(specs, **how),
+            is_known=lambda offsets: offsets.offset != OFFSET_INVALID,
         )
         return {
             self.cluster.place(partition.topic, partition.partition): each.offset
-            for partition, each in found.items()
+            for partition, each in offsets.items()
         }
 
     def _answers(
@@ -270,20 +272,20 @@ class Topics:
     def _settings(self, names: Sequence[str]) -> dict[str, Mapping[str, Any]]:
         if not names:
             return {}
-        asked = [admin.ConfigResource(admin.ResourceType.TOPIC, name) for name in names]
-        found = self._answers(
-            lambda a: a.describe_configs(asked), but=[KafkaError.UNKNOWN_TOPIC_OR_PART]
+        resources = [admin.ConfigResource(admin.ResourceType.TOPIC, name) for name in names]
+        configs = self._answers(
+            lambda a: a.describe_configs(resources), but=[KafkaError.UNKNOWN_TOPIC_OR_PART]
         )
-        return {resource.name: settings for resource, settings in found.items()}
+        return {resource.name: settings for resource, settings in configs.items()}
 
 
 def _java_hash(text: str) -> int:
     """`String.hashCode`, by which brokers choose the partition of a group."""
     units = text.encode("utf-16-be")
-    found = 0
+    hashed = 0
     for high, low in zip(units[::2], units[1::2], strict=True):
-        found = (31 * found + (high << 8 | low)) & 0xFFFF_FFFF
-    return found - (found >> 31 << 32)
+        hashed = (31 * hashed + (high << 8 | low)) & 0xFFFF_FFFF
+    return hashed - (hashed >> 31 << 32)
 
 
 def _config(topic: Topic) -> dict[str, str]:
@@ -296,7 +298,7 @@ def _config(topic: Topic) -> dict[str, str]:
         return limits | {"cleanup.policy": "delete"}
     return limits | {
         "cleanup.policy": "compact",
-        # Only closed segments are compacted: those of a gibibyte would never be.
+        # Only closed segments are compacted; of the default gibibyte none would ever close.
         "segment.bytes": str(_SEGMENT_BYTES),
         "segment.ms": str(_SEGMENT_S * 1000),
         "min.cleanable.dirty.ratio": "0.1",

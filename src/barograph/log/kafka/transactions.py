@@ -21,7 +21,7 @@ _REPLACED = {
     _Error._FENCED,  # noqa: SLF001 - the client names its own errors with an underscore
     _Error.INVALID_PRODUCER_EPOCH,
     _Error.PRODUCER_FENCED,
-    # What the cluster says of a transaction that it has undone by itself, in its time.
+    # The cluster's errors for a transaction that it aborted after its time-out.
     _Error.INVALID_TXN_STATE,
     _Error.INVALID_PRODUCER_ID_MAPPING,
     _Error.UNKNOWN_PRODUCER_ID,
@@ -35,7 +35,7 @@ class Expelled(Exception):  # noqa: N818 - it is caught next door and becomes a 
 
 
 class _Stuck(Exception):  # noqa: N818 - as above
-    """The client did not come back from a call, though it was told when to."""
+    """A call of the client did not return within its time-out."""
 
 
 class Transactions:
@@ -59,10 +59,10 @@ class Transactions:
         self._take(self._end_s())
 
     def append(self, outgoing: Sequence[OutgoingRecord]) -> None:
-        """Write all or nothing.
+        """Write all messages or none.
 
-        Raises ReplacedProducerError, and LogUnavailableError when the cluster does not answer: then
-        it is open whether they were written, and a producer's checkpoints tell.
+        Raises ReplacedProducerError, and LogUnavailableError when the cluster does not answer: it
+        is unknown then whether they were written; the producer's checkpoints tell.
         """
         self._run(outgoing, None)
 
@@ -76,8 +76,8 @@ class Transactions:
 
         offsets: the next one of each partition, and the identity of its topic, which the cluster
         keeps beside it.
-        membership: the member's standing in the group, for the cluster to check; asked for each
-        try, and raises Expelled itself where the member knows better.
+        membership: returns the member's standing in the group, for the cluster to check; called for
+        each try, and raises Expelled itself where the member knows better.
         Raises Expelled, ReplacedProducerError, LogUnavailableError.
         """
         positions = [
@@ -114,7 +114,7 @@ class Transactions:
                 self._cluster.heard(error)
                 self._undo(error, end_s)
                 now_s, code = time.monotonic(), error.code()
-                # The member may not yet have heard of a generation that the group has begun.
+                # The member may not know the group's newest generation yet.
                 if code in _EXPELLED or (code in _MOVED_ON and now_s >= moved_on_s):
                     raise Expelled from failed
                 if now_s >= end_s:
@@ -140,7 +140,7 @@ class Transactions:
         producer = self._producer
         producer.begin_transaction()
         self._last = last = [] if outgoing else [_Error.NO_ERROR]
-        # Of several tries each has its own: a late word on one says nothing of the next.
+        # Each attempt has its own set: a late callback of one says nothing about the next.
         final = outgoing[-1] if outgoing else None
         headers: Mapping[str, str] = {}
         encoded: list[tuple[str, bytes]] | None = None
@@ -211,7 +211,7 @@ class Transactions:
                     self._give_up(error)
             else:
                 return
-        # It is not open, and the cluster looked first whose identity it is: nobody has taken it.
+        # It is not open, and the cluster checks the identity first: nobody has taken it.
         if self._last:
             self._give_up(error)  # the commit may have been sent, and may stand
         self._take(end_s)
@@ -234,7 +234,7 @@ class Transactions:
 
 
 def _noting(arrived: list[object]) -> Callable[[object, object], None]:
-    """Hears from the client what became of a record; takes note of one that arrived."""
+    """Return the delivery callback of a record, which notes that it arrived."""
 
     def note(error: object, record: object) -> None:
         if error is None:

@@ -1,7 +1,7 @@
 """What a broker does not say to who waits: why nothing comes, and that a topic is another one.
 
 Behind a transaction that nobody ends, committed records are not given, and a group's position is
-not told. A topic that was deleted and made again has the same name, and offsets that mean other
+not reported. A topic that was deleted and made again has the same name, and offsets that mean other
 records.
 """
 
@@ -31,7 +31,7 @@ class Identities:
         self._known: dict[str, str] = {}
 
     def learn(self, names: Iterable[str]) -> None:
-        """Take note of topics that are not known yet."""
+        """Note the identities of topics that are not known yet."""
         if new := set(names) - self._known.keys():
             self._known |= self._topics.identities(new)
 
@@ -43,11 +43,11 @@ class Identities:
         """Raise TopicMadeAgainError or UnknownTopicError unless all are what they were."""
         if not self._known:
             return
-        found = self._topics.identities(self._known)
+        identities = self._topics.identities(self._known)
         for topic, identity in self._known.items():
-            if topic not in found:
+            if topic not in identities:
                 raise UnknownTopicError(topic, [each.name for each in self._topics.topics()])
-            if found[topic] != identity:
+            if identities[topic] != identity:
                 raise TopicMadeAgainError(self._reader, topic)
 
 

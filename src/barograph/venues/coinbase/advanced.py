@@ -145,9 +145,9 @@ class AdvancedTrade(DialectMachine):
 
         If it had tickers, each product may have lost one.
         """
-        said = fields(frame.data)
-        number, channel = said.get("sequence_num"), said.get("channel")
-        numbered = not isinstance(channel, str) and "sequence_num" in said
+        members = fields(frame.data)
+        number, channel = members.get("sequence_num"), members.get("channel")
+        numbered = not isinstance(channel, str) and "sequence_num" in members
         if numbered or channel == "ticker":
             self._continuity.break_off(frame.connection, GapCause.REFUSED, 1)
         if type(number) is int and 0 <= number < 2**63:

@@ -37,7 +37,7 @@ class DialectMachine:
         self._continuity = self.holes.continuity
 
     def open(self, opening: Opening) -> Received:
-        """A connection begins; an open one of that name is lost first."""
+        """Open a connection; an open one of that name is closed as lost first."""
         return self.holes.open(opening)
 
     def _connection(self, frame: Frame) -> Connection:
@@ -80,11 +80,11 @@ class DialectMachine:
                 product,
             )
         if clock.ahead_ns - believed_ns > LEAP_NS:
-            # A clock was set. What its other products are silent about is not known.
+            # A clock was set, so what the connection's other products missed is unknown.
             self._continuity.break_off(live.opening.connection, GapCause.REFUSED)
 
     def _product(self, name: str) -> str:
-        """The product of that name; FrameRefusedError when it was not asked for."""
+        """Return the product of that name. Raises FrameRefusedError when it is not subscribed."""
         return self._continuity.accepted.get(name) or self._continuity.accept(name)
 
 
@@ -103,7 +103,7 @@ def refusal(frame: Frame, connection: Connection, refused: FrameRefusedError) ->
 
 
 def refused_by_venue(refused: FrameRefusedError) -> tuple[Notice, ...]:
-    """What the venue's own error says to who asked, where a refusal is one."""
+    """Return the notice of a venue's own error message; none for another refusal."""
     if refused.fault is not Fault.VENUE_ERROR:
         return ()
     return (Notice("error", refused.detail, tuple(product_names(refused.detail))),)

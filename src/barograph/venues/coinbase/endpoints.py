@@ -1,4 +1,4 @@
-"""Where a venue is reached and what is said to it: addresses, subscriptions, REST paths, claims.
+"""Where a venue is reached and what is sent to it: addresses, subscriptions, REST paths, claims.
 
 Pure: nothing is sent from here. Source: docs.cdp.coinbase.com, the pages of the Exchange WebSocket
 feed, of the Advanced Trade WebSocket, of Exchange REST trades, and of CDP API keys.
@@ -18,7 +18,7 @@ from barograph.venues.continuity import one_name
 from barograph.venues.entries import Dialect
 
 SIMULATED_URL = "ws://127.0.0.1:8765/exchange"
-"""Where `barograph simulate` listens, unless it is told otherwise."""
+"""The default address of `barograph simulate`."""
 
 PAGE_TRADES = 1000
 """The most trades that one page of REST holds."""
@@ -49,7 +49,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def encrypted(self) -> bool:
-        """Whether the socket is; a secret goes through no other."""
+        """Whether the socket uses TLS; secrets are sent over no other."""
         return self.socket.startswith("wss:")
 
 
@@ -76,17 +76,17 @@ VENUES = {
 
 
 def endpoint(venue: str, url: str | None = None) -> Endpoint:
-    """A venue at its own address, or at `url`; REST is then asked of the same host.
+    """A venue at its own address, or at `url`; REST requests then go to the same host.
 
     Raises BadInputError for an unknown venue, or for what is no WebSocket address.
     """
-    found = VENUES.get(venue)
-    if found is None:
+    known = VENUES.get(venue)
+    if known is None:
         raise BadInputError(
             f"venue {venue}", "there is no such venue", f"Use one of {', '.join(VENUES)}"
         )
     if url is None:
-        return found
+        return known
     try:
         parts = urlsplit(url)
         good = parts.scheme in {"ws", "wss"} and bool(parts.hostname) and parts.port != 0
@@ -101,8 +101,8 @@ def endpoint(venue: str, url: str | None = None) -> Endpoint:
     if venue == "simulated" and parts.path in {"", "/"}:
         url = parts._replace(path="/exchange").geturl()
     http = "https" if parts.scheme == "wss" else "http"
-    rest = None if found.rest is None else f"{http}://{parts.netloc}"
-    return msgspec.structs.replace(found, socket=url, rest=rest)
+    rest = None if known.rest is None else f"{http}://{parts.netloc}"
+    return msgspec.structs.replace(known, socket=url, rest=rest)
 
 
 def products_named(text: str) -> tuple[list[str], list[str]]:
@@ -134,9 +134,9 @@ def products_named(text: str) -> tuple[list[str], list[str]]:
 
 
 def subscriptions(dialect: Dialect, products: Iterable[str]) -> list[dict[str, Any]]:
-    """What a new connection says first. One message for each product wherever the venue allows it.
+    """Return a new connection's first messages: one per product wherever the venue allows it.
 
-    So that one bad product does not take the others with it.
+    A refused product then leaves the others subscribed.
     """
     if dialect is Dialect.EXCHANGE:
         channels = ["ticker", "heartbeat", "matches"]

@@ -45,10 +45,10 @@ class ExchangeFeed(DialectMachine):
     """Coinbase Exchange: `ticker`, `match`, `heartbeat` and `subscriptions`, a product a frame.
 
     A match waits for the ticker that tells it or a later one; without a ticker of its own it is a
-    Trade before that. Holes: ids that neither told, a heartbeat's `last_trade_id` ahead of the
+    Trade before that. Holes: ids that neither brought, a heartbeat's `last_trade_id` ahead of the
     last trade, silence, lost connections. On a connection whose holes are filled (`Opening.fill`)
-    a product with one is held; on others trades of a hole that a heartbeat told pass if they come
-    yet. `sequence` counts the full channel, so its holes mean nothing here.
+    a product with one is held; on others trades of a hole that a heartbeat revealed pass if they
+    still come. `sequence` counts the full channel, so its holes mean nothing here.
     Source: docs.cdp.coinbase.com/exchange/websocket-feed/channels.
     """
 
@@ -75,12 +75,12 @@ class ExchangeFeed(DialectMachine):
             return Received((), (letter,))
         except UNREADABLE as error:
             fault, detail = fault_of(frame.data, error, "type", EXCHANGE_TYPES)
-            said = fields(frame.data)
-            product = said.get("product_id")
+            members = fields(frame.data)
+            product = members.get("product_id")
             key = product[:100] if isinstance(product, str) else ""
             unread = FrameRefusedError(fault, detail, key)
             letter = refusal(frame, connection, unread)
-            if said.get("type") == "ticker":
+            if members.get("type") == "ticker":
                 return self._lost(one_name(key), letter)
             return Received((), (letter,), refused_by_venue(unread))
 
@@ -99,9 +99,9 @@ class ExchangeFeed(DialectMachine):
         return NOTHING
 
     def answer(self, answer: Answer) -> Received:
-        """A page of trades that was asked for; the dead letter that it is, where it is none.
+        """Take a requested page of trades; return its dead letter where it is none.
 
-        One of a connection that is lost already is nothing: its holes have ended.
+        A page of a lost connection gives nothing: its holes have ended.
         """
         frame = answer.frame
         connection = self._continuity.connections.get(frame.connection)
@@ -125,7 +125,7 @@ class ExchangeFeed(DialectMachine):
             return Received((), (refusal(frame, connection, unread),))
 
     def settle(self, settlement: Settlement) -> Received:
-        """Nothing more will be asked for a product's open hole."""
+        """End a product's open hole: no further page will come."""
         return self.holes.settle(one_name(settlement.product), settlement.connection)
 
     def _ticker(self, ticker: ExchangeTicker, frame: Frame, connection: Connection) -> Received:
@@ -184,7 +184,7 @@ class ExchangeFeed(DialectMachine):
     def _trade(
         self, trade: ExchangeMatch | PageTrade, product: str, frame: Frame, live: Connection | None
     ) -> Trade:
-        """A trade of a connection; without one it was asked for and fills a hole."""
+        """Return a trade; without a connection it is a requested one that fills a hole."""
         check_trade(product, trade.price, trade.size)
         return Trade(
             product=product,

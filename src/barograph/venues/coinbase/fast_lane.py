@@ -38,7 +38,7 @@ LINE = np.dtype(
         ("product", "i4"),
         ("plain", "i1"),
         ("touched", "i1"),
-        # Where in the block the last line that the lane took stands.
+        # Where the last line that the lane took stands in the block.
         ("start", "i8"),
         ("stop", "i8"),
         # What the machine knows of the product: `ProductContinuity` and its last tick as numbers.
@@ -93,7 +93,7 @@ class Columns:
 
     @property
     def products(self) -> list[str]:
-        """Those that it has learned."""
+        """The products that the lane has learned."""
         return self._names
 
     def take(self, block: bytes, place: int, events: Records, filled: int) -> tuple[int, int]:
@@ -113,7 +113,7 @@ class Columns:
             filled,
         )
         self._frames += now - filled
-        # The last lines outlive their block: the machine will want them as ticks.
+        # The last lines are copied out of the block: the machine needs them as ticks later.
         touched = np.flatnonzero(lines["touched"])
         starts, stops = lines["start"][touched].tolist(), lines["stop"][touched].tolist()
         for slot, start, stop in zip(touched.tolist(), starts, stops, strict=True):
@@ -153,7 +153,7 @@ class Columns:
         lane["plain"] = (
             tick is not None
             and line.broken is None
-            and line.told is None
+            and line.settled_trade_id is None
             and line.doubt is None
             and line.beat_doubt is None
             and line.before_ns is None

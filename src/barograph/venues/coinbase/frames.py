@@ -72,7 +72,7 @@ class ExchangeSubscriptions(msgspec.Struct, gc=False, tag_field="type", tag="sub
     channels: msgspec.Raw = _NOTHING
 
     def products(self) -> dict[str, list[str]]:
-        """By channel; nothing where it is not said in a form that is known."""
+        """Return the products of each channel; empty for a form that is not known."""
         try:
             return {channel.name: channel.product_ids for channel in _channels(self.channels)}
         except UNREADABLE:
@@ -128,12 +128,12 @@ class SubscriptionsChannel(msgspec.Struct, gc=False, tag_field="channel", tag="s
     events: msgspec.Raw = _NOTHING
 
     def products(self) -> dict[str, list[str]]:
-        """By channel; nothing where it is not said in a form that is known."""
+        """Return the products of each channel; empty for a form that is not known."""
         try:
-            said = _subscriptions(self.events)
+            subscriptions = _subscriptions(self.events)
         except UNREADABLE:
             return {}
-        return said[0].subscriptions if said else {}
+        return subscriptions[0].subscriptions if subscriptions else {}
 
 
 class _Subscriptions(msgspec.Struct, gc=False):

@@ -79,7 +79,7 @@ def unwrap(line: bytes, zone: tzinfo = UTC) -> Unwrapped:
 
     Raises FrameRefusedError when the line is no JSON object of a known form.
     """
-    # Bare frames as venues write them need no look inside: their machine looks.
+    # Bare frames are not parsed here: their machine does that.
     if line.startswith(b'{"type":'):
         return Unwrapped(line, Dialect.EXCHANGE, Wrapper.EXCHANGE)
     if line.startswith((b'{"channel":', b'{"channel" :')):
@@ -93,26 +93,26 @@ def unwrap(line: bytes, zone: tzinfo = UTC) -> Unwrapped:
 
 
 def _unwrap(line: bytes, zone: tzinfo) -> Unwrapped:
-    said = _line(line)
-    if said.payload is not _ABSENT:
-        received_ns = None if said.ingest_time is None else parse_time(said.ingest_time)
-        return Unwrapped(bytes(said.payload), Dialect.ADVANCED, Wrapper.PAYLOAD, received_ns)
-    if said.raw is not _ABSENT:
-        inner = bytes(said.raw)
+    wrapped = _line(line)
+    if wrapped.payload is not _ABSENT:
+        received_ns = None if wrapped.ingest_time is None else parse_time(wrapped.ingest_time)
+        return Unwrapped(bytes(wrapped.payload), Dialect.ADVANCED, Wrapper.PAYLOAD, received_ns)
+    if wrapped.raw is not _ABSENT:
+        inner = bytes(wrapped.raw)
         if inner.startswith(b'"'):
-            received_ns = None if said.ts is None else _nanoseconds(said.ts)
+            received_ns = None if wrapped.ts is None else _nanoseconds(wrapped.ts)
             frame = _text(inner).encode()
             dialect = Dialect.ADVANCED if frame.startswith(b'{"channel"') else Dialect.EXCHANGE
             return Unwrapped(frame, dialect, Wrapper.PAIR, received_ns)
-        if said.timestamp is None:
+        if wrapped.timestamp is None:
             raise FrameRefusedError(Fault.WRONG_SHAPE, "a raw ticker without a timestamp")
-        # This recorder's own clock is all that it kept: it stands for the event time, and says so.
-        time = format_time(parse_time(said.timestamp, zone))
+        # This recorder kept its own clock only; it stands for the event time, marked as such.
+        time = format_time(parse_time(wrapped.timestamp, zone))
         frame = _envelope(time, "update", inner)
         return Unwrapped(frame, Dialect.ADVANCED, Wrapper.RAW, None, "recorder")
-    if said.channel is not _ABSENT:
+    if wrapped.channel is not _ABSENT:
         return Unwrapped(line, Dialect.ADVANCED, Wrapper.ADVANCED)
-    if said.type is not _ABSENT:
+    if wrapped.type is not _ABSENT:
         return Unwrapped(line, Dialect.EXCHANGE, Wrapper.EXCHANGE)
     return _unflatten(line)
 
@@ -162,8 +162,8 @@ def time_of(frame: Frame) -> int | None:
     if frame.receive_time_ns is not None:
         return frame.receive_time_ns
     try:
-        said = _time(frame.data)
-        return parse_time(said.time or said.timestamp)
+        times = _time(frame.data)
+        return parse_time(times.time or times.timestamp)
     except (*UNREADABLE, ValueError):
         return None
 
@@ -188,11 +188,11 @@ def continuity_of(frames: Iterable[Frame]) -> Literal["trade_id", "none"]:
     seen = repeated = 0
     for frame in frames:
         try:
-            said = _trade_id(frame.data)
+            ticker = _trade_id(frame.data)
         except UNREADABLE:
             continue
-        if said.trade_id is not None and said.type == "ticker":
+        if ticker.trade_id is not None and ticker.type == "ticker":
             seen += 1
-            repeated += last.get(said.product_id) == said.trade_id
-            last[said.product_id] = said.trade_id
+            repeated += last.get(ticker.product_id) == ticker.trade_id
+            last[ticker.product_id] = ticker.trade_id
     return "none" if repeated * 10 > seen else "trade_id"

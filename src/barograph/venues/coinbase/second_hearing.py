@@ -2,7 +2,7 @@
 
 It is heard by itself, without what came before and after it: there is no hole to see in one frame,
 and no repeat. So what was refused as counted already stays refused; and a match says nothing, since
-its trade was told by its ticker, or when the hole that it left was filled or given up.
+its trade came with its ticker, or when its hole was filled or given up.
 """
 
 import msgspec
@@ -21,35 +21,35 @@ def hear_again(letter: DeadLetter, mended: bytes | None = None) -> Received:
     """The ticks in a letter's original, or in what was mended of it.
 
     Or one dead letter: why it is refused still. Neither where there is no tick in it. The dialect
-    is told by the frame's shape, or by that of the recorder's line. Of a frame whose tickers were
-    told in part only those come that were refused.
+    follows from the shape of the frame or of the recorder's line. Of a frame whose tickers passed
+    in part, only those are returned that were refused.
     """
     if mended is None and letter.fault in _BEGINNING_ONLY:
         return _refused(letter, letter.fault, "only its beginning was kept")
     if mended is None and letter.fault is Fault.DUPLICATE:
         return _refused(letter, letter.fault, letter.detail)
     try:
-        found = unwrap(letter.original if mended is None else mended)
+        unwrapped = unwrap(letter.original if mended is None else mended)
     except FrameRefusedError as refused:
         return _refused(letter, refused.fault, refused.detail)
     machine = Coinbase()
     machine.take(
         Opening(
             connection=letter.source,
-            dialect=found.dialect,
+            dialect=unwrapped.dialect,
             continuity="none",
-            event_clock=found.event_clock,
+            event_clock=unwrapped.event_clock,
         )
     )
     received_ns = letter.receive_time_ns
     frame = Frame(
-        data=found.frame,
+        data=unwrapped.frame,
         connection=letter.source,
-        receive_time_ns=found.receive_time_ns if received_ns is None else received_ns,
+        receive_time_ns=unwrapped.receive_time_ns if received_ns is None else received_ns,
     )
-    received = machine.take(Heard(frame, found.dialect))
+    received = machine.take(Heard(frame, unwrapped.dialect))
     ticks = [each for each in received.events if isinstance(each, Tick)]
-    if mended is None and found.dialect is Dialect.ADVANCED:
+    if mended is None and unwrapped.dialect is Dialect.ADVANCED:
         ticks = [tick for tick in ticks if _was_refused(letter, tick.product)]
     if not ticks and received.dead_letters:
         first = received.dead_letters[0]
