@@ -339,3 +339,11 @@ def test_a_negative_sequence_num_is_a_refused_tick():
     )
     assert faults(letters) == [Fault.WRONG_SHAPE]
     assert [gap.cause for gap in gaps(events)] == [GapCause.REFUSED]
+
+
+def test_the_settled_trade_id_is_stored_under_its_first_name():
+    state = b'{"connections":{},"lines":{"A":{"connection":"c","last_ns":1,"told":7}}}'
+    continuity = Continuity()
+    continuity.restore(state)
+    assert continuity.lines["A"].settled_trade_id == 7
+    assert b'"told":7' in continuity.snapshot()

@@ -44,7 +44,7 @@ class Book(msgspec.Struct, kw_only=True):
     files: list[_Begun] = []
 
     def owner(self, number: int) -> str | None:
-        """The id of the log that a file was begun for; None where nobody knows."""
+        """Return the id of the log that a file was begun for; None where it is unknown."""
         for begun in reversed(self.files):
             if begun.first <= number <= begun.last:
                 return begun.log
@@ -59,11 +59,11 @@ class Book(msgspec.Struct, kw_only=True):
             self.files.append(_Begun(number, number, log))
 
     def last(self) -> int:
-        """The highest number that was ever begun; 0 where none was."""
+        """The highest file number begun so far; 0 where there is none."""
         return max((begun.last for begun in self.files), default=0)
 
     def stood_at(self, address: str) -> set[str]:
-        """The ids of the logs that stood at an address."""
+        """Return the ids of the logs that were at an address."""
         return {log for log, owner in self.logs.items() if owner.address == address}
 
 
@@ -96,7 +96,7 @@ def new_id() -> str:
 
 
 def address_in(archive: Path, address: str) -> str:
-    """A log's address as the book has it: a file within home by its place there.
+    """Return a log's address for the book: a file within home by its path relative to it.
 
     So a home that is moved or copied as a whole has the same logs.
     """
@@ -113,7 +113,7 @@ def next_number(directory: Path, book: Book, known: int) -> int:
 
 
 def owners(directory: Path, numbers: Iterable[int] | None = None) -> dict[int, str]:
-    """The id of each file's log; an empty one where nobody knows."""
+    """Return the id of each file's log; empty where it is unknown."""
     book = read_book(directory)
     if numbers is None:
         numbers = [number for number, _ in numbered_files(directory)]

@@ -112,7 +112,7 @@ class _Hour(NamedTuple):
 def compact(
     archive: Path, out: Path, *, progress: Callable[[int], None] = lambda _events: None
 ) -> Compaction:
-    """Take up all finished files of an archive that are not compacted yet.
+    """Compact all finished files of an archive that are not compacted yet.
 
     progress: called with the events so far. Raises BadInputError where there is no archive, while
     another compacts to `out`, and where a file changed, or went before it was compacted;
@@ -158,12 +158,12 @@ def compact(
 
 
 def compacted(out: Path) -> frozenset[str]:
-    """The sha256 of every file of an archive that is compacted there."""
+    """Return the SHA-256 of every archive file that is compacted to `out`."""
     return frozenset(_read_progress(out).files.values())
 
 
 def _to_do(file: ArchiveFile, done: _Progress) -> str:
-    """The sha256 of a file that has to be compacted; empty where it is done."""
+    """Return the SHA-256 of a file that has to be compacted; empty where it is done."""
     name = file.path.name
     known = done.files.get(name)
     if not file.there:
@@ -209,7 +209,7 @@ class _Parts:
             self._spill()
 
     def put(self) -> int:
-        """Replace every Parquet file that has new rows; returns how many."""
+        """Replace every Parquet file that has new rows; return how many."""
         self._spill()
         with declared(self._out):
             for hour, parts in self._paths.items():

@@ -109,7 +109,7 @@ def _part(number: int) -> str:
 
 
 def _held(machine: Coinbase) -> int:
-    """How many events the state holds back."""
+    """Return how many events the state holds back."""
     continuity = machine.continuity
     held = sum(len(hold.queue) + len(hold.ticks) for hold in continuity.holds.values())
     return held + sum(len(line.waiting) for line in continuity.lines.values())

@@ -120,7 +120,7 @@ class _Part(BufferedReader):
 
 
 def manifest_of(counts: ArchiveManifest, path: Path) -> ArchiveManifest:
-    """The manifest of a file as it lies there, of which these are the counts."""
+    """Return the manifest of a file on disk, from its counts."""
     counts.file, counts.bytes, counts.sha256 = path.name, path.stat().st_size, file_sha256(path)
     return counts
 
@@ -131,7 +131,7 @@ def copy_of(manifest: ArchiveManifest) -> ArchiveManifest:
 
 
 def keep_manifest(directory: Path, manifest: ArchiveManifest) -> None:
-    """Put a manifest beside its file."""
+    """Write a manifest beside its file."""
     path = directory / manifest.file.replace(FRAMES, MANIFEST)
     write_whole(path, msgspec.json.format(_encode_manifest(manifest)))
 
@@ -148,17 +148,17 @@ def _read_manifest(path: Path) -> ArchiveManifest | None:
 
 
 def file_of(directory: Path, number: int, ending: str = FRAMES) -> Path:
-    """Where a file of that number lies, or its manifest."""
+    """Return the path of the file of that number, or of its manifest."""
     return directory / f"{number:06d}.{ending}"
 
 
 def number_of(name: str) -> int:
-    """The number of the file of that name."""
+    """Return the number in a file's name."""
     return int(name.partition(".")[0])
 
 
 def numbered_files(directory: Path) -> list[tuple[int, Path]]:
-    """The files that are there, in order; their manifests are not looked at."""
+    """Return the files on disk, by number; manifests are not read."""
     return sorted(_numbered(directory, FRAMES).items())
 
 

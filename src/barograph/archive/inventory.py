@@ -101,7 +101,7 @@ def inspect(
     compacted: Collection[str] = (),
     progress: Callable[[int], None] = lambda _lines: None,
 ) -> Inspection:
-    """Read every line of every file, and hold each file against its manifest.
+    """Read every line of every file, and compare each file with its manifest.
 
     compacted: the sha256 of files that may be gone. progress: called with the lines read so far.
     Raises BadInputError where there is no archive, and for a manifest that is none.

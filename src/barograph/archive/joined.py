@@ -35,7 +35,7 @@ class Joined:
         """Of each log how many of these its files gave, where that is known."""
 
     def as_taken(self, standing: ArchivePosition) -> Self:
-        """Read as a log that stands there took the files: its own as they are."""
+        """Read the files as the log at this position took them; returns self."""
         if not self._is_one:
             for number in self._streams:
                 if standing.end_in(number) is not None and not standing.is_joined(number):
@@ -110,7 +110,7 @@ class Joined:
 def whole(
     directory: Path, unreadable: dict[str, str] | None = None
 ) -> Iterator[Entry | DeadLetter]:
-    """Everything in an archive, in order, each recording once.
+    """Yield everything in an archive, in order, each recording once.
 
     unreadable: gets the path of each file that cannot be read whole, with its first damage.
     """
@@ -130,7 +130,7 @@ def whole(
 
 
 def entries_in_log(directory: Path, standing: ArchivePosition) -> Iterator[Entry | DeadLetter]:
-    """What a log that stands there has of an archive, in order, each recording once."""
+    """Yield what a log at this position has of an archive, in order, each recording once."""
     ends = [(file, standing.end_in(file.number)) for file in archive_files(directory) if file.there]
     joined = Joined(directory, [file for file, end in ends if end]).as_taken(standing)
     for file, end in ends:

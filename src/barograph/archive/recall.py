@@ -168,7 +168,7 @@ def _are_of(files: Sequence[ArchiveFile], standing: ArchivePosition) -> bool:
 
 
 def _is_behind(file: ArchiveFile, standing: ArchivePosition) -> bool:
-    """Whether there is more than the log knows, or nobody has finished what it knows."""
+    """Whether a file has more than the log knows, or was never finished."""
     end = _ends(file)
     return end > standing.place or (
         end == standing.place and standing.size > 0 and file.manifest is None

@@ -30,7 +30,7 @@ def recording_events(
     product_index: Callable[[str], int],
     refuse: Callable[[DeadLetter], None] = lambda _letter: None,
 ) -> Iterator[Records]:
-    """(n,) of EVENT again and again: all events of a recording, in their order.
+    """Yield all events of a recording in their order, in arrays (n,) of EVENT.
 
     continuity: what was heard before, and the rules; a new one where it is not given.
     product_index: returns a product's index in the arrays; called in the order of first events.

@@ -1,4 +1,4 @@
-"""A recording of somebody's: each line as the venue's own frame, whatever its form."""
+"""Recordings by other programs: each line as the venue's own frame, whatever its form."""
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, tzinfo
@@ -191,7 +191,7 @@ class Recording:
             raise self._without_lines()
 
     def blocks(self) -> Iterator[bytes]:
-        """The same lines, many at once, for a reader that takes plain ones itself.
+        """Yield the lines in blocks, for a reader that parses plain ones itself.
 
         A block is whole lines with their newlines; only the last line of all may lack its own. An
         empty block ends them where only `rest` can go on: a torn line or one that is too long.
@@ -219,7 +219,7 @@ class Recording:
             yield rest
 
     def rest(self, after: int) -> Iterator[Recorded | DeadLetter]:
-        """What the blocks did not give, behind so many lines that they gave."""
+        """Yield what the blocks left out, after the number of lines that they gave."""
         number = after
         for number, line in lines_in(self._chunks, MAX_LINE_BYTES, after):
             if (entry := self.read(number, line)) is not None:
@@ -228,7 +228,7 @@ class Recording:
             raise self._without_lines()
 
     def read(self, number: int, line: bytes | BadLine) -> Recorded | DeadLetter | None:
-        """What a line says; None where it is blank.
+        """Return the frame or dead letter of a line; None where it is blank.
 
         One without its newline is cut off, unless it is the whole of a JSON object: nothing could
         follow that.
@@ -248,7 +248,7 @@ class Recording:
         return self._recorded(number, unwrapped)
 
     def refuse_if_changed(self, *, wholly: bool = True) -> bool:
-        """As `InputFile.refuse_if_changed`, of the reading that was begun last."""
+        """Call `InputFile.refuse_if_changed` for the latest reading."""
         return self._file is None or self._file.refuse_if_changed(wholly=wholly)
 
     def _without_lines(self) -> BadInputError:
@@ -260,7 +260,7 @@ class Recording:
         self._begun = True
 
     def _look_ahead(self) -> list[tuple[int, bytes | BadLine]]:
-        """The first lines; they stay to be read."""
+        """Return the first lines, which stay to be read."""
         ahead: list[bytes] = []
         lines = size = 0
         try:
@@ -279,7 +279,7 @@ class Recording:
         return first
 
     def frame_of(self, line: bytes | BadLine) -> Frame | None:
-        """The frame in a line, of no connection; None where there is none."""
+        """Return the frame in a line, without a connection; None where there is none."""
         if isinstance(line, BadLine):
             return None
         try:
@@ -317,6 +317,6 @@ def _is_whole(line: bytes) -> bool:
 
 
 def _torn(error: TornError) -> Iterator[bytes]:
-    """A stream that ends as that one did."""
+    """Return a stream that ends with the same error."""
     yield from ()
     raise error

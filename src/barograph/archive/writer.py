@@ -134,7 +134,7 @@ class ArchiveWriter:
         self._finished.clear()
 
     def close(self) -> None:
-        """Flush and let another writer in. Idempotent.
+        """Flush and release the archive to other writers. Idempotent.
 
         The file is finished where the log has all of it; else the next writer sees to that.
         """
@@ -183,7 +183,7 @@ class ArchiveWriter:
             keep_manifest(self._directory, manifest_of(copy_of(standing.counts), file.path))
 
     def _turn(self, received_ns: int | None) -> None:
-        """Begin a new file before an entry that belongs to one."""
+        """Begin a new file if the entry belongs into one."""
         if not self._lines and self._place.size >= self._file_bytes:
             self._finish()
         if received_ns is None or self._from_ns <= received_ns < self._until_ns:

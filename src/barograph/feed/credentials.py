@@ -42,7 +42,7 @@ class Credentials:
 
 
 def from_environment(environment: Mapping[str, str]) -> Credentials | None:
-    """The credentials that the environment holds; None where it names none."""
+    """Return the credentials from the environment; None where it has none."""
     name, secret = environment.get(KEY, ""), environment.get(SECRET, "")
     if not name and not secret:
         return None

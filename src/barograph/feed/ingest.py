@@ -14,8 +14,8 @@ from barograph.venues.entries import Closing, Entry, Heard
 class Batches:
     """The entries of a feed's live connections, in batches. Not thread-safe.
 
-    Whoever brings entries calls `take` or `reject` for each, and `commit_if_due` after it; `pause`
-    where the next may be long in coming, and now and then while nothing comes; `end` at last. A
+    Call `take` or `reject` for each entry and `commit_if_due` after it; call `pause` before a wait
+    of unknown length, and from time to time during one; call `end` last. A
     batch is due when it is full or its first entry has waited for `max_delay_s`. Connections of an
     earlier run are lost with the start, and those that are open with the end.
 
@@ -45,7 +45,7 @@ class Batches:
         return received
 
     def reject(self, letter: DeadLetter) -> None:
-        """Take the dead letter of a frame that could not be taken in."""
+        """Add the dead letter of a frame that could not be taken in."""
         self._feed.reject(letter)
 
     def commit_if_due(self) -> None:

@@ -24,7 +24,7 @@ def file_sha256(path: Path) -> str:
 
 
 def packed(lines: bytes) -> bytes:
-    """The lines as one gzip member."""
+    """Return the lines as one gzip member."""
     member: bytes = igzip.compress(lines, compresslevel=1)
     return member
 
@@ -33,7 +33,7 @@ class Readable(Protocol):
     """A source of bytes; it returns none at its end."""
 
     def read(self, most: int, /) -> bytes:
-        """The next bytes; fewer than `most` do not mean the end."""
+        """Return the next bytes; fewer than `most` do not mean the end."""
 
 
 class Unended(bytes):
@@ -49,7 +49,7 @@ class BadLine(NamedTuple):
     ended: bool = True
 
     def letter(self, source: str, line: int) -> DeadLetter:
-        """The dead letter of a file's line."""
+        """Return the dead letter of a file's line."""
         return DeadLetter(
             fault=self.fault,
             detail=self.detail,

@@ -8,7 +8,7 @@ _QUERY = re.compile(r"^-- name: (\w+)$(.*?)(?=^-- name:|\Z)", re.MULTILINE | re.
 
 
 def named_queries(package: str, file: str) -> Mapping[str, str]:
-    """The queries of a resource file of `package`, each under its name.
+    """Return the queries of a resource file of `package` by name.
 
     A line `-- name: NAME` begins one; what stands before the first is left out.
     """

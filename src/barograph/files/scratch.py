@@ -15,7 +15,7 @@ _LOCK = ".lock"
 
 @contextmanager
 def folder(prefix: str) -> Iterator[Path]:
-    """A new folder among the system's temporary ones, whose name begins so.
+    """Create a temporary folder whose name begins with the prefix.
 
     A lock beside it, which the kernel drops with the process, says that it is in use. What others
     with this prefix left without a lock is removed. Raises DiskFullError or BadInputError.

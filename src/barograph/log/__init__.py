@@ -150,10 +150,10 @@ class Log(Protocol):
         """
 
     def topics(self) -> list[Topic]:
-        """All topics, by name."""
+        """Return all topics, ordered by name."""
 
     def extents(self, topic: str) -> list[Extent]:
-        """What each partition holds, in partition order. Raises UnknownTopicError."""
+        """Return what each partition holds, in order. Raises UnknownTopicError."""
 
     def append(
         self,
@@ -172,7 +172,7 @@ class Log(Protocol):
         """
 
     def producer_checkpoints(self, producer: str, *, take: bool = True) -> dict[str, bytes]:
-        """What `producer` last wrote with an append; empty for a new one.
+        """Return the checkpoints that `producer` last wrote; empty for a new one.
 
         Claims the name: an earlier handle's next append raises ReplacedProducerError. Pass
         `take=False` to read without claiming it.
@@ -207,7 +207,7 @@ class Log(Protocol):
 
 
 def partition_of(key: str, partitions: int) -> int:
-    """The partition of a key: CRC-32 of its UTF-8, which every language has."""
+    """Return the partition of a key: the CRC-32 of its UTF-8, modulo `partitions`."""
     return crc32(key.encode()) % partitions
 
 
@@ -240,7 +240,7 @@ def check_same(known: Topic, wanted: Topic) -> None:
 def check_append(
     messages: Iterable[Message], producer: str, checkpoints: Checkpoints | None
 ) -> list[Message]:
-    """The messages of an append. Raises BadInputError for one that no log takes."""
+    """Return an append's messages. Raises BadInputError for one that no log takes."""
     if checkpoints and not producer:
         raise BadInputError("append", "checkpoints belong to a producer", "Name the producer")
     listed = list(messages)

@@ -79,7 +79,7 @@ def first(  # noqa: PLR0913 - a place in a log, and which records from there
     partition: int | None = None,
     key: str | None = None,
 ) -> Iterator[Record]:
-    """The first `limit` records from `offset`, or from the oldest on.
+    """Return the first `limit` records from `offset`, or from the oldest on.
 
     An offset counts within one partition: BadInputError where there are several to choose from, and
     for an offset that is not there. Raises UnknownTopicError.
@@ -104,7 +104,7 @@ def first(  # noqa: PLR0913 - a place in a log, and which records from there
 def last(
     log: Log, topic: str, limit: int, *, partition: int | None = None, key: str | None = None
 ) -> list[Record]:
-    """The last `limit` records, the oldest of them first. Raises as `first`."""
+    """Return the last `limit` records, oldest first. Raises as `first`."""
     extents = _extents(log, topic, partition, key)
     downwards = (_downwards(log, topic, extent) for extent in extents)
     newest = heapq.merge(*downwards, key=appended_time_ns, reverse=True)

@@ -176,7 +176,7 @@ class Database:
         return rows
 
     def change(self, query: str, *values: object) -> int:
-        """Run a named statement; returns how many rows it changed."""
+        """Run a named statement; return how many rows it changed."""
         with self._declared():
             return self._connection.execute(_QUERIES[query], values).rowcount
 
@@ -186,7 +186,7 @@ class Database:
             self._connection.executemany(_QUERIES[query], rows)
 
     def data_version(self) -> int:
-        """A number that differs after any other connection has committed."""
+        """Return a number that changes whenever another connection commits."""
         with self._declared():
             return int(self._value("data_version"))
 
@@ -210,7 +210,7 @@ class Database:
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """Reads inside see one moment of the log, and stop no writer."""
+        """Run reads inside on one snapshot of the log, without blocking writers."""
         with self._transaction("BEGIN"):
             yield
 

@@ -31,7 +31,7 @@ class Records:
         self._partitions: dict[str, tuple[int, ...]] = {}
 
     def partitions(self, topic: str) -> tuple[int, ...]:
-        """The ids of the topic's partitions by number. Raises UnknownTopicError."""
+        """Return the ids of a topic's partitions by number. Raises UnknownTopicError."""
         ids = self._partitions.get(topic)
         if ids is None:
             ids = tuple(row[0] for row in self._database.rows("partition_ids", topic))
@@ -47,7 +47,7 @@ class Records:
         return ids[number]
 
     def bounds(self, partition: int) -> tuple[int, int]:
-        """The oldest offset kept and the next to be written."""
+        """Return the oldest offset kept and the next to be written."""
         oldest, end = self._facts("bounds", partition)
         return oldest, end
 

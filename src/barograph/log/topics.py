@@ -25,7 +25,7 @@ TOPICS = (
 
 
 def market_topics(partitions: int = 3) -> list[Topic]:
-    """TOPICS with so many partitions for the keyed ones."""
+    """Return TOPICS with `partitions` partitions for the keyed ones."""
     return [
         msgspec.structs.replace(topic, partitions=partitions) if topic.partitions > 1 else topic
         for topic in TOPICS

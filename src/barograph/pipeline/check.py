@@ -240,7 +240,7 @@ def _arriving(
     timer: Callable[[], float],
     wait: Callable[[float], object],
 ) -> Iterator[Record]:
-    """What is written from now on, for so long."""
+    """Yield what is written within the next seconds."""
     tail = browse.Tail(log, topic)
     end = timer() + seconds
     over = False
@@ -263,7 +263,7 @@ def _dead_letters(log: Log) -> dict[str, int]:
 
 
 def _refusal_ends(log: Log) -> dict[int, int]:
-    """Where the next dead letter of each partition will stand."""
+    """Return the next offset of each dead-letter partition."""
     return {extent.partition: extent.next for extent in _refusal_extents(log)}
 
 
@@ -286,7 +286,7 @@ def _first_refusal(log: Log, before: dict[int, int]) -> str:
 
 
 def _lag(log: Log, topics: set[str]) -> dict[str, int]:
-    """What each group of the market has still to do, where it ever did anything."""
+    """Return how many records each group has still to read, of groups that ever committed."""
     lag = {}
     for group, topic in _GROUPS.items():
         if topic in topics and (done := log.positions(group, topic)):
@@ -298,7 +298,7 @@ def _lag(log: Log, topics: set[str]) -> dict[str, int]:
 
 
 def _statuses(log: Log) -> list[FeedStatus]:
-    """The last word of each connection among the last ones."""
+    """Return the latest status of each connection among the last records."""
     last = {}
     for record in browse.last(log, STATUS, _STATUSES):
         try:

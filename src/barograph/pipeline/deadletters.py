@@ -48,7 +48,7 @@ class Letter(NamedTuple):
 
     @property
     def identity(self) -> str:
-        """Where the original stood; of a damaged letter, where it stands itself."""
+        """Where the original was refused; for a damaged letter, its own place."""
         if self.letter is None:
             return f"{self.record.topic}@{self.record.partition}:{self.record.offset}"
         return self.letter.identity
@@ -125,7 +125,7 @@ class Redriven(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def letters(log: Log, topic: str) -> Iterator[Letter]:
-    """All letters that the topic holds now, the oldest first."""
+    """Yield all letters that the topic holds now, oldest first."""
     for record in records(log, topic):
         try:
             yield Letter(record, codec.decode_dead_letter(record.value))
@@ -251,7 +251,7 @@ class _Sending:
         self._bytes = 0
 
     def add(self, identity: str, messages: Sequence[Message]) -> None:
-        """Let all that a letter holds go in one step, if it holds anything."""
+        """Send everything that a letter holds in one step, if it holds anything."""
         if messages:
             self.identities.add(identity)
         self.sent.update(message.topic for message in messages)

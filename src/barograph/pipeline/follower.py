@@ -125,7 +125,7 @@ class Follower:
             self._settle(version)
 
     def _settle(self, version: int | None) -> None:
-        """Load this version, and others for as long as the alias moves meanwhile."""
+        """Load this version, and later ones while the alias moves meanwhile."""
         while version not in {self._version, self._refused}:
             if version != self._tried:
                 self._tried, self._tries = version, 0

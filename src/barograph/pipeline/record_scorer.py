@@ -54,7 +54,7 @@ class RecordScorer:
         self._model, self._columns = model, [places[name] for name in model.facts.features]
 
     def receive(self, records: Sequence[Record]) -> Outcome:
-        """One prediction or dead letter for each record."""
+        """Return one prediction or dead letter for each record."""
         accepted: list[tuple[Record, msgspec.Struct]] = []
         dead_letters: list[DeadLetter] = []
         for record in records:

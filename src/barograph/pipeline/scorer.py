@@ -78,7 +78,7 @@ class Scorer:
         self._inputs = [places.get(name, len(places)) for name in model.facts.features]
 
     def receive(self, records: Sequence[Record]) -> Outcome:
-        """One prediction for each feature row, under its product."""
+        """Return one prediction for each feature row, keyed by its product."""
         values: list[tuple[str, bytes]] = []
         dead_letters: list[DeadLetter] = []
         for record in records:
@@ -90,7 +90,7 @@ class Scorer:
         return Outcome(values, dead_letters)
 
     def predict(self, row: FeatureRow) -> Prediction:
-        """The prediction that follows from a row and the rows before it.
+        """Return the prediction for a row, given the rows before it.
 
         Raises UnreadableError, and forgets nothing and learns nothing, for a row that gives no
         reason why a value is missing.
@@ -161,7 +161,7 @@ class Scorer:
         return {product: self._baselines[product].dump() for product in sorted(changed)}
 
     def restore(self, checkpoints: Mapping[str, bytes]) -> None:
-        """Take the baselines up where their checkpoints left them.
+        """Restore the baselines from their checkpoints.
 
         Raises ForeignStateError for a checkpoint that is damaged or of another form.
         """
@@ -172,7 +172,7 @@ class Scorer:
                 raise ForeignStateError(product) from error
 
     def _row(self, record: Record) -> FeatureRow:
-        """A row of our own catalogue; raises UnreadableError."""
+        """Return a row of this feature set. Raises UnreadableError for any other."""
         row, live = codec.decode_row.of(record), self._live
         if row.feature_set != live.feature_set:
             detail = f"made with feature set {row.feature_set}, not {live.feature_set}"

@@ -37,7 +37,7 @@ class Shadow:
         self._model = model
 
     def receive(self, records: Sequence[Record]) -> Outcome:
-        """One prediction for each row that is not passed over, under its product."""
+        """Return one prediction for each row that is not passed over, keyed by its product."""
         if self._model is None:
             return Outcome([], [])
         facts = self._model.facts
@@ -51,8 +51,8 @@ class Shadow:
         return Outcome([each for each in predictions if each[0] in facts.tau], [])
 
     def snapshot(self) -> dict[str, bytes]:
-        """Nothing: there is no memory."""
+        """Return no checkpoints: the machine has no memory."""
         return {}
 
     def restore(self, checkpoints: Mapping[str, bytes]) -> None:
-        """Nothing: there is no memory."""
+        """Do nothing: the machine has no memory."""

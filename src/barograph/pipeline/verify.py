@@ -154,7 +154,7 @@ def _batches(log: Log, topic: str, partition: int) -> Iterator[list[Record]]:
 def _source(
     log: Log, raw: str, archive: Path | None, partitions: int
 ) -> Callable[[int], Iterator[list[Record]]]:
-    """Where the raw records of a partition come from, in their order."""
+    """Return a function that yields a partition's raw records in their order."""
     if archive is None:
         return lambda partition: _batches(log, raw, partition)
     saved = log.producer_checkpoints(PRODUCER, take=False)
@@ -202,7 +202,7 @@ def _replayed(batches: Iterable[list[Record]]) -> Iterator[bytes]:
 
 
 def _unreadable(record: Record, detail: str) -> Mismatch:
-    """A record among the rows that is none: no featurizer wrote it."""
+    """Return the mismatch of a record that is no feature row."""
     return Mismatch(
         product=record.key,
         second=0,

@@ -43,7 +43,7 @@ class PredictionWatch:
         self._latencies_ms: deque[float] = deque(maxlen=100_000)
 
     def look(self) -> int:
-        """Take in the predictions written since the last look; returns how many."""
+        """Take in the predictions written since the last look; return how many."""
         taken = 0
         for record in self._tail.take():
             self._read(record)

@@ -90,7 +90,7 @@ class Tally(msgspec.Struct, kw_only=True):
     lag: int = 0
 
     def plus(self, other: "Tally") -> "Tally":
-        """This, and what was done after it; the lag is the later one."""
+        """Return the sum of this tally and a later one, with the later one's lag."""
         sums = {
             name: getattr(self, name) + getattr(other, name)
             for name in Tally.__struct_fields__
@@ -248,7 +248,7 @@ class _Worker(Generic[M]):
         return True
 
     def _fenced(self) -> bool:
-        """Another owns a partition now and does its work.
+        """Discard the work: another member owns a partition now.
 
         The machines are ahead of what stands in the log: the next poll assigns anew, from there.
         """
@@ -321,7 +321,7 @@ class _Part(Generic[M]):
 
 
 def _pages(log: Log, place: TopicPartition, start: int, end: int) -> Iterator[list[Record]]:
-    """The records of [start, end), in order."""
+    """Yield the records of [start, end), in pages, in order."""
     while start < end:
         page = log.read(*place, start, min(end - start, _PAGE_RECORDS))
         page = [record for record in page if record.offset < end]
@@ -332,7 +332,7 @@ def _pages(log: Log, place: TopicPartition, start: int, end: int) -> Iterator[li
 
 
 def dead_letter(topic: str, letter: DeadLetter) -> Message:
-    """A dead letter as a message of a dead-letter topic.
+    """Return a dead letter as a message of a dead-letter topic.
 
     Where the log would not take it whole, it has the beginning of the original, and says so.
     """
@@ -350,5 +350,5 @@ def dead_letter(topic: str, letter: DeadLetter) -> Message:
 
 
 def when_idle(_tally: Tally, idle: bool) -> bool:
-    """For `until`: stop when everything that is there is done."""
+    """Stop when everything that is there is done; an `until` for `work`."""
     return idle

@@ -71,7 +71,7 @@ class ProductContinuity(msgspec.Struct):
         self.missing, self.contradicted = None, True
 
     def provable(self, missing: int | None) -> int | None:
-        """How many trades a hole misses by the ids, where these can tell it."""
+        """Return `missing`, or None where the ids prove nothing about the hole."""
         return None if self.contradicted else missing
 
     def believe(self, trade_id: int, cause: GapCause) -> None:
@@ -89,7 +89,7 @@ class ProductContinuity(msgspec.Struct):
             self.broken = self.missing = None
 
     def known(self, last: int) -> list[Trade]:
-        """The trades that wait, up to id `last`, in their order."""
+        """Return the trades that wait, up to id `last`, ordered by id."""
         if not self.waiting or self.trade_id is None:
             return []
         if last - self.trade_id <= len(self.waiting):

@@ -1,7 +1,7 @@
 """What a feed takes in, in one order: openings and closings, frames, and answers about holes.
 
-Whoever takes the same entries in the same order gets the same events: all that decides anything
-stands in them, so it stands in the archive.
+The same entries in the same order give the same events: everything that decides is in the entries,
+and so in the archive.
 """
 
 from enum import StrEnum
@@ -101,7 +101,7 @@ Entry = Opening | Heard | Closing | Answer | Settlement
 
 
 def connection_of(entry: Entry) -> str:
-    """The connection that an entry belongs to."""
+    """Return the connection that an entry belongs to."""
     if isinstance(entry, (Heard, Answer)):
         return entry.frame.connection
     return entry.connection

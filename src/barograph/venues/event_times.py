@@ -1,8 +1,8 @@
 """Which event times of a line are believed.
 
 What an event closes cannot be opened again: the features of its seconds have been written. So a
-tick of a second that is closed is refused as late, and its line is broken, for the price that it
-brings belongs somewhere that nobody knows.
+tick of a second that is closed is refused as late, and its line is broken: where its price
+belongs is unknown.
 """
 
 from barograph.types import NS_PER_S, Fault, GapCause, Heartbeat, Tick

@@ -37,13 +37,13 @@ class Holes:
         self.continuity = self._continuity = continuity
 
     def open_holes(self) -> list[Hole]:
-        """The holes that trades are missing in, the oldest first."""
+        """Return the holes that miss trades, the oldest first."""
         return [self._hole(product, hold) for product, hold in self._continuity.holds.items()]
 
     def take(self, event: Tick | Heartbeat, opening: Opening, frame: Frame, count: int) -> Received:
-        """The event, of a connection's frame of that count, and what it sets free.
+        """Take an event of a connection's frame `count`; return it and what it sets free.
 
-        Nothing where it waits. Raises FrameRefusedError as `Continuity` does for an unheld event.
+        Returns nothing while it waits. Raises FrameRefusedError as `Continuity.hear` does.
         """
         product = event.product
         hold = self._continuity.holds.get(product)
@@ -85,7 +85,7 @@ class Holes:
         return _NOTHING if hold is None else self._fill([trade.trade_id], trade.product, hold)
 
     def answer(self, product: str, connection: str, trades: list[Trade]) -> Received:
-        """A page of trades; those that the product's hole does not miss are nothing.
+        """Take a page of trades; those that the product's hole does not miss are ignored.
 
         Raises FrameRefusedError, and takes none of them, when one is known otherwise.
         """
@@ -250,7 +250,7 @@ class _Passed:
         self._letters += received.dead_letters
 
     def let(self, held: Held, opening: Opening) -> None:
-        """Let an event pass, or be refused."""
+        """Judge an event: add its events, or its dead letter."""
         try:
             self._events += self._continuity.hear(held.event, opening)
         except FrameRefusedError as refused:
@@ -300,7 +300,7 @@ def _wait(held: Held, hold: Hold, line: ProductContinuity) -> None:
 
 
 def _latest_ns(hold: Hold) -> int:
-    """When a trade of the hole can have happened at the latest."""
+    """Return the latest time at which a trade of the hole can have happened."""
     revealed = hold.queue[0].event
     if type(revealed) is Tick or len(hold.queue) > 1:
         return revealed.event_time_ns

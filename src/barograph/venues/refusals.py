@@ -1,4 +1,4 @@
-"""Saying no at the border, once: which numbers and frames pass, and why the others do not."""
+"""Validation at the border: which numbers and frames pass, and why the others do not."""
 
 import re
 from collections.abc import Callable
@@ -16,7 +16,7 @@ _seven = re.compile(f"{DECIMAL} {DECIMAL} {DECIMAL}(?: (?:{DECIMAL_SIZE})?){{4}}
 
 
 def _decimal(text: str) -> Decimal | str:
-    """The number, or the text itself where its exponent is beyond any Decimal."""
+    """Return the number, or the text itself where its exponent exceeds any Decimal."""
     try:
         return Decimal(text)
     except InvalidOperation:

@@ -180,7 +180,7 @@ class KafkaLog:
         return self._producers[producer]
 
     def _reader_at(self, place: TopicPartition, offset: int) -> PartitionReader:
-        """The reader, there; where it stands there already, it has read ahead."""
+        """Return a reader at this offset; one that is there already has read ahead."""
         if self._reader is None:
             self._reader = PartitionReader(self._topics)
         if self._reader.positions != {place: offset}:

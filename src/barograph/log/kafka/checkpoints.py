@@ -33,7 +33,7 @@ _key = msgspec.json.Decoder(tuple[CheckpointOwner, str])
 def outgoing(
     topics: Topics, owner: CheckpointOwner, states: Checkpoints, identity: str = ""
 ) -> list[OutgoingRecord]:
-    """Checkpoints on their way, to be written with what they belong to.
+    """Return checkpoints as records, to be written with what they belong to.
 
     identity: that of the owner's topic.
     """

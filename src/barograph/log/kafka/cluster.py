@@ -91,23 +91,23 @@ class Cluster:
     # Names.
 
     def name(self, topic: str) -> str:
-        """What a topic is called on the cluster."""
+        """Return the cluster's name of a topic."""
         return self.prefix + topic
 
     def place(self, topic: str, partition: int) -> TopicPartition:
-        """The log's word for a partition as the cluster names it."""
+        """Return the log's partition for one of the cluster."""
         return TopicPartition(topic[len(self.prefix) :], partition)
 
     def partition(
         self, place: TopicPartition, offset: int = kafka.OFFSET_INVALID, note: str = ""
     ) -> Any:  # noqa: ANN401 - confluent_kafka has no types
-        """The cluster's word for a partition of the log, with a note to keep beside its offset."""
+        """Return the cluster's partition for one of the log, with a note kept beside its offset."""
         return kafka.TopicPartition(self.name(place.topic), place.partition, offset, note)
 
     # Clients.
 
     def consumer(self, group: str, settings: dict[str, object]) -> Any:  # noqa: ANN401 - as above
-        """A consumer of committed records; nothing is committed unless a transaction does."""
+        """Return a consumer of committed records; only transactions commit positions."""
         return _made(
             kafka.Consumer,
             self._client()
@@ -131,7 +131,7 @@ class Cluster:
         )
 
     def producer(self, transactional_id: str, timeout_s: float) -> Any:  # noqa: ANN401 - as above
-        """A transactional producer. What it left open is undone after `timeout_s`."""
+        """Return a transactional producer; what it leaves open is aborted after `timeout_s`."""
         return _made(
             kafka.Producer,
             self._client()
@@ -312,12 +312,12 @@ def _made(kind: Callable[..., Any], settings: dict[str, object]) -> Any:  # noqa
 
 
 def escaped(header: str) -> str:
-    """A header's name as the client can carry it: it takes a NUL for the end."""
+    """Return a header's name without NUL, which the client takes for its end."""
     return header.replace("\\", "\\\\").replace("\0", "\\0")
 
 
 def plain(header: str) -> str:
-    """A header's name as it was before `escaped`."""
+    """Return a header's name as it was before `escaped`."""
     if "\\" not in header:
         return header
     return "\\".join(part.replace("\\0", "\0") for part in header.split("\\\\"))

@@ -214,7 +214,7 @@ class KafkaMember:
         return {self._cluster.place(each.topic, each.partition) for each in partitions}
 
     def _give(self, place: TopicPartition) -> None:
-        """Let a partition go. What was polled of it and is not done is void."""
+        """Give a partition up; what was polled and is not done is void."""
         self._coming.discard(place)
         claim = self._held.pop(place, None)
         if claim is None:

@@ -129,7 +129,7 @@ class PartitionReader:
         release(old)
 
     def _look(self) -> None:
-        """Compare what stands still with what the cluster says of it."""
+        """Compare partitions that give nothing with the cluster's state of them."""
         now_s = time.monotonic()
         # Time that the process was suspended does not count as waiting.
         passed_s, self._looked_s = min(now_s - self._looked_s, 2 * _LOOK_S), now_s
@@ -152,7 +152,7 @@ class PartitionReader:
             self._start_anew()
 
     def _start_anew(self) -> None:
-        """Read on with another client."""
+        """Replace the client by a new one, which reads on from the same positions."""
         self.close()
         self._consumer = self._cluster.consumer("reader", {})
         self._known = set()
@@ -163,7 +163,7 @@ class PartitionReader:
             known.clear()
 
     def _learn(self, topics: set[str]) -> None:
-        """Ask where topics lie: left to itself the client does so once a second."""
+        """Request the topics' metadata now; the client itself does so once a second."""
         self.identities.learn(topics)
         for topic in topics - self._known:
             try:

@@ -88,7 +88,7 @@ class _Counted:
         self.next = max(self.next, oldest)
 
     def cut(self, oldest: int, keep_bytes: int) -> int:
-        """The first offset to keep, so that no more than `keep_bytes` are kept."""
+        """Return the first offset to keep, so that at most `keep_bytes` are kept."""
         while self._bytes > keep_bytes:
             oldest, size = self._parts.popleft()
             self._bytes -= size

@@ -44,7 +44,7 @@ class Topics:
         self._partitions: dict[str, int] = {}
 
     def topics(self) -> list[Topic]:
-        """All topics of this log by name, none of the log's own."""
+        """Return all topics of this log by name, without its internal ones."""
         known = self.cluster.metadata().topics
         names = sorted(
             name
@@ -60,7 +60,7 @@ class Topics:
         ]
 
     def partitions(self, topic: str) -> int:
-        """How many partitions a topic has. Raises UnknownTopicError."""
+        """Return a topic's number of partitions. Raises UnknownTopicError."""
         if topic not in self._partitions:
             name, end_s = self.cluster.name(topic), time.monotonic() + _HEARD_S
             known = self.cluster.metadata()
@@ -80,7 +80,7 @@ class Topics:
         )
 
     def copies(self, topic: str) -> list[tuple[int, int]]:
-        """(replicas, those in sync) of each partition."""
+        """Return (replicas, replicas in sync) of each partition."""
         partitions = self.cluster.metadata().topics[self.cluster.name(topic)].partitions
         return [(len(p.replicas), len(p.isrs)) for _, p in sorted(partitions.items())]
 
@@ -115,7 +115,7 @@ class Topics:
         self.cluster.wait_for(lambda: self._is_led(topic))
 
     def change(self, topic: Topic) -> None:
-        """Give an existing topic another retention."""
+        """Change the retention of an existing topic."""
         wanted = [
             admin.ConfigEntry(key, value, incremental_operation=admin.AlterConfigOpType.SET)
             for key, value in _config(topic).items()
@@ -127,7 +127,7 @@ class Topics:
         self.cluster.wait_for(lambda: topic in self.topics())
 
     def placed(self, messages: Iterable[Message]) -> list[OutgoingRecord]:
-        """Messages with their partitions. Raises UnknownTopicError."""
+        """Return the messages with their partitions. Raises UnknownTopicError."""
         routes: dict[tuple[str, str], tuple[str, int]] = {}
         outgoing = []
         for message in messages:
@@ -155,11 +155,11 @@ class Topics:
     # Offsets.
 
     def oldest(self, places: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
-        """The first offset that each partition keeps."""
+        """Return the first offset that each partition keeps."""
         return self._offsets(places, admin.OffsetSpec.earliest())
 
     def ends(self, places: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
-        """Where each partition ends, with what is still open in transactions.
+        """Return each partition's end, open transactions included.
 
         Whoever reads up to there has read all that was acknowledged before: the cluster
         acknowledges a transaction a moment before its records can be read.
@@ -167,7 +167,7 @@ class Topics:
         return self._offsets(places, admin.OffsetSpec.latest())
 
     def stable_ends(self, places: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
-        """Where the first transaction that is open began; the end where none is."""
+        """Return where each partition's first open transaction began; the end where none is."""
         return self._offsets(
             places, admin.OffsetSpec.latest(), isolation_level=IsolationLevel.READ_COMMITTED
         )
@@ -219,11 +219,11 @@ class Topics:
         return {each.partition: each.offset for each in positions if each.offset >= 0}
 
     def first_since(self, places: Iterable[TopicPartition], ms: int) -> dict[TopicPartition, int]:
-        """The first offset appended at or after a time; −1 where there is none."""
+        """Return the first offset appended at or after `ms`; −1 where there is none."""
         return self._offsets(places, admin.OffsetSpec.for_timestamp(ms))
 
     def delete_before(self, offsets: Mapping[TopicPartition, int]) -> None:
-        """Forget the records before an offset of each partition."""
+        """Delete the records before an offset of each partition."""
         partitions = [self.cluster.partition(place, offset) for place, offset in offsets.items()]
         self._answers(
             lambda a: a.delete_records(partitions),
@@ -255,7 +255,7 @@ class Topics:
         question: Callable[[Any], Mapping[Any, Any]],
         **how: Any,  # noqa: ANN401 - as above
     ) -> dict[Any, Any]:
-        """`Cluster.answers`; LogUnavailableError where the cluster says no."""
+        """Call `Cluster.answers`. Raises LogUnavailableError where the cluster refuses."""
         try:
             return self.cluster.answers(question, **how)
         except KafkaException as error:

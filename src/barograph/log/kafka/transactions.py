@@ -55,7 +55,7 @@ class Transactions:
         """Holds something once the last record has arrived: before it has, no commit is sent."""
 
     def take(self) -> None:
-        """Become the one bearer of the identity."""
+        """Take the identity: an earlier producer with it is fenced."""
         self._take(self._end_s())
 
     def append(self, outgoing: Sequence[OutgoingRecord]) -> None:
@@ -101,7 +101,7 @@ class Transactions:
         outgoing: Sequence[OutgoingRecord],
         of_group: tuple[list[Any], Callable[[], Any]] | None,
     ) -> None:
-        """Try until it stands. Only what was surely undone is tried again."""
+        """Repeat the transaction until it is committed; only a surely aborted one is repeated."""
         end_s = self._end_s()
         if self._producer is None:
             self._take(end_s)

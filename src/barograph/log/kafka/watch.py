@@ -36,7 +36,7 @@ class Identities:
             self._known |= self._topics.identities(new)
 
     def of(self, topic: str) -> str:
-        """What the cluster knew a topic by; empty for one that was not there."""
+        """Return the id of a topic when it was first read; empty for one that did not exist."""
         return self._known.get(topic, "")
 
     def check(self) -> None:
@@ -54,7 +54,7 @@ class Identities:
 def open_transaction(
     topics: Topics, reader: str, place: TopicPartition
 ) -> OpenTransactionError | LogUnavailableError:
-    """The error for a partition that has more, and gives nothing."""
+    """Return the error for a partition that has more records and gives none."""
     home = topics.cluster.name(place.topic), place.partition
     return _error(topics, reader, place, home, LIMIT_S)
 
@@ -62,7 +62,7 @@ def open_transaction(
 def open_commit(
     topics: Topics, group: str, place: TopicPartition
 ) -> OpenTransactionError | LogUnavailableError:
-    """The error for a partition of which the cluster does not tell the group's position."""
+    """Return the error for a partition whose group position the cluster does not report."""
     home = topics.home_of_positions(group)
     return _error(topics, f"group {group}", place, home, POSITIONS_LIMIT_S)
 

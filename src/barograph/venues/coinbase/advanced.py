@@ -50,7 +50,7 @@ class AdvancedTrade(DialectMachine):
     dialect = Dialect.ADVANCED
 
     def receive(self, frame: Frame) -> Received:
-        """The frame's events in order and at most one dead letter of its own."""
+        """Return the frame's events in order and at most one dead letter of its own."""
         connection = self._connection(frame)
         events: list[Event] = []
         letters: list[DeadLetter] = []
@@ -87,7 +87,7 @@ class AdvancedTrade(DialectMachine):
     def _time_and_count(
         self, message: AdvancedMessage, frame: Frame, connection: Connection
     ) -> int | None:
-        """The frame's time; its number is counted whatever becomes of the frame."""
+        """Return the frame's time; count its number even if the frame is refused."""
         time_ns = None
         try:
             if message.timestamp is not None:

@@ -96,7 +96,7 @@ def ahead_ns(letter: DeadLetter) -> int | None:
 
 
 def refusal(frame: Frame, connection: Connection, refused: FrameRefusedError) -> DeadLetter:
-    """The dead letter of a connection's latest frame."""
+    """Return the dead letter of a connection's latest frame."""
     return dead_letter(
         refused, frame.data, frame.connection, str(connection.frames), frame.receive_time_ns
     )
@@ -110,12 +110,12 @@ def refused_by_venue(refused: FrameRefusedError) -> tuple[Notice, ...]:
 
 
 def product_names(text: str) -> list[str]:
-    """The products that a text names by their whole names, each once."""
+    """Return the products that a text names by their full names, each once."""
     return list(dict.fromkeys(one_name(name.upper()) for name in _PRODUCT.findall(text)))
 
 
 def subscribed(channels: Mapping[str, Sequence[str]]) -> Notice:
-    """The venue's word for which products each channel sends now."""
+    """Return the notice of the products that each channel sends now."""
     text = "; ".join(f"{name}: {', '.join(products)}" for name, products in channels.items())
     names = dict.fromkeys(one_name(product) for product in channels.get("ticker", ()))
     return Notice("subscribed", text[:_LONGEST_TEXT], tuple(names))

@@ -171,7 +171,7 @@ def lowest_trade_id(page: bytes) -> int | None:
 
 
 def claims(key_name: str, now_s: int) -> dict[str, str | int]:
-    """What a token for a subscription claims: who asks, and for how long."""
+    """Return a subscription token's JWT claims: its key and its validity."""
     return {"iss": "cdp", "sub": key_name, "nbf": now_s, "exp": now_s + TOKEN_S}
 
 

@@ -55,7 +55,7 @@ class ExchangeFeed(DialectMachine):
     dialect = Dialect.EXCHANGE
 
     def receive(self, frame: Frame) -> Received:
-        """The frame's events in order, or the dead letter that it is, or neither."""
+        """Return the frame's events in order, or its dead letter, or neither."""
         connection = self._connection(frame)
         message: ExchangeMessage | None = None
         try:

@@ -122,7 +122,7 @@ class Columns:
         return place, now
 
     def give_back(self) -> None:
-        """Let the machine's continuity know all that the lane took."""
+        """Update the machine's continuity with all that the lane took."""
         self._continuity.connections[self._opening.connection].frames += self._frames
         self._frames = 0
         for slot, text in self._last.items():
@@ -134,7 +134,7 @@ class Columns:
         self._last.clear()
 
     def learn(self, products: Iterable[str]) -> None:
-        """Take up from the machine the products of its last events."""
+        """Load the state of the machine's latest products into the lane."""
         for product in products:
             name = product.encode()
             slot = self._slots.get(product)
@@ -172,7 +172,7 @@ class Columns:
             lane[field] = np.nan if text is None else float(text)
 
     def _tick(self, text: bytes) -> Tick:
-        """The tick of a plain line, from a machine that has heard nothing else."""
+        """Return the tick of a plain line, as a fresh machine reads it."""
         machine = ExchangeFeed()
         machine.open(self._opening)
         (tick,) = machine.receive(Frame(data=text, connection=self._opening.connection)).events
@@ -237,7 +237,7 @@ def _follows(ticker: Any, line: Any, counts: bool, timeout_ns: int) -> bool:
 
 @compiled
 def _may_repeat(ticker: Any, line: Any) -> bool:
-    """Equal as numbers; whether it is equal as text the machine decides."""
+    """Whether a tick equals the last one in numbers; the machine compares the text."""
     n = ticker.numbers
     if ticker.trade_id >= 0:
         same = ticker.trade_id == line.trade_id
@@ -262,7 +262,7 @@ def _equal(a: float, b: float) -> bool:
 
 @compiled
 def _note(ticker: Any, line: Any, counts: bool, place: int, stop: int) -> None:
-    """The line's tick is the product's last one now."""
+    """Make the line's tick the product's last one."""
     if counts and ticker.trade_id >= 0:
         line.counted_trade_id = ticker.trade_id
     line.last_ns = max(line.last_ns, ticker.event_time_ns)
@@ -300,7 +300,7 @@ def _write(ticker: Any, product: int, event: Any) -> None:
 
 @compiled
 def _slot(lines: Records, guess: Int64, high: Any, low: Any) -> int:
-    """The place of a product in `lines`; −1 when it is not there."""
+    """Return the index of a product in `lines`; −1 when it is not there."""
     hashed = (low ^ high * np.uint64(0x9E3779B97F4A7C15)) * np.uint64(0x9E3779B97F4A7C15)
     place = np.int64(hashed >> np.uint64(56))
     slot = guess[place]

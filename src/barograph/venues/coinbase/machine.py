@@ -41,14 +41,14 @@ class Coinbase:
 
     @property
     def connections(self) -> list[str]:
-        """The connections that are open."""
+        """The names of the open connections."""
         return list(self.continuity.connections)
 
     def take(self, entry: Entry) -> Received:
-        """What an entry comes to, in order; it never raises, whatever the bytes are.
+        """Return what an entry comes to, in order; never raises, whatever the bytes are.
 
-        A frame of a connection that was not announced opens it. An answer or a settlement that
-        belongs to no open hole is nothing.
+        A frame of an unknown connection opens it. An answer or a settlement that belongs to no open
+        hole has no effect.
         """
         if type(entry) is Heard:
             if entry.dialect is Dialect.EXCHANGE:
@@ -80,7 +80,7 @@ class Coinbase:
         return self._holes.open_holes()
 
     def snapshot(self) -> bytes:
-        """The state as JSON: also what is held, what waits, and what was recovered."""
+        """Return the state as JSON, with held and waiting events and recovered trades."""
         return self.continuity.snapshot()
 
     def restore(self, state: bytes) -> None:

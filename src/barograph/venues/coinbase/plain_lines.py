@@ -60,7 +60,7 @@ _NEEDED = sum(1 << kind for kind in (PRODUCT, PRICE, BID, ASK, TIME))
 
 
 def words(name: bytes) -> tuple[int, int]:
-    """A name of at most 16 bytes as the readers see it: high and low word."""
+    """Return the high and low word of a name of at most 16 bytes, as the readers see it."""
     number = int.from_bytes(name, "big")
     return number >> 64, number & (2**64 - 1)
 
@@ -81,7 +81,7 @@ _DAYS_BEFORE = np.array([0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 
 
 @compiled
 def read_line(block: UInt8, place: int, layout: Any, memo: Int64, ticker: Any) -> int:
-    """The line at `place` into `ticker`, a TICKER; the place after its newline.
+    """Read the line at `place` into `ticker`, a TICKER; return the place after its newline.
 
     layout: (MEMBERS,) of LAYOUT, what the lines before had; memo: (2,) int64, the last date and its
     days since 1970. Both begin as zeros and are changed.
@@ -263,7 +263,7 @@ def _decimal(block: UInt8, p: int) -> Any:
 
 @compiled
 def _two(block: UInt8, p: int) -> int:
-    """Two digits, or a number that no date has."""
+    """Return the value of two digits, or a number that no date has."""
     tens = np.uint8(block[p] - _ZERO)
     ones = np.uint8(block[p + 1] - _ZERO)
     if tens > 9 or ones > 9:

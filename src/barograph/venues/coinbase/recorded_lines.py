@@ -75,7 +75,7 @@ _text = msgspec.json.Decoder(str).decode
 
 
 def unwrap(line: bytes, zone: tzinfo = UTC) -> Unwrapped:
-    """The frame in one recorded line; a naive local time is read in `zone`.
+    """Return the frame in one recorded line; a naive local time is read in `zone`.
 
     Raises FrameRefusedError when the line is no JSON object of a known form.
     """
@@ -158,7 +158,7 @@ _time = msgspec.json.Decoder(_Time).decode
 
 
 def time_of(frame: Frame) -> int | None:
-    """When a frame came, or where nobody kept that, its event time; None where it tells neither."""
+    """Return a frame's receive time, or else its event time, in epoch ns; None without both."""
     if frame.receive_time_ns is not None:
         return frame.receive_time_ns
     try:

@@ -18,11 +18,11 @@ _BEGINNING_ONLY = {Fault.TOO_LONG, Fault.TRUNCATED}
 
 
 def hear_again(letter: DeadLetter, mended: bytes | None = None) -> Received:
-    """The ticks in a letter's original, or in what was mended of it.
+    """Return the ticks in a letter's original, or in its mended form.
 
-    Or one dead letter: why it is refused still. Neither where there is no tick in it. The dialect
-    follows from the shape of the frame or of the recorder's line. Of a frame whose tickers passed
-    in part, only those are returned that were refused.
+    Returns one dead letter instead while it is still refused, and neither where it has no tick. The
+    dialect follows from the shape of the frame or of the recorder's line. Of a frame whose tickers
+    passed in part, only those are returned that were refused.
     """
     if mended is None and letter.fault in _BEGINNING_ONLY:
         return _refused(letter, letter.fault, "only its beginning was kept")
