@@ -59,7 +59,7 @@ from barograph.venues.coinbase.machine import Coinbase
 from barograph.venues.entries import Answer, Closing, Dialect, Heard, Opening, Rules
 from homes import take_all
 from log_contents import events, values
-from market_stages import FEATURIZE, SCORE, scorer
+from market_stages import FEATURIZE, SCORE, MarketScorer
 from simulated_disk import BROKEN, FULL, KILL, LOCKED, NO_ROOM, Away, Disk, cut_power
 from simulated_venue import MAX_FRAME_BYTES, PRODUCTS, START_NS, Venue
 
@@ -438,7 +438,7 @@ class _Life:
                 raise
 
     def _stages(self, log):
-        for route, machine in ((FEATURIZE, Featurizer), (SCORE, scorer)):
+        for route, machine in ((FEATURIZE, Featurizer), (SCORE, MarketScorer)):
             work(
                 log, route, machine, clock_ns=lambda: self.world.venue.now_ns, until=when_idle,
                 limit=self.random.choice([1, 20, 1000]) if self.random.random() < 0.3 else 1000,

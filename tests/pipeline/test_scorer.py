@@ -119,7 +119,7 @@ def test_before_any_model_the_baseline_says_so_and_learns():
     assert {p.model for p in said} == {COLD_START}
     assert said[0].verdict is Verdict.NO_MODEL
     assert said[-1].verdict is Verdict.PREDICTED
-    vol = np.array([p.realized_vol_60s for p in said])
+    vol = np.array([p.value_now for p in said])
     late = range(10_000, 19_940)
     truth = np.array([vol[i + 60] >= said[i].tau for i in late])
     probability = np.array([said[i].probability for i in late])

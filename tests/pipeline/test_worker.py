@@ -12,9 +12,9 @@ from barograph.errors import OffsetGapError
 from barograph.features.featurizer import Featurizer
 from barograph.log import MAX_VALUE_BYTES, Topic, open_log
 from barograph.log.sqlite import SqliteLog
-from barograph.pipeline.scorer import Scorer
 from barograph.pipeline.worker import NEXT, Route, Tally, dead_letter, when_idle, work
 from barograph.types import Fault, Message, Outcome, Record
+from market_stages import MarketScorer
 from numbered_ticks import NS, ticks
 
 ROUTE = Route(
@@ -384,7 +384,7 @@ def test_features_and_predictions_are_the_same_bytes_after_any_deaths(tmp_path):
         log = new_log(tmp_path / str(i))
         log.create(Topic(name="said", partitions=3))
         log.append(ticks(1000))
-        for machine, route in ((Featurizer, ROUTE), (Scorer, scoring)):
+        for machine, route in ((Featurizer, ROUTE), (MarketScorer, scoring)):
 
             def step(machine, route=route, log=log):
                 quick = {"clock_ns": lambda: 7, "until": when_idle, "timeout_s": 0.0, "limit": 97}

@@ -80,8 +80,8 @@ def test_it_is_featurized_scored_trained_promoted_shadowed_and_judged(log, addre
     )  # fmt: skip
     the_dataset_is_what_the_topics_say(log, tmp_path)
     trained = line("train", "--no-control", "--folds", "2")
-    assert trained["chosen"] == "logistic"
-    assert trained["decision"]["promote"], trained["decision"]["reasons"]
+    assert trained["model"]["chosen"] == "logistic"
+    assert trained["gate"]["decision"]["promote"], trained["gate"]["decision"]["reasons"]
 
     log.append(queues.minutes(1500, seed=2, start=MINUTES))
     # Another version, which came before these rows: it shadows the champion on them.
@@ -145,7 +145,7 @@ def test_it_is_due_by_what_its_log_took(log, line):
     assert line("train", "--if-due")["why"] == "there is nothing to train on yet"
     log.append(queues.minutes(2500, seed=3))
     trained = line("train", "--if-due", "--no-control", "--folds", "2")
-    assert trained["version"] == 1
+    assert trained["model"]["version"] == 1
     assert "nothing was heard" in line("train", "--if-due")["why"]
 
 

@@ -25,7 +25,7 @@ from barograph.pipeline.watch import PredictionWatch
 from barograph.pipeline.worker import when_idle, work
 from barograph.types import Message
 from live_scoring import scores_of
-from market_stages import FEATURIZE, SCORE, scorer
+from market_stages import FEATURIZE, SCORE, MarketScorer
 from numbered_ticks import ticks
 
 POISON = [
@@ -74,7 +74,7 @@ def test_each_costs_one_letter_and_changes_no_row(poisoned):
     rows = [each.value for each in browse.records(poisoned, FEATURES)]
     assert rows == [value for _, value in Featurizer().receive(clean).values]
     poisoned.append(poison(FEATURES))
-    tally = stage(poisoned, SCORE, scorer)
+    tally = stage(poisoned, SCORE, MarketScorer)
     assert (tally.values, tally.dead_letters) == (2 * 199, len(POISON))
     originals = [letter.original for letter in deadletters.letters(poisoned, DEAD_LETTERS)]
     assert sorted(originals) == sorted(POISON * 2)
@@ -82,7 +82,7 @@ def test_each_costs_one_letter_and_changes_no_row(poisoned):
 
 def test_whoever_reads_a_topic_tells_of_them_and_ends_of_none(poisoned):
     stage(poisoned, FEATURIZE, Featurizer)
-    stage(poisoned, SCORE, scorer)
+    stage(poisoned, SCORE, MarketScorer)
     assert verify(poisoned).same
     for topic in (FEATURES, PREDICTIONS, STATUS, DEAD_LETTERS):
         poisoned.append(poison(topic))

@@ -171,23 +171,25 @@ def travelled(recorded, registry):
 
 def test_on_real_sessions_that_it_never_saw_the_chosen_model_is_the_best_known(travelled):
     """Measured: PR-AUC 0.9046, log R² 0.254, Brier 0.0307 beside 0.0402 of HAR."""
-    rows = {row.name: row for row in travelled.rows}
+    rows = {row.name: row for row in travelled.tested.scores}
     chosen, har = rows[CHOSEN], rows["har"]
-    assert travelled.split == "leave-session-out"
-    assert len(travelled.folds) == 4, "one of them is too short to be tested"
-    assert travelled.base_rate.estimate == pytest.approx(0.094, abs=0.005)
+    assert travelled.tested.split == "leave-session-out"
+    assert len(travelled.tested.folds) == 4, "one of them is too short to be tested"
+    assert travelled.tested.base_rate.estimate == pytest.approx(0.094, abs=0.005)
     assert chosen.pr_auc.estimate >= 0.90 > rows["persistence"].pr_auc.estimate
     assert chosen.log_r2.estimate >= 0.25 > har.log_r2.estimate
     assert chosen.brier.estimate < 0.032
     assert har.brier.estimate > 0.038
-    minus_har = {each.name: each for each in travelled.differences if each.minus == "har"}[CHOSEN]
+    differences = [each for each in travelled.tested.differences if each.minus == "har"]
+    minus_har = {each.name: each for each in differences}[CHOSEN]
     assert minus_har.log_loss.high < 0
 
 
 def test_seven_storms_are_too_few_for_a_champion_and_the_gate_says_nothing_else(travelled):
-    assert travelled.episodes == 7
-    assert travelled.decision.reasons == ("7 independent positives tested, 20 are needed",)
-    assert travelled.keys_left_out.keys() == {"ETH-USD"}, "it was recorded in one session only"
+    assert travelled.tested.episodes == 7
+    assert travelled.gate.decision.reasons == ("7 independent positives tested, 20 are needed",)
+    left_out = travelled.tested.keys_left_out.keys()
+    assert left_out == {"ETH-USD"}, "it was recorded in one session only"
 
 
 def test_a_real_recording_of_five_hours_is_trained_and_judged(data, tmp_path, registry):

@@ -5,9 +5,11 @@ import time
 
 import pytest
 
+import cards
 from barograph.app.runs import children, retraining
-from barograph.app.runs.retraining import Retraining, training
+from barograph.app.runs.retraining import Retraining, read_answer, training
 from barograph.app.settings import Settings
+from barograph.codec import encode
 from barograph.errors import RegistryError
 from barograph.training.due import Due
 from waiting import until
@@ -110,12 +112,20 @@ def with_program(monkeypatch, text):
     monkeypatch.setattr(children, "_program", lambda *, polite: f"polite = {polite}\n{text}")
 
 
+@pytest.mark.slow
+def test_a_real_report_and_what_is_not_due_can_be_read():
+    report = cards.report_of()
+    trained = read_answer(encode(report))
+    assert trained.named == f"{report.case}/7 ({report.model.chosen}), keep"
+    assert read_answer(encode(NOT_DUE)) is None
+
+
 def test_what_a_training_said_is_told_in_one_line(monkeypatch, tmp_path):
     with_program(
         monkeypatch,
         """import os, sys; os.nice(1); print('a print of the case')
-print('{"case": "spikes", "version": 3, "chosen": "har", "decision": {"promote": false, '
-      '"reasons": ["4 episodes", "6 \\\\u001b[2Jblocks"]}, "threads": 1}')""",
+print('{"case": "spikes", "model": {"version": 3, "chosen": "har"}, "gate": {"decision": '
+      '{"promote": false, "reasons": ["4 episodes", "6 \\\\u001b[2Jblocks"]}}, "threads": 1}')""",
     )
     ask, messages = Asked(DUE, NOT_DUE), []
     with Retraining(ask, begin(tmp_path), messages.append, look_s=0.01) as running:
@@ -127,6 +137,8 @@ print('{"case": "spikes", "version": 3, "chosen": "har", "decision": {"promote":
 
 # What a training may come to, and what is said of it.
 ENDS = {
+    "print('{}')": "what a training answered cannot be read",
+    """print('{"case": "spikes", "version": 3}')""": "what a training answered cannot be read",
     "print('no answer')": "what a training answered cannot be read",
     "import sys; sys.stdout.buffer.write(b'\\xff')": "what a training answered cannot be read",
     "pass": "what a training answered cannot be read",

@@ -37,22 +37,47 @@ def training(words: Sequence[str], settings: Settings) -> Child:
     return Child(words, environment(settings) | _ONE_THREAD, polite=True)
 
 
-class Trained(msgspec.Struct, frozen=True):
-    """What is told on of what a training answers; version 0 where it was not due any more."""
+class _Model(msgspec.Struct, frozen=True):
+    version: int
+    chosen: str
 
-    case: str = ""
-    version: int = 0
-    chosen: str = ""
-    decision: Decision = Decision(promote=False, reasons=())
+
+class _Gate(msgspec.Struct, frozen=True):
+    decision: Decision
+
+
+class Trained(msgspec.Struct, frozen=True):
+    """The part of a training's report that is passed on."""
+
+    case: str
+    model: _Model
+    gate: _Gate
 
     @property
     def named(self) -> str:
-        """The version, and what the gate said of it."""
-        return f"{self.case}/{self.version} ({self.chosen}), {self.decision.word.lower()}"
+        """The version, and the gate's decision."""
+        decision = self.gate.decision.word.lower()
+        return f"{self.case}/{self.model.version} ({self.model.chosen}), {decision}"
 
     def line(self) -> str:
-        """With the gate's reasons."""
-        return f"{self.named}: {'; '.join(self.decision.reasons)}"
+        """The version with the gate's decision and its reasons."""
+        return f"{self.named}: {'; '.join(self.gate.decision.reasons)}"
+
+
+class _NotDue(msgspec.Struct, frozen=True):
+    """The answer of a training that was not due any more."""
+
+    due: bool
+    why: str
+
+
+def read_answer(answer: bytes) -> Trained | None:
+    """The report of a training, None where it was not due; raises what msgspec does."""
+    try:
+        return msgspec.json.decode(answer, type=Trained)
+    except msgspec.ValidationError:
+        msgspec.json.decode(answer, type=_NotDue)
+        return None
 
 
 class Retraining:
@@ -143,12 +168,12 @@ class Retraining:
             # A case of the user's own may print beside it.
             answer = child.out().strip().rpartition(b"\n")[2]
         try:
-            trained = msgspec.json.decode(answer, type=Trained)
+            trained = read_answer(answer)
         except UNREADABLE as error:
             why = f"what a training answered cannot be read ({error})."
             return _Failed(why, trained=True)
         self.state = ""
-        if trained.version:
+        if trained is not None:
             self.state = one_line(trained.named)
             self.trained.append(one_line(trained.line()))
             self._warn(f"trained {one_line(trained.line())}")
