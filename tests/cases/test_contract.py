@@ -293,15 +293,15 @@ def words(*fields, **options):
 
 
 UNMEANT = {
-    "a key that is no field": (words(), {"key": "name"}, "name is no field of it"),
-    "an absent that is no field": (words(), {"absent": {"x": 0.0}}, "x is no field of it"),
+    "a key that is no field": (words(), {"key": "name"}, "name is not a field"),
+    "an absent that is no field": (words(), {"absent": {"x": 0.0}}, "x is not a field"),
     "a yes that cannot be": (words(), {"yes": "c"}, "out has no value 'c' in a Literal"),
-    "a key that is no text": (words(), {"key": "out"}, "out is no text"),
-    "a number without bounds": (words(("x", float)), {}, "x has no bounds on both sides"),
+    "a key that is no text": (words(), {"key": "out"}, "the key out is not a text field"),
+    "a number without bounds": (words(("x", float)), {}, "x lacks bounds on both sides"),
     "a number beyond float32": (
         words(("x", Annotated[float, Meta(ge=0, le=1e300)])),
         {},
-        "x has no bounds on both sides within float32",
+        "x lacks bounds on both sides within float32",
     ),
     "null that means nothing": (words(("x", Share | None)), {}, "x may be null if and only if"),
     "a meaning without a null": (
@@ -312,9 +312,9 @@ UNMEANT = {
     "a category that may be null": (
         words(("x", Literal["s", "m"] | None)),
         {"absent": {"x": 0.0}},
-        "x may be null, which no category is",
+        "x is a category and may not be null",
     ),
-    "free text": (words(("x", str)), {}, "x is no bounded number, Literal or bool"),
+    "free text": (words(("x", str)), {}, "x is not a bounded number, Literal or bool"),
     "a default": (words(("x", Share, 0.5)), {}, "x has a default"),
     "words that change": (words(frozen=False), {}, "not a frozen Struct"),
     "a list instead of names": (words(array_like=True), {}, "not a frozen Struct of named fields"),

@@ -11,10 +11,10 @@ from barograph.errors import BadInputError
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        ({"value_now": "volume"}, "volume is no column"),
-        ({"staleness": "age_s"}, "age_s is no column"),
-        ({"step_s": 7}, "60 s is no number of steps of 7 s"),
-        ({"step_s": 0}, "steps of 0 s"),
+        ({"value_now": "volume"}, "volume is not a column"),
+        ({"staleness": "age_s"}, "age_s is not a column"),
+        ({"step_s": 7}, "60 s is not a multiple of 7 s"),
+        ({"step_s": 0}, "multiple of 0 s"),
         ({"horizon_s": 0}, "a horizon of 0 s"),
     ],
 )

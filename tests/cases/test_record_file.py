@@ -112,7 +112,7 @@ UNREADABLE = {
     "nothing": ("", "it is empty"),
     "another table": ("time,open,close\n1,2,3\n", "line 1: no column name, tenure, charges, calls"),
     "a recording": ('{"type":"ticker"}\n', "line 1: no column name"),
-    "a column twice": ("name,tenure,tenure,charges,calls\n", "column tenure twice"),
+    "a column twice": ("name,tenure,tenure,charges,calls\n", "duplicate column tenure"),
     "a quote that never ends": (HEADER + 'ann,1,2,3,no\n"bob,1\n2,3', "line 3: unexpected end"),
     "a quote inside a cell": (HEADER + '"ann"x,1,2,3,no\n', "line 2: "),
     "an endless line": (HEADER + "x" * (MAX_LINE_BYTES + 1), "line 2: it is longer than 4,194,304"),

@@ -295,20 +295,20 @@ def test_a_probability_that_is_no_number_is_refused_with_its_reason(window, good
 
 def test_forecasts_of_other_rows_are_refused(window, good):
     short = msgspec.structs.replace(good, probability=good.probability[1:])
-    with pytest.raises(BadInputError, match="not of the window's rows"):
+    with pytest.raises(BadInputError, match="does not match the window's rows"):
         decide(None, short, window, RULE)
-    with pytest.raises(BadInputError, match="not of the window's rows"):
+    with pytest.raises(BadInputError, match="does not match the window's rows"):
         decide(short, good, window, RULE)
-    with pytest.raises(BadInputError, match="not of the window's rows"):
+    with pytest.raises(BadInputError, match="does not match the window's rows"):
         decide(None, good, but(window, baselines={"har": good.probability[:9]}), RULE)
-    with pytest.raises(BadInputError, match="not of the window's rows"):
+    with pytest.raises(BadInputError, match="does not match the window's rows"):
         decide(None, msgspec.structs.replace(good, ranking=good.probability[1:]), window, RULE)
 
 
 def test_two_forecasts_of_one_name_are_refused(window, good):
-    with pytest.raises(BadInputError, match="two of one name"):
+    with pytest.raises(BadInputError, match="two have the same name"):
         decide(contender(good.probability, "har"), good, window, RULE)
-    with pytest.raises(BadInputError, match="two of one name"):
+    with pytest.raises(BadInputError, match="two have the same name"):
         decide(good, good, window, RULE)
 
 

@@ -66,7 +66,7 @@ def test_rows_that_weigh_nothing_teach_nothing(kind):
 def test_a_classifier_needs_rows_of_both_kinds(kind):
     candidate = CLASSIFIERS[kind]
     part = examples(candidate.features, 1, rows=300)
-    with pytest.raises(TooLittleDataError, match="300 yes in 300 rows"):
+    with pytest.raises(TooLittleDataError, match="300 positives in 300 rows"):
         candidate.grow(Examples(part.x, np.ones_like(part.y)), 0)
 
 

@@ -76,7 +76,7 @@ def test_a_classifier_needs_rows_of_both_kinds_wherever_it_learns(kind):
     ((one, other), _) = fold.inner
 
     for whole, rest in ((calm, one), (fold.train, calm)):
-        with pytest.raises(TooLittleDataError, match="0 yes in 3000 rows"):
+        with pytest.raises(TooLittleDataError, match="0 positives in 3000 rows"):
             candidate.fit(Slices(whole, ((rest, other),)), seed=0)
 
 

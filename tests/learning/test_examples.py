@@ -31,6 +31,6 @@ def test_without_more_an_outcome_is_the_answer_and_all_rows_weigh_the_same():
 
 @pytest.mark.parametrize("y", [[True, True], [False, False]])
 def test_rows_of_one_kind_are_too_little_to_tell_two(y):
-    with pytest.raises(TooLittleDataError, match=f"{sum(y)} yes in 2 rows"):
+    with pytest.raises(TooLittleDataError, match=f"{sum(y)} positives in 2 rows"):
         both_kinds(np.array(y))
     both_kinds(np.array([*y, not y[0]]))

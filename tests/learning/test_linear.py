@@ -117,7 +117,7 @@ def test_only_what_tells_yes_from_no_needs_both(name):
     part = examples(LEARNERS[name][0].features, 7, rows=200)
     calm = Examples(part.x, np.zeros_like(part.y), part.outcome)
     if name in ("rising", "logistic"):
-        with pytest.raises(TooLittleDataError, match="0 yes in 200 rows"):
+        with pytest.raises(TooLittleDataError, match="0 positives in 200 rows"):
             grown(name, calm)
     else:
         # exact: the answers take no part in its sums

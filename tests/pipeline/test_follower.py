@@ -146,7 +146,7 @@ def test_what_nobody_foresaw_is_told_and_tried_again_too(error):
     "never",
     [
         ForeignFeaturesError("model spikes/2", "another", FEATURE_SET_HASH),
-        UnsoundModelError("spikes/2", "it asks for no feature", "Train again"),
+        UnsoundModelError("spikes/2", "it has no features", "Train again"),
     ],
 )
 def test_only_what_can_never_be_used_is_not_tried_again(never):

@@ -149,13 +149,13 @@ def test_a_restore_anywhere_changes_no_prediction(cut, seed):
 @pytest.mark.parametrize(
     ("facts", "why"),
     [
-        ({"features": ("realized_vol_60s", "realised_vol_60s")}, "asks for realised_vol_60s"),
-        ({"features": ("realized_vol_60s", "realized_vol_60s")}, "asks twice"),
-        ({"features": ()}, "asks for no feature"),
-        ({"tau": {"BTC-USD": math.nan}}, "tau is no volatility"),
-        ({"tau": {"BTC-USD": -1.0}}, "tau is no volatility"),
-        ({"threshold": 1.5}, "threshold 1.5 is no probability"),
-        ({"threshold": math.nan}, "threshold nan is no probability"),
+        ({"features": ("realized_vol_60s", "realised_vol_60s")}, "needs realised_vol_60s"),
+        ({"features": ("realized_vol_60s", "realized_vol_60s")}, "duplicate features"),
+        ({"features": ()}, "has no features"),
+        ({"tau": {"BTC-USD": math.nan}}, "tau is not a volatility"),
+        ({"tau": {"BTC-USD": -1.0}}, "tau is not a volatility"),
+        ({"threshold": 1.5}, "threshold 1.5 is not a probability"),
+        ({"threshold": math.nan}, "threshold nan is not a probability"),
     ],
 )
 def test_a_model_with_unsound_facts_is_refused_by_name_and_the_present_one_stays(facts, why):

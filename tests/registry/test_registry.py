@@ -246,9 +246,9 @@ def test_poison_whose_hashes_were_forged_is_still_no_model(registry, home):
     ("onnx", "changes", "why"),
     [
         (pickle.dumps({}), {}, "not a valid ONNX graph"),
-        (graph(), {"sha256": "0" * 64}, "facts are those of another graph"),
+        (graph(), {"sha256": "0" * 64}, "facts are of another graph"),
         (graph(), {"features": FEATURES[:1]}, "its input is not"),
-        (graph(), {"case": "churn"}, "facts are those of case 'churn'"),
+        (graph(), {"case": "churn"}, "facts are of case 'churn'"),
     ],
 )
 def test_what_would_not_load_is_not_registered(registry, onnx, changes, why):
@@ -313,7 +313,7 @@ def test_what_is_attached_is_read_as_it_was_kept_or_refused(registry, home):
     assert registry.attached("spikes", version, "card.json") == b"{2}"
     (path,) = home.glob("registry/artifacts/*/artifacts/card.json")
     path.write_bytes(b"{3}")
-    with pytest.raises(RegistryError, match=r"its card\.json is not what was kept"):
+    with pytest.raises(RegistryError, match=r"its card\.json is not what was attached"):
         registry.attached("spikes", version, "card.json")
     path.with_name("page.html").write_bytes(b"of a version that kept no hash")
     assert registry.attached("spikes", version, "page.html").startswith(b"of a")

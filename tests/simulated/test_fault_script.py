@@ -75,7 +75,7 @@ def test_an_empty_script_has_no_fault(script):
         ('[[fault]]\nkind="drop"\nat_s=1\ncount=-1', "out of range"),
         ('[[fault]]\nkind="oversized"\nat_s=1\nsize_bytes=1000000000', "out of range"),
         ('[[fault]]\nkind="drop"\nat_s=1\nconnection=0', "from 1"),
-        ('[[fault]]\nkind="disconnect"\nat_s=1\ncode=7', "7 is no code"),
+        ('[[fault]]\nkind="disconnect"\nat_s=1\ncode=7', "7 is not a close code"),
         ('[[faults]]\nkind="drop"\nat_s=1', "faults"),
     ],
 )

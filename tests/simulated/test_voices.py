@@ -48,14 +48,14 @@ def test_a_subscription_to_the_exchange_feed_is_answered_with_all_that_is_held()
 
 
 def test_nothing_is_told_that_was_not_asked_for():
-    assert ExchangeVoice(PRODUCTS).tell([trade(1), beat(1.5, 1)], NOW) == []
-    assert AdvancedVoice(PRODUCTS).tell([trade(1), beat(1.5, 1)], NOW) == []
-    frames = exchange_voice("ticker", products=["ETH-USD"]).tell([trade(1), beat(2, 1)], NOW)
+    assert ExchangeVoice(PRODUCTS).frames([trade(1), beat(1.5, 1)], NOW) == []
+    assert AdvancedVoice(PRODUCTS).frames([trade(1), beat(1.5, 1)], NOW) == []
+    frames = exchange_voice("ticker", products=["ETH-USD"]).frames([trade(1), beat(2, 1)], NOW)
     assert frames == []
 
 
 def test_a_match_comes_before_its_ticker():
-    frames = exchange_voice("ticker", "matches", "heartbeat").tell([trade(1), beat(1.5, 1)], NOW)
+    frames = exchange_voice("ticker", "matches", "heartbeat").frames([trade(1), beat(1.5, 1)], NOW)
     assert [told(frame)["type"] for frame in frames] == ["match", "ticker", "heartbeat"]
     assert [frame.prints for frame in frames] == [(trade(1),), (trade(1),), ()]
     assert {frame.products for frame in frames} == {("BTC-USD",)}
@@ -64,7 +64,7 @@ def test_a_match_comes_before_its_ticker():
 def test_a_trade_of_unknown_size_or_side_is_no_match():
     speaker = exchange_voice("ticker", "matches")
     for print_ in (trade(1, size=None), trade(2, side=None)):
-        assert [frame.channel for frame in speaker.tell([print_], NOW)] == ["ticker"]
+        assert [frame.channel for frame in speaker.frames([print_], NOW)] == ["ticker"]
         again = ask(ExchangeVoice(PRODUCTS), subscribe("matches"), {"BTC-USD": print_})
         assert [frame.channel for frame in again] == ["subscriptions"]
 
@@ -101,17 +101,17 @@ def test_a_name_in_usdc_is_another_one_for_the_series_in_usd(dialect):
     names = ["BTC-USDC", "BTC-USD"]
     exchange = dialect is Dialect.EXCHANGE
     ask(speaker, subscribe("ticker", products=names) if exchange else advanced("ticker", names))
-    (frame,) = speaker.tell([trade(1)], NOW)
+    (frame,) = speaker.frames([trade(1)], NOW)
     assert b'"BTC-USD"' in frame.data
 
 
 def test_a_market_that_has_usdc_keeps_it_apart():
     speaker = ExchangeVoice(["BTC-USDC", "BTC-USD"])
     ask(speaker, subscribe("ticker", products=["BTC-USDC"]))
-    assert [f.products for f in speaker.tell([trade(1, product="BTC-USDC")], NOW)] == [
+    assert [f.products for f in speaker.frames([trade(1, product="BTC-USDC")], NOW)] == [
         ("BTC-USDC",)
     ]
-    assert speaker.tell([trade(1)], NOW) == []
+    assert speaker.frames([trade(1)], NOW) == []
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_who_unsubscribes_is_told_no_more():
     speaker = exchange_voice("ticker", "heartbeat")
     (said,) = ask(speaker, subscribe("ticker", products=["BTC-USD"], kind="unsubscribe"))
     assert told(said)["channels"][0]["product_ids"] == ["ETH-USD"]
-    assert [f.channel for f in speaker.tell([trade(1), beat(1.5, 1)], NOW)] == ["heartbeat"]
+    assert [f.channel for f in speaker.frames([trade(1), beat(1.5, 1)], NOW)] == ["heartbeat"]
     ask(speaker, subscribe("heartbeat", products=[], kind="unsubscribe"))
     assert list(speaker.subscribed) == ["ticker"]
     ask(speaker, subscribe("ticker", products=[], kind="unsubscribe"))
@@ -165,7 +165,7 @@ def test_trades_that_are_told_together_stand_in_one_frame_of_advanced_trade():
     speaker = AdvancedVoice(PRODUCTS)
     ask(speaker, advanced("ticker"))
     prints = [trade(1), trade(1, product="ETH-USD"), trade(2)]
-    (frame,) = speaker.tell(prints, NOW)
+    (frame,) = speaker.frames(prints, NOW)
     (event,) = told(frame)["events"]
     names = [one["product_id"] for one in event["tickers"]]
     assert (event["type"], names) == ("update", ["BTC-USD", "ETH-USD", "BTC-USD"])
@@ -180,7 +180,7 @@ def test_advanced_trade_beats_once_a_second_for_all_products_together():
     for half in range(8):
         at_s = half / 2
         beats = [beat(at_s, 1), beat(at_s, 1, "ETH-USD")]
-        frames += speaker.tell(beats, START_NS + half * S // 2)
+        frames += speaker.frames(beats, START_NS + half * S // 2)
     counters = [told(frame)["events"][0]["heartbeat_counter"] for frame in frames]
     assert counters == [1, 2, 3, 4]
 
@@ -192,7 +192,7 @@ def test_numbers_may_begin_anew():
     for n in range(4):
         if n == 2:
             speaker.restart()
-        numbers += [told(frame)["sequence_num"] for frame in speaker.tell([trade(n)], NOW + n)]
+        numbers += [told(frame)["sequence_num"] for frame in speaker.frames([trade(n)], NOW + n)]
     assert numbers == [1, 2, 0, 1]
 
 
@@ -207,7 +207,7 @@ def test_the_feed_hears_every_trade_and_nothing_else(seed, dialect, seconds):
         data += [frame.data for frame in speaker.receive(json.dumps(request).encode(), NOW, {})]
     made = list(market.events(seconds))
     for event in made:
-        data += [frame.data for frame in speaker.tell([event], event.time_ns)]
+        data += [frame.data for frame in speaker.frames([event], event.time_ns)]
     events, letters = heard(dialect, data)
     assert letters == []
     assert not [event for event in events if isinstance(event, Gap | Trade)]

@@ -106,7 +106,7 @@ def test_the_same_customers_are_judged_once(report, registry, examples):
     how = Training(seed=2, folds=2, resamples=50)
     second = train(QUICK, examples, registry, how, clock_ns=time.time_ns)
     assert second.gate.decision.reasons == (
-        "no tested row is left to decide on: a gate has looked at all of them",
+        "no tested row is left to decide on: a gate has used all of them",
     )
     assert registry.champion_version("churn") == report.model.version
 
@@ -122,7 +122,7 @@ def test_a_later_training_is_compared_on_customers_that_are_new_and_unseen(examp
     fresh = int((CHURN.table(examples.frame[5200:]).order > facts.last_order).sum())
     assert 400 < fresh < 520
     assert later.gate.judged_rows == fresh
-    assert later.gate.champion == f"churn-later/1, on {fresh} rows that it never saw"
+    assert later.gate.champion == f"churn-later/1, on {fresh} rows that it was not fitted on"
     assert any("minus churn-later/1's" in reason for reason in later.gate.decision.reasons)
 
 

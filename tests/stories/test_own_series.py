@@ -146,7 +146,7 @@ def test_it_is_due_by_what_its_log_took(log, line):
     log.append(queues.minutes(2500, seed=3))
     trained = line("train", "--if-due", "--no-control", "--folds", "2")
     assert trained["model"]["version"] == 1
-    assert "nothing was heard" in line("train", "--if-due")["why"]
+    assert "no new data" in line("train", "--if-due")["why"]
 
 
 def test_another_horizon_stands_on_the_same_rows(log, address, tmp_path):

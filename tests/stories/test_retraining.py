@@ -70,12 +70,12 @@ def test_two_that_are_due_at_once_train_once(home):
     (report,) = [answer for answer in answers if "model" in answer]
     (other,) = [answer for answer in answers if "model" not in answer]
     assert report["model"]["version"] == 1
-    assert other["why"].startswith(("another training of spikes", "nothing was heard since"))
+    assert other["why"].startswith(("another training of spikes", "there is no new data since"))
     assert [version.version for version in Registry(home).versions("spikes")] == [1]
     manifest = json.loads((home / "datasets" / "spikes.json").read_bytes())
     assert manifest["rows"] > MINUTES * 60 - 10
     later = json.loads(Life(*words, "--home", home, **QUICK).answer())
-    assert (later["due"], "nothing was heard since" in later["why"]) == (False, True)
+    assert (later["due"], "there is no new data since" in later["why"]) == (False, True)
 
 
 def test_what_runs_live_trains_by_itself_and_predicts_meanwhile(home):

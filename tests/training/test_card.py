@@ -98,13 +98,15 @@ def test_groups_of_like_probability_are_those_of_the_reliability_table():
     table = scores.reliability(y, said)
     told = made().bins
     np.testing.assert_allclose(
-        [(one.rows, one.said, one.came_true.estimate) for one in told],
+        [(one.rows, one.mean_probability, one.came_true.estimate) for one in told],
         [(one.rows, one.mean_probability, one.frequency) for one in table],
         rtol=1e-12,
     )
     assert sum(one.rows for one in told) == len(y)
     assert all(one.came_true.low <= one.came_true.high for one in told)
-    gaps = sum(one.rows * abs(one.said - one.came_true.estimate) for one in told) / len(y)
+    gaps = sum(one.rows * abs(one.mean_probability - one.came_true.estimate) for one in told) / len(
+        y
+    )
     assert gaps == pytest.approx(pooled().interval(CHOSEN, scores.calibration_error).estimate)
 
 
@@ -118,7 +120,7 @@ def test_a_case_without_time_has_no_timeline_and_no_goals_of_its_own():
     told = made(timed=False)
     assert told.timeline is None
     assert {goal.goal for goal in told.goals} == {
-        "Brier score surely below that of charges",
-        "log loss surely below that of charges",
+        "Brier score significantly below that of charges",
+        "log loss significantly below that of charges",
     }
     assert not any("episode" in sentence for sentence in told.failures)

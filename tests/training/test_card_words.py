@@ -42,7 +42,7 @@ def goal(told, start):
         (interval(0.9, 0.7, 0.95), True, ""),
         (interval(0.88, 0.7, 0.95), False, "the interval 0.880 [0.700, 0.950] reaches 0.9"),
         (interval(0.5, 0.4, 0.6), False, "the whole interval 0.500 [0.400, 0.600] lies below 0.9"),
-        (interval(math.nan, math.nan, math.nan), False, "it is not defined"),
+        (interval(math.nan, math.nan, math.nan), False, "it is undefined"),
     ],
 )
 def test_a_goal_is_reached_by_its_estimate_and_else_it_is_said_why_not(of, reached, why):
@@ -53,7 +53,7 @@ def test_a_goal_is_reached_by_its_estimate_and_else_it_is_said_why_not(of, reach
 
 def test_a_choice_without_a_forecast_does_not_reach_what_is_asked_of_one():
     told = goal(goals(with_score("log_r2", None), {"log_r2": 0.25}), "log R²")
-    assert (told.reached, told.found) == (False, "n/d")
+    assert (told.reached, told.result) == (False, "n/d")
     assert "forecasts no volatility" in told.why[0]
 
 
@@ -61,9 +61,9 @@ def test_a_choice_without_a_forecast_does_not_reach_what_is_asked_of_one():
     ("of", "reached", "why"),
     [
         (interval(-0.02, -0.03, -0.01), True, None),
-        (interval(-0.02, -0.03, 0.0), False, "on the right side, its interval reaches past 0"),
+        (interval(-0.02, -0.03, 0.0), False, "has the right sign, but its interval includes 0"),
         (interval(0.01, -0.03, 0.02), False, "late is at least as good on these rows"),
-        (interval(0.02, 0.01, 0.03), False, "late is surely better here"),
+        (interval(0.02, 0.01, 0.03), False, "late is significantly better here"),
     ],
 )
 def test_a_baseline_is_beaten_by_a_whole_interval(of, reached, why):
@@ -74,7 +74,7 @@ def test_a_baseline_is_beaten_by_a_whole_interval(of, reached, why):
     ]
     told = goal(goals(changed_report(report, differences=differences), {}), "Brier score")
     assert told.reached == reached
-    assert told.found.startswith(f"{of.estimate:+.4f}")
+    assert told.result.startswith(f"{of.estimate:+.4f}")
     assert (why in told.why[0]) if why else told.why == ()
 
 
@@ -90,7 +90,7 @@ def test_few_episodes_are_a_reason_and_many_are_none():
 def test_one_regime_is_a_reason_and_so_are_sessions_that_are_not_alike():
     bad = {"pr_auc": 1.1}
     alone = goal(goals(with_sessions({}), bad), "PR-AUC").why
-    assert "all tested rows are of one regime, from which no other can be told" in alone
+    assert "all tested rows are of one regime, which says little about others" in alone
     apart = with_sessions({"base_rate": 0.02}, {"base_rate": 0.4})
     why = " ".join(goal(goals(apart, bad), "PR-AUC").why)
     assert "the base rate of the sessions lies between 0.02 and 0.4" in why
@@ -127,7 +127,7 @@ def test_missed_episodes_are_named_the_heaviest_first_and_no_more_than_five():
     assert told[0].count("times tau") == 5
     assert "99.0" not in told[0]
     none = failures(with_sessions({}), [], timeline([(2, 30.0)]))
-    assert none[0] == "None of the 1 episodes went without an alarm in time."
+    assert none[0] == "All 1 episodes had an alarm in time."
     assert not failures(with_sessions({}), [], timeline())[0].startswith("None")
 
 
@@ -148,10 +148,11 @@ def test_false_alarms_are_told_by_the_hour_and_the_session():
 
 def test_the_largest_gap_says_whether_its_interval_holds_it():
     bins = [
-        Bin(rows=10, said=0.2, came_true=interval(0.25, 0.1, 0.3)),
-        Bin(rows=20, said=0.6, came_true=interval(0.8, 0.7, 0.9)),
+        Bin(rows=10, mean_probability=0.2, came_true=interval(0.25, 0.1, 0.3)),
+        Bin(rows=20, mean_probability=0.6, came_true=interval(0.8, 0.7, 0.9)),
     ]
     (told,) = failures(with_sessions({}), bins, None)
-    assert "said 60.0% on average, 80.0% [70.0%, 90.0%] came true, outside of that interval" in told
+    expected = "the observed frequency is 80.0% [70.0%, 90.0%], outside that interval"
+    assert f"at a mean prediction of 60.0%, {expected}" in told
     (told,) = failures(with_sessions({}), bins[:1], None)
     assert "outside" not in told

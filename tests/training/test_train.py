@@ -123,7 +123,7 @@ def test_a_second_training_is_measured_against_the_champion_on_rows_that_are_new
     assert known.sum() == 3000
     fresh = int(((order > last_order) & ~known).sum())
     assert 1800 < fresh < 2200
-    assert second.gate.champion == f"twice/1, on {fresh} rows that it never saw"
+    assert second.gate.champion == f"twice/1, on {fresh} rows that it was not fitted on"
     assert second.gate.judged_rows == fresh
     assert any("log loss minus twice/1's" in reason for reason in second.gate.decision.reasons)
 
@@ -136,7 +136,7 @@ def test_a_window_is_judged_once_and_then_decides_nothing_any_more(registry):
     for seed in (4, 5):
         _, again = trained(registry, "once", how=msgspec.structs.replace(HOW, seed=seed))
         assert again.gate.decision.reasons == (
-            "no tested row is left to decide on: a gate has looked at all of them",
+            "no tested row is left to decide on: a gate has used all of them",
         )
         assert again.gate.judged_rows == 0
         assert again.tested.scores[-1].pr_auc.estimate > again.tested.base_rate.estimate, (
@@ -172,9 +172,9 @@ def test_a_champion_that_saw_all_tested_rows_cannot_be_beaten_on_them(registry):
     _, second = trained(
         registry, "seen", LATER, unseen=lambda _t, rows, _f: np.zeros(len(rows), bool)
     )
-    assert second.gate.champion == "seen/1 was fitted on all rows that are left, or on later ones"
+    assert second.gate.champion == "seen/1 was fitted on all remaining rows, or on later ones"
     assert second.gate.decision.reasons == (
-        "no tested row is left to decide on: the champion knows them",
+        "no tested row is left to decide on: the champion was fitted on them",
     )
     assert registry.champion_version(case.name) == first.model.version
 

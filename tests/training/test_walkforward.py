@@ -228,7 +228,7 @@ def test_a_part_that_has_every_yes_is_learned_from_and_not_held_out(table):
 @pytest.mark.parametrize("answer", [0.0, 1.0])
 def test_answers_of_one_kind_are_too_little(answer, table):
     one_kind = Target(np.full(3000, answer), {}, {})
-    with pytest.raises(TooLittleDataError, match="yes and no"):
+    with pytest.raises(TooLittleDataError, match="positives and negatives"):
         walk(case_with(target=lambda _table, _train: one_kind), table, HOW)
 
 

@@ -1,1 +1,1 @@
-"""What a person meets: verbs, runs, answers, pages; here settings become wiring."""
+"""The user-facing layer: CLI verbs, runs, terminal output, reports, and the wiring of settings."""

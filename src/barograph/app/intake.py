@@ -1,6 +1,6 @@
-"""The feed as the settings want it, whatever brings its entries.
+"""Feeds configured from the settings.
 
-A door's business, and light: who only feeds waits for no kernels.
+Kept free of compiled kernels, so that a verb that only feeds starts quickly.
 """
 
 from collections.abc import Callable, Iterable
@@ -13,7 +13,7 @@ from barograph.venues.entries import Rules
 
 
 def rules_of(settings: Settings, products: Iterable[str] = ()) -> Rules:
-    """What a venue machine may take: of these products, of all where none is named."""
+    """Rules of a venue machine: accept these products, or all if none are named."""
     return Rules(products=frozenset(products) or None, silence_timeout_s=settings.silence_timeout_s)
 
 
@@ -23,9 +23,9 @@ def feed_of(
     products: Iterable[str] = (),
     warn: Callable[[str], None] = lambda _message: None,
 ) -> Feed:
-    """A feed of these products into home's archive and a log. Raises as `Feed` does.
+    """A feed of `products` (all if empty) into home's archive and `log`. Raises as `Feed` does.
 
-    warn: gets what a person should know of archive and log, a line each.
+    warn: called with one line for each problem of archive or log.
     """
     feed = Feed(
         log,

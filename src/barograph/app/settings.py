@@ -1,4 +1,4 @@
-"""Settings: one file, the environment over it, options over both; read once, at the door."""
+"""Settings from barograph.toml, overridden by the environment, overridden by options."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,9 +13,9 @@ from pydantic_settings import (
 
 
 class Settings(BaseSettings):
-    """Everything that can be set; `barograph.toml` names each key with its comment.
+    """All settings; docs/barograph.toml explains each key.
 
-    Environment: BAROGRAPH_HOME, BAROGRAPH_PARTITIONS and so on.
+    Environment variables are BAROGRAPH_HOME, BAROGRAPH_PARTITIONS and so on.
     """
 
     model_config = SettingsConfigDict(
@@ -52,6 +52,6 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Options first, then the environment, then the file; no .env and no secret files."""
+        """Precedence: options, environment, file; no .env and no secret files."""
         del dotenv_settings, file_secret_settings
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)

@@ -1,7 +1,7 @@
-"""Workers as the settings want them: the stages of a series, and scorers of records.
+"""Build workers from the settings: the stages of a series, and scorers of records.
 
-A door's business: it builds and wires, and decides nothing. The same jobs run as processes with
-`barograph featurize`, `barograph score`, `barograph score --shadow` and `barograph consume`.
+It only wires parts together. The same jobs run as processes with `barograph featurize`, `barograph
+score`, `barograph score --shadow` and `barograph consume`.
 """
 
 import time
@@ -23,13 +23,13 @@ from barograph.pipeline.worker import Route, Tally, Until, work
 from barograph.registry.model import Model
 from barograph.registry.registry import Alias, Registry
 
-if TYPE_CHECKING:  # whoever calls has it
+if TYPE_CHECKING:  # every caller has imported it
     from barograph.cases.case import Case
 
-_SOON_S = 0.05  # so that a file's last record is soon known to be the last
+_SOON_S = 0.05  # short, so that the end of a file shows soon
 
 
-def stages(  # noqa: PLR0913 - what the settings say, and what they do not
+def stages(  # noqa: PLR0913 - the settings, and what they leave open
     settings: Settings,
     address: str | Path,
     case: "Case",
@@ -38,13 +38,13 @@ def stages(  # noqa: PLR0913 - what the settings say, and what they do not
     patient: bool = False,
     follow: bool = False,
 ) -> Stages:
-    """The stages of a case as the settings want them.
+    """The stages of a series case, configured from the settings.
 
-    patient: they also begin while the registry cannot be read, and take it up when it can. Else
-    `score` and `shadow` raise RegistryError.
-    follow: as all patient ones do, they wait for a log that cannot be used. Else each raises
+    patient: start even if the registry cannot be read, and use it once it can; otherwise `score`
+    and `shadow` raise RegistryError.
+    follow: wait for a log that is unavailable, as `patient` does too; otherwise each stage raises
     LogUnavailableError.
-    Raises BadInputError for a case that is no series.
+    Raises BadInputError for a case that is not a series.
     """
     live = live_of(case)
 
@@ -74,13 +74,13 @@ def stages(  # noqa: PLR0913 - what the settings say, and what they do not
 
 
 class Consumed(Tally, kw_only=True):
-    """What a worker has done so far, in `seconds`; `records_per_s` while there were any."""
+    """A worker's tally after `seconds`; `records_per_s` excludes idle time."""
 
     seconds: float
     records_per_s: float
 
 
-def consume(  # noqa: PLR0913 - what the settings say, and what they do not
+def consume(  # noqa: PLR0913 - the settings, and what they leave open
     settings: Settings,
     address: str | Path,
     case: "Case",
@@ -88,9 +88,9 @@ def consume(  # noqa: PLR0913 - what the settings say, and what they do not
     until: Until,
     batch_records: int,
 ) -> Tally:
-    """Score the records of a case as they come, at most so many a commit, until told.
+    """Score the records of a case until `until` returns true, `batch_records` per commit at most.
 
-    Topics that are not there are made. Raises BadInputError for a case without a stream.
+    Missing topics are created. Raises BadInputError for a case without a stream.
     """
     stream = stream_of(case)
 
@@ -139,10 +139,10 @@ def consume(  # noqa: PLR0913 - what the settings say, and what they do not
 
 
 def feed_through(running: Pipeline, take: Callable[[], Summary], *, live: bool) -> Summary:
-    """Run a feed with the stages beside it, or behind it where nobody watches meanwhile.
+    """Run a feed with the stages beside it if `live`, else before them.
 
-    In one process they take turns at the interpreter and wait for each other: side by side they
-    made 40,000 ticks a second where one after the other made 47,000.
+    In one process the threads contend for the interpreter: side by side they process 40,000 ticks
+    per second, one after the other 47,000.
     """
     if live:
         with running:

@@ -1,7 +1,7 @@
-"""What one forecast differs in from another, and the face of the engine for a case of one's own.
+"""Forecast cases, and the public API for defining your own.
 
-What `__all__` names stays importable from here; where it lies inside may change. It is imported
-when it is asked for: who only reads records needs nothing that trains.
+The names in `__all__` are stable; the modules behind them may change. They are imported on first
+use, so that code that only reads records loads nothing that trains.
 """
 
 from importlib import import_module

@@ -1,7 +1,7 @@
-"""Forecasts that only the experiment computes, to see what a model adds to them.
+"""Baseline forecasts computed only in experiments, to measure what a model adds.
 
-They follow from the one-second returns of the rows' own past, as the catalogue's features do, but
-are not offered live: no model may use them.
+They use the one-second returns of each row's past, as the features do, but are not computed live,
+so no model may use them.
 """
 
 from importlib.util import find_spec
@@ -12,7 +12,7 @@ from barograph.arrays import Bool, Float64
 from barograph.compiled import compiled
 
 EWMA_DECAY = float(np.exp(-1 / 60))
-"""λ of σ²(t+1) = (1 − λ) r² + λ σ²(t): a memory of a minute of seconds."""
+"""λ of σ²(t+1) = (1 − λ) r² + λ σ²(t): a time constant of 60 seconds."""
 
 
 @compiled
@@ -23,12 +23,12 @@ def mean_variance(
 
         σ²(t+1) = ω + α r²(t) + β σ²(t)
 
-    returns: NaN where a stretch breaks off; after that the recursion begins anew, with r² of the
-    first return as its σ². Source: Bollerslev (1986), J. Econometrics 31(3). With ω = 0 and
-    α + β = 1 it is the exponentially weighted mean of RiskMetrics (1996).
+    returns: NaN marks a break, after which the recursion restarts with r² of the first return as
+    σ². Source: Bollerslev (1986), J. Econometrics 31(3). With ω = 0 and α + β = 1 it is the
+    exponentially weighted mean of RiskMetrics (1996).
     """
     kept = alpha + beta
-    # Mean over k = 1 … h of kept^(k−1): how much of what is not long-run still stands.
+    # Mean over k = 1 … h of kept^(k−1): the remaining share of the deviation from the long run.
     share = 1.0 if kept >= 1.0 else (1.0 - kept**horizon_s) / (1.0 - kept) / horizon_s
     long_run = 0.0 if kept >= 1.0 else omega / (1.0 - kept)
     out = np.full(len(returns), np.nan)
@@ -44,7 +44,7 @@ def mean_variance(
 
 
 def ewma_vol(returns: Float64, horizon_s: int) -> Float64:
-    """Volatility (n,) in 1/√s after each return by exponential weights."""
+    """Forecast volatility (n,) in 1/√s after each return, by exponential weights; NaN at breaks."""
     variance = mean_variance(returns, 0.0, 1 - EWMA_DECAY, EWMA_DECAY, horizon_s)
     return np.sqrt(variance)
 
@@ -55,16 +55,17 @@ def has_garch() -> bool:
 
 
 def garch_vol(returns: Float64, learned_from: Bool, horizon_s: int) -> Float64:
-    """Volatility (n,) in 1/√s after each return by GARCH(1,1), fitted on the returns marked.
+    """Forecast volatility (n,) in 1/√s after each return, by GARCH(1,1).
 
-    Zero where those do not move. Needs the extra `garch`.
+    Fitted on the returns that `learned_from` (n,) marks; zero if those are constant. Needs the
+    extra `garch`.
     """
     from arch import arch_model  # noqa: PLC0415 - an extra
 
     known = returns[learned_from & ~np.isnan(returns)]
     scale = float(known.std()) if len(known) else 0.0
     if scale == 0:
-        return returns * 0.0  # nothing moved
+        return returns * 0.0
     model = arch_model(known / scale, mean="Zero", vol="GARCH", p=1, q=1, rescale=False)
     parameters = model.fit(disp="off", show_warning=False).params
     omega = float(parameters["omega"]) * scale**2

@@ -1,8 +1,8 @@
-"""What a case is: everything in which one forecast differs from another, handed to the jobs.
+"""The definition of a forecast case, which jobs receive as an argument.
 
-A job gets a `Case` and never imports one. Seconds, hours, customers and products have other names
-here: a row has an `order` (a time where there is one), a `key` (whose row it is), features and an
-`outcome`, from which each fold's training rows make the question that the models answer.
+Jobs never import a case. Names are neutral here: a row has an `order` (a time if there is one), a
+`key` (a product, a customer), features and an `outcome`, from which each fold's training rows
+derive the binary target of the models.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,11 +22,11 @@ from barograph.learning.examples import Examples
 from barograph.registry.model import ModelFacts
 
 SplitKind = Literal["auto", "walk-forward", "leave-session-out", "stratified"]
-"""How folds are cut: by what lies before, by sessions, or by lots where there is no time."""
+"""How folds are cut: by time, by session, or stratified at random if rows have no time."""
 
 
 class Dataset(NamedTuple):
-    """Rows as they were prepared for a case, and the hash of what they were made of."""
+    """The prepared rows of a case, and the hash of their source data."""
 
     frame: pl.DataFrame
     data_hash: str
@@ -34,14 +34,13 @@ class Dataset(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """The rows of a dataset that can be used: every used feature and the outcome are known.
+    """The usable rows of a dataset: every used feature and the outcome are known.
 
-    x: (n, f) float32, the `features` in their order; outcome: (n,) float64; key: (n,) int64, places
-    in `keys`; order: (n,) int64, strictly rising within a key, or, without time, a number that rows
-    which belong together share; session: (n,) int64, rows of one session follow each other without
-    a hole; regime: (n,) int64, rows of one regime lie near each other in time. `left_out` tells for
-    each feature that was wanted and is not used why, `unused` how many rows could not be used for
-    which reason.
+    x: (n, f) float32, the `features` in order; outcome: (n,) float64; key: (n,) int64, indices into
+    `keys`; order: (n,) int64, strictly increasing within a key, or, without time, a group number
+    shared by related rows; session: (n,) int64, rows of one session have no hole between them;
+    regime: (n,) int64, rows of one regime are close in time. `left_out` maps each wanted but unused
+    feature to the reason, `unused` each reason to its number of unusable rows.
     """
 
     features: tuple[str, ...]
@@ -61,9 +60,9 @@ class Table:
         return np.ascontiguousarray(self.x[rows[:, None], places])
 
     def weight(self, rows: Rows) -> Float64:
-        """(len(rows),), 1 in the mean: a regime of n rows weighs n^¼ in all.
+        """Sample weights (len(rows),) with mean 1; a regime of n rows has total weight n^¼.
 
-        Ten hours of one night tell hardly more than one does of how the next night will be.
+        More rows of the same regime add little information about the next regime.
         """
         _, place, count = np.unique(self.regime[rows], return_inverse=True, return_counts=True)
         weight: Float64 = count[place].astype(np.float64) ** -0.75
@@ -74,11 +73,11 @@ class Table:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Target:
-    """The question of one fold: y (n,) float64 over all rows of the table, 1 yes, 0 no.
+    """The binary target of one fold: y (n,) float64 over all rows of the table, 1 or 0.
 
-    NaN where the fold's training rows do not say what yes means; `left_out` tells for which keys
-    and why. `tau` is the outcome from which on a key's answer is yes. `beside` has columns (n,)
-    that models may use like features, by name, and that the training rows alone decide.
+    y is NaN for keys whose training rows cannot define the target; `left_out` maps these keys to
+    the reason. `tau` maps a key to the outcome from which y is 1. `beside` has further columns (n,)
+    by name, derived from the training rows alone, that models may use like features.
     """
 
     y: Float64
@@ -87,7 +86,7 @@ class Target:
     beside: Mapping[str, Float64] = field(default_factory=dict)
 
     def columns(self, table: Table, features: tuple[str, ...], rows: Rows) -> Float32:
-        """(len(rows), len(features)) float32, C-contiguous: these features of these rows."""
+        """(len(rows), len(features)) float32, C-contiguous: features or `beside` columns."""
         x = np.empty((len(rows), len(features)), np.float32)
         for place, name in enumerate(features):
             beside = self.beside.get(name)
@@ -97,7 +96,7 @@ class Target:
         return x
 
     def examples(self, table: Table, features: tuple[str, ...], rows: Rows) -> Examples:
-        """These rows as a candidate takes them; all must have an answer."""
+        """Training examples of `rows`; y must not be NaN in any of them."""
         return Examples(
             self.columns(table, features, rows),
             self.y[rows] == 1.0,
@@ -108,15 +107,15 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A binding of words, features, labels and models. All functions are pure.
+    """One forecast case: its features, target, models and rules. All functions are pure.
 
-    `name` is the registry's, `feature_set` identifies the catalogue of the features. `horizon_s` is
-    how far a forecast looks ahead, 0 where time plays no part. `baselines` names the candidates
-    that cannot be chosen, the first of them the reference that others are told against; `to_beat`
-    are those that the gate asks about. `block` is how many following orders the bootstrap takes
-    together; of rows to learn from those are taken whose order is a multiple of `stride`.
-    `live` is there for a case whose rows follow each other in time, `stream` for one whose records
-    are scored each for itself; a case without either is trained, and predicts nothing live.
+    `name` is the name in the registry, `feature_set` identifies the feature definitions.
+    `horizon_s` is how far a forecast looks ahead, 0 without time. `baselines` names the candidates
+    that cannot be chosen; the first is the reference for comparisons. `to_beat` names those that
+    the gate compares with. `block` is the bootstrap's block length in consecutive orders; only rows
+    whose order is a multiple of `stride` are trained on.
+    A series case has `live`, a record case `stream`; a case with neither is trained but makes no
+    live predictions.
     """
 
     name: str
@@ -128,51 +127,51 @@ class Case:
     stride: int
 
     table: Callable[[pl.DataFrame], Table]
-    """The usable rows of a dataset. What is chosen here, is chosen without the tested rows."""
+    """Dataset → its usable rows. It must not choose anything by the tested rows."""
 
     split: Callable[[Table, int, SplitKind], tuple[SplitKind, list[Fold]]]
-    """(table, folds, protocol asked for) → the protocol and its folds.
+    """(table, number of folds, requested protocol) → the protocol used and its folds.
 
-    Each is tested on rows that its other sides do not know.
+    No fold's test rows share information with its other parts.
     """
 
     target: Callable[[Table, Rows], Target]
-    """The question as the training rows, and no others, put it, and what stands beside features."""
+    """(table, training rows) → the target, derived from the training rows alone."""
 
     candidates: Callable[[tuple[str, ...]], tuple[Candidate, ...]]
-    """All ways to train on a table of these features, the reference among them."""
+    """Features → all candidates that can be trained on them, the reference included."""
 
     threshold: Callable[[Table, Rows, Float64, Float64], float]
-    """(table, rows, y, probability) → from which probability on to act, by rows held out."""
+    """(table, held-out rows, y, probability) → the probability from which to act."""
 
     judge: Callable[[Table, Rows, Float64, Bool], dict[str, float]]
-    """(table, rows, y, acted) → what acting was worth, by name; NaN where it is not defined."""
+    """(table, rows, y, acted) → scores of acting by name; NaN if undefined."""
 
     events: Callable[[Table, Rows, Float64], int]
-    """How many independent yes there are among rows."""
+    """(table, rows, y) → the number of independent positives."""
 
     span_ns: Callable[[Table, Rows], tuple[int, int]]
-    """[start, end) of the time in which rows and their outcomes lie."""
+    """(table, rows) → [start, end) in Unix nanoseconds of the rows and their outcomes."""
 
     unseen: Callable[[Table, Rows, ModelFacts], Bool]
-    """Which of rows a registered model was not fitted on, nor on anything that they share."""
+    """(table, rows, facts) → mask of the rows that share no information with the model's fit."""
 
     live: LiveSeries | None = None
 
     stream: Stream | None = None
 
     varied: Callable[[Candidate, np.random.Generator], Candidate] | None = None
-    """A candidate that has parameters, with others drawn; None where nothing is searched."""
+    """(candidate, rng) → the candidate with other hyperparameters; None for no search."""
 
     threshold_rule: str = ""
-    """What `threshold` keeps or seeks, in words."""
+    """The rule of `threshold` in words, for the model card."""
 
     goals: Mapping[str, float] = field(default_factory=dict)
-    """What its choices should reach, by the score's name; the model card says whether they do."""
+    """Score name → the value to reach; the model card says whether the choices reach it."""
 
     @property
     def reference(self) -> str:
-        """The first of the baselines."""
+        """Name of the first baseline."""
         return self.baselines[0]
 
 
@@ -181,7 +180,7 @@ def live_of(case: Case) -> LiveSeries:
     if case.live is None:
         raise BadInputError(
             f"case {case.name}",
-            "its rows do not follow each other in time",
+            "it is not a series",
             "Name a case of a series",
         )
     return case.live
@@ -191,6 +190,6 @@ def stream_of(case: Case) -> Stream:
     """The stream of a case. Raises BadInputError for a case without one."""
     if case.stream is None:
         raise BadInputError(
-            f"case {case.name}", "it has no topic of records", "Name a case that has one"
+            f"case {case.name}", "it has no topic of records", "Name a case of records"
         )
     return case.stream

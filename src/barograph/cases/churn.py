@@ -1,7 +1,7 @@
-"""The case of a telephone company's customers: who will leave?
+"""The churn case: which customers of a telephone company will leave?
 
-The words are the columns of IBM's Telco Customer Churn table, one customer a record; the outcome is
-whether the customer left within the last month.
+The fields are the columns of IBM's Telco Customer Churn table, one customer per record; the outcome
+is whether the customer left within the last month.
 """
 
 from collections.abc import Iterator
@@ -23,15 +23,15 @@ Payment = Literal[
     "Electronic check", "Mailed check", "Bank transfer (automatic)", "Credit card (automatic)"
 ]
 
-# Bounds tell a slip (cents for dollars, days for months) from a large customer; the table's own
-# largest values are 72 months, 118.75 and 8,684.80 dollars.
+# Bounds separate unit errors (cents for dollars, days for months) from large customers; the table's
+# maxima are 72 months, 118.75 and 8,684.80 dollars.
 Months = Annotated[int, Meta(ge=0, le=600)]
 DollarsAMonth = Annotated[float, Meta(gt=0, le=1_000)]
 Dollars = Annotated[float, Meta(ge=0, le=600_000)]
 
 
 class Customer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One customer; the names are the table's. Money is in dollars, `tenure` in whole months."""
+    """One customer, with the table's column names. Money in dollars, `tenure` in whole months."""
 
     customerID: Annotated[str, Meta(min_length=1, max_length=64)]  # noqa: N815 - as in the table
     gender: Literal["Female", "Male"]
@@ -56,7 +56,7 @@ class Customer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     Churn: YesNo | None = None
 
     def __post_init__(self) -> None:
-        """A customer without a bill yet has no total; after the first month there is one."""
+        """Raise ValueError if TotalCharges is null after the first month."""
         if self.TotalCharges is None and self.tenure > 0:
             raise ValueError(f"TotalCharges is null at tenure {self.tenure}, not 0")
 
@@ -66,7 +66,7 @@ CONTRACT = Contract(
     key="customerID",
     outcome="Churn",
     yes="Yes",
-    # Null is let through at tenure 0 only, where nothing was charged yet: a fact and no guess.
+    # Null occurs only at tenure 0, where nothing has been charged yet, so 0 is exact.
     absent={"TotalCharges": 0.0},
 )
 
@@ -81,7 +81,7 @@ STREAM = Stream(
 
 
 def contenders(features: tuple[str, ...], encoding: Encoding) -> tuple[Candidate, ...]:
-    """Months as a customer alone, logistic regression, two kinds of boosted trees."""
+    """Tenure alone (the reference), logistic regression, and two kinds of boosted trees."""
     return (
         candidates.logistic(("tenure",), repeats=1, name="tenure"),
         candidates.logistic(features, repeats=1, view=encoding),
@@ -91,20 +91,20 @@ def contenders(features: tuple[str, ...], encoding: Encoding) -> tuple[Candidate
 
 
 CHURN = tabular_case("churn", STREAM, candidates=contenders, reference="tenure")
-"""Customers who will leave."""
+"""Whether a customer will leave."""
 
 
 def invent(count: int, seed: int) -> Iterator[bytes]:
-    """Made-up customers as records, where there are no real ones; their keys say so.
+    """Generate artificial customers as JSON records; their keys start with INVENTED.
 
-    The shares of each column, and of the customers who leave, are like those of the table; who is
-    more likely to leave is told by few months, a contract that can be ended any month, fiber optic
-    and an electronic check. The same count and seed give the same bytes.
+    Column shares and churn rate resemble the table's; leaving is more likely with short tenure,
+    month-to-month contract, fiber optic and electronic check. The same count and seed give the same
+    bytes.
     """
     rng = np.random.default_rng(seed)
     for number in range(1, count + 1):
         record = _somebody(rng, f"INVENTED-{number:06d}")
-        # Logits of the order that a logistic regression finds in the table.
+        # Logits of the size that a logistic regression finds in the table.
         logit = (
             -1.6
             - record["tenure"] / 30
@@ -117,7 +117,7 @@ def invent(count: int, seed: int) -> Iterator[bytes]:
 
 
 def _somebody(rng: np.random.Generator, key: str) -> dict[str, Any]:
-    """A customer, without an outcome."""
+    """A random customer without an outcome."""
     contract = rng.choice(["Month-to-month", "One year", "Two year"], p=[0.55, 0.21, 0.24])
     longest = {"Month-to-month": 40, "One year": 72, "Two year": 72}[contract]
     tenure = int(rng.integers(0, longest + 1))
@@ -160,4 +160,4 @@ _SERVICES = {
     "StreamingTV": 0.49,
     "StreamingMovies": 0.5,
 }
-"""Who buys them, of those with internet."""
+"""Share of internet customers with each service."""

@@ -1,4 +1,4 @@
-"""What is predicted before there is a model: persistence, calibrated on what came so far."""
+"""Predictions before there is a model: persistence, calibrated on the values so far."""
 
 import math
 from collections import deque
@@ -11,7 +11,7 @@ from barograph.evaluation.labels import HORIZON_S
 from barograph.types import Count, Second
 
 COLD_START = "persistence/cold-start"
-"""The model name of predictions made before there is a model."""
+"""Model name of these predictions."""
 
 _LOWEST_VOLATILITY = 1e-8
 
@@ -19,13 +19,14 @@ _Kept = tuple[str, bytes, list[tuple[Second, Count]]]
 
 
 class ColdStart:
-    """The persistence baseline of one key, calibrated on what it has seen so far.
+    """The persistence baseline of one key, calibrated on its values so far.
 
-    The value now and the one `horizon_s` seconds later are counted together in `BINS` bins of a
-    quarter of their size, the lowest of them below `lowest`·1.25, the highest unbounded. From the
-    counts follow tau (the 0.90 quantile of all values seen) and, for the bin of now, the share of
-    those later at or above it, shrunk towards the overall share. Without further words it is that
-    of the market: 60 seconds, volatilities from 1e-8/√s.
+    Pairs of the current value and the value `horizon_s` seconds later are counted in `BINS` by
+    `BINS` logarithmic bins of ratio 1.25, the lowest below `lowest`·1.25, the highest unbounded.
+    The counts give tau (the 0.90 quantile of all later values) and, for the bin of the current
+    value, the share of later values at or above tau, shrunk towards the overall share. The defaults
+    are those of
+    the market: 60 seconds, volatilities from 1e-8/√s.
     """
 
     FORM = "cold-start/1"
@@ -38,20 +39,20 @@ class ColdStart:
         self.later = np.zeros((self.BINS, self.BINS), np.uint32)
         self.waiting: deque[tuple[int, int]] = deque()
         self._horizon_s, self._lowest = horizon_s, math.log(lowest)
-        # Checkpoints of the market are as they were when there was no other series.
+        # The market's checkpoints keep the form they had before other series existed.
         of_market = (horizon_s, lowest) == (HORIZON_S, _LOWEST_VOLATILITY)
         self._form = self.FORM if of_market else f"{self.FORM} {horizon_s} {lowest!r}"
 
     @property
     def threshold(self) -> float:
-        """The probability from which on a prediction is an alarm."""
+        """Probability from which a prediction is an alarm."""
         return 0.5
 
     def learn(self, second: int, value: float) -> None:
-        """Count a known value, in the order of seconds."""
+        """Count the value of `second`; call it in the order of seconds."""
         place = self._place(value)
         if self.waiting and second <= self.waiting[-1][0]:
-            self.waiting.clear()  # time went back: nothing that waits is followed by this
+            self.waiting.clear()  # time went back: this value follows none of those waiting
         while self.waiting and self.waiting[0][0] < second - self._horizon_s:
             self.waiting.popleft()
         if self.waiting and self.waiting[0][0] == second - self._horizon_s:
@@ -59,7 +60,7 @@ class ColdStart:
         self.waiting.append((second, place))
 
     def predict(self, value: float) -> tuple[float, float] | None:
-        """(probability, tau), or None before `LEAST_SEEN` pairs were counted."""
+        """(probability, tau) at the current `value`; None before `LEAST_SEEN` counted pairs."""
         seen = self.later.sum(axis=0)
         total = int(seen.sum())
         if total < self.LEAST_SEEN:
@@ -72,11 +73,11 @@ class ColdStart:
         return probability, math.exp(self._lowest + spike * self._WIDTH)
 
     def dump(self) -> bytes:
-        """The checkpoint."""
+        """Serialise the state as a checkpoint."""
         return msgspec.msgpack.encode((self._form, self.later.tobytes(), list(self.waiting)))
 
     def load(self, checkpoint: bytes) -> None:
-        """Take up from a checkpoint; ValueError for one of another form, horizon or lowest."""
+        """Restore a checkpoint. Raises ValueError for another form, horizon or lowest value."""
         try:
             form, later, waiting = msgspec.msgpack.decode(checkpoint, type=_Kept)
         except codec.UNREADABLE as error:

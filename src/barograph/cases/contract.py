@@ -1,7 +1,7 @@
-"""What a record of a case must be, and the numbers that models take from it.
+"""The contract of a case's records, and the numbers that models take from them.
 
-One definition serves the producer's file, the training table and the live scorer: a frozen Struct,
-in which numbers have bounds and categories are spelled out.
+One definition serves the producer's file, the training table and the live scorer: a frozen Struct
+with bounded numbers and listed categories.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ _JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?
 _POINT_ZERO = re.compile(r"\.0+\Z")
 _FLAGS = {"true": True, "false": False, "1": True, "0": False}
 
-# msgspec tells what is wrong with a record in words only; a test pins each of them.
+# msgspec reports validation errors only as text; a test pins each message.
 _PLACED = re.compile(r"(.*) - at `(\$.*)`", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(.*)`", re.DOTALL)
 _ANOTHER_TYPE = re.compile(r"Expected `[\w |]*`, got `(\w+)`")
@@ -33,7 +33,7 @@ _BEYOND = re.compile(r"Expected `(?:int|float)` [<>]=? .*|(?:Number|Integer valu
 
 
 class RecordRefusedError(Exception):
-    """A record does not keep its contract; a dead letter is made of it. Never reaches a user."""
+    """A record violates its contract and becomes a dead letter. Never reaches a user."""
 
     def __init__(self, fault: Fault, detail: str) -> None:
         self.fault, self.detail = fault, detail
@@ -41,30 +41,31 @@ class RecordRefusedError(Exception):
 
 
 class Column(NamedTuple):
-    """A feature: its values in the order of their codes, () for a number."""
+    """A feature: its categories in the order of their codes, or () for a number."""
 
     name: str
     categories: tuple[str | int, ...]
 
 
 class Contract:
-    """What a record of a case must be. Everything in it is a function of its arguments.
+    """The rules that a record of a case must satisfy. Immutable and without I/O.
 
     words: a frozen Struct. Its fields are numbers (int or float with `msgspec.Meta` bounds on both
-    sides, or bool as 0 and 1) and categories (`Literal`); a name that is no Python name stands in
-    `msgspec.field(name=…)`. Rules between fields stand in its `__post_init__`, as ValueError.
-    Fields have no defaults, since what is not known is not filled in; null is taken for the fields
-    of `absent` alone, which says what number it means.
-    key: the text field by which records are keyed.
-    outcome: the `Literal` field that is forecast, never a feature; may be null, or not there.
-    yes: the value of it that counts as 1.
-    `feature_set` identifies names, categories and their order: a model made under another contract
-    is refused by it. `features` and `categories` (how many each has, 0 for a number) are those of
-    `columns`, which keep the Struct's order.
-    Raises BadInputError for words that are no such contract.
+    sides, or bool as 0 and 1) and categories (`Literal`); use `msgspec.field(name=…)` for a name
+    that is not a Python identifier. Rules between fields raise ValueError in its `__post_init__`.
+    Fields have no defaults, since missing values are not filled in; only the fields of `absent` may
+    be null.
+    absent: fields that may be null, with the number that null means.
+    key: the text field that keys the records.
+    outcome: the `Literal` field to forecast, never a feature; may be null or missing.
+    yes: the value of `outcome` that counts as 1.
+    `feature_set` is a hash of names, categories and their order, by which models of another
+    contract are refused. `features` and `categories` (the number of categories, 0 for a number)
+    follow `columns`, which keep the Struct's order.
+    Raises BadInputError for `words` that break these rules.
     """
 
-    def __init__(  # noqa: PLR0913 - the words, the part that three fields play in them, two limits
+    def __init__(  # noqa: PLR0913 - the Struct, three field names, and two limits
         self,
         words: type[msgspec.Struct],
         *,
@@ -99,9 +100,9 @@ class Contract:
         self._numbers = {name for name, kind in kinds.items() if _is_number(kind)}
 
     def decode(self, value: bytes) -> msgspec.Struct:
-        """A record's JSON → `words`; fields that the contract does not name are ignored.
+        """Decode a record's JSON into `words`; unknown fields are ignored.
 
-        Of a field that occurs twice the last counts. Raises RecordRefusedError, and nothing else.
+        The last of duplicate fields counts. Raises only RecordRefusedError.
         """
         if len(value) > self.max_bytes:
             many = f"{len(value):,} bytes, at most {self.max_bytes:,} are taken"
@@ -121,29 +122,29 @@ class Contract:
         return record
 
     def key_of(self, record: msgspec.Struct) -> str:
-        """The key of a decoded record."""
+        """Return the key of a decoded record."""
         key: str = self._key(record)
         return key
 
     def numbers(self, record: msgspec.Struct) -> tuple[float, ...]:
-        """What models see, in the order of `columns`; all are finite in float32.
+        """The model inputs of a record, in the order of `columns`; all are finite in float32.
 
-        A number as it is, a category as its place among the categories, a bool as 0 or 1, null as
-        `absent` says.
+        A category becomes its index among the categories, a bool 0 or 1, null the value in
+        `absent`.
         """
         return tuple([read(value(record)) for value, read in self._values])
 
     def outcome_of(self, record: msgspec.Struct) -> float:
-        """1.0 where the outcome is `yes`, 0.0 where it is another, NaN where it is not known."""
-        said = self._outcome(record)
-        return nan if said is None else float(said == self.yes)
+        """1.0 if the outcome is `yes`, 0.0 if it is another value, NaN if it is unknown."""
+        outcome = self._outcome(record)
+        return nan if outcome is None else float(outcome == self.yes)
 
     def from_text(self, cells: Mapping[str, str]) -> bytes:
-        """One line of a text table as a record's JSON: judging it is `decode`'s business.
+        """Convert a row of a text table to a record's JSON, without validating it.
 
-        Blanks around a cell go, and a blank cell becomes null. A cell of a number, a bool or a
-        numeric category becomes that where it reads as one, digit for digit; all else stays the
-        text that it is, also in columns that the contract does not name.
+        Cells are stripped, and an empty cell becomes null. A cell of a number, a bool or a numeric
+        category is converted if it reads as one, digit for digit; everything else stays text, as do
+        columns that the contract does not name.
         """
         return msgspec.json.encode(
             {
@@ -153,7 +154,7 @@ class Contract:
         )
 
     def _refusal(self, error: msgspec.ValidationError) -> RecordRefusedError:
-        if error.__cause__ is not None:  # what the words' __post_init__ raised
+        if error.__cause__ is not None:  # raised by the Struct's __post_init__
             return RecordRefusedError(Fault.WRONG_SHAPE, str(error)[:_LONGEST_DETAIL])
         placed = _PLACED.fullmatch(str(error))
         what, where = placed.groups() if placed else (str(error), "$")
@@ -165,14 +166,14 @@ class Contract:
 
     def _fault(self, what: str, name: str) -> Fault:
         other = _ANOTHER_TYPE.fullmatch(what)
-        found = other[1] if other else ""
-        if found == "null":
+        received = other[1] if other else ""
+        if received == "null":
             return Fault.MISSING_FIELD
-        if what.startswith("Invalid enum value") or (self._codes.get(name) and found):
+        if what.startswith("Invalid enum value") or (self._codes.get(name) and received):
             return Fault.UNKNOWN_CATEGORY
         if _BEYOND.fullmatch(what):
             return Fault.OUT_OF_RANGE
-        if found == "str" and name in self._numbers:
+        if received == "str" and name in self._numbers:
             return Fault.NOT_A_NUMBER
         return Fault.WRONG_SHAPE
 
@@ -186,7 +187,7 @@ def _is_number(kind: inspect.Type) -> bool:
 
 
 def _known(kind: inspect.Type) -> inspect.Type:
-    """The type without its null."""
+    """The type without None."""
     if isinstance(kind, inspect.UnionType):
         others = [one for one in kind.types if not isinstance(one, inspect.NoneType)]
         return others[0] if len(others) == 1 else kind
@@ -194,7 +195,7 @@ def _known(kind: inspect.Type) -> inspect.Type:
 
 
 def _reader(column: Column, absent: Mapping[str, float]) -> Callable[[Any], float]:
-    """A field's value → the number that models see."""
+    """Return the function from a field's value to its model input."""
     if column.categories:
         codes = {value: float(code) for code, value in enumerate(column.categories)}
         return codes.__getitem__
@@ -205,7 +206,7 @@ def _reader(column: Column, absent: Mapping[str, float]) -> Callable[[Any], floa
 
 
 def _cell_reader(kind: inspect.Type) -> Callable[[str], object]:
-    """The text of a cell → what stands for it in JSON, or the text again."""
+    """Return the function from a cell's text to its JSON value, or the text if it does not fit."""
     kind = _known(kind)
     if isinstance(kind, inspect.BoolType):
         return lambda cell: _FLAGS.get(cell.lower(), cell)
@@ -231,17 +232,15 @@ def _refuse_unless_meant(
     fields: Mapping[str, msgspec.structs.FieldInfo],
     kinds: Mapping[str, inspect.Type],
 ) -> None:
-    """Raise BadInputError unless the words are what `Contract` asks for."""
+    """Raise BadInputError unless `contract.words` follows the rules of `Contract`."""
     roles = (contract.key, contract.outcome)
-    faults = [
-        f"{name} is no field of it" for name in (*roles, *contract.absent) if name not in fields
-    ]
+    faults = [f"{name} is not a field" for name in (*roles, *contract.absent) if name not in fields]
     if not contract.words.__struct_config__.frozen or contract.words.__struct_config__.array_like:
         faults.append("it is not a frozen Struct of named fields")
     if not faults:
         outcome = _known(kinds[contract.outcome])
         if not isinstance(kinds[contract.key], inspect.StrType):
-            faults.append(f"{contract.key} is no text to key records by")
+            faults.append(f"the key {contract.key} is not a text field")
         if not isinstance(outcome, inspect.LiteralType) or contract.yes not in outcome.values:
             faults.append(f"{contract.outcome} has no value {contract.yes!r} in a Literal")
         faults += [
@@ -257,7 +256,7 @@ def _refuse_unless_meant(
         ]
     if faults:
         raise BadInputError(
-            f"the contract {contract.words.__name__}", "; ".join(faults), "Correct its words"
+            f"the contract {contract.words.__name__}", "; ".join(faults), "Correct the Struct"
         )
 
 
@@ -266,24 +265,24 @@ def _feature_fault(kind: inspect.Type, *, null: bool) -> str:
     if (inner is not kind) != null:
         return "may be null if and only if `absent` says what null means"
     if isinstance(inner, inspect.LiteralType):
-        return "may be null, which no category is" if null else ""
+        return "is a category and may not be null" if null else ""
     if isinstance(inner, inspect.BoolType):
         return ""
     if not isinstance(inner, inspect.IntType | inspect.FloatType):
-        return "is no bounded number, Literal or bool"
+        return "is not a bounded number, Literal or bool"
     low = inner.ge if inner.ge is not None else inner.gt
     high = inner.le if inner.le is not None else inner.lt
     if low is None or high is None or not -_FLOAT32_MAX <= low <= high <= _FLOAT32_MAX:
-        return "has no bounds on both sides within float32"
+        return "lacks bounds on both sides within float32"
     return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stream:
-    """The topics and the contract of a case whose records are scored as they come, each for itself.
+    """The topics and the contract of a record case.
 
-    `source` has the records, `target` gets a `RecordPrediction` for each that keeps the contract,
-    `dead_letters` the others.
+    `source` has the records; each valid one yields a `RecordPrediction` in `target`, each other one
+    a dead letter in `dead_letters`.
     """
 
     contract: Contract

@@ -1,8 +1,8 @@
-"""The live path of a case whose rows follow each other in time.
+"""The live path of a series case.
 
-Records of a source become feature rows by a machine, rows become predictions by a scorer, and one
-of a row's own columns says, a horizon later, what came. From a `LiveSeries` alone follow the stages
-and their topics, the baseline before there is a model, and the outcome of each prediction.
+A machine turns source records into feature rows, a scorer turns rows into predictions, and a column
+of the row one horizon later gives the outcome. A `LiveSeries` defines all of it: topics, stages,
+the baseline before there is a model, and the outcome of each prediction.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,39 +14,40 @@ from barograph.machine import Machine
 
 
 class Baseline(Protocol):
-    """What predicts one key of a series before there is a model, from what it has seen so far."""
+    """Predicts one key of a series before there is a model, from its values so far."""
 
     @property
     def threshold(self) -> float:
-        """The probability from which on its predictions are alarms."""
+        """Probability from which its predictions are alarms."""
 
     def learn(self, second: int, value: float) -> None:
-        """Take in the value that is known at the end of a second; seconds rise."""
+        """Learn the value at the end of `second`; called with increasing seconds."""
 
     def predict(self, value: float) -> tuple[float, float] | None:
-        """(probability, tau) at this value now; None as long as too little was seen."""
+        """(probability, tau) at the current `value`; None until enough was learned."""
 
     def dump(self) -> bytes:
-        """The checkpoint: all that was learned."""
+        """Serialise everything learned as a checkpoint."""
 
     def load(self, checkpoint: bytes) -> None:
-        """Take up from a checkpoint; ValueError for one of another kind of baseline."""
+        """Restore a checkpoint. Raises ValueError for one of another kind of baseline."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveSeries:
-    """The topics, rows and outcome of a case whose rows follow each other in time.
+    """The topics, rows and outcome of a series case.
 
-    `source` has what the rows are made of; `rows` the feature rows (`types.FeatureRow`), `step_s`
-    seconds apart in each key; `predictions` and `shadow` what champion and candidate make of them
-    (`types.Prediction`); `dead_letters` what could not be used. `columns` name a row's values in
-    their order, `feature_set` identifies their definition. `value_now` is the column that is
-    forecast, at least 0 and in `unit`: the outcome of a row is this column of the row `horizon_s`
-    later. `staleness` is the column of seconds since the last news, if there is one: rows older
-    than the settings allow get the verdict STALE. The groups that work on the topics are called
-    `group_prefix` and their stage; two cases of one log need different ones.
+    Topics: `source` has the records that rows are computed from; `rows` the feature rows
+    (`types.FeatureRow`), `step_s` seconds apart within a key; `predictions` and `shadow` those of
+    champion and candidate (`types.Prediction`); `dead_letters` the refused records. `columns` names
+    a row's values in order, `feature_set` identifies their definition. `value_now` is the forecast
+    column, non-negative and in `unit`: a row's outcome is this column of the row `horizon_s` later.
+    `staleness` optionally names the column of seconds since the last record; rows older than the
+    settings allow get the verdict STALE. Consumer groups are named `group_prefix` plus stage; cases
+    that share a log need different prefixes.
 
-    Raises BadInputError for columns that are not there, and a horizon that is no number of steps.
+    Raises BadInputError for a column not in `columns`, or a horizon that is not a multiple of
+    `step_s`.
     """
 
     source: str
@@ -64,27 +65,27 @@ class LiveSeries:
     staleness: str | None = None
 
     machine: Callable[[], Machine] | None
-    """Makes a machine of records of `source` in, feature rows under their key out.
+    """Returns a new machine that turns records of `source` into feature rows by key.
 
-    None where another case makes these rows already.
+    None if another case already computes these rows.
     """
 
     cold_start: Callable[[], Baseline]
-    """Makes the baseline of one key."""
+    """Returns a new baseline for one key."""
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be meant."""
+        """Validate columns and horizon."""
         named = [name for name in (self.value_now, self.staleness) if name is not None]
         missing = [name for name in named if name not in self.columns]
         if missing:
-            why = f"{', '.join(missing)} is no column of its rows"
+            why = f"{', '.join(missing)} is not a column of its rows"
         elif self.step_s < 1 or self.horizon_s < 1 or self.horizon_s % self.step_s:
-            why = f"a horizon of {self.horizon_s} s is no number of steps of {self.step_s} s"
+            why = f"a horizon of {self.horizon_s} s is not a multiple of {self.step_s} s"
         else:
             return
         raise BadInputError(f"the series of {self.rows}", why, "Correct it")
 
     @property
     def places(self) -> Mapping[str, int]:
-        """{column: its place among a row's values}."""
+        """Column name → index among a row's values."""
         return {name: place for place, name in enumerate(self.columns)}

@@ -1,7 +1,7 @@
-"""The series of the market: the feature rows of ticks, a second apart, and the next minute.
+"""The market series: feature rows of ticks, one per second, and the volatility of the next minute.
 
-A case of another horizon on the same rows is this one with `dataclasses.replace`: another
-`value_now`, topics of predictions and group of its own, and no machine.
+For another horizon on the same rows, use `dataclasses.replace` with another `value_now`, other
+prediction topics and group prefix, and no machine.
 """
 
 from barograph.cases.cold_start import ColdStart
@@ -28,4 +28,4 @@ MARKET = LiveSeries(
     machine=Featurizer,
     cold_start=ColdStart,
 )
-"""Whether the realised volatility of the next 60 seconds reaches tau."""
+"""Forecasts whether the realised volatility of the next 60 seconds reaches tau."""

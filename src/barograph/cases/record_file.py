@@ -1,7 +1,7 @@
-"""Files of records, as tables of text or as lines of JSON: each record's JSON with its place.
+"""Read files of records, CSV or NDJSON, as each record's JSON with its line number.
 
-Nothing is judged here but whether a file can be read at all: what cannot be a record of the
-contract comes out as it stands, so that `Contract.decode` refuses it and it is kept with a reason.
+Only unreadable files are refused here. Lines that cannot be records are passed on unchanged, so
+that `Contract.decode` refuses them with a reason.
 """
 
 import csv
@@ -21,16 +21,16 @@ from barograph.errors import BadInputError
 from barograph.files.input_file import InputFile
 
 MAX_LINE_BYTES = 4 << 20
-"""A file with a longer line is refused: it is no file of records."""
+"""Longest line; a file with a longer one is refused."""
 
 _NDJSON = {".ndjson", ".jsonl"}
 _anything = msgspec.json.Decoder()
 
 
 class RecordLine(NamedTuple):
-    """A record as it stands in a file: the line where it begins, from 1, its key and its JSON.
+    """A record of a file: its first line (from 1), its key and its JSON.
 
-    `key` is "" where it has none that can be read.
+    `key` is "" if there is no readable key.
     """
 
     number: int
@@ -39,22 +39,22 @@ class RecordLine(NamedTuple):
 
 
 def lines(path: Path, contract: Contract) -> Iterator[RecordLine]:
-    """All records of a file, as RecordFile has them, which is closed behind the last."""
+    """Yield all records of a file, then close it. Raises as `RecordFile` does."""
     with RecordFile(path, contract) as file:
         yield from file
 
 
 class RecordFile:
-    """One reading of a file of records: NDJSON (.ndjson, .jsonl), else CSV with a header.
+    """One pass over a file of records: NDJSON (.ndjson, .jsonl), else CSV with a header.
 
-    Iterating gives all records in the file's order. A line of CSV goes through
+    Iteration yields all records in file order, and works once. A CSV row goes through
     `Contract.from_text`; one with too few or too many cells becomes the JSON list of its cells, one
-    that is not UTF-8 keeps its bytes. A line of NDJSON is given byte for byte. Blank lines are
-    skipped. Memory is bounded by a record. Can be iterated once.
+    that is not UTF-8 keeps its bytes. NDJSON lines are unchanged. Blank lines are skipped. Memory
+    is bounded by one record.
 
-    Raises FileChangedError for a file that is changed meanwhile. Raises BadInputError for one that
-    is empty or cannot be read, a header without the key, without a feature or with a name twice, a
-    quote that never ends, and a line beyond MAX_LINE_BYTES.
+    Raises FileChangedError if the file changes meanwhile. Raises BadInputError for an empty or
+    unreadable file, a header without the key or a feature or with a duplicate name, an unterminated
+    quote, and a line longer than MAX_LINE_BYTES.
     """
 
     def __init__(self, path: Path, contract: Contract) -> None:
@@ -62,7 +62,7 @@ class RecordFile:
         self._raw = InputFile(path)
         self._hash = sha256()
         self.ended = True
-        """Whether the line that was read last has its newline: else it may be the half of one."""
+        """Whether the last line read ends in a newline; without one it may be incomplete."""
 
     def __enter__(self) -> Self:
         return self
@@ -80,15 +80,15 @@ class RecordFile:
 
     @property
     def sha256(self) -> str:
-        """Of the bytes that were read, in hexadecimal: behind the last record, of the file."""
+        """Hex digest of the bytes read so far; after the last record, of the whole file."""
         return self._raw.sha256
 
     def passed(self) -> str:
-        """The hash of all lines up to the record that was given last, whatever ends a line."""
+        """Hex digest of all lines up to the last yielded record, independent of line endings."""
         return self._hash.hexdigest()
 
     def refuse_if_changed(self) -> None:
-        """Raises FileChangedError unless the file begins now with all that was read of it."""
+        """Raise FileChangedError unless the file still starts with the bytes that were read."""
         self._raw.refuse_if_changed()
 
     def _of_json(
@@ -100,7 +100,7 @@ class RecordFile:
                 yield RecordLine(number, _key_in(value, contract.key), value)
 
     def _of_csv(self, raw: "BufferedReader[InputFile]", contract: Contract) -> Iterator[RecordLine]:
-        # What is not UTF-8 stays itself: the bytes are put back when the line is.
+        # surrogateescape keeps bytes that are not UTF-8, so that `_value` can restore them.
         text = TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="")
         with _detached(text) as file:
             csv.field_size_limit(MAX_LINE_BYTES)  # a cell may be as long as a line
@@ -124,7 +124,7 @@ class RecordFile:
             yield line
 
     def _bounded(self, file: IO[AnyStr]) -> Iterator[AnyStr]:
-        """The lines of a file; in text, characters count for bytes."""
+        """The lines of a file; for text the limit counts characters."""
         number = 0
         while line := file.readline(MAX_LINE_BYTES + 1):
             number += 1
@@ -141,7 +141,7 @@ class RecordFile:
 
 @contextmanager
 def _detached(text: TextIOWrapper) -> Iterator[TextIOWrapper]:
-    """The text of a file that stays open."""
+    """Detach `text` at the end, so that its file stays open."""
     try:
         yield text
     finally:
@@ -153,11 +153,11 @@ def _refuse_header(path: Path, header: list[str], contract: Contract) -> None:
         raise BadInputError(
             f"{path}, line 1",
             f"no column {', '.join(missing)}",
-            "Give the table of this case, with its header",
+            "Give the table of this case with its header",
         )
     if twice := sorted({name for name in header if header.count(name) > 1}):
         raise BadInputError(
-            f"{path}, line 1", f"column {', '.join(twice)} twice", "Leave one of them out"
+            f"{path}, line 1", f"duplicate column {', '.join(twice)}", "Remove one of them"
         )
 
 
@@ -165,7 +165,7 @@ def _value(header: list[str], cells: list[str], contract: Contract) -> bytes:
     row = dict(zip(header, cells, strict=True)) if len(cells) == len(header) else None
     try:
         return contract.from_text(row) if row else msgspec.json.encode(cells)
-    except UnicodeEncodeError:  # as it stands in the file, for the contract to refuse
+    except UnicodeEncodeError:  # keep the bytes; the contract refuses them
         text = json.dumps(row or cells, ensure_ascii=False)
         return text.encode("utf-8", "surrogateescape")
 

@@ -1,8 +1,8 @@
-"""A case whose rows follow each other in time: will the value reach tau within the horizon?
+"""Series cases: will the value reach tau within the horizon?
 
-The outcome of a row is the series' value a horizon later; yes is one at or above tau, the key's
-0.90 quantile in the training rows. What is said here holds for every such case; `series_case` is
-one without anything of its own.
+A row's outcome is the series' value one horizon later; positive is an outcome at or above tau, the
+key's 0.90 quantile in the training rows. The functions here serve every series case; `series_case`
+builds one from them alone.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,10 +23,10 @@ from barograph.registry.model import TAU, ModelFacts
 from barograph.types import NS_PER_S, Reason
 
 REGIME_HOLE_S = 6 * 3600
-"""Rows further apart than this are of two regimes: another night, another market."""
+"""A longer hole between rows starts a new regime."""
 
 REGIME_ROWS = 200
-"""Usable rows from which a regime is tested; a shorter one is only learned from."""
+"""Fewest usable rows for a regime to be tested; a shorter one is only trained on."""
 
 _LEAST_OFFERED = 0.99
 _LEAST_ROWS = 600
@@ -34,7 +34,7 @@ _OUTCOME_UNKNOWN = "label unknown"
 
 
 class Usable(NamedTuple):
-    """The table of a dataset, and where its rows stand in `frame`, which is in order."""
+    """The usable table; `rows` is its mask in `frame`, which is sorted by key and second."""
 
     table: Table
     frame: pl.DataFrame
@@ -44,11 +44,11 @@ class Usable(NamedTuple):
 def usable_rows(
     frame: pl.DataFrame, live: LiveSeries, wanted: Sequence[str], always: Sequence[str] = ()
 ) -> Usable:
-    """The usable rows of a dataset, by key and second, with the features that are offered.
+    """The usable rows of a dataset, sorted by key and second, with the offered features.
 
-    wanted: the columns that models may use; `always` are known in every row. A wanted feature stays
-    when it is offered in 99 % of each key's rows in every regime of some length: what a source
-    offers is no forecast, and a model that asks for more is of no use there.
+    wanted: columns that models may use. always: columns known in every row. A wanted feature is
+    kept if it is offered in 99 % of each key's rows in every regime of at least 600 rows; a model
+    that needed more could not predict there.
     """
     frame = frame.sort("product", "second")
     keys = tuple(frame["product"].unique().sort().to_list())
@@ -111,7 +111,7 @@ def _not_offered(  # noqa: PLR0913 - the columns of a table
 
 
 def _unused(reasons: UInt8, known: Bool) -> dict[str, int]:
-    """Each unusable row once: by its outcome, else by the gravest reason of a feature."""
+    """Count each unusable row once: by its unknown outcome, else by its worst feature reason."""
     gravest = reasons.max(axis=1, initial=0)[known]
     counts = {_OUTCOME_UNKNOWN: int((~known).sum())}
     counts |= {reason.name: int((gravest == reason).sum()) for reason in Reason if reason}
@@ -121,10 +121,10 @@ def _unused(reasons: UInt8, known: Bool) -> dict[str, int]:
 def split(
     table: Table, folds: int, protocol: SplitKind, *, horizon_s: int, embargo_s: int
 ) -> tuple[SplitKind, list[Fold]]:
-    """Walk-forward, or leave-session-out; embargo_s: the longest window of the used features.
+    """Cut walk-forward or leave-session-out folds.
 
-    "auto" leaves sessions out where there are three or more regimes: then the question is whether a
-    model travels, and walking forward through a few hours of each answers none. Raises
+    embargo_s: the longest window of the used features. "auto" leaves sessions out if there are
+    three or more regimes, which tests whether a model transfers to another one. Raises
     TooLittleDataError.
     """
     embargo_s = max(horizon_s, embargo_s)
@@ -140,7 +140,7 @@ def split(
 
 
 def target(table: Table, train: Rows) -> Target:
-    """Yes by each key's tau, which stands beside the features; a key of few rows has none."""
+    """Positive by each key's tau, which is also a `beside` column; too short keys are left out."""
     y = np.full(len(table.order), np.nan)
     beside = {TAU: np.full(len(table.order), np.nan)}
     tau: dict[str, float] = {}
@@ -158,23 +158,24 @@ def target(table: Table, train: Rows) -> Target:
 
 
 class Alarms(NamedTuple):
-    """What acting on a series is judged by: episodes, lead, and a budget of false alarms."""
+    """The alarm rules of a series: episodes, lead times, and a budget of false alarms."""
 
     horizon_s: int
     step_s: int
     embargo_s: int
-    """The longest window of a feature that a model may use."""
+    """The longest window of a usable feature, in seconds."""
 
     false_alarms_per_hour: float = 2.0
-    """What the alert threshold allows on held-out rows, for one key."""
+    """Budget of the alert threshold on held-out rows, per key."""
 
     @property
     def threshold_rule(self) -> str:
         """The rule of `threshold` in words."""
-        return f"the lowest with {self.false_alarms_per_hour:g} false alarms an hour for a product"
+        budget = f"{self.false_alarms_per_hour:g} false alarms per hour and product"
+        return f"the lowest with at most {budget}"
 
     def threshold(self, table: Table, rows: Rows, y: Float64, probability: Float64) -> float:
-        """The lowest probability that keeps the budget of false alarms on held-out rows."""
+        """The lowest probability within the false-alarm budget on held-out rows."""
         return alarms.threshold_for_budget(
             self._watches(table, rows, y, probability),
             false_alarms_per_hour=self.false_alarms_per_hour,
@@ -183,7 +184,7 @@ class Alarms(NamedTuple):
         )
 
     def judge(self, table: Table, rows: Rows, y: Float64, acted: Bool) -> dict[str, float]:
-        """Episode recall, median lead in seconds and false alarms an hour, over the keys."""
+        """Episode recall, median lead in seconds and false alarms per hour, over all keys."""
         watches = self._watches(table, rows, y, acted.astype(np.float64))
         report = alarms.episode_report(watches, 0.5, horizon_s=self.horizon_s, step_s=self.step_s)
         return {
@@ -193,16 +194,16 @@ class Alarms(NamedTuple):
         }
 
     def events(self, table: Table, rows: Rows, y: Float64) -> int:
-        """Independent episodes; a storm that went through all keys counts once."""
+        """Number of independent episodes; one that spans several keys counts once."""
         return len(labels.episodes(table.order[rows], y, horizon_s=self.horizon_s))
 
     def span_ns(self, table: Table, rows: Rows) -> tuple[int, int]:
-        """From the first second to the end of the last outcome's horizon."""
+        """[start, end) in Unix nanoseconds, to the end of the last outcome's horizon."""
         first, last = int(table.order[rows].min()), int(table.order[rows].max())
         return first * NS_PER_S, (last + 1 + self.horizon_s) * NS_PER_S
 
     def unseen(self, table: Table, rows: Rows, facts: ModelFacts) -> Bool:
-        """Rows an embargo after the last outcome that the model was fitted on."""
+        """Mask of rows at least an embargo after the last outcome in the model's training."""
         first_ns = facts.train_end_ns + self.embargo_s * NS_PER_S
         return table.order[rows] * NS_PER_S >= first_ns
 
@@ -224,7 +225,7 @@ class Alarms(NamedTuple):
         return watches
 
 
-def series_case(  # noqa: PLR0913 - what one series differs in from another
+def series_case(  # noqa: PLR0913 - everything specific to one series
     name: str,
     live: LiveSeries,
     *,
@@ -233,11 +234,12 @@ def series_case(  # noqa: PLR0913 - what one series differs in from another
     longest_window_s: int,
     false_alarms_per_hour: float = 2.0,
 ) -> Case:
-    """The case of forecasting whether a series' value reaches tau within its horizon.
+    """Build the case that forecasts whether a series' value reaches tau within its horizon.
 
-    candidates: the features that are offered → all ways to train; those of `baselines` cannot be
-    chosen, and must be beaten. longest_window_s: how far back a feature looks. The dataset has the
-    columns of `training.dataset`; all of the series' columns may be used.
+    candidates: offered features → all candidates; those named in `baselines` cannot be chosen and
+    must be beaten. longest_window_s: the longest look-back of a feature. false_alarms_per_hour: the
+    alarm budget per key. The dataset has the columns of `training.dataset`; all columns of the
+    series may be features.
     """
     judged = Alarms(live.horizon_s, live.step_s, longest_window_s, false_alarms_per_hour)
 

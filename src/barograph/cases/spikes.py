@@ -1,7 +1,7 @@
-"""The case of this project: will the next minute be a volatility spike?
+"""The spikes case: will the next minute be a volatility spike?
 
-The outcome of a second is the realised volatility of the 60 that follow it; a spike is one at or
-above tau, the product's 0.90 quantile in the training rows.
+The outcome of a second is the realised volatility of the next 60; a spike is an outcome at or above
+tau, the product's 0.90 quantile in the training rows.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -23,14 +23,15 @@ from barograph.learning.relative import Ratio, Relative
 from barograph.registry.model import TAU
 
 LONGEST_WINDOW_S = 300
-"""Real recordings have a hole every few minutes, and each costs the longest window: of the 16,536
-labelled seconds of one of 5 hours, 300-second windows keep 9,450 and 900-second ones 2,111."""
+"""Longest feature window. Recordings have a hole every few minutes, and each hole costs one window:
+of 16,536 labelled seconds in 5 hours, 300-second windows keep 9,450 and 900-second ones 2,111.
+"""
 
 STRIDE_S = 5
-"""Of rows to learn from one in so many seconds is taken: neighbours share 55 of 60 returns."""
+"""Spacing of training rows in seconds; neighbours still share 55 of 60 returns."""
 
-# Seconds of the day name the period rather than the hour while history is shorter than many days;
-# amounts of a currency name the product.
+# Not wanted as features: with few days of history the time of day identifies the period, and
+# currency amounts identify the product.
 CLOCKS = ("hour_sin", "hour_cos")
 _AMOUNTS = frozenset({"quote currency", "base currency"})
 
@@ -43,10 +44,10 @@ WANTED = tuple(
 )
 
 BASE = "realized_vol_300s"
-"""The regime that everything else is told relative to: the longest volatility there is."""
+"""The volatility of the longest window, to which other features are relative."""
 
-_SPREAD_FLOOR = 1e-4  # bps: less than any venue's smallest increment
-_RATE_FLOOR = 0.05  # ticks/s: as good as silent
+_SPREAD_FLOOR = 1e-4  # bps, below any venue's smallest increment
+_RATE_FLOOR = 0.05  # ticks/s, practically silent
 
 RATIOS = (
     *(Ratio(f"realized_vol_{window_s}s", BASE) for window_s in (10, 30, 60)),
@@ -55,7 +56,7 @@ RATIOS = (
     Ratio("log_return_10s", BASE),
     Ratio("log_return_60s", BASE),
 )
-"""What travels between regimes."""
+"""Scale-free features that transfer between regimes."""
 
 _LEVELS = (
     Ratio(BASE, TAU),
@@ -69,7 +70,7 @@ _LEVELS = (
     Ratio("parkinson_60s", BASE),
     Ratio("parkinson_300s", BASE),
 )
-"""What tells more within one regime, to those who can tell one from another."""
+"""Features that add information within a regime, for models that can tell regimes apart."""
 
 _TICKS = (
     *(Ratio(f"tick_vol_{window_s}s", TAU) for window_s in (10, 30, 60, 300)),
@@ -82,17 +83,17 @@ _TICKS = (
         for name in ("tick_spread_bps_mean_10s", "spread_bps_mean_30s")
     ),
 )
-"""How near the volatility from tick to tick is to tau, and whether pace and spread are unusual.
+"""Tick volatility relative to tau, and tick rate and spread relative to their longer means.
 
-Of absolute figures there is only that one: pace and spread as they are tell more within one market
-(a tenth of the way to its ceiling), and nothing on another night.
+Absolute rate and spread would add information within one market (a tenth of the way to its ceiling)
+but none in another regime.
 """
 
 EWMA, GARCH = "ewma_vol", "garch_vol"
 
-# With a dozen episodes an hour to learn from, deeper trees learn the episodes by heart: over six
-# simulated markets of 12 hours these took PR-AUC from 0.375 to 0.403, at 0.402 for persistence.
-# A second thread wins half a second on an idle machine and loses ten on a busy one.
+# With a dozen episodes per hour, deeper trees overfit: over six simulated markets of 12 hours these
+# settings raised PR-AUC from 0.375 to 0.403, against 0.402 for persistence. A second thread saves
+# half a second on an idle machine and costs ten on a busy one.
 _BOOSTING = candidates.Boosting(
     leaves=4, least_rows_in_leaf=600 // STRIDE_S, l2=100.0, feature_share=0.5, threads=1
 )
@@ -102,11 +103,11 @@ ALARMS = Alarms(MARKET.horizon_s, MARKET.step_s, LONGEST_WINDOW_S)
 
 @dataclass(frozen=True, eq=False)
 class MarketTable(Table):
-    """A table with the whole grid that its rows stand on: what the experiment's baselines need.
+    """A table with the full grid of returns, which the experimental baselines need.
 
-    `returns`: (g,) one-second log returns of all rows of the dataset by product and second, NaN
-    where not known, and one NaN before each row that does not follow the one before; `place` (n,):
-    where the table's rows stand in it.
+    `returns`: (g,) one-second log returns of all rows of the dataset by product and second, NaN if
+    unknown, with one more NaN before each row that does not follow its predecessor; `place`: (n,)
+    indices of the table's rows in `returns`.
     """
 
     returns: Float64
@@ -114,7 +115,7 @@ class MarketTable(Table):
 
 
 def table(frame: pl.DataFrame) -> Table:
-    """The usable rows, by product and second, with the grid that they stand on."""
+    """The usable rows, sorted by product and second, with their grid of returns."""
     usable = usable_rows(frame, MARKET, WANTED, CLOCKS)
     returns, place = _grid(usable.frame)
     shared = {field.name: getattr(usable.table, field.name) for field in fields(Table)}
@@ -122,7 +123,7 @@ def table(frame: pl.DataFrame) -> Table:
 
 
 def _grid(frame: pl.DataFrame) -> tuple[Float64, Int64]:
-    """The dataset's returns with a NaN at each hole, and where each of its rows stands there."""
+    """The dataset's returns with a NaN at each hole, and the index of each row in them."""
     returns = frame["return_e9"].cast(pl.Float64).fill_null(np.nan).to_numpy() * 1e-9
     broken = np.diff(frame["second"].to_numpy(), prepend=frame["second"].item(0)) != 1
     holes = np.flatnonzero(broken)
@@ -130,13 +131,13 @@ def _grid(frame: pl.DataFrame) -> tuple[Float64, Int64]:
 
 
 def split(table: Table, folds: int, protocol: SplitKind) -> tuple[SplitKind, list[Fold]]:
-    """As every series is cut; the embargo is the longest window of the used features."""
+    """Cut folds as `series.split`, with the longest window of the used features as embargo."""
     embargo_s = max(FEATURES[COLUMN[name]].warmup_s for name in table.features)
     return series.split(table, folds, protocol, horizon_s=MARKET.horizon_s, embargo_s=embargo_s)
 
 
 def target(table: Table, train: Rows) -> Target:
-    """Spikes by each product's tau, with what only the experiment computes beside it."""
+    """Spikes by each product's tau, with the experimental baselines as `beside` columns."""
     question = series.target(table, train)
     beside = dict(question.beside)
     if isinstance(table, MarketTable):
@@ -150,7 +151,7 @@ def target(table: Table, train: Rows) -> Target:
 
 
 def contenders(features: tuple[str, ...]) -> tuple[Candidate, ...]:
-    """The baselines, then regressions and classifiers, linear and of trees."""
+    """Baselines, then regressions and classifiers, linear and tree-based."""
     ratios = _within(features, RATIOS)
     ticks = _within(features, _TICKS)
     every = _within(features, (*RATIOS, *_LEVELS, *_TICKS))
@@ -177,7 +178,7 @@ def contenders(features: tuple[str, ...]) -> tuple[Candidate, ...]:
 
 
 def varied(candidate: Candidate, rng: np.random.Generator) -> Candidate:
-    """Trees with other parameters, drawn around those of the case."""
+    """The candidate with random tree hyperparameters around the defaults of the case."""
     how = candidates.Boosting(
         rounds=int(rng.choice([60, 120, 240])),
         learning_rate=float(rng.choice([0.02, 0.04, 0.08])),
@@ -191,7 +192,7 @@ def varied(candidate: Candidate, rng: np.random.Generator) -> Candidate:
 
 
 def _within(features: tuple[str, ...], ratios: tuple[Ratio, ...]) -> tuple[Ratio, ...]:
-    """The ratios that these features, and tau, can tell."""
+    """The ratios that can be computed from `features` and tau."""
     known = {*features, TAU, ""}
     return tuple(ratio for ratio in ratios if {ratio.above, ratio.below} <= known)
 
@@ -218,4 +219,4 @@ SPIKES = Case(
     threshold_rule=ALARMS.threshold_rule,
     goals={"pr_auc": 0.9, "log_r2": 0.25},
 )
-"""Volatility spikes within 60 seconds."""
+"""Forecasts volatility spikes within 60 seconds."""

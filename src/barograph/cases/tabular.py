@@ -1,8 +1,8 @@
-"""A case of records without time: one row a record, each with its key, columns and outcome.
+"""Record cases: independent rows without time, each with a key, features and an outcome.
 
-What cannot be cut in time is cut by lot. A record's lot follows from its key and from nothing else:
-so records of one key are never parted, a file's order means nothing, no seed can be picked for a
-kind split, and a key that the champion never saw is known as such in every later dataset.
+Without time, folds are cut by lot: a hash of the record's key. So records of one key stay together,
+file order does not matter, no seed can be picked for a favourable split, and a key that the
+champion was not fitted on is recognised in every later dataset.
 """
 
 import hashlib
@@ -22,11 +22,11 @@ from barograph.learning.encoding import Encoding
 from barograph.registry.model import ModelFacts
 
 _UNKNOWN = "outcome unknown"
-_LOT_BITS = 53  # exact in every reader of JSON; one in 10⁹ of pairs of keys meets by chance
+_LOT_BITS = 53  # exact in every JSON reader
 
 
 def lot(key: str) -> int:
-    """The place that chance gives a key among all: from 0 to 2⁵³ − 1, the same for ever."""
+    """The lot of a key: a stable hash from 0 to 2⁵³ − 1."""
     digest = hashlib.sha256(key.encode()).digest()
     return int.from_bytes(digest[:8], "big") >> (64 - _LOT_BITS)
 
@@ -38,14 +38,13 @@ def tabular_case(
     candidates: Callable[[tuple[str, ...], Encoding], tuple[Candidate, ...]],
     reference: str,
 ) -> Case:
-    """The case of forecasting a contract's outcome from each record alone.
+    """Build the case that forecasts a contract's outcome from each record alone.
 
-    candidates: (features, their encoding) → all ways to train. reference: the one among them that
-    every other must beat. The dataset has the contract's key, its features as numbers (see
-    `Contract.numbers`) and its outcome (1, 0, null where not known). A row's order is its key's
-    lot; all rows are of one key and session. The threshold to act on is that of the best F1 on
-    held-out rows: what a missed yes costs is for the user to say, and until then a missed one
-    and a false one weigh alike.
+    candidates: (features, encoding) → all candidates. reference: the name of the one that every
+    other must beat. The dataset has the contract's key, its features as numbers
+    (`Contract.numbers`) and its outcome (1, 0, or null if unknown). A row's order is its key's lot;
+    all rows share one key and session. The alert threshold is that of the best F1 on held-out rows,
+    which weighs misses and false alarms alike.
     """
     contract = stream.contract
     encoding = Encoding.of(contract.categories)
@@ -79,7 +78,7 @@ def tabular_case(
         target=lambda table, _train: Target(table.outcome, {}, {}),
         candidates=lambda features: candidates(features, encoding),
         threshold=lambda _table, _rows, y, probability: best_f1(y, probability),
-        threshold_rule="the one of the best F1",
+        threshold_rule="the best F1",
         judge=judge,
         events=lambda _table, _rows, y: int(y.sum()),
         span_ns=lambda _table, _rows: (0, 0),
@@ -90,26 +89,24 @@ def tabular_case(
 
 def _split(table: Table, folds: int, protocol: SplitKind) -> tuple[SplitKind, list[Fold]]:
     if protocol not in ("auto", "stratified"):
-        raise BadInputError(
-            f"split {protocol}", "these records have no time", "Leave the split to the case"
-        )
+        raise BadInputError(f"split {protocol}", "these records have no time", "Leave out --split")
     return "stratified", splits.stratified(table.outcome, table.order, folds)
 
 
 def best_f1(y: Float64, probability: Float64) -> float:
-    """The probability from which on acting has the highest F1 on these rows, the highest of equals.
+    """The threshold with the highest F1 on these rows; of ties, the highest threshold.
 
-    F1 = 2 · hits / (acted + yes), the harmonic mean of recall and precision.
+    F1 = 2 · hits / (acted + positives), the harmonic mean of recall and precision.
     """
     order = np.argsort(-probability, kind="stable")
     ranked = probability[order]
     f1 = 2 * np.cumsum(y[order]) / (np.arange(1, len(y) + 1) + y.sum())
-    whole = np.append(ranked[1:] != ranked[:-1], True)  # equal probabilities act together
+    whole = np.append(ranked[1:] != ranked[:-1], True)  # ties act together
     return float(ranked[np.argmax(np.where(whole, f1, -1.0))])
 
 
 def judge(_table: Table, _rows: Rows, y: Float64, acted: Bool) -> dict[str, float]:
-    """Recall, precision, and the share of records acted on."""
+    """Recall, precision, and the share of records acted on; NaN if undefined."""
     hits = float(y[acted].sum())
     return {
         "recall": hits / float(y.sum()) if y.any() else np.nan,
@@ -119,9 +116,9 @@ def judge(_table: Table, _rows: Rows, y: Float64, acted: Bool) -> dict[str, floa
 
 
 def unseen(table: Table, rows: Rows, facts: ModelFacts) -> Bool:
-    """Rows whose lots lie above all that the model was fitted on, whatever dataset that was.
+    """Mask of rows whose lots lie above all that the model was fitted on, in any dataset.
 
-    They are the keys of its own last test, and new ones whose lots fall there.
+    These are the keys of its last test fold, and new keys with lots in that range.
     """
     if facts.last_order is None:
         return np.zeros(len(rows), np.bool_)

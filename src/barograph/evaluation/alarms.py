@@ -1,7 +1,7 @@
-"""Alarms judged by storms: episodes warned in time, seconds of lead, false alarms an hour.
+"""Alarm scores by episode: episodes warned in time, lead times, and false alarms per hour.
 
-A row says "a spike within the horizon" a thousand times about one storm. What a person at the
-screen asks is whether each storm was announced, how early, and how often for nothing.
+One storm yields many positive rows. A user wants to know whether each storm was announced, how
+early, and how many alarms were false.
 """
 
 from collections.abc import Sequence
@@ -16,9 +16,9 @@ from barograph.errors import TooLittleDataError
 
 
 class WatchedRows(msgspec.Struct, frozen=True, kw_only=True, eq=False):
-    """What the alarms of one product are judged by: its rows with both label and probability.
+    """The rows of one product with label and probability, by which its alarms are scored.
 
-    `second` (n,) int64 rises strictly, `probability` (n,) float64 is known at the end of it, and
+    `second` (n,) int64 is strictly increasing, `probability` (n,) float64 is known at its end, and
     `episodes` (m, 2) int64 are those of these rows (`labels.episodes`).
     """
 
@@ -28,10 +28,10 @@ class WatchedRows(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
 
 class EpisodeReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What a person at the screen had of the alarms; made by `episode_report`.
+    """Alarm scores; the result of `episode_report`.
 
-    Lead times are over warned episodes whose beginning was seen; NaN without any, as is `recall`
-    without episodes.
+    Lead times in seconds cover warned episodes whose start was observed; NaN if there are none, as
+    is `recall` without episodes.
     """
 
     episodes: int
@@ -49,17 +49,16 @@ class EpisodeReport(msgspec.Struct, frozen=True, kw_only=True):
 def episode_report(
     watches: Sequence[WatchedRows], threshold: float, *, horizon_s: int = 60, step_s: int = 1
 ) -> EpisodeReport:
-    """Episodes warned, seconds of lead and false alarms of `probability >= threshold`.
+    """Score the alarms `probability >= threshold` by episode.
 
-    An episode has its first spike label at f and its last at l. The label of f is made of the
-    seconds to f + horizon_s, and that of f − 1 was calm: so the storm is a fact, which the trailing
-    volatility shows as well, from the end of second f + horizon_s on. The episode is *warned* when
-    an alarm stood at some t with f − horizon_s ≤ t < f + horizon_s; its lead is
-    f + horizon_s − t of the first such t, at most 2 · horizon_s. Leads are measured where row f − 1
-    exists. An alert begins with an alarm and takes in all alarms of the next horizon_s seconds, so
-    that an alarm that never stops is many alerts; it is false when none of its alarms lies in
-    f − horizon_s … l of an episode. Rows are `step_s` seconds apart (f − 1 is the row before f
-    then), and an hour is 3,600 watched seconds.
+    An episode has its first spike label at f and its last at l. The label of f covers the seconds
+    up to f + horizon_s, and f − 1 was calm, so from the end of second f + horizon_s on the storm
+    shows in the trailing volatility too. The episode is *warned* if an alarm exists at some t with
+    f − horizon_s ≤ t < f + horizon_s; its lead is f + horizon_s − t of the first such t, at most
+    2 · horizon_s. Leads are measured only if row f − 1 exists. An alert starts with an alarm and
+    includes all alarms of the next horizon_s seconds, so that a permanent alarm is many alerts; it
+    is false if none of its alarms lies in f − horizon_s … l of an episode. Rows are `step_s`
+    seconds apart (f − 1 then means the row before f), and an hour is 3,600 watched seconds.
     """
     seen_s: list[int] = []
     episodes = warned = alerts = false_alerts = rows = 0
@@ -96,12 +95,12 @@ def threshold_for_budget(
     horizon_s: int = 60,
     step_s: int = 1,
 ) -> float:
-    """The lowest probability that, as threshold, kept the budget of false alarms on these rows.
+    """The lowest threshold that stays within the false-alarm budget on these rows.
 
-    The rows are validation rows, never test rows. Observed probabilities are tried from the highest
-    down (at most 2,000, evenly by rank) until the budget is broken for the first time: below that,
-    alerts that merge could seem to keep it again. When not even the highest keeps it, the next
-    float above it. Raises TooLittleDataError without rows.
+    Pass validation rows, never test rows. Observed probabilities are tried from the highest down
+    (at most 2,000, evenly by rank) until the budget is first exceeded; further down, merging alerts
+    could appear to meet it again. If even the highest exceeds it, returns the next float above it.
+    Raises TooLittleDataError without rows.
     """
     tried = np.unique(np.concatenate([[], *(watch.probability for watch in watches)]))[::-1]
     if len(tried) == 0:
@@ -123,9 +122,10 @@ def threshold_for_budget(
 
 
 def leads(alarm: Int64, storms: Int64, horizon: int) -> Int64:
-    """(m,): how long before each storm was a fact its first alarm stood; 0 for those missed.
+    """(m,) lead of the first alarm of each storm, as in `episode_report`; 0 for missed storms.
 
-    alarm: (n,), rising; storms: (m, 2), `labels.episodes`. The rule is that of `episode_report`.
+    alarm: (n,) increasing times of alarms; storms: (m, 2) as from `labels.episodes`; all in one
+    unit.
     """
     first = storms[:, 0]
     known = np.append(alarm, np.iinfo(np.int64).max)[np.searchsorted(alarm, first - horizon)]
@@ -135,7 +135,7 @@ def leads(alarm: Int64, storms: Int64, horizon: int) -> Int64:
 
 @compiled
 def _alerts(second: Int64, alarm: Bool, episodes: Int64, horizon_s: int) -> tuple[int, int]:
-    """How many alerts there were, and how many of them touched no episode."""
+    """(alerts, alerts that touch no episode)."""
     raised, touched, e = 0, 0, 0
     opened, touches = np.int64(0), False
     for k in range(len(second)):

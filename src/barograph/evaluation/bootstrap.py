@@ -1,8 +1,8 @@
 """Block-bootstrap intervals of scores, and paired differences.
 
-Neighbouring rows share almost all of their label, so an interval that takes rows for independent
-is far too narrow. Here whole blocks of time are resampled: all products' rows of a block come
-together, because volatility is common to them, and no block spans a hole.
+Labels of neighbouring rows overlap, so intervals that assume independent rows are far too narrow.
+Whole blocks of time are resampled instead: with the rows of all products, because volatility is
+common to them, and never across a hole.
 """
 
 from collections.abc import Sequence
@@ -19,10 +19,11 @@ from barograph.types import Interval
 
 
 class Resamples(msgspec.Struct, frozen=True, kw_only=True, eq=False):
-    """Seeded block resamples of pooled rows; make it with `resamples`.
+    """Seeded block resamples of pooled rows; created by `resamples`.
 
-    `place` (n,) is each row's observed second, counted from 0; `opens` and `length` (m,) are the
-    sessions in these places; `block` (m,) their block lengths: `block_s`, or the whole session.
+    `place` (n,) is the index of each row's second among the observed seconds; `opens` and `length`
+    (m,) are the sessions in these indices; `block` (m,) their block lengths: `block_s`, or the
+    whole session.
     """
 
     place: Int64
@@ -34,12 +35,12 @@ class Resamples(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     @property
     def blocks(self) -> int:
-        """How many whole blocks are drawn."""
+        """Number of whole blocks per resample."""
         return int(np.sum(self.length / self.block) + 1e-9)
 
     def steps(self, number: int) -> Int32:
-        """By how much more often each place, and what follows, occurs in resample `number`."""
-        # A session weighs length / block, so that every row is expected equally often.
+        """Differences of the counts between successive places in resample `number`, from 0."""
+        # Sessions are drawn by length / block, so that every row has the same expected count.
         share = np.cumsum(self.length / self.block)
         draw = np.random.default_rng((self.seed, number)).random(ceil(share[-1] - 1e-9)) * share[-1]
         session = np.minimum(np.searchsorted(share, draw, side="right"), len(share) - 1)
@@ -49,16 +50,16 @@ class Resamples(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         return steps
 
     def weight(self, number: int) -> Int32:
-        """How often each row occurs in resample `number`: (n,)."""
+        """(n,) number of times that each row occurs in resample `number`."""
         return self.counts(self.steps(number))
 
     def counts(self, steps: Int32) -> Int32:
-        """How often each row occurs: (n,)."""
+        """(n,) number of times that each row occurs, from the result of `steps`."""
         counts: Int32 = np.cumsum(steps[:-1], dtype=np.int32)[self.place]
         return counts
 
     def before(self, columns: Float64) -> Float64:
-        """(places + 1, m): what columns (n, m) sum up to before each place, and in all."""
+        """(places + 1, m) sums of `columns` (n, m) over rows before each place, and in total."""
         places = int(self.place.max()) + 1
         sums = [np.bincount(self.place, column, places) for column in columns.T]
         out = np.zeros((places + 1, len(sums)))
@@ -68,7 +69,7 @@ class Resamples(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
 @compiled
 def _steps(session: Int64, offset: Int64, opens: Int64, length: Int64, block: Int64) -> Int32:
-    """Where drawn blocks open (+1) and close (-1); at a session's end they go on at its start."""
+    """Starts (+1) and ends (-1) of drawn blocks, which wrap around at the end of a session."""
     steps = np.zeros(opens[-1] + length[-1] + 1, dtype=np.int32)
     for k in range(len(session)):
         s = session[k]
@@ -86,7 +87,7 @@ def _steps(session: Int64, offset: Int64, opens: Int64, length: Int64, block: In
 
 @compiled
 def _drawn_sums(steps: Int32, at: Int64, before: Float64) -> Float64:
-    """(m,) over the drawn blocks: of each what lies before its end, less what before its start."""
+    """(m,) column sums over the drawn blocks, as differences of the cumulative sums `before`."""
     sums = np.zeros(before.shape[1])
     for place in at:
         for column in range(before.shape[1]):
@@ -100,11 +101,11 @@ def resamples(
     """Circular block resamples in time, for intervals of any `Score`.
 
     second, session: (n,) int64 of the rows to score, pooled over products, in any order; rows of
-    one second are of one session (`splits.sessions`). A block is `block_s` following observed
-    seconds of one session with all their rows; it should be several horizons long (default: ten)
-    and there should be some 20 of them, or intervals come out too narrow. A session shorter than a
-    block is one block. `block_s=1` takes seconds for independent.
-    Raises BadInputError when there are no rows or a number is below 1.
+    one second must be of one session (`splits.sessions`). A block is `block_s` consecutive observed
+    seconds of one session with all their rows. It should be several horizons long (default: ten),
+    with at least about 20 blocks, or intervals are too narrow. A session shorter than a block is
+    one block. `block_s=1` treats seconds as independent.
+    Raises BadInputError without rows, for unequal lengths, and for `block_s` or `count` below 1.
     Source: Politis, Romano (1992), in Exploring the Limits of Bootstrap; Künsch (1989), Annals of
     Statistics 17(3).
     """
@@ -126,10 +127,10 @@ def resamples(
 
 
 class Resampled(msgspec.Struct, frozen=True, kw_only=True, eq=False):
-    """A score on all rows and on each resample (NaN where not defined).
+    """A score on all rows and on each resample (NaN if undefined).
 
-    `a - b` is the paired difference of two predictors or scores, `a / b` their ratio; both must
-    come of one `Resamples`.
+    `a - b` is the paired difference of two forecasts or scores, `a / b` their ratio. Both must come
+    from one `Resamples`; otherwise BadInputError is raised.
     """
 
     estimate: float
@@ -153,7 +154,7 @@ class Resampled(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         )
 
     def __truediv__(self, other: "Resampled") -> "Resampled":
-        with np.errstate(invalid="ignore"):  # where both are not defined, so is their ratio
+        with np.errstate(invalid="ignore"):  # 0/0 is NaN: undefined
             return Resampled(
                 estimate=float(np.divide(self.estimate, self._paired(other).estimate)),
                 values=self.values / other.values,
@@ -161,7 +162,7 @@ class Resampled(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             )
 
     def interval(self, level: float = 0.95) -> Interval:
-        """The percentile interval of the defined resamples at `level`."""
+        """The percentile interval at `level` over the resamples where the score is defined."""
         defined = self.values[~np.isnan(self.values)]
         low, high = nan, nan
         if len(defined) > 0:
@@ -177,23 +178,26 @@ class Resampled(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
 
 def resampled(score: Score, truth: Float64, forecast: Float64, resamples: Resamples) -> Resampled:
-    """A score with its value on every resample; `resamples` is of these rows in this order."""
+    """A score on all rows and on every resample; `resamples` must be of the same rows in order."""
     return resampled_together([(score, forecast)], truth, resamples)[0]
 
 
 def resampled_together(
-    asked: Sequence[tuple[Score, Float64]], truth: Float64, resamples: Resamples
+    forecasts: Sequence[tuple[Score, Float64]], truth: Float64, resamples: Resamples
 ) -> list[Resampled]:
-    """As `resampled` for each (score, forecast), in one pass: drawing is half of the work."""
+    """`resampled` for each (score, forecast), drawing each resample once.
+
+    Raises BadInputError if `truth` and `resamples` differ in length.
+    """
     if len(truth) != len(resamples.place):
         raise BadInputError(
             "rows to score",
             f"{len(truth)} for resamples of {len(resamples.place)}",
             "Draw the resamples of these rows",
         )
-    measures = [score.prepare(truth, forecast) for score, forecast in asked]
+    measures = [score.prepare(truth, forecast) for score, forecast in forecasts]
     of_rows = {place: m for place, m in enumerate(measures) if not isinstance(m, Means)}
-    # Of blocks that follow each other the sums are known at once, whatever they hold.
+    # Cumulative sums give the sum of any block in constant time.
     of_sums = {
         place: (m, resamples.before(m.columns))
         for place, m in enumerate(measures)

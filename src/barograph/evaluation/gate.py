@@ -1,8 +1,8 @@
-"""The gate between a candidate and the champion's place: forecasts in, a decision in words out.
+"""The promotion gate: compare a candidate with champion and baselines, and decide with reasons.
 
-Candidate, champion and baselines are compared on the same rows and the same block resamples, and
-every rule must hold with its whole interval. Rows that a gate has looked at once decide nothing any
-more (`unjudged`): who may look often enough finds luck.
+All are compared on the same rows and the same block resamples, and every rule must hold with its
+whole interval. Rows that a gate has already used are excluded (`unjudged`): repeated looks at the
+same rows would promote by chance.
 """
 
 from collections.abc import Mapping
@@ -19,18 +19,18 @@ from barograph.figures import NOT_DEFINED, interval
 from barograph.types import Interval
 
 Run = tuple[int, int]
-"""The first and the last order of rows that follow each other."""
+"""First and last order of a run of consecutive rows."""
 
 
 class PromotionGate(msgspec.Struct, frozen=True, kw_only=True):
-    """What a candidate must show: the rule of `decide`.
+    """The limits of `decide`.
 
-    `min_episodes` independent positives among the rows, and `min_blocks` that the bootstrap draws
-    from: with fewer, intervals are too narrow (of 8 markets with nothing to predict and 14 blocks
-    each, 2 were promoted; of 20 with 43 blocks, none). `margin` is how much PR-AUC below another
-    is still "not worse". `max_calibration_error` and `max_row_us`, the time that one row takes, are
-    limits. `level` and `resamples` make the intervals, `max_undefined` is the largest share of
-    resamples without a score.
+    `min_episodes` is the fewest independent positives, `min_blocks` the fewest bootstrap blocks:
+    with fewer, intervals are too narrow (on markets without a signal, 2 of 8 candidates were
+    promoted with 14 blocks, 0 of 20 with 43). `margin` is the PR-AUC deficit that still counts as
+    "not worse". `max_calibration_error` and `max_row_us` (microseconds per row) are upper limits.
+    `level` and `resamples` define the intervals; `max_undefined` is the largest share of undefined
+    resamples.
     """
 
     min_episodes: int = 20
@@ -44,10 +44,10 @@ class PromotionGate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Forecast(msgspec.Struct, frozen=True, kw_only=True, eq=False):
-    """What was said of a window's rows: `probability` (n,) and, of a volatility, `ranking` (n,).
+    """A forecast for a window's rows: `probability` (n,) and, for volatility, `ranking` (n,).
 
-    That is the forecast over tau: where folds are pooled, their calibrations disturb the order of
-    probabilities, but not this one.
+    `ranking` is the forecast over tau: in pooled folds, differing calibrations disturb the order of
+    the probabilities but not this order.
     """
 
     probability: Float64
@@ -55,11 +55,10 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True, eq=False):
-    """The rows on which a gate decides, none of which its contenders were fitted on.
+    """The rows on which a gate decides; no contender was fitted on any of them.
 
-    y, order, session: (n,) as in `case.Table`, of rows pooled over keys; block: how many following
-    orders are drawn together; events: independent positives; baselines: what each of those that
-    must be beaten said.
+    y, order, session: (n,) as in `case.Table`, pooled over keys; block: bootstrap block length in
+    orders; events: number of independent positives; baselines: forecasts of those to beat, by name.
     """
 
     y: Float64
@@ -72,17 +71,17 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     seed: int = 0
 
     def drawn(self, count: int) -> Resamples:
-        """Block resamples of the rows."""
+        """Draw `count` block resamples of the rows."""
         return bootstrap.resamples(
             self.order, self.session, block_s=self.block, count=count, seed=self.seed
         )
 
 
 class Contender(Forecast, frozen=True, kw_only=True, eq=False):
-    """A model before the gate: what it said of the window's rows, and what it runs on.
+    """A model before the gate: its forecast for the window's rows, and its properties.
 
-    `expired` says of a champion that it may no longer be used: then it need not be beaten, only
-    matched. `row_us` is the median time of one row.
+    An `expired` champion need not be beaten, only matched. `row_us` is the median time for one row
+    in microseconds.
     """
 
     label: str
@@ -92,9 +91,9 @@ class Contender(Forecast, frozen=True, kw_only=True, eq=False):
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """Promote, or keep what is there, with a sentence for every rule that decided it.
+    """Whether to promote, with the sentences of the rules that decided it.
 
-    The sentences are of the rules that were broken, or of all where none was.
+    These are the broken rules, or all rules if none is broken.
     """
 
     promote: bool
@@ -102,7 +101,7 @@ class Decision(msgspec.Struct, frozen=True):
 
     @property
     def word(self) -> str:
-        """What to do with the champion's place."""
+        """The decision in a word: "Promote" or "Keep"."""
         return "Promote" if self.promote else "Keep"
 
 
@@ -112,15 +111,16 @@ def decide(
     window: Window,
     rule: PromotionGate | None = None,
 ) -> Decision:
-    """Promote a candidate only when every rule holds, each with its whole interval:
+    """Promote a candidate only if every rule holds with its whole interval.
 
-    enough independent positives and blocks; PR-AUC surely above the base rate; against each
-    baseline surely better by log loss or by PR-AUC, and by neither surely worse (PR-AUC by more
-    than the margin); against a champion surely better by log loss, or, where it has expired, not
-    surely worse; calibration, time for a row and feature set within limits. Two are compared by
-    their PR-AUC `at_best`; over the base rate the probabilities must stand, by which is acted. A
-    bound that is NaN holds nothing. Raises BadInputError for lengths that differ.
-    """  # noqa: D415 - the list is the sentence
+    The rules: enough independent positives and blocks; PR-AUC significantly above the base rate;
+    against each baseline significantly better by log loss or by PR-AUC, and by neither
+    significantly worse (PR-AUC by more than the margin); against a champion significantly better by
+    log loss, or, if it has expired, not significantly worse; calibration, time per row and feature
+    set within limits. Models are compared by their PR-AUC `at_best`; only the probabilities are
+    compared with the base rate, as alarms depend on them. A NaN bound fails its rule. Raises
+    BadInputError for forecasts of other lengths and for duplicate names.
+    """
     rule = rule or PromotionGate()
     rules = [
         (
@@ -146,7 +146,7 @@ def decide(
 
 
 def unjudged(order: Int64, judged: list[Run], distance: int) -> Bool:
-    """(n,): which rows lie further than `distance` from every run that a gate has looked at."""
+    """(n,) mask of rows further than `distance` from every run that a gate has used."""
     opens, closes = np.sort(np.array(judged, np.int64).reshape(-1, 2), axis=0).T
     begun = np.searchsorted(opens - distance, order, side="right")
     fresh: Bool = begun == np.searchsorted(closes + distance, order, side="left")
@@ -154,7 +154,7 @@ def unjudged(order: Int64, judged: list[Run], distance: int) -> Bool:
 
 
 def runs(order: Int64, distance: int) -> list[Run]:
-    """Rows as runs in which no two following orders are more than `distance` apart."""
+    """Group orders into runs whose neighbours are at most `distance` apart."""
     if not len(order):
         return []
     orders = np.unique(order)
@@ -164,10 +164,10 @@ def runs(order: Int64, distance: int) -> list[Run]:
 
 
 def wide(difference: Resampled, level: float) -> Interval:
-    """The percentile interval or its mirror image in the estimate, on each side the wider one.
+    """On each side the wider of the percentile interval and its mirror image about the estimate.
 
-    Average precision is skewed where there is little to find: percentiles alone promoted 1 of 20
-    models of markets with nothing to predict, this none, and as many of those with something.
+    Average precision is skewed when there is little signal: percentile intervals promoted 1 of 20
+    models on markets without a signal, these none, and equally many on markets with one.
     """
     percentile = difference.interval(level)
     centre = 2 * percentile.estimate
@@ -179,14 +179,17 @@ def wide(difference: Resampled, level: float) -> Interval:
 
 
 def at_best(by_probability: Resampled, by_ranking: Resampled | None) -> Resampled:
-    """The higher of the two, where there are two: nobody is met at his weakest."""
+    """The higher of the two PR-AUCs, so that each model is compared at its best."""
     if by_ranking is None or by_ranking.estimate <= by_probability.estimate:
         return by_probability
     return by_ranking
 
 
 class _Figures(NamedTuple):
-    """Scores on the same resamples; PR-AUC and log loss by whose they are."""
+    """Scores on the same resamples, log loss and PR-AUC by model name.
+
+    over: the candidate's PR-AUC minus the base rate; off: its calibration error.
+    """
 
     loss: dict[str, Resampled]
     pr_auc: dict[str, Resampled]
@@ -194,24 +197,26 @@ class _Figures(NamedTuple):
     off: Resampled
 
 
-def _figures(ours: str, said: Mapping[str, Forecast], y: Float64, drawn: Resamples) -> _Figures:
-    candidate = said[ours].probability
-    asked: dict[tuple[str, str], tuple[scores.Score, Float64]] = {
+def _figures(
+    ours: str, forecasts: Mapping[str, Forecast], y: Float64, drawn: Resamples
+) -> _Figures:
+    candidate = forecasts[ours].probability
+    measured: dict[tuple[str, str], tuple[scores.Score, Float64]] = {
         (ours, "rate"): (scores.base_rate, candidate),
         (ours, "off"): (scores.calibration_error, candidate),
     }
-    for name, forecast in said.items():
-        asked[name, "loss"] = (scores.log_loss, forecast.probability)
-        asked[name, "probability"] = (scores.pr_auc, forecast.probability)
+    for name, forecast in forecasts.items():
+        measured[name, "loss"] = (scores.log_loss, forecast.probability)
+        measured[name, "probability"] = (scores.pr_auc, forecast.probability)
         if forecast.ranking is not None:
-            asked[name, "ranking"] = (scores.pr_auc, forecast.ranking)
-    together = bootstrap.resampled_together(list(asked.values()), y, drawn)
-    resampled = dict(zip(asked, together, strict=True))
+            measured[name, "ranking"] = (scores.pr_auc, forecast.ranking)
+    together = bootstrap.resampled_together(list(measured.values()), y, drawn)
+    resampled = dict(zip(measured, together, strict=True))
     return _Figures(
-        loss={name: resampled[name, "loss"] for name in said},
+        loss={name: resampled[name, "loss"] for name in forecasts},
         pr_auc={
             name: at_best(resampled[name, "probability"], resampled.get((name, "ranking")))
-            for name in said
+            for name in forecasts
         },
         over=resampled[ours, "probability"] - resampled[ours, "rate"],
         off=resampled[ours, "off"],
@@ -221,19 +226,19 @@ def _figures(ours: str, said: Mapping[str, Forecast], y: Float64, drawn: Resampl
 def _measured(
     champion: Contender | None, candidate: Contender, window: Window, rule: PromotionGate
 ) -> list[tuple[bool, str]]:
-    """The rules that need figures."""
+    """Evaluate the rules that compare scores: (holds, sentence) each."""
     drawn, ours = window.drawn(rule.resamples), candidate.label
     others: list[tuple[str, Forecast]] = [*window.baselines.items()]
     if champion is not None:
         others.append((champion.label, champion))
-    said = {ours: candidate, **dict(others)}
-    if len(said) != len(others) + 1 or any(not _of(window, one) for one in said.values()):
+    forecasts = {ours: candidate, **dict(others)}
+    if len(forecasts) != len(others) + 1 or any(not _of(window, one) for one in forecasts.values()):
         raise BadInputError(
             "promotion",
-            "a forecast that is not of the window's rows, or two of one name",
+            "a forecast does not match the window's rows, or two have the same name",
             "Score every row of the window with each",
         )
-    figures = _figures(ours, said, window.y, drawn)
+    figures = _figures(ours, forecasts, window.y, drawn)
     over, off = wide(figures.over, rule.level), figures.off.interval(rule.level)
     rules = [
         (
@@ -274,7 +279,7 @@ def _measured(
 
 
 def _of(window: Window, forecast: Forecast) -> bool:
-    """Whether it is of the window's rows."""
+    """Whether the forecast has the length of the window."""
     series = (forecast.probability, forecast.ranking)
     return all(len(each) == len(window.y) for each in series if each is not None)
 

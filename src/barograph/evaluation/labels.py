@@ -1,8 +1,8 @@
-"""Outcomes: the value that is forecast, a horizon later, and which of them are spikes.
+"""Outcomes (the forecast value one horizon later), spikes and episodes.
 
 The value of second s + horizon covers the seconds s + 1 … s + horizon and is known at the close of
-the last: it is a feature of that row, the same live and in training. Outcomes of neighbouring rows
-share nearly all that they are made of, so what is independent is the episode and not the row.
+the last: it is a feature of that row, identical live and in training. Outcomes of neighbouring rows
+overlap almost entirely, so episodes are independent and rows are not.
 """
 
 import numpy as np
@@ -11,25 +11,25 @@ from barograph.arrays import Float64, Int64
 from barograph.errors import BadInputError, TooLittleDataError
 
 HORIZON_S = 60
-"""How far a label looks ahead, in seconds."""
+"""Forecast horizon of the labels in seconds."""
 
 QUANTILE = 0.90
-"""Which quantile of the training labels is the spike threshold."""
+"""Quantile of the training labels that is the spike threshold."""
 
 
 def later(second: Int64, value: Float64, *, horizon_s: int) -> Float64:
-    """The outcome of each row: the value of the row `horizon_s` after it.
+    """The outcome of each row: the value of the row `horizon_s` later.
 
-    second: (n,) int64 of one key's rows, strictly rising; rows may be missing. value: (n,) float64,
-    NaN where not known. Returns (n,) float64, NaN where there is no such row or its value is not
-    known. Raises BadInputError for seconds out of order and a horizon below 1.
+    second: (n,) int64 of one key's rows, strictly increasing; rows may be missing. value: (n,)
+    float64, NaN if unknown. Returns (n,) float64, NaN if that row is missing or its value unknown.
+    Raises BadInputError for seconds out of order and a horizon below 1.
     """
     if horizon_s < 1:
-        raise BadInputError("horizon_s", f"{horizon_s} is below 1", "Look ahead")
+        raise BadInputError("horizon_s", f"{horizon_s} is below 1", "Use 1 or more")
     if np.any(second[1:] <= second[:-1]):
         raise BadInputError(
             "feature rows",
-            "their seconds do not rise strictly",
+            "their seconds are not strictly increasing",
             "Give the rows of one product in the order of their seconds",
         )
     if not len(second):
@@ -43,9 +43,9 @@ def tau(training_labels: Float64, *, quantile: float = QUANTILE, min_labels: int
     """The spike threshold: a quantile of one product's training labels, in the labels' unit.
 
     It is the sorted label of rank ceil(quantile · (n − 1)) from 0 (numpy's "higher"), so it is
-    always a value that occurred. Missing labels (NaN) are left out.
-    Raises TooLittleDataError for fewer than `min_labels` known ones (600 overlapping labels are ten
-    independent minutes) and where the quantile is zero: a market that does not move has no spikes.
+    always an observed value. Missing labels (NaN) are ignored.
+    Raises TooLittleDataError for fewer than `min_labels` known labels (600 overlapping labels are
+    ten independent minutes) and if the quantile is zero: a constant market has no spikes.
     """
     known = training_labels[~np.isnan(training_labels)]
     if len(known) < min_labels:
@@ -60,24 +60,24 @@ def tau(training_labels: Float64, *, quantile: float = QUANTILE, min_labels: int
         raise TooLittleDataError(
             "the spike threshold",
             f"a {quantile:.0%} quantile of {threshold:g}",
-            "labels that move",
+            "labels above zero",
             "Leave this product out or record it while its market is open",
         )
     return threshold
 
 
 def spikes(label: Float64, tau: float) -> Float64:
-    """1.0 where the label is at or above `tau`, 0.0 below it, NaN where the label is missing."""
+    """(n,) 1.0 for labels at or above `tau`, 0.0 below it, NaN for missing labels."""
     return np.where(np.isnan(label), np.nan, (label >= tau).astype(np.float64))
 
 
 def episodes(second: Int64, spike: Float64, *, horizon_s: int = HORIZON_S) -> Int64:
     """Independent runs of spike seconds: (m, 2) int64, first and last spike second, in time order.
 
-    Two labels at least `horizon_s` apart share no return; a spike second that far after the last
-    one opens a new episode, a nearer one prolongs it. Rows may be pooled and unsorted: with the
-    rows of several products a second counts when any of them spikes, which counts a storm that
-    went through all of them once. Missing labels are no spikes and end nothing.
+    Labels at least `horizon_s` apart share no return: a spike second that far after the last one
+    starts a new episode, a nearer one extends it. Rows may be pooled and unsorted: a second counts
+    if any product spikes, so a storm across several products counts once. Missing labels neither
+    start nor end an episode.
     """
     storm = np.unique(second[spike == 1.0])
     if len(storm) == 0:

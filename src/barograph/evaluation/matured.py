@@ -1,9 +1,8 @@
-"""Matured predictions: what was said, beside what came, and from both the live scores of a model.
+"""Matured predictions: pair predictions with their outcomes, and compute live scores.
 
-The outcome of a prediction is, to the bit, the `value_now` of the prediction of the same product a
-horizon later: a topic of predictions holds its own labels, and one pass over it is enough. A
-prediction whose horizon was not observed to its end never matures. Each is judged against its own
-tau: whether what it called a spike came.
+The outcome of a prediction is, bit for bit, the `value_now` of the same product's prediction one
+horizon later, so one pass over a prediction topic gives all labels. A prediction whose horizon was
+not fully observed never matures. Each is scored against its own tau.
 """
 
 from array import array
@@ -22,19 +21,19 @@ from barograph.types import Interval, Prediction
 
 RESAMPLES = 200
 BLOCK_HORIZONS = 10
-"""How many horizons the bootstrap takes together."""
+"""Bootstrap block length in horizons."""
 
 _SCORES = (scores.base_rate, scores.pr_auc, scores.roc_auc, scores.brier, scores.log_loss)
 _UNDEFINED = Interval(estimate=nan, low=nan, high=nan, level=0.95, resamples=0, undefined=0)
 
 
 class LiveScores(msgspec.Struct, frozen=True, kw_only=True):
-    """How one model's predictions from `first_second` to `last_second` fared.
+    """Scores of one model's live predictions from `first_second` to `last_second`.
 
-    `rows` have a probability and a label; `immature` ones have no label, yet or ever; `verdicts`
-    counts all. Intervals come from block resamples. Episodes are runs of outcomes at or above the
-    model's own tau, `lead_s` is the median warning before those that an alarm at its own threshold
-    announced. NaN where not defined.
+    `rows` counts predictions with probability and label, `immature` those without a label (yet),
+    `verdicts` all. Intervals come from block resamples. Episodes are runs of outcomes at or above
+    the model's own tau, `lead_s` is the median lead of those announced by an alarm at its own
+    threshold. Undefined scores are NaN.
     """
 
     model: str
@@ -56,9 +55,9 @@ class LiveScores(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Paired(msgspec.Struct, frozen=True, kw_only=True):
-    """Shadow minus champion, on the `rows` that both predicted and whose label both call alike.
+    """Shadow minus champion, on the `rows` that both predicted and label alike.
 
-    Each has a tau of its own: `left_out` rows came as a spike to one and as calm to the other.
+    Each has its own tau: `left_out` rows are a spike by one and calm by the other.
     """
 
     champion: str
@@ -70,10 +69,10 @@ class Paired(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Forecasts(NamedTuple):
-    """The predictions of one model for one product that have a probability, in time.
+    """One model's predictions for one product that have a probability, in time order.
 
-    Each is (n,). `alarm` says that the probability reached the prediction's threshold; `outcome` is
-    1.0 or 0.0 by its tau, NaN where it is not known.
+    All are (n,). `alarm`: the probability reached the prediction's threshold; `outcome`: 1.0 or 0.0
+    by its tau, NaN if unknown.
     """
 
     second: Int64
@@ -82,16 +81,16 @@ class Forecasts(NamedTuple):
     outcome: Float64
 
     def only(self, rows: Bool | Int64) -> "Forecasts":
-        """Some of them."""
+        """The forecasts at `rows`, a mask or indices."""
         return Forecasts(
             self.second[rows], self.probability[rows], self.alarm[rows], self.outcome[rows]
         )
 
 
 class Matured(NamedTuple):
-    """All predictions of one model, by product, beside what came `horizon_s` later.
+    """All predictions of one model, by product, with the outcomes `horizon_s` seconds later.
 
-    Rows of the series are `step_s` apart.
+    Rows of the series are `step_s` seconds apart.
     """
 
     horizon_s: int
@@ -105,9 +104,9 @@ class Matured(NamedTuple):
 def mature(
     predictions: Iterable[Prediction], horizon_s: int, step_s: int = 1
 ) -> dict[str, Matured]:
-    """The predictions of one topic, by model; of one that stands there twice the first.
+    """The predictions of one topic, by model; of duplicates the first counts.
 
-    horizon_s, step_s: the series' own. A prediction for another horizon has no outcome.
+    horizon_s, step_s: those of the series. A prediction for another horizon has no outcome.
     """
     models: dict[str, int] = {}
     verdicts: list[dict[str, int]] = []
@@ -150,11 +149,11 @@ def mature(
 _ROW = np.dtype(
     [(name, "f8") for name in ("model", "second", "probability", "alarm", "tau", "value_now")]
 )
-"""A prediction in numbers: a month of them fits into memory. What is not known is NaN."""
+"""A prediction as numbers, so that a month of them fits into memory; NaN if unknown."""
 
 
 def _forecasts(of_model: Records, rows: Records, horizon_s: int) -> Forecasts:
-    """One model's rows of a product beside the outcomes that all its rows carry."""
+    """One model's rows of a product, with outcomes from the rows of all models."""
     of_model, rows = _by_second(of_model[~np.isnan(of_model["probability"])]), _by_second(rows)
     later = of_model["second"] + horizon_s
     place = np.minimum(np.searchsorted(rows["second"], later), len(rows) - 1)
@@ -173,7 +172,7 @@ def _by_second(rows: Records) -> Records:
 
 
 def judge(model: str, matured: Matured) -> LiveScores:
-    """The live scores of one model's predictions."""
+    """Compute the live scores of one model's predictions."""
     horizon_s, step_s = matured.horizon_s, matured.step_s
     known_of = [each.only(~np.isnan(each.outcome)) for each in matured.by_product.values()]
     known = _pooled(known_of)
@@ -217,7 +216,7 @@ def _calibration_error(known: Forecasts) -> float:
 
 
 def _watch(known: Forecasts, horizon_s: int) -> alarms.WatchedRows:
-    """The alarms as they were given, as certainties: each had its own threshold."""
+    """Alarms as probabilities 0 or 1, since each prediction had its own threshold."""
     return alarms.WatchedRows(
         second=known.second,
         probability=known.alarm.astype(np.float64),
@@ -226,7 +225,7 @@ def _watch(known: Forecasts, horizon_s: int) -> alarms.WatchedRows:
 
 
 def compare(champion: str, ours: Matured, shadow: str, theirs: Matured) -> Paired:
-    """Two models on the seconds of each product that both gave a probability."""
+    """Compare two models on the seconds of each product for which both have a probability."""
     pairs = []
     for product in sorted(ours.by_product.keys() & theirs.by_product.keys()):
         one, other = ours.by_product[product], theirs.by_product[product]

@@ -1,4 +1,4 @@
-"""Scores of forecasts, on rows each of which counts as often as it is told."""
+"""Scores of forecasts on weighted rows."""
 
 from collections.abc import Callable
 from math import nan
@@ -10,19 +10,19 @@ from barograph.arrays import Bool, Float64, Int32, Int64
 from barograph.compiled import compiled
 from barograph.errors import BadInputError
 
-"""How often each row counts, or where it stands: half as wide, twice as many in a cache."""
+"""Row weights or row indices; int32 halves the memory traffic."""
 
 LOG_LOSS_CLIP = 1e-6
-"""Probabilities are kept this far from 0 and 1: a wrong certainty costs 13.8, not infinity."""
+"""Probabilities are clipped this far from 0 and 1: a wrong certainty costs 13.8 nats, not inf."""
 
 
 class Score(msgspec.Struct, frozen=True):
-    """A score of a forecast: call it with (truth, forecast), both (n,), for its value on all rows.
+    """A score; call it with (truth, forecast), both (n,), for its value on all rows.
 
-    `prepare(truth, forecast)` does once what does not depend on the resample (sorting) and gives
-    the function from (n,) row weights to the value; NaN where the score is not defined. It is
-    `Means` where means are all that the score needs.
-    Both raise BadInputError for lengths that differ, NaN, or values that the score cannot take.
+    `prepare(truth, forecast)` does the work that is common to all resamples (sorting) and returns a
+    function from (n,) row weights to the value, NaN if undefined; it is a `Means` if the score
+    needs only weighted means. Both raise BadInputError for unequal lengths, NaN, and values outside
+    the score's domain.
     """
 
     name: str
@@ -30,18 +30,18 @@ class Score(msgspec.Struct, frozen=True):
     prepare: Callable[[Float64, Float64], Callable[[Int32], float]]
 
     def __call__(self, truth: Float64, forecast: Float64) -> float:
-        """The score with every row counted once."""
+        """Return the score with every row counted once."""
         return self.prepare(truth, forecast)(np.ones(len(truth), np.int32))
 
 
 class Means(msgspec.Struct, frozen=True, kw_only=True, eq=False):
-    """A value that follows from the weighted means (m,) of columns (n, m)."""
+    """A value computed from the weighted means (m,) of columns (n, m)."""
 
     columns: Float64
     value: Callable[[Float64], float]
 
     def __call__(self, weight: Int32) -> float:
-        """The value where rows count as `weight` (n,) says."""
+        """Return the value with row weights `weight` (n,)."""
         return self.value(_weighted_means(self.columns, weight))
 
 
@@ -90,11 +90,11 @@ def _roc_area(order: Int32, truth: Bool, ends_tie: Bool, weight: Int32) -> float
 def _ranked(
     area: Callable[[Int32, Bool, Bool, Int32], float],
 ) -> Callable[[Float64, Float64], Callable[[Int32], float]]:
-    """A score of the order only; the rows are sorted once, equal forecasts count as one step."""
+    """Prepare a score that depends on the order only; ties count as one step."""
 
     def prepare(truth: Float64, forecast: Float64) -> Callable[[Int32], float]:
         _refuse_unscorable(truth, forecast, spikes=True)
-        # Narrow, so that a walk through the rows stays in the processor's cache.
+        # int32, so that the loop over the rows stays in the CPU cache.
         order = np.argsort(-forecast, kind="stable").astype(np.int32)
         ranked = forecast[order]
         ends_tie = np.append(ranked[1:] != ranked[:-1], True)
@@ -106,7 +106,7 @@ def _ranked(
 
 @compiled
 def _weighted_means(columns: Float64, weight: Int32) -> Float64:
-    # A plain loop: what BLAS adds up depends on the machine's threads.
+    # A plain loop: the summation order of BLAS depends on its threads.
     total, rows = np.zeros(columns.shape[1]), 0
     for k in range(len(columns)):
         for column in range(columns.shape[1]):
@@ -171,7 +171,7 @@ def _log_r2(truth: Float64, forecast: Float64) -> Means:
     def value(means: Float64) -> float:
         error, mean, square = means
         variance = square - mean**2
-        # Where all are alike, what is left of it is rounding.
+        # For constant truth the variance is only rounding error.
         return float(1 - error / variance) if variance > 1e-12 * log_vol[0] ** 2 else nan
 
     squares = (log_vol - np.log(forecast)) ** 2
@@ -182,10 +182,10 @@ pr_auc = Score("pr_auc", True, _ranked(_average_precision))  # noqa: FBT003 - na
 """Average precision: Σ (recall step · precision), no interpolation. Needs a spike to be defined."""
 
 roc_auc = Score("roc_auc", True, _ranked(_roc_area))  # noqa: FBT003
-"""Share of (spike, calm) pairs that the forecast orders rightly, ties half."""
+"""Share of (spike, calm) pairs that the forecast ranks correctly; ties count half."""
 
 base_rate = Score("base_rate", True, _base_rate)  # noqa: FBT003
-"""Share of spikes: what a forecast that knows nothing reaches in PR-AUC. Ignores the forecast."""
+"""Share of spikes, which is the PR-AUC of a forecast without skill. Ignores the forecast."""
 
 lift = Score("lift", True, _lift)  # noqa: FBT003
 """PR-AUC over the base rate of the same rows."""
@@ -204,7 +204,7 @@ log_r2 = Score("log_r2", True, _log_r2)  # noqa: FBT003
 
 
 class ReliabilityBin(msgspec.Struct, frozen=True, kw_only=True):
-    """Rows of like probability: what was said on average, and how often it came true."""
+    """Rows of similar probability: mean predicted probability and observed frequency."""
 
     rows: int
     mean_probability: float
@@ -212,10 +212,10 @@ class ReliabilityBin(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def reliability(truth: Float64, probability: Float64, *, bins: int = 10) -> list[ReliabilityBin]:
-    """The reliability table of at most `bins` bins of equal numbers of rows, by rising probability.
+    """Reliability table of at most `bins` bins with equal row counts, by increasing probability.
 
-    Rows of equal probability stay together (in the bin of their middle rank), so bins may be
-    uneven or fewer. Raises BadInputError as the scores do.
+    Rows of equal probability stay together, in the bin of their middle rank, so bins may be uneven
+    or fewer. Raises BadInputError as the scores do.
     """
     chosen = bins_of(truth, probability, bins)
     table = []
@@ -232,7 +232,7 @@ def reliability(truth: Float64, probability: Float64, *, bins: int = 10) -> list
 
 
 def bins_of(truth: Float64, probability: Float64, bins: int = 10) -> Int64:
-    """(n,): which bin of the reliability table each row is in."""
+    """(n,) index of each row's bin in the reliability table."""
     _refuse_improbable(truth, probability)
     _, place, count = np.unique(probability, return_inverse=True, return_counts=True)
     middle = np.cumsum(count) - (count + 1) / 2
@@ -244,16 +244,16 @@ def _calibration_error(truth: Float64, forecast: Float64) -> Means:
     bins = bins_of(truth, forecast)
     off = np.zeros((len(truth), int(bins.max()) + 1))
     off[np.arange(len(truth)), bins] = forecast - truth
-    # In each bin |said − came true|, weighed by its rows.
+    # In each bin |predicted − observed|, weighted by its rows.
     return Means(columns=off, value=lambda means: float(np.abs(means).sum()))
 
 
 calibration_error = Score("calibration_error", False, _calibration_error)  # noqa: FBT003
-"""Expected calibration error: row-weighted |said − came true| over ten bins of equal rows."""
+"""Expected calibration error: row-weighted |predicted − observed| over ten bins of equal rows."""
 
 
 def weighted_log_loss(truth: Float64, forecast: Float64, weight: Float64) -> float:
-    """Log loss of rows that count as `weight` (n,) says."""
+    """Log loss in nats with row weights `weight` (n,)."""
     clipped = np.clip(forecast, LOG_LOSS_CLIP, 1 - LOG_LOSS_CLIP)
     loss = -np.log(np.where(truth == 1.0, clipped, 1 - clipped))
     return float(np.sum(weight * loss) / np.sum(weight))

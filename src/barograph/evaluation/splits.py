@@ -1,13 +1,14 @@
-"""Splits in time: walk-forward and leave-one-session-out, purged and under embargo; and without.
+"""Splits: walk-forward and leave-one-session-out with purge and embargo, and stratified.
 
-In time, one inequality holds between every row s of one side and every later row t of another:
+In time splits, every row s of one side and every later row t of another satisfy
 
     t - embargo_s > s + horizon_s
 
-A label of s is made of seconds up to s + horizon_s, a feature of t of seconds back to
-t - embargo_s (with `embargo_s` the longest window: its oldest return starts at that second's mid).
-So no second is seen from both sides. The sides are what is fitted on and what is tested and, inside
-what is fitted on, each part that is held out and what is fitted on instead.
+The label of s covers seconds up to s + horizon_s, a feature of t seconds back to t - embargo_s
+(with
+`embargo_s` the longest window: its oldest return starts at that second's mid), so no second is used
+by both sides. Sides are train and test rows and, within the train rows, each held-out part and the
+rows fitted on instead.
 """
 
 import msgspec
@@ -17,15 +18,16 @@ from barograph.arrays import Float64, Int64
 from barograph.errors import BadInputError, TooLittleDataError
 
 Rows = Int64
-"""Indices of rows, rising."""
+"""Indices of rows, increasing."""
 
 
 class SplitPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """How history is cut. `first_share` is of rows, because recordings have holes of hours.
+    """How history is cut into folds.
 
-    `first_share` of all rows comes before the first test; the rest are `folds` tests of equal size.
-    What a fold is fitted on is held out in `inner` parts in turn. `embargo_s` is the longest window
-    of the features used; `min_rows` what a side must keep.
+    `first_share` of all rows comes before the first test (rows, not time, because recordings have
+    long holes); the rest are `folds` tests of equal size. The train rows of a fold are held out in
+    `inner` parts in turn. `embargo_s` is the longest window of the used features; `min_rows` the
+    fewest rows of a side.
     """
 
     folds: int = 5
@@ -36,12 +38,12 @@ class SplitPlan(msgspec.Struct, frozen=True, kw_only=True):
     min_rows: int = 300
 
     def __post_init__(self) -> None:
-        """Raise BadInputError for a plan that cannot be meant."""
+        """Raise BadInputError for invalid values."""
         if min(self.folds, self.horizon_s, self.min_rows) < 1 or self.inner < 2:
             raise BadInputError(
                 "split plan",
                 "folds, horizon_s and min_rows must be at least 1 and inner at least 2",
-                "Correct it",
+                "Correct them",
             )
         if self.embargo_s < 0 or not 0 < self.first_share < 1:
             raise BadInputError(
@@ -52,15 +54,15 @@ class SplitPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def distance_s(self) -> int:
-        """The least t - s between a row s of one side and a later row t of another."""
+        """Smallest t - s between a row s of one side and a later row t of another."""
         return self.horizon_s + self.embargo_s + 1
 
 
 class Fold(msgspec.Struct, frozen=True, kw_only=True):
-    """Indices into the rows that were split; each side rises, in the order of the input.
+    """One fold, as increasing indices into the rows that were split.
 
-    Parts of `train` are held out in turn: `inner` has for each what is fitted on instead, and what
-    is held out. By what is said of these, a model is stopped, calibrated and chosen.
+    Parts of `train` are held out in turn: `inner` has (rows to fit on, held-out rows) of each part.
+    Predictions for the held-out rows serve to calibrate and choose a model.
     """
 
     train: Rows
@@ -69,15 +71,15 @@ class Fold(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def held_out(self) -> Rows:
-        """The rows that are held out, one part after the other."""
+        """The held-out rows of all parts, concatenated."""
         return np.concatenate([held for _, held in self.inner])
 
 
 def sessions(second: Int64, *, hole_s: int) -> Int64:
-    """The session of each row: (n,) int64 from 0 up in time.
+    """(n,) int64 session number of each row, from 0 in time order.
 
-    A session is a stretch in which no two following seconds are more than `hole_s` apart. Rows may
-    be pooled over products and in any order; rows of one second are of one session.
+    Within a session, consecutive seconds are at most `hole_s` apart. Rows may be pooled over
+    products and in any order; rows of one second are of one session.
     """
     order = np.argsort(second, kind="stable")
     number = np.concatenate(([0], np.cumsum(np.diff(second[order]) > hole_s)))[: len(second)]
@@ -87,20 +89,21 @@ def sessions(second: Int64, *, hole_s: int) -> Int64:
 
 
 def walk_forward(second: Int64, plan: SplitPlan) -> list[Fold]:
-    """Expanding folds in time order: each is fitted on what lay before its test and nothing else.
+    """Expanding folds in time order, each trained only on rows before its test.
 
-    second: (n,) int64, the seconds of the usable rows (label and features known), pooled over
-    products and in any order: all products are cut at the same times. The tests follow each other
-    without a hole or an overlap and end with the last row; the purge is taken from the earlier
-    side. What is held out in turn are `plan.inner` stretches of equal numbers of rows. Raises
-    TooLittleDataError when a side of a fold keeps fewer than `plan.min_rows` rows.
+    second: (n,) int64 seconds of the usable rows (label and features known), pooled over products
+    and
+    in any order: all products are cut at the same times. Tests are adjacent, do not overlap and end
+    with the last row; the purge is taken from the earlier side. `plan.inner` stretches of equal row
+    counts are held out in turn. Raises TooLittleDataError if a side of a fold has fewer than
+    `plan.min_rows` rows.
     """
     clock = np.sort(second)
     first = round(plan.first_share * len(clock))
     edges = np.linspace(first, len(clock), plan.folds + 1).round().astype(np.int64)
     if len(clock) == 0 or edges[1] - edges[0] < 1:
         raise _too_little("a test", len(clock), plan)
-    # A cut is a time: all rows of its second, of whatever product, are on its later side.
+    # All rows of a cut's second, of every product, belong to its later side.
     starts = clock[edges[:-1]]
     stops = np.append(starts[1:], clock[-1] + 1)
     folds = []
@@ -119,13 +122,13 @@ def walk_forward(second: Int64, plan: SplitPlan) -> list[Fold]:
 
 
 def leave_session_out(second: Int64, session: Int64, plan: SplitPlan) -> list[Fold]:
-    """One fold for each session of at least `plan.min_rows` rows, in time: fitted on the others.
+    """One fold per session of at least `plan.min_rows` rows, in time order, trained on the others.
 
-    Sessions after the test serve the fit too, so this asks whether a model travels between
-    regimes, not what it would have earned. Within a fold the other sessions are held out in turn:
-    what a model is chosen and calibrated by is how it travels, too. `plan.folds`, `inner` and
-    `first_share` are not used. Raises TooLittleDataError with fewer than three such sessions, and
-    when what is fitted on keeps fewer than `plan.min_rows` rows.
+    Later sessions are trained on too, so this tests whether a model transfers between regimes, not
+    how it would have performed in time. Within a fold the other sessions are held out in turn, so
+    choice and calibration measure transfer too. `plan.folds`, `inner` and `first_share` are not
+    used. Raises TooLittleDataError for fewer than three such sessions, and if the train rows are
+    fewer than `plan.min_rows`.
     """
     numbers, rows = np.unique(session, return_counts=True)
     tested = numbers[rows >= plan.min_rows]
@@ -142,7 +145,7 @@ def leave_session_out(second: Int64, session: Int64, plan: SplitPlan) -> list[Fo
         train = _away_from(second, np.flatnonzero(session != number), test, plan)
         if len(train) < plan.min_rows:
             raise _too_little("train", len(train), plan)
-        # A session that is too short to be tested is too short to be held out.
+        # Sessions too short to be tested are not held out either.
         part = np.where(np.isin(session[train], tested), session[train], -1)
         folds.append(Fold(train=train, test=test, inner=_in_turn(second, train, part, plan)))
     return folds
@@ -151,13 +154,13 @@ def leave_session_out(second: Int64, session: Int64, plan: SplitPlan) -> list[Fo
 def _in_turn(
     second: Int64, rows: Rows, part: Int64, plan: SplitPlan
 ) -> tuple[tuple[Rows, Rows], ...]:
-    """Each part from 0 up held out, with those of the other rows that share no second with it."""
+    """(rows to fit on, held-out rows) of each part ≥ 0, which share no second."""
     inner = []
     for number in np.unique(part[part >= 0]):
         held = rows[part == number]
         rest = _away_from(second, rows[part != number], held, plan)
         if len(rest) < plan.min_rows:
-            raise _too_little("what is left beside a part that is held out", len(rest), plan)
+            raise _too_little("the rows beside a held-out part", len(rest), plan)
         inner.append((rest, held))
     if not inner:
         raise _too_little("a part to hold out", 0, plan)
@@ -165,7 +168,7 @@ def _in_turn(
 
 
 def _away_from(second: Int64, rows: Rows, held: Rows, plan: SplitPlan) -> Rows:
-    """Those of rows that share no second with what is held out, which follows each other."""
+    """The subset of `rows` that shares no second with `held`, a contiguous stretch."""
     first, last = second[held].min(), second[held].max()
     before = second[rows] <= first - plan.distance_s
     away: Rows = rows[before | (second[rows] >= last + plan.distance_s)]
@@ -173,14 +176,14 @@ def _away_from(second: Int64, rows: Rows, held: Rows, plan: SplitPlan) -> Rows:
 
 
 def stratified(y: Float64, lot: Int64, folds: int, *, inner: int = 4) -> list[Fold]:
-    """Folds of rows without time: each row is tested once, rows of one lot are never parted.
+    """Folds of rows without time: each row is tested once, and rows of one lot stay together.
 
-    y: (n,) 1.0 yes, 0.0 no. lot: (n,) what chance gave each row, the same for rows that belong
-    together. Sides are cut by it, among the yes and among the no alike, so that each has its share
-    of both to within a row, or to within the rows of a lot where it has several (it counts as yes
-    if a row of it does). The tests follow each other in the lots' order: the last has the highest.
-    The rest is learned from, in `inner` parts that are cut alike and held out in turn. Raises
-    TooLittleDataError when a side is all of one kind.
+    y: (n,) 1.0 positive, 0.0 negative. lot: (n,) a random number per row, equal for related rows.
+    Positives and negatives are cut separately by lot, so that each side has its share of both to
+    within one lot (a lot with a positive row counts as positive). Tests are in the order of lots:
+    the last has the highest. The train rows are cut alike into `inner` parts that are held out in
+    turn.
+    Raises TooLittleDataError if a side has only positives or only negatives.
     """
     test = _dealt(y, lot, folds)
     made = []
@@ -193,28 +196,28 @@ def stratified(y: Float64, lot: Int64, folds: int, *, inner: int = 4) -> list[Fo
             if not 0 < (y[rows] == 1.0).sum() < len(rows):
                 raise TooLittleDataError(
                     f"{folds} folds without time: {name} of fold {fold + 1}",
-                    f"{int((y[rows] == 1.0).sum())} yes in {len(rows)} rows",
-                    "yes and no",
+                    f"{int((y[rows] == 1.0).sum())} positives in {len(rows)} rows",
+                    "positives and negatives",
                     "Give more records, or ask for fewer folds",
                 )
     return made
 
 
 def _dealt(y: Float64, lot: Int64, parts: int) -> Int64:
-    """(n,): which of `parts` each row falls to, by its lot."""
+    """(n,) part of each row, from 0 to `parts` − 1, by its lot."""
     lots, place, size = np.unique(lot, return_inverse=True, return_counts=True)
     yes = np.zeros(len(lots), np.bool_)
     np.logical_or.at(yes, place, y == 1.0)
     part: Int64 = np.empty(len(lots), np.int64)
     for kind in (yes, ~yes):
-        mine = np.flatnonzero(kind)
-        part[mine] = np.floor(parts * _ranks(size[mine])).astype(np.int64)
+        of_kind = np.flatnonzero(kind)
+        part[of_kind] = np.floor(parts * _ranks(size[of_kind])).astype(np.int64)
     dealt: Int64 = part[place]
     return dealt
 
 
 def _ranks(size: Int64) -> Float64:
-    """Where the middle of each stands among all, in (0, 1), each as wide as its size."""
+    """Midpoint of each lot in (0, 1), with widths proportional to `size`."""
     middle: Float64 = np.cumsum(size) - size / 2
     return middle / max(1, int(size.sum()))
 

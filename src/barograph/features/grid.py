@@ -19,7 +19,8 @@ from barograph.types import DAY_S, MAX_RETURN_E9, NS_PER_S, Reason
 
 FUTURE_NS = DAY_S * NS_PER_S
 """An event so far ahead of its own receipt, or of when the log took it, is refused: it would make
-all later ones late."""
+all later ones late.
+"""
 
 _GAP = int(Reason.GAP)
 _OUT_OF_RANGE = int(Reason.OUT_OF_RANGE)

@@ -43,7 +43,8 @@ FIELDS = [
 
 LEAST_DURATION_S = 0.01
 """Added to every duration: clocks of venues are good to milliseconds, and a price to its increment.
-Without it two quotes of one moment that differ by an increment would be an infinite variance."""
+Without it two quotes of one moment that differ by an increment would be an infinite variance.
+"""
 
 _TICK_VOL_10 = COLUMN["tick_vol_10s"]
 _TICK_VOL_30 = COLUMN["tick_vol_30s"]
@@ -56,7 +57,8 @@ _PARKINSON_300 = COLUMN["parkinson_300s"]
 
 INCOMPLETE = 1 << 30
 """Counted in the place of a second's quotes where some of them were lost: no window of complete
-seconds counts so many."""
+seconds counts so many.
+"""
 
 MOST_QUOTES = 3_000_000
 """A second counts at most so many quotes: 300 seconds of them are less than INCOMPLETE."""

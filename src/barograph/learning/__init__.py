@@ -1,1 +1,1 @@
-"""Models that learn, and their graphs."""
+"""Model training, and export of models as ONNX graphs."""

@@ -16,12 +16,12 @@ from barograph.learning.relative import Relative
 from barograph.learning.trees import TreeTable
 
 Boosted = Callable[[Examples, Float64, int], Trees]
-"""(rows to learn from, what to tell of each, seed) → trees."""
+"""(training examples, target (n,), seed) → trees."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Boosting:
-    """How trees are boosted: `rounds` of them, each of so many leaves."""
+    """Hyperparameters of LightGBM and XGBoost: `rounds` trees of at most `leaves` leaves each."""
 
     rounds: int = 120
     learning_rate: float = 0.04
@@ -32,13 +32,13 @@ class Boosting:
     threads: int = 1
 
     def parameters(self) -> dict[str, float]:
-        """What may be searched over."""
+        """The hyperparameters that a search may vary, by name."""
         return {name: value for name, value in asdict(self).items() if name != "threads"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoostingStages:
-    """How scikit-learn boosts trees: so many rounds, each on shares of the rows and columns."""
+    """Hyperparameters of scikit-learn's boosting; shares are of rows and columns per round."""
 
     rounds: int = 150
     learning_rate: float = 0.05
@@ -54,22 +54,22 @@ def has_xgboost() -> bool:
 
 
 def lightgbm(view: View, how: Boosting) -> Learner:
-    """LightGBM on yes and no."""
+    """LightGBM classifier on y."""
     return _classifier(view, partial(_by_lightgbm, view, how, "binary"))
 
 
 def lightgbm_regression(view: Relative, base: str, repeats: float, how: Boosting) -> Learner:
-    """LightGBM on ln v − ln base."""
+    """LightGBM regression of ln v − ln base, v the outcome."""
     return _regression(view, base, repeats, partial(_by_lightgbm, view, how, "huber"))
 
 
 def xgboost(view: View, how: Boosting) -> Learner:
-    """XGBoost on yes and no."""
+    """XGBoost classifier on y."""
     return _classifier(view, partial(_by_xgboost, view, how, "binary:logistic"))
 
 
 def xgboost_regression(view: Relative, base: str, repeats: float, how: Boosting) -> Learner:
-    """XGBoost on ln v − ln base."""
+    """XGBoost regression of ln v − ln base, v the outcome."""
     return _regression(view, base, repeats, partial(_by_xgboost, view, how, "reg:pseudohubererror"))
 
 
@@ -91,7 +91,7 @@ def _regression(view: Relative, base: str, repeats: float, boosted: Boosted) -> 
 
 
 def gradient_boosting(view: View, how: BoostingStages) -> Learner:
-    """scikit-learn on yes and no."""
+    """Gradient boosting classifier of scikit-learn on y."""
 
     def grow(train: Examples, seed: int) -> Fitted:
         from sklearn.ensemble import GradientBoostingClassifier  # noqa: PLC0415 - only who trains
@@ -106,20 +106,20 @@ def gradient_boosting(view: View, how: BoostingStages) -> Learner:
             max_features=how.feature_share,
             random_state=seed,
         ).fit(view.apply(train.x).astype(np.float32), train.y, sample_weight=train.weight)
-        core = Trees(partial(_said_by_sklearn, boosted), TreeTable.of_sklearn(boosted))
+        core = Trees(partial(_decision_function, boosted), TreeTable.of_sklearn(boosted))
         return uncalibrated(view, core, Odds())
 
     return grow
 
 
-def _by_lightgbm(  # noqa: PLR0913 - what to grow on, how, and towards what
+def _by_lightgbm(  # noqa: PLR0913 - inputs, hyperparameters and objective
     view: View, how: Boosting, objective: str, train: Examples, target: Float64, seed: int
 ) -> Trees:
     import lightgbm as lgb  # noqa: PLC0415 - only who trains needs it
 
     parameters = {
         "objective": objective,
-        "alpha": 0.5,  # of the Huber loss: what is further off pulls no harder
+        "alpha": 0.5,  # of the Huber loss: larger errors have a constant gradient
         "learning_rate": how.learning_rate,
         "num_leaves": how.leaves,
         "min_data_in_leaf": how.least_rows_in_leaf,
@@ -150,7 +150,7 @@ def _by_xgboost(  # noqa: PLR0913 - as for LightGBM
         "max_leaves": how.leaves,
         "grow_policy": "lossguide",
         "max_depth": 0,
-        # Of a classifier it counts p(1 − p), about a tenth of a row.
+        # For a classifier it sums p(1 − p), about a tenth per row.
         "min_child_weight": how.least_rows_in_leaf / 10,
         "lambda": how.l2,
         "colsample_bynode": how.feature_share,
@@ -162,13 +162,13 @@ def _by_xgboost(  # noqa: PLR0913 - as for LightGBM
     seen = view.apply(train.x).astype(np.float32)
     rows = xgb.DMatrix(seen, label=target, weight=train.weight)
     table = TreeTable.of_xgboost(xgb.train(parameters, rows, num_boost_round=how.rounds))
-    # xgboost adds up in float32; the leaves of its trees, added in float64, are the model.
+    # xgboost sums in float32; the model sums the same leaves in float64.
     return Trees(table.total, table)
 
 
-def _said_by_sklearn(boosted: Any, x: Float32) -> Float64:  # noqa: ANN401 - it is not followed
+def _decision_function(boosted: Any, x: Float32) -> Float64:  # noqa: ANN401 - untyped package
     from sklearn import config_context  # noqa: PLC0415 - only who trains needs it
 
     with config_context(assume_finite=True):  # its check overflows on the largest float32
-        said: Float64 = boosted.decision_function(x)
-    return said
+        margins: Float64 = boosted.decision_function(x)
+    return margins

@@ -1,7 +1,7 @@
-"""Candidates for a champion: what each learns from, and how it is calibrated.
+"""Candidate models: their features, training and calibration.
 
-Everything here is a function of its arguments: no file, no clock, no unseeded random. How each kind
-grows is in `learners`.
+All functions are pure: no files, no clock, no unseeded random numbers. The learners are in `linear`
+and `boosting`.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,16 +21,18 @@ from barograph.registry.model import TAU
 
 __all__ = ["Boosting", "BoostingStages", "Candidate", "Examples", "Slices", "has_xgboost"]
 
-_CALIBRATION_DOUBT = 0.1  # one deviation of slope and bias: docs/evaluation.md, candidates
+_CALIBRATION_DOUBT = (
+    0.1  # prior standard deviation of slope and bias: docs/evaluation.md, candidates
+)
 _NEWTON_STEPS = 20
 _CONVERGED = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
 class Slices:
-    """What one fit may see: all rows to learn from, and parts of them that are held out in turn.
+    """The examples of one fit: all training examples, and parts of them held out in turn.
 
-    inner: for each part what is learned from instead, purged from it (see `splits`), and the part.
+    inner: (examples to fit on, purged of the part; held-out part) for each part (see `splits`).
     """
 
     train: Examples
@@ -39,11 +41,12 @@ class Slices:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A way to train: its name, the features that it uses, in input order, and how it learns.
+    """A way to train a model: name, features in input order, and learner.
 
-    `repeats` is how many rows tell the same story: labels with a horizon of h seconds overlap
-    h-fold at one-second steps, and priors are weighed against rows / repeats. `parameters` are what
-    a search varies, and `otherwise` is how the learner follows from them.
+    `repeats` is the number of rows that carry the information of one independent row: labels with a
+    horizon of h seconds overlap h-fold at one-second steps, so priors are weighed against
+    rows / repeats. `parameters` are the hyperparameters of a search; `otherwise` returns the
+    learner for other ones.
     """
 
     name: str
@@ -54,26 +57,25 @@ class Candidate:
     otherwise: Callable[[Boosting], Learner] | None = None
 
     def varied(self, how: Boosting) -> "Candidate":
-        """The same trees, boosted otherwise; only for those that are boosted."""
+        """The candidate with other hyperparameters. Raises BadInputError if it is not boosted."""
         if self.otherwise is None:
-            raise BadInputError(self.name, "it is not boosted", "Search over what has parameters")
+            raise BadInputError(self.name, "it is not boosted", "Search over boosted candidates")
         return replace(self, grow=self.otherwise(how), parameters=how.parameters())
 
     def fit(self, slices: Slices, seed: int) -> Fitted:
-        """Train; the same slices and seed give a model with the same bits.
+        """Train; the same slices and seed give a bit-identical model.
 
-        Raises BadInputError when the columns are not `features`, TooLittleDataError when rows that
-        are learned from do not hold what the learner needs.
+        Raises BadInputError if the number of columns is not that of `features`, TooLittleDataError
+        if the examples are too few or of one class.
         """
         return self.prove(slices, seed)[0]
 
     def prove(self, slices: Slices, seed: int) -> tuple[Fitted, Float64]:
-        """`fit`, and probabilities of the parts that were held out, one after the other.
+        """`fit`, and calibrated probabilities (n,) of all held-out parts, concatenated.
 
-        1.  For each part a model grows on what is left beside it and tells the part, which it does
-            not know.
-        2.  What was told of all parts sets the calibration: two numbers, held by a prior.
-        3.  The model that counts grows on all rows and is calibrated so.
+        1.  For each part, fit a model on its remaining examples and predict the held-out part.
+        2.  Fit the calibration (slope and bias, with a prior) to these predictions.
+        3.  Fit the final model on all examples and apply that calibration.
         """
         for part in (slices.train, *(side for pair in slices.inner for side in pair)):
             if part.x.shape[1] != len(self.features):
@@ -95,10 +97,10 @@ class Candidate:
 def persistence(
     vol: str = "realized_vol_60s", *, repeats: float = 60, name: str = "persistence"
 ) -> Candidate:
-    """Tomorrow is as today: a rising logistic curve over the volatility now, relative to tau.
+    """Persistence: an increasing logistic curve of the current volatility relative to tau.
 
-    It ranks as that ratio does, and its forecast is the volatility now. A unit normal prior stands
-    on the slope.
+    It ranks by that ratio, and its forecast is the current volatility. The slope has a unit normal
+    prior.
     """
     view = Relative.of([Ratio(vol, TAU)])
     grow = linear.rising(view, volatility=view.features.index(vol), repeats=repeats)
@@ -106,7 +108,7 @@ def persistence(
 
 
 def har(vols: tuple[str, ...], *, repeats: float = 60) -> Candidate:
-    """Least squares of the log volatility to come on log volatilities at several horizons.
+    """Least-squares regression of future log volatility on log volatilities of several windows.
 
     Source: Corsi (2009), J. Financial Econometrics 7(2): heterogeneous autoregression.
     """
@@ -115,7 +117,7 @@ def har(vols: tuple[str, ...], *, repeats: float = 60) -> Candidate:
 
 
 def climatology(hour: tuple[str, ...], *, repeats: float = 60) -> Candidate:
-    """What the hour of the day alone tells of the log volatility to come."""
+    """Log-logistic regression of future volatility on the hour of the day alone."""
     view = Relative.of([Ratio(name, floor=0.0) for name in hour], TAU)
     grow = linear.log_logistic(view, (), repeats=repeats)
     return Candidate("climatology", view.features, grow, repeats)
@@ -129,11 +131,11 @@ def relative(
     repeats: float = 60,
     name: str = "relative",
 ) -> Candidate:
-    """Log-logistic regression of the volatility to come, relative to `base`, on relative features.
+    """Log-logistic regression of future volatility, relative to `base`, on relative features.
 
-    `spread`: those of the ratios by which it is told how sure a forecast is. What is absolute does
-    not travel between regimes, so nothing here is. Source: Bennett (1983), J. Royal Statistical
-    Society C 32(2): log-logistic regression.
+    spread: the ratios that predict the scale of the error. Absolute features do not transfer
+    between regimes, so there are none. Source: Bennett (1983), J. Royal Statistical Society C
+    32(2).
     """
     view = Relative.of(ratios, base, TAU)
     places = tuple(ratios.index(ratio) for ratio in spread)
@@ -148,9 +150,9 @@ def logistic(
     view: View | None = None,
     name: str = "logistic",
 ) -> Candidate:
-    """Logistic regression on what is seen, standardised, cut at ±10 deviations, with an L2 penalty.
+    """Logistic regression with an L2 penalty on standardised inputs, clipped at ±10 deviations.
 
-    What is constant in training has no weight.
+    Inputs that are constant in training get no weight.
     """
     features, view = _seen(features, view)
     return Candidate(name, features, linear.logistic(view, repeats), repeats)
@@ -163,7 +165,7 @@ def lightgbm(
     repeats: float = 60,
     view: View | None = None,
 ) -> Candidate:
-    """Gradient-boosted trees that vote on yes and no.
+    """Gradient-boosted classification trees by LightGBM.
 
     Sources: Ke et al. (2017), NeurIPS 30; Platt (1999), Advances in Large Margin Classifiers.
     """
@@ -174,20 +176,20 @@ def lightgbm(
 def lightgbm_regression(
     view: Relative, base: str, how: Boosting | None = None, *, repeats: float = 60
 ) -> Candidate:
-    """Gradient-boosted trees that tell the log of the volatility to come over that of `base`."""
+    """Gradient-boosted regression trees for the log of future volatility over `base`."""
     learner = partial(boosting.lightgbm_regression, view, base, repeats)
     return _boosted("lightgbm_regression", view.features, learner, how, repeats)
 
 
 def xgboost(view: Relative, how: Boosting | None = None, *, repeats: float = 60) -> Candidate:
-    """As `lightgbm`, grown by XGBoost. Source: Chen, Guestrin (2016), KDD."""
+    """Gradient-boosted classification trees by XGBoost. Source: Chen, Guestrin (2016), KDD."""
     return _boosted("xgboost", view.features, partial(boosting.xgboost, view), how, repeats)
 
 
 def xgboost_regression(
     view: Relative, base: str, how: Boosting | None = None, *, repeats: float = 60
 ) -> Candidate:
-    """As `lightgbm_regression`, grown by XGBoost."""
+    """Gradient-boosted regression trees by XGBoost, for the target of `lightgbm_regression`."""
     learner = partial(boosting.xgboost_regression, view, base, repeats)
     return _boosted("xgboost_regression", view.features, learner, how, repeats)
 
@@ -219,7 +221,7 @@ def _boosted(
 
 
 def _seen(features: tuple[str, ...] | Relative, view: View | None) -> tuple[tuple[str, ...], View]:
-    """The features to ask for, and what a model sees of them."""
+    """The feature names, and the view of them; the default view is `AsGiven`."""
     if isinstance(features, Relative):
         return features.features, features
     return features, view or AsGiven()
@@ -228,8 +230,8 @@ def _seen(features: tuple[str, ...] | Relative, view: View | None) -> tuple[tupl
 def platt(raw: Float64, y: Bool, weight: Float64) -> tuple[float, float]:
     """Slope and bias of the logistic curve from raw log-odds (n,) to a probability.
 
-    Models are nearly right by themselves, so a normal prior stands around the identity, on the
-    slope and on the bias at the mean score: few rows, or rows of one kind, change little.
+    A normal prior around the identity, on the slope and on the bias at the mean score, keeps the
+    change small for few rows or rows of one class, since raw models are nearly calibrated.
     """
     middle = float(np.average(raw, weights=weight)) if len(raw) else 0.0
     beside = np.stack([raw - middle, np.ones_like(raw)])
@@ -250,7 +252,7 @@ def platt(raw: Float64, y: Bool, weight: Float64) -> tuple[float, float]:
             break
         before = cost(change)
         while cost(change - step) > before and np.abs(step).max() >= _CONVERGED:
-            step /= 2  # until it no longer overshoots
+            step /= 2  # backtrack while it overshoots
         change = change - step
     factor = max(linear.LEAST_SLOPE, 1 + float(change[0]))
     return factor, float(change[1] - change[0] * middle)

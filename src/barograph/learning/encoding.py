@@ -1,4 +1,4 @@
-"""Categories as the zeros and ones that a model adds up, in training and in its graph."""
+"""One-hot encoding of categories, in training and in the ONNX graph."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from barograph.learning.onnx_graph import Graph
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Encoding:
-    """Features (n, f) → what a model sees (n, m): a number stays, a category of k values becomes k.
+    """Features (n, f) → inputs (n, m): numbers stay, a category of k values becomes k columns.
 
-    source: (m,) int64, the feature that each column is made of; code: (m,) float64, the code whose
-    rows have 1 there, NaN for a number. A code beyond the known ones is 0 everywhere.
+    source: (m,) int64, index of the feature of each column; code: (m,) float64, the code that the
+    column marks with 1, NaN for a number. An unknown code is 0 in all columns.
     """
 
     source: Int64
@@ -22,7 +22,7 @@ class Encoding:
 
     @classmethod
     def of(cls, categories: Sequence[int]) -> "Encoding":
-        """The encoding of features with so many categories each, 0 for a number."""
+        """The encoding for features with these numbers of categories, 0 for a number."""
         columns = [
             (feature, float(code) if count else np.nan)
             for feature, count in enumerate(categories)
@@ -33,17 +33,17 @@ class Encoding:
 
     @property
     def numbers(self) -> Bool:
-        """(m,) which columns are numbers."""
+        """(m,) mask of the columns that are numbers."""
         return np.isnan(self.code)
 
     def apply(self, x: Float32) -> Float32:
-        """(n, m) float32, C-contiguous, of (n, f)."""
+        """Encode x (n, f) as (n, m) float32, C-contiguous."""
         gathered = x[:, self.source]
         seen = np.where(self.numbers, gathered, gathered == self.code)
         return np.ascontiguousarray(seen, np.float32)
 
     def nodes(self, graph: Graph, given: str) -> str:
-        """The same as nodes of a graph, from the value `given` float64 (n, f)."""
+        """Add the encoding of `given`, float64 (n, f), to a graph; return the output's name."""
         from onnx import TensorProto  # noqa: PLC0415 - only who exports needs it
 
         gathered = graph.add("Gather", given, graph.constant(self.source), axis=1)

@@ -1,4 +1,4 @@
-"""Rows to learn from, and what all kinds of models share in learning from them."""
+"""Training examples, and helpers that all learners share."""
 
 from collections.abc import Callable
 
@@ -10,12 +10,13 @@ from barograph.learning.fitted import Core, Fitted, Linear, LogLogistic, Odds, S
 
 
 class Examples:
-    """Rows to learn from, checked.
+    """Validated training examples.
 
-    `x` float32 (n, f), C-contiguous, finite; `y` bool (n,), True is yes. `outcome` (n,) is what yes
-    was made of, y itself where there is nothing else; `weight` (n,) averages about 1. Rows with a
-    missing used feature or label are left out by the caller: nothing is imputed. Raises
-    BadInputError.
+    `x` float32 (n, f), C-contiguous, finite; `y` bool (n,), True for positive; `outcome` (n,) the
+    value from which y is derived, or y itself; `weight` (n,) with mean about 1. The caller leaves
+    out
+    rows with a missing feature or label: nothing is imputed. Raises BadInputError for other shapes,
+    types or values.
     """
 
     __slots__ = ("outcome", "weight", "x", "y")
@@ -38,30 +39,30 @@ class Examples:
 
 
 Learner = Callable[[Examples, int], Fitted]
-"""(rows to learn from, seed) → a model without calibration."""
+"""(training examples, seed) → a model without calibration."""
 
 
 def uncalibrated(view: View, core: Core, head: Odds | LogLogistic) -> Fitted:
-    """A model that has no name yet."""
+    """A model without calibration, name and features, which `Candidate.prove` sets."""
     return Fitted("", (), view, core, head)
 
 
 def unweighted(seen: Seen, limit: float = np.inf) -> Linear:
-    """What standardises such columns (n, m), and has no weights yet."""
+    """A `Linear` that standardises columns like `seen` (n, m), with zero weights."""
     values = seen.astype(np.float64)
     mean, deviation = values.mean(axis=0), values.std(axis=0)
-    # An infinite scale silences a constant column, whatever it does later.
+    # An infinite scale removes columns that are constant in training.
     constant = deviation <= 1e-9 * np.abs(mean)
     scale = np.where(constant, np.inf, deviation)
     return Linear(mean, scale, np.zeros(len(mean)), 0.0, limit)
 
 
 def both_kinds(y: Bool) -> None:
-    """Raise TooLittleDataError unless there are yes and no."""
+    """Raise TooLittleDataError unless y (n,) has both positives and negatives."""
     if y.all() or not y.any():
         raise TooLittleDataError(
             "the training slice",
-            f"{int(y.sum())} yes in {len(y)} rows",
-            "yes and no",
+            f"{int(y.sum())} positives in {len(y)} rows",
+            "positives and negatives",
             "Record more, or make the slice longer",
         )

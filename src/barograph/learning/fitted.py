@@ -1,13 +1,13 @@
-"""Trained models: a view of the features, a sum, and a head that makes a probability of it.
+"""Trained models: a view of the features, a core function, and a head that gives log-odds.
 
-    view   features (n, f) float32 → what is seen (n, m) float64   `AsGiven`, `Encoding`, `Relative`
-    core   what is seen → one number (n,)                          `Linear`, `Trees`
+    view   features (n, f) float32 → inputs (n, m) float64          `AsGiven`, `Encoding`,
+    `Relative` core   inputs → one number (n,)                              `Linear`, `Trees`
     head   that number → log-odds z                                `Odds`, `LogLogistic`
-    p = sigmoid(slope · z + bias), a calibration on rows of their own
+    p = sigmoid(slope · z + bias), calibrated on held-out rows
 
-`Odds` takes the number for the log-odds: a classifier. `LogLogistic` takes it for the logarithm of
-the coming volatility, of which it knows how far it may be off: a regression, from which follow a
-forecast and the probability of reaching any threshold. Each part knows itself as nodes of a graph.
+`Odds` is the head of classifiers: the number is the log-odds. `LogLogistic` is the head of
+regressions: the number is the log of future volatility, with a scale of its error, which gives a
+forecast and the probability of reaching any threshold. Each part can add itself to an ONNX graph.
 """
 
 from collections.abc import Callable
@@ -22,40 +22,40 @@ from barograph.learning.relative import log_above, log_above_nodes
 from barograph.learning.trees import TreeTable
 
 Seen = Float64 | Float32
-"""What a model sees of its features: (n, m)."""
+"""Inputs of a core: (n, m)."""
 
-_Z_LIMIT = 30.0  # log-odds; beyond, a probability is 0 or 1 in all but name
+_Z_LIMIT = 30.0  # log-odds; beyond it probabilities are practically 0 or 1
 
 
 class View(Protocol):
-    """What a model sees of its features."""
+    """Transforms features to the inputs of a core."""
 
     def apply(self, x: Float32) -> Seen:
-        """(n, m) of (n, f)."""
+        """Transform x (n, f) to inputs (n, m)."""
 
     def nodes(self, graph: Graph, given: str) -> str:
-        """The same as nodes of a graph, from `given` float64 (n, f)."""
+        """Add the transform of `given`, float64 (n, f), to a graph; return the output's name."""
 
 
 class Core(Protocol):
-    """One number of what is seen."""
+    """A function from inputs to one number per row."""
 
     def __call__(self, seen: Seen) -> Float64:
-        """(n,) of (n, m)."""
+        """Evaluate inputs (n, m) to (n,)."""
 
     def nodes(self, graph: Graph, seen: str) -> str:
-        """The same as nodes of a graph: (n, 1)."""
+        """Add the function to a graph; return the name of its output (n, 1)."""
 
 
 class AsGiven:
-    """A model that sees its features as they are."""
+    """The view that passes features on unchanged."""
 
     def apply(self, x: Float32) -> Float64:
-        """(n, f) in float64."""
+        """Convert x (n, f) to float64."""
         return x.astype(np.float64)
 
     def nodes(self, graph: Graph, given: str) -> str:
-        """Nothing is added to a graph."""
+        """Return `given`; nothing is added to the graph."""
         del graph
         return given
 
@@ -71,16 +71,16 @@ class Linear:
     limit: float = np.inf
 
     def standard(self, seen: Seen) -> Float64:
-        """(n, m): standardised and cut."""
+        """Inputs (n, m), standardised and clipped."""
         z: Float64 = np.clip((seen - self.mean) / self.scale, -self.limit, self.limit)
         return z
 
     def __call__(self, seen: Seen) -> Float64:
-        """(n,) of (n, m)."""
+        """Evaluate inputs (n, m) to (n,)."""
         return self.standard(seen) @ self.weights + self.bias
 
     def nodes(self, graph: Graph, seen: str) -> str:
-        """The same as nodes of a graph: (n, 1)."""
+        """Add the function to a graph; return the name of its output (n, 1)."""
         z = graph.add("Sub", seen, graph.constant(self.mean))
         z = graph.add("Div", z, graph.constant(self.scale))
         limits = (graph.constant(np.float64(sign * self.limit)) for sign in (-1, 1))
@@ -91,31 +91,31 @@ class Linear:
 
 @dataclass(frozen=True, slots=True)
 class Trees:
-    """The sum of leaves. raw: what grew the trees: rows (n, m) float32 → (n,) float64."""
+    """A sum of tree leaves. raw: the library's predictor, inputs (n, m) float32 → (n,) float64."""
 
     raw: Callable[[Float32], Float64]
     table: TreeTable
 
     def __call__(self, seen: Seen) -> Float64:
-        """(n,) of (n, m)."""
+        """Evaluate inputs (n, m) to (n,)."""
         return self.raw(np.ascontiguousarray(seen, np.float32))
 
     def nodes(self, graph: Graph, seen: str) -> str:
-        """The same as nodes of a graph: (n, 1)."""
+        """Add the function to a graph; return the name of its output (n, 1)."""
         return self.table.node(graph, graph.narrowed(seen))
 
 
 @dataclass(frozen=True, slots=True)
 class Odds:
-    """A classifier's head: the sum is the log-odds.
+    """A classifier's head: the core's number is the log-odds.
 
-    volatility: the place of the feature that stands for a forecast of it, if one does.
+    volatility: index of the feature used as volatility forecast, or None.
     """
 
     volatility: int | None = None
 
     def z(self, core: Float64, seen: Seen, x: Float32) -> Float64:
-        """Log-odds (n,)."""
+        """Uncalibrated log-odds (n,)."""
         del seen, x
         return core
 
@@ -125,18 +125,19 @@ class Odds:
         return None if self.volatility is None else x[:, self.volatility].astype(np.float64)
 
     def nodes(self, graph: Graph, core: str, seen: str, given: str) -> str:
-        """Log-odds as nodes of a graph: (n, 1)."""
+        """Add the log-odds to a graph; return the name of its output (n, 1)."""
         del graph, seen, given
         return core
 
 
 @dataclass(frozen=True, slots=True)
 class LogLogistic:
-    """A regression's head: ln v is logistic around ln base + sum, with the scale exp(spread(seen)).
+    """A regression's head: ln v is logistic around ln base + core, with scale exp(spread(seen)).
 
-    So the odds of v ≥ tau are exp((ln base + sum − ln tau) / scale). `base` and `tau` are places of
-    features; without a base ln v is around the sum itself. The logistic distribution has tails as
-    heavy as log volatilities need: least absolute deviations far out, least squares near by.
+    So the odds of v ≥ tau are exp((ln base + core − ln tau) / scale). `base` and `tau` are feature
+    indices; without a base, ln v is centred on the core. The logistic distribution has the heavy
+    tails
+    of log volatility: its loss is absolute for large errors and squared for small ones.
     """
 
     tau: int
@@ -144,13 +145,13 @@ class LogLogistic:
     base: int | None = None
 
     def location(self, core: Float64, x: Float32) -> Float64:
-        """(n,): the median of ln v."""
+        """Median of ln v (n,)."""
         if self.base is None:
             return core
         return core + log_above(x[:, self.base])
 
     def z(self, core: Float64, seen: Seen, x: Float32) -> Float64:
-        """Log-odds (n,)."""
+        """Uncalibrated log-odds (n,)."""
         tau = log_above(x[:, self.tau])
         z: Float64 = (self.location(core, x) - tau) * np.exp(-self.spread(seen))
         return z
@@ -160,7 +161,7 @@ class LogLogistic:
         return np.exp(self.location(core, x))
 
     def nodes(self, graph: Graph, core: str, seen: str, given: str) -> str:
-        """Log-odds as nodes of a graph: (n, 1)."""
+        """Add the log-odds to a graph; return the name of its output (n, 1)."""
         if self.base is not None:
             base = log_above_nodes(graph, graph.column(given, self.base))
             core = graph.add("Add", core, base)
@@ -172,7 +173,7 @@ class LogLogistic:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A trained model: pure."""
+    """A trained model; an immutable value."""
 
     name: str
     features: tuple[str, ...]
@@ -183,21 +184,21 @@ class Fitted:
     bias: float = 0.0
 
     def z(self, x: Float32) -> Float64:
-        """Log-odds (n,) of finite rows (n, f), before calibration."""
+        """Uncalibrated log-odds (n,) of finite features x (n, f), clipped to ±30."""
         seen = self.view.apply(x)
         z: Float64 = np.clip(self.head.z(self.core(seen), seen, x), -_Z_LIMIT, _Z_LIMIT)
         return z
 
     def predict(self, x: Float32) -> Float64:
-        """Probabilities (n,) of finite rows (n, f)."""
+        """Probabilities (n,) of finite features x (n, f)."""
         return sigmoid(self.slope * self.z(x) + self.bias)
 
     def volatility(self, x: Float32) -> Float64 | None:
-        """The forecast of the coming volatility (n,) in 1/√s, where the model has one."""
+        """Forecast of future volatility (n,) in 1/√s, or None if the model has none."""
         return self.head.forecast(self.core(self.view.apply(x)), x)
 
     def to_onnx(self) -> bytes:
-        """The same function as a graph, unchecked: use `models.export`."""
+        """The model as an unchecked ONNX graph; use `registry.model.export`."""
         graph = Graph(len(self.features))
         given = graph.wide()
         seen = self.view.nodes(graph, given)
@@ -210,6 +211,6 @@ class Fitted:
 
 
 def sigmoid(z: Float64) -> Float64:
-    """1 / (1 + exp(−z)), exact far out on both sides."""
+    """1 / (1 + exp(−z)), accurate in both tails."""
     out: Float64 = np.exp(-np.logaddexp(0.0, -z))
     return out

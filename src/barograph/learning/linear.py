@@ -1,6 +1,6 @@
-"""Linear models: how each grows from examples. Calibration comes after, in `candidates`.
+"""Learners of linear models, without calibration.
 
-The same rows and seed give the same bits.
+The same examples and seed give a bit-identical model.
 """
 
 from dataclasses import replace
@@ -14,17 +14,17 @@ from barograph.learning.log_logistic import law_around, log_ratio, most_likely
 from barograph.learning.relative import Relative, log_above
 from barograph.registry.model import TAU
 
-_Z_LIMIT = 10.0  # standard deviations; one wild value must not own the sum
-LEAST_SLOPE = 1e-3  # a curve never turns the ranking round, it only flattens
+_Z_LIMIT = 10.0  # standard deviations; limits the influence of outliers
+LEAST_SLOPE = 1e-3  # keeps the slope positive, so that the ranking is never reversed
 
 
 def rising(view: Relative, *, volatility: int | None, repeats: float) -> Learner:
-    """A logistic curve over the one column that is seen, never falling."""
+    """An increasing logistic curve of the view's only column."""
 
     def grow(train: Examples, _seed: int) -> Fitted:
         both_kinds(train.y)
         seen = view.apply(train.x)
-        # Without a cut the order of volatilities is kept, however far from those of training.
+        # No clipping, so that the order of extreme volatilities is kept.
         core = unweighted(seen)
         z = core.standard(seen)
         weights, bias = _regression(z, train, repeats)
@@ -50,7 +50,7 @@ def logistic(view: View, repeats: float) -> Learner:
 
 
 def least_squares(view: Relative, *, repeats: float) -> Learner:
-    """Ordinary least squares of ln v; how far off it was makes the scale of a logistic law."""
+    """Weighted least squares of ln v, with a logistic error law fitted to the residuals."""
 
     def grow(train: Examples, _seed: int) -> Fitted:
         seen, target = view.apply(train.x), log_above(train.outcome)
@@ -68,9 +68,9 @@ def least_squares(view: Relative, *, repeats: float) -> Learner:
 def log_logistic(
     view: Relative, spread: tuple[int, ...], *, base: str | None = None, repeats: float
 ) -> Learner:
-    """Location and log scale of ln v − ln base, both linear, by maximum a posteriori likelihood.
+    """Linear location and log scale of ln v − ln base, by maximum a posteriori estimation.
 
-    spread: the columns that the scale may depend on.
+    spread: indices of the columns that the scale depends on.
     """
     columns = list(spread)
 

@@ -1,4 +1,4 @@
-"""The log-logistic law around a regression, fitted by maximum likelihood."""
+"""The log-logistic error law of a regression, fitted by maximum likelihood."""
 
 from dataclasses import replace
 
@@ -10,11 +10,11 @@ from barograph.learning.fitted import Core, LogLogistic, sigmoid
 from barograph.learning.relative import Relative, log_above
 from barograph.registry.model import TAU
 
-_LIMIT = 10.0  # of a log scale
+_LIMIT = 10.0  # bound of a log scale
 
 
 def log_ratio(view: Relative, base: str | None, part: Examples) -> Float64:
-    """Ln v − ln base (n,)."""
+    """The regression target ln v − ln base (n,), or ln v without a base."""
     log_outcome = log_above(part.outcome)
     return (
         log_outcome
@@ -23,7 +23,7 @@ def log_ratio(view: Relative, base: str | None, part: Examples) -> Float64:
     )
 
 
-def law_around(  # noqa: PLR0913 - what it is around, and how its scale varies
+def law_around(  # noqa: PLR0913 - the regression, its data, and the scale
     view: Relative,
     core: Core,
     train: Examples,
@@ -32,9 +32,9 @@ def law_around(  # noqa: PLR0913 - what it is around, and how its scale varies
     *,
     varies: bool,
 ) -> LogLogistic:
-    """The law around a regression, its scale by how far off the core is on what it learned from.
+    """Fit the error law of `core` to its residuals on the training examples.
 
-    varies: whether the scale may depend on what is seen, or is one number.
+    varies: whether the scale depends on the inputs or is constant.
     """
     seen = view.apply(train.x)
     off = log_ratio(view, base, train) - core(seen)
@@ -50,11 +50,11 @@ def law_around(  # noqa: PLR0913 - what it is around, and how its scale varies
 def most_likely(
     place: Float64, spread: Float64, target: Float64, weight: Float64
 ) -> tuple[Float64, float, Float64, float]:
-    """Weights (m,) and bias of the location, weights (k,) and bias of the log scale.
+    """Fit location and log scale: (weights (m,), bias, scale weights (k,), scale bias).
 
-    place (n, m) and spread (n, k) are what they depend on; target (n,), weight (n,). The negative
-    log likelihood of a residual e at scale s is ln(1 + exp(−e/s)) + ln(1 + exp(e/s)) + ln s, and on
-    each weight stands a unit normal prior.
+    place (n, m) and spread (n, k) are their inputs; target (n,), weight (n,). The negative log
+    likelihood of a residual e at scale s is ln(1 + exp(−e/s)) + ln(1 + exp(e/s)) + ln s; each
+    weight has a unit normal prior.
     """
     from scipy.optimize import minimize  # noqa: PLC0415 - only who trains; comes with sklearn
 
@@ -74,7 +74,7 @@ def most_likely(
         return float(weight @ loss + prior @ parameters**2 / 2), slope + prior * parameters
 
     start = np.zeros(len(prior))
-    # Least squares begin near the end.
+    # Start from the ridge regression, near the optimum.
     ridge = (place * weight[:, None]).T @ place + np.diag(prior[:m] + 1e-9)
     start[:m] = np.linalg.solve(ridge, place.T @ (weight * target))
     off = float(np.mean(np.abs(target - place @ start[:m])))

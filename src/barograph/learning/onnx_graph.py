@@ -1,4 +1,4 @@
-"""ONNX graphs, put together node by node."""
+"""Build ONNX graphs node by node."""
 
 from typing import Any
 
@@ -10,9 +10,9 @@ _OPSET, _ML_OPSET, _IR = 21, 5, 10
 
 
 class Graph:
-    """A graph in the making: `add` gives the name of a node's value, `constant` that of a constant.
+    """A graph under construction; `add` and `constant` return the names of their values.
 
-    One input, `features` float32 (n, width); `finished` makes one value the output, `probability`
+    It has one input, `features` float32 (n, width); `finished` sets the one output, `probability`
     float64 (n,).
     """
 
@@ -22,7 +22,7 @@ class Graph:
         self._constants: list[Any] = []
 
     def add(self, operator: str, *inputs: str, domain: str = "", **attributes: object) -> str:
-        """Append a node; returns the name of its one value."""
+        """Append a node and return the name of its output."""
         from onnx import helper  # noqa: PLC0415 - only who exports needs it
 
         name = f"value{len(self._nodes)}"
@@ -31,24 +31,24 @@ class Graph:
         return name
 
     def wide(self) -> str:
-        """The input in float64."""
+        """Cast the input to float64; return the value's name."""
         from onnx import TensorProto  # noqa: PLC0415 - only who exports needs it
 
         return self.add("Cast", INPUT, to=TensorProto.DOUBLE)
 
     def narrowed(self, value: str) -> str:
-        """A value rounded to float32, in float64: what trees compare."""
+        """Round a value to float32, as trees compare it, and cast it back to float64."""
         from onnx import TensorProto  # noqa: PLC0415 - only who exports needs it
 
         narrow = self.add("Cast", value, to=TensorProto.FLOAT)
         return self.add("Cast", narrow, to=TensorProto.DOUBLE)
 
     def column(self, given: str, place: int) -> str:
-        """(n, 1): one column of a value (n, f)."""
+        """Select column `place` of a value (n, f) as (n, 1); return the value's name."""
         return self.add("Gather", given, self.constant(np.array([place], np.int64)), axis=1)
 
     def constant(self, value: object) -> str:
-        """Keep a constant; returns its name."""
+        """Add a constant and return its name."""
         from onnx import numpy_helper  # noqa: PLC0415 - only who exports needs it
 
         name = f"constant{len(self._constants)}"
@@ -56,7 +56,7 @@ class Graph:
         return name
 
     def finished(self, name: str, value: str) -> bytes:
-        """The model called `name`, with `value` (n,) as its output."""
+        """Serialise the model `name` with `value` (n,) as its output."""
         from onnx import TensorProto, helper  # noqa: PLC0415 - only who exports needs it
 
         self._nodes.append(helper.make_node("Identity", [value], [OUTPUT]))

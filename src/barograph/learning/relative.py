@@ -1,4 +1,4 @@
-"""Features told relative to their regime: what is relative travels to days that nobody has seen."""
+"""Features relative to their regime, which transfer to regimes outside the training data."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from barograph.arrays import Bool, Float32, Float64, Int64
 from barograph.learning.onnx_graph import Graph
 
 VOL_FLOOR = 1e-7
-"""1/√s. Volatilities below count as this one, so that a minute without a move has a logarithm."""
+"""Lower bound of volatilities in 1/√s, so that a constant minute has a finite logarithm."""
 
 
 class Ratio(NamedTuple):
     """The column ln max(|above|, floor) − ln max(|below|, floor_below); names are features.
 
-    Without `below` there is nothing to take off; a `floor` of 0 leaves `above` as it is.
+    Without `below` nothing is subtracted; with a `floor` of 0 `above` is used without logarithm.
     """
 
     above: str
@@ -28,14 +28,14 @@ class Ratio(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Relative:
-    """Features (n, f) → what a model sees (n, m): one column for each ratio, in float64."""
+    """The view with one float64 column for each ratio: features (n, f) → inputs (n, m)."""
 
     features: tuple[str, ...]
     ratios: tuple[Ratio, ...]
 
     @classmethod
     def of(cls, ratios: Sequence[Ratio], *others: str) -> "Relative":
-        """The view of these ratios, over the features that they and `others` name, in order."""
+        """The view of `ratios`; its features are those that they name, then `others`."""
         named = [name for ratio in ratios for name in ratio[:2] if name]
         return cls(tuple(dict.fromkeys([*named, *others])), tuple(ratios))
 
@@ -45,13 +45,13 @@ class Relative:
 
     @cached_property
     def _below(self) -> Int64:
-        # What has nothing below takes off a logarithm of 1: any feature, raised to 0.
+        # Without `below` the index is arbitrary: its logarithm is multiplied by 0.
         places = [self.features.index(ratio.below or ratio.above) for ratio in self.ratios]
         return np.array(places, np.int64)
 
     @cached_property
     def _floors(self) -> tuple[Float64, Float64]:
-        """(m,) each; those of columns that have no logarithm are of no account."""
+        """(m,) each; unused for columns without logarithm."""
         above, below = zip(*[(r.floor or 1.0, r.floor_below) for r in self.ratios], strict=True)
         return np.array(above), np.array(below)
 
@@ -64,7 +64,7 @@ class Relative:
         return np.array([float(bool(ratio.below)) for ratio in self.ratios])
 
     def apply(self, x: Float32) -> Float64:
-        """(n, m) float64 of (n, f)."""
+        """Transform x (n, f) to inputs (n, m) float64."""
         wide = x.astype(np.float64)
         above, below = wide[:, self._above], wide[:, self._below]
         floor, floor_below = self._floors
@@ -73,7 +73,7 @@ class Relative:
         return out
 
     def nodes(self, graph: Graph, given: str) -> str:
-        """The same as nodes of a graph, from the value `given` float64 (n, f)."""
+        """Add the transform of `given`, float64 (n, f), to a graph; return the output's name."""
         above = graph.add("Gather", given, graph.constant(self._above), axis=1)
         below = graph.add("Gather", given, graph.constant(self._below), axis=1)
         floor, floor_below = self._floors
@@ -86,12 +86,12 @@ class Relative:
 
 
 def log_above(values: Float32 | Float64, floor: float | Float64 = VOL_FLOOR) -> Float64:
-    """Ln max(|values|, floor) in float64; `floor` may be one for each column."""
+    """Ln max(|values|, floor) in float64; `floor` is a number or one per column."""
     out: Float64 = np.log(np.maximum(np.abs(values.astype(np.float64)), floor))
     return out
 
 
 def log_above_nodes(graph: Graph, value: str, floor: float | Float64 = VOL_FLOOR) -> str:
-    """The same as nodes of a graph."""
+    """Add `log_above` of `value` to a graph; return the output's name."""
     bounded = graph.add("Max", graph.add("Abs", value), graph.constant(np.float64(floor)))
     return graph.add("Log", bounded)

@@ -1,4 +1,4 @@
-"""Boosted trees in the columns of ONNX's `TreeEnsemble`, whoever grew them."""
+"""Boosted trees of any library, in the columns of ONNX's `TreeEnsemble`."""
 
 import json
 import math
@@ -12,10 +12,10 @@ from barograph.learning.onnx_graph import Graph
 
 
 class TreeTable:
-    """Trees that go left where `x[feature] <= threshold`; the sum of their leaves is the score.
+    """Trees that go left if `x[feature] <= threshold`; the sum of their leaves is the score.
 
-    Features are float32, thresholds and leaves float64: LightGBM and scikit-learn compare so, and
-    so does ONNX, so nothing is rounded.
+    Features are float32, thresholds and leaves float64, as in LightGBM, scikit-learn and ONNX, so
+    nothing is rounded.
     """
 
     def __init__(self) -> None:
@@ -35,28 +35,28 @@ class TreeTable:
         return table
 
     @classmethod
-    def of_sklearn(cls, boosted: Any) -> "TreeTable":  # noqa: ANN401 - sklearn is not followed
-        """All trees of a binary `GradientBoostingClassifier`, its first guess as one more leaf."""
+    def of_sklearn(cls, boosted: Any) -> "TreeTable":  # noqa: ANN401 - untyped package
+        """All trees of a binary `GradientBoostingClassifier`; its prior becomes one more leaf."""
         table = cls()
         rate = boosted.init_.class_prior_[1]
         table.add({"leaf_value": math.log(rate / (1 - rate))})
         for (tree,) in boosted.estimators_:
-            table.add(_as_table(tree.tree_, boosted.learning_rate))
+            table.add(_sklearn_tree(tree.tree_, boosted.learning_rate))
         return table
 
     @classmethod
-    def of_xgboost(cls, booster: Any) -> "TreeTable":  # noqa: ANN401 - xgboost is not followed
-        """All trees of a `Booster` and its base score: xgboost goes left where x < threshold."""
+    def of_xgboost(cls, booster: Any) -> "TreeTable":  # noqa: ANN401 - untyped package
+        """All trees of a `Booster`; its base score becomes one more leaf."""
         table = cls()
         model = json.loads(booster.save_raw("json"))["learner"]
         table.add({"leaf_value": _base_margin(model)})
         for tree in model["gradient_booster"]["model"]["trees"]:
-            table.add(_told_by_xgboost(tree))
+            table.add(_xgboost_tree(tree))
         return table
 
     def add(self, tree: dict[str, Any]) -> None:
         """Append a tree in the form of LightGBM's `dump_model`."""
-        if "left_child" not in tree:  # a tree without a split still adds its one leaf
+        if "left_child" not in tree:  # a single leaf becomes a split with two equal leaves
             tree = {"split_feature": 0, "threshold": 0.0, "left_child": tree, "right_child": tree}
         self.roots.append(self._branch(tree))
 
@@ -76,7 +76,7 @@ class TreeTable:
         return place
 
     def total(self, x: Float32) -> Float64:
-        """(n,): the sum of the leaves for rows (n, m), added in float64."""
+        """Sum of the leaves (n,) for inputs x (n, m), in float64."""
         return _total(
             np.ascontiguousarray(x, np.float32),
             np.array(self.roots, np.int64),
@@ -88,7 +88,7 @@ class TreeTable:
         )
 
     def node(self, graph: Graph, seen: str) -> str:
-        """The node that sums the leaves: value `seen` float64 (n, m) → (n, 1) float64."""
+        """Add the ensemble to a graph: `seen` float64 (n, m) → (n, 1) float64; return its name."""
         from onnx import numpy_helper  # noqa: PLC0415 - only who exports needs it
 
         return graph.add(
@@ -132,37 +132,37 @@ def _total(  # noqa: PLR0913 - the columns of a table
     return total
 
 
-def _as_table(tree: Any, rate: float, node: int = 0) -> dict[str, Any]:  # noqa: ANN401
-    """A tree of scikit-learn in the form of LightGBM's."""
+def _sklearn_tree(tree: Any, rate: float, node: int = 0) -> dict[str, Any]:  # noqa: ANN401
+    """A tree of scikit-learn in LightGBM's form."""
     left, right = tree.children_left[node], tree.children_right[node]
     if left == right:  # both −1: a leaf
         return {"leaf_value": rate * float(tree.value[node, 0, 0])}
     return {
         "split_feature": int(tree.feature[node]),
         "threshold": float(tree.threshold[node]),
-        "left_child": _as_table(tree, rate, left),
-        "right_child": _as_table(tree, rate, right),
+        "left_child": _sklearn_tree(tree, rate, left),
+        "right_child": _sklearn_tree(tree, rate, right),
     }
 
 
-def _told_by_xgboost(tree: dict[str, Any], node: int = 0) -> dict[str, Any]:
-    """A tree of xgboost in the form of LightGBM's; a leaf's value stands in its split condition."""
+def _xgboost_tree(tree: dict[str, Any], node: int = 0) -> dict[str, Any]:
+    """A tree of xgboost in LightGBM's form; a leaf's value is in its split condition."""
     left, right = tree["left_children"][node], tree["right_children"][node]
-    # Its numbers are float32, written in decimal.
+    # xgboost writes float32 numbers in decimal.
     value = np.float32(tree["split_conditions"][node])
     if left == -1:
         return {"leaf_value": float(value)}
     return {
         "split_feature": tree["split_indices"][node],
-        # x < t is x <= the float32 below t, for x of float32.
+        # xgboost goes left if x < t: for float32 x that is x <= the float32 below t.
         "threshold": float(np.nextafter(value, np.float32(-np.inf))),
-        "left_child": _told_by_xgboost(tree, left),
-        "right_child": _told_by_xgboost(tree, right),
+        "left_child": _xgboost_tree(tree, left),
+        "right_child": _xgboost_tree(tree, right),
     }
 
 
 def _base_margin(learner: dict[str, Any]) -> float:
-    """The first guess as the sum of leaves has it."""
+    """The base score in the unit of the leaves."""
     base_score = json.loads(learner["learner_model_param"]["base_score"])
     score = float(base_score[0] if isinstance(base_score, list) else base_score)
     if learner["objective"]["name"] == "binary:logistic":

@@ -58,7 +58,8 @@ _COLUMNS: dict[str, tuple[Any, ...]] = {
     "topics": (str, int, _MAYBE_INT, _MAYBE_INT, int),
 }
 """What a query's rows are, for SQLite keeps anything in any column. Records are held against theirs
-where they are read."""
+where they are read.
+"""
 
 _NO_LOG = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
 _NOT_NOW = {

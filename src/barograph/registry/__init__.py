@@ -1,1 +1,1 @@
-"""What a model lives on as, and where."""
+"""Model versions: their format, storage and promotion history."""

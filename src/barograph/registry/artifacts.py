@@ -1,4 +1,4 @@
-"""The files of a version, which are the artifacts of its run: written once, read as written."""
+"""The files of a version: immutable artifacts of its MLflow run, verified by hash."""
 
 from io import BufferedReader, FileIO
 from pathlib import Path
@@ -21,18 +21,18 @@ from barograph.registry.model import (
 
 JUDGED = "judged.json"
 HASHES = {"model.onnx": "onnx_sha256", "facts.json": "facts_sha256", JUDGED: "judged_sha256"}
-"""The tags with the SHA-256 of what is registered with each version."""
+"""File name → tag with its SHA-256, of the files registered with each version."""
 
-JUDGED_CURE = "Put it back from a backup: without it no gate knows which rows are used up"
+JUDGED_CURE = "Restore it from a backup: without it gates do not know which rows were already used"
 
 
 def hash_name(name: str) -> str:
-    """The tag with the SHA-256 of a file that was attached to a version."""
+    """Name of the tag with the SHA-256 of the attached file `name`."""
     return f"{name}_sha256"
 
 
 def content_of(label: str, path: Path, limit: int, cure: str = RETRAIN) -> bytes:
-    """A file of the version `label`. Raises RegistryError, also for more than `limit` bytes."""
+    """Read a file of version `label`. Raises RegistryError if unreadable or above `limit` bytes."""
     try:
         with BufferedReader(FileIO(path, opener=only_regular)) as file:
             content = file.read(limit + 1)
@@ -46,18 +46,18 @@ def content_of(label: str, path: Path, limit: int, cure: str = RETRAIN) -> bytes
 
 
 def checked(label: str, onnx: bytes, facts: ModelFacts, case: str) -> OnnxModel:
-    """The graph of a version, if its facts are of this graph and case; else RegistryError."""
+    """Load the graph of a version. Raises RegistryError for facts of another graph or case."""
     if facts.case != case:
-        raise RegistryError(label, f"its facts are those of case {facts.case!r}", RETRAIN)
+        raise RegistryError(label, f"its facts are of case {facts.case!r}", RETRAIN)
     if facts.sha256 != sha256_of(onnx):
-        raise RegistryError(label, "its facts are those of another graph", RETRAIN)
+        raise RegistryError(label, "its facts are of another graph", RETRAIN)
     market = facts.feature_set == FEATURE_SET_HASH
     refuse_unsound(label, facts, {*NAMES, TAU} if market else None)
     return OnnxModel(onnx, len(facts.features), label)
 
 
 def runs_in(label: str, content: bytes) -> list[Run]:
-    """The rows that a gate has judged, from JSON. Raises RegistryError."""
+    """Decode the runs of rows that a gate has used. Raises RegistryError."""
     try:
         return msgspec.json.decode(content, type=list[Run])
     except UNREADABLE as error:
@@ -65,6 +65,6 @@ def runs_in(label: str, content: bytes) -> list[Run]:
 
 
 def removed_partials(folder: Path) -> None:
-    """Remove the halves of files that killed writers left, while nobody else writes."""
+    """Remove partial files of killed writers; call it only with the writer's lock."""
     for path in folder.glob("*/artifacts/*.partial"):
         path.unlink()

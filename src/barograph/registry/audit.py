@@ -1,4 +1,4 @@
-"""The audit of a case's champions: who became it when and why, and who it was before."""
+"""The promotion history of a case: which version became champion when and why."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -7,7 +7,7 @@ import msgspec
 
 
 class Promotion(msgspec.Struct, frozen=True, kw_only=True):
-    """An entry of the audit: `version` became champion in the place of `previous`, and why."""
+    """An entry of the history: `version` replaced `previous` as champion, with the reason."""
 
     time_ns: int
     action: Literal["promote", "rollback"]
@@ -17,9 +17,9 @@ class Promotion(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def former(history: Sequence[Promotion], champion: int | None) -> int | None:
-    """Who was champion before this one by the audit, oldest first; None where nobody was.
+    """The champion before `champion` by the history (oldest entry first); None if there was none.
 
-    Promotions are a pile, and a rollback takes from it what lies above the version it went back to.
+    Promotions form a stack; a rollback pops everything above the version that it restores.
     """
     pile: list[int] = []
     for entry in history:

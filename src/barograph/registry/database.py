@@ -1,4 +1,4 @@
-"""The registry's database, read without MLflow, and the lock of its one writer."""
+"""Read the registry's database without MLflow, and lock it for a single writer."""
 
 import fcntl
 import os
@@ -19,13 +19,13 @@ from barograph.files.queries import named_queries
 from barograph.foreign import one_line
 from barograph.times import time_of
 
-OWNER = "Check the owner, the rights and the free space of --home"
+OWNER = "Check the owner, the permissions and the free space of --home"
 _TRY_AGAIN = "Try again when no other program holds it, or move the directory away and train"
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
-BACKUP = "Put it back from a backup, or move the directory away, start again and train"
+BACKUP = "Restore it from a backup, or move the directory away, start again and train"
 
 _QUERIES = named_queries("barograph.registry", "registry.sql")
-_Run = Annotated[str, Meta(pattern=r"^[0-9A-Za-z_-]{1,64}$")]  # it names a folder
+_Run = Annotated[str, Meta(pattern=r"^[0-9A-Za-z_-]{1,64}$")]  # used as a folder name
 _ROWS: dict[str, Any] = {
     "alias": list[tuple[int]],
     "registered": list[tuple[int]],
@@ -35,7 +35,7 @@ _ROWS: dict[str, Any] = {
     "audit": list[tuple[str]],
     "unfinished": list[tuple[_Run, bool]],
 }
-"""What the rows of a query are; SQLite keeps anything in any column."""
+"""Row types of each query, since SQLite columns accept any type."""
 
 _READ_WAIT_S = 5.0
 _PAUSE_S = 0.05
@@ -43,9 +43,9 @@ _HOLDER_BYTES = 100
 
 
 class ModelDatabase:
-    """The queries of `registry.sql`. Nothing where there is no database, and never was one.
+    """Runs the queries of `registry.sql`; without a database they return no rows.
 
-    One thread at a time.
+    Not thread-safe: use one instance per thread.
     """
 
     def __init__(self, path: Path) -> None:
@@ -53,21 +53,21 @@ class ModelDatabase:
         self._seen = False
 
     def read(self, query: str, **values: object) -> list[tuple[Any, ...]]:
-        """The rows of a query, waiting for a writer for a few seconds.
+        """Run a query and return its rows, waiting up to 5 seconds for a writer.
 
-        Raises RegistryError where the database cannot be read, or was there before and is gone.
+        Raises RegistryError if the database is unreadable, damaged, or has disappeared.
         """
         try:
             is_file = stat.S_ISREG(self._path.stat().st_mode)
         except FileNotFoundError:
-            # Artifacts are written only once there is a database that knows of them.
+            # Artifacts exist only after the database was created.
             if self._seen or self._path.with_name("artifacts").exists():
                 raise RegistryError(str(self._path), "the database is gone", BACKUP) from None
             return []
         except OSError as error:
             why = f"the database cannot be read ({error.strerror})"
             raise RegistryError(str(self._path), why, OWNER) from error
-        if not is_file:  # opening a pipe would wait for ever
+        if not is_file:  # opening a pipe would block
             raise RegistryError(str(self._path), "the database is not a regular file", BACKUP)
         address = f"{self._path.as_uri()}?mode=ro"
         try:
@@ -98,10 +98,10 @@ class ModelDatabase:
 
 @contextmanager
 def only_writer(folder: Path, case: str, wait_s: float) -> Iterator[None]:
-    """Be the one process that writes the registry in `folder`, which is made where it is missing.
+    """Hold the writer's lock of the registry in `folder`, which is created if missing.
 
-    Raises RegistryError, which names who holds the lock, after `wait_s` seconds; and where the
-    folder cannot be written.
+    Raises RegistryError if another process holds the lock for more than `wait_s` seconds (the error
+    names it), or if the folder cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -112,14 +112,14 @@ def only_writer(folder: Path, case: str, wait_s: float) -> Iterator[None]:
         raise RegistryError(case, f"the registry cannot be written ({error})", OWNER) from error
     with lock:
         ends_s = time.monotonic() + wait_s
-        # Not a blocking lock: that of a stopped process would be waited for without an end.
+        # Not a blocking lock, which would wait forever for a stopped process.
         while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 if time.monotonic() >= ends_s:
                     why = f"{_holder(lock)} has been writing the registry for {wait_s:g} s"
-                    cure = "Let it end, or end it, and try again"
+                    cure = "Wait for it to end, or end it, and try again"
                     raise RegistryError(case, why, cure) from None
                 time.sleep(_PAUSE_S)
             else:
@@ -133,7 +133,7 @@ def only_writer(folder: Path, case: str, wait_s: float) -> Iterator[None]:
 
 
 def _sign(lock: BinaryIO, holder: str) -> None:
-    """Write who holds the lock into its file, where there is room: only a message needs it."""
+    """Write the holder into the lock file, for messages; a full disk is ignored."""
     with suppress(OSError):
         os.ftruncate(lock.fileno(), 0)
         os.write(lock.fileno(), holder.encode("ascii"))

@@ -1,7 +1,7 @@
-"""What a model lives on as: an ONNX graph, checked, with the facts that stand beside it.
+"""Stored models: a validated ONNX graph and the facts beside it.
 
-Features enter as float32 in training as in scoring; everything after that is computed in float64,
-in the trained model and in its graph. Trees are written as `TreeEnsemble` nodes with float64
+Features are float32 in training and scoring; everything after that is computed in float64, in the
+trained model and in its graph. Trees are written as `TreeEnsemble` nodes with float64
 thresholds and leaves (ai.onnx.ml 5), so `x <= t` decides the same in both and nothing is rounded.
 A graph has one input, `features` float32 (n, f), and one output, `probability` float64 (n,).
 """
@@ -25,44 +25,44 @@ from barograph.errors import (
 )
 
 INPUT, OUTPUT = "features", "probability"
-"""The names of a graph's one input and one output."""
+"""Names of a graph's input and output."""
 
 TAU = "tau"
-"""The input that is no feature: the volatility from which a minute counts as a spike."""
+"""An input besides the features: the volatility from which a minute is a spike."""
 
 
 EXPORT_TOLERANCE = 1e-6
-"""An export that differs more than this from the trained model, on any row, is refused."""
+"""Largest allowed difference between the probabilities of export and trained model."""
 
 MAX_ONNX_BYTES = 64 * 2**20
 _DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
 
 
 class Proven(Protocol):
-    """A trained model: the judge of its own export."""
+    """A trained model against which its export is verified."""
 
     @property
     def name(self) -> str:
-        """The candidate's name."""
+        """Name of the candidate."""
 
     @property
     def features(self) -> tuple[str, ...]:
         """The columns of `x`, in order."""
 
     def predict(self, x: Float32) -> Float64:
-        """Probabilities (n,) of finite rows (n, f)."""
+        """Probabilities (n,) of finite features x (n, f)."""
 
     def to_onnx(self) -> bytes:
-        """The same function as a graph."""
+        """The model as an ONNX graph."""
 
 
 class OnnxModel:
-    """A graph, checked and ready to score. Not for several threads.
+    """A validated graph, ready to score. Not thread-safe: use one instance per thread.
 
     `onnx` must be a valid graph of standard operators with the input and output of this module,
-    without control flow, functions or data outside of it, of at most `MAX_ONNX_BYTES`; `width` is
-    the number of features. Raises UnsoundModelError, in which `version` names
-    the model, and RegistryError where ONNX Runtime fails at it.
+    without control flow, functions or external data, of at most `MAX_ONNX_BYTES`; `width` is the
+    number of features. Raises UnsoundModelError otherwise, and RegistryError if ONNX Runtime fails;
+    `version` names the model in both.
     """
 
     def __init__(self, onnx: bytes, width: int, version: str = "without a version") -> None:
@@ -80,7 +80,7 @@ class OnnxModel:
             session = onnxruntime.InferenceSession(
                 onnx, options, providers=["CPUExecutionProvider"]
             )
-            session.run([OUTPUT], {INPUT: np.zeros((1, width), np.float32)})  # it can be run
+            session.run([OUTPUT], {INPUT: np.zeros((1, width), np.float32)})  # prove that it runs
         except (
             status.InvalidGraph,
             status.InvalidArgument,
@@ -89,29 +89,28 @@ class OnnxModel:
         ) as error:
             why = f"ONNX Runtime refuses it: {error}"
             raise UnsoundModelError(version, why, RETRAIN) from error
-        except (status.Fail, status.RuntimeException) as error:  # of too little memory, too
+        except (status.Fail, status.RuntimeException) as error:  # also out of memory
             raise RegistryError(version, f"ONNX Runtime fails at it: {error}", RETRAIN) from error
         self._run = session.run
 
     def predict(self, x: Float32) -> Float64:
-        """Probabilities (n,) of C-contiguous float32 rows (n, width), all finite.
+        """Probabilities (n,) of x (n, width), float32, C-contiguous and finite.
 
-        The last bit may depend on how many rows come together (ONNX Runtime's exponential does):
-        who needs the same bits always gives one row at a time.
+        The last bit may depend on the number of rows (ONNX Runtime's exponential does). For
+        reproducible bits pass one row at a time.
         """
         probability: Float64 = self._run([OUTPUT], {INPUT: x})[0]
         return probability
 
 
 class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a model version says of itself; stored beside its graph as JSON.
+    """The facts of a model version; stored beside its graph as JSON.
 
-    `features` are the used ones in input order, `feature_set` the hash of the catalogue they come
-    from. `tau` is the volatility (1/√s) from which a product's minute is a spike, frozen on the
-    training labels; `threshold` the probability that raises an alert. Spans are [start, end) of
-    event time, zeros where time plays no part. `last_order` is the highest order of a row that was
-    fitted on, None where older facts do not tell. `scores` are groups of figures ("test",
-    "persistence", …); None is undefined.
+    `features` are in input order, `feature_set` is the hash of their definitions. `tau` is the
+    volatility (1/√s) from which a product's minute is a spike, fixed by the training labels;
+    `threshold` is the probability that raises an alert. Spans are [start, end) of event time, zeros
+    without time. `last_order` is the highest order among the training rows, None in older facts.
+    `scores` maps groups ("test", "persistence", …) to scores by name; None is undefined.
     """
 
     case: str
@@ -132,28 +131,28 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     last_order: int | None = None
 
     def expired(self, time_ns: int) -> bool:
-        """Whether it may no longer be used at that time."""
+        """Whether the model's lifetime has passed at `time_ns` (Unix time)."""
         return self.expires_time_ns is not None and time_ns > self.expires_time_ns
 
 
 def refuse_unsound(label: str, facts: ModelFacts, known: Collection[str] | None = None) -> None:
-    """Raise UnsoundModelError unless the facts can be scored with.
+    """Raise UnsoundModelError unless a model with these facts can score.
 
-    known: the names that a model may ask for, where that is known here.
+    known: the allowed feature names, or None to skip that check.
     """
     unknown = [] if known is None else [name for name in facts.features if name not in known]
     twice = [name for name, count in Counter(facts.features).items() if count > 1]
     taus = [f"{key} {tau}" for key, tau in facts.tau.items() if not 0.0 <= tau < math.inf]
     if not facts.features:
-        why = "it asks for no feature"
+        why = "it has no features"
     elif unknown:
-        why = f"it asks for {', '.join(unknown)[:200]}, which no row has"
+        why = f"it needs {', '.join(unknown)[:200]}, which no row has"
     elif twice:
-        why = f"it asks twice for {', '.join(twice)[:200]}"
+        why = f"it has duplicate features: {', '.join(twice)[:200]}"
     elif taus:
-        why = f"its tau is no volatility ({', '.join(taus)[:200]})"
+        why = f"its tau is not a volatility ({', '.join(taus)[:200]})"
     elif not 0.0 <= facts.threshold <= _HIGHEST_THRESHOLD:
-        why = f"its threshold {facts.threshold} is no probability"
+        why = f"its threshold {facts.threshold} is not a probability"
     else:
         return
     raise UnsoundModelError(label, why, RETRAIN)
@@ -163,15 +162,15 @@ _HIGHEST_THRESHOLD = math.nextafter(1.0, 2.0)  # of a model that never alarms
 
 
 def sha256_of(onnx: bytes) -> str:
-    """The name by which a graph's bytes are known."""
+    """SHA-256 of `onnx` in hexadecimal."""
     return hashlib.sha256(onnx).hexdigest()
 
 
 def export(fitted: Proven, x_test: Float32) -> bytes:
-    """The model as ONNX, proven on every row of `x_test` (n, f).
+    """Export a model as ONNX, verified on every row of `x_test` (n, f).
 
-    Raises ExportRefusedError when a probability differs by more than `EXPORT_TOLERANCE` or is not
-    a number, TooLittleDataError when there is no row to prove it on.
+    Raises ExportRefusedError if a probability differs by more than `EXPORT_TOLERANCE` or is NaN,
+    TooLittleDataError without rows.
     """
     if not len(x_test):
         raise TooLittleDataError(
@@ -190,7 +189,7 @@ RETRAIN = "Train again (`barograph train`) or roll back (`barograph models rollb
 
 
 def _refuse_unless_plain(onnx: bytes, width: int, version: str) -> None:
-    """Raise UnsoundModelError unless the bytes are what `OnnxModel` asks for."""
+    """Raise UnsoundModelError unless the bytes meet the requirements of `OnnxModel`."""
     from google.protobuf.message import DecodeError  # noqa: PLC0415 - comes with onnx
     from onnx import checker, load_model_from_string, shape_inference  # noqa: PLC0415 - heavy
 
@@ -238,17 +237,17 @@ def _content_fault(model: Any) -> str:  # noqa: ANN401 - onnx has no types
     ):
         return "it has functions or control flow"
     if any(tensor.data_location == TensorProto.EXTERNAL for tensor in tensors):
-        return "it keeps data outside of its bytes"
+        return "it has external data"
     widths = _widths(model)
-    for node, asked in ((n, a.ints) for n, a in attributes if a.name == "nodes_featureids"):
+    for node, indices in ((n, a.ints) for n, a in attributes if a.name == "nodes_featureids"):
         width = widths.get(node.input[0], 0)
-        if any(not 0 <= feature < width for feature in asked):
-            return f"a tree asks for a feature beyond its {width}"
+        if any(not 0 <= feature < width for feature in indices):
+            return f"a tree uses a feature beyond its {width}"
     return ""
 
 
 def _widths(model: Any) -> dict[str, int]:  # noqa: ANN401 - onnx has no types
-    """The last dimension of each value of a graph, 0 where it is not known."""
+    """Last dimension of each value of a graph, 0 if unknown."""
     from onnx import shape_inference  # noqa: PLC0415 - heavy
 
     graph = shape_inference.infer_shapes(model).graph

@@ -1,11 +1,11 @@
 """The registry: model versions with their facts, and which of them is champion.
 
-MLflow on SQLite keeps it: `HOME/registry/mlflow.db`, with `model.onnx` and `facts.json` of each
-version under `HOME/registry/artifacts/<run>/artifacts`. Writing goes through MLflow's client, one
-process at a time (a lock file beside the database); making the database takes MLflow seconds, once.
-Reading needs no MLflow, which takes seconds to import: it is a read-only query of its tables, so
-the alias that MLflow keeps stays the only truth and asking for the champion costs a fraction of a
-millisecond. Paths follow from HOME, so that HOME can be moved.
+It is an MLflow registry on SQLite, `HOME/registry/mlflow.db`, with `model.onnx` and `facts.json` of
+each version under `HOME/registry/artifacts/<run>/artifacts`. Writes go through MLflow's client, one
+process at a time (a lock file beside the database); creating the database takes MLflow seconds,
+once. Reads are read-only queries of MLflow's tables, without importing MLflow, which takes seconds:
+so MLflow's alias is the only source of truth, and looking up the champion takes a fraction of a
+millisecond. Paths are derived from HOME, so HOME can be moved.
 """
 
 import logging
@@ -59,19 +59,19 @@ _MAX_FACTS_BYTES = 2**20
 _MAX_WHY = 300
 _MAX_BESIDE_BYTES = 64 * 2**20
 _DAMAGE = ("malformed", "not a database", "Could not decode", "no such table", "no such column")
-_LIST = "See what there is with `barograph models list`"
+_LIST = "List the versions with `barograph models list`"
 _facts = msgspec.json.Decoder(ModelFacts)
 
 
 class Registry:
-    """The models under `home`. Several processes may use it at once; an object, a thread at a time.
+    """The models under `home`. Safe for several processes; not thread-safe.
 
-    Nothing is created until the first `register`, and what a killed one left is removed by whoever
-    writes next. Every method raises RegistryError when the
-    database cannot be used or what is asked for is not there or damaged; it names the cure. Those
-    that write raise DiskFullError or BadInputError where there is no room or no right to.
-    wait_s: how long to wait for another process that writes; the error names it.
-    warn: gets a line for each thing that a killed one left.
+    Nothing is created before the first `register`, and the next writer removes what a killed one
+    left. Every method raises RegistryError, with a cure, if the database is unusable or the
+    requested item is missing or damaged. Writing methods also raise DiskFullError without space and
+    BadInputError without permission.
+    wait_s: seconds to wait for another writing process; the error names it.
+    warn: called with one line for each leftover of a killed writer.
     """
 
     def __init__(
@@ -96,10 +96,10 @@ class Registry:
         *,
         judged: Sequence[Run] = (),
     ) -> int:
-        """Keep a model as the next version of `case` and return its number; no alias changes.
+        """Store a model as the next version of `case` and return its number; no alias changes.
 
-        The version appears complete or not at all. `params` are training parameters for MLflow's
-        list; scores and the rest come from `facts`. `judged`: the rows by which the gate decided.
+        The version appears complete or not at all. `params` are training parameters to show in
+        MLflow; scores and the rest come from `facts`. `judged`: the rows that the gate used.
         """
         checked(f"{case} (new)", onnx, facts, case)
         facts_json, runs = msgspec.json.encode(facts), msgspec.json.encode(judged)
@@ -137,7 +137,7 @@ class Registry:
         return int(made.version)
 
     def check_room(self) -> None:
-        """Raise DiskFullError or BadInputError where `register` could not write."""
+        """Raise DiskFullError or BadInputError if `register` could not write."""
         check_room(self._root, _LEAST_ROOM_BYTES)
 
     def set_alias(self, case: str, alias: Alias, version: int) -> None:
@@ -152,9 +152,9 @@ class Registry:
     def promote(
         self, case: str, version: int, reason: str, feature_set: str | None = None
     ) -> Promotion:
-        """Make a sound version champion and return its entry in the audit.
+        """Verify a version, make it champion and return its entry in the history.
 
-        Raises ForeignFeaturesError when it was made with another feature set than the one given.
+        Raises ForeignFeaturesError if it was trained with another feature set than the one given.
         """
         self._sound(case, version, feature_set)
         with self._writing(case) as mlflow:
@@ -163,8 +163,8 @@ class Registry:
     def rollback(
         self, case: str, reason: str = "rolled back by hand", feature_set: str | None = None
     ) -> Promotion:
-        """Make the champion before this one champion again, likewise."""
-        self._former(case)  # before a database is made
+        """Make the previous champion the champion again. Raises as `promote` does."""
+        self._former(case)  # fail before a database is created
         with self._writing(case) as mlflow:
             before = self._former(case)
             self._sound(case, before, feature_set)
@@ -179,16 +179,16 @@ class Registry:
             raise RegistryError(case, f"its audit is damaged ({error})", BACKUP) from error
 
     def version_of(self, case: str, alias: Alias) -> int | None:
-        """The version that an alias points at, or None. Cheap, and needs no MLflow."""
+        """The version of an alias, or None. Takes a fraction of a millisecond."""
         rows = self._read("alias", case=case, alias=alias)
         return rows[0][0] if rows else None
 
     def champion_version(self, case: str) -> int | None:
-        """The champion's version, or None: to be asked once a second for a hot swap."""
+        """The champion's version, or None; cheap enough to poll every second."""
         return self.version_of(case, "champion")
 
     def versions(self, case: str) -> list[Version]:
-        """All versions, oldest first; empty where nothing was registered."""
+        """All versions, oldest first; empty before the first `register`."""
         tags: dict[int, dict[str, str]] = {}
         for version, key, value in self._read("tags", case=case):
             tags.setdefault(version, {})[key] = value
@@ -204,9 +204,9 @@ class Registry:
         ]
 
     def load(self, case: str, which: Alias | int, feature_set: str) -> Model:
-        """A version, or the one that an alias points at, verified and ready to score.
+        """Load a version by number or alias, verified and ready to score.
 
-        Raises ForeignFeaturesError when it was made with another feature set than this one.
+        Raises ForeignFeaturesError if it was trained with another feature set than `feature_set`.
         """
         version = which if isinstance(which, int) else self.version_of(case, which)
         if version is None:
@@ -219,7 +219,7 @@ class Registry:
         return Model(f"{case}/{version}", facts, onnx)
 
     def facts(self, case: str, version: int) -> ModelFacts:
-        """What a version says of itself; its graph is not looked at."""
+        """The facts of a version, without reading its graph."""
         facts_json = self._kept(case, version, "facts.json", _MAX_FACTS_BYTES)
         try:
             return _facts.decode(facts_json)
@@ -228,34 +228,34 @@ class Registry:
             raise RegistryError(f"{case}/{version}", why, RETRAIN) from error
 
     def judged(self, case: str) -> list[Run]:
-        """The rows by which gates decided on versions of this case: no later one may use them."""
+        """The rows that gates of this case have used, which later gates must not use."""
         runs: list[Run] = []
         for known in self.versions(case):
-            if HASHES[JUDGED] in known.tags:  # not of before gates left word
+            if HASHES[JUDGED] in known.tags:  # missing in versions from before this file existed
                 content = self._kept(case, known.version, JUDGED, _MAX_BESIDE_BYTES, JUDGED_CURE)
                 runs += runs_in(f"{case}/{known.version}", content)
         return runs
 
     def attach(self, case: str, version: int, name: str, content: bytes) -> None:
-        """Keep a file beside a version, an artifact of its run, in the place of one so named."""
+        """Store a file with a version, as an artifact of its run; replaces one of the same name."""
         place = self._artifacts(self._known(case, version).run_id)
         with self._writing(case) as mlflow:
             write_whole(place / name, content)
             mlflow.set_model_version_tag(case, str(version), hash_name(name), sha256_of(content))
 
     def attached(self, case: str, version: int, name: str) -> bytes:
-        """What `attach` kept."""
+        """Read a file stored by `attach`. Raises RegistryError if its hash differs."""
         label, known = f"{case}/{version}", self._known(case, version)
         content = content_of(label, self._artifacts(known.run_id) / name, _MAX_BESIDE_BYTES)
-        # Not where it was attached by an older version, or its writer was killed.
+        # There is no hash if an older release attached it, or its writer was killed.
         if sha256_of(content) != known.tags.get(hash_name(name), sha256_of(content)):
-            raise RegistryError(label, f"its {name} is not what was kept", RETRAIN)
+            raise RegistryError(label, f"its {name} is not what was attached", RETRAIN)
         return content
 
     def log_trials(
         self, case: str, trials: Sequence[Trial], data_hash: str, code_hash: str
     ) -> None:
-        """Keep each trial of a search as a run of MLflow's: parameters, fold scores, hashes."""
+        """Store each trial of a search as an MLflow run: parameters, fold scores, hashes."""
         with self._writing(case) as mlflow:
             from mlflow.entities import Metric, Param  # noqa: PLC0415 - seconds to import
 
@@ -284,7 +284,7 @@ class Registry:
         return facts, checked(label, onnx, facts, case)
 
     def _kept(self, case: str, version: int, name: str, limit: int, cure: str = RETRAIN) -> bytes:
-        """A file of a version as it was registered."""
+        """Read a file of a version. Raises RegistryError if its hash differs."""
         label, known = f"{case}/{version}", self._known(case, version)
         content = content_of(label, self._artifacts(known.run_id) / name, limit, cure)
         if sha256_of(content) != known.tags.get(HASHES[name]):
@@ -298,7 +298,7 @@ class Registry:
         raise RegistryError(f"{case}/{version}", "there is no such version", _LIST)
 
     def _former(self, case: str) -> int:
-        """The champion's predecessor; raises RegistryError where there was none."""
+        """The champion's predecessor. Raises RegistryError if there is none."""
         champion = self.champion_version(case)
         before = former(self.history(case), champion)
         if before is None:
@@ -321,7 +321,7 @@ class Registry:
             previous=self.champion_version(case),
             reason=reason[:1000],
         )
-        # The alias first: a rollback after a crash in between finds the champion before this one.
+        # The alias first: after a crash in between, a rollback still finds the predecessor.
         mlflow.set_registered_model_alias(case, "champion", str(version))
         key = f"audit.{len(self.history(case)) + 1:06d}"
         mlflow.set_registered_model_tag(case, key, msgspec.json.encode(entry).decode())
@@ -331,23 +331,23 @@ class Registry:
         return self._root / "artifacts" / run_id / "artifacts"
 
     def _tidy(self) -> None:
-        """Remove and end what a killed writer left, who was the only one as this one is now."""
+        """Remove the leftovers of a killed writer and end its runs; needs the writer's lock."""
         removed_partials(self._root / "artifacts")
         for run_id, is_version in self._read("unfinished"):
             if is_version:
                 self._mlflow.set_terminated(run_id)
-                did = "had registered its version, which is whole (`barograph models list`)"
+                did = "had registered its version, which is complete (`barograph models list`)"
             else:
                 shutil.rmtree(self._root / "artifacts" / run_id, ignore_errors=True)
                 self._mlflow.set_terminated(run_id, "KILLED")
-                did = "left a half of one, which is removed"
+                did = "left an incomplete version, which is removed"
             self._warn(f"a training that was killed {did}: run {run_id}")
 
     @contextmanager
     def _writing(self, case: str) -> Iterator[Any]:
-        """MLflow's client, for this process alone; what MLflow refuses becomes RegistryError."""
-        self._read("versions", case=case)  # a damaged file is refused here, MLflow would retry
-        self.check_room()  # MLflow needs 20 lines to say so
+        """Yield MLflow's client under the writer's lock; its errors become RegistryError."""
+        self._read("versions", case=case)  # refuse a damaged file here; MLflow would retry
+        self.check_room()  # a shorter error than MLflow's
         with only_writer(self._root, case, self._wait_s):
             environment.for_mlflow()
             from mlflow.exceptions import MlflowException  # noqa: PLC0415 - seconds to import
@@ -379,10 +379,10 @@ def _client(database: Path) -> Any:  # noqa: ANN401 - mlflow is not followed by 
         return MlflowClient(tracking_uri=address, registry_uri=address)
 
     if "MLFLOW_LOGGING_LEVEL" not in os.environ:
-        logging.getLogger("mlflow").setLevel(logging.CRITICAL)  # what it raises says it
+        logging.getLogger("mlflow").setLevel(logging.CRITICAL)  # its exceptions carry the message
     if not database.exists():
-        # MLflow migrates a new database for seconds, table by table, and refuses for ever one that
-        # was left half-way: so it appears under its name only when it is complete.
+        # MLflow takes seconds to create a database and refuses an incomplete one for good, so the
+        # database gets its name only when complete.
         for left in database.parent.glob("*.making*"):
             left.unlink()
         making = database.with_suffix(f".{os.getpid()}.making")

@@ -1,4 +1,4 @@
-"""Versions of a case's models as the registry lists them: aliases, and the facts as text."""
+"""Versions in the registry's list: aliases, and the facts as text."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from barograph.registry.model import ModelFacts, sha256_of
 
 
 class Version(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of the registry's list; `tags` hold the facts as text, without reading the model."""
+    """One version in the registry's list; `tags` hold the facts as text."""
 
     version: int
     run_id: str
@@ -18,20 +18,20 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     tags: dict[str, str]
 
     def time_ns(self, fact: str) -> int | None:
-        """A time among the facts, None where they have none. Raises RegistryError."""
+        """A time among the facts in Unix nanoseconds, or None. Raises RegistryError if damaged."""
         try:
             return msgspec.json.decode(self.tags.get(fact, "null"), type=int | None)
         except UNREADABLE as error:
-            cure = "See what there is with `barograph models list`"
+            cure = "List the versions with `barograph models list`"
             raise RegistryError(
                 str(self.version), f"its tag {fact} is damaged ({error})", cure
             ) from error
 
 
 class Trial(msgspec.Struct, frozen=True, kw_only=True):
-    """Parameters that were tried for a candidate, and its log loss on each fold's held-out rows.
+    """Hyperparameters tried for a candidate, and its log loss on each fold's held-out rows.
 
-    The first of each candidate is how the case gives it.
+    The first trial of each candidate has the hyperparameters of the case.
     """
 
     candidate: str
@@ -40,7 +40,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def tags_of(facts: ModelFacts, facts_json: bytes) -> dict[str, str]:
-    """The facts as text, and the hashes of what is stored: `facts_json` are the facts as bytes."""
+    """The facts as text, with the hashes of the graph and of `facts_json`, the stored facts."""
     fields = msgspec.to_builtins(facts)
     del fields["sha256"], fields["scores"]
     text = {
@@ -51,7 +51,7 @@ def tags_of(facts: ModelFacts, facts_json: bytes) -> dict[str, str]:
 
 
 def figures_of(facts: ModelFacts) -> Iterator[tuple[str, float]]:
-    """Every defined score of the facts, as "group.score"."""
+    """Yield every defined score of the facts as ("group.score", value)."""
     for group, figures in facts.scores.items():
         for name, value in figures.items():
             if value is not None:

@@ -1,1 +1,1 @@
-"""A market whose law is known, and an exchange that tells of it, with faults on demand."""
+"""A simulated market with a known law, and a simulated exchange with faults on demand."""

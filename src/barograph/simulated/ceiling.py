@@ -1,10 +1,11 @@
-"""What can be known of a market's hidden state by watching it: the ceiling of any model.
+"""The best possible forecast from a market's observable data: the ceiling of any model.
 
-`market.spike_probability` is the truth for one who knows the latent state; nobody does. Here a
-cloud of particles, each a latent state that may be, moves by the law of `market` from second to
-second and is weighed by how well it explains what the ticks showed. The mean of the truth over the
-cloud is the best forecast that this allows: but for chance and the filter's own noise, no model
-that sees no more has a lower log loss. Source: Gordon, Salmond and Smith (1993), IEE Proceedings F
+`law.spike_probability` is the true probability given the latent state, which is not observable. A
+particle filter tracks it: each particle is a possible latent state that moves by the market's law
+and is weighted by its likelihood given the ticks. The mean of the true probability over the
+particles is
+the best forecast: apart from chance and the filter's noise, no model with the same data has a lower
+log loss. Source: Gordon, Salmond and Smith (1993), IEE Proceedings F
 140(2).
 """
 
@@ -30,33 +31,35 @@ from barograph.simulated.tape import MarketEvent, Print
 from barograph.types import NS_PER_S
 
 FURTHEST = 5.0
-"""Deviations of slow beyond which its lattice ends; what is beyond counts as its edge."""
+"""Half-width of the lattice of slow, in standard deviations; values beyond count as its edge."""
 
 HIGHEST = 8.0
-"""Log-variance above the typical one at which the lattice ends: far above any tau of use."""
+"""Upper end of the lattice in log-variance above the typical one, far above any useful tau."""
 
 EAGERNESS = 10.0
-"""How many times too often particles jump, at as much less weight. A jump is rare and seen within
-seconds: with 1,000 particles of two products and jumps at their own rate none is near it yet."""
+"""Factor by which particles jump too often, at correspondingly lower weight. Jumps are rare, and at
+their true rate none of 1,000 particles would be near a jump when it shows.
+"""
 
 PRIORITY = 0.5
-"""Particles are resampled by their weight to this power and keep the rest of it, so that those of
-little weight, such as have just jumped, have time to be proved right."""
+"""Particles are resampled by their weight to this power and keep the remaining factor, so that
+low-weight particles, such as those that just jumped, survive until the data can confirm them.
+"""
 
 
 class Sight(NamedTuple):
-    """What of the orders is weighed. The least is the return of each second with an order."""
+    """Which observations the filter uses, beyond the return of each second with an order."""
 
     arrivals: bool = True
-    """When they came: the likelihood of a Hawkes process, exact but for what came before it."""
+    """Arrival times: the likelihood of a Hawkes process, exact but for orders before the start."""
     every_return: bool = True
-    """The return from each order to the next, instead of that from second to second."""
+    """Returns from order to order instead of from second to second."""
     spreads: bool = True
-    """The spread that each left."""
+    """The spread after each order."""
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
-    """How closely to look; `paths` sets the error of the truth, as in `spike_probability`."""
+    """Settings of the filter; `paths` sets the accuracy of `spike_probability`."""
 
     sight: Sight = Sight()
     particles: int = 1000
@@ -68,11 +71,11 @@ FILTER = Filter()
 
 
 class Orders(NamedTuple):
-    """What one product's ticks show, an entry an order: all trades of one time are one order's.
+    """The observed orders of one product; trades with the same time are one order.
 
-    `second` counts from the first one watched and rises, `place_s` is the place within it.
-    `log_mid` is of the quotes after the order, `spread` in increments, and `rounding` the variance
-    that the quotes' increment adds to a return.
+    `second` counts from the start and is non-decreasing, `place_s` is the time within it. `log_mid`
+    and `spread` (in increments) are of the quotes after the order; `rounding` is the variance that
+    the price increment adds to a return.
     """
 
     second: Int64
@@ -83,33 +86,33 @@ class Orders(NamedTuple):
 
 
 class _Shown(NamedTuple):
-    """Orders as particles are weighed by them; variances in those of a typical second."""
+    """Observations as particles are weighted by them; variances relative to a typical second."""
 
     first: Int64
     """(seconds + 1,): the first order of each second."""
     wait_s: Float64
-    """Time of the order's second that had passed since the order before."""
+    """Time since the previous order or the start of the second."""
     rest_s: Float64
-    """(seconds,): what is left of a second after its last order."""
+    """(seconds,): time left in a second after its last order."""
     excitation: Float64
-    """What earlier orders add to the rate of orders as this one comes, 1/s."""
+    """Rate that earlier orders add at the time of this one, 1/s."""
     square: Float64
-    """Squared return since the last one that is weighed; NaN where none is."""
+    """Squared return since the last weighted order; NaN if not weighted."""
     widening: Int64
-    """(seconds,): increments by which the spreads of the second's orders are above one."""
+    """(seconds,): sum of the second's spreads above one increment, in increments."""
     rounding: float
 
 
 def orders(
     events: Iterable[MarketEvent], products: Sequence[str], start_s: int, increment: float
 ) -> list[Orders]:
-    """The orders of each product in what a market prints, from second `start_s` on, in order."""
+    """The orders of each product in `events` from `start_s` on. Raises BadInputError if none."""
     seen: dict[str, list[tuple[int, float, float]]] = {product: [] for product in products}
     for event in events:
         if isinstance(event, Print) and event.product in seen:
-            mine = seen[event.product]
-            if not mine or event.time_ns > mine[-1][0]:
-                mine.append((event.time_ns, float(event.bid), float(event.ask)))
+            quotes = seen[event.product]
+            if not quotes or event.time_ns > quotes[-1][0]:
+                quotes.append((event.time_ns, float(event.bid), float(event.ask)))
     return [_observed(product, seen[product], start_s, increment) for product in products]
 
 
@@ -137,18 +140,19 @@ def forecast(
     seconds: int,
     how: Filter = FILTER,
 ) -> Float64:
-    """The probability of a spike after each second, given all that was watched up to its end.
+    """The probability of a spike after each second, given all observations up to its end.
 
-    `watched` are products of one market, whose news is common as the model says: together each
-    tells of the others, alone only of itself. `tau` (products, k) are the thresholds to ask for.
-    out: (products, seconds, k) float64 in [0, 1]. Deterministic. Raises BadInputError.
+    `watched`: products of one market, which share news, so each informs about the others. `tau`:
+    (products, k) spike thresholds. Returns (products, seconds, k) float64 in [0, 1]. Deterministic.
+    Raises BadInputError for fewer than two particles or a missing product in `tau`.
 
-    A bootstrap filter: particles start from the stationary law, move by it, but jump more often
-    (`EAGERNESS`), and are resampled systematically when they are worth less than half their number.
-    Given a particle the weights are exact but for this: a rounded mid counts as one with noise of
-    its own, orders before the first second count in their mean, and without `arrivals` the times of
-    returns say nothing. The truth of a particle averages over how long ago the last order was,
-    which a watcher knows.
+    A bootstrap filter: particles start from the stationary law, jump more often than it
+    (`EAGERNESS`), and are resampled systematically when the effective sample size is below half
+    their number.
+    Weights are exact with these exceptions: rounding of the mid is treated as independent noise,
+    orders before the start enter by their mean, and without `arrivals` the times of returns carry
+    no information. The true probability averages over the age of the last order, which is
+    observable.
     """
     model = check_model(model)
     if len(tau) != len(watched) or how.particles < 2:
@@ -164,7 +168,7 @@ def forecast(
     lowest = np.array([_slow_nodes(model)[0], _level_nodes(model)[0]])
     out = np.empty((seconds, *tau.shape))
     _follow(model, how.sight, shown, cloud, lowest, tables, rng, out)
-    # A mean of ones may round to a little more.
+    # Rounding may lift a mean of ones above 1.
     return np.ascontiguousarray(np.minimum(out, 1.0).transpose(1, 0, 2))
 
 
@@ -179,7 +183,7 @@ def _level_nodes(model: MarketModel) -> Int64:
 
 
 def _table(model: MarketModel, tau: float, paths: int) -> Float64:
-    """(levels, slows): the truth on the lattice of `market`, between whose nodes it is linear."""
+    """(levels, slows): the true probability on the lattice, for linear interpolation."""
     slow, level = np.meshgrid(
         _slow_nodes(model) * SLOW_STEP, _level_nodes(model) * LEVEL_STEP, indexing="xy"
     )
@@ -212,9 +216,9 @@ def _shown(model: MarketModel, watched: Orders, seconds: int, sight: Sight) -> _
 
 @compiled
 def _excitation(model: MarketModel, time_s: Float64) -> Any:
-    """(n,): what the orders before each have added to the rate of orders as it comes, 1/s."""
+    """(n,) rate that earlier orders add at the time of each order, 1/s."""
     excitation = np.empty(len(time_s))
-    # In the mean, each order before the first second has excited `branching` others.
+    # Start from the mean excitation.
     now = order_rate(model, 0.0) * model.branching / (1.0 - model.branching)
     before_s = 0.0
     for i in range(len(time_s)):
@@ -227,7 +231,7 @@ def _excitation(model: MarketModel, time_s: Float64) -> Any:
 
 @compiled
 def _start(model: MarketModel, products: int, particles: int, rng: np.random.Generator) -> Any:
-    """(3, products, particles): slow and jump from their stationary law, no variance unseen."""
+    """(3, products, particles): slow and jump from their stationary law, unobserved variance 0."""
     cloud = np.zeros((3, products, particles))
     share = model.common_share
     for i in range(particles):
@@ -248,10 +252,10 @@ def _jump(
     log_weight: Float64,
     rng: np.random.Generator,
 ) -> None:
-    """One second of jumps, `eagerness` times too many, each at as much less weight.
+    """Apply one second of jumps, `eagerness` times too many, each at correspondingly lower weight.
 
-    The cloud's number is drawn, then whom each hits: the law of a number for each. That a particle
-    is spared weighs the same for all.
+    The total number is drawn first, then the particle of each jump, which has the law of
+    independent numbers per particle. The weight of not jumping is common to all and left out.
     """
     products, particles = jump.shape
     jump *= np.exp(-1.0 / model.jump_time_s)
@@ -269,7 +273,7 @@ def _jump(
 
 @compiled
 def _drift(model: MarketModel, slow: Float64, rng: np.random.Generator) -> None:
-    """One second of slow."""
+    """Advance slow by one second."""
     a = np.exp(-1.0 / model.slow_time_s)
     scale = model.slow_std * np.sqrt(1.0 - a * a)
     common = scale * np.sqrt(model.common_share)
@@ -293,7 +297,7 @@ def _follow(
     rng: np.random.Generator,
     out: Float64,
 ) -> None:
-    """Every second: move, weigh, say, and resample where it is time. Fills `out`."""
+    """Run the filter: move, weight, forecast and resample every second. Fills `out`."""
     products, particles = cloud.shape[1:]
     log_weight = np.zeros(particles)
     for second in range(len(out)):
@@ -321,10 +325,10 @@ def _follow(
 def _weigh(
     model: MarketModel, sight: Sight, shown: Any, second: int, state: Float64, log_weight: Float64
 ) -> None:
-    """Add the log-likelihood of what one product showed in a second; keep the unseen variance.
+    """Add the log-likelihood of one product's second; update the unobserved variance.
 
-    The integral of the excitation is common to all particles and left out. A spread above one
-    increment is geometric, as `simulator` draws it.
+    The integral of the excitation is common to all particles and left out. Spreads above one
+    increment are geometric, as in `market`.
     """
     first, stop = shown.first[second], shown.first[second + 1]
     for i in range(len(log_weight)):
@@ -353,7 +357,7 @@ def _weigh(
 
 @compiled
 def _say(state: Float64, weight: Float64, lowest: Int64, tables: Float64, out: Float64) -> None:
-    """(k,): the weighted mean of each table at the particles' slow and level."""
+    """Fill `out` (k,) with the weighted mean of each table at the particles' slow and level."""
     _, levels, slows = tables.shape
     out[:] = 0.0
     for i in range(len(weight)):
@@ -374,7 +378,7 @@ def _say(state: Float64, weight: Float64, lowest: Int64, tables: Float64, out: F
 
 @compiled
 def _systematic(weight: Float64, rng: np.random.Generator) -> Any:
-    """(n,): which particles go on, each as often as its weight says, to within one."""
+    """(n,) indices of the resampled particles; counts match the weights to within one."""
     n = len(weight)
     chosen = np.empty(n, np.int64)
     place, cumulative = 0, weight[0]

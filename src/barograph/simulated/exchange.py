@@ -3,11 +3,10 @@
     ws://ADDRESS/exchange                           the Exchange feed
     ws://ADDRESS/advanced                           Advanced Trade
     GET http://ADDRESS/products/{id}/trades         trades, newest first: `limit`, `after`
-    GET http://ADDRESS/ledger                       what was made, sent, and done on purpose
+    GET http://ADDRESS/ledger                       generated and sent data, and applied faults
 
-One task lets the market go on and writes to every connection; a task for each connection listens.
-All that is decided is decided in machines: `session`, `faults`, `dialects`; the truth is in
-`ledger`.
+One task advances the market and writes to every connection; each connection has a reading task.
+Decisions are made in the machines `session`, `faults` and `voices`; `ledger` records what happened.
 """
 
 import asyncio
@@ -35,7 +34,7 @@ from barograph.simulated.ledger import Ledger, LineAccount
 from barograph.simulated.session import Session
 from barograph.simulated.sources import Source
 from barograph.simulated.tape import Print
-from barograph.simulated.trades_endpoint import TradesEndpoint, said
+from barograph.simulated.trades_endpoint import TradesEndpoint, error_json
 from barograph.types import NS_PER_S
 from barograph.venues.entries import Dialect
 from barograph.wire import BoundedServer
@@ -43,36 +42,37 @@ from barograph.wire import BoundedServer
 PATHS: Mapping[str, Dialect] = {"/exchange": Dialect.EXCHANGE, "/advanced": Dialect.ADVANCED}
 
 KEPT_TRADES = 100_000
-"""Of each product, where a market goes on without end: readers ask for what is missing now."""
+"""Trades kept per product in an endless market; readers only request recent ones."""
 
 _TRADES = re.compile(r"/products/([^/]{1,100})/trades").fullmatch
 _STEP_S = 0.005
 _SUBSCRIBING_S = 0.5
-_LONGEST_STEP_NS = 10 * NS_PER_S  # of the market at once; a clock that lags more slips
-_FREE_STEP_NS = NS_PER_S // 10  # of the market where readers set the pace
+_LONGEST_STEP_NS = 10 * NS_PER_S  # market time per step; a larger lag is dropped
+_FREE_STEP_NS = NS_PER_S // 10  # market time per step if readers set the pace
 QUEUE_BYTES = 4 << 20
-"""What may wait for a reader, unless `Terms` say otherwise."""
+"""Default limit of bytes queued for a reader."""
 
 MAX_MESSAGE_BYTES = 1 << 16
-"""Of what a reader sends."""
+"""Longest message accepted from a reader."""
 
 MAX_CONNECTIONS = 1000
-"""At one time; whoever else comes gets a 503. A process has some thousand file handles."""
+"""Most concurrent connections; further ones get a 503. A process has about 1,000 file handles."""
 
-# Whoever comes and goes during a handshake is no news; websockets would print it.
+# websockets would log every aborted handshake.
 _quiet = logging.getLogger("barograph.simulated.exchange")
 _quiet.setLevel(logging.CRITICAL)
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
-    """How an exchange treats its readers; the defaults are Coinbase's ways as far as known.
+    """How an exchange treats its readers; the defaults follow Coinbase as far as known.
 
-    `limit_s`: market seconds after which nothing more happens. `wait_for_reader`: the market stands
-    until somebody subscribes to all products, or for half a second after the first subscription.
-    `present`: the market's time is this machine's, and what it is behind comes as fast as it can be
-    sent. `window_s`: Advanced Trade tells trades within it in one frame. `queue_bytes`: a reader
-    for whom more is waiting is kicked out. `rest_per_s` requests a second are answered, and half as
-    many more at once. `keep_trades`, `keep_frames`: see `Ledger`.
+    `limit_s`: market seconds after which the market ends. `wait_for_reader`: the market waits until
+    all products are subscribed, or half a second after the first subscription. `present`: market
+    time is this machine's clock, and a backlog is sent as fast as possible. `window_s`: Advanced
+    Trade batches trades within it into one frame. `queue_bytes`: a reader with more queued bytes is
+    disconnected.
+    `rest_per_s`: allowed REST requests per second, with bursts of half as many more. `keep_trades`,
+    `keep_frames`: see `Ledger`.
     """
 
     limit_s: float | None = None
@@ -87,15 +87,15 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Line:
-    """A connection: its socket, its session, its account."""
+    """A connection: socket, session and account."""
 
     def __init__(self, socket: ServerConnection, session: Session, account: LineAccount) -> None:
         self.socket, self.session, self.account = socket, session, account
-        self.mute = False  # frozen or about to close: nothing is sent or heard any more
+        self.mute = False  # frozen or closing: nothing is sent or received
 
     @property
     def hears(self) -> bool:
-        """Whether it waits for the market."""
+        """Whether it receives market data."""
         open_ = self.socket.protocol.state is State.OPEN
         return open_ and bool(self.session.subscribed) and not self.mute
 
@@ -105,14 +105,15 @@ class _Line:
 
 
 class Exchange:
-    """A server of one market; an async context manager, on the loop that enters it.
+    """A server for one market; an async context manager that runs on the entering event loop.
 
-    speed: market seconds in a second, None for as fast as readers take it. A market from the past
-    goes on from there. Raises BadInputError when it cannot listen.
-    `address` is "host:port" once entered, `ended` whether the market came to its end.
+    speed: market seconds per second; None runs as fast as clients read. A market in the past
+    continues from its own time. Raises BadInputError for a speed of 0 or less, and if it cannot
+    listen.
+    `address` is "host:port" once entered; `ended` tells whether the market has ended.
     """
 
-    def __init__(  # noqa: PLR0913 - where and how fast, beside what
+    def __init__(  # noqa: PLR0913 - the market, address, speed and terms
         self,
         source: Source,
         faults: Sequence[ScriptedFault] = (),
@@ -145,7 +146,7 @@ class Exchange:
 
     async def __aenter__(self) -> Self:
         self._server = await self._listen()
-        self._asked = asyncio.Event()
+        self._reader_came = asyncio.Event()
         self._market = asyncio.create_task(self._trade())
         return self
 
@@ -153,16 +154,16 @@ class Exchange:
         self._market.cancel()
         for line in self._lines:
             if line.mute or line.waiting_bytes:
-                line.socket.transport.abort()  # it would not hear that we close
+                line.socket.transport.abort()  # it would not receive a closing handshake
         self._server.close()
         await self._server.wait_closed()
-        # A farewell that is cut off would leave its socket open.
+        # An interrupted closing handshake would leave its socket open.
         await asyncio.gather(*self._closing, return_exceptions=True)
         with suppress(asyncio.CancelledError):
             await self._market
 
     def check(self) -> None:
-        """Raise what the market died of, if it did."""
+        """Re-raise the error that ended the market, if any."""
         if self._market.done() and not self._market.cancelled():
             self._market.result()
 
@@ -174,7 +175,7 @@ class Exchange:
                 self._port,
                 process_request=self._answer,
                 compression=None,
-                ping_interval=None,  # a half-open line must stay, and a dead one fills its queue
+                ping_interval=None,  # keep half-open connections; a dead one fills its queue
                 close_timeout=1.0,
                 max_size=MAX_MESSAGE_BYTES,
                 create_connection=BoundedServer,
@@ -195,7 +196,7 @@ class Exchange:
 
     async def _trade(self) -> None:
         if self._terms.wait_for_reader or self._speed is None:
-            await self._asked.wait()
+            await self._reader_came.wait()
         if self._terms.wait_for_reader:
             await self._all_subscribed()
         limit_s = self._terms.limit_s
@@ -220,7 +221,7 @@ class Exchange:
             self.ended = self._source.ended or self._now_ns == end_ns
 
     async def _all_subscribed(self) -> None:
-        """Wait for the subscriptions that follow the first one, for a little while."""
+        """Wait up to half a second for subscriptions to all products."""
         clock = asyncio.get_running_loop().time
         ends_s, wanted = clock() + _SUBSCRIBING_S, set(self._source.products)
         while clock() < ends_s:
@@ -230,11 +231,11 @@ class Exchange:
             await asyncio.sleep(_STEP_S)
 
     async def _room(self) -> None:
-        """Wait until somebody listens and every reader has taken most of what it was sent."""
+        """Wait until there is a reader, and every reader has read most of its queue."""
         await asyncio.sleep(0)
         while not (hearing := [line for line in self._lines if line.hears]):
-            self._asked.clear()
-            await self._asked.wait()
+            self._reader_came.clear()
+            await self._reader_came.wait()
         for line in hearing:
             with suppress(OSError):  # it left meanwhile
                 await line.socket.drain()
@@ -260,7 +261,7 @@ class Exchange:
         if refused is not None:
             self.ledger.did(refused)
             self.ledger.closed(account)
-            return  # websockets closes it
+            return  # returning closes the connection
         session = Session(
             dialect,
             self._source.products,
@@ -272,7 +273,7 @@ class Exchange:
         )
         line = _Line(socket, session, account)
         self._lines.append(line)
-        # It may be slow with the market up to its queue; only then do pongs count against it.
+        # Market data up to the queue limit may be unread before pongs count against the reader.
         cast("BoundedServer", socket).unread_bytes = self._terms.queue_bytes
         try:
             await self._hear(line)
@@ -301,7 +302,7 @@ class Exchange:
         self.ledger.subscribed(line.account, line.session.subscribed)
         self._do(line, actions)
         if line.session.subscribed:
-            self._asked.set()
+            self._reader_came.set()
 
     def _do(self, line: _Line, actions: Sequence[Action]) -> None:
         if not actions or line.socket.protocol.state is not State.OPEN:
@@ -327,7 +328,7 @@ class Exchange:
                     protocol.send_binary(action.data)
                 else:
                     protocol.send_text(action.data)
-        # All at once: a call of the system for each frame would cost more than all else here.
+        # One write for all frames: a system call for each would dominate the cost.
         socket.transport.write(b"".join(protocol.data_to_send()))
 
     def _close(self, line: _Line, close: Close) -> None:
@@ -342,26 +343,26 @@ class Exchange:
     # HTTP.
 
     def _answer(self, socket: ServerConnection, request: Request) -> Response | None:
-        """A response, or None where a WebSocket is asked for."""
+        """Respond to an HTTP request; None for a WebSocket request."""
         try:
             url = urlsplit(request.path)
-        except ValueError:  # brackets that close nothing
-            return _json(socket, HTTPStatus.BAD_REQUEST, said("BadRequest"))
+        except ValueError:  # unbalanced brackets
+            return _json(socket, HTTPStatus.BAD_REQUEST, error_json("BadRequest"))
         if url.path in PATHS:
             if len(self._lines) < MAX_CONNECTIONS:
                 return None
-            return _json(socket, HTTPStatus.SERVICE_UNAVAILABLE, said("Too many connections"))
+            return _json(socket, HTTPStatus.SERVICE_UNAVAILABLE, error_json("Too many connections"))
         if url.path == "/ledger":
             return _json(socket, HTTPStatus.OK, msgspec.json.encode(self.ledger.summary()))
-        if found := _TRADES(url.path):
+        if match := _TRADES(url.path):
             now_s = asyncio.get_running_loop().time()
-            return _json(socket, *self._trades.answer(found[1], parse_qs(url.query), now_s))
-        return _json(socket, HTTPStatus.NOT_FOUND, said("NotFound"))
+            return _json(socket, *self._trades.answer(match[1], parse_qs(url.query), now_s))
+        return _json(socket, HTTPStatus.NOT_FOUND, error_json("NotFound"))
 
 
 @contextmanager
 def running(exchange: Exchange) -> Iterator[Exchange]:
-    """The exchange in a thread of its own, until the block ends; raises what it died of."""
+    """Run the exchange in a thread until the block ends; re-raises the error that ended it."""
     ready: Future[asyncio.AbstractEventLoop] = Future()
     over = asyncio.Event()
 
@@ -379,7 +380,7 @@ def running(exchange: Exchange) -> Iterator[Exchange]:
                 done.result()
             yield exchange
         finally:
-            # Also where somebody lost patience before it was ready.
+            # Also if the block was interrupted before the exchange was ready.
             ready.add_done_callback(lambda loop: loop.result().call_soon_threadsafe(over.set))
         done.result()
 

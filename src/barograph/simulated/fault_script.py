@@ -1,4 +1,4 @@
-"""The script of an exchange's faults: what may stand in it, from a file or drawn by a seed."""
+"""Scripts of an exchange's faults: the kinds, their keys, and reading them from TOML."""
 
 import tomllib
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ _CODES = {1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014
 
 
 class FaultKind(StrEnum):
-    """What can be made to go wrong."""
+    """Kinds of scripted faults."""
 
     DROP = "drop"
     DUPLICATE = "duplicate"
@@ -56,16 +56,16 @@ _TAKES: Mapping[FaultKind, frozenset[str]] = {
     FaultKind.REST_DOWN: frozenset({"seconds", "product"}),
     FaultKind.REST_PARTIAL: frozenset({"seconds", "count", "product"}),
 }
-"""The keys of each kind beside `kind` and `at_s`. Who may have `seconds` needs them."""
+"""Keys of each kind besides `kind` and `at_s`. A kind that takes `seconds` requires it."""
 
 _COUNT: Mapping[FaultKind, int] = {FaultKind.REORDER: 2, FaultKind.REST_PARTIAL: 3}
 
 
 class ScriptedFault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One fault. What a key means for each kind stands in docs/simulated-exchange.md.
+    """One scripted fault; docs/simulated-exchange.md explains the keys of each kind.
 
-    Raises ValueError for a key that the kind does not take or lacks, and for a number that is out
-    of range. `count` and `size_bytes` are 0 where they are not given and become the kind's own.
+    Raises ValueError for a key that the kind does not take, a missing key, and a number out of
+    range. If not given, `count` and `size_bytes` become the defaults of the kind.
     """
 
     kind: FaultKind
@@ -94,17 +94,17 @@ class ScriptedFault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
 
     @property
     def counted(self) -> bool:
-        """Whether it is over after `count` frames."""
+        """Whether it ends after `count` frames."""
         return _TAKES[self.kind] >= {"count", "channel"}
 
     @property
     def begins_ns(self) -> int:
-        """`at_s` in nanoseconds."""
+        """`at_s` in nanoseconds of market time from the start."""
         return int(self.at_s * NS_PER_S)
 
     @property
     def span_ns(self) -> int:
-        """`seconds` in nanoseconds, 0 where it has none."""
+        """`seconds` in nanoseconds, or 0."""
         return int((self.seconds or 0.0) * NS_PER_S)
 
     def _check_ranges(self) -> None:
@@ -115,7 +115,7 @@ class ScriptedFault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
         if self.connection is not None and self.connection < 1:
             raise ValueError("connections are counted from 1")
         if self.code is not None and self.code not in _CODES and not 3000 <= self.code < 5000:
-            raise ValueError(f"{self.code} is no code that a server may close with")
+            raise ValueError(f"{self.code} is not a close code that a server may send")
 
 
 class _Script(msgspec.Struct, forbid_unknown_fields=True):
@@ -123,13 +123,13 @@ class _Script(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def read_script(path: Path) -> list[ScriptedFault]:
-    """The faults of a TOML file of `[[fault]]` tables; BadInputError says what is wrong in it."""
+    """Read the faults of a TOML file with `[[fault]]` tables. Raises BadInputError."""
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
         return msgspec.convert(tables, _Script).fault
     except OSError as error:
         why = error.strerror or str(error)
-        raise BadInputError(str(path), why, "Name a file that can be read") from None
+        raise BadInputError(str(path), why, "Name a readable file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
         raise BadInputError(
             str(path), str(error), "See docs/simulated-exchange.md for each fault"

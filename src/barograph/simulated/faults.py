@@ -1,8 +1,8 @@
-"""Faults of the simulated exchange, as data: a script, and what it does to frames.
+"""Apply scripted faults to the frames and requests of the simulated exchange.
 
-Machines without socket and clock: market time comes with what they are given. `LineFaults` belongs
-to one connection, `ExchangeFaults` to the exchange. Times of a script are seconds of market time
-since the exchange began; those of a fault that names a connection, since that one opened.
+Machines without socket and clock; market time is an argument. `LineFaults` belongs to one
+connection, `ExchangeFaults` to the exchange. Script times are seconds of market time since the
+exchange started, or, for a fault that names a connection, since that connection opened.
 """
 
 import re
@@ -35,9 +35,9 @@ _OF_FRAMES = {
 
 
 class Send(msgspec.Struct, frozen=True, gc=False):
-    """Send these bytes; `fault` is the place in the script of what made them differ from the frame.
+    """Send these bytes; `fault` is the index in the script of the fault that applied, or None.
 
-    A repeat and a frame out of order have their fault too, though their bytes are the frame's.
+    Repeated and reordered frames carry their fault too, although their bytes are unchanged.
     """
 
     data: bytes
@@ -46,14 +46,14 @@ class Send(msgspec.Struct, frozen=True, gc=False):
 
 
 class Withhold(NamedTuple):
-    """Do not send this frame, now or ever."""
+    """Do not send this frame at all."""
 
     frame: OutgoingFrame
     fault: int
 
 
 class Close(NamedTuple):
-    """Close the connection: with a close frame, or where `code` is None without a word."""
+    """Close the connection with a close frame, or abort it if `code` is None."""
 
     time_ns: int
     fault: int | None = None
@@ -62,14 +62,14 @@ class Close(NamedTuple):
 
 
 class Freeze(NamedTuple):
-    """From now on neither send, read nor answer anything, and do not close."""
+    """Stop sending, reading and answering, but keep the connection open."""
 
     time_ns: int
     fault: int
 
 
 class Began(NamedTuple):
-    """A fault without a frame of its own: the clock jumped, numbers began anew, a burst ended."""
+    """A fault without a frame took effect: a clock jump, a sequence restart, the end of a burst."""
 
     time_ns: int
     fault: int
@@ -79,7 +79,7 @@ Action = Send | Withhold | Close | Freeze | Began
 
 
 class _Active:
-    """A fault at work on frames."""
+    """A fault that is currently applied to frames."""
 
     def __init__(self, place: int, fault: ScriptedFault, begin_ns: int) -> None:
         self.place, self.fault = place, fault
@@ -101,11 +101,11 @@ class _Active:
 
 
 class LineFaults:
-    """What a script does to one connection: frames in, actions out.
+    """Applies a script to one connection: frames in, actions out.
 
-    Of faults that name no connection it has those that begin after it opened, or last still: a
-    silence does for its span, and a clock that jumped does not jump back. Beside jumps of the clock
-    at most one fault strikes a frame: one that keeps everything back, or the first of the script.
+    Faults that name no connection apply if they start after it opened or still last: a silence
+    lasts for its span, a clock jump for ever. Besides clock jumps at most one fault applies to a
+    frame: one that withholds everything, or else the first of the script.
     """
 
     def __init__(
@@ -125,9 +125,9 @@ class LineFaults:
         self.closed = False
 
     def take(self, frames: Sequence[OutgoingFrame], now_ns: int) -> list[Action]:
-        """What is to be done about these frames, in order, and about time having come to `now_ns`.
+        """Return the actions for these frames, in order, and for market time reaching `now_ns`.
 
-        Frames come by their time and none is later than `now_ns`. Nothing follows a Close.
+        Frames must be in time order and not later than `now_ns`. A Close is the last action.
         """
         due = self._waiting and self._waiting[-1][0] <= now_ns
         if not (due or self._active or self._shift_ns):
@@ -141,7 +141,7 @@ class LineFaults:
         return actions
 
     def end(self) -> list[Action]:
-        """The connection is gone: what was held back never came."""
+        """End the connection: withhold the frames that are still held back."""
         held = [Withhold(frame, each.place) for each in self._active for _, frame in each.held]
         self._active = []
         return list[Action](held)
@@ -182,7 +182,7 @@ class LineFaults:
     def _strike(
         self, active: _Active, data: bytes, frame: OutgoingFrame, actions: list[Action]
     ) -> None:
-        """Let a fault act on a frame, whose bytes would be `data` without it."""
+        """Apply a fault to a frame, whose bytes are `data` before it."""
         kind, place = active.fault.kind, active.place
         if active.left is not None:
             active.left -= 1
@@ -206,14 +206,14 @@ class LineFaults:
 
 
 class Lack(NamedTuple):
-    """What the trades endpoint does wrong: nothing at all where `one_in` is 0, or every such id."""
+    """A failure of the trades endpoint: every `one_in`-th trade id is missing; 0: it is down."""
 
     fault: int
     one_in: int
 
 
 class ExchangeFaults:
-    """What a script does to the exchange itself: halts, refused connections, the REST endpoint."""
+    """Applies a script to the exchange itself: halts, refused connections, REST failures."""
 
     def __init__(self, script: Sequence[ScriptedFault], start_ns: int) -> None:
         spans = [
@@ -232,9 +232,9 @@ class ExchangeFaults:
         self._untraded: dict[str, int] = {}
 
     def take(self, events: Iterable[MarketEvent]) -> tuple[list[MarketEvent], set[int]]:
-        """The events without trades of halted products, and the faults that took some.
+        """Remove the trades of halted products; return the events left and the faults that applied.
 
-        Ids go on without a hole after a halt.
+        Trade ids continue without a hole after a halt.
         """
         if not self._halts:
             return list(events), set()
@@ -250,7 +250,7 @@ class ExchangeFaults:
         return kept, struck
 
     def refuses(self, now_ns: int) -> int | None:
-        """The fault that closes a connection that opens now, if one does; it counts it."""
+        """The fault that refuses a connection opened now, or None; counts the refusal."""
         for refusal in self._refusals:
             begin_ns, left, place = refusal
             if begin_ns <= now_ns and left:
@@ -259,7 +259,7 @@ class ExchangeFaults:
         return None
 
     def rest(self, product: str, now_ns: int) -> Lack | None:
-        """What is wrong with the trades endpoint now, for this product."""
+        """The current failure of the trades endpoint for this product, or None."""
         for place, fault, begin_ns, end_ns in self._rest:
             if begin_ns <= now_ns < end_ns and fault.product in {None, product}:
                 down = fault.kind is FaultKind.REST_DOWN
@@ -276,7 +276,7 @@ class ExchangeFaults:
 def begins_ns(
     fault: ScriptedFault, connection: int, *, start_ns: int, opened_ns: int
 ) -> int | None:
-    """When a fault begins for a connection, in market time; None when it is not meant or over."""
+    """Market time at which a fault starts for a connection; None if it never applies."""
     if fault.connection is not None:
         return opened_ns + fault.begins_ns if fault.connection == connection else None
     begin_ns = start_ns + fault.begins_ns
@@ -293,25 +293,25 @@ def _renumbered(event: MarketEvent, fewer: int) -> MarketEvent:
 
 
 def _garbled(data: bytes, nth: int) -> bytes:
-    """No JSON: by turns an object without its end, and bytes that are not even text."""
+    """Invalid data: alternately truncated JSON and bytes that are not UTF-8."""
     return data[: len(data) // 2] if nth % 2 else b"\xff\xfe" + data
 
 
 def _mistyped(data: bytes) -> bytes:
-    """An object where a string belongs: at the price, else at the time."""
-    changed, found = _PRICE.subn(b'"price":{}', data, count=1)
-    return changed if found else _TIME.sub(rb'"\1":{}', data, count=1)
+    """Replace the price, or else the time, by an object."""
+    changed, replaced = _PRICE.subn(b'"price":{}', data, count=1)
+    return changed if replaced else _TIME.sub(rb'"\1":{}', data, count=1)
 
 
 def _padded(data: bytes, size_bytes: int) -> bytes:
-    """The same object with a member that makes it `size_bytes` large."""
+    """Add a member that pads the object to `size_bytes`."""
     room = size_bytes - len(data) - len(b',"pad":""')
     return b'%b,"pad":"%b"}' % (data[:-1], b"x" * max(room, 0))
 
 
 def _shifted(data: bytes, shift_ns: int) -> bytes:
-    def moved(found: re.Match[bytes]) -> bytes:
-        time_ns = max(parse_time(found[2].decode()) + shift_ns, 0)
-        return b'"%b":"%b"' % (found[1], format_time(time_ns).encode())
+    def moved(match: re.Match[bytes]) -> bytes:
+        time_ns = max(parse_time(match[2].decode()) + shift_ns, 0)
+        return b'"%b":"%b"' % (match[1], format_time(time_ns).encode())
 
     return _TIME.sub(moved, data)

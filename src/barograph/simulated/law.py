@@ -1,15 +1,15 @@
-"""The law of the simulated market, and what it lets anybody know of the next minute.
+"""The law of the simulated market, and the true spike probability given its latent state.
 
 Per product the log-variance of one second is 2 log(volatility) + slow + jump, stepped each second:
 
     slow(s+1) = a·slow(s) + slow_std·√(1 − a²)·z,       a = exp(−1 s / slow_time_s)
     jump(s+1) = b·jump(s) + Σ exponential sizes,        b = exp(−1 s / jump_time_s)
 
-with a Poisson number of jumps a second. Both steps are exact for the Ornstein-Uhlenbeck process and
-the shot noise (up to the place of a jump within its second). The log mid is a diffusion with that
-variance. Orders arrive as a Hawkes process with exponential kernel whose base rate rises with the
-variance. Sources: Barndorff-Nielsen and Shephard (2001), JRSS B 63(2); Hawkes (1971), Biometrika
-58(1); Ogata (1981), IEEE Trans. Inf. Theory 27(1).
+with a Poisson number of jumps per second. Both steps are exact for the Ornstein-Uhlenbeck process
+and the shot noise (except for the time of a jump within its second). The log mid is a diffusion
+with that variance. Orders arrive as a Hawkes process with exponential kernel whose base rate rises
+with the variance. Sources: Barndorff-Nielsen and Shephard (2001), JRSS B 63(2); Hawkes (1971),
+Biometrika 58(1); Ogata (1981), IEEE Trans. Inf. Theory 27(1).
 """
 
 from typing import Any, NamedTuple
@@ -22,22 +22,22 @@ from barograph.compiled import compiled
 from barograph.errors import BadInputError
 
 BUSIEST = 20.0
-"""No variance multiplies the base rate of orders by more than this: a seeded run stays finite."""
+"""Upper bound on the factor by which variance raises the base rate of orders."""
 
 LEVEL_STEP, SLOW_STEP = 0.05, 0.125
-"""Steps of the lattice on which the true probability is computed, in log-variance."""
+"""Lattice steps of the true probability, in log-variance."""
 SETTLE_S = 120
-"""Seconds after which arrivals started empty are stationary for every allowed kernel."""
+"""Seconds until arrivals that start empty are stationary, for every allowed kernel."""
 
 
 class MarketModel(NamedTuple):
     """The parameters of one market; the defaults are the preset `market`. All are floats.
 
-    A NamedTuple because compiled functions take it as it is.
+    A NamedTuple, because compiled functions accept it.
     """
 
     volatility: float = 4e-5
-    """Standard deviation of a one-second log return where slow and jump are zero."""
+    """Standard deviation of a one-second log return if slow and jump are zero."""
     slow_std: float = 0.25
     """Stationary deviation of the slow part of log-variance."""
     slow_time_s: float = 900.0
@@ -46,26 +46,26 @@ class MarketModel(NamedTuple):
     """Mean of a jump in log-variance; below 1, or the mean variance would be infinite."""
     jump_time_s: float = 60.0
     common_share: float = 0.5
-    """Share of slow variance and of jumps that all products have together."""
+    """Share of slow variance and of jumps that is common to all products."""
     order_rate_per_s: float = 1.0
-    """Orders where slow and jump are zero, before they excite others."""
+    """Base rate of orders if slow and jump are zero, without excited ones."""
     rate_elasticity: float = 0.4
     """The base rate is proportional to variance to this power, up to `BUSIEST` times."""
     branching: float = 0.4
-    """Orders that one order excites, in the mean; below 1."""
+    """Mean number of orders that one order excites directly; below 1."""
     excitation_time_s: float = 2.0
     sweep: float = 0.15
-    """Chance that an order takes one more resting order: one more trade at the same time."""
+    """Probability that an order fills one more resting order: one more trade at the same time."""
     side_persistence: float = 0.83
-    """Chance that an order is on the side of the one before."""
+    """Probability that an order is on the side of the previous one."""
     spread_tail: float = 0.25
-    """Chance of each further increment of spread, times the square root of relative variance."""
+    """Probability of each further spread increment, times the square root of relative variance."""
     size_log_mean: float = -7.0
     size_log_std: float = 2.0
-    """Of the natural logarithm of a trade's size."""
+    """Standard deviation of the natural logarithm of a trade's size."""
 
     def moment(self, power: float) -> float:
-        """Stationary mean of exp(power·(slow + jump)); infinite where power·jump_mean ≥ 1."""
+        """Stationary mean of exp(power·(slow + jump)); infinite if power·jump_mean ≥ 1."""
         if power * self.jump_mean >= 1:
             return float("inf")
         age_s = np.arange(40 * self.jump_time_s)
@@ -75,7 +75,7 @@ class MarketModel(NamedTuple):
             return float(np.exp((power * self.slow_std) ** 2 / 2 + log_jump))
 
     def trades_per_s(self) -> float:
-        """Stationary mean rate of trades; the cap at `BUSIEST` is not counted."""
+        """Stationary mean rate of trades, ignoring the cap at `BUSIEST`."""
         orders = self.order_rate_per_s * self.moment(self.rate_elasticity) / (1 - self.branching)
         return orders / (1 - self.sweep)
 
@@ -92,11 +92,11 @@ PRESETS = {
         sweep=0.0,
     ),
 }
-"""`market` has something to predict. `constant` has not: every honest score is its base rate."""
+"""`market` is predictable. `constant` is not: every honest PR-AUC is the base rate."""
 
 
 def check_model(model: MarketModel) -> MarketModel:
-    """The model, all floats. Raises BadInputError for one that has no stationary law."""
+    """Return the model with float parameters. Raises BadInputError without a stationary law."""
     model = MarketModel(*map(float, model))
     positive = ("volatility", "slow_time_s", "jump_time_s", "order_rate_per_s", "excitation_time_s")
     below_one = ("jump_mean", "branching", "sweep", "spread_tail")
@@ -125,7 +125,7 @@ def check_model(model: MarketModel) -> MarketModel:
 
 @compiled
 def innovations(model: MarketModel, share: float, seconds: int, rng: np.random.Generator) -> Any:
-    """(seconds, 2): a `share` of each second's news, to be added to that of the rest.
+    """(seconds, 2): a `share` of each second's innovations; independent shares add up.
 
     Column 0 is normal with variance `share`, column 1 the sum of the second's jumps.
     """
@@ -140,7 +140,7 @@ def innovations(model: MarketModel, share: float, seconds: int, rng: np.random.G
 
 @compiled
 def walk(model: MarketModel, start: Float64, news: Float64) -> Any:
-    """(seconds, 2): slow and jump of each second, from those of the second before the first."""
+    """(seconds, 2): slow and jump of each second; `start` holds those of the second before."""
     a = np.exp(-1.0 / model.slow_time_s)
     b = np.exp(-1.0 / model.jump_time_s)
     scale = model.slow_std * np.sqrt(1.0 - a * a)
@@ -164,10 +164,10 @@ def order_rate(model: MarketModel, deviation: float) -> Any:
 def next_order(
     base: float, excitation: float, memory_s: float, left_s: float, rng: np.random.Generator
 ) -> Any:
-    """(seconds until the next order, excitation then); exactly (left_s, …) when none comes before.
+    """(seconds until the next order, excitation then); exactly (left_s, …) if none comes first.
 
-    Ogata's thinning: the intensity base + excitation only falls between orders, so its value now
-    bounds it. Excitation is in 1/s and does not yet contain what the order itself will excite.
+    Ogata's thinning: the intensity base + excitation only decreases between orders, so its current
+    value bounds it. Excitation is in 1/s and excludes the contribution of the next order itself.
     """
     waited = 0.0
     while True:
@@ -184,7 +184,7 @@ def next_order(
 class LatentVolatility:
     """Slow and jump of several products, a function of (model, products, seed) alone.
 
-    A product's path depends on its name and the seed, not on who else is there.
+    A product's path depends on its name and the seed, not on the other products.
     """
 
     def __init__(self, model: MarketModel, products: tuple[str, ...], seed: int) -> None:
@@ -212,7 +212,7 @@ class LatentVolatility:
 
 
 def generator(seed: int, *names: str) -> np.random.Generator:
-    """A stream of random numbers that belongs to these names under this seed."""
+    """An independent random generator for each combination of seed and names."""
     key = tuple(crc32(name.encode()) for name in names)
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=key)))
 
@@ -221,7 +221,7 @@ def generator(seed: int, *names: str) -> np.random.Generator:
 def _last_order_s(
     model: MarketModel, deviation: float, seconds: int, rng: np.random.Generator
 ) -> Any:
-    """(seconds,): where in each second its last order stands, 0 for none, at a constant rate."""
+    """(seconds,): time of the last order within each second, 0 for none, at constant base rate."""
     base = order_rate(model, deviation)
     last = np.zeros(seconds)
     excitation = 0.0
@@ -241,11 +241,11 @@ def _last_order_s(
 
 @compiled
 def _seen(growth: Float64, squares: Float64, last_s: Float64) -> Any:
-    """(paths, horizon + 1): what a unit of variance in each second adds to the sum of squares.
+    """(paths, horizon + 1): contribution of unit variance in each second to the sum of squares.
 
-    The diffusion up to a second's last order is seen in the return of that second, the rest in the
-    return of the next second with an order, if the horizon has one. Column 0 is for the variance of
-    the second before, times the age of its last order.
+    The diffusion up to a second's last order enters the return of that second, the rest the return
+    of the next second with an order, if the horizon has one. Column 0 is for the variance of the
+    previous second, times the age of its last order.
     """
     paths, horizon = growth.shape
     seen = np.empty((paths, horizon + 1))
@@ -268,22 +268,21 @@ def _seen(growth: Float64, squares: Float64, last_s: Float64) -> Any:
 def spike_probability(
     model: MarketModel, latent: Float64, tau: float, *, horizon_s: int = 60, paths: int = 20_000
 ) -> Float64:
-    """True probability that the coming `horizon_s` seconds are a spike, for each latent state.
+    """True probability that the next `horizon_s` seconds are a spike, for each latent state.
 
     `latent` (n, 2) holds slow and jump in force in second s; the event is that the root mean square
     of the one-second log returns of the quotes' mid over s+1 … s+horizon_s reaches `tau`. out: (n,)
-    float64 in [0, 1], the ceiling for any predictor. Deterministic: its draws have a seed of their
-    own.
+    float64 in [0, 1], the ceiling for any predictor. Deterministic: its draws have a fixed seed.
 
     On a lattice of slow and slow + jump the sum of squares is linear in noise that does not depend
-    on the state, so `paths` draws serve every node; a state's value does not depend on which others
-    are asked. Standard error of a value p: √(p(1 − p)/paths), at most 0.0035 by default, and common
-    to neighbouring states; interpolation adds at most 0.004.
+    on the state, so the same `paths` draws serve every node, and a state's value does not depend on
+    the other states. Standard error of a value p: √(p(1 − p)/paths), at most 0.0035 by default, and
+    common to neighbouring states; interpolation adds at most 0.004.
 
-    Where arrivals stand at the end of second s is averaged over: a second more since the last trade
-    adds 1/horizon_s to the expected sum of squares. The order rate is held at its typical mean over
-    the horizon and the rounding of mids left out. Full simulations from seven states, 60,000 to
-    300,000 each, gave p within 0.005.
+    The age of the last order at the end of second s is averaged over: one second more adds
+    1/horizon_s to the expected sum of squares. The order rate is held at its typical mean over the
+    horizon, and rounding of mids is ignored. Full simulations from seven states, 60,000 to 300,000
+    each, agreed within 0.005.
     """
     model = check_model(model)
     slow, level = latent[:, 0], latent.sum(axis=1)
@@ -295,7 +294,7 @@ def spike_probability(
     table = np.empty((len(rows), len(columns)))
     for i, level_node in enumerate(rows * LEVEL_STEP):
         rng = generator(0, "orders", str(rows[i]))
-        # Most of a high level is jump, most of a low one slow; each fades at its own pace.
+        # A high level is mostly jump, a low one mostly slow, which decay at different rates.
         held = decay[1 if level_node > 0 else 0].mean() * level_node
         seen = _seen(growth, squares, _last_order_s(model, held, paths + horizon_s, rng))
         log_weight = np.outer(slow_nodes, decay[0]) + np.outer(level_node - slow_nodes, decay[1])
@@ -307,9 +306,9 @@ def spike_probability(
 
 
 def _lattice(values: Float64, step: float) -> tuple[Int64, Int64]:
-    """The nodes around the values, as multiples of `step`, and for each value the one at or below.
+    """(index of the node at or below each value, nodes around the values as multiples of `step`).
 
-    The next node of the result is the one above.
+    The following node is the one above.
     """
     below = np.floor(values / step).astype(np.int64)
     nodes = np.union1d(below, below + 1)
@@ -319,10 +318,10 @@ def _lattice(values: Float64, step: float) -> tuple[Int64, Int64]:
 def _noise(
     model: MarketModel, horizon_s: int, paths: int, rng: np.random.Generator
 ) -> tuple[Float64, Float64, Float64]:
-    """What the horizon brings, whatever the state before it.
+    """The noise over the horizon, which is independent of the state.
 
-    How much of slow and jump is left (2, horizon + 1); the factor of variance that news after the
-    state make (paths, horizon); and squared normals (paths, horizon).
+    Returns the remaining shares of slow and jump (2, horizon + 1), the variance factors of later
+    innovations (paths, horizon), and squared normals (paths, horizon).
     """
     ahead_s = np.arange(horizon_s + 1)
     decay = np.exp(-np.outer([1 / model.slow_time_s, 1 / model.jump_time_s], ahead_s))

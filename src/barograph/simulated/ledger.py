@@ -1,7 +1,7 @@
-"""What a simulated exchange made, sent, withheld and did on purpose: the truth to judge a feed by.
+"""The record of what a simulated exchange generated, sent and withheld, to verify a feed against.
 
-For every product each trade that was made; for every connection how much was sent, what it was
-subscribed to and when, and each thing that a fault did to it, with the trades that it touched.
+Per product every trade; per connection what was sent, its subscriptions over time, and the effects
+of each fault with the affected trades.
 """
 
 from bisect import bisect_left
@@ -19,10 +19,11 @@ from barograph.venues.entries import Dialect
 
 
 class Deed(msgspec.Struct, kw_only=True):
-    """What one fault did, from `begin_ns` to `end_ns` of the market's time.
+    """The effect of one fault, from `begin_ns` to `end_ns` of market time.
 
-    `fault` is its place in the script, null where the exchange did it by itself (a reader that was
-    too slow). `frames` were withheld or altered, and told of these `trades`, by product.
+    `fault` is its index in the script, null for the exchange's own action (disconnecting a slow
+    reader). `frames` counts withheld or altered frames; `trades` has the trade ids in them by
+    product.
     """
 
     kind: FaultKind
@@ -34,14 +35,14 @@ class Deed(msgspec.Struct, kw_only=True):
 
 
 class Subscription(msgspec.Struct, kw_only=True):
-    """What a connection is subscribed to from `since_ns` on: channels with their products."""
+    """The products of each channel to which a connection is subscribed from `since_ns` on."""
 
     since_ns: int
     channels: dict[str, list[str]]
 
 
 class LineAccount(msgspec.Struct, kw_only=True):
-    """One connection. Frames that were sent may still be lost with it, on their way."""
+    """One connection. Frames that were sent may still be lost in transit."""
 
     number: int
     dialect: Dialect
@@ -54,7 +55,7 @@ class LineAccount(msgspec.Struct, kw_only=True):
 
 
 class ProductAccount(msgspec.Struct, kw_only=True):
-    """The trades of one product."""
+    """Number, first and last of one product's trades."""
 
     trades: int = 0
     first_trade_id: int | None = None
@@ -64,7 +65,7 @@ class ProductAccount(msgspec.Struct, kw_only=True):
 
 
 class LedgerSummary(msgspec.Struct, kw_only=True):
-    """What an exchange made and sent. `rest` counts answers by status; times are the market's."""
+    """Totals of an exchange. `rest` counts responses by status; times are market time."""
 
     products: dict[str, ProductAccount]
     connections: list[LineAccount]
@@ -75,10 +76,10 @@ class LedgerSummary(msgspec.Struct, kw_only=True):
 
 
 class Ledger:
-    """The books of one exchange.
+    """Records the trades, connections and faults of one exchange.
 
-    `trades` has all of each product, or the last `keep_trades` and at most twice as many.
-    With `keep_frames`, `sent` has every frame that went out of each connection, by its number.
+    `trades` has all trades of each product, or between `keep_trades` and twice as many of the last.
+    With `keep_frames`, `sent` has every frame sent, by connection number.
     """
 
     def __init__(
@@ -100,13 +101,13 @@ class Ledger:
         self._script, self._keep_frames, self._keep_trades = script, keep_frames, keep_trades
 
     def made(self, events: Iterable[MarketEvent], now_ns: int) -> None:
-        """The market went on to `now_ns`."""
+        """Record the events of the market up to `now_ns`."""
         self.now_ns = now_ns
         for event in events:
             if type(event) is Print:
                 account = self.products[event.product]
                 if account.last_trade_id is not None and event.trade_id <= account.last_trade_id:
-                    continue  # of a recording: the quote moved, without another trade
+                    continue  # a quote update of a recording, without a new trade
                 account.trades += 1
                 account.last_trade_id, account.last_time_ns = event.trade_id, event.time_ns
                 if account.first_trade_id is None:
@@ -114,14 +115,14 @@ class Ledger:
                 self._keep(self.trades[event.product], event)
 
     def opened(self, number: int, dialect: Dialect) -> LineAccount:
-        """A connection; what is done to it is noted in its account."""
+        """Record a new connection and return its account."""
         account = LineAccount(number=number, dialect=dialect, opened_ns=self.now_ns)
         self.connections.append(account)
         self.sent[number] = []
         return account
 
     def note(self, account: LineAccount, actions: Iterable[Action]) -> None:
-        """What was done on a connection."""
+        """Record actions on a connection."""
         for action in actions:
             if type(action) is Send:
                 account.frames += 1
@@ -141,24 +142,24 @@ class Ledger:
                 self._deed(account.deeds, action.fault, action.time_ns)
 
     def subscribed(self, account: LineAccount, held: dict[str, list[str]]) -> None:
-        """What a connection is subscribed to from now on."""
+        """Record the subscriptions of a connection if they changed."""
         before = account.subscriptions[-1].channels if account.subscriptions else {}
         if held != before:
             account.subscriptions.append(Subscription(since_ns=self.now_ns, channels=held))
 
     def closed(self, account: LineAccount) -> None:
-        """A connection is gone."""
+        """Record the end of a connection."""
         account.closed_ns = self.now_ns
 
     def did(self, *faults: int) -> None:
-        """Faults of the exchange itself struck just now."""
+        """Record effects of faults on the exchange itself."""
         for fault in faults:
             self._deed(self.deeds, fault, self.now_ns)
 
     def page(self, product: str, limit: int, after: int | None) -> list[Print]:
-        """Up to `limit` trades, newest first, with ids below `after`; of those that are kept.
+        """Up to `limit` kept trades, newest first, with ids below `after`.
 
-        Trades of a recording whose size or side is not known are none that REST could tell.
+        Recorded trades without a known size or side are left out.
         """
         kept = self.trades[product]
         end = len(kept)
@@ -169,7 +170,7 @@ class Ledger:
         return list(islice(tradable, limit))
 
     def summary(self) -> LedgerSummary:
-        """As much as fits an answer."""
+        """Totals without the trades and frames themselves."""
         return LedgerSummary(
             products=self.products,
             connections=self.connections,
@@ -195,7 +196,7 @@ class Ledger:
         deed.end_ns = max(deed.end_ns, time_ns)
         if frame is not None:
             deed.frames += 1
-        # A clock that jumped touches all that comes after.
+        # A clock jump affects all later trades, so they are not listed.
         if frame is not None and deed.kind is not FaultKind.CLOCK_JUMP:
             for print_ in frame.prints:
                 deed.trades.setdefault(print_.product, []).append(print_.trade_id)

@@ -1,9 +1,8 @@
-"""The simulated market as the Coinbase Exchange feed tells it: frames, and the truth behind them.
+"""The simulated market as frames of the Coinbase Exchange feed, with its latent truth.
 
-`market.py` has the law; here orders become trades at a quote and both become `ticker` frames, one
-for each trade, with a `heartbeat` frame once a second for each product. Everything is a function of
-(model, products, seed, start): no clock, no ambient randomness, and the frames do not depend on the
-cuts at which they were asked for.
+`law` defines the volatility and arrivals; here orders become trades at quotes, each with a `ticker`
+frame, and each product has a `heartbeat` frame per second. Everything is a function of (model,
+products, seed, start): no clock, no ambient randomness, and independent of how calls are split.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -41,7 +40,7 @@ LARGEST_SIZE = 100.0
 _BOOK = np.dtype(
     [
         ("log_mid", "f8"),
-        ("unseen_variance", "f8"),  # of the log mid since the last order
+        ("unseen_variance", "f8"),  # variance of the log mid since the last order
         ("unseen_s", "f8"),
         ("excitation", "f8"),
         ("volume_24h", "f8"),
@@ -52,11 +51,11 @@ _BOOK = np.dtype(
         ("low", "i8"),
         ("trade_id", "i8"),
         ("sequence", "i8"),
-        ("beat_s", "f8"),  # the heartbeat's place within each second
+        ("beat_s", "f8"),  # time of the heartbeat within each second
         ("side", "i8"),
     ]
 )
-"""Where one product's book stands at the end of a second; prices in increments."""
+"""State of one product's book at the end of a second; prices in increments."""
 
 _ENTRY = np.dtype(
     [
@@ -82,11 +81,11 @@ _ENTRY = np.dtype(
 
 
 class Truth(msgspec.Struct, frozen=True, kw_only=True):
-    """What moved one product. Arrays of n entries, one for each second generated so far.
+    """The latent state of one product, in arrays with one entry per generated second.
 
-    `latent` (n, 2) holds the slow and jump parts of log-variance in force in `second` (since 1970):
-    `market.spike_probability` makes of it the ceiling for what is predicted at that second's end.
-    `variance` is that of the latent log mid over the second, in squared log returns.
+    `latent` (n, 2) holds the slow and jump parts of log-variance in `second` (since 1970), from
+    which `law.spike_probability` computes the true probability at that second's end. `variance` is
+    the variance of the latent log mid over the second, in squared log returns.
     """
 
     second: Int64
@@ -98,9 +97,9 @@ class SimulatedMarket:
     """The frames of one market: a deterministic function of (model, products, seed, start_ns).
 
     `advance(a)` then `advance(b)` gives what `advance(a + b)` gives, byte for byte. A product's
-    frames depend on its name and the seed, not on which others are there. Prices start at
-    `START_PRICES`. `start_ns` is a whole second. Raises BadInputError for a model without a
-    stationary law, an empty or repeated product, and a start within a second.
+    frames depend on its name and the seed, not on the other products. Prices start at
+    `START_PRICES`. Raises BadInputError for a model without a stationary law, an empty or repeated
+    product, and a `start_ns` that is not a whole second.
     """
 
     def __init__(
@@ -130,14 +129,14 @@ class SimulatedMarket:
 
     @property
     def now_ns(self) -> int:
-        """The end of the last generated second: no later frame has an earlier event time."""
+        """End of the last generated second; later frames have no earlier event time."""
         return (self._first_second + self._seconds) * NS_PER_S
 
     def advance(self, seconds: int, connection: str = "simulated") -> list[Frame]:
-        """The frames of the next `seconds` seconds over all products, by event time.
+        """Generate the frames of the next `seconds` seconds of all products, by event time.
 
-        Receive times never fall, as on one connection: event time, plus 4 ms, plus an exponential
-        delay of 3 ms in the mean. A frame takes some 0.6 kB: ask for long spans in parts.
+        Receive times are non-decreasing, as on one connection: event time plus 4 ms plus an
+        exponential delay with mean 3 ms. A frame takes about 0.6 kB: generate long spans in parts.
         """
         entries = self._entries(seconds)
         receive_us = entries["time_us"] + entries["delay_us"]
@@ -157,11 +156,11 @@ class SimulatedMarket:
         ]
 
     def events(self, seconds: int) -> Iterator[MarketEvent]:
-        """What the frames of `advance(seconds)` tell of, each made when it is asked for."""
+        """Generate the events of `advance(seconds)` lazily, without frames."""
         return self._events(self._entries(seconds))
 
     def truth(self) -> dict[str, Truth]:
-        """For each product what moved it in the seconds generated so far, computed anew."""
+        """Recompute the latent state of each product over the seconds generated so far."""
         latent = LatentVolatility(self.model, self.products, self._seed)
         paths = latent.advance(self._seconds)
         return {
@@ -174,7 +173,7 @@ class SimulatedMarket:
         }
 
     def _entries(self, seconds: int) -> Records:
-        """The next `seconds` seconds over all products, by event time."""
+        """Generate the entries of the next `seconds` seconds of all products, by event time."""
         paths = self._latent.advance(seconds)
         start_us = self.now_ns // 1000
         parts = []
@@ -217,7 +216,7 @@ class SimulatedMarket:
 
 
 def _written(number: int, places: int = 2) -> str:
-    """A decimal as Coinbase writes prices and trade sizes: without zeros at its end."""
+    """Format a decimal as Coinbase does prices and trade sizes: without trailing zeros."""
     whole, rest = divmod(number, 10**places)
     return f"{whole}.{rest:0{places}d}".rstrip("0") if rest else str(whole)
 
@@ -253,7 +252,7 @@ def _trade(
     start_us: int,
     rng: np.random.Generator,
 ) -> Any:
-    """All entries of one product for `len(deviations)` seconds; `books[0]` goes on to their end."""
+    """Generate one product's entries for `len(deviations)` seconds and advance `books[0]`."""
     book = books[0]
     entries = np.empty(8 * len(deviations) + 64, _ENTRY)
     n = 0
@@ -293,7 +292,7 @@ def _trade(
 
 @compiled
 def _room(entries: Records, n: int) -> Any:
-    """(n + 1, entries with place for as many)."""
+    """(n + 1, entries, enlarged if full)."""
     if n < len(entries):
         return n + 1, entries
     larger = np.empty(2 * n, _ENTRY)
@@ -303,7 +302,7 @@ def _room(entries: Records, n: int) -> Any:
 
 @compiled
 def _move(model: MarketModel, book: Any, widening: float, rng: np.random.Generator) -> None:
-    """What an order finds: the mid where its diffusion came to, a spread around it, a side."""
+    """Advance the book to an order: diffuse the mid, draw the spread and the order's side."""
     book.log_mid += np.sqrt(book.unseen_variance) * rng.standard_normal()
     book.volume_24h *= np.exp(-book.unseen_s / DAY_S)
     book.volume_30d *= np.exp(-book.unseen_s / (30 * DAY_S))
@@ -320,7 +319,7 @@ def _move(model: MarketModel, book: Any, widening: float, rng: np.random.Generat
 
 @compiled
 def _note(book: Any, entry: Any, time_us: int, side: int, rng: np.random.Generator) -> None:
-    """What every frame says. A trade takes the next id; the sequence counts the full channel."""
+    """Fill the fields of every frame. Trades get the next id; `sequence` is the full channel's."""
     book.sequence += 1 + int(20 * rng.standard_exponential())
     if side:
         book.trade_id += 1
@@ -333,7 +332,7 @@ def _note(book: Any, entry: Any, time_us: int, side: int, rng: np.random.Generat
 
 @compiled
 def _fill(model: MarketModel, book: Any, entry: Any, rng: np.random.Generator) -> None:
-    """One trade at the aggressor's side of the quote, and the quote's sizes after it."""
+    """Fill one trade at the aggressor's side of the quote, and the quote's sizes after it."""
     entry.price = book.ask if book.side > 0 else book.bid
     book.high = max(book.high, entry.price)
     book.low = min(book.low, entry.price)

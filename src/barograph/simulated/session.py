@@ -1,7 +1,7 @@
-"""One reader's connection to the simulated exchange, without its socket: market in, actions out.
+"""One connection to the simulated exchange, without its socket: events in, actions out.
 
-Events are put into groups that are told together, the voice makes frames of them, and the script
-does to the frames what it does. No clock: `now_ns` is the market's, and never falls.
+Events are grouped, the voice turns groups into frames, and the script's faults are applied to the
+frames. No clock: `now_ns` is market time and never decreases.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,14 +21,14 @@ class _Burst(NamedTuple):
 
 
 class Session:
-    """What one connection is told; see the module.
+    """The machine of one connection.
 
-    `window_ns`: trades that follow the first of a group within it are told with it. So Advanced
-    Trade has several tickers in one frame; with 0 those of one moment only. Groups follow from the
-    events alone, however these are dealt out.
+    `window_ns`: trades within this time of a group's first trade share its frame, as Advanced Trade
+    batches tickers; with 0 only simultaneous trades do. Groups depend on the events alone, not on
+    how calls are split.
     """
 
-    def __init__(  # noqa: PLR0913 - which connection, beside what
+    def __init__(  # noqa: PLR0913 - the connection, its market and script
         self,
         dialect: Dialect,
         products: Sequence[str],
@@ -56,25 +56,25 @@ class Session:
 
     @property
     def subscribed(self) -> dict[str, list[str]]:
-        """Each channel with its products."""
+        """Products of each subscribed channel."""
         return {name: list(products) for name, products in self._voice.subscribed.items()}
 
     def receive(self, message: bytes, now_ns: int, last: Mapping[str, Print]) -> list[Action]:
-        """What a reader's message leads to; `last` has each product's last trade so far."""
+        """Handle a reader's message; `last` has each product's last trade so far."""
         return self._faults.take(self._voice.receive(message, now_ns, last), now_ns)
 
     def advance(self, events: Iterable[MarketEvent], now_ns: int) -> list[Action]:
-        """What the market's events up to `now_ns` lead to, and the time having come."""
+        """Handle the market's events up to `now_ns`, and faults due by then."""
         actions: list[Action] = []
         frames: list[OutgoingFrame] = []
         for time_ns, group in self._groups(events, now_ns, actions):
             self._restart(time_ns, actions)
-            frames += self._voice.tell(group, time_ns)
+            frames += self._voice.frames(group, time_ns)
         self._restart(now_ns, actions)
         return actions + self._faults.take(frames, now_ns)
 
     def end(self) -> list[Action]:
-        """The connection is gone: what was held back never came."""
+        """End the connection: withhold the frames that are still held back."""
         return self._faults.end()
 
     def _groups(

@@ -1,4 +1,4 @@
-"""Where a simulated exchange gets its market from: the generator, or somebody's recording."""
+"""Markets for a simulated exchange: generated, or from a recording."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,11 +12,11 @@ from barograph.venues.coinbase.machine import Coinbase
 from barograph.venues.entries import Heard, Rules
 
 RECORDER_HOLE_S = 10
-"""Where no product of a recording ticks for longer, its recorder was not there: no heartbeats."""
+"""A longer hole in all products is taken as a break of the recorder, without heartbeats."""
 
 
 class Source:
-    """A market's events in order, dealt out by time. `start_ns` is a time before the first."""
+    """A market's events in order, returned by time. `start_ns` is before the first event."""
 
     def __init__(
         self, products: tuple[str, ...], start_ns: int, events: Iterator[MarketEvent]
@@ -27,11 +27,11 @@ class Source:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more comes."""
+        """Whether all events were returned."""
         return self._next is None
 
     def until(self, time_ns: int) -> list[MarketEvent]:
-        """The events that were not dealt out yet, up to the first one later than `time_ns`."""
+        """Return the next events up to `time_ns`, inclusive."""
         dealt: list[MarketEvent] = []
         event = self._next
         while event is not None and event.time_ns <= time_ns:
@@ -42,7 +42,7 @@ class Source:
 
 
 def simulated(market: SimulatedMarket) -> Source:
-    """A generated market from where it stands, without end."""
+    """An endless generated market from its current time on."""
 
     def events() -> Iterator[MarketEvent]:
         while True:
@@ -52,11 +52,12 @@ def simulated(market: SimulatedMarket) -> Source:
 
 
 def recorded(path: Path) -> Source:
-    """The ticks of a recording of any form that can be replayed, at their own times.
+    """The ticks of any recording that can be replayed, at their recorded times.
 
-    Where it kept no trade ids, a product's ticks are counted from 1. A quote without another trade
-    is told on the ticker only. Heartbeats are added, one a second for each product that ticked.
-    Raises BadInputError when there is nothing to read or no tick in it.
+    Without recorded trade ids a product's ticks are numbered from 1. A quote update without a new
+    trade is sent on the ticker only. One heartbeat per second is added for each product that has
+    ticked.
+    Raises BadInputError for an unreadable recording or one without ticks.
     """
     products: dict[str, None] = {}
     start_ns = None
@@ -103,7 +104,7 @@ def _prints(path: Path) -> Iterator[Print]:
 
 
 def _with_beats(prints: Iterator[Print]) -> Iterator[MarketEvent]:
-    """At each full second a heartbeat of every product, before what comes in that second."""
+    """Insert a heartbeat of every product at each full second, before that second's events."""
     last: dict[str, Print] = {}
     second: int | None = None
     for print_ in prints:

@@ -1,7 +1,7 @@
-"""What a market prints, and how Coinbase writes it: tickers, matches, heartbeats, REST trades.
+"""Market events and their Coinbase encodings: tickers, matches, heartbeats, REST trades.
 
-Written by hand, byte for byte in the venue's order of members: a JSON encoder that keeps the order
-and leaves out what is not known takes twice as long.
+Formatted by hand in the venue's member order, because a JSON encoder that keeps the order and omits
+unknown members takes twice as long.
 """
 
 from collections.abc import Iterable
@@ -14,10 +14,10 @@ from barograph.types import NS_PER_S, Side
 
 
 class Print(msgspec.Struct, frozen=True, gc=False):
-    """One trade and the quote after it; decimals as they are written.
+    """One trade and the quote after it; decimals are strings as sent.
 
-    `side` is the aggressor's. Where `size` or `side` is not known the trade is told on the ticker
-    only: a match without them would be invented.
+    `side` is the aggressor's. A trade of unknown size or side is sent on the ticker only, since a
+    match needs both.
     """
 
     product: str
@@ -39,7 +39,7 @@ class Print(msgspec.Struct, frozen=True, gc=False):
 
 
 class Beat(msgspec.Struct, frozen=True, gc=False):
-    """A product's heartbeat: its last trade at that moment."""
+    """A product's heartbeat with its last trade id."""
 
     product: str
     time_ns: int
@@ -51,12 +51,12 @@ MarketEvent = Print | Beat
 
 
 def exchange_frame(event: MarketEvent) -> bytes:
-    """An event as the channels `ticker` and `heartbeat` of the Exchange feed write it."""
+    """Encode an event as a `ticker` or `heartbeat` frame of the Exchange feed."""
     return exchange_heartbeat(event) if isinstance(event, Beat) else exchange_ticker(event)
 
 
 def exchange_ticker(print_: Print) -> bytes:
-    """A trade as the `ticker` channel of the Exchange feed writes it."""
+    """Encode a trade as a `ticker` frame of the Exchange feed."""
     return (
         f'{{"type":"ticker","sequence":{print_.sequence},'
         f'"product_id":{_quoted(print_.product)},"price":"{print_.price}",'
@@ -71,7 +71,7 @@ def exchange_ticker(print_: Print) -> bytes:
 
 
 def exchange_heartbeat(beat: Beat) -> bytes:
-    """A heartbeat of the Exchange feed."""
+    """Encode a heartbeat of the Exchange feed."""
     return (
         f'{{"type":"heartbeat","sequence":{beat.sequence},"last_trade_id":{beat.last_trade_id},'
         f'"product_id":{_quoted(beat.product)},"time":"{stamp(beat.time_ns)}"}}'
@@ -79,9 +79,9 @@ def exchange_heartbeat(beat: Beat) -> bytes:
 
 
 def exchange_match(print_: Print, kind: str = "match") -> bytes:
-    """A trade of known size and side as the `matches` channel writes it: the side is the maker's.
+    """Encode a trade of known size and side as a `matches` frame; the side is the maker's.
 
-    The ids of its orders follow from its own.
+    Its order ids are derived from the trade id.
     """
     number = f"{print_.trade_id:012x}"
     return (
@@ -95,12 +95,12 @@ def exchange_match(print_: Print, kind: str = "match") -> bytes:
 
 
 def exchange_last_match(print_: Print) -> bytes:
-    """The trade before a subscription to `matches`, which is sent first."""
+    """Encode the last trade before a subscription to `matches`, which is sent first."""
     return exchange_match(print_, "last_match")
 
 
 def rest_trades(prints: Iterable[Print]) -> bytes:
-    """A page of the REST trades endpoint: as given, newest first; the side is the maker's."""
+    """Encode a page of the REST trades endpoint, in the given order; the side is the maker's."""
     return msgspec.json.encode(
         [
             {
@@ -116,12 +116,12 @@ def rest_trades(prints: Iterable[Print]) -> bytes:
 
 
 def maker_side(print_: Print) -> str:
-    """The other side than the aggressor's."""
+    """The maker's side, opposite to the aggressor's."""
     return "sell" if print_.side is Side.BUY else "buy"
 
 
 def stamp(time_ns: int) -> str:
-    """A time as Coinbase writes it: to the microsecond, or to the nanosecond where it needs to."""
+    """Format a time as Coinbase does: in microseconds, or nanoseconds if needed."""
     second, ns = divmod(time_ns, NS_PER_S)
     if ns % 1000:
         return f"{_whole_second(second)}.{ns:09d}Z"
@@ -147,7 +147,7 @@ def _last_member(name: str, value: str | None) -> str:
 
 
 def advanced_ticker(print_: Print) -> str:
-    """A trade as one of the tickers in a frame of Advanced Trade writes it."""
+    """Encode a trade as a ticker within an Advanced Trade frame."""
     low, high = print_.low_24h, print_.high_24h
     return (
         f'{{"type":"ticker","product_id":{_quoted(print_.product)},"price":"{print_.price}",'
@@ -161,7 +161,7 @@ def advanced_ticker(print_: Print) -> str:
 
 
 def _change(print_: Print) -> str | None:
-    """In percent since the day's open."""
+    """Change in percent since the day's open; None if unknown."""
     if print_.open_24h is None or not (opened := float(print_.open_24h)):
         return None
     return f"{100 * (float(print_.price) / opened - 1):.14f}"

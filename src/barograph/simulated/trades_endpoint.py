@@ -10,13 +10,13 @@ from barograph.simulated.ledger import Ledger
 from barograph.simulated.tape import rest_trades
 
 MOST_TRADES = 1000
-"""The largest page."""
+"""Most trades per page."""
 
 
 class TradesEndpoint:
-    """Answers from a ledger's trades, newest first; `after` asks for ids below it.
+    """Serves a ledger's trades, newest first; `after` limits them to lower ids.
 
-    `per_s` requests a second are answered, and half as many more at once; the others get a 429.
+    Allows `per_s` requests per second, with bursts of half as many more; others get a 429.
     """
 
     def __init__(self, ledger: Ledger, faults: ExchangeFaults, per_s: float) -> None:
@@ -27,7 +27,7 @@ class TradesEndpoint:
     def answer(
         self, product: str, query: Mapping[str, Sequence[str]], now_s: float
     ) -> tuple[HTTPStatus, bytes]:
-        """Status and body for a request that comes at `now_s` of any steady clock."""
+        """Status and JSON body for a request at `now_s` of a monotonic clock."""
         status, body = self._answer(product, query, now_s)
         self._ledger.rest[str(int(status))] += 1
         return status, body
@@ -36,21 +36,21 @@ class TradesEndpoint:
         self, product: str, query: Mapping[str, Sequence[str]], now_s: float
     ) -> tuple[HTTPStatus, bytes]:
         if not self._spend(now_s):
-            return HTTPStatus.TOO_MANY_REQUESTS, said("Public rate limit exceeded")
+            return HTTPStatus.TOO_MANY_REQUESTS, error_json("Public rate limit exceeded")
         lack = self._faults.rest(product, self._ledger.now_ns)
         if lack is not None:
             self._ledger.did(lack.fault)
             if not lack.one_in:
-                return HTTPStatus.INTERNAL_SERVER_ERROR, said("Internal server error")
+                return HTTPStatus.INTERNAL_SERVER_ERROR, error_json("Internal server error")
         if product not in self._ledger.trades:
-            return HTTPStatus.NOT_FOUND, said("NotFound")
+            return HTTPStatus.NOT_FOUND, error_json("NotFound")
         try:
             limit = int(query.get("limit", [str(MOST_TRADES)])[0])
             after = int(query["after"][0]) if "after" in query else None
         except ValueError:
-            return HTTPStatus.BAD_REQUEST, said("limit and after are whole numbers")
+            return HTTPStatus.BAD_REQUEST, error_json("limit and after are whole numbers")
         if not 1 <= limit <= MOST_TRADES:
-            return HTTPStatus.BAD_REQUEST, said(f"limit lies within 1 to {MOST_TRADES}")
+            return HTTPStatus.BAD_REQUEST, error_json(f"limit lies within 1 to {MOST_TRADES}")
         page = self._ledger.page(product, limit, after)
         if lack is not None:
             page = [print_ for print_ in page if print_.trade_id % lack.one_in]
@@ -65,6 +65,6 @@ class TradesEndpoint:
         return True
 
 
-def said(message: str) -> bytes:
-    """An error's body."""
+def error_json(message: str) -> bytes:
+    """JSON body of an error response."""
     return msgspec.json.encode({"message": message})

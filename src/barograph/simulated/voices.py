@@ -1,7 +1,7 @@
-"""Market events as an exchange tells them in Coinbase's two dialects: the other side of `venues/`.
+"""The server side of Coinbase's two WebSocket protocols, the counterpart of `venues/`.
 
-A voice is one connection's side of the protocol: it takes what the reader says, remembers what it
-subscribed to, and writes frames. It has no socket and no clock: moments are arguments.
+A voice serves one connection: it handles the reader's messages, keeps its subscriptions, and
+encodes frames. It has no socket and no clock: times are arguments.
 Sources: docs.cdp.coinbase.com/exchange/websocket-feed and
 docs.cdp.coinbase.com/coinbase-app/advanced-trade-apis/websocket, and recordings of both feeds.
 """
@@ -28,11 +28,11 @@ from barograph.venues.continuity import one_name
 from barograph.venues.entries import Dialect
 
 ANSWERS = frozenset({"subscriptions", "error"})
-"""Channels on which a voice answers; the market speaks on all others."""
+"""Channels of responses; all others carry market data."""
 
 
 class OutgoingFrame(msgspec.Struct, frozen=True, gc=False):
-    """One frame that is due at `time_ns` of the market's clock, and what it tells of."""
+    """One frame, due at `time_ns` of market time, with its products and trades."""
 
     data: bytes
     time_ns: int
@@ -57,10 +57,10 @@ _request = msgspec.json.Decoder(_Request).decode
 
 
 class _Voice(ABC):
-    """What both dialects share: subscriptions, and what is said of those that cannot be."""
+    """The common part of both dialects: subscriptions and their errors."""
 
     channels: Mapping[str, bool]
-    """Its channels, and whether each is subscribed by product."""
+    """The channels, and whether each is subscribed by product."""
 
     def __init__(self, products: Sequence[str]) -> None:
         self._products = frozenset(products)
@@ -69,22 +69,25 @@ class _Voice(ABC):
     def receive(
         self, message: bytes, now_ns: int, last: Mapping[str, Print]
     ) -> list[OutgoingFrame]:
-        """Do what a reader asks; the answers. `last` has each product's last trade so far."""
+        """Handle a reader's message and return the responses.
+
+        last: each product's last trade so far.
+        """
         try:
-            asked = _request(message)
+            request = _request(message)
         except UNREADABLE:
             return [_error("Malformed JSON", "", now_ns)]
-        if asked.type not in {"subscribe", "unsubscribe"}:
+        if request.type not in {"subscribe", "unsubscribe"}:
             reason = "Type has to be either subscribe or unsubscribe"
             return [_error("Failed to subscribe", reason, now_ns)]
         reasons: dict[str, None] = {}
         fresh: dict[str, list[str]] = {}
-        for name, wanted in self._wanted(asked):
+        for name, wanted in self._wanted(request):
             if name not in self.channels:
                 reasons[f"{name} is not a valid channel"] = None
                 continue
             valid = self._valid(name, wanted, reasons)
-            if asked.type == "subscribe":
+            if request.type == "subscribe":
                 held = self.subscribed.setdefault(name, {})
                 fresh[name] = [product for product in valid if product not in held]
                 held.update(dict.fromkeys(valid))
@@ -97,41 +100,41 @@ class _Voice(ABC):
         return errors + self._answers(now_ns, fresh, last)
 
     @abstractmethod
-    def _wanted(self, asked: _Request) -> Iterable[tuple[str, list[str]]]:
-        """Each channel that a request names, with the products it names there."""
+    def _wanted(self, request: _Request) -> Iterable[tuple[str, list[str]]]:
+        """The channels of a request with their products."""
 
     @abstractmethod
     def _answers(
         self, now_ns: int, fresh: Mapping[str, list[str]], last: Mapping[str, Print]
     ) -> list[OutgoingFrame]:
-        """What a request is answered with, errors apart; `fresh` is newly subscribed."""
+        """Responses to a request other than errors; `fresh` has the new subscriptions."""
 
     def _valid(self, channel: str, wanted: list[str], reasons: dict[str, None]) -> list[str]:
         if not self.channels[channel]:
             return [channel]
-        found = []
+        valid = []
         for name in wanted:
             product = one_name(name)
             if name in self._products:
-                found.append(name)
+                valid.append(name)
             elif product in self._products:
-                found.append(product)
+                valid.append(product)
             else:
                 reasons[f"{name} is not a valid product"] = None
-        return found
+        return valid
 
 
 class ExchangeVoice(_Voice):
-    """One connection of the Exchange feed: `ticker`, `matches`, `heartbeat`, a product a frame.
+    """One connection of the Exchange feed: `ticker`, `matches`, `heartbeat`, one product per frame.
 
-    A subscription is answered first, then comes the last trade of each product that had one, as
-    `last_match` and as `ticker`. Of a trade the match comes before the ticker, with its sequence.
+    The response to a subscription is followed by each product's last trade, as `last_match` and as
+    `ticker`. A trade's match precedes its ticker and has the same sequence.
     """
 
     channels: Mapping[str, bool] = {"ticker": True, "matches": True, "heartbeat": True}
 
-    def tell(self, events: Iterable[MarketEvent], time_ns: int) -> list[OutgoingFrame]:
-        """The frames of these events for what is subscribed, in order, all due at `time_ns`."""
+    def frames(self, events: Iterable[MarketEvent], time_ns: int) -> list[OutgoingFrame]:
+        """Frames of the subscribed events, in order, all due at `time_ns`."""
         tickers, matches, beats = map(self._on, ("ticker", "matches", "heartbeat"))
         frames = []
         for event in events:
@@ -154,12 +157,12 @@ class ExchangeVoice(_Voice):
     def _on(self, channel: str) -> Mapping[str, None]:
         return self.subscribed.get(channel, {})
 
-    def _wanted(self, asked: _Request) -> Iterable[tuple[str, list[str]]]:
-        for channel in asked.channels:
+    def _wanted(self, request: _Request) -> Iterable[tuple[str, list[str]]]:
+        for channel in request.channels:
             if isinstance(channel, str):
-                yield channel, asked.product_ids
+                yield channel, request.product_ids
             else:
-                yield channel.name, asked.product_ids + (channel.product_ids or [])
+                yield channel.name, request.product_ids + (channel.product_ids or [])
 
     def _answers(
         self, now_ns: int, fresh: Mapping[str, list[str]], last: Mapping[str, Print]
@@ -168,22 +171,22 @@ class ExchangeVoice(_Voice):
             {"name": name, "product_ids": list(products), "account_ids": None}
             for name, products in self.subscribed.items()
         ]
-        said = msgspec.json.encode({"type": "subscriptions", "channels": held})
-        frames = [OutgoingFrame(said, now_ns, "subscriptions")]
+        confirmation = msgspec.json.encode({"type": "subscriptions", "channels": held})
+        frames = [OutgoingFrame(confirmation, now_ns, "subscriptions")]
         for channel, write in (("matches", exchange_last_match), ("ticker", exchange_ticker)):
             for product in fresh.get(channel, ()):
-                found = last.get(product)
-                if found is None or (channel == "matches" and None in {found.size, found.side}):
+                event = last.get(product)
+                if event is None or (channel == "matches" and None in {event.size, event.side}):
                     continue
-                frames.append(OutgoingFrame(write(found), now_ns, channel, (product,), (found,)))
+                frames.append(OutgoingFrame(write(event), now_ns, channel, (product,), (event,)))
         return frames
 
 
 class AdvancedVoice(_Voice):
-    """One connection of Advanced Trade: envelopes whose `sequence_num` counts all its frames.
+    """One connection of Advanced Trade, whose `sequence_num` counts all its frames.
 
-    Trades that are told together stand in one frame. A subscription to `ticker` gets a snapshot of
-    what traded before and then its answer. `heartbeats` beat once a second of the market.
+    Grouped trades share one frame. A subscription to `ticker` is answered by a snapshot of the last
+    trades, then the response. `heartbeats` sends one frame per market second.
     """
 
     channels: Mapping[str, bool] = {"ticker": True, "heartbeats": False}
@@ -194,11 +197,11 @@ class AdvancedVoice(_Voice):
         self._beat_s = -1
 
     def restart(self) -> None:
-        """Count frames anew, as a connection does that was replaced unseen."""
+        """Restart the frame count, as if the connection had been replaced unnoticed."""
         self._sequence = 0
 
-    def tell(self, events: Iterable[MarketEvent], time_ns: int) -> list[OutgoingFrame]:
-        """At most one frame of tickers and one heartbeat, stamped and due at `time_ns`."""
+    def frames(self, events: Iterable[MarketEvent], time_ns: int) -> list[OutgoingFrame]:
+        """At most one frame of tickers and one heartbeat, stamped with and due at `time_ns`."""
         tickers = self.subscribed.get("ticker", {})
         prints = []
         beats = False
@@ -236,8 +239,8 @@ class AdvancedVoice(_Voice):
         self._sequence += 1
         return data.encode()
 
-    def _wanted(self, asked: _Request) -> Iterable[tuple[str, list[str]]]:
-        yield asked.channel or "", asked.product_ids
+    def _wanted(self, request: _Request) -> Iterable[tuple[str, list[str]]]:
+        yield request.channel or "", request.product_ids
 
     def _answers(
         self, now_ns: int, fresh: Mapping[str, list[str]], last: Mapping[str, Print]
@@ -246,20 +249,20 @@ class AdvancedVoice(_Voice):
         frames = [self._tickers("snapshot", traded, now_ns)] if traded else []
         held = {name: list(products) for name, products in self.subscribed.items()}
         event = msgspec.json.encode({"subscriptions": held}).decode()
-        said = self._envelope("subscriptions", event, now_ns)
-        return [*frames, OutgoingFrame(said, now_ns, "subscriptions")]
+        confirmation = self._envelope("subscriptions", event, now_ns)
+        return [*frames, OutgoingFrame(confirmation, now_ns, "subscriptions")]
 
 
 Voice = ExchangeVoice | AdvancedVoice
 
 
 def voice(dialect: Dialect, products: Sequence[str]) -> Voice:
-    """A new connection's voice."""
+    """The voice for a new connection."""
     return (ExchangeVoice if dialect is Dialect.EXCHANGE else AdvancedVoice)(products)
 
 
 def _error(message: str, reason: str, now_ns: int) -> OutgoingFrame:
-    said = {"type": "error", "message": message}
+    fields = {"type": "error", "message": message}
     if reason:
-        said["reason"] = reason
-    return OutgoingFrame(msgspec.json.encode(said), now_ns, "error")
+        fields["reason"] = reason
+    return OutgoingFrame(msgspec.json.encode(fields), now_ns, "error")

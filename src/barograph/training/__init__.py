@@ -1,1 +1,1 @@
-"""Datasets, and models made of them: tested, explained, gated."""
+"""Datasets, and training: walk-forward tests, model cards, the gate."""

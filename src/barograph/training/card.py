@@ -1,10 +1,10 @@
-"""The model card: what a model is, how it was tested, how good it is, and where it fails.
+"""The model card: what a model is, how it was tested, its scores, and where it fails.
 
-A pure function of one training. Its JSON is the card; `card_page` shows the same to a person.
+A pure function of one training, stored as JSON; `card_page` renders it as HTML.
 """
 
 from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Union, get_args, get_origin
 
 import msgspec
 import numpy as np
@@ -23,26 +23,26 @@ from barograph.training.timeline import Timeline, timeline
 from barograph.training.walkforward import CHOSEN, Walk
 
 FILE, PAGE = "card.json", "card.html"
-"""What a card and its page are called beside a version in the registry."""
+"""File names of the card and its page in the registry."""
 
 CURVE_POINTS = 200
 _BIN_RESAMPLES = 300
-_CURE = "Train again (`barograph train`): each training makes a card of its own"
+_CURE = "Train again (`barograph train`): each training writes a card"
 
 
 class Curve(msgspec.Struct, frozen=True, kw_only=True):
-    """Precision at each recall, by falling threshold; thinned to `CURVE_POINTS` steps of recall."""
+    """Precision at increasing recall; thinned to `CURVE_POINTS` steps of recall."""
 
     recall: list[float]
     precision: list[float]
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):
-    """All of a model card; figures that are not defined are NaN, null in JSON.
+    """A model card; undefined scores are NaN (null in JSON).
 
-    `curves` are those of `CHOSEN` and of the baselines to beat; `bins` the reliability of `CHOSEN`.
-    `threshold_rule` says how the probability to act from was chosen. `failures` are sentences.
-    `timeline` is None without time.
+    `curves` has those of `CHOSEN` and the baselines to beat; `bins` is the reliability table of
+    `CHOSEN`. `threshold_rule` says how the alert threshold was chosen. `failures` are sentences.
+    `timeline` is None for a case without time.
     """
 
     training: TrainingReport
@@ -57,7 +57,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def card(walked: Walk, pooled: Pooled, report: TrainingReport, facts: ModelFacts) -> Card:
-    """The card of the version that `report` tells of. The same training gives the same card."""
+    """Build the card of the version in `report`. The same training gives the same card."""
     over_time = timeline(walked, pooled)
     bins = _bins(walked, pooled, report)
     return Card(
@@ -76,7 +76,7 @@ def card(walked: Walk, pooled: Pooled, report: TrainingReport, facts: ModelFacts
 
 
 def curve(y: Float64, probability: Float64) -> Curve:
-    """The precision-recall curve; empty without a yes. Equal probabilities are one step."""
+    """The precision-recall curve; empty without positives. Ties are one step."""
     order = np.argsort(-probability, kind="stable")
     ranked = probability[order]
     ends = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
@@ -89,10 +89,10 @@ def curve(y: Float64, probability: Float64) -> Curve:
 
 
 def _bins(walked: Walk, pooled: Pooled, report: TrainingReport) -> list[Bin]:
-    """The reliability table of the chosen forecast, with intervals of how often it came true."""
-    said, y = pooled.probability[CHOSEN], pooled.y
-    table = scores.reliability(y, said)
-    _, place = np.unique(scores.bins_of(y, said), return_inverse=True)
+    """Reliability table of the chosen forecast, with intervals of the observed frequency."""
+    probability, y = pooled.probability[CHOSEN], pooled.y
+    table = scores.reliability(y, probability)
+    _, place = np.unique(scores.bins_of(y, probability), return_inverse=True)
     drawn = bootstrap.resamples(
         walked.table.order[pooled.rows],
         walked.table.session[pooled.rows],
@@ -108,7 +108,7 @@ def _bins(walked: Walk, pooled: Pooled, report: TrainingReport) -> list[Bin]:
     return [
         Bin(
             rows=one.rows,
-            said=one.mean_probability,
+            mean_probability=one.mean_probability,
             came_true=bootstrap.Resampled(
                 estimate=one.frequency, values=of, resamples=drawn
             ).interval(report.settings.level),
@@ -118,28 +118,28 @@ def _bins(walked: Walk, pooled: Pooled, report: TrainingReport) -> list[Bin]:
 
 
 def encoded(card: Card) -> bytes:
-    """As JSON."""
+    """Encode the card as JSON; NaN becomes null."""
     return msgspec.json.encode(card)
 
 
 def decoded(content: bytes, version: str) -> Card:
-    """A card from its JSON; `version` names it. Raises RegistryError for what is none."""
+    """Decode a card. Raises RegistryError, which names `version`, if it is damaged."""
     try:
-        told = msgspec.json.decode(content, type=dict[str, Any])
-        if isinstance(training := told.get("training"), dict):
-            told["training"] = nested(training)
-        return msgspec.convert(_with_nan(told, Card), Card)
+        fields = msgspec.json.decode(content, type=dict[str, Any])
+        if isinstance(training := fields.get("training"), dict):
+            fields["training"] = nested(training)
+        return msgspec.convert(_with_nan(fields, Card), Card)
     except UNREADABLE as error:
         raise RegistryError(version, f"its card cannot be read ({error})", _CURE) from error
 
 
 def _with_nan(value: Any, kind: Any) -> Any:  # noqa: ANN401 - JSON of any shape, and types
-    """JSON has no NaN: null where a type wants a float."""
+    """Replace null by NaN wherever the type is float, since JSON has no NaN."""
     if value is None:
         return np.nan if kind is float else None
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and isinstance(value, dict):
-        hints = get_type_hints(kind)
-        return {name: _with_nan(part, hints.get(name)) for name, part in value.items()}
+        types = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
+        return {name: _with_nan(part, types.get(name)) for name, part in value.items()}
     origin, inner = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType):
         return _with_nan(value, next(one for one in inner if one is not NoneType))

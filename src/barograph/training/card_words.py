@@ -1,4 +1,4 @@
-"""What a model card says in words: each sentence follows from figures, by a rule of this file."""
+"""The sentences of a model card, each derived from scores by a rule of this file."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,8 +13,8 @@ from barograph.training.timeline import Timeline
 from barograph.training.walkforward import CHOSEN
 from barograph.types import HOUR_NS, Interval
 
-_FEW_ROWS = 0.05  # of all tested ones: a session of fewer is no example of anything
-_FAR_APART = 3.0  # times: so far apart two sessions are two regimes
+_FEW_ROWS = 0.05  # share of all tested rows; smaller sessions are ignored
+_FAR_APART = 3.0  # ratio from which sessions are called different
 _SHOWN = 5
 
 NAMES: Mapping[str, str] = {
@@ -26,24 +26,24 @@ NAMES: Mapping[str, str] = {
 
 
 class Bin(msgspec.Struct, frozen=True, kw_only=True):
-    """Tested rows of like probability: what was said on average, and how often it came true."""
+    """Tested rows of similar probability: mean prediction and observed frequency."""
 
     rows: int
-    said: float
+    mean_probability: float = msgspec.field(name="said")
     came_true: Interval
 
 
 class Goal(msgspec.Struct, frozen=True, kw_only=True):
-    """What the chosen models should show, whether they do, and if not what stands against it."""
+    """A goal of the chosen models, its result, whether it is reached, and if not, the reasons."""
 
     goal: str
-    found: str
+    result: str = msgspec.field(name="found")
     reached: bool
     why: tuple[str, ...]
 
 
 def goals(report: TrainingReport, wanted: Mapping[str, float]) -> list[Goal]:
-    """`wanted` scores of `CHOSEN`, and Brier score and log loss surely below each baseline's."""
+    """Check the `wanted` scores, and Brier score and log loss against each baseline."""
     reasons = tuple(_reasons(report))
     goals = []
     for name, least in wanted.items():
@@ -51,7 +51,7 @@ def goals(report: TrainingReport, wanted: Mapping[str, float]) -> list[Goal]:
         reached = of is not None and of.estimate >= least
         why = () if reached else (*_nearness(of, least), *_others(report, name, least), *reasons)
         text = f"{NAMES.get(name, name)} of at least {least:g}"
-        goals.append(Goal(goal=text, found=interval(of), reached=reached, why=why))
+        goals.append(Goal(goal=text, result=interval(of), reached=reached, why=why))
     for difference in report.tested.differences:
         if difference.name != CHOSEN:
             continue
@@ -59,9 +59,9 @@ def goals(report: TrainingReport, wanted: Mapping[str, float]) -> list[Goal]:
             of = getattr(difference, name)
             reached = of.high < 0
             why = () if reached else (*_overlap(of, difference.minus), *reasons)
-            text = f"{NAMES[name]} surely below that of {difference.minus}"
+            text = f"{NAMES[name]} significantly below that of {difference.minus}"
             goals.append(
-                Goal(goal=text, found=interval(of, 4, signed=True), reached=reached, why=why)
+                Goal(goal=text, result=interval(of, 4, signed=True), reached=reached, why=why)
             )
     return goals
 
@@ -70,7 +70,7 @@ def _nearness(of: Interval | None, least: float) -> Iterator[str]:
     if of is None:
         yield "a fold chose a classifier, which forecasts no volatility"
     elif math.isnan(of.estimate):
-        yield "it is not defined: the tested rows are all of one kind"
+        yield "it is undefined: the tested rows are all of one class"
     elif of.high >= least:
         yield f"the interval {interval(of)} reaches {least:g}: more hours may decide"
     else:
@@ -78,39 +78,39 @@ def _nearness(of: Interval | None, least: float) -> Iterator[str]:
 
 
 def _others(report: TrainingReport, name: str, least: float) -> Iterator[str]:
-    """How far anything got that was tried."""
+    """The best result of all candidates."""
     scored = {row.name: getattr(row, name) for row in report.tested.scores if row.name != CHOSEN}
     known = {other: of.estimate for other, of in scored.items() if of is not None}
     known = {other: value for other, value in known.items() if not math.isnan(value)}
     if known:
         best = max(known, key=lambda other: known[other])
         verb = "reached" if known[best] >= least else "came closest with"
-        yield f"of all that was tried {best} {verb} {figure(known[best])}"
+        yield f"of all candidates {best} {verb} {figure(known[best])}"
 
 
 def _overlap(of: Interval, baseline: str) -> Iterator[str]:
     if of.low > 0:
-        yield f"{baseline} is surely better here"
+        yield f"{baseline} is significantly better here"
     elif of.estimate < 0:
-        yield f"the difference to {baseline} is on the right side, its interval reaches past 0"
+        yield f"the difference to {baseline} has the right sign, but its interval includes 0"
     else:
         yield f"{baseline} is at least as good on these rows"
 
 
 def _reasons(report: TrainingReport) -> Iterator[str]:
-    """What makes any figure of this training uncertain, or worse than it could be."""
+    """Reasons why the scores of this training are uncertain or low."""
     least = report.settings.gate.min_episodes
     if report.tested.episodes < least:
         episodes = report.tested.episodes
-        yield f"only {episodes} independent positives were tested, {least} are the least"
+        yield f"only {episodes} independent positives were tested, at least {least} are needed"
     known = _sizeable(report)
     if len(known) == 1 and known[0].start_ns:
-        yield "all tested rows are of one regime, from which no other can be told"
+        yield "all tested rows are of one regime, which says little about others"
     for what, of in (("base rate", _base_rate), ("median outcome", _median)):
         values = sorted(of(session) for session in known)
         if len(values) > 1 and values[-1] > _FAR_APART * values[0]:
             low, high = (f"{value:.3g}" for value in (values[0], values[-1]))
-            yield f"the {what} of the sessions lies between {low} and {high}: they are not alike"
+            yield f"the {what} of the sessions lies between {low} and {high}: they differ"
     if (worst := _worst(report, known)) is not None and len(known) > 1:
         ours, theirs = (worst.log_loss[name] for name in (CHOSEN, report.tested.reference))
         yield (
@@ -128,7 +128,7 @@ def _median(session: SessionRow) -> float:
 
 
 def failures(report: TrainingReport, bins: Sequence[Bin], timeline: Timeline | None) -> list[str]:
-    """Where it fails: the worst session, the worst storms missed, false alarms, the largest gap."""
+    """Sentences on the worst session, missed episodes, false alarms and the calibration gap."""
     parts: list[Callable[[], Iterator[str]]] = [
         lambda: _worst_session(report),
         lambda: _missed(timeline),
@@ -157,7 +157,7 @@ def _missed(timeline: Timeline | None) -> Iterator[str]:
         return
     missed = [one for one in timeline.episodes if not one.lead_s]
     if not missed:
-        yield f"None of the {len(timeline.episodes)} episodes went without an alarm in time."
+        yield f"All {len(timeline.episodes)} episodes had an alarm in time."
         return
     worst = sorted(missed, key=lambda one: (math.isnan(one.peak), -one.peak, one.start_ns))
     shown = "; ".join(
@@ -199,12 +199,12 @@ def _false(report: TrainingReport, timeline: Timeline | None) -> Iterator[str]:
 def _gap(bins: Sequence[Bin]) -> Iterator[str]:
     if not bins:
         return
-    worst = max(bins, key=lambda one: abs(one.said - one.came_true.estimate))
+    worst = max(bins, key=lambda one: abs(one.mean_probability - one.came_true.estimate))
     of = worst.came_true
-    surely = "" if of.low <= worst.said <= of.high else ", outside of that interval"
+    outside = "" if of.low <= worst.mean_probability <= of.high else ", outside that interval"
     yield (
-        f"The largest gap of calibration: where it said {worst.said:.1%} on average, "
-        f"{interval(of, 1, share=True)} came true{surely} ({worst.rows:,} rows)."
+        f"The largest calibration gap: at a mean prediction of {worst.mean_probability:.1%}, the "
+        f"observed frequency is {interval(of, 1, share=True)}{outside} ({worst.rows:,} rows)."
     )
 
 
@@ -213,7 +213,7 @@ def _sizeable(report: TrainingReport) -> list[SessionRow]:
 
 
 def _worst(report: TrainingReport, known: Sequence[SessionRow]) -> SessionRow | None:
-    """The session in which log loss is furthest above the reference's."""
+    """The session with the largest excess of log loss over the reference's."""
 
     def excess(session: SessionRow) -> float:
         return session.log_loss[CHOSEN] - session.log_loss[report.tested.reference]
@@ -222,5 +222,5 @@ def _worst(report: TrainingReport, known: Sequence[SessionRow]) -> SessionRow | 
 
 
 def chosen(report: TrainingReport) -> ScoreRow:
-    """What the choices of all folds reached."""
+    """The scores of the choices of all folds."""
     return next(row for row in report.tested.scores if row.name == CHOSEN)

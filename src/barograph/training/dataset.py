@@ -1,8 +1,8 @@
-"""The dataset: the archive's frames through the venue machines and the featurizer that run live.
+"""Build the market's dataset: archived frames through the live venue machines and featurizer.
 
 `HOME/datasets/<case>.parquet` has one row for each closed second of each product: exactly the rows
-of `ticks.features` for the same frames, with the volatility that followed. A manifest beside it,
-`<case>.json`, says what it was made of.
+of `ticks.features` for the same frames, with their outcomes. The manifest `<case>.json` beside it
+describes its source.
 """
 
 import fcntl
@@ -39,18 +39,18 @@ from barograph.venues.entries import Rules
 
 _EVENTS_AT_A_TIME = 20_000
 _PACKED = np.dtype([(name, EVENT[name]) for name in EVENT.names or ()])
-"""EVENT without what lies between its fields, which is nobody's."""
+"""EVENT without padding, whose bytes are undefined."""
 _KINDS = {"tick": [TICK], "heartbeat": [HEARTBEAT], "gap": [GAP], "trade": [TRADE, FILLED]}
 _ROWS_OF_A_PART = 50_000
 _BUILD = "Build it again (`barograph dataset`)"
 _FEWER = (
-    "Name those that you want of the recordings (`barograph dataset FILE… --products NAMES`), or "
+    "Name the products to use of the recordings (`barograph dataset FILE… --products NAMES`), or "
     "replay them alone into a fresh --home (`barograph replay FILE… --products NAMES --home …`)"
 )
 
 
 class ProductFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """One product of a dataset; seconds are closed ones since 1970, both included."""
+    """One product of a dataset; first and last closed second since 1970, inclusive."""
 
     rows: int
     labelled: int
@@ -59,13 +59,12 @@ class ProductFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DatasetManifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What a dataset was made of.
+    """Source and contents of a series dataset.
 
-    `data_hash` is the SHA-256 of the events as `codec.EVENT`, in their order. `usable` rows have
-    a label and all features that the case can have; `unused` counts the others by their reason, and
-    `left_out` says why features that the case wants are not among them. `unreadable` has each file
-    of the archive that could not be read whole, with its first damage; `table_sha256` is the
-    table's as a file.
+    `data_hash` is the SHA-256 of the events as `codec.EVENT`, in order. `usable` counts rows with a
+    label and all used features; `unused` counts the others by reason, and `left_out` gives the
+    reason for each wanted feature that is not used. `unreadable` maps damaged archive files to
+    their first damage; `table_sha256` is the hash of the Parquet file.
     """
 
     case: str
@@ -92,22 +91,21 @@ def build(
     rules: Rules | None = None,
     progress: Callable[[int], None] = lambda _events: None,
 ) -> DatasetManifest:
-    """Make the dataset of a case anew from all of `home`'s archive, a part at a time.
+    """Rebuild the dataset of a case from all of `home`'s archive, with bounded memory.
 
-    recordings: take these instead, under `rules`, as if a feed had replayed them into an empty
-    home; no log or archive is needed or touched. progress: called with the events taken so far.
+    recordings: use these instead, under `rules`, as if a feed had replayed them into an empty home;
+    no log or archive is read or written. progress: called with the number of events so far.
     Columns: product, second, receive_time_ns, log_mid_e9, return_e9, every feature of the catalogue
-    as float64, reasons (one digit of `types.Reason` each) and outcome (the series' `value_now` a
-    horizon after the row); null is unknown. Rows stand by product, in the order
-    of the first record of each, and second.
-    Raises BadInputError when there is nothing to read or there are more products than a featurizer
-    remembers, TooLittleDataError when no second was closed.
+    as float64, reasons (one digit of `types.Reason` each) and outcome (the series' `value_now` one
+    horizon after the row); null is unknown. Rows are sorted by product (first seen) and second.
+    Raises BadInputError if there is nothing to read or there are more products than a featurizer
+    holds, TooLittleDataError if no second was closed.
     """
     archive = home / "archive"
     reading = _Reading(progress)
     table, manifest_path = paths(home, case)
     if recordings:
-        check_recordings(recordings)  # no folder is made for a file that is refused
+        check_recordings(recordings)  # before a folder is created
         events = reading.recorded(recordings, rules or Rules())
     elif next(joined.whole(archive, reading.unreadable), None) is not None:
         events = reading.archived(archive)
@@ -153,21 +151,21 @@ def build(
 
 
 def read(home: Path, case: Case) -> Dataset:
-    """The dataset of a case. Raises BadInputError, and ForeignFeaturesError for an older one."""
+    """Read the dataset of a case. Raises BadInputError, or ForeignFeaturesError if it is older."""
     table, manifest_path = paths(home, case)
     with _readable(manifest_path, f"the dataset of {case.name}", f"there is none in {home}"):
         manifest = msgspec.json.decode(read_regular(manifest_path), type=_Origin)
     with _readable(table, str(table), "it is gone"):
-        # Parquet has no sum of its content: a changed byte is another number.
+        # Parquet has no checksum: a changed byte would silently change a number.
         if manifest.table_sha256 not in {"", file_sha256(table)}:
             raise BadInputError(str(table), "it is not the file that was built", _BUILD)
         frame = pl.read_parquet(table)
-    if "future_realized_vol" in frame.columns:  # as it was called when there was one series
+    if "future_realized_vol" in frame.columns:  # the column's name in older datasets
         frame = frame.rename({"future_realized_vol": "outcome"})
     if manifest.feature_set != case.feature_set:
         raise ForeignFeaturesError(str(table), manifest.feature_set, case.feature_set)
     if manifest.rows != len(frame):
-        why = f"its manifest tells of {manifest.rows} rows, it has {len(frame)}"
+        why = f"its manifest has {manifest.rows} rows, the table {len(frame)}"
         raise BadInputError(str(table), why, _BUILD)
     return Dataset(frame, manifest.data_hash)
 
@@ -185,7 +183,7 @@ def _readable(path: Path, what: str, missing: str) -> Iterator[None]:
 
 
 class _Origin(msgspec.Struct):
-    """What the manifests of all kinds of datasets tell; older ones have no hash of the table."""
+    """The common fields of all manifests; older ones have no hash of the table."""
 
     feature_set: str
     data_hash: str
@@ -194,17 +192,17 @@ class _Origin(msgspec.Struct):
 
 
 def paths(home: Path, case: Case) -> tuple[Path, Path]:
-    """Where a case's dataset and its manifest lie."""
+    """Paths of a case's dataset and its manifest."""
     folder = home / "datasets"
     return folder / f"{case.name}.parquet", folder / f"{case.name}.json"
 
 
 @contextmanager
 def making(home: Path, case: Case) -> Iterator[Path]:
-    """A folder beside the datasets in which a case's is made; it is removed at the end.
+    """Yield a temporary folder for building a case's dataset; it is removed at the end.
 
-    One that a killed run left is removed first. Raises BadInputError while another process makes
-    this dataset, and where nothing can be written; DiskFullError.
+    Leftovers of a killed run are removed first. Raises BadInputError if another process builds this
+    dataset or nothing can be written, and DiskFullError.
     """
     folder = home / "datasets"
     with declared(folder):
@@ -216,7 +214,7 @@ def making(home: Path, case: Case) -> Iterator[Path]:
         except BlockingIOError:
             raise BadInputError(
                 f"the dataset of {case.name}",
-                f"another process makes it in {folder}",
+                f"another process builds it in {folder}",
                 "Wait for it, or give another --home",
             ) from None
         place = folder / f".{case.name}-parts"
@@ -231,9 +229,9 @@ def making(home: Path, case: Case) -> Iterator[Path]:
 
 
 def put_table(whole: Path, home: Path, case: Case) -> str:
-    """Put a table in place, durably, and return its SHA-256; its manifest is still to come.
+    """Move a table into place durably and return its SHA-256; write its manifest afterwards.
 
-    Without a manifest there is no dataset: a crash leaves none rather than a wrong one.
+    The old manifest is removed first, so that a crash leaves no dataset rather than a wrong one.
     """
     table, manifest_path = paths(home, case)
     with declared(table.parent):
@@ -244,12 +242,12 @@ def put_table(whole: Path, home: Path, case: Case) -> str:
 
 
 def write_manifest(path: Path, manifest: msgspec.Struct) -> None:
-    """Put it in place, durably, whole or not at all. Raises DiskFullError, BadInputError."""
+    """Write a manifest durably and atomically. Raises DiskFullError and BadInputError."""
     write_whole(path, msgspec.json.format(msgspec.json.encode(manifest)))
 
 
 class _Reading:
-    """Events as feature rows, with what was met on the way."""
+    """Reads events as feature rows, counting events, dead letters and unreadable files."""
 
     def __init__(self, progress: Callable[[int], None]) -> None:
         self.featurizer = Featurizer()
@@ -263,13 +261,13 @@ class _Reading:
 
     @property
     def data_hash(self) -> str:
-        """Of all events so far, and of the names that their `product` stands for."""
+        """Hash of all events so far, and of the product names that they refer to."""
         whole = self._hash.copy()
         whole.update(msgspec.json.encode(self._products))
         return whole.hexdigest()
 
     def rows_of(self, events: Iterable[Records]) -> Iterator[Records]:
-        """(n,) of ROW again and again, in the order in which seconds closed."""
+        """Yield arrays (n,) of ROW, in the order in which seconds closed."""
         for some in events:
             for name, kinds in _KINDS.items():
                 self.events[name] += int(np.isin(some["kind"], kinds).sum())
@@ -280,7 +278,7 @@ class _Reading:
             yield rows
 
     def product_index(self, product: str) -> int:
-        """The featurizer's, with the names kept for the hash."""
+        """The featurizer's index of a product, whose name is kept for the hash."""
         try:
             index = self.featurizer.product_index(product)
         except codec.UnreadableError as error:
@@ -290,19 +288,19 @@ class _Reading:
         return index
 
     def archived(self, archive: Path) -> Iterator[Records]:
-        """The events of an archive, as the feed made them of the same frames."""
+        """Yield the events of an archive, as the live feed made them from the same frames."""
         heard = Coinbase().hear(joined.whole(archive, self.unreadable), self._refuse)
         while some := list(islice(heard, _EVENTS_AT_A_TIME)):
-            # As the log would carry it: the featurizer sees what it saw live.
+            # Encode as the log does, so that the featurizer gets the same numbers as live.
             yield codec.event_array(codec.numbers_of(some, self._refuse), self.product_index)
 
     def cure(self, otherwise: str) -> str:
-        """What to do where it came to nothing: mend what is damaged, if anything is."""
+        """The cure for an empty dataset: restore the first damaged file, or else `otherwise`."""
         damage = [f"Restore {path} from a copy: {why}" for path, why in self.unreadable.items()]
         return damage[0] if damage else otherwise
 
     def recorded(self, recordings: Iterable[Path], rules: Rules) -> Iterator[Records]:
-        """The events that a feed would make of recordings, each on connections of its own."""
+        """Yield the events that a feed would make of recordings, each on its own connections."""
         continuity = Continuity(rules)
         for path in recordings:
             for connection in list(continuity.connections):
@@ -319,7 +317,7 @@ class _Reading:
 
 
 class _Parts:
-    """Rows by product into files of a bounded size, each row when its label is settled."""
+    """Writes rows by product to files of bounded size, once their labels are final."""
 
     def __init__(self, folder: Path, live: LiveSeries) -> None:
         self._folder, self._horizon_s = folder, live.horizon_s
@@ -330,11 +328,11 @@ class _Parts:
 
     @property
     def paths(self) -> list[Path]:
-        """The files, by product and second."""
+        """The written files, by product and second."""
         return [path for product in sorted(self._paths) for path in self._paths[product]]
 
     def add(self, rows: Records, featurizer: Featurizer) -> None:
-        """Take rows of any products, in the order of their seconds."""
+        """Add rows of any products, in the order of their seconds."""
         for product in np.unique(rows["product"]).tolist():
             waiting = self._waiting.setdefault(product, [])
             waiting.append(rows[rows["product"] == product])
@@ -342,7 +340,7 @@ class _Parts:
                 self._write(product, featurizer.product(product), last=False)
 
     def finish(self, featurizer: Featurizer) -> dict[str, ProductFacts]:
-        """Write what is left."""
+        """Write the remaining rows and return the facts of each product by name."""
         products = {}
         for product in sorted(self._waiting):
             name = featurizer.product(product)
@@ -360,7 +358,7 @@ class _Parts:
         rows = np.concatenate(self._waiting[product])
         values = rows["values"][:, self._value_now]
         outcome = labels.later(rows["second"], values, horizon_s=self._horizon_s)
-        # Later rows can change no outcome whose horizon lies behind the newest second.
+        # An outcome is final once its horizon has passed.
         settled = last | (rows["second"] <= rows["second"][-1] - self._horizon_s)
         self._waiting[product] = [rows[~settled]]
         rows, outcome = rows[settled], outcome[settled]
@@ -379,7 +377,7 @@ class _Parts:
 
 
 def frame_of(rows: Records, outcome: Float64, product: str) -> pl.DataFrame:
-    """The part of a dataset that (n,) of `catalogue.ROW` of a product and their outcomes are."""
+    """Convert a product's rows (n,) of `catalogue.ROW` and their outcomes (n,) to a table."""
     digits = np.ascontiguousarray(rows["reasons"] + ord("0")).view(f"S{len(NAMES)}")
     frame = pl.DataFrame(
         {

@@ -1,4 +1,4 @@
-"""When a case is to be trained again, and whose turn that is."""
+"""Decide when a case is due for training, and let one process at a time train it."""
 
 import fcntl
 import time
@@ -17,21 +17,21 @@ from barograph.times import time_of
 from barograph.types import HOUR_NS
 
 _LEAD_NS = HOUR_NS
-"""How long before its champion expires a case is trained, for one to take its place."""
+"""How long before the champion expires a replacement is trained."""
 
 
 class Due(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether a case is to be trained now, and why."""
+    """Whether a case is due for training, and why."""
 
     due: bool
     why: str
 
 
 class TrainingState(msgspec.Struct, frozen=True, kw_only=True):
-    """What decides it; all by the clock of this machine, but for the last by that of the venue.
+    """The times that decide whether training is due, in Unix nanoseconds; None if there is none.
 
-    When what there is to train on grew last, when the newest version was made, until when the
-    champion may be used; None where there is none of it.
+    `heard_ns`: the training data last grew; `trained_ns`: the newest version was created (both by
+    this machine's clock); `expires_ns`: the champion expires (by the venue's clock).
     """
 
     heard_ns: int | None = None
@@ -40,11 +40,11 @@ class TrainingState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def due(known: TrainingState, now_ns: int, every_h: float) -> Due:
-    """Whether to train: where there is no version yet, and `every_h` hours after the newest one.
+    """Due if there is no version yet, and `every_h` hours after the newest version.
 
-    Also in the hour before the champion expires, once. Later it does not hurry: each training uses
-    up the rows that its gate looks at, and a gate that is asked too soon has too few of them.
-    0 hours, or nothing heard since the newest version: never.
+    Also due once in the hour before the champion expires, but not more often after that: each
+    training uses up the rows of its gate, and the next gate would have too few. Never due with
+    `every_h` 0 or without new data since the newest version.
     """
     heard_ns, trained_ns, expires_ns = known.heard_ns, known.trained_ns, known.expires_ns
     if not every_h:
@@ -55,7 +55,7 @@ def due(known: TrainingState, now_ns: int, every_h: float) -> Due:
         return Due(due=True, why="there is no version yet")
     if heard_ns <= trained_ns:
         return Due(
-            due=False, why=f"nothing was heard since the newest version of {time_of(trained_ns)}"
+            due=False, why=f"there is no new data since the newest version of {time_of(trained_ns)}"
         )
     next_ns = trained_ns + int(every_h * HOUR_NS)
     why = f"the newest version is of {time_of(trained_ns)}"
@@ -68,7 +68,7 @@ def due(known: TrainingState, now_ns: int, every_h: float) -> Due:
 
 
 def training_state(registry: Registry, case: str, heard_ns: int | None) -> TrainingState:
-    """How a case stands for which something came last at `heard_ns`. Raises RegistryError."""
+    """Read a case's state from the registry. Raises RegistryError."""
     versions = registry.versions(case)
     champion = next((each for each in versions if "champion" in each.aliases), None)
     return TrainingState(
@@ -79,33 +79,33 @@ def training_state(registry: Registry, case: str, heard_ns: int | None) -> Train
 
 
 def due_now(home: Path, case: str, heard_ns: int | None, every_h: float) -> Due:
-    """Whether a case is due by now. Raises RegistryError."""
+    """Decide by the current time whether a case is due. Raises RegistryError."""
     return due(training_state(Registry(home), case, heard_ns), time.time_ns(), every_h)
 
 
 def newest_file_ns(paths: Iterable[Path]) -> int | None:
-    """When the last of these files grew; None without any."""
+    """Latest modification time of the files in Unix nanoseconds; None without files."""
     grown_ns = []
     for path in paths:
-        with suppress(FileNotFoundError):  # it may go meanwhile
+        with suppress(FileNotFoundError):  # it may be removed meanwhile
             grown_ns.append(path.stat().st_mtime_ns)
     return max(grown_ns, default=None)
 
 
 def newest_frame_ns(home: Path) -> int | None:
-    """When the archive of `home` grew last. Raises BadInputError for a damaged archive."""
+    """Time at which the archive of `home` last grew. Raises BadInputError if it is damaged."""
     return newest_file_ns(file.path for file in archive_files(home / "archive"))
 
 
 def newest_record_ns(log: Log, topic: str) -> int | None:
-    """When the log took the last record that it keeps of a topic. Raises UnknownTopicError."""
+    """Append time of a topic's last record, or None. Raises UnknownTopicError."""
     newest = browse.last(log, topic, 1)
     return browse.appended_time_ns(newest[0]) if newest else None
 
 
 @contextmanager
 def turn(home: Path, case: str) -> Iterator[bool]:
-    """Whether it is ours to train a case if that is due: one process's at a time, until the end."""
+    """Yield whether this process may train the case now; holds the lock until the end."""
     folder = home / "datasets"
     try:
         folder.mkdir(parents=True, exist_ok=True)

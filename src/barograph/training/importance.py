@@ -1,4 +1,4 @@
-"""What the chosen models lean on: how much is lost when a feature tells of another time."""
+"""Permutation importance of the chosen models' features, in blocks of time."""
 
 import msgspec
 import numpy as np
@@ -11,14 +11,14 @@ from barograph.training.walkforward import Walk
 
 REPEATS = 5
 MOST_ROWS = 4000
-"""Of more rows an even choice is looked at: neighbours tell the same, and trees take time."""
+"""More rows are thinned evenly, since neighbours are redundant."""
 
 
 class Importance(msgspec.Struct, frozen=True, kw_only=True):
-    """A feature, and how much log loss rises over the tested rows without what it tells.
+    """A feature, and the rise of log loss on the tested rows when it is permuted.
 
-    `rise` is the mean of the repeats, `low` and `high` the least and the most of them. `folds`
-    counts the folds whose model uses it; in the others it costs nothing.
+    `rise` is the mean of the repeats, `low` and `high` their range. `folds` counts the folds whose
+    model uses the feature; the others contribute 0.
     """
 
     feature: str
@@ -29,12 +29,11 @@ class Importance(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def importance(walked: Walk, seed: int, repeats: int = REPEATS) -> list[Importance]:
-    """Each feature of the chosen models, the weightiest first: permutation, block by block.
+    """Permutation importance of each feature of the chosen models, highest first.
 
-    A block of the case's length takes its values of one feature from another block of the same fold
-    and key. So a series stays the series that it is, only not that of its own time. What stands
-    beside features, like a threshold, is none.
-    Source: Breiman (2001), Machine Learning 45(1), there row by row.
+    Blocks of the case's block length take the feature's values from another block of the same fold
+    and key, which keeps autocorrelation within blocks. `Target.beside` columns are not features.
+    Source: Breiman (2001), Machine Learning 45(1), who permutes single rows.
     """
     rng = np.random.default_rng(seed)
     case, table = walked.case, walked.table
@@ -71,23 +70,23 @@ def importance(walked: Walk, seed: int, repeats: int = REPEATS) -> list[Importan
 
 
 def thinned(table: Table, rows: Rows, step: int) -> Rows:
-    """One in `step` rows of each key."""
+    """Every `step`-th row, sorted by key and order."""
     taken: Rows = rows[np.lexsort((table.order[rows], table.key[rows]))][::step]
     return taken
 
 
 def elsewhere(table: Table, rows: Rows, block: int, rng: np.random.Generator) -> Rows:
-    """(len(rows),) places in `rows`: for each the one from which it takes its value.
+    """(len(rows),) indices into `rows`: the row from which each takes its value.
 
-    Each block of `block` rows of a key takes from another block of that key, in its order; where a
-    key has fewer than two, its halves change places.
+    Each block of `block` rows of a key takes the values of another block of that key, in order; if
+    a key has fewer than two blocks, its halves are swapped.
     """
     taken = np.arange(len(rows))
     for key in np.unique(table.key[rows]):
-        mine = np.flatnonzero(table.key[rows] == key)
-        mine = mine[np.argsort(table.order[rows[mine]], kind="stable")]
-        count = max(2, len(mine) // max(1, block))
-        blocks = [mine[place] for place in np.array_split(np.arange(len(mine)), count)]
+        of_key = np.flatnonzero(table.key[rows] == key)
+        of_key = of_key[np.argsort(table.order[rows[of_key]], kind="stable")]
+        count = max(2, len(of_key) // max(1, block))
+        blocks = [of_key[place] for place in np.array_split(np.arange(len(of_key)), count)]
         ring = rng.permutation(count)
         for target, source in zip(ring, np.roll(ring, 1), strict=True):
             if len(blocks[source]):

@@ -1,8 +1,8 @@
-"""The no-signal control: the same training where nothing can be found.
+"""The no-signal control: the same training on outcomes without a signal.
 
-Outcomes are moved against their rows by half of each key's history. What they keep is how they
-follow each other; what they lose is all that the features could know. A training that finds
-something here finds it wherever it looks.
+Outcomes are shifted against their rows by half of each key's history. They keep their
+autocorrelation but lose any relation to the features, so skill here means that the training
+overfits or leaks.
 """
 
 import dataclasses
@@ -19,9 +19,9 @@ from barograph.types import Interval
 
 
 class Control(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found where there is nothing: `pr_auc` should hold `base_rate`.
+    """Scores without a signal: the interval of `pr_auc` should contain `base_rate`.
 
-    `candidate` is the one that was tried; `over` is PR-AUC minus the base rate.
+    `candidate` is the tested candidate; `over` is PR-AUC minus the base rate.
     """
 
     candidate: str
@@ -31,9 +31,9 @@ class Control(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def control(walked: Walk, how: Training) -> Control:
-    """Test the last fold's choice once more, on outcomes that are moved.
+    """Test the last fold's choice again on shifted outcomes.
 
-    Raises TooLittleDataError as `walkforward.walk`.
+    Raises TooLittleDataError as `walkforward.walk` does.
     """
     case, name = walked.case, walked.choices[-1]
     table = dataclasses.replace(walked.table, outcome=moved(walked.table))
@@ -45,8 +45,8 @@ def control(walked: Walk, how: Training) -> Control:
             if candidate.name in (case.reference, name)
         ),
     )
-    asked = msgspec.structs.replace(how, trials=0, split=walked.split)
-    pooled = Pooled(walk(alone, table, asked), asked)
+    fixed_choice = msgspec.structs.replace(how, trials=0, split=walked.split)
+    pooled = Pooled(walk(alone, table, fixed_choice), fixed_choice)
     return Control(
         candidate=name,
         pr_auc=pooled.interval(CHOSEN, scores.pr_auc),
@@ -56,10 +56,10 @@ def control(walked: Walk, how: Training) -> Control:
 
 
 def moved(table: Table) -> Float64:
-    """(n,): each key's outcomes, half of its rows later and round again."""
+    """(n,) outcomes, rotated within each key by half of its rows."""
     outcome = table.outcome.copy()
     for key in range(len(table.keys)):
-        mine = np.flatnonzero(table.key == key)
-        mine = mine[np.argsort(table.order[mine], kind="stable")]
-        outcome[mine] = np.roll(table.outcome[mine], len(mine) // 2)
+        of_key = np.flatnonzero(table.key == key)
+        of_key = of_key[np.argsort(table.order[of_key], kind="stable")]
+        outcome[of_key] = np.roll(table.outcome[of_key], len(of_key) // 2)
     return outcome

@@ -1,4 +1,4 @@
-"""What every candidate said of all folds' test rows, together: scores, intervals, differences."""
+"""Scores, intervals and differences of all candidates on the pooled test rows of all folds."""
 
 from collections.abc import Sequence
 
@@ -29,11 +29,11 @@ _OF_VOLATILITY = (scores.log_r2, scores.qlike)
 
 
 class ScoreRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A candidate on the pooled test rows; `acting` is what its alerts were worth: `Case.judge`.
+    """Scores of a candidate on the pooled test rows; `acting` is the result of `Case.judge`.
 
-    `log_r2` and `qlike` are those of its volatility forecast, None where it has none, as is
-    `pr_auc_by_ratio`, that of forecast / tau: what its order is worth where each fold's calibration
-    is left out. `eligible` says whether it could have been chosen: a baseline cannot.
+    `log_r2`, `qlike` and `pr_auc_by_ratio` are of its volatility forecast, None without one;
+    `pr_auc_by_ratio` ranks by forecast / tau, without the calibration of each fold. `eligible` is
+    false for baselines, which cannot be chosen.
     """
 
     name: str
@@ -51,9 +51,9 @@ class ScoreRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ScoreDifference(msgspec.Struct, frozen=True, kw_only=True):
-    """A candidate minus a baseline, on the same resamples; intervals are made by `wide`.
+    """A candidate minus a baseline, on the same resamples, with intervals by `wide`.
 
-    `pr_auc` is that of each at its best, by probability or by forecast / tau, as for the gate.
+    `pr_auc` uses each one's better ranking, by probability or by forecast / tau, as the gate does.
     """
 
     name: str
@@ -64,9 +64,9 @@ class ScoreDifference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SessionRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One regime of the test rows: where it lies, what it held, and how each candidate did there.
+    """One regime of the test rows: its span, its contents, and each candidate's scores.
 
-    Scores are NaN where they are not defined: without a yes, or without a forecast.
+    Undefined scores (without positives or without a forecast) are NaN.
     """
 
     start_ns: int
@@ -81,11 +81,11 @@ class SessionRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EvaluationFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """How it was tested and what came of it, over the `rows` test rows of all folds.
+    """The evaluation over the `rows` test rows of all folds.
 
-    `scores` hold the candidates in the case's order and then `CHOSEN`, `sessions` the same for each
-    regime of the test rows. `episodes` counts independent positives. The `*_left_out` give the
-    reason for each name.
+    `scores` has the candidates in the case's order, then `CHOSEN`; `sessions` has the scores in
+    each regime of the test rows. `episodes` counts independent positives. The `*_left_out` map
+    names to reasons.
     """
 
     split: str
@@ -103,7 +103,7 @@ class EvaluationFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Pooled:
-    """The test rows of all folds, what every candidate and `CHOSEN` said of them, and its worth."""
+    """The test rows of all folds, with forecasts and scores of every candidate and `CHOSEN`."""
 
     def __init__(self, walked: Walk, how: Training) -> None:
         self._walked, self._case, self._table, self._how = walked, walked.case, walked.table, how
@@ -131,7 +131,7 @@ class Pooled:
         self._measured = self._all_measured()
 
     def facts(self) -> EvaluationFacts:
-        """The test in words and figures."""
+        """The evaluation as facts for report and card."""
         walked = self._walked
         return EvaluationFacts(
             split=walked.split,
@@ -150,22 +150,25 @@ class Pooled:
 
     @property
     def base_rate(self) -> Interval:
-        """What a forecast that knows nothing would reach in PR-AUC."""
+        """The base rate, which is the PR-AUC of a forecast without skill."""
         return self.interval(CHOSEN, scores.base_rate)
 
     def interval(self, name: str, score: Score) -> Interval:
-        """One score of one candidate."""
+        """The interval of one candidate's score."""
         return self._measured[name, score].interval(self._how.level)
 
     def over(
         self, name: str, other: str, score: Score, others_score: Score | None = None
     ) -> Interval:
-        """A score minus another's, of the same kind unless said otherwise, on one set of draws."""
+        """One candidate's score minus another's, on the same resamples.
+
+        others_score: the score of the other one; default the same score.
+        """
         ours, theirs = self._measured[name, score], self._measured[other, others_score or score]
         return wide(ours - theirs, self._how.level)
 
     def forecast(self, name: str, where: Bool) -> Forecast:
-        """What a candidate said of the tested rows at `where`, as the gate takes it."""
+        """A candidate's forecast for the tested rows at `where`, in the form for the gate."""
         ranking = self.ranking.get(name)
         return Forecast(
             probability=self.probability[name][where],
@@ -173,7 +176,7 @@ class Pooled:
         )
 
     def columns(self, features: tuple[str, ...], where: Bool) -> Float32:
-        """float32 rows of the tested rows at `where`, each with what its own fold puts beside."""
+        """float32 inputs of the tested rows at `where`, with their fold's `beside` columns."""
         parts = [
             question.target.columns(self._table, features, question.fold.test)
             for question in self._walked.questions
@@ -181,7 +184,7 @@ class Pooled:
         return np.ascontiguousarray(np.concatenate(parts)[where])
 
     def score_rows(self) -> list[ScoreRow]:
-        """The table: candidates in the case's order, then `CHOSEN`."""
+        """Score rows of the candidates in the case's order, then of `CHOSEN`."""
         return [
             ScoreRow(
                 name=name,
@@ -201,7 +204,7 @@ class Pooled:
         ]
 
     def differences(self) -> list[ScoreDifference]:
-        """Everything that is not a baseline, minus the baselines that a model must beat."""
+        """Every candidate that is not a baseline, minus each baseline to beat."""
         return [
             ScoreDifference(
                 name=name,
@@ -217,16 +220,16 @@ class Pooled:
 
     @property
     def beside(self) -> set[str]:
-        """What models may use that is no feature."""
+        """Names of the `beside` columns common to all folds."""
         return set.intersection(*(set(q.target.beside) for q in self._walked.questions))
 
     @property
     def baselines(self) -> list[str]:
-        """Those baselines of the case that the gate asks about and that could be fitted."""
+        """The baselines to beat that could be fitted."""
         return [name for name in self._case.to_beat if name in self.names]
 
     def session_rows(self) -> list[SessionRow]:
-        """Each regime for itself, in time."""
+        """Scores in each regime, in time order."""
         regime = self._table.regime[self.rows]
         return [self._session(np.flatnonzero(regime == number)) for number in np.unique(regime)]
 
@@ -241,9 +244,13 @@ class Pooled:
             base_rate=float(y.mean()),
             events=self._case.events(self._table, rows, y),
             median_outcome=float(np.median(self._table.outcome[rows])),
-            pr_auc={name: scores.pr_auc(y, said[where]) for name, said in self.probability.items()},
+            pr_auc={
+                name: scores.pr_auc(y, probability[where])
+                for name, probability in self.probability.items()
+            },
             log_loss={
-                name: scores.log_loss(y, said[where]) for name, said in self.probability.items()
+                name: scores.log_loss(y, probability[where])
+                for name, probability in self.probability.items()
             },
             log_r2={
                 name: scores.log_r2(outcome, forecast[where])
@@ -255,7 +262,7 @@ class Pooled:
         return at_best(self._measured[name, scores.pr_auc], self._measured.get((name, _BY_RATIO)))
 
     def _ratios(self) -> dict[str, Float64]:
-        """Each volatility forecast over its fold's tau."""
+        """Each volatility forecast (n,) over its fold's tau."""
         if not self.volatility:
             return {}
         tau = self.columns((TAU,), np.ones(len(self.rows), np.bool_))[:, 0]
@@ -265,15 +272,17 @@ class Pooled:
         return self.interval(name, score) if name in self.volatility else None
 
     def _all_measured(self) -> dict[tuple[str, Score], Resampled]:
-        asked = [
+        measures = [
             (name, score, score, forecast)
             for name, forecast in self.probability.items()
             for score in _OF_PROBABILITY
         ]
-        # The same whoever forecasts.
-        asked.append((CHOSEN, scores.base_rate, scores.base_rate, self.probability[CHOSEN]))
-        asked += [(name, _BY_RATIO, scores.pr_auc, ratio) for name, ratio in self.ranking.items()]
-        measured = self._together(asked, self.y)
+        # The base rate does not depend on the forecast.
+        measures.append((CHOSEN, scores.base_rate, scores.base_rate, self.probability[CHOSEN]))
+        measures += [
+            (name, _BY_RATIO, scores.pr_auc, ratio) for name, ratio in self.ranking.items()
+        ]
+        measured = self._together(measures, self.y)
         base_rate = measured[CHOSEN, scores.base_rate]
         for name in self.names:
             measured[name, scores.lift] = measured[name, scores.pr_auc] / base_rate
@@ -286,14 +295,14 @@ class Pooled:
         return measured | self._together(of_volatility, outcome)
 
     def _together(
-        self, asked: list[tuple[str, Score, Score, Float64]], truth: Float64
+        self, measures: list[tuple[str, Score, Score, Float64]], truth: Float64
     ) -> dict[tuple[str, Score], Resampled]:
-        """(candidate, what it is called, how it is measured, forecast) of each, in one pass."""
+        """Resample all (candidate, key score, score, forecast) in one pass."""
         resampled = bootstrap.resampled_together(
-            [(measure, forecast) for _, _, measure, forecast in asked], truth, self._resamples
+            [(measure, forecast) for _, _, measure, forecast in measures], truth, self._resamples
         )
         return {
-            (name, score): each for (name, score, *_), each in zip(asked, resampled, strict=True)
+            (name, score): each for (name, score, *_), each in zip(measures, resampled, strict=True)
         }
 
     def _drawn(self) -> Resamples:
@@ -307,6 +316,6 @@ class Pooled:
 
 
 def _volatility(folds: Sequence[Tested]) -> Float64 | None:
-    """The forecasts of all folds, floored; None where a fold has none."""
+    """Volatility forecasts of all folds, floored; None if a fold has none."""
     parts = [tested.volatility for tested in folds if tested.volatility is not None]
     return np.maximum(np.concatenate(parts), VOL_FLOOR) if len(parts) == len(folds) else None

@@ -1,7 +1,7 @@
-"""The dataset of a case of records: files through the contract that the live scorer keeps, too.
+"""Build the dataset of a record case from files, through the live scorer's contract.
 
-`HOME/datasets/<case>.parquet` has a row for each accepted record: its key, its features as numbers
-and its outcome (1, 0, null). A manifest beside it, `<case>.json`, says what it was made of.
+`HOME/datasets/<case>.parquet` has a row for each accepted record: key, features as numbers and
+outcome (1, 0, null). The manifest `<case>.json` beside it describes its source.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ _PROGRESS_EVERY = 1000
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """A record that does not keep the contract, and where it stands."""
+    """A record that violates the contract, and its place."""
 
     file: str
     line: int
@@ -36,13 +36,14 @@ class Refusal(msgspec.Struct, frozen=True):
 
 
 class RecordManifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What a dataset of records was made of.
+    """Source and contents of a record dataset.
 
-    `files` gives each one's records. `data_hash` is the SHA-256 of the accepted ones in their
-    order. `refused` counts the others by their fault, and `first_refused` tells of the first few.
-    `usable` rows have an outcome, `yes` of them the one asked for; `unused` counts the others.
-    `repeated_keys` counts rows whose key stood there before: they are kept, and never parted.
-    `table_sha256` is the table's as a file.
+    `files` maps each file to its number of records. `data_hash` is the SHA-256 of the accepted
+    records in order. `refused` counts the others by fault, and `first_refused` lists the first few.
+    `usable` counts rows with an outcome, `yes` the positive ones; `unused` counts the others by
+    reason.
+    `repeated_keys` counts rows with the key of an earlier row: they are kept, in the same fold.
+    `table_sha256` is the hash of the Parquet file.
     """
 
     case: str
@@ -66,14 +67,14 @@ def build(
     *,
     progress: Callable[[int], None] = lambda _records: None,
 ) -> RecordManifest:
-    """Make the dataset of a case with a stream anew from all records of `files`, in their order.
+    """Rebuild the dataset of a record case from all records of `files`, in order.
 
-    progress: called with the records read so far. Raises BadInputError as `record_file.lines`, and
-    TooLittleDataError when no record is accepted; then the dataset that was there stays.
+    progress: called with the number of records so far. Raises BadInputError as `record_file.lines`
+    does, and TooLittleDataError if no record is accepted; the previous dataset is then kept.
     """
     if case.stream is None:
         raise BadInputError(
-            f"case {case.name}", "it has no contract of records", "Name a case that has one"
+            f"case {case.name}", "it has no contract of records", "Name a case of records"
         )
     contract = case.stream.contract
     reading = _Reading(contract, progress)
@@ -113,7 +114,7 @@ def build(
 
 
 class _Reading:
-    """Records as rows, with what was met on the way."""
+    """Reads records as rows, counting records and refusals."""
 
     def __init__(self, contract: Contract, progress: Callable[[int], None]) -> None:
         self.files: dict[str, int] = {}
@@ -128,11 +129,11 @@ class _Reading:
 
     @property
     def data_hash(self) -> str:
-        """Of all accepted records so far, as the contract reads them."""
+        """Hash of all accepted records so far, as decoded by the contract."""
         return self._hash.hexdigest()
 
     def read(self, path: Path) -> None:
-        """Take all records of a file."""
+        """Add all records of a file."""
         before = sum(self.files.values())
         for read, line in enumerate(lines(path, self._contract), 1):
             name = one_line(path.name)
@@ -149,7 +150,7 @@ class _Reading:
                 self._progress(before + read)
 
     def frame(self) -> pl.DataFrame:
-        """All accepted records as rows."""
+        """All accepted records as a table."""
         self._close_part()
         return pl.concat(self._parts).with_columns(pl.col(self._contract.outcome).fill_nan(None))
 

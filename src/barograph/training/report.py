@@ -1,4 +1,4 @@
-"""All that a training found."""
+"""The report of a training."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,9 +12,9 @@ from barograph.training.walkforward import DataFacts, Training
 
 
 class ChosenModel(msgspec.Struct, frozen=True, kw_only=True):
-    """The model that was registered: its candidate's name, and how it is used.
+    """The registered model: its candidate's name, version and thresholds.
 
-    `threshold` is the probability from which it acts, `row_us` the median time of one row in µs.
+    `threshold` is the probability that raises an alert, `row_us` the median time per row in µs.
     """
 
     chosen: str
@@ -25,9 +25,9 @@ class ChosenModel(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GateFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the gate decided, and on how many rows: it had seen the other tested rows before.
+    """The gate's decision, and the number of test rows used (earlier gates used the others).
 
-    `champion` says how the present one was compared.
+    `champion` says in words how the current champion was compared.
     """
 
     champion: str
@@ -36,9 +36,9 @@ class GateFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
-    """All that a training found, as JSON or on a terminal; figures that are not defined are NaN.
+    """All results of a training; undefined scores are NaN (null in JSON).
 
-    `control_left_out` says why there is no `control`; `seconds` how long each phase took.
+    `control_left_out` says why there is no `control`; `seconds` is the duration of each phase.
     """
 
     case: str
@@ -54,11 +54,11 @@ class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _FORMER_NAMES = {"scores": "rows", "rows": "tested_rows"}
-"""What fields of `EvaluationFacts` were called when a report was one object without parts."""
+"""Names that fields of `EvaluationFacts` had in older, flat reports."""
 
 
 def nested(training: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A report's JSON with its parts, also of one that was written as one object without them."""
+    """Convert the JSON of an older, flat report to the nested form; others are returned as is."""
     if "data" in training:
         return training
 

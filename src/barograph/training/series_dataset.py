@@ -1,8 +1,8 @@
-"""The dataset of a series whose source only its log keeps: its records through the live machine.
+"""Build the dataset of a series from its log, through the live machine.
 
-`HOME/datasets/<case>.parquet` has one row for each feature row of the series: exactly those of its
-topic of rows for the same records, with the value that followed. A manifest beside it says what it
-was made of. (The market's source is in the archive, and its dataset made by `dataset.build`.)
+`HOME/datasets/<case>.parquet` has exactly the feature rows of the series' topic for the same
+records, with their outcomes. The manifest beside it describes its source. (The market's dataset is
+built from the archive by `dataset.build`.)
 """
 
 import hashlib
@@ -44,13 +44,13 @@ def build(
     *,
     progress: Callable[[int], None] = lambda _records: None,
 ) -> DatasetManifest:
-    """Make the dataset of a case of a series anew from all that the log keeps of its source.
+    """Rebuild the dataset of a series case from all records of its source in the log.
 
-    Where the series has no machine, from its rows. progress: called with the records read so far.
-    Columns: product, second, receive_time_ns, the series' columns as float64, reasons (one digit of
-    `types.Reason` each) and outcome (`value_now` a horizon later); null is unknown. Rows stand by
-    key and second. Raises UnknownTopicError, BadInputError for rows out of order, and
-    TooLittleDataError when there is no row.
+    A series without a machine is built from its row topic. progress: called with the number of
+    records so far. Columns: product, second, receive_time_ns, the series' columns as float64,
+    reasons (one digit of `types.Reason` each) and outcome (`value_now` one horizon later); null is
+    unknown. Rows are sorted by key and second. Raises UnknownTopicError, BadInputError for rows out
+    of order, and TooLittleDataError without rows.
     """
     live = live_of(case)
     reading = _Reading(log, live, progress)
@@ -61,7 +61,7 @@ def build(
             f"the dataset of {case.name}",
             f"no feature row from {reading.records} records of {reading.topic}",
             "some",
-            f"Look at what was refused (topic {live.dead_letters}), or let more come",
+            f"Look at what was refused (topic {live.dead_letters}), or wait for more records",
         )
     products: dict[str, ProductFacts] = {}
     frames = []
@@ -101,7 +101,7 @@ def build(
 
 
 class _Rows:
-    """The feature rows of one key, in the order in which they were made."""
+    """The feature rows of one key, in log order."""
 
     def __init__(self) -> None:
         self.sha256 = hashlib.sha256()
@@ -119,7 +119,7 @@ class _Rows:
         self._reasons.append(row.reasons)
 
     def outcome(self, live: LiveSeries) -> tuple[Int64, Float64]:
-        """(n,) seconds, and the value a horizon after each."""
+        """(n,) seconds, and the outcome of each."""
         second = np.frombuffer(self._seconds, np.int64)
         values = self._columns(live)[:, live.places[live.value_now]]
         return second, labels.later(second, values, horizon_s=live.horizon_s)
@@ -146,7 +146,7 @@ class _Rows:
 
 
 class _Reading:
-    """The records of a topic as feature rows, with what was met on the way."""
+    """Reads a topic's records as feature rows, counting records and dead letters."""
 
     def __init__(self, log: Log, live: LiveSeries, progress: Callable[[int], None]) -> None:
         self.topic = live.rows if live.machine is None else live.source
@@ -155,7 +155,7 @@ class _Reading:
         self._log, self._live, self._progress = log, live, progress
 
     def rows(self) -> dict[str, _Rows]:
-        """By key; each partition has a machine of its own, as it has live."""
+        """All rows by key; each partition has its own machine, as live."""
         rows: dict[str, _Rows] = {}
         for extent in self._log.extents(self.topic):
             for row, value in self._made(browse.upwards(self._log, self.topic, extent)):
@@ -186,6 +186,6 @@ class _Reading:
 
 
 def _hash_of(rows: dict[str, _Rows]) -> str:
-    """Of all rows by key: how keys lie in partitions does not matter."""
+    """Hash of all rows by key, independent of the partitions."""
     digests = {product: rows[product].sha256.hexdigest() for product in sorted(rows)}
     return hashlib.sha256(msgspec.json.encode(digests)).hexdigest()

@@ -1,4 +1,4 @@
-"""The chosen forecast over time: strips to draw, each episode's fate, where alarms were false."""
+"""The chosen forecast over time: strips to draw, episodes with their leads, false alarms."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -15,13 +15,13 @@ from barograph.types import HOUR_NS, NS_PER_S
 
 MOST_STRIPS = 24
 STEPS = 720
-"""Into so many steps of equal length a strip is cut at most."""
+"""Most steps of a strip."""
 
 _DIGITS = 4
 
 
 class Level(msgspec.Struct, frozen=True, kw_only=True):
-    """From which probability on alarms were raised, from `start_ns` to before `end_ns`."""
+    """The alarm threshold in force in [start_ns, end_ns)."""
 
     start_ns: int
     end_ns: int
@@ -29,10 +29,10 @@ class Level(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Strip(msgspec.Struct, frozen=True, kw_only=True):
-    """One key in one regime. Step k is `step_ns` long and begins at start_ns + k · step_ns.
+    """One key in one regime. Step k is `step_ns` long and starts at start_ns + k · step_ns.
 
-    `low` and `high` are the least and the highest probability in each step, None without a row, so
-    nothing is smoothed away. `storms` are [start, end) of the true episodes.
+    `low` and `high` are the lowest and highest probability in each step, None without a row.
+    `storms` are [start, end) of the true episodes.
     """
 
     key: str
@@ -47,10 +47,10 @@ class Strip(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Episode(msgspec.Struct, frozen=True, kw_only=True):
-    """A true episode: its first and last yes, how high it went, and how it was announced.
+    """A true episode: [start, end) of its positives, its peak, and its lead.
 
-    `peak` is its highest outcome over tau, NaN where there is no tau. `lead_s` is from the first
-    alarm to the moment at which it was a fact, as in `alarms.episode_report`; 0 where missed.
+    `peak` is its highest outcome over tau, NaN without tau. `lead_s` is the time from the first
+    alarm to the moment at which the episode shows, as in `alarms.episode_report`; 0 if missed.
     """
 
     key: str
@@ -61,7 +61,7 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FalseAlarms(msgspec.Struct, frozen=True, kw_only=True):
-    """How many alarms of one key in the hour from `start_ns` on touched no episode."""
+    """Number of false alarms of one key in the hour from `start_ns` on."""
 
     key: str
     start_ns: int
@@ -69,7 +69,7 @@ class FalseAlarms(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Timeline(msgspec.Struct, frozen=True, kw_only=True):
-    """All of it. `strips`: the `MOST_STRIPS` with most rows, in time; `false_alarms`: by number."""
+    """`strips`: the `MOST_STRIPS` longest, in time order; `false_alarms`: most alarms first."""
 
     strips: list[Strip]
     strips_left_out: int
@@ -78,7 +78,7 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Clock(NamedTuple):
-    """Orders as times: they rise evenly with time."""
+    """Converts orders, which are linear in time, to Unix nanoseconds."""
 
     origin_ns: int
     unit_ns: int
@@ -91,7 +91,7 @@ class _Clock(NamedTuple):
 
 
 class _Rows(NamedTuple):
-    """Tested rows of one key, by rising order, with what was said and done there."""
+    """Tested rows of one key, by increasing order, with predictions and alarms."""
 
     key: str
     order: Int64
@@ -104,7 +104,7 @@ class _Rows(NamedTuple):
 
 
 def timeline(walked: Walk, pooled: Pooled) -> Timeline | None:
-    """What the choices of all folds said over time; None for a case without time."""
+    """Build the timeline of all folds' choices; None for a case without time."""
     if not walked.case.horizon_s:
         return None
     clock = _clock(walked)
@@ -122,7 +122,7 @@ def timeline(walked: Walk, pooled: Pooled) -> Timeline | None:
 
 
 def false_alerts(alarm: Int64, storms: Int64, horizon: int) -> Int64:
-    """(k,): where the alerts begin that touch no storm, by the rule of `alarms.episode_report`."""
+    """(k,) starts of the alerts that touch no storm, by the rule of `alarms.episode_report`."""
     begins: list[int] = []
     place = 0
     while place < len(alarm):
@@ -152,23 +152,23 @@ def _by_key(walked: Walk, pooled: Pooled) -> Iterator[_Rows]:
     sizes = [len(question.fold.test) for question in walked.questions]
     fold = np.repeat(np.arange(len(sizes)), sizes)
     for place, key in enumerate(table.keys):
-        mine = np.flatnonzero(table.key[rows] == place)
-        if len(mine):
-            mine = mine[np.argsort(table.order[rows[mine]], kind="stable")]
+        of_key = np.flatnonzero(table.key[rows] == place)
+        if len(of_key):
+            of_key = of_key[np.argsort(table.order[rows[of_key]], kind="stable")]
             yield _Rows(
                 key=key,
-                order=table.order[rows[mine]],
-                y=pooled.y[mine],
-                probability=pooled.probability[CHOSEN][mine],
-                acted=pooled.acted[CHOSEN][mine],
-                excess=excess[mine],
-                regime=table.regime[rows[mine]],
-                fold=fold[mine],
+                order=table.order[rows[of_key]],
+                y=pooled.y[of_key],
+                probability=pooled.probability[CHOSEN][of_key],
+                acted=pooled.acted[CHOSEN][of_key],
+                excess=excess[of_key],
+                regime=table.regime[rows[of_key]],
+                fold=fold[of_key],
             )
 
 
 def _excess(walked: Walk, number: int) -> Float64:
-    """Outcome over tau of a fold's test rows; NaN without tau."""
+    """Outcome over tau (n,) of a fold's test rows; NaN without tau."""
     table, question = walked.table, walked.questions[number]
     tau = np.array([question.target.tau.get(key, np.nan) for key in table.keys])
     test = question.fold.test
@@ -178,21 +178,21 @@ def _excess(walked: Walk, number: int) -> Float64:
 
 def _strips(walked: Walk, rows: _Rows, clock: _Clock, horizon: int) -> Iterator[Strip]:
     for regime in np.unique(rows.regime):
-        mine = np.flatnonzero(rows.regime == regime)
-        order = rows.order[mine]
+        of_regime = np.flatnonzero(rows.regime == regime)
+        order = rows.order[of_regime]
         first, span = int(order[0]), int(order[-1] - order[0]) + 1
         width = -(-span // STEPS)
         step = (order - first) // width
         low, high = (np.full(-(-span // width), edge) for edge in (np.inf, -np.inf))
-        np.minimum.at(low, step, rows.probability[mine])
-        np.maximum.at(high, step, rows.probability[mine])
-        storms = labels.episodes(order, rows.y[mine], horizon_s=horizon)
+        np.minimum.at(low, step, rows.probability[of_regime])
+        np.maximum.at(high, step, rows.probability[of_regime])
+        storms = labels.episodes(order, rows.y[of_regime], horizon_s=horizon)
         yield Strip(
             key=rows.key,
             start_ns=clock.ns(first),
             end_ns=clock.ns(first + span),
             step_ns=width * clock.unit_ns,
-            rows=len(mine),
+            rows=len(of_regime),
             low=_with_none(low),
             high=_with_none(high),
             storms=[(clock.ns(opens), clock.ns(closes + 1)) for opens, closes in storms.tolist()],
@@ -202,8 +202,8 @@ def _strips(walked: Walk, rows: _Rows, clock: _Clock, horizon: int) -> Iterator[
                     end_ns=clock.ns(order[part[-1]] + 1),
                     probability=walked.chosen[number].threshold,
                 )
-                for number in np.unique(rows.fold[mine])
-                if len(part := np.flatnonzero(rows.fold[mine] == number))
+                for number in np.unique(rows.fold[of_regime])
+                if len(part := np.flatnonzero(rows.fold[of_regime] == number))
             ],
         )
 

@@ -1,10 +1,10 @@
-"""Training: candidates are tested fold by fold, one goes to the registry, the gate decides.
+"""Training: test candidates fold by fold, register one, and let the gate decide.
 
 1.  `walkforward` fits and tests every candidate in every fold, and chooses one in each.
-2.  The pooled forecasts of these choices go before the gate, beside the baselines' and the present
-    champion's, on those test rows that no gate has looked at yet.
-3.  The chosen model of the last fold, as it was tested there, is exported and registered. It is the
-    `candidate`; it becomes the `champion` if the gate says so.
+2.  The gate compares the pooled forecasts of these choices with those of the baselines and the
+    current champion, on the test rows that no gate has used yet.
+3.  The chosen model of the last fold, as tested there, is exported and registered. It becomes the
+    `candidate`, and the `champion` if the gate promotes it.
 """
 
 from collections.abc import Callable, Mapping
@@ -41,7 +41,7 @@ class _Timer:
         self._last_ns = now_ns
 
 
-def train(  # noqa: PLR0913 - what to train on, where to put it, how, and the shell's two callables
+def train(  # noqa: PLR0913 - data, registry, settings and callables
     case: Case,
     dataset: Dataset,
     registry: Registry,
@@ -52,17 +52,17 @@ def train(  # noqa: PLR0913 - what to train on, where to put it, how, and the sh
     progress: Progress = lambda _step, _done, _of: None,
     page: Callable[[Card], str] | None = None,
 ) -> TrainingReport:
-    """Train, test, register and let the gate decide; see the module's text.
+    """Train, test and register a model, and let the gate decide (see the module docstring).
 
     The same dataset and seed give the same model, byte for byte, unless a search ran out of time.
-    Its card is kept beside it, and what `page` makes of that.
-    Raises TooLittleDataError as `walkforward.walk`, ExportRefusedError, RegistryError; then nothing
-    was registered.
+    The model card is attached to the version, as is the page that `page` makes of it.
+    Raises TooLittleDataError as `walkforward.walk` does, ExportRefusedError and RegistryError;
+    nothing is registered then.
     """
     how = how or Training()
     timer = _Timer(clock_ns)
-    registry.check_room()  # before the work: who can keep nothing of it need not begin
-    judged = registry.judged(case.name)  # and who cannot decide
+    registry.check_room()  # fail before the work
+    judged = registry.judged(case.name)  # likewise
     table = case.table(dataset.frame)
     timer.lap("table")
     end_ns = clock_ns() + int(how.minutes * 60 * NS_PER_S)
@@ -82,7 +82,7 @@ def train(  # noqa: PLR0913 - what to train on, where to put it, how, and the sh
     timer.lap("score")
     progress("registry", 0, 1)
     version = _register(case, registry, onnx, facts, decision, gate.runs)
-    if how.trials:  # else the report says all that a run of each would
+    if how.trials:  # without a search the report has the same facts
         registry.log_trials(case.name, walked.trials, dataset.data_hash, code_hash)
     timer.lap("register")
     report = TrainingReport(
@@ -117,14 +117,14 @@ def _controlled(walked: Walk, how: Training) -> tuple[Control | None, str]:
         return None, "not asked for"
     try:
         return no_signal_control.control(walked, how), ""
-    except TooLittleDataError as error:  # moved outcomes may leave a side without a yes
+    except TooLittleDataError as error:  # shifted outcomes may leave a side without positives
         return None, str(error)
 
 
 class _Gate:
-    """What goes before the gate: the rows that it may decide on, and who competes on them."""
+    """Prepares the gate: the rows that it may use, and the contenders on them."""
 
-    def __init__(  # noqa: PLR0913 - what was tested, what is to be registered, and when
+    def __init__(  # noqa: PLR0913 - the evaluation, the new model, and the time
         self,
         case: Case,
         table: Table,
@@ -149,14 +149,14 @@ class _Gate:
         return int(self._where.sum())
 
     def facts(self, decision: Decision) -> GateFacts:
-        """What it decided, and on what."""
+        """The decision, its rows and the champion, for the report."""
         return GateFacts(champion=self._compared, judged_rows=self._judged_rows, decision=decision)
 
     def decide(self, how: Training) -> Decision:
-        """The gate's word; rows that are not there are a reason of their own."""
+        """Let the gate decide; without usable rows the champion is kept."""
         where, pooled, table = self._where, self._pooled, self._table
         if not where.any():
-            why = "the champion knows them" if self.runs else "a gate has looked at all of them"
+            why = "the champion was fitted on them" if self.runs else "a gate has used all of them"
             return Decision(promote=False, reasons=(f"no tested row is left to decide on: {why}",))
         rows, y = pooled.rows[where], pooled.y[where]
         window = Window(
@@ -169,18 +169,18 @@ class _Gate:
             baselines={name: pooled.forecast(name, where) for name in pooled.baselines},
             seed=how.seed,
         )
-        said = pooled.forecast(CHOSEN, where)
+        forecast = pooled.forecast(CHOSEN, where)
         candidate = Contender(
             label="candidate",
             feature_set=self._facts.feature_set,
-            probability=said.probability,
-            ranking=said.ranking,
+            probability=forecast.probability,
+            ranking=forecast.ranking,
             row_us=self._row_us,
         )
         return gate.decide(self._champion, candidate, window, how.gate)
 
     def _compare(self, registry: Registry) -> str:
-        """Bring the champion before the gate, on rows that it never saw, and tell so in words."""
+        """Set the champion and keep only rows it was not fitted on; return a sentence."""
         case, pooled = self._case, self._pooled
         version = registry.champion_version(case.name)
         if version is None:
@@ -188,7 +188,7 @@ class _Gate:
         try:
             champion = registry.load(case.name, version, case.feature_set)
         except (ForeignFeaturesError, RegistryError) as error:
-            # It cannot score any more, so there is nothing to be worse than.
+            # A champion that cannot score need not be beaten.
             return f"it cannot be used: {error}"
         facts = champion.facts
         foreign = set(facts.features) - set(self._table.features) - pooled.beside
@@ -198,16 +198,16 @@ class _Gate:
             return f"{champion.label} uses {names}, which these rows do not have"
         self._where = self._where & case.unseen(self._table, pooled.rows, facts)
         if not self._where.any():
-            return f"{champion.label} was fitted on all rows that are left, or on later ones"
+            return f"{champion.label} was fitted on all remaining rows, or on later ones"
         x = pooled.columns(facts.features, self._where)
-        # It needs no other ranking: it is one model with one calibration, not one of each fold.
+        # No ranking: unlike pooled folds it has a single calibration.
         self._champion = Contender(
             label=champion.label,
             feature_set=facts.feature_set,
             probability=champion.onnx.predict(x),
             expired=facts.expired(self._now_ns),
         )
-        return f"{champion.label}, on {self._judged_rows} rows that it never saw"
+        return f"{champion.label}, on {self._judged_rows} rows that it was not fitted on"
 
 
 def _live(
@@ -217,7 +217,7 @@ def _live(
     how: Training,
     created_time_ns: int,
 ) -> tuple[ModelFacts, bytes]:
-    """The last fold's choice as what can be registered, its export proven on that fold's test."""
+    """Facts and verified ONNX export of the last fold's choice."""
     case, table, last, chosen = walked.case, walked.table, walked.questions[-1], walked.chosen[-1]
     fitted, test = chosen.fitted, last.fold.test
     onnx = export(fitted, last.target.columns(table, fitted.features, test))
@@ -253,7 +253,7 @@ def _expires_ns(end_ns: int, how: Training) -> int | None:
 
 
 def _row_us(facts: ModelFacts, onnx: bytes, walked: Walk, clock_ns: Callable[[], int]) -> float:
-    """The median time of one row in the graph, in µs."""
+    """Median time to score one row with the ONNX graph, in µs."""
     last, model = walked.questions[-1], OnnxModel(onnx, len(facts.features))
     rows = last.fold.test[:_TIMED_ROWS]
     x = last.target.columns(walked.table, facts.features, rows)
@@ -265,7 +265,7 @@ def _row_us(facts: ModelFacts, onnx: bytes, walked: Walk, clock_ns: Callable[[],
     return float(np.median(took)) / 1000
 
 
-def _register(  # noqa: PLR0913 - the model, and what the gate said of it on which rows
+def _register(  # noqa: PLR0913 - the model, and the gate's decision with its rows
     case: Case,
     registry: Registry,
     onnx: bytes,

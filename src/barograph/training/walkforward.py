@@ -1,8 +1,8 @@
-"""A case's candidates are fitted and tested, fold by fold, on rows that their fit does not know.
+"""Fit and test a case's candidates fold by fold, on rows outside their training data.
 
-Each fold is fitted on its own sides alone: the target's threshold, the candidates, where to stop,
-their calibration, their alert thresholds, and which of them is chosen. It is the way of choosing
-that is tested, and not what it chose afterwards: `pooled` scores what all folds said.
+Each fold derives everything from its own train rows: the target's tau, the models, their
+calibration, their alert thresholds, and the choice among them. So the test covers the choice too:
+`pooled` scores the predictions of all folds together.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,18 +23,18 @@ from barograph.learning.fitted import Fitted
 from barograph.registry.versions import Trial
 
 CHOSEN = "chosen"
-"""The name under which the choices of all folds are scored together."""
+"""Name under which the choices of all folds are scored together."""
 
 Progress = Callable[[str, int, int], None]
-"""Called with what begins now, and how many of how many steps are done."""
+"""Called as progress(description of the next step, steps done, total steps)."""
 
 
 class Training(msgspec.Struct, frozen=True, kw_only=True):
-    """How to train. `resamples` block resamples make the intervals at `level`.
+    """Settings of a training. `resamples` block resamples give the intervals at `level`.
 
-    `trials` candidates with other parameters are drawn and tried, for `minutes` at most. `control`
-    says whether the whole is done once more where there is nothing to find. A model may be used for
-    `lifetime_h` hours after the last that it was fitted on; None means for ever.
+    `trials` candidates with other hyperparameters are tried, for at most `minutes`. `control` runs
+    the no-signal control too. A model expires `lifetime_h` hours after the end of its training
+    data, or never if None.
     """
 
     seed: int = 1
@@ -50,10 +50,10 @@ class Training(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DataFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What was trained and tested on: the dataset, and which rows and features of it were of use.
+    """The data of a training: the dataset, and its usable rows and features.
 
-    `unused` counts rows by why they could not be used, `features_left_out` gives the reason for
-    each name; `keys` are the products, or whatever else rows are of.
+    `unused` counts unusable rows by reason, `features_left_out` maps names to reasons; `keys` are
+    the products, or other keys of the rows.
     """
 
     data_hash: str
@@ -66,7 +66,7 @@ class DataFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SideFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """One side of a fold: its rows, where they lie in time and their share of yes."""
+    """One side of a fold: number of rows, their span in time and their share of positives."""
 
     rows: int
     start_ns: int
@@ -75,10 +75,10 @@ class SideFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FoldFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """One fold: sides, the tau of each key, what was chosen, and by which scores.
+    """One fold: its sides, the tau of each key, the choice and its scores.
 
-    `selection` is each candidate's log loss on rows that were held out, `thresholds` the
-    probability from which each of them acts.
+    `selection` is each candidate's log loss on held-out rows, `thresholds` the probability from
+    which each one acts.
     """
 
     train: SideFacts
@@ -91,21 +91,21 @@ class FoldFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Question:
-    """A fold and what is asked in it; its sides have only rows with an answer."""
+    """A fold and its target; its sides contain only rows whose y is known."""
 
     fold: Fold
     target: Target
 
     def answers(self, rows: Rows) -> Float64:
-        """(len(rows),): 1.0 or 0.0."""
+        """(len(rows),) y of the rows: 1.0 or 0.0."""
         return self.target.y[rows]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tested:
-    """A candidate in one fold: its model, what that said of the test rows, and where it acts.
+    """A candidate in one fold: its model, predictions for the test rows (n,), and threshold.
 
-    `selection` is the log loss on rows that were held out.
+    `selection` is its log loss on the held-out rows.
     """
 
     fitted: Fitted
@@ -116,13 +116,13 @@ class Tested:
 
     @property
     def acted(self) -> Bool:
-        """On which test rows it raised an alarm."""
+        """(n,) mask of the test rows with an alarm."""
         return self.probability >= self.threshold
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Walk:
-    """All folds of all candidates. `tested[name][fold]`; `choices` has a name for each fold."""
+    """The results `tested[name][fold]` of all candidates in all folds."""
 
     case: Case
     table: Table
@@ -134,7 +134,7 @@ class Walk:
 
     @property
     def choices(self) -> list[str]:
-        """Each fold's best by log loss on the rows that it held out, the first of equals.
+        """Name of each fold's best candidate by log loss on its held-out rows; the first of ties.
 
         Baselines are not eligible.
         """
@@ -146,11 +146,11 @@ class Walk:
 
     @property
     def chosen(self) -> list[Tested]:
-        """The choice of each fold; the last one is what can go live."""
+        """The choice of each fold; the last one can be registered."""
         return [self.tested[name][fold] for fold, name in enumerate(self.choices)]
 
     def data_facts(self, data_hash: str) -> DataFacts:
-        """The data of all folds; `data_hash` is the dataset's."""
+        """Facts of the data; `data_hash` is the dataset's."""
         table = self.table
         return DataFacts(
             data_hash=data_hash,
@@ -163,7 +163,7 @@ class Walk:
         )
 
     def fold_facts(self) -> list[FoldFacts]:
-        """The folds in words and figures."""
+        """Facts of each fold."""
         return [
             FoldFacts(
                 train=self._side(question, question.fold.train),
@@ -195,13 +195,13 @@ def walk(
     progress: Progress = lambda _step, _done, _of: None,
     going_on: Callable[[], bool] = lambda: True,
 ) -> Walk:
-    """Fit and test every candidate in every fold; one that cannot be fitted in all is left out.
+    """Fit and test every candidate in every fold; one that fails in a fold is left out.
 
-    Then `how.trials` more, drawn by `case.varied`, as long as `going_on()`: of the parameters tried
-    for a candidate, each fold takes those with the least log loss on the rows that it held out. A
-    trial counts when it went through all folds.
-    Raises TooLittleDataError when the folds are not feasible, a side of one has no answer, or the
-    reference or every other candidate cannot be fitted.
+    Then try `how.trials` more, drawn by `case.varied`, while `going_on()` is true: each fold uses,
+    for each candidate, the hyperparameters with the lowest log loss on its held-out rows. A trial
+    counts only if it was tested in all folds.
+    Raises TooLittleDataError if the folds are not feasible, a side has no row with a known y, or
+    the reference or all other candidates cannot be fitted.
     """
     split, questions = _questions(case, table, how)
     tested: dict[str, list[Tested]] = {}
@@ -242,7 +242,7 @@ def walk(
 
 
 def _drawn(case: Case, candidates: Sequence[Candidate], how: Training) -> list[Candidate]:
-    """`how.trials` candidates with other parameters, in turns of those that have any."""
+    """Draw `how.trials` candidates with other hyperparameters, taking turns."""
     if case.varied is None:
         return []
     rng = np.random.default_rng(how.seed)
@@ -271,13 +271,13 @@ def _questions(case: Case, table: Table, how: Training) -> tuple[SplitKind, list
             with_answer: Rows = rows[~np.isnan(y[rows])]
             return with_answer
 
-        fold = Fold(  # noqa: PLW2901 - the same fold, of rows with an answer
+        fold = Fold(  # noqa: PLW2901 - the same fold, of rows with known y
             train=answered(fold.train),
             test=answered(fold.test),
             inner=tuple(
                 (answered(rest), answered(held))
                 for rest, held in fold.inner
-                # Beside a part that has every yes there is nothing to learn: it is not held out.
+                # A part is not held out if the remaining rows are of one class.
                 if len(np.unique(target.y[answered(rest)])) == 2
             ),
         )
@@ -285,16 +285,15 @@ def _questions(case: Case, table: Table, how: Training) -> tuple[SplitKind, list
         if not all(map(len, sides)):
             raise TooLittleDataError(
                 f"fold {number} of {len(folds)}",
-                "a side without an answer "
-                f"({'; '.join(target.left_out.values()) or 'none was cut'})",
+                f"a side without labels ({'; '.join(target.left_out.values()) or 'none was cut'})",
                 "some on each",
                 "Record or simulate more history, or ask for fewer folds",
             )
         if not fold.inner:
             raise TooLittleDataError(
                 f"fold {number} of {len(folds)}",
-                "answers of one kind beside each part that is held out",
-                "yes and no",
+                "only one class beside each held-out part",
+                "positives and negatives",
                 "Record or simulate more history, or ask for fewer folds",
             )
         questions.append(Question(fold, target))
@@ -308,7 +307,7 @@ def _test(case: Case, table: Table, question: Question, candidate: Candidate, se
         return target.examples(table, candidate.features, rows)
 
     def thinned(rows: Rows) -> Examples:
-        # What stands between two of these rows tells the same story.
+        # Neighbouring rows have overlapping labels.
         kept = rows[table.order[rows] % case.stride == 0]
         return examples(kept if len(kept) else rows)
 

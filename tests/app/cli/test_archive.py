@@ -44,7 +44,7 @@ def test_compacted_it_is_parquet_by_product_and_originals_may_go(run, tmp_path):
     rows = pl.concat(pl.read_parquet(path, hive_partitioning=False) for path in files)
     assert len(rows) == sum(done["events"].values())
     code, out, _ = run("archive", "compact", *HOME)
-    assert (code, "0 files compacted" in out, "The originals stay" in out) == (0, True, True)
+    assert (code, "0 files compacted" in out, "The originals are kept" in out) == (0, True, True)
     (tmp_path / "h" / "archive" / "000001.ndjson.gz").unlink()
     assert run("archive", "verify", *HOME)[0] == 0
     code, out, _ = run("archive", "verify", *HOME, "--out", "elsewhere")

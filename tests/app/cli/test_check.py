@@ -31,7 +31,7 @@ def test_a_topic_that_is_short_says_how_many_there_are(run, recording):
     code, out, err = run("check", "--min", "1000000", *HOME, "--json")
     report = json.loads(out)
     assert (code, report["ok"]) == (1, False)
-    assert f"ticks.raw has {report['counted']:,} ticks, 1,000,000 were wanted" in err
+    assert f"ticks.raw has {report['counted']:,} ticks, 1,000,000 required" in err
 
 
 def test_a_watch_of_a_quiet_topic_is_short(run, recording):

@@ -15,15 +15,15 @@ ERRORS = {
     "of our own": (BadInputError("x", "it is bad", "Mend it"), "x: it is bad. Mend it."),
     "no room": (
         OSError(errno.ENOSPC, "No space", "/there"),
-        "/there: there is no room (No space).",
+        "/there: there is no space left (No space).",
     ),
-    "no right": (OSError(errno.EACCES, "Denied", "/there"), "/there: it may not be used (Denied)."),
+    "no right": (OSError(errno.EACCES, "Denied", "/there"), "/there: access is denied (Denied)."),
     "no handles": (OSError(errno.EMFILE, "Too many"), "(`ulimit -n 1024`)"),
     "any other": (OSError(errno.EIO, "I/O error", b"/\xff"), "I/O error. Check what is named"),
     "no name": (OSError(errno.EADDRINUSE, "Address in use"), "the system refused: Address in use."),
     "no memory": (MemoryError(), "there is not enough memory"),
     "no package": (ImportError("libx.so: failed to map"), "a package cannot be loaded (libx.so"),
-    "no UTF-8": (UnicodeEncodeError("utf-8", "\udcff", 0, 1, "surrogates"), "no UTF-8"),
+    "no UTF-8": (UnicodeEncodeError("utf-8", "\udcff", 0, 1, "surrogates"), "not UTF-8"),
 }
 
 
@@ -42,7 +42,7 @@ def test_what_is_our_own_fault_is_no_refusal():
 
 
 def test_the_limit_of_open_files_is_told():
-    assert "are allowed" in refusal(OSError(errno.ENFILE, os.strerror(errno.ENFILE)))
+    assert "the limit is" in refusal(OSError(errno.ENFILE, os.strerror(errno.ENFILE)))
 
 
 PROGRAM = """

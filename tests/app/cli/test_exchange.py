@@ -66,7 +66,7 @@ def test_a_port_that_is_taken_is_one_line(run):
         (("--speed", "nan"), "Give a factor, or max"),
         (("--products", "A,A"), "Name each once"),
         (("--products", ""), "Name each once"),
-        (("--faults", "none.toml"), "Name a file that can be read"),
+        (("--faults", "none.toml"), "Name a readable file"),
         (("--recording", "none.ndjson"), "Name a readable file"),
     ],
 )

@@ -69,8 +69,8 @@ def test_one_command_back_and_each_says_what_it_did_and_why(run, registry):
     ]
     lines = [
         "promote spikes/1: promoted by hand",
-        "promote spikes/2 in the place of spikes/1: after review",
-        "rollback spikes/1 in the place of spikes/2: alarms at night",
+        "promote spikes/2, replacing spikes/1: after review",
+        "rollback spikes/1, replacing spikes/2: alarms at night",
     ]
     for (code, out, err), line in zip(answers, lines, strict=True):
         assert (code, err) == (0, "")

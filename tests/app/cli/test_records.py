@@ -43,7 +43,7 @@ def test_a_person_is_told_what_went_where(run, people):
     _, out, _ = run("produce", file, "--case", "churn", "--home", "h")
     assert "3 of 3 records sent" in out
     _, out, _ = run("produce", file, "--case", "churn", "--home", "h")
-    assert "3 of 3 records were sent before" in out
+    assert "3 of 3 records were already sent" in out
     code, out, err = run("consume", "--case", "churn", "--home", "h")
     assert (code, "3 records → 3 predictions" in out) == (0, True)
     assert "NO_MODEL" in err  # there is no champion, and that is said
@@ -70,7 +70,7 @@ def test_a_producer_that_is_told_to_stop_says_what_is_left_and_goes_on_next_time
     code, out, err = run("produce", file, *words)
     signaller.join()
     assert (code, err) == (0, "")
-    assert "are left, the same command goes on" in " ".join(out.split())
+    assert "are left; run the same command" in " ".join(out.split())
     went = held(tmp_path, STREAM.source)  # with the one of the file that this one goes on
     rest = answer("produce", file)
     assert (rest["skipped"], rest["sent"]) == (went, 200 - went)

@@ -74,7 +74,7 @@ def test_recovered_at_once_the_log_is_what_it_was(run, recording, tmp_path):
             path.unlink()
     code, out, err = run("recover", *HOME)
     assert (code, err) == (0, "")
-    assert "1 files taken into" in out
+    assert "1 files read into" in out
     assert run("featurize", *HOME)[0] == 0
     assert run("verify", "--archive", *HOME)[0] == 0
 

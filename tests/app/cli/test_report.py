@@ -74,7 +74,7 @@ def test_a_card_that_is_not_as_it_was_kept_is_not_shown(run, home, tmp_path, cha
     for more in ((), ("--json",)):
         code, out, err = run("report", "card", "1", "--home", place, *more)
         assert (code, out, err.count("\n")) == (2, "", 1)
-        assert "its card.json is not what was kept" in err
+        assert "its card.json is not what was attached" in err
 
 
 @pytest.mark.slow

@@ -65,7 +65,7 @@ def test_what_was_for_a_closed_standard_error_is_in_no_answer():
 def test_a_full_device_is_told():
     done = run("streams.write('answer')", ">/dev/full")
     assert done.returncode == 2
-    assert done.stderr.startswith(b"standard output: the answer cannot be written (No space left")
+    assert done.stderr.startswith(b"standard output: the output cannot be written (No space left")
     assert done.stderr.count(b"\n") == 1
 
 

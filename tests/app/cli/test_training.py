@@ -65,7 +65,7 @@ def test_what_is_not_due_is_not_trained_and_that_is_no_error(run, monkeypatch):
     code, out, _ = run("train", "--if-due", "--home", "h")
     assert (code, out) == (0, "not trained: there is nothing to train on yet\n")
     with turn(Path("h"), "spikes"):
-        assert not_trained(run) == "another training of spikes is at work"
+        assert not_trained(run) == "another training of spikes is running"
         assert not_trained(run, "--case", "churn") == "there is nothing to train on yet"
     monkeypatch.setenv("BAROGRAPH_RETRAIN_EVERY_H", "0")
     assert not_trained(run) == "retrain_every_h is 0"

@@ -82,8 +82,8 @@ def test_a_promotion_is_said_and_why():
 @pytest.mark.slow
 def test_without_time_there_are_no_strips_and_no_episodes():
     text = words(made(timed=False))
-    assert "What it said, and when it was true" in words(made())
-    for absent in ("What it said, and when it was true", "episode", "1970", "horizon"):
+    assert "Forecasts and episodes over time" in words(made())
+    for absent in ("Forecasts and episodes over time", "episode", "1970", "horizon"):
         assert absent not in text, absent
 
 
@@ -95,7 +95,7 @@ def test_without_a_yes_there_is_no_curve_and_figures_say_so():
     empty = {CHOSEN: Curve(recall=[], precision=[])}
     card = msgspec.structs.replace(replaced(made(), scores=rows), curves=empty, failures=[])
     text = words(card)
-    assert "No tested row is a yes" in text
+    assert "No tested row is positive" in text
     assert "n/d" in text
     assert "Where it fails" not in text
 

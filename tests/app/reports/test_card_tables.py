@@ -55,8 +55,8 @@ def test_each_session_and_each_fold_has_its_row():
 @pytest.mark.parametrize(
     ("over", "sentence"),
     [
-        (interval(0.01, -0.02, 0.04), "It found nothing, as it should."),
-        (interval(0.03, 0.01, 0.05), "It found what is not there."),
+        (interval(0.01, -0.02, 0.04), "It found no signal, as it should."),
+        (interval(0.03, 0.01, 0.05), "It found a signal where none exists."),
     ],
 )
 def test_the_control_says_whether_it_found_something(over, sentence):

@@ -33,7 +33,7 @@ def test_what_was_found_stands_on_it(done):
     text = " ".join(Reader(page(done)).text.split())
     for phrase in (
         "The counts add up.", "8,006 records in, 8,005 predictions out, 1 refused",
-        "1,234/s", "81.5 µs", "0.610", "4,321 records", "700 records", "acting from 25.0%",
+        "1,234/s", "81.5 µs", "0.610", "4,321 records", "700 records", "alert threshold 25.0%",
         "too_long", "2 ×", "c.raw@1:44", "5,000 bytes", "c.raw/1@22", "c.said/1@33", "37.7%",
         "4.56 ms", "77.7 µs", "2001-09-09 01:46 UTC",
     ):  # fmt: skip
@@ -48,7 +48,7 @@ def test_a_loss_is_said_first(done):
 
 
 def test_invented_records_are_called_so(done):
-    sentence = "These records are invented."
+    sentence = "These records are generated."
     assert sentence not in page(done)
     assert sentence in page(msgspec.structs.replace(done, invented_records=True))
 
@@ -56,5 +56,5 @@ def test_invented_records_are_called_so(done):
 def test_without_a_champion_it_says_why_there_is_no_probability(done):
     refused = msgspec.structs.replace(done, champion=None, reliability=[])
     text = page(refused)
-    assert "The gate let no model through" in text
+    assert "The gate promoted no model" in text
     assert "too few records" in text

@@ -137,11 +137,11 @@ print('{"case": "spikes", "model": {"version": 3, "chosen": "har"}, "gate": {"de
 
 # What a training may come to, and what is said of it.
 ENDS = {
-    "print('{}')": "what a training answered cannot be read",
-    """print('{"case": "spikes", "version": 3}')""": "what a training answered cannot be read",
-    "print('no answer')": "what a training answered cannot be read",
-    "import sys; sys.stdout.buffer.write(b'\\xff')": "what a training answered cannot be read",
-    "pass": "what a training answered cannot be read",
+    "print('{}')": "the answer of a training cannot be read",
+    """print('{"case": "spikes", "version": 3}')""": "the answer of a training cannot be read",
+    "print('no answer')": "the answer of a training cannot be read",
+    "import sys; sys.stdout.buffer.write(b'\\xff')": "the answer of a training cannot be read",
+    "pass": "the answer of a training cannot be read",
     "import os, signal; os.kill(os.getpid(), signal.SIGKILL)": "was killed (SIGKILL); perhaps the",
     "import sys; sys.exit(3)": "exit code 3.",
     "import sys; sys.exit('barograph: the disk \\x1b[31mis full.')": "the disk \\x1b[31mis full.",

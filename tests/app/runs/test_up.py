@@ -110,9 +110,9 @@ def test_a_live_run_says_what_was_heard_and_what_was_said_of_it():
     for part in (
         "refused FOO-USD: not a [valid] product", "ticks 1,234",
         "trades 7 without a quote, 5 of them from REST", "gaps 1 disconnect 1, 2 trades missing",
-        "connections 2, 1 holes asked for", "queue full 3 times",
-        "troubles 4 connections not made or given up, 2 of them flooded us",
-        "REST 6 answers of no use", "-12.5 ms (-40.0 … +2.0)",
+        "connections 2, 1 holes requested", "queue full 3 times",
+        "troubles 4 connections failed or dropped, 2 of them by overflow",
+        "REST 6 unusable answers", "-12.5 ms (-40.0 … +2.0)",
         "predictions 40 PREDICTED 40", "alerts 1", "p50 12.3 ms, p99 45.6 ms",
         "trained spikes/2 (har), keep: few",
     ):  # fmt: skip

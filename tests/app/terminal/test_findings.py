@@ -81,10 +81,10 @@ def test_a_compaction_says_what_was_left_and_what_may_go():
         written=3,
     )
     text = shown(findings.compaction(done))
-    assert "2 files compacted to H/parquet, 1 were before" in text
+    assert "2 files compacted to H/parquet, 1 were already" in text
     assert "6 events (tick 5, gap 1) into 3 Parquet files" in text
-    assert "left, still open: 000004.ndjson.gz" in text
-    assert "The originals stay" in text
+    assert "skipped, still open: 000004.ndjson.gz" in text
+    assert "The originals are kept" in text
 
 
 def checked(**changes):
@@ -112,8 +112,8 @@ def checked(**changes):
 
 def test_a_check_that_is_short_says_how_many_there_are_and_were_wanted():
     text = shown(findings.check(checked()))
-    assert "short: ticks.raw has 7 records, 100 were wanted" in text
-    assert "9 records (tick 7, gap 2), 2.5 a second" in text
+    assert "short: ticks.raw has 7 records, 100 required" in text
+    assert "9 records (tick 7, gap 2), 2.5 per second" in text
     assert "1970-01-01 00:00:00Z – 1970-01-01 00:01:30Z, 90 s" in text
     assert "receive time  not known" in text
     assert "in 60 s" in shown(findings.check(checked(watched_s=60.0)))

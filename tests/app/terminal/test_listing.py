@@ -36,7 +36,7 @@ def test_topics_are_told_with_their_limits():
 @pytest.mark.parametrize(
     ("limits", "expected"),
     [
-        ({"retention_s": None, "retention_bytes": None, "compacted": False}, "without limit"),
+        ({"retention_s": None, "retention_bytes": None, "compacted": False}, "no limit"),
         ({"retention_s": 0, "retention_bytes": None, "compacted": False}, "0 s"),
         ({"retention_s": None, "retention_bytes": None, "compacted": True}, "last of each key"),
     ],
@@ -79,7 +79,7 @@ def test_a_long_original_is_cut_unless_in_full():
     )
     cut, full = (wide(listing.letter(letter, full=full)) for full in (False, True))
     assert (cut.count("x"), full.count("x")) == (2048, 5000)
-    assert "2,952 characters more" in cut
+    assert "2,952 more characters" in cut
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_a_redrive_says_what_went_and_what_stayed():
     )  # fmt: skip
     shown = wide(listing.redriven(done))
     for part in (
-        "sent to t: 2", "left, re-driven before: 3", "left, from a", "no tick in it: 6",
+        "sent to t: 2", "left, re-driven before: 3", "left, from a", "without a tick: 6",
         "refused again, late: 7", "damaged: 5",
     ):  # fmt: skip
         assert part in shown

@@ -90,5 +90,5 @@ def test_the_audit_says_who_came_in_whose_place_and_why():
     ]
     shown = text_of(audit("spikes", entries))
     assert "2025-12-06 05:46:40Z  promote spikes/1: [the] first" in shown
-    assert "rollback spikes/1 in the place of spikes/2: it\\x1b[2J" in shown
-    assert text_of(audit("spikes", [])).strip() == "no version of spikes was ever champion"
+    assert "rollback spikes/1, replacing spikes/2: it\\x1b[2J" in shown
+    assert text_of(audit("spikes", [])).strip() == "no version of spikes has been champion yet"

@@ -65,7 +65,7 @@ def test_a_version_without_alias_is_neither():
 
 def test_a_version_that_said_nothing_live_has_no_table_of_it():
     text = shown(LiveReport(scored=None, shadowed=None, paired=None))
-    assert "live: no prediction of it" in text
+    assert "live: the log has no prediction of this model" in text
 
 
 def test_how_it_fared_beside_the_champion_stands_with_the_paired_difference():
@@ -80,7 +80,7 @@ def test_how_it_fared_beside_the_champion_stands_with_the_paired_difference():
         "shadow 86,340 0.123 0.46 [0.30, 0.60] 0.0789 0.034 0.76 42 1.5",
         "1970-01-01 00:00:00Z → 1970-01-01 23:59:59Z, 17 episodes",
         "PREDICTED 86,400, GAP 7; 60 not matured",
-        "spikes/1 minus spikes/0 on 12,345 rows of both, 6 left out",
+        "spikes/1 minus spikes/0 on 12,345 rows of both, without 6",
         "PR-AUC +0.012 [-0.001, +0.030], logloss -0.0123 [-0.0200, -0.0100]",
     ):
         assert words in text, text

@@ -44,7 +44,7 @@ def test_a_replay_tells_what_came_in_and_what_went_out():
     running = Ran(Tally(values=90, dead_letters=3), Tally(values=88))
     shown = " ".join(text_of(terminal.replayed(fed, running)).split())
     for part in (
-        "b.ndjson: replayed before", "at line 42", "1,234 of 1 file(s)", "BTC-USD 1,200",
+        "b.ndjson: already replayed", "at line 42", "1,234 of 1 file(s)", "BTC-USD 1,200",
         "1970-01-01 00:00:00Z → 1970-01-02 00:00:00Z", "silence 2, trade_id 1",
         "crossed_quote 4", "late ticks 3", "feature rows 90", "predictions 88",
     ):  # fmt: skip
@@ -65,8 +65,8 @@ def produced(**changed):
 def test_a_producer_tells_what_it_sent_what_was_sent_and_what_is_left():
     assert produced() == "10 of 10 records sent in 2 s, 5/s\n"
     shown = produced(sent=3, skipped=5)
-    assert "5 of 10 records were sent before" in shown
-    assert "stopped: 2 are left, the same command goes on with them" in shown
+    assert "5 of 10 records were already sent" in shown
+    assert "stopped: 2 are left; run the same command to send them" in shown
 
 
 def test_a_consumer_tells_its_rate_and_what_is_left():
@@ -105,14 +105,14 @@ def test_a_dataset_of_records_tells_what_was_refused_without_obeying_it():
         usable=2, yes=1, unused={"no outcome": 1}, repeated_keys=1, table_sha256="0" * 64,
     )  # fmt: skip
     shown = text_of(terminal.record_dataset(made))
-    for part in ("2 of 3 rows, 1 of them yes", "no outcome 1", "wrong_shape 1",
+    for part in ("2 of 3 rows, 1 of them positive", "no outcome 1", "wrong_shape 1",
                  "a, line 2: \\x1b[2J [b]", "repeated keys  1"):  # fmt: skip
         assert part in shown
 
 
 def test_a_verification_says_yes_or_names_the_first_difference():
     same = Verification(rows=10, unsettled=0, products=["BTC-USD"], difference=None)
-    assert "10 feature rows of BTC-USD: live and replay are the same bytes" in text_of(
+    assert "10 feature rows of BTC-USD: live and replay are identical" in text_of(
         terminal.verified(same)
     )
     first = Mismatch(product="BTC-USD", second=60, what="spread_bps", live="0.1", replayed="0.2")

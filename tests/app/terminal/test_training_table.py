@@ -81,10 +81,10 @@ def test_the_control_is_told_where_it_was_run():
         over=interval(0, 0, 0),
     )
     text = shown(control=control)
-    assert "nothing can be found: logistic has PR-AUC 0.100 [0.067, 0.144] at base rate 0.112" in (
+    assert "no-signal control: logistic has PR-AUC 0.100 [0.067, 0.144] at base rate 0.112" in (
         text
     )
-    assert "nothing can be found" not in shown()
+    assert "no-signal control" not in shown()
 
 
 def test_what_is_not_defined_is_no_figure():

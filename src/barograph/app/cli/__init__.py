@@ -1,4 +1,4 @@
-"""The command line: verbs of the domain. What is heavy is imported inside the verb that needs it.
+"""The command line. Heavy packages are imported inside the verb that needs them.
 
 Exit codes: 0 done, 1 the answer is no (verify found a difference, a demo fell short), 2 the input
 or the state does not allow it (one line says what to do), 130 interrupted, 143 terminated.
@@ -32,7 +32,7 @@ try:
     )
     from barograph.app.cli.answers import say, unkept_kernels_warned_of, warn
     from barograph.app.cli.stopping import interruptible
-except KeyboardInterrupt:  # there is nothing yet that would take it
+except KeyboardInterrupt:  # no handler is installed yet
     sys.exit(130)
 
 app = typer.Typer(
@@ -54,15 +54,15 @@ app.add_typer(deadletters.app, name="deadletters")
 
 
 def main() -> None:
-    """Run a verb as a process: as `run` does, and whatever it does ends soon after a signal."""
+    """Entry point of the process: `run`, ended by SIGINT or SIGTERM within a few seconds."""
     with _one_line():
-        streams.prepare()  # first: a pipe would get the number of a stream that is closed
+        streams.prepare()  # first: otherwise a pipe would reuse the descriptor of a closed stream
         with interruptible():
             run()
 
 
 def run() -> None:
-    """Run a verb; what does not allow it is one line on standard error and exit code 2."""
+    """Run a verb. A refused input or state prints one line on standard error and exits with 2."""
     environment.for_numpy()
     with _one_line(), unkept_kernels_warned_of():
         app(standalone_mode=True)
@@ -81,7 +81,7 @@ def _one_line() -> Iterator[None]:
         if not (short or isinstance(error, door.Refusal)):
             raise
         warn(door.refusal(error))
-        if short:  # libraries that are told to leave abort without memory
+        if short:  # a normal exit makes some libraries abort when memory is short
             stopping.leave_flushed(2)
         sys.exit(2)
 

@@ -1,4 +1,4 @@
-"""How a verb speaks: its answer as JSON or as a picture, warnings, streams of lines."""
+"""Output of the verbs: answers as JSON or as text, warnings, and streams of JSON lines."""
 
 import sys
 import warnings
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def answer(value: object, json: bool, shown: Callable[[], "RenderableType"]) -> None:
-    """Print `value` as JSON, or what a person is shown of it."""
+    """Print `value` as one line of JSON if `json`, else the renderable that `shown` returns."""
     if json:
         say(as_json(value).encode())
     else:
@@ -22,32 +22,32 @@ def answer(value: object, json: bool, shown: Callable[[], "RenderableType"]) -> 
 
 
 def show(shown: "RenderableType") -> None:
-    """Print what is for a person."""
+    """Print a renderable to standard output."""
     from barograph.app.terminal import terminal
 
     streams.write(terminal.text_of(shown))
 
 
 def say(line: str | bytes) -> None:
-    """Print one line; bytes as they are, whatever the terminal takes."""
+    """Print one line; bytes are written unchanged, whatever the terminal's encoding."""
     streams.write(line + "\n" if isinstance(line, str) else line + b"\n")
 
 
 def as_json(value: object) -> str:
-    """One line of JSON, which is UTF-8 whatever the terminal takes."""
+    """Encode `value` as one line of valid UTF-8 JSON; undecodable file names are escaped."""
     import msgspec
 
     from barograph.foreign import json_escaped
 
     try:
         encoded = msgspec.json.encode(value)
-    except UnicodeEncodeError:  # the name of a file that is no UTF-8
+    except UnicodeEncodeError:  # a file name that is not UTF-8
         encoded = msgspec.json.encode(_escaped(msgspec.to_builtins(value)))
     return json_escaped(encoded.decode())
 
 
 def _escaped(value: object) -> object:
-    """The same with bytes that are no UTF-8 spelled out."""
+    """Copy `value` with surrogate-escaped bytes written as backslash escapes."""
     if isinstance(value, str):
         return value.encode(errors="surrogateescape").decode(errors="backslashreplace")
     if isinstance(value, dict):
@@ -58,7 +58,7 @@ def _escaped(value: object) -> object:
 
 
 def warn(message: str) -> None:
-    """One line on standard error, beside the work."""
+    """Print a one-line warning on standard error."""
     from barograph.foreign import one_line
 
     print(f"barograph: {one_line(message)}", file=sys.stderr)
@@ -66,7 +66,7 @@ def warn(message: str) -> None:
 
 @contextmanager
 def unkept_kernels_warned_of() -> Iterator[None]:
-    """While it runs, UnkeptKernelsWarning is one line on standard error like any warning here."""
+    """Print UnkeptKernelsWarning as one line on standard error while the context is active."""
     shown_by_python = warnings.showwarning
 
     def show(message: Warning | str, category: type[Warning], *place: Any, **line: Any) -> None:  # noqa: ANN401 - handed on
@@ -83,7 +83,7 @@ def unkept_kernels_warned_of() -> Iterator[None]:
 
 
 def print_lines(lines: Iterable[bytes]) -> None:
-    """JSON, each as a line of standard output, until the end or nobody reads on (`| head`)."""
+    """Print each JSON value as a line; stop early when the reader closes the pipe (`| head`)."""
     from barograph.foreign import json_escaped
 
     for line in lines:

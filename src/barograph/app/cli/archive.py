@@ -9,52 +9,52 @@ from barograph.app.cli.answers import answer
 from barograph.app.cli.options import HomeOption, JsonOption, settings_of
 
 app = typer.Typer(
-    help="The frames that were kept, and what can be made of them.",
+    help="List, verify and compact the archive of received frames.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 
 OutOption = Annotated[
     Path | None,
-    typer.Option("--out", help="Where the Parquet files lie; HOME/parquet if not named."),
+    typer.Option("--out", help="Directory of the Parquet files; default HOME/parquet."),
 ]
 
 
 @app.command("list")
 def archive_list(home: HomeOption = None, json: JsonOption = False) -> None:
-    """Each file with what its manifest says; no file is read."""
+    """List the archive files with the facts of their manifests; no file is read."""
     from barograph.app.terminal import findings
     from barograph.archive.inventory import inventory
 
-    found = inventory(settings_of(home).home / "archive")
-    answer(found, json, lambda: findings.inventory(found))
+    listed = inventory(settings_of(home).home / "archive")
+    answer(listed, json, lambda: findings.inventory(listed))
 
 
 @app.command("verify")
 def archive_verify(
     out: OutOption = None, home: HomeOption = None, json: JsonOption = False
 ) -> None:
-    """Every file against its manifest, every line read; exit code 1 where one is damaged."""
+    """Check every file against its manifest and read every line; exit code 1 if one is damaged."""
     from barograph.app.terminal import findings, terminal
     from barograph.archive.compact import compacted
     from barograph.archive.inventory import inspect
 
     place = settings_of(home).home
     with terminal.progress() as progress:
-        found = inspect(
+        inspection = inspect(
             place / "archive",
             compacted=compacted(out or place / "parquet"),
             progress=progress.records,
         )
-    answer(found, json, lambda: findings.inspection(found))
-    raise typer.Exit(0 if found.sound else 1)
+    answer(inspection, json, lambda: findings.inspection(inspection))
+    raise typer.Exit(0 if inspection.sound else 1)
 
 
 @app.command("compact")
 def archive_compact(
     out: OutOption = None, home: HomeOption = None, json: JsonOption = False
 ) -> None:
-    """Events of all finished files as Parquet, by product and hour; goes on where it stopped."""
+    """Write the events of finished files as Parquet, by product and hour; resumes if stopped."""
     from barograph.app.terminal import findings, terminal
     from barograph.archive.compact import compact
 

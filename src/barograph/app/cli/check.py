@@ -1,4 +1,4 @@
-"""The verb that looks whether a topic is what it should be: check."""
+"""The verb that checks the health of a topic: check."""
 
 from typing import Annotated
 
@@ -21,11 +21,14 @@ app = typer.Typer()
 
 @app.command()
 def check(
-    topic: Annotated[str, typer.Option("--topic", help="The topic to look at.")] = "ticks.raw",
+    topic: Annotated[str, typer.Option("--topic", help="The topic to check.")] = "ticks.raw",
     wanted: Annotated[
         int,
         typer.Option(
-            "--min", min=0, max=MOST_RECORDS, help="So many ticks, or records of another topic."
+            "--min",
+            min=0,
+            max=MOST_RECORDS,
+            help="Fewest ticks (of another topic: records) to pass.",
         ),
     ] = 1,
     seconds: Annotated[
@@ -34,20 +37,20 @@ def check(
             min=0,
             max=MOST_SECONDS,
             callback=no_nan,
-            help="Watch what arrives for so long, and only that.",
+            help="Count only what arrives within this many seconds from now.",
         ),
     ] = None,
     home: HomeOption = None,
     log: LogOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Counts, rate, gaps, dead letters, lag and a sample of a topic; exit code 1 when short."""
+    """Show counts, rate, gaps, dead letters, lag and a sample of a topic; exit code 1 if short."""
     from barograph.app.terminal import findings, terminal
     from barograph.pipeline.check import check as look
 
     with existing_log(settings_of(home), log) as opened, terminal.progress() as progress:
-        found = look(opened, topic, wanted=wanted, seconds=seconds, progress=progress.records)
-    answer(found, json, lambda: findings.check(found))
-    if not found.ok:
-        warn(findings.verdict(found))
+        result = look(opened, topic, wanted=wanted, seconds=seconds, progress=progress.records)
+    answer(result, json, lambda: findings.check(result))
+    if not result.ok:
+        warn(findings.verdict(result))
         raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""Verbs on what could not be used: deadletters list, show, redrive."""
+"""Verbs on refused frames and records: deadletters list, show, redrive."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -22,22 +22,20 @@ if TYPE_CHECKING:
     from barograph.cases.contract import Stream
 
 app = typer.Typer(
-    help="What could not be used, and its second chance.",
+    help="List, show and re-drive refused frames and records.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 
 TopicOption = Annotated[
     str | None,
-    typer.Option(
-        "--topic", help="Of dead letters; ticks.deadletter where neither this nor a case is named."
-    ),
+    typer.Option("--topic", help="Dead-letter topic; default ticks.deadletter, or that of --case."),
 ]
 CaseOption = Annotated[
-    str | None, typer.Option("--case", help="The case whose dead letters are meant.")
+    str | None, typer.Option("--case", help="Use the dead-letter topic of this case.")
 ]
 FaultOption = Annotated[
-    str | None, typer.Option("--fault", help="Only those of this fault (see the vocabulary).")
+    str | None, typer.Option("--fault", help="Only letters with this fault (see the vocabulary).")
 ]
 
 
@@ -47,67 +45,74 @@ def letters_list(
     case: CaseOption = None,
     fault: FaultOption = None,
     limit: Annotated[
-        int, typer.Option(min=0, max=MOST_RECORDS, help="How many letters, the last ones.")
+        int, typer.Option(min=0, max=MOST_RECORDS, help="How many of the newest letters to list.")
     ] = 20,
     home: HomeOption = None,
     log: LogOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Counts by fault, then the letters."""
+    """Count the dead letters by fault and list the newest."""
     from barograph.app.terminal import listing
     from barograph.pipeline import deadletters
 
     name, _ = _topic_and_stream(topic, case)
     with existing_log(settings_of(home), log) as opened:
-        found = deadletters.listed(opened, name, fault=fault, limit=limit)
-    answer(found, json, lambda: listing.letters(found))
+        letters = deadletters.listed(opened, name, fault=fault, limit=limit)
+    answer(letters, json, lambda: listing.letters(letters))
 
 
 @app.command("show")
 def letters_show(
-    identity: Annotated[str, typer.Argument(help="The letter's identity, as `list` says it.")],
+    identity: Annotated[str, typer.Argument(help="The letter's identity, as printed by `list`.")],
     topic: TopicOption = None,
     case: CaseOption = None,
-    full: Annotated[bool, typer.Option("--full", help="Cut nothing.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Do not shorten any field.")] = False,
     original: Annotated[
-        bool, typer.Option("--original", help="The original bytes alone, as they are.")
+        bool, typer.Option("--original", help="Print only the original bytes, unchanged.")
     ] = False,
     home: HomeOption = None,
     log: LogOption = None,
     json: JsonOption = False,
 ) -> None:
-    """All of one letter, with the bytes that were refused."""
+    """Show one letter in full, with the refused bytes."""
     from barograph.app.terminal import listing
     from barograph.pipeline import deadletters
 
     name, _ = _topic_and_stream(topic, case)
     with existing_log(settings_of(home), log) as opened:
-        found = deadletters.shown(opened, name, identity)
+        letter = deadletters.shown(opened, name, identity)
     if original:
-        streams.write(found.original)
+        streams.write(letter.original)
         return
-    answer(found, json, lambda: listing.letter(found, full=full))
+    answer(letter, json, lambda: listing.letter(letter, full=full))
 
 
 @app.command("redrive")
 def letters_redrive(
     identities: Annotated[
-        list[str] | None, typer.Argument(help="Letters to send again, as `list` says them.")
+        list[str] | None,
+        typer.Argument(help="Identities of the letters to re-drive, as printed by `list`."),
     ] = None,
     topic: TopicOption = None,
     case: CaseOption = None,
     fault: FaultOption = None,
-    everything: Annotated[bool, typer.Option("--all", help="All that were not sent yet.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="All letters not re-driven yet.")
+    ] = False,
     mended: Annotated[
         Path | None,
-        typer.Option(help="A file (- is standard input) to send instead of the one letter's."),
+        typer.Option(
+            help="File (- for standard input) to send in place of the original; for one letter."
+        ),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be sent; send nothing.")
+    ] = False,
     home: HomeOption = None,
     log: LogOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Send letters once more to the topics that refused them; each goes once."""
+    """Send letters back to the topics that refused them; each letter at most once."""
     import time
 
     from barograph.app.terminal import listing, terminal
@@ -118,11 +123,11 @@ def letters_redrive(
     if bool(named) + (fault is not None) + everything != 1:
         raise BadInputError(
             "deadletters redrive",
-            "it needs to know which letters",
-            "Name some, or give --fault, or --all",
+            "no letters are selected",
+            "Name letters, or give --fault or --all",
         )
     if mended is not None and len(named) != 1:
-        raise BadInputError(f"--mended {mended}", "it is for one letter", "Name that one")
+        raise BadInputError(f"--mended {mended}", "it needs exactly one letter", "Name that letter")
     name, stream = _topic_and_stream(topic, case)
     choice = deadletters.Choice(
         identities=named, fault=fault, mended=None if mended is None else read_bytes(mended)
@@ -141,7 +146,7 @@ def letters_redrive(
 
 
 def _topic_and_stream(topic: str | None, case: str | None) -> "tuple[str, Stream | None]":
-    """The dead-letter topic that is meant, and the stream of the case that is named."""
+    """The dead-letter topic of the options, and the stream of the named case or None."""
     from barograph.log.topics import DEAD_LETTERS
 
     stream = case_named(case).stream if case else None

@@ -1,4 +1,4 @@
-"""The last place an error comes to: what it is in one line, and what can be done about it."""
+"""Turn errors that reach the CLI into one line with a cure, and check memory limits up front."""
 
 import errno
 import os
@@ -11,7 +11,7 @@ from barograph.files.disk import FULL, NO_HANDLES
 _FORBIDDEN = {errno.EROFS, errno.EACCES, errno.EPERM}
 
 Refusal = (BarographError, OSError, MemoryError, ImportError, UnicodeError)
-"""What a machine, a disk or an installation does to a verb; anything else is a fault of ours."""
+"""Errors caused by input, machine or installation; any other exception is a bug and is raised."""
 
 
 _LITTLE_BYTES = 256 << 20
@@ -20,13 +20,13 @@ _HEAVY = {
     "consume", "dataset", "demo", "featurize", "rehearse", "replay", "score", "train", "up",
     "verify",
 }  # fmt: skip
-"""Verbs that load compiled kernels, tables or learners, which take 1.2 to 1.9 GB of addresses."""
+"""Verbs that load kernels, tables or learners and so need 1.2 to 1.9 GB of address space."""
 
 
 def check_memory(verb: str) -> None:
-    """Raise BadInputError where a verb may not have as much memory as it takes to begin.
+    """Raise BadInputError if the address-space limit is too low for `verb` to start.
 
-    Libraries that are loaded with less abort the process, or hang.
+    With less memory the libraries abort the process or hang while they load.
     """
     limit = _memory_limit()
     if verb in _HEAVY and limit is not None and limit < _LEAST_BYTES:
@@ -38,13 +38,13 @@ def check_memory(verb: str) -> None:
 
 
 def is_short_of_memory() -> bool:
-    """Whether this process may take less than 256 MiB more: then that explains any error."""
+    """Whether less than 256 MiB of address space remain, which then explains any error."""
     limit = _memory_limit()
     if limit is None:
         return False
     try:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-    except OSError:  # no Linux
+    except OSError:  # not Linux
         return False
     return limit - pages * resource.getpagesize() < _LITTLE_BYTES
 
@@ -55,7 +55,7 @@ def _memory_limit() -> int | None:
 
 
 def refusal(error: BaseException) -> str:
-    """One line with the facts and a cure, whatever the error's own text looks like."""
+    """The error as one line with facts and a cure, without line breaks."""
     return " ".join(_sentence(error).split())
 
 
@@ -76,7 +76,7 @@ def _sentence(error: BaseException) -> str:
             "memory (`ulimit -v`)."
         )
     if isinstance(error, UnicodeError):
-        return f"a name or a text is no UTF-8 ({error}). Rename the file, or mend the text."
+        return f"a name or a text is not UTF-8 ({error}). Rename the file, or correct the text."
     return str(error)
 
 
@@ -86,11 +86,11 @@ def _of_the_system(error: OSError) -> str:
     if error.errno in NO_HANDLES:
         limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         return (
-            f"{where}too many files are open at once, {limit} are allowed. Allow more "
+            f"{where}too many files are open; the limit is {limit}. Raise it "
             "(`ulimit -n 1024`) and start again."
         )
     if error.errno in FULL:
-        return f"{where}there is no room ({why}). Free space there and start again."
+        return f"{where}there is no space left ({why}). Free space there and start again."
     if error.errno in _FORBIDDEN:
-        return f"{where}it may not be used ({why}). Check its owner and rights."
+        return f"{where}access is denied ({why}). Check its owner and permissions."
     return f"{where or 'the system refused: '}{why}. Check what is named and start again."

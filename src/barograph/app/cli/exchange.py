@@ -21,35 +21,35 @@ _LOOK_S = 0.25
 
 @app.command()
 def simulate(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0: a free one.")] = 8765,
-    host: Annotated[str, typer.Option(help="Where it listens.")] = "127.0.0.1",
-    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Of the market.")] = 1,
-    products: Annotated[str, typer.Option(help="Comma-separated.")] = "BTC-USD,ETH-USD",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 picks a free one.")] = 8765,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Seed of the market.")] = 1,
+    products: Annotated[str, typer.Option(help="Products, comma-separated.")] = "BTC-USD,ETH-USD",
     preset: Annotated[
-        str, typer.Option(help="market, or constant: nothing to predict.")
+        str, typer.Option(help="market, or constant (nothing to predict).")
     ] = "market",
     recording: Annotated[
-        Path | None, typer.Option(help="Its ticks instead of a made-up market's.")
+        Path | None, typer.Option(help="Replay the ticks of this recording instead.")
     ] = None,
     speed: Annotated[
-        str, typer.Option(help="Market seconds in a second, or max: as fast as readers take it.")
+        str, typer.Option(help="Market seconds per second, or max: as fast as clients read.")
     ] = "1",
-    faults: Annotated[Path | None, typer.Option(help="A script of faults, TOML.")] = None,
+    faults: Annotated[Path | None, typer.Option(help="Fault script, TOML.")] = None,
     minutes: Annotated[
         float | None,
         typer.Option(
             min=0.0,
             max=MOST_MINUTES,
             callback=no_nan,
-            help="Then it ends; else at SIGINT or SIGTERM.",
+            help="Minutes to run; default until SIGINT or SIGTERM.",
         ),
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """A simulated exchange on this machine, with faults on demand.
+    """Run a simulated exchange on this machine, with faults on demand.
 
-    Speaks both dialects of Coinbase and serves their trades over REST. At its end it says what it
-    made and sent.
+    It speaks both Coinbase protocols and serves trades over REST. On exit it prints what it
+    generated and sent.
     """
     from barograph.app.terminal import terminal
     from barograph.simulated.exchange import KEPT_TRADES, Exchange, Terms, running
@@ -74,9 +74,9 @@ def simulate(
 def _source(
     recording: Path | None, preset: str, products: str, seed: int, pace: float | None
 ) -> "Source":
-    """The market that is asked for, from now; a faster one from a day ago.
+    """The requested market, starting now, or a day ago if it runs faster than real time.
 
-    So its times do not run ahead of its readers' clocks before it made up that day.
+    The head start keeps its event times from overtaking its clients' clocks.
     """
     from barograph.errors import BadInputError
     from barograph.simulated import sources
@@ -96,7 +96,7 @@ def _source(
 
 
 def _state(exchange: "Exchange") -> str:
-    """One line of where it stands."""
+    """One line with trades, frames, connections, requests and faults so far."""
     ledger = exchange.ledger
     lines = ledger.connections
     trades = sum(product.trades for product in ledger.products.values())

@@ -28,18 +28,19 @@ app = typer.Typer()
 VenueOption = Annotated[
     str, typer.Option("--venue", help="coinbase, coinbase-advanced or simulated.")
 ]
-ProductsOption = Annotated[str, typer.Option("--products", help="Comma-separated.")]
+ProductsOption = Annotated[str, typer.Option("--products", help="Products, comma-separated.")]
 MinutesOption = Annotated[
     float | None,
     typer.Option(
         min=0.0,
         max=MOST_MINUTES,
         callback=no_nan,
-        help="For how long; until Ctrl-C where it is not given.",
+        help="Minutes to run; default until Ctrl-C.",
     ),
 ]
 UrlOption = Annotated[
-    str | None, typer.Option("--url", help="Another address of the venue, ws:// or wss://.")
+    str | None,
+    typer.Option("--url", help="Address of the venue instead of its own, ws:// or wss://."),
 ]
 
 
@@ -49,16 +50,14 @@ def up(
     products: ProductsOption = "BTC-USD,ETH-USD",
     minutes: MinutesOption = None,
     url: UrlOption = None,
-    retrain: Annotated[
-        bool, typer.Option(help="Train whenever it is due (retrain_every_h).")
-    ] = True,
+    retrain: Annotated[bool, typer.Option(help="Train whenever due (retrain_every_h).")] = True,
     home: HomeOption = None,
     log: LogOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Everything in one process: a live venue, features, predictions, and a view of them.
+    """Run feed, features and predictions of a live venue in one process, with a live view.
 
-    Until Ctrl-C. `--venue simulated` brings an exchange of its own, where no --url names one.
+    Runs until Ctrl-C. `--venue simulated` without --url starts an exchange of its own.
     """
     from barograph.app.runs import up
 
@@ -81,9 +80,9 @@ def feed(
     log: LogOption = None,
     json: JsonOption = False,
 ) -> None:
-    """A live venue into archive and ticks.raw, until Ctrl-C.
+    """Record a live venue into the archive and ticks.raw until Ctrl-C.
 
-    Each hole is seen, and filled from REST or recorded as a gap.
+    Each hole in the data is detected, and filled from REST or recorded as a gap.
     """
     from barograph.app.intake import feed_of
     from barograph.app.terminal import listing, terminal
@@ -109,7 +108,7 @@ def feed(
 def _own_exchange(
     settings: "Settings", venue: str, products: str, url: str | None
 ) -> Iterator[str | None]:
-    """The address to listen to; a simulated exchange is started where it needs one."""
+    """Yield the venue's address; starts a simulated exchange for `simulated` without `url`."""
     if venue != "simulated" or url is not None:
         yield url
         return
@@ -131,7 +130,10 @@ def _own_exchange(
 def plan_of(
     settings: "Settings", venue: str, products: str, url: str | None, minutes: float | None
 ) -> "ListenPlan":
-    """What a live feed listens to, from settings, options and, for a key, the environment."""
+    """The plan of a live feed from settings, options and the API key in the environment.
+
+    Raises BadInputError for an unknown venue or product. Prints a warning for each remark.
+    """
     from barograph.feed.credentials import from_environment
     from barograph.feed.venue_socket import Limits, ListenPlan
     from barograph.venues.coinbase.endpoints import endpoint, products_named

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 FollowOption = Annotated[
-    bool, typer.Option("--follow", help="Go on with what comes, until SIGINT or SIGTERM.")
+    bool, typer.Option("--follow", help="Wait for new records until SIGINT or SIGTERM.")
 ]
 
 
@@ -42,20 +42,22 @@ FollowOption = Annotated[
 def demo(
     home: HomeOption = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Headless: print one JSON summary and leave.")
+        bool, typer.Option("--check", help="Headless: print one JSON summary and exit.")
     ] = False,
     hours: Annotated[
         float,
         typer.Option(
-            min=1.0, max=MOST_HOURS, callback=no_nan, help="Hours of market history to make."
+            min=1.0, max=MOST_HOURS, callback=no_nan, help="Hours of market history to generate."
         ),
     ] = 12.0,
-    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Of market and training.")] = 1,
+    seed: Annotated[
+        int, typer.Option(min=0, max=MOST_SEED, help="Seed of market and training.")
+    ] = 1,
 ) -> None:
-    """The whole at work on a simulated exchange, then live.
+    """Show the whole system at work on a simulated exchange.
 
-    Market history is made in seconds, a model trained and gated on it; then predictions stream
-    into a live view until Ctrl-C.
+    Market history is generated in seconds and a model is trained and gated on it; then
+    predictions stream into a live view until Ctrl-C.
     """
     from barograph.app.runs import demo as show
 
@@ -74,18 +76,21 @@ def replay(
     home: HomeOption = None,
     log: LogOption = None,
     speed: Annotated[str, typer.Option(help="max, or a factor of the recorded time.")] = "max",
-    zone: Annotated[str, typer.Option(help="Of recorded times that name none.")] = "UTC",
-    products: Annotated[str, typer.Option(help="Comma-separated; others are refused.")] = "",
+    zone: Annotated[str, typer.Option(help="Time zone of recorded times without one.")] = "UTC",
+    products: Annotated[
+        str, typer.Option(help="Only these, comma-separated; others are refused.")
+    ] = "",
     no_stages: Annotated[
         bool,
-        typer.Option("--no-stages", help="Feed only: featurize and score run by themselves."),
+        typer.Option("--no-stages", help="Feed only; run featurize and score separately."),
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Recordings through the pipeline, as if live.
+    """Run recordings through the pipeline as if they were live.
 
-    An interrupted replay goes on where it stopped, and so does a file that has grown; one replayed
-    before is skipped. A pipe is read to its end: zcat FILE | barograph replay /dev/stdin.
+    An interrupted replay resumes where it stopped, as does a file that has grown; a file
+    replayed to its end is skipped. A pipe is read to its end: zcat FILE | barograph replay
+    /dev/stdin.
     """
     from barograph.app import wiring
     from barograph.app.intake import feed_of
@@ -101,7 +106,7 @@ def replay(
     address = log or settings.home
     pace, tzinfo = recorded.Pace(speed_of(speed)), zone_named(zone)
     live = speed != "max"
-    check_recordings(files)  # no log is made for a file that is refused
+    check_recordings(files)  # before a log is created
     opened = open_log(address)
     frames = None
     try:
@@ -131,9 +136,9 @@ def featurize(
     follow: FollowOption = False,
     json: JsonOption = False,
 ) -> None:
-    """The records of a case's source into its feature rows, until all is done.
+    """Compute a case's feature rows from its source records until none are left.
 
-    Of the spikes: ticks.raw into ticks.features.
+    For spikes: ticks.raw to ticks.features.
     """
     from barograph.app import wiring
     from barograph.app.terminal import terminal
@@ -153,14 +158,14 @@ def score(
     log: LogOption = None,
     shadow: Annotated[
         bool,
-        typer.Option("--shadow", help="With the candidate, into a topic of its own."),
+        typer.Option("--shadow", help="Score with the candidate, into the shadow topic."),
     ] = False,
     follow: FollowOption = False,
     json: JsonOption = False,
 ) -> None:
-    """The feature rows of a case into predictions, likewise.
+    """Score a case's feature rows until none are left.
 
-    Of the spikes: ticks.features into ticks.predictions, or ticks.predictions.shadow.
+    For spikes: ticks.features to ticks.predictions, or ticks.predictions.shadow.
     """
     from barograph.app import wiring
     from barograph.app.terminal import terminal
@@ -176,16 +181,16 @@ def score(
 @app.command()
 def verify(
     archive: Annotated[
-        bool, typer.Option("--archive", help="Against the frames in the archive, not ticks.raw.")
+        bool, typer.Option("--archive", help="Recompute from the archived frames, not ticks.raw.")
     ] = False,
     home: HomeOption = None,
     log: LogOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Live features against a replay of the log, or of the archive.
+    """Recompute all features and compare them with those written live.
 
-    All features are computed again from ticks.raw, or from the venue's frames, and compared with
-    those written, byte by byte; exit code 1 and the first difference otherwise.
+    They are computed from ticks.raw, or from the archived frames, and compared byte by byte;
+    exit code 1 and the first difference if any differ.
     """
     from barograph.app.terminal import terminal
     from barograph.pipeline.verify import verify as compare
@@ -193,14 +198,14 @@ def verify(
     settings = settings_of(home)
     frames = settings.home / "archive" if archive else None
     with existing_log(settings, log) as opened, terminal.progress() as progress:
-        found = compare(opened, archive=frames, progress=progress.rows)
-    answer(found, json, lambda: terminal.verified(found))
-    raise typer.Exit(0 if found.same else 1)
+        verification = compare(opened, archive=frames, progress=progress.rows)
+    answer(verification, json, lambda: terminal.verified(verification))
+    raise typer.Exit(0 if verification.same else 1)
 
 
 @contextmanager
 def _until(follow: bool) -> Iterator["Until"]:
-    """When a stage ends: when all is done, or, following, when it is told to."""
+    """Yield a stage's stop condition: no records left, or a stop signal if `follow`."""
     from barograph.pipeline.worker import when_idle
 
     if not follow:

@@ -30,7 +30,7 @@ app = typer.Typer(help="The registry's models.", no_args_is_help=True, rich_mark
 def models_list(
     home: HomeOption = None, case: CaseOption = "spikes", json: JsonOption = False
 ) -> None:
-    """All versions with their aliases and scores."""
+    """List all versions with their aliases and scores."""
     import time
 
     from barograph.app.terminal import model_list
@@ -43,19 +43,21 @@ def models_list(
 
 @app.command("show")
 def models_show(
-    version: Annotated[str, typer.Argument(help="A number, candidate or champion.")] = "champion",
+    version: Annotated[
+        str, typer.Argument(help="Version number, candidate or champion.")
+    ] = "champion",
     home: HomeOption = None,
     log: LogOption = None,
     case: CaseOption = "spikes",
     hours: Annotated[
         int,
         typer.Option(
-            min=1, max=MOST_HOURS, help="How far live scores go back from the newest prediction."
+            min=1, max=MOST_HOURS, help="Hours of live scores, back from the newest prediction."
         ),
     ] = 24,
     json: JsonOption = False,
 ) -> None:
-    """All facts of one version, and how it fares live."""
+    """Show all facts of one version, and its live scores."""
     from barograph.app.terminal import model_page
     from barograph.registry.registry import Registry
 
@@ -82,7 +84,7 @@ def models_show(
 def models_history(
     home: HomeOption = None, case: CaseOption = "spikes", json: JsonOption = False
 ) -> None:
-    """Every promotion and rollback, with its reason."""
+    """List every promotion and rollback with its reason."""
     from barograph.app.terminal import model_list
     from barograph.registry.registry import Registry
 
@@ -93,12 +95,12 @@ def models_history(
 
 @app.command("promote")
 def models_promote(
-    version: Annotated[int, typer.Argument(max=999_999_999, help="The version's number.")],
-    reason: Annotated[str, typer.Option(help="For the audit.")] = "promoted by hand",
+    version: Annotated[int, typer.Argument(max=999_999_999, help="Version number.")],
+    reason: Annotated[str, typer.Option(help="Reason, for the history.")] = "promoted by hand",
     home: HomeOption = None,
     case: CaseOption = "spikes",
 ) -> None:
-    """Make a version champion; running scorers take it up within a second."""
+    """Make a version the champion; running scorers switch to it within a second."""
     from barograph.app.terminal import model_list
     from barograph.registry.registry import Registry
 
@@ -109,11 +111,11 @@ def models_promote(
 
 @app.command("rollback")
 def models_rollback(
-    reason: Annotated[str, typer.Option(help="For the audit.")] = "rolled back by hand",
+    reason: Annotated[str, typer.Option(help="Reason, for the history.")] = "rolled back by hand",
     home: HomeOption = None,
     case: CaseOption = "spikes",
 ) -> None:
-    """Make the champion before this one champion again."""
+    """Make the previous champion the champion again."""
     from barograph.app.terminal import model_list
     from barograph.registry.registry import Registry
 
@@ -130,7 +132,7 @@ def _live(
     standing: dict[str, str],
     hours: int,
 ) -> "LiveReport | None":
-    """How it fares, where a log is named or lies in home."""
+    """Live scores of `model`; None if no log is named and home has none."""
     from barograph.log import file_of
     from barograph.pipeline import live_scores
 

@@ -1,4 +1,4 @@
-"""What the verbs' options are called and what they mean: settings, cases, logs, times."""
+"""Options that several verbs share, and what they resolve to: settings, cases, logs, times."""
 
 import math
 import sys
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 
 def _named(value: str) -> str:
-    """What an option names. Raises BadInputError where it is empty, as of a variable not set."""
+    """Return `value`. Raises BadInputError if it is empty, as from an unset shell variable."""
     if not value:
         from barograph.errors import BadInputError
 
         raise BadInputError(
-            "an option", "--home or --log is empty", "Name a place, or leave the option out"
+            "an option", "--home or --log is empty", "Give a path, or leave the option out"
         )
     return value
 
@@ -37,7 +37,7 @@ HomeOption = Annotated[
     Path | None,
     typer.Option(
         "--home",
-        help="Holds log, archive, datasets and registry.",
+        help="Directory of log, archive, datasets and registry.",
         show_default=False,
         parser=_home,
         metavar="PATH",
@@ -47,16 +47,16 @@ LogOption = Annotated[
     str | None,
     typer.Option(
         "--log",
-        help="Another log than the one in --home: sqlite:///path or "
+        help="Log instead of the one in --home: sqlite:///path or "
         "kafka://host:port,host:port/namespace.",
         parser=_named,
         metavar="TEXT",
     ),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 CaseOption = Annotated[
     str,
-    typer.Option("--case", help="Which case: spikes, churn, or package.module:NAME of your own."),
+    typer.Option("--case", help="Case: spikes, churn, or your own as package.module:NAME."),
 ]
 
 MOST_RECORDS = 10**12
@@ -72,16 +72,16 @@ MOST_SEED = 2**32 - 1
 """What NumPy and scikit-learn take."""
 
 _SHORTEST_LOG_BYTES = 512
-"""SQLite takes what is shorter for a new, empty database."""
+"""SQLite treats a shorter file as a new, empty database."""
 CASES: Mapping[str, str] = {
     "spikes": "barograph.cases.spikes:SPIKES",
     "churn": "barograph.cases.churn:CHURN",
 }
-"""Where each case of the house is defined."""
+"""Built-in cases: name to `module:attribute`."""
 
 
 def settings_of(home: Path | None) -> "Settings":
-    """The settings, with `--home` over them. Raises BadInputError for what cannot be set."""
+    """Load the settings; `home` overrides theirs. Raises BadInputError for invalid settings."""
     from tomllib import TOMLDecodeError
 
     from pydantic import ValidationError
@@ -93,7 +93,7 @@ def settings_of(home: Path | None) -> "Settings":
         return Settings(home=home) if home is not None else Settings()
     except TOMLDecodeError as error:
         raise BadInputError(
-            "barograph.toml", str(error), "Mend it; docs/barograph.toml is an example"
+            "barograph.toml", str(error), "Correct it; docs/barograph.toml is an example"
         ) from error
     except ValidationError as error:
         first = error.errors()[0]
@@ -104,10 +104,10 @@ def settings_of(home: Path | None) -> "Settings":
 
 
 def case_named(name: str) -> "Case":
-    """A case of the house, or the one that a module of the user's defines.
+    """Return a built-in case by name, or a user's case by `package.module:NAME`.
 
-    Such a module is looked for where Python looks, and then in the working directory. Raises
-    BadInputError when there is none, or it does not define a case.
+    The module is searched on Python's path, then in the working directory. Raises
+    BadInputError if the module cannot be imported or defines no such case.
     """
     from barograph.cases.case import Case
     from barograph.errors import BadInputError
@@ -136,7 +136,7 @@ def _imported(case: str, module: str) -> "ModuleType":
     from barograph.errors import BadInputError
 
     if "" not in sys.path:
-        sys.path.append("")  # last: no file that happens to lie here hides an installed module
+        sys.path.append("")  # last, so that no file here hides an installed module
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
@@ -148,7 +148,7 @@ def _imported(case: str, module: str) -> "ModuleType":
     except (
         SyntaxError, ImportError, NameError, AttributeError, TypeError, ValueError, LookupError,
         ArithmeticError, AssertionError, OSError, RuntimeError,
-    ) as error:  # fmt: skip  # what a module that is still being written ends in
+    ) as error:  # fmt: skip  # what importing a module under development raises
         last = traceback.extract_tb(error.__traceback__)[-1]
         where = "" if isinstance(error, SyntaxError) else f" ({last.filename}, line {last.lineno})"
         why = " ".join(str(error).split())
@@ -159,7 +159,7 @@ def _imported(case: str, module: str) -> "ModuleType":
 
 @contextmanager
 def home_or_temporary(home: Path | None) -> Iterator[Path]:
-    """The home that is named, or one that is removed at the end."""
+    """Yield `home`, or a temporary directory that is removed at the end."""
     if home is not None:
         yield home
         return
@@ -189,12 +189,15 @@ def version_number(text: str) -> int | None:
 
 
 def names_in(text: str) -> list[str]:
-    """The names of a comma-separated list."""
+    """Split a comma-separated list; empty names are dropped."""
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def existing(address: Path | str) -> Path | str:
-    """An address whose log exists, where that shows; a verb that only reads makes no new one."""
+    """Return `address` if its log exists, so that a verb that only reads creates none.
+
+    Raises BadInputError if the log file is missing or truncated; a remote log is not checked.
+    """
     from barograph.log import file_of
 
     file = file_of(address)
@@ -211,15 +214,15 @@ def existing(address: Path | str) -> Path | str:
     if file.stat().st_size < _SHORTEST_LOG_BYTES:
         raise BadInputError(
             f"{file.absolute()}",
-            f"it is cut to {file.stat().st_size} bytes",
-            f"Put it back from a copy; or take in what the archive has "
+            f"it is truncated to {file.stat().st_size} bytes",
+            f"Restore it from a copy, or rebuild it from the archive "
             f"(`barograph recover --home {file.absolute().parent}`)",
         )
     return address
 
 
 def worked_on(address: Path | str) -> Path | str:
-    """An address whose log exists and can be written; a verb that works on it asks before."""
+    """Return `address` if its log exists and can be written. Raises BadInputError otherwise."""
     from barograph.files.disk import check_room
     from barograph.log import file_of
 
@@ -229,14 +232,14 @@ def worked_on(address: Path | str) -> Path | str:
 
 
 def existing_log(settings: "Settings", log: str | None) -> "closing[Log]":
-    """The log at `--log`, or in home, opened and to be closed; it must be there."""
+    """Open the log at `log`, or in home, for a `with` statement. Raises as `existing` does."""
     from barograph.log import open_log
 
     return closing(open_log(existing(log or settings.home)))
 
 
 def read_bytes(path: Path) -> bytes:
-    """A whole file; of standard input where it is called "-"."""
+    """Read a whole file, or standard input if `path` is "-". Raises BadInputError."""
     if str(path) == "-":
         return sys.stdin.buffer.read()
     try:
@@ -245,11 +248,11 @@ def read_bytes(path: Path) -> bytes:
         from barograph.errors import BadInputError
 
         why = error.strerror or str(error)
-        raise BadInputError(str(path), why, "Name a file that can be read") from error
+        raise BadInputError(str(path), why, "Name a readable file") from error
 
 
 def speed_of(text: str) -> float | None:
-    """A factor of the recorded time, or None for as fast as it goes."""
+    """Parse a speed: a factor of recorded time, or None for "max". Raises BadInputError."""
     from barograph.errors import BadInputError
 
     if text == "max":
@@ -257,11 +260,13 @@ def speed_of(text: str) -> float | None:
     try:
         return float(text)
     except ValueError:
-        raise BadInputError(f"speed {text}", "it is no number", "Give a factor, or max") from None
+        raise BadInputError(
+            f"speed {text}", "it is not a number", "Give a factor, or max"
+        ) from None
 
 
 def zone_named(name: str) -> "tzinfo":
-    """A time zone by its name in the tz database."""
+    """Return a time zone of the tz database. Raises BadInputError for an unknown name."""
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
     from barograph.errors import BadInputError
@@ -270,5 +275,7 @@ def zone_named(name: str) -> "tzinfo":
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):
         raise BadInputError(
-            f"zone {name}", "there is no such time zone", "Name one as in Europe/Berlin"
+            f"zone {name}",
+            "there is no such time zone",
+            "Use a name of the tz database, e.g. Europe/Berlin",
         ) from None

@@ -1,4 +1,4 @@
-"""Verbs of the cases whose records are scored as they come: produce, consume, rehearse."""
+"""Verbs of record cases: produce, consume, rehearse."""
 
 import time
 from collections.abc import Callable
@@ -39,26 +39,26 @@ def produce(
     case: CaseOption,
     mode: Annotated[
         Literal["stream", "batch"],
-        typer.Option(help="stream: by --rate; batch: --batch-size at once, as fast as it goes."),
+        typer.Option(help="stream: at --rate; batch: --batch-size at once, as fast as possible."),
     ] = "batch",
     rate: Annotated[
-        float, typer.Option(max=MOST_RATE, callback=no_nan, help="Records a second of a stream.")
+        float, typer.Option(max=MOST_RATE, callback=no_nan, help="Records per second of a stream.")
     ] = 10.0,
-    batch_size: Annotated[int, typer.Option(max=MOST_BATCH, help="Records of a batch.")] = 100,
+    batch_size: Annotated[int, typer.Option(max=MOST_BATCH, help="Records per batch.")] = 100,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the records as lines of JSON; send nothing.")
+        bool, typer.Option("--dry-run", help="Print the records as JSON lines; send nothing.")
     ] = False,
     again: Annotated[
-        bool, typer.Option("--again", help="Send a file once more that was sent to its end.")
+        bool, typer.Option("--again", help="Send a file again that was sent to its end.")
     ] = False,
     home: HomeOption = None,
     log: LogOption = None,
     json: JsonOption = False,
 ) -> None:
-    """The records of a file into the topic of their case.
+    """Send the records of a file to the topic of their case.
 
-    Each goes once: a run that was stopped or killed is gone on with by the next one, and a file
-    that has grown goes on behind what was sent of it.
+    Each record is sent once: the next run resumes one that was stopped or killed, and continues
+    a file that has grown behind what was sent of it.
     """
     from barograph.app.terminal import terminal
     from barograph.feed import produce as job
@@ -73,7 +73,7 @@ def produce(
     address = log or settings.home
     embedded = file_of(address)
     if embedded is not None and not embedded.exists():
-        job.check_file(chosen, file)  # no log is made for a file that is refused
+        job.check_file(chosen, file)  # before a log is created
     with closing(open_log(address)) as opened:
         if chosen.stream is not None:
             ensure_stream(opened, chosen.stream, settings.partitions)
@@ -96,25 +96,25 @@ def consume(
     case: CaseOption,
     mode: Annotated[
         Literal["stream", "batch"],
-        typer.Option(help="stream: go on with what comes, until told; batch: until all is done."),
+        typer.Option(help="stream: until stopped; batch: until no records are left."),
     ] = "batch",
     batch_size: Annotated[
         int | None,
         typer.Option(
             min=1,
             max=MOST_BATCH,
-            help="Records of a commit at most; batch_records of the settings.",
+            help="Most records per commit; default batch_records of the settings.",
         ),
     ] = None,
     seconds: Annotated[
         float | None,
-        typer.Option(min=0, max=MOST_SECONDS, callback=no_nan, help="Leave after so long."),
+        typer.Option(min=0, max=MOST_SECONDS, callback=no_nan, help="Stop after so many seconds."),
     ] = None,
     home: HomeOption = None,
     log: LogOption = None,
     json: JsonOption = False,
 ) -> None:
-    """The records of a case into predictions, with the champion of the case."""
+    """Score the records of a case with its champion."""
     import msgspec
 
     from barograph.app import wiring
@@ -146,30 +146,31 @@ def rehearse(
     case: CaseOption,
     file: Annotated[
         Path | None,
-        typer.Argument(help="Records: CSV with a header, or .ndjson; churn can invent some."),
+        typer.Argument(help="Records: CSV with a header, or .ndjson; churn can generate them."),
     ] = None,
     seconds: Annotated[
         float,
         typer.Option(
             max=MOST_SECONDS,
             callback=no_nan,
-            help="How long it may take, about; half of it is the stream.",
+            help="Rough duration; half of it is the stream.",
         ),
     ] = 60.0,
     rate: Annotated[
-        float, typer.Option(max=MOST_RATE, callback=no_nan, help="Records a second of the stream.")
+        float,
+        typer.Option(max=MOST_RATE, callback=no_nan, help="Records per second of the stream."),
     ] = 50.0,
     reports: Annotated[
-        Path, typer.Option(help="Where REPORTS/<case>/index.html and summary.json are put.")
+        Path, typer.Option(help="Directory for <case>/index.html and summary.json.")
     ] = Path("reports"),
     home: HomeOption = None,
     log: LogOption = None,
     json: JsonOption = False,
 ) -> None:
-    """A case from a file to predictions, in both modes, measured and accounted for.
+    """Run a case from a file to predictions in both modes, and account for every record.
 
-    A model is trained and gated, then producer and consumer run as they would for real, with bad
-    records among good ones. Exit code 1 when something was lost or invented.
+    A model is trained and gated, then producer and consumer run as in production, with bad
+    records among good ones. Exit code 1 if a record was lost or invented.
     """
     from barograph.app.runs import rehearsal
     from barograph.app.terminal import terminal
@@ -184,7 +185,7 @@ def rehearse(
 
 
 class _Watch:
-    """Looks at the clock and at the tally after each commit of a consumer."""
+    """A consumer's stop condition, called after each commit, which also measures its rate."""
 
     def __init__(
         self, stop: "Event", *, follow: bool, seconds: float | None, say: Callable[[int], None]
@@ -196,9 +197,9 @@ class _Watch:
         self._worked_s = 0.0
 
     def until(self, tally: "Tally", idle: bool) -> bool:
-        """Whether it is enough."""
+        """Whether to stop: on a signal, after the time limit, or when idle without `follow`."""
         now_s = time.monotonic()
-        if tally.records > self._records:  # time in which nothing came is no time of work
+        if tally.records > self._records:  # idle time does not count as work
             self._worked_s += now_s - self._before_s
             self._records = tally.records
             self._say(tally.records)
@@ -206,9 +207,9 @@ class _Watch:
         return self._stop.is_set() or now_s >= self._end_s or (idle and not self._follow)
 
     def seconds(self) -> float:
-        """Since the start."""
+        """Seconds since the start, rounded to milliseconds."""
         return round(time.monotonic() - self._start_s, 3)
 
     def rate(self, tally: "Tally") -> float:
-        """Records a second of the time in which there were any."""
+        """Records per second of the time in which records arrived."""
         return round(tally.records / self._worked_s, 1) if self._worked_s else 0.0

@@ -1,4 +1,4 @@
-"""The verb that brings a log up to its archive: recover."""
+"""The verb that restores a log from its archive: recover."""
 
 from typing import TYPE_CHECKING
 
@@ -15,9 +15,9 @@ app = typer.Typer()
 
 @app.command("recover")
 def recover_verb(home: HomeOption = None, log: LogOption = None, json: JsonOption = False) -> None:
-    """Files of the archive that the log does not know, into the log.
+    """Read archive files that the log lacks into the log.
 
-    After a log was lost, or restored from an older copy. It goes on where it stopped.
+    Use it after a log was lost or restored from an older copy. It resumes where it stopped.
     """
     from contextlib import closing
 
@@ -28,7 +28,7 @@ def recover_verb(home: HomeOption = None, log: LogOption = None, json: JsonOptio
 
     settings = settings_of(home)
     archive = settings.home / "archive"
-    existing_files(archive)  # before a log is made that nobody wants
+    existing_files(archive)  # before a log is created
     with closing(open_log(log or settings.home)) as opened, terminal.progress() as progress:
         done: Recovered = recover(
             opened,

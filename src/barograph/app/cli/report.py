@@ -1,4 +1,4 @@
-"""Verbs that make reports: report card."""
+"""Verbs that write reports: report card."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,29 +18,31 @@ from barograph.app.cli.options import (
 if TYPE_CHECKING:
     from barograph.registry.registry import Alias, Registry
 
-app = typer.Typer(help="Reports to read and to show.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="Write reports.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @app.callback()
 def group() -> None:
-    """Reports to read and to show."""
+    """Write reports."""
 
 
 @app.command("card")
 def report_card(
-    version: Annotated[str, typer.Argument(help="A number, candidate or champion.")] = "candidate",
+    version: Annotated[
+        str, typer.Argument(help="Version number, candidate or champion.")
+    ] = "candidate",
     home: HomeOption = None,
     case: CaseOption = "spikes",
     out: Annotated[
         Path | None,
-        typer.Option(help="The page; if not given, HOME/reports/CASE/card-VERSION.html."),
+        typer.Option(help="File of the page; default HOME/reports/CASE/card-VERSION.html."),
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """The model card: what a version is, how it was tested, how good it is, and where it fails.
+    """Write the model card: what a version is, how it was tested, its scores, and where it fails.
 
-    It is one page with pictures that needs nothing else. With --json the card itself is printed,
-    and a page is written only where --out names one.
+    It is a self-contained HTML page with charts. With --json the card is printed as JSON, and a
+    page is written only if --out is given.
     """
     from barograph.registry.registry import Registry
     from barograph.training import card
@@ -63,7 +65,7 @@ def report_card(
 
 
 def _number(registry: "Registry", case: str, version: str) -> int:
-    """The version that a number or an alias names."""
+    """Resolve a version number or alias. Raises RegistryError for an alias without a version."""
     from barograph.errors import RegistryError
 
     aliases: dict[str, Alias] = {"candidate": "candidate", "champion": "champion"}

@@ -1,11 +1,10 @@
-"""How a verb is stopped by SIGINT and SIGTERM, in whatever it is doing.
+"""Stopping a verb by SIGINT and SIGTERM, whatever it is doing.
 
-Python runs the handler of a signal in the main thread, between two of its steps. So it does not run
-while that thread is inside compiled code, or in a wait that the kernel restarts: polars, which
-comes with MLflow, installs a handler for SIGINT with SA_RESTART. Therefore a thread of its own
-reads each signal as it arrives, from the wakeup descriptor that Python's C handler writes to, and
-ends the process when the main thread does not do so in time. Nothing is lost by that: every verb
-can be killed anywhere, and the kernel releases its locks.
+Python runs signal handlers in the main thread between bytecodes: not while that thread is inside
+compiled code, nor in a wait that the kernel restarts (polars, which MLflow imports, installs a
+SIGINT handler with SA_RESTART). A separate thread therefore reads each signal from the wakeup
+descriptor that Python's C handler writes to, and ends the process if the main thread does not do
+so in time. Nothing is lost: every verb can be killed anywhere, and the kernel releases its locks.
 """
 
 import math
@@ -21,26 +20,26 @@ from types import FrameType
 from typing import NoReturn
 
 GRACE_S = 1.5
-"""How long an interrupted verb may take to remove what it keeps for itself."""
+"""Seconds that an interrupted verb may take to remove its temporary files."""
 
 CLEAN_S = 4.5
-"""How long a verb that ends by itself may take to commit and to print its summary."""
+"""Seconds that a verb inside `stop_requested` may take to commit and print its summary."""
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_CLOSED, _ENDED, _LATE = 0, 255, 254  # no numbers of signals
+_CLOSED, _ENDED, _LATE = 0, 255, 254  # not signal numbers
 _SHOW_CURSOR = b"\x1b[?25h"
 
 
 class _Watcher:
-    """The thread that reads signals, and what the main thread has heard of them."""
+    """The thread that reads signals, and the state it shares with the main thread."""
 
     def __init__(self) -> None:
         self.interrupted = 0
-        """The signal that the main thread was interrupted by, or 0."""
+        """Number of the signal that interrupted the main thread, or 0."""
         self.stopped = False
-        """Whether a verb that ends by itself was stopped."""
+        """Whether a verb inside `stop_requested` was stopped."""
         self.stop: Event | None = None
-        """That of the verb which ends by itself, while there is one."""
+        """The event of the verb inside `stop_requested`, or None."""
         self._reader, self._writer = os.pipe()
         os.set_blocking(self._writer, False)
         self._before = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
@@ -48,7 +47,7 @@ class _Watcher:
         self._thread.start()
 
     def ended(self) -> None:
-        """The verb that was to end by itself did: what follows has no limit."""
+        """Lift the time limit: the verb has left `stop_requested`."""
         self.stop = None
         if not self.interrupted:
             os.write(self._writer, bytes([_ENDED]))
@@ -75,7 +74,7 @@ class _Watcher:
                     stop.set()
 
     def _next(self, ends_s: float) -> int:
-        """The next byte that counts; `_LATE` where none comes until `ends_s`."""
+        """The next signal or marker byte; `_LATE` if none comes before `ends_s` (monotonic)."""
         while True:
             left_s = None if ends_s == math.inf else max(0.0, ends_s - time.monotonic())
             if not select.select([self._reader], [], [], left_s)[0]:
@@ -86,11 +85,11 @@ class _Watcher:
 
 
 _watcher: _Watcher | None = None
-"""Signals are the process's, and so is who reads them."""
+"""Signals belong to the process, so at most one watcher exists."""
 
 
 def _leave(code: int) -> NoReturn:
-    """End the process now; no thread, lock or destructor can hold it."""
+    """End the process at once, without waiting for threads, locks or destructors."""
     if os.isatty(2) and select.select([], [2], [], 0)[1]:
         os.write(2, _SHOW_CURSOR)
     os._exit(code)
@@ -98,16 +97,15 @@ def _leave(code: int) -> NoReturn:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """While it lasts SIGINT and SIGTERM end the process, within two seconds and without traceback.
+    """Let SIGINT and SIGTERM end the process within two seconds and without a traceback.
 
-    The main thread gets a KeyboardInterrupt, or SystemExit for SIGTERM, to remove what it keeps for
-    itself; 128 + the signal's number is the exit code, whatever that comes to. A second signal ends
-    the process at once. A verb inside `stop_requested` ends by itself, with its own exit code, and
-    is ended after `CLEAN_S` seconds. A signal that was ignored before stays so. For the main
-    thread, and not twice at a time.
+    The main thread gets a KeyboardInterrupt, or SystemExit for SIGTERM, to clean up; the exit code
+    is always 128 + the signal's number. A second signal ends the process at once. A verb inside
+    `stop_requested` ends by itself with its own exit code, and is killed after `CLEAN_S` seconds.
+    A signal that was ignored before stays ignored. Use it in the main thread only; do not nest.
     """
-    global _watcher  # noqa: PLW0603 - there is one a process
-    # Python prints what is raised in a destructor, and goes on: it is ended a little later.
+    global _watcher  # noqa: PLW0603 - one per process
+    # An interrupt raised in a destructor is only printed; the watcher ends the process later.
     show, sys.unraisablehook = sys.unraisablehook, _silent
     before = {number: signal.getsignal(number) for number in _SIGNALS}
     _watcher = watcher = _Watcher()
@@ -135,11 +133,11 @@ def interruptible() -> Iterator[None]:
 
 
 def leave_flushed(code: int) -> NoReturn:
-    """End the process with what it printed."""
+    """Flush the standard streams and end the process."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except (OSError, ValueError):  # nobody reads it any more
+        except (OSError, ValueError):  # the reader has gone
             continue
     _leave(code)
 
@@ -159,10 +157,10 @@ def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
 
 @contextmanager
 def stop_requested() -> Iterator[Event]:
-    """An event that the first SIGINT or SIGTERM sets, for a verb that then ends by itself.
+    """Yield an event that the first SIGINT or SIGTERM sets, for a verb that then ends by itself.
 
-    The next signal does what it did before; where the verb runs `interruptible` that ends the
-    process at once, and so does `CLEAN_S` seconds without an end. For the main thread.
+    The next signal has its previous effect; inside `interruptible` it ends the process at once,
+    as does exceeding `CLEAN_S` seconds. Use it in the main thread only.
     """
     stop, watcher = Event(), _watcher
     before = {number: signal.getsignal(number) for number in _SIGNALS}

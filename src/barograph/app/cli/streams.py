@@ -1,4 +1,4 @@
-"""The standard streams as a verb finds them: any of them closed, full, or of a small alphabet."""
+"""Standard streams that may be closed, full, or limited to a small character set."""
 
 import codecs
 import os
@@ -13,17 +13,17 @@ _PLAIN = {
     "’": "'", "‘": "'", "“": '"', "”": '"', "█": "#", "▁": "_",
 }  # fmt: skip
 _DOTS = range(0x2800, 0x2900)
-"""Braille, of which spinners are made."""
+"""Braille patterns, which spinners use."""
 _BYTES = range(0xDC80, 0xDD00)
-"""Bytes of a name that is no UTF-8, as Python keeps them."""
+"""Surrogates by which Python represents undecodable bytes of file names."""
 
 
 def prepare() -> None:
-    """Make all three streams usable, before anything is opened or printed.
+    """Make all three streams usable; call it before anything is opened or printed.
 
-    A closed descriptor is taken up, else the first file that is opened would get its number and
-    what is printed. A character that a stream cannot take is written in its plain form. Raises
-    BadInputError where standard output is closed: no verb works for nobody.
+    A closed descriptor is bound to /dev/null; otherwise the first opened file would get its number
+    and everything printed. Characters that a stream cannot encode are written in a plain form.
+    Raises BadInputError if standard output is closed.
     """
     closed = [number for number in range(3) if not _is_open(number)]
     for number in closed:
@@ -31,22 +31,21 @@ def prepare() -> None:
     if sys.stderr is None or 2 in closed:
         sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
     if 0 in closed:
-        sys.stdin = None  # as Python has it
+        sys.stdin = None  # as Python sets it
     codecs.register_error("barograph", _plain)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="barograph")
     if 1 in closed:
         raise BadInputError(
-            "standard output", "it is closed", "Send what nobody reads to /dev/null (>/dev/null)"
+            "standard output", "it is closed", "Redirect it to discard the output (>/dev/null)"
         )
 
 
 def write(content: str | bytes) -> bool:
-    """Write to standard output, at once; returns whether anybody reads on.
+    """Write to standard output and flush; return whether the reader still reads.
 
-    Whoever reads no further (`| head`) has what he wants, and that is no error. Raises
-    BadInputError where it cannot be written.
+    A closed pipe (`| head`) is not an error. Raises BadInputError if the write fails otherwise.
     """
     try:
         if isinstance(content, str):
@@ -62,14 +61,14 @@ def write(content: str | bytes) -> bool:
         _write_nowhere()
         raise BadInputError(
             "standard output",
-            f"the answer cannot be written ({error.strerror}); the work itself is done",
-            "Make room there, or send it elsewhere",
+            f"the output cannot be written ({error.strerror}); the work itself is done",
+            "Free space there, or redirect the output",
         ) from None
     return True
 
 
 def _write_nowhere() -> None:
-    """What Python still wants to write when it leaves goes nowhere."""
+    """Send to /dev/null whatever Python still flushes on exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
@@ -82,7 +81,7 @@ def _is_open(number: int) -> bool:
 
 
 def _plain(error: UnicodeError) -> tuple[str, int]:
-    """What a stream that cannot take these characters gets for them."""
+    """Codec error handler: plain replacements for characters that a stream cannot encode."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     return "".join(map(_spelled, error.object[error.start : error.end])), error.end

@@ -22,40 +22,47 @@ if TYPE_CHECKING:
     from barograph.log import Topic
 
 app = typer.Typer(
-    help="The log's topics and what they hold.", no_args_is_help=True, rich_markup_mode=None
+    help="Create, list and dump the topics of the log.", no_args_is_help=True, rich_markup_mode=None
 )
 
 
 @app.command("create")
 def topics_create(
     name: Annotated[
-        str | None, typer.Argument(help="One topic, instead of all of the market and of cases.")
+        str | None,
+        typer.Argument(help="One topic; default all of the market and the built-in cases."),
     ] = None,
     case: Annotated[
-        str | None, typer.Option("--case", help="The topics of this case only.")
+        str | None, typer.Option("--case", help="Only the topics of this case.")
     ] = None,
     partitions: Annotated[
-        int | None, typer.Option(min=1, max=1024, help="Of keyed topics; counts for new ones.")
+        int | None,
+        typer.Option(min=1, max=1024, help="Partitions of keyed topics; for new topics only."),
     ] = None,
     replication: Annotated[
         int | None,
-        typer.Option(min=1, max=100, help="Copies of each record; counts for new topics."),
+        typer.Option(min=1, max=100, help="Copies of each record; for new topics only."),
     ] = None,
     retention_s: Annotated[
         int | None,
-        typer.Option(min=-1, max=MOST_SECONDS, help="Age from which records may go; -1: none."),
+        typer.Option(
+            min=-1,
+            max=MOST_SECONDS,
+            help="Age in seconds from which records may be deleted; -1: never.",
+        ),
     ] = None,
     retention_bytes: Annotated[
-        int | None, typer.Option(min=-1, max=2**53, help="What a partition keeps at most; -1: all.")
+        int | None,
+        typer.Option(min=-1, max=2**53, help="Most bytes that a partition keeps; -1: no limit."),
     ] = None,
     compacted: Annotated[
-        bool, typer.Option("--compacted", help="Keep the last record of each key only.")
+        bool, typer.Option("--compacted", help="Keep only the last record of each key.")
     ] = False,
     home: HomeOption = None,
     log: LogOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Make topics that are absent; of those that are there change the retention that is named."""
+    """Create missing topics, and change the named retention of existing ones."""
     import msgspec
 
     from barograph.app.terminal import listing
@@ -81,7 +88,7 @@ def topics_create(
 
 @app.command("list")
 def topics_list(home: HomeOption = None, log: LogOption = None, json: JsonOption = False) -> None:
-    """All topics with what they hold and promise."""
+    """List all topics with their records and retention."""
     from barograph.app.terminal import listing
     from barograph.log import browse
 
@@ -93,49 +100,51 @@ def topics_list(home: HomeOption = None, log: LogOption = None, json: JsonOption
 @app.command("dump")
 def topics_dump(
     name: Annotated[str, typer.Argument(help="The topic.")],
-    limit: Annotated[int, typer.Option(min=1, max=MOST_RECORDS, help="How many records.")] = 10,
+    limit: Annotated[
+        int, typer.Option(min=1, max=MOST_RECORDS, help="Most records to print.")
+    ] = 10,
     start: Annotated[
         str, typer.Option("--from", help="oldest, newest (the last records) or an offset.")
     ] = "oldest",
     partition: Annotated[
-        int | None, typer.Option(min=0, max=1023, help="Of this partition only.")
+        int | None, typer.Option(min=0, max=1023, help="Only this partition.")
     ] = None,
-    key: Annotated[str | None, typer.Option(help="Under this key only.")] = None,
+    key: Annotated[str | None, typer.Option(help="Only this key.")] = None,
     home: HomeOption = None,
     log: LogOption = None,
 ) -> None:
-    """Records as lines of JSON, in the order in which the log took them."""
+    """Print records as JSON lines, in log order."""
     from barograph.errors import BadInputError
     from barograph.log import browse
 
     if start not in {"oldest", "newest"} and not start.isdecimal():
         raise BadInputError(
-            f"--from {start}", "it is no place in a topic", "Name oldest, newest or an offset"
+            f"--from {start}", "it is not a position in a topic", "Use oldest, newest or an offset"
         )
     with existing_log(settings_of(home), log) as opened:
         if start == "newest":
-            found = iter(browse.last(opened, name, limit, partition=partition, key=key))
+            records = iter(browse.last(opened, name, limit, partition=partition, key=key))
         else:
             offset = None if start == "oldest" else int(start)
-            found = browse.first(opened, name, limit, offset=offset, partition=partition, key=key)
-        print_lines(browse.as_line(record) for record in found)
+            records = browse.first(opened, name, limit, offset=offset, partition=partition, key=key)
+        print_lines(browse.as_line(record) for record in records)
 
 
 def _named(
     retention_s: int | None, retention_bytes: int | None, *, compacted: bool
 ) -> dict[str, int | bool | None]:
-    """The promises that were named on the command line; −1 is no limit."""
+    """The retention options that were given, as fields of Topic; -1 becomes None, no limit."""
     limits = {"retention_s": retention_s, "retention_bytes": retention_bytes}
     changes: dict[str, int | bool | None] = {
         name: None if limit == -1 else limit for name, limit in limits.items() if limit is not None
     }
-    if compacted:  # what a topic of the house promises otherwise does not go with it
+    if compacted:  # compaction excludes limits of age and size
         changes = dict.fromkeys(limits) | changes | {"compacted": True}
     return changes
 
 
 def _wanted(name: str | None, case: str | None, partitions: int) -> "list[Topic]":
-    """One topic, the topics of a case, or those of the market and of all cases of the house."""
+    """One topic, the topics of a case, or those of the market and all built-in cases."""
     from barograph.log import Topic
     from barograph.log.topics import market_topics
     from barograph.pipeline.case_topics import stream_topics

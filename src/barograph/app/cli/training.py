@@ -1,4 +1,4 @@
-"""Verbs that make models: dataset, train."""
+"""Verbs that build datasets and models: dataset, train."""
 
 import sys
 from pathlib import Path
@@ -40,19 +40,19 @@ app = typer.Typer()
 def dataset(
     files: Annotated[
         list[Path] | None,
-        typer.Argument(help="Recordings to take instead of the archive; files of records."),
+        typer.Argument(help="Recordings to use instead of the archive, or files of records."),
     ] = None,
     home: HomeOption = None,
     log: LogOption = None,
     case: CaseOption = "spikes",
-    products: Annotated[str, typer.Option(help="Of recordings; comma-separated.")] = "",
+    products: Annotated[str, typer.Option(help="Only these of recordings, comma-separated.")] = "",
     json: JsonOption = False,
 ) -> None:
-    """The archive, or files of records, as feature rows with labels.
+    """Build labelled feature rows from the archive or from files of records.
 
-    With FILES: these recordings instead, as if they had been replayed; no log is needed. A case
-    whose records are scored as they come is made of FILES, through the same contract; a series of
-    another source than the market's of what its log keeps.
+    FILES are recordings used instead of the archive, without a log. A record case is always
+    built from FILES, through its contract; a series from another source than the market's is
+    built from its log.
     """
     from barograph.app.intake import rules_of
     from barograph.app.terminal import terminal
@@ -89,33 +89,31 @@ def train(
     case: CaseOption = "spikes",
     split: Annotated[
         Literal["auto", "walk-forward", "leave-session-out"],
-        typer.Option(help="What tests: later hours, or sessions; auto: sessions if 3 or more."),
+        typer.Option(help="Test on later hours or on whole sessions; auto: sessions if 3 or more."),
     ] = "auto",
-    folds: Annotated[int | None, typer.Option(min=2, max=50, help="Of the walk forward.")] = None,
+    folds: Annotated[
+        int | None, typer.Option(min=2, max=50, help="Folds of the walk-forward split.")
+    ] = None,
     trials: Annotated[
-        int, typer.Option(min=0, max=1000, help="Other parameters to try, on held-out rows.")
+        int, typer.Option(min=0, max=1000, help="Hyperparameter trials, compared on held-out rows.")
     ] = 0,
     minutes: Annotated[
         float,
-        typer.Option(
-            min=0, max=MOST_MINUTES, callback=no_nan, help="For how long at most others are tried."
-        ),
+        typer.Option(min=0, max=MOST_MINUTES, callback=no_nan, help="Most minutes for the trials."),
     ] = 5.0,
-    control: Annotated[
-        bool, typer.Option(help="Train once more where nothing can be found.")
-    ] = True,
+    control: Annotated[bool, typer.Option(help="Train again on labels without a signal.")] = True,
     seed: Annotated[
-        int | None, typer.Option(min=0, max=MOST_SEED, help="Of everything drawn by chance.")
+        int | None, typer.Option(min=0, max=MOST_SEED, help="Seed of every random draw.")
     ] = None,
     if_due: Annotated[
-        bool, typer.Option("--if-due", help="Only if it is due, on a dataset made anew first.")
+        bool, typer.Option("--if-due", help="Train only if due, on a rebuilt dataset.")
     ] = False,
     follow: Annotated[
-        bool, typer.Option(help="Whenever it is due, until Ctrl-C; asks every minute.")
+        bool, typer.Option(help="Train whenever due until Ctrl-C; checks every minute.")
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Train, evaluate, register, and let the gate decide."""
+    """Train, evaluate and register a model, and let the gate decide."""
     from barograph.app.terminal import training_table
     from barograph.training.due import Due
     from barograph.training.walkforward import Training
@@ -167,7 +165,7 @@ def _trained(settings: "Settings", case: "Case", how: "Training") -> "TrainingRe
 def _warn_of_damage(made: "DatasetManifest") -> None:
     for path, why in made.unreadable.items():
         warn(
-            f"{path}: {why}; what stands there is not in the dataset. Restore it from a copy "
+            f"{path}: {why}; its content is not in the dataset. Restore it from a copy "
             "(`barograph archive verify` names all damage) and build the dataset again."
         )
 
@@ -183,7 +181,7 @@ def _page(card: "Card") -> str:
 def _trained_if_due(
     settings: "Settings", log: str | None, case: "Case", how: "Training"
 ) -> "TrainingReport | Due":
-    """Where others train the same case, nothing is; what is trained on is what is there by now."""
+    """Rebuild the dataset and train if due; return the decision if not due or already running."""
     from barograph.app.intake import rules_of
     from barograph.app.terminal import terminal
     from barograph.training import dataset
@@ -191,7 +189,7 @@ def _trained_if_due(
 
     with turn(settings.home, case.name) as ours:
         if not ours:
-            return Due(due=False, why=f"another training of {case.name} is at work")
+            return Due(due=False, why=f"another training of {case.name} is running")
         decision = _due(settings, log, case)
         if not decision.due:
             return decision
@@ -211,7 +209,7 @@ def _trained_if_due(
 
 
 def _is_kept_by_its_log(case: "Case") -> bool:
-    """Whether it is a series whose source no archive keeps, but its log alone."""
+    """Whether the case is a series whose source only its log keeps, not the archive."""
     from barograph.log.topics import TICKS
 
     return case.live is not None and case.live.source != TICKS
@@ -226,14 +224,14 @@ def _built_of_log(
 
     if files:
         raise BadInputError(
-            f"case {case.name}", "it is made of what its log keeps", "Name no FILES"
+            f"case {case.name}", "its dataset is built from its log", "Leave out FILES"
         )
     with existing_log(settings, log) as opened, terminal.progress() as progress:
         return series_dataset.build(opened, settings.home, case, progress=progress.records)
 
 
 def _follow(settings: "Settings", log: str | None, case: "Case") -> None:
-    """The same command line again and again, each in a process of its own."""
+    """Run this command line with --if-due in a child process whenever training is due."""
     from barograph.app.runs.retraining import Retraining, training
 
     words = [*sys.argv[1:], "--no-follow", "--if-due", "--json"]
@@ -248,7 +246,7 @@ def _due(settings: "Settings", log: str | None, case: "Case") -> "Due":
     from barograph.training import dataset, due
 
     if case.stream is not None:
-        # Trained on files that were named for its dataset.
+        # A record case is trained on the files given to `dataset`.
         heard_ns = due.newest_file_ns([dataset.paths(settings.home, case)[1]])
     elif case.live is not None and _is_kept_by_its_log(case):
         with existing_log(settings, log) as opened:

@@ -1,9 +1,8 @@
-"""The pictures of a model card: drawn by Matplotlib, as SVG elements of the page.
+"""Charts of a model card: drawn by Matplotlib, as SVG elements of the page.
 
-Words in them are text, in the page's own type. They are as wide as a telephone and grow with their
-place; strips come in two widths, of which the page shows one. Colours are of a set that people who
-are colour-blind can tell apart (Okabe, Ito 2008), and lines differ in their dashes too. In a page
-they are the variables of its style, so that they suit light and dark.
+Labels stay text in the page's font. Charts are as wide as a phone and scale up; strips come in two
+widths, of which the page shows one. The palette is safe for colour-blind readers (Okabe, Ito 2008),
+and lines differ in their dashes too. Colours become CSS variables, for light and dark themes.
 """
 
 import io
@@ -28,7 +27,7 @@ from barograph.training.walkforward import CHOSEN
 from barograph.types import DAY_S, NS_PER_S
 
 _INCH = 72.0  # SVG units
-_DAY_NS = DAY_S * NS_PER_S  # in which Matplotlib counts time
+_DAY_NS = DAY_S * NS_PER_S  # Matplotlib's unit of time
 _NARROW, _WIDE = 430.0, 1000.0
 _INK, _SOFT, _RULE = "#1d2327", "#5c676e", "#e3e1da"
 _BLUE, _ORANGE, _VERMILION, _GREEN = "#0072b2", "#e69f00", "#d55e00", "#009e73"
@@ -65,7 +64,7 @@ _STYLE = {
 
 
 def precision_recall(card: Card) -> Element:
-    """The curves of the chosen model and of the baselines to beat, above the base rate."""
+    """Precision-recall curves of the chosen model and the baselines, with the base rate."""
     with mpl.rc_context(_STYLE):
         figure, axes = _axes(_NARROW, 320)
         scored = {row.name: row.pr_auc for row in card.training.tested.scores}
@@ -85,29 +84,32 @@ def precision_recall(card: Card) -> Element:
 
 
 def reliability(card: Card) -> Element:
-    """What was said against how often it came true, with intervals; who means it is diagonal."""
+    """Observed frequency with intervals against predicted probability; calibrated is diagonal."""
     with mpl.rc_context(_STYLE):
         figure, axes = _axes(_NARROW, 320)
         highest = max(
-            (value for one in card.bins for value in (one.said, one.came_true.high)), default=1.0
+            (value for one in card.bins for value in (one.mean_probability, one.came_true.high)),
+            default=1.0,
         )
         top = min(1.0, math.ceil(highest * 10) / 10)
         axes.plot([0, top], [0, top], color=_SOFT, lw=1, ls=(0, (2, 2)))
-        said = [one.said for one in card.bins]
+        predicted = [one.mean_probability for one in card.bins]
         true = [one.came_true.estimate for one in card.bins]
         axes.vlines(
-            said,
+            predicted,
             [one.came_true.low for one in card.bins],
             [one.came_true.high for one in card.bins],
             color=_BLUE, lw=3, alpha=0.35,
         )  # fmt: skip
-        axes.plot(said, true, color=_BLUE, lw=1.4, marker="o", ms=5)
-        axes.set(xlim=(0, top), ylim=(0, top), xlabel="probability said", ylabel="came true")
-        return _svg(figure, "reliability", "Reliability: probability said against frequency")
+        axes.plot(predicted, true, color=_BLUE, lw=1.4, marker="o", ms=5)
+        axes.set(xlim=(0, top), ylim=(0, top), xlabel="predicted probability", ylabel="observed")
+        return _svg(
+            figure, "reliability", "Reliability: observed frequency against predicted probability"
+        )
 
 
 def importance(rows: Sequence[Importance]) -> Element:
-    """How much log loss rises without each feature: the weightiest, with the repeats' span."""
+    """Rise of log loss without each feature: the 15 most important, with the range of repeats."""
     shown = rows[:_SHOWN_FEATURES]
     with mpl.rc_context(_STYLE):
         figure, axes = _axes(_NARROW, 20.0 * len(shown) + 60)
@@ -126,7 +128,7 @@ def importance(rows: Sequence[Importance]) -> Element:
 
 
 def strip(data: Strip) -> tuple[Element, Element]:
-    """A strip of the forecast over time, for a wide page and for a narrow one."""
+    """The forecast over time, drawn for a wide page and for a narrow one."""
     alike = f"Probability over time for {data.key}, with true episodes shaded"
     name = f"{data.key} {data.start_ns}"
     wide, narrow = (_strip(data, width, f"{name} {width}", alike) for width in (_WIDE, _NARROW))
@@ -165,9 +167,9 @@ def _axes(width: float, height: float) -> tuple[Figure, Axes]:
 
 
 def _svg(figure: Figure, name: str, alike: str) -> Element:
-    """A picture as an element; `name` keeps its inner names apart from those of other pictures.
+    """The figure as an SVG element; `name` makes its inner ids unique in the page.
 
-    `alike` is what a reader hears who does not see it.
+    `alike` is the text alternative for screen readers.
     """
     drawn = io.StringIO()
     with mpl.rc_context({"svg.hashsalt": name}):
@@ -181,11 +183,11 @@ def _svg(figure: Figure, name: str, alike: str) -> Element:
 
 
 def _plain(parent: Element) -> list[Element]:
-    """The children in a page: no namespaces, no names that nobody refers to, the page's colours."""
+    """The children without namespaces and unused ids, with the page's CSS colours."""
     children = []
     for child in parent:
         attributes = {
-            name.rsplit("}", 1)[-1]: _COLOUR.sub(lambda found: _OF_THE_PAGE[found[0]], text)
+            name.rsplit("}", 1)[-1]: _COLOUR.sub(lambda colour: _OF_THE_PAGE[colour[0]], text)
             for name, text in child.attrib.items()
         }
         if _tag(child) == "g":
@@ -202,6 +204,6 @@ def _tag(element: Element) -> str:
 
 
 def _closed(side: Sequence[float | None]) -> Float64:
-    """The values of all steps and, to close the last one, once more that of the last."""
+    """The values of all steps, with the last repeated to close the last step; None becomes NaN."""
     values = np.array([math.nan if value is None else value for value in side])
     return np.append(values, values[-1])

@@ -1,6 +1,6 @@
-"""A model card as one page that needs nothing else: no script, no font, no picture from elsewhere.
+"""A model card as one self-contained HTML page: no script, no external font or image.
 
-It is built of elements, so whatever others wrote is escaped wherever it stands.
+It is built of elements, so text from data is escaped everywhere.
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ _SHOWN_REASONS = 12
 
 
 def page(card: Card) -> str:
-    """The whole page."""
+    """The model card as an HTML document."""
     parts = (
         _top, _tiles, _what, _goals, _failures, _curves, _time, _leaning, tried, acting, sessions,
         folds, control, _data,
@@ -66,7 +66,7 @@ def _tiles(card: Card) -> Iterator[Element]:
     beside = [
         row for row in training.tested.scores if row.name in card.curves and row.name != CHOSEN
     ]
-    asked = (
+    columns = (
         ("PR-AUC", "pr_auc", 3, f"base rate {estimate(training.tested.base_rate)}"),
         ("log loss", "log_loss", 4, ""),
         ("Brier score", "brier", 4, ""),
@@ -74,7 +74,7 @@ def _tiles(card: Card) -> Iterator[Element]:
         ("log R² of the forecast", "log_r2", 3, ""),
     )
     tiles = []
-    for title, name, places, first in asked:
+    for title, name, places, first in columns:
         of = getattr(ours, name)
         if of is None:
             continue
@@ -93,8 +93,8 @@ def _tiles(card: Card) -> Iterator[Element]:
     yield el("section", *tiles, class_="tiles")
     yield el(
         "p",
-        "Figures are of what each fold's choice said of rows that its fit does not know, pooled; "
-        "intervals come of block resamples, as rows near each other tell the same story.",
+        "Scores pool each fold's predictions for rows that its model was not fitted on; intervals "
+        "come from block resampling, as neighbouring rows are correlated.",
         class_="about",
     )
 
@@ -106,7 +106,7 @@ def _goals(card: Card) -> Iterator[Element]:
     rows = []
     for goal in card.goals:
         item = el("li", el("span", goal.goal, class_=f"goal {'yes' if goal.reached else 'no'}"))
-        item.append(el("span", f" · {goal.found}"))
+        item.append(el("span", f" · {goal.result}"))
         if goal.why:
             item.append(el("ul", *(el("li", why) for why in goal.why[:_SHOWN_REASONS])))
         rows.append(item)
@@ -125,12 +125,12 @@ def _curves(card: Card) -> Iterator[Element]:
     left = el("div", el("h3", "Precision and recall"), class_="card")
     if card.curves[CHOSEN].recall:
         left.append(card_charts.precision_recall(card))
-        left.append(el("p", "In the legend: PR-AUC. Who knows nothing stays on the base rate."))
+        left.append(el("p", "In the legend: PR-AUC. A model without skill stays on the base rate."))
     else:
-        left.append(el("p", "No tested row is a yes, so there is no curve."))
+        left.append(el("p", "No tested row is positive, so there is no curve."))
     rows = [
         (
-            f"{one.said:.1%}",
+            f"{one.mean_probability:.1%}",
             f"{one.came_true.estimate:.1%}",
             bounds(one.came_true, 1, share=True),
             f"{one.rows:,}",
@@ -139,14 +139,14 @@ def _curves(card: Card) -> Iterator[Element]:
     ]
     right = el(
         "div",
-        el("h3", "Does it mean what it says?"),
+        el("h3", "Calibration"),
         card_charts.reliability(card),
-        el("p", f"Calibration error {interval(error)}: the mean gap, over ten groups of rows."),
+        el("p", f"Calibration error {interval(error)}: the mean gap over ten groups of rows."),
         class_="card",
     )
     yield el("h2", "How good it is")
     yield el("section", left, right, class_="pair")
-    heads = ("said", "came true", f"{error.level:.0%}", "rows")
+    heads = ("predicted", "observed", f"{error.level:.0%}", "rows")
     yield el("div", table("Calibration, in groups of like probability", heads, rows), class_="card")
 
 
@@ -154,7 +154,7 @@ def _time(card: Card) -> Iterator[Element]:
     timeline = card.timeline
     if timeline is None:
         return
-    yield el("h2", "What it said, and when it was true")
+    yield el("h2", "Forecasts and episodes over time")
     legend = el("p", el("span", class_="swatch said"), "probability", class_="about")
     for kind, text in (("storm", "true episode"), ("level", "threshold of an alarm")):
         legend.append(el("span", class_=f"swatch {kind}"))
@@ -174,10 +174,9 @@ def _time(card: Card) -> Iterator[Element]:
     )
     yield el(
         "p",
-        f"One strip a session and key, at most {STEPS} steps long. Each step is drawn from the "
-        "least to the highest probability in it, so no alarm is smoothed away; white is where "
-        "nothing could be said or nothing was tested. An episode narrower than a line is drawn as "
-        f"one.{left}",
+        f"One strip per session and key, at most {STEPS} steps long. Each step spans the lowest to "
+        "the highest probability in it, so no alarm is smoothed away; white marks steps without a "
+        f"prediction or a tested row. An episode narrower than a line is drawn as one line.{left}",
         class_="about",
     )
     leads = sorted(one.lead_s for one in timeline.episodes if one.lead_s)
@@ -193,16 +192,16 @@ def _time(card: Card) -> Iterator[Element]:
 
 
 def _leaning(card: Card) -> Iterator[Element]:
-    yield el("h2", "What it leans on")
+    yield el("h2", "Feature importance")
     shown = el("div", class_="card")
     if card.importance:
         shown.append(card_charts.importance(card.importance))
         shown.append(
             el(
                 "p",
-                "How much log loss rises on tested rows when a feature takes its values from "
-                "another block of the same fold and key; the line spans the repeats. Features that "
-                "tell the same stand in for each other, and look light.",
+                "Rise of log loss on tested rows when a feature takes its values from another "
+                "block of the same fold and key; the line spans the repeats. Correlated features "
+                "stand in for each other, so each appears less important.",
             )
         )
     rows = [
@@ -242,7 +241,7 @@ def _what(card: Card) -> Iterator[Element]:
         ("time for a row", f"{duration(training.model.row_us, US)}"),
         ("graph", f"ONNX, sha256 {facts.sha256}"),
         ("data", training.data.data_hash),
-        ("code", training.code_hash or "not told"),
+        ("code", training.code_hash or "unknown"),
         ("seed", str(facts.seed)),
     ]
     yield el("h2", "What it is")
@@ -265,7 +264,7 @@ def _data(card: Card) -> Iterator[Element]:
         rows += [
             (what, f"{name}: {why.removeprefix(f'{name}: ')}") for name, why in left_out.items()
         ]
-    yield el("h2", "What the data were")
+    yield el("h2", "Data")
     yield el("div", pairs(rows), class_="card")
     phases = " · ".join(f"{name} {duration(seconds)}" for name, seconds in training.seconds.items())
     verb = f"barograph report card {training.model.version} --case {training.case} --json"

@@ -1,4 +1,4 @@
-"""The tables of a model card's page."""
+"""Tables of a model card's page."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -12,7 +12,7 @@ from barograph.training.walkforward import CHOSEN, SideFacts
 
 
 def tried(card: Card) -> Iterator[Element]:
-    """Every candidate on the tested rows, and what it adds to the baselines."""
+    """Yield the scores of every candidate, and the differences to the baselines."""
     level = f"[{card.training.tested.base_rate.level:.0%}]"
     heads = (
         "", f"PR-AUC {level}", "by forecast", "lift", "ROC-AUC", "Brier", "log loss", "ECE",
@@ -33,13 +33,13 @@ def tried(card: Card) -> Iterator[Element]:
         )
         for row in card.training.tested.scores
     ]
-    yield el("h2", "All that was tried")
+    yield el("h2", "All candidates")
     caption = (
-        "Each on the same tested rows; choices are made by log loss on held-out rows. By forecast: "
-        "PR-AUC in the order of the forecast over tau, without calibration."
+        "All on the same tested rows; the choice is made by log loss on held-out rows. By "
+        "forecast: PR-AUC when ranked by the forecast over tau, without calibration."
     )
     yield el("div", table(caption, heads, rows), class_="card")
-    caption = "Minus a baseline, on the same resamples; PR-AUC of each at its best"
+    caption = "Minus a baseline, on the same resamples; PR-AUC by each model's better ranking"
     versus = ("", "minus", "PR-AUC", "Brier", "log loss")
     differences = [
         (
@@ -55,19 +55,19 @@ def tried(card: Card) -> Iterator[Element]:
 
 
 def acting(card: Card) -> Iterator[Element]:
-    """What alarms were worth."""
+    """Yield the scores of alarms at each model's threshold, if the case has any."""
     rows = card.training.tested.scores
     names = sorted({name for row in rows for name in row.acting})
     if not names:
         return
-    heads = ("", *(name.replace("_per_hour", " an hour").replace("_", " ") for name in names))
+    heads = ("", *(name.replace("_per_hour", " per hour").replace("_", " ") for name in names))
     cells = [(row.name, *(figure(row.acting.get(name), 2) for name in names)) for row in rows]
-    caption = "What acting from each model's threshold on was worth, on tested rows"
+    caption = "Alarms at each model's threshold, on tested rows"
     yield el("div", table(caption, heads, cells), class_="card")
 
 
 def sessions(card: Card) -> Iterator[Element]:
-    """Scores of each session."""
+    """Yield the scores of each session."""
     sessions, names = (
         card.training.tested.sessions,
         [CHOSEN, *(n for n in card.curves if n != CHOSEN)],
@@ -80,10 +80,10 @@ def sessions(card: Card) -> Iterator[Element]:
         *(f"{NAMES[measure]} {name}" for measure in measures for name in names),
     )  # fmt: skip
     rows = [_session(session, measures, names) for session in sessions]
-    yield el("h2", "Each session for itself")
+    yield el("h2", "Scores by session")
     yield el(
         "div",
-        table("Scores of a session with few positives say little", heads, rows),
+        table("Scores of a session with few positives are uncertain", heads, rows),
         class_="card",
     )
 
@@ -99,7 +99,7 @@ def _session(session: SessionRow, measures: Sequence[str], names: Sequence[str])
 
 
 def folds(card: Card) -> Iterator[Element]:
-    """The sides of each fold, and what was chosen in it."""
+    """Yield the train and test rows of each fold, and its chosen candidate."""
     heads = (
         "fold", "fitted on", "base rate", "tested on", "base rate", "choice", "acts from", "tau"
     )  # fmt: skip
@@ -131,9 +131,9 @@ def _side(side: SideFacts) -> str:
 
 
 def control(card: Card) -> Iterator[Element]:
-    """The training where nothing can be found."""
+    """Yield the result of the no-signal control, or why it was not run."""
     control = card.training.control
-    yield el("h2", "Where nothing can be found")
+    yield el("h2", "No-signal control")
     if control is None:
         why = card.training.control_left_out.rstrip(".")
         yield el("p", f"The no-signal control was not run: {why}.")
@@ -144,18 +144,21 @@ def control(card: Card) -> Iterator[Element]:
         f"With outcomes moved against their rows, {control.candidate} had PR-AUC "
         f"{interval(control.pr_auc)} at base rate {estimate(control.base_rate)}: "
         f"{interval(control.over, signed=True)} beyond it. ",
-        el("strong", "It found nothing, as it should." if held else "It found what is not there."),
+        el(
+            "strong",
+            "It found no signal, as it should." if held else "It found a signal where none exists.",
+        ),
     )
 
 
 def pairs(rows: Iterable[tuple[str, str]]) -> Element:
-    """A table of names and what stands for them."""
+    """A two-column table of names and values."""
     body = el("tbody", *(el("tr", el("th", name), el("td", text)) for name, text in rows))
     return el("table", body, class_="facts")
 
 
 def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Element:
-    """A table that scrolls where it is too wide; the row of `CHOSEN` stands out."""
+    """A table that scrolls if too wide; the row of `CHOSEN` is highlighted."""
     body = el("tbody")
     for cells in rows:
         row = el("tr", el("th", cells[0]), *(el("td", text) for text in cells[1:]))

@@ -1,6 +1,6 @@
-"""Elements of a page, and the page as text.
+"""HTML elements, and the page as text.
 
-Text is escaped when it is written, wherever it is, and what a screen would obey is spelled out.
+All text is escaped when written; control characters are replaced by visible escapes.
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ __all__ = ["Element", "document", "el", "html"]
 
 
 def el(tag: str, *children: Element | str, **attributes: str | float) -> Element:
-    """An element; `class_` and `stroke_width` are written as class and stroke-width."""
+    """Build an element; attributes `class_` and `stroke_width` become class and stroke-width."""
     named = {name.rstrip("_").replace("_", "-"): value for name, value in attributes.items()}
     element = Element(tag, {name: _text(value) for name, value in named.items()})
     for child in children:
@@ -27,7 +27,7 @@ def el(tag: str, *children: Element | str, **attributes: str | float) -> Element
 
 
 def document(title: str, elements: Iterable[Element]) -> str:
-    """A whole page that needs nothing else, in the one style of all pages, light and dark."""
+    """A self-contained HTML page with the shared style sheet (light and dark)."""
     css = files("barograph.app.reports").joinpath("page.css").read_text(encoding="utf-8")
     head = el(
         "head",
@@ -40,7 +40,7 @@ def document(title: str, elements: Iterable[Element]) -> str:
 
 
 def html(root: Element) -> str:
-    """A whole page; nothing in it is obeyed but its elements."""
+    """Serialise `root` as an HTML page, with control characters escaped."""
     page = tostring(root, encoding="unicode", method="html")
     return spelled_out(f"<!doctype html>\n{page}\n")
 

@@ -1,6 +1,6 @@
-"""The pictures of a rehearsal, as SVG elements: their colours and type are the page's classes.
+"""Charts of a rehearsal, as SVG elements styled by the page's CSS classes.
 
-All are as wide as a telephone, and grow with their place.
+All are as wide as a phone and scale up.
 """
 
 import math
@@ -21,7 +21,7 @@ Scale = Callable[[float], float]
 
 
 def latencies(modes: Mapping[str, Latency]) -> Element:
-    """How many records of each mode took how long: one scale of time, by powers of ten."""
+    """Latency histogram of each mode, on a shared logarithmic time axis."""
     known = {name: latency for name, latency in modes.items() if latency.histogram}
     if not known:
         return el("p", "No record was followed to its prediction.")
@@ -63,7 +63,7 @@ def _histogram(name: str, latency: Latency, x: Scale, floor: float) -> Iterator[
 
 
 def reliability(bins: Sequence[ReliabilityBin]) -> Element:
-    """What was said against what came true; a forecaster that means what it says is diagonal."""
+    """Observed frequency against predicted probability; a calibrated model is diagonal."""
     x = _scale(0, 1, _LEFT, _WIDTH - _RIGHT)
     y = _scale(0, 1, _SQUARE - 34, 12)
     drawn = []
@@ -80,15 +80,15 @@ def reliability(bins: Sequence[ReliabilityBin]) -> Element:
         el("polyline", points=" ".join(f"{a:.1f},{b:.1f}" for a, b in places), class_="path")
     )
     for (across, up), each in zip(places, bins, strict=True):
-        said, true = f"{each.mean_probability:.1%} said", f"{each.frequency:.1%} came true"
-        title = el("title", f"{said}, {true}, {each.rows:,} rows")
+        text = f"{each.mean_probability:.1%} predicted, {each.frequency:.1%} observed"
+        title = el("title", f"{text}, {each.rows:,} rows")
         drawn.append(el("circle", title, cx=across, cy=up, r=4.5, class_="dot"))
-    drawn.append(_word((x(0) + x(1)) / 2, _SQUARE - 4, "probability said"))
-    return _svg(_SQUARE, "Reliability: probability said against frequency", drawn)
+    drawn.append(_word((x(0) + x(1)) / 2, _SQUARE - 4, "predicted probability"))
+    return _svg(_SQUARE, "Reliability: observed frequency against predicted probability", drawn)
 
 
 def ranking(rows: Iterable[ScoreRow], base_rate: float, chosen: str) -> Element:
-    """Each candidate's PR-AUC with its interval, right of the base rate that guessing reaches."""
+    """PR-AUC of each candidate with its interval, and the base rate that guessing reaches."""
     known = [row for row in rows if not math.isnan(row.pr_auc.estimate)]
     fifths = max(1, math.ceil(5 * max(base_rate, *(row.pr_auc.high for row in known), 0)))
     x = _scale(0, fifths / 5, _NAMES, _WIDTH - 2.5 * _RIGHT)
@@ -122,7 +122,7 @@ def _scale(low: float, high: float, start: float, end: float) -> Scale:
 
 
 def _svg(height: float, label: str, drawn: Iterable[Element]) -> Element:
-    """A picture; `label` is what a reader hears who does not see it."""
+    """An SVG element; `label` is its text alternative for screen readers."""
     view = f"0 0 {_WIDTH:g} {height:g}"
     return el("svg", *drawn, viewBox=view, role="img", aria_label=label, class_="chart")
 

@@ -1,6 +1,6 @@
-"""A rehearsal as one page that needs nothing else: no script, no font, no picture from elsewhere.
+"""A rehearsal as one self-contained HTML page: no script, no external font or image.
 
-It is built of elements, so whatever others wrote is escaped wherever it stands.
+It is built of elements, so text from data is escaped everywhere.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ _SHOWN_CHARACTERS = 600
 
 
 def page(done: Rehearsal) -> str:
-    """The whole page."""
+    """The rehearsal as an HTML document."""
     parts = (_top, _tiles, _modes, _model, _refused, _samples, _how)
     elements = (element for part in parts for element in part(done))
     return document(f"{done.case}: a rehearsal", elements)
@@ -37,9 +37,10 @@ def _top(done: Rehearsal) -> Iterator[Element]:
     )
     if done.ok:
         records = done.stream.records + done.batch.records
-        said = done.stream.predictions + done.batch.predictions
+        predictions = done.stream.predictions + done.batch.predictions
         text = (
-            f"{records:,} records in, {said:,} predictions out, {records - said:,} refused: "
+            f"{records:,} records in, {predictions:,} predictions out, "
+            f"{records - predictions:,} refused: "
             "each record once, nothing lost, nothing invented."
         )
         yield el("p", el("strong", "The counts add up. "), text, class_="verdict good")
@@ -50,9 +51,9 @@ def _top(done: Rehearsal) -> Iterator[Element]:
     if done.invented_records:
         yield el(
             "p",
-            el("strong", "These records are invented. "),
-            "No file was given. What follows tells how the machinery works; its scores say nothing "
-            "about anybody.",
+            el("strong", "These records are generated. "),
+            "No file was given. The page shows how the system works; its scores describe no real "
+            "records.",
             class_="verdict note",
         )
 
@@ -60,10 +61,10 @@ def _top(done: Rehearsal) -> Iterator[Element]:
 def _tiles(done: Rehearsal) -> Iterator[Element]:
     stream, batch = done.stream, done.batch
     tiles = [
-        ("stream: half within", duration(stream.latency.p50_ms, MS), "from sent to predicted"),
-        ("stream: 99 % within", duration(stream.latency.p99_ms, MS), "from sent to predicted"),
-        ("batch: scored", f"{batch.consumer.records_per_s:,.0f}/s", "records a second"),
-        ("batch: contract and model", duration(batch.inference.mean_us, US), "a record on average"),
+        ("stream: p50 latency", duration(stream.latency.p50_ms, MS), "from sent to predicted"),
+        ("stream: p99 latency", duration(stream.latency.p99_ms, MS), "from sent to predicted"),
+        ("batch: scored", f"{batch.consumer.records_per_s:,.0f}/s", "records per second"),
+        ("batch: contract and model", duration(batch.inference.mean_us, US), "mean per record"),
     ]
     yield el(
         "section",
@@ -80,13 +81,13 @@ def _modes(done: Rehearsal) -> Iterator[Element]:
         ("records sent", lambda m: f"{m.producer.sent:,}"),
         ("sent at", lambda m: f"{m.producer.rate:,.0f}/s"),
         ("predictions", lambda m: f"{m.predictions:,}"),
-        ("of these without a probability", lambda m: f"{_unsaid(m):,}"),
+        ("of these without a probability", lambda m: f"{_without_probability(m):,}"),
         ("of these at or above the threshold", lambda m: f"{m.flagged:,}"),
         ("dead letters", lambda m: f"{sum(m.dead_letters.values()):,}"),
         ("lost", lambda m: f"{m.lost:,}"),
         ("invented", lambda m: f"{m.invented:,}"),
         ("consumed at", lambda m: f"{m.consumer.records_per_s:,.0f}/s"),
-        ("commits, and undone ones", lambda m: f"{m.consumer.commits:,}, {m.consumer.fenced:,}"),
+        ("commits, and fenced ones", lambda m: f"{m.consumer.commits:,}, {m.consumer.fenced:,}"),
         ("latency p50", lambda m: duration(m.latency.p50_ms, MS)),
         ("latency p95", lambda m: duration(m.latency.p95_ms, MS)),
         ("latency p99", lambda m: duration(m.latency.p99_ms, MS)),
@@ -105,12 +106,12 @@ def _modes(done: Rehearsal) -> Iterator[Element]:
         el("div", el("table", el("thead", head), el("tbody", *cells)), class_="card"),
         el(
             "div",
-            el("h3", "Latency: from the sending of a record until its prediction was read"),
+            el("h3", "Latency: from sending a record to reading its prediction"),
             latencies({"stream": done.stream.latency, "batch": done.batch.latency}),
             el(
                 "p",
-                "In the stream a consumer waits for each record. In batch mode records wait for it:"
-                " it starts once the whole file lies in the log, and its start counts.",
+                "In stream mode the consumer waits for records. In batch mode records wait for the "
+                "consumer: it starts once the whole file is in the log, and its start-up counts.",
             ),
             class_="card",
         ),
@@ -124,12 +125,12 @@ def _model(done: Rehearsal) -> Iterator[Element]:
     verdict = (
         f"{done.champion} is champion, {training.model.chosen} the choice of this training."
         if done.champion
-        else "The gate let no model through, so there is no champion and no probability."
+        else "The gate promoted no model, so there is no champion and no probability."
     )
     scores = (
         f"Out of sample, on {training.tested.rows:,} records: PR-AUC "
         f"{interval(chosen.pr_auc)}, ROC-AUC {estimate(chosen.roc_auc)}, "
-        f"Brier {estimate(chosen.brier, 4)}; acting from {training.model.threshold:.1%} on."
+        f"Brier {estimate(chosen.brier, 4)}; alert threshold {training.model.threshold:.1%}."
     )
     yield el("h2", "The model")
     yield el("p", el("strong", verdict), " ", scores)
@@ -139,22 +140,21 @@ def _model(done: Rehearsal) -> Iterator[Element]:
         ranking(training.tested.scores, training.tested.base_rate.estimate, CHOSEN),
         el(
             "h3",
-            "Why the gate " + ("let it through" if training.gate.decision.promote else "did not"),
+            "Why the gate "
+            + ("promoted it" if training.gate.decision.promote else "did not promote it"),
         ),
         el("ul", *(el("li", reason) for reason in training.gate.decision.reasons)),
         class_="card",
     )
-    right = el("div", el("h3", "Does it mean what it says?"), class_="card")
+    right = el("div", el("h3", "Calibration"), class_="card")
     if done.reliability:
         right.append(reliability(done.reliability))
         counted = (
-            f"{done.unseen_rows:,} records that {done.champion} was not fitted on, in groups of "
+            f"{done.unseen_rows:,} records that {done.champion} was not fitted on, grouped by "
         )
-        right.append(
-            el("p", counted + "like probability: what was said, and how often it came true.")
-        )
+        right.append(el("p", counted + "probability: mean prediction against observed frequency."))
     else:
-        right.append(el("p", "There are too few records that the champion has not seen to tell."))
+        right.append(el("p", "There are too few records that the champion was not fitted on."))
     yield el("section", left, right, class_="pair")
 
 
@@ -163,11 +163,11 @@ def _refused(done: Rehearsal) -> Iterator[Element]:
     for mode in (done.stream, done.batch):
         for fault, count in mode.dead_letters.items():
             counts[fault] += count
-    yield el("h2", "What was refused, and why")
+    yield el("h2", "Refused records")
     yield el(
         "p",
-        "Broken copies of a good record went with the stream. Each is kept as a dead letter with "
-        "its bytes, and can be looked into and sent again: ",
+        "Broken copies of a good record were sent with the stream. Each is kept as a dead letter "
+        "with its bytes, and can be inspected and re-driven: ",
         el("code", f"barograph deadletters list --case {done.case}"),
     )
     yield el(
@@ -197,15 +197,17 @@ def _samples(done: Rehearsal) -> Iterator[Element]:
 
 
 def _sample(each: Sample) -> Element:
-    said = each.prediction
-    chance = said.verdict if said.probability is None else f"{said.probability:.1%}"
+    prediction = each.prediction
+    chance = (
+        prediction.verdict if prediction.probability is None else f"{prediction.probability:.1%}"
+    )
     return el(
         "details",
         el(
             "summary",
             el("span", each.mode, class_="tag"),
             el("span", each.key, class_="key"),
-            el("span", chance, class_="number strong" if said.label else "number"),
+            el("span", chance, class_="number strong" if prediction.label else "number"),
             el("span", duration(each.latency_ms, MS), class_="number"),
         ),
         el("h4", f"in: {each.record_place}"),
@@ -222,7 +224,7 @@ def _sample(each: Sample) -> Element:
             f"{duration(each.latency_ms, MS)} after the record was sent, "
             f"{duration(each.inference_us, US)} of it in contract and model",
         ),
-        _code(msgspec.json.encode(said).decode()),
+        _code(msgspec.json.encode(prediction).decode()),
     )
 
 
@@ -233,21 +235,20 @@ def _how(done: Rehearsal) -> Iterator[Element]:
     yield el("h2", "How this was measured")
     yield el(
         "p",
-        "Producer and consumer are processes of their own. A reader of the log stands beside them; "
-        "what it had is compared with what the contract says of each record of the file: one "
+        "Producer and consumer are separate processes. A third process reads the log, and its "
+        "records are compared with what the contract demands for each record of the file: one "
         "prediction for each good one, one dead letter with fault and bytes for each other. "
-        "A latency ends when that reader had the prediction, committed. All ran on one machine, "
-        "and shared it.",
+        "A latency ends when that reader has the committed prediction. All run on one machine.",
     )
     yield el("p", f"{phases}. All figures: summary.json, beside this page.", class_="about")
 
 
 def _code(text: str) -> Element:
-    if is_json(text.encode()):  # with spaces, where lines may break
+    if is_json(text.encode()):  # spaces let lines wrap
         text = msgspec.json.format(text, indent=0)
     shown = text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + " …"
     return el("pre", el("code", shown))
 
 
-def _unsaid(mode: ModeAccount) -> int:
+def _without_probability(mode: ModeAccount) -> int:
     return mode.predictions - mode.verdicts.get(Verdict.PREDICTED, 0)

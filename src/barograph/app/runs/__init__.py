@@ -1,1 +1,1 @@
-"""Verbs that run for long and watch over others."""
+"""Long-running verbs that supervise threads and child processes."""

@@ -1,4 +1,4 @@
-"""Our own verbs as processes: what they import, where they run, what is kept of their output."""
+"""Barograph verbs as child processes: their environment, working directory and kept output."""
 
 import os
 import signal
@@ -14,23 +14,23 @@ from barograph.app.settings import Settings
 from barograph.foreign import one_line
 
 KEPT_BYTES = 1 << 16
-"""Of standard output and of standard error, each: the last ones."""
+"""How many last bytes are kept of standard output, and of standard error."""
 
 _NEUTRAL = "/"
 _WITH_US = (
     "import ctypes; sys.platform == 'linux' and ctypes.CDLL(None).prctl(1, 15); "
     "os.getppid() == {} or sys.exit(2)"
 )
-"""The kernel sends it SIGTERM (15) when the thread that began it ends (PR_SET_PDEATHSIG is 1)."""
+"""Linux sends the child SIGTERM (15) when its starting thread ends (PR_SET_PDEATHSIG is 1)."""
 _LOOK_S = 0.1
 _READ_S = 1.0
 _LONGEST_LINE = 500
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """The environment in which a verb has the same settings in any working directory.
+    """Environment variables that give a verb these settings in any working directory.
 
-    That of this process, with every setting in it, and absolute paths where they matter.
+    This process's environment plus every setting, with home and PYTHONPATH made absolute.
     """
     kept = dict(os.environ)
     for name, value in settings:
@@ -41,14 +41,14 @@ def environment(settings: Settings) -> dict[str, str]:
 
 
 class Child:
-    """`barograph WORDS`, begun; killed at the end of a `with`, if it is still there.
+    """A running `barograph WORDS`; the end of a `with` kills it if it is still running.
 
-    On Linux it ends with the thread that began it, however that ends.
+    On Linux it ends with the thread that started it.
 
-    Its working directory is `/`, so WORDS name files by absolute paths. It imports nothing from
-    the working directory of this process, unless this process does so itself (for a case of the
-    user's own), and then last, as this one. polite: with the lowest priority, and in a session of
-    its own, which Ctrl-C does not reach. Not thread-safe: use one instance per thread.
+    Its working directory is `/`, so WORDS must name files by absolute paths. It imports from this
+    process's working directory only if this process does (for a user's case), and then last.
+    polite: run at the lowest priority and in a session of its own, which Ctrl-C does not reach.
+    Not thread-safe: use one instance per thread.
     """
 
     def __init__(
@@ -66,39 +66,39 @@ class Child:
         self._out, self._err = _Tail(self._process.stdout), _Tail(self._process.stderr)
 
     def __enter__(self) -> Self:
-        """The child."""
+        """Return the child itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Kill it, if it is still there."""
+        """Kill the process if it is still running."""
         self.kill()
 
     def wait(self, timeout_s: float = _LOOK_S) -> int | None:
-        """Its exit code, below 0 for the signal that killed it; None if it is still at work."""
+        """Return the exit code, negative for a signal; None if still running after `timeout_s`."""
         try:
             return self._process.wait(timeout_s)
         except subprocess.TimeoutExpired:
             return None
 
     def interrupt(self) -> None:
-        """Ask it to end (SIGINT)."""
+        """Send SIGINT."""
         self._process.send_signal(signal.SIGINT)
 
     def terminate(self) -> None:
-        """Ask it to end (SIGTERM)."""
+        """Send SIGTERM."""
         self._process.terminate()
 
     def kill(self) -> None:
-        """End it where it stands, and wait for that."""
+        """Send SIGKILL and wait for the exit."""
         self._process.kill()
         self._process.wait()
 
     def out(self) -> bytes:
-        """The last of its standard output; call it after the end."""
+        """The last `KEPT_BYTES` of standard output; call it after the exit."""
         return self._out.read()
 
     def why(self) -> str:
-        """Why it failed, in one printable line; call it after the end."""
+        """Why it failed, as one printable line; call it after the exit."""
         code = self._process.returncode
         lines = self._err.read().decode("utf-8", "replace").strip().splitlines()
         if code < 0 and not lines:
@@ -119,7 +119,7 @@ class _Tail:
         self._thread.start()
 
     def read(self) -> bytes:
-        """What is kept; waits a second for a pipe that a process of the child's holds open."""
+        """The kept bytes; waits up to a second if a grandchild holds the pipe open."""
         self._thread.join(_READ_S)
         return self._kept
 
@@ -132,7 +132,7 @@ class _Tail:
 
 
 def absolute(address: str | Path) -> str:
-    """A log's address that means the same in every working directory."""
+    """Make a log's address independent of the working directory."""
     text = str(address)
     if text.startswith("sqlite:///"):
         return f"sqlite:///{Path(text.removeprefix('sqlite:///')).absolute()}"
@@ -140,7 +140,7 @@ def absolute(address: str | Path) -> str:
 
 
 def end_politely(child: Child, patience_s: float) -> None:
-    """Interrupt it, and kill it if it has not ended after so many seconds."""
+    """Interrupt `child`, and kill it if it has not exited after `patience_s` seconds."""
     child.interrupt()
     ends_s = time.monotonic() + patience_s
     while child.wait() is None:

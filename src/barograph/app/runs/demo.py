@@ -1,7 +1,7 @@
-"""The demo: a market's history in seconds, a model trained and gated on it, then live.
+"""The demo: generate market history, train and gate a model on it, then predict live.
 
-Every step is the real one: frames of the simulated exchange go through the same feed, archive, log,
-featurizer, dataset, training, gate and scorer as those of a real one.
+Frames of the simulated exchange pass through the same feed, archive, log, featurizer, dataset,
+training, gate and scorer as those of a real one.
 """
 
 import math
@@ -50,11 +50,11 @@ PRODUCTS = ("BTC-USD", "ETH-USD")
 CHECK_LIVE_S = 5.0
 _HISTORY_CHUNK_S = 600
 _RESAMPLES = 500
-"""For the intervals of the table; the gate has its own number, which is that of every gate."""
+"""Resamples for the intervals of the table; the gate uses its own number."""
 
 
 class DemoSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """What a demo did; `ok` says that everything that should have happened did."""
+    """Result of a demo; `ok` is true if `problems` is empty."""
 
     ok: bool
     problems: list[str]
@@ -68,13 +68,13 @@ class DemoSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Stopping = Callable[[], AbstractContextManager[Event]]
-"""Gives an event that is set when the person at the terminal wants to leave."""
+"""Returns a context whose event is set when the user asks to stop."""
 
 
 def run(
     settings: Settings, stopping: Stopping, *, hours: float, seed: int, check: bool
 ) -> DemoSummary:
-    """Run it in `settings.home`; with `check` headless and bounded, else until told to stop."""
+    """Run the demo in `settings.home` until stopped; with `check` headless for a fixed time."""
     console = terminal.Screen(stderr=True)
     phases = terminal.Phases(console)
     home, registry = settings.home, Registry(settings.home)
@@ -118,14 +118,14 @@ def run(
 
 
 def compile_kernels() -> None:
-    """Compile what a demo runs through, into the cache: `make install` calls it once."""
+    """Compile the kernels that a demo needs into the cache; `make install` calls this."""
     machine, featurizer = ExchangeFeed(), Featurizer()
     market = SimulatedMarket(PRESETS["market"], PRODUCTS, 1, 0)
     events = [event for frame in market.advance(3) for event in machine.receive(frame).events]
     featurizer.receive(
         [Record(TICKS, 0, i, event.product, encode(event)) for i, event in enumerate(events)]
     )
-    y = np.array([0.0, 1.0])  # and what a training runs through
+    y = np.array([0.0, 1.0])  # kernels of the training
     drawn = bootstrap.resamples(np.arange(2), np.zeros(2, np.int64), count=1)
     bootstrap.resampled_together(
         [(scores.pr_auc, y), (scores.roc_auc, y), (scores.brier, y)], y, drawn
@@ -146,7 +146,7 @@ def _history(
     until_ns: int,
     warn: Callable[[str], None],
 ) -> Summary:
-    """The market up to now, at once: fed, featurized and scored."""
+    """Feed, featurize and score the market's history up to `until_ns` as fast as possible."""
 
     def entries() -> Iterator[Heard]:
         while (left_s := (until_ns - market.now_ns) // NS_PER_S) > 0:
@@ -158,7 +158,7 @@ def _history(
         return feed_through(running, lambda: ingest(feed, entries()), live=False)
 
 
-def _live(  # noqa: PLR0913 - what runs, and what is told of it
+def _live(  # noqa: PLR0913 - what runs, and how it reports
     settings: Settings,
     log: Log,
     market: SimulatedMarket,
@@ -167,14 +167,14 @@ def _live(  # noqa: PLR0913 - what runs, and what is told of it
     *,
     check: bool,
 ) -> WatchSummary:
-    """The market from there on, as a server tells it: first what passed since, then as it comes."""
+    """Continue the market over a socket: first what passed since the history, then in real time."""
     terms = Terms(wait_for_reader=True, present=True)
     with running(Exchange(simulated(market), terms=terms)) as exchange:
         address = f"ws://{exchange.address}"
         plan = ListenPlan(
             endpoint=endpoint("simulated", address),
             products=market.products,
-            clock_limit_s=math.inf,  # what passed since the history comes late, and is meant to
+            clock_limit_s=math.inf,  # frames since the history arrive late on purpose
         )
         with (
             Listener(settings, settings.home, plan, warn) as listener,

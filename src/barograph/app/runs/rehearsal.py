@@ -1,12 +1,12 @@
-"""The rehearsal: a case of records at work as it would be for real, measured and accounted for.
+"""The rehearsal: run a record case as in production, measure it and account for every record.
 
-1.  A dataset of the file, a model trained and gated on it.
-2.  Stream: records one by one, and bad ones among them, through a consumer that waits for them.
-3.  Batch: the whole file in batches, then a consumer that works off what lies there.
+1.  Build a dataset of the file, train a model on it and gate it.
+2.  Stream: send records one by one, bad ones among them, to a consumer that waits for them.
+3.  Batch: send the whole file in batches, then start a consumer that processes it.
 
-Producers and consumers are the verbs `produce` and `consume`, as processes of their own. A reader
-of the log, a group of its own, stands beside them: what it had is compared with what the contract
-says of each record, and when it had it is the end of a record's latency.
+Producers and consumers are the verbs `produce` and `consume`, as child processes. A reader with its
+own consumer group reads the log: its records are compared with what the contract demands, and the
+time at which it has a prediction ends the latency of that record.
 """
 
 import time
@@ -60,14 +60,14 @@ _NAMED = 3
 _READ_AT_ONCE = 5000
 _LOOK_S = 0.05
 _PATIENCE_S = 60.0
-"""How long nothing may come of what was sent."""
+"""Seconds without any new record after which waiting ends."""
 
 
 class RehearsalPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """How to rehearse `case`, which is called `named` on the command line.
+    """How to rehearse `case`, whose name on the command line is `named`.
 
-    Without a `file` its records are invented. The stream takes half of `seconds`, at `rate` records
-    a second, and less where the file ends before. `log` is another one than that of home.
+    Without a `file` records are generated. The stream takes half of `seconds` at `rate` records per
+    second, or less if the file is shorter. `log` replaces the log in home.
     """
 
     case: Case
@@ -78,20 +78,20 @@ class RehearsalPlan(msgspec.Struct, frozen=True, kw_only=True):
     rate: float
 
     def __post_init__(self) -> None:
-        Sending(rate=self.rate)  # refuses a rate that is none
+        Sending(rate=self.rate)  # validates the rate
         if self.seconds <= 0:
             raise BadInputError(
-                f"--seconds {self.seconds:g}", "it is not above 0", "Give some seconds"
+                f"--seconds {self.seconds:g}", "it is not above 0", "Give a number above 0"
             )
 
 
 def rehearse(settings: Settings, plan: RehearsalPlan, reports: Path) -> Rehearsal:
-    """Rehearse in `settings.home`; leaves `summary.json` and `index.html` in `reports`/<case>/.
+    """Rehearse in `settings.home`; write `summary.json` and `index.html` to `reports`/<case>/.
 
-    Nobody else may use the topics of the case meanwhile: others' records would count as invented.
-    What an interrupted rehearsal left in them is worked off first.
-    Raises BadInputError for a file without good records, a folder that cannot be made, or a verb
-    that fails; and as `train`.
+    No one else may use the topics of the case meanwhile: other records would count as invented.
+    Records left by an interrupted rehearsal are consumed first.
+    Raises BadInputError for a file without good records, a folder that cannot be created, or a
+    failing verb; also raises as `train`.
     """
     started_ns = time.time_ns()
     console = terminal.Screen(stderr=True)
@@ -147,10 +147,10 @@ def rehearse(settings: Settings, plan: RehearsalPlan, reports: Path) -> Rehearsa
 
 
 def _invented(case: Case, folder: Path) -> Path:
-    """A file of made-up records, where the house knows how to make them."""
+    """Write a file of generated churn records. Raises BadInputError for any other case."""
     if case is not churn.CHURN:
         raise BadInputError(
-            f"case {case.name}", "there are no invented records of it", "Name a FILE of records"
+            f"case {case.name}", "records cannot be generated for it", "Name a FILE of records"
         )
     return _file(folder / "invented.ndjson", churn.invent(_INVENTED_RECORDS, 1))
 
@@ -159,7 +159,7 @@ def _folder(path: Path) -> Path:
     try:
         with declared(path):
             path.mkdir(parents=True, exist_ok=True)
-        check_room(path, _PAGE_BYTES)  # before the work
+        check_room(path, _PAGE_BYTES)  # fail before the work
     except BadInputError as error:
         raise BadInputError(str(path), error.why, "Name another folder (--reports)") from error
     return path
@@ -171,20 +171,22 @@ def _file(path: Path, records: Iterable[bytes]) -> Path:
 
 
 def _some_good(file: Path, contract: Contract, count: int) -> list[bytes]:
-    """The first good records of a file, at most so many. Raises BadInputError for none."""
-    good = (line.value for line in lines(file, contract))
-    found = list(
-        islice((value for value in good if not rehearsal_accounts.fault_of(contract, value)), count)
-    )
-    if not found:
+    """At most the first `count` good records of a file. Raises BadInputError if none."""
+    values = (line.value for line in lines(file, contract))
+    accepted = (value for value in values if not rehearsal_accounts.fault_of(contract, value))
+    good = list(islice(accepted, count))
+    if not good:
         raise BadInputError(
-            str(file), "no record in it keeps the contract", "Give a file of the case's records"
+            str(file), "no record in it satisfies the contract", "Give a file of the case's records"
         )
-    return found
+    return good
 
 
 def _champion(home: Path, case: Case, table: Table) -> tuple[str | None, list[ReliabilityBin], int]:
-    """The champion's label and its reliability on the rows that it never saw, and how many."""
+    """(label, reliability bins, rows) of the champion on rows that it was not fitted on.
+
+    The label is None without a champion; bins are empty below 100 rows.
+    """
     registry = Registry(home)
     version = registry.champion_version(case.name)
     if version is None:
@@ -194,12 +196,12 @@ def _champion(home: Path, case: Case, table: Table) -> tuple[str | None, list[Re
     rows = rows[case.unseen(table, rows, champion.facts)]
     if len(rows) < _LEAST_UNSEEN:
         return champion.label, [], len(rows)
-    said = champion.onnx.predict(table.columns(champion.facts.features, rows))
-    return champion.label, reliability(table.outcome[rows], said), len(rows)
+    probabilities = champion.onnx.predict(table.columns(champion.facts.features, rows))
+    return champion.label, reliability(table.outcome[rows], probabilities), len(rows)
 
 
 class _Stage:
-    """Where the case is played: verbs as processes, and the reader beside them."""
+    """Runs the verbs as child processes and reads the log beside them."""
 
     def __init__(self, log: Log, plan: RehearsalPlan, settings: Settings, folder: Path) -> None:
         self.problems: list[str] = []
@@ -219,17 +221,17 @@ class _Stage:
         self._reader.leave()
 
     def clear(self) -> None:
-        """Have what lies in the log worked off, and read past it."""
+        """Consume records left in the log, and skip them in the reader."""
         if any(extent.next for extent in self._log.extents(self._stream.source)):
             self._answer(self._start("consume"), Consumed)
         self._reader.skip()
 
     def stream(self, records: Sequence[bytes]) -> tuple[ModeAccount, list[Trace]]:
-        """These one by one, with bad ones among them, while a consumer waits for them."""
+        """Send `records` one by one, bad ones among them, to a waiting consumer."""
         bad = list(rehearsal_accounts.poisoned(self._stream.contract, records[0]))
         file = _file(self._folder / "stream.ndjson", rehearsal_accounts.spread(bad, records))
         consumer = self._start("consume", "--mode", "stream")
-        # Not the first one: the stream's file would begin with it, and go on behind it.
+        # The last record: with the first one, `produce` would resume the stream's file behind it.
         ahead = _file(self._folder / "ahead.ndjson", records[-1:])
         produce(self._log, self._plan.case, ahead, Sending(), again=True)
         self._read_until_done_with(1)
@@ -244,7 +246,7 @@ class _Stage:
         return self._account("stream", file, produced, self._answer(consumer, Consumed), ahead=1)
 
     def batch(self, file: Path) -> tuple[ModeAccount, list[Trace]]:
-        """The whole file, and then a consumer that works it off."""
+        """Send the whole file, then start a consumer that processes it."""
         produced = self._answer(self._start("produce", str(file.absolute()), "--again"), Produced)
         consumed = self._answer(self._start("consume"), Consumed)
         self._read_until_done_with(produced.sent)
@@ -258,16 +260,18 @@ class _Stage:
         return child
 
     def _answer(self, child: Child, kind: type[A]) -> A:
-        """What a verb says at its end; the reader goes on meanwhile."""
+        """Wait for a verb and decode its JSON answer; keep reading the log meanwhile."""
         while (code := child.wait(0)) is None:
             self._reader.look()
         if code:
             why = child.why().removesuffix(".")
-            raise BadInputError("a verb of the rehearsal failed", why, "Then run it again")
+            raise BadInputError(
+                "a verb of the rehearsal failed", why, "Correct that and run it again"
+            )
         return msgspec.json.decode(child.out(), type=kind)
 
     def _read_until_done_with(self, records: int) -> None:
-        """Until so many were read and as many came of them, or nothing comes any more."""
+        """Read until `records` records and their results arrived, or nothing arrives any more."""
         heard_s = time.monotonic()
         while self._reader.done < records and time.monotonic() - heard_s < _PATIENCE_S:
             if self._reader.look():
@@ -278,17 +282,19 @@ class _Stage:
     ) -> tuple[ModeAccount, list[Trace]]:
         contract = self._stream.contract
         sent = islice(lines(file, contract), produced.skipped, produced.skipped + produced.sent)
-        while self._reader.look():  # what is too much may come last
+        while self._reader.look():  # surplus records may come last
             pass
         seen = self._reader.take()
         try:
             letters = [codec.decode_dead_letter(each.value) for each, _ in seen.dead_letters]
-            said = [codec.decode_record_prediction(each.value) for each, _ in seen.predictions]
+            predictions = [
+                codec.decode_record_prediction(each.value) for each, _ in seen.predictions
+            ]
         except UNREADABLE as error:
             raise BadInputError(
                 f"{self._stream.target} or {self._stream.dead_letters}",
-                f"somebody else writes what is neither prediction nor dead letter ({error})",
-                "Rehearse in a namespace or --home of its own",
+                f"another writer puts records there that are neither ({error})",
+                "Rehearse in a separate namespace or --home",
             ) from error
         lost, invented = rehearsal_accounts.differences(contract, sent, seen)
         for what, difference in (("lost", lost), ("invented", invented)):
@@ -301,9 +307,9 @@ class _Stage:
             consumer=consumed,
             ahead=ahead,
             records=len(seen.records),
-            predictions=len(said),
-            verdicts=dict(Counter(str(each.verdict) for each in said)),
-            flagged=sum(each.label for each in said),
+            predictions=len(predictions),
+            verdicts=dict(Counter(str(each.verdict) for each in predictions)),
+            flagged=sum(each.label for each in predictions),
             dead_letters=dict(sorted(Counter(str(each.fault) for each in letters).items())),
             lost=lost.total(),
             invented=invented.total(),
@@ -313,7 +319,7 @@ class _Stage:
 
 
 class _Reader:
-    """A consumer of a stream's three topics that only reads, and notes when it had each record."""
+    """A read-only consumer of a stream's three topics that notes when each record arrived."""
 
     def __init__(self, log: Log, stream: Stream, group: str) -> None:
         self._topics = (stream.source, stream.target, stream.dead_letters)
@@ -328,15 +334,15 @@ class _Reader:
 
     @property
     def done(self) -> int:
-        """How many records were read together with what came of them."""
+        """How many records were read together with their results."""
         records, predictions, dead_letters = map(len, self._seen)
         return min(records, predictions + dead_letters)
 
     def look(self) -> bool:
-        """Take what is there, or wait a little; says whether there was anything."""
+        """Read available records, or wait briefly; return whether there were any."""
         batch = self._member.poll(_READ_AT_ONCE, _LOOK_S)
         now_ns = time.time_ns()
-        if batch.revoked:  # what was not committed of these comes once more
+        if batch.revoked:  # their uncommitted records are delivered again
             self._held -= batch.revoked
             for arrivals in self._seen:
                 arrivals[:] = [each for each in arrivals if _place(each.record) in self._held]
@@ -346,7 +352,7 @@ class _Reader:
         return bool(batch.records)
 
     def skip(self) -> None:
-        """Read past all that is there. Raises BadInputError where another reader has a part."""
+        """Skip all present records. Raises BadInputError if another reader holds a partition."""
         heard_s = time.monotonic()
         while self.look() or self._held != self._places or any(self._member.lag().values()):
             if self._held == self._places:
@@ -355,18 +361,18 @@ class _Reader:
                 raise BadInputError(
                     "the log",
                     "another rehearsal reads from it",
-                    "Let it end, or give one of the two a log of its own",
+                    "Wait for it to end, or use separate logs",
                 )
         self.take()
 
     def take(self) -> StreamArrivals:
-        """All since the last call."""
+        """Commit and return everything read since the last call."""
         self._member.commit()
         seen, self._seen = self._seen, StreamArrivals([], [], [])
         return seen
 
     def leave(self) -> None:
-        """End."""
+        """Leave the consumer group."""
         self._member.leave()
 
 

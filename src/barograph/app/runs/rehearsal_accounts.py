@@ -1,7 +1,7 @@
-"""The books of a rehearsal: what records should have come to, what they came to, and how fast.
+"""The accounts of a rehearsal: expected and actual results of the records, and latencies.
 
-What a record should come to is what its contract says of it: a prediction, or a dead letter with
-that fault. Nothing here reads a log or a clock.
+The contract decides the expected result of a record: a prediction, or a dead letter with its
+fault. Nothing here reads a log or a clock.
 """
 
 from collections import Counter, defaultdict, deque
@@ -28,7 +28,7 @@ _BUCKETS_A_DECADE = 10
 
 
 class Bucket(msgspec.Struct, frozen=True, kw_only=True):
-    """How many records took from `from_ms` to less than `to_ms`."""
+    """Number of records with a latency from `from_ms` (inclusive) to `to_ms` (exclusive)."""
 
     from_ms: float
     to_ms: float
@@ -36,7 +36,7 @@ class Bucket(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Latency(msgspec.Struct, frozen=True, kw_only=True):
-    """Milliseconds from a record's being sent until a reader of the predictions had its own."""
+    """Milliseconds from sending a record to reading its prediction; None without records."""
 
     count: int
     p50_ms: float | None
@@ -47,19 +47,19 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Inference(msgspec.Struct, frozen=True, kw_only=True):
-    """Microseconds of the machine for a record: contract, model and all, the log left out."""
+    """Microseconds per record in contract and model, without the log; None without records."""
 
     mean_us: float | None
     p99_us: float | None
 
 
 class ModeAccount(msgspec.Struct, frozen=True, kw_only=True):
-    """What one mode came to.
+    """Result of one mode.
 
-    `ahead` records went before the others, so that the consumer was at work when they came; only
-    `consumer` counts them. `records`, `predictions` and `dead_letters` are what a reader of the log
-    found of the others, and `flagged` the predictions that reach the threshold. `lost` are records,
-    predictions and letters that should be there, `invented` those that should not.
+    `ahead` records were sent first, so that the consumer was running when the others came; only
+    `consumer` counts them. `records`, `predictions` and `dead_letters` count what a reader of the
+    log received of the others, `flagged` the predictions that reach the threshold. `lost` counts
+    missing records, predictions and letters, `invented` unexpected ones.
     """
 
     producer: Produced
@@ -93,7 +93,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RefusedSample(msgspec.Struct, frozen=True, kw_only=True):
-    """One dead letter of a fault; `original` is the beginning of the record, of so many `bytes`."""
+    """One dead letter of a fault; `original` is the record's start, `bytes` its full length."""
 
     fault: str
     detail: str
@@ -104,10 +104,10 @@ class RefusedSample(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rehearsal(msgspec.Struct, frozen=True, kw_only=True):
-    """What a rehearsal found; `ok` says that nothing was lost and nothing invented.
+    """Result of a rehearsal; `ok` is true if nothing was lost or invented.
 
-    `invented_records` says that the records are made up, since none were given. `champion` is
-    "case/version", null where the gate let none through. `reliability` is its own, on the
+    `invented_records` is true if the records were generated because no file was given. `champion`
+    is "case/version", or null if no version was promoted. `reliability` is the champion's, on the
     `unseen_rows` of the dataset that it was not fitted on. `started_time_ns` is wall clock.
     """
 
@@ -132,14 +132,14 @@ class Rehearsal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Arrival(NamedTuple):
-    """A record of a log, and when a reader had it, in wall-clock nanoseconds."""
+    """A record of a log, and when a reader received it, in wall-clock nanoseconds."""
 
     record: Record
     seen_time_ns: int
 
 
 class StreamArrivals(NamedTuple):
-    """What a reader had of a stream's three topics, in the order of each key."""
+    """The records read from a stream's three topics, in order within each key."""
 
     records: list[Arrival]
     predictions: list[Arrival]
@@ -147,27 +147,27 @@ class StreamArrivals(NamedTuple):
 
 
 class Trace(NamedTuple):
-    """A record and the prediction that was made of it."""
+    """A record and its prediction."""
 
     record: Arrival
     prediction: Arrival
 
     @property
     def latency_ms(self) -> float:
-        """From the sending of the record until a reader had the prediction."""
+        """Milliseconds from sending the record to reading its prediction."""
         return (self.prediction.seen_time_ns - int(self.record.record.headers[PRODUCED_TIME])) / 1e6
 
     @property
     def inference_us(self) -> float:
-        """The machine's share of it."""
+        """Microseconds of contract and model within the latency."""
         return int(self.prediction.record.headers["inference_ns"]) / 1e3
 
 
 def poisoned(contract: Contract, value: bytes) -> Iterator[bytes]:
-    """Copies of a good record, each broken in another way, as far as the contract can be.
+    """Yield copies of a good record, each broken in a different way that the contract refuses.
 
-    A field is missing, a number is a word, or below its bound, a category is unknown, a field is of
-    1 MB, the end is cut off.
+    A missing field, text for a number, a number below its bound, an unknown category, a field of
+    1 MB, and a truncated record.
     """
     record = msgspec.json.decode(value)
     first = contract.features[0]
@@ -185,7 +185,7 @@ def poisoned(contract: Contract, value: bytes) -> Iterator[bytes]:
 
 
 def _lowest(contract: Contract) -> list[tuple[str, float]]:
-    """The number fields that may not be null, with their lower bounds."""
+    """Non-nullable number fields that have a lower bound, with that bound."""
     kinds = {
         field.encode_name: inspect.type_info(field.type)
         for field in msgspec.structs.fields(contract.words)
@@ -199,7 +199,7 @@ def _lowest(contract: Contract) -> list[tuple[str, float]]:
 
 
 def spread(records: Sequence[bytes], among: Sequence[bytes]) -> list[bytes]:
-    """`records` at even distances among others."""
+    """`among` with `records` inserted at even distances."""
     mixed = list(among)
     for place in range(len(records), 0, -1):
         mixed.insert(place * len(among) // (len(records) + 1), records[place - 1])
@@ -209,23 +209,23 @@ def spread(records: Sequence[bytes], among: Sequence[bytes]) -> list[bytes]:
 def differences(
     contract: Contract, sent: Iterable[RecordLine], seen: StreamArrivals
 ) -> tuple[Counter[str], ...]:
-    """(lost, invented): what should be there and is not, and the other way round, in words."""
+    """(lost, invented): counts of missing and of unexpected results, by description."""
     due: Counter[tuple[str, str, bytes]] = Counter()
     for line in sent:
         due["record", line.key, line.value] += 1
         fault = fault_of(contract, line.value)
         what = ("prediction", line.key, b"") if fault is None else (fault, line.key, line.value)
         due[what] += 1
-    found = Counter(("record", each.key, each.value) for each, _ in seen.records)
-    found.update(("prediction", each.key, b"") for each, _ in seen.predictions)
+    present = Counter(("record", each.key, each.value) for each, _ in seen.records)
+    present.update(("prediction", each.key, b"") for each, _ in seen.predictions)
     for each, _ in seen.dead_letters:
         letter = codec.decode_dead_letter(each.value)
-        found[letter.fault, letter.key, letter.original] += 1
-    return _in_words(due - found), _in_words(found - due)
+        present[letter.fault, letter.key, letter.original] += 1
+    return _in_words(due - present), _in_words(present - due)
 
 
 def fault_of(contract: Contract, value: bytes) -> str | None:
-    """Why a record is refused; None where it is not."""
+    """The fault for which the contract refuses a record; None if it is accepted."""
     try:
         contract.decode(value)
     except RecordRefusedError as refused:
@@ -241,9 +241,9 @@ def _in_words(difference: Counter[tuple[str, str, bytes]]) -> Counter[str]:
 
 
 def traced(contract: Contract, seen: StreamArrivals) -> list[Trace]:
-    """Each accepted record with its prediction: the first of a key with the first of that key.
+    """Pair accepted records with their predictions, in order within each key.
 
-    Records that no `produce` sent, and their predictions, are left out.
+    Records not sent by `produce`, and their predictions, are left out.
     """
     waiting: defaultdict[str, deque[Arrival]] = defaultdict(deque)
     for arrival in seen.predictions:
@@ -256,18 +256,18 @@ def traced(contract: Contract, seen: StreamArrivals) -> list[Trace]:
     return [pair for pair in pairs if PRODUCED_TIME in pair.record.record.headers]
 
 
-def latency(of: Sequence[Trace]) -> Latency:
-    """Over all of them."""
-    if not of:
+def latency(traces: Sequence[Trace]) -> Latency:
+    """Latency quantiles and histogram of `traces`; quantiles are None if there are none."""
+    if not traces:
         nothing = dict.fromkeys(("p50_ms", "p95_ms", "p99_ms", "max_ms"))
         return Latency(count=0, histogram=[], **nothing)
-    taken_ms = np.array([trace.latency_ms for trace in of])
+    taken_ms = np.array([trace.latency_ms for trace in traces])
     p50, p95, p99, longest = np.round(np.quantile(taken_ms, [0.5, 0.95, 0.99, 1]), 3).tolist()
-    # Wall clocks may be set back: what seems to take no time falls into the first bucket.
+    # Clock steps can make a latency zero or negative: it counts in the lowest bucket.
     exponents = np.floor(np.log10(np.maximum(taken_ms, 0.1)) * _BUCKETS_A_DECADE).astype(int)
     counts = Counter(exponents.tolist())
     return Latency(
-        count=len(of),
+        count=len(traces),
         p50_ms=p50,
         p95_ms=p95,
         p99_ms=p99,
@@ -283,19 +283,19 @@ def _edge_ms(bucket: int) -> float:
     return float(f"{10 ** (bucket / _BUCKETS_A_DECADE):.4g}")
 
 
-def inference(of: Sequence[Trace]) -> Inference:
-    """Over all of them."""
-    if not of:
+def inference(traces: Sequence[Trace]) -> Inference:
+    """Mean and p99 inference time of `traces`; None if there are none."""
+    if not traces:
         return Inference(mean_us=None, p99_us=None)
-    taken_us = np.array([trace.inference_us for trace in of])
+    taken_us = np.array([trace.inference_us for trace in traces])
     mean_us, p99_us = float(taken_us.mean()), float(np.quantile(taken_us, 0.99))
     return Inference(mean_us=round(mean_us, 1), p99_us=round(p99_us, 1))
 
 
-def samples(mode: str, of: Sequence[Trace], count: int) -> list[Sample]:
-    """So many of them, at even distances."""
-    places = np.linspace(0, len(of) - 1, min(count, len(of))).astype(int)
-    return [_sample(mode, of[place]) for place in places]
+def samples(mode: str, traces: Sequence[Trace], count: int) -> list[Sample]:
+    """At most `count` samples, evenly spaced over `traces`."""
+    places = np.linspace(0, len(traces) - 1, min(count, len(traces))).astype(int)
+    return [_sample(mode, traces[place]) for place in places]
 
 
 def _sample(mode: str, trace: Trace) -> Sample:

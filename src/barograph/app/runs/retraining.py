@@ -1,7 +1,7 @@
-"""Retraining: the process that trains a case again beside a live feed, whenever that is due.
+"""Retraining: train a case again beside a live feed whenever it is due.
 
-A training runs as a process of its own, at the lowest priority and with one thread for its
-matrices: so the live path keeps its latency, and whatever a training dies of stays with it.
+Each training is a child process at the lowest priority with one linear-algebra thread, so that the
+live path keeps its latency and a crash of the training does not reach it.
 """
 
 import threading
@@ -23,15 +23,15 @@ from barograph.training.due import Due
 
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 _PATIENCE_S = 2.0
-"""How long an interrupted training may take to remove what it keeps for itself."""
+"""Seconds that an interrupted training may take to remove its temporary files."""
 
 _LEAVE_S = 0.5
 
 
 def training(words: Sequence[str], settings: Settings) -> Child:
-    """A training of these words, begun: with one thread for its matrices, and the lowest priority.
+    """Start `barograph WORDS` as a training: one linear-algebra thread, lowest priority.
 
-    Its home is that of the settings, whatever the words say before.
+    Its home is that of `settings`, whatever `words` say.
     """
     words = [*words, "--home", str(settings.home.absolute())]
     return Child(words, environment(settings) | _ONE_THREAD, polite=True)
@@ -65,14 +65,14 @@ class Trained(msgspec.Struct, frozen=True):
 
 
 class _NotDue(msgspec.Struct, frozen=True):
-    """The answer of a training that was not due any more."""
+    """The answer of a training that was no longer due."""
 
     due: bool
     why: str
 
 
 def read_answer(answer: bytes) -> Trained | None:
-    """The report of a training, None where it was not due; raises what msgspec does."""
+    """Decode a training's report; None if it was not due. Raises as msgspec does."""
     try:
         return msgspec.json.decode(answer, type=Trained)
     except msgspec.ValidationError:
@@ -81,12 +81,12 @@ def read_answer(answer: bytes) -> Trained | None:
 
 
 class Retraining:
-    """Trains whenever that is due, in a process of its own, from `with` to its end.
+    """Trains in a child process whenever due, while its `with` block runs.
 
-    ask: whether it is due, asked every `look_s` seconds. start: begins the training, which answers
-    in JSON. Whatever fails is reported to `warn`, once for each reason, and tried again: a training
-    after `again_s`, else after `look_s`, and twice as long each time up to `again_s`. A training
-    that takes longer than `limit_s` is ended. What a training answered is reported too.
+    ask: returns whether training is due; called every `look_s` seconds. start: starts the training,
+    which answers in JSON. Failures are reported to `warn`, once per reason, and retried: a failed
+    training after `again_s`, a failed `ask` or `start` after `look_s`, doubling up to `again_s`. A
+    training that takes longer than `limit_s` seconds is killed. Results are reported to `warn` too.
     """
 
     def __init__(  # noqa: PLR0913 - what it trains, and how long it waits for what
@@ -108,17 +108,17 @@ class Retraining:
         self._thread = threading.Thread(target=self._run, name="retraining", daemon=True)
 
     def __enter__(self) -> Self:
-        """Start the thread."""
+        """Start the thread and return self."""
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop, and with it a training that is not done."""
+        """Stop, ending a running training."""
         self.stop()
         self._thread.join(_PATIENCE_S + _LEAVE_S)
 
     def stop(self) -> None:
-        """Begin to end; returns at once."""
+        """Request the stop and return at once."""
         self._stop.set()
 
     def _run(self) -> None:
@@ -139,7 +139,7 @@ class Retraining:
             self._failure = why
 
     def _round(self) -> "_Failed | None":
-        """Train if it is due; why that failed."""
+        """Train if due; return the failure, or None."""
         training = False
         try:
             if not self._ask().due:
@@ -165,12 +165,12 @@ class Retraining:
                     return _Failed(why, trained=True)
             if code:
                 return _Failed(child.why(), trained=True)
-            # A case of the user's own may print beside it.
+            # A user's case may print to standard output too.
             answer = child.out().strip().rpartition(b"\n")[2]
         try:
             trained = read_answer(answer)
         except UNREADABLE as error:
-            why = f"what a training answered cannot be read ({error})."
+            why = f"the answer of a training cannot be read ({error})."
             return _Failed(why, trained=True)
         self.state = ""
         if trained is not None:
@@ -181,7 +181,7 @@ class Retraining:
 
 
 class _Failed(msgspec.Struct, frozen=True):
-    """Why there was no training, or none that succeeded."""
+    """Why a training failed, or could not start (`trained` is false)."""
 
     why: str
     trained: bool

@@ -1,8 +1,8 @@
-"""Everything in one process: a venue's feed, featurizer and scorer beside it, and a view of it all.
+"""Feed, featurizer, scorer and live view of a venue in one process.
 
-The feed has a thread and a log of its own, like each stage; the same three run as processes with
-`barograph feed`, `barograph featurize --follow` and `barograph score --follow`. Training is a
-process of its own here too, as with `barograph train --follow`.
+The feed and each stage have their own thread and log connection; `barograph feed`, `barograph
+featurize --follow` and `barograph score --follow` run the same three as processes. Training is a
+child process, as with `barograph train --follow`.
 """
 
 import sys
@@ -39,7 +39,7 @@ LOOK_S = 0.25
 
 
 class WatchSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """What a watch saw of the predictions."""
+    """Counts and latency of the predictions during a watch."""
 
     seconds: float
     predictions: int
@@ -50,7 +50,7 @@ class WatchSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UpSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """What was heard, what was said of it, and what was trained meanwhile."""
+    """Result of `up`: the feed, the predictions, and a line for each training."""
 
     heard: LiveSummary
     seen: WatchSummary
@@ -58,9 +58,9 @@ class UpSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Listener:
-    """A live feed in a thread of its own, on a log of its own, from `with` to its end.
+    """A live feed with its own thread and log connection, running while its `with` block runs.
 
-    Raises BadInputError on construction as `Feed` does.
+    The constructor raises BadInputError as `Feed` does.
     """
 
     def __init__(
@@ -78,12 +78,12 @@ class Listener:
             raise
 
     def __enter__(self) -> Self:
-        """Start."""
+        """Start the thread and return self."""
         self._heard = self._thread.submit(listen, self._feed, self._plan, self._stop, self._warn)
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop, and commit what was received."""
+        """Stop the feed, commit what it received, and close feed and log."""
         self._stop.set()
         self._thread.shutdown()
         self._feed.close()
@@ -91,17 +91,17 @@ class Listener:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more comes; raises what it died of, if it did."""
+        """Whether the feed has ended; re-raises the error that ended it."""
         return self._heard.done() and bool(self._heard.result())
 
     def end(self) -> LiveSummary:
-        """Stop, and wait for the last commit; raises what it died of, if it did."""
+        """Stop, wait for the last commit and return the summary; re-raises the feed's error."""
         self._stop.set()
         return self._heard.result()
 
     def state(self) -> str:
-        """One line of what was heard so far."""
-        return f"{self._plan.endpoint.venue}, {self._feed.summary.line()} · Ctrl-C leaves"
+        """One line: venue and counts so far."""
+        return f"{self._plan.endpoint.venue}, {self._feed.summary.line()} · Ctrl-C stops"
 
 
 def run(
@@ -111,9 +111,9 @@ def run(
     stop: threading.Event,
     warn: Callable[[str], None],
 ) -> UpSummary:
-    """Listen, featurize, score, train and show until `stop` is set or the plan's time is over.
+    """Feed, featurize, score and retrain until `stop` is set or the plan's time is over.
 
-    The view is shown where standard output is a terminal. Raises what `live.listen` raises.
+    The live view is shown if standard output is a terminal. Raises as `live.listen` does.
     """
     with (
         Listener(settings, address, plan, warn) as listener,
@@ -126,13 +126,13 @@ def run(
             log, listener, pipeline, stop, shown=sys.stdout.isatty(), retraining=retraining
         )
         retraining.stop()
-        # Before the pipeline ends: it finishes what was fed, and this feeds the last of it.
+        # End the feed before the pipeline, which then processes the last records.
         return UpSummary(heard=listener.end(), seen=seen, trained=retraining.trained)
 
 
 def _retraining(settings: Settings, warn: Callable[[str], None]) -> Retraining:
     home, every_h = settings.home, settings.retrain_every_h
-    # What is live walks forward. A control is for who reads the report.
+    # No control: nobody reads the report of an automatic training.
     words = ["train", "--if-due", "--split", "walk-forward", "--no-control", "--json"]
     return Retraining(
         lambda: due_now(home, SPIKES.name, newest_frame_ns(home), every_h),
@@ -142,20 +142,22 @@ def _retraining(settings: Settings, warn: Callable[[str], None]) -> Retraining:
 
 
 def summary_table(done: UpSummary) -> RenderableType:
-    """What was heard, and what was said of it."""
+    """The summary of `up` for a terminal."""
     seen = done.seen
     latency = seen.latency
-    said = Text(f"predictions   {seen.predictions:,}  {terminal.counts_of(seen.verdicts)}".rstrip())
-    said.append(f"\nalerts        {seen.alerts:,}")
+    lines = Text(
+        f"predictions   {seen.predictions:,}  {terminal.counts_of(seen.verdicts)}".rstrip()
+    )
+    lines.append(f"\nalerts        {seen.alerts:,}")
     if latency.p50_ms is not None:
         half, most = duration(latency.p50_ms, MS), duration(latency.p99_ms, MS)
-        said.append(f"\nlatency       p50 {half}, p99 {most}")
+        lines.append(f"\nlatency       p50 {half}, p99 {most}")
     if done.trained:
-        said.append("\ntrained       " + "\n              ".join(done.trained))
-    return Group(listing.live(done.heard), said)
+        lines.append("\ntrained       " + "\n              ".join(done.trained))
+    return Group(listing.live(done.heard), lines)
 
 
-def watch(  # noqa: PLR0913 - who works, and for how long it is followed how
+def watch(  # noqa: PLR0913 - the parts, and how long they are watched
     log: Log,
     listener: Listener,
     pipeline: Pipeline,
@@ -165,7 +167,10 @@ def watch(  # noqa: PLR0913 - who works, and for how long it is followed how
     seconds: float | None = None,
     retraining: Retraining | None = None,
 ) -> WatchSummary:
-    """Follow what is predicted until `stop` is set, the feed ends, or so many seconds are over."""
+    """PredictionWatch the predictions until `stop` is set, the feed ends, or `seconds` have passed.
+
+    shown: draw the live view. Re-raises errors of feed and pipeline.
+    """
     watched, started_s = PredictionWatch(log), time.monotonic()
     ends_s = None if seconds is None else started_s + seconds
 

@@ -1,1 +1,1 @@
-"""What a person sees of a verb on a terminal."""
+"""Terminal output of the verbs."""

@@ -1,6 +1,6 @@
-"""What a person sees of an archive and of a check: files, what they hold, what is wrong with them.
+"""Terminal output of the archive verbs and of `check`.
 
-Names and prices are what others wrote: they are shown as plain text, never as markup.
+Names and prices come from outside: they are shown as plain text, never as markup.
 """
 
 from collections.abc import Mapping
@@ -20,28 +20,28 @@ if TYPE_CHECKING:
     from barograph.pipeline.check import Check, GapTotal
 
 _TO_REMOVE = (
-    "The originals stay. Those of finished files may go (archive/*.ndjson.gz, not the manifests): "
-    "`barograph dataset` and `verify --archive` can then no longer be made of them."
+    "The originals are kept. You may delete those of finished files (archive/*.ndjson.gz, not the "
+    "manifests): `barograph dataset` and `verify --archive` can then no longer use them."
 )
 
 
-def inventory(found: "Inventory") -> RenderableType:
-    """Each file of an archive with what its manifest says."""
-    logs = list(dict.fromkeys(each.log for each in found.files))
+def inventory(listed: "Inventory") -> RenderableType:
+    """A table of archive files with the facts of their manifests, and totals."""
+    logs = list(dict.fromkeys(each.log for each in listed.files))
     several = len(logs) > 1
     columns = ("file", "", "received", "MB", "frames", "ticks", "trades", "gaps", "letters")
     table = plain_table("", (*columns, "log") if several else columns)
-    for each in found.files:
+    for each in listed.files:
         number = (f"{logs.index(each.log) + 1}",) if several else ()
         contents = _contents(each)
         blank = ("",) * (len(columns) - 2 - len(contents))
         row = (each.file.partition(".")[0], each.state, *contents, *blank, *number)
         table.add_row(*row)
-    names = [f"log {n}: {log or 'not known'}" for n, log in enumerate(logs, 1)] if several else []
+    names = [f"log {n}: {log or 'unknown'}" for n, log in enumerate(logs, 1)] if several else []
     total = (
-        f"{len(found.files):,} files, {found.bytes / 1e6:,.1f} MB: {found.frames:,} frames, "
-        f"{found.ticks:,} ticks, {found.trades:,} trades, {found.heartbeats:,} heartbeats, "
-        f"{_counted('gaps', found.gaps)}, {_counted('dead letters', found.dead_letters)}"
+        f"{len(listed.files):,} files, {listed.bytes / 1e6:,.1f} MB: {listed.frames:,} frames, "
+        f"{listed.ticks:,} ticks, {listed.trades:,} trades, {listed.heartbeats:,} heartbeats, "
+        f"{_counted('gaps', listed.gaps)}, {_counted('dead letters', listed.dead_letters)}"
     )
     return Group(table, *map(plain, names), Text(total))
 
@@ -68,53 +68,53 @@ def _contents(file: "ListedFile") -> tuple[str, ...]:
     )
 
 
-def inspection(found: "Inspection") -> RenderableType:
-    """Whether an archive is sound, and which of its files are not."""
-    lines = [plain(f"damaged: {each.file}: {each.why}") for each in found.damaged]
-    if found.without_manifest:
-        lines.append(Text(f"without manifest: {', '.join(found.without_manifest)}"))
-    if found.removed:
-        lines.append(Text(f"compacted and removed: {len(found.removed):,}"))
-    verdict = "sound" if found.sound else f"{len(found.damaged):,} damaged"
-    checked = f"{found.finished:,} files held against their manifests, {found.lines:,} lines read"
+def inspection(inspected: "Inspection") -> RenderableType:
+    """Whether an archive is sound, and a line for each damaged file."""
+    lines = [plain(f"damaged: {each.file}: {each.why}") for each in inspected.damaged]
+    if inspected.without_manifest:
+        lines.append(Text(f"without manifest: {', '.join(inspected.without_manifest)}"))
+    if inspected.removed:
+        lines.append(Text(f"compacted and removed: {len(inspected.removed):,}"))
+    verdict = "sound" if inspected.sound else f"{len(inspected.damaged):,} damaged"
+    checked = f"{inspected.finished:,} files checked, {inspected.lines:,} lines read"
     return Group(Text(f"{verdict}: {checked}"), *lines)
 
 
 def recovered(done: "Recovered") -> RenderableType:
-    """What a log took in of its archive."""
+    """Which archive files were read into the log."""
     if not done.files:
-        return plain(f"nothing to recover: {done.log} knows every file of the archive")
+        return plain(f"nothing to recover: {done.log} has every file of the archive")
     fed = done.feed
     return plain(
-        f"{len(done.files):,} files taken into {done.log}: {fed.lines:,} frames, {fed.line()}"
+        f"{len(done.files):,} files read into {done.log}: {fed.lines:,} frames, {fed.line()}"
     )
 
 
 def compaction(done: "Compaction") -> RenderableType:
-    """What became Parquet, what was left, and what may go now."""
+    """What was compacted and skipped, and which files may be deleted now."""
     lines = [
-        f"{done.files:,} files compacted to {done.out}, {done.before:,} were before",
+        f"{done.files:,} files compacted to {done.out}, {done.before:,} were already",
         f"{_counted('events', done.events)} into {done.written:,} Parquet files",
     ]
     if done.dead_letters:
         lines.append(f"without an event: {counts_of(done.dead_letters)}")
     if done.open:
-        lines.append(f"left, still open: {', '.join(done.open)}")
+        lines.append(f"skipped, still open: {', '.join(done.open)}")
     return Group(*map(plain, [*lines, _TO_REMOVE]))
 
 
-def check(found: "Check") -> RenderableType:
-    """What a topic holds, and whether that is enough."""
+def check(result: "Check") -> RenderableType:
+    """Contents of a topic, and whether they satisfy the check."""
     parts: list[RenderableType] = [
-        Text(f"{'ok' if found.ok else 'short'}: {verdict(found)}"),
-        Text(f"{found.records:,} records ({counts_of(found.kinds)}){_rate(found)}"),
-        Text(f"event time    {_span(found.first_event_time_ns, found.last_event_time_ns)}"),
-        Text(f"receive time  {_span(found.first_receive_time_ns, found.last_receive_time_ns)}"),
+        Text(f"{'ok' if result.ok else 'short'}: {verdict(result)}"),
+        Text(f"{result.records:,} records ({counts_of(result.kinds)}){_rate(result)}"),
+        Text(f"event time    {_span(result.first_event_time_ns, result.last_event_time_ns)}"),
+        Text(f"receive time  {_span(result.first_receive_time_ns, result.last_receive_time_ns)}"),
     ]
-    if found.products:
+    if result.products:
         columns = ("product", "ticks", "trades", "heartbeats", "last price", "age s", "gaps")
         table = plain_table("", columns)
-        for name, product in found.products.items():
+        for name, product in result.products.items():
             table.add_row(
                 plain(name),
                 f"{product.ticks:,}",
@@ -125,33 +125,33 @@ def check(found: "Check") -> RenderableType:
                 "; ".join(_gaps(cause, total) for cause, total in product.gaps.items()) or "none",
             )
         parts.append(table)
-    if found.dead_letters:
-        parts.append(Text(f"dead letters  {counts_of(found.dead_letters)}"))
-    if found.lag:
-        parts.append(Text(f"lag           {counts_of(found.lag)}"))
-    for status in found.status:
+    if result.dead_letters:
+        parts.append(Text(f"dead letters  {counts_of(result.dead_letters)}"))
+    if result.lag:
+        parts.append(Text(f"lag           {counts_of(result.lag)}"))
+    for status in result.status:
         line = f"{status.connection}: {status.frames:,} frames, {status.open_holes:,} open holes"
         parts.append(plain(f"status        {line}, at {time_of(status.time_ns)}"))
         if status.refused:
-            refused = f"{status.refused:,} refused in a minute, {status.passed:,} passed"
+            refused = f"{status.refused:,} refused in the last minute, {status.passed:,} passed"
             parts.append(plain(f"              {refused}; {status.first_refusal}"))
-    if found.sample is not None:
-        parts.append(plain(f"sample        {found.sample}"))
+    if result.sample is not None:
+        parts.append(plain(f"sample        {result.sample}"))
     return Group(*parts)
 
 
-def verdict(found: "Check") -> str:
-    """How many there are, and how many were wanted."""
-    where = "" if found.watched_s is None else f" in {found.watched_s:g} s"
-    what = "ticks" if found.products else "records"
-    counts = f"{found.topic} has {found.counted:,} {what}{where}, {found.wanted:,} were wanted"
-    if found.ok or not found.first_refusal:
+def verdict(result: "Check") -> str:
+    """One sentence: how many records there are, and how many were required."""
+    where = "" if result.watched_s is None else f" in {result.watched_s:g} s"
+    what = "ticks" if result.products else "records"
+    counts = f"{result.topic} has {result.counted:,} {what}{where}, {result.wanted:,} required"
+    if result.ok or not result.first_refusal:
         return counts
-    return f"{counts}; the first of what was refused: {found.first_refusal}"
+    return f"{counts}; first refusal: {result.first_refusal}"
 
 
-def _rate(found: "Check") -> str:
-    return "" if found.per_s is None else f", {found.per_s:,.1f} a second"
+def _rate(result: "Check") -> str:
+    return "" if result.per_s is None else f", {result.per_s:,.1f} per second"
 
 
 def _span(first_ns: int | None, last_ns: int | None) -> str:
@@ -161,12 +161,12 @@ def _span(first_ns: int | None, last_ns: int | None) -> str:
 
 
 def _gaps(cause: str, total: "GapTotal") -> str:
-    said = f"{cause} {total.count:,} ({duration(total.seconds)}"
+    text = f"{cause} {total.count:,} ({duration(total.seconds)}"
     if total.missing:
-        said += f", {total.missing:,} missing"
+        text += f", {total.missing:,} missing"
     if total.filled:
-        said += f", {total.filled:,} filled"
-    return said + ")"
+        text += f", {total.filled:,} filled"
+    return text + ")"
 
 
 def _counted(what: str, counts: Mapping[str, int]) -> str:

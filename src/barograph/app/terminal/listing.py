@@ -1,7 +1,7 @@
-"""What a person sees of what came in live and of what lies in a log: topics, dead letters.
+"""Terminal output of live feeds, topics and dead letters.
 
-Keys, details and originals are what others wrote: they are shown as plain text, never as markup,
-and no control character of theirs reaches the terminal.
+Keys, details and originals come from outside: they are shown as plain text, never as markup, and
+their control characters do not reach the terminal.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ _SHOWN_CHARACTERS = 2048
 
 
 def live(heard: "LiveSummary") -> RenderableType:
-    """What a live feed took, and how its connections were."""
+    """Summary of a live feed and its connections."""
     fed = heard.feed
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_row("from", f"{heard.venue}, {heard.address}, {duration(fed.seconds)}")
@@ -41,14 +41,14 @@ def live(heard: "LiveSummary") -> RenderableType:
     table.add_row("dead letters", letters)
     for fault, why in heard.first_refusals.items():
         table.add_row("", Text(f"first {fault}: ").append_text(plain(why)))
-    table.add_row("connections", f"{heard.connections:,}, {heard.holes_asked:,} holes asked for")
+    table.add_row("connections", f"{heard.connections:,}, {heard.holes_asked:,} holes requested")
     if heard.queue_full:
-        table.add_row("queue full", f"{heard.queue_full:,} times; the socket was not read then")
+        table.add_row("queue full", f"{heard.queue_full:,} times; reading the socket paused")
     if heard.troubles:
-        flooded = f", {heard.overflows:,} of them flooded us" if heard.overflows else ""
-        table.add_row("troubles", f"{heard.troubles:,} connections not made or given up{flooded}")
+        flooded = f", {heard.overflows:,} of them by overflow" if heard.overflows else ""
+        table.add_row("troubles", f"{heard.troubles:,} connections failed or dropped{flooded}")
     if heard.rest_failures:
-        table.add_row("REST", f"{heard.rest_failures:,} answers of no use")
+        table.add_row("REST", f"{heard.rest_failures:,} unusable answers")
     if heard.clock is not None:
         table.add_row(
             "clock",
@@ -59,9 +59,9 @@ def live(heard: "LiveSummary") -> RenderableType:
 
 
 def topics(held: "Sequence[Holding]") -> RenderableType:
-    """What each topic holds and promises."""
+    """A table of topics with their records, replicas and retention."""
     if not held:
-        return "no topics yet; make them (`barograph topics create`)"
+        return "no topics yet; create them (`barograph topics create`)"
     table = plain_table("", ("topic", "partitions", "records ≤", "in sync", "kept"))
     for topic in held:
         table.add_row(
@@ -82,24 +82,24 @@ def _kept(topic: "Holding") -> str:
         limits.append(duration(topic.retention_s))
     if topic.retention_bytes is not None:
         limits.append(f"{topic.retention_bytes / (1 << 20):,g} MiB")
-    return ", ".join(limits) or "without limit"
+    return ", ".join(limits) or "no limit"
 
 
-def letters(found: "LetterList") -> RenderableType:
-    """How many dead letters there are of which fault, and the last ones."""
-    total = sum(found.counts.values())
+def letters(listed: "LetterList") -> RenderableType:
+    """Dead letters counted by fault, and the newest ones."""
+    total = sum(listed.counts.values())
     if not total:
-        return f"no dead letters in {found.topic}"
+        return f"no dead letters in {listed.topic}"
     heading = Text(
-        f"{found.topic}: {total:,} dead letters, {found.redriven:,} re-driven  "
-        f"({counts_of(found.counts)})"
+        f"{listed.topic}: {total:,} dead letters, {listed.redriven:,} re-driven  "
+        f"({counts_of(listed.counts)})"
     )
-    return Group(heading, *(part for line in found.letters for part in _lines(line)))
+    return Group(heading, *(part for line in listed.letters for part in _lines(line)))
 
 
 def _lines(line: "LetterLine") -> list[Text]:
     identity = plain(line.identity)
-    identity.no_wrap, identity.overflow = True, "ignore"  # it is there to be copied
+    identity.no_wrap, identity.overflow = True, "ignore"  # one line, so that it can be copied
     facts = [line.fault, f"{line.size:,} bytes", f"appended {time_of(line.appended_time_ns)}"]
     if line.key:
         facts.insert(1, f"key {line.key}")
@@ -108,34 +108,34 @@ def _lines(line: "LetterLine") -> list[Text]:
     return [identity, plain(f"  {', '.join(facts)}"), plain(f"  {line.detail}")]
 
 
-def letter(found: "LetterShown", *, full: bool) -> RenderableType:
-    """All of a dead letter; of long originals the beginning, unless in full."""
+def letter(shown: "LetterShown", *, full: bool) -> RenderableType:
+    """One dead letter; a long original is shortened unless `full`."""
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    went = found.redriven_time_ns
-    received = found.receive_time_ns
+    went = shown.redriven_time_ns
+    received = shown.receive_time_ns
     for name, value in {
-        "letter": found.identity,
-        "source": found.source,
-        "position": found.position,
-        "fault": found.fault,
-        "detail": found.detail,
-        "key": found.key,
-        "appended": time_of(found.appended_time_ns),
+        "letter": shown.identity,
+        "source": shown.source,
+        "position": shown.position,
+        "fault": shown.fault,
+        "detail": shown.detail,
+        "key": shown.key,
+        "appended": time_of(shown.appended_time_ns),
         "received": "not known" if received is None else time_of(received),
         "re-driven": "no" if went is None else time_of(went),
-        "original": f"{found.size:,} bytes",
+        "original": f"{shown.size:,} bytes",
     }.items():
         table.add_row(name, plain(value))
-    original = readable(found.original)
+    original = readable(shown.original)
     more = len(original) - _SHOWN_CHARACTERS
     if full or more <= 0:
         return Group(table, "", plain(original))
-    cut = f"… and {more:,} characters more: --full shows them, --original gives the bytes"
+    cut = f"… {more:,} more characters: --full shows them, --original prints the bytes"
     return Group(table, "", plain(original[:_SHOWN_CHARACTERS]), Text(cut, style="dim"))
 
 
 def readable(original: bytes) -> str:
-    """Bytes as indented JSON where they are that, as text where they are, as hex otherwise."""
+    """Render bytes as indented JSON, as text, or else as a hex dump."""
     try:
         text = original.decode()
     except UnicodeDecodeError:
@@ -155,13 +155,13 @@ def _hex(original: bytes) -> str:
 
 
 def redriven(done: "Redriven") -> RenderableType:
-    """What was sent again and what was left."""
+    """What was re-driven and what was left, with reasons."""
     verb = "would be sent" if done.dry_run else "sent"
     lines = [f"{verb} to {topic}: {count:,}" for topic, count in done.sent.items()]
     left = {
         "re-driven before": done.sent_before,
-        "from a connection or a file, no topic of this log": done.no_topic,
-        "no tick in it": done.no_tick,
+        "from a connection or a file, not from a topic of this log": done.no_topic,
+        "without a tick": done.no_tick,
         **{f"refused again, {fault}": count for fault, count in done.refused_again.items()},
         "damaged": done.damaged,
     }

@@ -1,4 +1,4 @@
-"""The live terminal view: one line a product, alerts as they come."""
+"""The live terminal view: one line per product, and recent alerts."""
 
 import time
 from collections import deque
@@ -23,7 +23,7 @@ _WIDTH = 80
 def render(
     watch: PredictionWatch, feed_state: str, clock_ns: Callable[[], int] = time.time_ns
 ) -> Group:
-    """The view as it stands, 80 columns wide: a table of products, then the latest alerts."""
+    """Render the view, 80 columns wide: a table of products, then the latest alerts."""
     models = ", ".join(sorted({line.prediction.model for line in watch.lines.values()})) or "none"
     table = Table(
         box=SIMPLE_HEAD,
@@ -65,7 +65,7 @@ def _mid(prediction: Prediction) -> str:
 
 
 def _volatility(prediction: Prediction) -> tuple[Text, Text]:
-    """In bps/√s, and as a share of tau."""
+    """Current volatility in bps/√s, and as a share of tau."""
     if prediction.value_now is None:
         return Text(NOT_DEFINED, style="dim"), Text(NOT_DEFINED, style="dim")
     vol = Text(f"{1e4 * prediction.value_now:.2f}")

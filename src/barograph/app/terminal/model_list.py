@@ -1,4 +1,4 @@
-"""What a person sees of all models of a case: the list, and who was champion when and why."""
+"""Terminal output of all models of a case: the list of versions and the promotion history."""
 
 from collections.abc import Mapping, Sequence
 
@@ -18,11 +18,11 @@ from barograph.training.walkforward import CHOSEN
 
 
 class ListedVersion(Version, frozen=True, kw_only=True):
-    """A version with what decides whether it is of use.
+    """A version with the facts that decide whether it can be used.
 
-    `expired`: whether it may be used no more by the clock of now. `scores` are those of its
-    training's choices, as they were tested; `decision` is what the gate said of it then. `fault`
-    says why its facts cannot be read; empty where they can.
+    `expired`: whether its lifetime has passed. `scores` are the tested scores of its training's
+    choices; `decision` is the gate's decision then. `fault` says why its facts cannot be read, or
+    is empty.
     """
 
     created_time_ns: int | None = None
@@ -35,7 +35,7 @@ class ListedVersion(Version, frozen=True, kw_only=True):
 
 
 def listed(registry: Registry, case: str, now_ns: int) -> list[ListedVersion]:
-    """All versions of a case, oldest first."""
+    """All versions of a case, oldest first; `now_ns` (Unix time) decides what has expired."""
     return [_listed(registry, case, version, now_ns) for version in registry.versions(case)]
 
 
@@ -57,12 +57,12 @@ def _listed(registry: Registry, case: str, version: Version, now_ns: int) -> Lis
 
 
 def table(case: str, versions: Sequence[ListedVersion]) -> RenderableType:
-    """The list, 80 columns wide; the gate's words and faults stand below it."""
+    """A table of versions, 80 columns wide, with decisions and faults below it."""
     if not versions:
         return f"no version of {case} yet; train one (`barograph train --case {case}`)"
     known = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), title=f"models of {case}")
     known.title_justify = "left"
-    for title in ("", "aliases", "candidate", "made", "trained to", "expires", "PR-AUC"):
+    for title in ("", "aliases", "candidate", "created", "trained to", "expires", "PR-AUC"):
         known.add_column(title, no_wrap=title != "candidate")
     notes = []
     for version in versions:
@@ -81,23 +81,23 @@ def table(case: str, versions: Sequence[ListedVersion]) -> RenderableType:
 
 
 def audit(case: str, entries: Sequence[Promotion]) -> RenderableType:
-    """Entries of the audit, a line each."""
+    """One line for each promotion and rollback."""
     if not entries:
-        return f"no version of {case} was ever champion"
+        return f"no version of {case} has been champion yet"
     return Group(*[plain(_entry(case, entry)) for entry in entries])
 
 
 def _entry(case: str, entry: Promotion) -> str:
-    place = f" in the place of {case}/{entry.previous}" if entry.previous is not None else ""
+    place = f", replacing {case}/{entry.previous}" if entry.previous is not None else ""
     return f"{time_of(entry.time_ns)}  {entry.action} {case}/{entry.version}{place}: {entry.reason}"
 
 
 def _moment(time_ns: int | None) -> str:
-    """To the minute, over two lines; none of a case without time."""
+    """Date and minute on two lines, or a dash."""
     return minute_of(time_ns).replace(" ", "\n") if time_ns else "–"
 
 
 def _pr_auc(scores: Mapping[str, float | None]) -> str:
-    """Beside its base rate, without which it says nothing."""
+    """PR-AUC over its base rate, on two lines."""
     of = [figure(scores.get(name), 2) for name in ("pr_auc", "base_rate")]
     return f"{of[0]}\nof {of[1]}"

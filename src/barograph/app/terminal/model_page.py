@@ -1,4 +1,4 @@
-"""What a person sees of one model: its facts, how it was tested, and how it fares live."""
+"""Terminal output of one model: facts, tested scores and live scores."""
 
 from collections.abc import Iterator, Mapping
 from math import isnan, nan
@@ -24,7 +24,7 @@ _HEADS = ("base rate", "PR-AUC", "ROC-AUC", "Brier", "logloss", "ECE")
 def page(
     label: str, aliases: tuple[str, ...], facts: "ModelFacts", live: "LiveReport | None"
 ) -> Group:
-    """All of it; without the live part where there is no log."""
+    """Facts and tested scores, and the live scores if `live` is given."""
     standing = " and ".join(aliases) or "neither champion nor candidate"
     parts: list[RenderableType] = [
         Text(f"{label} ({facts.candidate}), {standing}", style="bold"),
@@ -37,7 +37,7 @@ def page(
 
 def _facts(facts: "ModelFacts") -> Table:
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    table.add_row("made", time_of(facts.created_time_ns))
+    table.add_row("created", time_of(facts.created_time_ns))
     if facts.train_end_ns:
         table.add_row(
             "trained on", f"{time_of(facts.train_start_ns)} → {time_of(facts.train_end_ns)}"
@@ -53,7 +53,7 @@ def _facts(facts: "ModelFacts") -> Table:
 
 
 def _tested(groups: Mapping[str, Mapping[str, float | None]]) -> Table:
-    table = plain_table("as tested when it was trained", ("", *_HEADS))
+    table = plain_table("scores on test rows", ("", *_HEADS))
     for name, figures in groups.items():
         known = {key: value for key, value in figures.items() if value is not None}
         table.add_row(
@@ -80,7 +80,7 @@ def _live(live: "LiveReport") -> Iterator[RenderableType]:
     by_role = {"champion": live.scored, "shadow": live.shadowed}
     known = {name: scores for name, scores in by_role.items() if scores is not None}
     if not known:
-        yield Text("live: no prediction of it in the log since it was trained")
+        yield Text("live: the log has no prediction of this model since its training")
     else:
         yield _fared(known)
     if live.paired is not None:
@@ -89,7 +89,7 @@ def _live(live: "LiveReport") -> Iterator[RenderableType]:
 
 def _fared(known: Mapping[str, "LiveScores"]) -> Group:
     table = plain_table(
-        "live, of what has matured",
+        "live, matured predictions",
         ("", "rows", "base", "PR-AUC", "Brier", "ECE", "recall", "lead s", "false/h"),
     )
     lines = []
@@ -115,9 +115,7 @@ def _fared(known: Mapping[str, "LiveScores"]) -> Group:
 
 def _paired(paired: "Paired") -> str:
     alike = (
-        f", {paired.left_out:,} left out that are a spike by one tau only"
-        if paired.left_out
-        else ""
+        f", without {paired.left_out:,} that are a spike by one tau only" if paired.left_out else ""
     )
     return (
         f"{paired.shadow} minus {paired.champion} on {paired.rows:,} rows of both{alike}:\n"

@@ -1,4 +1,4 @@
-"""What a person sees of a verb: progress on standard error, the answer on standard output."""
+"""Terminal output: progress on standard error, answers on standard output."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,7 +28,7 @@ from barograph.foreign import spelled_out
 from barograph.times import time_of
 from barograph.types import NS_PER_S
 
-if TYPE_CHECKING:  # what is only drawn here is not imported for it: each verb has what it needs
+if TYPE_CHECKING:  # each verb has already imported what it prints
     from pathlib import Path
 
     from barograph.app.runs.rehearsal_accounts import Rehearsal
@@ -43,10 +43,10 @@ if TYPE_CHECKING:  # what is only drawn here is not imported for it: each verb h
 
 
 class Screen(Console):
-    """A console on which what others wrote is text: no markup, and nothing a terminal obeys."""
+    """A console that interprets no markup and passes no control characters to the terminal."""
 
     def __init__(self, *, stderr: bool = False, like: Console | None = None) -> None:
-        """On standard output or error; or into a buffer, as the console `like` would show it."""
+        """Write to standard output or error, or to a buffer with width and colours of `like`."""
         super().__init__(
             file=None if like is None else StringIO(),
             force_terminal=None if like is None else like.is_terminal,
@@ -59,7 +59,7 @@ class Screen(Console):
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
     ) -> Iterator[Segment]:
-        """The segments of a renderable, each spelled out."""
+        """Yield the segments of a renderable, with control characters escaped."""
         for segment in super().render(renderable, options):
             if segment.control or segment.text.isprintable():
                 yield segment
@@ -68,7 +68,7 @@ class Screen(Console):
 
 
 def text_of(answer: RenderableType) -> str:
-    """An answer as standard output shows it: in colours, and as wide, where that is a terminal."""
+    """Render an answer as text; if standard output is a terminal, with its colours and width."""
     screen = Screen(like=Screen())
     with screen.capture() as captured:
         screen.print(answer)
@@ -76,10 +76,10 @@ def text_of(answer: RenderableType) -> str:
 
 
 class _TicksColumn(ProgressColumn):
-    """Ticks so far and a second."""
+    """Number of ticks so far, and ticks per second."""
 
     def render(self, task: Task) -> Text:
-        """Nothing for work that counts no ticks."""
+        """Return the counts, or empty text if no ticks are counted."""
         ticks = task.fields["ticks"]
         if not ticks:
             return Text()
@@ -88,50 +88,50 @@ class _TicksColumn(ProgressColumn):
 
 
 class Bar:
-    """One bar, made when there is first something to tell."""
+    """One progress bar."""
 
     def __init__(self, bars: Progress) -> None:
         self._bars = bars
         self._task = bars.add_task("working", total=None, ticks=0)
 
     def bytes_and_ticks(self, done: int, total: int, ticks: int) -> None:
-        """For a replay: bytes read of all, ticks so far."""
+        """Show a replay: `done` of `total` bytes read, and ticks so far."""
         self._bars.update(
             self._task, description="replaying", completed=done, total=total, ticks=ticks
         )
 
     def rows(self, done: int) -> None:
-        """For a comparison whose end is not known."""
+        """Show the rows compared so far."""
         self._bars.update(self._task, description=f"{done:,} rows")
 
     def events(self, done: int) -> None:
-        """For a reading whose end is not known."""
+        """Show the events read so far."""
         self._bars.update(self._task, description=f"{done:,} events")
 
     def records(self, done: int) -> None:
-        """For a consumer, whose end is not known."""
+        """Show the records processed so far."""
         self._bars.update(self._task, description=f"{done:,} records")
 
     def sent(self, done: int, of: int) -> None:
-        """For a producer: records sent of those in the file."""
+        """Show `done` records sent of `of` in the file."""
         self._bars.update(self._task, description=f"{done:,} sent", completed=done, total=of)
 
     def letters(self, done: int) -> None:
-        """For a re-drive, whose end is not known."""
+        """Show the letters re-driven so far."""
         self._bars.update(self._task, description=f"{done:,} sent again")
 
     def steps(self, what: str, done: int, of: int) -> None:
-        """For work in steps that are counted."""
+        """Show step `done` of `of`, described by `what`."""
         self._bars.update(self._task, description=what, completed=done, total=of)
 
     def say(self, what: str) -> None:
-        """For work that cannot be counted."""
+        """Show a description without a count."""
         self._bars.update(self._task, description=what)
 
 
 @contextmanager
 def progress() -> Iterator[Bar]:
-    """A progress line on standard error, gone when the work is done; nothing where nobody looks."""
+    """Show a transient progress bar on standard error, if that is a terminal."""
     console = Screen(stderr=True)
     bars = Progress(
         SpinnerColumn(),
@@ -149,7 +149,7 @@ def progress() -> Iterator[Bar]:
 
 
 class Phases:
-    """Says what is being done, and keeps how long it took."""
+    """Shows the current phase of work and records each phase's duration in `seconds`."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -157,7 +157,7 @@ class Phases:
 
     @contextmanager
     def of(self, what: str) -> Iterator[Status]:
-        """A phase: it is called what stands before the first colon or comma."""
+        """Time one phase; its name is the part of `what` before the first colon or comma."""
         started = time.monotonic()
         with self._console.status(Text(what)) as status:
             yield status
@@ -168,28 +168,28 @@ class Phases:
 
 
 def tally(done: "Tally", source: str, target: str) -> str:
-    """One line of a worker."""
+    """One line: records in, values out, dead letters."""
     letters = f", {done.dead_letters:,} dead letters" if done.dead_letters else ""
     return f"{done.records:,} {source} → {done.values:,} {target}{letters}"
 
 
 def produced(done: "Produced") -> RenderableType:
-    """What a producer sent of a file."""
+    """What a producer sent, and what is left of the file."""
     lines = []
     if done.skipped:
-        lines.append(f"{done.skipped:,} of {done.rows:,} records were sent before")
+        lines.append(f"{done.skipped:,} of {done.rows:,} records were already sent")
     lines.append(
         f"{done.sent:,} of {done.rows:,} records sent in {duration(done.seconds)}, "
         f"{done.rate:,.0f}/s"
     )
     left = done.rows - done.skipped - done.sent
     if left:
-        lines.append(f"stopped: {left:,} are left, the same command goes on with them")
+        lines.append(f"stopped: {left:,} are left; run the same command to send them")
     return "\n".join(lines)
 
 
 def consumed(done: "Consumed") -> RenderableType:
-    """What a consumer did, and what it left."""
+    """What a consumer processed, its speed, and the records left."""
     left = f"\n{done.lag:,} records are left" if done.lag else ""
     return (
         f"{tally(done, 'records', 'predictions')}\n"
@@ -198,10 +198,10 @@ def consumed(done: "Consumed") -> RenderableType:
 
 
 def replayed(fed: "Summary", running: "Pipeline | None") -> RenderableType:
-    """What a replay took and, where the stages ran with it, gave."""
+    """What a replay read and, if the stages ran, what they wrote."""
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     for name in fed.skipped:
-        table.add_row("skipped", f"{name}: replayed before into this home")
+        table.add_row("skipped", f"{name}: already replayed into this home")
     if fed.resumed_at:
         table.add_row("resumed", f"at line {fed.resumed_at + 1:,}, where an earlier run stopped")
     table.add_row(
@@ -224,15 +224,17 @@ def replayed(fed: "Summary", running: "Pipeline | None") -> RenderableType:
     return table
 
 
-def verified(found: "Verification") -> RenderableType:
-    """The verdict of verify."""
-    where = f"{found.rows:,} feature rows of {', '.join(found.products) or 'no product'}"
-    if found.difference is None:
-        return Text(f"{where}: live and replay are the same bytes", style="green")
-    first = found.difference
+def verified(verification: "Verification") -> RenderableType:
+    """The result of `verify`, with the first difference if there is one."""
+    where = (
+        f"{verification.rows:,} feature rows of {', '.join(verification.products) or 'no product'}"
+    )
+    if verification.difference is None:
+        return Text(f"{where}: live and replay are identical", style="green")
+    first = verification.difference
     when = time_of(first.second * NS_PER_S)
     return Group(
-        Text(f"live and replay part after {where}", style="bold red"),
+        Text(f"live and replay differ after {where}", style="bold red"),
         f"{first.product}, second {first.second} ({when}), {first.what}:",
         f"  live     {first.live}",
         f"  replayed {first.replayed}",
@@ -240,7 +242,7 @@ def verified(found: "Verification") -> RenderableType:
 
 
 def dataset(made: "DatasetManifest") -> RenderableType:
-    """What a dataset holds and what of it could not be used."""
+    """Contents of a series dataset: usable rows, and the others by reason."""
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     for product, facts in made.products.items():
         span = f"{time_of(facts.first_second * NS_PER_S)} → {time_of(facts.last_second * NS_PER_S)}"
@@ -258,9 +260,9 @@ def dataset(made: "DatasetManifest") -> RenderableType:
 
 
 def record_dataset(made: "RecordManifest") -> RenderableType:
-    """What a dataset of records holds and what was refused."""
+    """Contents of a record dataset, and the refused records."""
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    table.add_row("usable", f"{made.usable:,} of {made.rows:,} rows, {made.yes:,} of them yes")
+    table.add_row("usable", f"{made.usable:,} of {made.rows:,} rows, {made.yes:,} of them positive")
     if made.unused:
         table.add_row("not usable", counts_of(made.unused))
     if made.repeated_keys:
@@ -275,7 +277,7 @@ def record_dataset(made: "RecordManifest") -> RenderableType:
 
 
 def rehearsed(done: "Rehearsal", reports: "Path") -> RenderableType:
-    """What a rehearsal came to, and where the rest stands."""
+    """Counts and latencies of a rehearsal, its problems, and the path of the report."""
     table = plain_table("", ("", "stream", "batch"))
     modes = (done.stream, done.batch)
     for name, cells in (
@@ -283,7 +285,7 @@ def rehearsed(done: "Rehearsal", reports: "Path") -> RenderableType:
         ("predictions", [f"{mode.predictions:,}" for mode in modes]),
         ("dead letters", [f"{sum(mode.dead_letters.values()):,}" for mode in modes]),
         ("lost, invented", [f"{mode.lost:,}, {mode.invented:,}" for mode in modes]),
-        ("consumed a second", [f"{mode.consumer.records_per_s:,.0f}" for mode in modes]),
+        ("consumed per second", [f"{mode.consumer.records_per_s:,.0f}" for mode in modes]),
         ("latency p50", [duration(mode.latency.p50_ms, MS) for mode in modes]),
         ("latency p99", [duration(mode.latency.p99_ms, MS) for mode in modes]),
         ("inference mean", [duration(mode.inference.mean_us, US) for mode in modes]),
@@ -291,18 +293,18 @@ def rehearsed(done: "Rehearsal", reports: "Path") -> RenderableType:
         table.add_row(name, *cells)
     problems = [Text(problem, style="bold red") for problem in done.problems]
     ok = [Text("each record once: nothing lost, nothing invented", style="green")]
-    invented = ["the records are invented: no FILE was given"] if done.invented_records else []
+    invented = ["the records are generated: no FILE was given"] if done.invented_records else []
     page = reports / done.case / "index.html"
-    return Group(table, *(problems or ok), *invented, f"{page} and summary.json tell the rest")
+    return Group(table, *(problems or ok), *invented, f"details: {page} and summary.json")
 
 
 def plain(text: str) -> Text:
-    """What others wrote, with control characters spelled out: none reaches the terminal."""
+    """Outside text with control characters escaped, so that none reaches the terminal."""
     return Text(spelled_out(text))
 
 
 def plain_table(title: str, columns: Sequence[str]) -> Table:
-    """A table without lines; the first column holds names, the others figures."""
+    """An empty table without inner lines; the first column is left-aligned, the others right."""
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0)
     for i, column in enumerate(columns):
         table.add_column(column, justify="right" if i else "left", no_wrap=True)
@@ -310,5 +312,5 @@ def plain_table(title: str, columns: Sequence[str]) -> Table:
 
 
 def counts_of(counts: Mapping[str, int]) -> str:
-    """Names and their counts in one line."""
+    """Names and counts on one line, separated by commas."""
     return ", ".join(f"{name} {count:,}" for name, count in counts.items())

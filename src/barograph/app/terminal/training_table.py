@@ -1,4 +1,4 @@
-"""A training on the terminal: 80 columns wide."""
+"""Terminal output of a training, 80 columns wide."""
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -10,11 +10,11 @@ from barograph.times import time_of
 from barograph.training.report import TrainingReport
 
 _TENTHS = ("_s", "_per_hour")
-"""Units of which a tenth is enough; shares are told to a hundredth."""
+"""Units shown to one decimal; shares have two."""
 
 
 def training(report: TrainingReport) -> RenderableType:
-    """The table of candidates, what they add to the baselines, each session, the gate's word."""
+    """Scores of all candidates, differences to the baselines, sessions, and the gate's decision."""
     tested = report.tested
     level = f"{tested.base_rate.level:.0%}"
     table = plain_table(
@@ -70,7 +70,7 @@ def _style(report: TrainingReport, name: str) -> str:
 def _acting(report: TrainingReport) -> Table:
     names = sorted({name for row in report.tested.scores for name in row.acting})
     heads = [name.replace("_alarms_per_hour", "/h").replace("_", " ") for name in names]
-    acting = plain_table("what acting from the threshold on was worth", ("model", *heads))
+    acting = plain_table("alarms at each model's threshold", ("model", *heads))
     for row in report.tested.scores:
         figures = [
             figure(row.acting.get(name), 1 if name.endswith(_TENTHS) else 2) for name in names
@@ -81,7 +81,7 @@ def _acting(report: TrainingReport) -> Table:
 
 def _versus(report: TrainingReport) -> Table:
     versus = plain_table(
-        "minus a baseline, on the same block resamples; PR-AUC of each at its best",
+        "minus a baseline, on the same block resamples; PR-AUC by the better ranking",
         ("model", "minus", "PR-AUC", "logloss"),
     )
     for difference in report.tested.differences:
@@ -98,7 +98,7 @@ def _versus(report: TrainingReport) -> Table:
 def _sessions(report: TrainingReport) -> Table:
     chosen = report.tested.scores[-1].name
     table = plain_table(
-        f"each session for itself: {chosen}, and {report.tested.reference}",
+        f"scores by session: {chosen}, and {report.tested.reference}",
         ("from", "rows", "base rate", "episodes", "PR-AUC", "", "logloss", ""),
     )
     for session in report.tested.sessions:
@@ -122,7 +122,7 @@ def _control(report: TrainingReport) -> list[Text]:
         return []
     return [
         Text(
-            f"where nothing can be found: {control.candidate} has PR-AUC "
+            f"no-signal control: {control.candidate} has PR-AUC "
             f"{interval(control.pr_auc)} at base rate {estimate(control.base_rate)}\n"
         )
     ]
