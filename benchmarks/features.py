@@ -136,7 +136,7 @@ def tick_by_tick(repeats: int) -> Measured:
         started = time.perf_counter()
         _river(ticks)
         timed.append((ours, time.perf_counter() - started))
-    ours, peer = median(mine for mine, _ in timed), median(theirs for _, theirs in timed)
+    ours, peer = median(ours_s for ours_s, _ in timed), median(peer_s for _, peer_s in timed)
     return Measured(len(events) / ours, len(events) / peer)
 
 
@@ -179,10 +179,10 @@ def _river_agrees(ticks: Ticks, rows: Records) -> None:
         if closing[product, second] is tick:
             theirs[product, second] = sums.features()
     compared = 0
-    for mine in rows:
-        said = theirs.get((int(mine["product"]), _second(int(mine["second"]))), {})
-        for name, value in said.items():
-            ours = float(mine["values"][COLUMN[name]])
+    for our_row in rows:
+        their_features = theirs.get((int(our_row["product"]), _second(int(our_row["second"]))), {})
+        for name, value in their_features.items():
+            ours = float(our_row["values"][COLUMN[name]])
             if not np.isnan(ours):
                 compared += 1
                 assert abs(ours - value) <= 1e-7 + 1e-6 * abs(value), (name, ours, value)

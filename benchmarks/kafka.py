@@ -129,11 +129,11 @@ def latency(_repeats: int) -> Measured:
                 assert time.time() < first + live_s + _CATCH_UP_S, "not all predictions came"
                 records = predictions.take()
                 read_ns = time.time_ns()
-                for said in (decode_prediction(record.value) for record in records):
-                    if first <= said.second < first + live_s:
-                        assert said.verdict is Verdict.PREDICTED
-                        assert said.receive_time_ns is not None
-                        took_ms.append((read_ns - said.receive_time_ns) / 1e6)
+                for prediction in (decode_prediction(record.value) for record in records):
+                    if first <= prediction.second < first + live_s:
+                        assert prediction.verdict is Verdict.PREDICTED
+                        assert prediction.receive_time_ns is not None
+                        took_ms.append((read_ns - prediction.receive_time_ns) / 1e6)
     return Measured(float(np.percentile(took_ms, 99)))
 
 

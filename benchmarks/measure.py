@@ -141,7 +141,7 @@ def interleaved(
     ours()
     peer()
     timed = [(seconds(ours), seconds(peer)) for _ in range(repeats)]
-    return median(mine for mine, _ in timed), median(theirs for _, theirs in timed)
+    return median(ours_s for ours_s, _ in timed), median(peer_s for _, peer_s in timed)
 
 
 def temporary_folder() -> Path:

@@ -136,10 +136,10 @@ def _table(results: list[dict[str, object]]) -> Table:
     for result in results:
         figures = (_figure(result[name]) for name in ("ours", "peer"))
         goal, met = result["goal"] or "", result["met"]
-        said = "" if met is None else "[green]yes" if met else "[red]no"
+        verdict = "" if met is None else "[green]yes" if met else "[red]no"
         unit = str(result["unit"])
         table.add_row(
-            str(result["name"]), *figures, unit, _figure(result["ratio"]), str(goal), said
+            str(result["name"]), *figures, unit, _figure(result["ratio"]), str(goal), verdict
         )
     return table
 

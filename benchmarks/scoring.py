@@ -106,10 +106,10 @@ def one_row(repeats: int) -> Measured:
     fitted, model, _, x, rows = trained()
     scorer = Scorer(MARKET, model)
     for place, feature_row in enumerate(rows):
-        said = scorer.predict(feature_row)
-        assert said.verdict is Verdict.PREDICTED
-        assert said.probability is not None
-        assert abs(said.probability - fitted.predict(x[place : place + 1])[0]) <= 1e-6
+        prediction = scorer.predict(feature_row)
+        assert prediction.verdict is Verdict.PREDICTED
+        assert prediction.probability is not None
+        assert abs(prediction.probability - fitted.predict(x[place : place + 1])[0]) <= 1e-6
     timed = [
         (_p99_us([lambda r=r: scorer.predict(r) for r in rows]), _p99_us(_booster_calls(fitted, x)))
         for _ in range(repeats)

@@ -51,12 +51,12 @@ class Cluster(NamedTuple):
         admin = AdminClient({"bootstrap.servers": self.brokers, "log_level": 2})
 
         def is_shared() -> bool:
-            asked = admin.describe_consumer_groups([self.name(group)])
+            descriptions = admin.describe_consumer_groups([self.name(group)])
             try:
-                found = asked[self.name(group)].result().members
+                held_by = descriptions[self.name(group)].result().members
             except kafka.KafkaException:  # the group is not there yet, or its coordinator
                 return False
-            held = [len(member.assignment.topic_partitions) for member in found]
+            held = [len(member.assignment.topic_partitions) for member in held_by]
             return len(held) == members and min(held) > 0 and sum(held) == PARTITIONS
 
         wait_for(is_shared, f"{members} members of {group}")
@@ -123,9 +123,9 @@ def at_work(cluster: Cluster, featurizers: int = 1) -> Iterator[None]:
         for worker in workers:
             worker.terminate()
         for verb, worker in zip(verbs, workers, strict=True):
-            said, _ = worker.communicate(timeout=_LIMIT_S)
+            output, _ = worker.communicate(timeout=_LIMIT_S)
             assert worker.returncode == 0, f"{verb} ended with {worker.returncode}"
-            assert msgspec.json.decode(said)["fenced"] == 0, f"{verb} lost a partition"
+            assert msgspec.json.decode(output)["fenced"] == 0, f"{verb} lost a partition"
     finally:
         for worker in workers:
             worker.kill()

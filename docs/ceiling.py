@@ -60,10 +60,10 @@ def truth(walked: Walk, seed: int, hours: int) -> Float64:
     for _ in market.events(hours * 3600):
         pass
     latents = [each.latent for each in market.truth().values()]
-    asked = thresholds(walked)
+    taus_of = thresholds(walked)
     by_second = [
         np.stack([spike_probability(MARKET, latent, tau, paths=4000) for tau in taus], axis=1)
-        for latent, taus in zip(latents, asked, strict=True)
+        for latent, taus in zip(latents, taus_of, strict=True)
     ]
     return of_test_rows(walked, np.stack(by_second))
 
@@ -72,8 +72,8 @@ def filtered(walked: Walk, seed: int, hours: int, sight: Sight) -> Float64:
     """What one who watches the market says of each test row, at the end of its second."""
     seconds = hours * 3600
     shown = orders(watched(seed).events(seconds), PRODUCTS, START_S, INCREMENT)
-    said = forecast(MARKET, shown, thresholds(walked), seconds, Filter(sight=sight))
-    return of_test_rows(walked, said)
+    forecasts = forecast(MARKET, shown, thresholds(walked), seconds, Filter(sight=sight))
+    return of_test_rows(walked, forecasts)
 
 
 def watched(seed: int) -> SimulatedMarket:

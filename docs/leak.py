@@ -39,7 +39,7 @@ def shuffled(table: Table, folds: int, _split: SplitKind) -> tuple[SplitKind, li
     return "walk-forward", made
 
 
-def found(case: Case, table: Table) -> tuple[dict[str, Interval], float]:
+def scores_under(case: Case, table: Table) -> tuple[dict[str, Interval], float]:
     """PR-AUC of each model under the case's split, and the base rate."""
     greedy = dataclasses.replace(
         case,
@@ -52,16 +52,16 @@ def found(case: Case, table: Table) -> tuple[dict[str, Interval], float]:
     )
     how = Training(folds=3, resamples=200)
     pooled = Pooled(walk(greedy, table, how), how)
-    told = {name: pooled.interval(name, scores.pr_auc) for name in NAMES}
-    return told, pooled.base_rate.estimate
+    intervals_of = {name: pooled.interval(name, scores.pr_auc) for name in NAMES}
+    return intervals_of, pooled.base_rate.estimate
 
 
-def draw(told: dict[str, tuple[dict[str, Interval], float]], target: Path) -> None:
+def draw(panels: dict[str, tuple[dict[str, Interval], float]], target: Path) -> None:
     """Bars with intervals, the base rate as a line."""
     mpl.rcParams |= {"svg.hashsalt": "barograph", "svg.fonttype": "none", "font.size": 10}
     figure = Figure(figsize=(7, 3.2), layout="constrained")
     axes = figure.subplots(1, 2, sharey=True)
-    for ax, (title, (intervals, base_rate)) in zip(axes, told.items(), strict=True):
+    for ax, (title, (intervals, base_rate)) in zip(axes, panels.items(), strict=True):
         values = [intervals[name].estimate for name in NAMES]
         off = [
             [intervals[name].estimate - intervals[name].low for name in NAMES],
@@ -82,11 +82,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as home:
         table = simulated_table(Path(home), "constant", ["BTC-USD"], seed=SEED, hours=HOURS)
     leaky = dataclasses.replace(SPIKES, split=shuffled)
-    told = {
-        "walk-forward, purged, embargo": found(SPIKES, table),
-        "the same rows, shuffled": found(leaky, table),
+    panels = {
+        "walk-forward, purged, embargo": scores_under(SPIKES, table),
+        "the same rows, shuffled": scores_under(leaky, table),
     }
-    draw(told, Path(__file__).with_name("leak.svg"))
+    draw(panels, Path(__file__).with_name("leak.svg"))
 
 
 if __name__ == "__main__":

@@ -104,17 +104,17 @@ _WORDS = {
 
 def verbs() -> dict[str, Any]:
     """Every verb of the command line by its full name."""
-    found: dict[str, Any] = {}
+    commands: dict[str, Any] = {}
 
     def walk(group: Any, prefix: str) -> None:
         for name, command in group.commands.items():
             if hasattr(command, "commands"):
                 walk(command, f"{prefix}{name} ")
             else:
-                found[prefix + name] = command
+                commands[prefix + name] = command
 
     walk(typer.main.get_command(app), "")
-    return found
+    return commands
 
 
 def keys(answer: Any, of: str = "") -> Iterator[tuple[str, str]]:

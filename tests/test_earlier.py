@@ -7,7 +7,7 @@ from barograph import codec
 from barograph.codec import UnreadableError
 from barograph.earlier import FirstPrediction
 from barograph.types import Prediction, Record
-from matured_predictions import said
+from matured_predictions import prediction
 
 FIRST = (
     b'{"type":"prediction/1","product":"BTC-USD","second":7,"event_time_ns":8000000000,'
@@ -17,7 +17,7 @@ FIRST = (
 
 
 def test_a_prediction_of_the_first_version_reads_as_one_of_today():
-    today = said(7, p=0.7, vol=2e-4)
+    today = prediction(7, p=0.7, vol=2e-4)
     assert codec.decode_prediction(FIRST) == today
     record = Record("ticks.predictions", 0, 3, "BTC-USD", FIRST)
     assert codec.decode_prediction.of(record) == today
@@ -25,8 +25,8 @@ def test_a_prediction_of_the_first_version_reads_as_one_of_today():
 
 
 def test_what_is_written_is_of_today_and_each_version_has_its_own_fields():
-    assert codec.encode(said(7)).startswith(b'{"type":"prediction/2",')
-    assert isinstance(codec.decode_prediction(codec.encode(said(7))), Prediction)
+    assert codec.encode(prediction(7)).startswith(b'{"type":"prediction/2",')
+    assert isinstance(codec.decode_prediction(codec.encode(prediction(7))), Prediction)
     with pytest.raises(UnreadableError):
         codec.decode_prediction(FIRST.replace(b"prediction/1", b"prediction/2"))
     with pytest.raises(UnreadableError):

@@ -31,8 +31,8 @@ def test_blas_and_openmp_have_one_thread_unless_it_is_said(variables):
 def test_nobody_is_told_what_runs_here():
     environment.for_onnxruntime()
     environment.for_mlflow()
-    told = ("ORT_DISABLE_TELEMETRY", "MLFLOW_DISABLE_TELEMETRY", "DO_NOT_TRACK")
-    assert [os.environ[name] for name in told] == ["1", "true", "true"]
+    opt_outs = ("ORT_DISABLE_TELEMETRY", "MLFLOW_DISABLE_TELEMETRY", "DO_NOT_TRACK")
+    assert [os.environ[name] for name in opt_outs] == ["1", "true", "true"]
 
 
 def test_the_folder_of_compiled_kernels_is_named_after_their_sources():

@@ -47,10 +47,10 @@ def in_loop(main):
 def test_names_are_looked_up_as_the_system_does():
     async def both():
         loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo("localhost", 80, type=sockets.SOCK_STREAM)
+        addresses = await loop.getaddrinfo("localhost", 80, type=sockets.SOCK_STREAM)
         with pytest.raises(UnicodeError):
             await loop.getaddrinfo("x" * 64, 80)
-        return found
+        return addresses
 
     assert in_loop(both()) == sockets.getaddrinfo("localhost", 80, type=sockets.SOCK_STREAM)
 

@@ -58,10 +58,10 @@ def check(archive, out):
     expected = {}
     for event in events_of(archive):
         expected.setdefault(path_of(event), []).append(event)
-    found = rows_of(out)
-    assert found.keys() == expected.keys()
+    tables = rows_of(out)
+    assert tables.keys() == expected.keys()
     for path, events in expected.items():
-        rows = found[path].with_columns(pl.col(pl.Datetime).to_physical()).to_dicts()
+        rows = tables[path].with_columns(pl.col(pl.Datetime).to_physical()).to_dicts()
         assert [row["kind"] for row in rows] == [type(each).__name__.lower() for each in events]
         assert [row["event_time"] for row in rows] == [time_ns(each) for each in events]
         assert [row["receive_time"] for row in rows] == [each.receive_time_ns for each in events]

@@ -93,6 +93,6 @@ def test_where_the_frames_between_are_gone_every_product_has_a_gap(tmp_path):
     in_a_hole(home).close()
     (home.archive / "000001.ndjson.gz").unlink()
     home.ingest([heard(ticker(3 + HELD), "b")])
-    assert any("has a gap" in told for told in home.told)
+    assert any("has a gap" in line for line in home.warnings)
     assert isinstance(events(home.log)["BTC-USD"][-2], Gap)
     home.log.close()

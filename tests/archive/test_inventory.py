@@ -36,14 +36,14 @@ def archive(tmp_path):
 
 
 def test_the_list_says_what_each_file_holds_and_what_all_do(archive):
-    found = inventory(archive)
-    assert [file.state for file in found.files] == ["finished", "finished", "open"]
-    assert [file.manifest.frames for file in found.files[:2]] == [3, 4]
-    assert (found.frames, found.ticks, found.gaps) == (7, 7, {"silence": 2})
-    assert found.dead_letters == {"not_json": 2}
+    listing = inventory(archive)
+    assert [file.state for file in listing.files] == ["finished", "finished", "open"]
+    assert [file.manifest.frames for file in listing.files[:2]] == [3, 4]
+    assert (listing.frames, listing.ticks, listing.gaps) == (7, 7, {"silence": 2})
+    assert listing.dead_letters == {"not_json": 2}
     sizes = [path.stat().st_size for path in sorted(archive.glob("*.gz"))]
-    assert [file.bytes for file in found.files] == sizes
-    assert found.bytes == sum(sizes)
+    assert [file.bytes for file in listing.files] == sizes
+    assert listing.bytes == sum(sizes)
 
 
 def test_files_of_an_older_version_and_removed_ones_are_told_apart(archive):
@@ -54,9 +54,9 @@ def test_files_of_an_older_version_and_removed_ones_are_told_apart(archive):
 
 
 def test_an_archive_that_nobody_touched_is_sound(archive):
-    found = inspect(archive)
-    assert (found.sound, found.finished, found.lines) == (True, 2, 9)
-    assert found.without_manifest == ["000003.ndjson.gz"]
+    inspection = inspect(archive)
+    assert (inspection.sound, inspection.finished, inspection.lines) == (True, 2, 9)
+    assert inspection.without_manifest == ["000003.ndjson.gz"]
 
 
 @pytest.mark.parametrize("place", [0, 10, 40, -1])
@@ -91,8 +91,8 @@ def test_a_file_that_is_gone_is_missed_unless_it_was_compacted(archive):
     (archive / "000001.ndjson.gz").unlink()
     (damage,) = inspect(archive).damaged
     assert "it is gone" in damage.why
-    found = inspect(archive, compacted={digest})
-    assert (found.sound, found.removed) == (True, ["000001.ndjson.gz"])
+    inspection = inspect(archive, compacted={digest})
+    assert (inspection.sound, inspection.removed) == (True, ["000001.ndjson.gz"])
 
 
 def test_where_there_is_no_archive_that_is_said(tmp_path):

@@ -23,7 +23,7 @@ def two(tmp_path):
     second.log.close()
 
 
-def told(archive):
+def market_events(archive):
     return list(Coinbase().hear(whole(archive), lambda _letter: None))
 
 
@@ -42,10 +42,10 @@ def test_a_recording_of_two_logs_gives_its_ticks_once(tmp_path, two):
     first, second = two
     path = recorded(tmp_path, *MESSAGES)
     first.replay(path)
-    once = told(first.archive)
+    once = market_events(first.archive)
     second.replay(path)
     assert len(frames(read_archive(first.archive))) == 2 * len(frames(whole(first.archive)))
-    assert told(first.archive) == once
+    assert market_events(first.archive) == once
 
 
 @settings(max_examples=25, deadline=None)
@@ -62,9 +62,9 @@ def test_wherever_the_two_were_interrupted_each_frame_comes_once(tmp_path_factor
     for home in homes:
         home.replay(path)
         home.log.close()
-    found = frames(whole(homes[0].archive))
-    assert len(found) == len(set(found)) == 12
-    ticks = [event for event in told(homes[0].archive) if isinstance(event, Tick)]
+    data = frames(whole(homes[0].archive))
+    assert len(data) == len(set(data)) == 12
+    ticks = [event for event in market_events(homes[0].archive) if isinstance(event, Tick)]
     assert len(ticks) == 12
 
 
@@ -79,5 +79,5 @@ def test_between_the_files_of_two_logs_nobody_knows_what_passed(two):
     second.ingest([heard(ticker(2), "c")])
     entries = list(whole(first.archive))
     assert [entry for entry in entries if entry == Closing("b")]
-    kinds = [type(event) for event in told(first.archive)]
+    kinds = [type(event) for event in market_events(first.archive)]
     assert kinds == [Tick, Gap, Tick, Gap, Tick]

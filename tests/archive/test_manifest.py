@@ -24,7 +24,7 @@ def letter(key="", fault=Fault.NOT_JSON):
 
 
 def test_lines_are_counted_by_what_they_are_and_whose():
-    found = ArchiveManifest()
+    manifest = ArchiveManifest()
     for entry in (
         Opening(connection="c", dialect=Dialect.EXCHANGE),
         Heard(frame(receive_time_ns=7), Dialect.EXCHANGE),
@@ -34,21 +34,21 @@ def test_lines_are_counted_by_what_they_are_and_whose():
         Closing("c"),
         letter(),
     ):
-        found.add(entry)
-    assert (found.lines, found.frames, found.answers, found.unreadable) == (6, 2, 1, 1)
-    assert found.connections == {"c": 5, "d": 1}
-    assert (found.first_receive_time_ns, found.last_receive_time_ns) == (5, 9)
+        manifest.add(entry)
+    assert (manifest.lines, manifest.frames, manifest.answers, manifest.unreadable) == (6, 2, 1, 1)
+    assert manifest.connections == {"c": 5, "d": 1}
+    assert (manifest.first_receive_time_ns, manifest.last_receive_time_ns) == (5, 9)
 
 
 def test_what_they_came_to_is_counted_by_product():
-    found = ArchiveManifest()
+    manifest = ArchiveManifest()
     tick = Tick(product="B", event_time_ns=5, price="1", bid="1", ask="1")
     trade = Trade(product="B", event_time_ns=9, price="1", size="1", side=Side.BUY, trade_id=1)
     gap = Gap(product="B", start_ns=1, end_ns=99, cause=GapCause.SILENCE)
     beat = Heartbeat(product="E", event_time_ns=3)
-    found.note([tick, trade, gap], [])
-    found.note([beat, gap], [letter("B"), letter("E"), letter("B", Fault.FUTURE)])
-    assert found.products == {
+    manifest.note([tick, trade, gap], [])
+    manifest.note([beat, gap], [letter("B"), letter("E"), letter("B", Fault.FUTURE)])
+    assert manifest.products == {
         "B": ProductCounts(
             ticks=1,
             trades=1,
@@ -65,6 +65,6 @@ def test_what_they_came_to_is_counted_by_product():
 
 @pytest.mark.parametrize("key", ["", "NO-SUCH"])
 def test_what_a_broken_frame_calls_a_product_makes_none(key):
-    found = ArchiveManifest()
-    found.note([], [letter(key), letter(key)])
-    assert (found.products, found.dead_letters) == ({}, {"not_json": 2})
+    manifest = ArchiveManifest()
+    manifest.note([], [letter(key), letter(key)])
+    assert (manifest.products, manifest.dead_letters) == ({}, {"not_json": 2})

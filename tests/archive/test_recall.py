@@ -52,7 +52,7 @@ def test_live_frames_behind_closings_of_a_recording_are_recalled(tmp_path, home)
     die(feed)
     feed = home.feed()
     feed.close()
-    assert home.told == []
+    assert home.warnings == []
     assert len(events(home.log)["BTC-USD"]) == 3, "two ticks and the gap between"
     assert events(home.log) == heard_again(home.archive)
 
@@ -63,8 +63,8 @@ def test_what_a_killed_replay_left_is_moved_aside_and_told(tmp_path, home):
     left_open(home, one, archived=[two])
     whole = (home.archive / "000001.ndjson.gz").read_bytes()
     home.feed().close()
-    (told,) = home.told
-    assert "what a killed replay left in 1 file was moved to" in told
+    (warning,) = home.warnings
+    assert "what a killed replay left in 1 file was moved to" in warning
     (aside,) = (home.archive / "aside").iterdir()
     assert (home.archive / "000001.ndjson.gz").read_bytes() + aside.read_bytes() == whole
 
@@ -80,12 +80,12 @@ def test_a_copy_of_a_log_that_is_used_too_is_a_log_of_its_own(tmp_path, home):
     home.ingest([heard(ticker(3), "c")])
     other.ingest([heard(ticker(4), "d")])
     for each in (home, other):
-        assert each.told == []
+        assert each.warnings == []
         saved = each.log.producer_checkpoints(PRODUCER, take=False)
-        found = compare(each.archive, saved, "elsewhere")
-        entries = entries_in_log(each.archive, found.standing)
-        told = list(Coinbase().hear(entries, lambda _letter: None))
-        assert told == events(each.log)["BTC-USD"]
+        recalled = compare(each.archive, saved, "elsewhere")
+        entries = entries_in_log(each.archive, recalled.standing)
+        market_events = list(Coinbase().hear(entries, lambda _letter: None))
+        assert market_events == events(each.log)["BTC-USD"]
     now = {path.name: path.read_bytes() for path in home.archive.glob("*.gz")}
     assert now.items() >= files.items()
     other.log.close()
@@ -97,7 +97,7 @@ def test_an_archive_older_than_the_log_goes_on_behind_what_the_log_knows(home):
     (home.archive / "000003.ndjson.gz").unlink()
     (home.archive / "000003.manifest.json").unlink()
     home.ingest([heard(ticker(9), "d")])
-    assert home.told == [f"{home.archive} lacks 1 file that the log knows (000003); it goes on"]
+    assert home.warnings == [f"{home.archive} lacks 1 file that the log knows (000003); it goes on"]
     assert [file.number for file in archive_files(home.archive)] == [1, 2, 4]
 
 
@@ -106,8 +106,8 @@ def test_an_archive_that_was_emptied_is_told_and_the_log_goes_on(home):
     for path in home.archive.iterdir():
         path.unlink()
     home.ingest([heard(ticker(1), "b")])
-    (told,) = home.told
-    assert "the log knows another archive" in told
+    (warning,) = home.warnings
+    assert "the log knows another archive" in warning
 
 
 def test_a_book_that_was_lost_is_made_again_from_what_the_log_has(home):
@@ -115,7 +115,7 @@ def test_a_book_that_was_lost_is_made_again_from_what_the_log_has(home):
     left_open(home, heard(ticker(1), "b"), archived=[heard(ticker(2), "b")])
     (home.archive / "book.json").unlink()
     home.ingest([heard(ticker(3), "c")])
-    assert home.told == []
+    assert home.warnings == []
     assert home.unknown() == []
     assert events(home.log) == heard_again(home.archive)
 

@@ -141,26 +141,26 @@ class ToyFeed:
         self.saved, self.directory = saved, directory
         self.connection = "replay:c" if recording else "c"
         self.writer = ArchiveWriter(directory, file_bytes=200)
-        found = compare(directory, saved, "log.sqlite")
-        assert not found.unknown
-        self.standing, self.next = found.standing, saved.get("taken", 0)
-        for manifest in found.standing.finished:
+        recalled = compare(directory, saved, "log.sqlite")
+        assert not recalled.unknown
+        self.standing, self.next = recalled.standing, saved.get("taken", 0)
+        for manifest in recalled.standing.finished:
             keep_manifest(directory, manifest)
-        if is_read_again(found.tail, found.standing):
-            self.writer.set_aside(found.tail, found.standing)
+        if is_read_again(recalled.tail, recalled.standing):
+            self.writer.set_aside(recalled.tail, recalled.standing)
         else:
-            recall = Recall(msgspec.structs.replace(found.standing, finished=()), found.tail)
+            recall = Recall(msgspec.structs.replace(recalled.standing, finished=()), recalled.tail)
             for entry in recall.entries():
                 self.next = json.loads(entry.frame.data)["n"] + 1
                 recall.note(beat(self.next - 1), ())
-            if found.tail:
-                self.save(found.book, found.log, recall.checkpoint())
+            if recalled.tail:
+                self.save(recalled.book, recalled.log, recall.checkpoint())
                 recall.acknowledge(directory)
             self.standing = recall.standing
-        self.book, self.log, self.run = found.book, found.log, new_id()
-        keep_book(directory, found.book)
+        self.book, self.log, self.run = recalled.book, recalled.log, new_id()
+        keep_book(directory, recalled.book)
         last = max([0, *numbers_in(self.standing.has)])
-        self.writer.serve(found.book, found.log, "log.sqlite", run=self.run, known=last)
+        self.writer.serve(recalled.book, recalled.log, "log.sqlite", run=self.run, known=last)
         self.commit()
 
     def save(self, book, log, standing):
@@ -233,13 +233,13 @@ def test_manifests_are_right_and_whole_whoever_was_killed_when(tmp_path_factory,
     if recording:
         assert numbers == list(range(saved["taken"]))
     for file in archive_files(directory):
-        found = ArchiveManifest()
+        expected = ArchiveManifest()
         for entry in read_file(file.path):
-            found.add(entry)
-            found.note(beat(json.loads(entry.frame.data)["n"]))
-        found.file, found.bytes = file.path.name, file.path.stat().st_size
-        found.sha256 = hashlib.sha256(file.path.read_bytes()).hexdigest()
-        assert file.manifest == found
+            expected.add(entry)
+            expected.note(beat(json.loads(entry.frame.data)["n"]))
+        expected.file, expected.bytes = file.path.name, file.path.stat().st_size
+        expected.sha256 = hashlib.sha256(file.path.read_bytes()).hexdigest()
+        assert file.manifest == expected
 
 
 def test_what_came_after_a_standing_is_set_aside_and_what_came_before_is_finished(tmp_path):

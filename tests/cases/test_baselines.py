@@ -42,9 +42,9 @@ def ahead(returns, omega, alpha, beta, horizon):
 def test_the_mean_variance_ahead_is_that_of_garch_second_by_second(
     returns, omega, alpha, beta, horizon
 ):
-    told = baselines.mean_variance(returns, omega, alpha, beta, horizon)
+    mean_variance = baselines.mean_variance(returns, omega, alpha, beta, horizon)
     np.testing.assert_allclose(
-        told, ahead(returns, omega, alpha, beta, horizon), rtol=1e-9, atol=1e-9 * omega
+        mean_variance, ahead(returns, omega, alpha, beta, horizon), rtol=1e-9, atol=1e-9 * omega
     )
 
 
@@ -94,10 +94,10 @@ def simulated():
 def test_garch_recovers_the_variance_that_made_the_returns(simulated):
     returns, variances = simulated
     learned_from = np.arange(len(returns)) < 15_000
-    told = baselines.garch_vol(returns, learned_from, 1)[15_000:-1]
+    vol = baselines.garch_vol(returns, learned_from, 1)[15_000:-1]
     true = np.sqrt(variances[15_001:])
-    assert np.corrcoef(told, true)[0, 1] > 0.99
-    assert np.mean(told / true) == pytest.approx(1, abs=0.05)
+    assert np.corrcoef(vol, true)[0, 1] > 0.99
+    assert np.mean(vol / true) == pytest.approx(1, abs=0.05)
 
 
 @settings(max_examples=3, deadline=None)
@@ -109,10 +109,10 @@ def test_garch_learns_from_the_returns_it_was_given_and_from_no_others(seed):
     changed = returns.copy()
     changed[2000:] *= np.random.default_rng(seed).lognormal(0, 2, 1000)
     learned_from = np.arange(3000) < 2000
-    told, again = (baselines.garch_vol(some, learned_from, 60) for some in (returns, changed))
-    assert told[:2000].tobytes() == again[:2000].tobytes()  # exact: no row sees what comes after it
-    assert np.isnan(told[1000])
-    assert not np.isnan(told[:1000]).any()
+    vol, again = (baselines.garch_vol(some, learned_from, 60) for some in (returns, changed))
+    assert vol[:2000].tobytes() == again[:2000].tobytes()  # exact: no row sees what comes after it
+    assert np.isnan(vol[1000])
+    assert not np.isnan(vol[:1000]).any()
 
 
 @pytest.mark.parametrize("known", [1000, 1, 0])
@@ -120,6 +120,6 @@ def test_a_market_that_does_not_move_or_was_not_seen_has_no_volatility(known):
     pytest.importorskip("arch")
     still = np.zeros(1000)
     still[7] = math.nan
-    told = baselines.garch_vol(still, np.arange(1000) < known, 60)
-    assert np.flatnonzero(np.isnan(told)).tolist() == [7]
-    assert (np.delete(told, 7) == 0).all()
+    vol = baselines.garch_vol(still, np.arange(1000) < known, 60)
+    assert np.flatnonzero(np.isnan(vol)).tolist() == [7]
+    assert (np.delete(vol, 7) == 0).all()

@@ -42,9 +42,9 @@ def test_the_eleven_without_a_bill_yet_have_a_total_of_nothing(customers):
 def test_a_real_customer_as_models_see_her(customers):
     (her,) = (customer for customer in customers if CONTRACT.key_of(customer) == "7760-OYPDY")
     assert (her.tenure, her.Churn) == (2, "Yes")
-    told = dict(zip(CONTRACT.features, CONTRACT.numbers(her), strict=True))
+    features = dict(zip(CONTRACT.features, CONTRACT.numbers(her), strict=True))
     # exact: decimals as they were read
-    assert told == {
+    assert features == {
         "gender": 0.0,
         "SeniorCitizen": 0.0,
         "Partner": 0.0,

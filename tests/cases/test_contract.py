@@ -219,10 +219,10 @@ def test_a_record_survives_its_way_through_a_table_of_text(parcel):
 
 @given(st.dictionaries(st.sampled_from([*GOOD, "note"]), texts))
 def test_any_cells_become_json_to_be_judged(cells):
-    told = msgspec.json.decode(CONTRACT.from_text(cells))
-    assert list(told) == list(cells)
+    fields = msgspec.json.decode(CONTRACT.from_text(cells))
+    assert list(fields) == list(cells)
     blank = {name for name, cell in cells.items() if not cell.strip()}
-    assert {name for name, value in told.items() if value is None} == blank
+    assert {name for name, value in fields.items() if value is None} == blank
 
 
 CELLS = [
@@ -248,9 +248,9 @@ CELLS = [
 
 @pytest.mark.parametrize(("name", "cell", "value"), CELLS)
 def test_a_cell_becomes_what_it_reads_as(name, cell, value):
-    (told,) = msgspec.json.decode(CONTRACT.from_text({name: cell})).values()
-    assert told == value
-    assert type(told) is type(value)
+    (read,) = msgspec.json.decode(CONTRACT.from_text({name: cell})).values()
+    assert read == value
+    assert type(read) is type(value)
 
 
 def test_the_digits_of_a_cell_are_kept():

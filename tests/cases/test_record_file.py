@@ -82,8 +82,8 @@ def test_a_line_that_is_not_utf8_keeps_its_bytes_to_be_refused(of, row):
 def test_lines_of_json_are_given_byte_for_byte(of):
     good = b'{"name": "ann", "tenure":1,"charges":2, "calls":3}'
     bad = [b'{"tenure": 1}', b"no json", b"[1]", b'{"name": 7}', b'{"name": "\xff"}', b"[" * 5000]
-    told = of(b"\n".join([good, b"", *bad]), ".ndjson")
-    assert told == [
+    given_lines = of(b"\n".join([good, b"", *bad]), ".ndjson")
+    assert given_lines == [
         RecordLine(1, "ann", good),
         *(RecordLine(n, "", v) for n, v in enumerate(bad, 3)),
     ]
@@ -104,8 +104,8 @@ def test_every_record_of_a_table_comes_out_once_and_in_order(tmp_path_factory, r
     csv.writer(written).writerows(rows)
     path = tmp_path_factory.mktemp("table") / "records.csv"
     path.write_bytes(written.getvalue().encode())
-    told = [CONTRACT.decode(line.value) for line in lines(path, CONTRACT)]
-    assert [(c.name, c.tenure, c.charges, c.calls, c.left or "") for c in told] == rows
+    customers = [CONTRACT.decode(line.value) for line in lines(path, CONTRACT)]
+    assert [(c.name, c.tenure, c.charges, c.calls, c.left or "") for c in customers] == rows
 
 
 UNREADABLE = {

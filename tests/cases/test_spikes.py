@@ -66,12 +66,12 @@ def test_the_hour_is_in_the_table_for_the_climatology_and_no_model_uses_it():
 
 def test_what_only_the_experiment_computes_is_used_by_baselines_alone():
     table = SPIKES.table(frame())
-    asked = {made.name: {*made.features} for made in SPIKES.candidates(table.features)}
-    experimental = {name for name, used in asked.items() if used & {EWMA, GARCH}}
+    features_of = {made.name: {*made.features} for made in SPIKES.candidates(table.features)}
+    experimental = {name for name, used in features_of.items() if used & {EWMA, GARCH}}
     assert experimental == {"ewma", "garch"} <= {*SPIKES.baselines}
-    assert {*SPIKES.to_beat} < {*SPIKES.baselines} < {*asked}
-    for name in asked.keys() - {*SPIKES.baselines}:
-        assert asked[name] <= {*WANTED, TAU}
+    assert {*SPIKES.to_beat} < {*SPIKES.baselines} < {*features_of}
+    for name in features_of.keys() - {*SPIKES.baselines}:
+        assert features_of[name] <= {*WANTED, TAU}
 
 
 def test_every_row_with_a_label_and_all_features_is_used_as_float32():
@@ -204,17 +204,17 @@ def test_the_question_comes_from_training_labels_and_returns_before_each_row_and
     returns[later] *= rng.lognormal(0, 2, later.sum())
 
     changed = dataclasses.replace(table, outcome=outcome, returns=returns)
-    told = SPIKES.target(changed, fold.train)
+    target = SPIKES.target(changed, fold.train)
 
-    assert told.tau == known.tau
-    assert (told.y[fold.train] == known.y[fold.train]).all()
+    assert target.tau == known.tau
+    assert (target.y[fold.train] == known.y[fold.train]).all()
     for name in (TAU, EWMA, GARCH):
-        before, now = known.beside[name][fold.train], told.beside[name][fold.train]
+        before, now = known.beside[name][fold.train], target.beside[name][fold.train]
         assert before.tobytes() == now.tobytes()  # exact: no row sees what it may not learn from
     for place, product in enumerate(table.keys):
-        mine = fold.train[table.key[fold.train] == place]
-        assert known.tau[product] == labels.tau(table.outcome[mine])
-        assert known.y[mine].mean() == pytest.approx(0.1, abs=0.01)
+        of_product = fold.train[table.key[fold.train] == place]
+        assert known.tau[product] == labels.tau(table.outcome[of_product])
+        assert known.y[of_product].mean() == pytest.approx(0.1, abs=0.01)
         assert set(known.beside[TAU][table.key == place]) == {known.tau[product]}
 
 
@@ -280,10 +280,10 @@ def test_other_parameters_are_drawn_for_trees_that_can_take_them(seed):
     for candidate in SPIKES.candidates(features):
         if candidate.parameters:
             rng = np.random.default_rng(seed)
-            told = SPIKES.varied(candidate, rng)
+            varied = SPIKES.varied(candidate, rng)
             again = SPIKES.varied(candidate, np.random.default_rng(seed))
-            assert told.name == candidate.name
-            assert told.parameters == again.parameters
-            assert told.parameters.keys() == candidate.parameters.keys()
+            assert varied.name == candidate.name
+            assert varied.parameters == again.parameters
+            assert varied.parameters.keys() == candidate.parameters.keys()
         else:
             assert "boost" not in candidate.name

@@ -91,7 +91,7 @@ def naive_f1(y, acted):
 )
 def test_the_threshold_has_the_best_f1_that_any_has(rows):
     y = np.array([float(yes) for yes, _ in rows])
-    probability = np.array([said for _, said in rows])
+    probability = np.array([each for _, each in rows])
     chosen = best_f1(y, probability)
     best = max(naive_f1(y, probability >= at) for at in probability)
     assert chosen in probability
@@ -101,18 +101,18 @@ def test_the_threshold_has_the_best_f1_that_any_has(rows):
 def test_acting_is_judged_by_recall_precision_and_share():
     y = np.array([1.0, 1.0, 0.0, 0.0, 1.0])
     acted = np.array([True, True, True, False, False])
-    told = judge(CUSTOMERS, np.arange(5), y, acted)
+    judged = judge(CUSTOMERS, np.arange(5), y, acted)
     # exact: counts, divided once
-    assert told == {"recall": 2 / 3, "precision": 2 / 3, "flagged_share": 0.6}
-    assert all(type(value) is float for value in told.values())
+    assert judged == {"recall": 2 / 3, "precision": 2 / 3, "flagged_share": 0.6}
+    assert all(type(value) is float for value in judged.values())
 
 
 @pytest.mark.parametrize(
     ("y", "acted", "undefined"), [(0.0, True, "recall"), (1.0, False, "precision")]
 )
 def test_what_is_not_defined_is_no_figure(y, acted, undefined):
-    told = judge(CUSTOMERS, np.arange(3), np.full(3, y), np.full(3, acted))
-    assert [name for name, value in told.items() if np.isnan(value)] == [undefined]
+    judged = judge(CUSTOMERS, np.arange(3), np.full(3, y), np.full(3, acted))
+    assert [name for name, value in judged.items() if np.isnan(value)] == [undefined]
 
 
 def test_unseen_are_the_keys_whose_lots_lie_above_all_that_was_fitted_on():

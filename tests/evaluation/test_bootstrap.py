@@ -72,15 +72,15 @@ def test_scores_of_blocks_are_those_of_their_rows_counted_one_by_one(lengths, bl
     drawn = bootstrap.resamples(
         second[shuffled], session[shuffled], block_s=block_s, count=5, seed=seed
     )
-    truth, said = (rng.random(len(second)) < 0.3).astype(float), rng.random(len(second))
+    truth, p = (rng.random(len(second)) < 0.3).astype(float), rng.random(len(second))
     vol, forecast = rng.random((2, len(second))) + 0.01
-    for told, of, measures in (
-        (truth, said, (scores.brier, scores.log_loss, scores.calibration_error, scores.pr_auc)),
+    for outcome, of, measures in (
+        (truth, p, (scores.brier, scores.log_loss, scores.calibration_error, scores.pr_auc)),
         (vol, forecast, (scores.log_r2, scores.qlike)),
     ):
-        together = bootstrap.resampled_together([(one, of) for one in measures], told, drawn)
+        together = bootstrap.resampled_together([(one, of) for one in measures], outcome, drawn)
         for measure, resampled in zip(measures, together, strict=True):
-            value = measure.prepare(told, of)
+            value = measure.prepare(outcome, of)
             expected = [value(drawn.weight(number)) for number in range(5)]
             assert resampled.values.tolist() == pytest.approx(expected, rel=1e-9, nan_ok=True)
 

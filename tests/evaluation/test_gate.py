@@ -83,10 +83,10 @@ def good(market):
 
 def but(window, **changed):
     """Another window; what a baseline said may be its probabilities alone."""
-    if told := changed.get("baselines"):
+    if baselines := changed.get("baselines"):
         changed["baselines"] = {
             name: each if isinstance(each, Forecast) else Forecast(probability=each)
-            for name, each in told.items()
+            for name, each in baselines.items()
         }
     return msgspec.structs.replace(window, **changed)
 
@@ -95,7 +95,7 @@ def test_a_candidate_that_holds_every_rule_is_promoted_and_says_why(window, good
     decision = decide(None, good, window, RULE)
     assert decision.promote, decision.reasons
     assert decision.word == "Promote"
-    told = "; ".join(decision.reasons)
+    reasons = "; ".join(decision.reasons)
     for part in (
         "30 independent positives tested, 20 are needed",
         "30 blocks tested, 20 are needed",
@@ -105,7 +105,7 @@ def test_a_candidate_that_holds_every_rule_is_promoted_and_says_why(window, good
         "log loss minus persistence's -",
         "PR-AUC minus har's +",
     ):
-        assert part in told
+        assert part in reasons
 
 
 BROKEN = {
@@ -215,21 +215,21 @@ def test_a_baseline_whose_folds_are_calibrated_otherwise_is_met_by_its_ranking(m
 @pytest.mark.parametrize("ranked", [(), ("ours",), ("theirs",), ("ours", "theirs")])
 def test_two_are_compared_by_the_higher_pr_auc_of_each(ranked):
     market = Market(seed=5)
-    said = {"ours": market.pooled(0.3, off=1.0), "theirs": market.pooled(0.6, off=1.0)}
+    forecasts = {"ours": market.pooled(0.3, off=1.0), "theirs": market.pooled(0.6, off=1.0)}
     best = {}
-    for name, each in said.items():
+    for name, each in forecasts.items():
         best[name] = scores.pr_auc(market.y, each.probability)
         if name in ranked:
             assert scores.pr_auc(market.y, each.ranking) > best[name]
             best[name] = scores.pr_auc(market.y, each.ranking)
         else:
-            said[name] = msgspec.structs.replace(each, ranking=None)
-    ours = contender(said["ours"].probability, ranking=said["ours"].ranking)
+            forecasts[name] = msgspec.structs.replace(each, ranking=None)
+    ours = contender(forecasts["ours"].probability, ranking=forecasts["ours"].ranking)
     # No candidate holds this rule, so its sentence is told.
     never = msgspec.structs.replace(RULE, margin=-1.0)
-    told = refused(None, ours, market.window(baselines={"theirs": said["theirs"]}), never)
+    reasons = refused(None, ours, market.window(baselines={"theirs": forecasts["theirs"]}), never)
     sentence = f"PR-AUC minus theirs's {best['ours'] - best['theirs']:+.4f} ["
-    assert any(reason.startswith(sentence) for reason in told)
+    assert any(reason.startswith(sentence) for reason in reasons)
 
 
 def test_over_the_base_rate_stand_the_probabilities_by_which_is_acted(market, window):
@@ -256,8 +256,8 @@ def test_a_champion_must_be_beaten_and_one_that_has_expired_only_matched(market,
     old = msgspec.structs.replace(champion, expired=True)
     decision = decide(old, good, window, RULE)
     assert decision.promote, decision.reasons
-    told = [reason for reason in decision.reasons if "spikes/7's" in reason]
-    assert [reason.split("] ")[1] for reason in told] == [
+    reasons = [reason for reason in decision.reasons if "spikes/7's" in reason]
+    assert [reason.split("] ")[1] for reason in reasons] == [
         "must not lie above 0", "must not lie below -0.02",
     ]  # fmt: skip
 
@@ -324,8 +324,8 @@ def test_a_window_without_rows_decides_by_what_it_lacks():
 def test_an_interval_is_made_wide_on_the_side_where_its_mirror_image_is_wider():
     values = np.array([-1.0, *np.linspace(0, 1, 98), 9.0])
     draws = bootstrap.resamples(np.arange(3), np.zeros(3), block_s=1, count=1)
-    told = bootstrap.Resampled(estimate=0.5, values=values, resamples=draws)
-    percentile, wide = told.interval(0.9), gate.wide(told, 0.9)
+    resampled = bootstrap.Resampled(estimate=0.5, values=values, resamples=draws)
+    percentile, wide = resampled.interval(0.9), gate.wide(resampled, 0.9)
     assert wide.low == pytest.approx(min(percentile.low, 1.0 - percentile.high), rel=1e-12)
     assert wide.high == pytest.approx(max(percentile.high, 1.0 - percentile.low), rel=1e-12)
     assert (wide.estimate, wide.level) == (0.5, 0.9)  # exact: one number, copied
@@ -333,10 +333,10 @@ def test_an_interval_is_made_wide_on_the_side_where_its_mirror_image_is_wider():
 
 def test_bounds_that_are_no_numbers_stay_so():
     draws = bootstrap.resamples(np.arange(3), np.zeros(3), block_s=1, count=1)
-    told = bootstrap.Resampled(estimate=nan, values=np.full(5, nan), resamples=draws)
-    assert isinstance(gate.wide(told, 0.95), Interval)
-    assert not gate.wide(told, 0.95).low > 0
-    assert not gate.wide(told, 0.95).high < 0
+    resampled = bootstrap.Resampled(estimate=nan, values=np.full(5, nan), resamples=draws)
+    assert isinstance(gate.wide(resampled, 0.95), Interval)
+    assert not gate.wide(resampled, 0.95).low > 0
+    assert not gate.wide(resampled, 0.95).high < 0
 
 
 # How often: 200 markets, a champion and two candidates each.
@@ -368,7 +368,7 @@ def test_a_clearly_better_candidate_is_promoted_in_95_percent_at_least():
 
 # Rows that a gate looks at once.
 
-orders = st.lists(st.integers(0, 300), max_size=60).map(lambda told: np.array(told, np.int64))
+orders = st.lists(st.integers(0, 300), max_size=60).map(lambda rows: np.array(rows, np.int64))
 
 
 @given(orders, st.integers(1, 20))
@@ -387,11 +387,11 @@ def test_runs_hold_every_row_and_lie_apart(order, distance):
 @given(orders, orders, st.integers(1, 20))
 def test_unjudged_rows_lie_further_than_the_distance_from_every_judged_one(order, before, distance):
     fresh = gate.unjudged(order, gate.runs(before, distance), distance)
-    for row, told in zip(order, fresh, strict=True):
+    for row, is_fresh in zip(order, fresh, strict=True):
         nearest = min((abs(row - other) for other in before), default=distance + 1)
         if nearest <= distance:
-            assert not told
-        elif not told:  # it lies in a hole of a run, with judged rows on both sides
+            assert not is_fresh
+        elif not is_fresh:  # it lies in a hole of a run, with judged rows on both sides
             assert before.min() < row < before.max()
 
 

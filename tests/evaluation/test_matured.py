@@ -15,7 +15,7 @@ from barograph.evaluation.matured import compare, judge, mature
 from barograph.pipeline.scorer import Scorer
 from barograph.types import Interval, Verdict
 from cut_market import rows_of_a_market_with_a_cut
-from matured_predictions import said, storm
+from matured_predictions import prediction, storm
 from scored_rows import model
 
 START_S = 1_750_000_000
@@ -26,7 +26,7 @@ def at_60(predictions):
 
 
 @st.composite
-def told(draw):
+def prediction_lists(draw):
     """Predictions of two models and products in log order: holes, unknown values, swaps."""
     made = []
     for product in ("BTC-USD", "ETH-USD"):
@@ -41,7 +41,7 @@ def told(draw):
             for _ in range(n):
                 p = None if rng.random() < 0.1 else float(rng.choice([0.1, 0.4, 0.6, 0.9]))
                 vol = None if rng.random() < 0.1 else float(rng.choice([5e-5, 1e-4, 2e-4]))
-                made.append(said(second, p=p, vol=vol, product=product, label=label, tau=tau))
+                made.append(prediction(second, p=p, vol=vol, product=product, label=label, tau=tau))
                 second += 1
     return made
 
@@ -65,30 +65,30 @@ def judged_by_loops(predictions, label):
     return sorted(rows, key=lambda row: row[:2])
 
 
-def flat(found):
+def flat(outcomes):
     return [
         (product, int(second), float(p), bool(alarm), None if np.isnan(spike) else spike == 1.0)
-        for product, of in found.by_product.items()
+        for product, of in outcomes.by_product.items()
         for second, p, alarm, spike in zip(*of, strict=True)
     ]
 
 
-@given(told())
+@given(prediction_lists())
 def test_each_prediction_stands_beside_what_came(predictions):
-    found = at_60(predictions)
-    assert found.keys() == {each.model for each in predictions}
-    for label, of in found.items():
-        mine = [each for each in predictions if each.model == label]
+    by_model = at_60(predictions)
+    assert by_model.keys() == {each.model for each in predictions}
+    for label, of in by_model.items():
+        of_model = [each for each in predictions if each.model == label]
         assert flat(of) == judged_by_loops(predictions, label)
         assert (of.first_second, of.last_second) == (
-            min(each.second for each in mine), max(each.second for each in mine),
+            min(each.second for each in of_model), max(each.second for each in of_model),
         )  # fmt: skip
-        assert sum(of.verdicts.values()) == len(mine)
-        assert of.verdicts.get(Verdict.GAP, 0) == sum(each.probability is None for each in mine)
+        assert sum(of.verdicts.values()) == len(of_model)
+        assert of.verdicts.get(Verdict.GAP, 0) == sum(each.probability is None for each in of_model)
 
 
 @pytest.mark.slow
-@given(told())
+@given(prediction_lists())
 def test_the_scores_are_those_of_the_matured_rows(predictions):
     for label, of in at_60(predictions).items():
         live_one = judge(label, of)
@@ -117,7 +117,7 @@ def test_the_scores_are_those_of_the_matured_rows(predictions):
         )
 
 
-@given(told())
+@given(prediction_lists())
 def test_a_prediction_that_stands_there_twice_counts_once(predictions):
     again = [msgspec.structs.replace(each, probability=0.99) for each in predictions]
     once, twice = at_60(predictions), at_60(predictions + again)
@@ -129,13 +129,13 @@ def test_a_prediction_that_stands_there_twice_counts_once(predictions):
 
 
 def test_a_prediction_for_another_horizon_never_matures():
-    [found] = at_60([said(0, horizon_s=300), said(60)]).values()
-    assert [row[4] for row in flat(found)] == [None, None]
+    [outcomes] = at_60([prediction(0, horizon_s=300), prediction(60)]).values()
+    assert [row[4] for row in flat(outcomes)] == [None, None]
 
 
 def test_an_interval_of_nothing_is_not_defined():
-    [found] = at_60([said(0), said(1, p=None)]).values()
-    live_one = judge("spikes/1", found)
+    [outcomes] = at_60([prediction(0), prediction(1, p=None)]).values()
+    live_one = judge("spikes/1", outcomes)
     assert (live_one.rows, live_one.immature) == (0, 1)
     assert live_one.verdicts == {"PREDICTED": 1, "GAP": 1}
     assert math.isnan(live_one.pr_auc.estimate)
@@ -148,12 +148,12 @@ def test_a_better_shadow_is_better_by_its_paired_difference():
     [ours], [theirs] = at_60(storm("spikes/1", 2.0)).values(), at_60(
         storm("spikes/2", 20.0)[100:]
     ).values()  # fmt: skip
-    found = compare("spikes/1", ours, "spikes/2", theirs)
-    assert (found.champion, found.shadow) == ("spikes/1", "spikes/2")
-    assert (found.rows, found.left_out) == (3840, 0)
+    paired = compare("spikes/1", ours, "spikes/2", theirs)
+    assert (paired.champion, paired.shadow) == ("spikes/1", "spikes/2")
+    assert (paired.rows, paired.left_out) == (3840, 0)
     one, other = judge("spikes/1", ours), judge("spikes/2", theirs)
-    assert found.log_loss.high < 0
-    assert found.log_loss.estimate == pytest.approx(
+    assert paired.log_loss.high < 0
+    assert paired.log_loss.estimate == pytest.approx(
         other.log_loss.estimate - one.log_loss.estimate, abs=0.01
     )
     alone = compare("spikes/1", ours, "spikes/1", ours)
@@ -166,19 +166,20 @@ def test_a_better_shadow_is_better_by_its_paired_difference():
 def test_rows_that_the_two_taus_call_differently_are_left_out_of_the_pair():
     [ours] = at_60(storm("spikes/1", 2.0)).values()
     [theirs] = at_60(storm("spikes/2", 2.0, tau=1.2e-4)).values()
-    found = compare("spikes/1", ours, "spikes/2", theirs)
+    paired = compare("spikes/1", ours, "spikes/2", theirs)
     between = sum(
         a != b for a, b in zip(flat(ours), flat(theirs), strict=True) if a[4] is not None
     )  # fmt: skip
-    assert found.left_out == between > 0
-    assert found.rows == 3940 - between
+    assert paired.left_out == between > 0
+    assert paired.rows == 3940 - between
 
 
 def test_models_that_met_on_no_second_have_no_difference():
-    [ours], [theirs] = at_60([said(0)]).values(), at_60([said(0, product="SOL-USD")]).values()
-    found = compare("spikes/1", ours, "spikes/2", theirs)
-    assert (found.rows, found.left_out) == (0, 0)
-    assert math.isnan(found.log_loss.estimate)
+    [ours] = at_60([prediction(0)]).values()
+    [theirs] = at_60([prediction(0, product="SOL-USD")]).values()
+    paired = compare("spikes/1", ours, "spikes/2", theirs)
+    assert (paired.rows, paired.left_out) == (0, 0)
+    assert math.isnan(paired.log_loss.estimate)
 
 
 @pytest.mark.slow
@@ -187,9 +188,9 @@ def test_labels_of_predictions_are_those_of_the_dataset_to_the_bit():
     scorer = Scorer(MARKET, model(tau={"BTC-USD": 1e-5, "ETH-USD": 2e-5}))
     predictions = [scorer.predict(row) for row in rows]
     for product, tau in (("BTC-USD", 1e-5), ("ETH-USD", 2e-5)):
-        mine = [row for row in rows if row.product == product]
-        second = np.array([row.second for row in mine])
-        return_e9_of = {row.second: row.return_e9 for row in mine}
+        rows_of_product = [row for row in rows if row.product == product]
+        second = np.array([row.second for row in rows_of_product])
+        return_e9_of = {row.second: row.return_e9 for row in rows_of_product}
         label = np.array(
             [
                 math.nan if vol is None else vol
@@ -209,8 +210,8 @@ def test_labels_of_predictions_are_those_of_the_dataset_to_the_bit():
                 for each in predictions
                 if each.product == product
             ]
-            [found] = at_60(exact).values()
-            [of] = found.by_product.values()
+            [outcomes] = at_60(exact).values()
+            [of] = outcomes.by_product.values()
             known = ~np.isnan(label[np.isin(second, of.second)])
             assert known.sum() > 100
             assert np.array_equal(~np.isnan(of.outcome), known)  # exact: which are known

@@ -29,18 +29,18 @@ def columns(drawn):
 @given(rows)
 def test_every_score_of_probabilities_equals_its_oracle(drawn):
     truth, forecast = columns(drawn)
-    spikes, said = truth.astype(int).tolist(), forecast.tolist()
+    spikes, probabilities = truth.astype(int).tolist(), forecast.tolist()
     assert scores.pr_auc(truth, forecast) == pytest.approx(
-        feature_oracle.pr_auc(spikes, said), rel=1e-12
+        feature_oracle.pr_auc(spikes, probabilities), rel=1e-12
     )
     assert scores.roc_auc(truth, forecast) == pytest.approx(
-        feature_oracle.roc_auc(spikes, said), rel=1e-12
+        feature_oracle.roc_auc(spikes, probabilities), rel=1e-12
     )
     assert scores.brier(truth, forecast) == pytest.approx(
-        feature_oracle.brier(spikes, said), rel=1e-12
+        feature_oracle.brier(spikes, probabilities), rel=1e-12
     )
     assert scores.log_loss(truth, forecast) == pytest.approx(
-        feature_oracle.log_loss(spikes, said, scores.LOG_LOSS_CLIP), rel=1e-9
+        feature_oracle.log_loss(spikes, probabilities, scores.LOG_LOSS_CLIP), rel=1e-9
     )
 
 
@@ -141,14 +141,14 @@ def test_rows_that_cannot_be_scored_are_refused(score, truth, forecast, why):
 def test_reliability_bins_hold_every_row_and_keep_equal_probabilities_together(drawn, bins):
     truth, probability = columns(drawn)
     table = scores.reliability(truth, probability, bins=bins)
-    said = [b.mean_probability for b in table]
+    means = [b.mean_probability for b in table]
     edges = np.cumsum([0, *(b.rows for b in table)])[1:-1]
     ranked = np.sort(probability)
     assert (ranked[edges - 1] < ranked[edges]).all()
     assert len(table) <= bins
     assert sum(b.rows for b in table) == len(truth)
     assert sum(b.rows * b.frequency for b in table) == pytest.approx(truth.sum())
-    np.testing.assert_allclose(said, np.sort(said), atol=1e-15)
+    np.testing.assert_allclose(means, np.sort(means), atol=1e-15)
 
 
 def test_reliability_bins_of_distinct_probabilities_are_equal():

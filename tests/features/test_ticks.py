@@ -33,31 +33,31 @@ def rows(quotes):
 
 def test_a_steady_pace_of_equal_moves_is_their_variance_a_second():
     walk = [(k / 2, 99.5 + (k + 1) % 2 / 100, 100.5 + (k + 1) % 2 / 100) for k in range(40)]
-    told = rows(walk)[20][COLUMN["tick_vol_10s"]]
-    assert told == pytest.approx(math.log(100.01 / 100) / math.sqrt(0.5 + LEAST_DURATION_S), 1e-6)
+    vol = rows(walk)[20][COLUMN["tick_vol_10s"]]
+    assert vol == pytest.approx(math.log(100.01 / 100) / math.sqrt(0.5 + LEAST_DURATION_S), 1e-6)
 
 
 def test_quotes_of_one_moment_are_no_infinite_variance():
-    told = rows([(3.0, 99.5, 100.5), (3.0, 99.6, 100.6), (3.0, 99.5, 100.5)])
-    assert 0 < told[10][COLUMN["tick_vol_10s"]] < math.log(100.1 / 100) / math.sqrt(0.01)
+    values = rows([(3.0, 99.5, 100.5), (3.0, 99.6, 100.6), (3.0, 99.5, 100.5)])
+    assert 0 < values[10][COLUMN["tick_vol_10s"]] < math.log(100.1 / 100) / math.sqrt(0.01)
 
 
 def test_where_nothing_ticked_nothing_moved_and_the_quote_stands():
-    told = rows([(0.5, 99.9, 100.1)])[12]
-    assert told[COLUMN["tick_vol_10s"]] == 0
-    assert told[COLUMN["tick_spread_bps_mean_10s"]] == told[COLUMN["spread_bps"]]
+    values = rows([(0.5, 99.9, 100.1)])[12]
+    assert values[COLUMN["tick_vol_10s"]] == 0
+    assert values[COLUMN["tick_spread_bps_mean_10s"]] == values[COLUMN["spread_bps"]]
     assert tick_vol(0, 0) == 0
 
 
 def test_each_tick_has_its_say_in_the_mean_spread_however_long_its_quote_stood():
-    told = rows([(0.1, 99.0, 101.0), (0.2, 99.9, 100.1), (9.0, 99.0, 101.0), (9.1, 99.9, 100.1)])
-    assert told[10][COLUMN["tick_spread_bps_mean_10s"]] == pytest.approx((200 + 20) / 2)
+    values = rows([(0.1, 99.0, 101.0), (0.2, 99.9, 100.1), (9.0, 99.0, 101.0), (9.1, 99.9, 100.1)])
+    assert values[10][COLUMN["tick_spread_bps_mean_10s"]] == pytest.approx((200 + 20) / 2)
 
 
 def test_one_wild_second_counts_as_much_as_the_bound_and_no_sum_overflows():
     wild = [(k / 10, *((99.5, 100.5) if k % 2 else (90.5, 91.5))) for k in range(3000)]
-    told = rows(wild)[300][COLUMN["tick_vol_300s"]]
-    assert told == pytest.approx(math.sqrt(0.03 / 10), rel=1e-6)
+    vol = rows(wild)[300][COLUMN["tick_vol_300s"]]
+    assert vol == pytest.approx(math.sqrt(0.03 / 10), rel=1e-6)
 
 
 @given(st.permutations([(0.1, 99.0, 101.0), (0.1, 99.4, 100.6), (0.1, 99.9, 100.1)]))
@@ -67,8 +67,8 @@ def test_ticks_of_one_moment_come_to_the_same_spread_in_any_order(order):
 
 
 def test_the_features_of_single_ticks_are_offered_by_every_venue():
-    told = rows([(k, 99.5, 100.5) for k in range(400)])[350]
-    assert not any(math.isnan(told[COLUMN[name]]) for name in NAMES if name.startswith("tick_"))
+    values = rows([(k, 99.5, 100.5) for k in range(400)])[350]
+    assert not any(math.isnan(values[COLUMN[name]]) for name in NAMES if name.startswith("tick_"))
 
 
 def with_a_trade(kind, seconds=400, at=50):

@@ -27,9 +27,9 @@ def test_the_window_has_the_median_and_the_ends_of_its_samples(drawn):
         for receive_ns, offset in zip(received, offsets, strict=True)
         if receive_ns // NS_PER_S > newest - 60
     ]
-    found = clock.offset()
-    assert found.median_ms == pytest.approx(median_low(kept), abs=0.0501)
-    assert (found.min_ms, found.max_ms) == (min(kept), max(kept))
+    window = clock.offset()
+    assert window.median_ms == pytest.approx(median_low(kept), abs=0.0501)
+    assert (window.min_ms, window.max_ms) == (min(kept), max(kept))
 
 
 @given(samples, st.randoms())

@@ -43,11 +43,11 @@ SECRETS = {
 def test_a_token_says_who_asks_and_is_signed_with_the_key(secret, key, algorithm):
     credentials = from_environment({KEY: NAME, SECRET: secret})
     first, second = (credentials.token(1_000) for _ in range(2))
-    said = jwt.decode(
+    claims = jwt.decode(
         first, key.public_key(), algorithms=[algorithm],
         options={"verify_exp": False, "verify_nbf": False},
     )  # fmt: skip
-    assert said == {"iss": "cdp", "sub": NAME, "nbf": 1_000, "exp": 1_120}
+    assert claims == {"iss": "cdp", "sub": NAME, "nbf": 1_000, "exp": 1_120}
     heads = [jwt.get_unverified_header(token) for token in (first, second)]
     assert {head["kid"] for head in heads} == {NAME}
     assert heads[0]["nonce"] != heads[1]["nonce"]

@@ -224,13 +224,13 @@ def test_an_open_connection_does_not_open_again(home):
 
 
 def test_a_listener_hears_each_entry_with_what_it_came_to(home):
-    told, feed = [], home.feed()
+    calls, feed = [], home.feed()
     entries = [*FILLING[:2], None, heard(b"garbage", "a")]
-    take_all(Batches(feed), entries, lambda entry, received: told.append((entry, received)))
+    take_all(Batches(feed), entries, lambda entry, received: calls.append((entry, received)))
     feed.close()
-    assert [entry for entry, _ in told] == [entry for entry in entries if entry is not None]
-    assert [len(received.events) for _, received in told] == [0, 1, 0]
-    assert [len(received.dead_letters) for _, received in told] == [0, 0, 1]
+    assert [entry for entry, _ in calls] == [entry for entry in entries if entry is not None]
+    assert [len(received.events) for _, received in calls] == [0, 1, 0]
+    assert [len(received.dead_letters) for _, received in calls] == [0, 0, 1]
 
 
 def test_a_status_is_published_with_the_next_commit(home):

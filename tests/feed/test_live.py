@@ -130,9 +130,9 @@ def test_a_lost_connection_leaves_one_gap_a_product_and_the_story_goes_on(home):
             listening.until(3)
             listening.until(3, "ETH-USD")
     for product in products:
-        found = listening.events(product)
-        assert [type(event) for event in found] == [Tick, Gap, Tick]
-        assert found[1].cause is GapCause.DISCONNECT
+        of_product = listening.events(product)
+        assert [type(event) for event in of_product] == [Tick, Gap, Tick]
+        assert of_product[1].cause is GapCause.DISCONNECT
     assert listening.answer.feed.gaps == {"disconnect": 2}
     assert listening.answer.connections == 3
 
@@ -154,13 +154,13 @@ def test_a_hole_is_filled_from_rest_and_the_archive_tells_it_again(home):
         Listening(home, venue.url) as listening,
     ):
         until(lambda: [type(event) for event in listening.events()].count(Tick) == 3)
-    found = listening.events()
-    trades = [event for event in found if type(event) is Trade]
+    logged = listening.events()
+    trades = [event for event in logged if type(event) is Trade]
     assert [trade.trade_id for trade in trades] == [FIRST + n for n in (1, 2, 3)]
     assert all(trade.filled for trade in trades)
-    assert [gap.missing for gap in gaps(found)] in ([], [0])
+    assert [gap.missing for gap in gaps(logged)] in ([], [0])
     assert listening.answer.holes_asked == 1
-    assert venue.asked == [f"/products/BTC-USD/trades?limit=3&after={FIRST + 4}"]
+    assert venue.paths == [f"/products/BTC-USD/trades?limit=3&after={FIRST + 4}"]
     kinds = [type(entry) for entry in read_archive(home.archive)]
     assert kinds.count(Answer) == 1
     assert kinds.count(Settlement) == 0
@@ -177,7 +177,7 @@ def test_what_rest_does_not_know_is_a_gap_after_a_few_tries(home):
         listening.until(4)
     assert [type(event) for event in listening.events()] == [Tick, Gap, Tick, Tick]
     assert gaps(listening.events())[0].missing == 3
-    assert len(venue.asked) == 3
+    assert len(venue.paths) == 3
     (warning,) = listening.warned
     assert "500" in warning
     assert heard_again(home.archive) == events(home.log)
@@ -239,9 +239,9 @@ def test_everything_received_before_a_stop_is_in_the_log(home):
         Listening(home, venue.url) as listening,
     ):
         listening.until(1000)
-    found = [event.trade_id - FIRST for event in listening.events()]
-    assert found == list(range(len(found)))
-    assert len(found) == listening.answer.feed.lines >= 1000
+    numbers = [event.trade_id - FIRST for event in listening.events()]
+    assert numbers == list(range(len(numbers)))
+    assert len(numbers) == listening.answer.feed.lines >= 1000
 
 
 def test_advanced_trade_is_heard_the_same_way(home):
@@ -259,20 +259,20 @@ def test_advanced_trade_is_heard_the_same_way(home):
 
 def test_a_clock_that_is_off_is_told_once_and_when_it_is_over(home, monkeypatch):
     monkeypatch.setattr(live, "STATUS_EVERY_S", 0.1)
-    told = threading.Event()
+    warned = threading.Event()
 
     async def script(socket, _number):
         n = 0
         while True:
             # Later and later ones outnumber the first.
-            shift_ns = -5 * S if not told.is_set() else 0
+            shift_ns = -5 * S if not warned.is_set() else 0
             await socket.send(now(heartbeat(n, 0), shift_ns))
             n += 1
             await asyncio.wait([asyncio.ensure_future(socket.wait_closed())], timeout=0.01)
 
     with running(Scripted(script)) as venue, Listening(home, venue.url) as listening:
         until(lambda: listening.warned)
-        told.set()
+        warned.set()
         until(lambda: len(listening.warned) == 2)
     assert "5.0" in listening.warned[0]
     assert "again" in listening.warned[1]
@@ -319,6 +319,6 @@ def test_a_feed_that_refuses_everything_says_why_and_measures_the_clock(home, mo
     assert (status.passed, status.first_refusal[:11]) == (0, "future: 61.")
     assert status.offset_median_ms == pytest.approx(61_200, abs=1000)
     assert listening.answer.first_refusals["future"].startswith("61.")
-    found = check(home.log, "ticks.raw", wanted=1)
-    assert not found.ok
-    assert found.first_refusal.startswith("future: 61.")
+    report = check(home.log, "ticks.raw", wanted=1)
+    assert not report.ok
+    assert report.first_refusal.startswith("future: 61.")

@@ -87,13 +87,13 @@ def begun(home, entries, *, batch_lines=None):
 
 def back(home):
     """Whether the feed said that it has caught up."""
-    return any("can be written again" in line for line in home.told)
+    return any("can be written again" in line for line in home.warnings)
 
 
 def is_away(home):
     """Whether the feed said that the log cannot be written, and not yet that it can."""
-    begun = sum("the log cannot be written (" in line for line in home.told)
-    ended = sum("can be written again" in line or "next start" in line for line in home.told)
+    begun = sum("the log cannot be written (" in line for line in home.warnings)
+    ended = sum("can be written again" in line or "next start" in line for line in home.warnings)
     return begun > ended
 
 
@@ -131,7 +131,7 @@ def test_what_is_heard_while_the_disk_of_the_log_is_full_is_archived_and_taken_u
         yield heard(ticker(200), "a")
 
     begun(home, entries)
-    assert "disk is full" in home.told[0]
+    assert "disk is full" in home.warnings[0]
     assert events(home.log) == heard_again(home.archive)
 
 
@@ -155,7 +155,7 @@ def test_what_is_heard_while_another_holds_the_lock_is_archived_and_taken_up_lat
     assert (summary.ticks, summary.lines) == (41, 41), "each is counted once"
     assert len(events(home.log)["BTC-USD"]) == 41
     assert events(home.log) == heard_again(home.archive)
-    away, again = home.told
+    away, again = home.warnings
     assert away.startswith("the log cannot be written (")
     assert "another process kept it locked" in away
     assert "frames are archived meanwhile, the log takes them up when it can" in away
@@ -187,7 +187,7 @@ def test_a_feed_that_ends_while_the_log_is_away_leaves_the_rest_to_the_next(home
         yield heard(b"garbage", "a")
 
     begun(home, entries)
-    assert "the next start takes it up" in home.told[-1]
+    assert "the next start takes it up" in home.warnings[-1]
     assert len(events(home.log)["BTC-USD"]) == 1
     outside.release()
     home.ingest([])
@@ -202,10 +202,10 @@ def test_a_lock_that_is_held_for_ever_is_reported_now_and_then(home, outside, mo
     def entries(_feed):
         outside.hold()
         yield heard(ticker(0), "a")
-        yield from idle_until(lambda: len(home.told) == 3)
+        yield from idle_until(lambda: len(home.warnings) == 3)
 
     begun(home, entries)
-    assert home.told[1].startswith("the log cannot be written, for 0 s now (")
+    assert home.warnings[1].startswith("the log cannot be written, for 0 s now (")
 
 
 def test_letters_without_a_frame_and_the_last_status_are_kept(home, outside):
@@ -295,7 +295,7 @@ def lived(path, steps, *, locks):
             with suppress(Cut):
                 begun(home, entries, batch_lines=3)
             outside.release()
-            home.told.clear()
+            home.warnings.clear()
         home.ingest([])
         assert not locks or all(file.manifest for file in archive_files(home.archive))
         return home.traces()

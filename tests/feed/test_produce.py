@@ -164,13 +164,13 @@ def test_files_have_places_of_their_own(log, ten, tmp_path):
 
 def test_a_stop_ends_it_between_two_appends(log, ten):
     stops = iter([False, False, True])
-    told = []
+    progress = []
     done = produce(
         log, SUBSCRIBERS, ten, batches(3),
-        stop=lambda: next(stops), progress=lambda *seen: told.append(seen),
+        stop=lambda: next(stops), progress=lambda *seen: progress.append(seen),
     )  # fmt: skip
     assert (done.rows, done.sent) == (10, 6)
-    assert told == [(0, 10), (3, 10), (6, 10)]
+    assert progress == [(0, 10), (3, 10), (6, 10)]
     assert len(sent(log)) == 6
 
 

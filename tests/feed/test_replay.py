@@ -60,15 +60,15 @@ def test_a_recording_becomes_events_by_product_and_a_summary(tmp_path, home):
 def test_dead_letters_name_the_file_and_the_line_and_keep_the_bytes(tmp_path, home):
     path = recorded(tmp_path, TICKER, b"garbage", b"{", ticker(1, price="0"), b"[" * 2000)
     home.replay(path)
-    found = letters(home.log)
-    assert [(x.fault, x.source, x.position) for x in found] == [
+    dead_letters = letters(home.log)
+    assert [(x.fault, x.source, x.position) for x in dead_letters] == [
         (Fault.NOT_JSON, path.name, "2"),
         (Fault.NOT_JSON, path.name, "3"),
         (Fault.NOT_POSITIVE, path.name, "4"),
         (Fault.TRUNCATED, path.name, "5"),
     ]
-    assert found[0].original == b"garbage"
-    assert found[2].key == "BTC-USD"
+    assert dead_letters[0].original == b"garbage"
+    assert dead_letters[2].key == "BTC-USD"
 
 
 def test_every_bad_line_of_a_recording_is_accounted_for(tmp_path, home):
@@ -232,13 +232,13 @@ def test_a_speed_is_above_zero(speed):
 
 
 def test_progress_tells_bytes_and_ticks(tmp_path, home):
-    told, feed = [], home.feed(batch_lines=2)
+    progress, feed = [], home.feed(batch_lines=2)
     path = recorded(tmp_path, *(ticker(n) for n in range(5)))
-    replay(feed, [path], progress=lambda *said: told.append(said))
+    replay(feed, [path], progress=lambda *counts: progress.append(counts))
     feed.close()
     size = path.stat().st_size
-    assert [ticks for _, _, ticks in told] == [2, 4, 5]
-    assert told[-1] == (size, size, 5)
+    assert [ticks for _, _, ticks in progress] == [2, 4, 5]
+    assert progress[-1] == (size, size, 5)
 
 
 def test_a_name_that_is_no_utf_8_can_be_told(tmp_path, home):

@@ -11,65 +11,67 @@ BOTH = ("BTC-USD", "FOO-USD")
 
 
 @pytest.fixture
-def said():
+def warnings():
     return []
 
 
-def subscribed(said, products=BOTH):
-    return Subscribed(VENUES["coinbase"], products, said.append)
+def subscribed(warnings, products=BOTH):
+    return Subscribed(VENUES["coinbase"], products, warnings.append)
 
 
-def test_a_refused_product_is_told_once_and_the_others_go_on(said):
-    state = subscribed(said)
+def test_a_refused_product_is_told_once_and_the_others_go_on(warnings):
+    state = subscribed(warnings)
     for now_s in (0.0, 100.0):  # it is refused again on every connection
         state.opened(now_s)
         state.confirmed(["BTC-USD"])
         state.error("Failed to subscribe: FOO-USD is not a valid product", ())
         assert state.look(now_s + 2 * PATIENCE_S) is None
         state.closed()
-    assert said == ["coinbase refuses FOO-USD: Failed to subscribe: FOO-USD is not a valid product"]
+    assert warnings == [
+        "coinbase refuses FOO-USD: Failed to subscribe: FOO-USD is not a valid product"
+    ]
     assert list(state.refused) == ["FOO-USD"]
 
 
-def test_what_the_venue_does_not_confirm_is_told_after_a_while(said):
-    state = subscribed(said)
+def test_what_the_venue_does_not_confirm_is_told_after_a_while(warnings):
+    state = subscribed(warnings)
     state.opened(10.0)
     state.heard([Heartbeat(product="BTC-USD", event_time_ns=0)])
     assert state.look(10.0 + PATIENCE_S / 2) is None
-    assert said == []
+    assert warnings == []
     for _ in range(2):
         assert state.look(10.0 + PATIENCE_S) is None
-    assert said == ["coinbase does not confirm FOO-USD"]
+    assert warnings == ["coinbase does not confirm FOO-USD"]
 
 
-def test_nothing_confirmed_and_nothing_heard_is_an_error(said):
-    state = subscribed(said)
+def test_nothing_confirmed_and_nothing_heard_is_an_error(warnings):
+    state = subscribed(warnings)
     state.opened(10.0)
     error = state.look(10.0 + PATIENCE_S)
     assert "confirms none of BTC-USD, FOO-USD" in str(error)
 
 
-def test_everything_refused_is_an_error_at_once(said):
-    state = subscribed(said)
+def test_everything_refused_is_an_error_at_once(warnings):
+    state = subscribed(warnings)
     state.opened(10.0)
     for product in BOTH:
         state.error("no", (product,))
     assert "refuses BTC-USD, FOO-USD" in str(state.look(10.0))
 
 
-def test_a_lost_connection_needs_not_have_confirmed_anything(said):
-    state = subscribed(said)
+def test_a_lost_connection_needs_not_have_confirmed_anything(warnings):
+    state = subscribed(warnings)
     state.opened(10.0)
     state.closed()
     assert state.look(100.0) is None
-    assert said == []
+    assert warnings == []
 
 
-def test_an_error_about_no_product_is_told_once(said):
-    state = subscribed(said)
+def test_an_error_about_no_product_is_told_once(warnings):
+    state = subscribed(warnings)
     for _ in range(2):
         state.error("rate limit exceeded", ())
-    assert said == ["coinbase says: rate limit exceeded"]
+    assert warnings == ["coinbase says: rate limit exceeded"]
 
 
 @pytest.mark.parametrize(
@@ -86,8 +88,8 @@ def test_an_error_about_no_product_is_told_once(said):
         ("rate limit exceeded", []),
     ],
 )
-def test_a_refusal_is_of_products_by_their_whole_names(said, text, refused):
-    state = subscribed(said, ("BTC-USD", "ETH-USD"))
+def test_a_refusal_is_of_products_by_their_whole_names(warnings, text, refused):
+    state = subscribed(warnings, ("BTC-USD", "ETH-USD"))
     state.opened(0.0)
     state.error(text, tuple(product_names(text)))
     assert list(state.refused) == refused

@@ -427,12 +427,12 @@ def test_a_name_that_is_lost_at_a_reconnect_is_looked_up_until_it_is_found(monke
 
 def test_a_name_server_that_never_answers_keeps_no_stream(monkeypatch):
     """Lookups of asyncio's own would be waited for at the loop's end."""
-    asked, answer = threading.Event(), threading.Event()
+    lookup_began, answer = threading.Event(), threading.Event()
     look_up = sockets.getaddrinfo
 
     def getaddrinfo(host, *arguments, **kinds):
         if host == "venue.test":
-            asked.set()
+            lookup_began.set()
             answer.wait(60)
             host = "127.0.0.1"
         return look_up(host, *arguments, **kinds)
@@ -440,7 +440,7 @@ def test_a_name_server_that_never_answers_keeps_no_stream(monkeypatch):
     monkeypatch.setattr(sockets, "getaddrinfo", getaddrinfo)
     monkeypatch.setenv("NO_PROXY", "*")
     with streaming("ws://venue.test:1/") as (stream, taken):
-        assert asked.wait(20)
+        assert lookup_began.wait(20)
         stream.stop()
         taken.to_the_end()
     answer.set()

@@ -97,17 +97,17 @@ def test_a_pipe_without_a_writer_is_refused_after_a_while_and_read_when_one_was_
 
 def test_a_quiet_pipe_is_told_of_once(tmp_path, monkeypatch):
     monkeypatch.setattr(input_file, "WRITER_S", 0.1)
-    path, opened, told = a_pipe(tmp_path), threading.Event(), threading.Event()
+    path, opened, warned = a_pipe(tmp_path), threading.Event(), threading.Event()
     lines = []
 
     def waiting(line):
         lines.append(line)
-        told.set()
+        warned.set()
 
     def write():
         with path.open("wb"):
             opened.set()
-            told.wait(30)
+            warned.wait(30)
 
     writer = threading.Thread(target=write)
     writer.start()

@@ -47,12 +47,12 @@ def missing() -> str:
     """Why no broker can run here; empty if one can."""
     if importlib.util.find_spec("confluent_kafka") is None:
         return "confluent-kafka is not installed: `pip install 'barograph[kafka]'`"
-    said = ""
+    printed = ""
     with contextlib.suppress(OSError):
-        said = subprocess.run(
+        printed = subprocess.run(
             ["java", "-version"], capture_output=True, check=False, text=True
         ).stderr
-    java = re.search(r'version "(\d+)', said)
+    java = re.search(r'version "(\d+)', printed)
     if java is None or int(java[1]) < JAVA:
         return f"there is no Java {JAVA} or newer. On Debian: apt-get install default-jre-headless"
     if not _jars().is_dir() and shutil.which("mvn") is None:
@@ -199,16 +199,18 @@ class Brokers:
     def wait_ready(self):
         """Until each broker that runs counts all of them, and none that does not run."""
         self._wait_until(
-            lambda found: {broker.port for broker in found.brokers.values()} == self._running(),
+            lambda metadata: (
+                {broker.port for broker in metadata.brokers.values()} == self._running()
+            ),
             "The brokers did not find each other",
         )
 
     def wait_in_sync(self):
         """Until every partition has all its replicas again, so that another broker may go."""
         self._wait_until(
-            lambda found: all(
+            lambda metadata: all(
                 len(partition.isrs) == len(partition.replicas)
-                for topic in found.topics.values()
+                for topic in metadata.topics.values()
                 for partition in topic.partitions.values()
             ),
             "The brokers did not catch up",
@@ -322,8 +324,8 @@ class Brokers:
 
     def _tail(self, number):
         path = self._log(number)
-        said = _last_lines(path.read_text("utf-8", "replace")) if path.exists() else ""
-        return said or f"(nothing in {path})"
+        lines = _last_lines(path.read_text("utf-8", "replace")) if path.exists() else ""
+        return lines or f"(nothing in {path})"
 
     def _properties(self, number):
         replicas = min(3, self.count)
@@ -347,13 +349,13 @@ def main(arguments=None):
     parser.add_argument("--port", type=_port, default=9092, help="of the first broker")
     parser.add_argument("--folder", type=Path, default=Path("kafka-data"), help="what is kept")
     parser.add_argument("--fetch", action="store_true", help="only fetch the jars")
-    asked = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        if asked.fetch:
+        if options.fetch:
             print(f"Kafka {version()} is in {fetch()}")
             return 0
-        return _run(asked)
+        return _run(options)
     except (BrokerError, OSError) as error:
         print(f"brokers.py: {error}", file=sys.stderr)
         return 1
@@ -367,12 +369,12 @@ def _port(text):
     return int(text)
 
 
-def _run(asked):
-    ports = range(asked.port, asked.port + asked.brokers)
-    folder = asked.folder.resolve() / f"{asked.brokers}-brokers"
+def _run(options):
+    ports = range(options.port, options.port + options.brokers)
+    folder = options.folder.resolve() / f"{options.brokers}-brokers"
     if not _jars().is_dir():
         print("Fetching Kafka's jars, 45 MB, once", file=sys.stderr)
-    brokers = Brokers(folder, asked.brokers, ports, lasting=True)
+    brokers = Brokers(folder, options.brokers, ports, lasting=True)
     try:
         print(
             f"Kafka {version()} is ready: --log kafka://{brokers.address}\n"

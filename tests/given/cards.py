@@ -141,9 +141,9 @@ def facts_of(timed=True):
     )  # fmt: skip
 
 
-def replaced(told, **changed):
+def replaced(of_card, **changed):
     """The card, with its training changed so; see `changed_report`."""
-    return msgspec.structs.replace(told, training=changed_report(told.training, **changed))
+    return msgspec.structs.replace(of_card, training=changed_report(of_card.training, **changed))
 
 
 def interval(estimate, low, high):

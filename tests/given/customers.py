@@ -40,8 +40,10 @@ def customers(rows=3000, seed=0, *, knowable=True):
     odds = x[:, 2] / x[:, 0] if knowable else rng.lognormal(0, 1, rows)
     leaves = odds * rng.lognormal(0, 0.7, rows) > 4
     names = [f"customer {number}" for number in range(rows)]
-    told = {"name": names} | dict(zip(FEATURES, x.T, strict=True)) | {"left": leaves.astype(float)}
-    return Dataset(pl.DataFrame(told), f"customers {rows} {seed}")
+    columns = (
+        {"name": names} | dict(zip(FEATURES, x.T, strict=True)) | {"left": leaves.astype(float)}
+    )
+    return Dataset(pl.DataFrame(columns), f"customers {rows} {seed}")
 
 
 def contenders(features, _encoding):

@@ -22,15 +22,15 @@ def account(exchange, log, archive):
     dialect = ledger.connections[0].dialect
     lost_frames = frames_account(ledger, archive)
     assert logged == heard_again(archive), "the archive gives other events than the log has"
-    for product, told in logged.items():
+    for product, logged_events in logged.items():
         made = ledger.trades[product]
-        nothing_invented(told, made, dialect)
+        nothing_invented(logged_events, made, dialect)
         if dialect is Dialect.EXCHANGE:
-            nothing_lost_by_ids(told, made)
+            nothing_lost_by_ids(logged_events, made)
         else:
-            nothing_lost_by_time(told, made, refused_trades(ledger, refused))
+            nothing_lost_by_time(logged_events, made, refused_trades(ledger, refused))
         if not ledger.deeds and not any(line.deeds for line in ledger.connections):
-            assert not [event for event in told if type(event) is Gap]
+            assert not [event for event in logged_events if type(event) is Gap]
     if not ledger.deeds and not any(line.deeds for line in ledger.connections):
         assert not refused
         assert not lost_frames
@@ -59,35 +59,37 @@ def frames_account(ledger, archive):
     return lost
 
 
-def nothing_invented(told, made, dialect):
+def nothing_invented(logged_events, made, dialect):
     """Every tick and trade is one that was made; on the Exchange feed by its number, and once."""
     if dialect is Dialect.EXCHANGE:
         by_id = {each.trade_id: each for each in made}
-        numbers = [event.trade_id for event in told if type(event) in {Tick, Trade}]
+        numbers = [event.trade_id for event in logged_events if type(event) in {Tick, Trade}]
         assert numbers == sorted(set(numbers))
-        for event in told:
+        for event in logged_events:
             if type(event) is Tick:
                 assert _quote(event) == _quote(by_id[event.trade_id])
                 assert (event.price, event.last_size, event.side) == _trade(by_id[event.trade_id])
             elif type(event) is Trade:
                 assert (event.price, event.size, event.side) == _trade(by_id[event.trade_id])
         return
-    fresh = Counter(_quote(event) for event in told if type(event) is Tick and not event.snapshot)
+    fresh = Counter(
+        _quote(event) for event in logged_events if type(event) is Tick and not event.snapshot
+    )
     assert not fresh - Counter(map(_quote, made))
 
 
-def nothing_lost_by_ids(told, made):
+def nothing_lost_by_ids(logged_events, made):
     """Between two ticks stand as many trades and missing ones as the venue's numbers say."""
-    ticks = [place for place, event in enumerate(told) if type(event) is Tick]
+    ticks = [place for place, event in enumerate(logged_events) if type(event) is Tick]
     for one, other in pairwise(ticks):
-        between = told[one + 1 : other]
+        between = logged_events[one + 1 : other]
         trades = sum(type(event) is Trade for event in between)
         missing = sum(event.missing or 0 for event in between if type(event) is Gap)
-        numbers = told[other].trade_id - told[one].trade_id - 1
-        assert numbers == trades + missing, (told[one], between, told[other])
+        numbers = logged_events[other].trade_id - logged_events[one].trade_id - 1
+        assert numbers == trades + missing, (logged_events[one], between, logged_events[other])
     last = max(
         event.last_trade_id if type(event) is Heartbeat else event.trade_id
-        for event in told
+        for event in logged_events
         if type(event) is not Gap
     )
     assert last == made[-1].trade_id
@@ -105,12 +107,12 @@ def refused_trades(ledger, refused):
     }
 
 
-def nothing_lost_by_time(told, made, refused):
+def nothing_lost_by_time(logged_events, made, refused):
     """A trade that no tick tells lies in a gap, or its frame is a dead letter."""
-    fresh = Counter(_quote(event) for event in told if type(event) is Tick)
-    first = next(event.event_time_ns for event in told if type(event) is Tick)
-    last = max(event.event_time_ns for event in told if type(event) is not Gap)
-    gaps = [event for event in told if type(event) is Gap]
+    fresh = Counter(_quote(event) for event in logged_events if type(event) is Tick)
+    first = next(event.event_time_ns for event in logged_events if type(event) is Tick)
+    last = max(event.event_time_ns for event in logged_events if type(event) is not Gap)
+    gaps = [event for event in logged_events if type(event) is Gap]
     for each in made:
         quote = _quote(each)
         if fresh[quote]:

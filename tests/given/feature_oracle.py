@@ -77,26 +77,29 @@ def bars(events):
             if event["kind"] != FILLED:
                 late.append(place)
         else:
-            told = {name: event[name].item() for name in event.dtype.names}
+            fields = {name: event[name].item() for name in event.dtype.names}
             if event["kind"] == TICK:
-                mid = 0.5 * (told["bid"] + told["ask"])
+                mid = 0.5 * (fields["bid"] + fields["ask"])
                 if open_bar is None:
                     open_bar = new_bar({"mid": mid}, second)
                 else:
-                    open_bar["steps"].append((open_bar["tick"], told))
-                open_bar.update(tick=told, mid=mid, heard=second)
+                    open_bar["steps"].append((open_bar["tick"], fields))
+                open_bar.update(tick=fields, mid=mid, heard=second)
                 open_bar["mids"].append(mid)
-                if told["trade_id"] in open_bar["without_quote"] and told["trade_id"] == last_id:
+                if (
+                    fields["trade_id"] in open_bar["without_quote"]
+                    and fields["trade_id"] == last_id
+                ):
                     open_bar["without_quote"].clear()
                     continue
-            elif told["trade_id"] <= last_id:
+            elif fields["trade_id"] <= last_id:
                 continue
             else:
-                open_bar["without_quote"].add(told["trade_id"])
+                open_bar["without_quote"].add(fields["trade_id"])
                 open_bar["lost"] |= event["kind"] == FILLED
                 open_bar["heard"] = second
-            open_bar["trades"].append((last_id, told))
-            last_id = told["trade_id"]
+            open_bar["trades"].append((last_id, fields))
+            last_id = fields["trade_id"]
     if run["bars"]:
         runs.append(run)
     return runs, late
@@ -183,12 +186,12 @@ def row(seen, reason):
             for name in (f"tick_vol_{w}s", f"tick_spread_bps_mean_{w}s", f"parkinson_{w}s"):
                 if name in values:
                     missing(name, Reason.GAP)
-    mine = imbalance(last)
-    if mine is None:
+    imbalance_now = imbalance(last)
+    if imbalance_now is None:
         missing("book_imbalance", Reason.NOT_OFFERED)
         missing("microprice_deviation_bps", Reason.NOT_OFFERED)
     else:
-        values["book_imbalance"] = mine
+        values["book_imbalance"] = imbalance_now
         bid_size, ask_size = last["tick"]["bid_size"], last["tick"]["ask_size"]
         microprice = Fraction(bid) * Fraction(ask_size) + Fraction(ask) * Fraction(bid_size)
         microprice /= Fraction(bid_size) + Fraction(ask_size)

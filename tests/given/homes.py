@@ -17,17 +17,17 @@ from log_contents import traces
 class Home:
     """A log and an archive in one folder, as a user has them; or a log that lies elsewhere.
 
-    `told` is what its feeds had to say.
+    `warnings` are the lines that its feeds reported.
     """
 
     def __init__(self, path, log=None):
         path.mkdir(parents=True, exist_ok=True)
         self.archive = path / "archive"
         self.log = open_log(log or path)
-        self.told = []
+        self.warnings = []
 
     def feed(self, rules=None, batch_lines=None):
-        feed = Feed(self.log, self.archive, rules, warn=self.told.append)
+        feed = Feed(self.log, self.archive, rules, warn=self.warnings.append)
         if batch_lines:
             feed.batch_lines = batch_lines
         return feed
@@ -47,7 +47,7 @@ class Home:
             feed.close()
 
     def recover(self):
-        return recover(self.log, self.archive, warn=self.told.append)
+        return recover(self.log, self.archive, warn=self.warnings.append)
 
     def unknown(self):
         """The names of the files that the next feed would not know."""

@@ -7,5 +7,5 @@ from barograph.pipeline.live_scores import matured
 
 def scores_of(log, topic, *, since_ns=0):
     """The live scores of each model whose predictions a topic has."""
-    found = matured(log, topic, MARKET, since_ns=since_ns)
-    return {model: judge(model, said) for model, said in found.items()}
+    by_model = matured(log, topic, MARKET, since_ns=since_ns)
+    return {model: judge(model, outcomes) for model, outcomes in by_model.items()}

@@ -20,11 +20,11 @@ def values(log, topic):
 
 def events(log):
     """{product: its events in order}."""
-    found = {}
+    by_product = {}
     for records in values(log, TICKS).values():
         for key, value in records:
-            found.setdefault(key, []).append(decode_event(value))
-    return found
+            by_product.setdefault(key, []).append(decode_event(value))
+    return by_product
 
 
 def letters(log):
@@ -34,11 +34,11 @@ def letters(log):
 
 def heard_again(archive):
     """{product: the events} that the archive gives through a fresh venue machine."""
-    entries, found = list(read_archive(archive)), {}
+    entries, by_product = list(read_archive(archive)), {}
     assert not any(isinstance(entry, DeadLetter) for entry in entries)
     for event in Coinbase().hear(entries, lambda _letter: None):
-        found.setdefault(event.product, []).append(event)
-    return found
+        by_product.setdefault(event.product, []).append(event)
+    return by_product
 
 
 def traces(log, archive):

@@ -55,8 +55,8 @@ def minute(trades=range(60), product="BTC-USD"):
     ]
 
 
-def told(action_or_frame):
-    """What a frame says."""
+def message_of(action_or_frame):
+    """The JSON message in a frame."""
     return json.loads(action_or_frame.data)
 
 

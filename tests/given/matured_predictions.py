@@ -7,7 +7,7 @@ from barograph.types import Prediction, Verdict
 NS = 10**9
 
 
-def said(second, *, p=0.5, vol=1e-4, product="BTC-USD", label="spikes/1", **more):
+def prediction(second, *, p=0.5, vol=1e-4, product="BTC-USD", label="spikes/1", **more):
     known = {
         "product": product, "second": second, "event_time_ns": (second + 1) * NS,
         "receive_time_ns": None,
@@ -23,4 +23,4 @@ def storm(label, sharpness, tau=1e-4, n=4000):
     rng = np.random.default_rng(7)
     vol = 1e-4 * np.exp(0.5 * np.sin(np.arange(n + 60) / 150) + 0.02 * rng.standard_normal(n + 60))
     p = 1 / (1 + np.exp(-sharpness * np.log(vol[60:] / 1e-4)))
-    return [said(s, p=float(p[s]), vol=float(vol[s]), label=label, tau=tau) for s in range(n)]
+    return [prediction(s, p=float(p[s]), vol=float(vol[s]), label=label, tau=tau) for s in range(n)]

@@ -81,8 +81,8 @@ def market(seed, rows=3000, *, informative=True):
     others = rng.lognormal(0, 1, rows), rng.uniform(0, 1, rows), rng.normal(0, 1e-4, rows)
     clocks = np.sin(hour), np.cos(hour)
     tau = regime * np.exp(-9.0)
-    told = vols[1] * np.exp(0.4 * clocks[0]) if informative else np.exp(-10)
-    outcome = told * np.exp(rng.logistic(0, 0.3 if informative else 0.6, rows))
+    median = vols[1] * np.exp(0.4 * clocks[0]) if informative else np.exp(-10)
+    outcome = median * np.exp(rng.logistic(0, 0.3 if informative else 0.6, rows))
     return np.column_stack([*vols, *others, *clocks, tau]).astype(np.float32), outcome
 
 

@@ -116,13 +116,13 @@ def rehearsal():
         case="c", feature_set="f", data_hash="d", files={}, rows=1, refused={}, first_refused=[],
         usable=1, yes=1, unused={}, repeated_keys=0, table_sha256="0" * 64,
     )  # fmt: skip
-    said = RecordPrediction(
+    prediction = RecordPrediction(
         case="c", key=HOSTILE, verdict=Verdict.PREDICTED, probability=0.377, label=True,
         threshold=0.25, model="c/1",
     )  # fmt: skip
     sample = Sample(
         mode="stream", key=HOSTILE, record=HOSTILE, record_place="c.raw/1@22", latency_ms=4.56,
-        produced_time_ns=1, record_appended_time_ns=2, prediction=said, inference_us=77.7,
+        produced_time_ns=1, record_appended_time_ns=2, prediction=prediction, inference_us=77.7,
         prediction_place="c.said/1@33", prediction_appended_time_ns=3,
     )  # fmt: skip
     letter = RefusedSample(

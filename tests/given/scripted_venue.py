@@ -19,12 +19,12 @@ QUIET_TURNS = 10
 class Scripted:
     """`script(socket, number)` plays the number-th connection, from 1; it ends with it.
 
-    `heard` are the messages that clients sent, `asked` the paths they asked for. `answer(path)` is
-    an HTTP status and body for each.
+    `heard` are the messages that clients sent, `paths` those of their REST requests.
+    `answer(path)` is an HTTP status and body for each.
     """
 
     def __init__(self, script, answer=lambda _path: (404, b""), tls=None):
-        self.connections, self.heard, self.asked = 0, [], []
+        self.connections, self.heard, self.paths = 0, [], []
         self.port = None
         self._script, self._answer, self._tls = script, answer, tls
         self._open = set()
@@ -100,10 +100,10 @@ class Scripted:
     def _rest(self, _socket, request):
         if "Upgrade" in request.headers:
             return None
-        self.asked.append(request.path)
+        self.paths.append(request.path)
         status, body = self._answer(request.path)
         headers = Headers({"Content-Length": str(len(body)), "Connection": "close"})
-        return Response(status, "said", headers, body)
+        return Response(status, "scripted", headers, body)
 
 
 def pages(trades):
@@ -112,8 +112,8 @@ def pages(trades):
     def answer(path):
         parts = urlsplit(path)
         query = {name: int(values[0]) for name, values in parse_qs(parts.query).items()}
-        found = [trades[n] for n in sorted(trades, reverse=True) if n < query["after"]]
-        return 200, json.dumps(found[: query["limit"]]).encode()
+        page = [trades[n] for n in sorted(trades, reverse=True) if n < query["after"]]
+        return 200, json.dumps(page[: query["limit"]]).encode()
 
     return answer
 

@@ -108,9 +108,9 @@ _LEAPS_S = (3.5, 20.0, 35.0, 50.0, 12.0, 27.0, 42.0)
 def _moved(data, seconds):
     """The frame at another time."""
 
-    def moved(found):
-        time_ns = parse_time(found[2].decode()) + int(seconds * NS_PER_S)
-        return b'"%b":"%b"' % (found[1], format_time(time_ns).encode())
+    def moved(match):
+        time_ns = parse_time(match[2].decode()) + int(seconds * NS_PER_S)
+        return b'"%b":"%b"' % (match[1], format_time(time_ns).encode())
 
     return _TIME.sub(moved, data)
 
@@ -162,10 +162,10 @@ class Hostility:
         """From then on a product's ids are counted from 1; nothing tells of it."""
         product = _PRODUCT.search(data)
 
-        def moved(found):
-            number = int(found[2])
+        def moved(match):
+            number = int(match[2])
             first = self._first_ids.setdefault(product[1], number)
-            return b'"%b":%d' % (found[1], max(number - first + 1, 1))
+            return b'"%b":%d' % (match[1], max(number - first + 1, 1))
 
         return data if product is None else _TRADE_ID.sub(moved, data)
 
@@ -175,9 +175,9 @@ class Hostility:
         if product is None:
             return data
 
-        def moved(found):
-            number = self._still_ids.setdefault(product[1], int(found[2]))
-            return b'"%b":%d' % (found[1], number)
+        def moved(match):
+            number = self._still_ids.setdefault(product[1], int(match[2]))
+            return b'"%b":%d' % (match[1], number)
 
         return _TRADE_ID.sub(moved, data)
 

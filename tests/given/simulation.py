@@ -252,7 +252,7 @@ class World:
 
     def _heard_again(self, log):
         """{product: the events} of what a log has of the archive; a power cut may tear a line."""
-        archive, found = self.home / "archive", {}
+        archive, by_product = self.home / "archive", {}
         saved = log.producer_checkpoints(PRODUCER, take=False)
         standing = compare(archive, saved, address_in(archive, log.address)).standing
 
@@ -264,8 +264,8 @@ class World:
                 )
 
         for event in Coinbase().hear(entries_in_log(archive, standing), refuse):
-            found.setdefault(event.product, []).append(event)
-        return found
+            by_product.setdefault(event.product, []).append(event)
+        return by_product
 
     def _check_recording(self, logged):
         ticks = [event for event in logged.get("SOL-USD", ()) if type(event) is Tick]
@@ -311,13 +311,13 @@ class World:
         ]
         machine = Coinbase(Rules())
         machine.take(Opening(connection="true", dialect=true.dialect))
-        featurizer, found, ticks = Featurizer(), [], []
+        featurizer, numbers, ticks = Featurizer(), [], []
         for data in frames:
             heard = Heard(Frame(data=data, connection="true"), true.dialect)
             some = machine.take(heard).events
             ticks += some
-            found += [codec.decode_numbers(codec.encode(e)) for e in some]
-        rows, _ = featurizer.update(codec.event_array(found, featurizer.product_index))
+            numbers += [codec.decode_numbers(codec.encode(e)) for e in some]
+        rows, _ = featurizer.update(codec.event_array(numbers, featurizer.product_index))
         names = [featurizer.product(index) for index in range(rows["product"].max(initial=-1) + 1)]
         made = codec.feature_rows(rows, names, "truth")
         times = {}

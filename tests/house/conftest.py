@@ -29,13 +29,13 @@ def files(root):
 @pytest.fixture(scope="session")
 def texts(root, files):
     """Path → content of every file that is text."""
-    found = {}
+    by_name = {}
     for name in files:
         try:
-            found[name] = (root / name).read_text(encoding="utf-8")
+            by_name[name] = (root / name).read_text(encoding="utf-8")
         except UnicodeDecodeError:
             continue
-    return found
+    return by_name
 
 
 @pytest.fixture(scope="session")

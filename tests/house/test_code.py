@@ -89,7 +89,7 @@ def test_no_test_sleeps(tests):
 
 
 def test_nothing_is_unpickled_or_evaluated(sources):
-    found = []
+    unsafe = []
     for name, tree in sources.items():
         for node in ast.walk(tree):
             used = set()
@@ -100,8 +100,8 @@ def test_nothing_is_unpickled_or_evaluated(sources):
             elif isinstance(node, ast.ImportFrom):
                 used = {(node.module or "").split(".")[0]}
             if used & UNSAFE:
-                found.append(f"{name}:{node.lineno} {used & UNSAFE}")
-    assert found == []
+                unsafe.append(f"{name}:{node.lineno} {used & UNSAFE}")
+    assert unsafe == []
 
 
 @pytest.mark.parametrize(
@@ -114,8 +114,8 @@ def test_the_search_for_sql_finds_sql(code):
 
 def test_sql_stands_in_sql_files_only(sources):
     """Named queries with parameters: nothing is glued, so nothing can be injected."""
-    found = [f"{name}:{line}" for name, tree in sources.items() for line in _sql(tree)]
-    assert found == []
+    places = [f"{name}:{line}" for name, tree in sources.items() for line in _sql(tree)]
+    assert places == []
 
 
 def _names(node):
@@ -160,7 +160,7 @@ SAYS = {
 
 
 def test_what_reaches_a_terminal_goes_through_one_screen(sources):
-    made, printed, written, said = set(), set(), set(), set()
+    made, printed, written, say_directly = set(), set(), set(), set()
     for name, tree in sources.items():
         for node in ast.walk(tree):
             if isinstance(node, ast.Call):
@@ -168,11 +168,11 @@ def test_what_reaches_a_terminal_goes_through_one_screen(sources):
                 made |= {name} if called.rpartition(".")[2] == "Console" else set()
                 printed |= {name} if called in {"print", "typer.echo", "rich.print"} else set()
                 written |= {name} if called == "streams.write" else set()
-                said |= {name} if called in {"say", "answers.say"} else set()
+                say_directly |= {name} if called in {"say", "answers.say"} else set()
     assert made == set(), "terminal.Screen is the console of the house"
     assert printed == set(SPEAKS)
     assert written == set(WRITES)
-    assert said == set(SAYS)
+    assert say_directly == set(SAYS)
 
 
 def test_pages_are_written_in_one_place(sources):

@@ -98,15 +98,15 @@ def test_versions_are_pinned_and_those_that_the_tests_run(services, root):
 
 
 def test_the_broker_has_the_settings_of_that_in_the_tests(services):
-    said = {
+    deployed = {
         name.removeprefix("KAFKA_").lower().replace("_", "."): str(value)
         for name, value in services["kafka"]["environment"].items()
     }
     lines = brokers.SETTINGS.read_text(encoding="utf-8").splitlines()
     tested = dict(line.split("=") for line in lines if "=" in line)
-    shared = {name for name in tested.keys() & said if "{" not in tested[name]}
+    shared = {name for name in tested.keys() & deployed if "{" not in tested[name]}
     assert len(shared) > 8
-    assert {name: said[name] for name in shared} == {name: tested[name] for name in shared}
+    assert {name: deployed[name] for name in shared} == {name: tested[name] for name in shared}
 
 
 def test_services_are_no_root_hold_no_secret_and_have_limits(services):

@@ -86,10 +86,10 @@ def test_examples_name_options_that_exist(pages, make):
 
 def test_every_setting_stands_in_the_example_with_its_default(root):
     text = (root / "docs" / "barograph.toml").read_text(encoding="utf-8")
-    said = tomllib.loads(text)
+    example = tomllib.loads(text)
     defaults = {name: field.default for name, field in Settings.model_fields.items()}
-    assert {name: type(defaults[name])(value) for name, value in said.items()} == defaults
-    for name in said:
+    assert {name: type(defaults[name])(value) for name, value in example.items()} == defaults
+    for name in example:
         assert re.search(rf"^# .+\n{name} = ", text, re.MULTILINE), f"{name} has no comment"
 
 
@@ -113,15 +113,15 @@ def test_every_bound_in_bytes_stands_in_the_table_of_bounds(root, sources):
     known = {place for bound in tomllib.loads(text)["bound"] for place in bound["limit"]}
     largest = r"^(_?(?:MAX|LARGEST|LONGEST|KEPT)[A-Z_]*BYTES)(?:: .*?)? = "
     constant = re.compile(largest, re.MULTILINE)
-    found = {
+    bounds = {
         f"{name.removesuffix('.py').removesuffix('/__init__').replace('/', '.')}:{constant_name}"
         for name in sources
         for constant_name in constant.findall(
             (root / "src" / "barograph" / name).read_text(encoding="utf-8")
         )
     }
-    assert found - {place.removeprefix("barograph.") for place in known} - set(UNBOUNDED) == set()
-    assert set(UNBOUNDED) - found == set()
+    assert bounds - {place.removeprefix("barograph.") for place in known} - set(UNBOUNDED) == set()
+    assert set(UNBOUNDED) - bounds == set()
 
 
 def test_every_error_is_documented(root):

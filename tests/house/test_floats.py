@@ -95,8 +95,8 @@ class File:
             for node in ast.walk(self.tree)
             if isinstance(node, ast.FunctionDef) and not node.name.startswith("test_")
         ]
-        while found := {f.name for f in functions if self._returns(f)} - self.helpers:
-            self.helpers |= found
+        while names := {f.name for f in functions if self._returns(f)} - self.helpers:
+            self.helpers |= names
         self.exact = list(self._comparisons())
 
     def _comparisons(self):
@@ -251,8 +251,8 @@ def read(texts):
 
 def test_an_exact_comparison_of_floats_gives_its_reason(read):
     """Else give it a tolerance: `pytest.approx(…, rel=1e-12)`, `np.testing.assert_allclose`."""
-    found = [f"{path}:{line}" for path, file in read.items() for line in file.without_reason()]
-    assert found == []
+    places = [f"{path}:{line}" for path, file in read.items() for line in file.without_reason()]
+    assert places == []
 
 
 def test_every_reason_for_an_exact_comparison_is_still_needed(read):
@@ -268,19 +268,19 @@ def test_every_reason_for_an_exact_comparison_is_still_needed(read):
         "assert share == 0.1",
         "assert facts.tau == {'BTC-USD': 5.6e-5}",
         "assert (label == np.sqrt(squares / 60)).all()",
-        "assert told == [math.log(100.0)] * 2",
+        "assert volatility == [math.log(100.0)] * 2",
         "assert y.mean() == a / b",
         "assert (fitted.slope, name) == (slope, 'har')",
-        "assert {k: v.estimate for k, v in rows.items()} == told",
+        "assert {k: v.estimate for k, v in rows.items()} == volatility",
         "assert one.predict(x).tolist() == other",
         "assert one.tobytes() == other.tobytes()",
-        "np.testing.assert_array_equal(told, expected)",
+        "np.testing.assert_array_equal(volatility, expected)",
         "assert whole.equals(joined)",
         "assert np.array_equal(a, b)",
         "from numpy import array_equal\nassert array_equal(np.exp(a), b)",
-        "def test_it():\n    told = model.predict(x)\n    assert told[0] == before",
+        "def test_it():\n    volatility = model.predict(x)\n    assert volatility[0] == before",
         "def bits(walked):\n    return [f.probability for f in walked]\nassert bits(a) == bits(b)",
-        "def one(): return model.z(x)\ndef two(): return one()\nassert two() == told",
+        "def one(): return model.z(x)\ndef two(): return one()\nassert two() == volatility",
         "assert all(\n    row.estimate == other.brier\n    for row in rows\n)",
         "if a:\n    for b in c:\n        assert b.estimate == a",
         "assert a.estimate == b  # exact:",
@@ -297,7 +297,7 @@ def test_the_search_for_exact_comparisons_finds_one(code):
     "code",
     [
         "assert scores.log_loss(y, p) == pytest.approx(tested.loss)",
-        "assert told == pytest.approx(0.1)",
+        "assert volatility == pytest.approx(0.1)",
         "assert np.allclose(a.predict(x), b.predict(x))",
         "np.testing.assert_allclose(a.predict(x), b.predict(x))",
         "assert a.predict(x).shape == (3,)",

@@ -14,25 +14,25 @@ PINNED = re.compile(r"[A-Za-z0-9._-]+(?:\[[\w,-]+\])?==[\w.+!-]+(?: ; .+)?")
 
 
 def test_no_file_names_a_place_of_a_machine(texts):
-    found = [
+    places = [
         f"{path}:{number}"
         for path, text in texts.items()
         for number, line in enumerate(text.splitlines(), 1)
         if MACHINE.search(line)
     ]
-    assert found == []
+    assert places == []
 
 
 def test_no_file_names_a_package_index(texts):
     here = Path(__file__).name
-    found = [
+    places = [
         f"{path}:{number}"
         for path, text in texts.items()
         if path.name != here
         for number, line in enumerate(text.splitlines(), 1)
         if INDEX.search(line)
     ]
-    assert found == []
+    assert places == []
 
 
 def test_every_line_of_the_lock_pins_one_package(texts):

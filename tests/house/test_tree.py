@@ -96,14 +96,14 @@ def test_no_recording_of_the_shared_data_is_in_the_repository(root, files):
         if path.is_file() and path.name != "README.md":
             names.add(path.name)
             sizes.setdefault(path.stat().st_size, []).append(path)
-    found = [str(path) for path in files if path.name in names]
-    found += [
+    recordings = [str(path) for path in files if path.name in names]
+    recordings += [
         f"{path} is {other.name}"
         for path in files
         for other in sizes.get((root / path).stat().st_size, ())
         if _digest(root / path) == _digest(other)
     ]
-    assert found == []
+    assert recordings == []
 
 
 def _digest(path):

@@ -33,9 +33,9 @@ def test_a_regression_of_trees_forecasts_a_volatility_around_its_base(kind):
     fitted = REGRESSIONS[kind].grow(part, 0)
     assert isinstance(fitted.head, LogLogistic)
     assert (fitted.head.base, fitted.head.tau) == tuple(map(VIEW.features.index, (BASE, TAU)))
-    told, truth = np.log(fitted.volatility(other.x)), np.log(other.outcome)
+    forecast, truth = np.log(fitted.volatility(other.x)), np.log(other.outcome)
     base = log_above(other.x[:, VIEW.features.index(BASE)])
-    assert np.var(truth - told) < 0.6 * np.var(truth - base)
+    assert np.var(truth - forecast) < 0.6 * np.var(truth - base)
 
 
 @pytest.mark.parametrize("kind", ["gradient_boosting", "lightgbm", "lightgbm_regression"])
@@ -78,13 +78,13 @@ def test_another_seed_grows_other_trees():
 
 
 def test_threads_are_no_parameter_to_search_over():
-    told = Boosting(leaves=5).parameters()
-    assert told["leaves"] == 5
-    assert "threads" not in told
+    parameters = Boosting(leaves=5).parameters()
+    assert parameters["leaves"] == 5
+    assert "threads" not in parameters
 
 
 @pytest.mark.parametrize("there", [True, False])
 def test_an_extra_is_asked_for_before_it_is_imported(monkeypatch, there):
-    asked = {"xgboost": object()} if there else {}
-    monkeypatch.setattr(boosting, "find_spec", asked.get)
+    specs = {"xgboost": object()} if there else {}
+    monkeypatch.setattr(boosting, "find_spec", specs.get)
     assert boosting.has_xgboost() is there

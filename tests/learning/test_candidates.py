@@ -95,7 +95,7 @@ def test_a_regression_learns_from_rows_of_one_kind(kind):
 def test_what_was_held_out_is_told_by_models_that_did_not_learn_from_it():
     candidate = KINDS["har"]
     fold = slices(candidate)
-    fitted, told = candidate.prove(fold, seed=0)
+    fitted, probability = candidate.prove(fold, seed=0)
     raw = np.concatenate([candidate.grow(rest, 0).z(held.x) for rest, held in fold.inner])
     y = np.concatenate([held.y for _, held in fold.inner])
 
@@ -103,7 +103,7 @@ def test_what_was_held_out_is_told_by_models_that_did_not_learn_from_it():
     slope, bias = platt(raw, y, np.full(len(y), 1 / 60))
     assert (fitted.slope, fitted.bias) == pytest.approx((slope, bias), rel=1e-9)
     z = fitted.slope * raw + fitted.bias
-    assert np.allclose(told, 1 / (1 + np.exp(-z)), rtol=0, atol=1e-15)
+    assert np.allclose(probability, 1 / (1 + np.exp(-z)), rtol=0, atol=1e-15)
     assert (fitted.name, fitted.features) == ("har", candidate.features)
 
 
@@ -172,8 +172,8 @@ def test_a_category_is_learned_whatever_number_it_has():
     whole = Slices(part, ((part, part),))
     boosted = partial(lightgbm, how=Boosting(threads=1))
     for make in (logistic, gradient_boosting, boosted):
-        told = make(("kind", "size"), repeats=1, view=encoding).fit(whole, seed=0).predict(x)
-        assert np.abs(told - truth).mean() < 0.05
+        probability = make(("kind", "size"), repeats=1, view=encoding).fit(whole, seed=0).predict(x)
+        assert np.abs(probability - truth).mean() < 0.05
     linear = logistic(("kind", "size"), repeats=1).fit(whole, seed=0).predict(x)
     assert np.abs(linear - 0.5).max() < 0.4
 
@@ -228,7 +228,7 @@ scored = st.lists(
 @given(scored, st.sampled_from([1 / 60, 1.0, 1000.0]))
 @example([(20.0, False, 1), (-20.0, True, 1), (-30.0, False, 4), (5.0, True, 2)], 1000.0)
 def test_a_calibration_keeps_the_order_and_costs_no_more_than_none(rows, times):
-    raw, y, weight = (np.array(told) for told in zip(*rows, strict=True))
+    raw, y, weight = (np.array(column) for column in zip(*rows, strict=True))
     weight = weight * times
     slope, bias = platt(raw, y, weight)
 
@@ -242,6 +242,6 @@ def test_a_calibration_keeps_the_order_and_costs_no_more_than_none(rows, times):
 
 @given(scored)
 def test_a_weight_counts_as_so_many_rows(rows):
-    raw, y, weight = (np.array(told) for told in zip(*rows, strict=True))
+    raw, y, weight = (np.array(column) for column in zip(*rows, strict=True))
     many = (np.repeat(raw, weight), np.repeat(y, weight), np.ones(weight.sum()))
     assert platt(raw, y, weight.astype(float)) == pytest.approx(platt(*many), abs=1e-6)

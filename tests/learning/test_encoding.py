@@ -27,10 +27,10 @@ def naive(x, categories):
     """Cell by cell."""
     rows = []
     for row in x:
-        told = []
+        cells = []
         for value, count in zip(row, categories, strict=True):
-            told += [float(value == code) for code in range(count)] if count else [value]
-        rows.append(told)
+            cells += [float(value == code) for code in range(count)] if count else [value]
+        rows.append(cells)
     return np.array(rows, np.float32)
 
 
@@ -49,16 +49,16 @@ def encoded(draw):
 @given(encoded())
 def test_a_number_stays_and_a_category_becomes_a_one_among_zeros(drawn):
     counts, x = drawn
-    told = Encoding.of(counts).apply(x)
-    assert told.dtype == np.float32
-    assert told.flags.c_contiguous
+    columns = Encoding.of(counts).apply(x)
+    assert columns.dtype == np.float32
+    assert columns.flags.c_contiguous
     # exact: numbers, passed on, and ones and zeros
-    assert told.tobytes() == naive(x, counts).tobytes()
+    assert columns.tobytes() == naive(x, counts).tobytes()
 
 
 def test_a_code_that_is_none_is_zero_everywhere():
-    told = Encoding.of([3, 0]).apply(np.array([[3, 7], [-1, 7], [0.5, 7]], np.float32))
-    assert told.tolist() == [[0, 0, 0, 7]] * 3
+    columns = Encoding.of([3, 0]).apply(np.array([[3, 7], [-1, 7], [0.5, 7]], np.float32))
+    assert columns.tolist() == [[0, 0, 0, 7]] * 3
 
 
 @pytest.mark.parametrize("counts", [[], [0], [2], [0, 3, 0]])
@@ -87,8 +87,8 @@ def mixed(seed: int, rows: int = 1500) -> Examples:
     x = rng.lognormal(0, 1, (rows, 5)).astype(np.float32)
     for column, count in ((0, 3), (2, 2), (4, 4)):
         x[:, column] = rng.integers(0, count, rows)
-    told = x[:, 1] * (1 + (x[:, 0] == 2)) * (1 + 2 * (x[:, 4] == 1)) * rng.lognormal(0, 0.5, rows)
-    return Examples(x, told > np.quantile(told, 0.7))
+    score = x[:, 1] * (1 + (x[:, 0] == 2)) * (1 + 2 * (x[:, 4] == 1)) * rng.lognormal(0, 0.5, rows)
+    return Examples(x, score > np.quantile(score, 0.7))
 
 
 @pytest.fixture(scope="module", params=CANDIDATES)
@@ -120,9 +120,9 @@ def test_categories_are_encoded_inside_the_graph_as_in_training(categorical, x):
 def test_a_graph_with_categories_takes_them_as_they_are_and_is_proven_on_rows(categorical):
     fitted, _ = categorical
     x = mixed(11).x
-    told = OnnxModel(export(fitted, x), len(fitted.features)).predict(x)
-    assert np.abs(told - fitted.predict(x)).max() < 1e-12
-    assert told.std() > 0.1
+    probability = OnnxModel(export(fitted, x), len(fitted.features)).predict(x)
+    assert np.abs(probability - fitted.predict(x)).max() < 1e-12
+    assert probability.std() > 0.1
 
 
 def test_an_unknown_category_counts_as_none_of_the_known(categorical):

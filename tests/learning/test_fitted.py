@@ -79,8 +79,8 @@ def test_a_calibration_moves_probabilities_and_no_forecast():
 @given(rows, bases)
 def test_a_graph_has_the_law_in_it(x, base):
     fitted = regression(base)
-    told = OnnxModel(fitted.to_onnx(), 3).predict(x)
-    assert np.abs(told - fitted.predict(x)).max() < 1e-13
+    probability = OnnxModel(fitted.to_onnx(), 3).predict(x)
+    assert np.abs(probability - fitted.predict(x)).max() < 1e-13
 
 
 def test_trees_compare_what_is_seen_in_float32_in_the_graph_too():
@@ -93,8 +93,8 @@ def test_trees_compare_what_is_seen_in_float32_in_the_graph_too():
     fitted = Fitted("trees", FEATURES, VIEW, Trees(table.total, table), Odds(), 0.1)
 
     assert (exact > exact.astype(np.float32)).any()
-    told = OnnxModel(fitted.to_onnx(), 3).predict(x)
-    assert np.abs(told - fitted.predict(x)).max() < 1e-13
+    probability = OnnxModel(fitted.to_onnx(), 3).predict(x)
+    assert np.abs(probability - fitted.predict(x)).max() < 1e-13
 
 
 def test_a_classifier_has_a_forecast_where_a_feature_stands_for_it():
@@ -113,8 +113,8 @@ def test_what_is_far_out_is_cut_and_what_never_moved_counts_nothing():
 
 @given(st.floats(-1e6, 1e6))
 def test_a_probability_is_exact_on_both_sides(z):
-    told, other = sigmoid(np.array([z, -z]))
-    assert 0 <= told <= 1
-    assert told + other == pytest.approx(1, abs=1e-15)
+    probability, other = sigmoid(np.array([z, -z]))
+    assert 0 <= probability <= 1
+    assert probability + other == pytest.approx(1, abs=1e-15)
     if z < -1:
-        assert told == pytest.approx(math.exp(z) / (1 + math.exp(z)), rel=1e-12)
+        assert probability == pytest.approx(math.exp(z) / (1 + math.exp(z)), rel=1e-12)

@@ -133,12 +133,12 @@ def test_a_log_logistic_regression_finds_what_made_the_outcomes():
     logs = rng.normal(-10, 0.7, (20_000, 3))
     shares = logs[:, :2] - logs[:, 2:]
     scale = np.exp(-1 + 0.3 * shares[:, 0])
-    told = logs[:, 2] + 0.7 * shares[:, 1] + rng.logistic(0, scale)
+    log_vol = logs[:, 2] + 0.7 * shares[:, 1] + rng.logistic(0, scale)
     tau = np.full((20_000, 1), 1e-4)
     columns = np.hstack([np.exp(logs), tau])
     places = [*VOLS, TAU]
     x = columns[:, [places.index(name) for name in SHARES.features]].astype(np.float32, order="C")
-    fitted = grown("log_logistic", Examples(x, told >= np.log(1e-4), np.exp(told)))
+    fitted = grown("log_logistic", Examples(x, log_vol >= np.log(1e-4), np.exp(log_vol)))
 
     assert np.abs(np.log(fitted.volatility(x)) - logs[:, 2] - 0.7 * shares[:, 1]).max() < 0.1
     assert np.abs(fitted.head.spread(SHARES.apply(x)) - np.log(scale)).max() < 0.1

@@ -23,11 +23,11 @@ def simulated(seed, rows):
     return z, target
 
 
-def naive_cost(place, spread, target, weight, weights, bias, told, width):
+def naive_cost(place, spread, target, weight, weights, bias, width_weights, width):
     """Row by row: minus the log density of the logistic law, and half the squares of weights."""
-    costs = [0.5 * w * w for w in (*weights, *told)]
+    costs = [0.5 * w * w for w in (*weights, *width_weights)]
     for beside, near, v, counts in zip(place, spread, target, weight, strict=True):
-        scale = math.exp(width + math.fsum(near * told))
+        scale = math.exp(width + math.fsum(near * width_weights))
         e = abs(v - bias - math.fsum(beside * weights)) / scale  # the density is even
         costs.append(counts * (e + 2 * math.log1p(math.exp(-e)) + math.log(scale)))
     return math.fsum(costs)
@@ -35,10 +35,10 @@ def naive_cost(place, spread, target, weight, weights, bias, told, width):
 
 def test_known_parameters_are_found_again():
     z, target = simulated(1, 20_000)
-    weights, bias, told, width = most_likely(z, z[:, 1:], target, np.ones(len(z)))
+    weights, bias, width_weights, width = most_likely(z, z[:, 1:], target, np.ones(len(z)))
     assert weights == pytest.approx([0.8, -0.4], abs=0.02)
     assert bias == pytest.approx(0.3, abs=0.02)
-    assert told == pytest.approx([0.5], abs=0.03)
+    assert width_weights == pytest.approx([0.5], abs=0.03)
     assert width == pytest.approx(-1, abs=0.03)
 
 
@@ -46,18 +46,18 @@ def test_known_parameters_are_found_again():
 def test_no_step_from_what_was_found_costs_less(seed):
     z, target = simulated(seed, 60)
     weight = np.random.default_rng(seed).uniform(0.1, 2.0, 60)
-    weights, bias, told, width = most_likely(z, z[:, 1:], target, weight)
+    weights, bias, width_weights, width = most_likely(z, z[:, 1:], target, weight)
 
     def cost(*moved):
         return naive_cost(z, z[:, 1:], target, weight, *moved)
 
-    least = cost(weights, bias, told, width)
+    least = cost(weights, bias, width_weights, width)
     for step in (-0.02, 0.02):
-        assert cost(weights, bias + step, told, width) > least
-        assert cost(weights, bias, told, width + step) > least
-        assert cost(weights, bias, told + step, width) > least
+        assert cost(weights, bias + step, width_weights, width) > least
+        assert cost(weights, bias, width_weights, width + step) > least
+        assert cost(weights, bias, width_weights + step, width) > least
         for one in np.eye(2):
-            assert cost(weights + step * one, bias, told, width) > least
+            assert cost(weights + step * one, bias, width_weights, width) > least
 
 
 def test_the_slope_that_is_followed_is_that_of_the_cost(monkeypatch):
@@ -75,12 +75,12 @@ def test_the_slope_that_is_followed_is_that_of_the_cost(monkeypatch):
     most_likely(z, z[:, 1:], target, weight)
     (cost,) = followed
 
-    def oracle(told):
-        return naive_cost(z, z[:, 1:], target, weight, told[1:3], told[0], told[4:], told[3])
+    def oracle(p):
+        return naive_cost(z, z[:, 1:], target, weight, p[1:3], p[0], p[4:], p[3])
 
     for place in np.random.default_rng(3).normal(0, 0.7, (5, 5)):
-        told, slope = cost(place)
-        assert told == pytest.approx(oracle(place), rel=1e-12)
+        value, slope = cost(place)
+        assert value == pytest.approx(oracle(place), rel=1e-12)
         differences = [
             (oracle(place + 1e-5 * one) - oracle(place - 1e-5 * one)) / 2e-5 for one in np.eye(5)
         ]
@@ -98,9 +98,9 @@ def test_a_weight_counts_as_so_many_rows():
 
 
 def test_targets_that_are_all_the_same_have_a_law_too():
-    told = most_likely(np.zeros((9, 1)), np.zeros((9, 0)), np.full(9, -9.0), np.ones(9))
-    assert told[1] == pytest.approx(-9.0)
-    assert all(np.isfinite(part).all() for part in told)
+    law = most_likely(np.zeros((9, 1)), np.zeros((9, 0)), np.full(9, -9.0), np.ones(9))
+    assert law[1] == pytest.approx(-9.0)
+    assert all(np.isfinite(part).all() for part in law)
 
 
 @pytest.mark.parametrize("varies", [True, False])

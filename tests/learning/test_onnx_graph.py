@@ -18,23 +18,24 @@ def test_the_input_comes_out_in_float64_column_by_column():
     for place in (0, 1):
         graph = Graph(2)
         model = finished(graph, graph.column(graph.wide(), place))
-        told = OnnxModel(model, 2).predict(ROWS)
-        assert told.dtype == np.float64
-        assert told.tolist() == ROWS[:, place].astype(np.float64).tolist()  # exact: float32 widened
+        output = OnnxModel(model, 2).predict(ROWS)
+        assert output.dtype == np.float64
+        # exact: float32 widened
+        assert output.tolist() == ROWS[:, place].astype(np.float64).tolist()
 
 
 def test_what_is_narrowed_has_the_bits_of_float32():
     graph = Graph(2)
     third = graph.add("Div", graph.column(graph.wide(), 0), graph.constant(3.0))
-    told = OnnxModel(finished(graph, graph.narrowed(third)), 2).predict(ROWS)
+    output = OnnxModel(finished(graph, graph.narrowed(third)), 2).predict(ROWS)
     # exact: one division, rounded once
-    assert told.tolist() == (ROWS[:, 0] / np.float64(3)).astype(np.float32).tolist()
+    assert output.tolist() == (ROWS[:, 0] / np.float64(3)).astype(np.float32).tolist()
 
 
 def test_values_and_constants_have_names_of_their_own():
     graph = Graph(2)
-    told = [graph.wide(), graph.constant(1.0), graph.constant(1.0), graph.add("Neg", "features")]
-    assert len(set(told)) == 4
+    names = [graph.wide(), graph.constant(1.0), graph.constant(1.0), graph.add("Neg", "features")]
+    assert len(set(names)) == 4
 
 
 def test_the_same_steps_make_the_same_bytes_under_the_name_that_was_given():

@@ -17,15 +17,15 @@ NAMES = ("a", "b", "c", "tau")
 
 def naive(view, row):
     """Cell by cell."""
-    told = []
+    cells = []
     for above, below, floor, floor_below in view.ratios:
         value = float(row[view.features.index(above)])
         if floor:
             value = math.log(max(abs(value), floor))
         if below:
             value -= math.log(max(abs(float(row[view.features.index(below)])), floor_below))
-        told.append(value)
-    return told
+        cells.append(value)
+    return cells
 
 
 names, floors = st.sampled_from(NAMES), st.sampled_from([VOL_FLOOR, 1e-4, 0.05, 1.0])
@@ -44,9 +44,9 @@ def seen(draw):
 @given(seen())
 def test_each_cell_is_the_logarithm_of_one_over_that_of_the_other(drawn):
     view, x = drawn
-    told = view.apply(x)
-    assert told.dtype == np.float64
-    assert np.allclose(told, [naive(view, row) for row in x], rtol=1e-14, atol=1e-13)
+    cells = view.apply(x)
+    assert cells.dtype == np.float64
+    assert np.allclose(cells, [naive(view, row) for row in x], rtol=1e-14, atol=1e-13)
 
 
 @given(seen())
@@ -57,8 +57,8 @@ def test_a_graph_sees_what_training_saw(drawn):
     weights = np.linspace(0.5, 1.5, len(scale))
     core = Linear(np.zeros(len(scale)), scale, weights, 0.1)
     fitted = Fitted("view", view.features, view, core, Odds())
-    told = OnnxModel(fitted.to_onnx(), len(view.features)).predict(x)
-    assert np.abs(told - fitted.predict(x)).max() < 1e-14
+    probability = OnnxModel(fitted.to_onnx(), len(view.features)).predict(x)
+    assert np.abs(probability - fitted.predict(x)).max() < 1e-14
 
 
 def test_it_asks_for_each_feature_once_in_the_order_of_the_ratios_and_then_for_the_others():
@@ -67,5 +67,5 @@ def test_it_asks_for_each_feature_once_in_the_order_of_the_ratios_and_then_for_t
 
 
 def test_what_does_not_move_counts_as_the_floor():
-    told = log_above(np.float32([0.0, -1e-9, -1.0]))
-    assert told == pytest.approx([math.log(VOL_FLOOR)] * 2 + [0.0], rel=1e-12)
+    logarithms = log_above(np.float32([0.0, -1e-9, -1.0]))
+    assert logarithms == pytest.approx([math.log(VOL_FLOOR)] * 2 + [0.0], rel=1e-12)

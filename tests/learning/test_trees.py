@@ -45,8 +45,8 @@ def test_trees_of_lightgbm_say_what_it_says(rows, objective):
         num_boost_round=30,
     )
     table = TreeTable.of_lightgbm(booster)
-    told = booster.predict(x, raw_score=True)
-    assert np.allclose(table.total(x), told, rtol=0, atol=1e-12)
+    raw = booster.predict(x, raw_score=True)
+    assert np.allclose(table.total(x), raw, rtol=0, atol=1e-12)
     assert len(table.roots) == 30
 
 
@@ -68,9 +68,9 @@ def test_trees_of_xgboost_say_what_it_says_as_far_as_float32_goes(rows, objectiv
     import xgboost  # noqa: PLC0415 - an extra
 
     x, y = rows
-    told = {} if base_score is None else {"base_score": base_score}
+    base = {} if base_score is None else {"base_score": base_score}
     booster = xgboost.train(
-        {"objective": objective, "max_leaves": 7, "verbosity": 0, "nthread": 1} | told,
+        {"objective": objective, "max_leaves": 7, "verbosity": 0, "nthread": 1} | base,
         xgboost.DMatrix(x, label=y),
         num_boost_round=30,
     )
@@ -87,8 +87,8 @@ def test_trees_of_xgboost_say_what_it_says_as_far_as_float32_goes(rows, objectiv
 
 
 def branch(feature, threshold, left, right):
-    told = {"split_feature": feature, "threshold": threshold}
-    return told | {"left_child": left, "right_child": right}
+    node = {"split_feature": feature, "threshold": threshold}
+    return node | {"left_child": left, "right_child": right}
 
 
 values = st.sampled_from([-1.0, 0.0, 0.25, 1.0, 2.0])

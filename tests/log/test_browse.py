@@ -129,12 +129,12 @@ def test_an_offset_counts_within_one_partition_and_must_be_there(many):
 def test_a_value_stays_what_it_is_and_on_one_line(value):
     line = browse.as_line(Message("t", "a", value))
     assert b"\n" not in line
-    told = json.loads(line)["value"]
-    if isinstance(told, dict) and "base64" in told:
-        assert base64.b64decode(told["base64"]) == value
+    shown = json.loads(line)["value"]
+    if isinstance(shown, dict) and "base64" in shown:
+        assert base64.b64decode(shown["base64"]) == value
         assert not browse.is_json(value)
     else:
-        assert told == json.loads(value)
+        assert shown == json.loads(value)
 
 
 def test_no_digit_of_a_number_is_lost():

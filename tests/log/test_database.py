@@ -178,8 +178,8 @@ def test_every_query_with_rows_says_what_they_are():
     """But for records, which are held against theirs where they are read."""
     folder = Path(barograph.log.__file__).parent
     source = "".join(path.read_text() for path in folder.glob("*.py"))
-    asked = set(re.findall(r"(?:\brows|_facts)\(\s*\"(\w+)\"", source))
-    assert asked - {"read"} == set(_COLUMNS)
+    queries = set(re.findall(r"(?:\brows|_facts)\(\s*\"(\w+)\"", source))
+    assert queries - {"read"} == set(_COLUMNS)
 
 
 def test_a_value_that_cannot_be_is_called_damage(database):

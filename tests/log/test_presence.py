@@ -82,12 +82,12 @@ def test_looking_at_a_member_does_not_disturb_it(folder, stranger):
 
 def test_sweeping_removes_the_files_of_the_dead_and_no_others(folder, stranger):
     sweep(folder, [])
-    mine = Presence(folder, 100)
+    own = Presence(folder, 100)
     for name in ("dead", "kept"):
         (folder / name).touch()
     sweep(folder, ["kept"])
-    assert {path.name for path in folder.iterdir()} == {mine.id, stranger.member, "kept"}
-    mine.withdraw()
+    assert {path.name for path in folder.iterdir()} == {own.id, stranger.member, "kept"}
+    own.withdraw()
 
 
 def test_sweeping_before_anyone_was_there_is_nothing(folder):

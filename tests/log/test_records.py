@@ -32,9 +32,9 @@ def test_partitions_do_not_run_into_each_other(database, records):
     sent = [Message(topic, key, b"v") for topic in "ab" for key in ("x", "y", "z") for _ in "123"]
     write(database, records, sent)
     places = [("a", 0), ("b", 0), ("b", 1)]
-    found = [records.read(*place, 0, 100) for place in places]
-    assert sum(map(len, found)) == 18
-    for place, each in zip(places, found, strict=True):
+    read = [records.read(*place, 0, 100) for place in places]
+    assert sum(map(len, read)) == 18
+    for place, each in zip(places, read, strict=True):
         assert [(r.topic, r.partition, r.offset) for r in each] == [
             (*place, offset) for offset in range(len(each))
         ]

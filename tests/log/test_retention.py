@@ -44,7 +44,7 @@ def test_it_goes_again_every_so_often(tmp_path):
     ids=lambda value: type(value).__name__,
 )
 def test_it_survives_any_error_and_reports_each_once(tmp_path, error, line):
-    tries, said = [], []
+    tries, warnings = [], []
 
     def opening():
         tries.append(1)
@@ -55,9 +55,9 @@ def test_it_survives_any_error_and_reports_each_once(tmp_path, error, line):
     with closing(open_log(tmp_path)) as log:
         log.create(Topic(name="short", retention_bytes=10))
         log.append([Message("short", "k", b"12345") for _ in range(100)])
-        with PeriodicRetention(opening, said.append, every_s=0.01):
+        with PeriodicRetention(opening, warnings.append, every_s=0.01):
             until(lambda: total(log) == 2)
-    (once,) = said
+    (once,) = warnings
     assert once.startswith("retention: ")
     assert line in once
     assert "\n" not in once

@@ -68,7 +68,7 @@ def log(tmp_path):
     opened.close()
 
 
-def tell(log, *events, topic=TICKS):
+def append(log, *events, topic=TICKS):
     log.append([Message(topic, each.product, codec.encode(each)) for each in events])
 
 
@@ -77,7 +77,7 @@ def look(log, topic=TICKS, wanted=1, **how):
 
 
 def test_every_product_is_told_with_its_last_price_age_and_gaps(log):
-    tell(
+    append(
         log,
         tick("BTC-USD", 10, "1.0", received=11),
         tick("BTC-USD", 20, "2.50", received=990),
@@ -89,32 +89,32 @@ def test_every_product_is_told_with_its_last_price_age_and_gaps(log):
         gap("BTC-USD", 1.5, missing=4),
         gap("BTC-USD", 7, GapCause.DISCONNECT),
     )
-    found = look(log, wanted=3)
-    assert (found.ok, found.counted, found.records) == (True, 3, 9)
-    assert found.kinds == {"tick": 3, "gap": 3, "trade": 2, "heartbeat": 1}
-    btc, eth = found.products["BTC-USD"], found.products["ETH-USD"]
+    report = look(log, wanted=3)
+    assert (report.ok, report.counted, report.records) == (True, 3, 9)
+    assert report.kinds == {"tick": 3, "gap": 3, "trade": 2, "heartbeat": 1}
+    btc, eth = report.products["BTC-USD"], report.products["ETH-USD"]
     assert (btc.ticks, btc.trades, btc.filled, btc.last_price) == (2, 2, 1, "2.50")
     assert (btc.age_s, eth.age_s) == (10.0, 100.0)
     assert btc.last_event_time_ns == 20 * NS
     ids = btc.gaps["trade_id"]
     assert (ids.count, ids.seconds, ids.missing, ids.filled) == (2, 4.0, 7, 1)
     assert (btc.gaps["disconnect"].count, btc.gaps["disconnect"].seconds) == (1, 7.0)
-    assert (found.first_event_time_ns, found.last_event_time_ns) == (10 * NS, 901 * NS)
-    assert (found.first_receive_time_ns, found.last_receive_time_ns) == (11 * NS, 995 * NS)
-    assert found.per_s == round(9 / 984, 3)
-    assert '"topic":"ticks.raw"' in found.sample
+    assert (report.first_event_time_ns, report.last_event_time_ns) == (10 * NS, 901 * NS)
+    assert (report.first_receive_time_ns, report.last_receive_time_ns) == (11 * NS, 995 * NS)
+    assert report.per_s == round(9 / 984, 3)
+    assert '"topic":"ticks.raw"' in report.sample
 
 
 def test_one_tick_too_few_is_short(log):
-    tell(log, *(tick("BTC-USD", n) for n in range(99)))
+    append(log, *(tick("BTC-USD", n) for n in range(99)))
     assert not look(log, wanted=100).ok
-    tell(log, tick("BTC-USD", 99))
+    append(log, tick("BTC-USD", 99))
     assert look(log, wanted=100).ok
 
 
 def test_an_empty_topic_is_short_and_no_error(log):
-    found = look(log)
-    assert (found.ok, found.counted, found.sample, found.per_s) == (False, 0, None, None)
+    report = look(log)
+    assert (report.ok, report.counted, report.sample, report.per_s) == (False, 0, None, None)
     assert look(log, wanted=0).ok
 
 
@@ -130,18 +130,18 @@ def test_a_topic_that_is_not_there_is_an_error(log):
 def test_counts_are_those_of_the_records_whatever_their_order(tmp_path_factory, events):
     log = open_log(tmp_path_factory.mktemp("home"))
     ensure_topics(log)
-    tell(
+    append(
         log,
         *(
             tick(product, second) if is_tick else gap(product, second)
             for product, second, is_tick in events
         ),
     )
-    found = look(log)
+    report = look(log)
     log.close()
-    assert found.counted == sum(is_tick for *_, is_tick in events)
+    assert report.counted == sum(is_tick for *_, is_tick in events)
     for name in {product for product, *_ in events}:
-        product = found.products[name]
+        product = report.products[name]
         of = [(second, is_tick) for each, second, is_tick in events if each == name]
         assert product.ticks == sum(is_tick for _, is_tick in of)
         seconds = [second for second, is_tick in of if not is_tick]
@@ -153,10 +153,10 @@ def test_records_of_any_topic_are_counted_by_kind(log):
     log.create(Topic(name="things", partitions=2))
     values = [b'{"type":"thing/2","receive_time_ns":5}', b"\xff", b"[]", b"{}", b'{"type":7}']
     log.append([Message("things", str(n), value) for n, value in enumerate(values)])
-    found = look(log, "things", wanted=5)
-    assert (found.ok, found.counted) == (True, 5)
-    assert found.kinds == {UNREADABLE: 4, "thing": 1}
-    assert (found.products, found.dead_letters, found.lag) == ({}, {}, {})
+    report = look(log, "things", wanted=5)
+    assert (report.ok, report.counted) == (True, 5)
+    assert report.kinds == {UNREADABLE: 4, "thing": 1}
+    assert (report.products, report.dead_letters, report.lag) == ({}, {}, {})
 
 
 def test_dead_letters_are_counted_by_fault(log):
@@ -170,7 +170,7 @@ def test_dead_letters_are_counted_by_fault(log):
 
 
 def test_the_lag_of_each_group_is_what_it_has_not_committed(log):
-    tell(log, *(tick("BTC-USD", n) for n in range(10)))
+    append(log, *(tick("BTC-USD", n) for n in range(10)))
     assert look(log).lag == {}
     member = log.join("featurizer", [TICKS])
     polled = 0
@@ -179,7 +179,7 @@ def test_the_lag_of_each_group_is_what_it_has_not_committed(log):
     member.commit()
     member.leave()
     assert look(log).lag == {"featurizer": 6}
-    tell(log, tick("BTC-USD", 11), topic=FEATURES)
+    append(log, tick("BTC-USD", 11), topic=FEATURES)
     assert look(log, FEATURES).lag == {"featurizer": 6}
 
 
@@ -200,24 +200,24 @@ def status(connection, frames):
 
 
 def test_the_last_word_of_each_connection_stands_there(log):
-    said = [status("c/1", 5), status("c/2", 1), status("c/1", 9)]
-    log.append([Message(STATUS, each.venue, codec.encode(each)) for each in said])
+    statuses = [status("c/1", 5), status("c/2", 1), status("c/1", 9)]
+    log.append([Message(STATUS, each.venue, codec.encode(each)) for each in statuses])
     assert [(each.connection, each.frames) for each in look(log).status] == [("c/1", 9), ("c/2", 1)]
 
 
 def test_a_watch_counts_what_arrives_and_nothing_that_was_there(log):
     """Time is told by the test: each wait lets one more tick be written."""
-    tell(log, tick("BTC-USD", 1), tick("ETH-USD", 1))
+    append(log, tick("BTC-USD", 1), tick("ETH-USD", 1))
     now = [0.0]
 
     def wait(seconds):
         now[0] += seconds
         waits.append(seconds)
-        tell(log, tick("BTC-USD", 10), tick("ETH-USD", 10))
+        append(log, tick("BTC-USD", 10), tick("ETH-USD", 10))
 
     waits = []
-    found = look(log, wanted=20, seconds=2.0, timer=lambda: now[0], wait=wait)
-    assert (found.watched_s, found.counted, found.ok) == (2.0, 2 * len(waits), True)
+    report = look(log, wanted=20, seconds=2.0, timer=lambda: now[0], wait=wait)
+    assert (report.watched_s, report.counted, report.ok) == (2.0, 2 * len(waits), True)
     assert sum(waits) == pytest.approx(2.0)
     assert len(waits) >= 10
 
@@ -229,17 +229,17 @@ def test_a_watch_ends_on_a_real_clock_while_another_thread_writes(log, tmp_path)
     def write():
         other = open_log(tmp_path)
         while not done.is_set():
-            tell(other, tick("BTC-USD", 1))
+            append(other, tick("BTC-USD", 1))
         other.close()
 
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        found = look(log, seconds=0.5)
+        report = look(log, seconds=0.5)
     finally:
         done.set()
         writer.join()
-    assert found.counted > 0
+    assert report.counted > 0
 
 
 def test_the_first_refusal_is_that_of_the_watch_where_it_watched(log):

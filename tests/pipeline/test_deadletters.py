@@ -300,15 +300,15 @@ def test_a_mended_frame_goes_and_a_badly_mended_one_does_not(market):
 def test_a_list_counts_all_and_shows_the_last(log):
     written(log, *(letter(f"0:{i}", original=b"x" * i) for i in range(5)))
     written(log, b"nonsense", letter("0:9", Fault.LATE))
-    found = listed(log, LETTERS, fault=None, limit=2)
-    assert found.counts == {"unknown_category": 5, "damaged": 1, "late": 1}
-    assert [line.identity for line in found.letters] == [f"{LETTERS}@0:5", "things@0:9"]
-    found = listed(log, LETTERS, fault="unknown_category", limit=2)
-    assert [(line.identity, line.size) for line in found.letters] == [
+    listing = listed(log, LETTERS, fault=None, limit=2)
+    assert listing.counts == {"unknown_category": 5, "damaged": 1, "late": 1}
+    assert [line.identity for line in listing.letters] == [f"{LETTERS}@0:5", "things@0:9"]
+    listing = listed(log, LETTERS, fault="unknown_category", limit=2)
+    assert [(line.identity, line.size) for line in listing.letters] == [
         ("things@0:3", 3),
         ("things@0:4", 4),
     ]
-    assert sum(found.counts.values()) == 7
+    assert sum(listing.counts.values()) == 7
     with pytest.raises(BadInputError, match="there is no such fault"):
         listed(log, LETTERS, fault="lost", limit=2)
 

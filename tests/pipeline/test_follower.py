@@ -45,26 +45,26 @@ class Machine:
 
 
 def test_a_champion_that_cannot_be_loaded_is_told_once_and_the_present_one_stays():
-    told = []
+    warnings = []
     versions = Versions({1: model("spikes/1"), 2: DAMAGED}, champion=1)
-    champion, scorer = followed(versions, told.append), Scorer(MARKET)
+    champion, scorer = followed(versions, warnings.append), Scorer(MARKET)
     settle(champion, scorer)
     versions.aliases["champion"] = 2
     for _ in range(3):
         settle(champion, scorer)
-    assert told == [f"{DAMAGED} The present model stays."]
+    assert warnings == [f"{DAMAGED} The present model stays."]
     assert scorer._model is versions.models[1]
 
 
 def test_where_there_was_none_there_is_none_until_it_can_be_loaded():
-    told, machine = [], Machine()
+    warnings, machine = [], Machine()
     versions = Versions({2: DAMAGED}, champion=2)
-    champion = followed(versions, told.append)
+    champion = followed(versions, warnings.append)
     settle(champion, machine)
     versions.models[2] = model("spikes/2")
     settle(champion, machine)
     assert machine.swaps == ["spikes/2"]
-    assert told == [
+    assert warnings == [
         f"{DAMAGED} There is no champion meanwhile.",
         "the registry can be used again: champion is spikes/2.",
     ]
@@ -82,15 +82,15 @@ class Broken(Versions):
 
 
 def test_a_registry_that_breaks_is_told_once_and_the_champion_stays_until_it_is_mended():
-    told, versions = [], Broken({1: model("spikes/1"), 2: model("spikes/2")}, champion=1)
-    champion = followed(versions, told.append)
+    warnings, versions = [], Broken({1: model("spikes/1"), 2: model("spikes/2")}, champion=1)
+    champion = followed(versions, warnings.append)
     labels = []
     for broken, number in ((None, 1), (UNREAD, 1), (UNREAD, 2), (None, 2), (UNREAD, 2)):
         versions.broken, versions.aliases["champion"] = broken, number
         settle(champion)
         labels.append(champion.model.label)
     assert labels == ["spikes/1", "spikes/1", "spikes/1", "spikes/2", "spikes/2"]
-    assert told == [
+    assert warnings == [
         f"{UNREAD} The present model stays.",
         "the registry can be used again: champion is spikes/2.",
         f"{UNREAD} The present model stays.",
@@ -98,17 +98,17 @@ def test_a_registry_that_breaks_is_told_once_and_the_champion_stays_until_it_is_
 
 
 def test_a_registry_that_cannot_be_read_at_first_is_an_error_unless_there_is_time():
-    told, versions, machine = [], Broken({1: model("spikes/1")}, champion=1), Machine()
+    warnings, versions, machine = [], Broken({1: model("spikes/1")}, champion=1), Machine()
     versions.broken = UNREAD
     with pytest.raises(RegistryError):
         followed(versions).bring([])
-    champion = followed(versions, told.append, patient=True)
+    champion = followed(versions, warnings.append, patient=True)
     settle(champion, machine)
     assert (machine.swaps, champion.model) == ([], None)
     versions.broken = None
     settle(champion, machine)
     assert machine.swaps == ["spikes/1"]
-    assert told == [
+    assert warnings == [
         f"{UNREAD} There is no champion meanwhile.",
         "the registry can be used again: champion is spikes/1.",
     ]
@@ -118,18 +118,18 @@ def test_a_registry_that_cannot_be_read_at_first_is_an_error_unless_there_is_tim
 def test_what_the_process_lacks_at_first_is_an_error_unless_there_is_time(error):
     with pytest.raises(type(error)):
         followed(Versions({1: error}, champion=1)).bring([])
-    told, machine = [], Machine()
-    settle(followed(Versions({1: error}, champion=1), told.append, patient=True), machine)
-    assert (machine.swaps, len(told)) == ([], 1)
+    warnings, machine = [], Machine()
+    settle(followed(Versions({1: error}, champion=1), warnings.append, patient=True), machine)
+    assert (machine.swaps, len(warnings)) == ([], 1)
 
 
 @pytest.mark.parametrize(
     "error", [OSError(5, "Input/output\nerror"), TypeError("None"), MemoryError()]
 )
 def test_what_nobody_foresaw_is_told_and_tried_again_too(error):
-    told, machine = [], Machine()
+    warnings, machine = [], Machine()
     versions = Broken({1: model("spikes/1"), 2: error}, champion=1)
-    champion = followed(versions, told.append)
+    champion = followed(versions, warnings.append)
     settle(champion, machine)
     versions.aliases["champion"] = 2
     settle(champion, machine)
@@ -138,8 +138,8 @@ def test_what_nobody_foresaw_is_told_and_tried_again_too(error):
     versions.broken, versions.models[2] = None, model("spikes/2")
     settle(champion, machine)
     assert machine.swaps == ["spikes/1", "spikes/2"]
-    assert len(told) == 2
-    assert "\n" not in told[0]
+    assert len(warnings) == 2
+    assert "\n" not in warnings[0]
 
 
 @pytest.mark.parametrize(
@@ -150,8 +150,8 @@ def test_what_nobody_foresaw_is_told_and_tried_again_too(error):
     ],
 )
 def test_only_what_can_never_be_used_is_not_tried_again(never):
-    told, versions = [], Versions({1: model("spikes/1"), 2: never, 3: DAMAGED}, champion=1)
-    champion = followed(versions, told.append)
+    warnings, versions = [], Versions({1: model("spikes/1"), 2: never, 3: DAMAGED}, champion=1)
+    champion = followed(versions, warnings.append)
     loads = []
     load = versions.load
     versions.load = lambda case, version, features: (
@@ -176,15 +176,15 @@ def test_a_model_that_the_machines_refuse_is_not_swapped_in():
             why = "it asks for a feature that is none"
             raise UnsoundModelError(tried.label, why, "Train again")
 
-    told, machine = [], Machine()
+    warnings, machine = [], Machine()
     versions = Versions({1: model("spikes/1"), 2: model("spikes/2")}, champion=1)
-    champion = followed(versions, told.append, try_out=try_out)
+    champion = followed(versions, warnings.append, try_out=try_out)
     settle(champion, machine)
     versions.aliases["champion"] = 2
     settle(champion, machine)
     settle(champion, machine)
     assert machine.swaps == ["spikes/1"]
-    assert "a feature that is none" in told[0]
+    assert "a feature that is none" in warnings[0]
     assert tries == ["spikes/1", "spikes/2"]
 
 
@@ -264,10 +264,10 @@ def test_the_last_word_wins_over_what_is_being_loaded(slow, last, swaps):
 
 
 def test_a_candidate_is_followed_until_it_is_champion_or_cannot_be_loaded():
-    told = []
+    warnings = []
     damaged = RegistryError("spikes/4", "its onnx are not what was registered", "Train again")
     versions = Versions({2: model("spikes/2"), 3: model("spikes/3"), 4: damaged}, champion=1)
-    candidate = followed(versions, told.append, alias="candidate")
+    candidate = followed(versions, warnings.append, alias="candidate")
     shadow, labels = Shadow(MARKET), []
     for moves in (
         {}, {"candidate": 2}, {"candidate": 3}, {"champion": 3}, {"champion": 2},
@@ -278,7 +278,7 @@ def test_a_candidate_is_followed_until_it_is_champion_or_cannot_be_loaded():
         assert shadow._model is candidate.model
         labels.append(candidate.model and candidate.model.label)
     assert labels == [None, "spikes/2", "spikes/3", None, "spikes/3", None, None, None]
-    assert told == [f"{damaged} Nothing shadows the champion meanwhile."]
+    assert warnings == [f"{damaged} Nothing shadows the champion meanwhile."]
 
 
 FAULTS = st.sampled_from([None, None, UNREAD, OSError(5, "Input/output error")])

@@ -27,7 +27,7 @@ def scorer(of=MODEL):
     return RecordScorer("subscribers", CONTRACT, of)
 
 
-def said(machine, *records):
+def predicted(machine, *records):
     outcome = machine.receive(records)
     assert outcome.dead_letters == []
     return [codec.decode_record_prediction(value) for _, value in outcome.values]
@@ -48,19 +48,19 @@ def test_a_record_gets_the_models_probability_under_its_key():
 
 def test_null_is_the_number_that_the_contract_says():
     null, zero = (subscriber(1) | {"fee": fee} for fee in (None, 0))
-    assert len({each.probability for each in said(scorer(), record(null), record(zero))}) == 1
+    assert len({each.probability for each in predicted(scorer(), record(null), record(zero))}) == 1
 
 
 def test_the_label_says_that_the_threshold_is_reached():
     words = record(subscriber(5))
-    [at] = said(scorer(), words)
+    [at] = predicted(scorer(), words)
     for threshold, label in [(at.probability, True), (math.nextafter(at.probability, 1), False)]:
-        [again] = said(scorer(model(threshold=threshold)), words)
+        [again] = predicted(scorer(model(threshold=threshold)), words)
         assert again.label is label
 
 
 def test_a_model_may_use_some_features_only():
-    few = said(scorer(model(features=("fee",))), record(subscriber(7)))
+    few = predicted(scorer(model(features=("fee",))), record(subscriber(7)))
     assert few[0].verdict is Verdict.PREDICTED
 
 
@@ -105,14 +105,14 @@ def test_a_record_under_another_key_than_its_own_becomes_a_dead_letter():
 
 
 def test_without_a_model_the_verdict_says_so():
-    [none] = said(scorer(None), record(subscriber(1)))
+    [none] = predicted(scorer(None), record(subscriber(1)))
     assert (none.verdict, none.model) == (Verdict.NO_MODEL, "")
     assert (none.probability, none.label, none.threshold) == (None, False, None)
 
 
 def test_a_model_says_nothing_of_records_that_the_log_took_after_it_expired():
     machine = scorer(model(expires_time_ns=1000))
-    in_time, late, unknown = said(
+    in_time, late, unknown = predicted(
         machine,
         record(subscriber(1), **{APPENDED_TIME: "1000"}),
         record(subscriber(2), **{APPENDED_TIME: "1001"}),
@@ -125,10 +125,10 @@ def test_a_model_says_nothing_of_records_that_the_log_took_after_it_expired():
 
 def test_a_model_is_swapped_between_two_records():
     machine = scorer(None)
-    labels = [said(machine, record(subscriber(1)))[0].model]
+    labels = [predicted(machine, record(subscriber(1)))[0].model]
     for each in (MODEL, model("subscribers/2", ("months",)), None):
         machine.swap(each)
-        labels.append(said(machine, record(subscriber(1)))[0].model)
+        labels.append(predicted(machine, record(subscriber(1)))[0].model)
     assert labels == ["", "subscribers/1", "subscribers/2", ""]
 
 
@@ -136,7 +136,7 @@ def test_a_model_of_another_contract_is_refused_and_the_present_one_stays():
     machine = scorer()
     with pytest.raises(ForeignFeaturesError):
         machine.swap(model("subscribers/2", feature_set="another"))
-    assert said(machine, record(subscriber(1)))[0].model == "subscribers/1"
+    assert predicted(machine, record(subscriber(1)))[0].model == "subscribers/1"
 
 
 def test_there_is_nothing_to_remember():

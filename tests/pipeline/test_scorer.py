@@ -19,14 +19,14 @@ from scored_rows import Doubling, model, row
 
 
 def test_a_known_row_is_predicted_with_all_that_explains_it():
-    said = Scorer(MARKET, model()).predict(row(100, vol=1.5e-4))
-    assert said.verdict is Verdict.PREDICTED
-    assert said.probability == pytest.approx(0.3)
-    assert not said.alarm
+    prediction = Scorer(MARKET, model()).predict(row(100, vol=1.5e-4))
+    assert prediction.verdict is Verdict.PREDICTED
+    assert prediction.probability == pytest.approx(0.3)
+    assert not prediction.alarm
     # exact: one number, copied
-    assert (said.tau, said.threshold, said.model) == (1e-4, 0.4, "spikes/1")
-    assert (said.event_time_ns, said.receive_time_ns) == (101 * 10**9, 5)
-    assert said.mid == pytest.approx(50_000, rel=1e-8)
+    assert (prediction.tau, prediction.threshold, prediction.model) == (1e-4, 0.4, "spikes/1")
+    assert (prediction.event_time_ns, prediction.receive_time_ns) == (101 * 10**9, 5)
+    assert prediction.mid == pytest.approx(50_000, rel=1e-8)
     assert Scorer(MARKET, model()).predict(row(100, vol=2.1e-4)).alarm
 
 
@@ -41,18 +41,20 @@ def test_a_known_row_is_predicted_with_all_that_explains_it():
     ],
 )
 def test_a_missing_feature_that_the_model_uses_gives_its_reason(reason, verdict):
-    said = Scorer(MARKET, model()).predict(row(100, missing={"realized_vol_300s": reason}))
-    assert (said.verdict, said.probability, said.alarm) == (verdict, None, False)
+    prediction = Scorer(MARKET, model()).predict(row(100, missing={"realized_vol_300s": reason}))
+    assert (prediction.verdict, prediction.probability, prediction.alarm) == (verdict, None, False)
 
 
 def test_a_missing_feature_that_the_model_does_not_use_is_no_matter():
-    said = Scorer(MARKET, model()).predict(row(100, missing={"realized_vol_900s": Reason.WARMUP}))
-    assert said.verdict is Verdict.PREDICTED
+    prediction = Scorer(MARKET, model()).predict(
+        row(100, missing={"realized_vol_900s": Reason.WARMUP})
+    )
+    assert prediction.verdict is Verdict.PREDICTED
 
 
 def test_a_stale_market_is_not_scored():
-    said = Scorer(MARKET, model(), stale_after_s=30).predict(row(100, staleness=31.0))
-    assert (said.verdict, said.probability) == (Verdict.STALE, None)
+    prediction = Scorer(MARKET, model(), stale_after_s=30).predict(row(100, staleness=31.0))
+    assert (prediction.verdict, prediction.probability) == (Verdict.STALE, None)
 
 
 def test_a_model_may_ask_about_the_tau_of_the_product():
@@ -60,9 +62,9 @@ def test_a_model_may_ask_about_the_tau_of_the_product():
     asking = model(features=("tau", "realized_vol_60s"), tau={"BTC-USD": 1e-4, "ETH-USD": 3e-4})
     scorer = Scorer(MARKET, asking)
     for product, tau in asking.facts.tau.items():
-        said = scorer.predict(row(100, product=product, vol=5e-4))
-        assert said.probability == pytest.approx(2e3 * tau, rel=1e-6)
-        assert said.tau == tau
+        prediction = scorer.predict(row(100, product=product, vol=5e-4))
+        assert prediction.probability == pytest.approx(2e3 * tau, rel=1e-6)
+        assert prediction.tau == tau
     waiting = scorer.predict(row(100, missing={"realized_vol_60s": Reason.GAP}))
     assert waiting.verdict is Verdict.GAP
 
@@ -115,14 +117,14 @@ def volatilities(seed, n):
 @pytest.mark.slow
 def test_before_any_model_the_baseline_says_so_and_learns():
     scorer = Scorer(MARKET)
-    said = [scorer.predict(row(i, vol=v)) for i, v in enumerate(volatilities(1, 20_000))]
-    assert {p.model for p in said} == {COLD_START}
-    assert said[0].verdict is Verdict.NO_MODEL
-    assert said[-1].verdict is Verdict.PREDICTED
-    vol = np.array([p.value_now for p in said])
+    predictions = [scorer.predict(row(i, vol=v)) for i, v in enumerate(volatilities(1, 20_000))]
+    assert {p.model for p in predictions} == {COLD_START}
+    assert predictions[0].verdict is Verdict.NO_MODEL
+    assert predictions[-1].verdict is Verdict.PREDICTED
+    vol = np.array([p.value_now for p in predictions])
     late = range(10_000, 19_940)
-    truth = np.array([vol[i + 60] >= said[i].tau for i in late])
-    probability = np.array([said[i].probability for i in late])
+    truth = np.array([vol[i + 60] >= predictions[i].tau for i in late])
+    probability = np.array([predictions[i].probability for i in late])
     assert abs(probability.mean() - truth.mean()) < 0.03
     assert probability[truth].mean() > 2 * probability[~truth].mean()
 
@@ -170,11 +172,11 @@ def test_a_model_may_ask_for_the_tau_that_it_is_asked_about():
     assert scorer.predict(row(1)).probability == pytest.approx(0.1)
 
 
-@pytest.mark.parametrize("said", [math.nan, -0.5, 2.0])
-def test_what_a_model_says_that_is_no_probability_is_out_of_range(said):
+@pytest.mark.parametrize("probability", [math.nan, -0.5, 2.0])
+def test_what_a_model_says_that_is_no_probability_is_out_of_range(probability):
     class Wild(Doubling):
         def predict(self, _x):
-            return np.array([said])
+            return np.array([probability])
 
     prediction = Scorer(MARKET, model(onnx=Wild())).predict(row(1))
     assert (prediction.verdict, prediction.probability) == (Verdict.OUT_OF_RANGE, None)

@@ -37,17 +37,17 @@ def candidate(label="spikes/2", **facts):
         max_size=30,
     )
 )
-def test_it_says_what_the_candidate_says_of_new_rows_of_its_products_in_their_order(told):
+def test_it_says_what_the_candidate_says_of_new_rows_of_its_products_in_their_order(rows):
     of_both = candidate(tau={"BTC-USD": 1e-4, "ETH-USD": 2e-4})
     records = [
         record(n, product=product, taken_ns=taken_ns, vol=vol,
                missing={"realized_vol_300s": Reason.GAP} if gap else None)
-        for n, (product, taken_ns, vol, gap) in enumerate(told)
+        for n, (product, taken_ns, vol, gap) in enumerate(rows)
     ]  # fmt: skip
     alone = Scorer(MARKET, of_both)
     expected = [
         (record.key, codec.encode(alone.predict(codec.decode_row(record.value))))
-        for record, (product, taken_ns, _, _) in zip(records, told, strict=True)
+        for record, (product, taken_ns, _, _) in zip(records, rows, strict=True)
         if product != "NEW-USD" and taken_ns >= MADE_NS
     ]
     outcome = Shadow(MARKET, of_both).receive(records)
@@ -67,12 +67,12 @@ def test_what_cannot_be_used_is_left_to_the_scorer():
 
 def test_it_speaks_for_another_candidate_from_the_next_record_on_and_then_for_none():
     shadow = Shadow(MARKET, candidate())
-    said = [*shadow.receive([record(0)]).values]
+    values = [*shadow.receive([record(0)]).values]
     shadow.swap(candidate("spikes/3"))
-    said += shadow.receive([record(1)]).values
+    values += shadow.receive([record(1)]).values
     shadow.swap(None)
     assert shadow.receive([record(2)]).values == []
-    assert [codec.decode_prediction(value).model for _, value in said] == ["spikes/2", "spikes/3"]
+    assert [codec.decode_prediction(value).model for _, value in values] == ["spikes/2", "spikes/3"]
 
 
 def test_a_model_of_other_features_is_refused_and_the_present_one_stays():

@@ -40,7 +40,7 @@ class Upper:
 
 
 def test_a_stage_outlives_a_lock_and_does_each_record_once(tmp_path):
-    path, said, tallies = tmp_path / "log.sqlite", [], []
+    path, warnings, tallies = tmp_path / "log.sqlite", [], []
     stop, taken = threading.Event(), threading.Event()
 
     def once(ends):
@@ -57,7 +57,7 @@ def test_a_stage_outlives_a_lock_and_does_each_record_once(tmp_path):
     def stage():
         tallies.append(
             through_outages(
-                once, lambda _tally, _idle: stop.is_set(), said.append, "uppers", retry_s=0.01
+                once, lambda _tally, _idle: stop.is_set(), warnings.append, "uppers", retry_s=0.01
             )
         )
 
@@ -70,32 +70,32 @@ def test_a_stage_outlives_a_lock_and_does_each_record_once(tmp_path):
             thread.start()
             until(lambda: values(log, "out")[0])
             log.append([Message("in", "k", b"b")])
-            until(lambda: said)
+            until(lambda: warnings)
         until(lambda: len(values(log, "out")[0]) == 2)
         stop.set()
         thread.join(30)
         assert [value for _, value in values(log, "out")[0]] == [b"A", b"B"]
-    assert said[0].startswith("uppers: waiting for the log (")
-    assert "the log can be used again" in said[1]
+    assert warnings[0].startswith("uppers: waiting for the log (")
+    assert "the log can be used again" in warnings[1]
     assert (tallies[0].records, tallies[0].values) == (2, 2)
 
 
 def test_a_log_that_stays_away_is_reported_now_and_then_and_a_stop_ends_the_wait(monkeypatch):
     monkeypatch.setattr(stage_outage, "SAY_AGAIN_S", 0.05)
-    said = []
+    warnings = []
 
     def away(_ends):
         raise LogUnavailableError("log.sqlite", "locked")
 
     tally = through_outages(
-        away, lambda _tally, _idle: len(said) >= 3, said.append, "uppers", retry_s=0.01
+        away, lambda _tally, _idle: len(warnings) >= 3, warnings.append, "uppers", retry_s=0.01
     )
     assert tally == Tally()
-    assert said[1].startswith("uppers: waiting for 0 s for the log (log.sqlite: locked)")
+    assert warnings[1].startswith("uppers: waiting for 0 s for the log (log.sqlite: locked)")
 
 
 def test_a_disk_that_fills_up_is_waited_for_and_one_that_is_full_from_the_start_ends_it():
-    said, calls = [], []
+    warnings, calls = [], []
 
     def filling(ends):
         calls.append(ends)
@@ -106,14 +106,16 @@ def test_a_disk_that_fills_up_is_waited_for_and_one_that_is_full_from_the_start_
         ends(Tally(), idle=True)
         return Tally(records=1)
 
-    tally = through_outages(filling, lambda _tally, _idle: False, said.append, "s", retry_s=0.01)
-    assert (tally.records, len(said)) == (2, 2)
+    tally = through_outages(
+        filling, lambda _tally, _idle: False, warnings.append, "s", retry_s=0.01
+    )
+    assert (tally.records, len(warnings)) == (2, 2)
 
     def full(_ends):
         raise DiskFullError("log.sqlite", "database or disk is full")
 
     with pytest.raises(DiskFullError):
-        through_outages(full, lambda _tally, _idle: False, said.append, "s")
+        through_outages(full, lambda _tally, _idle: False, warnings.append, "s")
 
 
 def test_another_error_ends_it():

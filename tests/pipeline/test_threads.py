@@ -41,13 +41,13 @@ def test_what_the_feed_wrote_last_is_still_scored(tmp_path, live):
 
 @pytest.mark.slow
 def test_a_stop_does_not_wait_for_a_backlog_and_the_next_run_works_it_off(tmp_path):
-    log, said, stop = open_log(tmp_path), [], threading.Event()
+    log, warnings, stop = open_log(tmp_path), [], threading.Event()
     ensure_topics(log)
     log.append(ticks(5000))
     settings = Settings(home=tmp_path, batch_records=20)
-    with Pipeline(stages(settings, tmp_path, SPIKES, said.append), stop, finish_s=0.0):
+    with Pipeline(stages(settings, tmp_path, SPIKES, warnings.append), stop, finish_s=0.0):
         stop.set()
-    assert said == ["stopped before all was scored that was heard; the next run goes on"]
+    assert warnings == ["stopped before all was scored that was heard; the next run goes on"]
     assert total(log, PREDICTIONS) < 4999
     with Pipeline(stages(settings, tmp_path, SPIKES, pytest.fail), stop, finish_s=600.0):
         stop.set()
@@ -137,16 +137,16 @@ def test_a_shadow_that_dies_is_told_of_once_and_the_others_go_on(tmp_path):
         def version_of(self, *_):
             raise RegistryError("spikes", "the database cannot be read", "Move it away")
 
-    log, told = open_log(tmp_path), []
+    log, warnings = open_log(tmp_path), []
     ensure_topics(log)
-    with Pipeline(shadowing(tmp_path, Failing({}), told.append)) as running:
-        until(lambda: told)
+    with Pipeline(shadowing(tmp_path, Failing({}), warnings.append)) as running:
+        until(lambda: warnings)
         log.append(ticks(100))
         running.check()
     assert running.scored.values == 99
-    assert len(told) == 1
-    assert "shadows the champion no more" in told[0]
-    assert "the database cannot be read" in told[0]
+    assert len(warnings) == 1
+    assert "shadows the champion no more" in warnings[0]
+    assert "the database cannot be read" in warnings[0]
     log.close()
 
 

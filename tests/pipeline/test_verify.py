@@ -73,9 +73,9 @@ def changed(row, **fields):
 
 def test_untouched_rows_are_the_same(log):
     featurize(log)
-    found = verify(log)
-    assert found.same
-    assert (found.rows, found.products) == (499 + 399, ["BTC-USD", "ETH-USD"])
+    verified = verify(log)
+    assert verified.same
+    assert (verified.rows, verified.products) == (499 + 399, ["BTC-USD", "ETH-USD"])
 
 
 def test_one_changed_bit_is_found_with_its_place_and_both_values(log):
@@ -129,10 +129,10 @@ def test_rows_near_the_cut_of_retention_are_left_out_and_the_rest_is_compared(tm
     log.append(messages[1000:])
     featurize(log)
     assert log.retain() > 0
-    found = verify(log)
-    assert found.same
-    assert found.unsettled > 0
-    assert found.rows > 2000
+    verified = verify(log)
+    assert verified.same
+    assert verified.unsettled > 0
+    assert verified.rows > 2000
     log.close()
 
 
@@ -180,10 +180,10 @@ def home(tmp_path):
 def test_features_are_those_of_the_archives_frames(home):
     path, log = home
     featurize(log)
-    found = verify(log, archive=path / "archive")
-    assert found.same
-    assert found.rows > 600
-    assert found.products == ["BTC-USD", "ETH-USD"]
+    verified = verify(log, archive=path / "archive")
+    assert verified.same
+    assert verified.rows > 600
+    assert verified.products == ["BTC-USD", "ETH-USD"]
 
 
 @pytest.mark.slow

@@ -166,17 +166,17 @@ def sleeping(after, now_ns, other):
 
 
 class Listed(Counter):
-    """A counter that tells which offsets it was told of."""
+    """A counter that lists the offsets of the records it received."""
 
-    told: list[int]
+    offsets: list[int]
 
     def receive(self, records):
-        self.told += [record.offset for record in records]
+        self.offsets += [record.offset for record in records]
         return super().receive(records)
 
 
 def listed():
-    return type("Listed", (Listed,), {"told": []})
+    return type("Listed", (Listed,), {"offsets": []})
 
 
 def one_partition(tmp_path, records=0):
@@ -191,7 +191,7 @@ def one_partition(tmp_path, records=0):
 def test_checkpoints_are_committed_every_so_many_records(tmp_path, limit, snapshots):
     log = one_partition(tmp_path, 25)
     machine, taken = listed(), []
-    machine.snapshot = lambda self: taken.append(len(self.told)) or {}
+    machine.snapshot = lambda self: taken.append(len(self.offsets)) or {}
     with pytest.raises(CrashError):
         run(log, machine, limit=limit, checkpoint_every=10, until=crash_after(-(-25 // limit)))
     assert taken == snapshots
@@ -205,7 +205,7 @@ def test_after_a_crash_what_its_checkpoints_lack_is_read_again_and_no_more(tmp_p
     log.append([Message("in", "a", b"x")])
     again = listed()
     run(log, again, checkpoint_every=10)
-    assert again.told == list(range(20, 26))
+    assert again.offsets == list(range(20, 26))
     assert [int(value) for _, _, value in written(log, "out")] == list(range(1, 27))
     log.close()
 
@@ -217,18 +217,18 @@ def test_after_a_stop_nothing_is_read_again(tmp_path):
     log.retain()
     again = listed()
     run(log, again)
-    assert again.told == [25]
+    assert again.offsets == [25]
     assert written(log, "out")[-1][2] == b"26"
     log.close()
 
 
 def test_a_machine_without_memory_is_told_nothing_twice(tmp_path):
     log = one_partition(tmp_path, 25)
-    told = listed()
+    machine = listed()
     with pytest.raises(CrashError):
-        run(log, told, limit=1, checkpoint_every=None, until=crash_after(20))
-    run(log, told, checkpoint_every=None)
-    assert told.told == list(range(25))
+        run(log, machine, limit=1, checkpoint_every=None, until=crash_after(20))
+    run(log, machine, checkpoint_every=None)
+    assert machine.offsets == list(range(25))
     assert checkpoints_of(log) == {}
     log.close()
 
@@ -323,17 +323,17 @@ def test_a_worker_without_a_partition_waits_for_one(tmp_path):
     log, other = one_partition(tmp_path, 5), open_log(tmp_path)
     member = other.join("counters", ["in"])
     member.poll(1, 0.0)
-    asked = []
+    idles = []
 
     def until(_tally, idle):
-        asked.append(idle)
-        if len(asked) == 3:
+        idles.append(idle)
+        if len(idles) == 3:
             member.leave()
         return idle
 
     assert run(log, Counter, until=until).values == 5
-    assert asked.count(True) == 1
-    assert len(asked) > 3
+    assert idles.count(True) == 1
+    assert len(idles) > 3
     for each in (log, other):
         each.close()
 
@@ -377,12 +377,16 @@ def test_a_worker_that_slept_through_its_lease_commits_nothing_and_goes_on(tmp_p
 @pytest.mark.slow
 def test_features_and_predictions_are_the_same_bytes_after_any_deaths(tmp_path):
     scoring = Route(
-        group="scorers", source="out", target="said", dead_letters="dead", stamp="scored_time_ns"
+        group="scorers",
+        source="out",
+        target="predictions",
+        dead_letters="dead",
+        stamp="scored_time_ns",
     )
     left = []
     for i, deaths in enumerate([[], [0], [1, 0, 3], [5, 2, 2, 0, 1]]):
         log = new_log(tmp_path / str(i))
-        log.create(Topic(name="said", partitions=3))
+        log.create(Topic(name="predictions", partitions=3))
         log.append(ticks(1000))
         for machine, route in ((Featurizer, ROUTE), (MarketScorer, scoring)):
 
@@ -394,7 +398,7 @@ def test_features_and_predictions_are_the_same_bytes_after_any_deaths(tmp_path):
                 with pytest.raises(CrashError):
                     step(crashing(death, machine))
             step(machine)
-        left.append((written(log, "out"), written(log, "said")))
+        left.append((written(log, "out"), written(log, "predictions")))
         log.close()
     assert [len(values) for values in left[0]] == [2 * 999, 2 * 999]
     assert all(each == left[0] for each in left)
@@ -404,11 +408,11 @@ def test_features_and_predictions_are_the_same_bytes_after_any_deaths(tmp_path):
 def test_a_state_whose_checkpoint_cannot_be_used_is_made_again_from_the_log(tmp_path, damage):
     """As after an upgrade that changes the layout: no row differs from those without it."""
     lives, upgraded = one_partition(tmp_path / "lives"), one_partition(tmp_path / "upgraded")
-    told = ticks(400)
+    messages = ticks(400)
     for log in (lives, upgraded):
-        log.append(told[:500])
+        log.append(messages[:500])
         run(log, Featurizer)
-        log.append(told[500:])
+        log.append(messages[500:])
     member = upgraded.join("counters", ["in"])
     place = next(iter(member.poll(1, 0.0).assigned))
     member.leave()

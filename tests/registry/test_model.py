@@ -82,11 +82,11 @@ def test_an_export_says_what_the_model_says_on_random_and_hostile_rows(fitted):
     width = len(fitted.features)
     x = np.concatenate([examples(fitted.features, 11, rows=20_000).x, hostile(width)])
 
-    told = OnnxModel(export(fitted, x), width).predict(x)
+    probability = OnnxModel(export(fitted, x), width).predict(x)
 
-    assert told.dtype == np.float64
-    assert told.shape == (len(x),)
-    assert np.abs(told - fitted.predict(x)).max() < 1e-12
+    assert probability.dtype == np.float64
+    assert probability.shape == (len(x),)
+    assert np.abs(probability - fitted.predict(x)).max() < 1e-12
 
 
 @pytest.mark.slow
@@ -96,10 +96,10 @@ def test_a_value_one_ulp_from_a_threshold_falls_on_the_same_side(trees):
     assert len(marks) > 1000
     x = around(table, part(11, rows=len(marks)).x)
 
-    told = OnnxModel(trees.to_onnx(), WIDTH).predict(x)
+    probability = OnnxModel(trees.to_onnx(), WIDTH).predict(x)
 
-    assert np.abs(told - trees.predict(x)).max() < 1e-12
-    assert len(np.unique(told)) > 500
+    assert np.abs(probability - trees.predict(x)).max() < 1e-12
+    assert len(np.unique(probability)) > 500
 
 
 @pytest.mark.slow
@@ -110,9 +110,9 @@ def test_trees_stay_exact_where_probabilities_are_extreme(trees):
     assert expected.min() < 1e-50
     assert expected.max() > 1 - 1e-9
 
-    told = OnnxModel(steep.to_onnx(), WIDTH).predict(x)
+    probability = OnnxModel(steep.to_onnx(), WIDTH).predict(x)
 
-    assert np.abs(told - expected).max() < 1e-11
+    assert np.abs(probability - expected).max() < 1e-11
 
 
 @pytest.mark.slow
@@ -321,11 +321,11 @@ def test_a_truncated_graph_is_refused_or_lacks_nothing(fitted):
     refused = 0
     for end in np.linspace(0, len(whole) - 1, 40).astype(int):
         try:
-            told = OnnxModel(whole[:end], width).predict(x)
+            probability = OnnxModel(whole[:end], width).predict(x)
         except UnsoundModelError:
             refused += 1
         else:
-            assert np.abs(told - OnnxModel(whole, width).predict(x)).max() < 1e-14
+            assert np.abs(probability - OnnxModel(whole, width).predict(x)).max() < 1e-14
     assert refused >= 38
 
 

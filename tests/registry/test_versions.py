@@ -17,9 +17,9 @@ def version(**tags):
 
 def test_its_facts_as_text_hold_the_hashes_of_what_is_stored_and_no_scores():
     facts = facts_of(ONNX, expires_time_ns=SECOND)
-    tags = tags_of(facts, b"told")
+    tags = tags_of(facts, b"facts")
     assert tags["onnx_sha256"] == sha256_of(ONNX)
-    assert tags["facts_sha256"] == sha256_of(b"told")
+    assert tags["facts_sha256"] == sha256_of(b"facts")
     assert msgspec.json.decode(tags["tau"]) == facts.tau
     assert tags["case"] == "spikes"
     assert "scores" not in tags

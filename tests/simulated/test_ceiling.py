@@ -49,12 +49,12 @@ def test_trades_of_one_time_are_one_order_and_heartbeats_none():
         printed("B", start + 400_000_000),
         printed("A", start + 2_500_000_000, "99.98", "100.02"),
     ]
-    [told] = orders(events, ["A"], 50, 0.01)
-    assert told.second.tolist() == [0, 2]
-    assert told.place_s.tolist() == [0.25, 0.5]
-    assert told.log_mid == pytest.approx([math.log(100.0)] * 2, rel=1e-12)
-    assert told.spread.tolist() == [2, 4]
-    assert told.rounding == pytest.approx(1e-8 / 6)
+    [order] = orders(events, ["A"], 50, 0.01)
+    assert order.second.tolist() == [0, 2]
+    assert order.place_s.tolist() == [0.25, 0.5]
+    assert order.log_mid == pytest.approx([math.log(100.0)] * 2, rel=1e-12)
+    assert order.spread.tolist() == [2, 4]
+    assert order.rounding == pytest.approx(1e-8 / 6)
 
 
 def test_a_product_without_orders_is_refused():
@@ -66,9 +66,9 @@ def test_a_product_without_orders_is_refused():
 def test_in_a_constant_market_there_is_nothing_to_see():
     shown, latent = watched(CONSTANT, 300)
     tau = np.full((2, 1), 4.5e-5)
-    said = forecast(CONSTANT, shown, tau, 300, QUICK)
+    forecasts = forecast(CONSTANT, shown, tau, 300, QUICK)
     truth = spike_probability(CONSTANT, latent[0][:1], 4.5e-5, paths=QUICK.paths)
-    assert said == pytest.approx(truth[0], abs=1e-12)
+    assert forecasts == pytest.approx(truth[0], abs=1e-12)
 
 
 @pytest.mark.slow
@@ -77,10 +77,10 @@ def test_without_jumps_the_filter_is_the_forward_recursion_on_a_grid(sight):
     model = MARKET._replace(jump_rate_per_s=0.0, slow_std=0.6, slow_time_s=200.0)
     [shown], _ = watched(model, 400, products=("A",))
     how = Filter(sight=sight, particles=4000, paths=500)
-    said = forecast(model, [shown], np.array([[6e-5]]), 400, how)[0, :, 0]
+    forecasts = forecast(model, [shown], np.array([[6e-5]]), 400, how)[0, :, 0]
     expected = recursion(model, shown, 400, 6e-5, sight, how.paths)
     assert np.ptp(expected) > 0.2
-    assert said == pytest.approx(expected, abs=0.02)
+    assert forecasts == pytest.approx(expected, abs=0.02)
 
 
 def recursion(model, shown, seconds, tau, sight, paths):
@@ -96,20 +96,20 @@ def recursion(model, shown, seconds, tau, sight, paths):
     base = np.minimum(np.exp(model.rate_elasticity * grid), 20) * model.order_rate_per_s
     wider = np.minimum(model.spread_tail * np.exp(grid / 2), 0.9)
     times = shown.second + shown.place_s
-    seen, said = None, []
+    seen, forecasts = None, []
     for second in range(seconds):
         belief = belief @ moves
         if sight.arrivals:
             belief = belief * np.exp(-base)
-        mine = np.flatnonzero(shown.second == second)
-        for order in mine:
+        of_second = np.flatnonzero(shown.second == second)
+        for order in of_second:
             if sight.arrivals:
                 ages = times[order] - times[:order]
                 excited = np.exp(-ages / model.excitation_time_s).sum() * model.branching
                 belief = belief * (base + excited / model.excitation_time_s)
             if sight.spreads:
                 belief = belief * wider ** (shown.spread[order] - 1) * (1 - wider)
-            if not (sight.every_return or order == mine[-1]):
+            if not (sight.every_return or order == of_second[-1]):
                 continue
             if seen is not None:
                 waited = times[order] - times[seen]
@@ -118,8 +118,8 @@ def recursion(model, shown, seconds, tau, sight, paths):
                 belief = belief * np.exp(-0.5 * change**2 / variance) / np.sqrt(variance)
             seen = order
         belief = belief / belief.sum()
-        said.append(belief @ truth)
-    return np.array(said)
+        forecasts.append(belief @ truth)
+    return np.array(forecasts)
 
 
 @pytest.mark.slow
@@ -131,8 +131,8 @@ def test_who_sees_more_is_nearer_to_the_truth(hour):
     alone = np.concatenate([forecast(MARKET, [one], tau, 5400, how)[:, :, 0] for one in shown])
     # Expected log loss, given the latent state: chance in the labels would drown the differences.
     losses = [
-        -np.mean(truth * np.log(said) + (1 - truth) * np.log(1 - said))
-        for said in np.clip(
+        -np.mean(truth * np.log(forecasts) + (1 - truth) * np.log(1 - forecasts))
+        for forecasts in np.clip(
             (truth, together, alone, np.full_like(truth, truth.mean())), 1e-6, 1 - 1e-6
         )
     ]
@@ -141,9 +141,9 @@ def test_who_sees_more_is_nearer_to_the_truth(hour):
 
 @pytest.mark.slow
 def test_what_is_said_is_how_often_it_comes_true(hour):
-    _, said, truth = hour
-    for part in np.array_split(np.argsort(said, axis=None), 4):
-        assert truth.flat[part].mean() == pytest.approx(said.flat[part].mean(), abs=0.05)
+    _, forecasts, truth = hour
+    for part in np.array_split(np.argsort(forecasts, axis=None), 4):
+        assert truth.flat[part].mean() == pytest.approx(forecasts.flat[part].mean(), abs=0.05)
 
 
 @pytest.mark.slow
@@ -163,23 +163,23 @@ def test_what_comes_later_changes_nothing_that_was_said(cut):
 @pytest.mark.slow
 def test_products_that_move_as_one_are_forecast_as_one():
     shown, _ = watched(MARKET._replace(common_share=1.0), 600)
-    said = forecast(MARKET._replace(common_share=1.0), shown, np.full((2, 1), TAU), 600, QUICK)
-    assert said[0].tobytes() == said[1].tobytes()  # exact: shares of the same paths
-    assert np.ptp(said) > 0.01
+    forecasts = forecast(MARKET._replace(common_share=1.0), shown, np.full((2, 1), TAU), 600, QUICK)
+    assert forecasts[0].tobytes() == forecasts[1].tobytes()  # exact: shares of the same paths
+    assert np.ptp(forecasts) > 0.01
 
 
 @pytest.mark.slow
 def test_each_threshold_has_its_answer():
     shown, _ = watched(MARKET, 60)
     tau = np.array([[5e-5, 9e-5], [9e-5, 1e-9]])
-    said = forecast(MARKET, shown, tau, 60, QUICK)
-    assert said.shape == (2, 60, 2)
-    assert np.all(said[0, :, 0] > said[0, :, 1])
-    assert said[1, :, 1] == pytest.approx(1.0)
+    forecasts = forecast(MARKET, shown, tau, 60, QUICK)
+    assert forecasts.shape == (2, 60, 2)
+    assert np.all(forecasts[0, :, 0] > forecasts[0, :, 1])
+    assert forecasts[1, :, 1] == pytest.approx(1.0)
     for k in (0, 1):
         alone = forecast(MARKET, shown, tau[:, k : k + 1], 60, QUICK)
         # exact: shares of the same paths
-        assert alone[:, :, 0].tobytes() == said[:, :, k].tobytes()
+        assert alone[:, :, 0].tobytes() == forecasts[:, :, k].tobytes()
 
 
 @pytest.mark.parametrize(("thresholds", "particles"), [(1, 100), (2, 1)])

@@ -254,8 +254,8 @@ def test_an_unfilled_hole_can_be_asked_for():
         assert get(address, "/products/FOO-USD/trades") == (404, {"message": "NotFound"})
         assert get(address, "/products/BTC-USD/trades?limit=0")[0] == 400
         assert get(address, "/nonsense") == (404, {"message": "NotFound"})
-        status, said = get(address, "/ledger")
-        summary = msgspec.convert(said, LedgerSummary)
+        status, body = get(address, "/ledger")
+        summary = msgspec.convert(body, LedgerSummary)
         assert (status, summary.rest) == (200, {"200": 1, "404": 1, "400": 1})
         assert summary.connections[0].deeds == [deed]
 
@@ -332,18 +332,18 @@ def test_a_market_of_the_present_makes_up_for_what_has_passed_and_then_keeps_tim
             frames = hear(client, lambda data: all_told(data, last))
         assert abs(served.ledger.now_ns - time.time_ns()) < LIMIT_S * S
     for product, made in served.ledger.trades.items():
-        told = [
+        trade_ids = [
             each["trade_id"]
             for each in map(json.loads, frames)
             if each["type"] == "ticker" and each["product_id"] == product
         ]
-        assert told == [trade.trade_id for trade in made][: len(told)]
+        assert trade_ids == [trade.trade_id for trade in made][: len(trade_ids)]
 
 
 def all_told(frames, last):
     """Whether the ticker has told these trades."""
-    told = {f'"trade_id":{trade_id}'.encode() for trade_id in last.values()}
-    return bool(frames) and all(any(each in frame for frame in frames[-400:]) for each in told)
+    last_ids = {f'"trade_id":{trade_id}'.encode() for trade_id in last.values()}
+    return bool(frames) and all(any(each in frame for frame in frames[-400:]) for each in last_ids)
 
 
 def test_an_address_that_is_none_is_a_bad_request():

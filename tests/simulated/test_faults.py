@@ -113,10 +113,10 @@ def test_wrong_types_are_json_that_the_feed_refuses(event):
 def test_an_oversized_frame_says_the_same_at_length(size_bytes):
     fault = ScriptedFault(FaultKind.OVERSIZED, 0.0, size_bytes=size_bytes)
     (action,) = line(fault).take([frame(trade(1))], at(2))
-    said = json.loads(action.data)
+    message = json.loads(action.data)
     assert len(action.data) == max(size_bytes, len(action.frame.data) + len(',"pad":""'))
-    del said["pad"]
-    assert said == json.loads(action.frame.data)
+    del message["pad"]
+    assert message == json.loads(action.frame.data)
 
 
 def test_silence_withholds_all_frames_for_its_seconds():
@@ -238,9 +238,9 @@ def test_every_frame_is_accounted_for_however_it_is_cut(seed, n, cuts, opened_s)
     if not parts.closed:
         actions += parts.take([], at(60)) + parts.end()
     assert actions == expected
-    told = {id(action.frame) for action in expected if isinstance(action, Send | Withhold)}
+    accounted = {id(action.frame) for action in expected if isinstance(action, Send | Withhold)}
     until_ns = next((a.time_ns for a in expected if isinstance(a, Close)), at(60))
-    assert told == {id(each) for each in frames if each.time_ns < until_ns}
+    assert accounted == {id(each) for each in frames if each.time_ns < until_ns}
 
 
 def test_a_halted_product_trades_no_more_and_beats_on():

@@ -9,7 +9,7 @@ from barograph.simulated.fault_script import FaultKind, ScriptedFault
 from barograph.simulated.faults import Began, Close, Send
 from barograph.simulated.session import Session
 from barograph.venues.entries import Dialect
-from market_events import PRODUCTS, START_NS, S, beat, minute, subscribed, told, trade
+from market_events import PRODUCTS, START_NS, S, beat, message_of, minute, subscribed, trade
 from random_faults import random_script
 
 
@@ -55,7 +55,7 @@ def test_a_burst_of_advanced_trade_is_one_frame_of_many_tickers():
     sizes = [len(a.frame.prints) for a in actions if type(a) is Send and a.frame.prints]
     assert sorted(sizes)[-2:] == [1, 6]  # those of [10, 15) and the one at 15 s, when it ends
     assert Began(at(10), 0) in actions
-    assert [told(a)["sequence_num"] for a in actions if type(a) is Send] == list(
+    assert [message_of(a)["sequence_num"] for a in actions if type(a) is Send] == list(
         range(2, 2 + sum(type(a) is Send for a in actions))
     )
 
@@ -67,14 +67,14 @@ def test_a_burst_of_the_exchange_feed_is_frames_back_to_back():
     actions = session.advance([], at(15))
     assert len(actions) == 12
     assert {action.frame.time_ns for action in actions} == {at(15)}
-    times = [told(action)["time"] for action in actions]
+    times = [message_of(action)["time"] for action in actions]
     assert times == sorted(times)
 
 
 def test_numbers_begin_anew_where_the_dialect_has_them():
     script = [ScriptedFault(FaultKind.SEQUENCE_RESTART, 10.0)]
     actions = subscribed(Dialect.ADVANCED, script).advance(minute(), at(60))
-    numbers = [told(action)["sequence_num"] for action in actions if type(action) is Send]
+    numbers = [message_of(action)["sequence_num"] for action in actions if type(action) is Send]
     assert numbers[:20] == list(range(2, 22))
     assert numbers[20:] == list(range(100))
     assert Began(at(10), 0) in actions

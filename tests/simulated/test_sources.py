@@ -64,29 +64,29 @@ def test_a_made_up_market_is_that_of_its_frames(seed, step_ns):
 
 def test_a_recording_is_told_with_its_own_times_ids_and_decimals(recording):
     source = recorded(recording(ticker(0), ticker(1), ticker(3)))
-    found = prints(source)
+    trades = prints(source)
     base = ticker()
-    assert [print_.trade_id - base["trade_id"] for print_ in found] == [0, 1, 3]
-    assert [print_.time_ns - START for print_ in found] == [0, S, 3 * S]
-    assert found[0].price == base["price"]
-    assert (found[0].size, found[0].bid_size) == (base["last_size"], base["best_bid_size"])
+    assert [print_.trade_id - base["trade_id"] for print_ in trades] == [0, 1, 3]
+    assert [print_.time_ns - START for print_ in trades] == [0, S, 3 * S]
+    assert trades[0].price == base["price"]
+    assert (trades[0].size, trades[0].bid_size) == (base["last_size"], base["best_bid_size"])
     assert (source.products, source.start_ns) == (("BTC-USD",), START // S * S)
     assert source.ended
 
 
 def test_ticks_without_ids_are_counted_from_one_for_each_product(recording):
     products = ["BTC-USD", "ETH-USD"]
-    found = prints(recorded(recording(*[envelope(n, products) for n in range(3)])))
-    assert [(print_.product, print_.trade_id) for print_ in found] == [
+    trades = prints(recorded(recording(*[envelope(n, products) for n in range(3)])))
+    assert [(print_.product, print_.trade_id) for print_ in trades] == [
         (product, n) for n in (1, 2, 3) for product in products
     ]
-    assert {print_.size for print_ in found} == {None}
+    assert {print_.size for print_ in trades} == {None}
 
 
 def test_a_quote_that_moved_without_a_trade_has_no_size(recording):
     moved = ticker(1, trade_id=ticker()["trade_id"], best_bid="103470.00")
-    found = prints(recorded(recording(ticker(0), moved)))
-    assert [print_.size is None for print_ in found] == [False, True]
+    trades = prints(recorded(recording(ticker(0), moved)))
+    assert [print_.size is None for print_ in trades] == [False, True]
 
 
 def test_a_recording_beats_each_second_but_not_where_nobody_recorded(recording):
@@ -121,10 +121,10 @@ def test_a_recording_without_a_tick_is_one_line(recording):
 def test_a_real_recording_says_the_same_through_the_exchange(data, name):
     path = data / "recordings" / name
     source = recorded(path)
-    found = prints(source)
-    events, letters = heard(Dialect.EXCHANGE, [exchange_frame(print_) for print_ in found])
+    trades = prints(source)
+    events, letters = heard(Dialect.EXCHANGE, [exchange_frame(print_) for print_ in trades])
     ticks = [event for event in events if isinstance(event, Tick)]
-    assert len(ticks) + len(letters) == len(found)
-    assert len(letters) < len(found) / 100  # ticks that repeat an older id are refused again
+    assert len(ticks) + len(letters) == len(trades)
+    assert len(letters) < len(trades) / 100  # ticks that repeat an older id are refused again
     with gzip.open(path) as lines:
-        assert len(found) > 0.9 * sum(1 for _ in lines)
+        assert len(trades) > 0.9 * sum(1 for _ in lines)

@@ -28,11 +28,11 @@ def ids(answer):
 
 def test_trades_are_paged_from_the_newest_to_the_oldest():
     trades, _ = endpoint()
-    found, after = [], {}
+    numbers, after = [], {}
     while page := ids(trades.answer("BTC-USD", {"limit": ["25"], **after}, 0.0)):
-        found += page
+        numbers += page
         after = {"after": [str(page[-1])]}
-    assert found == list(range(59, -1, -1))
+    assert numbers == list(range(59, -1, -1))
 
 
 def test_without_a_limit_a_page_has_a_thousand():

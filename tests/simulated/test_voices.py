@@ -12,7 +12,7 @@ from barograph.simulated.market import SimulatedMarket
 from barograph.simulated.voices import AdvancedVoice, ExchangeVoice, voice
 from barograph.types import Gap, Tick, Trade
 from barograph.venues.entries import Dialect
-from market_events import PRODUCTS, START_NS, SUBSCRIPTIONS, S, beat, heard, told, trade
+from market_events import PRODUCTS, START_NS, SUBSCRIPTIONS, S, beat, heard, message_of, trade
 
 NOW = START_NS + 30 * S
 
@@ -37,8 +37,8 @@ def exchange_voice(*channels, products=PRODUCTS):
 
 def test_a_subscription_to_the_exchange_feed_is_answered_with_all_that_is_held():
     speaker = ExchangeVoice(PRODUCTS)
-    (said,) = ask(speaker, subscribe("ticker", {"name": "heartbeat", "product_ids": ["ETH-USD"]}))
-    assert told(said) == {
+    (answer,) = ask(speaker, subscribe("ticker", {"name": "heartbeat", "product_ids": ["ETH-USD"]}))
+    assert message_of(answer) == {
         "type": "subscriptions",
         "channels": [
             {"name": "ticker", "product_ids": ["BTC-USD", "ETH-USD"], "account_ids": None},
@@ -56,7 +56,7 @@ def test_nothing_is_told_that_was_not_asked_for():
 
 def test_a_match_comes_before_its_ticker():
     frames = exchange_voice("ticker", "matches", "heartbeat").frames([trade(1), beat(1.5, 1)], NOW)
-    assert [told(frame)["type"] for frame in frames] == ["match", "ticker", "heartbeat"]
+    assert [message_of(frame)["type"] for frame in frames] == ["match", "ticker", "heartbeat"]
     assert [frame.prints for frame in frames] == [(trade(1),), (trade(1),), ()]
     assert {frame.products for frame in frames} == {("BTC-USD",)}
 
@@ -73,8 +73,12 @@ def test_a_late_reader_is_told_the_last_trade_first_and_only_once():
     speaker = ExchangeVoice(PRODUCTS)
     request = subscribe("ticker", "matches", products=["BTC-USD"])
     frames = ask(speaker, request, {"BTC-USD": trade(7), "ETH-USD": trade(9, product="ETH-USD")})
-    assert [told(frame)["type"] for frame in frames] == ["subscriptions", "last_match", "ticker"]
-    assert {told(frame)["trade_id"] for frame in frames[1:]} == {7}
+    assert [message_of(frame)["type"] for frame in frames] == [
+        "subscriptions",
+        "last_match",
+        "ticker",
+    ]
+    assert {message_of(frame)["trade_id"] for frame in frames[1:]} == {7}
     assert len(ask(speaker, request, {"BTC-USD": trade(7)})) == 1
 
 
@@ -85,7 +89,7 @@ def test_a_wrong_product_is_an_error_and_the_others_stay(dialect):
     exchange = dialect is Dialect.EXCHANGE
     request = subscribe("ticker", products=names) if exchange else advanced("ticker", names)
     error, answer = ask(speaker, request)
-    assert told(error) == {
+    assert message_of(error) == {
         "type": "error",
         "message": "Failed to subscribe",
         "reason": "FOO-USD is not a valid product",
@@ -127,7 +131,7 @@ def test_a_market_that_has_usdc_keeps_it_apart():
 @pytest.mark.parametrize("dialect", Dialect)
 def test_what_cannot_be_done_is_said(dialect, message, why):
     speaker = voice(dialect, PRODUCTS)
-    assert told(speaker.receive(message, NOW, {})[0])["message"] == why
+    assert message_of(speaker.receive(message, NOW, {})[0])["message"] == why
     assert speaker.subscribed == {}
 
 
@@ -139,8 +143,8 @@ def test_no_message_of_a_reader_is_too_strange(message, dialect):
 
 def test_who_unsubscribes_is_told_no_more():
     speaker = exchange_voice("ticker", "heartbeat")
-    (said,) = ask(speaker, subscribe("ticker", products=["BTC-USD"], kind="unsubscribe"))
-    assert told(said)["channels"][0]["product_ids"] == ["ETH-USD"]
+    (answer,) = ask(speaker, subscribe("ticker", products=["BTC-USD"], kind="unsubscribe"))
+    assert message_of(answer)["channels"][0]["product_ids"] == ["ETH-USD"]
     assert [f.channel for f in speaker.frames([trade(1), beat(1.5, 1)], NOW)] == ["heartbeat"]
     ask(speaker, subscribe("heartbeat", products=[], kind="unsubscribe"))
     assert list(speaker.subscribed) == ["ticker"]
@@ -152,13 +156,13 @@ def test_advanced_trade_sends_the_snapshot_before_its_answer_and_counts_both():
     speaker = AdvancedVoice(PRODUCTS)
     frames = ask(speaker, advanced("ticker"), {"ETH-USD": trade(7, product="ETH-USD")})
     frames += ask(speaker, advanced("heartbeats", ()))
-    said = [told(frame) for frame in frames]
-    assert [each["channel"] for each in said] == ["ticker", "subscriptions", "subscriptions"]
-    assert [each["sequence_num"] for each in said] == [0, 1, 2]
-    assert said[0]["events"][0]["type"] == "snapshot"
-    assert [one["product_id"] for one in said[0]["events"][0]["tickers"]] == ["ETH-USD"]
+    messages = [message_of(frame) for frame in frames]
+    assert [each["channel"] for each in messages] == ["ticker", "subscriptions", "subscriptions"]
+    assert [each["sequence_num"] for each in messages] == [0, 1, 2]
+    assert messages[0]["events"][0]["type"] == "snapshot"
+    assert [one["product_id"] for one in messages[0]["events"][0]["tickers"]] == ["ETH-USD"]
     held = {"ticker": ["BTC-USD", "ETH-USD"], "heartbeats": ["heartbeats"]}
-    assert said[2]["events"] == [{"subscriptions": held}]
+    assert messages[2]["events"] == [{"subscriptions": held}]
 
 
 def test_trades_that_are_told_together_stand_in_one_frame_of_advanced_trade():
@@ -166,11 +170,11 @@ def test_trades_that_are_told_together_stand_in_one_frame_of_advanced_trade():
     ask(speaker, advanced("ticker"))
     prints = [trade(1), trade(1, product="ETH-USD"), trade(2)]
     (frame,) = speaker.frames(prints, NOW)
-    (event,) = told(frame)["events"]
+    (event,) = message_of(frame)["events"]
     names = [one["product_id"] for one in event["tickers"]]
     assert (event["type"], names) == ("update", ["BTC-USD", "ETH-USD", "BTC-USD"])
     assert (frame.prints, frame.products) == (tuple(prints), PRODUCTS)
-    assert told(frame)["timestamp"] == "2025-06-15T15:07:10.000000Z"
+    assert message_of(frame)["timestamp"] == "2025-06-15T15:07:10.000000Z"
 
 
 def test_advanced_trade_beats_once_a_second_for_all_products_together():
@@ -181,7 +185,7 @@ def test_advanced_trade_beats_once_a_second_for_all_products_together():
         at_s = half / 2
         beats = [beat(at_s, 1), beat(at_s, 1, "ETH-USD")]
         frames += speaker.frames(beats, START_NS + half * S // 2)
-    counters = [told(frame)["events"][0]["heartbeat_counter"] for frame in frames]
+    counters = [message_of(frame)["events"][0]["heartbeat_counter"] for frame in frames]
     assert counters == [1, 2, 3, 4]
 
 
@@ -192,7 +196,9 @@ def test_numbers_may_begin_anew():
     for n in range(4):
         if n == 2:
             speaker.restart()
-        numbers += [told(frame)["sequence_num"] for frame in speaker.frames([trade(n)], NOW + n)]
+        numbers += [
+            message_of(frame)["sequence_num"] for frame in speaker.frames([trade(n)], NOW + n)
+        ]
     assert numbers == [1, 2, 0, 1]
 
 

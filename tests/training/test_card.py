@@ -19,25 +19,23 @@ from cards import facts_of, made, pooled, replaced, report_of, walked
 @given(st.lists(st.tuples(st.booleans(), st.sampled_from(np.linspace(0, 1, 9).tolist()))))
 def test_the_area_under_the_curve_is_the_score_beside_it(rows):
     """Few steps of recall: nothing is thinned."""
-    y, said = (np.array(column, np.float64) for column in zip(*rows, strict=True)) if rows else (
-        np.zeros(1),
-        np.zeros(1),
-    )  # fmt: skip
-    told = curve(y, said)
+    columns = zip(*rows, strict=True) if rows else ([0.0], [0.0])
+    y, probability = (np.array(column, np.float64) for column in columns)
+    drawn = curve(y, probability)
     if not y.any():
-        assert told.recall == told.precision == []
+        assert drawn.recall == drawn.precision == []
         return
-    area = float(np.sum(np.diff(told.recall, prepend=0) * told.precision))
-    assert area == pytest.approx(scores.pr_auc(y, said), abs=1e-3)
+    area = float(np.sum(np.diff(drawn.recall, prepend=0) * drawn.precision))
+    assert area == pytest.approx(scores.pr_auc(y, probability), abs=1e-3)
 
 
 def test_a_long_curve_is_thinned_and_ends_where_all_are_found():
     rng = np.random.default_rng(0)
-    y, said = (rng.random(5000) < 0.5).astype(float), rng.random(5000)
-    told = curve(y, said)
-    assert len(told.recall) <= CURVE_POINTS
-    assert told.recall == sorted(told.recall)
-    assert (told.recall[-1], told.precision[-1]) == (1.0, pytest.approx(y.mean(), abs=0.01))
+    y, probability = (rng.random(5000) < 0.5).astype(float), rng.random(5000)
+    drawn = curve(y, probability)
+    assert len(drawn.recall) <= CURVE_POINTS
+    assert drawn.recall == sorted(drawn.recall)
+    assert (drawn.recall[-1], drawn.precision[-1]) == (1.0, pytest.approx(y.mean(), abs=0.01))
 
 
 @pytest.mark.slow
@@ -94,17 +92,17 @@ def test_the_same_training_gives_the_same_card():
 
 
 def test_groups_of_like_probability_are_those_of_the_reliability_table():
-    y, said = pooled().y, pooled().probability[CHOSEN]
-    table = scores.reliability(y, said)
-    told = made().bins
+    y, probability = pooled().y, pooled().probability[CHOSEN]
+    table = scores.reliability(y, probability)
+    bins = made().bins
     np.testing.assert_allclose(
-        [(one.rows, one.mean_probability, one.came_true.estimate) for one in told],
+        [(one.rows, one.mean_probability, one.came_true.estimate) for one in bins],
         [(one.rows, one.mean_probability, one.frequency) for one in table],
         rtol=1e-12,
     )
-    assert sum(one.rows for one in told) == len(y)
-    assert all(one.came_true.low <= one.came_true.high for one in told)
-    gaps = sum(one.rows * abs(one.mean_probability - one.came_true.estimate) for one in told) / len(
+    assert sum(one.rows for one in bins) == len(y)
+    assert all(one.came_true.low <= one.came_true.high for one in bins)
+    gaps = sum(one.rows * abs(one.mean_probability - one.came_true.estimate) for one in bins) / len(
         y
     )
     assert gaps == pytest.approx(pooled().interval(CHOSEN, scores.calibration_error).estimate)
@@ -117,10 +115,10 @@ def test_curves_are_of_the_choices_and_of_what_they_must_beat():
 
 
 def test_a_case_without_time_has_no_timeline_and_no_goals_of_its_own():
-    told = made(timed=False)
-    assert told.timeline is None
-    assert {goal.goal for goal in told.goals} == {
+    timeless = made(timed=False)
+    assert timeless.timeline is None
+    assert {goal.goal for goal in timeless.goals} == {
         "Brier score significantly below that of charges",
         "log loss significantly below that of charges",
     }
-    assert not any("episode" in sentence for sentence in told.failures)
+    assert not any("episode" in sentence for sentence in timeless.failures)

@@ -31,8 +31,8 @@ def with_sessions(*changes):
     return changed_report(report, sessions=sessions, rows=sum(session.rows for session in sessions))
 
 
-def goal(told, start):
-    return next(one for one in told if one.goal.startswith(start))
+def goal(all_goals, start):
+    return next(one for one in all_goals if one.goal.startswith(start))
 
 
 @pytest.mark.parametrize(
@@ -46,15 +46,15 @@ def goal(told, start):
     ],
 )
 def test_a_goal_is_reached_by_its_estimate_and_else_it_is_said_why_not(of, reached, why):
-    told = goal(goals(with_score("pr_auc", of), {"pr_auc": 0.9}), "PR-AUC of at least 0.9")
-    assert told.reached == reached
-    assert (why in told.why[0]) if why else told.why == ()
+    pr_auc_goal = goal(goals(with_score("pr_auc", of), {"pr_auc": 0.9}), "PR-AUC of at least 0.9")
+    assert pr_auc_goal.reached == reached
+    assert (why in pr_auc_goal.why[0]) if why else pr_auc_goal.why == ()
 
 
 def test_a_choice_without_a_forecast_does_not_reach_what_is_asked_of_one():
-    told = goal(goals(with_score("log_r2", None), {"log_r2": 0.25}), "log R²")
-    assert (told.reached, told.result) == (False, "n/d")
-    assert "forecasts no volatility" in told.why[0]
+    log_r2_goal = goal(goals(with_score("log_r2", None), {"log_r2": 0.25}), "log R²")
+    assert (log_r2_goal.reached, log_r2_goal.result) == (False, "n/d")
+    assert "forecasts no volatility" in log_r2_goal.why[0]
 
 
 @pytest.mark.parametrize(
@@ -72,18 +72,18 @@ def test_a_baseline_is_beaten_by_a_whole_interval(of, reached, why):
         msgspec.structs.replace(one, brier=of) if one.name == CHOSEN else one
         for one in report.tested.differences
     ]
-    told = goal(goals(changed_report(report, differences=differences), {}), "Brier score")
-    assert told.reached == reached
-    assert told.result.startswith(f"{of.estimate:+.4f}")
-    assert (why in told.why[0]) if why else told.why == ()
+    brier_goal = goal(goals(changed_report(report, differences=differences), {}), "Brier score")
+    assert brier_goal.reached == reached
+    assert brier_goal.result.startswith(f"{of.estimate:+.4f}")
+    assert (why in brier_goal.why[0]) if why else brier_goal.why == ()
 
 
 def test_few_episodes_are_a_reason_and_many_are_none():
     bad = {"pr_auc": 1.1}
-    for episodes, said in ((19, True), (20, False)):
+    for episodes, is_reason in ((19, True), (20, False)):
         report = changed_report(report_of(), episodes=episodes)
         why = goal(goals(report, bad), "PR-AUC").why
-        assert any(f"only {episodes} independent positives" in each for each in why) == said
+        assert any(f"only {episodes} independent positives" in each for each in why) == is_reason
 
 
 @pytest.mark.slow
@@ -122,10 +122,14 @@ def timeline(leads=(), alarms=()):
 
 @pytest.mark.slow
 def test_missed_episodes_are_named_the_heaviest_first_and_no_more_than_five():
-    told = failures(with_sessions({}), [], timeline([(n, 0.0) for n in range(1, 8)] + [(99, 5.0)]))
-    assert told[0].startswith("7 of 8 episodes had no alarm in time, the heaviest: A 1970-01-01 06")
-    assert told[0].count("times tau") == 5
-    assert "99.0" not in told[0]
+    sentences = failures(
+        with_sessions({}), [], timeline([(n, 0.0) for n in range(1, 8)] + [(99, 5.0)])
+    )
+    assert sentences[0].startswith(
+        "7 of 8 episodes had no alarm in time, the heaviest: A 1970-01-01 06"
+    )
+    assert sentences[0].count("times tau") == 5
+    assert "99.0" not in sentences[0]
     none = failures(with_sessions({}), [], timeline([(2, 30.0)]))
     assert none[0] == "All 1 episodes had an alarm in time."
     assert not failures(with_sessions({}), [], timeline())[0].startswith("None")
@@ -137,12 +141,12 @@ def test_false_alarms_are_told_by_the_hour_and_the_session():
         {"start_ns": start, "end_ns": start + HOUR_NS},
         {"start_ns": start + 48 * HOUR_NS, "end_ns": start + 49 * HOUR_NS},
     )
-    told = " ".join(failures(report, [], timeline((), [(start, 3), (start + 48 * HOUR_NS, 1)])))
+    text = " ".join(failures(report, [], timeline((), [(start, 3), (start + 48 * HOUR_NS, 1)])))
     assert (
         f"4 alarms touched no episode, most of them in the hours from: B {minute_of(start)}, 3"
-        in told
+        in text
     )
-    assert f"75% of these fell into the session from {minute_of(start)}." in told
+    assert f"75% of these fell into the session from {minute_of(start)}." in text
     assert "No alarm was false." in failures(report, [], timeline())
 
 
@@ -151,8 +155,8 @@ def test_the_largest_gap_says_whether_its_interval_holds_it():
         Bin(rows=10, mean_probability=0.2, came_true=interval(0.25, 0.1, 0.3)),
         Bin(rows=20, mean_probability=0.6, came_true=interval(0.8, 0.7, 0.9)),
     ]
-    (told,) = failures(with_sessions({}), bins, None)
+    (sentence,) = failures(with_sessions({}), bins, None)
     expected = "the observed frequency is 80.0% [70.0%, 90.0%], outside that interval"
-    assert f"at a mean prediction of 60.0%, {expected}" in told
-    (told,) = failures(with_sessions({}), bins[:1], None)
-    assert "outside" not in told
+    assert f"at a mean prediction of 60.0%, {expected}" in sentence
+    (sentence,) = failures(with_sessions({}), bins[:1], None)
+    assert "outside" not in sentence

@@ -247,8 +247,8 @@ def test_a_dataset_of_another_feature_set_is_foreign(home, tmp_path):
     folder = tmp_path / "datasets"
     folder.mkdir()
     (folder / "spikes.parquet").write_bytes((home / "datasets" / "spikes.parquet").read_bytes())
-    told = (home / "datasets" / "spikes.json").read_text()
-    (folder / "spikes.json").write_text(told.replace(FEATURE_SET_HASH, "0" * 16))
+    facts_json = (home / "datasets" / "spikes.json").read_text()
+    (folder / "spikes.json").write_text(facts_json.replace(FEATURE_SET_HASH, "0" * 16))
     with pytest.raises(ForeignFeaturesError):
         dataset.read(tmp_path, SPIKES)
 

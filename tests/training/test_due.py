@@ -43,8 +43,8 @@ def test_a_case_is_trained_every_so_often_and_in_the_hour_before_its_champion_ex
     moments = [trained_ns + int(every_h * HOUR)]
     if expires_ns is not None and expires_ns - HOUR > trained_ns:
         moments.append(expires_ns - HOUR)
-    said = at(now_ns, every_h, trained_ns=trained_ns, expires_ns=expires_ns)
-    assert said.due == (now_ns >= min(moments))
+    verdict = at(now_ns, every_h, trained_ns=trained_ns, expires_ns=expires_ns)
+    assert verdict.due == (now_ns >= min(moments))
 
 
 @given(HOURS, HOURS, st.integers(1, 20))
@@ -132,11 +132,11 @@ def test_of_a_topic_it_is_when_the_log_took_its_last_record(tmp_path):
 
 def test_one_process_at_a_time_has_its_turn(tmp_path):
     with (
-        turn(tmp_path, "spikes") as mine,
+        turn(tmp_path, "spikes") as first,
         turn(tmp_path, "spikes") as another,
         turn(tmp_path, "churn") as of_another_case,
     ):
-        assert (mine, another, of_another_case) == (True, False, True)
+        assert (first, another, of_another_case) == (True, False, True)
     with turn(tmp_path, "spikes") as later:
         assert later
 

@@ -24,9 +24,9 @@ def test_each_row_takes_its_value_from_another_block_of_its_own_key(count, block
     taken = elsewhere(TABLE, rows, block, np.random.default_rng(seed))
     assert (TABLE.key[rows[taken]] == TABLE.key[rows]).all()
     for key in np.unique(TABLE.key[rows]):
-        mine = np.flatnonzero(TABLE.key[rows] == key)
-        if len(mine) > 1:
-            assert (taken[mine] != mine).all()
+        of_key = np.flatnonzero(TABLE.key[rows] == key)
+        if len(of_key) > 1:
+            assert (taken[of_key] != of_key).all()
 
 
 @given(st.integers(2, 40), st.integers(0, 2**32))
@@ -47,11 +47,11 @@ def test_of_many_rows_an_even_choice_is_looked_at(count, step, seed):
 
 
 def test_what_tells_is_missed_and_noise_is_not():
-    told = {one.feature: one for one in importance(walked(), seed=1)}
-    assert set(told) == {"level", "noise"}
-    assert told["level"].low > 0.05
-    assert abs(told["noise"].rise) < 0.02
-    for one in told.values():
+    by_feature = {one.feature: one for one in importance(walked(), seed=1)}
+    assert set(by_feature) == {"level", "noise"}
+    assert by_feature["level"].low > 0.05
+    assert abs(by_feature["noise"].rise) < 0.02
+    for one in by_feature.values():
         assert one.low <= one.rise <= one.high
         assert one.folds == 2
 
@@ -71,12 +71,12 @@ def test_a_threshold_that_stands_beside_features_is_none():
         dataclasses.replace(question, target=beside(storms(), question.fold.train))
         for question in walked().questions
     ]
-    told = importance(dataclasses.replace(walked(), questions=questions), seed=1)
-    assert [one.feature for one in told] == ["level"]
+    importances = importance(dataclasses.replace(walked(), questions=questions), seed=1)
+    assert [one.feature for one in importances] == ["level"]
 
 
 def test_without_time_rows_change_places_one_by_one():
     assert CUSTOMERS.block == 1
-    told = importance(walked(timed=False), seed=1)
-    assert {"tenure", "calls"} <= {one.feature for one in told[:2]}
+    importances = importance(walked(timed=False), seed=1)
+    assert {"tenure", "calls"} <= {one.feature for one in importances[:2]}
     assert len(walked(timed=False).table.order) < MOST_ROWS

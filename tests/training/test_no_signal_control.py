@@ -34,22 +34,22 @@ def test_outcomes_are_moved_by_half_of_their_keys_history_and_none_is_lost(key, 
         small_table(), outcome=np.arange(count) * 1.0, key=np.array(key), order=order,
         keys=("a", "b", "c"),
     )  # fmt: skip
-    told = moved(table)
+    outcome = moved(table)
     assert (table.outcome == np.arange(count)).all()
     for number in set(key):
-        mine = [place for place in np.argsort(order) if key[place] == number]
-        half = len(mine) // 2
-        was = table.outcome[mine].tolist()
-        assert told[mine].tolist() == was[len(mine) - half :] + was[: len(mine) - half]
+        of_key = [place for place in np.argsort(order) if key[place] == number]
+        half = len(of_key) // 2
+        was = table.outcome[of_key].tolist()
+        assert outcome[of_key].tolist() == was[len(of_key) - half :] + was[: len(of_key) - half]
 
 
 @pytest.mark.slow
 def test_where_nothing_can_be_found_the_base_rate_is_found(storms):
     walked = walk(spikes_of(FEW), storms, HOW)
-    told = control(walked, HOW)
-    assert told.candidate == walked.choices[-1]
-    assert told.pr_auc.low <= told.base_rate.estimate <= told.pr_auc.high
-    assert told.over.low <= 0
+    result = control(walked, HOW)
+    assert result.candidate == walked.choices[-1]
+    assert result.pr_auc.low <= result.base_rate.estimate <= result.pr_auc.high
+    assert result.over.low <= 0
 
 
 @pytest.mark.slow
@@ -70,8 +70,8 @@ def test_a_split_that_leaks_is_found_out(storms):
         ]
 
     leaky = dataclasses.replace(spikes_of(), candidates=contenders, split=shuffled, stride=1)
-    told = control(walk(leaky, storms, HOW), HOW)
-    assert told.candidate == "lightgbm"
-    assert told.over.low > 0.05
+    result = control(walk(leaky, storms, HOW), HOW)
+    assert result.candidate == "lightgbm"
+    assert result.over.low > 0.05
     honest = dataclasses.replace(leaky, split=SPIKES.split)
     assert control(walk(honest, storms, HOW), HOW).over.low <= 0

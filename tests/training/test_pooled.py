@@ -39,9 +39,9 @@ def test_the_rows_are_the_candidates_and_what_was_chosen_from_fold_to_fold(walke
     assert {name for name, row in rows.items() if not row.eligible} == {"persistence", "har"}
     tests = [question.fold.test for question in walked.questions]
     assert pooled.rows.tolist() == np.concatenate(tests).tolist()
-    said = [walked.tested[name][fold].probability for fold, name in enumerate(walked.choices)]
+    chosen = [walked.tested[name][fold].probability for fold, name in enumerate(walked.choices)]
     # exact: the same numbers, taken out
-    assert (pooled.probability[CHOSEN] == np.concatenate(said)).all()
+    assert (pooled.probability[CHOSEN] == np.concatenate(chosen)).all()
     assert pooled.baselines == ["persistence", "har"]
 
 
@@ -49,12 +49,12 @@ def test_the_rows_are_the_candidates_and_what_was_chosen_from_fold_to_fold(walke
 def test_scores_of_probabilities_are_those_of_the_oracle(pooled, rows):
     y = pooled.y.tolist()
     for name, row in rows.items():
-        said = pooled.probability[name].tolist()
-        assert row.brier.estimate == pytest.approx(feature_oracle.brier(y, said))
-        told = feature_oracle.log_loss(y, said, scores.LOG_LOSS_CLIP)
-        assert row.log_loss.estimate == pytest.approx(told)
+        probability = pooled.probability[name].tolist()
+        assert row.brier.estimate == pytest.approx(feature_oracle.brier(y, probability))
+        log_loss = feature_oracle.log_loss(y, probability, scores.LOG_LOSS_CLIP)
+        assert row.log_loss.estimate == pytest.approx(log_loss)
         assert row.calibration_error.estimate == pytest.approx(
-            feature_oracle.calibration_error(y, said)
+            feature_oracle.calibration_error(y, probability)
         )
         pr_auc = scores.pr_auc(pooled.y, pooled.probability[name])
         assert row.pr_auc.estimate == pytest.approx(pr_auc, rel=1e-12)
@@ -74,9 +74,9 @@ def test_scores_of_volatilities_are_those_of_the_oracle_and_classifiers_have_non
         if name not in pooled.volatility:
             assert (row.log_r2, row.qlike, row.pr_auc_by_ratio) == (None, None, None)
             continue
-        told = pooled.volatility[name].tolist()
-        assert row.log_r2.estimate == pytest.approx(feature_oracle.log_r2(outcome, told))
-        assert row.qlike.estimate == pytest.approx(feature_oracle.qlike(outcome, told))
+        volatility = pooled.volatility[name].tolist()
+        assert row.log_r2.estimate == pytest.approx(feature_oracle.log_r2(outcome, volatility))
+        assert row.qlike.estimate == pytest.approx(feature_oracle.qlike(outcome, volatility))
     assert rows["har"].log_r2.estimate > rows["persistence"].log_r2.estimate
 
 
@@ -86,19 +86,19 @@ def test_a_forecast_ranks_by_its_ratio_to_the_threshold_of_its_own_fold(walked, 
         scores.pr_auc(question.answers(question.fold.test), tested.volatility)
         for question, tested in zip(walked.questions, walked.tested["persistence"], strict=True)
     ]
-    said = [
+    by_probability = [
         scores.pr_auc(question.answers(question.fold.test), tested.probability)
         for question, tested in zip(walked.questions, walked.tested["persistence"], strict=True)
     ]
-    assert by_fold == pytest.approx(said)
+    assert by_fold == pytest.approx(by_probability)
     tau = np.concatenate(
         [
             np.full(len(question.fold.test), question.target.tau["BTC-USD"])
             for question in walked.questions
         ]
     )
-    told = scores.pr_auc(pooled.y, pooled.volatility["persistence"] / tau)
-    assert rows["persistence"].pr_auc_by_ratio.estimate == pytest.approx(told, abs=1e-6)
+    pr_auc = scores.pr_auc(pooled.y, pooled.volatility["persistence"] / tau)
+    assert rows["persistence"].pr_auc_by_ratio.estimate == pytest.approx(pr_auc, abs=1e-6)
 
 
 def test_every_figure_has_an_interval_that_holds_it(rows):
@@ -126,20 +126,20 @@ def test_intervals_are_those_of_blocks_of_the_tested_seconds(walked, pooled, row
         [(scores.brier, pooled.probability[name]) for name in ("har", "logistic")], pooled.y, draws
     )
     over = pooled.over("logistic", "har", scores.brier)
-    for told, by_hand in (
+    for interval, by_hand in (
         (rows["har"].brier, har.interval()),
         (over, gate.wide(ours - har, 0.95)),
     ):
-        assert msgspec.structs.astuple(told) == pytest.approx(
+        assert msgspec.structs.astuple(interval) == pytest.approx(
             msgspec.structs.astuple(by_hand), rel=1e-9, abs=1e-12
         )
 
 
 def test_what_is_no_baseline_is_told_minus_each_baseline_that_must_be_beaten(pooled, rows):
-    told = {(each.name, each.minus): each for each in pooled.differences()}
+    differences = {(each.name, each.minus): each for each in pooled.differences()}
     ours = [name for name in rows if name not in {"persistence", "har"}]
-    assert [*told] == [(name, minus) for minus in ("persistence", "har") for name in ours]
-    for (name, minus), difference in told.items():
+    assert [*differences] == [(name, minus) for minus in ("persistence", "har") for name in ours]
+    for (name, minus), difference in differences.items():
         for score in ("pr_auc", "brier", "log_loss"):
             gain = best(rows[name], score) - best(rows[minus], score)
             interval = getattr(difference, score)
@@ -157,12 +157,12 @@ def best(row, score):
 def test_the_gate_is_given_both_rankings_of_what_forecasts_a_volatility(pooled, rows):
     where = np.arange(len(pooled.rows)) % 3 == 0
     for name, row in rows.items():
-        told = pooled.forecast(name, where)
+        forecast = pooled.forecast(name, where)
         # exact: the same numbers, taken out
-        assert (told.probability == pooled.probability[name][where]).all()
-        assert (told.ranking is None) == (row.pr_auc_by_ratio is None)
-        if told.ranking is not None:
-            assert (told.ranking == pooled.ranking[name][where]).all()
+        assert (forecast.probability == pooled.probability[name][where]).all()
+        assert (forecast.ranking is None) == (row.pr_auc_by_ratio is None)
+        if forecast.ranking is not None:
+            assert (forecast.ranking == pooled.ranking[name][where]).all()
             by_ratio = scores.pr_auc(pooled.y, pooled.ranking[name])
             assert row.pr_auc_by_ratio.estimate == pytest.approx(by_ratio, rel=1e-12)
 
@@ -203,12 +203,12 @@ def test_regimes_are_told_each_for_itself(walked):
 def test_columns_come_with_what_each_rows_own_fold_puts_beside(walked, pooled):
     where = np.zeros(len(pooled.rows), np.bool_)
     where[[0, -1]] = True
-    told = pooled.columns(("realized_vol_60s", "tau"), where)
+    columns = pooled.columns(("realized_vol_60s", "tau"), where)
     table, place = walked.table, walked.table.features.index("realized_vol_60s")
-    assert told[:, 0].tolist() == table.x[pooled.rows[[0, -1]], place].tolist()
+    assert columns[:, 0].tolist() == table.x[pooled.rows[[0, -1]], place].tolist()
     taus = [question.target.tau["BTC-USD"] for question in walked.questions]
     assert taus[0] != taus[1]
-    assert told[:, 1].tolist() == np.array(taus, np.float32).tolist()
+    assert columns[:, 1].tolist() == np.array(taus, np.float32).tolist()
     assert {"tau", "ewma_vol"} <= pooled.beside
 
 

@@ -32,15 +32,15 @@ def table(tmp_path):
 
 def test_accepted_records_are_rows_of_numbers_and_the_others_are_counted_by_reason(tmp_path, table):
     made = record_dataset.build(tmp_path, CUSTOMERS, [table])
-    told = dataset.read(tmp_path, CUSTOMERS)
-    assert told.frame.columns == ["name", *FEATURES, "left"]
+    read = dataset.read(tmp_path, CUSTOMERS)
+    assert read.frame.columns == ["name", *FEATURES, "left"]
     # exact: decimals as they were read
-    assert told.frame.rows() == [
+    assert read.frame.rows() == [
         ("ann", 1.0, 2.1, 3.0, 1.0),
         ("bob", 4.0, 5.0, 6.0, 0.0),
         ("ann", 1.0, 2.0, 3.0, None),
     ]
-    assert told.data_hash == made.data_hash
+    assert read.data_hash == made.data_hash
     assert made.files == {"people.csv": 8}
     assert made.refused == {
         "missing_field": 1,
@@ -130,8 +130,8 @@ def test_a_dataset_of_another_contract_is_refused(tmp_path, table):
 
 def test_the_rows_of_a_dataset_are_those_of_a_table_without_files(tmp_path, table):
     whole = customers(200).frame
-    told = whole.with_columns(left=whole["left"].replace_strict({0.0: "no", 1.0: "yes"}))
-    told.write_csv(table, float_precision=17)
+    in_words = whole.with_columns(left=whole["left"].replace_strict({0.0: "no", 1.0: "yes"}))
+    in_words.write_csv(table, float_precision=17)
     record_dataset.build(tmp_path, CUSTOMERS, [table])
     one, two = (CUSTOMERS.table(f) for f in (whole, dataset.read(tmp_path, CUSTOMERS).frame))
     assert one.x.tobytes() == two.x.tobytes()  # exact: decimals as they were read

@@ -58,10 +58,10 @@ def test_the_registered_model_is_the_one_that_was_tested(registry):
     model = registry.load(case.name, report.model.version, case.feature_set)
     table = case.table(customers().frame)
     test = case.split(table, 3, "auto")[1][-1].test
-    said = model.onnx.predict(table.columns(model.facts.features, test))
+    probability = model.onnx.predict(table.columns(model.facts.features, test))
     y = table.outcome[test]
     brier = model.facts.scores["last_fold"]["brier"]
-    assert np.mean((said - y) ** 2) == pytest.approx(brier, abs=1e-6)
+    assert np.mean((probability - y) ** 2) == pytest.approx(brier, abs=1e-6)
     assert report.tested.folds[-1].chosen == report.model.chosen == model.facts.candidate
 
 
@@ -193,10 +193,12 @@ def test_an_expired_champion_need_only_be_matched(registry):
         assert first.gate.decision.promote
         assert facts.expires_time_ns == (10**18 + 1 + 3600 * 10**9 if name == "expiring" else None)
         _, second = trained(registry, name, LATER, how=how, **same)
-        told = [one for one in second.gate.decision.reasons if f"log loss minus {name}/1's" in one]
-        assert len(told) == 1
+        reasons = [
+            one for one in second.gate.decision.reasons if f"log loss minus {name}/1's" in one
+        ]
+        assert len(reasons) == 1
         assert second.gate.decision.promote == (name == "expiring")
-        assert told[0].endswith("must not lie above 0" if name == "expiring" else "below 0")
+        assert reasons[0].endswith("must not lie above 0" if name == "expiring" else "below 0")
 
 
 def one_and_the_same(features):
@@ -341,9 +343,9 @@ def test_the_time_of_a_row_is_measured_and_goes_before_the_gate(registry):
 @pytest.mark.slow
 def test_the_report_is_json_with_null_for_what_is_not_defined(registry):
     _, report = trained(registry, "json", judge=lambda *_: {"lead_s": float("nan")})
-    told = msgspec.json.decode(msgspec.json.encode(report))
-    assert told["tested"]["scores"][0]["acting"] == {"lead_s": None}
-    assert told["tested"]["scores"][-1]["name"] == CHOSEN
-    assert set(told["seconds"]) >= {"table", "fit", "control", "score", "register"}
-    assert len(told["tested"]["folds"]) == 3
-    assert told["gate"]["decision"]["promote"] is True
+    report_json = msgspec.json.decode(msgspec.json.encode(report))
+    assert report_json["tested"]["scores"][0]["acting"] == {"lead_s": None}
+    assert report_json["tested"]["scores"][-1]["name"] == CHOSEN
+    assert set(report_json["seconds"]) >= {"table", "fit", "control", "score", "register"}
+    assert len(report_json["tested"]["folds"]) == 3
+    assert report_json["gate"]["decision"]["promote"] is True

@@ -66,10 +66,10 @@ def test_answers_of_test_rows_change_no_model_no_threshold_and_no_choice(table, 
     only = case_with(
         split=lambda *_: (kind, [folds[1]]), target=lambda _table, _train: Target(turned, {}, {})
     )
-    told = walk(only, dataclasses.replace(table, outcome=turned), HOW)
+    alone = walk(only, dataclasses.replace(table, outcome=turned), HOW)
     # exact: training repeats to the bit
-    assert bits(told) == {name: [of_folds[1]] for name, of_folds in bits(walked).items()}
-    assert told.choices == [walked.choices[1]]
+    assert bits(alone) == {name: [of_folds[1]] for name, of_folds in bits(walked).items()}
+    assert alone.choices == [walked.choices[1]]
 
 
 def test_features_of_test_rows_change_no_model_no_threshold_and_no_choice(table, walked):
@@ -77,12 +77,12 @@ def test_features_of_test_rows_change_no_model_no_threshold_and_no_choice(table,
     x = table.x.copy()
     x[folds[1].test] *= 7
     only = case_with(split=lambda *_: (kind, [folds[1]]))
-    told = walk(only, dataclasses.replace(table, x=x), HOW)
-    for name, ((onnx, said, *rest),) in bits(told).items():
-        before, said_before, *rest_before = bits(walked)[name][1]
+    alone = walk(only, dataclasses.replace(table, x=x), HOW)
+    for name, ((onnx, probability, *rest),) in bits(alone).items():
+        before, probability_before, *rest_before = bits(walked)[name][1]
         assert (onnx, rest) == (before, rest_before)  # exact: training repeats to the bit
-        assert said != said_before  # exact: they differ
-    assert told.choices == [walked.choices[1]]
+        assert probability != probability_before  # exact: they differ
+    assert alone.choices == [walked.choices[1]]
 
 
 def test_the_same_rows_and_seed_give_the_same_bytes(table, walked):
@@ -104,9 +104,9 @@ def test_what_a_model_is_chosen_by_is_its_log_loss_on_rows_that_were_held_out(ta
         weight.append(table.weight(held))
     z, y, weight = map(np.concatenate, (z, y, weight))
     fitted = walked.tested["logistic"][0].fitted
-    told = 1 / (1 + np.exp(-(fitted.slope * z + fitted.bias)))
-    assert walked.tested["logistic"][0].selection == pytest.approx(scores.log_loss(y, told))
-    threshold = CUSTOMERS.threshold(table, question.fold.held_out, y, told)
+    probability = 1 / (1 + np.exp(-(fitted.slope * z + fitted.bias)))
+    assert walked.tested["logistic"][0].selection == pytest.approx(scores.log_loss(y, probability))
+    threshold = CUSTOMERS.threshold(table, question.fold.held_out, y, probability)
     assert walked.tested["logistic"][0].threshold == pytest.approx(threshold)
 
 
@@ -125,9 +125,9 @@ def test_each_fold_chooses_by_its_own_held_out_rows_and_never_a_baseline(table, 
             candidates.logistic(("charges",), repeats=1),
         )
     )
-    told = walk(best_is_baseline, table, HOW)
-    assert told.tested["charges"][0].selection < told.tested["logistic"][0].selection
-    assert told.choices == ["logistic"] * 3
+    new_walk = walk(best_is_baseline, table, HOW)
+    assert new_walk.tested["charges"][0].selection < new_walk.tested["logistic"][0].selection
+    assert new_walk.choices == ["logistic"] * 3
 
 
 def test_of_equals_the_first_is_chosen(table):
@@ -154,8 +154,8 @@ def test_a_fold_tells_what_it_was_made_of(walked):
 def test_rows_without_an_answer_take_no_part(table):
     y = table.outcome.copy()
     y[::7] = np.nan
-    told = walk(case_with(target=lambda _table, _train: Target(y, {}, {})), table, HOW)
-    for question in told.questions:
+    new_walk = walk(case_with(target=lambda _table, _train: Target(y, {}, {})), table, HOW)
+    for question in new_walk.questions:
         fold = question.fold
         for rows in (fold.train, fold.test, *(side for pair in fold.inner for side in pair)):
             assert not (rows % 7 == 0).any()
@@ -181,14 +181,14 @@ def picky(name="picky"):
 
 
 def test_a_candidate_that_cannot_be_fitted_everywhere_is_left_out_and_says_why(table):
-    told = walk(
+    new_walk = walk(
         case_with(candidates=lambda features: (*CUSTOMERS.candidates(features), picky())),
         table,
         HOW,
     )
-    assert list(told.tested) == ["charges", "logistic", "lightgbm"]
-    assert "have 1500 rows, need 1990" in told.left_out["picky"]
-    assert {trial.candidate for trial in told.trials} == {"charges", "logistic", "lightgbm"}
+    assert list(new_walk.tested) == ["charges", "logistic", "lightgbm"]
+    assert "have 1500 rows, need 1990" in new_walk.left_out["picky"]
+    assert {trial.candidate for trial in new_walk.trials} == {"charges", "logistic", "lightgbm"}
 
 
 def test_without_its_reference_or_with_it_alone_there_is_no_training(table):
@@ -252,31 +252,31 @@ def searched(trials, table, going_on=lambda: True, seed=1):
 
 @pytest.mark.slow
 def test_each_fold_takes_the_parameters_that_did_best_on_its_own_held_out_rows(table):
-    told = searched(4, table)
-    trials = [trial for trial in told.trials if trial.candidate == "lightgbm"]
+    new_walk = searched(4, table)
+    trials = [trial for trial in new_walk.trials if trial.candidate == "lightgbm"]
     assert len(trials) == 5
     assert trials[0].parameters["rounds"] == 40
     assert len({trial.parameters["rounds"] for trial in trials}) > 1
-    for fold, tested in enumerate(told.tested["lightgbm"]):
+    for fold, tested in enumerate(new_walk.tested["lightgbm"]):
         # exact: one number, copied
         assert tested.selection == min(trial.selection[fold] for trial in trials)
 
 
 @pytest.mark.slow
 def test_a_search_is_the_same_for_the_same_seed_and_may_be_ended(table):
-    told = searched(2, table)
-    assert bits(searched(2, table)) == bits(told)  # exact: training repeats to the bit
-    assert searched(2, table, seed=2).trials[-1].parameters != told.trials[-1].parameters
+    whole = searched(2, table)
+    assert bits(searched(2, table)) == bits(whole)  # exact: training repeats to the bit
+    assert searched(2, table, seed=2).trials[-1].parameters != whole.trials[-1].parameters
     ended = searched(2, table, going_on=lambda: False)
-    assert len(ended.trials) == len(told.trials) - 2
+    assert len(ended.trials) == len(whole.trials) - 2
     assert bits(ended) == bits(walk(CUSTOMERS, table, HOW))  # exact: training repeats to the bit
 
 
 @pytest.mark.slow
 def test_where_nothing_can_be_varied_nothing_is_searched(table):
     how = msgspec.structs.replace(HOW, trials=3)
-    told = walk(CUSTOMERS, table, how)
-    assert [trial.candidate for trial in told.trials] == ["charges", "logistic", "lightgbm"]
+    new_walk = walk(CUSTOMERS, table, how)
+    assert [trial.candidate for trial in new_walk.trials] == ["charges", "logistic", "lightgbm"]
 
 
 def test_rows_to_learn_from_are_thinned_and_rows_to_be_told_are_not(table):
@@ -294,8 +294,8 @@ def test_rows_to_learn_from_are_thinned_and_rows_to_be_told_are_not(table):
     case = case_with(
         stride=4, candidates=lambda _features: (counted("charges"), counted("logistic"))
     )
-    told = walk(case, table, HOW)
-    fold = told.questions[0].fold
+    new_walk = walk(case, table, HOW)
+    fold = new_walk.questions[0].fold
     kept = [table.order[side] % 4 == 0 for side in (*(rest for rest, _ in fold.inner), fold.train)]
     assert rows["logistic"][:5] == [int(some.sum()) for some in kept]
-    assert len(told.tested["logistic"][0].probability) == len(fold.test) == 1000
+    assert len(new_walk.tested["logistic"][0].probability) == len(fold.test) == 1000

@@ -25,7 +25,7 @@ times = st.one_of(
 stretches = st.lists(st.tuples(st.integers(1, 20), times), max_size=8)
 
 
-def told(dialect, number, now_s):
+def message_of(dialect, number, now_s):
     """The frame of that number, of an honest venue: every third is a heartbeat."""
     bid = f"{100 + number * 5 % 7}"
     trades = number - number // 3
@@ -84,7 +84,7 @@ def test_what_is_known_is_true_whatever_times_a_venue_tells(dialect, fill, drawn
         now_s += steps[number % len(steps)]
         received_s = max(received_s, now_s + delays[number % len(delays)])
         receive_time_ns = START + int(received_s * S)
-        message = told(dialect, number, now_s)
+        message = message_of(dialect, number, now_s)
         honest.append((message, receive_time_ns))
         heard.append((message if time is None else lying(message, now_s, time), receive_time_ns))
 

@@ -55,9 +55,9 @@ class Market:
         self.last = n
 
     def ticker(self, n):
-        told = self.matches[n]
+        trade = self.matches[n]
         quote = {"best_bid": f"{100 + n}", "best_ask": f"{101 + n}"}
-        return ticker(n, time=told["time"], price=told["price"], last_size=told["size"], **quote)
+        return ticker(n, time=trade["time"], price=trade["price"], last_size=trade["size"], **quote)
 
     def page(self, hole, number):
         """What REST may answer: some of the trades around a hole."""
@@ -153,24 +153,24 @@ def test_each_trade_is_told_once_in_order_as_it_was_or_missed_in_a_gap(drawn, dr
 def check_truth(market, events):
     for event in events:
         if isinstance(event, Trade):
-            told = market.matches[event.trade_id - FIRST]
-            assert (event.price, event.size) == (told["price"], told["size"])
-            assert format_time(event.event_time_ns) == told["time"]
+            sent = market.matches[event.trade_id - FIRST]
+            assert (event.price, event.size) == (sent["price"], sent["size"])
+            assert format_time(event.event_time_ns) == sent["time"]
             assert event.side is Side.BUY
         elif isinstance(event, Tick) and event.trade_id > FIRST:
-            told = market.ticker(event.trade_id - FIRST)
-            assert (event.price, event.bid) == (told["price"], told["best_bid"])
-            assert format_time(event.event_time_ns) == told["time"]
+            sent = market.ticker(event.trade_id - FIRST)
+            assert (event.price, event.bid) == (sent["price"], sent["best_bid"])
+            assert format_time(event.event_time_ns) == sent["time"]
 
 
 def check_order(events):
     """Ids rise; only behind a lost connection the last trade may be told again, with its quote."""
-    told = [e for e in events if isinstance(e, Tick | Trade)]
-    for before, event in pairwise(told):
+    numbered = [e for e in events if isinstance(e, Tick | Trade)]
+    for before, event in pairwise(numbered):
         rises = event.trade_id > before.trade_id
         assert rises or (
             event.trade_id == before.trade_id and event.connection != before.connection
-        ), ids(told)
+        ), ids(numbered)
 
 
 def check_account(market, events):

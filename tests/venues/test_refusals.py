@@ -138,6 +138,6 @@ def test_a_trade_has_a_positive_price_and_a_size_that_is_not_negative(price, siz
     ],
 )
 def test_the_first_thing_wrong_is_named(frame, expected):
-    found, detail = fault_of(frame, ValueError("shape"), "type", frozenset({"ticker"}))
-    assert found is expected
+    named, detail = fault_of(frame, ValueError("shape"), "type", frozenset({"ticker"}))
+    assert named is expected
     assert detail

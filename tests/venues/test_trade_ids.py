@@ -237,14 +237,14 @@ def test_ids_that_stand_still_on_one_connection_are_refused_and_mute_nothing(nam
 
 
 @pytest.mark.parametrize(
-    "told",
+    "news",
     [match(0, price="103470"), match(0, size="0.5"), match(-1, time=at(2.5))],
 )
-def test_a_match_that_is_news_under_a_known_id_takes_the_proof_from_the_next_heartbeat(told):
+def test_a_match_that_is_news_under_a_known_id_takes_the_proof_from_the_next_heartbeat(news):
     machine = connected()
     feed(machine, ticker(-1), ticker(0))
     reconnect(machine)
-    _, letters = feed(machine, told, connection="new")
+    _, letters = feed(machine, news, connection="new")
     assert faults(letters) == [Fault.IMPLAUSIBLE]
     events, letters = feed(machine, heartbeat(3, 0), heartbeat(4, 0), connection="new")
     assert kinds(events) == [Gap, Heartbeat, Heartbeat]

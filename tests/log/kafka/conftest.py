@@ -24,9 +24,9 @@ def address(kafka):
 def topics(address):
     """The topics of a log, `ticks` of two partitions among them."""
     with closing(Cluster(address, wait_s=30)) as cluster:
-        found = Topics(cluster)
-        found.create(Topic(name="ticks", partitions=2))
-        yield found
+        opened = Topics(cluster)
+        opened.create(Topic(name="ticks", partitions=2))
+        yield opened
 
 
 @pytest.fixture

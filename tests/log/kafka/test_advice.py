@@ -35,7 +35,7 @@ def test_each_thing_that_a_client_says_has_a_cure(heard, cure, is_final):
 
 
 @pytest.mark.parametrize(
-    ("said", "variable"),
+    ("message", "variable"),
     [
         ("ssl.ca.location failed: error:05880020", "BAROGRAPH_KAFKA_SSL_CA_LOCATION"),
         ("sasl.username and sasl.password must be set", "BAROGRAPH_KAFKA_SASL_USERNAME"),
@@ -43,8 +43,8 @@ def test_each_thing_that_a_client_says_has_a_cure(heard, cure, is_final):
         ("out of luck", "BAROGRAPH_KAFKA_…"),
     ],
 )
-def test_the_variable_of_a_setting_that_is_refused_is_named(said, variable):
-    assert variable_of(said) == variable
+def test_the_variable_of_a_setting_that_is_refused_is_named(message, variable):
+    assert variable_of(message) == variable
 
 
 @pytest.fixture(scope="module")

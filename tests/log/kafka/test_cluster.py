@@ -94,7 +94,7 @@ def test_a_broker_that_takes_a_question_and_says_nothing_is_not_waited_for_longe
         assert time.monotonic() - began_s < 5
 
 
-class Asked:
+class Question:
     """A question to which a cluster has these answers: values, or codes of errors, by turn."""
 
     def __init__(self, *turns):
@@ -103,11 +103,11 @@ class Asked:
     def __call__(self, _):
         turn = self.turns.pop(0) if len(self.turns) > 1 else self.turns[0]
         futures = {key: Future() for key in turn}
-        for key, said in turn.items():
-            if isinstance(said, str):
-                futures[key].set_result(said)
+        for key, answer in turn.items():
+            if isinstance(answer, str):
+                futures[key].set_result(answer)
             else:
-                futures[key].set_exception(KafkaException(KafkaError(said)))
+                futures[key].set_exception(KafkaException(KafkaError(answer)))
         return futures
 
 
@@ -116,28 +116,28 @@ class Asked:
     [KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError._TIMED_OUT, KafkaError._DESTROY_BROKER],
 )
 def test_what_passes_while_brokers_find_each_other_is_asked_again(code):
-    asked = Asked({"a": "old", "b": code}, {"a": code, "b": "new"}, {"a": "new", "b": "new"})
-    assert cluster("kafka://b:1").answers(asked) == {"a": "new", "b": "new"}
-    assert len(asked.turns) == 1
+    question = Question({"a": "old", "b": code}, {"a": code, "b": "new"}, {"a": "new", "b": "new"})
+    assert cluster("kafka://b:1").answers(question) == {"a": "new", "b": "new"}
+    assert len(question.turns) == 1
 
 
 def test_an_answer_that_the_client_made_up_is_none():
-    asked = Asked({"a": "?"}, {"a": "17"})
-    assert cluster("kafka://b:1").answers(asked, is_known=str.isdecimal) == {"a": "17"}
+    question = Question({"a": "?"}, {"a": "17"})
+    assert cluster("kafka://b:1").answers(question, is_known=str.isdecimal) == {"a": "17"}
 
 
 def test_a_refusal_is_final_unless_it_was_asked_for():
-    asked = Asked({"a": KafkaError.TOPIC_ALREADY_EXISTS, "b": "made"})
+    question = Question({"a": KafkaError.TOPIC_ALREADY_EXISTS, "b": "made"})
     but = [KafkaError.TOPIC_ALREADY_EXISTS]
-    assert cluster("kafka://b:1").answers(asked, but=but) == {"b": "made"}
+    assert cluster("kafka://b:1").answers(question, but=but) == {"b": "made"}
     with pytest.raises(KafkaException, match="TOPIC_ALREADY_EXISTS"):
-        cluster("kafka://b:1").answers(asked)
+        cluster("kafka://b:1").answers(question)
 
 
 def test_what_does_not_pass_ends_with_how_long_it_was_waited_for():
-    asked = Asked({"a": KafkaError.LEADER_NOT_AVAILABLE})
+    question = Question({"a": KafkaError.LEADER_NOT_AVAILABLE})
     with pytest.raises(LogUnavailableError, match=r"as it should for 0\.1 s \("):
-        cluster("kafka://b:1", wait_s=0.1).answers(asked)
+        cluster("kafka://b:1", wait_s=0.1).answers(question)
 
 
 @given(st.text(st.sampled_from("a\\0\0")))

@@ -69,6 +69,6 @@ def test_offsets_count_what_is_still_open(topics, half_done):
 
 def test_a_setting_is_what_the_admin_client_says(topics):
     name = topics.cluster.name("ticks")
-    asked = [admin.ConfigResource(admin.ResourceType.TOPIC, name)]
-    [found] = topics.cluster.answers(lambda a: a.describe_configs(asked)).values()
-    assert found["cleanup.policy"].value == "delete"
+    resources = [admin.ConfigResource(admin.ResourceType.TOPIC, name)]
+    [settings] = topics.cluster.answers(lambda a: a.describe_configs(resources)).values()
+    assert settings["cleanup.policy"].value == "delete"

@@ -30,11 +30,11 @@ def test_the_cure_names_where_the_open_transaction_began(topics, log, half_done)
     log.append([Message("ticks", "a", b"1")])
     open_one = half_done(topics.placed([Message("ticks", "a", b"2")]))
     [place] = [at for at, end in topics.ends([ZERO, TopicPartition("ticks", 1)]).items() if end]
-    said = str(open_transaction(topics, "ours", place))
+    message = str(open_transaction(topics, "ours", place))
     name, number = topics.cluster.name("ticks"), place.partition
-    assert said.startswith(f"ours: a transaction in ticks/{number} has been open for 150 s")
-    assert f"abort --topic {name} --partition {number} --start-offset 2`. If" in said
-    assert f"`barograph verify --archive --log {topics.cluster.address}`" in said
+    assert message.startswith(f"ours: a transaction in ticks/{number} has been open for 150 s")
+    assert f"abort --topic {name} --partition {number} --start-offset 2`. If" in message
+    assert f"`barograph verify --archive --log {topics.cluster.address}`" in message
     open_one.abort_transaction()
 
 
@@ -45,5 +45,5 @@ def test_the_home_of_a_groups_positions_is_where_brokers_keep_it(topics, log):
     name, number = topics.home_of_positions("g")
     assert name == "__consumer_offsets"
     assert 0 <= number < 50
-    said = str(open_commit(topics, "g", ZERO))
-    assert "group g heard nothing of ticks/0 for 60 s, though no transaction is open" in said
+    message = str(open_commit(topics, "g", ZERO))
+    assert "group g heard nothing of ticks/0 for 60 s, though no transaction is open" in message

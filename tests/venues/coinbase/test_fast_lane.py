@@ -190,7 +190,7 @@ def test_a_repeat_of_what_the_lane_took_is_left_to_the_machine(field, value, num
     bare = {name: None for name in ("trade_id", "sequence") if name not in known}
     _, _, lane = beside(ticker(**bare))
     new = ticker(1, **bare) | {"sequence": 7} if number == "sequence" else ticker(1, **bare)
-    new = {name: said for name, said in (new | {field: value}).items() if said is not None}
+    new = {name: content for name, content in (new | {field: value}).items() if content is not None}
     assert len(taken(lane, text(new, new))[1]) == 1
     assert len(taken(lane, text(new))[1]) == 0
 

@@ -360,8 +360,8 @@ def check_outcomes(machine, frames, quiet):
             assert (letter.original, letter.position) == (data, str(number))
         assert len(letters) <= 1
         if not events and not letters:
-            said = json.loads(data)
-            assert said.get("channel", said.get("type")) in quiet
+            message = json.loads(data)
+            assert message.get("channel", message.get("type")) in quiet
         continuity = machine.holes.continuity
         state = continuity.snapshot()
         continuity.restore(state)
@@ -387,9 +387,9 @@ def test_an_archive_heard_again_gives_all_events_and_refusals_in_order():
         heard(ticker(2), Dialect.EXCHANGE),
         Closing("c"),
     ]
-    said = []
-    said.extend(Coinbase().hear(entries, said.append))
-    assert [getattr(each, "fault", type(each)) for each in said] == [
+    outcomes = []
+    outcomes.extend(Coinbase().hear(entries, outcomes.append))
+    assert [getattr(each, "fault", type(each)) for each in outcomes] == [
         Tick, Fault.TRUNCATED, Fault.NOT_A_NUMBER, Gap, Tick,
     ]  # fmt: skip
 
@@ -458,15 +458,15 @@ def test_what_the_venue_refused_is_a_notice_and_a_dead_letter(machine):
     assert received.notices == (Notice("error", text, ("XYZ-USD",)),)
 
 
-@pytest.mark.parametrize("asked", ["BTC-USD", "BTC-USDC"])
-def test_two_names_of_one_book_are_one_series(asked):
-    rules = Rules(products=frozenset({asked}))
-    told = [
+@pytest.mark.parametrize("subscribed", ["BTC-USD", "BTC-USDC"])
+def test_two_names_of_one_book_are_one_series(subscribed):
+    rules = Rules(products=frozenset({subscribed}))
+    messages = [
         ticker(0),
         ticker(1, product_id="BTC-USDC"),
         heartbeat(2, 1, product_id="BTC-USDC"),
     ]
-    events, letters = feed(ExchangeFeed(rules), *told, ticker(1))
+    events, letters = feed(ExchangeFeed(rules), *messages, ticker(1))
     assert {event.product for event in events} == {"BTC-USD"}
     assert (gaps(events), faults(letters)) == ([], [Fault.DUPLICATE])
     events, _ = feed(AdvancedTrade(rules), envelope(0, ("BTC-USDC",)), envelope(1))

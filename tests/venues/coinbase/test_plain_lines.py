@@ -26,21 +26,21 @@ def line(**changes):
 
 
 def test_all_members_are_read():
-    place, said = read(line())
+    place, values = read(line())
     assert place == len(line()) + 1
-    assert said["event_time_ns"] == parse_time(ticker(1)["time"])
-    assert said["trade_id"] == ticker(1)["trade_id"]
-    assert said["sequence"] == ticker(1)["sequence"]
-    assert said["side"] == 1
-    assert said["numbers"][PRICE] == float(ticker(1)["price"])
-    assert (said["name_high"], said["name_low"]) == plain_lines.words(b"BTC-USD")
+    assert values["event_time_ns"] == parse_time(ticker(1)["time"])
+    assert values["trade_id"] == ticker(1)["trade_id"]
+    assert values["sequence"] == ticker(1)["sequence"]
+    assert values["side"] == 1
+    assert values["numbers"][PRICE] == float(ticker(1)["price"])
+    assert (values["name_high"], values["name_low"]) == plain_lines.words(b"BTC-USD")
 
 
 def test_members_that_are_not_there_are_unknown():
-    place, said = read(line(trade_id=None, sequence=None, side=None, volume_24h=None))
+    place, values = read(line(trade_id=None, sequence=None, side=None, volume_24h=None))
     assert place > 0
-    assert (said["trade_id"], said["sequence"], said["side"]) == (-1, -1, 0)
-    assert np.isnan(said["numbers"][VOLUME])
+    assert (values["trade_id"], values["sequence"], values["side"]) == (-1, -1, 0)
+    assert np.isnan(values["numbers"][VOLUME])
 
 
 def test_a_layout_learnt_from_other_lines_changes_nothing():
@@ -56,9 +56,9 @@ def test_a_layout_learnt_from_other_lines_changes_nothing():
 
 def test_a_line_of_more_members_than_are_remembered_is_plain():
     many = {f"note_{n}": "" for n in range(2 * plain_lines.MEMBERS)}
-    place, said = read(json.dumps({"type": "ticker"} | many | ticker(1)).encode())
+    place, values = read(json.dumps({"type": "ticker"} | many | ticker(1)).encode())
     assert place > 0
-    assert said["trade_id"] == ticker(1)["trade_id"]
+    assert values["trade_id"] == ticker(1)["trade_id"]
 
 
 @given(st.integers(0, 400), st.binary(max_size=4))
@@ -76,9 +76,9 @@ decimals = st.from_regex(r"(0|[1-9][0-9]{0,11})(\.[0-9]{1,12})?", fullmatch=True
 @example("9007199254740.992")
 @example("0.000000000000000001")
 def test_a_decimal_that_is_plain_is_the_float_that_python_reads(number):
-    place, said = read(line(volume_24h=number))
+    place, values = read(line(volume_24h=number))
     if place > 0:
-        assert said["numbers"][VOLUME] == float(number)
+        assert values["numbers"][VOLUME] == float(number)
     else:
         assert len(number.replace(".", "")) > 15
 
@@ -96,9 +96,9 @@ times = st.tuples(
 @example("2261-12-31T23:59:59.999999999Z")
 @example("1970-01-01T00:00:00Z")
 def test_a_time_that_is_plain_is_the_one_that_the_machine_reads(time):
-    place, said = read(line(time=time))
+    place, values = read(line(time=time))
     if place > 0:
-        assert said["event_time_ns"] == parse_time(time)
+        assert values["event_time_ns"] == parse_time(time)
     elif not time.endswith("z") and time < "2262":
         with pytest.raises(ValueError):  # noqa: PT011 - whatever is wrong with it
             parse_time(time)

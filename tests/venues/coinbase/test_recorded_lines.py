@@ -58,12 +58,12 @@ def test_a_receive_time_is_read_from_its_digits_not_from_a_float():
 
 def test_a_ticker_with_only_the_recorders_clock_says_so():
     line = b'{"timestamp":"2025-12-06T06:47:16.986134","raw":{"type":"ticker","price" : "1.50"}}'
-    found = unwrap(line)
-    assert found.frame == (
+    unwrapped = unwrap(line)
+    assert unwrapped.frame == (
         b'{"channel":"ticker","timestamp":"2025-12-06T06:47:16.986134000Z",'
         b'"events":[{"type":"update","tickers":[{"type":"ticker","price" : "1.50"}]}]}'
     )
-    assert found[1:] == (Dialect.ADVANCED, Wrapper.RAW, None, "recorder")
+    assert unwrapped[1:] == (Dialect.ADVANCED, Wrapper.RAW, None, "recorder")
 
 
 def test_a_naive_time_is_read_in_the_recorders_zone():
@@ -73,8 +73,8 @@ def test_a_naive_time_is_read_in_the_recorders_zone():
 
 
 def test_a_flattened_ticker_gets_an_envelope_without_the_number_that_proves_nothing():
-    found = unwrap(msgspec.json.encode(FLAT))
-    frame = msgspec.json.decode(found.frame)
+    unwrapped = unwrap(msgspec.json.encode(FLAT))
+    frame = msgspec.json.decode(unwrapped.frame)
     assert "sequence_num" not in frame
     assert frame["timestamp"] == FLAT["ws_timestamp"]
     assert frame["events"] == [
@@ -92,7 +92,7 @@ def test_a_flattened_ticker_gets_an_envelope_without_the_number_that_proves_noth
             ],
         }
     ]
-    assert found[1:] == (Dialect.ADVANCED, Wrapper.FLAT, 1775272758802320000, "venue")
+    assert unwrapped[1:] == (Dialect.ADVANCED, Wrapper.FLAT, 1775272758802320000, "venue")
 
 
 @pytest.mark.parametrize(
