@@ -28,7 +28,7 @@ def test_blas_and_openmp_have_one_thread_unless_it_is_said(variables):
     assert (os.environ["OPENBLAS_NUM_THREADS"], os.environ["OMP_NUM_THREADS"]) == ("1", "3")
 
 
-def test_nobody_is_told_what_runs_here():
+def test_telemetry_is_off():
     environment.for_onnxruntime()
     environment.for_mlflow()
     opt_outs = ("ORT_DISABLE_TELEMETRY", "MLFLOW_DISABLE_TELEMETRY", "DO_NOT_TRACK")

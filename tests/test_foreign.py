@@ -46,7 +46,7 @@ def test_what_is_no_printable_character_is_escaped(name, shown):
 
 
 @given(st.binary(max_size=40))
-def test_a_name_of_any_bytes_can_be_shown_and_told_in_json(name):
+def test_a_name_of_any_bytes_can_be_shown_and_stands_in_json(name):
     shown = one_line(os.fsdecode(name))
     assert shown.isprintable()
     assert json.loads(msgspec.json.encode(shown)) == shown

@@ -86,7 +86,7 @@ def test_a_champion_is_taken_up_by_a_running_scorer_of_records(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_champion_of_another_contract_is_told_and_not_used(tmp_path):
+def test_a_champion_of_another_contract_is_reported_and_not_used(tmp_path):
     onnx, facts = graph()
     registry, warnings = Registry(tmp_path), []
     foreign = msgspec.structs.replace(facts, feature_set="another")

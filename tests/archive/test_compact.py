@@ -222,6 +222,6 @@ def test_two_at_once_are_refused(archive, tmp_path):
         compact(archive, tmp_path / "out", progress=meanwhile)
 
 
-def test_where_there_is_no_archive_that_is_said(tmp_path):
+def test_a_missing_archive_is_reported(tmp_path):
     with pytest.raises(BadInputError, match="there is no archive"):
         compact(tmp_path / "none", tmp_path / "out")

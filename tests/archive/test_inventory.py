@@ -46,7 +46,7 @@ def test_the_list_says_what_each_file_holds_and_what_all_do(archive):
     assert listing.bytes == sum(sizes)
 
 
-def test_files_of_an_older_version_and_removed_ones_are_told_apart(archive):
+def test_files_of_an_older_version_and_removed_ones_are_distinguished(archive):
     (archive / "000001.manifest.json").unlink()
     (archive / "000002.ndjson.gz").unlink()
     states = [file.state for file in inventory(archive).files]
@@ -95,7 +95,7 @@ def test_a_file_that_is_gone_is_missed_unless_it_was_compacted(archive):
     assert (inspection.sound, inspection.removed) == (True, ["000001.ndjson.gz"])
 
 
-def test_where_there_is_no_archive_that_is_said(tmp_path):
+def test_a_missing_archive_is_reported(tmp_path):
     for look in (inventory, inspect):
         with pytest.raises(BadInputError, match="there is no archive"):
             look(tmp_path / "none")

@@ -57,7 +57,7 @@ def test_live_frames_behind_closings_of_a_recording_are_recalled(tmp_path, home)
     assert events(home.log) == heard_again(home.archive)
 
 
-def test_what_a_killed_replay_left_is_moved_aside_and_told(tmp_path, home):
+def test_what_a_killed_replay_left_is_moved_aside_and_reported(tmp_path, home):
     path = recorded(tmp_path, ticker(0), ticker(1), ticker(2))
     one, two = recorded_frame(path, 0), recorded_frame(path, 1)
     left_open(home, one, archived=[two])
@@ -101,7 +101,7 @@ def test_an_archive_older_than_the_log_goes_on_behind_what_the_log_knows(home):
     assert [file.number for file in archive_files(home.archive)] == [1, 2, 4]
 
 
-def test_an_archive_that_was_emptied_is_told_and_the_log_goes_on(home):
+def test_an_archive_that_was_emptied_is_reported_and_the_log_goes_on(home):
     home.ingest([heard(ticker(0), "a")])
     for path in home.archive.iterdir():
         path.unlink()

@@ -172,7 +172,7 @@ def test_no_second_is_seen_from_both_sides_of_a_fold_or_of_a_part_that_is_held_o
             assert after.min(initial=10**9) - longest > order[held].max() + labels.HORIZON_S
 
 
-def test_from_three_regimes_on_each_is_left_out_in_turn_unless_told_otherwise():
+def test_from_three_regimes_on_each_is_left_out_in_turn_unless_chosen_otherwise():
     two, three = (SPIKES.table(nights(count, 3000)) for count in (2, 3))
     assert SPIKES.split(two, 2, "auto")[0] == "walk-forward"
     kind, folds = SPIKES.split(three, 2, "auto")

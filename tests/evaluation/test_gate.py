@@ -82,7 +82,7 @@ def good(market):
 
 
 def but(window, **changed):
-    """Another window; what a baseline said may be its probabilities alone."""
+    """The window with other fields; a baseline may be given by its probabilities alone."""
     if baselines := changed.get("baselines"):
         changed["baselines"] = {
             name: each if isinstance(each, Forecast) else Forecast(probability=each)
@@ -225,7 +225,7 @@ def test_two_are_compared_by_the_higher_pr_auc_of_each(ranked):
         else:
             forecasts[name] = msgspec.structs.replace(each, ranking=None)
     ours = contender(forecasts["ours"].probability, ranking=forecasts["ours"].ranking)
-    # No candidate holds this rule, so its sentence is told.
+    # No candidate meets this rule, so its reason is among those of the refusal.
     never = msgspec.structs.replace(RULE, margin=-1.0)
     reasons = refused(None, ours, market.window(baselines={"theirs": forecasts["theirs"]}), never)
     sentence = f"PR-AUC minus theirs's {best['ours'] - best['theirs']:+.4f} ["

@@ -107,7 +107,7 @@ def test_what_each_quote_has_a_say_in_is_missing_where_a_filled_trade_tells_that
                     assert math.isnan(row["values"][place]) == lost
 
 
-def test_a_trade_that_the_venue_told_without_a_ticker_takes_nothing_away():
+def test_a_trade_that_came_without_a_ticker_takes_nothing_away():
     rows_by_second = with_a_trade(TRADE)
     for window_s, names in BY_QUOTE.items():
         for name in names:

@@ -60,7 +60,7 @@ def test_a_full_inbox_makes_its_putter_wait_and_counts_it():
     asyncio.run(run())
 
 
-def test_taking_waits_for_the_first_and_not_longer_than_told():
+def test_taking_waits_for_the_first_and_not_longer_than_asked():
     inbox = Inbox(5)
     assert inbox.take(1, 0.01) == []
     inbox.end()

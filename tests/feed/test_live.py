@@ -183,7 +183,7 @@ def test_what_rest_does_not_know_is_a_gap_after_a_few_tries(home):
     assert heard_again(home.archive) == events(home.log)
 
 
-def test_one_bad_product_is_told_and_stops_no_other(home):
+def test_one_bad_product_is_reported_and_stops_no_other(home):
     refusal = {
         "type": "error",
         "message": "Failed to subscribe",
@@ -257,7 +257,7 @@ def test_advanced_trade_is_heard_the_same_way(home):
     assert heard_again(home.archive) == events(home.log)
 
 
-def test_a_clock_that_is_off_is_told_once_and_when_it_is_over(home, monkeypatch):
+def test_a_clock_that_is_off_is_reported_once_and_when_it_is_over(home, monkeypatch):
     monkeypatch.setattr(live, "STATUS_EVERY_S", 0.1)
     warned = threading.Event()
 

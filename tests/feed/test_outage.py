@@ -86,12 +86,12 @@ def begun(home, entries, *, batch_lines=None):
 
 
 def back(home):
-    """Whether the feed said that it has caught up."""
+    """Whether the feed has reported that it has caught up."""
     return any("can be written again" in line for line in home.warnings)
 
 
 def is_away(home):
-    """Whether the feed said that the log cannot be written, and not yet that it can."""
+    """Whether the last report of the feed is that the log cannot be written."""
     begun = sum("the log cannot be written (" in line for line in home.warnings)
     ended = sum("can be written again" in line or "next start" in line for line in home.warnings)
     return begun > ended

@@ -33,7 +33,7 @@ def test_a_feed_that_refuses_everything_says_so_once_and_when_it_is_over():
     assert state.warning(21.0) is None
 
 
-def test_another_reason_is_said_too():
+def test_another_reason_is_reported_too():
     state = Refusals()
     state.take(0, [letter()], 0.0)
     state.warning(0.0)

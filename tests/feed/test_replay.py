@@ -241,7 +241,7 @@ def test_progress_tells_bytes_and_ticks(tmp_path, home):
     assert progress[-1] == (size, size, 5)
 
 
-def test_a_name_that_is_no_utf_8_can_be_told(tmp_path, home):
+def test_a_name_that_is_no_utf_8_can_be_shown(tmp_path, home):
     summary = home.replay(recorded(tmp_path, TICKER, b"{}", b"", name=os.fsdecode(b"x\xff\x1b")))
     assert summary.files == ["x\\xff\\x1b"]
     assert [letter.source for letter in letters(home.log)] == ["x\\xff\\x1b"]

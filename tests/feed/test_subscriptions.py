@@ -1,4 +1,4 @@
-"""Subscriptions: one bad product is told once and stops no other; nothing at all is an error."""
+"""Subscriptions: a refused product is reported once and stops no other; none at all is an error."""
 
 import pytest
 
@@ -19,7 +19,7 @@ def subscribed(warnings, products=BOTH):
     return Subscribed(VENUES["coinbase"], products, warnings.append)
 
 
-def test_a_refused_product_is_told_once_and_the_others_go_on(warnings):
+def test_a_refused_product_is_reported_once_and_the_others_go_on(warnings):
     state = subscribed(warnings)
     for now_s in (0.0, 100.0):  # it is refused again on every connection
         state.opened(now_s)
@@ -33,7 +33,7 @@ def test_a_refused_product_is_told_once_and_the_others_go_on(warnings):
     assert list(state.refused) == ["FOO-USD"]
 
 
-def test_what_the_venue_does_not_confirm_is_told_after_a_while(warnings):
+def test_what_the_venue_does_not_confirm_is_reported_after_a_while(warnings):
     state = subscribed(warnings)
     state.opened(10.0)
     state.heard([Heartbeat(product="BTC-USD", event_time_ns=0)])
@@ -67,7 +67,7 @@ def test_a_lost_connection_needs_not_have_confirmed_anything(warnings):
     assert warnings == []
 
 
-def test_an_error_about_no_product_is_told_once(warnings):
+def test_an_error_about_no_product_is_reported_once(warnings):
     state = subscribed(warnings)
     for _ in range(2):
         state.error("rate limit exceeded", ())

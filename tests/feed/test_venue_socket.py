@@ -343,7 +343,9 @@ def test_only_a_venue_with_a_good_certificate_is_believed_and_gets_a_fresh_token
     assert stream.failure is None
 
 
-def test_another_certificate_at_a_reconnect_is_told_and_no_token_goes_there(tmp_path, monkeypatch):
+def test_another_certificate_at_a_reconnect_is_reported_and_no_token_goes_there(
+    tmp_path, monkeypatch
+):
     good, other = certificate(tmp_path / "good.pem"), certificate(tmp_path / "other.pem", "evil")
     monkeypatch.setenv("SSL_CERT_FILE", str(good))
     context = serving(good)

@@ -15,7 +15,7 @@ def test_no_room_is_a_disk_that_is_full(tmp_path, number):
         raise OSError(number, os.strerror(number))
 
 
-def test_what_cannot_be_written_is_said_in_one_line(tmp_path):
+def test_what_cannot_be_written_is_reported_in_one_line(tmp_path):
     with pytest.raises(BadInputError, match="cannot be written"):
         write_whole(tmp_path / "none" / "file", b"")
 

@@ -95,7 +95,7 @@ def test_a_pipe_without_a_writer_is_refused_after_a_while_and_read_when_one_was_
     writer.join(30)
 
 
-def test_a_quiet_pipe_is_told_of_once(tmp_path, monkeypatch):
+def test_a_quiet_pipe_is_reported_once(tmp_path, monkeypatch):
     monkeypatch.setattr(input_file, "WRITER_S", 0.1)
     path, opened, warned = a_pipe(tmp_path), threading.Event(), threading.Event()
     lines = []

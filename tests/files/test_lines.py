@@ -39,7 +39,7 @@ def test_a_torn_stream_gives_its_whole_lines_and_says_so(content, drawn):
 
 
 @pytest.mark.parametrize("end", [b"\n", b""])
-def test_a_line_over_the_bound_is_told_with_its_length_and_beginning(end):
+def test_a_line_over_the_bound_is_reported_with_its_length_and_beginning(end):
     (_, first), (number, bad) = read(b"short\n" + b"x" * 5000 + end, max_bytes=2000)
     assert (first, number) == (b"short", 2)
     assert (bad.fault, bad.original) == (Fault.TOO_LONG, b"x" * 1024)

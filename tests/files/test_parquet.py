@@ -35,7 +35,7 @@ def test_parts_are_joined_in_their_order(tmp_path):
     assert pl.read_parquet(tmp_path / "whole").equals(pl.concat([FRAME, FRAME]))
 
 
-def test_a_damaged_part_is_told(tmp_path):
+def test_a_damaged_part_is_reported(tmp_path):
     parquet.write(FRAME, tmp_path / "part")
     content = (tmp_path / "part").read_bytes()
     (tmp_path / "part").write_bytes(content[:50] + b"\xff" * 50 + content[100:-8] + b"\0" * 8)
@@ -43,13 +43,13 @@ def test_a_damaged_part_is_told(tmp_path):
         parquet.join([pl.scan_parquet(tmp_path / "part")], tmp_path / "whole")
 
 
-def test_a_folder_that_is_not_there_is_told(tmp_path):
+def test_a_folder_that_is_not_there_is_reported(tmp_path):
     with pytest.raises(BadInputError, match="No such file or directory"):
         parquet.write(FRAME, tmp_path / "none" / "file")
 
 
 @pytest.mark.slow
-def test_a_limit_that_polars_meets_is_told(tmp_path):
+def test_a_limit_that_polars_meets_is_reported(tmp_path):
     words = [sys.executable, "-c", PROGRAM, tmp_path / "file"]
     done = subprocess.run(words, capture_output=True, check=True, text=True)
     assert "is full (File too large): " in done.stdout

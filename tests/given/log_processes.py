@@ -1,4 +1,4 @@
-"""The processes that die in `stories/test_log_crash.py`: what they do, and how they tell of it."""
+"""The processes that die in `stories/test_log_crash.py`: what they do, and what they report."""
 
 from barograph.errors import FencedError
 from barograph.log import Topic, open_log
@@ -65,7 +65,7 @@ def hold(address, pipe):
 
 
 class Working(WARM.Process):
-    """A process at one of these tasks, begun; through `pipe` it and its parent speak."""
+    """A process at one of these tasks, begun; it and its parent send messages through `pipe`."""
 
     def __init__(self, task, address):
         self.pipe, its = WARM.Pipe()

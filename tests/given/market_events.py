@@ -1,4 +1,4 @@
-"""Market events for tests of the simulated exchange, and readers who are told of them."""
+"""Market events for tests of the simulated exchange, and the readers that receive them."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What rehearsals found, made up: candidates, latencies, and a whole one."""
+"""Made-up results of rehearsals: candidates, latencies, and a whole one."""
 
 from barograph.app.runs.rehearsal_accounts import (
     Bucket,

@@ -92,7 +92,7 @@ def test_a_regression_learns_from_rows_of_one_kind(kind):
     assert np.isfinite(fitted.predict(fold.train.x)).all()
 
 
-def test_what_was_held_out_is_told_by_models_that_did_not_learn_from_it():
+def test_what_was_held_out_is_predicted_by_models_that_did_not_learn_from_it():
     candidate = KINDS["har"]
     fold = slices(candidate)
     fitted, probability = candidate.prove(fold, seed=0)

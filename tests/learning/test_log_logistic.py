@@ -124,7 +124,7 @@ def test_the_law_around_a_regression_knows_how_far_off_it_was(varies):
         assert law.spread.weights.tolist() == [0.0]
 
 
-def test_an_outcome_is_told_relative_to_its_base():
+def test_an_outcome_is_predicted_relative_to_its_base():
     view = Relative.of([Ratio("a")], "b")
     x = np.float32([[1, 2e-5]])
     part = Examples(x, np.array([True]), np.array([4e-5]))

@@ -146,7 +146,7 @@ def test_what_is_nested_beyond_reading_is_bytes():
     assert not browse.is_json(b"[" * 5000 + b"]" * 5000)
 
 
-def test_a_topic_is_told_with_what_it_holds_and_promises(tmp_path):
+def test_a_topic_is_listed_with_its_records_and_its_promises(tmp_path):
     log = open_log(tmp_path)
     log.create(Topic(name="kept", partitions=2, retention_s=60))
     log.create(Topic(name="latest", compacted=True))

@@ -331,7 +331,7 @@ def test_reading_what_retention_removed_is_an_error_with_the_oldest_offset(log):
     assert (gap.value.asked, gap.value.oldest) == (0, oldest)
 
 
-def test_a_group_that_fell_behind_retention_is_told_so(log, open_again):
+def test_a_group_that_fell_behind_retention_is_an_error_that_says_so(log, open_again):
     log.create(Topic(name="ticks", retention_bytes=3))
     log.append(messages(9))
     consumer = Consumer(log)

@@ -142,7 +142,7 @@ def test_a_path_that_cannot_be_a_file_says_so(tmp_path):
         Database(tmp_path / "folder", wait_s=1)
 
 
-def test_a_full_disk_is_said_and_undoes_the_transaction(database):
+def test_a_full_disk_is_reported_and_undoes_the_transaction(database):
     pages = database._connection.execute("PRAGMA page_count").fetchone()[0]
     database._connection.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(DiskFullError, match="disk is full"), database.write():

@@ -23,7 +23,7 @@ ONE = TopicPartition("ticks", 0)
 
 
 class Clock:
-    """A clock that goes when told."""
+    """A clock that the test moves."""
 
     def __init__(self):
         self.now_ns = 1_700_000_000 * NS_PER_S

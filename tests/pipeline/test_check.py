@@ -76,7 +76,7 @@ def look(log, topic=TICKS, wanted=1, **how):
     return check(log, topic, wanted=wanted, clock_ns=lambda: NOW_NS, **how)
 
 
-def test_every_product_is_told_with_its_last_price_age_and_gaps(log):
+def test_every_product_is_reported_with_its_last_price_age_and_gaps(log):
     append(
         log,
         tick("BTC-USD", 10, "1.0", received=11),
@@ -206,7 +206,7 @@ def test_the_last_word_of_each_connection_stands_there(log):
 
 
 def test_a_watch_counts_what_arrives_and_nothing_that_was_there(log):
-    """Time is told by the test: each wait lets one more tick be written."""
+    """The test is the clock: each wait lets one more tick be written."""
     append(log, tick("BTC-USD", 1), tick("ETH-USD", 1))
     now = [0.0]
 

@@ -1,4 +1,4 @@
-"""Models are taken up beside the records: told when they cannot be, never half."""
+"""Models are taken up beside the records: whole, or not at all and with a report."""
 
 import threading
 import time
@@ -44,7 +44,7 @@ class Machine:
         self.swaps.append(model and model.label)
 
 
-def test_a_champion_that_cannot_be_loaded_is_told_once_and_the_present_one_stays():
+def test_a_champion_that_cannot_be_loaded_is_reported_once_and_the_present_one_stays():
     warnings = []
     versions = Versions({1: model("spikes/1"), 2: DAMAGED}, champion=1)
     champion, scorer = followed(versions, warnings.append), Scorer(MARKET)
@@ -81,7 +81,7 @@ class Broken(Versions):
         return super().version_of(case, alias)
 
 
-def test_a_registry_that_breaks_is_told_once_and_the_champion_stays_until_it_is_mended():
+def test_a_registry_that_breaks_is_reported_once_and_the_champion_stays_until_it_is_mended():
     warnings, versions = [], Broken({1: model("spikes/1"), 2: model("spikes/2")}, champion=1)
     champion = followed(versions, warnings.append)
     labels = []
@@ -126,7 +126,7 @@ def test_what_the_process_lacks_at_first_is_an_error_unless_there_is_time(error)
 @pytest.mark.parametrize(
     "error", [OSError(5, "Input/output\nerror"), TypeError("None"), MemoryError()]
 )
-def test_what_nobody_foresaw_is_told_and_tried_again_too(error):
+def test_an_unforeseen_error_is_reported_and_tried_again_too(error):
     warnings, machine = [], Machine()
     versions = Broken({1: model("spikes/1"), 2: error}, champion=1)
     champion = followed(versions, warnings.append)

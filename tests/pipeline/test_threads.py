@@ -132,7 +132,7 @@ def test_a_candidate_shadows_what_comes_live_or_replayed(tmp_path, live):
 
 
 @pytest.mark.slow
-def test_a_shadow_that_dies_is_told_of_once_and_the_others_go_on(tmp_path):
+def test_a_shadow_that_dies_is_reported_once_and_the_others_go_on(tmp_path):
     class Failing(Versions):
         def version_of(self, *_):
             raise RegistryError("spikes", "the database cannot be read", "Move it away")

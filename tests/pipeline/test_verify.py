@@ -110,7 +110,7 @@ def test_a_row_too_many_is_found(log):
     assert not verify(log).same
 
 
-def test_a_featurizer_that_has_not_caught_up_is_told_apart(log):
+def test_a_featurizer_that_has_not_caught_up_is_distinguished(log):
     featurize(log)
     log.append(ticks("SOL-USD", 100))
     assert "caught up" in verify(log).difference.live

@@ -222,7 +222,7 @@ def test_after_a_stop_nothing_is_read_again(tmp_path):
     log.close()
 
 
-def test_a_machine_without_memory_is_told_nothing_twice(tmp_path):
+def test_a_machine_without_memory_receives_nothing_twice(tmp_path):
     log = one_partition(tmp_path, 25)
     machine = listed()
     with pytest.raises(CrashError):

@@ -140,7 +140,7 @@ def test_who_sees_more_is_nearer_to_the_truth(hour):
 
 
 @pytest.mark.slow
-def test_what_is_said_is_how_often_it_comes_true(hour):
+def test_forecasts_are_calibrated(hour):
     _, forecasts, truth = hour
     for part in np.array_split(np.argsort(forecasts, axis=None), 4):
         assert truth.flat[part].mean() == pytest.approx(forecasts.flat[part].mean(), abs=0.05)
@@ -149,7 +149,7 @@ def test_what_is_said_is_how_often_it_comes_true(hour):
 @pytest.mark.slow
 @given(cut=st.integers(1, 119))
 @settings(max_examples=15, deadline=None)
-def test_what_comes_later_changes_nothing_that_was_said(cut):
+def test_what_comes_later_changes_no_earlier_forecast(cut):
     shown, _ = watched(MARKET, 120)
     before = [
         Orders(*(column[one.second < cut] for column in one[:4]), one.rounding) for one in shown

@@ -329,7 +329,7 @@ def test_a_market_of_the_present_makes_up_for_what_has_passed_and_then_keeps_tim
         with reader(served.address) as client:
             until(lambda: served.ledger.now_ns > start_ns + 30 * S)
             last = {product: made[-1].trade_id for product, made in served.ledger.trades.items()}
-            frames = hear(client, lambda data: all_told(data, last))
+            frames = hear(client, lambda data: hold_tickers_of(data, last))
         assert abs(served.ledger.now_ns - time.time_ns()) < LIMIT_S * S
     for product, made in served.ledger.trades.items():
         trade_ids = [
@@ -340,8 +340,8 @@ def test_a_market_of_the_present_makes_up_for_what_has_passed_and_then_keeps_tim
         assert trade_ids == [trade.trade_id for trade in made][: len(trade_ids)]
 
 
-def all_told(frames, last):
-    """Whether the ticker has told these trades."""
+def hold_tickers_of(frames, last):
+    """Whether the frames hold a ticker of each of these trades."""
     last_ids = {f'"trade_id":{trade_id}'.encode() for trade_id in last.values()}
     return bool(frames) and all(any(each in frame for frame in frames[-400:]) for each in last_ids)
 

@@ -1,4 +1,4 @@
-"""What may stand in a script of faults, and what is said of what may not."""
+"""What may stand in a script of faults, and the message for what may not."""
 
 import pytest
 from hypothesis import given

@@ -17,7 +17,7 @@ def at(seconds):
     return START_NS + int(seconds * S)
 
 
-def test_who_asked_for_nothing_is_told_nothing_but_may_be_cut_off():
+def test_a_reader_without_subscriptions_receives_nothing_but_may_be_cut_off():
     script = [ScriptedFault(FaultKind.DISCONNECT, 30.0)]
     session = Session(Dialect.EXCHANGE, PRODUCTS, script, start_ns=START_NS, opened_ns=START_NS)
     assert session.subscribed == {}
@@ -81,7 +81,7 @@ def test_numbers_begin_anew_where_the_dialect_has_them():
     assert Began(at(10), 0) not in subscribed(Dialect.EXCHANGE, script).advance(minute(), at(60))
 
 
-def test_what_a_burst_holds_when_the_line_goes_is_told_to_nobody():
+def test_what_a_burst_holds_when_the_line_goes_reaches_nobody():
     session = subscribed(Dialect.EXCHANGE, [ScriptedFault(FaultKind.BURST, 0.0, seconds=90.0)])
     assert session.advance(minute(), at(60)) == [Began(at(0), 0)]
     assert session.end() == []
@@ -94,7 +94,7 @@ def test_what_a_burst_holds_when_the_line_goes_is_told_to_nobody():
     dialect=st.sampled_from(Dialect),
     window_ns=st.sampled_from([0, S // 4, 3 * S]),
 )
-def test_what_a_reader_is_told_does_not_depend_on_how_time_was_cut(
+def test_what_a_reader_receives_does_not_depend_on_how_time_was_cut(
     seed, n, cuts, dialect, window_ns
 ):
     script = [

@@ -62,7 +62,7 @@ def test_a_made_up_market_is_that_of_its_frames(seed, step_ns):
     assert (source.products, source.start_ns, source.ended) == (PRODUCTS, START_NS, False)
 
 
-def test_a_recording_is_told_with_its_own_times_ids_and_decimals(recording):
+def test_a_recording_is_replayed_with_its_own_times_ids_and_decimals(recording):
     source = recorded(recording(ticker(0), ticker(1), ticker(3)))
     trades = prints(source)
     base = ticker()

@@ -54,7 +54,7 @@ def test_an_unknown_product_is_not_found():
     assert ledger.rest == {"404": 1}
 
 
-def test_who_asks_too_often_is_told_so_and_may_ask_again_later():
+def test_who_asks_too_often_is_refused_and_may_ask_again_later():
     trades, ledger = endpoint()
     statuses = [trades.answer("BTC-USD", {}, 5.0)[0] for _ in range(16)]
     assert statuses == [HTTPStatus.OK] * 15 + [HTTPStatus.TOO_MANY_REQUESTS]

@@ -1,4 +1,4 @@
-"""What a reader is told in each dialect, and that the feed's own machines understand all of it."""
+"""What a reader receives in each dialect, and that the feed's own machines understand all of it."""
 
 import json
 
@@ -47,7 +47,7 @@ def test_a_subscription_to_the_exchange_feed_is_answered_with_all_that_is_held()
     }
 
 
-def test_nothing_is_told_that_was_not_asked_for():
+def test_nothing_is_sent_without_a_subscription():
     assert ExchangeVoice(PRODUCTS).frames([trade(1), beat(1.5, 1)], NOW) == []
     assert AdvancedVoice(PRODUCTS).frames([trade(1), beat(1.5, 1)], NOW) == []
     frames = exchange_voice("ticker", products=["ETH-USD"]).frames([trade(1), beat(2, 1)], NOW)
@@ -69,7 +69,7 @@ def test_a_trade_of_unknown_size_or_side_is_no_match():
         assert [frame.channel for frame in again] == ["subscriptions"]
 
 
-def test_a_late_reader_is_told_the_last_trade_first_and_only_once():
+def test_a_late_reader_receives_the_last_trade_first_and_only_once():
     speaker = ExchangeVoice(PRODUCTS)
     request = subscribe("ticker", "matches", products=["BTC-USD"])
     frames = ask(speaker, request, {"BTC-USD": trade(7), "ETH-USD": trade(9, product="ETH-USD")})
@@ -129,7 +129,7 @@ def test_a_market_that_has_usdc_keeps_it_apart():
     ],
 )
 @pytest.mark.parametrize("dialect", Dialect)
-def test_what_cannot_be_done_is_said(dialect, message, why):
+def test_a_request_that_cannot_be_met_is_answered_with_an_error(dialect, message, why):
     speaker = voice(dialect, PRODUCTS)
     assert message_of(speaker.receive(message, NOW, {})[0])["message"] == why
     assert speaker.subscribed == {}
@@ -141,7 +141,7 @@ def test_no_message_of_a_reader_is_too_strange(message, dialect):
         assert frame.channel in {"error", "subscriptions"}
 
 
-def test_who_unsubscribes_is_told_no_more():
+def test_who_unsubscribes_receives_no_more():
     speaker = exchange_voice("ticker", "heartbeat")
     (answer,) = ask(speaker, subscribe("ticker", products=["BTC-USD"], kind="unsubscribe"))
     assert message_of(answer)["channels"][0]["product_ids"] == ["ETH-USD"]
@@ -165,7 +165,7 @@ def test_advanced_trade_sends_the_snapshot_before_its_answer_and_counts_both():
     assert messages[2]["events"] == [{"subscriptions": held}]
 
 
-def test_trades_that_are_told_together_stand_in_one_frame_of_advanced_trade():
+def test_trades_that_are_sent_together_stand_in_one_frame_of_advanced_trade():
     speaker = AdvancedVoice(PRODUCTS)
     ask(speaker, advanced("ticker"))
     prints = [trade(1), trade(1, product="ETH-USD"), trade(2)]

@@ -114,7 +114,7 @@ def test_a_home_without_room_for_the_log_goes_on_where_it_stopped(recording, und
 
 
 @pytest.mark.parametrize("kilobytes", [20, 2000])
-def test_a_limit_of_a_files_size_is_told_too(recording, undisturbed, tmp_path, kilobytes):
+def test_a_limit_of_a_files_size_is_reported_too(recording, undisturbed, tmp_path, kilobytes):
     done = feed_within(kilobytes << 10, recording, tmp_path)
     assert_told(done)
     assert "is full" in done[2] or "its quota and limits" in done[2]

@@ -163,7 +163,9 @@ def test_jars_are_fetched_once_by_any_number_at_once_and_after_a_failure(program
         ("echo 'openjdk version \"25\" 2025' >&2", "", ""),
     ],
 )
-def test_what_is_missing_for_a_broker_is_said(programs, monkeypatch, tmp_path, java, mvn, message):
+def test_a_program_that_a_broker_needs_and_lacks_is_named(
+    programs, monkeypatch, tmp_path, java, mvn, message
+):
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/bin-of-nobody")
     programs("java", java)
     if mvn is not None:

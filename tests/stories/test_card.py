@@ -11,7 +11,7 @@ from page_reader import Reader
 from verb_processes import Life
 
 
-def test_a_training_leaves_a_page_that_says_what_it_said(tmp_path):
+def test_a_training_leaves_a_page_with_the_figures_that_it_printed(tmp_path):
     home, file = tmp_path / "home", tmp_path / "people.ndjson"
     file.write_bytes(b"".join(record + b"\n" for record in invent(800, 3)))
     about = ("--case", "churn", "--home", home)

@@ -57,7 +57,9 @@ def mount(tmp_path):
         subprocess.run(["umount", "--lazy", folder], check=True)
 
 
-def test_where_nothing_compiled_can_be_kept_it_is_said_and_done(home, inputs, tmp_path):
+def test_where_nothing_compiled_can_be_kept_a_warning_says_so_and_the_verb_runs(
+    home, inputs, tmp_path
+):
     """Neither in the package nor in the cache: each start compiles, and what is for that goes.
 
     `featurize` has nothing to do here: Numba refuses when a function is declared, not when it runs.
@@ -222,7 +224,7 @@ def test_with_standard_output_closed_no_verb_begins(home, inputs):
     assert contents(home) == before
 
 
-def test_an_answer_that_cannot_be_written_is_told(home, inputs, tmp_path):
+def test_an_answer_that_cannot_be_written_is_reported(home, inputs, tmp_path):
     place = shutil.copytree(home, tmp_path / "home")
     for verb, done in each(place, inputs, (), redirect, ("/dev/full",), of=QUICK):
         warned = done[2].splitlines(keepends=True)
@@ -331,7 +333,7 @@ def test_there_is_no_room_and_then_there_is(home, inputs, mount):
         assert Door(words_of(verb, place, inputs)).end()[0] == 0, verb
 
 
-def test_where_no_cache_can_be_kept_nothing_of_a_library_is_said(home, inputs, tmp_path):
+def test_where_no_cache_can_be_kept_no_library_prints_a_warning(home, inputs, tmp_path):
     """ONNX Runtime complained that it could not keep by what it tells its maker of this machine."""
     place = shutil.copytree(home, tmp_path / "home")
     assert_answered(Door(words_of("models promote", place, inputs), HOME="/proc/none").end())

@@ -205,7 +205,7 @@ def test_a_handshake_that_is_none_ends_a_feed_that_was_never_connected_in_one_li
 
 
 @cases("at a reconnect")
-def test_a_handshake_that_is_none_at_a_reconnect_is_told_and_made_again(outcome):
+def test_a_handshake_that_is_none_at_a_reconnect_is_reported_and_made_again(outcome):
     check_that_it_went_on(outcome)
     assert outcome.summary.troubles == len(outcome.warned) <= 1
 

@@ -25,7 +25,7 @@ PAGE_RECORDS = 10_000  # on Kafka each page is sought anew
 
 
 def kill_after(process, words, seconds):
-    """SIGKILL after so many words and some more time; returns all whole words that it said."""
+    """SIGKILL after so many words and some more time; returns all whole messages that it sent."""
     lines = [process.pipe.recv() for _ in range(words)]
     process.join(seconds)
     process.kill()
@@ -33,7 +33,7 @@ def kill_after(process, words, seconds):
 
 
 def rest(process):
-    """Wait for its end; what it says until then."""
+    """Wait for its end; returns the messages that it sent until then."""
     lines = []
     with contextlib.suppress(EOFError, OSError):
         while process.pipe.poll(LIMIT_S):

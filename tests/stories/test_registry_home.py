@@ -57,7 +57,7 @@ def start(tmp_path):
     """Start a process that registers and promotes; what still runs at the end is killed."""
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)
-    # MLflow holds its tongue by itself where it sees a CI or a test; here it must be told.
+    # MLflow turns its telemetry off by itself in a CI or a test; here a setting must do it.
     left_out = ("CI", "PYTEST_CURRENT_TEST", "GITHUB_ACTIONS", "MLFLOW_DISABLE_TELEMETRY")
     environment = {key: value for key, value in os.environ.items() if key not in left_out}
     environment["PYTHONPATH"] = str(Path(handmade_models.__file__).parent)

@@ -92,7 +92,7 @@ def assert_traced(address, samples):
                 assert {name: prediction[name] for name in shown} == shown
 
 
-def test_what_somebody_else_sends_meanwhile_is_told_and_the_answer_is_no(file, tmp_path):
+def test_what_somebody_else_sends_meanwhile_is_reported_and_the_answer_is_no(file, tmp_path):
     life = rehearse(tmp_path, file)
     with closing(open_log(tmp_path / "home")) as log:
         ensure_stream(log, STREAM)

@@ -114,7 +114,7 @@ def test_a_log_that_is_removed_ends_up_with_its_registry_stages_and_view(exchang
     assert (code, b"1 file that this log does not know: stop, and `barograph" in err) == (0, True)
 
 
-def test_an_archive_file_that_is_removed_is_told_and_the_feed_goes_on(life, tmp_path):
+def test_an_archive_file_that_is_removed_is_reported_and_the_feed_goes_on(life, tmp_path):
     (tmp_path / "archive" / "000001.ndjson.gz").unlink()
     until(lambda: not life.is_alive() or archive_end(tmp_path / "archive").file == 2)
     life.terminate()

@@ -114,7 +114,7 @@ def test_no_model_passes_the_ceiling(storms, walked):
             assert min(sign * difference.low, sign * difference.high) > 0, (score.name, name)
 
 
-def test_the_scorer_says_live_what_was_said_of_the_test_rows(storms, report, registry):
+def test_the_scorer_predicts_live_what_was_predicted_for_the_test_rows(storms, report, registry):
     model = registry.load("spikes", "champion", FEATURE_SET_HASH)
     scorer = Scorer(MARKET, model)
     table = SPIKES.table(storms[1].frame)

@@ -45,7 +45,7 @@ def goal(all_goals, start):
         (interval(math.nan, math.nan, math.nan), False, "it is undefined"),
     ],
 )
-def test_a_goal_is_reached_by_its_estimate_and_else_it_is_said_why_not(of, reached, why):
+def test_a_goal_is_reached_by_its_estimate_or_gives_its_reason(of, reached, why):
     pr_auc_goal = goal(goals(with_score("pr_auc", of), {"pr_auc": 0.9}), "PR-AUC of at least 0.9")
     assert pr_auc_goal.reached == reached
     assert (why in pr_auc_goal.why[0]) if why else pr_auc_goal.why == ()
@@ -135,7 +135,7 @@ def test_missed_episodes_are_named_the_heaviest_first_and_no_more_than_five():
     assert not failures(with_sessions({}), [], timeline())[0].startswith("None")
 
 
-def test_false_alarms_are_told_by_the_hour_and_the_session():
+def test_false_alarms_are_reported_by_the_hour_and_the_session():
     start = START * NS_PER_S // HOUR_NS * HOUR_NS
     report = with_sessions(
         {"start_ns": start, "end_ns": start + HOUR_NS},

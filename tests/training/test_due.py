@@ -51,7 +51,7 @@ def test_a_case_is_trained_every_so_often_and_in_the_hour_before_its_champion_ex
 def test_where_nothing_is_promoted_it_trains_once_a_day_and_once_more_for_the_expiry(
     trained_ns, expires_ns, days
 ):
-    """A gate that is asked again and again uses up the rows that it would need."""
+    """A gate that decides again and again uses up the rows that it would need."""
     trainings, start_ns = 0, trained_ns
     for hour in range(1, 24 * days + 1):
         now_ns = start_ns + hour * HOUR
@@ -71,7 +71,7 @@ def test_it_is_never_due_where_it_is_turned_off_or_nothing_came_since(
         assert not at(now_ns, heard_ns=heard_ns, **known).due
 
 
-def test_why_is_said_in_words():
+def test_the_reason_is_given_in_words():
     made = "2025-12-06 05:46:40Z"
     assert at(NOW) == Due(due=True, why="there is no version yet")
     assert at(NOW, heard_ns=None).why == "there is nothing to train on yet"

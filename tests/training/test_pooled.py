@@ -135,7 +135,7 @@ def test_intervals_are_those_of_blocks_of_the_tested_seconds(walked, pooled, row
         )
 
 
-def test_what_is_no_baseline_is_told_minus_each_baseline_that_must_be_beaten(pooled, rows):
+def test_each_candidate_is_compared_with_each_baseline_that_must_be_beaten(pooled, rows):
     differences = {(each.name, each.minus): each for each in pooled.differences()}
     ours = [name for name in rows if name not in {"persistence", "har"}]
     assert [*differences] == [(name, minus) for minus in ("persistence", "har") for name in ours]

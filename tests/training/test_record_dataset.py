@@ -64,7 +64,7 @@ def test_the_manifest_tells_what_the_dataset_was_made_of(tmp_path, table):
     assert made.feature_set == CUSTOMERS.feature_set
 
 
-def test_only_the_first_few_refusals_are_told_and_all_are_counted(tmp_path, table):
+def test_only_the_first_few_refusals_are_reported_and_all_are_counted(tmp_path, table):
     table.write_text(HEADER + "ann,1,2,3,yes\n" + "cy,7,heavy,9,no\n" * 50)
     made = record_dataset.build(tmp_path, CUSTOMERS, [table])
     assert made.refused == {"not_a_number": 50}
@@ -83,7 +83,7 @@ def test_files_follow_each_other_in_any_form(tmp_path, table):
     assert seen == []
 
 
-def test_progress_is_told_by_the_thousand(tmp_path, table):
+def test_progress_is_reported_by_the_thousand(tmp_path, table):
     table.write_text(HEADER + "".join(f"n{i},1,2,3,no\n" for i in range(2500)))
     seen = []
     record_dataset.build(tmp_path, CUSTOMERS, [table, table], progress=seen.append)
@@ -139,7 +139,7 @@ def test_the_rows_of_a_dataset_are_those_of_a_table_without_files(tmp_path, tabl
     assert one.order.tolist() == two.order.tolist()
 
 
-def test_a_name_that_is_no_utf_8_can_be_told(tmp_path):
+def test_a_name_that_is_no_utf_8_can_be_shown(tmp_path):
     path = tmp_path / os.fsdecode(b"x\xff.csv")
     path.write_text(HEADER + "\n".join(ROWS))
     manifest = record_dataset.build(tmp_path / "home", CUSTOMERS, [path])

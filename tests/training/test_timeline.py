@@ -103,7 +103,7 @@ def test_of_many_strips_the_longest_are_kept_and_the_others_counted(monkeypatch)
     assert (len(thinned.strips), thinned.strips_left_out) == (1, every - 1)
 
 
-def test_orders_that_are_hours_are_told_as_times():
+def test_orders_that_are_hours_are_shown_as_times():
     """A case may count hours: its spans say what an order is."""
     of = walked()
     hours = dataclasses.replace(

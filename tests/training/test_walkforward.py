@@ -90,7 +90,7 @@ def test_the_same_rows_and_seed_give_the_same_bytes(table, walked):
 
 
 def test_what_a_model_is_chosen_by_is_its_log_loss_on_rows_that_were_held_out(table, walked):
-    """Told again by hand: each part by a model that grew on the rest, all calibrated together."""
+    """Computed by hand: each part by a model that grew on the rest, all calibrated together."""
     question = walked.questions[0]
     (logistic,) = [made for made in CUSTOMERS.candidates(table.features) if made.name == "logistic"]
 
@@ -162,7 +162,7 @@ def test_rows_without_an_answer_take_no_part(table):
             assert len(rows)
 
 
-def test_a_side_without_any_answer_says_what_the_target_said(table):
+def test_a_side_without_any_answer_is_refused_with_the_targets_reason(table):
     nothing = Target(np.full(3000, np.nan), {}, {"customer": "there are 3 of them"})
     with pytest.raises(TooLittleDataError, match="there are 3 of them"):
         walk(case_with(target=lambda _table, _train: nothing), table, HOW)
@@ -233,7 +233,7 @@ def test_answers_of_one_kind_are_too_little(answer, table):
 
 
 @pytest.mark.slow
-def test_progress_is_told_step_by_step(table):
+def test_progress_is_reported_step_by_step(table):
     steps = []
     walk(CUSTOMERS, table, HOW, lambda *step: steps.append(step))
     assert steps[0] == ("charges, fold 1", 0, 9)
@@ -279,7 +279,7 @@ def test_where_nothing_can_be_varied_nothing_is_searched(table):
     assert [trial.candidate for trial in new_walk.trials] == ["charges", "logistic", "lightgbm"]
 
 
-def test_rows_to_learn_from_are_thinned_and_rows_to_be_told_are_not(table):
+def test_rows_to_learn_from_are_thinned_and_rows_to_predict_are_not(table):
     rows = {}
 
     def counted(name):

@@ -59,7 +59,7 @@ def test_where_trade_ids_prove_nothing_a_jump_is_no_gap():
     assert (gaps(events), letters) == ([], [])
 
 
-def test_a_heartbeat_that_knows_of_a_later_trade_is_a_gap_and_told_once():
+def test_a_heartbeat_that_knows_of_a_later_trade_is_one_gap():
     events, letters = feed(ExchangeFeed(), ticker(0), heartbeat(1, 2), heartbeat(2, 2), ticker(3))
     (gap,) = gaps(events)
     assert (gap.cause, gap.missing) == (GapCause.HEARTBEAT, 2)

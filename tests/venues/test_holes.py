@@ -133,7 +133,7 @@ def test_a_heartbeat_that_knows_of_a_trade_waits_for_its_ticker():
     assert ids(line.hear(ticker(2), ticker(3))[0]) == [1, 2, "Heartbeat", 3]
 
 
-def test_a_heartbeat_waits_for_the_quote_behind_trades_that_only_matches_told():
+def test_a_heartbeat_waits_for_the_quote_behind_trades_that_came_as_matches_only():
     line = Line()
     line.hear(ticker(0), match(1), match(2), heartbeat(2, 2))
     (hole,) = line.machine.holes()
@@ -356,7 +356,7 @@ def test_what_is_refused_after_it_was_held_keeps_its_bytes_and_its_place():
     assert letter.original == json.dumps(ticker(4)).encode()
 
 
-def test_what_is_told_again_in_a_hole_is_a_dead_letter():
+def test_a_trade_repeated_in_a_hole_is_a_dead_letter():
     line = Line()
     line.hear(ticker(5))
     line.close()

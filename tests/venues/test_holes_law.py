@@ -1,4 +1,4 @@
-"""The law of the feed: whatever is lost, late or repeated, each trade is told once or missed."""
+"""The law of the feed: whatever is lost, late or repeated, each trade is one event or missed."""
 
 import json
 from collections import Counter
@@ -38,7 +38,7 @@ COMES = ("heard", 0, "", 0)
 
 
 class Market:
-    """What the venue did, and the frames in which it told it."""
+    """The trades of the venue, and the frames that hold them."""
 
     def __init__(self, drawn):
         self.matches, self.frames, now, n = {}, [], 0.0, 0
@@ -123,7 +123,7 @@ def run(entries, cuts=()):
 
 @settings(max_examples=400)
 @given(cascades, fates, st.sets(st.integers(0, 120), max_size=5))
-def test_each_trade_is_told_once_in_order_as_it_was_or_missed_in_a_gap(drawn, drawn_fates, cuts):
+def test_each_trade_is_an_event_once_and_in_order_or_missed_in_a_gap(drawn, drawn_fates, cuts):
     market = Market(drawn)
     entries = list(entries_of(market, drawn_fates))
     received, machine = run(entries)
@@ -164,7 +164,7 @@ def check_truth(market, events):
 
 
 def check_order(events):
-    """Ids rise; only behind a lost connection the last trade may be told again, with its quote."""
+    """Ids rise; only behind a lost connection the last trade may come again, with its quote."""
     numbered = [e for e in events if isinstance(e, Tick | Trade)]
     for before, event in pairwise(numbered):
         rises = event.trade_id > before.trade_id
@@ -174,9 +174,9 @@ def check_order(events):
 
 
 def check_account(market, events):
-    """What gaps miss is what is not told, no more and no less, up to every tick.
+    """Gaps count exactly the trades that are no event, up to every tick.
 
-    A heartbeat closes no second with a trade in it that is neither told nor in a gap.
+    A heartbeat closes no second with a trade in it that is neither an event nor in a gap.
     """
     covered, skipped, missing, behind_gap = FIRST, 0, 0, False
     for event in events:

@@ -217,7 +217,7 @@ def test_ids_that_begin_again_behind_a_reconnect_prove_nothing():
 
 
 @pytest.mark.parametrize("quote", [{}, {"best_bid": "103472.20"}])
-def test_the_same_trade_told_once_more_behind_a_reconnect_still_proves_a_hole_whole(quote):
+def test_the_same_trade_repeated_behind_a_reconnect_still_proves_a_hole_whole(quote):
     machine = connected()
     feed(machine, ticker(0))
     reconnect(machine)

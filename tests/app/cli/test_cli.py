@@ -57,6 +57,6 @@ def test_help_and_version_need_nothing_heavy():
     assert "replay" in done.stdout
 
 
-def test_the_version_is_told_without_a_verb(run):
+def test_the_version_is_shown_without_a_verb(run):
     code, out, _ = run("--version")
     assert (code, out.strip()) == (0, __version__)

@@ -41,7 +41,7 @@ def test_what_is_our_own_fault_is_no_refusal():
         assert not isinstance(fault, Refusal)
 
 
-def test_the_limit_of_open_files_is_told():
+def test_the_limit_of_open_files_is_reported():
     assert "the limit is" in refusal(OSError(errno.ENFILE, os.strerror(errno.ENFILE)))
 
 

@@ -34,7 +34,7 @@ def test_its_answer_is_the_books(run):
     assert books.connections == []
 
 
-def test_it_ends_when_it_is_told_to(run, signalled):
+def test_it_ends_when_it_is_asked_to(run, signalled):
     before = signal.getsignal(signal.SIGINT)
     signalled(lambda: signal.getsignal(signal.SIGINT) is not before)
     code, out, _ = run("simulate", "--port", "0", "--json")

@@ -10,7 +10,7 @@ from barograph.registry.registry import Registry
 from registered_models import facts_of, graph
 
 
-def test_no_model_yet_is_said_and_no_error(run):
+def test_no_model_yet_is_reported_and_no_error(run):
     code, out, _ = run("models", "list", "--home", "h")
     assert (code, "no version of spikes yet" in " ".join(out.split())) == (0, True)
 

@@ -38,7 +38,7 @@ def test_a_file_goes_in_once_and_comes_out_once(answer, people):
     assert answer("consume")["values"] == 30
 
 
-def test_a_person_is_told_what_went_where(run, people):
+def test_a_person_reads_what_went_where(run, people):
     file = people(3)
     _, out, _ = run("produce", file, "--case", "churn", "--home", "h")
     assert "3 of 3 records sent" in out
@@ -46,7 +46,7 @@ def test_a_person_is_told_what_went_where(run, people):
     assert "3 of 3 records were already sent" in out
     code, out, err = run("consume", "--case", "churn", "--home", "h")
     assert (code, "3 records → 3 predictions" in out) == (0, True)
-    assert "NO_MODEL" in err  # there is no champion, and that is said
+    assert "NO_MODEL" in err  # there is no champion
 
 
 def test_a_dry_run_shows_the_records_and_makes_nothing(run, people, tmp_path):

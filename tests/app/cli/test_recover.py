@@ -43,7 +43,7 @@ def test_a_home_with_two_logs_keeps_what_both_heard(run, recording, other, tmp_p
     assert again == rows, "of the same recording in two files"
 
 
-def test_a_log_that_was_removed_is_told_and_recovered(run, recording, tmp_path):
+def test_a_log_that_was_removed_is_reported_and_recovered(run, recording, tmp_path):
     run("replay", recording(), *HOME)
     files = archived(tmp_path)
     for path in (tmp_path / "h").glob("log.sqlite*"):

@@ -14,7 +14,7 @@ from barograph.app.cli.stopping import stop_requested
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_first_signal_is_a_word_and_the_next_one_a_blow(number):
+def test_the_first_signal_asks_for_a_stop_and_the_next_one_has_its_usual_effect(number):
     before = signal.getsignal(number)
     with stop_requested() as stop:
         assert not stop.is_set()

@@ -62,7 +62,7 @@ def test_what_was_for_a_closed_standard_error_is_in_no_answer():
 
 
 @pytest.mark.slow
-def test_a_full_device_is_told():
+def test_a_full_device_is_reported():
     done = run("streams.write('answer')", ">/dev/full")
     assert done.returncode == 2
     assert done.stderr.startswith(b"standard output: the output cannot be written (No space left")

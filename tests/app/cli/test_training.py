@@ -45,7 +45,7 @@ def test_what_comes_of_more_products_than_are_remembered_is_counted_and_the_cure
     assert (code, json.loads(out)["products"].keys()) == (0, set(names[-2:]))
 
 
-def test_too_few_records_for_a_training_are_said(run, people):
+def test_too_few_records_for_a_training_are_reported(run, people):
     run("dataset", people(12), "--case", "churn", "--home", "h")
     code, out, err = run("train", "--case", "churn", "--home", "h")
     assert (code, out, err.count("\n")) == (2, "", 1)

@@ -73,7 +73,7 @@ def test_what_was_found_stands_on_it():
 
 
 @pytest.mark.slow
-def test_a_promotion_is_said_and_why():
+def test_a_promotion_is_reported_with_its_reason():
     text = words(replaced(made(), decision=Decision(promote=True, reasons=("all hold",))))
     assert "The gate promoted it." in text
     assert "all hold" in text

@@ -65,7 +65,7 @@ def test_the_control_says_whether_it_found_something(over, sentence):
     assert sentence in text
 
 
-def test_a_control_that_was_not_run_is_said_and_why():
+def test_a_control_that_was_not_run_is_named_with_its_reason():
     card = replaced(made(), control=None, control_left_out="not asked for")
     text = "".join("".join(part.itertext()) for part in control(card))
     assert "was not run: not asked for." in text

@@ -40,7 +40,7 @@ def test_what_was_found_stands_on_it(done):
         assert phrase in text, phrase
 
 
-def test_a_loss_is_said_first(done):
+def test_a_loss_is_reported_first(done):
     bad = msgspec.structs.replace(done, ok=False, problems=["stream: 1 lost: 1 record of K"])
     text = Reader(page(bad)).text
     assert "The counts do not add up.stream: 1 lost: 1 record of K" in text

@@ -56,7 +56,7 @@ def test_a_training_that_was_not_due_any_more_says_nothing(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_training_that_fails_is_told_once_and_tried_again_later(tmp_path):
+def test_a_training_that_fails_is_reported_once_and_tried_again_later(tmp_path):
     ask, messages = Asked(DUE), []
     start = begin(tmp_path, "train")
     with Retraining(ask, start, messages.append, look_s=99.0, again_s=0.6) as running:
@@ -77,7 +77,7 @@ def test_a_training_that_fails_is_told_once_and_tried_again_later(tmp_path):
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_whatever_asking_dies_of_is_told_once_and_asked_again(tmp_path, error):
+def test_any_error_of_asking_is_reported_once_and_asked_again(tmp_path, error):
     ask, messages = Asked(error, error, error, NOT_DUE), []
     with Retraining(ask, begin(tmp_path), messages.append, look_s=0.01, again_s=0.03):
         until(lambda: ask.times > 5)
@@ -86,7 +86,7 @@ def test_whatever_asking_dies_of_is_told_once_and_asked_again(tmp_path, error):
     assert line.isprintable()
 
 
-def test_a_process_that_cannot_be_started_is_told_and_tried_again():
+def test_a_process_that_cannot_be_started_is_reported_and_tried_again():
     tries, messages = [], []
 
     def start():
@@ -120,7 +120,7 @@ def test_a_real_report_and_what_is_not_due_can_be_read():
     assert read_answer(encode(NOT_DUE)) is None
 
 
-def test_what_a_training_said_is_told_in_one_line(monkeypatch, tmp_path):
+def test_the_result_of_a_training_is_reported_in_one_line(monkeypatch, tmp_path):
     with_program(
         monkeypatch,
         """import os, sys; os.nice(1); print('a print of the case')
@@ -135,7 +135,7 @@ print('{"case": "spikes", "model": {"version": 3, "chosen": "har"}, "gate": {"de
     assert running.trained == [r"spikes/3 (har), keep: 4 episodes; 6 \x1b[2Jblocks"]
 
 
-# What a training may come to, and what is said of it.
+# The ways in which a training may end, and the line for each.
 ENDS = {
     "print('{}')": "the answer of a training cannot be read",
     """print('{"case": "spikes", "version": 3}')""": "the answer of a training cannot be read",
@@ -152,7 +152,7 @@ ENDS = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("program", "line"), ENDS.items(), ids=range(len(ENDS)))
-def test_however_a_training_ends_it_is_told_in_one_line_and_tried_again(
+def test_however_a_training_ends_it_is_reported_in_one_line_and_tried_again(
     monkeypatch, tmp_path, program, line
 ):
     with_program(monkeypatch, program)

@@ -63,7 +63,7 @@ def test_what_is_heard_is_featurized_and_scored_until_the_time_is_over(tmp_path,
 
 
 @pytest.mark.slow
-def test_it_ends_when_it_is_told(tmp_path, exchange):
+def test_it_ends_when_it_is_asked(tmp_path, exchange):
     stop = threading.Event()
     stop.set()
     done = run(Settings(home=tmp_path), tmp_path, plan(exchange.address), stop, pytest.fail)
@@ -79,7 +79,7 @@ def shown(answer):
     return text_of(answer, width=100)
 
 
-def test_a_live_run_says_what_was_heard_and_what_was_said_of_it():
+def test_a_live_run_reports_what_was_received_and_predicted():
     heard = LiveSummary(
         venue="coinbase",
         address="wss://example",

@@ -24,7 +24,7 @@ def line(**changed):
     return facts | changed
 
 
-def test_topics_are_told_with_their_limits():
+def test_topics_are_listed_with_their_limits():
     held = Holding(name="t", partitions=3, records_at_most=1234, replicas=3, in_sync=2,
                    retention_s=86_400, retention_bytes=1 << 30, compacted=False)  # fmt: skip
     shown = wide(listing.topics([held]))
@@ -46,7 +46,7 @@ def test_a_topic_says_what_it_keeps(limits, expected):
     assert expected in wide(listing.topics([held]))
 
 
-def test_letters_are_told_with_their_counts():
+def test_letters_are_listed_with_their_counts():
     letters = LetterList(
         topic="d", counts={"late": 7}, redriven=1,
         letters=[LetterLine(**line()), LetterLine(**line(redriven_time_ns=60 * 10**9))],

@@ -33,7 +33,7 @@ def test_each_product_shows_its_latest_prediction(tmp_path):
     assert "none yet" in shown
 
 
-def test_an_alert_is_told_once_for_each_rise_over_the_threshold(tmp_path):
+def test_an_alert_is_raised_once_for_each_rise_over_the_threshold(tmp_path):
     levels = [0.1, 0.6, 0.7, 0.2, 0.8]
     watch = watched(tmp_path, [prediction("BTC-USD", 1000 + i, p) for i, p in enumerate(levels)])
     assert watch.alert_count == 2

@@ -63,7 +63,7 @@ def test_a_version_without_alias_is_neither():
     assert "champion and candidate" in shown(None, ("champion", "candidate"))
 
 
-def test_a_version_that_said_nothing_live_has_no_table_of_it():
+def test_a_version_without_live_predictions_has_no_table_of_them():
     text = shown(LiveReport(scored=None, shadowed=None, paired=None))
     assert "live: the log has no prediction of this model" in text
 

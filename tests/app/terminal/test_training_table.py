@@ -73,7 +73,7 @@ def test_what_was_left_out_is_named_once_with_its_reason():
     assert "left out book_imbalance: nobody offers it" in text
 
 
-def test_the_control_is_told_where_it_was_run():
+def test_the_control_is_shown_where_it_was_run():
     control = Control(
         candidate="logistic",
         pr_auc=interval(0.1, 0.067, 0.144),

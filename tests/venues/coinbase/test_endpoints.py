@@ -58,7 +58,7 @@ def test_products_are_named_once_and_in_capitals():
     assert products_named(" btc-usd, ETH-USD,BTC-USD,") == (["BTC-USD", "ETH-USD"], [])
 
 
-def test_a_usdc_name_is_told_and_is_one_series_with_usd():
+def test_a_usdc_name_is_reported_and_is_one_series_with_usd():
     names, remarks = products_named("BTC-USDC,BTC-USD,ETH-USDC")
     assert names == ["BTC-USD", "ETH-USD"]
     assert [remark.split()[0] for remark in remarks] == ["BTC-USDC", "ETH-USDC"]
@@ -120,7 +120,7 @@ SUBSCRIBED = {"type": "subscriptions", "channels": [{"name": "ticker", "product_
         (envelope(0, channel="subscriptions"), Dialect.ADVANCED, False),
     ],
 )
-def test_data_are_told_from_answers(message, dialect, news):
+def test_data_are_distinguished_from_answers(message, dialect, news):
     assert is_news(json.dumps(message).encode(), dialect) is news
 
 
@@ -129,7 +129,7 @@ def test_no_bytes_are_news_by_accident(data):
     assert is_news(data, Dialect.EXCHANGE) is False
 
 
-def test_more_products_than_are_remembered_are_said_in_one_line_and_the_cure_helps():
+def test_more_products_than_are_remembered_are_reported_in_one_line_and_the_cure_helps():
     names = [f"P{number}-USD" for number in range(MAX_PRODUCTS + 1)]
     with pytest.raises(BadInputError, match=r"4,097 are named.*Name 4,096 at most"):
         products_named(",".join(names))

@@ -36,14 +36,14 @@ def test_a_product_that_was_not_asked_for_passes_now():
     assert (tick.connection, tick.receive_time_ns) == ("c", START)
 
 
-def test_both_dialects_are_told_by_their_shape():
+def test_both_dialects_are_recognized_by_their_shape():
     (letter,) = refused(ENVELOPE, dialect=Dialect.ADVANCED, rules=ONLY_ETH)
     (tick,), *_ = hear_again(msgspec.structs.replace(letter, receive_time_ns=None))
     assert (tick.product, tick.snapshot) == ("BTC-USD", True)
 
 
-def test_of_a_frame_that_was_told_in_part_only_the_rest_comes():
-    """The others were ticks already: nothing is told twice."""
+def test_of_a_frame_that_was_taken_in_part_only_the_rest_comes():
+    """The others were ticks already: no tick comes twice."""
     rules = Rules(products=frozenset({"BTC-USD", "SOL-USD"}))
     message = envelope(0, products=("BTC-USD", "ETH-USD", "SOL-USD", "ADA-USD"))
     (letter,) = refused(message, dialect=Dialect.ADVANCED, rules=rules)
