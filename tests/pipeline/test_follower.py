@@ -53,7 +53,7 @@ def test_a_champion_that_cannot_be_loaded_is_reported_once_and_the_present_one_s
     for _ in range(3):
         settle(champion, scorer)
     assert warnings == [f"{DAMAGED} The present model stays."]
-    assert scorer._model is versions.models[1]
+    assert scorer.model is versions.models[1]
 
 
 def test_where_there_was_none_there_is_none_until_it_can_be_loaded():
@@ -275,7 +275,7 @@ def test_a_candidate_is_followed_until_it_is_champion_or_cannot_be_loaded():
     ):  # fmt: skip
         versions.aliases |= moves
         settle(candidate, shadow)
-        assert shadow._model is candidate.model
+        assert shadow._scorer.model is candidate.model
         labels.append(candidate.model and candidate.model.label)
     assert labels == [None, "spikes/2", "spikes/3", None, "spikes/3", None, None, None]
     assert warnings == [f"{damaged} Nothing shadows the champion meanwhile."]

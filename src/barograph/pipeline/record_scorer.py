@@ -11,8 +11,7 @@ import numpy as np
 
 from barograph import codec
 from barograph.cases.contract import Contract, RecordRefusedError
-from barograph.errors import ForeignFeaturesError
-from barograph.registry.model import Model, refuse_unsound
+from barograph.registry.model import Model, refuse_unusable
 from barograph.types import (
     APPENDED_TIME,
     DeadLetter,
@@ -46,10 +45,7 @@ class RecordScorer:
         if model is None:
             self._model, self._columns = None, []
             return
-        ours = self._contract.feature_set
-        if model.facts.feature_set != ours:
-            raise ForeignFeaturesError(model.label, model.facts.feature_set, ours)
-        refuse_unsound(model.label, model.facts, self._contract.features)
+        refuse_unusable(model, self._contract.feature_set, self._contract.features)
         places = {name: place for place, name in enumerate(self._contract.features)}
         self._model, self._columns = model, [places[name] for name in model.facts.features]
 

@@ -14,8 +14,8 @@ from barograph import codec
 from barograph.cases.cold_start import COLD_START
 from barograph.cases.live_series import Baseline, LiveSeries
 from barograph.codec import UnreadableError
-from barograph.errors import ForeignFeaturesError, ForeignStateError
-from barograph.registry.model import TAU, Model, refuse_unsound
+from barograph.errors import ForeignStateError
+from barograph.registry.model import TAU, Model, refuse_unusable
 from barograph.types import (
     MAX_PRODUCTS,
     NS_PER_S,
@@ -54,7 +54,7 @@ class Scorer:
         self._stale_after_s = stale_after_s
         self._baselines: dict[str, Baseline] = {}
         self._changed: set[str] = set()
-        self._model: Model | None = None
+        self.model: Model | None = None
         self._needed: list[int] = []
         self._inputs: list[int] = []
         self.swap(model)
@@ -66,14 +66,12 @@ class Scorer:
         UnsoundModelError when its facts are not sound.
         """
         if model is None:
-            self._model = None
+            self.model = None
             return
-        places, ours = self._places, self._live.feature_set
-        if model.facts.feature_set != ours:
-            raise ForeignFeaturesError(model.label, model.facts.feature_set, ours)
+        places = self._places
         # Besides features a model may take the tau of the question, which is appended.
-        refuse_unsound(model.label, model.facts, {*places, TAU})
-        self._model = model
+        refuse_unusable(model, self._live.feature_set, {*places, TAU})
+        self.model = model
         self._needed = [places[name] for name in model.facts.features if name in places]
         self._inputs = [places.get(name, len(places)) for name in model.facts.features]
 
@@ -95,7 +93,7 @@ class Scorer:
         Raises UnreadableError, and forgets nothing and learns nothing, for a row that gives no
         reason why a value is missing.
         """
-        model = self._model
+        model = self.model
         if model is None or row.product not in model.facts.tau:
             return self._cold_start(row)
         facts = model.facts

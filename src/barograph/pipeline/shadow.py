@@ -24,9 +24,7 @@ class Shadow:
     def __init__(
         self, live: LiveSeries, model: Model | None = None, *, stale_after_s: float = 30.0
     ) -> None:
-        self._scorer = Scorer(live, stale_after_s=stale_after_s)
-        self._model: Model | None = None
-        self.swap(model)
+        self._scorer = Scorer(live, model, stale_after_s=stale_after_s)
 
     def swap(self, model: Model | None) -> None:
         """Use another model from the next record on.
@@ -34,13 +32,12 @@ class Shadow:
         Raises as `Scorer.swap` does, and keeps the present model.
         """
         self._scorer.swap(model)
-        self._model = model
 
     def receive(self, records: Sequence[Record]) -> Outcome:
         """Return one prediction for each row that is not passed over, keyed by its product."""
-        if self._model is None:
+        if self._scorer.model is None:
             return Outcome([], [])
-        facts = self._model.facts
+        facts = self._scorer.model.facts
         made = [
             each
             for each in records

@@ -19,6 +19,7 @@ from barograph import environment
 from barograph.arrays import Float32, Float64
 from barograph.errors import (
     ExportRefusedError,
+    ForeignFeaturesError,
     RegistryError,
     TooLittleDataError,
     UnsoundModelError,
@@ -261,3 +262,14 @@ class Model(NamedTuple):
     label: str
     facts: ModelFacts
     onnx: OnnxModel
+
+
+def refuse_unusable(model: Model, feature_set: str, known: Collection[str]) -> None:
+    """Raise an error unless rows of `feature_set` with these inputs can be scored with a model.
+
+    ForeignFeaturesError where it was made with another feature set, UnsoundModelError where its
+    facts are not sound or it asks for an input that is not known.
+    """
+    if model.facts.feature_set != feature_set:
+        raise ForeignFeaturesError(model.label, model.facts.feature_set, feature_set)
+    refuse_unsound(model.label, model.facts, known)
