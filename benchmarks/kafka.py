@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import cache
@@ -25,7 +25,7 @@ from barograph.archive.recording import Recorded, Recording
 from barograph.codec import decode_numbers, decode_prediction, encode, event_array
 from barograph.features.featurizer import Featurizer
 from barograph.feed.feed import Feed
-from barograph.feed.ingest import ingest
+from barograph.feed.ingest import Batches
 from barograph.log import Topic
 from barograph.log.topics import FEATURES, TICKS
 from barograph.simulated.law import PRESETS
@@ -120,9 +120,7 @@ def latency(_repeats: int) -> Measured:
         first = int(time.time()) + catch_up_s
         feed = Feed(cluster.log, Path(folder), partitions=PARTITIONS)
         with ThreadPoolExecutor(1) as pool, closing(feed):
-            feeding = pool.submit(
-                ingest, feed, _frames(products, first + live_s), max_delay_s=_DELAY_S
-            )
+            feeding = pool.submit(_feed, feed, _frames(products, first + live_s))
             while len(took_ms) < live_s * len(products):
                 if feeding.done():
                     feeding.result()  # raises what it died of
@@ -135,6 +133,18 @@ def latency(_repeats: int) -> Measured:
                         assert prediction.receive_time_ns is not None
                         took_ms.append((read_ns - prediction.receive_time_ns) / 1e6)
     return Measured(float(np.percentile(took_ms, 99)))
+
+
+def _feed(feed: Feed, entries: Iterable[Heard | None]) -> None:
+    """Take and commit entries as a live feed does; None: the next one may be long in coming."""
+    batches = Batches(feed, max_delay_s=_DELAY_S)
+    for entry in entries:
+        if entry is None:
+            batches.pause()
+        else:
+            batches.take(entry)
+            batches.commit_if_due()
+    batches.end()
 
 
 def _frames(products: Sequence[str], end: int) -> Iterator[Heard | None]:
