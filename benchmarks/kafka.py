@@ -193,7 +193,7 @@ def _plain() -> float:
     first = sized(_WARM_TICKS, 1_000)
     warm, rest = _ticks()[:first], _ticks()[first:]
     with fresh_log() as cluster:
-        script = [PEERS / "kafka_plain.py", cluster.brokers, cluster.name(TICKS)]
+        script = [str(PEERS / "kafka_plain.py"), cluster.brokers, cluster.name(TICKS)]
         copying = subprocess.Popen(  # noqa: S603 - our own script
             [sys.executable, *script, cluster.name(FEATURES)], stdout=subprocess.PIPE, text=True
         )
@@ -244,8 +244,8 @@ def _quix_python() -> Path:
     if not made_for.exists() or made_for.read_text() != wanted.read_text():
         uv = Path(sys.executable).with_name("uv")
         for command in (
-            ["venv", "--quiet", "--clear", home],
-            ["pip", "install", "--quiet", "--python", python, "--requirement", wanted],
+            ["venv", "--quiet", "--clear", str(home)],
+            ["pip", "install", "--quiet", "--python", str(python), "--requirement", str(wanted)],
         ):
             done = subprocess.run(  # noqa: S603 - our own uv
                 [uv, *command], check=False, capture_output=True, text=True

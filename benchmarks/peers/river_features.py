@@ -23,7 +23,7 @@ class RollingSums:
         self._returns, self._ticks = windows(*WINDOWS_S), windows(*WINDOWS_S)
         self._bought, self._sold = windows(60)[60], windows(60)[60]
         self._log_mid: float | None = None
-        self._trade_id = -1
+        self._trade_id = -1.0
         self._second = datetime.min  # noqa: DTZ901 - river has no zones
 
     def update(self, second: datetime, tick: dict[str, float], *, anchor: bool = False) -> None:
