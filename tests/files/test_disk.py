@@ -2,11 +2,12 @@
 
 import errno
 import os
+from pathlib import Path
 
 import pytest
 
 from barograph.errors import BadInputError, DiskFullError
-from barograph.files.disk import declared, read_regular, write_whole
+from barograph.files.disk import declared, put_in_place, read_regular, write_whole
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
@@ -36,3 +37,18 @@ def test_what_is_no_regular_file_is_refused_at_once(tmp_path):
             read_regular(path)
     write_whole(tmp_path / "file", b"content")
     assert read_regular(tmp_path / "file") == b"content"
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to(os.devnull)])
+def test_what_is_no_file_is_never_replaced(tmp_path, make):
+    """A page that was sent to a device took the device's name, for everybody."""
+    place, whole = tmp_path / "card.html", tmp_path / "whole"
+    make(place)
+    kind = place.stat().st_mode
+    with pytest.raises(BadInputError, match="no regular file"):
+        write_whole(place, b"a page")
+    whole.write_bytes(b"a page")
+    with pytest.raises(OSError, match="no regular file"):
+        put_in_place(whole, place)
+    assert place.stat().st_mode == kind
+    assert {each.name for each in tmp_path.iterdir()} == {"card.html", "whole"}

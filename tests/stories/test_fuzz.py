@@ -30,6 +30,7 @@ from barograph.venues.entries import Answer, Closing, Dialect, Heard, Opening, R
 from barograph.venues.holes import MAX_QUEUE
 from coinbase_messages import START, S, beats, envelope, heartbeat, match, page, ticker
 from customers import STREAM
+from market_stages import MarketScorer
 from scored_rows import model
 
 FRAMES_TAKEN = 1_000_000
@@ -227,7 +228,7 @@ def damaged_values(good, laps, seed):
 
 MACHINES = {
     "featurizer": (Featurizer, ticks),
-    "cold start": (Scorer, rows),
+    "cold start": (MarketScorer, rows),
     "scorer": (lambda: Scorer(MARKET, model()), rows),
     "record scorer": (lambda: RecordScorer("customers", STREAM.contract), customers),
 }
