@@ -94,6 +94,17 @@ def test_a_tail_gives_each_record_once_from_where_it_begins(tmp_path, from_oldes
     log.close()
 
 
+def test_a_tail_leaves_nothing_out_that_was_not_taken(tmp_path):
+    log = open_log(tmp_path)
+    log.create(Topic(name="t"))
+    tail = browse.Tail(log, "t")
+    log.append(Message("t", "a", b"%d" % n) for n in range(5))
+    taken = tail.take()
+    assert [next(taken).offset, next(taken).offset] == [0, 1]
+    assert [record.offset for record in tail.take()] == [2, 3, 4]
+    log.close()
+
+
 def test_a_tail_goes_on_behind_what_retention_removed(tmp_path):
     log = open_log(tmp_path)
     log.create(Topic(name="t", retention_bytes=30))

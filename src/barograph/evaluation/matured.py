@@ -15,7 +15,7 @@ import numpy as np
 
 from barograph.arrays import Bool, Float64, Int64, Records
 from barograph.evaluation import alarms, bootstrap, scores
-from barograph.evaluation.labels import episodes
+from barograph.evaluation.labels import episodes, later
 from barograph.evaluation.splits import sessions
 from barograph.types import Interval, Prediction
 

@@ -125,12 +125,16 @@ class Tail:
         }
 
     def take(self) -> Iterator[Record]:
-        """What was written since the last call, by partition; what comes meanwhile is not in it."""
+        """What was written since the last call, by partition; what comes meanwhile is not in it.
+
+        What is not taken from the iterator, or comes behind an error, comes with the next call.
+        """
         for extent in self._log.extents(self._topic):
-            start = self._offsets[extent.partition]
+            new = msgspec.structs.replace(extent, oldest=self._offsets[extent.partition])
+            for record in upwards(self._log, self._topic, new):
+                self._offsets[extent.partition] = record.offset + 1
+                yield record
             self._offsets[extent.partition] = extent.next
-            new = msgspec.structs.replace(extent, oldest=start)
-            yield from upwards(self._log, self._topic, new)
 
 
 def as_line(record: Record | Message) -> bytes:
