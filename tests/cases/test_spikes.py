@@ -256,7 +256,7 @@ def test_the_threshold_keeps_the_budget_of_false_alarms_on_the_rows_it_was_given
     probability = np.random.default_rng(1).random(len(rows))
     threshold = SPIKES.threshold(table, rows, y, probability)
     worth = SPIKES.judge(table, rows, y, probability >= threshold)
-    assert 0 < worth["false_alarms_per_hour"] <= spikes.ALARMS.false_alarms_per_hour
+    assert 0 < worth["false_alarms_per_hour"] <= spikes.FALSE_ALARMS_PER_HOUR
 
 
 def test_a_model_has_not_seen_what_lies_an_embargo_after_its_last_label():

@@ -25,8 +25,7 @@ class ColdStart:
     `BINS` logarithmic bins of ratio 1.25, the lowest below `lowest`·1.25, the highest unbounded.
     The counts give tau (the 0.90 quantile of all later values) and, for the bin of the current
     value, the share of later values at or above tau, shrunk towards the overall share. The defaults
-    are those of
-    the market: 60 seconds, volatilities from 1e-8/√s.
+    are those of the market: 60 seconds, volatilities from 1e-8/√s.
     """
 
     FORM = "cold-start/1"

@@ -11,9 +11,9 @@ import polars as pl
 
 from barograph.arrays import Float64, Int64
 from barograph.cases import baselines, series
-from barograph.cases.case import Case, SplitKind, Table, Target
+from barograph.cases.case import SplitKind, Table, Target
 from barograph.cases.market import MARKET
-from barograph.cases.series import Alarms, usable_rows
+from barograph.cases.series import series_case, usable_rows
 from barograph.evaluation import labels
 from barograph.evaluation.splits import Fold, Rows
 from barograph.features.catalogue import COLUMN, FEATURES
@@ -98,7 +98,8 @@ _BOOSTING = candidates.Boosting(
     leaves=4, least_rows_in_leaf=600 // STRIDE_S, l2=100.0, feature_share=0.5, threads=1
 )
 
-ALARMS = Alarms(MARKET.horizon_s, MARKET.step_s, LONGEST_WINDOW_S)
+FALSE_ALARMS_PER_HOUR = 2.0
+"""Budget of the alert threshold on held-out rows, per product."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,26 +198,20 @@ def _within(features: tuple[str, ...], ratios: tuple[Ratio, ...]) -> tuple[Ratio
     return tuple(ratio for ratio in ratios if {ratio.above, ratio.below} <= known)
 
 
-SPIKES = Case(
-    name="spikes",
-    live=MARKET,
-    feature_set=MARKET.feature_set,
-    horizon_s=MARKET.horizon_s,
-    baselines=("persistence", "har", "ewma", "garch", "climatology"),
+SPIKES = replace(
+    series_case(
+        "spikes",
+        MARKET,
+        candidates=contenders,
+        baselines=("persistence", "har", "ewma", "garch", "climatology"),
+        longest_window_s=LONGEST_WINDOW_S,
+        false_alarms_per_hour=FALSE_ALARMS_PER_HOUR,
+    ),
     to_beat=("persistence", "har"),
-    block=10 * MARKET.horizon_s,
     stride=STRIDE_S,
     table=table,
     split=split,
     target=target,
-    candidates=contenders,
-    threshold=ALARMS.threshold,
-    judge=ALARMS.judge,
-    events=ALARMS.events,
-    span_ns=ALARMS.span_ns,
-    unseen=ALARMS.unseen,
     varied=varied,
-    threshold_rule=ALARMS.threshold_rule,
     goals={"pr_auc": 0.9, "log_r2": 0.25},
 )
-"""Forecasts volatility spikes within 60 seconds."""

@@ -155,9 +155,9 @@ _ROW = np.dtype(
 def _forecasts(of_model: Records, rows: Records, horizon_s: int) -> Forecasts:
     """One model's rows of a product, with outcomes from the rows of all models."""
     of_model, rows = _by_second(of_model[~np.isnan(of_model["probability"])]), _by_second(rows)
-    later = of_model["second"] + horizon_s
-    place = np.minimum(np.searchsorted(rows["second"], later), len(rows) - 1)
-    value = np.where(rows["second"][place] == later, rows["value_now"][place], nan)
+    second = rows["second"].astype(np.int64)
+    came = later(second, rows["value_now"], horizon_s=horizon_s)
+    value = came[np.searchsorted(second, of_model["second"])]
     known = ~np.isnan(value + of_model["tau"])
     return Forecasts(
         second=of_model["second"].astype(np.int64),

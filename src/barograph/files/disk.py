@@ -106,7 +106,6 @@ def write_whole(path: Path, content: bytes) -> None:
     """Put a file in place durably, whole or not at all. Raises DiskFullError, BadInputError."""
     partial = path.with_name(f"{path.name}.partial")
     with declared(path.parent, len(content)):
-        _refuse_device(path)
         try:
             partial.write_bytes(content)
             put_in_place(partial, path)
@@ -121,17 +120,12 @@ def put_in_place(partial: Path, path: Path) -> None:
 
     Raises OSError, and for a device, a pipe or a folder of that name replaces nothing.
     """
-    _refuse_device(path)
+    if path.exists() and not path.is_file():  # a rename would remove it
+        raise OSError(errno.EINVAL, "what lies there is no regular file", str(path))
     with partial.open("rb") as content:
         os.fsync(content.fileno())
     partial.replace(path)
     sync_directory(path.parent)
-
-
-def _refuse_device(path: Path) -> None:
-    """Raise OSError where another thing than a file has this name: a rename would remove it."""
-    if path.exists() and not path.is_file():
-        raise OSError(errno.EINVAL, "what lies there is no regular file", str(path))
 
 
 def sync_directory(directory: Path) -> None:

@@ -33,11 +33,12 @@ def ensure_series(log: Log, live: LiveSeries) -> None:
     like = known.get(live.source)
     if like is None:
         return
-    missing = []
     for name in (live.rows, live.predictions, live.shadow):
-        like = known.get(name, msgspec.structs.replace(like, name=name))
-        missing.append(like)
-    ensure(log, [*missing, _letters(live.dead_letters)])
+        like = known.get(name) or msgspec.structs.replace(like, name=name)
+        if name not in known:
+            log.create(like)
+    if live.dead_letters not in known:
+        log.create(_letters(live.dead_letters))
 
 
 def _letters(name: str) -> Topic:

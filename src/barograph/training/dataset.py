@@ -102,7 +102,7 @@ def build(
     holds, TooLittleDataError if no second was closed.
     """
     archive = home / "archive"
-    reading = _Reading(progress)
+    live, reading = live_of(case), _Reading(progress)
     table, manifest_path = paths(home, case)
     if recordings:
         check_recordings(recordings)  # before a folder is created
@@ -114,7 +114,7 @@ def build(
             str(archive), "there are no frames in it", reading.cure("Feed it (`barograph replay`)")
         )
     with making(home, case) as temporary:
-        parts = _Parts(temporary, live_of(case))
+        parts = _Parts(temporary, live)
         for rows in reading.rows_of(events):
             parts.add(rows, reading.featurizer)
         products = parts.finish(reading.featurizer)
@@ -134,7 +134,7 @@ def build(
         case=case.name,
         feature_set=FEATURE_SET_HASH,
         data_hash=reading.data_hash,
-        horizon_s=case.horizon_s,
+        horizon_s=live.horizon_s,
         events=reading.events,
         dead_letters=reading.dead_letters,
         late_ticks=reading.late_ticks,

@@ -32,7 +32,7 @@ from barograph.training.dataset import (
     put_table,
     write_manifest,
 )
-from barograph.types import FeatureRow, Record
+from barograph.types import Fault, FeatureRow, Record
 
 _RECORDS_AT_A_TIME = 1000
 
@@ -54,7 +54,7 @@ def build(
     """
     live = live_of(case)
     reading = _Reading(log, live, progress)
-    table_path, manifest_path = paths(home, case)
+    _, manifest_path = paths(home, case)
     rows = reading.rows()
     if not rows:
         raise TooLittleDataError(
@@ -79,7 +79,7 @@ def build(
         whole = temporary / "whole.parquet"
         parquet.write(frame, whole)
         table_sha256 = put_table(whole, home, case)
-    usable = case.table(pl.read_parquet(table_path))
+    usable = case.table(frame)
     manifest = DatasetManifest(
         case=case.name,
         feature_set=live.feature_set,
@@ -162,7 +162,7 @@ class _Reading:
                 if row.feature_set == self._live.feature_set:
                     rows.setdefault(row.product, _Rows()).add(row, value)
                 else:
-                    self._refused("foreign_features")
+                    self._refused(Fault.FOREIGN_FEATURES)
         return rows
 
     def _made(self, records: Iterator[Record]) -> Iterator[tuple[FeatureRow, bytes]]:

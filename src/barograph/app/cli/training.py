@@ -54,9 +54,7 @@ def dataset(
     built from FILES, through its contract; a series from another source than the market's is
     built from its log.
     """
-    from barograph.app.intake import rules_of
     from barograph.app.terminal import terminal
-    from barograph.training import dataset as job
     from barograph.training import record_dataset
 
     settings, chosen = settings_of(home), case_named(case)
@@ -67,18 +65,7 @@ def dataset(
             )
         answer(table, json, lambda: terminal.record_dataset(table))
         return
-    if _is_kept_by_its_log(chosen):
-        made = _built_of_log(settings, log, chosen, files or [])
-    else:
-        with terminal.progress() as progress:
-            made = job.build(
-                settings.home,
-                chosen,
-                recordings=files or [],
-                rules=rules_of(settings, names_in(products)),
-                progress=progress.events,
-            )
-        _warn_of_damage(made)
+    made = _built(settings, log, chosen, files or [], names_in(products))
     answer(made, json, lambda: terminal.dataset(made))
 
 
@@ -182,9 +169,6 @@ def _trained_if_due(
     settings: "Settings", log: str | None, case: "Case", how: "Training"
 ) -> "TrainingReport | Due":
     """Rebuild the dataset and train if due; return the decision if not due or already running."""
-    from barograph.app.intake import rules_of
-    from barograph.app.terminal import terminal
-    from barograph.training import dataset
     from barograph.training.due import Due, turn
 
     with turn(settings.home, case.name) as ours:
@@ -194,34 +178,42 @@ def _trained_if_due(
         if not decision.due:
             return decision
         warn(f"training {case.name}: {decision.why}")
-        if _is_kept_by_its_log(case):
-            _built_of_log(settings, log, case, [])
-        elif case.stream is None:
-            with terminal.progress() as progress:
-                made = dataset.build(
-                    settings.home,
-                    case,
-                    rules=rules_of(settings),
-                    progress=progress.events,
-                )
-            _warn_of_damage(made)
+        if case.stream is None:
+            _built(settings, log, case)
         return _trained(settings, case, how)
 
 
-def _is_kept_by_its_log(case: "Case") -> bool:
-    """Whether the case is a series whose source only its log keeps, not the archive."""
+def _own_source(case: "Case") -> str | None:
+    """The source topic of a series that only its log keeps, not the archive."""
     from barograph.log.topics import TICKS
 
-    return case.live is not None and case.live.source != TICKS
+    return None if case.live is None or case.live.source == TICKS else case.live.source
 
 
-def _built_of_log(
-    settings: "Settings", log: str | None, case: "Case", files: "Sequence[Path]"
+def _built(
+    settings: "Settings",
+    log: str | None,
+    case: "Case",
+    files: "Sequence[Path]" = (),
+    products: "Sequence[str]" = (),
 ) -> "DatasetManifest":
+    """Rebuild the dataset of a case that is not of records, from archive, recordings or log."""
+    from barograph.app.intake import rules_of
     from barograph.app.terminal import terminal
     from barograph.errors import BadInputError
-    from barograph.training import series_dataset
+    from barograph.training import dataset, series_dataset
 
+    if _own_source(case) is None:
+        with terminal.progress() as progress:
+            made = dataset.build(
+                settings.home,
+                case,
+                recordings=files,
+                rules=rules_of(settings, products),
+                progress=progress.events,
+            )
+        _warn_of_damage(made)
+        return made
     if files:
         raise BadInputError(
             f"case {case.name}", "its dataset is built from its log", "Leave out FILES"
@@ -248,9 +240,9 @@ def _due(settings: "Settings", log: str | None, case: "Case") -> "Due":
     if case.stream is not None:
         # A record case is trained on the files given to `dataset`.
         heard_ns = due.newest_file_ns([dataset.paths(settings.home, case)[1]])
-    elif case.live is not None and _is_kept_by_its_log(case):
+    elif (source := _own_source(case)) is not None:
         with existing_log(settings, log) as opened:
-            heard_ns = due.newest_record_ns(opened, case.live.source)
+            heard_ns = due.newest_record_ns(opened, source)
     else:
         heard_ns = due.newest_frame_ns(settings.home)
     return due.due_now(settings.home, case.name, heard_ns, settings.retrain_every_h)
