@@ -405,7 +405,7 @@ class _Life:
                 except BarographError as error:
                     self.note("ended", str(error))
                     code = 2
-        except BaseException:  # noqa: BLE001 - told, and the parent raises it
+        except BaseException:  # noqa: BLE001 - noted, and the parent raises it
             self.note("raised", traceback.format_exc())
         finally:
             os._exit(code)

@@ -1,6 +1,7 @@
 """What the stories share: their processes begin in no time, and none outlives them."""
 
 import shutil
+import uuid
 from multiprocessing import active_children
 
 import pytest
@@ -8,6 +9,14 @@ import pytest
 from barograph.registry.registry import Registry
 from verb_processes import WARM, Life
 from verb_words import make_home, make_inputs
+
+
+@pytest.fixture(params=["sqlite", "kafka"])
+def address(request, tmp_path):
+    """A log without a topic, of its own for each test, on each kind of log."""
+    if request.param == "sqlite":
+        return str(tmp_path)
+    return f"kafka://{request.getfixturevalue('kafka')}/test-{uuid.uuid4().hex}"
 
 
 @pytest.fixture(scope="module")

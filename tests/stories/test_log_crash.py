@@ -5,7 +5,6 @@ import os
 import random
 import shutil
 import signal
-import uuid
 from contextlib import closing
 from pathlib import Path
 
@@ -53,14 +52,6 @@ def texts(log, topic):
 @pytest.fixture
 def rng():
     return random.Random(20251205)
-
-
-@pytest.fixture(params=["sqlite", "kafka"])
-def address(request, tmp_path):
-    """A log without a topic."""
-    if request.param == "sqlite":
-        return str(tmp_path)
-    return f"kafka://{request.getfixturevalue('kafka')}/test-{uuid.uuid4().hex}"
 
 
 @pytest.fixture

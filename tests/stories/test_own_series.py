@@ -5,7 +5,6 @@ Nothing but its case knows its topics, columns, step and horizon.
 
 import json
 import sys
-import uuid
 from contextlib import closing
 from dataclasses import replace
 
@@ -30,13 +29,6 @@ from barograph.types import Message, Verdict
 from queues import LIVE, QUEUES
 
 HORIZON_S, MINUTES = LIVE.horizon_s, 4000
-
-
-@pytest.fixture(params=["sqlite", "kafka"])
-def address(request, tmp_path):
-    if request.param == "sqlite":
-        return str(tmp_path)
-    return f"kafka://{request.getfixturevalue('kafka')}/test-{uuid.uuid4().hex}"
 
 
 @pytest.fixture

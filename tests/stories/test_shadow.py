@@ -3,7 +3,6 @@
 import json
 import sys
 import time
-import uuid
 from contextlib import closing
 
 import msgspec
@@ -38,13 +37,6 @@ from registered_models import graph
 PRODUCTS = ("BTC-USD", "ETH-USD", "NEW-USD")
 TAU = {"BTC-USD": 2e-5, "ETH-USD": 3e-5}
 """NEW-USD is known to no model: the baseline alone speaks of it."""
-
-
-@pytest.fixture(params=["sqlite", "kafka"])
-def address(request, tmp_path):
-    if request.param == "sqlite":
-        return str(tmp_path)
-    return f"kafka://{request.getfixturevalue('kafka')}/test-{uuid.uuid4().hex}"
 
 
 def registered(registry, bias, **changes):
