@@ -142,15 +142,18 @@ def stopped(verb, place, deaf, number, at_s):
     )
     process = begin([*verb.split(), *words.split()])
     at_s += time.monotonic()
-    yield
-    until(lambda: time.monotonic() >= at_s or process.poll() is not None)
-    process.send_signal(number)
-    yield
     try:
+        yield
+        until(lambda: time.monotonic() >= at_s or process.poll() is not None)
+        process.send_signal(number)
+        yield
         _, err = process.communicate(timeout=LIMIT_S)
     except subprocess.TimeoutExpired:
         process.kill()
         pytest.fail(f"{verb} goes on {LIMIT_S} s after {number!r}: {process.communicate()}")
+    finally:  # also where one beside it failed
+        process.kill()
+        process.communicate()
     assert b"Traceback" not in err, (verb, err.decode())
     # Negative: the signal came before the verb took it, and did what signals do to a process.
     ends = {0, 1, 2, 128 + number, -number}

@@ -32,25 +32,25 @@ try:
     )
     from barograph.app.cli.answers import say, unkept_kernels_warned_of, warn
     from barograph.app.cli.stopping import interruptible
+
+    app = typer.Typer(
+        name="barograph",
+        help="Records markets without a break, and says when the storm comes.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,  # plain help answers twice as fast
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    for theme in (market, live, exchange, check, training, records, recover):
+        app.add_typer(theme.app)
+    app.add_typer(models.app, name="models")
+    app.add_typer(report.app, name="report")
+    app.add_typer(topics.app, name="topics")
+    app.add_typer(archive.app, name="archive")
+    app.add_typer(deadletters.app, name="deadletters")
 except KeyboardInterrupt:  # no handler is installed yet
     sys.exit(130)
-
-app = typer.Typer(
-    name="barograph",
-    help="Records markets without a break, and says when the storm comes.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # plain help answers twice as fast
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-for theme in (market, live, exchange, check, training, records, recover):
-    app.add_typer(theme.app)
-app.add_typer(models.app, name="models")
-app.add_typer(report.app, name="report")
-app.add_typer(topics.app, name="topics")
-app.add_typer(archive.app, name="archive")
-app.add_typer(deadletters.app, name="deadletters")
 
 
 def main() -> None:
