@@ -1,5 +1,6 @@
 """Text that others wrote, made harmless before it reaches a terminal or a page."""
 
+from collections.abc import Sequence
 from json import dumps
 from unicodedata import category
 
@@ -35,6 +36,19 @@ def _escaped(character: str) -> str:
     if "\udc80" <= character <= "\udcff":  # how Python carries a byte of a name that is no UTF-8
         return f"\\x{ord(character) - 0xDC00:02x}"
     return character.encode("unicode_escape").decode()
+
+
+def first_few(names: Sequence[str], most: int = 4, characters: int = 24) -> str:
+    """The first names of a list as one printable line, long ones cut, and how many more there are.
+
+    "no names" for an empty list.
+    """
+    shown = [
+        name if len(name) <= characters else f"{name[:characters]}…"
+        for name in map(one_line, names[:most])
+    ]
+    more = len(names) - len(shown)
+    return (", ".join(shown) or "no names") + (f" and {more} more" if more else "")
 
 
 def json_escaped(json_text: str) -> str:

@@ -237,8 +237,11 @@ CELLS = [
     ("how full", " \t", None),
     ("fragile", "True", True),
     ("fragile", "0", False),
+    ("fragile", "1.0", True),
     ("fragile", "maybe", "maybe"),
     ("floor", "2", 2),
+    ("floor", "1.00", 1),
+    ("floor", "1.5", "1.5"),
     ("floor", "3", "3"),
     ("size", "M", "M"),
     ("number", "0012", "0012"),
@@ -251,6 +254,52 @@ def test_a_cell_becomes_what_it_reads_as(name, cell, value):
     (read,) = msgspec.json.decode(CONTRACT.from_text({name: cell})).values()
     assert read == value
     assert type(read) is type(value)
+
+
+LINES = [
+    (b'{"number":"A","floor":1.0}', b'{"number":"A","floor":1}'),
+    (b'{"NUMBER":"A","How Full":0.10}', b'{"number":"A","how full":0.10}'),
+    (b'{"number":"A","weight_g":34.0}', b'{"number":"A","weight_g":34}'),
+    (b'{"number":"A","fragile":0.0}', b'{"number":"A","fragile":false}'),
+    (b'{"number":"A","weight_g":34.5, "floor":7.0}',) * 2,
+    (b'{"number":"A","Number":"B"}',) * 2,
+    (b'{"number": "A",\t"note":1.0, "floor":"1.0"}',) * 2,
+]
+
+
+@pytest.mark.parametrize(("line", "value"), LINES)
+def test_a_line_of_json_is_spelled_as_the_contract_does_or_left_alone(line, value):
+    record = CONTRACT.from_json(line)
+    assert (record.key, record.value, record.fault) == ("A", value, "")
+
+
+def test_one_of_two_names_that_differ_in_case_alone_is_the_field():
+    assert CONTRACT.from_json(b'{"Floor":1,"FLOOR":2}').value == b'{"floor":1,"FLOOR":2}'
+
+
+NO_RECORDS = {
+    b"[1]": "it is no JSON object",
+    b"{": "it is no JSON object",
+    b"[" * 5000: "it is no JSON object",
+    b'{"a":1,"b":2,"c":3,"d":4,"e":5}': "no field of this case in a, b, c, d and 1 more",
+    b"{}": "no field of this case in no names",
+}
+
+
+@pytest.mark.parametrize("line", NO_RECORDS)
+def test_a_line_of_json_without_a_field_of_the_case_says_what_it_has(line):
+    assert CONTRACT.from_json(line) == ("", line, NO_RECORDS[line])
+
+
+@given(parcels)
+def test_a_record_is_the_same_in_another_case_and_with_a_point_in_its_numbers(parcel):
+    cells = {
+        name.upper(): float(value) if isinstance(value, int) else value
+        for name, value in parcel.items()
+    }
+    spelled = CONTRACT.from_json(json.dumps(cells).encode())
+    assert spelled.key == parcel["number"]
+    assert CONTRACT.decode(spelled.value) == CONTRACT.decode(raw(**parcel))
 
 
 def test_the_digits_of_a_cell_are_kept():

@@ -1,6 +1,7 @@
 """Files of records: every record comes out once, judged by nobody yet."""
 
 import csv
+import gzip
 import io
 import json
 
@@ -83,10 +84,62 @@ def test_lines_of_json_are_given_byte_for_byte(of):
     good = b'{"name": "ann", "tenure":1,"charges":2, "calls":3}'
     bad = [b'{"tenure": 1}', b"no json", b"[1]", b'{"name": 7}', b'{"name": "\xff"}', b"[" * 5000]
     given_lines = of(b"\n".join([good, b"", *bad]), ".ndjson")
-    assert given_lines == [
-        RecordLine(1, "ann", good),
-        *(RecordLine(n, "", v) for n, v in enumerate(bad, 3)),
+    assert [line[:3] for line in given_lines] == [
+        (1, "ann", good),
+        *((n, "", v) for n, v in enumerate(bad, 3)),
     ]
+
+
+@pytest.mark.parametrize("suffix", [".ndjson", ".json", ".jsonl.gz", ""])
+def test_lines_of_json_are_known_by_their_content_and_spelled_as_the_contract_does(of, suffix):
+    text = b'\xef\xbb\xbf\n{"NAME":"ann","Tenure":1.0,"charges":2.50,"calls":3,"LEFT":"yes"}\n\n'
+    (line,) = of(gzip.compress(text) if suffix.endswith("gz") else text, suffix)
+    assert line == RecordLine(
+        2, "ann", b'{"name":"ann","tenure":1.0,"charges":2.50,"calls":3,"left":"yes"}'
+    )
+
+
+@pytest.mark.parametrize("row", ["ann,1,2,3,no,", "ann,1,2"])
+def test_a_table_without_a_row_as_long_as_its_header_is_refused_with_both_lengths(of, row):
+    with pytest.raises(BadInputError, match=rf"line 2: {row.count(',') + 1} cells, the header has"):
+        of(HEADER + f"{row}\n{row}\n")
+
+
+def test_a_file_whose_json_has_no_field_of_the_case_is_refused_with_what_it_has(of):
+    text = '{"type":"ticker","price":"1"}\n' * 3
+    with pytest.raises(BadInputError, match="line 1: no field of this case in type, price, and no"):
+        of(text, ".ndjson")
+
+
+FORMS = {
+    "UTF-16": HEADER.encode("utf-16"),
+    "Parquet": b"PAR1\x15\x04",
+    "it is a workbook or a zip": b"PK\x03\x04",
+    "it is an Excel workbook": b"\xd0\xcf\x11\xe0",
+    "JSON array": b' [{"name": "ann"}]',
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("packed", [bytes, gzip.compress])
+def test_a_file_of_another_form_is_refused_by_the_name_of_the_form(of, form, packed):
+    with pytest.raises(BadInputError, match=rf"{form}\. Export it as CSV in UTF-8"):
+        of(packed(FORMS[form]))
+
+
+def test_a_compressed_file_that_ends_early_is_refused(of):
+    content = gzip.compress((HEADER + "ann,1,2,3,no\n" * 999).encode())
+    with pytest.raises(BadInputError, match=r"the gzip stream ends early\. Fetch"):
+        of(content[:-20])
+
+
+def test_a_table_without_the_outcome_is_read_unless_the_outcome_is_needed(tmp_path):
+    path = tmp_path / "people.csv"
+    path.write_text("name,tenure,charges,calls\nann,1,2,3\n")
+    (line,) = lines(path, CONTRACT)
+    assert CONTRACT.decode(line.value).left is None
+    with pytest.raises(BadInputError, match="line 1: no column left, and a dataset needs outcomes"):
+        list(lines(path, CONTRACT, outcome=True))
 
 
 names = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=8).map(
@@ -111,7 +164,10 @@ def test_every_record_of_a_table_comes_out_once_and_in_order(tmp_path_factory, r
 UNREADABLE = {
     "nothing": ("", "it is empty"),
     "another table": ("time,open,close\n1,2,3\n", "line 1: no column name, tenure, charges, calls"),
-    "a recording": ('{"type":"ticker"}\n', "line 1: no column name"),
+    "a recording": (
+        '{"type":"ticker"}\n',
+        "line 1: no field of this case in type, and no record fits",
+    ),
     "a column twice": ("name,tenure,tenure,charges,calls\n", "duplicate column tenure"),
     "a quote that never ends": (HEADER + 'ann,1,2,3,no\n"bob,1\n2,3', "line 3: unexpected end"),
     "a quote inside a cell": (HEADER + '"ann"x,1,2,3,no\n', "line 2: "),

@@ -57,6 +57,19 @@ def test_accepted_records_are_rows_of_numbers_and_the_others_are_counted_by_reas
     assert made.repeated_keys == 1
 
 
+def test_records_without_any_outcome_make_no_dataset(tmp_path):
+    path = tmp_path / "people.csv"
+    path.write_text(HEADER + "ann,1,2,3,\nbob,1,2,3,\n")
+    with pytest.raises(TooLittleDataError, match=r"have 0 outcomes in 2 records, need some\. Give"):
+        record_dataset.build(tmp_path, CUSTOMERS, [path])
+    assert not (tmp_path / "datasets").exists()
+
+
+def test_a_row_of_another_length_than_the_header_is_refused_with_both_lengths(tmp_path, table):
+    refusals = record_dataset.build(tmp_path, CUSTOMERS, [table]).first_refused
+    assert "3 cells, the header has 5" in [refusal.detail for refusal in refusals]
+
+
 def test_the_manifest_tells_what_the_dataset_was_made_of(tmp_path, table):
     made = record_dataset.build(tmp_path, CUSTOMERS, [table])
     written = (tmp_path / "datasets" / "customers.json").read_bytes()

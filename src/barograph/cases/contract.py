@@ -16,12 +16,15 @@ from typing import Any, NamedTuple, get_args
 import msgspec
 from msgspec import inspect
 
+from barograph.codec import UNREADABLE
 from barograph.errors import BadInputError
+from barograph.foreign import first_few
 from barograph.types import Fault
 
 _FLOAT32_MAX = 3.4028234663852886e38
 _LONGEST_DETAIL = 200
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_raw_cells = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _POINT_ZERO = re.compile(r"\.0+\Z")
 _FLAGS = {"true": True, "false": False, "1": True, "0": False}
 
@@ -38,6 +41,14 @@ class RecordRefusedError(Exception):
     def __init__(self, fault: Fault, detail: str) -> None:
         self.fault, self.detail = fault, detail
         super().__init__(detail)
+
+
+class JsonRecord(NamedTuple):
+    """A line of JSON: its key ("" if unreadable), its JSON, and why it is no record of the case."""
+
+    key: str
+    value: bytes
+    fault: str = ""
 
 
 class Column(NamedTuple):
@@ -96,6 +107,7 @@ class Contract:
             for column in self.columns
         ]
         self._as_json = {name: _cell_reader(kind) for name, kind in kinds.items()}
+        self._folded = {name.casefold(): name for name in kinds}
         self._codes = {column.name: column.categories for column in self.columns}
         self._numbers = {name for name, kind in kinds.items() if _is_number(kind)}
 
@@ -153,6 +165,42 @@ class Contract:
             }
         )
 
+    def from_json(self, value: bytes) -> JsonRecord:
+        """Spell a line of JSON as the contract does, without validating it.
+
+        A field whose name differs only in its case gets the contract's name, unless that is there
+        too; a whole number, flag or numeric category written with a decimal point (34.0) loses it.
+        Whatever needs neither keeps its bytes.
+        """
+        try:
+            cells = _raw_cells(value)
+        except UNREADABLE:
+            return JsonRecord("", value, "it is no JSON object")
+        record: dict[str, bytes] = {}
+        for name, cell in cells.items():
+            field = self._folded.get(name.casefold(), name)
+            field = name if field in cells or field in record else field
+            record[field] = self._spelled(field, bytes(cell))
+        if record != {name: bytes(cell) for name, cell in cells.items()}:
+            value = msgspec.json.encode({n: msgspec.Raw(cell) for n, cell in record.items()})
+        known = not record.keys().isdisjoint(self._as_json)
+        fault = "" if known else f"no field of this case in {first_few(list(record))}"
+        return JsonRecord(self._key_in(record), value, fault)
+
+    def _spelled(self, name: str, cell: bytes) -> bytes:
+        text = cell.decode("ascii", "replace")
+        if name not in self._as_json or not _JSON_NUMBER.fullmatch(text):
+            return cell
+        spelled = self._as_json[name](text)
+        return cell if isinstance(spelled, str) else msgspec.json.encode(spelled)
+
+    def _key_in(self, record: Mapping[str, bytes]) -> str:
+        try:
+            key = msgspec.json.decode(record.get(self.key, b'""'))
+        except UNREADABLE:
+            return ""
+        return key if isinstance(key, str) else ""
+
     def _refusal(self, error: msgspec.ValidationError) -> RecordRefusedError:
         if error.__cause__ is not None:  # raised by the Struct's __post_init__
             return RecordRefusedError(Fault.WRONG_SHAPE, str(error)[:_LONGEST_DETAIL])
@@ -209,10 +257,11 @@ def _cell_reader(kind: inspect.Type) -> Callable[[str], object]:
     """Return the function from a cell's text to its JSON value, or the text if it does not fit."""
     kind = _known(kind)
     if isinstance(kind, inspect.BoolType):
-        return lambda cell: _FLAGS.get(cell.lower(), cell)
+        return lambda cell: _FLAGS.get(_POINT_ZERO.sub("", cell.lower()), cell)
     if isinstance(kind, inspect.LiteralType):
         spelled = {str(value): value for value in kind.values}
-        return lambda cell: spelled.get(cell, cell)
+        whole = {str(value): value for value in kind.values if isinstance(value, int)}
+        return lambda cell: spelled.get(cell, whole.get(_POINT_ZERO.sub("", cell), cell))
     if isinstance(kind, inspect.IntType):
         return lambda cell: _number(_POINT_ZERO.sub("", cell))
     return _number if isinstance(kind, inspect.FloatType) else str

@@ -1,7 +1,7 @@
 """Read files of records, CSV or NDJSON, as each record's JSON with its line number.
 
-Only unreadable files are refused here. Lines that cannot be records are passed on unchanged, so
-that `Contract.decode` refuses them with a reason.
+Only unreadable files, and files without any record of the case, are refused here. Single lines that
+cannot be records are passed on, so that `Contract.decode` refuses them with a reason.
 """
 
 import csv
@@ -9,58 +9,76 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
-from io import BufferedReader, TextIOWrapper
+from io import BufferedReader, RawIOBase, TextIOWrapper
 from pathlib import Path
 from typing import IO, AnyStr, NamedTuple, Self
 
 import msgspec
 
+from barograph.cases import table_header
 from barograph.cases.contract import Contract
-from barograph.codec import UNREADABLE
 from barograph.errors import BadInputError
 from barograph.files.input_file import InputFile
+from barograph.files.lines import TornError, chunks_of
 
 MAX_LINE_BYTES = 4 << 20
 """Longest line; a file with a longer one is refused."""
 
 _NDJSON = {".ndjson", ".jsonl"}
-_anything = msgspec.json.Decoder()
+_BOM = b"\xef\xbb\xbf"
+_BEGINNING = 512
+_BUFFER_BYTES = 1 << 17
+_FORMS = {
+    b"\xff\xfe": "it is UTF-16",
+    b"\xfe\xff": "it is UTF-16",
+    b"PAR1": "it is Parquet",
+    b"PK\x03\x04": "it is a workbook or a zip",
+    b"\xd0\xcf\x11\xe0": "it is an Excel workbook",
+    b"[": "it is one JSON array",
+}
+"""How a file begins that is neither a table nor lines of JSON."""
 
 
 class RecordLine(NamedTuple):
     """A record of a file: its first line (from 1), its key and its JSON.
 
-    `key` is "" if there is no readable key.
+    `key` is "" if there is no readable key. `fault` says what is wrong with a row of cells before
+    any contract is asked, else "".
     """
 
     number: int
     key: str
     value: bytes
+    fault: str = ""
 
 
-def lines(path: Path, contract: Contract) -> Iterator[RecordLine]:
+def lines(path: Path, contract: Contract, *, outcome: bool = False) -> Iterator[RecordLine]:
     """Yield all records of a file, then close it. Raises as `RecordFile` does."""
-    with RecordFile(path, contract) as file:
+    with RecordFile(path, contract, outcome=outcome) as file:
         yield from file
 
 
 class RecordFile:
-    """One pass over a file of records: NDJSON (.ndjson, .jsonl), else CSV with a header.
+    """One pass over a file of records: NDJSON, else CSV with a header; plain or compressed.
 
+    NDJSON is a file with the suffix .ndjson or .jsonl, or whose first line begins with a brace.
     Iteration yields all records in file order, and works once. A CSV row goes through
     `Contract.from_text`; one with too few or too many cells becomes the JSON list of its cells, one
-    that is not UTF-8 keeps its bytes. NDJSON lines are unchanged. Blank lines are skipped. Memory
-    is bounded by one record.
+    that is not UTF-8 keeps its bytes. NDJSON lines go through `Contract.from_json`. Blank lines and
+    a byte order mark are skipped. Memory is bounded by one record.
 
     Raises FileChangedError if the file changes meanwhile. Raises BadInputError for an empty or
-    unreadable file, a header without the key or a feature or with a duplicate name, an unterminated
-    quote, and a line longer than MAX_LINE_BYTES.
+    unreadable file, a header without the key, a feature or, if `outcome`, the outcome, or with a
+    duplicate name, an unterminated quote, a line longer than MAX_LINE_BYTES, and, at its end, for a
+    file in which no row has as many cells as the header or no JSON has a field of the contract.
     """
 
-    def __init__(self, path: Path, contract: Contract) -> None:
-        self._path, self._contract = path, contract
+    def __init__(self, path: Path, contract: Contract, *, outcome: bool = False) -> None:
+        self._path, self._contract, self._outcome = path, contract, outcome
         self._raw = InputFile(path)
         self._hash = sha256()
+        self._fits = False  # whether one record was of this case's form
+        self._first_fault: tuple[int, str] | None = None
         self.ended = True
         """Whether the last line read ends in a newline; without one it may be incomplete."""
 
@@ -74,8 +92,18 @@ class RecordFile:
         path, contract = self._path, self._contract
         if self._raw.size == 0:
             raise BadInputError(str(path), "it is empty", "Fetch or export it again")
-        with BufferedReader(self._raw) as file:
-            yield from (self._of_json if path.suffix in _NDJSON else self._of_csv)(file, contract)
+        with self._raw, BufferedReader(_Unpacked(self._raw), _BUFFER_BYTES) as file:
+            try:
+                beginning = file.peek(_BEGINNING)[:_BEGINNING].removeprefix(_BOM).lstrip()
+                _refuse_form(path, beginning)
+                is_json = bool(_NDJSON & set(path.suffixes)) or beginning.startswith(b"{")
+                yield from (self._of_json if is_json else self._of_csv)(file, contract)
+            except TornError as error:
+                raise BadInputError(str(path), str(error), "Fetch or export it again") from None
+            if self._first_fault and not self._fits:
+                number, fault = self._first_fault
+                cure = "Give records of this case, each row with as many cells as the header"
+                raise BadInputError(f"{path}, line {number}", f"{fault}, and no record fits", cure)
             self._raw.refuse_if_changed()
 
     @property
@@ -92,31 +120,42 @@ class RecordFile:
         self._raw.refuse_if_changed()
 
     def _of_json(
-        self, file: "BufferedReader[InputFile]", contract: Contract
+        self, file: "BufferedReader[_Unpacked]", contract: Contract
     ) -> Iterator[RecordLine]:
         for number, line in enumerate(self._bounded(file), 1):
             self._add(line)
-            if value := line.strip():
-                yield RecordLine(number, _key_in(value, contract.key), value)
+            if value := (line.removeprefix(_BOM) if number == 1 else line).strip():
+                record = contract.from_json(value)
+                self._note(number, record.fault)
+                yield RecordLine(number, record.key, record.value)
 
-    def _of_csv(self, raw: "BufferedReader[InputFile]", contract: Contract) -> Iterator[RecordLine]:
+    def _of_csv(self, raw: "BufferedReader[_Unpacked]", contract: Contract) -> Iterator[RecordLine]:
         # surrogateescape keeps bytes that are not UTF-8, so that `_value` can restore them.
         text = TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="")
         with _detached(text) as file:
             csv.field_size_limit(MAX_LINE_BYTES)  # a cell may be as long as a line
-            rows = csv.reader(self._text_lines(file), strict=True)
-            begins = 1
+            text_lines = self._text_lines(file)
+            header = table_header.read(self._path, text_lines, contract)
+            if self._outcome and contract.outcome not in header.names:
+                raise _no_outcome(f"{self._path}, line {header.lines}", contract)
+            rows = csv.reader(text_lines, delimiter=header.delimiter, strict=True)
+            key, begins = header.names.index(contract.key), header.lines + 1
             try:
-                header = [name.strip() for name in next(rows)]
-                _refuse_header(self._path, header, contract)
-                key, begins = header.index(contract.key), rows.line_num + 1
                 for cells in rows:
-                    begins, number = rows.line_num + 1, begins
+                    begins, number = header.lines + rows.line_num + 1, begins
                     if any(cell.strip() for cell in cells):
-                        name = cells[key].strip() if key < len(cells) else ""
-                        yield RecordLine(number, _text(name), _value(header, cells, contract))
+                        name = _text(cells[key].strip()) if key < len(cells) else ""
+                        fault = _cells_fault(cells, header.names)
+                        self._note(number, fault)
+                        yield RecordLine(number, name, _value(header.names, cells, contract), fault)
             except csv.Error as error:
                 raise _unreadable(self._path, begins, str(error)) from None
+
+    def _note(self, number: int, fault: str) -> None:
+        if not fault:
+            self._fits = True
+        elif self._first_fault is None:
+            self._first_fault = number, fault
 
     def _text_lines(self, file: TextIOWrapper) -> Iterator[str]:
         for line in self._bounded(file):
@@ -148,21 +187,52 @@ def _detached(text: TextIOWrapper) -> Iterator[TextIOWrapper]:
         text.detach()
 
 
-def _refuse_header(path: Path, header: list[str], contract: Contract) -> None:
-    if missing := [name for name in (contract.key, *contract.features) if name not in header]:
-        raise BadInputError(
-            f"{path}, line 1",
-            f"no column {', '.join(missing)}",
-            "Give the table of this case with its header",
-        )
-    if twice := sorted({name for name in header if header.count(name) > 1}):
-        raise BadInputError(
-            f"{path}, line 1", f"duplicate column {', '.join(twice)}", "Remove one of them"
-        )
+class _Unpacked(RawIOBase):
+    """What a file holds, without its compression. Raises TornError where that is damaged."""
+
+    def __init__(self, file: InputFile) -> None:
+        super().__init__()
+        self._chunks, self._rest = chunks_of(file), b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "memoryview | bytearray") -> int:  # type: ignore[override]
+        while not self._rest:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                return 0
+            self._rest = chunk
+        part, self._rest = self._rest[: len(buffer)], self._rest[len(buffer) :]
+        buffer[: len(part)] = part
+        return len(part)
 
 
-def _value(header: list[str], cells: list[str], contract: Contract) -> bytes:
-    row = dict(zip(header, cells, strict=True)) if len(cells) == len(header) else None
+def _refuse_form(path: Path, beginning: bytes) -> None:
+    for first, what in _FORMS.items():
+        if beginning.startswith(first):
+            cure = "Export it as CSV in UTF-8, or as one JSON object a line (.ndjson)"
+            raise BadInputError(str(path), what, cure)
+
+
+def _no_outcome(where: str, contract: Contract) -> BadInputError:
+    return BadInputError(
+        where,
+        f"no column {contract.outcome}, and a dataset needs outcomes",
+        f"Add it, with empty cells where the outcome is unknown and {contract.yes} where it counts",
+    )
+
+
+def _cells_fault(cells: list[str], names: list[str]) -> str:
+    if len(cells) == len(names):
+        return ""
+    return f"{len(cells)} cells, the header has {len(names)}"
+
+
+def _value(names: list[str], cells: list[str], contract: Contract) -> bytes:
+    row = None
+    if len(cells) == len(names):
+        row = {name: cell for name, cell in zip(names, cells, strict=True) if name}
     try:
         return contract.from_text(row) if row else msgspec.json.encode(cells)
     except UnicodeEncodeError:  # keep the bytes; the contract refuses them
@@ -172,15 +242,6 @@ def _value(header: list[str], cells: list[str], contract: Contract) -> bytes:
 
 def _text(name: str) -> str:
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-
-
-def _key_in(value: bytes, name: str) -> str:
-    try:
-        record = _anything.decode(value)
-    except UNREADABLE:
-        return ""
-    key = record.get(name) if isinstance(record, dict) else None
-    return key if isinstance(key, str) else ""
 
 
 def _unreadable(path: Path, line: int, why: str) -> BadInputError:

@@ -20,6 +20,7 @@ from barograph.errors import BadInputError, TooLittleDataError
 from barograph.files import parquet
 from barograph.foreign import one_line
 from barograph.training.dataset import making, paths, put_table, write_manifest
+from barograph.types import Fault
 
 _FIRST_REFUSED = 10
 _RECORDS_OF_A_PART = 50_000
@@ -70,7 +71,8 @@ def build(
     """Rebuild the dataset of a record case from all records of `files`, in order.
 
     progress: called with the number of records so far. Raises BadInputError as `record_file.lines`
-    does, and TooLittleDataError if no record is accepted; the previous dataset is then kept.
+    does, and TooLittleDataError if no record is accepted or no outcome is known; the previous
+    dataset is then kept.
     """
     if case.stream is None:
         raise BadInputError(
@@ -89,6 +91,13 @@ def build(
             or "Give a file with records",
         )
     frame = reading.frame()
+    if not frame[contract.outcome].count():
+        raise TooLittleDataError(
+            f"the dataset of {case.name}",
+            f"0 outcomes in {reading.rows} records",
+            "some",
+            f"Give records whose {contract.outcome} is known, {contract.yes} where it counts",
+        )
     _, manifest_path = paths(home, case)
     with making(home, case) as temporary:
         whole = temporary / "whole.parquet"
@@ -135,7 +144,7 @@ class _Reading:
     def read(self, path: Path) -> None:
         """Add all records of a file."""
         before = sum(self.files.values())
-        for read, line in enumerate(lines(path, self._contract), 1):
+        for read, line in enumerate(lines(path, self._contract, outcome=True), 1):
             name = one_line(path.name)
             self.files[name] = self.files.get(name, 0) + 1
             try:
@@ -143,8 +152,9 @@ class _Reading:
             except RecordRefusedError as refused:
                 self.refused[refused.fault] += 1
                 if len(self.first_refused) < _FIRST_REFUSED:
+                    detail = line.fault if refused.fault is Fault.WRONG_SHAPE else ""
                     self.first_refused.append(
-                        Refusal(name, line.number, refused.fault, refused.detail)
+                        Refusal(name, line.number, refused.fault, detail or refused.detail)
                     )
             if read % _PROGRESS_EVERY == 0:
                 self._progress(before + read)
