@@ -1,9 +1,9 @@
 """Makes what follows from the code in the documentation; `--check` only says what is stale.
 
-`docs/features.md` is made whole. In other pages what stands between `<!-- NAME:begin -->` and
-`<!-- NAME:end -->` is made: options and keys of each verb in `docs/cli.md`, the settings in
-`docs/settings.md`, the bounds of `docs/bounds.toml` in `docs/security.md`, the figures in
-`README.md`.
+`docs/features.md` and the JSON schemas in `docs/json/` are made whole. In other pages what stands
+between `<!-- NAME:begin -->` and `<!-- NAME:end -->` is made: options and keys of each verb in
+`docs/cli.md`, the settings in `docs/settings.md`, the bounds of `docs/bounds.toml` in
+`docs/security.md`, the figures in `README.md`.
 """
 
 import inspect
@@ -20,40 +20,18 @@ import msgspec
 import typer
 
 from barograph.app.cli import app
-from barograph.app.runs.demo import DemoSummary
-from barograph.app.runs.rehearsal_accounts import Rehearsal
-from barograph.app.runs.up import UpSummary
+from barograph.app.cli.verbs import name_of
+from barograph.app.contract import ANSWERS, schema_of
 from barograph.app.settings import Settings
-from barograph.app.terminal.model_list import ListedVersion
-from barograph.app.wiring import Consumed
-from barograph.archive.compact import Compaction
-from barograph.archive.inventory import Inspection, Inventory
 from barograph.features.catalogue import (
     FEATURE_SET,
     FEATURE_SET_HASH,
     FEATURES,
     LONGEST_WINDOW_S,
 )
-from barograph.feed.live import LiveSummary
-from barograph.feed.produce import Produced
-from barograph.feed.recover import Recovered
 from barograph.feed.summary import Summary
 from barograph.figures import three_digits
 from barograph.files.disk import write_whole
-from barograph.log.browse import Holding
-from barograph.pipeline.check import Check
-from barograph.pipeline.deadletters import LetterList, LetterShown, Redriven
-from barograph.pipeline.live_scores import LiveReport
-from barograph.pipeline.verify import Verification
-from barograph.pipeline.worker import Tally
-from barograph.registry.audit import Promotion
-from barograph.registry.model import ModelFacts
-from barograph.simulated.ledger import LedgerSummary
-from barograph.training.card import Card
-from barograph.training.dataset import DatasetManifest
-from barograph.training.due import Due
-from barograph.training.record_dataset import RecordManifest
-from barograph.training.train import TrainingReport
 from barograph.types import Interval
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -61,36 +39,7 @@ RESULTS = ROOT / "benchmarks" / "results.json"
 EXAMPLE = ROOT / "docs" / "barograph.toml"
 BOUNDS = ROOT / "docs" / "bounds.toml"
 
-ANSWERS: Mapping[str, Any] = {
-    "demo": DemoSummary,
-    "up": UpSummary,
-    "replay": {"feed": Summary, "featurizer": Tally, "scorer": Tally},
-    "feed": LiveSummary,
-    "featurize": Tally,
-    "score": Tally,
-    "verify": Verification,
-    "check": Check,
-    "simulate": LedgerSummary,
-    "dataset": (DatasetManifest, RecordManifest),
-    "train": (TrainingReport, Due),
-    "produce": Produced,
-    "consume": Consumed,
-    "rehearse": Rehearsal,
-    "report card": Card,
-    "models list": list[ListedVersion],
-    "models history": list[Promotion],
-    "models show": {"facts": ModelFacts, "live": LiveReport},
-    "topics create": list[Holding],
-    "topics list": list[Holding],
-    "archive list": Inventory,
-    "archive verify": Inspection,
-    "archive compact": Compaction,
-    "recover": Recovered,
-    "deadletters list": LetterList,
-    "deadletters show": LetterShown,
-    "deadletters redrive": Redriven,
-}
-"""What each verb that answers in JSON answers with; one of several where it is a tuple."""
+SCHEMAS = ROOT / "docs" / "json"
 
 _WORDS = {
     int: "integer",
@@ -98,6 +47,7 @@ _WORDS = {
     str: "string",
     bool: "true or false",
     bytes: "string (base64)",
+    Any: "any value",
     NoneType: "null",
 }
 
@@ -121,14 +71,14 @@ def keys(answer: Any, of: str = "") -> Iterator[tuple[str, str]]:
     """(key, type) of everything in an answer; `[]` steps into a list, `<…>` is any key."""
     if isinstance(answer, Mapping):
         for name, part in answer.items():
-            yield from keys(part, f"{of}{name}.")
+            if _is_struct(part):
+                yield from keys(part, f"{of}{name}.")
+            else:
+                yield from _keys_of(of + name, part)
         return
     if isinstance(answer, tuple):
         for one in answer:
             yield from keys(one, of)
-        return
-    if get_origin(answer) is list:
-        yield from keys(get_args(answer)[0], f"{of}[].")
         return
     for name, kind in get_type_hints(answer).items():
         yield from _keys_of(of + name, kind)
@@ -154,7 +104,7 @@ def _keys_of(place: str, kind: Any) -> Iterator[tuple[str, str]]:
 
 def _struct_in(kind: Any) -> tuple[Any, str]:
     """The struct that a type holds, and how a key steps into it; (None, "") without one."""
-    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+    if _is_struct(kind):
         return kind, ""
     steps = {list: "[]", tuple: "[]", dict: ".<name>", Union: "", UnionType: ""}
     for part in get_args(kind) if get_origin(kind) in steps else ():
@@ -162,6 +112,10 @@ def _struct_in(kind: Any) -> tuple[Any, str]:
         if inner is not None:
             return inner, steps[get_origin(kind)] + step
     return None, ""
+
+
+def _is_struct(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 
 
 def _words(kind: Any) -> str:
@@ -192,13 +146,14 @@ def verb_reference(verb: str) -> str:
     arguments = [p for p in command.params if p.param_type_name == "argument"]
     usage = " ".join(
         [f"barograph {verb}"]
-        + [("{}" if p.required else "[{}]").format(_argument(p)) for p in arguments]
+        + [("{}" if p.required else "[{}]").format(name_of(p)) for p in arguments]
         + ["[OPTIONS]"]
     )
     lines = ["", f"    {usage}", "", "| option | default | |", "|---|---|---|"]
     lines += [
-        f"| `{_argument(p) if p in arguments else p.opts[0]}` | {_default(p)} | {p.help} |"
+        f"| `{name_of(p) if p in arguments else p.opts[-1]}` | {_default(p)} | {p.help} |"
         for p in command.params
+        if p.name not in {"verbose", "quiet"}  # which all verbs have
     ]
     answers = ANSWERS.get(verb, ())
     for answer in answers if isinstance(answers, tuple) else (answers,):
@@ -212,8 +167,10 @@ def _meanings(answer: Any) -> list[str]:
     if isinstance(answer, Mapping):
         first: dict[Any, str] = {}
         for name, part in answer.items():
-            first.setdefault(part, name)
-        return [f"- `{name}`: {_said(part)}" for part, name in first.items()]
+            struct, _ = _struct_in(part)
+            if struct is not None:
+                first.setdefault(struct, name)
+        return [f"- `{name}`: {_said(struct)}" for struct, name in first.items()]
     outer, _ = _struct_in(answer)
     lines = [_said(outer)]
     for name, kind in get_type_hints(outer).items():
@@ -227,15 +184,13 @@ def _said(struct: Any) -> str:
     return " ".join((inspect.getdoc(struct) or "").split())
 
 
-def _argument(parameter: Any) -> str:
-    return str(parameter.name).upper() + ("…" if parameter.nargs == -1 else "")
-
-
 def _default(parameter: Any) -> str:
     if parameter.required:
         return "required"
     if getattr(parameter, "is_flag", False):
-        return "off"
+        if not parameter.secondary_opts:
+            return "off"
+        return f"on; `{parameter.secondary_opts[0]}`" if parameter.default else "off"
     return f"`{parameter.default}`" if parameter.default not in (None, "") else ""
 
 
@@ -350,6 +305,10 @@ def pages() -> dict[Path, str]:
     return {
         ROOT / "docs" / "features.md": features_page(),
         **{
+            SCHEMAS / f"{verb.replace(' ', '-')}.json": json.dumps(schema_of(verb), indent=1) + "\n"
+            for verb in ANSWERS
+        },
+        **{
             path: _with_parts(path, parts)
             for path, parts in (
                 (ROOT / "docs" / "cli.md", cli),
@@ -383,6 +342,7 @@ def main(arguments: list[str]) -> int:
         for path in stale:
             print(f"{path.relative_to(ROOT)} is stale: run `make docs`")
         return 1 if stale else 0
+    SCHEMAS.mkdir(exist_ok=True)
     for path, text in pages().items():
         if path in stale:
             write_whole(path, text.encode())

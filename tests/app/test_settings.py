@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from barograph.app.settings import Settings
+from barograph.app.settings import Settings, in_force, misspelt
 
 
 @pytest.fixture(autouse=True)
@@ -27,6 +27,35 @@ def test_an_unknown_key_or_an_impossible_value_is_refused(line):
     Path("barograph.toml").write_text(line)
     with pytest.raises(ValidationError):
         Settings()
+
+
+def test_what_sets_each_setting_is_known_with_its_place(monkeypatch):
+    Path("barograph.toml").write_text('home = "from-file"\n\n folds= 6\nseed = 3\n')
+    monkeypatch.setenv("barograph_seed", "4")
+    by_name = {each.name: each for each in in_force(Settings(lease_s=5), {"lease_s": "--lease"})}
+    place = Path("barograph.toml").absolute()
+    assert {
+        name: (each.value, each.source, each.where)
+        for name, each in by_name.items()
+        if each.source != "default"
+    } == {
+        "home": ("from-file", "file", f"{place}, line 1"),
+        "folds": (6, "file", f"{place}, line 3"),
+        "seed": (4, "environment", "barograph_seed"),
+        "lease_s": (5, "option", "--lease"),
+    }
+    assert list(by_name) == list(Settings.model_fields)
+
+
+def test_a_misspelt_variable_is_told_from_those_of_others(monkeypatch):
+    monkeypatch.setenv("BAROGRAPH_PARTITION", "3")
+    monkeypatch.setenv("BAROGRAPH_DATA", "/data")
+    monkeypatch.setenv("BAROGRAPH_KAFKA_SASL_MECHANISM", "PLAIN")
+    monkeypatch.setenv("BAROGRAPH_FOLDS", "3")
+    monkeypatch.setenv("BAROGRAPH_HOMES", "x")
+    assert misspelt() == {
+        "BAROGRAPH_PARTITION": "BAROGRAPH_PARTITIONS", "BAROGRAPH_HOMES": "BAROGRAPH_HOME",
+    }  # fmt: skip
 
 
 def test_settings_do_not_change():

@@ -20,6 +20,9 @@ from verb_processes import Life
 CHURN = ("--case", "churn")
 
 WORDS = {
+    "help": ("models", "show"),
+    "settings": (),
+    "completion": ("zsh",),
     "demo": ("--check", "--hours", "1"),
     "up": ("--venue", "simulated", "--minutes", "0.02", "--no-retrain"),
     "recover": (),
@@ -53,7 +56,7 @@ WORDS = {
 }
 """What each verb is called with, beside `--home`; a new verb needs its words here."""
 
-HOMELESS = {"simulate"}
+HOMELESS = {"simulate", "help", "completion"}
 
 
 def verbs():

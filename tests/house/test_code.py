@@ -153,8 +153,7 @@ WRITES = {
 SAYS = {
     "app/cli/answers.py": "JSON",
     "app/cli/__init__.py": "the version",
-    "app/cli/market.py": "JSON",
-    "app/cli/report.py": "JSON, and a path of ours",
+    "app/cli/reference.py": "help, and a script for the shell",
 }
 """Files that may say a line which no `Screen` made."""
 

@@ -25,11 +25,11 @@ READ = {
     "models history", "models list", "models show", "topics dump", "topics list", "verify",
 }  # fmt: skip
 """They change nothing, so they answer in any home that can be read."""
-AWAY = {"simulate", "demo"}
+AWAY = {"simulate", "demo", "help", "completion", "settings"}
 """They need no home."""
 SLOW = {"train", "rehearse", "demo"}
 """They work for seconds before they answer."""
-QUICK = READ | {"dataset", "featurize", "models promote", "report card"}
+QUICK = READ | {"settings", "dataset", "featurize", "models promote", "report card"}
 """Enough where what counts is how an answer is written."""
 
 

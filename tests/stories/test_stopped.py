@@ -38,6 +38,9 @@ main()
 
 # The words of each verb, with {home}, {new} (another home), {market}, {people} and {deaf} (a port).
 WORDS = {
+    "help": "models show",
+    "settings": "--home {home}",
+    "completion": "zsh",
     "demo": "--check --hours 1 --home {new}",
     "replay": "{market} --home {new}",
     "featurize": "--follow --home {home}",

@@ -1,15 +1,29 @@
 """Settings from barograph.toml, overridden by the environment, overridden by options."""
 
+import os
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
+import msgspec
 from pydantic import Field, field_validator
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+
+FILE = "barograph.toml"
+PREFIX = "BAROGRAPH_"
+_OF_KAFKA = f"{PREFIX}KAFKA_"
+"""Variables that the client of Kafka reads; it refuses those that it does not know."""
+
+_NEAR = 0.8
+"""How alike two names are, of 1, for one to be a misspelling of the other."""
 
 
 class Settings(BaseSettings):
@@ -19,7 +33,7 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="BAROGRAPH_", toml_file="barograph.toml", frozen=True, extra="forbid"
+        env_prefix=PREFIX, toml_file=FILE, frozen=True, extra="forbid"
     )
 
     home: Path = Path("barograph-home")
@@ -55,3 +69,75 @@ class Settings(BaseSettings):
         """Precedence: options, environment, file; no .env and no secret files."""
         del dotenv_settings, file_secret_settings
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+class SettingInForce(msgspec.Struct, frozen=True, kw_only=True):
+    """The value of a setting and what set it.
+
+    `where` names the file with its line, the environment variable or the option; it is empty for a
+    default.
+    """
+
+    name: str
+    value: str | int | float
+    source: Literal["default", "file", "environment", "option"]
+    where: str
+
+
+def in_force(settings: Settings, options: Mapping[str, str]) -> list[SettingInForce]:
+    """Every setting with its value and its source. options: setting → the option that set it."""
+    return [
+        SettingInForce(
+            name=name,
+            value=str(value) if isinstance(value, Path) else value,
+            source=source,
+            where=where,
+        )
+        for name, value in settings
+        for source, where in [source_of(name, options)]
+    ]
+
+
+def source_of(
+    name: str, options: Mapping[str, str]
+) -> tuple[Literal["default", "file", "environment", "option"], str]:
+    """What sets the setting `name`, and where. options: setting → the option that set it."""
+    if name in options:
+        return "option", options[name]
+    if name in EnvSettingsSource(Settings)():
+        return "environment", _variable(name)
+    if name in TomlConfigSettingsSource(Settings)():
+        return "file", place_in_file(name)
+    return "default", ""
+
+
+def _variable(name: str) -> str:
+    """The environment variable of a setting, as it is spelled there."""
+    wanted = f"{PREFIX}{name}".upper()
+    return next((each for each in os.environ if each.upper() == wanted), wanted)
+
+
+def place_in_file(key: str) -> str:
+    """The settings file with the line on which `key` stands, if it can be found."""
+    file = Path(FILE).absolute()
+    assigned = re.compile(rf"""\s*(?:\[+\s*)?["']?{re.escape(key)}["']?\s*[=.\]]""")
+    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+        if assigned.match(line):
+            return f"{file}, line {number}"
+    return str(file)
+
+
+def near(name: str) -> str | None:
+    """The setting of which `name` is a misspelling, or None."""
+    return next(iter(get_close_matches(name.lower(), Settings.model_fields, 1, _NEAR)), None)
+
+
+def misspelt() -> dict[str, str]:
+    """Environment variables that look like a setting's and are none, to the one that is meant."""
+    unknown = {
+        variable: near(variable.upper().removeprefix(PREFIX))
+        for variable in os.environ
+        if variable.upper().startswith(PREFIX) and not variable.upper().startswith(_OF_KAFKA)
+        and variable.upper().removeprefix(PREFIX).lower() not in Settings.model_fields
+    }  # fmt: skip
+    return {name: f"{PREFIX}{meant.upper()}" for name, meant in unknown.items() if meant}

@@ -1,5 +1,6 @@
 """The command line as a whole: clear refusals, no traceback, quick help."""
 
+import json
 import subprocess
 import sys
 
@@ -40,6 +41,34 @@ def test_what_cannot_be_done_is_one_line_that_says_what_to_do(run, tmp_path, wor
     assert err.rstrip().endswith(".")
 
 
+def test_a_refusal_in_json_is_an_object_with_its_cure(run):
+    code, out, err = run("verify", "--home", "nowhere", "--json")
+    refusal = json.loads(out)
+    assert code == 2
+    assert set(refusal) == {"error", "cure"}
+    assert err == f"barograph: {refusal['error']} {refusal['cure']}\n"
+
+
+WRONG = {
+    "an unknown option": ("check", "--mim", "3"),
+    "an unknown verb": ("chekc",),
+    "a value out of range": ("check", "--min", "-1"),
+    "a missing argument": ("replay",),
+}
+
+
+@pytest.mark.parametrize("words", WRONG.values(), ids=WRONG)
+def test_a_wrong_command_line_is_one_line_that_names_the_help(run, words):
+    code, out, err = run(*words)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith("barograph: ")
+    assert " --help`.\n" in err
+    code, out, again = run(*words, "--json")
+    assert (code, again) == (2, err)
+    refusal = json.loads(out)
+    assert err == f"barograph: {refusal['error']} {refusal['cure']}\n"
+
+
 def test_help_and_version_need_nothing_heavy():
     program = (
         "import sys; sys.argv = ['barograph', '--help']\n"
@@ -58,5 +87,6 @@ def test_help_and_version_need_nothing_heavy():
 
 
 def test_the_version_is_shown_without_a_verb(run):
-    code, out, _ = run("--version")
-    assert (code, out.strip()) == (0, __version__)
+    for option in ("-V", "--version"):
+        code, out, _ = run(option)
+        assert (code, out.strip()) == (0, __version__)

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from barograph.app.cli.door import Refusal, check_memory, refusal
-from barograph.errors import BadInputError
+from barograph.app.cli.door import Refusal, check_memory, parts, refusal
+from barograph.errors import BadInputError, OutageError, RegistryError, UnsupportedLogError
 
 ERRORS = {
     "of our own": (BadInputError("x", "it is bad", "Mend it"), "x: it is bad. Mend it."),
@@ -25,6 +25,25 @@ ERRORS = {
     "no package": (ImportError("libx.so: failed to map"), "a package cannot be loaded (libx.so"),
     "no UTF-8": (UnicodeEncodeError("utf-8", "\udcff", 0, 1, "surrogates"), "not UTF-8"),
 }
+
+
+CURED = {
+    "of our own": (BadInputError("a. b", "it is bad", "Mend it. Again"), "Mend it. Again."),
+    "of a model": (RegistryError("spikes/1", "it is gone", "Train one"), "Train one."),
+    "of an address": (UnsupportedLogError("ftp://x"), "give a directory (--home)"),
+    "of the system": (OSError(errno.EIO, "I/O error", "/x"), "Check what is named"),
+    "without a cure": (OutageError("/x cannot be used just now: busy."), "Try again."),
+}
+
+
+@pytest.mark.parametrize(("error", "cure"), CURED.values(), ids=CURED)
+def test_an_error_has_two_parts_that_make_its_line(error, cure):
+    facts, rest = parts(error)
+    assert rest.startswith(cure)
+    assert facts.endswith(".")
+    assert f"{facts} {rest}" in {
+        refusal(error), refusal(error) + " Try again.", refusal(error).replace("; give", ". give")
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(("error", "sentence"), ERRORS.values(), ids=ERRORS)

@@ -79,7 +79,8 @@ def test_one_command_back_and_each_says_what_it_did_and_why(run, registry):
     code, out, _ = run("models", "history", "--home", "h")
     assert (code, out) == (0, "".join(out for _, out, _ in answers))
     code, out, _ = run("models", "history", "--home", "h", "--json")
-    assert [entry["action"] for entry in json.loads(out)] == ["promote", "promote", "rollback"]
+    actions = [entry["action"] for entry in json.loads(out)["promotions"]]
+    assert actions == ["promote", "promote", "rollback"]
 
 
 @pytest.mark.slow
@@ -98,7 +99,7 @@ def test_a_model_that_no_scorer_would_take_becomes_champion_neither_way(run, reg
 def test_the_list_has_what_decides_whether_a_version_is_of_use(run, registry):
     versions(registry, 0.0, expires_time_ns=1)
     code, out, _ = run("models", "list", "--home", "h", "--json")
-    (version,) = json.loads(out)
+    (version,) = json.loads(out)["versions"]
     assert (code, version["version"], version["expired"], version["decision"]) == (
         0, 1, True, "Keep: few"
     )  # fmt: skip

@@ -1,5 +1,6 @@
 """Settings, cases and logs as the command line takes them."""
 
+import json
 import textwrap
 
 import pytest
@@ -25,6 +26,41 @@ def test_a_settings_file_that_is_no_toml_is_refused(run, tmp_path):
     code, _, err = run("verify")
     assert (code, err.count("\n")) == (2, 1)
     assert "barograph.toml" in err
+
+
+WRONG = {
+    "a value": ("seed = 2\nfolds = 1\n", "line 2: folds: Input should be greater than"),
+    "a type": ('lease_s = "soon"', "line 1: lease_s: Input should be a valid number"),
+    "a near key": ("\n\nfold = 3", "line 3: fold: there is no such setting. Did you mean folds."),
+    "a far key": ("colour = 3", "line 1: colour: there is no such setting. Remove it."),
+    "a table": ("[kafka]\nhost = 1", "line 1: kafka: there is no such setting. Remove it."),
+}
+
+
+@pytest.mark.parametrize(("content", "line"), WRONG.values(), ids=WRONG)
+def test_a_wrong_setting_names_file_line_and_key(run, tmp_path, content, line):
+    (tmp_path / "barograph.toml").write_text(content)
+    code, out, err = run("settings")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert f"{tmp_path / 'barograph.toml'}, {line}" in err
+
+
+def test_a_wrong_variable_is_named(run, monkeypatch):
+    monkeypatch.setenv("BAROGRAPH_FOLDS", "1")
+    code, _, err = run("settings")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "BAROGRAPH_FOLDS: folds: Input should be greater than" in err
+
+
+def test_a_misspelt_variable_is_named_with_the_one_that_is_meant(run, monkeypatch):
+    monkeypatch.setenv("BAROGRAPH_PARTITION", "7")
+    code, out, err = run("settings", "--json")
+    assert code == 0
+    assert json.loads(out)["settings"][1]["value"] == 3
+    assert err == (
+        "barograph: BAROGRAPH_PARTITION is no setting and is ignored. "
+        "Did you mean BAROGRAPH_PARTITIONS?\n"
+    )
 
 
 def test_the_cases_of_the_house_are_known_by_their_names():

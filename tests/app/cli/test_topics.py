@@ -18,7 +18,7 @@ def topics(run):
     def call(*words):
         code, out, err = run("topics", *words, "--home", "h", "--json")
         assert (code, err) == (0, "")
-        return {topic["name"]: topic for topic in json.loads(out)}
+        return {topic["name"]: topic for topic in json.loads(out)["topics"]}
 
     return call
 

@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 the answer is no (verify found a difference, a demo fell s
 or the state does not allow it (one line says what to do), 130 interrupted, 143 terminated.
 """
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ try:
 
     from barograph import environment
     from barograph.app.cli import (
+        answers,
         archive,
         check,
         deadletters,
@@ -24,31 +26,35 @@ try:
         models,
         records,
         recover,
+        reference,
         report,
         stopping,
         streams,
         topics,
         training,
+        verbs,
     )
-    from barograph.app.cli.answers import say, unkept_kernels_warned_of, warn
+    from barograph.app.cli.answers import say, unkept_kernels_warned_of
     from barograph.app.cli.stopping import interruptible
+    from barograph.app.terminal import detail
 
     app = typer.Typer(
         name="barograph",
         help="Records markets without a break, and says when the storm comes.",
-        no_args_is_help=True,
-        add_completion=False,
+        cls=verbs.VerbGroup,
+        add_completion=reference.COMPLETE in os.environ,  # a shell asks for words
         pretty_exceptions_enable=False,
         rich_markup_mode=None,  # plain help answers twice as fast
-        context_settings={"help_option_names": ["-h", "--help"]},
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": verbs.WIDTH},
     )
-    for theme in (market, live, exchange, check, training, records, recover):
+    for theme in (market, live, exchange, check, training, records, recover, reference):
         app.add_typer(theme.app)
     app.add_typer(models.app, name="models")
     app.add_typer(report.app, name="report")
     app.add_typer(topics.app, name="topics")
     app.add_typer(archive.app, name="archive")
     app.add_typer(deadletters.app, name="deadletters")
+    verbs.shared_by_all(app)
 except KeyboardInterrupt:  # no handler is installed yet
     sys.exit(130)
 
@@ -62,10 +68,15 @@ def main() -> None:
 
 
 def run() -> None:
-    """Run a verb. A refused input or state prints one line on standard error and exits with 2."""
+    """Run a verb. A refused input or state prints one line on standard error and exits with 2.
+
+    With --json the refusal is also the object on standard output, unless an answer stands there.
+    """
     environment.for_numpy()
+    detail.choose(detail.Detail.SUMMARY)
+    answers.begin(sys.argv[1:])
     with _one_line(), unkept_kernels_warned_of():
-        app(standalone_mode=True)
+        sys.exit(app(prog_name="barograph", standalone_mode=False))
 
 
 @contextmanager
@@ -76,11 +87,14 @@ def _one_line() -> Iterator[None]:
         sys.exit(130)
     except SystemExit:
         raise
+    except typer.TyperException as error:
+        answers.refuse(*door.usage_parts(error))
+        sys.exit(error.exit_code)
     except BaseException as error:
         short = door.is_short_of_memory()
         if not (short or isinstance(error, door.Refusal)):
             raise
-        warn(door.refusal(error))
+        answers.refuse(*door.parts(error))
         if short:  # a normal exit makes some libraries abort when memory is short
             stopping.leave_flushed(2)
         sys.exit(2)
@@ -98,7 +112,10 @@ def _version(wanted: bool) -> None:
 def version_option(
     context: typer.Context,
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+        bool,
+        typer.Option(
+            "-V", "--version", help="Print the version.", callback=_version, is_eager=True
+        ),
     ] = False,
 ) -> None:
     """Records markets without a break, and says when the storm comes."""

@@ -2,27 +2,71 @@
 
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from barograph.app.cli import streams
+from barograph.app.terminal.detail import Detail, chosen
 from barograph.environment import UnkeptKernelsWarning
+from barograph.errors import BadInputError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 
-def answer(value: object, json: bool, shown: Callable[[], "RenderableType"]) -> None:
-    """Print `value` as one line of JSON if `json`, else the renderable that `shown` returns."""
+class _Json:
+    """Whether this process answers in JSON, and whether its object is printed."""
+
+    wanted = False
+    printed = False
+
+
+def begin(words: Sequence[str]) -> None:
+    """Begin a command line: with --json among its words a refusal is an object too."""
+    options = words[: words.index("--")] if "--" in words else words
+    _Json.wanted, _Json.printed = "--json" in options, False
+
+
+def answer(
+    value: object,
+    json: bool,
+    shown: Callable[[], "RenderableType"],
+    full: Callable[[], "RenderableType"] | None = None,
+) -> None:
+    """Print `value` as one line of JSON if `json`, else what `shown` returns, with -v `full`.
+
+    Prints nothing with -q and without `json`.
+    """
     if json:
-        say(as_json(value).encode())
+        say_json(as_json(value).encode())
     else:
-        show(shown())
+        show((full if full is not None and chosen() is Detail.FULL else shown)())
+
+
+def say_json(line: bytes) -> None:
+    """Print the one object of a verb, which is encoded already."""
+    _Json.printed = True
+    say(line)
+
+
+def refuse(facts: str, cure: str) -> None:
+    """Print a refusal on standard error, and as an object on standard output if it is wanted."""
+    warn(f"{facts} {cure}")
+    if not _Json.wanted or _Json.printed:
+        return
+    from json import dumps  # the least to load where memory is short
+
+    from barograph.foreign import one_line
+
+    with suppress(BadInputError):  # the line on standard error stands
+        say_json(dumps({"error": one_line(facts), "cure": one_line(cure)}).encode())
 
 
 def show(shown: "RenderableType") -> None:
-    """Print a renderable to standard output."""
+    """Print a renderable to standard output, unless -q is given."""
+    if chosen() is Detail.QUIET:
+        return
     from barograph.app.terminal import terminal
 
     streams.write(terminal.text_of(shown))
@@ -64,6 +108,11 @@ def warn(message: str) -> None:
     print(f"barograph: {one_line(message)}", file=sys.stderr)
 
 
+def print_aside(text: str) -> None:
+    """Print text on standard error, as it is."""
+    print(text, file=sys.stderr)
+
+
 @contextmanager
 def unkept_kernels_warned_of() -> Iterator[None]:
     """Print UnkeptKernelsWarning as one line on standard error while the context is active."""
@@ -80,6 +129,16 @@ def unkept_kernels_warned_of() -> Iterator[None]:
         yield
     finally:
         warnings.showwarning = shown_by_python
+
+
+def print_records(lines: Iterable[bytes], json: bool) -> None:
+    """Print JSON values as lines, or with `json` as the list `records` of one object."""
+    if not json:
+        print_lines(lines)
+        return
+    import msgspec
+
+    say_json(as_json({"records": [msgspec.Raw(line) for line in lines]}).encode())
 
 
 def print_lines(lines: Iterable[bytes]) -> None:

@@ -44,7 +44,10 @@ def check(
     log: LogOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Show counts, rate, gaps, dead letters, lag and a sample of a topic; exit code 1 if short."""
+    """Show counts, rate, gaps, lag and a sample of a topic.
+
+    Exit code 1 if it holds fewer than --min.
+    """
     from barograph.app.terminal import findings, terminal
     from barograph.pipeline.check import check as look
 

@@ -76,8 +76,11 @@ def letters_show(
 ) -> None:
     """Show one letter in full, with the refused bytes."""
     from barograph.app.terminal import listing
+    from barograph.errors import BadInputError
     from barograph.pipeline import deadletters
 
+    if original and json:
+        raise BadInputError("--original", "it prints bytes, no JSON", "Leave out --json")
     name, _ = _topic_and_stream(topic, case)
     with existing_log(settings_of(home), log) as opened:
         letter = deadletters.shown(opened, name, identity)

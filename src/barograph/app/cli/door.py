@@ -4,9 +4,13 @@ import errno
 import os
 import resource
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from barograph.errors import BadInputError, BarographError
+from barograph.errors import BadInputError, BarographError, UnsupportedLogError
 from barograph.files.disk import FULL, NO_HANDLES
+
+if TYPE_CHECKING:
+    from typer import TyperException
 
 _FORBIDDEN = {errno.EROFS, errno.EACCES, errno.EPERM}
 
@@ -57,6 +61,26 @@ def _memory_limit() -> int | None:
 def refusal(error: BaseException) -> str:
     """The error as one line with facts and a cure, without line breaks."""
     return " ".join(_sentence(error).split())
+
+
+def parts(error: BaseException) -> tuple[str, str]:
+    """The facts of `refusal(error)`, and its cure, which is never empty."""
+    line = refusal(error)
+    cure = " ".join(str(getattr(error, "cure", "")).split())
+    if cure and line.endswith(f". {cure}."):
+        return line.removesuffix(f" {cure}."), f"{cure}."
+    facts, end, cure = line.partition("; " if isinstance(error, UnsupportedLogError) else ". ")
+    if not cure:
+        return line, "Try again."
+    return f"{facts}{end.rstrip().replace(';', '.')}", cure
+
+
+def usage_parts(error: "TyperException") -> tuple[str, str]:
+    """What is wrong with a command line, and where its help is."""
+    context = getattr(error, "ctx", None)
+    command = "barograph" if context is None else context.command_path
+    message = " ".join(error.format_message().split())
+    return message if message.endswith((".", "?")) else f"{message}.", f"See `{command} --help`."
 
 
 def _sentence(error: BaseException) -> str:

@@ -55,9 +55,9 @@ def up(
     log: LogOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Run feed, features and predictions of a live venue in one process, with a live view.
+    """Run a live venue: feed, features, predictions, and a view.
 
-    Runs until Ctrl-C. `--venue simulated` without --url starts an exchange of its own.
+    One process, until Ctrl-C. `--venue simulated` without --url starts an exchange of its own.
     """
     from barograph.app.runs import up
 

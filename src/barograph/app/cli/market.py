@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from barograph.app.cli.answers import answer, as_json, say, warn
+from barograph.app.cli.answers import answer, warn
 from barograph.app.cli.options import (
     MOST_HOURS,
     MOST_SEED,
@@ -42,7 +42,7 @@ FollowOption = Annotated[
 def demo(
     home: HomeOption = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Headless: print one JSON summary and exit.")
+        bool, typer.Option("--check", help="Headless: print one JSON object and exit; as --json.")
     ] = False,
     hours: Annotated[
         float,
@@ -53,6 +53,7 @@ def demo(
     seed: Annotated[
         int, typer.Option(min=0, max=MOST_SEED, help="Seed of market and training.")
     ] = 1,
+    json: JsonOption = False,
 ) -> None:
     """Show the whole system at work on a simulated exchange.
 
@@ -61,10 +62,11 @@ def demo(
     """
     from barograph.app.runs import demo as show
 
+    headless = check or json
     with home_or_temporary(home) as place:
-        done = show.run(settings_of(place), stop_requested, hours=hours, seed=seed, check=check)
-    if check:
-        say(as_json(done).encode())
+        done = show.run(settings_of(place), stop_requested, hours=hours, seed=seed, check=headless)
+    if headless:
+        answer(done, json=True, shown=lambda: "")
         raise typer.Exit(0 if done.ok else 1)
 
 
@@ -136,9 +138,9 @@ def featurize(
     follow: FollowOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Compute a case's feature rows from its source records until none are left.
+    """Compute a case's feature rows from its source records.
 
-    For spikes: ticks.raw to ticks.features.
+    Ends when none are left. For spikes: ticks.raw to ticks.features.
     """
     from barograph.app import wiring
     from barograph.app.terminal import terminal

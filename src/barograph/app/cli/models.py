@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from barograph.app.cli.answers import answer, show
+from barograph.app.cli.answers import answer
 from barograph.app.cli.options import (
     MOST_HOURS,
     CaseOption,
@@ -38,7 +38,7 @@ def models_list(
 
     name = case_named(case).name
     versions = model_list.listed(Registry(settings_of(home).home), name, time.time_ns())
-    answer(versions, json, lambda: model_list.table(name, versions))
+    answer({"versions": versions}, json, lambda: model_list.table(name, versions))
 
 
 @app.command("show")
@@ -90,7 +90,7 @@ def models_history(
 
     name = case_named(case).name
     entries = Registry(settings_of(home).home).history(name)
-    answer(entries, json, lambda: model_list.audit(name, entries))
+    answer({"promotions": entries}, json, lambda: model_list.audit(name, entries))
 
 
 @app.command("promote")
@@ -99,6 +99,7 @@ def models_promote(
     reason: Annotated[str, typer.Option(help="Reason, for the history.")] = "promoted by hand",
     home: HomeOption = None,
     case: CaseOption = "spikes",
+    json: JsonOption = False,
 ) -> None:
     """Make a version the champion; running scorers switch to it within a second."""
     from barograph.app.terminal import model_list
@@ -106,7 +107,7 @@ def models_promote(
 
     of = case_named(case)
     entry = Registry(settings_of(home).home).promote(of.name, version, reason, of.feature_set)
-    show(model_list.audit(of.name, [entry]))
+    answer(entry, json, lambda: model_list.audit(of.name, [entry]))
 
 
 @app.command("rollback")
@@ -114,6 +115,7 @@ def models_rollback(
     reason: Annotated[str, typer.Option(help="Reason, for the history.")] = "rolled back by hand",
     home: HomeOption = None,
     case: CaseOption = "spikes",
+    json: JsonOption = False,
 ) -> None:
     """Make the previous champion the champion again."""
     from barograph.app.terminal import model_list
@@ -121,7 +123,7 @@ def models_rollback(
 
     of = case_named(case)
     entry = Registry(settings_of(home).home).rollback(of.name, reason, of.feature_set)
-    show(model_list.audit(of.name, [entry]))
+    answer(entry, json, lambda: model_list.audit(of.name, [entry]))
 
 
 def _live(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from barograph.app.settings import Settings
     from barograph.cases.case import Case
+    from barograph.errors import BadInputError
     from barograph.log import Log
 
 
@@ -81,26 +82,43 @@ CASES: Mapping[str, str] = {
 
 
 def settings_of(home: Path | None) -> "Settings":
-    """Load the settings; `home` overrides theirs. Raises BadInputError for invalid settings."""
+    """Load the settings; `home` overrides theirs. Raises BadInputError for invalid settings.
+
+    An environment variable that is a misspelt setting is named in a warning.
+    """
     from tomllib import TOMLDecodeError
 
     from pydantic import ValidationError
 
-    from barograph.app.settings import Settings
+    from barograph.app import settings as origin
+    from barograph.app.cli.answers import warn
     from barograph.errors import BadInputError
 
+    for variable, meant in origin.misspelt().items():
+        warn(f"{variable} is no setting and is ignored. Did you mean {meant}?")
     try:
-        return Settings(home=home) if home is not None else Settings()
+        return origin.Settings(home=home) if home is not None else origin.Settings()
     except TOMLDecodeError as error:
         raise BadInputError(
-            "barograph.toml", str(error), "Correct it; docs/barograph.toml is an example"
+            str(Path(origin.FILE).absolute()), str(error), "Correct it as TOML: KEY = VALUE"
         ) from error
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise BadInputError(
-            f"setting {key}", first["msg"], "See docs/settings.md for each key"
-        ) from error
+        raise _invalid(".".join(map(str, first["loc"])), first["type"], first["msg"]) from error
+
+
+def _invalid(key: str, kind: str, why: str) -> "BadInputError":
+    """The error for a key that is unknown or whose value is not allowed, with its place."""
+    from barograph.app import settings as origin
+    from barograph.errors import BadInputError
+
+    _, where = origin.source_of(key.split(".", maxsplit=1)[0], {})
+    what = f"{where}: {key}" if where else f"setting {key}"
+    if kind != "extra_forbidden":
+        return BadInputError(what, why, "`barograph settings` lists all with their values")
+    meant = origin.near(key)
+    cure = f"Did you mean {meant}" if meant else "Remove it"
+    return BadInputError(what, "there is no such setting", cure)
 
 
 def case_named(name: str) -> "Case":

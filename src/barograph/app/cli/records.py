@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from barograph.app.cli.answers import answer, print_lines, warn
+from barograph.app.cli.answers import answer, print_records, warn
 from barograph.app.cli.options import (
     MOST_BATCH,
     MOST_RATE,
@@ -67,7 +67,8 @@ def produce(
 
     settings, chosen = settings_of(home), case_named(case)
     if dry_run:
-        print_lines(browse.as_line(message) for message in job.dry_run(chosen, file))
+        lines = (browse.as_line(message) for message in job.dry_run(chosen, file))
+        print_records(lines, json)
         return
     how = job.Sending(mode=mode, rate=rate, batch_size=batch_size)
     address = log or settings.home
@@ -167,10 +168,10 @@ def rehearse(
     log: LogOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Run a case from a file to predictions in both modes, and account for every record.
+    """Run a case from file to prediction; account for every record.
 
-    A model is trained and gated, then producer and consumer run as in production, with bad
-    records among good ones. Exit code 1 if a record was lost or invented.
+    A model is trained and gated, then producer and consumer run as in production, in both modes,
+    with bad records among good ones. Exit code 1 if a record was lost or invented.
     """
     from barograph.app.runs import rehearsal
     from barograph.app.terminal import terminal

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from barograph.app.cli.answers import say
+from barograph.app.cli.answers import say_json, show
 from barograph.app.cli.options import (
     CaseOption,
     HomeOption,
@@ -39,10 +39,11 @@ def report_card(
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Write the model card: what a version is, how it was tested, its scores, and where it fails.
+    """Write the model card of a version as an HTML page.
 
-    It is a self-contained HTML page with charts. With --json the card is printed as JSON, and a
-    page is written only if --out is given.
+    It says what the version is, how it was tested, its scores, and where it fails; the page is
+    self-contained, with charts. With --json the card is printed as JSON, and a page is written
+    only if --out is given.
     """
     from barograph.registry.registry import Registry
     from barograph.training import card
@@ -53,7 +54,7 @@ def report_card(
     card_json = registry.attached(name, number, card.FILE)
     shown = card.decoded(card_json, f"{name}/{number}")
     if json:
-        say(card_json)
+        say_json(card_json)
     if json and out is None:
         return
     from barograph.app.reports.card_page import page
@@ -61,7 +62,7 @@ def report_card(
     file = out or settings.home / "reports" / name / f"card-{number}.html"
     _write(file, page(shown))
     if not json:
-        say(str(file))
+        show(str(file))
 
 
 def _number(registry: "Registry", case: str, version: str) -> int:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from barograph.app.cli.answers import answer, print_lines
+from barograph.app.cli.answers import answer, print_records
 from barograph.app.cli.options import (
     CASES,
     MOST_RECORDS,
@@ -62,7 +62,7 @@ def topics_create(
     log: LogOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Create missing topics, and change the named retention of existing ones."""
+    """Create missing topics, or change the retention of existing ones."""
     import msgspec
 
     from barograph.app.terminal import listing
@@ -83,7 +83,7 @@ def topics_create(
             )
         names = {topic.name for topic in wanted}
         held = [each for each in browse.holdings(opened) if each.name in names]
-    answer(held, json, lambda: listing.topics(held))
+    answer({"topics": held}, json, lambda: listing.topics(held))
 
 
 @app.command("list")
@@ -94,7 +94,7 @@ def topics_list(home: HomeOption = None, log: LogOption = None, json: JsonOption
 
     with existing_log(settings_of(home), log) as opened:
         held = browse.holdings(opened)
-    answer(held, json, lambda: listing.topics(held))
+    answer({"topics": held}, json, lambda: listing.topics(held))
 
 
 @app.command("dump")
@@ -112,6 +112,7 @@ def topics_dump(
     key: Annotated[str | None, typer.Option(help="Only this key.")] = None,
     home: HomeOption = None,
     log: LogOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Print records as JSON lines, in log order."""
     from barograph.errors import BadInputError
@@ -127,7 +128,7 @@ def topics_dump(
         else:
             offset = None if start == "oldest" else int(start)
             records = browse.first(opened, name, limit, offset=offset, partition=partition, key=key)
-        print_lines(browse.as_line(record) for record in records)
+        print_records((browse.as_line(record) for record in records), json)
 
 
 def _named(

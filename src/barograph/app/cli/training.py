@@ -48,7 +48,7 @@ def dataset(
     products: Annotated[str, typer.Option(help="Only these of recordings, comma-separated.")] = "",
     json: JsonOption = False,
 ) -> None:
-    """Build labelled feature rows from the archive or from files of records.
+    """Build labelled feature rows from the archive or from files.
 
     FILES are recordings used instead of the archive, without a log. A record case is always
     built from FILES, through its contract; a series from another source than the market's is
@@ -107,7 +107,8 @@ def train(
 
     settings, chosen = settings_of(home), case_named(case)
     if follow:
-        _follow(settings, log, chosen)
+        lines = _follow(settings, log, chosen)
+        answer({"trained": lines}, json, lambda: "\n".join(lines) or "nothing was trained")
         return
     how = Training(
         seed=settings.seed if seed is None else seed,
@@ -222,16 +223,22 @@ def _built(
         return series_dataset.build(opened, settings.home, case, progress=progress.records)
 
 
-def _follow(settings: "Settings", log: str | None, case: "Case") -> None:
-    """Run this command line with --if-due in a child process whenever training is due."""
+def _follow(settings: "Settings", log: str | None, case: "Case") -> list[str]:
+    """Run this command line with --if-due in a child process whenever training is due.
+
+    Returns a line for each training.
+    """
     from barograph.app.runs.retraining import Retraining, training
 
     words = [*sys.argv[1:], "--no-follow", "--if-due", "--json"]
     with (
         stop_requested() as stop,
-        Retraining(lambda: _due(settings, log, case), lambda: training(words, settings), warn),
+        Retraining(
+            lambda: _due(settings, log, case), lambda: training(words, settings), warn
+        ) as retraining,
     ):
         stop.wait()
+    return retraining.trained
 
 
 def _due(settings: "Settings", log: str | None, case: "Case") -> "Due":

@@ -23,6 +23,7 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
+from barograph.app.terminal.detail import Detail, chosen
 from barograph.figures import MS, US, duration
 from barograph.foreign import spelled_out
 from barograph.times import time_of
@@ -142,7 +143,7 @@ def progress() -> Iterator[Bar]:
         TimeRemainingColumn(),
         console=console,
         transient=True,
-        disable=not console.is_terminal,
+        disable=chosen() is Detail.QUIET or not console.is_terminal,
     )
     with bars:
         yield Bar(bars)
@@ -152,7 +153,8 @@ class Phases:
     """Shows the current phase of work and records each phase's duration in `seconds`."""
 
     def __init__(self, console: Console) -> None:
-        self._console = console
+        # With -q it writes into a buffer that nobody reads.
+        self._console = Screen(like=console) if chosen() is Detail.QUIET else console
         self.seconds: dict[str, float] = {}
 
     @contextmanager

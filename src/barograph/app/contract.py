@@ -1,0 +1,143 @@
+"""The JSON contract: what each verb prints with --json, as types and as JSON schemas.
+
+Imported only where schemas are made: the answers' types come from every room.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from barograph.app.runs.demo import DemoSummary
+from barograph.app.runs.rehearsal_accounts import Rehearsal
+from barograph.app.runs.up import UpSummary
+from barograph.app.settings import SettingInForce
+from barograph.app.terminal.model_list import ListedVersion
+from barograph.app.wiring import Consumed
+from barograph.archive.compact import Compaction
+from barograph.archive.inventory import Inspection, Inventory
+from barograph.feed.live import LiveSummary
+from barograph.feed.produce import Produced
+from barograph.feed.recover import Recovered
+from barograph.feed.summary import Summary
+from barograph.log.browse import Holding
+from barograph.pipeline.check import Check
+from barograph.pipeline.deadletters import LetterList, LetterShown, Redriven
+from barograph.pipeline.live_scores import LiveReport
+from barograph.pipeline.verify import Verification
+from barograph.pipeline.worker import Tally
+from barograph.registry.audit import Promotion
+from barograph.registry.model import ModelFacts
+from barograph.simulated.ledger import LedgerSummary
+from barograph.training.card import Card
+from barograph.training.dataset import DatasetManifest
+from barograph.training.due import Due
+from barograph.training.record_dataset import RecordManifest
+from barograph.training.report import TrainingReport
+
+RECORDS = {"records": list[dict[str, Any]]}
+"""Records of a topic, each as `topics dump` prints it."""
+
+ANSWERS: Mapping[str, Any] = {
+    "demo": DemoSummary,
+    "up": UpSummary,
+    "help": {"verb": str, "usage": str, "options": dict[str, str], "schema": dict[str, Any]},
+    "settings": {"settings": list[SettingInForce]},
+    "completion": {"shell": str, "script": str},
+    "replay": {"feed": Summary, "featurizer": Tally, "scorer": Tally},
+    "feed": LiveSummary,
+    "featurize": Tally,
+    "score": Tally,
+    "verify": Verification,
+    "check": Check,
+    "simulate": LedgerSummary,
+    "dataset": (DatasetManifest, RecordManifest),
+    "train": (TrainingReport, Due, {"trained": list[str]}),
+    "produce": (Produced, RECORDS),
+    "consume": Consumed,
+    "rehearse": Rehearsal,
+    "report card": Card,
+    "models list": {"versions": list[ListedVersion]},
+    "models history": {"promotions": list[Promotion]},
+    "models show": {"facts": ModelFacts, "live": LiveReport | None},
+    "models promote": Promotion,
+    "models rollback": Promotion,
+    "topics create": {"topics": list[Holding]},
+    "topics list": {"topics": list[Holding]},
+    "topics dump": RECORDS,
+    "archive list": Inventory,
+    "archive verify": Inspection,
+    "archive compact": Compaction,
+    "recover": Recovered,
+    "deadletters list": LetterList,
+    "deadletters show": LetterShown,
+    "deadletters redrive": Redriven,
+}
+"""What each verb answers with: a tuple is one of several, a dict an object of these keys."""
+
+REFUSAL = {"error": str, "cure": str}
+"""What any verb prints where it ends with exit code 2: facts, and what to do."""
+
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
+_REF = "#/$defs/{name}"
+
+
+def schema_of(verb: str) -> dict[str, Any]:
+    """The JSON schema of everything that `verb --json` may print, refusals among it.
+
+    Raises KeyError for an unknown verb.
+    """
+    answer = ANSWERS[verb]
+    variants = answer if isinstance(answer, tuple) else (answer,)
+    schemas, definitions = _schemas([*variants, REFUSAL])
+    return {
+        "$schema": DRAFT,
+        "title": f"barograph {verb} --json",
+        "oneOf": schemas,
+        "$defs": definitions,
+    }
+
+
+def _schemas(variants: list[Any]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """A schema for each variant, and the definitions that they refer to."""
+    kinds = [
+        kind
+        for variant in variants
+        for kind in (variant.values() if isinstance(variant, Mapping) else (variant,))
+    ]
+    made, definitions = msgspec.json.schema_components(kinds, ref_template=_REF)
+    left = iter(made)
+    schemas = [
+        {
+            "type": "object",
+            "properties": {name: next(left) for name in variant},
+            "required": list(variant),
+            "additionalProperties": False,
+        }
+        if isinstance(variant, Mapping)
+        else next(left)
+        for variant in variants
+    ]
+    return [_as_encoded(schema) for schema in schemas], {
+        name: _as_encoded(definition) for name, definition in sorted(definitions.items())
+    }
+
+
+def _as_encoded(schema: Any) -> Any:  # noqa: ANN401 - JSON
+    """A schema in which numbers may be null, and objects have all of their keys and no other.
+
+    Null stands for a number that is not defined; structs are encoded whole.
+    """
+    if isinstance(schema, list):
+        return [_as_encoded(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    changed = {name: _as_encoded(part) for name, part in schema.items() if name != "default"}
+    if isinstance(described := changed.get("description"), str):
+        changed["description"] = " ".join(described.split())
+    if changed.get("type") == "number":
+        changed["type"] = ["number", "null"]
+    if changed.get("type") == "object" and "properties" in changed:
+        changed["required"] = list(changed["properties"])
+        changed["additionalProperties"] = False
+    return changed
