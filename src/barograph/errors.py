@@ -159,7 +159,7 @@ class RemovedError(BarographError):
         self.path, self.why = path, why
         super().__init__(
             f"{path} {why} while it was in use: what was written since the last copy is not there. "
-            "Start again; what only the archive has is told then (`barograph recover` takes it in)."
+            "The next start names what only the archive has (`barograph recover` takes it in)."
         )
 
 

@@ -169,10 +169,10 @@ class Heartbeat(
 
 
 class Trade(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="trade/1"):
-    """A trade without a quote: no ticker told it.
+    """A trade without a quote: no ticker brought it.
 
-    One of a cascade that the venue told in one ticker, or one that the ticker's line lost; `filled`
-    says that it was asked for afterwards. `side` is the aggressor's.
+    One of a cascade that the venue put into one ticker, or one that the ticker's line lost;
+    `filled` if it was requested afterwards. `side` is the aggressor's.
     """
 
     product: Name

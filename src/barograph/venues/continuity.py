@@ -280,7 +280,7 @@ class Continuity:
             if tells_otherwise(trade, known):
                 raise FrameRefusedError(
                     Fault.CONTRADICTION,
-                    f"trade {trade.trade_id} was told otherwise before",
+                    f"trade {trade.trade_id} differs from the one received before",
                     trade.product,
                 )
             return False
