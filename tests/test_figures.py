@@ -13,6 +13,7 @@ from barograph.figures import (
     estimate,
     figure,
     interval,
+    price,
     three_digits,
 )
 from barograph.types import Interval
@@ -78,3 +79,20 @@ def test_a_duration_is_written_in_the_unit_that_one_would_say(taken_ms, expected
 
 def test_a_duration_may_come_in_any_unit():
     assert duration(90.0) == duration(90 * 10**9, NS) == "90 s"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (100_000.0, "100,000.00"), (123.456, "123.46"), (99.5, "99.500"), (12.3456, "12.346"),
+        (1.0, "1.0000"), (0.12345, "0.1235"), (0.00000644, "0.000006440"), (0.0, "0.00"),
+        (1.25e-12, "1.250e-12"), (None, "n/d"), (float("nan"), "n/d"), (float("inf"), "n/d"),
+    ],
+)  # fmt: skip
+def test_a_price_keeps_its_significant_digits(value, expected):
+    assert price(value) == expected
+
+
+@given(st.floats(1e-9, 1e9))
+def test_a_price_is_never_shown_as_nothing(value):
+    assert float(price(value).replace(",", "")) == pytest.approx(value, rel=5.1e-4)

@@ -55,6 +55,21 @@ def three_digits(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
+def price(value: float | None) -> str:
+    """A price with two decimals from 100 up, to five significant digits below, four below 1.
+
+    No exponent down to 1e-9: `100,000.00`, `12.345`, `0.000006440`.
+    """
+    if value is None or not math.isfinite(value):
+        return NOT_DEFINED
+    size = abs(value)
+    if size >= 100 or not size:
+        return f"{value:,.2f}"
+    if size < 1e-9:
+        return f"{value:.3e}"
+    return f"{value:.{(4 if size >= 1 else 3) - math.floor(math.log10(size))}f}"
+
+
 def duration(taken: float | None, unit_s: float = 1.0) -> str:
     """What took so many units of `unit_s` seconds, to three digits in the unit one would say."""
     if taken is None or math.isnan(taken):

@@ -21,6 +21,7 @@ HOMES = {
             "app/terminal/settings_table.py",
             "app/terminal/training_table.py",
             "app/terminal/live_view.py",
+            "app/terminal/fitted_table.py",
             "app/runs/up.py",
         },
         "top",

@@ -45,6 +45,7 @@ class Settings(BaseSettings):
     batch_records: Annotated[int, Field(ge=1, le=100_000)] = 4096
     lease_s: Annotated[float, Field(ge=0.1, le=86_400)] = 30.0
     model_refresh_s: Annotated[float, Field(gt=0, le=86_400)] = 1.0
+    alert_release: Annotated[float, Field(gt=0, le=1)] = 0.8
     model_lifetime_h: Annotated[float, Field(gt=0, le=1_000_000)] = 168.0
     retrain_every_h: Annotated[float, Field(ge=0, le=1_000_000)] = 24.0
     folds: Annotated[int, Field(ge=2, le=50)] = 4

@@ -14,6 +14,7 @@ import msgspec
 from barograph import codec
 from barograph.log import Extent, Log, browse
 from barograph.log.topics import DEAD_LETTERS, FEATURES, PREDICTIONS, STATUS, TICKS
+from barograph.pipeline.health import Health, Heard, health_of, newest_statuses
 from barograph.times import widened
 from barograph.types import (
     NS_PER_S,
@@ -34,7 +35,6 @@ _EVENTS = ("tick/", "trade/", "heartbeat/", "gap/")
 _OF_PRODUCTS = ("features/", "prediction/")
 _GROUPS = {"featurizer": TICKS, "scorer": FEATURES}
 _LOOK_EVERY_S = 0.2
-_STATUSES = 200
 _SAID_OFTEN = 10_000
 
 
@@ -50,7 +50,8 @@ class GapTotal(msgspec.Struct, kw_only=True):
 class ProductCheck(msgspec.Struct, kw_only=True):
     """One product. `filled` of its trades came from REST afterwards.
 
-    `age_s` is how long ago its last tick was received; where nobody kept that, happened.
+    `age_s` is how long ago its last tick was received, `heard_s` its last tick, trade or heartbeat;
+    where nobody kept that, happened.
     """
 
     ticks: int = 0
@@ -60,18 +61,19 @@ class ProductCheck(msgspec.Struct, kw_only=True):
     last_price: str | None = None
     last_event_time_ns: int | None = None
     age_s: float | None = None
+    heard_s: float | None = None
     gaps: dict[str, GapTotal] = {}
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
     """What a topic holds, or what came in `watched_s` seconds.
 
-    `counted` are its ticks, or where it has no events of the market its records: at least `wanted`
-    make it `ok`. `per_s` is records a second of their span of receipt, null where that is not
-    known. `dead_letters` are those of the whole market, by fault; `lag` is how many records, at
-    most, each group has still to do; `status` the last word of each connection; `sample` the last
-    record. `first_refusal` says fault and detail of the first of the dead letters, of those that
-    came in `watched_s` where it watched.
+    `counted` are its ticks, or where it has no events of the market its records. It is `ok` with at
+    least `wanted` of them and no problem in `health`. `per_s` is records a second of their span of
+    receipt, null where that is not known. `dead_letters` are those of the whole market, by fault;
+    `lag` is how many records, at most, each group has still to do; `status` the last word of each
+    connection; `sample` the last record. `first_refusal` says fault and detail of the first of the
+    dead letters, of those that came in `watched_s` where it watched.
     """
 
     topic: str
@@ -92,6 +94,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     status: list[FeedStatus]
     sample: str | None
     first_refusal: str = ""
+    health: Health = Health()
 
 
 class _CommonFields(msgspec.Struct):
@@ -116,6 +119,8 @@ def check(  # noqa: PLR0913 - the options, and what a shell has
     *,
     wanted: int,
     seconds: float | None = None,
+    max_age_s: float | None = None,
+    champion: Callable[[], str | None] = lambda: None,
     clock_ns: Callable[[], int] = time.time_ns,
     timer: Callable[[], float] = time.monotonic,
     wait: Callable[[float], object] = time.sleep,
@@ -123,7 +128,10 @@ def check(  # noqa: PLR0913 - the options, and what a shell has
 ) -> Check:
     """Look at all records of a topic, or at those that arrive within `seconds`.
 
-    clock_ns: the wall clock of ages. timer, wait: seconds of a clock that is not set, and sleep.
+    max_age_s: the oldest that news may be, in seconds; 0 for any age. None: 30 in a log that a live
+    feed has written its status to, else any. champion: the label of the present champion, or None;
+    raises RegistryError. clock_ns: the wall clock of ages. timer, wait: seconds of a clock that is
+    not set, and sleep.
     progress: called with the records seen so far. Raises UnknownTopicError.
     """
     seen = _Seen()
@@ -139,9 +147,28 @@ def check(  # noqa: PLR0913 - the options, and what a shell has
     topics = {each.name for each in log.topics()}
     of_the_market = topic in {TICKS, FEATURES, PREDICTIONS}
     counted = seen.kinds["tick"] if topic == TICKS else seen.records
+    now_ns = clock_ns()
+    statuses = newest_statuses(log) if of_the_market and STATUS in topics else []
+    products = seen.products_at(now_ns)
+    lag = _lag(log, topics) if of_the_market else {}
+    health = Health()
+    if of_the_market:
+        health = health_of(
+            log,
+            Heard(
+                now_ns=now_ns,
+                newest_ns=seen.receipts.last,
+                watched_s=seconds,
+                products={n: each.heard_s for n, each in products.items()} if products else None,
+            ),
+            statuses=statuses,
+            groups={group: _GROUPS[group] for group in lag},
+            max_age_s=max_age_s,
+            champion=champion,
+        )
     return Check(
         topic=topic,
-        ok=counted >= wanted,
+        ok=counted >= wanted and not health.problems,
         counted=counted,
         wanted=wanted,
         records=seen.records,
@@ -152,12 +179,13 @@ def check(  # noqa: PLR0913 - the options, and what a shell has
         first_receive_time_ns=seen.receipts.first,
         last_receive_time_ns=seen.receipts.last,
         per_s=seen.receipts.per_s(seen.records),
-        products=seen.products_at(clock_ns()),
+        products=products,
         dead_letters=_dead_letters(log) if of_the_market and DEAD_LETTERS in topics else {},
-        lag=_lag(log, topics) if of_the_market else {},
-        status=_statuses(log) if of_the_market and STATUS in topics else [],
+        lag=lag,
+        status=statuses,
         sample=None if seen.last is None else browse.as_line(seen.last).decode(),
         first_refusal=_first_refusal(log, before) if topic == TICKS else "",
+        health=health,
     )
 
 
@@ -187,6 +215,7 @@ class _Seen:
         self.events, self.receipts = _Span(), _Span()
         self.last: Record | None = None
         self._products: dict[str, ProductCheck] = {}
+        self._ticked_ns: dict[str, int] = {}
         self._heard_ns: dict[str, int] = {}
 
     def take(self, record: Record) -> None:
@@ -208,8 +237,10 @@ class _Seen:
             self._event(event)
 
     def products_at(self, now_ns: int) -> dict[str, ProductCheck]:
+        for product, ticked_ns in self._ticked_ns.items():
+            self._products[product].age_s = round((now_ns - ticked_ns) / NS_PER_S, 3)
         for product, heard_ns in self._heard_ns.items():
-            self._products[product].age_s = round((now_ns - heard_ns) / NS_PER_S, 3)
+            self._products[product].heard_s = round((now_ns - heard_ns) / NS_PER_S, 3)
         return dict(sorted(self._products.items()))
 
     def _event(self, event: Event) -> None:
@@ -220,14 +251,16 @@ class _Seen:
             total.seconds = round(total.seconds + (event.end_ns - event.start_ns) / NS_PER_S, 9)
             total.missing += event.missing or 0
             total.filled += event.filled
-        elif isinstance(event, Heartbeat):
+            return
+        heard_ns = event.event_time_ns if event.receive_time_ns is None else event.receive_time_ns
+        self._heard_ns[event.product] = max(heard_ns, self._heard_ns.get(event.product, 0))
+        if isinstance(event, Heartbeat):
             product.heartbeats += 1
         elif isinstance(event, Tick):
             product.ticks += 1
             product.last_price = event.price
             product.last_event_time_ns = event.event_time_ns
-            heard_ns = event.receive_time_ns
-            self._heard_ns[event.product] = event.event_time_ns if heard_ns is None else heard_ns
+            self._ticked_ns[event.product] = heard_ns
         else:
             product.trades += 1
             product.filled += event.filled
@@ -295,15 +328,3 @@ def _lag(log: Log, topics: set[str]) -> dict[str, int]:
                 for extent in log.extents(topic)
             )
     return lag
-
-
-def _statuses(log: Log) -> list[FeedStatus]:
-    """Return the latest status of each connection among the last records."""
-    last = {}
-    for record in browse.last(log, STATUS, _STATUSES):
-        try:
-            status = codec.decode_status.of(record)
-        except codec.UnreadableError:
-            continue  # `check --topic feed.status` counts those
-        last[status.connection] = status
-    return list(last.values())

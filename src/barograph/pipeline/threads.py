@@ -9,6 +9,7 @@ from typing import Self
 from barograph.errors import BarographError, RemovedError
 from barograph.pipeline.stages import Stages
 from barograph.pipeline.worker import Tally, Until
+from barograph.registry.model import Model
 
 _LOOK_S = 0.25
 """How long the wait for a stage's end is at a time, so that a signal is heard meanwhile."""
@@ -86,6 +87,11 @@ class Pipeline:
             while thread.is_alive() and time.monotonic() < ends_s:
                 thread.join(_LOOK_S)
         return not any(thread.is_alive() for thread in self._threads)
+
+    @property
+    def champion(self) -> Model | None:
+        """The model that scores now."""
+        return self._stages.champion.model
 
     def check(self) -> None:
         """Raise the error that ended a worker, if one did."""

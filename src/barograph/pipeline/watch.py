@@ -5,12 +5,18 @@ from collections import deque
 import msgspec
 
 from barograph import codec
+from barograph.evaluation.alerts import RELEASE, Alert, AlertChange, AlertMachine, Change
 from barograph.log import Log, browse
-from barograph.log.topics import PREDICTIONS
-from barograph.types import APPENDED_TIME, Prediction, Record
+from barograph.log.topics import FEATURES, PREDICTIONS
+from barograph.pipeline.progress import Progress
+from barograph.types import APPENDED_TIME, FeatureRow, Prediction, Record
 
-SEEN = 16
+HISTORY = 240
 """Of a product's last probabilities so many are kept."""
+
+_ALERTS = 8
+_EARLIER_ROWS = 6_000
+"""Rows read back at the start, to know how long the present run of seconds is."""
 
 
 class Latencies(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,20 +36,33 @@ class ProductLine(msgspec.Struct, kw_only=True):
 
 
 class PredictionWatch:
-    """Follows a log's predictions from now on, or from the oldest one kept."""
+    """Follows a log's predictions and feature rows from now on, or from the oldest one kept.
 
-    def __init__(self, log: Log, *, from_oldest: bool = False) -> None:
+    `alerts` are the latest, by identity, as they stand; `judgements` counts those that are judged.
+    release: that of the AlertMachine.
+    """
+
+    def __init__(self, log: Log, *, from_oldest: bool = False, release: float = RELEASE) -> None:
         self._tail = browse.Tail(log, PREDICTIONS, from_oldest=from_oldest)
+        self._rows = browse.Tail(log, FEATURES, from_oldest=from_oldest)
         self.lines: dict[str, ProductLine] = {}
-        self.alerts: deque[Prediction] = deque(maxlen=8)
+        self.progress: dict[str, Progress] = {}
+        self.alerts: dict[tuple[str, int, str], Alert] = {}
+        self.judgements: dict[str, int] = {}
         self.verdicts: dict[str, int] = {}
         self.models: dict[str, int] = {}
         self.alert_count = 0
         self.unreadable = 0
+        self._machine = AlertMachine(release=release)
         self._latencies_ms: deque[float] = deque(maxlen=100_000)
+        if not from_oldest:
+            for record in browse.last(log, FEATURES, _EARLIER_ROWS):
+                self._take_row(record)
 
     def look(self) -> int:
-        """Take in the predictions written since the last look; return how many."""
+        """Take in what was written since the last look; return the number of predictions."""
+        for record in self._rows.take():
+            self._take_row(record)
         taken = 0
         for record in self._tail.take():
             self._read(record)
@@ -61,6 +80,17 @@ class PredictionWatch:
             p99_ms=ordered[min(len(ordered) - 1, int(0.99 * len(ordered)))],
         )
 
+    def silent(self, now_ns: int, after_s: float) -> None:
+        """End the alerts of products without a prediction for `after_s` seconds, as unknown."""
+        self._keep(self._machine.expire(now_ns, after_s))
+
+    def _take_row(self, record: Record) -> None:
+        try:
+            row: FeatureRow = codec.decode_row.of(record)
+        except codec.UnreadableError:
+            return  # the scorer writes a dead letter for it
+        self.progress.setdefault(row.product, Progress()).take(row)
+
     def _read(self, record: Record) -> None:
         try:
             prediction = codec.decode_prediction.of(record)
@@ -76,14 +106,22 @@ class PredictionWatch:
             latency_ms = (written_ns - prediction.receive_time_ns) / 1e6
             self._latencies_ms.append(latency_ms)
         known = self.lines.get(prediction.product)
-        was_alert = known is not None and known.prediction.alarm
-        past = known.probabilities if known else deque[float | None](maxlen=SEEN)
+        past = known.probabilities if known else deque[float | None](maxlen=HISTORY)
         past.append(prediction.probability)
         self.lines[prediction.product] = ProductLine(
             prediction=prediction, latency_ms=latency_ms, probabilities=past
         )
         self.verdicts[prediction.verdict] = self.verdicts.get(prediction.verdict, 0) + 1
         self.models[prediction.model] = self.models.get(prediction.model, 0) + 1
-        if prediction.alarm and not was_alert:
-            self.alert_count += 1
-            self.alerts.append(prediction)
+        self._keep(self._machine.take(prediction))
+
+    def _keep(self, changes: list[AlertChange]) -> None:
+        for change, alert in changes:
+            if change is Change.BEGAN:
+                self.alert_count += 1
+            elif change is Change.JUDGED:
+                name = str(alert.judgement)
+                self.judgements[name] = self.judgements.get(name, 0) + 1
+            self.alerts[alert.product, alert.started_ns, alert.model] = alert
+        while len(self.alerts) > _ALERTS:
+            del self.alerts[min(self.alerts, key=lambda identity: identity[1])]

@@ -99,7 +99,8 @@ def test_a_live_run_reports_what_was_received_and_predicted():
         predictions=40,
         verdicts={"PREDICTED": 40},
         models={"spikes/1": 40},
-        alerts=1,
+        alerts=3,
+        judgements={"right": 2, "wrong": 1},
         latency=Latencies(count=40, p50_ms=12.3, p99_ms=45.6),
     )
     text = " ".join(
@@ -113,7 +114,7 @@ def test_a_live_run_reports_what_was_received_and_predicted():
         "connections 2, 1 holes requested", "queue full 3 times",
         "troubles 4 connections failed or dropped, 2 of them by overflow",
         "REST 6 unusable answers", "-12.5 ms (-40.0 … +2.0)",
-        "predictions 40 PREDICTED 40", "alerts 1", "p50 12.3 ms, p99 45.6 ms",
+        "predictions 40 PREDICTED 40", "alerts 3 right 2, wrong 1", "p50 12.3 ms, p99 45.6 ms",
         "trained spikes/2 (har), keep: few",
     ):  # fmt: skip
         assert part in text, text

@@ -10,6 +10,7 @@ from barograph.archive.compact import Compaction
 from barograph.archive.inventory import Damage, Inspection, Inventory, ListedFile
 from barograph.archive.manifest import ArchiveManifest, ProductCounts
 from barograph.pipeline.check import Check, GapTotal, ProductCheck
+from barograph.pipeline.health import Health
 from barograph.types import FeedStatus
 
 NS = 10**9
@@ -151,3 +152,49 @@ def test_a_check_shows_each_product_its_gaps_and_the_rest():
     assert "coinbase/1: 12 frames, 1 open holes" in text
     assert "\x1b" not in text
     assert "\\x1b[2J" in text
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120, 200])
+def test_a_check_shows_products_and_ticks_whole_at_any_width(width):
+    products = {
+        name: ProductCheck(
+            ticks=12_345_678, trades=9_876_543, heartbeats=1_234_567, last_price=price, age_s=1.5,
+            gaps={cause: GapTotal(count=12, seconds=99.0, missing=7, filled=3)
+                  for cause in ("disconnect", "trade_id", "silence", "heartbeat")},
+        )
+        for name, price in [
+            ("BTC-PERP-INTX", "100000.00"), ("PEPE-USD", "0.00000644"), ("ETH-USD", "4321.09"),
+        ]
+    }  # fmt: skip
+    console = Console(file=io.StringIO(), width=width)
+    console.print(findings.check(checked(ok=True, products=products)))
+    text = console.file.getvalue()
+    assert "…" not in text
+    for name, product in products.items():
+        row = next(line for line in text.splitlines() if line.startswith(name))
+        assert "12,345,678" in row
+        assert product.last_price in row
+        assert len(row.rstrip()) <= width
+    assert ("heartbeats" in text) == (width >= 80)
+    assert " ".join(text.split()).count("trade_id 12 (99 s, 7 missing, 3 filled)") == 3
+
+
+def test_a_check_of_a_dead_feed_says_so_first():
+    health = Health(
+        max_age_s=30.0,
+        champion=None,
+        prediction_age_s=61.0,
+        verdicts={"BTC-USD": "GAP"},
+        behind_s={"featurizer": 61.0},
+        problems=["nothing was received for 61 s, at most 30 s"],
+        remarks=["no champion: the baseline predicts until a model is promoted"],
+    )
+    report = checked(counted=7, wanted=1, health=health, lag={"featurizer": 5, "scorer": 0})
+    text = shown(findings.check(report))
+    assert text.startswith("not ok: nothing was received for 61 s, at most 30 s\n")
+    assert "lag           featurizer 5 (for 61 s), scorer 0" in text
+    assert "champion      none" in text
+    assert "predictions   61 s old: BTC-USD GAP" in text
+    assert "remark        no champion: the baseline predicts" in text
+    short = findings.verdict(checked(health=health))
+    assert short == "ticks.raw has 7 records, 100 required; " + health.problems[0]

@@ -18,6 +18,8 @@ from barograph.app.cli.options import (
 
 app = typer.Typer()
 
+_CASE = "spikes"  # the case of the market's topics, whose import would take a second
+
 
 @app.command()
 def check(
@@ -40,19 +42,45 @@ def check(
             help="Count only what arrives within this many seconds from now.",
         ),
     ] = None,
+    max_age: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=MOST_SECONDS,
+            callback=no_nan,
+            help="Oldest that news may be, in seconds; 0 for any age. Default 30 where a live feed "
+            "has written its status, else 0.",
+        ),
+    ] = None,
     home: HomeOption = None,
     log: LogOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Show counts, rate, gaps, lag and a sample of a topic.
+    """Show whether a topic is alive and long enough.
 
-    Exit code 1 if it holds fewer than --min.
+    Counts, rate, gaps, dead letters, lag and a sample; of a live log also the age of its data, its
+    predictions and their model. Exit code 1 where the answer is no, with the reasons.
     """
     from barograph.app.terminal import findings, terminal
     from barograph.pipeline.check import check as look
+    from barograph.registry.registry import Registry
 
-    with existing_log(settings_of(home), log) as opened, terminal.progress() as progress:
-        result = look(opened, topic, wanted=wanted, seconds=seconds, progress=progress.records)
+    settings = settings_of(home)
+
+    def champion() -> str | None:
+        version = Registry(settings.home).champion_version(_CASE)
+        return None if version is None else f"{_CASE}/{version}"
+
+    with existing_log(settings, log) as opened, terminal.progress() as progress:
+        result = look(
+            opened,
+            topic,
+            wanted=wanted,
+            seconds=seconds,
+            max_age_s=max_age,
+            champion=champion,
+            progress=progress.records,
+        )
     answer(result, json, lambda: findings.check(result))
     if not result.ok:
         warn(findings.verdict(result))

@@ -26,20 +26,29 @@ from barograph.app.terminal import listing, terminal
 from barograph.app.terminal.live_view import render
 from barograph.app.wiring import stages
 from barograph.cases.spikes import SPIKES
+from barograph.evaluation.alerts import RELEASE
 from barograph.feed.live import LiveSummary, listen
 from barograph.feed.venue_socket import ListenPlan
 from barograph.figures import MS, duration
 from barograph.log import Log, open_log
 from barograph.log.retention import PeriodicRetention
+from barograph.pipeline.progress import warmups_s
 from barograph.pipeline.threads import Pipeline
 from barograph.pipeline.watch import Latencies, PredictionWatch
 from barograph.training.due import due_now, newest_frame_ns
 
 LOOK_S = 0.25
 
+_SILENT_S = 90.0
+"""After so long without a prediction of a product its alert is over, as far as anybody knows: more
+than the horizon, so that what can still be judged is."""
+
 
 class WatchSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """Counts and latency of the predictions during a watch."""
+    """Counts and latency of the predictions during a watch.
+
+    `judgements` counts the alerts that turned out right, wrong, or could not be judged.
+    """
 
     seconds: float
     predictions: int
@@ -47,6 +56,7 @@ class WatchSummary(msgspec.Struct, frozen=True, kw_only=True):
     models: dict[str, int]
     alerts: int
     latency: Latencies
+    judgements: dict[str, int] = {}
 
 
 class UpSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,7 +133,13 @@ def run(
         closing(open_log(address)) as log,
     ):
         seen = watch(
-            log, listener, pipeline, stop, shown=sys.stdout.isatty(), retraining=retraining
+            log,
+            listener,
+            pipeline,
+            stop,
+            shown=sys.stdout.isatty(),
+            retraining=retraining,
+            release=settings.alert_release,
         )
         retraining.stop()
         # End the feed before the pipeline, which then processes the last records.
@@ -148,7 +164,8 @@ def summary_table(done: UpSummary) -> RenderableType:
     lines = Text(
         f"predictions   {seen.predictions:,}  {terminal.counts_of(seen.verdicts)}".rstrip()
     )
-    lines.append(f"\nalerts        {seen.alerts:,}")
+    judged = terminal.counts_of(seen.judgements)
+    lines.append(f"\nalerts        {seen.alerts:,}  {judged}".rstrip())
     if latency.p50_ms is not None:
         half, most = duration(latency.p50_ms, MS), duration(latency.p99_ms, MS)
         lines.append(f"\nlatency       p50 {half}, p99 {most}")
@@ -166,18 +183,20 @@ def watch(  # noqa: PLR0913 - the parts, and how long they are watched
     shown: bool,
     seconds: float | None = None,
     retraining: Retraining | None = None,
+    release: float = RELEASE,
 ) -> WatchSummary:
-    """PredictionWatch the predictions until `stop` is set, the feed ends, or `seconds` have passed.
+    """Watch the predictions until `stop` is set, the feed ends, or `seconds` have passed.
 
-    shown: draw the live view. Re-raises errors of feed and pipeline.
+    shown: draw the live view. release: that of the alerts. Re-raises errors of feed and pipeline.
     """
-    watched, started_s = PredictionWatch(log), time.monotonic()
+    watched, started_s = PredictionWatch(log, release=release), time.monotonic()
     ends_s = None if seconds is None else started_s + seconds
 
     def going_on() -> bool:
         over = ends_s is not None and time.monotonic() >= ends_s
         pipeline.check()
         watched.look()
+        watched.silent(time.time_ns(), _SILENT_S)
         return not (over or listener.ended or stop.wait(LOOK_S))
 
     if shown:
@@ -186,7 +205,7 @@ def watch(  # noqa: PLR0913 - the parts, and how long they are watched
                 state = listener.state()
                 if retraining is not None and retraining.state:
                     state += f"\ntraining: {retraining.state}"
-                view.update(render(watched, state))
+                view.update(render(watched, state, warmups_s=warmups_s(pipeline.champion)))
     else:
         while going_on():
             pass
@@ -197,4 +216,5 @@ def watch(  # noqa: PLR0913 - the parts, and how long they are watched
         models=watched.models,
         alerts=watched.alert_count,
         latency=watched.latencies(),
+        judgements=watched.judgements,
     )

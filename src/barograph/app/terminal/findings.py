@@ -3,12 +3,13 @@
 Names and prices come from outside: they are shown as plain text, never as markup.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from barograph.app.terminal.fitted_table import Column, FittedTable
 from barograph.app.terminal.terminal import counts_of, plain, plain_table
 from barograph.figures import NS, duration
 from barograph.times import minute_of, time_of
@@ -106,29 +107,23 @@ def compaction(done: "Compaction") -> RenderableType:
 def check(result: "Check") -> RenderableType:
     """Contents of a topic, and whether they satisfy the check."""
     parts: list[RenderableType] = [
-        Text(f"{'ok' if result.ok else 'short'}: {verdict(result)}"),
+        Text(f"{_word(result)}: ").append_text(plain(verdict(result))),
         Text(f"{result.records:,} records ({counts_of(result.kinds)}){_rate(result)}"),
         Text(f"event time    {_span(result.first_event_time_ns, result.last_event_time_ns)}"),
         Text(f"receive time  {_span(result.first_receive_time_ns, result.last_receive_time_ns)}"),
     ]
     if result.products:
-        columns = ("product", "ticks", "trades", "heartbeats", "last price", "age s", "gaps")
-        table = plain_table("", columns)
-        for name, product in result.products.items():
-            table.add_row(
-                plain(name),
-                f"{product.ticks:,}",
-                f"{product.trades:,}",
-                f"{product.heartbeats:,}",
-                plain(product.last_price or ""),
-                "" if product.age_s is None else f"{product.age_s:,.1f}",
-                "; ".join(_gaps(cause, total) for cause, total in product.gaps.items()) or "none",
-            )
-        parts.append(table)
+        parts += ["", _products(result), ""]
+        parts += [
+            plain(f"gaps          {name}: {_gaps(cause, total)}")
+            for name, product in result.products.items()
+            for cause, total in product.gaps.items()
+        ]
     if result.dead_letters:
         parts.append(Text(f"dead letters  {counts_of(result.dead_letters)}"))
     if result.lag:
-        parts.append(Text(f"lag           {counts_of(result.lag)}"))
+        parts.append(Text(f"lag           {', '.join(_lag(result))}"))
+    parts += _predictions(result)
     for status in result.status:
         line = f"{status.connection}: {status.frames:,} frames, {status.open_holes:,} open holes"
         parts.append(plain(f"status        {line}, at {time_of(status.time_ns)}"))
@@ -140,12 +135,70 @@ def check(result: "Check") -> RenderableType:
     return Group(*parts)
 
 
+_PRODUCT_COLUMNS = (
+    Column("product"),
+    Column("ticks", right=True),
+    Column("trades", right=True, rank=3),
+    Column("heartbeats", right=True, rank=4),
+    Column("last price", right=True),
+    Column("age s", right=True, rank=1),
+    Column("gaps", right=True, rank=2),
+)
+
+
+def _products(result: "Check") -> RenderableType:
+    table = FittedTable(_PRODUCT_COLUMNS)
+    for name, product in result.products.items():
+        table.add_row(
+            plain(name),
+            f"{product.ticks:,}",
+            f"{product.trades:,}",
+            f"{product.heartbeats:,}",
+            plain(product.last_price or ""),
+            "" if product.age_s is None else f"{product.age_s:,.1f}",
+            f"{sum(total.count for total in product.gaps.values()):,}",
+        )
+    return table
+
+
+def _word(result: "Check") -> str:
+    if result.ok:
+        return "ok"
+    return "short" if result.counted < result.wanted else "not ok"
+
+
+def _lag(result: "Check") -> Iterator[str]:
+    for group, count in result.lag.items():
+        waits_s = result.health.behind_s.get(group)
+        yield f"{group} {count:,}" + ("" if waits_s is None else f" (for {duration(waits_s)})")
+
+
+def _predictions(result: "Check") -> list[RenderableType]:
+    """The champion and the newest predictions, where a live log is judged by them."""
+    health = result.health
+    lines = []
+    if health.max_age_s is not None and health.verdicts:
+        verdicts = ", ".join(f"{name} {verdict}" for name, verdict in health.verdicts.items())
+        lines.append(f"champion      {health.champion or 'none'}")
+        lines.append(f"predictions   {duration(health.prediction_age_s)} old: {verdicts}")
+    lines += [f"remark        {remark}" for remark in health.remarks]
+    return [plain(line) for line in lines]
+
+
 def verdict(result: "Check") -> str:
-    """One sentence: how many records there are, and how many were required."""
+    """One sentence: how many records there are and were required, or what is wrong with a feed."""
+    problems = "; ".join(result.health.problems)
+    counts = _counts(result)
+    if result.counted < result.wanted:
+        return f"{counts}; {problems}" if problems else counts
+    return problems or counts
+
+
+def _counts(result: "Check") -> str:
     where = "" if result.watched_s is None else f" in {result.watched_s:g} s"
     what = "ticks" if result.products else "records"
     counts = f"{result.topic} has {result.counted:,} {what}{where}, {result.wanted:,} required"
-    if result.ok or not result.first_refusal:
+    if result.counted >= result.wanted or not result.first_refusal:
         return counts
     return f"{counts}; first refusal: {result.first_refusal}"
 

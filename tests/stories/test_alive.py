@@ -1,0 +1,43 @@
+"""`check` beside a running `up`, and after it was killed: the same counts, another answer."""
+
+import json
+
+from verb_processes import Life
+from waiting import until
+
+LIMIT_S = 60.0
+
+
+def check(home, *words):
+    """The exit code and the answer of a check in JSON."""
+    code, out, _ = Life("check", "--home", home, "--json", *words).end()
+    return code, json.loads(out) if out else None
+
+
+def test_a_feed_is_ok_while_it_runs_and_not_after_it_died(tmp_path):
+    up = Life(
+        "up", "--venue", "simulated", "--home", tmp_path, "--no-retrain", "--json",
+    )  # fmt: skip
+    last = {}
+
+    def alive():
+        assert up.is_alive(), up.warned().decode()
+        _, last["report"] = check(tmp_path)
+        report = last["report"]
+        return report is not None and bool(report["status"] and report["health"]["verdicts"])
+
+    until(alive, LIMIT_S)
+    code, report = check(tmp_path)
+    health = report["health"]
+    assert (code, report["ok"], health["problems"]) == (0, True, [])
+    assert (health["max_age_s"], health["champion"]) == (30.0, None)
+    assert health["verdicts"] == {"BTC-USD": "WARMUP", "ETH-USD": "WARMUP"}
+    assert health["remarks"] == ["no champion: the baseline predicts until a model is promoted"]
+    assert all(product["heard_s"] < 30 for product in report["products"].values())
+    up.kill()
+    until(lambda: check(tmp_path, "--max-age", "1")[0] == 1, LIMIT_S)
+    code, dead = check(tmp_path, "--max-age", "1")
+    assert (code, dead["ok"]) == (1, False)
+    assert dead["counted"] >= report["counted"]
+    assert any("nothing was received for" in each for each in dead["health"]["problems"])
+    assert check(tmp_path, "--max-age", "0")[0] == 0
