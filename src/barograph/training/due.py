@@ -20,11 +20,18 @@ _LEAD_NS = HOUR_NS
 """How long before the champion expires a replacement is trained."""
 
 
-class Due(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether a case is due for training, and why."""
+class Due(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Whether a case is due for training, and why.
+
+    Before the first training `rows` usable rows of `needed` are there; `in_s` is about how long it
+    takes until there are so many, in seconds.
+    """
 
     due: bool
     why: str
+    rows: int | None = None
+    needed: int | None = None
+    in_s: float | None = None
 
 
 class TrainingState(msgspec.Struct, frozen=True, kw_only=True):

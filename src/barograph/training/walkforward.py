@@ -203,7 +203,7 @@ def walk(
     Raises TooLittleDataError if the folds are not feasible, a side has no row with a known y, or
     the reference or all other candidates cannot be fitted.
     """
-    split, questions = _questions(case, table, how)
+    split, questions = questions_of(case, table, how)
     tested: dict[str, list[Tested]] = {}
     left_out: dict[str, str] = {}
     candidates = case.candidates(table.features)
@@ -261,7 +261,8 @@ def _trial(candidate: Candidate, folds: Sequence[Tested]) -> Trial:
     )
 
 
-def _questions(case: Case, table: Table, how: Training) -> tuple[SplitKind, list[Question]]:
+def questions_of(case: Case, table: Table, how: Training) -> tuple[SplitKind, list[Question]]:
+    """Cut the folds and take each one's target, without fitting anything. Raises as `walk`."""
     split, folds = case.split(table, how.folds, how.split)
     questions = []
     for number, fold in enumerate(folds, 1):

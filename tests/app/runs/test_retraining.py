@@ -1,6 +1,7 @@
 """The process that trains a case again beside a live feed."""
 
 import os
+import re
 import time
 
 import pytest
@@ -45,6 +46,23 @@ def test_what_is_not_due_starts_nothing():
     assert (messages, running.trained) == ([], [])
 
 
+def test_a_first_training_that_waits_counts_down_and_has_not_failed():
+    waits = [
+        Due(
+            due=False,
+            why=f"first training in about {m} min: {n} of 3,000 rows",
+            rows=n,
+            needed=3000,
+        )
+        for m, n in ((45, 0), (40, 310))
+    ]
+    ask, messages = Asked(*waits), []
+    with Retraining(ask, pytest.fail, messages.append, look_s=99.0, soon_s=0.01) as running:
+        until(lambda: ask.times > 3)
+        assert running.state == "first training in about 40 min: 310 of 3,000 rows"
+    assert messages == ["retraining: first training in about 45 min: 0 of 3,000 rows"]
+
+
 @pytest.mark.slow
 def test_a_training_that_was_not_due_any_more_says_nothing(tmp_path):
     ask, messages = Asked(DUE), []
@@ -60,6 +78,8 @@ def test_a_training_that_fails_is_reported_once_and_tried_again_later(tmp_path):
     ask, messages = Asked(DUE), []
     start = begin(tmp_path, "train")
     with Retraining(ask, start, messages.append, look_s=99.0, again_s=0.6) as running:
+        failed = r"failed, next try at \d\d:\d\d:\d\d UTC: the dataset of spikes: "
+        until(lambda: re.match(failed, running.state), pause_s=0.001)
         until(lambda: ask.times > 2)
     (line,) = messages
     assert line.startswith("retraining: the dataset of spikes: there is none in ")

@@ -18,8 +18,9 @@ from barograph.errors import BarographError
 from barograph.evaluation.gate import Decision
 from barograph.figures import duration
 from barograph.foreign import one_line
-from barograph.times import time_of
+from barograph.times import clock_of, time_of
 from barograph.training.due import Due
+from barograph.types import NS_PER_S
 
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 _PATIENCE_S = 2.0
@@ -87,6 +88,8 @@ class Retraining:
     which answers in JSON. Failures are reported to `warn`, once per reason, and retried: a failed
     training after `again_s`, a failed `ask` or `start` after `look_s`, doubling up to `again_s`. A
     training that takes longer than `limit_s` seconds is killed. Results are reported to `warn` too.
+    `state` says in one line what is going on: what a first training waits for (asked again every
+    `soon_s` seconds), since when one runs, its result, or why it failed and when the next try is.
     """
 
     def __init__(  # noqa: PLR0913 - what it trains, and how long it waits for what
@@ -96,6 +99,7 @@ class Retraining:
         warn: Callable[[str], None],
         *,
         look_s: float = 60.0,
+        soon_s: float = 5.0,
         again_s: float = 3600.0,
         limit_s: float = 6 * 3600.0,
     ) -> None:
@@ -103,7 +107,9 @@ class Retraining:
         self.state = ""
         self._ask, self._start, self._warn = ask, start, warn
         self._look_s, self._again_s, self._limit_s = look_s, again_s, limit_s
+        self._soon_s = min(soon_s, look_s)
         self._failure = ""
+        self._waits = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="retraining", daemon=True)
 
@@ -127,14 +133,16 @@ class Retraining:
             failed = self._round()
             failures = failures + 1 if failed else 0
             if not failed:
-                wait_s = self._look_s
+                wait_s = self._soon_s if self._waits else self._look_s
             elif failed.trained:
                 wait_s = self._again_s
             else:
                 wait_s = min(self._again_s, self._look_s * 2.0 ** min(failures - 1, 30))
             why = failed.why if failed else ""
+            if why:
+                next_ns = time.time_ns() + int(wait_s * NS_PER_S)
+                self.state = f"failed, next try at {clock_of(next_ns)} UTC: {one_line(why)}"
             if why and why != self._failure and not self._stop.is_set():
-                self.state = "failed"
                 self._warn(f"retraining: {why} The next try is in {duration(wait_s)}.")
             self._failure = why
 
@@ -142,7 +150,13 @@ class Retraining:
         """Train if due; return the failure, or None."""
         training = False
         try:
-            if not self._ask().due:
+            answer = self._ask()
+            self._waits = not answer.due and answer.rows is not None
+            if self._waits:
+                if not self.state:
+                    self._warn(f"retraining: {answer.why}")
+                self.state = answer.why
+            if not answer.due:
                 return None
             training = True
             self.state = f"trains since {time_of(time.time_ns())}"

@@ -25,7 +25,7 @@ from barograph.app.settings import Settings
 from barograph.app.terminal import listing, terminal
 from barograph.app.terminal.live_view import render
 from barograph.app.wiring import stages
-from barograph.cases.spikes import SPIKES
+from barograph.cases.spikes import LONGEST_WINDOW_S, SPIKES, WANTED
 from barograph.evaluation.alerts import RELEASE
 from barograph.feed.live import LiveSummary, listen
 from barograph.feed.venue_socket import ListenPlan
@@ -35,7 +35,9 @@ from barograph.log.retention import PeriodicRetention
 from barograph.pipeline.progress import warmups_s
 from barograph.pipeline.threads import Pipeline
 from barograph.pipeline.watch import Latencies, PredictionWatch
-from barograph.training.due import due_now, newest_frame_ns
+from barograph.registry.registry import Registry
+from barograph.training.due import Due, due, newest_frame_ns, training_state
+from barograph.training.first_training import FirstTraining
 
 LOOK_S = 0.25
 
@@ -128,7 +130,7 @@ def run(
     with (
         Listener(settings, address, plan, warn) as listener,
         Pipeline(stages(settings, address, SPIKES, warn, patient=True), stop) as pipeline,
-        _retraining(settings, warn) as retraining,
+        _retraining(settings, address, plan, warn) as retraining,
         PeriodicRetention(lambda: open_log(address), warn),
         closing(open_log(address)) as log,
     ):
@@ -146,15 +148,29 @@ def run(
         return UpSummary(heard=listener.end(), seen=seen, trained=retraining.trained)
 
 
-def _retraining(settings: Settings, warn: Callable[[str], None]) -> Retraining:
+def _retraining(
+    settings: Settings, address: str | Path, plan: ListenPlan, warn: Callable[[str], None]
+) -> Retraining:
     home, every_h = settings.home, settings.retrain_every_h
     # No control: nobody reads the report of an automatic training.
     words = ["train", "--if-due", "--split", "walk-forward", "--no-control", "--json"]
-    return Retraining(
-        lambda: due_now(home, SPIKES.name, newest_frame_ns(home), every_h),
-        lambda: training(words, settings),
-        warn,
+    first = FirstTraining(
+        SPIKES,
+        address,
+        home / "archive",
+        features=WANTED,
+        folds=settings.folds,
+        keys=len(plan.products),
+        warmup_s=LONGEST_WINDOW_S,
     )
+
+    def ask() -> Due:
+        state = training_state(Registry(home), SPIKES.name, newest_frame_ns(home))
+        decision = due(state, time.time_ns(), every_h)
+        # A feed that has just begun has no frame yet, and is told how long it takes.
+        return first.due() if every_h and state.trained_ns is None else decision
+
+    return Retraining(ask, lambda: training(words, settings), warn)
 
 
 def summary_table(done: UpSummary) -> RenderableType:
