@@ -8,7 +8,7 @@ TESTED := .venv/installed-for-tests
 CUSTOMERS ?= $(wildcard $(or $(BAROGRAPH_DATA),../shared/data)/churn/Telco-Customer-Churn.csv)
 UV_INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
-.PHONY: help install demo churn-demo kafka test test-fast test-narrow lint bench bench-check lock docs leak ceiling eda brief clean
+.PHONY: help install demo churn-demo kafka test test-fast test-narrow lint bench bench-check lock docs leak ceiling first-minutes eda brief clean
 
 help:            ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -62,6 +62,9 @@ leak: $(STAMP)      ## docs/leak.svg: what shuffled rows find where there is not
 
 ceiling: $(STAMP)   ## how much models find of what can be known, in a simulated market
 	$(BIN)/python docs/ceiling.py
+
+first-minutes: $(STAMP)   ## what could be said before there is a model, on RECORDINGS="…" in order of time
+	$(BIN)/python docs/first_minutes.py $(RECORDINGS)
 
 eda: $(TESTED)      ## the exploration, run on BAROGRAPH_HOME or a simulated market: build/eda.html
 	BAROGRAPH_HOME=$(abspath $(BAROGRAPH_HOME)) $(BIN)/jupyter nbconvert --log-level ERROR \
