@@ -1,4 +1,4 @@
-"""Prints what could be said in the first minutes of a feed, as decision pages quote it.
+"""Prints what could be said in the first minutes of a feed, as decision 0049 quotes it.
 
     python docs/first_minutes.py RECORDING… [--home HOME]
 
