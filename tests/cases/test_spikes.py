@@ -38,6 +38,7 @@ def frame(products=("A",), seconds=SECONDS, missing=(), unlabelled=(), seed=0, s
             {
                 "product": [product] * seconds,
                 "second": np.arange(seconds) + start_s,
+                "log_mid_e9": np.full(seconds, 11_512_925_465, np.int64),
                 "return_e9": rng.normal(0, 40_000, seconds).round().astype(np.int64),
                 **columns,
                 "reasons": [row.tobytes().decode() for row in reasons],
@@ -287,3 +288,9 @@ def test_other_parameters_are_drawn_for_trees_that_can_take_them(seed):
             assert varied.parameters.keys() == candidate.parameters.keys()
         else:
             assert "boost" not in candidate.name
+
+
+def test_the_card_is_given_the_mid_price_of_each_row():
+    table = SPIKES.table(frame())
+    np.testing.assert_allclose(table.level, 100_000, rtol=1e-6)
+    assert len(table.level) == len(table.order)

@@ -135,4 +135,5 @@ def rehearsal():
         training=training, champion=HOSTILE, unseen_rows=700,
         reliability=[ReliabilityBin(rows=700, mean_probability=0.3, frequency=0.4)],
         stream=mode(1000, 5, too_long=2), batch=mode(7000), samples=[sample], refused=[letter],
+        dead_letters_command="barograph deadletters list --case c --home /h",
     )  # fmt: skip

@@ -36,18 +36,20 @@ def goal(all_goals, start):
 
 
 @pytest.mark.parametrize(
-    ("of", "reached", "why"),
+    ("of", "verdict", "why"),
     [
-        (interval(0.91, 0.7, 0.95), True, ""),
-        (interval(0.9, 0.7, 0.95), True, ""),
-        (interval(0.88, 0.7, 0.95), False, "the interval 0.880 [0.700, 0.950] reaches 0.9"),
-        (interval(0.5, 0.4, 0.6), False, "the whole interval 0.500 [0.400, 0.600] lies below 0.9"),
-        (interval(math.nan, math.nan, math.nan), False, "it is undefined"),
+        (interval(0.94, 0.91, 0.95), "reached", ""),
+        (interval(0.93, 0.9, 0.95), "reached", ""),
+        (interval(0.905, 0.69, 0.97), "undecided", "the estimate reaches 0.9, the lower end of"),
+        (interval(0.88, 0.7, 0.95), "undecided", "only the upper end of the interval reaches 0.9"),
+        (interval(0.5, 0.4, 0.6), "not reached", "the whole interval lies below 0.9"),
+        (interval(math.nan, math.nan, math.nan), "not reached", "it is undefined"),
     ],
 )
-def test_a_goal_is_reached_by_its_estimate_or_gives_its_reason(of, reached, why):
+def test_a_goal_is_reached_by_its_whole_interval_or_gives_its_reason(of, verdict, why):
     pr_auc_goal = goal(goals(with_score("pr_auc", of), {"pr_auc": 0.9}), "PR-AUC of at least 0.9")
-    assert pr_auc_goal.reached == reached
+    assert pr_auc_goal.verdict == verdict
+    assert pr_auc_goal.reached == (verdict == "reached")
     assert (why in pr_auc_goal.why[0]) if why else pr_auc_goal.why == ()
 
 
@@ -58,22 +60,26 @@ def test_a_choice_without_a_forecast_does_not_reach_what_is_asked_of_one():
 
 
 @pytest.mark.parametrize(
-    ("of", "reached", "why"),
+    ("of", "verdict", "why"),
     [
-        (interval(-0.02, -0.03, -0.01), True, None),
-        (interval(-0.02, -0.03, 0.0), False, "has the right sign, but its interval includes 0"),
-        (interval(0.01, -0.03, 0.02), False, "late is at least as good on these rows"),
-        (interval(0.02, 0.01, 0.03), False, "late is significantly better here"),
+        (interval(-0.02, -0.03, -0.01), "reached", None),
+        (
+            interval(-0.02, -0.03, 0.0),
+            "undecided",
+            "has the right sign, but its interval includes 0",
+        ),
+        (interval(0.01, -0.03, 0.02), "undecided", "late is at least as good on these rows"),
+        (interval(0.02, 0.01, 0.03), "not reached", "late is significantly better here"),
     ],
 )
-def test_a_baseline_is_beaten_by_a_whole_interval(of, reached, why):
+def test_a_baseline_is_beaten_by_a_whole_interval(of, verdict, why):
     report = report_of()
     differences = [
         msgspec.structs.replace(one, brier=of) if one.name == CHOSEN else one
         for one in report.tested.differences
     ]
     brier_goal = goal(goals(changed_report(report, differences=differences), {}), "Brier score")
-    assert brier_goal.reached == reached
+    assert brier_goal.verdict == verdict
     assert brier_goal.result.startswith(f"{of.estimate:+.4f}")
     assert (why in brier_goal.why[0]) if why else brier_goal.why == ()
 

@@ -72,6 +72,31 @@ def test_every_probability_lies_within_its_step_and_touches_its_ends(monkeypatch
                 assert (low, high) == (None, None)
 
 
+def test_each_step_holds_its_outcomes_and_its_last_level(monkeypatch):
+    table, rows = dataclasses.replace(walked().table), pooled().rows
+    level = np.arange(len(table.order), dtype=np.float64)
+    monkeypatch.setattr(module, "STEPS", 50)
+    with_level = dataclasses.replace(walked(), table=dataclasses.replace(table, level=level))
+    for strip in timeline(with_level, pooled()).strips:
+        time_ns = table.order[rows] * NS_PER_S
+        of_strip = rows[
+            (table.key[rows] == table.keys.index(strip.key)) & (time_ns >= strip.start_ns)
+        ]
+        of_strip = of_strip[table.order[of_strip] * NS_PER_S < strip.end_ns]
+        place = (table.order[of_strip] * NS_PER_S - strip.start_ns) // strip.step_ns
+        for step, (low, high, last) in enumerate(
+            zip(strip.outcome_low, strip.outcome_high, strip.level, strict=True)
+        ):
+            inside = of_strip[place == step]
+            if len(inside):
+                ends = [table.outcome[inside].min(), table.outcome[inside].max()]
+                np.testing.assert_allclose([low, high], ends, rtol=1e-3)
+                assert last == level[inside[-1]]
+            else:
+                assert (low, high, last) == (None, None, None)
+        assert [tau.start_ns for tau in strip.taus] == [one.start_ns for one in strip.thresholds]
+
+
 def test_thresholds_are_those_of_the_folds_and_cover_what_they_tested(drawn):
     levels = {level.probability for strip in drawn.strips for level in strip.thresholds}
     assert levels == {tested.threshold for tested in walked().chosen}  # exact: one number, copied

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+import msgspec
 import numpy as np
 import polars as pl
 
@@ -32,6 +33,26 @@ class Dataset(NamedTuple):
     data_hash: str
 
 
+class Axis(msgspec.Struct, frozen=True):
+    """How a quantity is shown: its name, and the unit in which it is `scale` times its value."""
+
+    name: str
+    unit: str = ""
+    scale: float = 1.0
+
+    @property
+    def title(self) -> str:
+        """The name with its unit, as it stands on an axis."""
+        return f"{self.name}, {self.unit}" if self.unit else self.name
+
+    def text(self, value: float) -> str:
+        """A value in the axis' unit, to three significant digits."""
+        return f"{value * self.scale:.3g} {self.unit}".rstrip()
+
+
+OUTCOME, LEVEL = Axis("outcome"), Axis("level")
+
+
 @dataclass(frozen=True, eq=False)
 class Table:
     """The usable rows of a dataset: every used feature and the outcome are known.
@@ -40,7 +61,8 @@ class Table:
     `keys`; order: (n,) int64, strictly increasing within a key, or, without time, a group number
     shared by related rows; session: (n,) int64, rows of one session have no hole between them;
     regime: (n,) int64, rows of one regime are close in time. `left_out` maps each wanted but unused
-    feature to the reason, `unused` each reason to its number of unusable rows.
+    feature to the reason, `unused` each reason to its number of unusable rows. `level`: (n,) float,
+    what the model card draws beside the forecasts, as the price of a market; None for nothing.
     """
 
     features: tuple[str, ...]
@@ -53,6 +75,7 @@ class Table:
     regime: Int64
     left_out: Mapping[str, str]
     unused: Mapping[str, int]
+    level: Float64 | None = None
 
     def columns(self, features: tuple[str, ...], rows: Rows) -> Float32:
         """(len(rows), len(features)) float32, C-contiguous: these features of these rows."""
@@ -168,6 +191,12 @@ class Case:
 
     goals: Mapping[str, float] = field(default_factory=dict)
     """Score name → the value to reach; the model card says whether the choices reach it."""
+
+    outcome_axis: Axis = OUTCOME
+    """How the model card shows outcomes and tau."""
+
+    level_axis: Axis = LEVEL
+    """How the model card shows `Table.level`."""
 
     @property
     def reference(self) -> str:

@@ -11,7 +11,7 @@ import polars as pl
 
 from barograph.arrays import Float64, Int64
 from barograph.cases import baselines, series
-from barograph.cases.case import SplitKind, Table, Target
+from barograph.cases.case import Axis, SplitKind, Table, Target
 from barograph.cases.market import MARKET
 from barograph.cases.series import series_case, usable_rows
 from barograph.evaluation import labels
@@ -102,7 +102,7 @@ FALSE_ALARMS_PER_HOUR = 2.0
 """Budget of the alert threshold on held-out rows, per product."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class MarketTable(Table):
     """A table with the full grid of returns, which the experimental baselines need.
 
@@ -120,6 +120,8 @@ def table(frame: pl.DataFrame) -> Table:
     usable = usable_rows(frame, MARKET, WANTED, CLOCKS)
     returns, place = _grid(usable.frame)
     shared = {field.name: getattr(usable.table, field.name) for field in fields(Table)}
+    log_mid = usable.frame["log_mid_e9"].cast(pl.Float64).fill_null(np.nan).to_numpy() * 1e-9
+    shared["level"] = np.exp(log_mid[usable.rows])
     return MarketTable(**shared, returns=returns, place=place[usable.rows])
 
 
@@ -214,4 +216,6 @@ SPIKES = replace(
     target=target,
     varied=varied,
     goals={"pr_auc": 0.9, "log_r2": 0.25},
+    outcome_axis=Axis("volatility", "bps/√s", 1e4),
+    level_axis=Axis("mid price", "quote currency"),
 )

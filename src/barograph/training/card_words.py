@@ -34,12 +34,21 @@ class Bin(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Goal(msgspec.Struct, frozen=True, kw_only=True):
-    """A goal of the chosen models, its result, whether it is reached, and if not, the reasons."""
+    """A goal of the chosen models, its result, whether it is reached, and if not, the reasons.
+
+    It is reached if the whole interval meets it, and undecided if only a part of it does.
+    """
 
     goal: str
     result: str = msgspec.field(name="found")
     reached: bool
     why: tuple[str, ...]
+    undecided: bool = False
+
+    @property
+    def verdict(self) -> str:
+        """Return the word reached, undecided or not reached."""
+        return "reached" if self.reached else "undecided" if self.undecided else "not reached"
 
 
 def goals(report: TrainingReport, wanted: Mapping[str, float]) -> list[Goal]:
@@ -48,20 +57,24 @@ def goals(report: TrainingReport, wanted: Mapping[str, float]) -> list[Goal]:
     goals = []
     for name, least in wanted.items():
         of: Interval | None = getattr(chosen(report), name)
-        reached = of is not None and of.estimate >= least
+        reached = of is not None and of.low >= least
+        undecided = of is not None and of.low < least <= of.high
         why = () if reached else (*_nearness(of, least), *_others(report, name, least), *reasons)
         text = f"{NAMES.get(name, name)} of at least {least:g}"
-        goals.append(Goal(goal=text, result=interval(of), reached=reached, why=why))
+        goals.append(
+            Goal(goal=text, result=interval(of), reached=reached, why=why, undecided=undecided)
+        )
     for difference in report.tested.differences:
         if difference.name != CHOSEN:
             continue
         for name in ("brier", "log_loss"):
             of = getattr(difference, name)
-            reached = of.high < 0
+            reached, undecided = of.high < 0, of.low < 0 <= of.high
             why = () if reached else (*_overlap(of, difference.minus), *reasons)
             text = f"{NAMES[name]} significantly below that of {difference.minus}"
+            result = interval(of, 4, signed=True)
             goals.append(
-                Goal(goal=text, result=interval(of, 4, signed=True), reached=reached, why=why)
+                Goal(goal=text, result=result, reached=reached, why=why, undecided=undecided)
             )
     return goals
 
@@ -71,10 +84,12 @@ def _nearness(of: Interval | None, least: float) -> Iterator[str]:
         yield "a fold chose a classifier, which forecasts no volatility"
     elif math.isnan(of.estimate):
         yield "it is undefined: the tested rows are all of one class"
+    elif of.estimate >= least:
+        yield f"the estimate reaches {least:g}, the lower end of its interval does not"
     elif of.high >= least:
-        yield f"the interval {interval(of)} reaches {least:g}: more hours may decide"
+        yield f"only the upper end of the interval reaches {least:g}: more hours may decide"
     else:
-        yield f"the whole interval {interval(of)} lies below {least:g}"
+        yield f"the whole interval lies below {least:g}"
 
 
 def _others(report: TrainingReport, name: str, least: float) -> Iterator[str]:

@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 
 from barograph.arrays import Bool, Float64, Int64
+from barograph.cases.case import LEVEL, OUTCOME, Axis
 from barograph.evaluation import alarms, labels
 from barograph.evaluation.splits import Rows
 from barograph.training.pooled import Pooled
@@ -17,7 +18,7 @@ MOST_STRIPS = 24
 STEPS = 720
 """Most steps of a strip."""
 
-_DIGITS = 4
+_DIGITS, _LEVEL_DIGITS = 4, 8
 
 
 class Level(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,11 +29,21 @@ class Level(msgspec.Struct, frozen=True, kw_only=True):
     probability: float
 
 
+class TauLevel(msgspec.Struct, frozen=True, kw_only=True):
+    """The outcome from which a row was positive in [start_ns, end_ns)."""
+
+    start_ns: int
+    end_ns: int
+    tau: float
+
+
 class Strip(msgspec.Struct, frozen=True, kw_only=True):
     """One key in one regime. Step k is `step_ns` long and starts at start_ns + k · step_ns.
 
     `low` and `high` are the lowest and highest probability in each step, None without a row.
-    `storms` are [start, end) of the true episodes.
+    `storms` are [start, end) of the true episodes. `outcome_low` and `outcome_high` are the lowest
+    and highest outcome of each step's rows, `taus` its limits, `level` the last `Table.level` of
+    each step, all in the units of the table; empty where the case has none.
     """
 
     key: str
@@ -44,6 +55,10 @@ class Strip(msgspec.Struct, frozen=True, kw_only=True):
     high: list[float | None]
     storms: list[tuple[int, int]]
     thresholds: list[Level]
+    outcome_low: list[float | None] = []
+    outcome_high: list[float | None] = []
+    taus: list[TauLevel] = []
+    level: list[float | None] = []
 
 
 class Episode(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,12 +84,17 @@ class FalseAlarms(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Timeline(msgspec.Struct, frozen=True, kw_only=True):
-    """`strips`: the `MOST_STRIPS` longest, in time order; `false_alarms`: most alarms first."""
+    """`strips`: the `MOST_STRIPS` longest, in time order; `false_alarms`: most alarms first.
+
+    `outcome_axis` and `level_axis` say how to show what the strips hold.
+    """
 
     strips: list[Strip]
     strips_left_out: int
     episodes: list[Episode]
     false_alarms: list[FalseAlarms]
+    outcome_axis: Axis = OUTCOME
+    level_axis: Axis = LEVEL
 
 
 class _Clock(NamedTuple):
@@ -98,7 +118,9 @@ class _Rows(NamedTuple):
     y: Float64
     probability: Float64
     acted: Bool
-    excess: Float64
+    outcome: Float64
+    tau: Float64
+    level: Float64 | None
     regime: Int64
     fold: Int64
 
@@ -118,6 +140,8 @@ def timeline(walked: Walk, pooled: Pooled) -> Timeline | None:
         strips_left_out=len(strips) - len(kept),
         episodes=[one for rows in keys for one in _episodes(rows, clock, horizon)],
         false_alarms=sorted(false, key=lambda one: (-one.alarms, one.start_ns, one.key)),
+        outcome_axis=walked.case.outcome_axis,
+        level_axis=walked.case.level_axis,
     )
 
 
@@ -148,7 +172,7 @@ def _clock(walked: Walk) -> _Clock:
 
 def _by_key(walked: Walk, pooled: Pooled) -> Iterator[_Rows]:
     table, rows = walked.table, pooled.rows
-    excess = np.concatenate([_excess(walked, number) for number in range(len(walked.questions))])
+    tau = np.concatenate([_taus(walked, number) for number in range(len(walked.questions))])
     sizes = [len(question.fold.test) for question in walked.questions]
     fold = np.repeat(np.arange(len(sizes)), sizes)
     for place, key in enumerate(table.keys):
@@ -161,19 +185,20 @@ def _by_key(walked: Walk, pooled: Pooled) -> Iterator[_Rows]:
                 y=pooled.y[of_key],
                 probability=pooled.probability[CHOSEN][of_key],
                 acted=pooled.acted[CHOSEN][of_key],
-                excess=excess[of_key],
+                outcome=table.outcome[rows[of_key]],
+                tau=tau[of_key],
+                level=None if table.level is None else table.level[rows[of_key]],
                 regime=table.regime[rows[of_key]],
                 fold=fold[of_key],
             )
 
 
-def _excess(walked: Walk, number: int) -> Float64:
-    """Outcome over tau (n,) of a fold's test rows; NaN without tau."""
+def _taus(walked: Walk, number: int) -> Float64:
+    """Return tau (n,) of a fold's test rows; NaN without one."""
     table, question = walked.table, walked.questions[number]
     tau = np.array([question.target.tau.get(key, np.nan) for key in table.keys])
-    test = question.fold.test
-    excess: Float64 = table.outcome[test] / tau[table.key[test]]
-    return excess
+    of_rows: Float64 = tau[table.key[question.fold.test]]
+    return of_rows
 
 
 def _strips(walked: Walk, rows: _Rows, clock: _Clock, horizon: int) -> Iterator[Strip]:
@@ -183,9 +208,18 @@ def _strips(walked: Walk, rows: _Rows, clock: _Clock, horizon: int) -> Iterator[
         first, span = int(order[0]), int(order[-1] - order[0]) + 1
         width = -(-span // STEPS)
         step = (order - first) // width
-        low, high = (np.full(-(-span // width), edge) for edge in (np.inf, -np.inf))
-        np.minimum.at(low, step, rows.probability[of_regime])
-        np.maximum.at(high, step, rows.probability[of_regime])
+        steps = -(-span // width)
+        low, high = _ends(rows.probability[of_regime], step, steps)
+        outcome_low, outcome_high = _ends(rows.outcome[of_regime], step, steps)
+        level = np.full(steps, np.nan)
+        if rows.level is not None:
+            level[step] = rows.level[of_regime]  # the last row of a step wins
+        parts = [
+            part
+            for number in np.unique(rows.fold[of_regime])
+            if len(part := np.flatnonzero(rows.fold[of_regime] == number))
+        ]
+        spans = [(clock.ns(order[part[0]]), clock.ns(order[part[-1]] + 1)) for part in parts]
         storms = labels.episodes(order, rows.y[of_regime], horizon_s=horizon)
         yield Strip(
             key=rows.key,
@@ -193,23 +227,42 @@ def _strips(walked: Walk, rows: _Rows, clock: _Clock, horizon: int) -> Iterator[
             end_ns=clock.ns(first + span),
             step_ns=width * clock.unit_ns,
             rows=len(of_regime),
-            low=_with_none(low),
-            high=_with_none(high),
+            low=_decimals(low),
+            high=_decimals(high),
             storms=[(clock.ns(opens), clock.ns(closes + 1)) for opens, closes in storms.tolist()],
             thresholds=[
                 Level(
-                    start_ns=clock.ns(order[part[0]]),
-                    end_ns=clock.ns(order[part[-1]] + 1),
-                    probability=walked.chosen[number].threshold,
+                    start_ns=start_ns,
+                    end_ns=end_ns,
+                    probability=walked.chosen[rows.fold[of_regime][part[0]]].threshold,
                 )
-                for number in np.unique(rows.fold[of_regime])
-                if len(part := np.flatnonzero(rows.fold[of_regime] == number))
+                for part, (start_ns, end_ns) in zip(parts, spans, strict=True)
             ],
+            outcome_low=_significant(outcome_low, _DIGITS),
+            outcome_high=_significant(outcome_high, _DIGITS),
+            taus=[
+                TauLevel(start_ns=start_ns, end_ns=end_ns, tau=float(tau))
+                for part, (start_ns, end_ns) in zip(parts, spans, strict=True)
+                if np.isfinite(tau := rows.tau[of_regime][part[0]])
+            ],
+            level=[] if rows.level is None else _significant(level, _LEVEL_DIGITS),
         )
 
 
-def _with_none(values: Float64) -> list[float | None]:
+def _ends(values: Float64, step: Int64, steps: int) -> tuple[Float64, Float64]:
+    """The lowest and the highest of the values in each step, infinite without one."""
+    low, high = (np.full(steps, edge) for edge in (np.inf, -np.inf))
+    np.minimum.at(low, step, values)
+    np.maximum.at(high, step, values)
+    return low, high
+
+
+def _decimals(values: Float64) -> list[float | None]:
     return [round(value, _DIGITS) if np.isfinite(value) else None for value in values.tolist()]
+
+
+def _significant(values: Float64, digits: int) -> list[float | None]:
+    return [float(f"{value:.{digits}g}") if np.isfinite(value) else None for value in values]
 
 
 def _episodes(rows: _Rows, clock: _Clock, horizon: int) -> Iterator[Episode]:
@@ -221,7 +274,7 @@ def _episodes(rows: _Rows, clock: _Clock, horizon: int) -> Iterator[Episode]:
             key=rows.key,
             start_ns=clock.ns(opens),
             end_ns=clock.ns(closes + 1),
-            peak=float(rows.excess[inside].max()),
+            peak=float((rows.outcome[inside] / rows.tau[inside]).max()),
             lead_s=lead * clock.unit_ns / NS_PER_S,
         )
 

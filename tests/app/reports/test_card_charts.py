@@ -5,13 +5,19 @@ import re
 import msgspec
 import pytest
 
-from barograph.app.reports.card_charts import importance, precision_recall, reliability, strip
+from barograph.app.reports import card_charts
+from barograph.app.reports.card_charts import importance, precision_recall, reliability
+from barograph.cases.case import LEVEL, OUTCOME, Axis
 from barograph.training.importance import Importance
-from barograph.training.timeline import Strip
+from barograph.training.timeline import Strip, TauLevel
 from barograph.types import NS_PER_S
 from cards import made
 
 SVG = {"svg", "g", "path", "text", "defs", "clipPath", "rect", "use", "tspan"}
+
+
+def strip(one, outcome=OUTCOME, level=LEVEL):
+    return card_charts.strip(one, outcome, level)
 
 
 def strip_of(low, high, storms=(), thresholds=()):
@@ -93,6 +99,30 @@ def test_a_strip_comes_for_wide_and_for_narrow_pages():
 def test_a_strip_may_be_short_or_begin_and_end_with_nothing(low):
     for picture in strip(strip_of(low, low)):
         assert picture.tag == "svg"
+
+
+def test_a_strip_shows_outcome_and_level_in_their_units():
+    values = [1e-4, None, 3e-4]
+    full = msgspec.structs.replace(
+        strip_of(values, values),
+        outcome_low=values,
+        outcome_high=values,
+        taus=[TauLevel(start_ns=0, end_ns=3 * NS_PER_S, tau=2e-4)],
+        level=[100_000.0, None, 100_300.0],
+    )
+    for picture in strip(full, Axis("volatility", "bps", 1e4), Axis("mid price", "USD")):
+        texts = words(picture)
+        assert {"probability", "mid price"} <= set(texts)
+        assert any("bps" in text for text in texts)
+        prices = [text for text in texts if text.startswith("100,")]
+        assert prices
+        assert "volatility and mid price" in picture.get("aria-label")
+    assert "mid price" not in words(strip(strip_of(values, values))[0])
+
+
+def test_a_level_that_never_moves_is_drawn():
+    flat = msgspec.structs.replace(strip_of([0.1] * 3, [0.1] * 3), level=[0.0, 0.0, None])
+    assert all(picture.tag == "svg" for picture in strip(flat))
 
 
 @pytest.mark.slow

@@ -7,12 +7,17 @@ from barograph.app.reports.card_tables import (
     acting,
     control,
     folds,
+    goals,
     pairs,
     sessions,
+    span,
     table,
+    taus,
     tried,
 )
+from barograph.training.card_words import Goal
 from barograph.training.walkforward import CHOSEN
+from barograph.types import NS_PER_S
 from cards import interval, made, replaced
 
 
@@ -74,3 +79,49 @@ def test_a_control_that_was_not_run_is_named_with_its_reason():
 def test_names_head_their_rows():
     assert rows_of([table("t", ("a", "b"), [("x", "1")])]) == [["x", "1"]]
     assert rows_of([pairs([("x", "1")])]) == [["x", "1"]]
+
+
+def test_a_goal_that_its_interval_leaves_open_is_not_shown_as_reached():
+    all_goals = [
+        Goal(goal="a", result="1", reached=True, why=()),
+        Goal(goal="b", result="2", reached=False, why=("own", "shared"), undecided=True),
+        Goal(goal="c", result="3", reached=False, why=("shared",)),
+    ]
+    parts = list(goals(msgspec.structs.replace(made(), goals=all_goals)))
+    assert rows_of(parts) == [
+        ["a", "1", "✓ reached", ""],
+        ["b", "2", "? undecided", "own"],
+        ["c", "3", "✗ not reached", ""],
+    ]
+    styles = [cell.get("class") for part in parts for cell in part.iter("td")]
+    assert [style for style in styles if "goal" in style] == ["goal yes", "goal open", "goal no"]
+    assert [item.text for part in parts for item in part.iter("li")] == ["shared"]
+
+
+def test_a_case_without_goals_has_no_table_of_them():
+    assert list(goals(msgspec.structs.replace(made(), goals=[]))) == []
+
+
+def test_a_score_says_which_way_is_better():
+    heads = [head.text for part in tried(made()) for head in part.iter("th") if head.text]
+    assert {"ROC-AUC\u00a0↑", "log loss\u00a0↓"} <= set(heads)
+
+
+def test_a_cell_knows_its_heads_for_a_page_that_shows_it_as_a_list():
+    made_table = table("t", ("", "a", "b"), [("x", "1", "2")], [("", 1), ("g", 2)])
+    assert [cell.get("data-label") for cell in made_table.iter("td")] == ["g a", "g b"]
+    assert [head.get("colspan") for head in made_table.iter("th")][:2] == ["1", "2"]
+
+
+def test_a_long_cell_may_wrap_and_a_figure_may_not():
+    figures = table("t", ("", "a", "b"), [("x", "-0.0137 [-0.0387, +0.0114]", "word " * 10)])
+    assert [cell.get("class") for cell in figures.iter("td")] == ["figure", "text"]
+
+
+def test_a_span_names_its_day_once():
+    assert span(0, 60 * NS_PER_S) == "1970-01-01 00:00 to 00:01"
+    assert span(0, 86_400 * NS_PER_S) == "1970-01-01 00:00 to 1970-01-02 00:00"
+
+
+def test_tau_is_shown_in_the_unit_of_the_outcome():
+    assert taus(made(), {"A": 0.25, "B": 1e-5}) == "A 0.25, B 1e-05"

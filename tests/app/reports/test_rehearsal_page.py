@@ -58,3 +58,10 @@ def test_without_a_champion_it_says_why_there_is_no_probability(done):
     text = page(refused)
     assert "The gate promoted no model" in text
     assert "too few records" in text
+
+
+def test_the_command_for_the_refused_records_is_there_unless_their_log_was_temporary(done):
+    assert done.dead_letters_command in Reader(page(done)).text
+    text = page(msgspec.structs.replace(done, dead_letters_command=None))
+    assert "barograph deadletters" not in text
+    assert "in a temporary log; with --home the log is kept" in text

@@ -177,7 +177,13 @@ def rehearse(
     from barograph.app.terminal import terminal
 
     plan = rehearsal.RehearsalPlan(
-        case=case_named(case), named=case, file=file, log=log, seconds=seconds, rate=rate
+        case=case_named(case),
+        named=case,
+        file=file,
+        log=log,
+        seconds=seconds,
+        rate=rate,
+        keeps_home=home is not None,
     )
     with home_or_temporary(home) as place:
         done = rehearsal.rehearse(settings_of(place), plan, reports)

@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 
 from barograph.app.reports.markup import Element, el
 from barograph.arrays import Float64
+from barograph.cases.case import Axis
 from barograph.figures import estimate
 from barograph.training.card import Card
 from barograph.training.importance import Importance
@@ -120,45 +121,102 @@ def importance(rows: Sequence[Importance]) -> Element:
         )
         axes.axvline(0, color=_SOFT, lw=0.8)
         axes.set_yticks(list(places), [one.feature for one in shown], color=_INK)
-        axes.set(ylim=(len(shown) - 0.4, -0.6), xlabel="rise of log loss")
+        axes.set(ylim=(len(shown) - 0.4, -0.6), xlabel="rise of log loss, nats")
         axes.locator_params(axis="x", nbins=5)
         axes.grid(visible=False, axis="y")
         axes.tick_params(axis="y", length=0)
         return _svg(figure, "importance", "How much log loss rises without each feature")
 
 
-def strip(data: Strip) -> tuple[Element, Element]:
-    """The forecast over time, drawn for a wide page and for a narrow one."""
+def strip(data: Strip, outcome: Axis, level: Axis) -> tuple[Element, Element]:
+    """The forecast over time, above outcome and level; drawn for a wide page and for a narrow one.
+
+    `outcome` and `level` say how to show what the strip holds of them.
+    """
     alike = f"Probability over time for {data.key}, with true episodes shaded"
+    beside = [
+        axis.name for axis, shown in ((outcome, data.outcome_low), (level, data.level)) if shown
+    ]
+    if beside:
+        alike += f", above {' and '.join(beside)}"
     name = f"{data.key} {data.start_ns}"
-    wide, narrow = (_strip(data, width, f"{name} {width}", alike) for width in (_WIDE, _NARROW))
+    wide, narrow = (
+        _strip(data, (outcome, level), width, f"{name} {width}", alike)
+        for width in (_WIDE, _NARROW)
+    )
     wide.set("class", "plot wide")
     narrow.set("class", "plot narrow")
     return wide, narrow
 
 
-def _strip(data: Strip, width: float, name: str, alike: str) -> Element:
+def _strip(data: Strip, axes: tuple[Axis, Axis], width: float, name: str, alike: str) -> Element:
+    heights = [120.0] + [78.0] * bool(data.outcome_low) + [62.0] * bool(data.level)
     with mpl.rc_context(_STYLE):
-        figure, axes = _axes(width, 130)
+        figure = Figure(figsize=(width / _INCH, sum(heights) / _INCH), layout="constrained")
+        panels = figure.subplots(
+            len(heights), sharex=True, squeeze=False, gridspec_kw={"height_ratios": heights}
+        )[:, 0].tolist()
         days = (data.start_ns + data.step_ns * np.arange(len(data.low) + 1)) / _DAY_NS
-        low, high = (_closed(side) for side in (data.low, data.high))
-        least_ns = (data.end_ns - data.start_ns) * _LEAST_STORM
-        storms = [
-            (opens_ns / _DAY_NS, max(closes_ns - opens_ns, least_ns) / _DAY_NS)
-            for opens_ns, closes_ns in data.storms
-        ]
-        axes.broken_barh(storms, (0, 1.04), facecolors=_ORANGE, alpha=0.4, lw=0)
-        axes.fill_between(days, low, high, step="post", color=_BLUE, alpha=0.55, lw=0)
-        axes.plot(days, high, drawstyle="steps-post", color=_BLUE, lw=1)
-        for level in data.thresholds:
-            span = [level.start_ns / _DAY_NS, level.end_ns / _DAY_NS]
-            axes.plot(span, [min(level.probability, 1.04)] * 2, color=_INK, lw=1, ls=(0, (3, 2)))
-        axes.set(xlim=(days[0], days[-1]), ylim=(0, 1.04), yticks=(0, 0.5, 1))
-        axes.xaxis_date("UTC")
+        for panel in panels:
+            _shade(panel, data)
+        _draw_probability(panels[0], data, days)
+        if data.outcome_low:
+            _draw_outcome(panels[1], data, days, axes[0])
+        if data.level:
+            _draw_level(panels[-1], data, days, axes[1])
+        figure.align_ylabels(panels)
+        last = panels[-1]
+        last.set(xlim=(days[0], days[-1]))
+        last.xaxis_date("UTC")
         most = 6 if width < _WIDE else 12
-        axes.xaxis.set_major_locator(AutoDateLocator(minticks=3, maxticks=most))  # type: ignore[no-untyped-call]
-        axes.xaxis.set_major_formatter(DateFormatter("%H:%M"))  # type: ignore[no-untyped-call]
+        last.xaxis.set_major_locator(AutoDateLocator(minticks=3, maxticks=most))  # type: ignore[no-untyped-call]
+        last.xaxis.set_major_formatter(DateFormatter("%H:%M"))  # type: ignore[no-untyped-call]
         return _svg(figure, name, alike)
+
+
+def _shade(axes: Axes, data: Strip) -> None:
+    """Shade the true episodes over the whole height."""
+    least_ns = (data.end_ns - data.start_ns) * _LEAST_STORM
+    storms = [
+        (opens_ns / _DAY_NS, max(closes_ns - opens_ns, least_ns) / _DAY_NS)
+        for opens_ns, closes_ns in data.storms
+    ]
+    whole = axes.get_xaxis_transform()
+    axes.broken_barh(storms, (0, 1), facecolors=_ORANGE, alpha=0.4, lw=0, transform=whole)
+
+
+def _draw_probability(axes: Axes, data: Strip, days: Float64) -> None:
+    low, high = (_closed(side) for side in (data.low, data.high))
+    axes.fill_between(days, low, high, step="post", color=_BLUE, alpha=0.55, lw=0)
+    axes.plot(days, high, drawstyle="steps-post", color=_BLUE, lw=1)
+    for level in data.thresholds:
+        _limit(axes, level.start_ns, level.end_ns, min(level.probability, 1.04))
+    axes.set(ylim=(0, 1.04), yticks=(0, 0.5, 1), ylabel="probability")
+
+
+def _draw_outcome(axes: Axes, data: Strip, days: Float64, axis: Axis) -> None:
+    low, high = (_closed(side) * axis.scale for side in (data.outcome_low, data.outcome_high))
+    axes.fill_between(days, low, high, step="post", color=_GREEN, alpha=0.5, lw=0)
+    axes.plot(days, high, drawstyle="steps-post", color=_GREEN, lw=1)
+    for level in data.taus:
+        _limit(axes, level.start_ns, level.end_ns, level.tau * axis.scale)
+    axes.set(ylim=(0, None), ylabel=axis.title.replace(", ", ",\n"))
+    axes.locator_params(axis="y", nbins=3)
+
+
+def _draw_level(axes: Axes, data: Strip, days: Float64, axis: Axis) -> None:
+    values = _closed(data.level) * axis.scale
+    axes.plot(days, values, drawstyle="steps-post", color=_INK, lw=1)
+    low, high = np.nanmin(values), np.nanmax(values)
+    margin = (high - low) * 0.08 or abs(high) * 1e-4 or 1.0
+    axes.set(ylim=(low - margin, high + margin), ylabel=axis.name)
+    axes.locator_params(axis="y", nbins=3)
+    axes.yaxis.set_major_formatter(lambda value, _place: f"{value:,.8g}")
+
+
+def _limit(axes: Axes, start_ns: int, end_ns: int, value: float) -> None:
+    span = [start_ns / _DAY_NS, end_ns / _DAY_NS]
+    axes.plot(span, [value] * 2, color=_INK, lw=1, ls=(0, (3, 2)))
 
 
 def _axes(width: float, height: float) -> tuple[Figure, Axes]:

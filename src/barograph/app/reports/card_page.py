@@ -10,9 +10,12 @@ from barograph.app.reports.card_tables import (
     acting,
     control,
     folds,
+    goals,
     pairs,
     sessions,
+    span,
     table,
+    taus,
     tried,
 )
 from barograph.app.reports.markup import Element, document, el
@@ -23,14 +26,14 @@ from barograph.training.card_words import chosen
 from barograph.training.timeline import STEPS
 from barograph.training.walkforward import CHOSEN
 
-_SHOWN_REASONS = 12
+_HIGHER, _LOWER = "↑ higher is better", "↓ lower is better"
 
 
 def page(card: Card) -> str:
     """The model card as an HTML document."""
     parts = (
-        _top, _tiles, _what, _goals, _failures, _curves, _time, _leaning, tried, acting, sessions,
-        folds, control, _data,
+        _top, _tiles, goals, _failures, _curves, _time, _leaning, tried, acting, sessions, folds,
+        control, _what, _data,
     )  # fmt: skip
     elements = (element for part in parts for element in part(card))
     return document(f"{_label(card)}: model card", elements)
@@ -67,14 +70,14 @@ def _tiles(card: Card) -> Iterator[Element]:
         row for row in training.tested.scores if row.name in card.curves and row.name != CHOSEN
     ]
     columns = (
-        ("PR-AUC", "pr_auc", 3, f"base rate {estimate(training.tested.base_rate)}"),
-        ("log loss", "log_loss", 4, ""),
-        ("Brier score", "brier", 4, ""),
-        ("calibration error", "calibration_error", 3, ""),
-        ("log R² of the forecast", "log_r2", 3, ""),
+        ("PR-AUC", "pr_auc", 3, _HIGHER, f"base rate {estimate(training.tested.base_rate)}"),
+        ("log loss, nats", "log_loss", 4, _LOWER, ""),
+        ("Brier score", "brier", 4, _LOWER, ""),
+        ("calibration error", "calibration_error", 3, _LOWER, ""),
+        ("log R² of the forecast", "log_r2", 3, _HIGHER, ""),
     )
     tiles = []
-    for title, name, places, first in columns:
+    for title, name, places, better, first in columns:
         of = getattr(ours, name)
         if of is None:
             continue
@@ -87,6 +90,7 @@ def _tiles(card: Card) -> Iterator[Element]:
                 el("b", estimate(of, places)),
                 el("span", f"{of.level:.0%}: {bounds(of, places)}"),
                 *(el("span", line) for line in [first] * bool(first) + lines),
+                el("span", better, class_="better"),
                 class_="tile",
             )
         )
@@ -97,20 +101,6 @@ def _tiles(card: Card) -> Iterator[Element]:
         "come from block resampling, as neighbouring rows are correlated.",
         class_="about",
     )
-
-
-def _goals(card: Card) -> Iterator[Element]:
-    if not card.goals:
-        return
-    yield el("h2", "What it should reach")
-    rows = []
-    for goal in card.goals:
-        item = el("li", el("span", goal.goal, class_=f"goal {'yes' if goal.reached else 'no'}"))
-        item.append(el("span", f" · {goal.result}"))
-        if goal.why:
-            item.append(el("ul", *(el("li", why) for why in goal.why[:_SHOWN_REASONS])))
-        rows.append(item)
-    yield el("div", el("ul", *rows), class_="card")
 
 
 def _failures(card: Card) -> Iterator[Element]:
@@ -154,18 +144,25 @@ def _time(card: Card) -> Iterator[Element]:
     timeline = card.timeline
     if timeline is None:
         return
+    outcome, level = timeline.outcome_axis, timeline.level_axis
     yield el("h2", "Forecasts and episodes over time")
     legend = el("p", el("span", class_="swatch said"), "probability", class_="about")
-    for kind, text in (("storm", "true episode"), ("level", "threshold of an alarm")):
+    shown = [("storm", "true episode"), ("level", "threshold of an alarm, and tau")]
+    if any(one.outcome_low for one in timeline.strips):
+        shown.insert(1, ("outcome", f"{outcome.name} of the horizon that follows"))
+    if any(one.level for one in timeline.strips):
+        shown.append(("price", level.title))
+    for kind, text in shown:
         legend.append(el("span", class_=f"swatch {kind}"))
         legend.append(el("span", text))
     yield legend
     strips = el("div", class_="card")
     for one in timeline.strips:
-        span = f"{minute_of(one.start_ns)} to {minute_of(one.end_ns)} UTC"
         step_s = one.step_ns / 1e9
-        title = f"{one.key} · {span} · {one.rows:,} rows, a step is {step_s:g} s"
-        strips.append(el("figure", el("h4", title), *card_charts.strip(one), style="margin:0"))
+        when = span(one.start_ns, one.end_ns)
+        title = f"{one.key} · {when} UTC · {one.rows:,} rows, a step is {step_s:g} s"
+        pictures = card_charts.strip(one, outcome, level)
+        strips.append(el("figure", el("h4", title), *pictures, style="margin:0"))
     yield strips
     left = (
         f" {timeline.strips_left_out} shorter ones are not shown."
@@ -214,7 +211,7 @@ def _leaning(card: Card) -> Iterator[Element]:
         for one in card.importance
     ]
     features = table(
-        "All features of the chosen models", ("feature", "rise", "repeats", "folds"), rows
+        "All features of the chosen models", ("feature", "rise, nats", "repeats", "folds"), rows
     )
     yield el("section", shown, el("div", features, class_="card"), class_="pair")
 
@@ -229,12 +226,11 @@ def _what(card: Card) -> Iterator[Element]:
     if facts.horizon_s:
         rows.append(("horizon", f"{facts.horizon_s} s"))
     if facts.tau:
-        rows.append(("tau", ", ".join(f"{key} {tau:.4g}" for key, tau in facts.tau.items())))
+        rows.append(("tau", taus(card, facts.tau)))
     acts = f"a probability of {facts.threshold:.4f} on, by held-out rows"
     rows.append(("acts from", f"{acts}: {card.threshold_rule}" if card.threshold_rule else acts))
     if facts.train_end_ns:
-        span = f"{minute_of(facts.train_start_ns)} to {minute_of(facts.train_end_ns)} UTC"
-        rows.append(("fitted on", span))
+        rows.append(("fitted on", f"{span(facts.train_start_ns, facts.train_end_ns)} UTC"))
     if facts.expires_time_ns is not None:
         rows.append(("expires", f"{minute_of(facts.expires_time_ns)} UTC"))
     rows += [

@@ -1,22 +1,38 @@
 """Tables of a model card's page."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from barograph.app.reports.markup import Element, el
+from barograph.cases.case import OUTCOME
 from barograph.figures import NOT_DEFINED, estimate, figure, interval
 from barograph.times import minute_of
 from barograph.training.card import Card
-from barograph.training.card_words import NAMES
+from barograph.training.card_words import NAMES, chosen
 from barograph.training.pooled import SessionRow
 from barograph.training.walkforward import CHOSEN, SideFacts
+
+ARROWS = {"pr_auc": "↑", "log_r2": "↑", "brier": "↓", "log_loss": "↓"}
+"""Which way a score is better."""
+
+_ACTING = {
+    "recall": "recall ↑",
+    "precision": "precision ↑",
+    "lead_s": "median lead, s ↑",
+    "false_alarms_per_hour": "false alarms per hour ↓",
+    "flagged_share": "share acted on",
+}
+_VERDICTS = {"reached": ("✓", "yes"), "undecided": ("?", "open"), "not reached": ("✗", "no")}
+_LONGEST_FIGURE = 27
+_FEW_COLUMNS = 4
+_SHOWN_REASONS = 12
 
 
 def tried(card: Card) -> Iterator[Element]:
     """Yield the scores of every candidate, and the differences to the baselines."""
     level = f"[{card.training.tested.base_rate.level:.0%}]"
     heads = (
-        "", f"PR-AUC {level}", "by forecast", "lift", "ROC-AUC", "Brier", "log loss", "ECE",
-        "log R²", "QLIKE",
+        "", f"PR-AUC ↑ {level}", "by forecast ↑", "lift ↑", "ROC-AUC ↑", "Brier ↓", "log loss ↓",
+        "ECE ↓", "log R² ↑", "QLIKE ↓",
     )  # fmt: skip
     rows = [
         (
@@ -35,12 +51,23 @@ def tried(card: Card) -> Iterator[Element]:
     ]
     yield el("h2", "All candidates")
     caption = (
-        "All on the same tested rows; the choice is made by log loss on held-out rows. By "
-        "forecast: PR-AUC when ranked by the forecast over tau, without calibration."
+        "↑ higher is better, ↓ lower is better. All on the same tested rows; the choice is made by "
+        "log loss (in nats) on held-out rows. By forecast: PR-AUC when ranked by the forecast over "
+        "tau, without calibration. ECE: expected calibration error. QLIKE: loss of the volatility "
+        "forecast."
     )
     yield el("div", table(caption, heads, rows), class_="card")
-    caption = "Minus a baseline, on the same resamples; PR-AUC by each model's better ranking"
-    versus = ("", "minus", "PR-AUC", "Brier", "log loss")
+    caption = (
+        "Minus a baseline, on the same resamples; PR-AUC by each model's better ranking. Better "
+        "than the baseline is a PR-AUC above 0, a Brier score and a log loss below 0."
+    )
+    versus = (
+        "",
+        "minus",
+        "PR-AUC ↑",
+        "Brier ↓",
+        "log loss ↓",
+    )
     differences = [
         (
             one.name,
@@ -60,7 +87,7 @@ def acting(card: Card) -> Iterator[Element]:
     names = sorted({name for row in rows for name in row.acting})
     if not names:
         return
-    heads = ("", *(name.replace("_per_hour", " per hour").replace("_", " ") for name in names))
+    heads = ("", *(_ACTING.get(name, name.replace("_", " ")) for name in names))
     cells = [(row.name, *(figure(row.acting.get(name), 2) for name in names)) for row in rows]
     caption = "Alarms at each model's threshold, on tested rows"
     yield el("div", table(caption, heads, cells), class_="card")
@@ -68,24 +95,20 @@ def acting(card: Card) -> Iterator[Element]:
 
 def sessions(card: Card) -> Iterator[Element]:
     """Yield the scores of each session."""
-    sessions, names = (
-        card.training.tested.sessions,
-        [CHOSEN, *(n for n in card.curves if n != CHOSEN)],
-    )
+    rows = card.training.tested.sessions
+    names = [CHOSEN, *(name for name in card.curves if name != CHOSEN)]
     measures = [
-        name for name in ("pr_auc", "log_loss", "log_r2") if any(getattr(s, name) for s in sessions)
+        name for name in ("pr_auc", "log_loss", "log_r2") if any(getattr(s, name) for s in rows)
     ]
-    heads = (
-        "from", "rows", "base rate", "positives",
-        *(f"{NAMES[measure]} {name}" for measure in measures for name in names),
-    )  # fmt: skip
-    rows = [_session(session, measures, names) for session in sessions]
+    heads = ("from", "rows", "base rate", "positives", *names * len(measures))
+    groups = [
+        ("", 4),
+        *((f"{NAMES[measure]} {ARROWS[measure]}", len(names)) for measure in measures),
+    ]
     yield el("h2", "Scores by session")
-    yield el(
-        "div",
-        table("Scores of a session with few positives are uncertain", heads, rows),
-        class_="card",
-    )
+    caption = "Times in UTC. Scores of a session with few positives are uncertain"
+    cells = [_session(session, measures, names) for session in rows]
+    yield el("div", table(caption, heads, cells, groups), class_="card")
 
 
 def _session(session: SessionRow, measures: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
@@ -112,14 +135,14 @@ def folds(card: Card) -> Iterator[Element]:
             f"{fold.test.base_rate:.1%}",
             fold.chosen,
             figure(fold.thresholds[fold.chosen]),
-            ", ".join(f"{key} {tau:.3g}" for key, tau in fold.tau.items()) or NOT_DEFINED,
+            taus(card, fold.tau) or NOT_DEFINED,
         )
         for number, fold in enumerate(card.training.tested.folds, 1)
     ]
     yield el("h2", f"How it was tested: {card.training.tested.split}")
     yield el(
         "div",
-        table("Each fold is fitted without the rows it is tested on", heads, rows),
+        table("Each fold is fitted without the rows it is tested on; UTC", heads, rows),
         class_="card",
     )
 
@@ -127,7 +150,7 @@ def folds(card: Card) -> Iterator[Element]:
 def _side(side: SideFacts) -> str:
     if not side.start_ns:
         return f"{side.rows:,} rows"
-    return f"{side.rows:,} rows, {minute_of(side.start_ns)} to {minute_of(side.end_ns)}"
+    return f"{side.rows:,} rows, {span(side.start_ns, side.end_ns)}"
 
 
 def control(card: Card) -> Iterator[Element]:
@@ -151,19 +174,98 @@ def control(card: Card) -> Iterator[Element]:
     )
 
 
+def span(start_ns: int, end_ns: int) -> str:
+    """The minutes from and to; the day once where both are of one day."""
+    start, end = minute_of(start_ns), minute_of(end_ns)
+    day, minute = end.rsplit(" ", 1)
+    return f"{start} to {minute if start.startswith(day) else end}"
+
+
+def taus(card: Card, tau: Mapping[str, float]) -> str:
+    """Return tau of each key, in the unit of the case's outcome."""
+    axis = card.timeline.outcome_axis if card.timeline else OUTCOME
+    return ", ".join(f"{key} {axis.text(value)}" for key, value in tau.items())
+
+
+def goals(card: Card) -> Iterator[Element]:
+    """Yield each goal with its result, and why it is not reached."""
+    if not card.goals:
+        return
+    yield el("h2", "What it should reach")
+    open_goals = [goal for goal in card.goals if not goal.reached]
+    shared = [
+        why
+        for why in (open_goals[0].why if open_goals else ())
+        if len(open_goals) > 1 and all(why in goal.why for goal in open_goals)
+    ]
+    level = f"result, {chosen(card.training).pr_auc.level:.0%} interval"
+    head = el(
+        "tr", *(el("th", title) for title in ("goal", level, "")), el("th", "why", class_="text")
+    )
+    body = el("tbody")
+    for goal in card.goals:
+        own = [why for why in goal.why if why not in shared][:_SHOWN_REASONS]
+        mark, style = _VERDICTS[goal.verdict]
+        cells = (
+            ("result", goal.result, ""),
+            ("", f"{mark} {goal.verdict}", f"goal {style}"),
+            ("why", "; ".join(own), "text"),
+        )
+        body.append(
+            el(
+                "tr",
+                el("th", goal.goal),
+                *(el("td", text, class_=style, data_label=label) for label, text, style in cells),
+            )
+        )
+    caption = "A goal is reached if the whole interval meets it, not the estimate alone"
+    shown = el(
+        "div",
+        el("table", el("caption", caption), el("thead", head), body, class_="stacked"),
+        class_="card",
+    )
+    if shared:
+        shown.append(el("p", "For all that are not reached:"))
+        shown.append(el("ul", *(el("li", why) for why in shared)))
+    yield shown
+
+
 def pairs(rows: Iterable[tuple[str, str]]) -> Element:
     """A two-column table of names and values."""
     body = el("tbody", *(el("tr", el("th", name), el("td", text)) for name, text in rows))
     return el("table", body, class_="facts")
 
 
-def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Element:
-    """A table that scrolls if too wide; the row of `CHOSEN` is highlighted."""
+def table(
+    caption: str,
+    heads: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    groups: Sequence[tuple[str, int]] = (),
+) -> Element:
+    """A table; the row of `CHOSEN` is highlighted, and long cells wrap.
+
+    groups: titles above the heads, each over so many columns. On a narrow page each row becomes a
+    list of its cells, if there are many columns.
+    """
+    above = [title for title, columns in groups for _ in range(columns)] or [""] * len(heads)
+    labels = [f"{group} {head}".strip() for group, head in zip(above, heads, strict=True)]
     body = el("tbody")
     for cells in rows:
-        row = el("tr", el("th", cells[0]), *(el("td", text) for text in cells[1:]))
+        row = el("tr", el("th", cells[0]))
+        for label, text in zip(labels[1:], cells[1:], strict=True):
+            kind = "text" if len(text) > _LONGEST_FIGURE else "figure"
+            row.append(el("td", text, class_=kind, data_label=label))
         if cells[0] == CHOSEN:
             row.set("class", "chosen")
         body.append(row)
-    head = el("thead", el("tr", *(el("th", title) for title in heads)))
-    return el("div", el("table", el("caption", caption), head, body), class_="scroll")
+    head = el("thead")
+    if groups:
+        head.append(el("tr", *(el("th", _kept(title), colspan=str(n)) for title, n in groups)))
+    head.append(el("tr", *(el("th", _kept(title)) for title in heads)))
+    stacked = {"class_": "stacked"} if len(heads) > _FEW_COLUMNS else {}
+    return el("div", el("table", el("caption", caption), head, body, **stacked), class_="scroll")
+
+
+def _kept(title: str) -> str:
+    """The title with its arrow on the line of its last word."""
+    return title.replace(" ↑", "\N{NO-BREAK SPACE}↑").replace(" ↓", "\N{NO-BREAK SPACE}↓")

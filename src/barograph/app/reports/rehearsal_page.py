@@ -164,12 +164,13 @@ def _refused(done: Rehearsal) -> Iterator[Element]:
         for fault, count in mode.dead_letters.items():
             counts[fault] += count
     yield el("h2", "Refused records")
-    yield el(
-        "p",
-        "Broken copies of a good record were sent with the stream. Each is kept as a dead letter "
-        "with its bytes, and can be inspected and re-driven: ",
-        el("code", f"barograph deadletters list --case {done.case}"),
-    )
+    sent = "Broken copies of a good record were sent with the stream. "
+    if done.dead_letters_command is None:
+        kept = "Each became a dead letter in a temporary log; with --home the log is kept."
+        yield el("p", sent, kept)
+    else:
+        kept = "Each is kept as a dead letter with its bytes, and can be inspected and re-driven: "
+        yield el("p", sent, kept, el("code", done.dead_letters_command))
     yield el(
         "div", *(_refusal(each, counts[each.fault]) for each in done.refused), class_="card list"
     )

@@ -9,6 +9,7 @@ own consumer group reads the log: its records are compared with what the contrac
 time at which it has a prediction ends the latency of that record.
 """
 
+import shlex
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -67,7 +68,8 @@ class RehearsalPlan(msgspec.Struct, frozen=True, kw_only=True):
     """How to rehearse `case`, whose name on the command line is `named`.
 
     Without a `file` records are generated. The stream takes half of `seconds` at `rate` records per
-    second, or less if the file is shorter. `log` replaces the log in home.
+    second, or less if the file is shorter. `log` replaces the log in home. `keeps_home` says that
+    the home outlives the rehearsal.
     """
 
     case: Case
@@ -76,6 +78,7 @@ class RehearsalPlan(msgspec.Struct, frozen=True, kw_only=True):
     log: str | None
     seconds: float
     rate: float
+    keeps_home: bool
 
     def __post_init__(self) -> None:
         Sending(rate=self.rate)  # validates the rate
@@ -140,10 +143,19 @@ def rehearse(settings: Settings, plan: RehearsalPlan, reports: Path) -> Rehearsa
         samples=rehearsal_accounts.samples("stream", traces, _SAMPLES)
         + rehearsal_accounts.samples("batch", batch_traces, _SAMPLES),
         refused=rehearsal_accounts.refused_samples(stage.letters),
+        dead_letters_command=_command(plan, home),
     )
     write_whole(place / "summary.json", msgspec.json.format(msgspec.json.encode(done)))
     write_whole(place / "index.html", rehearsal_page.page(done).encode())
     return done
+
+
+def _command(plan: RehearsalPlan, home: Path) -> str | None:
+    """The command that lists the refused records; None if their log ends with the rehearsal."""
+    if not (plan.log or plan.keeps_home):
+        return None
+    place = ("--log", absolute(plan.log)) if plan.log else ("--home", str(home.absolute()))
+    return shlex.join(("barograph", "deadletters", "list", "--case", plan.named, *place))
 
 
 def _invented(case: Case, folder: Path) -> Path:

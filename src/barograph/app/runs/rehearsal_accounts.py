@@ -109,6 +109,7 @@ class Rehearsal(msgspec.Struct, frozen=True, kw_only=True):
     `invented_records` is true if the records were generated because no file was given. `champion`
     is "case/version", or null if no version was promoted. `reliability` is the champion's, on the
     `unseen_rows` of the dataset that it was not fitted on. `started_time_ns` is wall clock.
+    `dead_letters_command` lists the refused records, or is null if the log was temporary.
     """
 
     ok: bool
@@ -129,6 +130,7 @@ class Rehearsal(msgspec.Struct, frozen=True, kw_only=True):
     batch: ModeAccount
     samples: list[Sample]
     refused: list[RefusedSample]
+    dead_letters_command: str | None
 
 
 class Arrival(NamedTuple):
