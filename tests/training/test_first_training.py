@@ -133,7 +133,9 @@ def test_it_counts_down_and_is_due_when_there_are_rows_enough(tmp_path):
         assert decision.in_s == pytest.approx(needed + 360)
         assert decision.why == f"first training in about 76 min: 0 of {needed:,} rows"
         ensure_topics(log)
-        append(log, rows_of_500())
+        append(log, rows_of_500()[:101])
+        assert first.due().in_s == pytest.approx(needed + 360 - 100)
+        append(log, rows_of_500()[101:])
         decision = first.due()
         assert decision.rows == counted(rows_of_500()).rows
         assert decision.in_s == pytest.approx(needed - decision.rows)

@@ -4,6 +4,7 @@ A training that starts before there are rows for its folds fails, and says nothi
 have been told before.
 """
 
+import math
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
@@ -72,7 +73,8 @@ def _can_be_cut(
 class UsableRows:
     """Counts the usable rows of a series: all `features` known, and the outcome a horizon later.
 
-    A machine: rows in, by key in order. A feature that is not offered is not waited for. At most
+    A machine: rows in, by key in order. `span_s` is the longest time from a key's first row to its
+    last. A feature that is not offered is not waited for. At most
     MAX_PRODUCTS keys are followed.
     """
 
@@ -80,7 +82,8 @@ class UsableRows:
         self._live, self._places = live, [live.places[name] for name in features]
         self._value_now = live.places[live.value_now]
         self._waiting: dict[str, deque[int]] = {}
-        self.rows = 0
+        self._first: dict[str, int] = {}
+        self.rows = self.span_s = 0
 
     @property
     def keys(self) -> int:
@@ -98,6 +101,7 @@ class UsableRows:
             waiting = self._waiting[row.product] = deque()
         if waiting and row.second <= waiting[-1]:
             return
+        self.span_s = max(self.span_s, row.second - self._first.setdefault(row.product, row.second))
         before = row.second - self._live.horizon_s
         while waiting and waiting[0] < before:
             waiting.popleft()
@@ -155,8 +159,9 @@ class FirstTraining:
             return Due(due=True, why="there is no version yet", rows=rows, needed=needed)
         in_s = (needed - rows) / keys * self._live.step_s
         if not self._count.rows:
-            in_s += self._warmup_s
-        why = f"first training in about {duration(in_s)}: {rows:,} of {needed:,} rows"
+            in_s += max(1, self._warmup_s - self._count.span_s)
+        about = duration(60 * math.ceil(in_s / 60))
+        why = f"first training in about {about}: {rows:,} of {needed:,} rows"
         return Due(due=False, why=why, rows=rows, needed=needed, in_s=in_s)
 
     def _least(self, keys: int) -> int:

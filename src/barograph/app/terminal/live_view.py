@@ -62,7 +62,7 @@ def render(
     if watch.lines:
         shown += [Text(), table, Text(), *waits, _legend(watch)]
     else:
-        shown.append(Text("waiting for the first prediction …"))
+        shown.append(Text("waiting for the first prediction: features and scorer are starting …"))
     return Group(*shown, _alerts(watch, now_ns))
 
 
