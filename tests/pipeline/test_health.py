@@ -106,10 +106,14 @@ def test_a_quiet_market_is_alive_while_its_heart_beats_and_a_gap_is_no_news(log)
     assert report.health.problems == ["B: nothing was received for 101 s, at most 30 s"]
 
 
-def test_products_of_an_earlier_connection_are_not_missed(log):
-    append(log, TICKS, tick("A", NOW_S), tick("B", NOW_S - 500))
-    append(log, STATUS, status("B", time_s=NOW_S - 500), status("A", connection="coinbase/2"))
-    assert look(log).ok
+def test_of_two_feeds_the_one_that_died_is_missed_for_an_hour(log):
+    """Longer than that, and its products were given up on purpose."""
+    append(log, TICKS, tick("A", NOW_S), tick("B", NOW_S - 3_000))
+    append(log, STATUS, status("A"), status("B", time_s=NOW_S - 3_000, connection="coinbase/2"))
+    assert look(log).health.problems == ["B: nothing was received for 50 min, at most 30 s"]
+    append(log, TICKS, tick("A", NOW_S + 601))
+    append(log, STATUS, status("A", time_s=NOW_S + 601, connection="coinbase/3"))
+    assert look(log, now_s=NOW_S + 602).ok
 
 
 def live(log, *predictions):

@@ -14,7 +14,7 @@ from barograph.errors import OffsetGapError, RegistryError
 from barograph.figures import duration
 from barograph.log import Log, browse
 from barograph.log.topics import PREDICTIONS, STATUS
-from barograph.types import NS_PER_S, FeedStatus, Prediction, Verdict
+from barograph.types import HOUR_NS, NS_PER_S, FeedStatus, Prediction, Verdict
 
 MAX_AGE_S = 30.0
 """The oldest that the news of a live log may be, in seconds, unless something else is asked for."""
@@ -56,14 +56,9 @@ class Heard(NamedTuple):
 
 def newest_statuses(log: Log) -> list[FeedStatus]:
     """Return the latest status of each connection among the last records. The topic must exist."""
-    last = {}
-    for record in browse.last(log, STATUS, _STATUSES):
-        try:
-            status = codec.decode_status.of(record)
-        except codec.UnreadableError:
-            continue  # `check --topic ticks.status` counts those
-        last[status.connection] = status
-    return list(last.values())
+    # What cannot be read `check --topic ticks.status` counts.
+    _, statuses, _ = codec.decode_status.all_of(browse.last(log, STATUS, _STATUSES))
+    return list({status.connection: status for status in statuses}.values())
 
 
 def health_of(  # noqa: PLR0913 - what was heard, and what it is judged by
@@ -129,13 +124,10 @@ def _silences(heard: Heard, statuses: Sequence[FeedStatus], max_age_s: float) ->
 
 
 def _subscribed(statuses: Sequence[FeedStatus]) -> set[str]:
-    """The products of each venue's newest connection."""
-    newest: dict[str, FeedStatus] = {}
-    for status in statuses:
-        known = newest.get(status.venue)
-        if known is None or status.time_ns >= known.time_ns:
-            newest[status.venue] = status
-    return {product for status in newest.values() for product in status.products}
+    """The products of all connections that wrote a status in the last hour before the newest."""
+    newest_ns = max((status.time_ns for status in statuses), default=0)
+    recent = (each for each in statuses if each.time_ns >= newest_ns - HOUR_NS)
+    return {product for status in recent for product in status.products}
 
 
 def _waits_s(log: Log, group: str, topic: str, now_ns: int) -> float | None:
@@ -158,11 +150,11 @@ def _with_predictions(log: Log, known: Health, now_ns: int) -> Health:
     """Add what the predictions say: how old they are, and whether there is a model at all."""
     last: dict[str, Prediction] = {}
     newest_ns = probability_ns = None
-    for record in browse.last(log, PREDICTIONS, _PREDICTIONS):
-        try:
-            prediction = codec.decode_prediction.of(record)
-        except codec.UnreadableError:
-            continue  # `check --topic ticks.predictions` counts those
+    # What cannot be read `check --topic ticks.predictions` counts.
+    records, predictions, _ = codec.decode_prediction.all_of(
+        browse.last(log, PREDICTIONS, _PREDICTIONS)
+    )
+    for record, prediction in zip(records, predictions, strict=True):
         last[prediction.product] = prediction
         newest_ns = browse.appended_time_ns(record)
         if prediction.probability is not None:
