@@ -11,6 +11,7 @@ from barograph.feed.ingest import ingest
 from barograph.log import open_log
 from barograph.log.topics import TICKS
 from barograph.types import Fault, GapCause
+from barograph.venues.books import UNIFIED
 from barograph.venues.entries import Rules
 from coinbase_messages import faults, gaps, ticker
 from homes import heard
@@ -53,4 +54,4 @@ def test_only_the_products_that_are_named_are_taken(settings, log):
 
 
 def test_where_no_product_is_named_all_are_taken(settings):
-    assert rules_of(settings) == Rules(products=None, silence_timeout_s=2.5)
+    assert rules_of(settings) == Rules(products=None, silence_timeout_s=2.5, books=UNIFIED)

@@ -46,6 +46,7 @@ from barograph.feed.unarchived import Unarchived
 from barograph.log import Log
 from barograph.log.topics import STATUS, ensure_topics
 from barograph.types import DeadLetter, FeedStatus, Message
+from barograph.venues.books import UNIFIED
 from barograph.venues.continuity import Received
 from barograph.venues.entries import (
     Answer,
@@ -87,7 +88,7 @@ class Feed:
         self.pending = self.pending_bytes = 0
         self.warn = warn
         self._log, self._archive = log, archive
-        self._rules = rules or Rules()
+        self._rules = rules or Rules(books=UNIFIED)
         self._machine, self._unarchived = FeedMachine(self._rules), Unarchived()
         self._has: tuple[Span, ...] = ()
         self._run, self._whole = "", False

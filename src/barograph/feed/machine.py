@@ -28,6 +28,9 @@ class FeedMachine:
         """Pass an entry to the machine. source: the file and line that its dead letters name."""
         received = self.venue.take(entry)
         self.continuity.heard()
+        joined = self.venue.continuity.joined
+        if joined and not joined.keys() <= self.summary.one_book.keys():
+            self.summary.one_book |= joined
         events, letters = received.events, received.dead_letters
         for event in events:
             self.messages.append(Message(TICKS, event.product, encode(event)))

@@ -12,8 +12,9 @@ class Summary(msgspec.Struct, kw_only=True):
     `trades` have no quote of their own; `filled` of them came from REST. `missing` counts the
     trades or frames that gaps tell of. `quiet` frames are understood and were no event when they
     came (subscriptions). `skipped` files were done before. `resumed_at` is the line of the first
-    file at which an interrupted replay went on. Times are of events; `seconds` is the run's own
-    duration.
+    file at which an interrupted replay went on. `one_book` has the names under which products were
+    heard beside their own. `remarks` are what else a person should know of it. Times are of
+    events; `seconds` is the run's own duration.
     """
 
     files: list[str] = []
@@ -30,6 +31,8 @@ class Summary(msgspec.Struct, kw_only=True):
     missing: int = 0
     dead_letters: dict[str, int] = {}
     products: dict[str, int] = {}
+    one_book: dict[str, str] = {}
+    remarks: list[str] = []
     first_event_time_ns: int | None = None
     last_event_time_ns: int | None = None
     seconds: float = 0.0

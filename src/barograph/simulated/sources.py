@@ -8,6 +8,7 @@ from barograph.errors import BadInputError
 from barograph.simulated.market import SimulatedMarket
 from barograph.simulated.tape import Beat, MarketEvent, Print
 from barograph.types import NS_PER_S, Tick
+from barograph.venues.books import UNIFIED
 from barograph.venues.coinbase.machine import Coinbase
 from barograph.venues.entries import Heard, Rules
 
@@ -70,7 +71,7 @@ def recorded(path: Path) -> Source:
 
 
 def _ticks(path: Path) -> Iterator[Tick]:
-    venue = Coinbase(Rules(silence_timeout_s=None))
+    venue = Coinbase(Rules(silence_timeout_s=None, books=UNIFIED))
     for entry in Recording(path):
         if isinstance(entry, Recorded):
             if entry.opening.connection not in venue.connections:

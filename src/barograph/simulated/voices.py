@@ -24,7 +24,7 @@ from barograph.simulated.tape import (
     stamp,
 )
 from barograph.types import NS_PER_S
-from barograph.venues.continuity import one_name
+from barograph.venues.books import book_of
 from barograph.venues.entries import Dialect
 
 ANSWERS = frozenset({"subscriptions", "error"})
@@ -114,7 +114,7 @@ class _Voice(ABC):
             return [channel]
         valid = []
         for name in wanted:
-            product = one_name(name)
+            product = book_of(name)
             if name in self._products:
                 valid.append(name)
             elif product in self._products:

@@ -33,6 +33,7 @@ from barograph.files import parquet
 from barograph.files.disk import NO_HANDLES, declared, put_in_place, read_regular, write_whole
 from barograph.files.lines import file_sha256
 from barograph.types import DeadLetter
+from barograph.venues.books import UNIFIED
 from barograph.venues.coinbase.machine import Coinbase
 from barograph.venues.continuity import Continuity
 from barograph.venues.entries import Rules
@@ -106,7 +107,7 @@ def build(
     table, manifest_path = paths(home, case)
     if recordings:
         check_recordings(recordings)  # before a folder is created
-        events = reading.recorded(recordings, rules or Rules())
+        events = reading.recorded(recordings, rules or Rules(books=UNIFIED))
     elif next(joined.whole(archive, reading.unreadable), None) is not None:
         events = reading.archived(archive)
     else:

@@ -21,6 +21,7 @@ from barograph.types import (
     Tick,
     Trade,
 )
+from barograph.venues.books import UNIFIED, book_of
 from barograph.venues.continuity_state import Connection, Hold, ProductContinuity
 from barograph.venues.entries import Opening, Rules
 from barograph.venues.event_times import check_beat_time, check_tick_time, is_late
@@ -67,13 +68,15 @@ class Continuity:
     """Finds holes and repeats; a machine without I/O or clock.
 
     `holds` are the products that wait for a hole to be filled, the oldest first; see `holes.Holes`.
+    `joined` has the names that were heard and are not their book's, with the name of that.
     """
 
     def __init__(self, rules: Rules | None = None) -> None:
-        self.keep_to(rules or Rules())
+        self.keep_to(rules or Rules(books=UNIFIED))
         self.connections: dict[str, Connection] = {}
         self.lines: dict[str, ProductContinuity] = {}
         self.holds: dict[str, Hold] = {}
+        self.joined: dict[str, str] = {}
 
     def keep_to(self, rules: Rules) -> None:
         """Use these rules from now on."""
@@ -88,8 +91,8 @@ class Continuity:
 
         Raises FrameRefusedError when no rule asks for it.
         """
-        product, products = one_name(name), self.rules.products
-        if products is not None and product not in map(one_name, products):
+        product, products = self.book(name), self.rules.products
+        if products is not None and product not in map(self.book, products):
             raise FrameRefusedError(Fault.UNKNOWN_PRODUCT, f"{product} was not asked for", product)
         if product in self.lines:
             self.accepted[name] = product
@@ -97,7 +100,13 @@ class Continuity:
             raise FrameRefusedError(
                 Fault.UNKNOWN_PRODUCT, f"there are {MAX_PRODUCTS:,} products already", product
             )
+        if product != name:
+            self.joined[name] = product
         return product
+
+    def book(self, name: str) -> str:
+        """Return the product that a name is one book with, by the rules."""
+        return book_of(name, self.rules.books)
 
     def open(self, opening: Opening) -> None:
         """Open a connection with fresh counters; an open one of that name is closed as lost first.
@@ -369,11 +378,6 @@ def _repeats(tick: Tick, last: Tick) -> bool:
         and tick.bid_size == last.bid_size
         and tick.ask_size == last.ask_size
     )
-
-
-def one_name(product: str) -> str:
-    """BTC-USDC and BTC-USD are one book at Coinbase, so they are one series: BTC-USD."""
-    return product[:-1] if product.endswith("-USDC") else product
 
 
 def _in_its_second(trades: Iterable[Trade], event: Tick | Heartbeat) -> bool:

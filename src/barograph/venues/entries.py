@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from barograph.types import Frame
+from barograph.venues.books import SUFFIX
 
 
 class Dialect(StrEnum):
@@ -24,12 +25,14 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 
     `products` None accepts every product. A product without a tick or heartbeat for more than
     `silence_timeout_s` of event time has a gap; None switches that off. An event more than
-    `future_s` ahead of its receive time is refused.
+    `future_s` ahead of its receive time is refused. `books` says which names are one book, as
+    `books.book_of` takes it; rules that do not say it are an older version's.
     """
 
     products: frozenset[str] | None = None
     silence_timeout_s: float | None = 10.0
     future_s: float = 60.0
+    books: dict[str, str] | str = SUFFIX
 
 
 class Opening(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

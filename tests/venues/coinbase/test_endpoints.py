@@ -13,6 +13,7 @@ from barograph.venues.coinbase.endpoints import (
     claims,
     endpoint,
     is_news,
+    joined,
     lowest_trade_id,
     products_named,
     subscriptions,
@@ -55,16 +56,22 @@ def test_an_unknown_venue_is_refused_with_those_that_are_known():
 
 
 def test_products_are_named_once_and_in_capitals():
-    assert products_named(" btc-usd, ETH-USD,BTC-USD,") == (["BTC-USD", "ETH-USD"], [])
+    assert products_named(" btc-usd, ETH-USD,BTC-USD,") == ["BTC-USD", "ETH-USD"]
 
 
-def test_a_usdc_name_is_reported_and_is_one_series_with_usd():
-    names, remarks = products_named("BTC-USDC,BTC-USD,ETH-USDC")
-    assert names == ["BTC-USD", "ETH-USD"]
+def test_perpetuals_and_futures_are_products_too():
+    assert products_named("BTC-PERP-INTX,bit-29aug25-cde") == ["BTC-PERP-INTX", "BIT-29AUG25-CDE"]
+
+
+def test_a_second_name_of_a_book_is_reported_and_is_one_series_with_it():
+    names, remarks = joined(["BTC-USDC", "BTC-USD", "ETH-USDC", "USDT-USDC"])
+    assert names == ["BTC-USD", "ETH-USD", "USDT-USDC"]
     assert [remark.split()[0] for remark in remarks] == ["BTC-USDC", "ETH-USDC"]
 
 
-@pytest.mark.parametrize("text", ["", " , ", "BTC", "BTC-USD;ETH-USD", "../x-Y", "A-B-C", "Ä-USD"])
+@pytest.mark.parametrize(
+    "text", ["", " , ", "BTC", "BTC-USD;ETH-USD", "../x-Y", "A-B-C-D-E", "A--B", "Ä-USD"]
+)
 def test_what_is_no_product_is_refused(text):
     with pytest.raises(BadInputError, match="Give"):
         products_named(text)
@@ -133,4 +140,4 @@ def test_more_products_than_are_remembered_are_reported_in_one_line_and_the_cure
     names = [f"P{number}-USD" for number in range(MAX_PRODUCTS + 1)]
     with pytest.raises(BadInputError, match=r"4,097 are named.*Name 4,096 at most"):
         products_named(",".join(names))
-    assert products_named(",".join(names[1:])) == (names[1:], [])
+    assert products_named(",".join(names[1:])) == names[1:]

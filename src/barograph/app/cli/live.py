@@ -117,10 +117,10 @@ def _own_exchange(
     from barograph.simulated.market import SimulatedMarket
     from barograph.simulated.sources import simulated
     from barograph.types import NS_PER_S
-    from barograph.venues.coinbase.endpoints import products_named
+    from barograph.venues.coinbase.endpoints import joined, products_named
 
     now_ns = time.time_ns() // NS_PER_S * NS_PER_S
-    names, _ = products_named(products)
+    names, _ = joined(products_named(products))
     market = SimulatedMarket(PRESETS["market"], names, settings.seed, now_ns)
     terms = Terms(wait_for_reader=True, present=True, keep_trades=KEPT_TRADES)
     with running(Exchange(simulated(market), terms=terms)) as exchange:
@@ -136,10 +136,10 @@ def plan_of(
     """
     from barograph.feed.credentials import from_environment
     from barograph.feed.venue_socket import Limits, ListenPlan
-    from barograph.venues.coinbase.endpoints import endpoint, products_named
+    from barograph.venues.coinbase.endpoints import endpoint, joined, products_named
 
     place = endpoint(venue, url)
-    names, remarks = products_named(products)
+    names, remarks = joined(products_named(products))
     for remark in remarks:
         warn(remark)
     key = from_environment(os.environ) if place.venue == "coinbase-advanced" else None

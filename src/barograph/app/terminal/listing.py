@@ -12,7 +12,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from barograph.app.terminal.terminal import counts_of, plain, plain_table
+from barograph.app.terminal.terminal import add_remarks, counts_of, plain, plain_table
 from barograph.figures import duration
 from barograph.log.browse import is_json
 from barograph.times import time_of
@@ -33,6 +33,7 @@ def live(heard: "LiveSummary") -> RenderableType:
     for name, why in heard.refused.items():
         table.add_row("refused", Text(f"{name}: ").append_text(plain(why)))
     table.add_row("ticks", f"{fed.ticks:,}  {counts_of(fed.products)}")
+    add_remarks(table, fed)
     table.add_row("heartbeats", f"{fed.heartbeats:,}")
     table.add_row("trades", f"{fed.trades:,} without a quote, {fed.filled:,} of them from REST")
     gaps = f"{sum(fed.gaps.values()):,}  {counts_of(fed.gaps)}".rstrip()

@@ -210,6 +210,7 @@ def replayed(fed: "Summary", running: "Pipeline | None") -> RenderableType:
         "lines", f"{fed.lines:,} of {len(fed.files)} file(s), {fed.ticks_per_s:,.0f} ticks/s"
     )
     table.add_row("ticks", f"{fed.ticks:,}  {counts_of(fed.products)}")
+    add_remarks(table, fed)
     if fed.first_event_time_ns is not None and fed.last_event_time_ns is not None:
         table.add_row(
             "events", f"{time_of(fed.first_event_time_ns)} → {time_of(fed.last_event_time_ns)}"
@@ -224,6 +225,14 @@ def replayed(fed: "Summary", running: "Pipeline | None") -> RenderableType:
         table.add_row("feature rows", f"{running.featurized.values:,}")
         table.add_row("predictions", f"{running.scored.values:,}")
     return table
+
+
+def add_remarks(table: Table, fed: "Summary") -> None:
+    """Add rows to a table: which names are one book, and what else there is to know of a feed."""
+    for name, product in fed.one_book.items():
+        table.add_row("one book", f"{name} is {product}")
+    for remark in fed.remarks:
+        table.add_row("remark", plain(remark))
 
 
 def verified(verification: "Verification") -> RenderableType:

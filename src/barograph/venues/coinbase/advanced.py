@@ -62,7 +62,7 @@ class AdvancedTrade(DialectMachine):
             except msgspec.ValidationError:
                 message = decode_advanced(with_numbers_as_text(frame.data))
             if type(message) is SubscriptionsChannel:
-                notices = (subscribed(message.products()),)
+                notices = (subscribed(message.products(), self._continuity.book),)
             time_ns = self._time_and_count(message, frame, connection)
             if time_ns is None:
                 return Received((), (), notices)

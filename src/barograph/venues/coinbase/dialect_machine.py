@@ -1,12 +1,13 @@
 """What the machines of both Coinbase dialects share: connections, rules and refusals."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from barograph.times import parse_time
 from barograph.types import NS_PER_S, DeadLetter, Fault, Frame, GapCause
+from barograph.venues.books import book_of
 from barograph.venues.clocks import LEAP_NS
-from barograph.venues.continuity import Continuity, Notice, Received, one_name
+from barograph.venues.continuity import Continuity, Notice, Received
 from barograph.venues.continuity_state import Connection
 from barograph.venues.entries import Dialect, Opening, Rules
 from barograph.venues.holes import Holes
@@ -111,11 +112,11 @@ def refused_by_venue(refused: FrameRefusedError) -> tuple[Notice, ...]:
 
 def product_names(text: str) -> list[str]:
     """Return the products that a text names by their full names, each once."""
-    return list(dict.fromkeys(one_name(name.upper()) for name in _PRODUCT.findall(text)))
+    return list(dict.fromkeys(book_of(name.upper()) for name in _PRODUCT.findall(text)))
 
 
-def subscribed(channels: Mapping[str, Sequence[str]]) -> Notice:
-    """Return the notice of the products that each channel sends now."""
+def subscribed(channels: Mapping[str, Sequence[str]], book: Callable[[str], str]) -> Notice:
+    """Return the notice of the products that each channel sends now. book: a name's product."""
     text = "; ".join(f"{name}: {', '.join(products)}" for name, products in channels.items())
-    names = dict.fromkeys(one_name(product) for product in channels.get("ticker", ()))
+    names = dict.fromkeys(book(product) for product in channels.get("ticker", ()))
     return Notice("subscribed", text[:_LONGEST_TEXT], tuple(names))

@@ -14,7 +14,7 @@ import msgspec
 from barograph.codec import UNREADABLE
 from barograph.errors import BadInputError
 from barograph.types import MAX_PRODUCTS
-from barograph.venues.continuity import one_name
+from barograph.venues.books import UNIFIED, Books, book_of
 from barograph.venues.entries import Dialect
 
 SIMULATED_URL = "ws://127.0.0.1:8765/exchange"
@@ -31,7 +31,9 @@ _NEWS = {
     Dialect.ADVANCED: ("ticker", "heartbeats"),
 }
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
-_product = re.compile(r"[A-Z0-9]{1,20}-[A-Z0-9]{1,20}").fullmatch
+
+# BTC-USD, a perpetual as BTC-PERP-INTX, a future as BIT-29AUG25-CDE.
+_product = re.compile(r"[A-Z0-9]{1,20}(?:-[A-Z0-9]{1,20}){1,3}").fullmatch
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,14 +107,12 @@ def endpoint(venue: str, url: str | None = None) -> Endpoint:
     return msgspec.structs.replace(known, socket=url, rest=rest)
 
 
-def products_named(text: str) -> tuple[list[str], list[str]]:
-    """The products of a comma-separated list, each once, and what there is to say about them.
+def products_named(text: str) -> list[str]:
+    """The products of a comma-separated list, in capitals, each once.
 
-    A `-USDC` name is one series with `-USD`: the venue answers with the latter's data.
     Raises BadInputError when a name is none, there is none at all, or there are too many.
     """
     products: dict[str, None] = {}
-    remarks: list[str] = []
     for name in (part.strip().upper() for part in text.split(",")):
         if not name:
             continue
@@ -120,16 +120,33 @@ def products_named(text: str) -> tuple[list[str], list[str]]:
             raise BadInputError(
                 f"product {name}", "it is no product's name", "Give one as in BTC-USD"
             )
-        product = one_name(name)
-        if product != name:
-            remarks.append(f"{name} is one series with {product}, which is taken")
-        products[product] = None
+        products[name] = None
     if not products:
         raise BadInputError("products", "none is named", "Give some (`--products BTC-USD,ETH-USD`)")
     if len(products) > MAX_PRODUCTS:
         raise BadInputError(
             "products", f"{len(products):,} are named", f"Name {MAX_PRODUCTS:,} at most"
         )
+    return list(products)
+
+
+def joined(
+    names: Iterable[str], books: Books = UNIFIED, source: str = "its documents"
+) -> tuple[list[str], list[str]]:
+    """The books of some products, each once, and a line for each name that is not its book's.
+
+    books: which names are one book, as `books.book_of` takes it. source: where that is said.
+    """
+    products: dict[str, None] = {}
+    remarks: list[str] = []
+    for name in names:
+        product = book_of(name, books)
+        if product != name:
+            remarks.append(
+                f"{name} is one series with {product}, which is taken: "
+                f"they are one book at Coinbase, by {source}"
+            )
+        products[product] = None
     return list(products), remarks
 
 

@@ -23,7 +23,7 @@ from barograph.venues.coinbase.frames import (
     decode_exchange,
     decode_page,
 )
-from barograph.venues.continuity import Received, one_name
+from barograph.venues.continuity import Received
 from barograph.venues.continuity_state import Connection
 from barograph.venues.entries import Answer, Dialect, Settlement
 from barograph.venues.refusals import (
@@ -81,7 +81,7 @@ class ExchangeFeed(DialectMachine):
             unread = FrameRefusedError(fault, detail, key)
             letter = refusal(frame, connection, unread)
             if members.get("type") == "ticker":
-                return self._lost(one_name(key), letter)
+                return self._lost(self._continuity.book(key), letter)
             return Received((), (letter,), refused_by_venue(unread))
 
     def _lost(self, product: str, letter: DeadLetter) -> Received:
@@ -95,7 +95,7 @@ class ExchangeFeed(DialectMachine):
         if type(message) is ExchangeHeartbeat:
             return self._heartbeat(message, frame, connection)
         if type(message) is ExchangeSubscriptions:
-            return Received(notices=(subscribed(message.products()),))
+            return Received(notices=(subscribed(message.products(), self._continuity.book),))
         return NOTHING
 
     def answer(self, answer: Answer) -> Received:
@@ -126,7 +126,8 @@ class ExchangeFeed(DialectMachine):
 
     def settle(self, settlement: Settlement) -> Received:
         """End a product's open hole: no further page will come."""
-        return self.holes.settle(one_name(settlement.product), settlement.connection)
+        product = self._continuity.book(settlement.product)
+        return self.holes.settle(product, settlement.connection)
 
     def _ticker(self, ticker: ExchangeTicker, frame: Frame, connection: Connection) -> Received:
         product = self._product(ticker.product_id)
