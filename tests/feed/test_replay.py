@@ -14,7 +14,7 @@ from barograph.feed.replay import Pace, replay
 from barograph.times import format_time
 from barograph.types import Fault, GapCause
 from barograph.venues.entries import Heard, Rules
-from coinbase_messages import START, TICKER, S, gaps, heartbeat, ticker
+from coinbase_messages import START, TICKER, S, envelope, gaps, heartbeat, ticker
 from homes import MESSAGES, Clock, Home, recorded
 from log_contents import events, letters
 
@@ -109,11 +109,68 @@ def test_a_file_that_was_replayed_is_skipped_whatever_its_name(tmp_path, home):
     assert home.traces() == before
 
 
-def test_between_two_files_lies_a_gap(tmp_path, home):
+def test_between_two_files_lies_a_gap_of_the_trades_that_their_ids_leave_out(tmp_path, home):
     paths = [recorded(tmp_path, ticker(0), name="a"), recorded(tmp_path, ticker(9), name="b")]
     home.replay(*paths)
     (gap,) = gaps(events(home.log)["BTC-USD"])
-    assert (gap.cause, gap.start_ns, gap.end_ns) == (GapCause.DISCONNECT, START, START + 9 * S)
+    assert (gap.cause, gap.start_ns, gap.end_ns) == (GapCause.TRADE_ID, START, START + 9 * S)
+    assert gap.missing == 8
+
+
+def test_between_two_files_without_ids_lies_a_gap_of_unknown_size(tmp_path, home):
+    paths = [
+        recorded(tmp_path, ticker(n, trade_id=None, sequence=None), name=name)
+        for n, name in ((0, "a"), (1, "b"))
+    ]
+    home.replay(*paths)
+    (gap,) = gaps(events(home.log)["BTC-USD"])
+    assert (gap.cause, gap.missing) == (GapCause.DISCONNECT, None)
+
+
+def test_a_recording_that_was_rotated_has_no_seam_in_one_call_or_in_two(tmp_path, home):
+    halves = [range(4), range(4, 9)]
+    paths = [recorded(tmp_path, *map(ticker, half), name=f"r{half[0]}") for half in halves]
+    home.replay(*paths)
+    apart = Home(tmp_path / "apart")
+    for path in paths:
+        apart.replay(path)
+    for log in (home.log, apart.log):
+        events_ = events(log)["BTC-USD"]
+        assert (len(events_), gaps(events_)) == (9, [])
+
+
+def test_only_the_product_whose_ids_run_on_has_no_seam(tmp_path, home):
+    bare = {"product_id": "ETH-USD", "trade_id": None, "sequence": None}
+    for n in range(2):
+        home.replay(recorded(tmp_path, ticker(n), ticker(n, **bare), name=str(n)))
+    by_product = events(home.log)
+    assert [gap.cause for gap in gaps(by_product["ETH-USD"])] == [GapCause.DISCONNECT]
+    assert gaps(by_product["BTC-USD"]) == []
+
+
+def test_numbers_of_frames_that_were_not_recorded_are_one_remark_and_no_gap(tmp_path, home):
+    messages = [envelope(3 * n + k, seconds=n + k / 4) for n in range(8) for k in range(2)]
+    summary = home.replay(recorded(tmp_path, *messages))
+    assert (summary.ticks, summary.gaps, summary.dead_letters) == (16, {}, {})
+    assert [remark.split(":")[0] for remark in summary.remarks] == ["recording.ndjson"]
+
+
+def test_two_sockets_in_one_file_lose_nothing(tmp_path, home):
+    messages = [
+        envelope(n + k, (name,), seconds=n / 2 + k / 8)
+        for n in range(16)
+        for k, name in enumerate(("ABC-USD", "DEF-USD"))
+    ]
+    summary = home.replay(recorded(tmp_path, *messages))
+    assert summary.products == {"ABC-USD": 16, "DEF-USD": 16}
+    assert (summary.gaps, summary.dead_letters, summary.remarks) == ({}, {}, [])
+
+
+def test_a_summary_says_which_names_were_one_book(tmp_path, home):
+    names = ("BTC-USD", "BTC-USDC", "USDT-USD", "USDT-USDC")
+    summary = home.replay(recorded(tmp_path, *(ticker(0, product_id=name) for name in names[1:])))
+    assert list(summary.products) == ["BTC-USD", "USDT-USD", "USDT-USDC"]
+    assert summary.one_book == {"BTC-USDC": "BTC-USD"}
 
 
 def test_two_files_in_one_call_or_in_two_leave_the_same(tmp_path, home):

@@ -22,6 +22,7 @@ from barograph.venues.coinbase.recorded_lines import (
     time_of,
     unwrap,
 )
+from barograph.venues.coinbase.surveys import numbers_of
 from barograph.venues.entries import Opening
 from barograph.venues.refusals import FrameRefusedError
 
@@ -129,6 +130,7 @@ class Recording:
         self._chunks: Iterator[bytes] = iter(())
         self._begun = False
         self._continuity: Literal["trade_id", "none"] = "none"
+        self._numbers: Literal["all", "some"] = "all"
         self._openings: dict[tuple[Wrapper, str], Opening] = {}
 
     @property
@@ -166,7 +168,8 @@ class Recording:
         self._openings = {}
         first = self._look_ahead()
         frames = [self.frame_of(line) for _, line in first]
-        self._continuity = continuity_of(frame for frame in frames if frame is not None)
+        known = [frame for frame in frames if frame is not None]
+        self._continuity, self._numbers = continuity_of(known), numbers_of(known)
         taken, heads = Taken(), []
         for (number, line), frame in zip(first, frames, strict=True):
             taken.add(number, line)
@@ -180,6 +183,16 @@ class Recording:
         """End a reading. Idempotent."""
         if self._file is not None:
             self._file.close()
+
+    def remarks(self) -> list[str]:
+        """What a person should know of the open recording, in lines."""
+        if self._numbers == "all":
+            return []
+        remark = (
+            f"{self.name}: not every frame that sequence_num counts was recorded (heartbeats, or "
+            "another channel), so its jumps are no gaps, and short losses are not seen"
+        )
+        return [remark]
 
     def lines(self) -> Iterator[tuple[int, bytes | BadLine]]:
         """Every line as it stands, blank ones too, with its number; the rest of a torn file."""
@@ -298,6 +311,8 @@ class Recording:
                 dialect=unwrapped.dialect,
                 continuity=self._continuity,
                 event_clock=unwrapped.event_clock,
+                recorded=True,
+                numbers=self._numbers,
             )
         frame = Frame(
             data=unwrapped.frame,

@@ -145,6 +145,7 @@ class _Replay:
         """Start this recording: the connections of the one before it are lost."""
         summary, recording = self._feed.summary, self._recording
         summary.files.append(recording.name)
+        summary.remarks += recording.remarks()
         if not summary.resumed_at:
             summary.resumed_at = self._passage.taken.lines
         for connection in self._feed.connections:

@@ -4,7 +4,7 @@ The venue machines of a feed share one `Continuity`, so a product that moves to 
 or from one dialect to the other, keeps its story.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -15,7 +15,6 @@ from barograph.types import (
     DeadLetter,
     Event,
     Fault,
-    Gap,
     GapCause,
     Heartbeat,
     Tick,
@@ -23,14 +22,18 @@ from barograph.types import (
 )
 from barograph.venues.books import UNIFIED, book_of
 from barograph.venues.continuity_state import Connection, Hold, ProductContinuity
-from barograph.venues.entries import Opening, Rules
+from barograph.venues.entries import Dialect, Opening, Rules
 from barograph.venues.event_times import check_beat_time, check_tick_time, is_late
+from barograph.venues.gaps import gap_of, in_its_second
 from barograph.venues.refusals import FrameRefusedError
+from barograph.venues.regimes import MAX_REGIMES, Loss, Regime, Regimes
 from barograph.venues.trade_ids import (
     believe_beat,
     believe_tick,
     check_leap,
+    is_behind,
     is_same,
+    repeats,
     tells_otherwise,
 )
 
@@ -58,6 +61,7 @@ class _State(msgspec.Struct):
     connections: dict[str, Connection]
     lines: dict[str, ProductContinuity]
     holds: dict[str, Hold] = {}
+    ended: list[Regime] = []
 
 
 _state = msgspec.json.Decoder(_State)
@@ -68,7 +72,8 @@ class Continuity:
     """Finds holes and repeats; a machine without I/O or clock.
 
     `holds` are the products that wait for a hole to be filled, the oldest first; see `holes.Holes`.
-    `joined` has the names that were heard and are not their book's, with the name of that.
+    `joined` has the names that were heard and are not their book's, with the name of that. `ended`
+    are the numbers of recordings that are over, for one that goes on with them.
     """
 
     def __init__(self, rules: Rules | None = None) -> None:
@@ -77,6 +82,7 @@ class Continuity:
         self.lines: dict[str, ProductContinuity] = {}
         self.holds: dict[str, Hold] = {}
         self.joined: dict[str, str] = {}
+        self.ended: list[Regime] = []
 
     def keep_to(self, rules: Rules) -> None:
         """Use these rules from now on."""
@@ -118,17 +124,44 @@ class Continuity:
         if opening.connection in self.connections:
             self.close(opening.connection)
         self.connections[opening.connection] = Connection(opening=opening)
+        if opening.recorded and opening.dialect is Dialect.ADVANCED:
+            regimes = Regimes(opening.numbers == "all", self.ended)
+            self.connections[opening.connection].regimes = regimes
+            self.ended = []
 
     def close(self, connection: str) -> None:
-        """Close a connection: each of its products has a hole that ends with its next event."""
-        self.connections.pop(connection, None)
+        """Close a connection: each of its products has a hole that ends with its next event.
+
+        Behind a recording it is none where ids or numbers run on in the next one.
+        """
+        closed = self.connections.pop(connection, None)
+        if closed is not None and closed.opening.recorded:
+            for line in self.lines.values():
+                if line.connection == connection:
+                    line.end_of_file(closed.opening)
+            if closed.regimes is not None:
+                self.ended = [*self.ended, *closed.regimes.end()][-MAX_REGIMES:]
         self.break_off(connection, GapCause.DISCONNECT)
+
+    def lose(self, connection: str, loss: Loss) -> None:
+        """Open a hole for products of a connection that lost something."""
+        for product in loss.products:
+            line = self.lines.get(product)
+            if line is not None and line.connection == connection:
+                line.lose(loss.cause, loss.missing)
+
+    def close_seam(self, connection: str, products: Iterable[str]) -> None:
+        """Close the holes that the end of a file left, where its numbers run on in a connection."""
+        for product in products:
+            line = self.lines.get(product)
+            if line is not None and line.connection not in self.connections:
+                line.go_on(connection)
 
     def break_off(self, connection: str, cause: GapCause, missing: int | None = None) -> None:
         """Open a hole for each product of a connection that lost something."""
         for line in self.lines.values():
-            if line.connection == connection and line.broken is not GapCause.DISCONNECT:
-                line.broken, line.missing = cause, missing
+            if line.connection == connection:
+                line.lose(cause, missing)
 
     def refuse(self, product: str) -> None:
         """A tick of a product became a dead letter: its quote is not known until the next one."""
@@ -136,18 +169,29 @@ class Continuity:
         if line is not None:
             line.break_off(GapCause.REFUSED, 1)
 
-    def mend(self, connection: str, time_ns: int, receive_time_ns: int | None) -> list[Event]:
-        """End the open holes of a connection's products at `time_ns`: a gap for each."""
+    def mend(
+        self,
+        connection: str,
+        time_ns: int,
+        receive_time_ns: int | None,
+        within: Container[str] | None = None,
+    ) -> list[Event]:
+        """End the open holes of a connection's products at `time_ns`: a gap for each.
+
+        within: only those of its products; None for all.
+        """
         gaps: list[Event] = []
         receipt = connection, receive_time_ns
         for product, line in self.lines.items():
             if line.connection != connection or line.broken is None or product in self.holds:
                 continue
+            if within is not None and product not in within:
+                continue
             if line.broken is GapCause.REFUSED and time_ns <= line.last_ns:
                 continue
             if is_late(time_ns, line):
                 continue
-            gaps.append(_gap(product, line, time_ns, line.broken, line.missing, receipt))
+            gaps.append(gap_of(product, line, time_ns, line.broken, line.missing, receipt))
             line.broken = line.missing = None
             line.contradicted = False
             line.last_ns = max(line.last_ns, time_ns)
@@ -207,17 +251,21 @@ class Continuity:
         line = self.lines.get(tick.product)
         if line is None:
             self.lines[tick.product] = ProductContinuity(
-                tick.connection, tick.event_time_ns, tick, tick.trade_id
+                tick.connection,
+                tick.event_time_ns,
+                tick,
+                tick.trade_id,
+                since_trade_id=tick.trade_id,
             )
             return (tick,)
         last = line.tick
         moved = line.connection != tick.connection
-        if last is not None and _repeats(tick, last) and is_same(tick, last, opening, moved=moved):
+        if last is not None and repeats(tick, last) and is_same(tick, last, opening, moved=moved):
             raise FrameRefusedError(
                 Fault.DUPLICATE, "the same as the product's last tick", tick.product
             )
         check_tick_time(tick, line, opening)
-        missing, trades = None, _NONE
+        missing, trades, anew = None, _NONE, False
         if tick.trade_id is not None and opening.continuity == "trade_id":
             anew = believe_tick(tick, tick.trade_id, line, opening)
             if not anew and line.trade_id is not None and tick.trade_id >= line.trade_id:
@@ -228,12 +276,13 @@ class Continuity:
                     missing -= len(trades)
             if moved or line.trade_id is None or tick.trade_id > line.trade_id:
                 line.trade_id, line.settled_trade_id = tick.trade_id, None
-        line.tick = tick
-        if missing == 0 and _in_its_second(trades, tick):
-            line.prove_whole(opening)
+                line.heard_from(tick.trade_id, whole=missing == 0 and not trades)
+        if anew or moved or not is_behind(tick, last, opening):
+            line.tick = tick
+        line.prove(missing, opening, whole=missing == 0 and in_its_second(trades, tick))
         missing = line.provable(missing)
         cause = line.broken
-        if cause is None and (missing or (trades and not _in_its_second(trades, tick))):
+        if cause is None and (missing or (trades and not in_its_second(trades, tick))):
             cause = GapCause.TRADE_ID
         return self._heard(line, tick, cause, missing, trades)
 
@@ -247,6 +296,8 @@ class Continuity:
             self.lines[beat.product] = ProductContinuity(
                 beat.connection, beat.event_time_ns, trade_id=beat.last_trade_id
             )
+            if beat.last_trade_id is not None:
+                self.lines[beat.product].heard_from(beat.last_trade_id + 1)
             return (beat,)
         check_beat_time(beat, line)
         moved = line.connection != beat.connection
@@ -259,16 +310,16 @@ class Continuity:
                 if missing and line.waiting:
                     known = line.known(last)
                     missing -= len(known)
-                    if not (missing or moved or line.broken) and _in_its_second(known, beat):
+                    if not (missing or moved or line.broken) and in_its_second(known, beat):
                         # Their ticker may still come, in time for their second.
                         return self._heard(line, beat, None, 0)
                     trades = line.take_waiting(last)
             if moved or line.trade_id is None or last > line.trade_id:
                 line.trade_id = last
+                line.heard_from(last + 1, whole=missing == 0)
                 if trades or (missing and opening.fill):
                     line.settled_trade_id = last
-        if missing == 0 and not trades:
-            line.prove_whole(opening)
+        line.prove(missing, opening, whole=missing == 0 and not trades)
         missing = line.provable(missing)
         cause = line.broken
         if cause is None and (missing or trades):
@@ -300,16 +351,20 @@ class Continuity:
 
     def snapshot(self) -> bytes:
         """Return the state as JSON."""
-        return msgspec.json.encode(_State(self.connections, self.lines, self.holds))
+        return msgspec.json.encode(_State(self.connections, self.lines, self.holds, self.ended))
 
     def restore(self, state: bytes) -> None:
         """Become what `snapshot` was taken of; raises msgspec.DecodeError when it is none."""
         restored = _state.decode(state)
         self.connections, self.lines = restored.connections, restored.lines
-        self.holds = restored.holds
+        self.holds, self.ended = restored.holds, restored.ended
         for connection in self.connections.values():
             if connection.opening.rules is not None:
                 self.keep_to(connection.opening.rules)
+
+    def _is_recorded(self, connection: str) -> bool:
+        at = self.connections.get(connection)
+        return at is not None and at.opening.recorded
 
     def _heard(
         self,
@@ -325,7 +380,9 @@ class Continuity:
         stays = line.broken is GapCause.REFUSED and not moved and time_ns <= line.last_ns
         if stays and not missing and not trades:
             cause = None
-        if cause is None and not moved and time_ns - line.last_ns > self._timeout_ns:
+        # In a file that goes on with the one before, time goes on as well.
+        connected = not moved or self._is_recorded(event.connection)
+        if cause is None and connected and time_ns - line.last_ns > self._timeout_ns:
             cause = GapCause.SILENCE
         if cause is None:
             events: Sequence[Event] = (*trades, event) if trades else (event,)
@@ -333,54 +390,9 @@ class Continuity:
             count = line.missing if missing is None else missing
             # The gap belongs to the connection that brought its end.
             receipt = event.connection, event.receive_time_ns
-            gap = _gap(event.product, line, time_ns, cause, count, receipt, trades)
+            gap = gap_of(event.product, line, time_ns, cause, count, receipt, trades)
             line.broken, line.missing = line.broken if stays else None, None
             line.contradicted = False
             events = (gap, *trades, event)
         line.hear(event.connection, time_ns)
         return events
-
-
-def _gap(  # noqa: PLR0913 - the fields of a gap
-    product: str,
-    line: ProductContinuity,
-    time_ns: int,
-    cause: GapCause,
-    missing: int | None,
-    receipt: tuple[str, int | None],
-    trades: Sequence[Trade] = _NONE,
-) -> Gap:
-    # Where event time went back the hole still lies between the two records.
-    return Gap(
-        product=product,
-        start_ns=min(line.last_ns, time_ns),
-        end_ns=max(line.last_ns, time_ns),
-        cause=cause,
-        connection=receipt[0],
-        receive_time_ns=receipt[1],
-        missing=missing,
-        filled=len(trades),
-    )
-
-
-def _repeats(tick: Tick, last: Tick) -> bool:
-    if tick.trade_id is not None:
-        same = tick.trade_id == last.trade_id
-    elif tick.sequence is not None:
-        same = tick.sequence == last.sequence
-    else:
-        same = tick.event_time_ns == last.event_time_ns and tick.volume_24h == last.volume_24h
-    return (
-        same
-        and tick.price == last.price
-        and tick.bid == last.bid
-        and tick.ask == last.ask
-        and tick.bid_size == last.bid_size
-        and tick.ask_size == last.ask_size
-    )
-
-
-def _in_its_second(trades: Iterable[Trade], event: Tick | Heartbeat) -> bool:
-    """Whether the trades lie in the event's second: a quote can still come for its close."""
-    second = event.event_time_ns // NS_PER_S
-    return all(trade.event_time_ns // NS_PER_S == second for trade in trades)

@@ -8,6 +8,7 @@ from barograph.types import GapCause, Heartbeat, Tick, Trade
 from barograph.venues.clocks import Clock
 from barograph.venues.entries import Opening
 from barograph.venues.numbers import Doubt
+from barograph.venues.regimes import Regimes
 
 
 class Connection(msgspec.Struct):
@@ -20,6 +21,7 @@ class Connection(msgspec.Struct):
     heartbeat_counter: int | None = None
     doubt: Doubt | None = None
     clock: Clock = msgspec.field(default_factory=Clock)
+    regimes: Regimes | None = None
 
 
 class ProductContinuity(msgspec.Struct):
@@ -31,6 +33,7 @@ class ProductContinuity(msgspec.Struct):
     is about the trade ids of ticks, `beat_doubt` about those that heartbeats name. `before_ns` is
     the latest event time of connections before, where this one has not come so far yet.
     `contradicted` says that ids were heard since the hole began which tell nothing of it.
+    `since_trade_id` is where the ids begin that were all heard up to `trade_id`.
     """
 
     connection: str
@@ -45,6 +48,7 @@ class ProductContinuity(msgspec.Struct):
     beat_doubt: Doubt | None = None
     before_ns: int | None = None
     contradicted: bool = False
+    since_trade_id: int | None = None
 
     @property
     def newest_ns(self) -> int:
@@ -65,6 +69,24 @@ class ProductContinuity(msgspec.Struct):
         if self.broken is None:
             self.broken, self.missing = cause, missing
 
+    def lose(self, cause: GapCause, missing: int | None) -> None:
+        """Something was lost here, whatever was lost before it; a lost connection says the most."""
+        if self.broken is not GapCause.DISCONNECT:
+            self.broken, self.missing = cause, missing
+
+    def end_of_file(self, opening: Opening) -> None:
+        """Note that the file of a recording ends: what was lost in it, ids of another prove not."""
+        if self.broken is not None:
+            self.contradicted = True
+        if opening.continuity != "trade_id":
+            self.trade_id = self.since_trade_id = None
+
+    def go_on(self, connection: str) -> None:
+        """Go on with a file that ended, on the connection of the next one."""
+        if self.broken is GapCause.DISCONNECT and not self.contradicted:
+            self.broken = self.missing = None
+            self.connection = connection
+
     def contradict(self) -> None:
         """The ids tell nothing of what was lost here: a hole that they cannot prove whole."""
         self.break_off(GapCause.TRADE_ID)
@@ -77,15 +99,23 @@ class ProductContinuity(msgspec.Struct):
     def believe(self, trade_id: int, cause: GapCause) -> None:
         """Count on from here, whatever was counted before: what lies between is a hole."""
         self.trade_id, self.settled_trade_id, self.waiting = trade_id, None, {}
+        self.since_trade_id = trade_id
         self.doubt = self.beat_doubt = None
         self.break_off(cause)
 
-    def prove_whole(self, opening: Opening) -> None:
-        """The ids say that no trade was missed: a connection that was lost then left no hole.
+    def heard_from(self, trade_id: int, *, whole: bool = False) -> None:
+        """Note where the ids begin that were all heard; nothing changes where none is missing."""
+        if not whole:
+            self.since_trade_id = trade_id
 
-        Only where it is live: of a recording nobody knows what else its recorder left out.
+    def prove(self, missing: int | None, opening: Opening, *, whole: bool) -> None:
+        """The ids tell what a lost connection missed: nothing where they are `whole`, so no hole.
+
+        Between two recordings it is a hole like any other where `missing` is known; of other
+        connections nobody knows what else was left out.
         """
-        if opening.fill and not self.contradicted and self.broken is GapCause.DISCONNECT:
+        proves = (whole and opening.fill) or (opening.recorded and (whole or missing))
+        if proves and not self.contradicted and self.broken is GapCause.DISCONNECT:
             self.broken = self.missing = None
 
     def known(self, last: int) -> list[Trade]:

@@ -43,7 +43,10 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     `event_clock` goes into each tick. `rules` are those it was opened under, where that is known:
     so they stand in the archive, and whoever reads it again judges as was judged live. `fill` says
     that each hole of an Exchange connection will be requested and settled; only then a product with
-    a hole is held until that.
+    a hole is held until that. `recorded` says that it is a file's: there may be several connections
+    in it, or the rest of one that a file before begins; so no number refuses a tick, and where ids
+    or numbers run on from the file before, nothing lies between. `numbers` "some" says that frames
+    were not recorded which `sequence_num` counts, so that its jumps prove nothing.
     """
 
     connection: str
@@ -52,6 +55,8 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     event_clock: Literal["venue", "recorder"] = "venue"
     rules: Rules | None = None
     fill: bool = False
+    recorded: bool = False
+    numbers: Literal["all", "some"] = "all"
 
 
 class Heard(NamedTuple):

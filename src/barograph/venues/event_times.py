@@ -29,16 +29,17 @@ def check_tick_time(tick: Tick, line: ProductContinuity, opening: Opening) -> No
     if counted and tick.trade_id is not None and tick.trade_id <= line.trade_id:  # type: ignore[operator]  # counted says that there is one
         return
     line.break_off(GapCause.REFUSED, 1)
-    raise _late(time_ns, line, tick.product)
+    raise late(time_ns, line, tick.product)
 
 
 def check_beat_time(beat: Heartbeat, line: ProductContinuity) -> None:
     """Raise FrameRefusedError for a heartbeat that is late by more than its clock may differ."""
     if is_late(beat.event_time_ns + BEAT_NS, line):
-        raise _late(beat.event_time_ns, line, beat.product)
+        raise late(beat.event_time_ns, line, beat.product)
 
 
-def _late(time_ns: int, line: ProductContinuity, product: str) -> FrameRefusedError:
+def late(time_ns: int, line: ProductContinuity, product: str) -> FrameRefusedError:
+    """Return the refusal of an event whose second has closed."""
     behind_s = (line.newest_ns - time_ns) / NS_PER_S
     return FrameRefusedError(
         Fault.LATE, f"{behind_s:.3f} s behind what was heard: its second had closed", product

@@ -11,6 +11,7 @@ from decimal import Decimal
 from barograph.types import Fault, GapCause, Heartbeat, Tick, Trade
 from barograph.venues.continuity_state import ProductContinuity
 from barograph.venues.entries import Opening
+from barograph.venues.event_times import is_late, late
 from barograph.venues.numbers import BEAT_NS, MOST_PER_S, doubted, may_follow
 from barograph.venues.refusals import FrameRefusedError
 
@@ -27,8 +28,8 @@ def believe_tick(tick: Tick, trade_id: int, line: ProductContinuity, opening: Op
             line.believe(trade_id, GapCause.TRADE_ID)
             return True
         return _believe_moved(trade_id, tick.event_time_ns, line, GapCause.TRADE_ID)
-    if known is None:
-        return False
+    if known is None or opening.recorded:
+        return known is not None and _believe_recorded(tick, trade_id, line, stands_still)
     settled = line.settled_trade_id is not None and trade_id <= line.settled_trade_id
     if (
         not stands_still
@@ -37,7 +38,7 @@ def believe_tick(tick: Tick, trade_id: int, line: ProductContinuity, opening: Op
     ):
         line.doubt = line.beat_doubt = None
         return False
-    counted = settled or _goes_back(trade_id, line.tick)
+    counted = settled or goes_back(trade_id, line.tick)
     time_ns = tick.event_time_ns if counted else tick.event_time_ns - BEAT_NS
     if not stands_still and trade_id <= known and not _is_fresh(trade_id, time_ns, line, opening):
         if counted:
@@ -52,6 +53,41 @@ def believe_tick(tick: Tick, trade_id: int, line: ProductContinuity, opening: Op
         line.break_off(GapCause.REFUSED)
         raise _implausible(f"trade {trade_id}", known, tick.product)
     line.believe(trade_id, GapCause.REFUSED)
+    return True
+
+
+def _believe_recorded(
+    tick: Tick, trade_id: int, line: ProductContinuity, stands_still: bool
+) -> bool:
+    """Whether the line of a recording counts anew from a tick; no news is refused for its id.
+
+    Raises FrameRefusedError for a tick that was heard, and for one whose second is closed.
+    """
+    known, last = line.trade_id, line.tick
+    settled = line.settled_trade_id is not None and trade_id <= line.settled_trade_id
+    follows = may_follow(trade_id, known or 0, tick.event_time_ns - line.last_ns)
+    line.doubt = line.beat_doubt = None
+    if not stands_still and not settled and follows:
+        return False
+    elapsed_ns = 0 if last is None else tick.event_time_ns - last.event_time_ns
+    heard = line.since_trade_id is None or trade_id >= line.since_trade_id
+    back = trade_id <= (known or 0)
+    if settled or (back and heard and elapsed_ns < 0):
+        raise FrameRefusedError(
+            Fault.DUPLICATE,
+            f"trade {trade_id} comes late or again: counted already",
+            tick.product,
+        )
+    if back and not stands_still and not goes_back(trade_id, last):
+        return False  # a heartbeat named it already
+    if is_late(tick.event_time_ns, line):
+        line.break_off(GapCause.REFUSED, 1)
+        raise late(tick.event_time_ns, line, tick.product)
+    if back and not stands_still and elapsed_ns <= 0:
+        # Not after the last tick, so the count goes on behind that; perhaps it was in a hole.
+        line.break_off(GapCause.TRADE_ID)
+        return False
+    line.believe(trade_id, GapCause.TRADE_ID)
     return True
 
 
@@ -73,7 +109,7 @@ def believe_beat(
     if last_trade_id <= known and not _is_fresh(last_trade_id, beat.event_time_ns, line, opening):
         return False
     line.beat_doubt = doubted(line.beat_doubt, last_trade_id, beat.event_time_ns)
-    if not line.beat_doubt.confirmed:
+    if not line.beat_doubt.confirmed and not opening.recorded:
         raise _implausible(f"last_trade_id {last_trade_id}", known, beat.product)
     line.believe(last_trade_id, GapCause.HEARTBEAT)
     return True
@@ -135,6 +171,24 @@ def tells_another(tick: Tick, last: Tick | None, opening: Opening) -> bool:
     return opening.event_clock == "venue" and tick.event_time_ns > last.event_time_ns
 
 
+def repeats(tick: Tick, last: Tick) -> bool:
+    """Whether a tick has the number and the quote of the last one."""
+    if tick.trade_id is not None:
+        same = tick.trade_id == last.trade_id
+    elif tick.sequence is not None:
+        same = tick.sequence == last.sequence
+    else:
+        same = tick.event_time_ns == last.event_time_ns and tick.volume_24h == last.volume_24h
+    return (
+        same
+        and tick.price == last.price
+        and tick.bid == last.bid
+        and tick.ask == last.ask
+        and tick.bid_size == last.bid_size
+        and tick.ask_size == last.ask_size
+    )
+
+
 def is_same(tick: Tick, last: Tick, opening: Opening, *, moved: bool) -> bool:
     """Whether a tick of the last one's number and quote is its repeat, and no other trade's.
 
@@ -184,9 +238,16 @@ def _is_fresh(number: int, time_ns: int, line: ProductContinuity, opening: Openi
     return line.trade_id - number > MOST_PER_S
 
 
-def _goes_back(trade_id: int, last: Tick | None) -> bool:
-    """Below the last tick's trade, not only below one that a heartbeat named ahead of it."""
-    return last is not None and last.trade_id is not None and trade_id < last.trade_id
+def is_behind(tick: Tick, last: Tick | None, opening: Opening) -> bool:
+    """Whether a tick that passed stands before the last one of a recording, by its id."""
+    counts = opening.recorded and opening.continuity == "trade_id"
+    return counts and goes_back(tick.trade_id, last)
+
+
+def goes_back(trade_id: int | None, last: Tick | None) -> bool:
+    """Whether an id is below the last tick's, not only below one that a heartbeat named ahead."""
+    ids = trade_id, None if last is None else last.trade_id
+    return ids[0] is not None and ids[1] is not None and ids[0] < ids[1]
 
 
 def _implausible(what: str, known: int, product: str) -> FrameRefusedError:

@@ -1,5 +1,6 @@
 """Coinbase Advanced Trade as a machine: frames of its websocket feed in, events out."""
 
+from collections.abc import Container
 from contextlib import suppress
 from typing import Literal
 
@@ -43,7 +44,8 @@ class AdvancedTrade(DialectMachine):
     each product of the connection gets a gap), where there is none the heartbeat counter, silence,
     lost connections, and refused tickers, of which no number tells here. A frame whose number was
     passed already is a repeat, unless the numbers start anew: then the connection was replaced
-    unseen. Ticks carry the envelope's time and no side.
+    unseen. In a recording several connections may have been written into one file: see
+    `regimes.Regimes`. Ticks carry the envelope's time and no side.
     Source: docs.cdp.coinbase.com/coinbase-app/advanced-trade-apis/websocket.
     """
 
@@ -69,11 +71,13 @@ class AdvancedTrade(DialectMachine):
             connection.last_ns = max(time_ns, connection.last_ns or time_ns)
             if type(message) is HeartbeatsChannel:
                 self._count_beats(message, connection)
-            events += self._continuity.mend(frame.connection, time_ns, frame.receive_time_ns)
+            within = self._counting(connection, message.sequence_num)
+            receipt = frame.connection, time_ns, frame.receive_time_ns
+            events += self._continuity.mend(*receipt, within)
             if type(message) is TickerChannel:
                 self._tickers(message, frame, time_ns, connection.opening, (events, letters))
             elif type(message) is HeartbeatsChannel:
-                self._heartbeats(frame, time_ns, connection.opening, events)
+                self._heartbeats(frame, time_ns, connection.opening, events, within)
         except FrameRefusedError as refused:
             return Received(events, (*letters, refusal(frame, connection, refused)), notices)
         except UNREADABLE as error:
@@ -89,14 +93,20 @@ class AdvancedTrade(DialectMachine):
     ) -> int | None:
         """Return the frame's time; count its number even if the frame is refused."""
         time_ns = None
+        if connection.regimes is not None and connection.regimes.is_repeat(frame.data):
+            raise FrameRefusedError(Fault.DUPLICATE, "the bytes of a frame shortly before")
         try:
             if message.timestamp is not None:
                 time_ns = self._time(message.timestamp, frame, "", connection)
         except FrameRefusedError:
             if type(message) is TickerChannel:
                 self._continuity.break_off(frame.connection, GapCause.REFUSED, 1)
+            self._judge(message, None, connection)
             self._count(message.sequence_num, None, connection, restarts=False)
             raise
+        if connection.regimes is not None:
+            self._judge(message, time_ns, connection)
+            return time_ns
         fresh = type(message) is TickerChannel and all(
             event.type == "snapshot" for event in message.events
         )
@@ -112,7 +122,7 @@ class AdvancedTrade(DialectMachine):
         self, sequence: int | None, time_ns: int | None, connection: Connection, *, restarts: bool
     ) -> None:
         last, name = connection.sequence, connection.opening.connection
-        if sequence is None:
+        if sequence is None or connection.regimes is not None:
             return
         if last is not None and sequence != last + 1:
             last_ns = connection.last_ns or 0
@@ -129,6 +139,31 @@ class AdvancedTrade(DialectMachine):
             else:
                 self._doubt(sequence, last, time_ns or last_ns, connection)
         connection.sequence, connection.doubt = sequence, None
+
+    def _judge(self, message: AdvancedMessage, time_ns: int | None, connection: Connection) -> None:
+        """Note what the number of a recorded frame tells of products: losses, or none at a seam."""
+        regimes, name = connection.regimes, connection.opening.connection
+        if regimes is None or message.sequence_num is None:
+            return
+        products: dict[str, None] = {}
+        beats = None
+        if type(message) is TickerChannel:
+            names = (ticker.product_id for event in message.events for ticker in event.tickers)
+            products = dict.fromkeys(map(self._continuity.book, names))
+        elif type(message) is HeartbeatsChannel:
+            beats = next((event.heartbeat_counter for event in message.events), None)
+        at_ns = connection.last_ns or 0 if time_ns is None else time_ns
+        judged = regimes.judge(message.sequence_num, at_ns, list(products), beats)
+        self._continuity.close_seam(name, judged.closed)
+        for loss in judged.losses:
+            self._continuity.lose(name, loss)
+
+    def _counting(self, connection: Connection, number: int | None) -> Container[str] | None:
+        """The products on the connection of the latest frame, where a file may have several."""
+        regimes = connection.regimes
+        if regimes is None or number is None or not regimes.kept:
+            return None
+        return set(regimes.at_home_in(regimes.known[-1]))
 
     def _doubt(self, sequence: int, last: int, time_ns: int, connection: Connection) -> None:
         """Raise FrameRefusedError for a number against the count, until others confirm it."""
@@ -151,6 +186,8 @@ class AdvancedTrade(DialectMachine):
         if numbered or channel == "ticker":
             self._continuity.break_off(frame.connection, GapCause.REFUSED, 1)
         if type(number) is int and 0 <= number < 2**63:
+            if connection.regimes is not None:
+                connection.regimes.pass_over(number)
             with suppress(FrameRefusedError):
                 self._count(number, None, connection, restarts=False)
 
@@ -163,10 +200,17 @@ class AdvancedTrade(DialectMachine):
             connection.heartbeat_counter = counter
 
     def _heartbeats(
-        self, frame: Frame, time_ns: int, opening: Opening, events: list[Event]
+        self,
+        frame: Frame,
+        time_ns: int,
+        opening: Opening,
+        events: list[Event],
+        within: Container[str] | None,
     ) -> None:
         refusals: list[FrameRefusedError] = []
         for product in self._continuity.products_of(frame.connection):
+            if within is not None and product not in within:
+                continue
             beat = Heartbeat(
                 product=product,
                 event_time_ns=time_ns,
