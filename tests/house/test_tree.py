@@ -30,6 +30,7 @@ SUITES = {
     "venues/test_frames_law.py": "what becomes of each frame, over all that venues/ does",
     "venues/test_holes_law.py": "what becomes of each trade, over all that venues/ does",
     "venues/test_numbers_law.py": "what no number can do, over all that venues/ does",
+    "venues/test_regimes_law.py": "what no recording loses, over all that venues/ does",
     "venues/test_event_times_law.py": "what no event time can do, over all that venues/ does",
     "features/test_golden.py": "the values of a feature set, over all kernels",
 }
