@@ -358,7 +358,8 @@ class FeedStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="feed-
     `rest_failures` the answers of REST that were of no use. `offset_*_ms` are
     exchange − receive time over the last minute, None while nothing was heard; refused events count
     too. `open_holes` are being filled. In the last minute `passed` events were taken and `refused`
-    messages were not, `first_refusal` of them because.
+    messages were not, `first_refusal` of them because. `one_book` has the names that were asked
+    for and are other names of `products`.
     """
 
     venue: str
@@ -381,4 +382,5 @@ class FeedStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="feed-
     queued_bytes: int = 0
     overflows: int = 0
     troubles: int = 0
+    one_book: dict[str, str] = {}
     rest_failures: int = 0

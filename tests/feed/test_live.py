@@ -120,6 +120,15 @@ def test_ticks_and_heartbeats_are_in_the_log_while_the_connection_stands(home):
     assert heard_again(home.archive) == events(home.log)
 
 
+def test_what_is_known_of_the_products_is_in_the_answer_and_is_said_once(home):
+    script = plays(quick([ticker(0), ticker(1), heartbeat(1, 1)]))
+    said = {"one_book": {"BTC-USDC": "BTC-USD"}, "unchecked": "the products are not checked"}
+    with running(Scripted(script)) as venue, Listening(home, venue.url, **said) as listening:
+        listening.until(3)
+    assert listening.answer.feed.one_book == {"BTC-USDC": "BTC-USD"}
+    assert listening.warned == ["the products are not checked"]
+
+
 @pytest.mark.slow
 def test_a_lost_connection_leaves_one_gap_a_product_and_the_story_goes_on(home):
     first = [ticker(0), ticker(0, product_id="ETH-USD")]

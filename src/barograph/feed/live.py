@@ -111,6 +111,7 @@ class _Listening:
 
     def run(self) -> LiveSummary:
         """Wait, take, commit and look around, until the stream has ended and all of it is taken."""
+        self._feed.summary.one_book |= self._plan.one_book
         with self._stream:
             batches = Batches(self._feed, patient=True)
             first_s = now_s = time.monotonic()
@@ -188,6 +189,8 @@ class _Listening:
             self._connection, self._since_ns = entry.connection, time.time_ns()
             self._frames, self._clock = 0, ClockOffset()
             self._opened += 1
+            if self._opened == 1 and self._plan.unchecked:
+                self._warn(self._plan.unchecked)
             self._subscribed.opened(time.monotonic())
         elif type(entry) is Closing:
             self._subscribed.closed()
@@ -286,4 +289,5 @@ class _Listening:
             passed=lately.passed,
             refused=lately.refused,
             first_refusal=lately.first,
+            one_book=self._plan.one_book,
         )

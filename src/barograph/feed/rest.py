@@ -53,8 +53,10 @@ class Rest:
     def __init__(self, *, proxies: bool) -> None:
         self._proxies = proxies
 
-    async def get(self, url: str) -> bytes:
+    async def get(self, url: str, most_bytes: int = MAX_BODY_BYTES) -> bytes:
         """The body of a 200 at an http or https address; sets no time limit of its own.
+
+        most_bytes: of the body; a longer one is an AnswerError.
 
         Raises AnswerError for any other answer, OSError where the network fails.
         """
@@ -77,7 +79,7 @@ class Rest:
                 target = url
                 headers += _authorization(proxy)
             request = h11.Request(method="GET", target=target, headers=headers)
-            return await _answer(_Wire(reader, writer), request)
+            return await _answer(_Wire(reader, writer), request, most_bytes)
         finally:
             # A TLS shutdown could block and is not needed: the answer is complete or given up.
             writer.transport.abort()
@@ -112,14 +114,14 @@ async def _tunnel(wire: _Wire, site: _Site, proxy: _Site) -> None:
     await _answer(wire, h11.Request(method="CONNECT", target=target, headers=headers))
 
 
-async def _answer(wire: _Wire, request: h11.Request) -> bytes:
+async def _answer(wire: _Wire, request: h11.Request, most_bytes: int = MAX_BODY_BYTES) -> bytes:
     """Send a request and read its whole answer; of a CONNECT, up to where the tunnel begins."""
     connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
     sent = (connection.send(request) or b"") + (connection.send(h11.EndOfMessage()) or b"")
     wire.writer.write(sent)
     await wire.writer.drain()
     body = bytearray()
-    left_bytes = MAX_ANSWER_BYTES
+    left_bytes = MAX_ANSWER_BYTES // MAX_BODY_BYTES * most_bytes
     try:
         while True:
             event = connection.next_event()
@@ -133,8 +135,8 @@ async def _answer(wire: _Wire, request: h11.Request) -> bytes:
                 body += event.data
             elif not isinstance(event, h11.InformationalResponse):
                 return bytes(body)  # its end, or a tunnel's beginning
-            if len(body) > MAX_BODY_BYTES or left_bytes < 0:
-                raise AnswerError(f"an answer of more than {MAX_BODY_BYTES} bytes")
+            if len(body) > most_bytes or left_bytes < 0:
+                raise AnswerError(f"an answer of more than {most_bytes} bytes")
     except h11.RemoteProtocolError as error:
         raise AnswerError(f"no HTTP answer ({shown(str(error))})") from None
 

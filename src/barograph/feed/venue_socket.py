@@ -26,6 +26,7 @@ from barograph.feed.hole_asks import HOLD_FOR_S, TRY_FOR_S
 from barograph.feed.hole_pages import Filler, Item, Trouble
 from barograph.feed.inbox import MAX_BYTES, AbandonedError, Inbox
 from barograph.types import DeadLetter, Fault, Frame
+from barograph.venues.books import UNIFIED
 from barograph.venues.coinbase.endpoints import Endpoint, is_news, subscriptions
 from barograph.venues.entries import Closing, Heard, Hole, Opening
 from barograph.wire import (
@@ -69,12 +70,17 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 class ListenPlan(msgspec.Struct, frozen=True, kw_only=True):
     """What a live feed listens to, and how. `seconds` None listens until it is stopped.
 
+    `books` says which names are one book, `one_book` those of the names that were asked for.
+    `unchecked` says why it is not known whether the venue lists them, once it is connected.
     `token` makes a fresh one for each subscription, where the venue wants one; it goes through no
     socket that is not encrypted.
     """
 
     endpoint: Endpoint
     products: tuple[str, ...]
+    books: dict[str, str] | str = UNIFIED
+    one_book: dict[str, str] = {}
+    unchecked: str = ""
     limits: Limits = Limits()
     queue_entries: int = 20_000
     queue_bytes: int = MAX_BYTES

@@ -3,6 +3,7 @@
     ws://ADDRESS/exchange                           the Exchange feed
     ws://ADDRESS/advanced                           Advanced Trade
     GET http://ADDRESS/products/{id}/trades         trades, newest first: `limit`, `after`
+    GET http://ADDRESS/products                     products, also as Advanced Trade lists them
     GET http://ADDRESS/ledger                       generated and sent data, and applied faults
 
 One task advances the market and writes to every connection; each connection has a reading task.
@@ -19,7 +20,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from typing import Self, cast
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 import msgspec
 from websockets.asyncio.server import Server, ServerConnection, serve
@@ -31,6 +32,7 @@ from barograph.errors import BadInputError
 from barograph.simulated.fault_script import ScriptedFault
 from barograph.simulated.faults import Action, Close, ExchangeFaults, Freeze, Send
 from barograph.simulated.ledger import Ledger, LineAccount
+from barograph.simulated.products_endpoint import ProductsEndpoint
 from barograph.simulated.session import Session
 from barograph.simulated.sources import Source
 from barograph.simulated.tape import Print
@@ -142,6 +144,7 @@ class Exchange:
         self._last: dict[str, Print] = {}
         self._lines: list[_Line] = []
         self._closing: set[asyncio.Task[None]] = set()
+        self._products = ProductsEndpoint(source.products)
         self._trades = TradesEndpoint(self.ledger, self._faults, self._terms.rest_per_s)
 
     async def __aenter__(self) -> Self:
@@ -324,7 +327,7 @@ class Exchange:
         protocol = socket.protocol
         for action in actions:
             if type(action) is Send:
-                if action.fault is not None and not _is_text(action.data):
+                if action.fault is not None and not action.is_text():
                     protocol.send_binary(action.data)
                 else:
                     protocol.send_text(action.data)
@@ -352,12 +355,16 @@ class Exchange:
             if len(self._lines) < MAX_CONNECTIONS:
                 return None
             return _json(socket, HTTPStatus.SERVICE_UNAVAILABLE, error_json("Too many connections"))
+        return _json(socket, *self._page(url))
+
+    def _page(self, url: SplitResult) -> tuple[HTTPStatus, bytes]:
         if url.path == "/ledger":
-            return _json(socket, HTTPStatus.OK, msgspec.json.encode(self.ledger.summary()))
+            return HTTPStatus.OK, msgspec.json.encode(self.ledger.summary())
         if match := _TRADES(url.path):
             now_s = asyncio.get_running_loop().time()
-            return _json(socket, *self._trades.answer(match[1], parse_qs(url.query), now_s))
-        return _json(socket, HTTPStatus.NOT_FOUND, error_json("NotFound"))
+            return self._trades.answer(match[1], parse_qs(url.query), now_s)
+        nothing = HTTPStatus.NOT_FOUND, error_json("NotFound")
+        return self._products.answer(url.path) or nothing
 
 
 @contextmanager
@@ -383,14 +390,6 @@ def running(exchange: Exchange) -> Iterator[Exchange]:
             # Also if the block was interrupted before the exchange was ready.
             ready.add_done_callback(lambda loop: loop.result().call_soon_threadsafe(over.set))
         done.result()
-
-
-def _is_text(data: bytes) -> bool:
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _json(socket: ServerConnection, status: HTTPStatus, body: bytes) -> Response:

@@ -44,6 +44,14 @@ class Send(msgspec.Struct, frozen=True, gc=False):
     frame: OutgoingFrame
     fault: int | None = None
 
+    def is_text(self) -> bool:
+        """Whether the bytes are UTF-8, as those of a frame without a fault always are."""
+        try:
+            self.data.decode()
+        except UnicodeDecodeError:
+            return False
+        return True
+
 
 class Withhold(NamedTuple):
     """Do not send this frame at all."""

@@ -102,3 +102,16 @@ def test_a_venue_that_cannot_be_reached_is_one_line_that_names_the_simulated_one
     code, out, err = run("feed", "--venue", "coinbase", "--url", url, "--home", "h")
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert "--venue simulated" in err
+
+
+def test_a_product_that_the_venue_does_not_list_is_refused_before_anything_is_made(
+    run, exchange, tmp_path
+):
+    code, _, err = run(
+        "feed", "--venue", "simulated", "--url", f"ws://{exchange.address}", "--home", "h",
+        "--products", "BTC-USD,ETH-USDD",
+    )  # fmt: skip
+    assert code == 2
+    assert "product ETH-USDD: simulated does not list it. Give a name" in " ".join(err.split())
+    assert "ETH-USD" in err
+    assert not (tmp_path / "h").exists()

@@ -135,6 +135,7 @@ def test_a_check_shows_each_product_its_gaps_and_the_rest():
         queued=0,
         queue_full=0,
         open_holes=1,
+        one_book={"BTC-USDC": "BTC-USD"},
     )
     report = checked(
         ok=True,
@@ -148,6 +149,7 @@ def test_a_check_shows_each_product_its_gaps_and_the_rest():
     assert "ok: ticks.raw has 7 ticks" in text
     assert "trade_id 2 (4 s, 7 missing, 1 filled)" in text
     assert "late 4" in text
+    assert "BTC-USDC is one book with BTC-USD" in text
     assert "featurizer 3" in text
     assert "coinbase/1: 12 frames, 1 open holes" in text
     assert "\x1b" not in text

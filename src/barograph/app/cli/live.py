@@ -96,7 +96,7 @@ def feed(
     with (
         stop_requested() as stop,
         closing(open_log(address, live=True)) as opened,
-        closing(feed_of(settings, opened, plan.products, warn)) as entries,
+        closing(feed_of(settings, opened, plan.products, warn, plan.books)) as entries,
         PeriodicRetention(lambda: open_log(address), warn),
         terminal.progress() as progress,
     ):
@@ -132,20 +132,25 @@ def plan_of(
 ) -> "ListenPlan":
     """The plan of a live feed from settings, options and the API key in the environment.
 
-    Raises BadInputError for an unknown venue or product. Prints a warning for each remark.
+    Asks the venue which products it lists. Raises BadInputError for an unknown venue, and for a
+    product that is not listed. Prints a warning for each remark.
     """
     from barograph.feed.credentials import from_environment
+    from barograph.feed.product_check import check_products
     from barograph.feed.venue_socket import Limits, ListenPlan
-    from barograph.venues.coinbase.endpoints import endpoint, joined, products_named
+    from barograph.venues.coinbase.endpoints import endpoint, products_named
 
     place = endpoint(venue, url)
-    names, remarks = joined(products_named(products))
-    for remark in remarks:
-        warn(remark)
     key = from_environment(os.environ) if place.venue == "coinbase-advanced" else None
+    checked = check_products(place, products_named(products))
+    for remark in checked.remarks:
+        warn(remark)
     return ListenPlan(
         endpoint=place,
-        products=tuple(names),
+        products=checked.products,
+        books=checked.books,
+        one_book=checked.one_book,
+        unchecked=checked.unchecked,
         limits=Limits(silence_s=settings.silence_timeout_s),
         queue_entries=settings.queue_entries,
         clock_limit_s=settings.clock_limit_s,

@@ -84,7 +84,7 @@ class Listener:
         self._heard: Future[LiveSummary] = Future()
         self._log = open_log(address, lease_s=settings.lease_s, live=True)
         try:
-            self._feed = feed_of(settings, self._log, plan.products, warn)
+            self._feed = feed_of(settings, self._log, plan.products, warn, plan.books)
         except BaseException:
             self._log.close()
             raise

@@ -130,6 +130,8 @@ def check(result: "Check") -> RenderableType:
         if status.refused:
             refused = f"{status.refused:,} refused in the last minute, {status.passed:,} passed"
             parts.append(plain(f"              {refused}; {status.first_refusal}"))
+        for name, book in status.one_book.items():
+            parts.append(plain(f"              {name} is one book with {book}"))
     if result.sample is not None:
         parts.append(plain(f"sample        {result.sample}"))
     return Group(*parts)

@@ -20,6 +20,8 @@ from barograph.venues.entries import Dialect
 SIMULATED_URL = "ws://127.0.0.1:8765/exchange"
 """The default address of `barograph simulate`."""
 
+_ADVANCED_PRODUCTS = "/api/v3/brokerage/market/products"
+
 PAGE_TRADES = 1000
 """The most trades that one page of REST holds."""
 
@@ -37,12 +39,16 @@ _product = re.compile(r"[A-Z0-9]{1,20}(?:-[A-Z0-9]{1,20}){1,3}").fullmatch
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """A venue's addresses: its socket, and the REST that fills holes where its dialect has one."""
+    """A venue's addresses.
+
+    `socket` sends its data, `rest` fills holes where its dialect has one, `products` is its list.
+    """
 
     venue: str
     dialect: Dialect
     socket: str
     rest: str | None = None
+    products: str | None = None
 
     @property
     def local(self) -> bool:
@@ -61,17 +67,20 @@ VENUES = {
         dialect=Dialect.EXCHANGE,
         socket="wss://ws-feed.exchange.coinbase.com",
         rest="https://api.exchange.coinbase.com",
+        products="https://api.exchange.coinbase.com/products",
     ),
     "coinbase-advanced": Endpoint(
         venue="coinbase-advanced",
         dialect=Dialect.ADVANCED,
         socket="wss://advanced-trade-ws.coinbase.com",
+        products=f"https://api.coinbase.com{_ADVANCED_PRODUCTS}",
     ),
     "simulated": Endpoint(
         venue="simulated",
         dialect=Dialect.EXCHANGE,
         socket=SIMULATED_URL,
         rest="http://127.0.0.1:8765",
+        products="http://127.0.0.1:8765/products",
     ),
 }
 """The venues by name."""
@@ -104,7 +113,10 @@ def endpoint(venue: str, url: str | None = None) -> Endpoint:
         url = parts._replace(path="/exchange").geturl()
     http = "https" if parts.scheme == "wss" else "http"
     rest = None if known.rest is None else f"{http}://{parts.netloc}"
-    return msgspec.structs.replace(known, socket=url, rest=rest)
+    path = "/products" if known.dialect is Dialect.EXCHANGE else _ADVANCED_PRODUCTS
+    return msgspec.structs.replace(
+        known, socket=url, rest=rest, products=f"{http}://{parts.netloc}{path}"
+    )
 
 
 def products_named(text: str) -> list[str]:
