@@ -127,9 +127,11 @@ class UnknownTopicError(LogError):
 
     def __init__(self, topic: str, known: list[str]) -> None:
         self.topic, self.known = topic, known
+        create = f"create it (`barograph topics create {topic}`)"
+        feed = "feed it first (`barograph replay FILE --home …`)"
         super().__init__(
             f"there is no topic {topic!r} here, only {', '.join(known) or 'none'}. "
-            "Check --home or --log, or feed it first (`barograph replay FILE`)."
+            f"Check --home or --log, or {feed if topic.startswith('ticks.') else create}."
         )
 
 

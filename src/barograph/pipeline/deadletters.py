@@ -313,14 +313,16 @@ def _named(
             raise BadInputError(
                 f"letter {identity}",
                 f"there is none in {topic}",
-                "`barograph deadletters list` names those that are there",
+                f"`barograph deadletters list --topic {topic}` names those that are there",
             )
         refused = letters_by_identity[identity].letter
         if topics is None:
             continue
         if refused is None:
             raise BadInputError(
-                f"letter {identity}", "it is damaged", "Look at it (`barograph deadletters show`)"
+                f"letter {identity}",
+                "it is damaged",
+                f"Look at it (`barograph deadletters show {identity} --topic {topic}`)",
             )
         if refused.source not in topics and TICKS not in topics:
             raise BadInputError(
@@ -366,7 +368,7 @@ def _whole(log: Log, letter: DeadLetter) -> bytes:
     raise BadInputError(
         f"letter {letter.identity}",
         "it has only the beginning of its original, and that does not stand where it says",
-        "Give the whole of it (`barograph deadletters redrive --mended FILE`)",
+        "Give the whole of it (--mended FILE)",
     )
 
 

@@ -186,7 +186,9 @@ def export(fitted: Proven, x_test: Float32) -> bytes:
     return onnx
 
 
-RETRAIN = "Train again (`barograph train`) or roll back (`barograph models rollback`)"
+RETRAIN = (
+    "Train again (`barograph train --case …`) or roll back (`barograph models rollback --case …`)"
+)
 
 
 def _refuse_unless_plain(onnx: bytes, width: int, version: str) -> None:

@@ -59,7 +59,12 @@ _MAX_FACTS_BYTES = 2**20
 _MAX_WHY = 300
 _MAX_BESIDE_BYTES = 64 * 2**20
 _DAMAGE = ("malformed", "not a database", "Could not decode", "no such table", "no such column")
-_LIST = "List the versions with `barograph models list`"
+
+
+def _list(case: str) -> str:
+    return f"List the versions with `barograph models list --case {case}`"
+
+
 _facts = msgspec.json.Decoder(ModelFacts)
 
 
@@ -213,7 +218,7 @@ class Registry:
             raise RegistryError(
                 f"{case}/{which}",
                 "no version has this alias",
-                "Train and promote one (`barograph train`, `barograph models promote`)",
+                f"Train one (`barograph train --case {case}`), and promote it unless the gate does",
             )
         facts, onnx = self._sound(case, version, feature_set)
         return Model(f"{case}/{version}", facts, onnx)
@@ -295,7 +300,7 @@ class Registry:
         for known in self.versions(case):
             if known.version == version:
                 return known
-        raise RegistryError(f"{case}/{version}", "there is no such version", _LIST)
+        raise RegistryError(f"{case}/{version}", "there is no such version", _list(case))
 
     def _former(self, case: str) -> int:
         """The champion's predecessor. Raises RegistryError if there is none."""
@@ -303,7 +308,7 @@ class Registry:
         before = former(self.history(case), champion)
         if before is None:
             why = "there was no champion before it"
-            raise RegistryError(f"{case}/{champion or 'none'}", why, _LIST)
+            raise RegistryError(f"{case}/{champion or 'none'}", why, _list(case))
         return before
 
     def _crown(
@@ -336,7 +341,7 @@ class Registry:
         for run_id, is_version in self._read("unfinished"):
             if is_version:
                 self._mlflow.set_terminated(run_id)
-                did = "had registered its version, which is complete (`barograph models list`)"
+                did = "had registered its version, which is complete"
             else:
                 shutil.rmtree(self._root / "artifacts" / run_id, ignore_errors=True)
                 self._mlflow.set_terminated(run_id, "KILLED")
@@ -361,7 +366,7 @@ class Registry:
             except (MlflowException, SQLAlchemyError) as error:
                 check_handles(self._root)
                 why = " ".join(str(error).split())[:_MAX_WHY]
-                cure = BACKUP if any(sign in str(error) for sign in _DAMAGE) else _LIST
+                cure = BACKUP if any(sign in str(error) for sign in _DAMAGE) else _list(case)
                 raise RegistryError(case, f"MLflow refused ({why})", cure) from error
             except OSError as error:
                 if error.errno in NO_HANDLES:

@@ -22,7 +22,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
         try:
             return msgspec.json.decode(self.tags.get(fact, "null"), type=int | None)
         except UNREADABLE as error:
-            cure = "List the versions with `barograph models list`"
+            cure = "List the versions with `barograph models list --case …`"
             raise RegistryError(
                 str(self.version), f"its tag {fact} is damaged ({error})", cure
             ) from error

@@ -27,7 +27,7 @@ FILE, PAGE = "card.json", "card.html"
 
 CURVE_POINTS = 200
 _BIN_RESAMPLES = 300
-_CURE = "Train again (`barograph train`): each training writes a card"
+_CURE = "Train again (`barograph train --case …`): each training writes a card"
 
 
 class Curve(msgspec.Struct, frozen=True, kw_only=True):

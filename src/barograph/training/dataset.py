@@ -44,7 +44,7 @@ _PACKED = np.dtype([(name, EVENT[name]) for name in EVENT.names or ()])
 _KINDS = {"tick": [TICK], "heartbeat": [HEARTBEAT], "gap": [GAP], "trade": [TRADE, FILLED]}
 _ROWS_OF_A_PART = 50_000
 _BUILD = "Build it again (`barograph dataset`)"
-_FEWER = (
+FEWER = (
     "Name the products to use of the recordings (`barograph dataset FILE… --products NAMES`), or "
     "replay them alone into a fresh --home (`barograph replay FILE… --products NAMES --home …`)"
 )
@@ -112,7 +112,9 @@ def build(
         events = reading.archived(archive)
     else:
         raise BadInputError(
-            str(archive), "there are no frames in it", reading.cure("Feed it (`barograph replay`)")
+            str(archive),
+            "there are no frames in it",
+            reading.cure("Feed it (`barograph replay FILE…`)"),
         )
     with making(home, case) as temporary:
         parts = _Parts(temporary, live)
@@ -283,7 +285,7 @@ class _Reading:
         try:
             index = self.featurizer.product_index(product)
         except codec.UnreadableError as error:
-            raise BadInputError("the dataset", error.detail, _FEWER) from None
+            raise BadInputError("the dataset", error.detail, FEWER) from None
         if index == len(self._products):
             self._products.append(product)
         return index

@@ -1,16 +1,16 @@
 """What the tests of the command line share: a call in this process, a recording, a signal."""
 
+import functools
 import os
 import signal
-import sys
 import threading
 
 import pytest
 
-from barograph.app import cli
 from barograph.cases.churn import invent
 from barograph.simulated.law import PRESETS
 from barograph.simulated.market import SimulatedMarket
+from command_line import call
 
 
 @pytest.fixture(autouse=True)
@@ -21,15 +21,7 @@ def _elsewhere(tmp_path, monkeypatch):
 @pytest.fixture
 def run(monkeypatch, capfdbinary):
     """Call the command line in this process: (exit code, standard output, standard error)."""
-
-    def call(*words):
-        monkeypatch.setattr(sys, "argv", ["barograph", *map(str, words)])
-        with pytest.raises(SystemExit) as left:
-            cli.run()
-        captured = capfdbinary.readouterr()
-        return left.value.code or 0, captured.out.decode(), captured.err.decode()
-
-    return call
+    return functools.partial(call, monkeypatch, capfdbinary)
 
 
 @pytest.fixture

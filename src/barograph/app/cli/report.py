@@ -75,7 +75,9 @@ def _number(registry: "Registry", case: str, version: str) -> int:
     number = registry.version_of(case, aliases[version]) if version in aliases else None
     if number is None:
         raise RegistryError(
-            f"{case}/{version}", "no version is called that", "Train one (`barograph train`)"
+            f"{case}/{version}",
+            "no version is called that",
+            f"Train one (`barograph train --case {case}`)",
         )
     return number
 

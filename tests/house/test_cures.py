@@ -1,0 +1,96 @@
+"""Every command that a message advises is followed by a test."""
+
+import ast
+import re
+
+import pytest
+
+FOLLOWED = "tests/stories/test_cures.py"
+ELSEWHERE = {
+    "forms": ("tests/app/cli/test_forms.py", "test_a_file_is_shown_with_a_form_that_reads_it"),
+    "verify --archive --log": (
+        "tests/stories/test_one_home_two_logs.py",
+        "test_a_home_moves_to_kafka_with_its_recording_and_to_a_log_made_anew",
+    ),
+    "recover --log": (
+        "tests/stories/test_one_home_two_logs.py",
+        "test_a_home_moves_to_kafka_with_its_recording_and_to_a_log_made_anew",
+    ),
+}
+"""Command → file and function of a test that follows it among other things."""
+
+_COMMAND = re.compile(r"`barograph ([^`]+)`")
+
+
+def text_of(node):
+    """A string or f-string of the source, with … for each of its values; "" for anything else."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.JoinedStr):
+        return "".join(
+            text_of(part) if isinstance(part, ast.Constant) else "…" for part in node.values
+        )
+    return ""
+
+
+def messages(tree):
+    """All strings of a source but docstrings and the parts of f-strings."""
+    inner = {
+        id(part)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.JoinedStr)
+        for part in node.values
+    }
+    inner |= {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    return [text for node in ast.walk(tree) if id(node) not in inner and (text := text_of(node))]
+
+
+def keys(command):
+    """Verb and options of each command of a text such as `dataset FILE… && barograph train`."""
+    for part in command.split("&& barograph "):
+        words = part.split()
+        verbs = []
+        for word in (word.rstrip("…") for word in words):
+            if not re.fullmatch("[a-z]+", word):
+                break
+            verbs.append(word)
+        yield " ".join([*verbs, *(word for word in words if word.startswith("--"))])
+
+
+@pytest.fixture(scope="module")
+def advised(root):
+    found = {}
+    for path in sorted((root / "src").rglob("*.py")):
+        for text in messages(ast.parse(path.read_text(encoding="utf-8"))):
+            for command in _COMMAND.findall(text):
+                for key in keys(command):
+                    found.setdefault(key, path.relative_to(root).as_posix())
+    return found
+
+
+def functions_of(root, name):
+    tree = ast.parse((root / name).read_text(encoding="utf-8"))
+    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+
+
+@pytest.fixture(scope="module")
+def followed(root):
+    """Command → its test of `FOLLOWED`."""
+    for node in ast.parse((root / FOLLOWED).read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "CURES":
+            return ast.literal_eval(node.value)
+    raise AssertionError(FOLLOWED)
+
+
+def test_every_command_that_a_message_advises_is_followed_by_a_test(advised, followed):
+    missing = {key: path for key, path in advised.items() if key not in followed | ELSEWHERE}
+    assert missing == {}
+
+
+def test_every_test_of_the_tables_is_there_and_every_command_of_them_is_advised(
+    root, advised, followed
+):
+    assert not followed.keys() - {*advised, "--help"}
+    assert set(followed.values()) <= functions_of(root, FOLLOWED)
+    for command, (file, test) in ELSEWHERE.items():
+        assert command not in advised or test in functions_of(root, file)
