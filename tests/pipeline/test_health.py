@@ -12,6 +12,7 @@ from barograph.log import open_log
 from barograph.log.topics import FEATURES, PREDICTIONS, STATUS, TICKS, ensure_topics
 from barograph.pipeline.check import check
 from barograph.types import FeedStatus, Gap, GapCause, Heartbeat, Message, Tick, Verdict
+from waiting import until
 from watched_predictions import prediction
 
 NS = 10**9
@@ -199,3 +200,17 @@ def test_predictions_that_stopped_and_records_that_wait_for_their_reader_are_nam
     assert behind.startswith("featurizer is behind: the oldest record that it has still to read")
     assert stopped.startswith("no prediction for ")
     assert report.health.prediction_age_s == report.health.probability_age_s
+
+
+def test_one_product_that_is_predicted_no_more_is_named(log):
+    """A real second passes between the two predictions, by the clock of the log."""
+    live(log, prediction("A", NOW_S, 0.5))
+    first_ns = time.time_ns()
+    until(lambda: time.time_ns() > first_ns + NS)
+    append(log, TICKS, tick("B", NOW_S))
+    append(log, STATUS, status("A", "B"))
+    append(log, PREDICTIONS, prediction("B", NOW_S, 0.5))
+    report = check(log, TICKS, wanted=1, max_age_s=1.0, clock_ns=lambda: first_ns + NS + 10**7)
+    (problem,) = [each for each in report.health.problems if "prediction" in each]
+    assert problem.startswith("A: no prediction for 1.")
+    assert problem.endswith(" s, at most 1 s")

@@ -98,7 +98,9 @@ def health_of(  # noqa: PLR0913 - what was heard, and what it is judged by
     except RegistryError as error:
         problems.append(str(error))
     known = Health(max_age_s=max_age_s, champion=label, behind_s=behind_s, problems=problems)
-    return _with_predictions(log, known, heard.now_ns) if "scorer" in groups else known
+    if "scorer" not in groups:
+        return known
+    return _with_predictions(log, known, heard.now_ns, _subscribed(statuses))
 
 
 def _silences(heard: Heard, statuses: Sequence[FeedStatus], max_age_s: float) -> list[str]:
@@ -146,9 +148,10 @@ def _waits_s(log: Log, group: str, topic: str, now_ns: int) -> float | None:
     return round(max(0.0, *waits), 3) if waits else None
 
 
-def _with_predictions(log: Log, known: Health, now_ns: int) -> Health:
+def _with_predictions(log: Log, known: Health, now_ns: int, subscribed: set[str]) -> Health:
     """Add what the predictions say: how old they are, and whether there is a model at all."""
     last: dict[str, Prediction] = {}
+    appended_ns: dict[str, int] = {}
     newest_ns = probability_ns = None
     # What cannot be read `check --topic ticks.predictions` counts.
     records, predictions, _ = codec.decode_prediction.all_of(
@@ -156,16 +159,23 @@ def _with_predictions(log: Log, known: Health, now_ns: int) -> Health:
     )
     for record, prediction in zip(records, predictions, strict=True):
         last[prediction.product] = prediction
-        newest_ns = browse.appended_time_ns(record)
+        newest_ns = appended_ns[prediction.product] = browse.appended_time_ns(record)
         if prediction.probability is not None:
             probability_ns = newest_ns
     verdicts = {product: str(each.verdict) for product, each in sorted(last.items())}
     problems, remarks = [*known.problems], [*known.remarks]
     age_s = None if newest_ns is None else max(0.0, (now_ns - newest_ns) / NS_PER_S)
+    limit_s = known.max_age_s or 0.0
     if age_s is None:
         problems.append("there is no prediction")
-    elif known.max_age_s is not None and age_s > known.max_age_s:
-        problems.append(f"no prediction for {duration(age_s)}, at most {duration(known.max_age_s)}")
+    elif age_s > limit_s:
+        problems.append(f"no prediction for {duration(age_s)}, at most {duration(limit_s)}")
+    else:
+        problems += [
+            f"{product}: no prediction for {duration(old_s)}, at most {duration(limit_s)}"
+            for product, each_ns in sorted(appended_ns.items())
+            if product in subscribed and (old_s := (now_ns - each_ns) / NS_PER_S) > limit_s
+        ]
     without = {Verdict.NO_MODEL, Verdict.MODEL_EXPIRED}
     if verdicts and all(each.verdict in without for each in last.values()):
         expired = any(each.verdict is Verdict.MODEL_EXPIRED for each in last.values())
