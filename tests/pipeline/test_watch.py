@@ -1,5 +1,14 @@
 """What is followed in the log of predictions."""
 
+from contextlib import closing
+
+import pytest
+
+from barograph import codec
+from barograph.log import open_log
+from barograph.log.topics import PREDICTIONS, ensure_topics
+from barograph.pipeline.watch import HISTORY, PredictionWatch
+from barograph.types import Message
 from watched_predictions import prediction, watched
 
 
@@ -10,3 +19,32 @@ def test_latency_runs_from_receipt_to_the_commit_in_the_log(tmp_path):
     watch = watched(tmp_path / "b", [prediction("BTC-USD", 1000, 0.1)])
     assert watch.latencies().count == 1
     assert watch.latencies().p50_ms > 0
+
+
+@pytest.mark.parametrize(("release", "alerts"), [(0.8, 1), (1.0, 3)])
+def test_with_hysteresis_what_trembles_around_the_threshold_is_one_alert(tmp_path, release, alerts):
+    levels = [0.55, 0.45, 0.55, 0.45, 0.55, 0.3]
+    with closing(open_log(tmp_path)) as log:
+        ensure_topics(log)
+        watch = PredictionWatch(log, release=release)
+        made = [prediction("A", 1000 + n, level) for n, level in enumerate(levels)]
+        log.append([Message(PREDICTIONS, each.product, codec.encode(each)) for each in made])
+        watch.look()
+    assert watch.alert_count == len(watch.alerts) == alerts
+
+
+def test_alerts_are_counted_and_judged_and_the_latest_are_kept(tmp_path):
+    """Every fourth second is an alert of its own; all but the last ones are judged by then."""
+    levels = [0.9 if n % 4 == 0 else 0.1 for n in range(200)]
+    watch = watched(tmp_path, [prediction("A", 1000 + n, p) for n, p in enumerate(levels)])
+    assert watch.alert_count == 50
+    assert watch.judgements == {"wrong": 35}
+    assert [alert.started_ns // 10**9 for alert in watch.alerts.values()] == [
+        1001 + n for n in range(168, 200, 4)
+    ]
+    assert watch.alerts["A", 1197 * 10**9, "spikes/3"].ended_ns is not None
+
+
+def test_history_is_bounded(tmp_path):
+    watch = watched(tmp_path, [prediction("A", 1000 + n, 0.1) for n in range(HISTORY + 9)])
+    assert len(watch.lines["A"].probabilities) == HISTORY

@@ -182,7 +182,15 @@ def _live(  # noqa: PLR0913 - what runs, and how it reports
             PeriodicRetention(lambda: open_log(settings.home), warn),
         ):
             shown, seconds = not check and sys.stdout.isatty(), CHECK_LIVE_S if check else None
-            seen = watch(log, listener, pipeline, stop, shown=shown, seconds=seconds)
+            seen = watch(
+                log,
+                listener,
+                pipeline,
+                stop,
+                shown=shown,
+                seconds=seconds,
+                release=settings.alert_release,
+            )
             listener.end()
     return seen
 
