@@ -147,6 +147,11 @@ def test_it_counts_down_and_is_due_when_there_are_rows_enough(tmp_path):
     assert of_home(tmp_path).due().due
 
 
+def test_a_look_makes_no_log(tmp_path):
+    assert of_home(tmp_path).due().rows == 0
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_archive_that_is_longer_than_its_log_counts(tmp_path):
     folder = tmp_path / "archive"
     folder.mkdir()

@@ -19,7 +19,7 @@ from barograph.cases.case import Case, Table, live_of
 from barograph.cases.live_series import LiveSeries
 from barograph.errors import TooLittleDataError
 from barograph.figures import duration
-from barograph.log import Log, browse, open_log
+from barograph.log import Log, browse, file_of, open_log
 from barograph.training.due import Due
 from barograph.training.walkforward import Training, questions_of
 from barograph.types import MAX_PRODUCTS, NS_PER_S, FeatureRow, Reason
@@ -147,11 +147,13 @@ class FirstTraining:
 
         Raises as `open_log` and the log do.
         """
-        with closing(open_log(self._address)) as log:
-            for row in self._new_rows(log):
-                self._count.take(row)
-                if self._count.rows >= self._least(self._count.keys):
-                    break  # a long log need not be read to its end
+        file = file_of(self._address)
+        if file is None or file.exists():  # one that was removed is not made again by a look
+            with closing(open_log(self._address)) as log:
+                for row in self._new_rows(log):
+                    self._count.take(row)
+                    if self._count.rows >= self._least(self._count.keys):
+                        break  # a long log need not be read to its end
         keys = self._count.keys or self._keys
         needed = self._least(keys)
         rows = max(self._count.rows, archived_rows(self._archive, self._live))
