@@ -9,10 +9,10 @@ import numpy as np
 from barograph.arrays import Float32
 from barograph.cases.market import MARKET
 from barograph.cases.spikes import WANTED
-from barograph.codec import decode_numbers, decode_row, encode, event_array, feature_rows
+from barograph.codec import decode_numbers, decode_row, encode, event_array
 from barograph.evaluation import labels
 from barograph.features.catalogue import COLUMN, FEATURE_SET_HASH
-from barograph.features.featurizer import Featurizer
+from barograph.features.featurizer import Featurizer, feature_rows
 from barograph.learning.candidates import Slices, lightgbm
 from barograph.learning.examples import Examples
 from barograph.learning.fitted import Fitted, Trees

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from barograph import codec
 from barograph.codec import FILLED, GAP, HEARTBEAT, NAT, TICK, TRADE
 from barograph.features.catalogue import FEATURE_SET_HASH, FEATURES, ROW
-from barograph.features.featurizer import Featurizer
+from barograph.features.featurizer import Featurizer, feature_rows
 from barograph.types import (
     LATEST_NS,
     DeadLetter,
@@ -140,7 +140,7 @@ def test_an_unknown_value_is_null_in_json_and_none_when_read():
     rows["reasons"] = 1
     rows["reasons"][0, 0] = 0
     rows["return_e9"] = NAT
-    (row,) = codec.feature_rows(rows, ["BTC-USD"], FEATURE_SET_HASH)
+    (row,) = feature_rows(rows, ["BTC-USD"], FEATURE_SET_HASH)
     again = codec.decode_row(codec.encode(row))
     assert again.values == [0.1] + [None] * (len(FEATURES) - 1)  # exact: written and read back
     assert again.reasons == "0" + "1" * (len(FEATURES) - 1)

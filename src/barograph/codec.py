@@ -8,7 +8,7 @@ word within the bounds of its Struct, or raises UnreadableError and nothing else
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import nan
 from operator import attrgetter
 from typing import Annotated, Any, Generic, Literal, TypeVar
@@ -27,6 +27,7 @@ from barograph.types import (
     FeatureRow,
     FeedStatus,
     Gap,
+    GapCause,
     Name,
     Prediction,
     Reason,
@@ -157,8 +158,13 @@ def _check_event(event: Event) -> None:
             raise ValueError(_CROSSED)
         if min(float(event.price), float(event.bid)) == 0.0:
             raise ValueError("a price is 0")
-    elif isinstance(event, Gap) and event.end_ns < event.start_ns:
-        raise ValueError(_BACKWARDS)
+    elif isinstance(event, Gap):
+        _check_gap(event)
+
+
+def _check_gap(gap: "Gap | GapNumbers") -> None:
+    if gap.end_ns < gap.start_ns and gap.cause != GapCause.SESSION:
+        raise ValueError("the gap ends before it starts")
 
 
 def _check_row(row: FeatureRow) -> None:
@@ -173,7 +179,6 @@ def _check_prediction(prediction: Prediction) -> None:
 
 
 _CROSSED = "bid is above ask"
-_BACKWARDS = "the gap ends before it starts"
 _are_reasons = re.compile(f"[{''.join(str(int(reason)) for reason in Reason)}]*").fullmatch
 
 encode = msgspec.json.Encoder().encode
@@ -221,7 +226,6 @@ Unknown: NAT for times, −1 for `trade_id`, NaN for numbers, 0 for `side` (+1 b
 
 _NAT = int(NAT)
 _SIDES = {"": 0, "buy": 1, "sell": -1}
-_COPIED = ("second", "log_mid_e9", "return_e9", "receive_time_ns", "values")
 
 # The bounds of `venues.refusals`; the proof in `kernels.window` is for what lies within them.
 _Price = Annotated[float, Meta(ge=1e-18, le=1e18)]
@@ -269,6 +273,7 @@ class GapNumbers(msgspec.Struct, gc=False, tag="gap/1"):
     start_ns: TimeNs
     end_ns: TimeNs
     receive_time_ns: TimeNs = _NAT
+    cause: str = ""
 
 
 Numbers = _TickNumbers | _HeartbeatNumbers | _TradeNumbers | GapNumbers
@@ -279,8 +284,8 @@ def check_numbers(numbers: Numbers) -> None:
     check_name(numbers.product)
     if isinstance(numbers, _TickNumbers) and numbers.bid > numbers.ask:
         raise ValueError(_CROSSED)
-    if isinstance(numbers, GapNumbers) and numbers.end_ns < numbers.start_ns:
-        raise ValueError(_BACKWARDS)
+    if isinstance(numbers, GapNumbers):
+        _check_gap(numbers)
 
 
 decode_numbers = Reader[Numbers](Numbers, check_numbers, strict=False, array_checked=True)
@@ -369,26 +374,6 @@ def _fill_ticks(events: Records, ticks: Sequence[_TickNumbers]) -> None:
     events["volume_24h"] = np.fromiter([t.volume_24h for t in ticks], number, n)
     events["last_size"] = np.fromiter([t.last_size for t in ticks], number, n)
     events["side"] = np.fromiter([_SIDES[t.side] for t in ticks], np.int8, n)
-
-
-def feature_rows(rows: Records, products: Sequence[str], feature_set: str) -> Iterator[FeatureRow]:
-    """Each of (n,) of `kernels.ROW` as a word; NaN becomes None in its JSON."""
-    for second, log_mid, log_return, received, values, reasons, product in zip(
-        *(rows[name].tolist() for name in _COPIED),
-        rows["reasons"] + ord("0"),
-        rows["product"].tolist(),
-        strict=True,
-    ):
-        yield FeatureRow(
-            product=products[product],
-            second=second,
-            feature_set=feature_set,
-            log_mid_e9=log_mid,
-            return_e9=None if log_return == _NAT else log_return,
-            receive_time_ns=None if received == _NAT else received,
-            values=values,
-            reasons=reasons.tobytes().decode(),
-        )
 
 
 def dead(record: Record, fault: Fault, detail: str) -> DeadLetter:

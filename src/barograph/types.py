@@ -86,6 +86,7 @@ class GapCause(StrEnum):
     HEARTBEAT = "heartbeat"
     SILENCE = "silence"
     REFUSED = "refused"
+    SESSION = "session"
 
 
 class Fault(StrEnum):
@@ -190,7 +191,8 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=Tru
     """A hole: between `start_ns` (last sure moment) and `end_ns` (first sure one) data are missing.
 
     `missing` counts what was lost where the venue's numbers tell; `filled` the trades of the hole
-    that follow it as Trade, whose quotes nobody has.
+    that follow it as Trade, whose quotes nobody has. Of the cause SESSION it says that the records
+    before it and those behind it are of two sessions: it may end before it starts.
     """
 
     product: Name

@@ -66,7 +66,10 @@ def bars(events):
                 break
             close(event)
             open_bar = new_bar(open_bar, open_bar["second"] + 1)
-        if event["kind"] == GAP:
+        if event["kind"] == GAP and event["event_time_ns"] < event["gap_start_ns"]:
+            finish(Reason.WARMUP)  # an older session begins
+            closed_through, last_id = second - 1, -1
+        elif event["kind"] == GAP:
             finish(Reason.GAP)
             closed_through = max(closed_through, second - 1)
         elif event["kind"] == HEARTBEAT:

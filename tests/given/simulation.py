@@ -43,7 +43,7 @@ from barograph.archive.joined import entries_in_log
 from barograph.archive.recall import PRODUCER, compare
 from barograph.errors import BadInputError, BarographError, DiskFullError, LogUnavailableError
 from barograph.features.catalogue import NAMES
-from barograph.features.featurizer import Featurizer
+from barograph.features.featurizer import Featurizer, feature_rows
 from barograph.feed.feed import Feed
 from barograph.feed.hole_asks import Asks
 from barograph.feed.ingest import Batches
@@ -319,7 +319,7 @@ class World:
             numbers += [codec.decode_numbers(codec.encode(e)) for e in some]
         rows, _ = featurizer.update(codec.event_array(numbers, featurizer.product_index))
         names = [featurizer.product(index) for index in range(rows["product"].max(initial=-1) + 1)]
-        made = codec.feature_rows(rows, names, "truth")
+        made = feature_rows(rows, names, "truth")
         times = {}
         for event in ticks:
             if type(event) is Tick:

@@ -32,6 +32,7 @@ HOMES = {
     "polars": (
         {
             "training/dataset.py",
+            "training/dataset_parts.py",
             "training/record_dataset.py",
             "training/series_dataset.py",
             "files/parquet.py",

@@ -24,7 +24,7 @@ from barograph.log import open_log
 from barograph.pipeline.worker import when_idle, work
 from barograph.simulated.law import PRESETS
 from barograph.simulated.market import SimulatedMarket
-from barograph.training import dataset
+from barograph.training import dataset, dataset_parts
 from barograph.types import FeatureRow, Frame
 from barograph.venues.entries import Closing, Dialect, Heard, Opening, Rules
 from market_stages import FEATURIZE
@@ -147,7 +147,7 @@ def test_the_size_of_parts_changes_nothing(home, tmp_path_factory, events, rows)
     elsewhere = archived(tmp_path_factory.mktemp("parts"), stretches())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dataset, "_EVENTS_AT_A_TIME", events)
-        patch.setattr(dataset, "_ROWS_OF_A_PART", rows)
+        patch.setattr(dataset_parts, "_ROWS_OF_A_PART", rows)
         dataset.build(elsewhere, SPIKES)
     made = dataset.read(elsewhere, SPIKES)
     assert_frame_equal(made.frame, whole.frame, check_exact=True)

@@ -64,6 +64,22 @@ def _entry(fields: _Line) -> Entry:
     return Heard(frame, fields.dialect)  # type: ignore[arg-type]  # a closing has left above
 
 
+def is_entry_line(line: bytes) -> bool:
+    """Whether a line is one that this module wrote."""
+    return line.startswith(b'{"connection":')
+
+
+def renamed(entry: Entry, prefix: str) -> Entry:
+    """Return an entry as one of a connection whose name has a prefix."""
+    if isinstance(entry, (Heard, Answer)):
+        frame = entry.frame
+        frame = msgspec.structs.replace(frame, connection=prefix + frame.connection)
+        if isinstance(entry, Heard):
+            return Heard(frame, entry.dialect)
+        return Answer(entry.product, frame)
+    return msgspec.structs.replace(entry, connection=prefix + entry.connection)
+
+
 def head_of(frame: Frame, dialect: Dialect) -> bytes:
     """Return the beginning that the lines of all frames of a connection share."""
     return _encode({"connection": frame.connection, "dialect": dialect})[:-1]

@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 
 from barograph import codec
-from barograph.archive.recording import Recorded, Recording
+from barograph.archive.recording import Archived, Line, Recording
 from barograph.arrays import Records
 from barograph.codec import EVENT
 from barograph.files.lines import Unended
@@ -96,14 +96,14 @@ class _Reading:
             lines, place = _next_lines(block, place, run)
             yield from self._put(self._read(lines))
 
-    def _read(self, lines: list[bytes]) -> Iterator[Recorded | DeadLetter]:
+    def _read(self, lines: list[bytes]) -> Iterator[Line]:
         for line in lines:
             self._lines += 1
             entry = self._recording.read(self._lines, line)
             if entry is not None:
                 yield entry
 
-    def _put(self, entries: Iterable[Recorded | DeadLetter]) -> Iterator[Records]:
+    def _put(self, entries: Iterable[Line]) -> Iterator[Records]:
         """Pass lines to the machines and put their events into the array."""
         if self._lane is not None:
             self._lane.give_back()
@@ -121,16 +121,22 @@ class _Reading:
             self._events[self._filled : self._filled + len(events)] = events
             self._filled += len(events)
 
-    def _heard(self, entry: Recorded | DeadLetter) -> Sequence[Event]:
+    def _heard(self, entry: Line) -> Sequence[Event]:
         if isinstance(entry, DeadLetter):
             self._refuse(entry)
             return ()
         opening = entry.opening
-        if opening.connection not in self.continuity.connections:
+        # Only a frame opens a connection, besides an opening.
+        opens = not isinstance(entry, Archived) or type(entry.entry) is Heard
+        if opens and opening.connection not in self.continuity.connections:
             self._machine.take(opening)
-        if self._lane is None and opening.connection.endswith(f"/{Wrapper.EXCHANGE}"):
+        is_exchange = opening.connection.endswith(f"/{Wrapper.EXCHANGE}")
+        if self._lane is None and is_exchange and not isinstance(entry, Archived):
             self._lane = Columns(opening, self.continuity, self._timeout_s, self._product_index)
-        received = self._machine.take(Heard(entry.frame, opening.dialect))
+        if isinstance(entry, Archived):
+            received = self._machine.take(entry.entry)
+        else:
+            received = self._machine.take(Heard(entry.frame, opening.dialect))
         for letter in received.dead_letters:
             # A letter's identity is its place in the file, as in the feed.
             position = str(entry.line)

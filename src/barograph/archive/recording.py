@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from barograph.archive.entry_lines import LONGEST_LINE_BYTES, entry_of, is_entry_line, renamed
 from barograph.codec import UNREADABLE
 from barograph.errors import BadInputError
 from barograph.files.input_file import InputFile, seen
@@ -23,7 +24,7 @@ from barograph.venues.coinbase.recorded_lines import (
     unwrap,
 )
 from barograph.venues.coinbase.surveys import numbers_of
-from barograph.venues.entries import Opening
+from barograph.venues.entries import Dialect, Entry, Heard, Opening, connection_of
 from barograph.venues.refusals import FrameRefusedError
 
 MAX_LINE_BYTES = 1 << 20
@@ -31,6 +32,12 @@ MAX_LINE_BYTES = 1 << 20
 
 REPLAY = "replay:"
 """What the name of every recording's connection begins with."""
+
+OF_ARCHIVES = f"{REPLAY}archive/"
+"""What the names of all connections begin with that an archive's files are replayed on.
+
+They are the same in all of its files: a connection goes on from one to the next.
+"""
 
 _BLOCK_BYTES = 1 << 19
 _SURVEYED_LINES = 2000
@@ -43,6 +50,21 @@ class Recorded(NamedTuple):
     line: int
     frame: Frame
     opening: Opening
+
+
+class Archived(NamedTuple):
+    """One line of an archive's file: its number from 1, its entry, and how its connection opened.
+
+    The opening is a default where the file does not tell it.
+    """
+
+    line: int
+    entry: Entry
+    opening: Opening
+
+
+Line = Recorded | Archived | DeadLetter
+"""What a line of a recording is."""
 
 
 class Passed(NamedTuple):
@@ -132,6 +154,10 @@ class Recording:
         self._continuity: Literal["trade_id", "none"] = "none"
         self._numbers: Literal["all", "some"] = "all"
         self._openings: dict[tuple[Wrapper, str], Opening] = {}
+        self._archived: dict[str, Opening] = {}
+        self._max_line_bytes = MAX_LINE_BYTES
+        self.first_time_ns: int | None = None
+        """The first time that its lines tell; known once it is open."""
 
     @property
     def bytes_read(self) -> int:
@@ -143,11 +169,11 @@ class Recording:
         """Whether it can be read more than once."""
         return self._file is None or self._file.size is not None
 
-    def __iter__(self) -> Iterator[Recorded | DeadLetter]:
+    def __iter__(self) -> Iterator[Line]:
         """Iterate over all lines from the first on."""
         return self.after(0)
 
-    def after(self, line: int) -> Iterator[Recorded | DeadLetter]:
+    def after(self, line: int) -> Iterator[Line]:
         """Yield what follows line `line`, and check that the file has not changed."""
         for number, each in self.lines():
             if number > line and (entry := self.read(number, each)) is not None:
@@ -165,8 +191,11 @@ class Recording:
         self.size = self._file.size or 0
         self._chunks = chunks_of(self._file, _BLOCK_BYTES)
         self._begun = False
-        self._openings = {}
+        self._openings, self._archived = {}, {}
+        self._max_line_bytes, self.first_time_ns = LONGEST_LINE_BYTES, None
         first = self._look_ahead()
+        is_archive = any(type(line) is bytes and is_entry_line(line) for _, line in first[:1])
+        self._max_line_bytes = LONGEST_LINE_BYTES if is_archive else MAX_LINE_BYTES
         frames = [self.frame_of(line) for _, line in first]
         known = [frame for frame in frames if frame is not None]
         self._continuity, self._numbers = continuity_of(known), numbers_of(known)
@@ -174,9 +203,10 @@ class Recording:
         for (number, line), frame in zip(first, frames, strict=True):
             taken.add(number, line)
             heads.append(taken.passed())
-            if frame is not None and time_of(frame) is not None:
+            self.first_time_ns = None if frame is None else time_of(frame)
+            if self.first_time_ns is not None:
                 break
-        self.connection = connection_named(taken.passed().sha256)
+        self.connection = OF_ARCHIVES if is_archive else connection_named(taken.passed().sha256)
         return heads
 
     def close(self) -> None:
@@ -198,7 +228,7 @@ class Recording:
         """Every line as it stands, blank ones too, with its number; the rest of a torn file."""
         self._begin()
         number = 0
-        for number, line in lines_in(self._chunks, MAX_LINE_BYTES):
+        for number, line in lines_in(self._chunks, self._max_line_bytes):
             yield number, line
         if number == 0:
             raise self._without_lines()
@@ -216,7 +246,7 @@ class Recording:
                 rest += chunk
                 end = rest.rfind(b"\n") + 1
                 # Only the first line can be longer than a chunk.
-                if (rest.find(b"\n") if end else len(rest)) > MAX_LINE_BYTES:
+                if (rest.find(b"\n") if end else len(rest)) > self._max_line_bytes:
                     self._chunks = chain((rest,), self._chunks)
                     yield b""
                     return
@@ -231,17 +261,17 @@ class Recording:
         if rest or not some:
             yield rest
 
-    def rest(self, after: int) -> Iterator[Recorded | DeadLetter]:
+    def rest(self, after: int) -> Iterator[Line]:
         """Yield what the blocks left out, after the number of lines that they gave."""
         number = after
-        for number, line in lines_in(self._chunks, MAX_LINE_BYTES, after):
+        for number, line in lines_in(self._chunks, self._max_line_bytes, after):
             if (entry := self.read(number, line)) is not None:
                 yield entry
         if number == 0:
             raise self._without_lines()
 
-    def read(self, number: int, line: bytes | BadLine) -> Recorded | DeadLetter | None:
-        """Return the frame or dead letter of a line; None where it is blank.
+    def read(self, number: int, line: bytes | BadLine) -> Line | None:
+        """Return the frame, archived entry or dead letter of a line; None where it is blank.
 
         One without its newline is cut off, unless it is the whole of a JSON object: nothing could
         follow that.
@@ -254,6 +284,8 @@ class Recording:
         if type(line) is Unended and not _is_whole(line):
             half = BadLine(Fault.TRUNCATED, "the file ends within this line", bytes(line))
             return half.letter(self.name, number)
+        if is_entry_line(line):
+            return self._of_archive(number, bytes(line))
         try:
             unwrapped = unwrap(bytes(line), self._zone)
         except FrameRefusedError as refused:
@@ -286,7 +318,7 @@ class Recording:
         except TornError as error:
             self._chunks = _torn(error)
         self._chunks = chain(ahead, self._chunks)
-        first = list(islice(lines_in(ahead, MAX_LINE_BYTES), _SURVEYED_LINES))
+        first = list(islice(lines_in(ahead, self._max_line_bytes), _SURVEYED_LINES))
         if first and type(first[-1][1]) is Unended and not _is_whole(first[-1][1]):
             first.pop()
         return first
@@ -295,12 +327,35 @@ class Recording:
         """Return the frame in a line, without a connection; None where there is none."""
         if isinstance(line, BadLine):
             return None
+        if is_entry_line(line):
+            entry = entry_of(self.name, 0, bytes(line))
+            return entry.frame if type(entry) is Heard else None
         try:
             unwrapped = unwrap(bytes(line), self._zone)
         except FrameRefusedError:
             return None
         received_ns = unwrapped.receive_time_ns
         return Frame(data=unwrapped.frame, connection="", receive_time_ns=received_ns)
+
+    def _of_archive(self, number: int, line: bytes) -> Archived | DeadLetter:
+        entry = entry_of(self.name, number, line)
+        if isinstance(entry, DeadLetter):
+            return entry
+        entry = renamed(entry, OF_ARCHIVES)
+        connection = connection_of(entry)
+        if isinstance(entry, Opening):
+            entry = msgspec.structs.replace(entry, rules=None, recorded=True)
+            self._archived[connection] = entry
+            return Archived(number, entry, entry)
+        opening = self._archived.get(connection)
+        if opening is None:
+            opening = self._archived[connection] = Opening(
+                connection=connection,
+                dialect=entry.dialect if type(entry) is Heard else Dialect.EXCHANGE,
+                continuity=self._continuity,
+                recorded=True,
+            )
+        return Archived(number, entry, opening)
 
     def _recorded(self, number: int, unwrapped: Unwrapped) -> Recorded:
         form = unwrapped.wrapper, unwrapped.event_clock

@@ -3,14 +3,14 @@
 The state is one NumPy record for each product and its bytes are the checkpoint.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from barograph import codec
 from barograph.arrays import Int64, Records
-from barograph.codec import GapNumbers, Numbers, UnreadableError
+from barograph.codec import NAT, GapNumbers, Numbers, UnreadableError
 from barograph.errors import ForeignStateError
 from barograph.features.catalogue import FEATURE_SET_HASH, LONGEST_WINDOW_S, ROW
 from barograph.features.grid import FUTURE_NS, is_future, update
@@ -21,6 +21,7 @@ from barograph.types import (
     NS_PER_S,
     DeadLetter,
     Fault,
+    FeatureRow,
     Outcome,
     Record,
 )
@@ -99,7 +100,7 @@ class Featurizer:
         return Outcome(
             [
                 (row.product, codec.encode(row))
-                for row in codec.feature_rows(rows, self._names, FEATURE_SET_HASH)
+                for row in feature_rows(rows, self._names, FEATURE_SET_HASH)
             ],
             dead_letters,
         )
@@ -166,3 +167,24 @@ def _late(record: Record, event: Any) -> DeadLetter:
         ahead_s = (int(event["event_time_ns"]) - int(event["receive_time_ns"])) // NS_PER_S
         return codec.dead(record, Fault.FUTURE, f"{ahead_s} s ahead of its receipt")
     return codec.dead(record, Fault.LATE, "its second had already closed")
+
+
+def feature_rows(rows: Records, products: Sequence[str], feature_set: str) -> Iterator[FeatureRow]:
+    """Each of (n,) of `kernels.ROW` as a word; NaN becomes None in its JSON."""
+    copied = ("second", "log_mid_e9", "return_e9", "receive_time_ns", "values")
+    for second, log_mid, log_return, received, values, reasons, product in zip(
+        *(rows[name].tolist() for name in copied),
+        rows["reasons"] + ord("0"),
+        rows["product"].tolist(),
+        strict=True,
+    ):
+        yield FeatureRow(
+            product=products[product],
+            second=second,
+            feature_set=feature_set,
+            log_mid_e9=log_mid,
+            return_e9=None if log_return == int(NAT) else log_return,
+            receive_time_ns=None if received == int(NAT) else received,
+            values=values,
+            reasons=reasons.tobytes().decode(),
+        )

@@ -25,6 +25,7 @@ all later ones late.
 _GAP = int(Reason.GAP)
 _OUT_OF_RANGE = int(Reason.OUT_OF_RANGE)
 _STALE = int(Reason.STALE)
+_WARMUP = int(Reason.WARMUP)
 
 
 @compiled
@@ -35,7 +36,7 @@ def update(states: Records, events: Records, rows: Records, late: Int64) -> tupl
     rows: (m,) of ROW, m > LONGEST_WINDOW_S, filled from the start; late: (≥ n,) int64, filled with
     the places of ticks and trades whose second had already closed, and of events of the future;
     they change nothing. A trade behind a gap or one that was filled belongs to no open second
-    either, and is not late.
+    either, and is not late. A gap that ends before it starts begins an older session.
     Returns (consumed, rows written, late ones). Stops before an event whose rows might not fit:
     call again with the rest.
     """
@@ -53,6 +54,9 @@ def update(states: Records, events: Records, rows: Records, late: Int64) -> tupl
         if event.kind == GAP:
             second = event.gap_start_ns // NS_PER_S
             n_rows = _close_before(state, second, event, rows, n_rows)
+            if event.event_time_ns < event.gap_start_ns:
+                _begin_session(state, event.event_time_ns // NS_PER_S)
+                continue
             _forget(state, _GAP)
             state.closed_through = max(state.closed_through, event.event_time_ns // NS_PER_S - 1)
             continue
@@ -116,6 +120,14 @@ def _forget(state: Any, reason: int) -> None:
     state.run = 0
     state.quiet_run = 0
     state.reason = reason
+
+
+@compiled
+def _begin_session(state: Any, second: int) -> None:
+    """An older session begins: the product's state is as before its first event."""
+    _forget(state, _WARMUP)
+    state.closed_through = second - 1
+    state.last_trade_id = -1
 
 
 @compiled

@@ -7,14 +7,14 @@ from datetime import UTC, tzinfo
 from pathlib import Path
 
 from barograph.archive.recall import kept_whole
-from barograph.archive.recording import Recorded, Recording
+from barograph.archive.recording import Line, Recorded, Recording
 from barograph.errors import BadInputError
 from barograph.feed.feed import Feed
 from barograph.feed.marks import Mark, Passage, end_of
 from barograph.feed.summary import Summary
-from barograph.types import NS_PER_S, Frame
+from barograph.types import NS_PER_S, DeadLetter, Frame
 from barograph.venues.coinbase.recorded_lines import time_of
-from barograph.venues.entries import Closing, Heard
+from barograph.venues.entries import Closing, Entry, Heard
 
 _SHORTEST_SLEEP_S = 0.02
 _LEAST_SPEED = 1e-6
@@ -114,16 +114,13 @@ class _Replay:
         feed, read, add = self._feed, recording.read, self._passage.taken.add
         for number, line in self._passage.lines:
             entry = read(number, line)
-            end = "" if isinstance(entry, Recorded) else end_of(line)
+            end = end_of(line) if isinstance(entry, DeadLetter) else ""
             if entry is None or (end and end == start.end):
                 continue
             if not begun:
                 self._begin()
                 begun = True
-            if isinstance(entry, Recorded):
-                self._take(entry)
-            else:
-                feed.reject(entry)
+            self._take(entry)
             if end:
                 # The line may be incomplete: it is read again when the file has grown.
                 self._end = end
@@ -153,16 +150,26 @@ class _Replay:
                 self._feed.take(Closing(connection))
         self._pace.restart()
 
-    def _take(self, entry: Recorded) -> None:
-        ahead_s = self._pace.ahead_s(entry.frame)
+    def _take(self, entry: Line) -> None:
+        if isinstance(entry, DeadLetter):
+            self._feed.reject(entry)
+            return
+        source = self._recording.name, entry.line
+        if isinstance(entry, Recorded):
+            heard: Entry = Heard(entry.frame, entry.opening.dialect)
+        else:
+            heard = entry.entry
+        if type(heard) is Heard:
+            self._wait_for(heard.frame)
+            self._feed.take(entry.opening)
+        self._feed.take(heard, source)
+
+    def _wait_for(self, frame: Frame) -> None:
+        ahead_s = self._pace.ahead_s(frame)
         if ahead_s > _SHORTEST_SLEEP_S:
             if self._feed.pending:
                 self._commit()
             self._pace.wait(ahead_s)
-        line, frame, opening = entry
-        take = self._feed.take
-        take(opening)
-        take(Heard(frame, opening.dialect), (self._recording.name, line))
 
     def _commit(self, *, done: bool = False) -> None:
         """Commit what was taken, provided that the file still begins with it."""

@@ -113,6 +113,7 @@ class Stages(msgspec.Struct, frozen=True, kw_only=True):
                     until=until,
                     before_poll=before_poll,
                     limit=self.batch_records,
+                    warn=self.warn,
                 )
 
         return through_outages(once, until, self.warn, route.group) if self.patient else once(until)

@@ -18,7 +18,7 @@ from barograph.archive.joined import entries_in_log
 from barograph.archive.recall import PRODUCER, ArchiveComparison, compare
 from barograph.archive.standing import numbers_in
 from barograph.errors import BadInputError
-from barograph.features.catalogue import LONGEST_WINDOW_S, NAMES
+from barograph.features.catalogue import FEATURE_SET_HASH, LONGEST_WINDOW_S, NAMES
 from barograph.features.featurizer import Featurizer
 from barograph.log import Log, partition_of
 from barograph.types import DeadLetter, FeatureRow, Record
@@ -39,10 +39,15 @@ class Mismatch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Verification(msgspec.Struct, frozen=True, kw_only=True):
-    """What was compared. `unsettled` rows stand too near to where retention cut the raw records."""
+    """What was compared.
+
+    `unsettled` rows stand too near to where retention cut the raw records. `foreign` counts, by
+    feature set, rows that another version computed: their place is compared, their values are not.
+    """
 
     rows: int
     unsettled: int
+    foreign: dict[str, int] = {}
     products: list[str]
     difference: Mismatch | None
 
@@ -68,61 +73,82 @@ def verify(
     raw_extents, extents = log.extents(raw), log.extents(features)
     batches = _source(log, raw, archive, len(extents))
     _refuse_unless_alike(f"{raw} and {features}", len(raw_extents), len(extents))
-    rows = unsettled = 0
-    products: set[str] = set()
+    comparison = _Comparison(progress)
+    difference = None
     for extent, live_extent in zip(raw_extents, extents, strict=True):
         cut = live_extent.oldest > 0 or (archive is None and extent.oldest > 0)
-        replayed = _replayed(batches(extent.partition))
-        settled: dict[str, int] = {}
         live = chain.from_iterable(_batches(log, features, extent.partition))
+        difference = comparison.of(live, _replayed(batches(extent.partition)), cut=cut)
+        if difference is not None:
+            break
+    else:
+        progress(comparison.rows)
+        if comparison.is_empty:
+            raise BadInputError(
+                features,
+                "there are no feature rows to verify",
+                "Feed some (`barograph replay FILE…`)",
+            )
+    return Verification(
+        rows=comparison.rows,
+        unsettled=comparison.unsettled,
+        foreign=comparison.foreign,
+        products=sorted(comparison.products),
+        difference=difference,
+    )
+
+
+class _Comparison:
+    """Compares partitions one after the other, and counts."""
+
+    def __init__(self, progress: Callable[[int], None]) -> None:
+        self.rows = self.unsettled = 0
+        self.foreign: dict[str, int] = {}
+        self.products: set[str] = set()
+        self._progress = progress
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there was no row."""
+        return not (self.rows or self.unsettled or self.foreign)
+
+    def of(
+        self, live: Iterable[Record], replayed: Iterator[bytes], *, cut: bool
+    ) -> Mismatch | None:
+        """Return the first difference of a partition. cut: the head of one side is gone."""
+        settled: dict[str, int] = {}
         for record in live:
             try:
                 row = codec.decode_row.of(record)
             except codec.UnreadableError as error:
-                return Verification(
-                    rows=rows,
-                    unsettled=unsettled,
-                    products=sorted(products),
-                    difference=_unreadable(record, error.detail),
-                )
-            products.add(row.product)
+                return _unreadable(record, error.detail)
+            self.products.add(row.product)
             if cut and row.second < settled.setdefault(row.product, row.second + _SETTLES_S):
-                unsettled += 1
+                self.unsettled += 1
                 continue
             ours = next(replayed, None)
             while cut and ours is not None and _before(ours, row, settled):
                 ours = next(replayed, None)
-            if ours != record.value:
-                return Verification(
-                    rows=rows,
-                    unsettled=unsettled,
-                    products=sorted(products),
-                    difference=_difference(row, record.value, ours),
-                )
-            rows += 1
-            if rows % _CHUNK == 0:
-                progress(rows)
+            if row.feature_set != FEATURE_SET_HASH and _same_place(row, ours):
+                self.foreign[row.feature_set] = self.foreign.get(row.feature_set, 0) + 1
+            elif ours != record.value:
+                return _difference(row, record.value, ours)
+            else:
+                self.rows += 1
+                if self.rows % _CHUNK == 0:
+                    self._progress(self.rows)
         left = next(replayed, None)
-        if left is not None:
-            row = codec.decode_row(left)
-            return Verification(
-                rows=rows,
-                unsettled=unsettled,
-                products=sorted(products),
-                difference=Mismatch(
-                    product=row.product,
-                    second=row.second,
-                    what="row",
-                    live="missing; has the featurizer caught up? (`barograph featurize`)",
-                    replayed="present",
-                ),
-            )
-    progress(rows)
-    if not rows and not unsettled:
-        raise BadInputError(
-            features, "there are no feature rows to verify", "Feed some (`barograph replay FILE…`)"
-        )
-    return Verification(rows=rows, unsettled=unsettled, products=sorted(products), difference=None)
+        return None if left is None else _missing(codec.decode_row(left))
+
+
+def _missing(row: FeatureRow) -> Mismatch:
+    return Mismatch(
+        product=row.product,
+        second=row.second,
+        what="row",
+        live="missing; has the featurizer caught up? (`barograph featurize`)",
+        replayed="present",
+    )
 
 
 def _refuse_unless_alike(what: str, of_raw: int, of_features: int) -> None:
@@ -142,6 +168,14 @@ def _before(value: bytes, row: FeatureRow, settled: dict[str, int]) -> bool:
     """Whether a replayed row belongs to the unsettled head, which the live side skipped too."""
     ours = codec.decode_row(value)
     return ours.second < settled.get(ours.product, row.second)
+
+
+def _same_place(row: FeatureRow, replayed_value: bytes | None) -> bool:
+    """Whether the recomputed row is of the same product and second."""
+    if replayed_value is None:
+        return False
+    replayed = codec.decode_row(replayed_value)
+    return (row.product, row.second) == (replayed.product, replayed.second)
 
 
 def _batches(log: Log, topic: str, partition: int) -> Iterator[list[Record]]:

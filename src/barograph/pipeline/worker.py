@@ -52,6 +52,7 @@ _VOID = b"-"
 
 _LOOK_EVERY_NS = NS_PER_S
 _PASS_OVER_NS = NS_PER_S
+_PROGRESS_NS = 5 * NS_PER_S
 _PAGE_RECORDS = 1000
 
 
@@ -111,6 +112,7 @@ def work(  # noqa: PLR0913 - the route, the machine, and what a shell has that a
     timeout_s: float = 0.25,
     checkpoint_every: int | None = 1000,
     timer_ns: Callable[[], int] = time.monotonic_ns,
+    warn: Callable[[str], None] = lambda _line: None,
 ) -> Tally:
     """Work until `until(tally, idle)`, called after each commit, is true; return what was done.
 
@@ -120,8 +122,9 @@ def work(  # noqa: PLR0913 - the route, the machine, and what a shell has that a
     timeout_s: how long a poll waits, and so how late at most `until` is called.
     checkpoint_every: after how many records of a partition its checkpoints are committed; None for
     machines without memory, which receive nothing twice.
+    warn: called with a line when a state is made again from the records, and how far that is.
     """
-    worker = _Worker(log, route, new_machine, checkpoint_every, clock_ns, timer_ns)
+    worker = _Worker(log, route, new_machine, checkpoint_every, clock_ns, timer_ns, warn)
     try:
         while True:
             if before_poll is not None:
@@ -145,12 +148,14 @@ class _Worker(Generic[M]):
         checkpoint_every: int | None,
         clock_ns: Callable[[], int],
         timer_ns: Callable[[], int],
+        warn: Callable[[str], None],
     ) -> None:
         self.tally = Tally()
         self.member = log.join(route.group, [route.source])
         self._log, self._route = log, route
         self._new_machine, self._every = new_machine, checkpoint_every
         self._clock_ns, self._timer_ns = clock_ns, timer_ns
+        self._warn = warn
         self._parts: dict[TopicPartition, _Part[M]] = {}
         self._look_ns = timer_ns()
         self._passed_over_ns: int | None = None
@@ -194,7 +199,9 @@ class _Worker(Generic[M]):
             by_place.setdefault(TopicPartition(record.topic, record.partition), []).append(record)
         for place, of_place in by_place.items():
             part = self._parts[place]
-            if self._every is not None and (kept := part.recall(self._log, of_place[0].offset)):
+            if self._every is not None and (
+                kept := part.recall(self._log, of_place[0].offset, self._rebuilding)
+            ):
                 checkpoints[place] = kept
             started_ns = self._timer_ns()
             outcome = part.receive(of_place)
@@ -209,6 +216,23 @@ class _Worker(Generic[M]):
             self.tally.records += len(records)
             self.tally.values += values
             self.tally.dead_letters += len(outputs) - values
+
+    def _rebuilding(self, place: TopicPartition) -> Callable[[int, int], None]:
+        """Return what is told how many records of how many a state is made of again."""
+        next_ns = self._timer_ns()
+
+        def progress(done: int, records: int) -> None:
+            nonlocal next_ns
+            if self._timer_ns() < next_ns or not records:
+                return
+            next_ns = self._timer_ns() + _PROGRESS_NS
+            so_far = f", {done / records:.0%} done" if done else ""
+            self._warn(
+                f"{self._route.group}: the state of {place.topic}/{place.partition} is another "
+                f"version's or damaged; it is made again from {records:,} records{so_far}"
+            )
+
+        return progress
 
     def _headers(self, cost_ns: int) -> dict[str, str]:
         headers = {self._route.stamp: str(self._clock_ns())}
@@ -282,15 +306,21 @@ class _Part(Generic[M]):
         if kept is not None and self._kept is None:
             self.machine, self._void = new_machine(), [NEXT, *states]
 
-    def recall(self, log: Log, offset: int) -> dict[str, bytes]:
+    def recall(
+        self,
+        log: Log,
+        offset: int,
+        rebuilding: Callable[[TopicPartition], Callable[[int, int], None]],
+    ) -> dict[str, bytes]:
         """Before the first record polled, at `offset`: replay what the checkpoints lack.
 
-        Returns what has to be committed so that the same can be done again.
+        Returns what has to be committed so that the same can be done again. rebuilding: returns
+        what is told how far a state is made again, in records.
         """
         if self._next_offset >= 0:
             return {}
         if self._void or (self._kept or 0) > offset:
-            return self._rebuild(log, offset)
+            return self._rebuild(log, offset, rebuilding(self._place))
         if self._kept is None:
             # The checkpoints, or their absence, are the state before this record.
             return {NEXT: b"%d" % offset}
@@ -298,12 +328,17 @@ class _Part(Generic[M]):
             self.receive(page)
         return {}
 
-    def _rebuild(self, log: Log, offset: int) -> dict[str, bytes]:
+    def _rebuild(
+        self, log: Log, offset: int, progress: Callable[[int, int], None]
+    ) -> dict[str, bytes]:
         """Make the state again from the records before `offset`; returns all new checkpoints."""
         self.machine = self._new_machine()
         oldest = log.extents(self._place.topic)[self._place.partition].oldest
-        for page in _pages(log, self._place, max(oldest, offset - REBUILD_RECORDS), offset):
+        first = max(oldest, offset - REBUILD_RECORDS)
+        progress(0, offset - first)
+        for page in _pages(log, self._place, first, offset):
             self.receive(page)
+            progress(self._next_offset - first, offset - first)
         self._next_offset = offset
         void = dict.fromkeys(self._void, _VOID)
         self._void = []

@@ -208,10 +208,11 @@ class Registry:
             for version, run_id in self._read("versions", case=case)
         ]
 
-    def load(self, case: str, which: Alias | int, feature_set: str) -> Model:
+    def load(self, case: str, which: Alias | int, feature_set: str | None) -> Model:
         """Load a version by number or alias, verified and ready to score.
 
-        Raises ForeignFeaturesError if it was trained with another feature set than `feature_set`.
+        Raises ForeignFeaturesError if it was trained with another feature set than `feature_set`,
+        unless that is None: to look at a version, not to score with it.
         """
         version = which if isinstance(which, int) else self.version_of(case, which)
         if version is None:

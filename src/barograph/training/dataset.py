@@ -21,17 +21,17 @@ from barograph import codec
 from barograph.archive import joined
 from barograph.archive.recorded_events import recording_events
 from barograph.archive.recording import Recording, check_recordings
-from barograph.arrays import Float64, Records
+from barograph.archive.recording_files import recording_files
+from barograph.arrays import Records
 from barograph.cases.case import Case, Dataset, live_of
-from barograph.cases.live_series import LiveSeries
-from barograph.codec import EVENT, FILLED, GAP, HEARTBEAT, NAT, TICK, TRADE
+from barograph.codec import EVENT, FILLED, GAP, HEARTBEAT, TICK, TRADE
 from barograph.errors import BadInputError, ForeignFeaturesError, TooLittleDataError
-from barograph.evaluation import labels
-from barograph.features.catalogue import FEATURE_SET_HASH, NAMES
+from barograph.features.catalogue import FEATURE_SET_HASH
 from barograph.features.featurizer import Featurizer
 from barograph.files import parquet
 from barograph.files.disk import NO_HANDLES, declared, put_in_place, read_regular, write_whole
 from barograph.files.lines import file_sha256
+from barograph.training.dataset_parts import Parts, ProductFacts
 from barograph.types import DeadLetter
 from barograph.venues.books import UNIFIED
 from barograph.venues.coinbase.machine import Coinbase
@@ -42,21 +42,11 @@ _EVENTS_AT_A_TIME = 20_000
 _PACKED = np.dtype([(name, EVENT[name]) for name in EVENT.names or ()])
 """EVENT without padding, whose bytes are undefined."""
 _KINDS = {"tick": [TICK], "heartbeat": [HEARTBEAT], "gap": [GAP], "trade": [TRADE, FILLED]}
-_ROWS_OF_A_PART = 50_000
 _BUILD = "Build it again (`barograph dataset`)"
 FEWER = (
     "Name the products to use of the recordings (`barograph dataset FILE… --products NAMES`), or "
     "replay them alone into a fresh --home (`barograph replay FILE… --products NAMES --home …`)"
 )
-
-
-class ProductFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """One product of a dataset; first and last closed second since 1970, inclusive."""
-
-    rows: int
-    labelled: int
-    first_second: int
-    last_second: int
 
 
 class DatasetManifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,6 +96,7 @@ def build(
     live, reading = live_of(case), _Reading(progress)
     table, manifest_path = paths(home, case)
     if recordings:
+        recordings = recording_files(recordings)
         check_recordings(recordings)  # before a folder is created
         events = reading.recorded(recordings, rules or Rules(books=UNIFIED))
     elif next(joined.whole(archive, reading.unreadable), None) is not None:
@@ -117,7 +108,7 @@ def build(
             reading.cure("Feed it (`barograph replay FILE…`)"),
         )
     with making(home, case) as temporary:
-        parts = _Parts(temporary, live)
+        parts = Parts(temporary, live)
         for rows in reading.rows_of(events):
             parts.add(rows, reading.featurizer)
         products = parts.finish(reading.featurizer)
@@ -306,10 +297,13 @@ class _Reading:
         """Yield the events that a feed would make of recordings, each on its own connections."""
         continuity = Continuity(rules)
         for path in recordings:
+            recording = Recording(path, pipes=True)
+            recording.open()
             for connection in list(continuity.connections):
-                continuity.close(connection)
+                if not connection.startswith(recording.connection):
+                    continuity.close(connection)
             yield from recording_events(
-                Recording(path, pipes=True),
+                recording,
                 continuity,
                 product_index=self.product_index,
                 refuse=self._refuse,
@@ -317,84 +311,3 @@ class _Reading:
 
     def _refuse(self, letter: DeadLetter) -> None:
         self.dead_letters[letter.fault] = self.dead_letters.get(letter.fault, 0) + 1
-
-
-class _Parts:
-    """Writes rows by product to files of bounded size, once their labels are final."""
-
-    def __init__(self, folder: Path, live: LiveSeries) -> None:
-        self._folder, self._horizon_s = folder, live.horizon_s
-        self._value_now = live.places[live.value_now]
-        self._waiting: dict[int, list[Records]] = {}
-        self._paths: dict[int, list[Path]] = {}
-        self._facts: dict[int, list[ProductFacts]] = {}
-
-    @property
-    def paths(self) -> list[Path]:
-        """The written files, by product and second."""
-        return [path for product in sorted(self._paths) for path in self._paths[product]]
-
-    def add(self, rows: Records, featurizer: Featurizer) -> None:
-        """Add rows of any products, in the order of their seconds."""
-        for product in np.unique(rows["product"]).tolist():
-            waiting = self._waiting.setdefault(product, [])
-            waiting.append(rows[rows["product"] == product])
-            if sum(map(len, waiting)) >= _ROWS_OF_A_PART:
-                self._write(product, featurizer.product(product), last=False)
-
-    def finish(self, featurizer: Featurizer) -> dict[str, ProductFacts]:
-        """Write the remaining rows and return the facts of each product by name."""
-        products = {}
-        for product in sorted(self._waiting):
-            name = featurizer.product(product)
-            self._write(product, name, last=True)
-            facts = self._facts[product]
-            products[name] = ProductFacts(
-                rows=sum(part.rows for part in facts),
-                labelled=sum(part.labelled for part in facts),
-                first_second=facts[0].first_second,
-                last_second=facts[-1].last_second,
-            )
-        return products
-
-    def _write(self, product: int, name: str, *, last: bool) -> None:
-        rows = np.concatenate(self._waiting[product])
-        values = rows["values"][:, self._value_now]
-        outcome = labels.later(rows["second"], values, horizon_s=self._horizon_s)
-        # An outcome is final once its horizon has passed.
-        settled = last | (rows["second"] <= rows["second"][-1] - self._horizon_s)
-        self._waiting[product] = [rows[~settled]]
-        rows, outcome = rows[settled], outcome[settled]
-        if len(rows):
-            paths = self._paths.setdefault(product, [])
-            paths.append(self._folder / f"{product:06d}-{len(paths):06d}.parquet")
-            parquet.write(frame_of(rows, outcome, name), paths[-1])
-            self._facts.setdefault(product, []).append(
-                ProductFacts(
-                    rows=len(rows),
-                    labelled=int((~np.isnan(outcome)).sum()),
-                    first_second=int(rows["second"][0]),
-                    last_second=int(rows["second"][-1]),
-                )
-            )
-
-
-def frame_of(rows: Records, outcome: Float64, product: str) -> pl.DataFrame:
-    """Convert a product's rows (n,) of `catalogue.ROW` and their outcomes (n,) to a table."""
-    digits = np.ascontiguousarray(rows["reasons"] + ord("0")).view(f"S{len(NAMES)}")
-    frame = pl.DataFrame(
-        {
-            "product": pl.Series([product] * len(rows), dtype=pl.String),
-            "second": rows["second"],
-            "receive_time_ns": rows["receive_time_ns"],
-            "log_mid_e9": rows["log_mid_e9"],
-            "return_e9": rows["return_e9"],
-            **{name: rows["values"][:, place] for place, name in enumerate(NAMES)},
-            "reasons": digits.ravel().astype(str).tolist(),
-            "outcome": outcome,
-        }
-    )
-    return frame.with_columns(
-        pl.col("receive_time_ns", "return_e9").replace(int(NAT), None),
-        pl.col(*NAMES, "outcome").fill_nan(None),
-    )

@@ -26,12 +26,12 @@ from barograph.files import parquet
 from barograph.log import Log, browse
 from barograph.training.dataset import (
     DatasetManifest,
-    ProductFacts,
     making,
     paths,
     put_table,
     write_manifest,
 )
+from barograph.training.dataset_parts import ProductFacts
 from barograph.types import Fault, FeatureRow, Record
 
 _RECORDS_AT_A_TIME = 1000

@@ -4,7 +4,7 @@ The venue machines of a feed share one `Continuity`, so a product that moves to 
 or from one dialect to the other, keeps its story.
 """
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -20,6 +20,7 @@ from barograph.types import (
     Tick,
     Trade,
 )
+from barograph.venues import sessions
 from barograph.venues.books import UNIFIED, book_of
 from barograph.venues.continuity_state import Connection, Hold, ProductContinuity
 from barograph.venues.entries import Dialect, Opening, Rules
@@ -191,6 +192,8 @@ class Continuity:
                 continue
             if is_late(time_ns, line):
                 continue
+            gaps += line.pay()
+            sessions.split(line, time_ns)
             gaps.append(gap_of(product, line, time_ns, line.broken, line.missing, receipt))
             line.broken = line.missing = None
             line.contradicted = False
@@ -209,10 +212,12 @@ class Continuity:
         ]
 
     def hear(self, event: Tick | Heartbeat, opening: Opening) -> Sequence[Event]:
-        """Judge a tick or a heartbeat: return its events, after the gap that it reveals."""
-        if type(event) is Tick:
-            return self.tick(event, opening)
-        return self.heartbeat(event, opening)  # type: ignore[arg-type]  # a tick has left above
+        """Judge a tick or a heartbeat: return its events, after the gap that it reveals.
+
+        One of an older session has a line of its own; see `sessions`.
+        """
+        judge: Callable[..., Sequence[Event]] = self.tick if type(event) is Tick else self.heartbeat
+        return sessions.hear(self.lines, event, opening, judge)
 
     def advance(self, tick: Tick, opening: Opening) -> bool:
         """Take an unremarkable tick and return True; return False and change nothing for others.
@@ -228,12 +233,7 @@ class Continuity:
             last_id is None
             or tick.trade_id != last_id + 1
             or line.trade_id != last_id
-            or line.waiting
-            or line.broken is not None
-            or line.doubt is not None
-            or line.beat_doubt is not None
-            or line.connection != tick.connection
-            or line.before_ns is not None
+            or not line.is_plain(tick.connection)
             or time_ns < line.last_ns
             or time_ns - line.last_ns > self._timeout_ns
             or opening.continuity != "trade_id"
@@ -394,5 +394,6 @@ class Continuity:
             line.broken, line.missing = line.broken if stays else None, None
             line.contradicted = False
             events = (gap, *trades, event)
+            sessions.split(line, time_ns)
         line.hear(event.connection, time_ns)
         return events

@@ -4,11 +4,14 @@ from collections.abc import Iterable
 
 import msgspec
 
-from barograph.types import GapCause, Heartbeat, Tick, Trade
+from barograph.types import Gap, GapCause, Heartbeat, Tick, Trade
 from barograph.venues.clocks import Clock
 from barograph.venues.entries import Opening
 from barograph.venues.numbers import Doubt
 from barograph.venues.regimes import Regimes
+
+Span = tuple[int, int]
+"""First and last event time of what was heard without a long hole, in ns."""
 
 
 class Connection(msgspec.Struct):
@@ -32,7 +35,10 @@ class ProductContinuity(msgspec.Struct):
     `settled_trade_id` are known as Trade or lie in a gap: their own tickers come too late. `doubt`
     is about the trade ids of ticks, `beat_doubt` about those that heartbeats name. `before_ns` is
     the latest event time of connections before, where this one has not come so far yet.
-    `contradicted` says that ids were heard since the hole began which tell nothing of it.
+    `contradicted` says that ids were heard since the hole began which tell nothing of it. The line
+    was heard from `since_ns` on, and other parts of its product in `spans`. `aside` is the newest
+    line of the product while this one is an older session's; `owed` is the session gap that stands
+    before its next event. See `sessions`.
     `since_trade_id` is where the ids begin that were all heard up to `trade_id`.
     """
 
@@ -49,11 +55,27 @@ class ProductContinuity(msgspec.Struct):
     before_ns: int | None = None
     contradicted: bool = False
     since_trade_id: int | None = None
+    since_ns: int | None = None
+    spans: list[Span] = []
+    aside: "ProductContinuity | None" = None
+    owed: Gap | None = None
 
     @property
     def newest_ns(self) -> int:
         """The latest event time on any connection."""
         return self.last_ns if self.before_ns is None else max(self.last_ns, self.before_ns)
+
+    def is_plain(self, connection: str) -> bool:
+        """Whether nothing is open about the line, which was heard last on this connection."""
+        return (
+            self.connection == connection
+            and not self.waiting
+            and self.broken is None
+            and self.doubt is None
+            and self.beat_doubt is None
+            and self.before_ns is None
+            and self.aside is None
+        )
 
     def hear(self, connection: str, time_ns: int) -> None:
         """Note the connection and time of an event that passed."""
@@ -63,6 +85,11 @@ class ProductContinuity(msgspec.Struct):
             self.last_ns = time_ns
         if self.before_ns is not None and self.last_ns >= self.before_ns:
             self.before_ns = None
+
+    def pay(self) -> tuple[Gap, ...]:
+        """Return the session gap that is owed, if one is, and owe none."""
+        owed, self.owed = self.owed, None
+        return () if owed is None else (owed,)
 
     def break_off(self, cause: GapCause, missing: int | None = None) -> None:
         """Something was lost here: a hole, unless there is one whose end is not known yet."""

@@ -46,7 +46,8 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     a hole is held until that. `recorded` says that it is a file's: there may be several connections
     in it, or the rest of one that a file before begins; so no number refuses a tick, and where ids
     or numbers run on from the file before, nothing lies between. `numbers` "some" says that frames
-    were not recorded which `sequence_num` counts, so that its jumps prove nothing.
+    were not recorded which `sequence_num` counts, so that its jumps prove nothing. What is
+    older in a recording than what was heard of a product begins a session, see `sessions`.
     """
 
     connection: str

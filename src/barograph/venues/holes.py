@@ -11,6 +11,7 @@ ticker would.
 from collections.abc import Iterable, Mapping
 
 from barograph.types import DeadLetter, Event, Fault, Frame, Heartbeat, Tick, Trade
+from barograph.venues import sessions
 from barograph.venues.continuity import Continuity, Received
 from barograph.venues.continuity_state import Held, Hold, ProductContinuity
 from barograph.venues.entries import Hole, Opening
@@ -78,6 +79,8 @@ class Holes:
             return _NOTHING
         line = self._continuity.lines.get(trade.product)
         if line is not None:
+            if opening.recorded and sessions.is_before(trade.event_time_ns, line):
+                return _NOTHING  # its ticker begins the session
             check_match(trade, line, opening)
         if not self._continuity.wait(trade):
             return _NOTHING

@@ -41,7 +41,7 @@ def scores(rows=86_340, **more):
 
 
 def shown(live, aliases=("candidate",)):
-    text = text_of(page("spikes/1", aliases, FACTS, live))
+    text = text_of(page("spikes/1", aliases, FACTS, live, feature_set=FACTS.feature_set))
     assert max(map(len, text.splitlines())) <= 80
     return " ".join(text.split())
 

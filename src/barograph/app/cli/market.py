@@ -73,7 +73,7 @@ def demo(
 @app.command()
 def replay(
     files: Annotated[
-        list[Path], typer.Argument(help="Recordings, .ndjson or .ndjson.gz; or a pipe.")
+        list[Path], typer.Argument(help="Recordings, directories of them, an archive; or a pipe.")
     ],
     home: HomeOption = None,
     log: LogOption = None,
@@ -98,6 +98,7 @@ def replay(
     from barograph.app.intake import feed_of
     from barograph.app.terminal import terminal
     from barograph.archive.recording import check_recordings
+    from barograph.archive.recording_files import recording_files
     from barograph.cases.spikes import SPIKES
     from barograph.feed import replay as recorded
     from barograph.log import open_log
@@ -108,6 +109,7 @@ def replay(
     address = log or settings.home
     pace, tzinfo = recorded.Pace(speed_of(speed)), zone_named(zone)
     live = speed != "max"
+    files = recording_files(files, tzinfo)
     check_recordings(files)  # before a log is created
     opened = open_log(address)
     frames = None

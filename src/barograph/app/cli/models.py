@@ -65,7 +65,7 @@ def models_show(
     which: Any = version if number is None else number
     of, settings = case_named(case), settings_of(home)
     registry = Registry(settings.home)
-    model = registry.load(of.name, which, of.feature_set)
+    model = registry.load(of.name, which, None)
     standing = {
         alias: f"{of.name}/{number}"
         for alias in ("champion", "candidate")
@@ -76,7 +76,9 @@ def models_show(
     answer(
         {"facts": model.facts, "live": live},
         json,
-        lambda: model_page.page(model.label, aliases, model.facts, live),
+        lambda: model_page.page(
+            model.label, aliases, model.facts, live, feature_set=of.feature_set
+        ),
     )
 
 

@@ -22,14 +22,28 @@ _HEADS = ("base rate", "PR-AUC", "ROC-AUC", "Brier", "logloss", "ECE")
 
 
 def page(
-    label: str, aliases: tuple[str, ...], facts: "ModelFacts", live: "LiveReport | None"
+    label: str,
+    aliases: tuple[str, ...],
+    facts: "ModelFacts",
+    live: "LiveReport | None",
+    *,
+    feature_set: str,
 ) -> Group:
-    """Facts and tested scores, and the live scores if `live` is given."""
+    """Facts and tested scores, and the live scores if `live` is given.
+
+    feature_set: that of this program; a model of another one is shown as not usable.
+    """
     standing = " and ".join(aliases) or "neither champion nor candidate"
-    parts: list[RenderableType] = [
-        Text(f"{label} ({facts.candidate}), {standing}", style="bold"),
-        _facts(facts),
-    ]
+    parts: list[RenderableType] = [Text(f"{label} ({facts.candidate}), {standing}", style="bold")]
+    if facts.feature_set != feature_set:
+        parts.append(
+            Text(
+                f"not usable: made with feature set {facts.feature_set}, this program computes "
+                f"{feature_set}; train again (`barograph dataset && barograph train`)",
+                style="yellow",
+            )
+        )
+    parts.append(_facts(facts))
     if facts.scores:
         parts.append(_tested(facts.scores))
     return Group(*parts, *(_live(live) if live is not None else ()))

@@ -240,8 +240,12 @@ def verified(verification: "Verification") -> RenderableType:
     where = (
         f"{verification.rows:,} feature rows of {', '.join(verification.products) or 'no product'}"
     )
+    foreign = "".join(
+        f"\n{rows:,} rows of feature set {feature_set}, another version's: not compared"
+        for feature_set, rows in verification.foreign.items()
+    )
     if verification.difference is None:
-        return Text(f"{where}: live and replay are identical", style="green")
+        return Text(f"{where}: live and replay are identical{foreign}", style="green")
     first = verification.difference
     when = time_of(first.second * NS_PER_S)
     return Group(

@@ -152,13 +152,8 @@ class Columns:
         tick = line.tick
         lane["plain"] = (
             tick is not None
-            and line.broken is None
             and line.settled_trade_id is None
-            and line.doubt is None
-            and line.beat_doubt is None
-            and line.before_ns is None
-            and not line.waiting
-            and line.connection == self._opening.connection
+            and line.is_plain(self._opening.connection)
         )
         if tick is None or not lane["plain"]:
             return
