@@ -51,6 +51,8 @@ def test_names_that_are_one_book_are_joined_and_said_and_others_stay_apart(addre
     assert checked.one_book == checked.books == {"BTC-USDC": "BTC-USD"}
     (remark,) = checked.remarks
     assert remark.startswith("BTC-USDC is one series with BTC-USD, which is taken")
+    source = {"exchange": "its documentation", "advanced": "its list of products"}[path]
+    assert remark.endswith(f"one book at Coinbase, by {source}")
 
 
 @pytest.mark.parametrize(

@@ -297,3 +297,21 @@ def test_the_rules_of_the_feed_stand_in_the_archive(tmp_path):
     assert list(made.products) == ["BTC-USD"]
     assert made.dead_letters == live.dead_letters
     assert made.events["gap"] == sum(live.gaps.values()) > 100
+
+
+def test_a_recording_that_was_rotated_makes_the_rows_of_the_whole(tmp_path):
+    (frames,) = stretches(minutes=(9,))
+    lines = [frame.data for frame in frames]
+    cut = len(lines) // 2
+    files = {"whole": lines, "one": lines[:cut], "two": lines[cut:]}
+    for name, some in files.items():
+        (tmp_path / name).write_bytes(b"\n".join(some) + b"\n")
+    made = [
+        dataset.build(
+            tmp_path / f"home{len(names)}", SPIKES, recordings=[tmp_path / n for n in names]
+        )
+        for names in (["whole"], ["one", "two"])
+    ]
+    assert made[0].data_hash == made[1].data_hash
+    assert (made[0].rows, made[0].usable) == (made[1].rows, made[1].usable)
+    assert made[1].events["gap"] == made[0].events["gap"]

@@ -54,7 +54,7 @@ def check_products(
     Raises BadInputError for names that the venue does not list, with those that are near.
     """
     if endpoint.products is None:
-        return _checked(names, UNIFIED, "a list in its documentation")
+        return _checked(names, UNIFIED, "its documentation")
     fetch = fetch or Rest(proxies=not endpoint.local).get
     try:
         listed = asyncio.run(_list(endpoint.products, endpoint.dialect, names, fetch))
@@ -62,7 +62,7 @@ def check_products(
         why = f"no list of products within {ASK_FOR_S:g} s"
         if not isinstance(error, TimeoutError):
             why = f"no list of products ({reason_of(error)})"
-        checked = _checked(names, UNIFIED, "a list in its documentation")
+        checked = _checked(names, UNIFIED, "its documentation")
         unchecked = f"{endpoint.venue} gives {why}: the products are not checked"
         return msgspec.structs.replace(checked, unchecked=unchecked)
     # Where a list knows no aliases, a name that it lacks may still be one by the documentation.
@@ -74,7 +74,9 @@ def check_products(
         raise _unlisted(endpoint, unlisted, listed)
     taken = {listed.books.get(name, name) for name in names} | set(by_list.values())
     books = {name: book for name, book in listed.books.items() if book in taken}
-    return _checked(names, {**books, **by_list}, "its list of products")
+    # The documentation speaks only where the list knows no aliases.
+    source = "its documentation" if by_list else "its list of products"
+    return _checked(names, {**books, **by_list}, source)
 
 
 async def _list(url: str, dialect: Dialect, names: Sequence[str], fetch: Fetch) -> ProductList:

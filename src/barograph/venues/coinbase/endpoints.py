@@ -143,7 +143,7 @@ def products_named(text: str) -> list[str]:
 
 
 def joined(
-    names: Iterable[str], books: Books = UNIFIED, source: str = "its documents"
+    names: Iterable[str], books: Books = UNIFIED, source: str = "its documentation"
 ) -> tuple[list[str], list[str]]:
     """The books of some products, each once, and a line for each name that is not its book's.
 
