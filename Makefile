@@ -14,6 +14,7 @@ help:            ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
 
 install: $(STAMP)   ## .venv with barograph in it
+	@echo 'Installed. So that `barograph` is found, in each new shell:  source .venv/bin/activate'
 
 demo: $(STAMP)      ## the main job: a simulated exchange, a model trained and gated, then live
 	$(BIN)/barograph demo

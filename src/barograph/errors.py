@@ -235,8 +235,8 @@ class MissingExtraError(BarographError):
     def __init__(self, what: str, extra: str) -> None:
         self.what, self.extra = what, extra
         super().__init__(
-            f"{what} needs the extra {extra!r}: pip install 'barograph[{extra}]' "
-            f"(in this repository `.venv/bin/uv pip install -e '.[{extra}]'`)."
+            f"{what} needs the extra {extra!r}. Install it from the clone: "
+            f"`.venv/bin/uv pip install -e '.[{extra}]'`."
         )
 
 

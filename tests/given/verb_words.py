@@ -35,6 +35,7 @@ WORDS = {
     "simulate": ("--port", "0", "--minutes", "0.001", "--seed", "1"),
     "dataset": (),
     "train": (*CHURN, "--folds", "2", "--no-control"),
+    "predict": ("{inputs}/market.ndjson", "--out", "{home}/p.parquet"),
     "produce": ("{inputs}/people.ndjson", *CHURN, "--again"),
     "consume": CHURN,
     "rehearse": ("{inputs}/people.ndjson", *CHURN, "--seconds", "1", "--reports", "{home}/pages"),

@@ -52,6 +52,7 @@ WORDS = {
     "check": "--topic ticks.raw --min 1 --home {home}",
     "dataset": "--home {home}",
     "train": "--home {home} --folds 2",
+    "predict": "{market} --out {new}/p.parquet --home {home}",
     "produce": "{people} --case churn --mode stream --rate 5 --home {new}",
     "consume": "--case churn --mode stream --home {new}",
     "rehearse": "--case churn --seconds 20 --home {new} --reports {new}/reports",

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from barograph.app.runs.demo import DemoSummary
+from barograph.app.runs.predicting import Predicted
 from barograph.app.runs.rehearsal_accounts import Rehearsal
 from barograph.app.runs.up import UpSummary
 from barograph.app.settings import SettingInForce
@@ -53,6 +54,7 @@ ANSWERS: Mapping[str, Any] = {
     "simulate": LedgerSummary,
     "dataset": (DatasetManifest, RecordManifest),
     "train": (TrainingReport, Due, {"trained": list[str]}),
+    "predict": Predicted,
     "produce": (Produced, RECORDS),
     "consume": Consumed,
     "rehearse": Rehearsal,

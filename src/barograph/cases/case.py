@@ -5,8 +5,9 @@ Jobs never import a case. Names are neutral here: a row has an `order` (a time i
 derive the binary target of the models.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -183,6 +184,9 @@ class Case:
 
     stream: Stream | None = None
 
+    at_quantile: Callable[[float], Callable[[Table, Rows], Target]] | None = None
+    """Quantile of the training outcomes → the `target` of that; None where no quantile counts."""
+
     varied: Callable[[Candidate, np.random.Generator], Candidate] | None = None
     """(candidate, rng) → the candidate with other hyperparameters; None for no search."""
 
@@ -202,6 +206,39 @@ class Case:
     def reference(self) -> str:
         """Name of the first baseline."""
         return self.baselines[0]
+
+
+def asked(case: Case, *, quantile: float | None, candidates: Collection[str]) -> Case:
+    """The case with another quantile as its tau, and with these candidates beside its baselines.
+
+    None and no candidate leave the case as it is. Raises BadInputError for a quantile where the
+    case has none; its candidates raise it for a name that is not among them.
+    """
+    if quantile is not None:
+        if case.at_quantile is None:
+            raise BadInputError(
+                f"--quantile {quantile:g}",
+                f"what counts in case {case.name} is not a quantile",
+                "Leave it out",
+            )
+        case = replace(case, target=case.at_quantile(quantile))
+    if candidates:
+        case = replace(case, candidates=partial(_some, case, frozenset(candidates)))
+    return case
+
+
+def _some(case: Case, names: frozenset[str], features: tuple[str, ...]) -> tuple[Candidate, ...]:
+    """The baselines of a case, and the named ones of its other candidates."""
+    every = case.candidates(features)
+    eligible = [each.name for each in every if each.name not in case.baselines]
+    if unknown := sorted(names.difference(eligible)):
+        raise BadInputError(
+            f"--candidates {unknown[0]}",
+            f"case {case.name} has no such candidate on these features",
+            f"Name some of {', '.join(eligible)}; the baselines are always tested",
+        )
+    kept = names.union(case.baselines)
+    return tuple(each for each in every if each.name in kept)
 
 
 def live_of(case: Case) -> LiveSeries:

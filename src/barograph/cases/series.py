@@ -6,6 +6,7 @@ builds one from them alone.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -139,15 +140,20 @@ def split(
     return protocol, splits.walk_forward(table.order, plan)
 
 
-def target(table: Table, train: Rows) -> Target:
-    """Positive by each key's tau, which is also a `beside` column; too short keys are left out."""
+def target(table: Table, train: Rows, quantile: float = labels.QUANTILE) -> Target:
+    """Positive by each key's tau, which is also a `beside` column; too short keys are left out.
+
+    quantile: which one of a key's training outcomes is its tau, between 0 and 1.
+    """
     y = np.full(len(table.order), np.nan)
     beside = {TAU: np.full(len(table.order), np.nan)}
     tau: dict[str, float] = {}
     left_out: dict[str, str] = {}
     for place, product in enumerate(table.keys):
         try:
-            tau[product] = labels.tau(table.outcome[train[table.key[train] == place]])
+            tau[product] = labels.tau(
+                table.outcome[train[table.key[train] == place]], quantile=quantile
+            )
         except TooLittleDataError as error:
             left_out[product] = str(error)
         else:
@@ -258,6 +264,7 @@ def series_case(  # noqa: PLR0913 - everything specific to one series
         table=lambda frame: usable_rows(frame, live, live.columns).table,
         split=cut,
         target=target,
+        at_quantile=lambda quantile: partial(target, quantile=quantile),
         candidates=candidates,
         threshold=judged.threshold,
         threshold_rule=judged.threshold_rule,

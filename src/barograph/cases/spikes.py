@@ -5,6 +5,7 @@ tau, the product's 0.90 quantile in the training rows.
 """
 
 from dataclasses import dataclass, fields, replace
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -139,9 +140,9 @@ def split(table: Table, folds: int, protocol: SplitKind) -> tuple[SplitKind, lis
     return series.split(table, folds, protocol, horizon_s=MARKET.horizon_s, embargo_s=embargo_s)
 
 
-def target(table: Table, train: Rows) -> Target:
+def target(table: Table, train: Rows, quantile: float = labels.QUANTILE) -> Target:
     """Spikes by each product's tau, with the experimental baselines as `beside` columns."""
-    question = series.target(table, train)
+    question = series.target(table, train, quantile)
     beside = dict(question.beside)
     if isinstance(table, MarketTable):
         beside[EWMA] = baselines.ewma_vol(table.returns, labels.HORIZON_S)[table.place]
@@ -214,6 +215,7 @@ SPIKES = replace(
     table=table,
     split=split,
     target=target,
+    at_quantile=lambda quantile: partial(target, quantile=quantile),
     varied=varied,
     goals={"pr_auc": 0.9, "log_r2": 0.25},
     outcome_axis=Axis("volatility", "bps/√s", 1e4),

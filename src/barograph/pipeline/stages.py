@@ -67,11 +67,20 @@ class Stages(msgspec.Struct, frozen=True, kw_only=True):
 
     def score(self, until: Until) -> Tally:
         """Run the scorer until stopped."""
+        return self._follow(score_route(self.live), self._scorer, until, self.champion)
 
-        def machine() -> Scorer:
-            return Scorer(self.live, self.champion.model, stale_after_s=self.stale_after_s)
+    def score_again(self, until: Until) -> Tally:
+        """Score all rows that the log keeps, the oldest first, with the champion of now.
 
-        return self._follow(score_route(self.live), machine, until, self.champion)
+        It works as a group of its own, so the scorer's own place stays where it is. Predictions are
+        written behind those that are there; of one model's twice for a second, the first counts.
+        """
+        route = score_route(self.live)
+        route = msgspec.structs.replace(route, group=f"{route.group}-again-{time.time_ns()}")
+        return self._follow(route, self._scorer, until, self.champion)
+
+    def _scorer(self) -> Scorer:
+        return Scorer(self.live, self.champion.model, stale_after_s=self.stale_after_s)
 
     def shadow(self, until: Until) -> Tally:
         """Run the shadow until stopped: score with the candidate while there is one."""

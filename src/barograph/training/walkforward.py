@@ -34,7 +34,7 @@ class Training(msgspec.Struct, frozen=True, kw_only=True):
 
     `trials` candidates with other hyperparameters are tried, for at most `minutes`. `control` runs
     the no-signal control too. A model expires `lifetime_h` hours after the end of its training
-    data, or never if None.
+    data, or never if None. `quantile` and `candidates` are those asked for in place of the case's.
     """
 
     seed: int = 1
@@ -47,6 +47,8 @@ class Training(msgspec.Struct, frozen=True, kw_only=True):
     level: float = 0.95
     lifetime_h: float | None = None
     gate: PromotionGate = PromotionGate()
+    quantile: float | None = None
+    candidates: tuple[str, ...] = ()
 
 
 class DataFacts(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,11 +2,17 @@
 
 import gzip
 import json
+from collections import Counter
+from contextlib import closing
 
 import pytest
 
-from barograph.log import open_log
-from barograph.log.topics import FEATURES
+from barograph.cases.cold_start import COLD_START
+from barograph.codec import decode_prediction
+from barograph.log import browse, open_log
+from barograph.log.topics import FEATURES, PREDICTIONS
+from barograph.registry.registry import Registry
+from registered_models import facts_of, graph
 
 
 @pytest.mark.slow
@@ -43,6 +49,44 @@ def test_the_stages_can_be_run_one_by_one(run, recording):
     code, out, _ = run("score", "--shadow", "--home", "h", "--json")
     passed_over = json.loads(out)
     assert (code, passed_over["records"] > 80, passed_over["values"]) == (0, True, 0)
+
+
+@pytest.mark.slow
+def test_what_was_scored_can_be_scored_again_with_another_champion(run, recording, tmp_path):
+    file, home = recording(), tmp_path / "h"
+    first = json.loads(run("replay", file, "--home", home, "--json")[1])["scorer"]["values"]
+    registry, onnx = Registry(home), graph()
+    registry.register("spikes", onnx, facts_of(onnx))
+    registry.promote("spikes", 1, "the first")
+
+    def models():
+        with closing(open_log(home)) as log:
+            records = list(browse.records(log, PREDICTIONS))
+        return Counter(decode_prediction(record.value).model for record in records)
+
+    code, out, err = run("score", "--from", "oldest", "--home", home, "--json")
+    assert (code, err, json.loads(out)["values"]) == (0, "", first)
+    assert models() == {COLD_START: first, "spikes/1": first}
+    code, out, _ = run("score", "--home", home, "--json")
+    assert (code, json.loads(out)["records"]) == (0, 0)  # its own place stays
+    code, out, _ = run("replay", file, "--home", home, "--again", "--json")
+    answer = json.loads(out)
+    assert (code, answer["feed"]["ticks"], answer["scorer"]["values"]) == (0, 0, first)
+    assert models() == {COLD_START: first, "spikes/1": 2 * first}
+
+
+AGAIN = {
+    "shadow": ("score", "--from", "oldest", "--shadow"),
+    "follow": ("score", "--from", "oldest", "--follow"),
+    "no stages": ("replay", "x.ndjson", "--again", "--no-stages"),
+}
+
+
+@pytest.mark.parametrize("words", AGAIN.values(), ids=AGAIN)
+def test_what_cannot_be_scored_again_is_refused(run, words):
+    code, out, err = run(*words, "--home", "h")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "Leave" in err
 
 
 BAD_LINES = {

@@ -61,23 +61,28 @@ def versions(registry, *biases, **facts):
 @pytest.mark.slow
 def test_one_command_back_and_each_says_what_it_did_and_why(run, registry):
     versions(registry, 0.0, 1.0)
-    at = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ "
     answers = [
         run("models", "promote", 1, "--home", "h"),
         run("models", "promote", 2, "--home", "h", "--reason", "after review"),
         run("models", "rollback", "--home", "h", "--reason", "alarms at night"),
     ]
     lines = [
+        "✓ spikes/1 is champion: promoted by hand",
+        "✓ spikes/2 is champion, in place of spikes/1: after review",
+        "✓ spikes/1 is champion, in place of spikes/2: alarms at night",
+    ]
+    assert answers == [(0, f"{line}\nnext: barograph models show --home h\n", "") for line in lines]
+    assert registry.champion_version("spikes") == 1
+    at = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ  "
+    code, out, _ = run("models", "history", "--home", "h")
+    history = [
         "promote spikes/1: promoted by hand",
         "promote spikes/2, replacing spikes/1: after review",
         "rollback spikes/1, replacing spikes/2: alarms at night",
     ]
-    for (code, out, err), line in zip(answers, lines, strict=True):
-        assert (code, err) == (0, "")
-        assert re.fullmatch(at + re.escape(line), " ".join(out.split()))
-    assert registry.champion_version("spikes") == 1
-    code, out, _ = run("models", "history", "--home", "h")
-    assert (code, out) == (0, "".join(out for _, out, _ in answers))
+    assert code == 0
+    for line, wanted in zip(out.splitlines(), history, strict=True):
+        assert re.fullmatch(at + re.escape(wanted), line)
     code, out, _ = run("models", "history", "--home", "h", "--json")
     actions = [entry["action"] for entry in json.loads(out)["promotions"]]
     assert actions == ["promote", "promote", "rollback"]

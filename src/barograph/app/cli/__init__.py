@@ -24,6 +24,7 @@ try:
         live,
         market,
         models,
+        predict,
         records,
         recover,
         reference,
@@ -47,7 +48,7 @@ try:
         rich_markup_mode=None,  # plain help answers twice as fast
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": verbs.WIDTH},
     )
-    for theme in (market, live, exchange, check, training, records, recover, reference):
+    for theme in (market, live, exchange, check, training, predict, records, recover, reference):
         app.add_typer(theme.app)
     app.add_typer(models.app, name="models")
     app.add_typer(report.app, name="report")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -86,13 +86,18 @@ def replay(
         bool,
         typer.Option("--no-stages", help="Feed only; run featurize and score separately."),
     ] = False,
+    again: Annotated[
+        bool,
+        typer.Option("--again", help="Then score again all rows of the log, with the champion."),
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Run recordings through the pipeline as if they were live.
 
     An interrupted replay resumes where it stopped, as does a file that has grown; a file
-    replayed to its end is skipped. A pipe is read to its end: zcat FILE | barograph replay
-    /dev/stdin.
+    replayed to its end is skipped. With --again the rows that the log has are scored once more,
+    with the champion of now; no file is taken twice. A pipe is read to its end:
+    zcat FILE | barograph replay /dev/stdin.
     """
     from barograph.app import wiring
     from barograph.app.intake import feed_of
@@ -100,11 +105,15 @@ def replay(
     from barograph.archive.recording import check_recordings
     from barograph.archive.recording_files import recording_files
     from barograph.cases.spikes import SPIKES
+    from barograph.errors import BadInputError
     from barograph.feed import replay as recorded
     from barograph.log import open_log
     from barograph.log.retention import PeriodicRetention
     from barograph.pipeline import threads
+    from barograph.pipeline.worker import when_idle
 
+    if again and no_stages:
+        raise BadInputError("--again", "--no-stages runs no scorer", "Leave one of them out")
     settings = settings_of(home)
     address = log or settings.home
     pace, tzinfo = recorded.Pace(speed_of(speed)), zone_named(zone)
@@ -115,7 +124,8 @@ def replay(
     frames = None
     try:
         frames = feed_of(settings, opened, names_in(products), warn)
-        running = threads.Pipeline(wiring.stages(settings, address, SPIKES, warn))
+        stages = wiring.stages(settings, address, SPIKES, warn)
+        running = threads.Pipeline(stages)
         with PeriodicRetention(lambda: open_log(address), warn), terminal.progress() as progress:
 
             def take() -> "Summary":
@@ -124,6 +134,9 @@ def replay(
                 return fed
 
             fed = take() if no_stages else wiring.feed_through(running, take, live=live)
+            if again:
+                progress.say("scoring again")
+                running.scored = stages.score_again(when_idle)
     finally:
         if frames is not None:
             frames.close()
@@ -165,20 +178,33 @@ def score(
         typer.Option("--shadow", help="Score with the candidate, into the shadow topic."),
     ] = False,
     follow: FollowOption = False,
+    start: Annotated[
+        Literal["last", "oldest"],
+        typer.Option("--from", help="last: behind the last run; oldest: all rows again, once."),
+    ] = "last",
     json: JsonOption = False,
 ) -> None:
     """Score a case's feature rows until none are left.
 
-    For spikes: ticks.features to ticks.predictions, or ticks.predictions.shadow.
+    For spikes: ticks.features to ticks.predictions, or ticks.predictions.shadow. With --from
+    oldest all rows that the log keeps are scored once more, with the champion of now; the next
+    run without it goes on where the last one without it ended.
     """
     from barograph.app import wiring
     from barograph.app.terminal import terminal
+    from barograph.errors import BadInputError
 
+    anew = start == "oldest"
+    if anew and (shadow or follow):
+        raise BadInputError(
+            "--from oldest", "it is one run of the champion", "Leave out --follow and --shadow"
+        )
     settings = settings_of(home)
     address = worked_on(log or settings.home)
     stages = wiring.stages(settings, address, case_named(case), warn, follow=follow)
     with _until(follow) as until:
-        tally = stages.shadow(until) if shadow else stages.score(until)
+        score_rows = stages.score_again if anew else stages.shadow if shadow else stages.score
+        tally = score_rows(until)
     answer(tally, json, lambda: terminal.tally(tally, "feature rows", "predictions"))
 
 

@@ -11,13 +11,17 @@ from barograph.app.cli.options import (
     HomeOption,
     JsonOption,
     LogOption,
+    at,
     case_named,
     existing_log,
     settings_of,
     version_number,
+    with_case,
 )
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from barograph.app.settings import Settings
     from barograph.cases.live_series import LiveSeries
     from barograph.pipeline.live_scores import LiveReport
@@ -104,12 +108,12 @@ def models_promote(
     json: JsonOption = False,
 ) -> None:
     """Make a version the champion; running scorers switch to it within a second."""
-    from barograph.app.terminal import model_list
+    from barograph.app.terminal import training_summary
     from barograph.registry.registry import Registry
 
     of = case_named(case)
     entry = Registry(settings_of(home).home).promote(of.name, version, reason, of.feature_set)
-    answer(entry, json, lambda: model_list.audit(of.name, [entry]))
+    answer(entry, json, lambda: training_summary.promotion(of.name, entry, _next(case, home)))
 
 
 @app.command("rollback")
@@ -120,12 +124,16 @@ def models_rollback(
     json: JsonOption = False,
 ) -> None:
     """Make the previous champion the champion again."""
-    from barograph.app.terminal import model_list
+    from barograph.app.terminal import training_summary
     from barograph.registry.registry import Registry
 
     of = case_named(case)
     entry = Registry(settings_of(home).home).rollback(of.name, reason, of.feature_set)
-    answer(entry, json, lambda: model_list.audit(of.name, [entry]))
+    answer(entry, json, lambda: training_summary.promotion(of.name, entry, _next(case, home)))
+
+
+def _next(case: str, home: "Path | None") -> str:
+    return f"barograph models show{with_case(case)}{at(home)}"
 
 
 def _live(

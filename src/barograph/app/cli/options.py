@@ -121,6 +121,20 @@ def _invalid(key: str, kind: str, why: str) -> "BadInputError":
     return BadInputError(what, "there is no such setting", cure)
 
 
+def with_case(name: str) -> str:
+    """The option that names a case, for a command to copy; empty for the default."""
+    import shlex
+
+    return "" if name == "spikes" else f" --case {shlex.quote(name)}"
+
+
+def at(home: Path | None) -> str:
+    """The option that names `home`, for a command to copy; empty if it was not given."""
+    import shlex
+
+    return "" if home is None else f" --home {shlex.quote(str(home))}"
+
+
 def case_named(name: str) -> "Case":
     """Return a built-in case by name, or a user's case by `package.module:NAME`.
 

@@ -9,16 +9,19 @@ import typer
 from barograph.app.cli.answers import answer, warn
 from barograph.app.cli.options import (
     MOST_MINUTES,
+    MOST_SECONDS,
     MOST_SEED,
     CaseOption,
     HomeOption,
     JsonOption,
     LogOption,
+    at,
     case_named,
     existing_log,
     names_in,
     no_nan,
     settings_of,
+    with_case,
 )
 from barograph.app.cli.stopping import stop_requested
 
@@ -89,6 +92,22 @@ def train(
         typer.Option(min=0, max=MOST_MINUTES, callback=no_nan, help="Most minutes for the trials."),
     ] = 5.0,
     control: Annotated[bool, typer.Option(help="Train again on labels without a signal.")] = True,
+    horizon: Annotated[
+        int | None,
+        typer.Option(min=1, max=MOST_SECONDS, help="Horizon in seconds; that of the case only."),
+    ] = None,
+    quantile: Annotated[
+        float | None,
+        typer.Option(
+            min=0.5,
+            max=0.999,
+            callback=no_nan,
+            help="Quantile of the outcomes from which one is a spike; default 0.9.",
+        ),
+    ] = None,
+    candidates: Annotated[
+        str, typer.Option(help="Only these beside the baselines, comma-separated.")
+    ] = "",
     seed: Annotated[
         int | None, typer.Option(min=0, max=MOST_SEED, help="Seed of every random draw.")
     ] = None,
@@ -101,11 +120,14 @@ def train(
     json: JsonOption = False,
 ) -> None:
     """Train, evaluate and register a model, and let the gate decide."""
-    from barograph.app.terminal import training_table
+    from barograph.app.terminal import training_summary, training_table
+    from barograph.cases.case import asked
     from barograph.training.due import Due
     from barograph.training.walkforward import Training
 
-    settings, chosen = settings_of(home), case_named(case)
+    settings, names = settings_of(home), names_in(candidates)
+    chosen = asked(case_named(case), quantile=quantile, candidates=names)
+    _refuse_horizon(chosen, horizon)
     if follow:
         lines = _follow(settings, log, chosen)
         answer({"trained": lines}, json, lambda: "\n".join(lines) or "nothing was trained")
@@ -118,6 +140,8 @@ def train(
         minutes=minutes,
         control=control,
         lifetime_h=settings.model_lifetime_h,
+        quantile=quantile,
+        candidates=tuple(names),
     )
     made = (
         _trained_if_due(settings, log, chosen, how) if if_due else _trained(settings, chosen, how)
@@ -125,7 +149,27 @@ def train(
     if isinstance(made, Due):
         answer(made, json, lambda: f"not trained: {made.why}")
     else:
-        answer(made, json, lambda: training_table.training(made))
+        answer(
+            made,
+            json,
+            lambda: training_summary.training(
+                made, training_summary.next_step(made, with_case(case) + at(home))
+            ),
+            lambda: training_table.training(made),
+        )
+
+
+def _refuse_horizon(case: "Case", horizon_s: int | None) -> None:
+    """Raise BadInputError for a horizon that is not the case's: dataset and live path hold it."""
+    from barograph.errors import BadInputError
+
+    if horizon_s is not None and horizon_s != case.horizon_s:
+        raise BadInputError(
+            f"--horizon {horizon_s}",
+            f"the dataset and the predictions of {case.name} are for {case.horizon_s} s",
+            "Write a case of that horizon on the same rows (docs/your-own-case.md says how), and "
+            "name it with --case package.module:NAME",
+        )
 
 
 def _trained(settings: "Settings", case: "Case", how: "Training") -> "TrainingReport":

@@ -18,7 +18,8 @@ import numpy as np
 from barograph.app.intake import feed_of
 from barograph.app.runs.up import Listener, WatchSummary, watch
 from barograph.app.settings import Settings
-from barograph.app.terminal import terminal, training_table
+from barograph.app.terminal import terminal, training_summary
+from barograph.app.terminal.detail import Detail, chosen
 from barograph.app.wiring import feed_through, stages
 from barograph.cases import baselines
 from barograph.cases.spikes import SPIKES
@@ -49,6 +50,9 @@ from barograph.venues.entries import Dialect, Heard
 PRODUCTS = ("BTC-USD", "ETH-USD")
 CHECK_LIVE_S = 5.0
 _HISTORY_CHUNK_S = 600
+_TRAINING_LINES = 5
+"""A demo answers in twelve: five phases, what was trained, live against replay, and what next."""
+
 _RESAMPLES = 500
 """Resamples for the intervals of the table; the gate uses its own number."""
 
@@ -92,7 +96,7 @@ def run(
             how = train.Training(seed=seed, folds=settings.folds, resamples=_RESAMPLES)
             examples = dataset.read(home, SPIKES)
             report = train.train(SPIKES, examples, registry, how, clock_ns=time.time_ns)
-        console.print(training_table.training(report))
+        training_summary.show(console, report, _TRAINING_LINES)
         with phases.of("live, through a socket") as status:
             if not check:
                 status.stop()
@@ -100,7 +104,9 @@ def run(
                 live = _live(settings, log, market, stop, console.log, check=check)
         with phases.of("verify: live features against a replay of the log"):
             verification = verify(log)
-        console.print(terminal.verified(verification))
+        if chosen() is not Detail.QUIET:
+            console.print(terminal.verified(verification))
+            console.print("next: barograph up --venue simulated")
     finally:
         log.close()
     problems = _problems(report, live, verification)

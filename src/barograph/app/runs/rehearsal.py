@@ -33,7 +33,7 @@ from barograph.app.runs.rehearsal_accounts import (
     Trace,
 )
 from barograph.app.settings import Settings
-from barograph.app.terminal import terminal, training_table
+from barograph.app.terminal import terminal, training_summary
 from barograph.app.wiring import Consumed
 from barograph.cases import churn
 from barograph.cases.case import Case, Table, stream_of
@@ -114,7 +114,7 @@ def rehearse(settings: Settings, plan: RehearsalPlan, reports: Path) -> Rehearsa
             data = dataset.read(home, case)
             how = train.Training(seed=settings.seed, folds=settings.folds)
             report = train.train(case, data, Registry(home), how, clock_ns=time.time_ns)
-        console.print(training_table.training(report))
+        training_summary.show(console, report)
         stage = open_things.enter_context(_Stage(log, plan, settings, folder))
         with phases.of("log: topics, and what an earlier run left in them"):
             stage.clear()

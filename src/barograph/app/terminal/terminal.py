@@ -32,6 +32,7 @@ from barograph.types import NS_PER_S
 if TYPE_CHECKING:  # each verb has already imported what it prints
     from pathlib import Path
 
+    from barograph.app.runs.predicting import Predicted
     from barograph.app.runs.rehearsal_accounts import Rehearsal
     from barograph.app.wiring import Consumed
     from barograph.feed.produce import Produced
@@ -233,6 +234,17 @@ def add_remarks(table: Table, fed: "Summary") -> None:
         table.add_row("one book", f"{name} is {product}")
     for remark in fed.remarks:
         table.add_row("remark", plain(remark))
+
+
+def predicted(done: "Predicted") -> RenderableType:
+    """Rows of a table of predictions by product and verdict, and its alarms."""
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    table.add_row("rows", f"{done.rows:,}  {counts_of(done.products)}")
+    table.add_row("verdicts", counts_of(done.verdicts))
+    table.add_row("alarms", f"{done.alarms:,} seconds at or above the threshold")
+    table.add_row("model", done.model)
+    table.add_row("table", plain(done.out))
+    return table
 
 
 def verified(verification: "Verification") -> RenderableType:

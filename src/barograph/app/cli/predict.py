@@ -1,0 +1,57 @@
+"""The verb that scores a file with a model: predict."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from barograph.app.cli.answers import answer, warn
+from barograph.app.cli.options import (
+    CaseOption,
+    HomeOption,
+    JsonOption,
+    case_named,
+    names_in,
+    settings_of,
+    version_number,
+    zone_named,
+)
+
+app = typer.Typer()
+
+
+@app.command()
+def predict(
+    files: Annotated[list[Path], typer.Argument(help="Recordings, as for `replay`.")],
+    out: Annotated[Path, typer.Option("--out", help="File of the table, Parquet.")],
+    model: Annotated[
+        str, typer.Option("--model", help="Version number, candidate or champion.")
+    ] = "champion",
+    products: Annotated[str, typer.Option(help="Only these, comma-separated.")] = "",
+    zone: Annotated[str, typer.Option(help="Time zone of recorded times without one.")] = "UTC",
+    home: HomeOption = None,
+    case: CaseOption = "spikes",
+    json: JsonOption = False,
+) -> None:
+    """Score recordings with a model, and write a table.
+
+    One row for each closed second of each product, with time, product, probability, verdict and
+    threshold, as a live run would have predicted it. The model is taken from --home; nothing else
+    there is read or changed.
+    """
+    from barograph.app.runs import predicting
+    from barograph.app.terminal import terminal
+    from barograph.archive.recording import check_recordings
+    from barograph.registry.registry import Registry
+
+    number = version_number(model)
+    which: Any = model if number is None else number
+    settings, of = settings_of(home), case_named(case)
+    check_recordings(files)
+    plan = predicting.PredictPlan(
+        files=files, out=out, products=names_in(products), zone=zone_named(zone)
+    )
+    chosen = Registry(settings.home).load(of.name, which, of.feature_set)
+    with terminal.progress() as progress:
+        done = predicting.predict(settings, of, chosen, plan, warn, progress)
+    answer(done, json, lambda: terminal.predicted(done))

@@ -1,0 +1,127 @@
+"""Terminal output of a training or promotion on a few lines: what came out, why, what next."""
+
+from textwrap import wrap
+
+from rich.console import Console, Group, RenderableType
+from rich.text import Text
+
+from barograph.app.terminal import training_table
+from barograph.app.terminal.detail import Detail, chosen
+from barograph.app.terminal.terminal import plain
+from barograph.figures import estimate, figure, interval
+from barograph.foreign import spelled_out
+from barograph.registry.audit import Promotion
+from barograph.training.report import TrainingReport
+
+WIDTH = 80
+_LINES = 12
+_INDENT = "    "
+
+
+def training(report: TrainingReport, following: str = "", lines: int = _LINES) -> RenderableType:
+    """What was trained, how well it does, the gate's reasons, and `following`, the next step.
+
+    At most `lines` lines of 80 columns; reasons that have no room are counted.
+    """
+    promoted = report.gate.decision.promote
+    label = f"{report.case}/{report.model.version} ({report.model.chosen})"
+    head = (
+        _marked(promoted, f"{label} is champion")
+        if promoted
+        else _marked(promoted, f"{label} is a candidate; the gate did not promote it")
+    )
+    above = [head, *_scores(report)]
+    below = wrap(f"next: {following}", WIDTH - 2, break_long_words=False) if following else []
+    left = lines - len(above) - len(below)
+    return Group(*above, *_reasons(report, left), *(plain(line) for line in below))
+
+
+def promotion(case: str, entry: Promotion, following: str) -> RenderableType:
+    """Which version is champion now, in place of which, why, and `following`, the next step."""
+    before = "" if entry.previous is None else f", in place of {case}/{entry.previous}"
+    return Group(
+        _marked(True, f"{case}/{entry.version} is champion{before}: {entry.reason}"),  # noqa: FBT003
+        plain(f"next: {following}"),
+    )
+
+
+def _marked(good: bool, text: str) -> Text:
+    return Text("✓ " if good else "✗ ", style="bold green" if good else "bold yellow").append(
+        spelled_out(text)
+    )
+
+
+def unjudged(report: TrainingReport) -> str:
+    """Why nothing could be judged, in words; empty if the tested rows are of both kinds."""
+    rate = report.tested.base_rate.estimate
+    what = "minute of the test was a spike" if report.case == "spikes" else "tested row is positive"
+    if rate == 0:
+        return f"no {what}"
+    if rate == 1:
+        return f"every {what}"
+    return ""
+
+
+def _scores(report: TrainingReport) -> list[Text]:
+    """The chosen model's PR-AUC beside its reference's; nothing if it is not defined."""
+    if unjudged(report):
+        return []
+    tested = report.tested
+    chosen = tested.scores[-1]
+    reference = next(row for row in tested.scores if row.name == tested.reference)
+    rate = f"base rate {estimate(tested.base_rate, 2)}"
+    independent = f"{tested.rows:,} test rows with {tested.episodes:,} independent positives"
+    return [
+        plain(f"  {independent}, {rate}"),
+        plain(
+            f"  PR-AUC {interval(chosen.pr_auc, 2)}, "
+            f"{reference.name} {interval(reference.pr_auc, 2)}"
+        ),
+        *_acting(chosen.acting),
+    ]
+
+
+def _acting(acting: dict[str, float]) -> list[Text]:
+    """Alarms at the threshold, of a series."""
+    if "recall" not in acting or "false_alarms_per_hour" not in acting:
+        return []
+    return [
+        plain(
+            f"  at its threshold it finds {figure(acting['recall'], 0, share=True)} of them, with "
+            f"{figure(acting['false_alarms_per_hour'], 1)} false alarms per hour"
+        )
+    ]
+
+
+def _reasons(report: TrainingReport, room: int) -> list[Text]:
+    """The gate's reasons with a tick or a cross each, in at most `room` lines."""
+    decision = report.gate.decision
+    reasons: tuple[str, ...] = decision.reasons
+    if why := unjudged(report):
+        reasons = (f"{why}, so nothing could be judged",)
+    shown: list[Text] = []
+    for place, reason in enumerate(reasons):
+        parts = wrap(spelled_out(reason), WIDTH - len(_INDENT)) or [""]
+        left = len(reasons) - place
+        if len(shown) + len(parts) > room - (left > 1):
+            shown.append(plain(f"{_INDENT}{left} more with -v or on the card"))
+            break
+        mark = Text("  ✓ ", "green") if decision.promote else Text("  ✗ ", "yellow")
+        shown.append(mark.append(parts[0]))
+        shown += [Text(_INDENT + part) for part in parts[1:]]
+    return shown
+
+
+def next_step(report: TrainingReport, options: str) -> str:
+    """What to do after a training. options: those that name case and home, for a command."""
+    if unjudged(report):
+        return f"add another session, `barograph dataset{options}`, and train again"
+    return f"barograph report card {report.model.version}{options}"
+
+
+def show(console: Console, report: TrainingReport, lines: int = _LINES) -> None:
+    """Print a training on `console` as -v and -q say: in full, on a few lines, or not at all."""
+    if chosen() is Detail.FULL:
+        console.print(training_table.training(report))
+    elif chosen() is Detail.SUMMARY:
+        console.print(training(report, lines=lines))

@@ -1,0 +1,95 @@
+"""A training on a few lines: ticks and crosses, words where nothing could be judged, what next."""
+
+import math
+
+import pytest
+
+from barograph.app.terminal import terminal, training_summary
+from barograph.app.terminal.detail import Detail, choose
+from barograph.evaluation.gate import Decision
+from barograph.registry.audit import Promotion
+from barograph.training.walkforward import CHOSEN
+from rehearsals import candidate, interval, training_report
+from screen_text import text_of
+
+LONG = "PR-AUC minus persistence's -0.0112 [-0.0301, +0.0101] must not lie below -0.02, or so"
+
+
+def shown(report, following="barograph up", lines=12):
+    text = text_of(training_summary.training(report, following, lines))
+    answer = text.splitlines()
+    assert len(answer) <= lines
+    assert max(map(len, answer)) <= 80
+    return answer
+
+
+def test_a_promoted_model_has_ticks():
+    acting = {"recall": 0.75, "false_alarms_per_hour": 1.96}
+    report = training_report(
+        scores=[candidate("r", 0.4, 0.3, 0.5), candidate(CHOSEN, 0.61, 0.6, 0.7, acting=acting)]
+    )
+    assert shown(report) == [
+        "✓ c/1 (m) is champion",
+        "  4,321 test rows with 3 independent positives, base rate 0.20",
+        "  PR-AUC 0.61 [0.60, 0.70], r 0.40 [0.30, 0.50]",
+        "  at its threshold it finds 75% of them, with 2.0 false alarms per hour",
+        "  ✓ good",
+        "next: barograph up",
+    ]
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 9, 40])
+def test_reasons_that_have_no_room_are_counted(count):
+    reasons = tuple(f"{number}: {LONG}" for number in range(count))
+    answer = shown(training_report(decision=Decision(promote=False, reasons=reasons)))
+    assert answer[0] == "✗ c/1 (m) is a candidate; the gate did not promote it"
+    crosses = [line for line in answer if line.startswith("  ✗ ")]
+    assert all(f"{number}: PR-AUC" in line for number, line in enumerate(crosses))
+    left = count - len(crosses)
+    assert any("more with -v or on the card" in line for line in answer) is (left > 0)
+    assert not left or f"    {left} more with -v or on the card" in answer
+
+
+@pytest.mark.parametrize(
+    ("case", "rate", "words"),
+    [
+        ("spikes", 0.0, "no minute of the test was a spike, so nothing could be judged"),
+        ("spikes", 1.0, "every minute of the test was a spike, so nothing could be judged"),
+        ("c", 0.0, "no tested row is positive, so nothing could be judged"),
+    ],
+)
+def test_what_could_not_be_judged_is_one_sentence(case, rate, words):
+    report = training_report(
+        case=case,
+        base_rate=interval(rate, rate, rate),
+        scores=[candidate("r", math.nan, 0, 0), candidate(CHOSEN, math.nan, 0, 0)],
+        decision=Decision(promote=False, reasons=("n/d", "n/d")),
+    )
+    following = training_summary.next_step(report, " --home h")
+    assert following == "add another session, `barograph dataset --home h`, and train again"
+    answer = shown(report, following)
+    assert answer[1] == f"  ✗ {words}"
+    assert "n/d" not in "".join(answer)
+
+
+def test_the_next_step_is_the_card():
+    following = training_summary.next_step(training_report(), " --case c --home h")
+    assert following == "barograph report card 1 --case c --home h"
+
+
+def test_a_promotion_says_who_is_champion_and_what_next():
+    entry = Promotion(version=2, action="promote", previous=1, reason="a\x1b[2J", time_ns=1)
+    text = text_of(training_summary.promotion("spikes", entry, "barograph models show"))
+    assert text.splitlines() == [
+        "✓ spikes/2 is champion, in place of spikes/1: a\\x1b[2J", "next: barograph models show"
+    ]  # fmt: skip
+
+
+def test_v_shows_all_tables_and_q_nothing(capsys):
+    lengths = {}
+    for detail in Detail:
+        choose(detail)
+        training_summary.show(terminal.Screen(stderr=True), training_report())
+        lengths[detail] = len(capsys.readouterr().err.splitlines())
+    assert lengths[Detail.QUIET] == 0
+    assert 0 < lengths[Detail.SUMMARY] <= 12 < lengths[Detail.FULL]
