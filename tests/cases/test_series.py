@@ -76,6 +76,14 @@ def test_the_question_is_put_by_training_rows_alone():
     assert set(question.beside[TAU][table.key == 0]) == {tau}
 
 
+def test_another_quantile_is_another_question():
+    table = QUEUES.table(frame(queues=("north",)))
+    rows = np.arange(len(table.order))
+    for quantile in (0.5, 0.8, 0.99):
+        tau = QUEUES.at_quantile(quantile)(table, rows).tau["north"]
+        assert np.mean(table.outcome < tau) == pytest.approx(quantile, abs=0.02)
+
+
 def test_acting_on_the_outcome_itself_warns_of_every_storm():
     table = QUEUES.table(frame(queues=("north",)))
     rows = np.arange(len(table.order))

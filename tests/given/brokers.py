@@ -46,7 +46,7 @@ class BrokerError(Exception):
 def missing() -> str:
     """Why no broker can run here; empty if one can."""
     if importlib.util.find_spec("confluent_kafka") is None:
-        return "confluent-kafka is not installed: `pip install 'barograph[kafka]'`"
+        return "confluent-kafka is not installed: `make test` installs it"
     printed = ""
     with contextlib.suppress(OSError):
         printed = subprocess.run(

@@ -51,6 +51,39 @@ def test_too_few_records_for_a_training_are_reported(run, people):
     assert (code, out, err.count("\n")) == (2, "", 1)
 
 
+ASKED = {
+    "another horizon": (("--horizon", "300"), "docs/your-own-case.md"),
+    "a quantile of records": (("--case", "churn", "--quantile", "0.8"), "Leave it out"),
+    "a quantile beyond all": (("--quantile", "1"), "--help"),
+}
+
+
+@pytest.mark.parametrize(("words", "cure"), ASKED.values(), ids=ASKED)
+def test_a_question_that_a_case_does_not_have_is_refused_with_the_way_to_it(run, words, cure):
+    code, out, err = run("train", *words, "--home", "h")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert cure in err
+
+
+@pytest.mark.slow
+def test_some_candidates_are_trained_and_the_report_says_which(run, people):
+    run("dataset", people(400), "--case", "churn", "--home", "h")
+    words = ("train", "--case", "churn", "--no-control", "--folds", "2", "--home", "h")
+    code, out, err = run(*words, "--candidates", "logistic", "--json")
+    report = json.loads(out)
+    assert (code, err) == (0, "")
+    assert report["settings"]["candidates"] == ["logistic"]
+    assert report["model"]["chosen"] == "logistic"
+    code, out, err = run(*words, "--candidates", "oracle")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "the baselines are always tested" in err
+    code, out, _ = run(*words, "--candidates", "logistic")
+    assert code == 0
+    assert len(out.splitlines()) <= 12
+    assert "next: barograph report card 2 --case churn --home h" in out
+    assert len(run(*words, "--candidates", "logistic", "-v")[1].splitlines()) > 12
+
+
 def not_trained(run, *words):
     code, out, err = run("train", "--if-due", "--home", "h", *words, "--json")
     assert (code, err) == (0, "")

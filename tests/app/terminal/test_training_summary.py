@@ -33,7 +33,7 @@ def test_a_promoted_model_has_ticks():
         "  4,321 test rows with 3 independent positives, base rate 0.20",
         "  PR-AUC 0.61 [0.60, 0.70], r 0.40 [0.30, 0.50]",
         "  at its threshold it finds 75% of them, with 2.0 false alarms per hour",
-        "  ✓ good",
+        "  ✓ all 1 rules of the gate hold (-v or the card lists them)",
         "next: barograph up",
     ]
 

@@ -130,7 +130,8 @@ def train(
     _refuse_horizon(chosen, horizon)
     if follow:
         lines = _follow(settings, log, chosen)
-        answer({"trained": lines}, json, lambda: "\n".join(lines) or "nothing was trained")
+        if json:  # to a person each training was reported when it ended
+            answer({"trained": lines}, json, lambda: "")
         return
     how = Training(
         seed=settings.seed if seed is None else seed,

@@ -50,8 +50,8 @@ from barograph.venues.entries import Dialect, Heard
 PRODUCTS = ("BTC-USD", "ETH-USD")
 CHECK_LIVE_S = 5.0
 _HISTORY_CHUNK_S = 600
-_TRAINING_LINES = 5
-"""A demo answers in twelve: five phases, what was trained, live against replay, and what next."""
+_TRAINING_LINES = 6
+"""A demo answers in twelve: five phases, what was trained, and what next."""
 
 _RESAMPLES = 500
 """Resamples for the intervals of the table; the gate uses its own number."""
@@ -104,8 +104,9 @@ def run(
                 live = _live(settings, log, market, stop, console.log, check=check)
         with phases.of("verify: live features against a replay of the log"):
             verification = verify(log)
-        if chosen() is not Detail.QUIET:
+        if chosen() is Detail.FULL or not verification.same:
             console.print(terminal.verified(verification))
+        if chosen() is not Detail.QUIET:
             console.print("next: barograph up --venue simulated")
     finally:
         log.close()

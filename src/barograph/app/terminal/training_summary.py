@@ -77,7 +77,7 @@ def _scores(report: TrainingReport) -> list[Text]:
             f"  PR-AUC {interval(chosen.pr_auc, 2)}, "
             f"{reference.name} {interval(reference.pr_auc, 2)}"
         ),
-        *_acting(chosen.acting),
+        *(_acting(chosen.acting) if report.gate.decision.promote else []),
     ]
 
 
@@ -94,9 +94,11 @@ def _acting(acting: dict[str, float]) -> list[Text]:
 
 
 def _reasons(report: TrainingReport, room: int) -> list[Text]:
-    """The gate's reasons with a tick or a cross each, in at most `room` lines."""
-    decision = report.gate.decision
-    reasons: tuple[str, ...] = decision.reasons
+    """The gate's word in at most `room` lines: that all rules hold, or those that are broken."""
+    reasons = report.gate.decision.reasons
+    if report.gate.decision.promote:
+        rules = f"all {len(reasons)} rules of the gate hold (-v or the card lists them)"
+        return [Text("  ✓ ", "green").append(rules)]
     if why := unjudged(report):
         reasons = (f"{why}, so nothing could be judged",)
     shown: list[Text] = []
@@ -106,8 +108,7 @@ def _reasons(report: TrainingReport, room: int) -> list[Text]:
         if len(shown) + len(parts) > room - (left > 1):
             shown.append(plain(f"{_INDENT}{left} more with -v or on the card"))
             break
-        mark = Text("  ✓ ", "green") if decision.promote else Text("  ✗ ", "yellow")
-        shown.append(mark.append(parts[0]))
+        shown.append(Text("  ✗ ", "yellow").append(parts[0]))
         shown += [Text(_INDENT + part) for part in parts[1:]]
     return shown
 
