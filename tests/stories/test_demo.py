@@ -64,7 +64,8 @@ def test_the_live_view_stays_until_ctrl_c_and_leaves_cleanly(tmp_path):
     reading.join(timeout=10)
     os.close(reader)
     assert process.returncode == 0, err.decode()
-    assert "identical" in err.decode()
+    assert "✓ verify" in err.decode()
+    assert "differ" not in err.decode()
     assert "Traceback" not in err.decode()
     screen = shown.decode(errors="replace")
     for part in ("product", "verdict", "latency", "ETH-USD", "alerts", "feed: simulated,"):

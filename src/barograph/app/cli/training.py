@@ -94,7 +94,7 @@ def train(
     control: Annotated[bool, typer.Option(help="Train again on labels without a signal.")] = True,
     horizon: Annotated[
         int | None,
-        typer.Option(min=1, max=MOST_SECONDS, help="Horizon in seconds; that of the case only."),
+        typer.Option(min=1, max=MOST_SECONDS, help="Seconds ahead; only what the case forecasts."),
     ] = None,
     quantile: Annotated[
         float | None,
