@@ -12,6 +12,7 @@ from barograph.app.cli import app
 from barograph.app.cli.answers import as_json
 from barograph.app.contract import ANSWERS, DRAFT, schema_of
 from barograph.pipeline.worker import Tally
+from barograph.training.due import Due
 from rehearsals import training_report
 
 
@@ -66,7 +67,8 @@ def test_a_number_that_is_not_defined_is_null_and_the_schema_takes_it():
 
 def test_an_answer_of_several_kinds_takes_each_of_them():
     assert is_valid({"trained": []}, "train")
-    assert is_valid({"due": False, "why": "it is young"}, "train")
+    assert is_valid(json.loads(as_json(Due(due=False, why="it is young"))), "train")
+    assert not is_valid({"due": False}, "train")
     assert is_valid({"records": [{"offset": 1}]}, "produce")
 
 

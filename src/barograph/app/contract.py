@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+import msgspec.inspect
 
 from barograph.app.runs.demo import DemoSummary
 from barograph.app.runs.predicting import Predicted
@@ -108,6 +109,7 @@ def _schemas(variants: list[Any]) -> tuple[list[dict[str, Any]], dict[str, Any]]
         for kind in (variant.values() if isinstance(variant, Mapping) else (variant,))
     ]
     made, definitions = msgspec.json.schema_components(kinds, ref_template=_REF)
+    short = _shortened(kinds)
     left = iter(made)
     schemas = [
         {
@@ -120,26 +122,52 @@ def _schemas(variants: list[Any]) -> tuple[list[dict[str, Any]], dict[str, Any]]
         else next(left)
         for variant in variants
     ]
-    return [_as_encoded(schema) for schema in schemas], {
-        name: _as_encoded(definition) for name, definition in sorted(definitions.items())
+    return [_as_encoded(schema, short) for schema in schemas], {
+        name: _as_encoded(definition, short) for name, definition in sorted(definitions.items())
     }
 
 
-def _as_encoded(schema: Any) -> Any:  # noqa: ANN401 - JSON
+def _shortened(kinds: list[Any]) -> set[str]:
+    """Names of the structs among `kinds`, however deep, that are encoded without their defaults."""
+    names, seen = set(), set()
+
+    def walk(part: Any) -> None:  # noqa: ANN401 - any node of msgspec.inspect
+        if isinstance(part, tuple | list):
+            for each in part:
+                walk(each)
+            return
+        if not isinstance(part, msgspec.Struct) or id(part) in seen:
+            return
+        seen.add(id(part))
+        if (
+            isinstance(part, msgspec.inspect.StructType)
+            and part.cls.__struct_config__.omit_defaults
+        ):
+            names.add(part.cls.__name__)
+        for name in part.__struct_fields__:
+            walk(getattr(part, name))
+
+    walk(msgspec.inspect.multi_type_info(kinds))
+    return names
+
+
+def _as_encoded(schema: Any, short: set[str]) -> Any:  # noqa: ANN401 - JSON
     """A schema in which numbers may be null, and objects have all of their keys and no other.
 
-    Null stands for a number that is not defined; structs are encoded whole.
+    Null stands for a number that is not defined. Structs are encoded whole, but for those whose
+    names are in `short`: they may lack keys.
     """
     if isinstance(schema, list):
-        return [_as_encoded(each) for each in schema]
+        return [_as_encoded(each, short) for each in schema]
     if not isinstance(schema, dict):
         return schema
-    changed = {name: _as_encoded(part) for name, part in schema.items() if name != "default"}
+    changed = {name: _as_encoded(part, short) for name, part in schema.items() if name != "default"}
     if isinstance(described := changed.get("description"), str):
         changed["description"] = " ".join(described.split())
     if changed.get("type") == "number":
         changed["type"] = ["number", "null"]
     if changed.get("type") == "object" and "properties" in changed:
-        changed["required"] = list(changed["properties"])
+        if changed.get("title") not in short:
+            changed["required"] = list(changed["properties"])
         changed["additionalProperties"] = False
     return changed
