@@ -18,7 +18,7 @@ import pytest
 import barograph
 from barograph.errors import BarographError
 from barograph.files.disk import check_room
-from verb_words import WORDS, Door, verbs, words_of
+from verb_words import HOMELESS, WORDS, Door, verbs, words_of
 
 READ = {
     "archive list", "archive verify", "check", "deadletters list", "deadletters show",
@@ -310,7 +310,7 @@ def test_a_home_that_is_a_file_is_refused(inputs, tmp_path):
 def test_a_home_without_a_name_is_refused(inputs, tmp_path, monkeypatch):
     """`--home "$NOT_SET"` is a slip, and the working directory is nobody's home."""
     monkeypatch.chdir(tmp_path)
-    for verb, done in each("", inputs, {"simulate"}):
+    for verb, done in each("", inputs, HOMELESS):
         assert_refused(done, "empty"), verb
     for verb in ("topics create", "replay"):
         assert_refused(Door(words_of(verb, None, inputs), BAROGRAPH_HOME="").end(), "empty")

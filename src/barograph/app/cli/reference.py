@@ -94,7 +94,7 @@ def completion(
     completing = get_command(typer.Typer(add_completion=True, callback=lambda: None))
     with redirect_stdout(StringIO()) as printed:
         shell_complete(completing, {}, "barograph", COMPLETE, f"source_{shell}")
-    script = printed.getvalue().rstrip()
+    script = printed.getvalue().strip()
     if json:
         answer({"shell": shell, "script": script}, json, lambda: "")
     else:
