@@ -37,7 +37,7 @@ def rows_of(seconds, start=0):
     return [codec.decode_row(value) for _, value in Featurizer().receive(records).values]
 
 
-@pytest.mark.parametrize("keys", [1, 2, 10])
+@pytest.mark.parametrize("keys", [1, 2, 10, 1000])
 def test_with_the_least_rows_every_fold_has_a_question_and_with_fewer_none(keys):
     needed = least_rows(SPIKES, WANTED, folds=4, keys=keys)
     assert needed % keys == 0

@@ -24,7 +24,7 @@ from barograph.training.due import Due
 from barograph.training.walkforward import Training, questions_of
 from barograph.types import MAX_PRODUCTS, NS_PER_S, FeatureRow, Reason
 
-_MOST_ROWS = 400_000
+_MOST_ROWS, _MOST_KEYS = 400_000, 20
 _NOT_OFFERED = str(int(Reason.NOT_OFFERED))
 
 
@@ -32,8 +32,11 @@ def least_rows(case: Case, features: Sequence[str], *, folds: int, keys: int) ->
     """The fewest usable rows of a series that a walk-forward of `folds` folds can be cut from.
 
     features: those that all rows have. keys: series of one row a step each, without a hole. It is
-    found by cutting: real outcomes may need more, where a fold has none that reach tau.
+    found by cutting, for 20 keys at most: each of more needs as many. Real outcomes may need more,
+    where a fold has none that reach tau.
     """
+    if keys > _MOST_KEYS:
+        return least_rows(case, features, folds=folds, keys=_MOST_KEYS) // _MOST_KEYS * keys
     live = live_of(case)
     low, high = 1, _MOST_ROWS // keys
     while low < high:
