@@ -24,7 +24,7 @@ def test_a_feed_is_ok_while_it_runs_and_not_after_it_died(tmp_path):
         assert up.is_alive(), up.warned().decode()
         _, last["report"] = check(tmp_path)
         report = last["report"]
-        return report is not None and bool(report["status"] and report["health"]["verdicts"])
+        return bool(report and report.get("status") and report["health"]["verdicts"])
 
     until(alive, LIMIT_S)
     code, report = check(tmp_path)
