@@ -16,7 +16,7 @@ from barograph.app.terminal.live_view import render
 from barograph.cases.market import MARKET
 from barograph.features.featurizer import Featurizer
 from barograph.log import Topic, open_log
-from barograph.log.topics import PREDICTIONS
+from barograph.log.topics import FEATURES, PREDICTIONS
 from barograph.pipeline import check
 from barograph.pipeline.record_scorer import RecordScorer
 from barograph.pipeline.scorer import Scorer
@@ -280,7 +280,8 @@ def key_in(value):
 def test_readers_of_topics_take_any_bytes(tmp_path):
     """A word or UnreadableError, and what check and the live view make of a word raises nothing."""
     log = open_log(tmp_path)
-    log.create(Topic(name=PREDICTIONS))
+    for topic in (PREDICTIONS, FEATURES):
+        log.create(Topic(name=topic))
     watch, seen = PredictionWatch(log), check._Seen()
     shadow = Shadow(MARKET, model(created_time_ns=0))
     readers = {
@@ -297,6 +298,7 @@ def test_readers_of_topics_take_any_bytes(tmp_path):
             for record in records:
                 seen.take(record)
                 watch._read(record)
+                watch._take_row(record)
         render(watch, "damaged", clock_ns=lambda: START)
         seen.products_at(START)
     log.close()

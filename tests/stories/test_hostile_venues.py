@@ -77,6 +77,7 @@ def fared(path, venue, condition, limits=PATIENT):
         thread.join(LONGEST_STOP_S)
         stop_s = time.monotonic() - begun_s
     thread.join(LONGEST_STOP_S)
+    assert not thread.is_alive(), f"still at it {2 * LONGEST_STOP_S} s after it was stopped"
     feed.close()
     (end,) = result or [None]
     failed = isinstance(end, BadInputError)
