@@ -33,7 +33,7 @@ def test_a_champion_scores_a_file(run, made_home, recording, tmp_path):
 def test_without_a_model_nothing_is_written(run, recording, tmp_path):
     code, out, err = run("predict", recording(), "--out", "p.parquet", "--home", "h")
     assert (code, out, err.count("\n")) == (2, "", 1)
-    assert "Train and promote one" in err
+    assert "Train one (`barograph train" in err
     assert not (tmp_path / "p.parquet").exists()
 
 
