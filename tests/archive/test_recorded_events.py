@@ -87,6 +87,7 @@ WEIRD = (
 KEYS = (
     "type", "product_id", "price", "best_bid", "best_ask", "best_bid_size", "best_ask_size",
     "volume_24h", "last_size", "side", "trade_id", "sequence", "time", "note", "raw", "channel",
+    "received_at", "timestamp",
 )  # fmt: skip
 ONE_PRODUCT = Rules(products=frozenset(PRODUCTS[:1]))
 SEPARATORS = ((",", ":"), (", ", ": "), (" ,", " :"))
@@ -100,6 +101,8 @@ changes = st.one_of(
     st.builds(lambda n: {"trade_id": 900701309 + n}, st.integers(-2, 6)),
     st.builds(lambda n: {"trade_id": n}, st.sampled_from([2**63 - 1, 10**15, 1, -1, 900_705_000])),
     st.builds(lambda s: {"time": format_time(START + s * S // 4)}, st.integers(-20, 80)),
+    st.builds(lambda ns: {"received_at": ns}, st.sampled_from([START, START // 10**6, "x"])),
+    st.builds(lambda key: {"time": None, key: format_time(START)}, st.sampled_from(["ts", "time"])),
     st.builds(lambda bid: {"best_bid": bid}, st.sampled_from(["103472.26", "103472.29"])),
     st.builds(lambda key, value: {key: value}, st.sampled_from(KEYS), st.sampled_from(WEIRD)),
 )

@@ -7,12 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from barograph.archive.recording import (
-    MAX_LINE_BYTES,
-    Recorded,
-    Recording,
-    check_recordings,
-)
+from barograph.archive.recording import MAX_LINE_BYTES, Recorded, Recording, check_recordings
 from barograph.errors import BadInputError
 from barograph.types import DeadLetter, Fault
 from coinbase_messages import TICKER

@@ -28,6 +28,7 @@ WORDS = {
     "recover": (),
     "replay": ("{inputs}/market.ndjson",),
     "feed": ("--venue", "simulated", "--url", "ws://127.0.0.1:9", "--minutes", "0.01"),
+    "forms": ("{inputs}/market.ndjson",),
     "featurize": (),
     "score": (),
     "verify": (),
@@ -57,7 +58,7 @@ WORDS = {
 }
 """What each verb is called with, beside `--home`; a new verb needs its words here."""
 
-HOMELESS = {"simulate", "help", "completion"}
+HOMELESS = {"simulate", "help", "completion", "forms"}
 
 
 def verbs():

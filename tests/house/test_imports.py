@@ -30,6 +30,7 @@ HOMES = {
     "pydantic_settings": ({"app/settings.py"}, "top"),
     "pydantic": ({"app/settings.py", "app/cli/options.py"}, "top"),
     "isal": ({"files/lines.py"}, "top"),
+    "zstandard": ({"files/packed.py"}, "inside"),
     "polars": (
         {
             "training/dataset.py",
@@ -37,6 +38,7 @@ HOMES = {
             "training/record_dataset.py",
             "training/series_dataset.py",
             "files/parquet.py",
+            "files/parquet_rows.py",
             "cases/case.py",
             "cases/series.py",
             "cases/tabular.py",

@@ -15,7 +15,6 @@ TESTED_ELSEWHERE = {
     "features/catalogue.py": "features/test_catalogue.py",
     "log/__init__.py": "log/test_contract.py",
     "log/kafka/__init__.py": "log/test_contract.py",
-    "venues/coinbase/frames.py": "venues/coinbase/test_machine.py",  # what it decodes
     "venues/entries.py": "venues/coinbase/test_machine.py",  # what it takes
     "venues/coinbase/dialect_machine.py": "venues/coinbase/test_machine.py",  # of both dialects
     "venues/coinbase/exchange.py": "venues/coinbase/test_machine.py",

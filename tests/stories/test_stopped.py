@@ -43,6 +43,7 @@ WORDS = {
     "completion": "zsh",
     "demo": "--check --hours 1 --home {new}",
     "replay": "{market} --home {new}",
+    "forms": "{market}",
     "featurize": "--follow --home {home}",
     "score": "--follow --home {home}",
     "verify": "--home {home}",

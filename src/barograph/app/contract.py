@@ -18,6 +18,7 @@ from barograph.app.terminal.model_list import ListedVersion
 from barograph.app.wiring import Consumed
 from barograph.archive.compact import Compaction
 from barograph.archive.inventory import Inspection, Inventory
+from barograph.archive.recorded_form import Look
 from barograph.feed.live import LiveSummary
 from barograph.feed.produce import Produced
 from barograph.feed.recover import Recovered
@@ -36,6 +37,7 @@ from barograph.training.dataset import DatasetManifest
 from barograph.training.due import Due
 from barograph.training.record_dataset import RecordManifest
 from barograph.training.report import TrainingReport
+from barograph.venues.forms.known import KnownForm
 
 RECORDS = {"records": list[dict[str, Any]]}
 """Records of a topic, each as `topics dump` prints it."""
@@ -48,6 +50,7 @@ ANSWERS: Mapping[str, Any] = {
     "completion": {"shell": str, "script": str},
     "replay": {"feed": Summary, "featurizer": Tally, "scorer": Tally},
     "feed": LiveSummary,
+    "forms": (Look, {"forms": list[KnownForm]}),
     "featurize": Tally,
     "score": Tally,
     "verify": Verification,

@@ -12,8 +12,8 @@ from typing import Self
 
 from barograph.archive.book import owners
 from barograph.archive.files import ArchiveFile, Place, archive_files, read_file
-from barograph.archive.recording import REPLAY
 from barograph.archive.standing import ArchivePosition
+from barograph.archive.taken import REPLAY
 from barograph.types import DeadLetter
 from barograph.venues.entries import Closing, Entry, Heard, Opening, connection_of
 

@@ -27,11 +27,11 @@ from barograph.archive.files import (
     read_file,
 )
 from barograph.archive.manifest import ArchiveManifest
-from barograph.archive.recording import REPLAY
 from barograph.archive.standing import ArchivePosition, Span, numbers_in, with_file
+from barograph.archive.taken import REPLAY
 from barograph.codec import UNREADABLE
 from barograph.errors import CorruptLogError
-from barograph.files.lines import TornError
+from barograph.files.packed import TornError
 from barograph.types import DeadLetter, Event
 from barograph.venues.entries import Closing, Entry, connection_of
 

@@ -130,8 +130,9 @@ class _Reading:
         opens = not isinstance(entry, Archived) or type(entry.entry) is Heard
         if opens and opening.connection not in self.continuity.connections:
             self._machine.take(opening)
-        is_exchange = opening.connection.endswith(f"/{Wrapper.EXCHANGE}")
-        if self._lane is None and is_exchange and not isinstance(entry, Archived):
+        is_bare = opening.connection.endswith(f"/{Wrapper.EXCHANGE}")
+        is_plain = is_bare and self._recording.reader.exchange_is_plain
+        if self._lane is None and is_plain and not isinstance(entry, Archived):
             self._lane = Columns(opening, self.continuity, self._timeout_s, self._product_index)
         if isinstance(entry, Archived):
             received = self._machine.take(entry.entry)

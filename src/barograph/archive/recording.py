@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, tzinfo
-from hashlib import sha256
 from itertools import chain, islice
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -10,37 +9,31 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from barograph.archive.entry_lines import LONGEST_LINE_BYTES, entry_of, is_entry_line, renamed
+from barograph.archive.taken import OF_ARCHIVES, REPLAY, Passed, Taken, connection_named
 from barograph.codec import UNREADABLE
 from barograph.errors import BadInputError
+from barograph.files.containers import contained
 from barograph.files.input_file import InputFile, seen
-from barograph.files.lines import BadLine, TornError, Unended, chunks_of, lines_in
+from barograph.files.lines import BadLine, Unended, chunks_of, lines_in
+from barograph.files.packed import TornError
 from barograph.foreign import one_line
 from barograph.types import DeadLetter, Fault, Frame
-from barograph.venues.coinbase.recorded_lines import (
-    Unwrapped,
-    Wrapper,
-    continuity_of,
-    time_of,
-    unwrap,
-)
+from barograph.venues.coinbase.recorded_lines import continuity_of, time_of
 from barograph.venues.coinbase.surveys import numbers_of
 from barograph.venues.entries import Dialect, Entry, Heard, Opening, connection_of
+from barograph.venues.forms.own import OwnForm
+from barograph.venues.forms.own_rows import prepared
+from barograph.venues.forms.reader import FormReader, Unwrapped, line_of
 from barograph.venues.refusals import FrameRefusedError
 
 MAX_LINE_BYTES = 1 << 20
 """A longer line of a recording is a dead letter. An archive's line may hold such a frame coded."""
 
-REPLAY = "replay:"
-"""What the name of every recording's connection begins with."""
-
-OF_ARCHIVES = f"{REPLAY}archive/"
-"""What the names of all connections begin with that an archive's files are replayed on.
-
-They are the same in all of its files: a connection goes on from one to the next.
-"""
-
+_STANDARD_INPUT = Path("/dev/stdin")
+_NO_FORM = OwnForm(fields={})
 _BLOCK_BYTES = 1 << 19
 _SURVEYED_LINES = 2000
+_SETTLING_LINES, _SETTLING_STEP = 200, 20
 _SURVEYED_BYTES = 8 << 20
 
 
@@ -67,41 +60,6 @@ Line = Recorded | Archived | DeadLetter
 """What a line of a recording is."""
 
 
-class Passed(NamedTuple):
-    """The number of the last of some lines, and the hash of all of them that are not blank."""
-
-    lines: int
-    sha256: str
-
-
-class Taken:
-    """Lines that are taken one after the other, as they count for what a recording is."""
-
-    def __init__(self) -> None:
-        self.lines = 0
-        self._hash = sha256()
-
-    def add(self, number: int, line: bytes | BadLine) -> None:
-        """Add a line; one that is too long counts by its length and its beginning."""
-        if isinstance(line, BadLine):
-            self._hash.update(line.detail.encode() + line.original)
-        elif not line or line.isspace():
-            return
-        else:
-            self._hash.update(line)
-        self._hash.update(b"\n")
-        self.lines = number
-
-    def passed(self) -> Passed:
-        """Return the lines taken so far."""
-        return Passed(self.lines, self._hash.hexdigest())
-
-
-def connection_named(digest: str) -> str:
-    """What the names of the connections of a recording begin with that is known by a hash."""
-    return f"{REPLAY}{digest[:12]}/"
-
-
 def check_recordings(paths: Iterable[Path]) -> None:
     """Raise BadInputError as `Recording` would, also where a file holds no line.
 
@@ -117,7 +75,10 @@ def check_recordings(paths: Iterable[Path]) -> None:
 
 
 class Recording:
-    """A file of recorded lines, plain or gzip; each may have any form of `venues.wrappers`.
+    """A file of what someone recorded: lines, a JSON array or a table, packed or not.
+
+    Both are told by content, and which form its lines have (`venues.forms`) by the first of them.
+    `form` is one of the user's own instead. `Path("-")` is standard input.
 
     Iterating gives a Recorded or a DeadLetter for every line that is not blank, in bounded memory
     whatever the lines are; after the last whole line of a torn file one dead letter (TRUNCATED)
@@ -136,8 +97,10 @@ class Recording:
         *,
         pipes: bool = False,
         waiting: Callable[[str], object] = lambda _line: None,
+        form: OwnForm | None = None,
     ) -> None:
-        self.path, self._zone = path, zone
+        path = _STANDARD_INPUT if str(path) == "-" else path
+        self.path, self._zone, self._form = path, zone, form
         self.name = one_line(path.name)
         """The file's name as dead letters have it."""
         self.blank_lines = 0
@@ -153,16 +116,26 @@ class Recording:
         self._begun = False
         self._continuity: Literal["trade_id", "none"] = "none"
         self._numbers: Literal["all", "some"] = "all"
-        self._openings: dict[tuple[Wrapper, str], Opening] = {}
+        self._openings: dict[tuple[str, str], Opening] = {}
         self._archived: dict[str, Opening] = {}
         self._max_line_bytes = MAX_LINE_BYTES
         self.first_time_ns: int | None = None
         """The first time that its lines tell; known once it is open."""
+        self._first: list[tuple[int, bytes | BadLine]] = []
+        self.reader = FormReader(zone, form)
+        """What reads its lines: settled once the recording is open."""
+        self.container = "lines"
+        """What holds its records, in words; known once it is open."""
 
     @property
     def bytes_read(self) -> int:
         """Bytes read of the file, before unpacking."""
         return 0 if self._file is None else self._file.position
+
+    @property
+    def form_line(self) -> str:
+        """What the reader settled on, in a line: `1 form: flat, venue's clock …`."""
+        return line_of(self.reader, self.container)
 
     @property
     def can_begin_again(self) -> bool:
@@ -189,14 +162,20 @@ class Recording:
         self.close()
         self._file = InputFile(self.path, pipes=self._pipes, waiting=self._waiting)
         self.size = self._file.size or 0
-        self._chunks = chunks_of(self._file, _BLOCK_BYTES)
+        form = self._form or _NO_FORM
+        container = contained(chunks_of(self._file, _BLOCK_BYTES), form.columns, form.delimiter)
+        self.container = container.name
+        self._chunks = container.chunks if self._form is None else prepared(container.chunks, form)
         self._begun = False
         self._openings, self._archived = {}, {}
         self._max_line_bytes, self.first_time_ns = LONGEST_LINE_BYTES, None
-        first = self._look_ahead()
+        first = self._first = self._look_ahead()
         is_archive = any(type(line) is bytes and is_entry_line(line) for _, line in first[:1])
         self._max_line_bytes = LONGEST_LINE_BYTES if is_archive else MAX_LINE_BYTES
+        self.reader = FormReader(self._zone, self._form)
+        self.reader.settle(line for _, line in _sampled(first) if not isinstance(line, BadLine))
         frames = [self.frame_of(line) for _, line in first]
+        self.reader.restart()
         known = [frame for frame in frames if frame is not None]
         self._continuity, self._numbers = continuity_of(known), numbers_of(known)
         taken, heads = Taken(), []
@@ -208,6 +187,11 @@ class Recording:
                 break
         self.connection = OF_ARCHIVES if is_archive else connection_named(taken.passed().sha256)
         return heads
+
+    def first_lines(self) -> list[bytes | BadLine]:
+        """Open the recording and return its first lines, which are what settles its form."""
+        self.open()
+        return [line for _, line in self._first or islice(self.lines(), 1)]
 
     def close(self) -> None:
         """End a reading. Idempotent."""
@@ -227,8 +211,12 @@ class Recording:
     def lines(self) -> Iterator[tuple[int, bytes | BadLine]]:
         """Every line as it stands, blank ones too, with its number; the rest of a torn file."""
         self._begin()
-        number = 0
+        number, is_local = 0, self.reader.is_local
         for number, line in lines_in(self._chunks, self._max_line_bytes):
+            if is_local:
+                # Which of two hours a local time means follows from the lines before it, also
+                # from those that whoever reads on in the middle skips.
+                self.frame_of(line)
             yield number, line
         if number == 0:
             raise self._without_lines()
@@ -287,7 +275,7 @@ class Recording:
         if is_entry_line(line):
             return self._of_archive(number, bytes(line))
         try:
-            unwrapped = unwrap(bytes(line), self._zone)
+            unwrapped = self.reader.read(bytes(line))
         except FrameRefusedError as refused:
             return BadLine(refused.fault, refused.detail, bytes(line)).letter(self.name, number)
         return self._recorded(number, unwrapped)
@@ -331,7 +319,7 @@ class Recording:
             entry = entry_of(self.name, 0, bytes(line))
             return entry.frame if type(entry) is Heard else None
         try:
-            unwrapped = unwrap(bytes(line), self._zone)
+            unwrapped = self.reader.read(bytes(line))
         except FrameRefusedError:
             return None
         received_ns = unwrapped.receive_time_ns
@@ -375,6 +363,11 @@ class Recording:
             receive_time_ns=unwrapped.receive_time_ns,
         )
         return Recorded(number, frame, opening)
+
+
+def _sampled(first: list[tuple[int, bytes | BadLine]]) -> list[tuple[int, bytes | BadLine]]:
+    """Return the first lines and some of those behind: enough to settle a form, in less time."""
+    return first[:_SETTLING_LINES] + first[_SETTLING_LINES::_SETTLING_STEP]
 
 
 def _is_whole(line: bytes) -> bool:

@@ -8,24 +8,28 @@ from pathlib import Path
 from barograph.archive.files import FRAMES, MANIFEST, numbered_files
 from barograph.archive.recording import Recording
 from barograph.errors import BadInputError
+from barograph.venues.forms.own import OwnForm
 
 _NUMBERED = re.compile(rf"(\d{{6,}})\.{re.escape(FRAMES)}").fullmatch
 _BESIDE = frozenset({"book.json", "lock", "aside"})
 """What lies in an archive beside its files and their manifests."""
 
 
-def recording_files(paths: Sequence[Path], zone: tzinfo = UTC) -> list[Path]:
+def recording_files(
+    paths: Sequence[Path], zone: tzinfo = UTC, form: OwnForm | None = None
+) -> list[Path]:
     """Return the files of recordings, the earliest first, whatever their order was.
 
     A directory stands for its files; what an archive has beside its frames is passed over. So
     recordings of one product follow each other as they were heard. Files of one archive stay in
     their order, and where one of several can be read only once, all stay as they were given.
-    zone: that of naive local times. Raises BadInputError as Recording does.
+    zone: that of naive local times. form: one of the user's own. Raises BadInputError as
+    Recording does.
     """
     files = [file for path in paths for file in _files_of(path)]
     if len(files) < 2 or not all(file.is_file() for file in files):
         return files
-    times = {file: _first_time_ns(file, zone) for file in files}
+    times = {file: _first_time_ns(file, zone, form) for file in files}
     archives: dict[Path, int] = {}
     for file in files:
         if _NUMBERED(file.name):
@@ -70,9 +74,9 @@ def _is_compacted(path: Path) -> bool:
     return path.name.startswith("hour=") and path.parent.name.startswith("date=")
 
 
-def _first_time_ns(file: Path, zone: tzinfo) -> int:
+def _first_time_ns(file: Path, zone: tzinfo, form: OwnForm | None) -> int:
     """Return the first time in a recording; those without one come first."""
-    recording = Recording(file, zone)
+    recording = Recording(file, zone, form=form)
     try:
         recording.open()
     finally:

@@ -19,7 +19,8 @@ from barograph.cases import table_header
 from barograph.cases.contract import Contract
 from barograph.errors import BadInputError
 from barograph.files.input_file import InputFile
-from barograph.files.lines import TornError, chunks_of
+from barograph.files.lines import chunks_of
+from barograph.files.packed import TornError
 
 MAX_LINE_BYTES = 4 << 20
 """Longest line; a file with a longer one is refused."""

@@ -13,7 +13,8 @@ from hashlib import sha256
 
 import msgspec
 
-from barograph.archive.recording import REPLAY, Recording, Taken, connection_named
+from barograph.archive.recording import Recording
+from barograph.archive.taken import REPLAY, Taken, connection_named
 from barograph.errors import BadInputError
 from barograph.files.lines import BadLine, Unended, file_sha256
 from barograph.types import Frame

@@ -15,6 +15,7 @@ from barograph.feed.summary import Summary
 from barograph.types import NS_PER_S, DeadLetter, Frame
 from barograph.venues.coinbase.recorded_lines import time_of
 from barograph.venues.entries import Closing, Entry, Heard
+from barograph.venues.forms.own import OwnForm
 
 _SHORTEST_SLEEP_S = 0.02
 _LEAST_SPEED = 1e-6
@@ -70,20 +71,22 @@ def replay(  # noqa: PLR0913 - what is taken how, and whom to tell
     progress: Progress | None = None,
     zone: tzinfo = UTC,
     waiting: Callable[[str], object] = lambda _line: None,
+    form: OwnForm | None = None,
 ) -> Summary:
     """Take recordings, one after the other, each on connections of its own.
 
     An interrupted replay goes on where the log stands, also of a file that has grown since; one of
     which all lines were taken before is skipped. The connections of the last one stay open, since
     it may grow. `zone` is that of naive local times; `waiting` is called with a line for a person
-    when a pipe gives nothing for long.
+    when a pipe gives nothing for long. `form` is one of the user's own, for all of them.
 
     Raises BadInputError for files that cannot be read or hold nothing, before any is replayed where
     that shows; FileChangedError for one that is changed meanwhile: it does not count as done.
     """
     pace = pace or Pace()
     started = pace.monotonic()
-    for recording in [Recording(path, zone, pipes=True, waiting=waiting) for path in paths]:
+    recordings = [Recording(path, zone, pipes=True, waiting=waiting, form=form) for path in paths]
+    for recording in recordings:
         try:
             _Replay(feed, recording, pace, progress).run()
         finally:
@@ -142,6 +145,7 @@ class _Replay:
         """Start this recording: the connections of the one before it are lost."""
         summary, recording = self._feed.summary, self._recording
         summary.files.append(recording.name)
+        summary.forms[recording.name] = recording.form_line
         summary.remarks += recording.remarks()
         if not summary.resumed_at:
             summary.resumed_at = self._passage.taken.lines

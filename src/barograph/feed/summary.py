@@ -11,13 +11,15 @@ class Summary(msgspec.Struct, kw_only=True):
 
     `trades` have no quote of their own; `filled` of them came from REST. `missing` counts the
     trades or frames that gaps tell of. `quiet` frames are understood and were no event when they
-    came (subscriptions). `skipped` files were done before. `resumed_at` is the line of the first
+    came (subscriptions). `skipped` files were done before. `forms` say
+    what the reader settled on for each file. `resumed_at` is the line of the first
     file at which an interrupted replay went on. `one_book` has the names under which products were
     heard beside their own. `remarks` are what else a person should know of it. Times are of
     events; `seconds` is the run's own duration.
     """
 
     files: list[str] = []
+    forms: dict[str, str] = {}
     skipped: list[str] = []
     resumed_at: int = 0
     lines: int = 0

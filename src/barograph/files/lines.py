@@ -1,4 +1,4 @@
-"""Lines of files, plain or gzip: read in bounded memory whatever they are, and packed.
+"""Lines of files, plain or packed: read in bounded memory whatever they are, and packed.
 
 Our own archive and the recordings of others are read alike, and isal is at home here alone.
 """
@@ -6,10 +6,11 @@ Our own archive and the recordings of others are read alike, and isal is at home
 from collections.abc import Iterable, Iterator
 from hashlib import file_digest
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from isal import igzip, igzip_lib
 
+from barograph.files.packed import MAGIC_BYTES, Readable, Rest, TornError, kind_of
 from barograph.types import DeadLetter, Fault
 
 _KEPT_OF_BAD_LINE = 1024
@@ -27,13 +28,6 @@ def packed(lines: bytes) -> bytes:
     """Return the lines as one gzip member."""
     member: bytes = igzip.compress(lines, compresslevel=1)
     return member
-
-
-class Readable(Protocol):
-    """A source of bytes; it returns none at its end."""
-
-    def read(self, most: int, /) -> bytes:
-        """Return the next bytes; fewer than `most` do not mean the end."""
 
 
 class Unended(bytes):
@@ -58,10 +52,6 @@ class BadLine(NamedTuple):
             key="",
             original=self.original,
         )
-
-
-class TornError(Exception):
-    """The compressed stream cannot be read further."""
 
 
 def lines_of(file: Readable, max_bytes: int) -> Iterator[tuple[int, bytes | BadLine]]:
@@ -110,10 +100,16 @@ def _too_long(line: bytes, length: int) -> BadLine:
 def chunks_of(file: Readable, chunk_bytes: int = _CHUNK_BYTES) -> Iterator[bytes]:
     """What a file holds from where it stands, unpacked. Raises TornError where it cannot go on."""
     chunk = file.read(chunk_bytes)
-    if len(chunk) == 1:  # a pipe may give as little
-        chunk += file.read(chunk_bytes)
+    while chunk and len(chunk) < MAGIC_BYTES:  # a pipe may give as little
+        more = file.read(chunk_bytes)
+        if not more:
+            break
+        chunk += more
     if chunk and _GZIP.startswith(chunk[: len(_GZIP)]):
         yield from _inflated(chunk, file, chunk_bytes)
+        return
+    if (unpacked := kind_of(chunk)) is not None:
+        yield from unpacked(Rest(chunk, file), chunk_bytes)
         return
     while chunk:
         yield chunk

@@ -37,6 +37,7 @@ from barograph.venues.books import UNIFIED
 from barograph.venues.coinbase.machine import Coinbase
 from barograph.venues.continuity import Continuity
 from barograph.venues.entries import Rules
+from barograph.venues.forms.own import OwnForm
 
 _EVENTS_AT_A_TIME = 20_000
 _PACKED = np.dtype([(name, EVENT[name]) for name in EVENT.names or ()])
@@ -53,9 +54,9 @@ class DatasetManifest(msgspec.Struct, frozen=True, kw_only=True):
     """Source and contents of a series dataset.
 
     `data_hash` is the SHA-256 of the events as `codec.EVENT`, in order. `usable` counts rows with a
-    label and all used features; `unused` counts the others by reason, and `left_out` gives the
-    reason for each wanted feature that is not used. `unreadable` maps damaged archive files to
-    their first damage; `table_sha256` is the hash of the Parquet file.
+    label and all used features, `unused` the others by reason; `left_out` says why a wanted feature
+    is not used. `unreadable` maps damaged archive files to their first damage; `table_sha256` is
+    that of the table; `forms` say how recordings are read.
     """
 
     case: str
@@ -72,33 +73,35 @@ class DatasetManifest(msgspec.Struct, frozen=True, kw_only=True):
     products: dict[str, ProductFacts]
     unreadable: dict[str, str]
     table_sha256: str
+    forms: dict[str, str] = {}
 
 
-def build(
+def build(  # noqa: PLR0913 - what is read how, and whom to tell
     home: Path,
     case: Case,
     *,
     recordings: Sequence[Path] = (),
     rules: Rules | None = None,
+    form: OwnForm | None = None,
     progress: Callable[[int], None] = lambda _events: None,
 ) -> DatasetManifest:
     """Rebuild the dataset of a case from all of `home`'s archive, with bounded memory.
 
-    recordings: use these instead, under `rules`, as if a feed had replayed them into an empty home;
-    no log or archive is read or written. progress: called with the number of events so far.
+    recordings: use these instead, under `rules`, in a `form` of one's own, as if replayed into an
+    empty home; no log or archive is read or written. progress: called with the events so far.
     Columns: product, second, receive_time_ns, log_mid_e9, return_e9, every feature of the catalogue
     as float64, reasons (one digit of `types.Reason` each) and outcome (the series' `value_now` one
     horizon after the row); null is unknown. Rows are sorted by product (first seen) and second.
-    Raises BadInputError if there is nothing to read or there are more products than a featurizer
-    holds, TooLittleDataError if no second was closed.
+    Raises BadInputError for nothing to read or too many products, TooLittleDataError for no second.
     """
     archive = home / "archive"
     live, reading = live_of(case), _Reading(progress)
     table, manifest_path = paths(home, case)
     if recordings:
-        recordings = recording_files(recordings)
+        recordings = recording_files(recordings, form=form)
         check_recordings(recordings)  # before a folder is created
-        events = reading.recorded(recordings, rules or Rules(books=UNIFIED))
+        opened = [Recording(path, pipes=True, form=form) for path in recordings]
+        events = reading.recorded(opened, rules or Rules(books=UNIFIED))
     elif next(joined.whole(archive, reading.unreadable), None) is not None:
         events = reading.archived(archive)
     else:
@@ -138,6 +141,7 @@ def build(
         left_out=dict(usable.left_out),
         products=products,
         unreadable=reading.unreadable,
+        forms=reading.forms,
         table_sha256=table_sha256,
     )
     write_manifest(manifest_path, manifest)
@@ -248,6 +252,7 @@ class _Reading:
         self.events = dict.fromkeys(_KINDS, 0)
         self.dead_letters: dict[str, int] = {}
         self.unreadable: dict[str, str] = {}
+        self.forms: dict[str, str] = {}
         self.late_ticks = 0
         self._products: list[str] = []
         self._progress = progress
@@ -293,21 +298,17 @@ class _Reading:
         damage = [f"Restore {path} from a copy: {why}" for path, why in self.unreadable.items()]
         return damage[0] if damage else otherwise
 
-    def recorded(self, recordings: Iterable[Path], rules: Rules) -> Iterator[Records]:
+    def recorded(self, recordings: Iterable[Recording], rules: Rules) -> Iterator[Records]:
         """Yield the events that a feed would make of recordings, each on its own connections."""
         continuity = Continuity(rules)
-        for path in recordings:
-            recording = Recording(path, pipes=True)
+        for recording in recordings:
             recording.open()
             for connection in list(continuity.connections):
                 if not connection.startswith(recording.connection):
                     continuity.close(connection)
-            yield from recording_events(
-                recording,
-                continuity,
-                product_index=self.product_index,
-                refuse=self._refuse,
-            )
+            index, refuse = self.product_index, self._refuse
+            yield from recording_events(recording, continuity, product_index=index, refuse=refuse)
+            self.forms[recording.name] = recording.form_line
 
     def _refuse(self, letter: DeadLetter) -> None:
         self.dead_letters[letter.fault] = self.dead_letters.get(letter.fault, 0) + 1

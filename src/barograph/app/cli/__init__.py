@@ -21,6 +21,7 @@ try:
         deadletters,
         door,
         exchange,
+        forms,
         live,
         market,
         models,
@@ -48,7 +49,9 @@ try:
         rich_markup_mode=None,  # plain help answers twice as fast
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": verbs.WIDTH},
     )
-    for theme in (market, live, exchange, check, training, predict, records, recover, reference):
+    for theme in (
+        market, forms, live, exchange, check, training, predict, records, recover, reference,
+    ):  # fmt: skip
         app.add_typer(theme.app)
     app.add_typer(models.app, name="models")
     app.add_typer(report.app, name="report")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from barograph.app.cli.answers import answer, warn
+from barograph.app.cli.forms import FormOption, form_in
 from barograph.app.cli.options import (
     MOST_HOURS,
     MOST_SEED,
@@ -73,7 +74,8 @@ def demo(
 @app.command()
 def replay(
     files: Annotated[
-        list[Path], typer.Argument(help="Recordings, directories of them, an archive; or a pipe.")
+        list[Path],
+        typer.Argument(help="Recordings, directories of them, an archive, a pipe; - for stdin."),
     ],
     home: HomeOption = None,
     log: LogOption = None,
@@ -82,6 +84,7 @@ def replay(
     products: Annotated[
         str, typer.Option(help="Only these, comma-separated; others are refused.")
     ] = "",
+    form: FormOption = None,
     no_stages: Annotated[
         bool,
         typer.Option("--no-stages", help="Feed only; run featurize and score separately."),
@@ -97,7 +100,7 @@ def replay(
     An interrupted replay resumes where it stopped, as does a file that has grown; a file
     replayed to its end is skipped. With --again the rows that the log has are scored once more,
     with the champion of now; no file is taken twice. A pipe is read to its end:
-    zcat FILE | barograph replay /dev/stdin.
+    zcat FILE | barograph replay -
     """
     from barograph.app import wiring
     from barograph.app.intake import feed_of
@@ -117,8 +120,9 @@ def replay(
     settings = settings_of(home)
     address = log or settings.home
     pace, tzinfo = recorded.Pace(speed_of(speed)), zone_named(zone)
+    own_form = form_in(form)
     live = speed != "max"
-    files = recording_files(files, tzinfo)
+    files = recording_files(files, tzinfo, own_form)
     check_recordings(files)  # before a log is created
     opened = open_log(address)
     frames = None
@@ -129,7 +133,9 @@ def replay(
         with PeriodicRetention(lambda: open_log(address), warn), terminal.progress() as progress:
 
             def take() -> "Summary":
-                fed = recorded.replay(frames, files, pace, progress.bytes_and_ticks, tzinfo, warn)
+                fed = recorded.replay(
+                    frames, files, pace, progress.bytes_and_ticks, tzinfo, warn, own_form
+                )
                 progress.say("featurizing and scoring")
                 return fed
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from barograph.app.cli.answers import answer, warn
+from barograph.app.cli.forms import FormOption, form_in
 from barograph.app.cli.options import (
     MOST_MINUTES,
     MOST_SECONDS,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from barograph.training.due import Due
     from barograph.training.report import TrainingReport
     from barograph.training.walkforward import Training
+    from barograph.venues.forms.own import OwnForm
 
 app = typer.Typer()
 
@@ -49,6 +51,7 @@ def dataset(
     log: LogOption = None,
     case: CaseOption = "spikes",
     products: Annotated[str, typer.Option(help="Only these of recordings, comma-separated.")] = "",
+    form: FormOption = None,
     json: JsonOption = False,
 ) -> None:
     """Build labelled feature rows from the archive or from files.
@@ -68,7 +71,7 @@ def dataset(
             )
         answer(table, json, lambda: terminal.record_dataset(table))
         return
-    made = _built(settings, log, chosen, files or [], names_in(products))
+    made = _built(settings, log, chosen, files or [], names_in(products), form_in(form))
     answer(made, json, lambda: terminal.dataset(made))
 
 
@@ -242,6 +245,7 @@ def _built(
     case: "Case",
     files: "Sequence[Path]" = (),
     products: "Sequence[str]" = (),
+    form: "OwnForm | None" = None,
 ) -> "DatasetManifest":
     """Rebuild the dataset of a case that is not of records, from archive, recordings or log."""
     from barograph.app.intake import rules_of
@@ -256,6 +260,7 @@ def _built(
                 case,
                 recordings=files,
                 rules=rules_of(settings, products),
+                form=form,
                 progress=progress.events,
             )
         _warn_of_damage(made)

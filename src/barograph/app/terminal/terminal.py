@@ -25,7 +25,7 @@ from rich.text import Text
 
 from barograph.app.terminal.detail import Detail, chosen
 from barograph.figures import MS, US, duration
-from barograph.foreign import spelled_out
+from barograph.foreign import one_line, spelled_out
 from barograph.times import time_of
 from barograph.types import NS_PER_S
 
@@ -205,6 +205,8 @@ def replayed(fed: "Summary", running: "Pipeline | None") -> RenderableType:
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     for name in fed.skipped:
         table.add_row("skipped", f"{name}: already replayed into this home")
+    for line, names in _by_form(fed.forms).items():
+        table.add_row("form", Text(f"{_some(names)}: {line}"))
     if fed.resumed_at:
         table.add_row("resumed", f"at line {fed.resumed_at + 1:,}, where an earlier run stopped")
     table.add_row(
@@ -226,6 +228,18 @@ def replayed(fed: "Summary", running: "Pipeline | None") -> RenderableType:
         table.add_row("feature rows", f"{running.featurized.values:,}")
         table.add_row("predictions", f"{running.scored.values:,}")
     return table
+
+
+def _by_form(forms: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return what the reader settled on, and the files of which it is true."""
+    by_form: dict[str, list[str]] = {}
+    for name, line in forms.items():
+        by_form.setdefault(one_line(line), []).append(one_line(name))
+    return by_form
+
+
+def _some(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1:,} more"
 
 
 def add_remarks(table: Table, fed: "Summary") -> None:
@@ -271,6 +285,8 @@ def verified(verification: "Verification") -> RenderableType:
 def dataset(made: "DatasetManifest") -> RenderableType:
     """Contents of a series dataset: usable rows, and the others by reason."""
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    for line, names in _by_form(made.forms).items():
+        table.add_row("form", Text(f"{_some(names)}: {line}"))
     for product, facts in made.products.items():
         span = f"{time_of(facts.first_second * NS_PER_S)} → {time_of(facts.last_second * NS_PER_S)}"
         table.add_row(product, f"{facts.rows:,} seconds, {facts.labelled:,} with a label  {span}")

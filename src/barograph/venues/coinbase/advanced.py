@@ -22,6 +22,7 @@ from barograph.venues.coinbase.frames import (
     SubscriptionsChannel,
     TickerChannel,
     decode_advanced,
+    with_plain_prices,
 )
 from barograph.venues.continuity import Notice, Received
 from barograph.venues.continuity_state import Connection
@@ -257,6 +258,7 @@ class AdvancedTrade(DialectMachine):
         kind: Literal["snapshot", "update"],
     ) -> Tick:
         product = self._product(ticker.product_id)
+        ticker = with_plain_prices(ticker)
         check_quote(
             product,
             ticker.price,

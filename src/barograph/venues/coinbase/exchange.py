@@ -22,6 +22,8 @@ from barograph.venues.coinbase.frames import (
     PageTrade,
     decode_exchange,
     decode_page,
+    with_plain_prices,
+    without_odd_fields,
 )
 from barograph.venues.continuity import Received
 from barograph.venues.continuity_state import Connection
@@ -63,7 +65,8 @@ class ExchangeFeed(DialectMachine):
             try:
                 message = decode_exchange(frame.data)
             except msgspec.ValidationError:
-                message = decode_exchange(with_numbers_as_text(frame.data))
+                mended = without_odd_fields(with_numbers_as_text(frame.data))
+                message = decode_exchange(mended)
             if type(message) is ExchangeTicker:
                 return self._ticker(message, frame, connection)
             return self._other(message, frame, connection)
@@ -131,6 +134,7 @@ class ExchangeFeed(DialectMachine):
 
     def _ticker(self, ticker: ExchangeTicker, frame: Frame, connection: Connection) -> Received:
         product = self._product(ticker.product_id)
+        ticker = with_plain_prices(ticker)
         check_quote(
             product,
             ticker.price,

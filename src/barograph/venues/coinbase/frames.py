@@ -1,6 +1,7 @@
 """The frames of Coinbase's two dialects, as far as the machines use them."""
 
-from typing import Literal
+from decimal import Decimal, InvalidOperation
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -156,3 +157,43 @@ AdvancedMessage = TickerChannel | HeartbeatsChannel | SubscriptionsChannel
 decode_advanced = msgspec.json.Decoder(AdvancedMessage, strict=False).decode
 
 decode_page = msgspec.json.Decoder(list[PageTrade], strict=False).decode
+
+_SIDES = [*Side]
+_IDS = ("trade_id", "sequence", "last_trade_id")
+_PRICES = ("price", "best_bid", "best_ask")
+_LONGEST_EXPONENT = 40
+_Ticker = TypeVar("_Ticker", ExchangeTicker, AdvancedTicker)
+
+
+def without_odd_fields(frame: bytes) -> bytes:
+    """Return a frame of the Exchange feed without the optional fields that are odd: not offered.
+
+    Those are a side that is none and an id that is empty. Raises one of UNREADABLE.
+    """
+    value = msgspec.json.decode(frame)
+    if not isinstance(value, dict):
+        return frame
+    odd = {name for name in _IDS if value.get(name) == ""}
+    if "side" in value and value["side"] not in _SIDES:
+        odd.add("side")
+    if not odd:
+        return frame
+    return msgspec.json.encode({name: each for name, each in value.items() if name not in odd})
+
+
+def with_plain_prices(ticker: _Ticker) -> _Ticker:
+    """Return a ticker whose prices have no exponent: `6.44e-06` is 0.00000644, as the number is."""
+    joined = f"{ticker.price}{ticker.best_bid}{ticker.best_ask}"
+    if "e" not in joined and "E" not in joined:
+        return ticker
+    return msgspec.structs.replace(ticker, **{n: _plain(getattr(ticker, n)) for n in _PRICES})
+
+
+def _plain(text: str) -> str:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return text
+    if not number.is_finite() or abs(number.adjusted()) > _LONGEST_EXPONENT:
+        return text
+    return f"{number:f}"

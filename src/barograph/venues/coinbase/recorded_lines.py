@@ -1,152 +1,31 @@
-"""The line forms in which people record Coinbase: each line gives back the venue's own frame.
+"""Recorded lines of Coinbase: the frame of a single line, when it is due, what its ids count.
 
-Known are bare frames of both dialects, and four wrappers: `payload` (an Advanced Trade frame beside
-`ingest_time`), `pair` (`ts`, `pair` and the frame as a string in `raw`), `raw` (flattened fields, a
-naive local `timestamp`, and the ticker object in `raw`) and `flat` (flattened fields with
-`ws_timestamp` and `received_at`). The last two kept no envelope: one is put around the ticker
-again, without the `sequence_num`, because they kept only tickers and its holes prove nothing.
+A whole recording is read by `venues.forms.reader`, which settles its form from its first lines.
 """
 
 from collections.abc import Iterable
 from datetime import UTC, tzinfo
-from decimal import Decimal
-from enum import StrEnum
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import msgspec
 
 from barograph.codec import UNREADABLE
-from barograph.times import format_time, parse_time
-from barograph.types import NS_PER_S, Fault, Frame
-from barograph.venues.entries import Dialect
-from barograph.venues.refusals import FrameRefusedError, fault_of
+from barograph.times import parse_time
+from barograph.types import Frame
+from barograph.venues.forms.envelope import Wrapper
+from barograph.venues.forms.reader import FormReader, Unwrapped
 
-
-class Wrapper(StrEnum):
-    """The form of a recorded line."""
-
-    EXCHANGE = "exchange"
-    ADVANCED = "advanced"
-    PAYLOAD = "payload"
-    PAIR = "pair"
-    RAW = "raw"
-    FLAT = "flat"
-
-
-class Unwrapped(NamedTuple):
-    """The venue's frame and what the recorder knew of it."""
-
-    frame: bytes
-    dialect: Dialect
-    wrapper: Wrapper
-    receive_time_ns: int | None = None
-    event_clock: Literal["venue", "recorder"] = "venue"
-
-
-_ABSENT = msgspec.Raw()
-
-
-class _Line(msgspec.Struct, gc=False):
-    type: msgspec.Raw = _ABSENT
-    channel: msgspec.Raw = _ABSENT
-    payload: msgspec.Raw = _ABSENT
-    raw: msgspec.Raw = _ABSENT
-    ts: Decimal | None = None
-    ingest_time: str | None = None
-    timestamp: str | None = None
-
-
-class _Flat(msgspec.Struct, gc=False):
-    product_id: str
-    price: str
-    best_bid: str
-    best_ask: str
-    ws_timestamp: str
-    best_bid_qty: str | None = None
-    best_ask_qty: str | None = None
-    volume_24h: str | None = None
-    event_type: str = "update"
-    received_at: str | None = None
-
-
-_line = msgspec.json.Decoder(_Line).decode
-_flat = msgspec.json.Decoder(_Flat).decode
-_text = msgspec.json.Decoder(str).decode
+__all__ = ["Unwrapped", "Wrapper", "continuity_of", "time_of", "unwrap"]
 
 
 def unwrap(line: bytes, zone: tzinfo = UTC) -> Unwrapped:
-    """Return the frame in one recorded line; a naive local time is read in `zone`.
+    """Return the frame in one recorded line by itself; a naive local time is read in `zone`.
 
     Raises FrameRefusedError when the line is no JSON object of a known form.
     """
-    # Bare frames are not parsed here: their machine does that.
-    if line.startswith(b'{"type":'):
-        return Unwrapped(line, Dialect.EXCHANGE, Wrapper.EXCHANGE)
-    if line.startswith((b'{"channel":', b'{"channel" :')):
-        return Unwrapped(line, Dialect.ADVANCED, Wrapper.ADVANCED)
-    try:
-        return _unwrap(line, zone)
-    except UNREADABLE as error:
-        raise FrameRefusedError(*fault_of(line, error, "", frozenset())) from None
-    except ValueError as error:
-        raise FrameRefusedError(Fault.BAD_TIME, str(error)) from None
-
-
-def _unwrap(line: bytes, zone: tzinfo) -> Unwrapped:
-    wrapped = _line(line)
-    if wrapped.payload is not _ABSENT:
-        received_ns = None if wrapped.ingest_time is None else parse_time(wrapped.ingest_time)
-        return Unwrapped(bytes(wrapped.payload), Dialect.ADVANCED, Wrapper.PAYLOAD, received_ns)
-    if wrapped.raw is not _ABSENT:
-        inner = bytes(wrapped.raw)
-        if inner.startswith(b'"'):
-            received_ns = None if wrapped.ts is None else _nanoseconds(wrapped.ts)
-            frame = _text(inner).encode()
-            dialect = Dialect.ADVANCED if frame.startswith(b'{"channel"') else Dialect.EXCHANGE
-            return Unwrapped(frame, dialect, Wrapper.PAIR, received_ns)
-        if wrapped.timestamp is None:
-            raise FrameRefusedError(Fault.WRONG_SHAPE, "a raw ticker without a timestamp")
-        # This recorder kept its own clock only; it stands for the event time, marked as such.
-        time = format_time(parse_time(wrapped.timestamp, zone))
-        frame = _envelope(time, "update", inner)
-        return Unwrapped(frame, Dialect.ADVANCED, Wrapper.RAW, None, "recorder")
-    if wrapped.channel is not _ABSENT:
-        return Unwrapped(line, Dialect.ADVANCED, Wrapper.ADVANCED)
-    if wrapped.type is not _ABSENT:
-        return Unwrapped(line, Dialect.EXCHANGE, Wrapper.EXCHANGE)
-    return _unflatten(line)
-
-
-def _nanoseconds(seconds: Decimal) -> int:
-    if not seconds.is_finite() or not 0 <= seconds < 2**63 // NS_PER_S:
-        raise ValueError(f"{seconds} is no second since 1970")
-    return int(seconds.scaleb(9))
-
-
-def _unflatten(line: bytes) -> Unwrapped:
-    flat = _flat(line)
-    received_ns = None if flat.received_at is None else parse_time(flat.received_at)
-    ticker = {
-        "type": "ticker",
-        "product_id": flat.product_id,
-        "price": flat.price,
-        "volume_24_h": flat.volume_24h,
-        "best_bid": flat.best_bid,
-        "best_ask": flat.best_ask,
-        "best_bid_quantity": flat.best_bid_qty,
-        "best_ask_quantity": flat.best_ask_qty,
-    }
-    offered = {name: value for name, value in ticker.items() if value is not None}
-    frame = _envelope(flat.ws_timestamp, flat.event_type, msgspec.json.encode(offered))
-    return Unwrapped(frame, Dialect.ADVANCED, Wrapper.FLAT, received_ns)
-
-
-def _envelope(time: str, kind: str, ticker: bytes) -> bytes:
-    return b'{"channel":"ticker","timestamp":%b,"events":[{"type":%b,"tickers":[%b]}]}' % (
-        msgspec.json.encode(time),
-        msgspec.json.encode(kind),
-        ticker,
-    )
+    reader = FormReader(zone)
+    reader.settle([line])
+    return reader.read(line)
 
 
 class _Time(msgspec.Struct, gc=False):
