@@ -18,6 +18,7 @@ HOMES = {
             "app/terminal/findings.py",
             "app/terminal/model_page.py",
             "app/terminal/model_list.py",
+            "app/terminal/forms_seen.py",
             "app/terminal/settings_table.py",
             "app/terminal/training_summary.py",
             "app/terminal/training_table.py",
