@@ -4,16 +4,17 @@ import lzma
 import random
 import zipfile
 from contextlib import suppress
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from barograph.files import packed
-from barograph.files.lines import chunks_of
+from barograph.files import lines, packed
 from barograph.files.packed import Rest, TornError, copy_to, kind_of
 from recorded_forms import PACKINGS, zipped
 
+chunks_of = partial(lines.chunks_of, any_packing=True)
 CONTENT = b"".join(b'{"n":%d}\n' % random.Random(n).getrandbits(60) for n in range(4000))
 
 
@@ -103,3 +104,8 @@ def test_a_rest_begins_with_what_was_read():
 @given(st.binary(max_size=12))
 def test_any_beginning_is_packed_or_not(first):
     kind_of(first)
+
+
+def test_only_recordings_are_unpacked_of_more_than_gzip():
+    content = bz2.compress(CONTENT)
+    assert b"".join(lines.chunks_of(io.BytesIO(content))) == content

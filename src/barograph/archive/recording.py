@@ -163,7 +163,8 @@ class Recording:
         self._file = InputFile(self.path, pipes=self._pipes, waiting=self._waiting)
         self.size = self._file.size or 0
         form = self._form or _NO_FORM
-        container = contained(chunks_of(self._file, _BLOCK_BYTES), form.columns, form.delimiter)
+        chunks = chunks_of(self._file, _BLOCK_BYTES, any_packing=True)
+        container = contained(chunks, form.columns, form.delimiter)
         self.container = container.name
         self._chunks = container.chunks if self._form is None else prepared(container.chunks, form)
         self._begun = False

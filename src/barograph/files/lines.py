@@ -97,8 +97,13 @@ def _too_long(line: bytes, length: int) -> BadLine:
     return BadLine(Fault.TOO_LONG, detail, line[:_KEPT_OF_BAD_LINE])
 
 
-def chunks_of(file: Readable, chunk_bytes: int = _CHUNK_BYTES) -> Iterator[bytes]:
-    """What a file holds from where it stands, unpacked. Raises TornError where it cannot go on."""
+def chunks_of(
+    file: Readable, chunk_bytes: int = _CHUNK_BYTES, *, any_packing: bool = False
+) -> Iterator[bytes]:
+    """What a file holds from where it stands, with gzip unpacked, or with all that `packed` knows.
+
+    Raises TornError where it cannot go on.
+    """
     chunk = file.read(chunk_bytes)
     while chunk and len(chunk) < MAGIC_BYTES:  # a pipe may give as little
         more = file.read(chunk_bytes)
@@ -108,7 +113,7 @@ def chunks_of(file: Readable, chunk_bytes: int = _CHUNK_BYTES) -> Iterator[bytes
     if chunk and _GZIP.startswith(chunk[: len(_GZIP)]):
         yield from _inflated(chunk, file, chunk_bytes)
         return
-    if (unpacked := kind_of(chunk)) is not None:
+    if any_packing and (unpacked := kind_of(chunk)) is not None:
         yield from unpacked(Rest(chunk, file), chunk_bytes)
         return
     while chunk:
