@@ -41,6 +41,7 @@ class Settings(BaseSettings):
     silence_timeout_s: Annotated[float, Field(gt=0, le=86_400)] = 10.0
     queue_entries: Annotated[int, Field(ge=100, le=1_000_000)] = 20_000
     clock_limit_s: Annotated[float, Field(gt=0, le=1e12)] = 2.0
+    max_letter_share: Annotated[float, Field(ge=0, le=1)] = 0.01
     stale_after_s: Annotated[float, Field(gt=0, le=1_000_000_000)] = 30.0
     batch_records: Annotated[int, Field(ge=1, le=100_000)] = 4096
     lease_s: Annotated[float, Field(ge=0.1, le=86_400)] = 30.0

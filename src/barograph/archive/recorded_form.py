@@ -55,6 +55,10 @@ def look(
         recording.close()
 
 
+LOOK_AT_FORMS = "`barograph forms FILE` shows what is seen in it, and a form to correct"
+"""The cure where nothing could be read of a file."""
+
+
 def describe(path: Path, zone: tzinfo = UTC, form: OwnForm | None = None) -> str:
     """What a file looks like and, where no tick can be read of it, what helps; in one line.
 

@@ -5,6 +5,7 @@ import msgspec
 from barograph.archive.continuity_checkpoint import ContinuityCheckpoint
 from barograph.codec import encode
 from barograph.feed.summary import Summary
+from barograph.foreign import one_line
 from barograph.log.topics import DEAD_LETTERS, TICKS
 from barograph.types import DeadLetter, Message
 from barograph.venues.coinbase.machine import Coinbase
@@ -51,4 +52,7 @@ class FeedMachine:
         self.messages.append(message)
         counts = self.summary.dead_letters
         counts[letter.fault] = counts.get(letter.fault, 0) + 1
+        if letter.fault not in self.summary.first_letters:
+            where = f"{letter.source}, {letter.position}"
+            self.summary.first_letters[letter.fault] = one_line(f"{letter.detail} ({where})")
         return message

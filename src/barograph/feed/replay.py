@@ -7,7 +7,9 @@ from datetime import UTC, tzinfo
 from pathlib import Path
 
 from barograph.archive.recall import kept_whole
+from barograph.archive.recorded_form import describe
 from barograph.archive.recording import Line, Recorded, Recording
+from barograph.archive.recording_files import recording_files
 from barograph.errors import BadInputError
 from barograph.feed.feed import Feed
 from barograph.feed.marks import Mark, Passage, end_of
@@ -73,7 +75,7 @@ def replay(  # noqa: PLR0913 - what is taken how, and whom to tell
     waiting: Callable[[str], object] = lambda _line: None,
     form: OwnForm | None = None,
 ) -> Summary:
-    """Take recordings, one after the other, each on connections of its own.
+    """Take recordings in the order of time, each on connections of its own.
 
     An interrupted replay goes on where the log stands, also of a file that has grown since; one of
     which all lines were taken before is skipped. The connections of the last one stay open, since
@@ -85,10 +87,15 @@ def replay(  # noqa: PLR0913 - what is taken how, and whom to tell
     """
     pace = pace or Pace()
     started = pace.monotonic()
-    recordings = [Recording(path, zone, pipes=True, waiting=waiting, form=form) for path in paths]
+    files = recording_files(list(paths), zone, form=form)
+    recordings = [Recording(path, zone, pipes=True, waiting=waiting, form=form) for path in files]
+
+    def form_of(path: Path) -> str:
+        return describe(path, zone, form) if path.is_file() else "it was a pipe"
+
     for recording in recordings:
         try:
-            _Replay(feed, recording, pace, progress).run()
+            _Replay(feed, recording, pace, progress, form_of).run()
         finally:
             recording.close()
     feed.summary.finish(pace.monotonic() - started)
@@ -99,8 +106,14 @@ class _Replay:
     """One recording on its way through the feed."""
 
     def __init__(
-        self, feed: Feed, recording: Recording, pace: Pace, progress: Progress | None
+        self,
+        feed: Feed,
+        recording: Recording,
+        pace: Pace,
+        progress: Progress | None,
+        form_of: Callable[[Path], str],
     ) -> None:
+        self._form_of = form_of
         self._feed, self._recording = feed, recording
         self._pace, self._progress = pace, progress
         with kept_whole(feed.address):
@@ -114,6 +127,7 @@ class _Replay:
         begun = not start.done
         if begun:
             self._begin()
+        lines, refused = summary.lines, self._refused
         feed, read, add = self._feed, recording.read, self._passage.taken.add
         for number, line in self._passage.lines:
             entry = read(number, line)
@@ -132,7 +146,10 @@ class _Replay:
             summary.lines += 1
             if feed.pending >= feed.batch_lines:
                 self._commit()
-        if begun:
+        lines = summary.lines - lines
+        if begun and lines and self._refused - refused == lines and not start.lines:
+            self._nothing_read(lines)
+        elif begun:
             summary.blank_lines += recording.blank_lines
             self._commit(done=True)
         else:
@@ -140,6 +157,19 @@ class _Replay:
             summary.skipped.append(recording.name)
             if not self._passage.is_kept:  # under its name it may grow
                 self._commit(done=True)
+
+    @property
+    def _refused(self) -> int:
+        return sum(self._feed.summary.dead_letters.values())
+
+    def _nothing_read(self, lines: int) -> None:
+        """Note a file that gave dead letters alone: the next replay reads it again."""
+        summary, recording = self._feed.summary, self._recording
+        recording.refuse_if_changed()
+        summary.unread[recording.name] = (
+            f"none of its {lines:,} lines could be read; {self._form_of(recording.path)}"
+        )
+        self._feed.commit(self._passage.checkpoints(Mark()))
 
     def _begin(self) -> None:
         """Start this recording: the connections of the one before it are lost."""

@@ -14,8 +14,9 @@ class Summary(msgspec.Struct, kw_only=True):
     came (subscriptions). `skipped` files were done before. `forms` say
     what the reader settled on for each file. `resumed_at` is the line of the first
     file at which an interrupted replay went on. `one_book` has the names under which products were
-    heard beside their own. `remarks` are what else a person should know of it. Times are of
-    events; `seconds` is the run's own duration.
+    heard beside their own. `remarks` are what else a person should know of it.
+    `first_letters` has the first dead letter of each fault in words, `unread` the files of which
+    nothing could be read, and why. Times are of events; `seconds` is the run's own duration.
     """
 
     files: list[str] = []
@@ -37,6 +38,8 @@ class Summary(msgspec.Struct, kw_only=True):
     remarks: list[str] = []
     first_event_time_ns: int | None = None
     last_event_time_ns: int | None = None
+    first_letters: dict[str, str] = {}
+    unread: dict[str, str] = {}
     seconds: float = 0.0
     ticks_per_s: float = 0.0
 
@@ -64,6 +67,13 @@ class Summary(msgspec.Struct, kw_only=True):
         gaps, letters = sum(self.gaps.values()), sum(self.dead_letters.values())
         beats = self.heartbeats
         return f"{self.ticks:,} ticks, {beats:,} heartbeats, {gaps} gaps, {letters} dead letters"
+
+    def remark_letters(self, most: float) -> None:
+        """Add a remark where more than this share of the lines became dead letters."""
+        letters = sum(self.dead_letters.values())
+        if self.lines and letters > most * self.lines:
+            firsts = "; ".join(f"{fault}: {each}" for fault, each in self.first_letters.items())
+            self.remarks.append(f"{letters / self.lines:.1%} of the lines were refused: {firsts}")
 
     def finish(self, seconds: float) -> None:
         """Set the duration of the run."""

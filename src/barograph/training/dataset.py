@@ -20,6 +20,7 @@ import polars as pl
 from barograph import codec
 from barograph.archive import joined
 from barograph.archive.recorded_events import recording_events
+from barograph.archive.recorded_form import LOOK_AT_FORMS, describe
 from barograph.archive.recording import Recording, check_recordings
 from barograph.archive.recording_files import recording_files
 from barograph.arrays import Records
@@ -83,19 +84,21 @@ def build(  # noqa: PLR0913 - what is read how, and whom to tell
     recordings: Sequence[Path] = (),
     rules: Rules | None = None,
     form: OwnForm | None = None,
+    refuse: Callable[[DeadLetter], None] = lambda _letter: None,
     progress: Callable[[int], None] = lambda _events: None,
 ) -> DatasetManifest:
     """Rebuild the dataset of a case from all of `home`'s archive, with bounded memory.
 
     recordings: use these instead, under `rules`, in a `form` of one's own, as if replayed into an
-    empty home; no log or archive is read or written. progress: called with the events so far.
+    empty home; no log or archive is read or written. refuse: called with each dead letter.
+    progress: called with the events so far.
     Columns: product, second, receive_time_ns, log_mid_e9, return_e9, every feature of the catalogue
     as float64, reasons (one digit of `types.Reason` each) and outcome (the series' `value_now` one
     horizon after the row); null is unknown. Rows are sorted by product (first seen) and second.
     Raises BadInputError for nothing to read or too many products, TooLittleDataError for no second.
     """
     archive = home / "archive"
-    live, reading = live_of(case), _Reading(progress)
+    live, reading = live_of(case), _Reading(progress, refuse)
     table, manifest_path = paths(home, case)
     if recordings:
         recordings = recording_files(recordings, form=form)
@@ -116,6 +119,7 @@ def build(  # noqa: PLR0913 - what is read how, and whom to tell
             parts.add(rows, reading.featurizer)
         products = parts.finish(reading.featurizer)
         if not products:
+            reading.refuse_unread(recordings, form)
             raise TooLittleDataError(
                 f"the dataset of {case.name}",
                 f"no closed second in {sum(reading.events.values())} events",
@@ -247,7 +251,10 @@ def write_manifest(path: Path, manifest: msgspec.Struct) -> None:
 class _Reading:
     """Reads events as feature rows, counting events, dead letters and unreadable files."""
 
-    def __init__(self, progress: Callable[[int], None]) -> None:
+    def __init__(
+        self, progress: Callable[[int], None], refuse: Callable[[DeadLetter], None]
+    ) -> None:
+        self._keep = refuse
         self.featurizer = Featurizer()
         self.events = dict.fromkeys(_KINDS, 0)
         self.dead_letters: dict[str, int] = {}
@@ -293,6 +300,13 @@ class _Reading:
             # Encode as the log does, so that the featurizer gets the same numbers as live.
             yield codec.event_array(codec.numbers_of(some, self._refuse), self.product_index)
 
+    def refuse_unread(self, recordings: Sequence[Path], form: OwnForm | None) -> None:
+        """Raise BadInputError where recordings gave dead letters alone."""
+        files = [path for path in recordings if path.is_file()]
+        if files and sum(self.dead_letters.values()) and not sum(self.events.values()):
+            why = f"none of its lines could be read; {describe(files[0], form=form)}"
+            raise BadInputError(str(files[0]), why, LOOK_AT_FORMS)
+
     def cure(self, otherwise: str) -> str:
         """The cure for an empty dataset: restore the first damaged file, or else `otherwise`."""
         damage = [f"Restore {path} from a copy: {why}" for path, why in self.unreadable.items()]
@@ -312,3 +326,4 @@ class _Reading:
 
     def _refuse(self, letter: DeadLetter) -> None:
         self.dead_letters[letter.fault] = self.dead_letters.get(letter.fault, 0) + 1
+        self._keep(letter)

@@ -29,6 +29,7 @@ from barograph.app.cli.options import (
 from barograph.app.cli.stopping import stop_requested
 
 if TYPE_CHECKING:
+    from barograph.errors import BadInputError
     from barograph.feed.summary import Summary
     from barograph.pipeline.worker import Until
 
@@ -147,8 +148,23 @@ def replay(
         if frames is not None:
             frames.close()
         opened.close()
+    if fed.unread and not fed.ticks and not fed.skipped:
+        raise _unread(fed)
+    fed.remark_letters(settings.max_letter_share)
     done = {"feed": fed, "featurizer": running.featurized, "scorer": running.scored}
     answer(done, json, lambda: terminal.replayed(fed, None if no_stages else running))
+    if fed.unread:
+        warn(str(_unread(fed)))
+        raise typer.Exit(2)
+
+
+def _unread(fed: "Summary") -> "BadInputError":
+    from barograph.archive.recorded_form import LOOK_AT_FORMS
+    from barograph.errors import BadInputError
+
+    (name, why), *others = fed.unread.items()
+    more = f", and so with {len(others):,} more" if others else ""
+    return BadInputError(name, f"{why}{more}", LOOK_AT_FORMS)
 
 
 @app.command()

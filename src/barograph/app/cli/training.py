@@ -1,6 +1,7 @@
 """Verbs that build datasets and models: dataset, train."""
 
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -251,16 +252,21 @@ def _built(
     from barograph.app.intake import rules_of
     from barograph.app.terminal import terminal
     from barograph.errors import BadInputError
+    from barograph.log import open_log
+    from barograph.pipeline.kept_letters import KeptLetters
     from barograph.training import dataset, series_dataset
 
     if _own_source(case) is None:
-        with terminal.progress() as progress:
+        letters = KeptLetters(lambda: open_log(log or settings.home), settings.partitions)
+        with closing(letters), terminal.progress() as progress:
             made = dataset.build(
                 settings.home,
                 case,
                 recordings=files,
                 rules=rules_of(settings, products),
                 form=form,
+                # Those of the archive are in its log already.
+                refuse=letters.add if files else lambda _letter: None,
                 progress=progress.events,
             )
         _warn_of_damage(made)
