@@ -12,7 +12,7 @@ from barograph.codec import EVENT, TICK
 from barograph.evaluation.labels import later
 from barograph.features.featurizer import Featurizer
 from barograph.simulated.law import PRESETS, LatentVolatility, generator
-from barograph.training import dataset
+from barograph.training.dataset_parts import frame_of
 
 START_S = 1_750_000_000
 FEW = ("persistence", "har", "relative", "logistic", "lightgbm_regression")
@@ -30,7 +30,7 @@ def market(preset, hours, seed, products=("BTC-USD",), start_s=START_S):
         rng = generator(seed, "ticks", product)
         rows = _rows(model.volatility * np.exp(deviation / 2), start_s, product, rng)
         outcome = later(rows["second"], rows["values"][:, _VALUE_NOW], horizon_s=MARKET.horizon_s)
-        frames.append(dataset.frame_of(rows, outcome, product))
+        frames.append(frame_of(rows, outcome, product))
     return Dataset(pl.concat(frames), f"{preset} {hours} {seed}")
 
 

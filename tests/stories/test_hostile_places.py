@@ -25,7 +25,7 @@ READ = {
     "models history", "models list", "models show", "topics dump", "topics list", "verify",
 }  # fmt: skip
 """They change nothing, so they answer in any home that can be read."""
-AWAY = {"simulate", "demo", "help", "completion", "settings"}
+AWAY = HOMELESS | {"demo", "settings"}
 """They need no home."""
 SLOW = {"train", "rehearse", "demo"}
 """They work for seconds before they answer."""

@@ -60,12 +60,14 @@ LOOK_AT_FORMS = "`barograph forms FILE` shows what is seen in it, and a form to 
 
 
 def describe(path: Path, zone: tzinfo = UTC, form: OwnForm | None = None) -> str:
-    """What a file looks like and, where no tick can be read of it, what helps; in one line.
+    """Return what a file looks like, or why no tick can be read of it, in one line.
+
+    Where it has no fields that a form could name, the line ends with what helps instead.
 
     Raises BadInputError where there is nothing to read.
     """
     seen = look(path, zone, form)
-    return f"{seen.line}. {seen.cure}" if seen.problem else seen.line
+    return f"{seen.line}. {seen.cure}" if seen.problem and not seen.forms else seen.line
 
 
 def look_of(recording: Recording, first: list[bytes | BadLine]) -> Look:

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import UTC, tzinfo
 from pathlib import Path
@@ -14,7 +15,7 @@ from barograph.errors import BadInputError
 from barograph.feed.feed import Feed
 from barograph.feed.marks import Mark, Passage, end_of
 from barograph.feed.summary import Summary
-from barograph.types import NS_PER_S, DeadLetter, Frame
+from barograph.types import NS_PER_S, DeadLetter, Fault, Frame
 from barograph.venues.coinbase.recorded_lines import time_of
 from barograph.venues.entries import Closing, Entry, Heard
 from barograph.venues.forms.own import OwnForm
@@ -127,7 +128,7 @@ class _Replay:
         begun = not start.done
         if begun:
             self._begin()
-        lines, refused = summary.lines, self._refused
+        lines, refused = summary.lines, Counter(summary.dead_letters)
         feed, read, add = self._feed, recording.read, self._passage.taken.add
         for number, line in self._passage.lines:
             entry = read(number, line)
@@ -146,9 +147,9 @@ class _Replay:
             summary.lines += 1
             if feed.pending >= feed.batch_lines:
                 self._commit()
-        lines = summary.lines - lines
-        if begun and lines and self._refused - refused == lines and not start.lines:
-            self._nothing_read(lines)
+        lines, refused = summary.lines - lines, Counter(summary.dead_letters) - refused
+        if begun and lines and refused.total() == lines and not start.lines:
+            self._nothing_read(lines, refused)
         elif begun:
             summary.blank_lines += recording.blank_lines
             self._commit(done=True)
@@ -158,17 +159,16 @@ class _Replay:
             if not self._passage.is_kept:  # under its name it may grow
                 self._commit(done=True)
 
-    @property
-    def _refused(self) -> int:
-        return sum(self._feed.summary.dead_letters.values())
-
-    def _nothing_read(self, lines: int) -> None:
+    def _nothing_read(self, lines: int, refused: Counter[str]) -> None:
         """Note a file that gave dead letters alone: the next replay reads it again."""
         summary, recording = self._feed.summary, self._recording
         recording.refuse_if_changed()
-        summary.unread[recording.name] = (
-            f"none of its {lines:,} lines could be read; {self._form_of(recording.path)}"
-        )
+        if set(refused) == {Fault.UNKNOWN_PRODUCT}:
+            first = summary.first_letters[Fault.UNKNOWN_PRODUCT]
+            why = f"none of its {lines:,} lines is of a product that was asked for ({first})"
+        else:
+            why = f"none of its {lines:,} lines could be read; {self._form_of(recording.path)}"
+        summary.unread[recording.name] = why
         self._feed.commit(self._passage.checkpoints(Mark()))
 
     def _begin(self) -> None:

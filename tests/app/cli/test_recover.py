@@ -54,7 +54,10 @@ def test_a_log_that_was_removed_is_reported_and_recovered(run, recording, tmp_pa
         "the archive has 1 file that this log does not know: stop, and `barograph recover --home "
         "h` takes it in; behind new events only a log made anew can have it"
     )
-    assert (code, err) == (0, f"barograph: {warning}\n")
+    first, second = err.splitlines()
+    assert (code, first) == (2, f"barograph: {warning}")
+    assert "is of a product that was asked for (BTC-USD was not asked for" in second
+    assert second.endswith("Name one that it has, or leave --products out.")
     assert archived(tmp_path).items() >= files.items()
     code, out, err = run("recover", *HOME)
     assert (code, out) == (2, "")

@@ -80,7 +80,7 @@ def run() -> None:
     detail.choose(detail.Detail.SUMMARY)
     answers.begin(sys.argv[1:])
     with _one_line(), unkept_kernels_warned_of():
-        sys.exit(app(prog_name="barograph", standalone_mode=False))
+        sys.exit(app(prog_name="barograph", standalone_mode=False) or 0)
 
 
 @contextmanager

@@ -45,7 +45,7 @@ def forms_verb(
     zone: Annotated[str, typer.Option(help="Time zone of recorded times without one.")] = "UTC",
     json: JsonOption = False,
 ) -> None:
-    """List the forms of recordings that are read, or show what a file looks like.
+    """List the forms of recordings, or show what a file looks like.
 
     Of FILE it shows container, fields, what the reader settles on, and a form in TOML to correct:
     save it, and give it to replay or dataset as --form.

@@ -161,10 +161,13 @@ def replay(
 def _unread(fed: "Summary") -> "BadInputError":
     from barograph.archive.recorded_form import LOOK_AT_FORMS
     from barograph.errors import BadInputError
+    from barograph.types import Fault
 
     (name, why), *others = fed.unread.items()
     more = f", and so with {len(others):,} more" if others else ""
-    return BadInputError(name, f"{why}{more}", LOOK_AT_FORMS)
+    of_others = set(fed.dead_letters) == {Fault.UNKNOWN_PRODUCT}
+    cure = "Name one that it has, or leave --products out" if of_others else LOOK_AT_FORMS
+    return BadInputError(name, f"{why}{more}", cure)
 
 
 @app.command()
