@@ -10,6 +10,7 @@ import hashlib
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, tzinfo
 from itertools import islice
 from pathlib import Path
 
@@ -84,13 +85,15 @@ def build(  # noqa: PLR0913 - what is read how, and whom to tell
     recordings: Sequence[Path] = (),
     rules: Rules | None = None,
     form: OwnForm | None = None,
+    zone: tzinfo = UTC,
     refuse: Callable[[DeadLetter], None] = lambda _letter: None,
     progress: Callable[[int], None] = lambda _events: None,
 ) -> DatasetManifest:
     """Rebuild the dataset of a case from all of `home`'s archive, with bounded memory.
 
     recordings: use these instead, under `rules`, in a `form` of one's own, as if replayed into an
-    empty home; no log or archive is read or written. refuse: called with each dead letter.
+    empty home; no log or archive is read or written. zone: of their times without one. refuse:
+    called with each dead letter.
     progress: called with the events so far.
     Columns: product, second, receive_time_ns, log_mid_e9, return_e9, every feature of the catalogue
     as float64, reasons (one digit of `types.Reason` each) and outcome (the series' `value_now` one
@@ -101,9 +104,9 @@ def build(  # noqa: PLR0913 - what is read how, and whom to tell
     live, reading = live_of(case), _Reading(progress, refuse)
     table, manifest_path = paths(home, case)
     if recordings:
-        recordings = recording_files(recordings, form=form)
+        recordings = recording_files(recordings, zone, form=form)
         check_recordings(recordings)  # before a folder is created
-        opened = [Recording(path, pipes=True, form=form) for path in recordings]
+        opened = [Recording(path, zone, pipes=True, form=form) for path in recordings]
         events = reading.recorded(opened, rules or Rules(books=UNIFIED))
     elif next(joined.whole(archive, reading.unreadable), None) is not None:
         events = reading.archived(archive)
@@ -119,7 +122,7 @@ def build(  # noqa: PLR0913 - what is read how, and whom to tell
             parts.add(rows, reading.featurizer)
         products = parts.finish(reading.featurizer)
         if not products:
-            reading.refuse_unread(recordings, form)
+            reading.refuse_unread(recordings, zone, form)
             raise TooLittleDataError(
                 f"the dataset of {case.name}",
                 f"no closed second in {sum(reading.events.values())} events",
@@ -300,11 +303,11 @@ class _Reading:
             # Encode as the log does, so that the featurizer gets the same numbers as live.
             yield codec.event_array(codec.numbers_of(some, self._refuse), self.product_index)
 
-    def refuse_unread(self, recordings: Sequence[Path], form: OwnForm | None) -> None:
+    def refuse_unread(self, recordings: Sequence[Path], zone: tzinfo, form: OwnForm | None) -> None:
         """Raise BadInputError where recordings gave dead letters alone."""
         files = [path for path in recordings if path.is_file()]
         if files and sum(self.dead_letters.values()) and not sum(self.events.values()):
-            why = f"none of its lines could be read; {describe(files[0], form=form)}"
+            why = f"none of its lines could be read; {describe(files[0], zone, form)}"
             raise BadInputError(str(files[0]), why, LOOK_AT_FORMS)
 
     def cure(self, otherwise: str) -> str:

@@ -4,6 +4,7 @@ import fcntl
 import json
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from barograph.times import format_time
@@ -49,6 +50,24 @@ def test_too_few_records_for_a_training_are_reported(run, people):
     run("dataset", people(12), "--case", "churn", "--home", "h")
     code, out, err = run("train", "--case", "churn", "--home", "h")
     assert (code, out, err.count("\n")) == (2, "", 1)
+
+
+def test_local_times_of_a_recording_are_read_in_the_zone_that_is_named(run):
+    lines = [
+        {"timestamp": f"2025-07-01T12:00:{second:02}.5", "product_id": "BTC-USD",
+         "best_bid": "100.00", "best_ask": f"100.{1 + second % 7:02}"}
+        for second in range(60)
+    ]  # fmt: skip
+    Path("local.ndjson").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    firsts = []
+    for zone in ("UTC", "America/New_York"):
+        code, out, _ = run("dataset", "local.ndjson", "--home", "h", "--zone", zone, "--json")
+        assert code == 0
+        assert "recorder's clock `timestamp`" in json.loads(out)["forms"]["local.ndjson"]
+        firsts.append(pl.read_parquet(next(Path("h").rglob("spikes*.parquet")))["second"].min())
+    assert firsts[1] - firsts[0] == 4 * 3600
+    code, _, err = run("dataset", "local.ndjson", "--home", "h", "--zone", "Mars/Base")
+    assert (code, err.count("\n")) == (2, 1)
 
 
 ASKED = {

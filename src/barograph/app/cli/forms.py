@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from barograph.app.cli.answers import answer, warn
-from barograph.app.cli.options import JsonOption, zone_named
+from barograph.app.cli.options import JsonOption, ZoneOption, zone_named
 
 if TYPE_CHECKING:
     from barograph.venues.forms.own import OwnForm
@@ -42,7 +42,7 @@ def forms_verb(
         Path | None, typer.Argument(help="Recording to look at; none of it is taken.")
     ] = None,
     form: FormOption = None,
-    zone: Annotated[str, typer.Option(help="Time zone of recorded times without one.")] = "UTC",
+    zone: ZoneOption = "UTC",
     json: JsonOption = False,
 ) -> None:
     """List the forms of recordings, or show what a file looks like.

@@ -16,6 +16,7 @@ from barograph.app.cli.options import (
     HomeOption,
     JsonOption,
     LogOption,
+    ZoneOption,
     case_named,
     existing_log,
     home_or_temporary,
@@ -81,7 +82,7 @@ def replay(
     home: HomeOption = None,
     log: LogOption = None,
     speed: Annotated[str, typer.Option(help="max, or a factor of the recorded time.")] = "max",
-    zone: Annotated[str, typer.Option(help="Time zone of recorded times without one.")] = "UTC",
+    zone: ZoneOption = "UTC",
     products: Annotated[
         str, typer.Option(help="Only these, comma-separated; others are refused.")
     ] = "",

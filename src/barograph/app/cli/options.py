@@ -54,6 +54,7 @@ LogOption = Annotated[
         metavar="TEXT",
     ),
 ]
+ZoneOption = Annotated[str, typer.Option("--zone", help="Time zone of recorded times without one.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 CaseOption = Annotated[
     str,

@@ -10,6 +10,7 @@ from barograph.app.cli.options import (
     CaseOption,
     HomeOption,
     JsonOption,
+    ZoneOption,
     case_named,
     names_in,
     settings_of,
@@ -28,7 +29,7 @@ def predict(
         str, typer.Option("--model", help="Version number, candidate or champion.")
     ] = "champion",
     products: Annotated[str, typer.Option(help="Only these, comma-separated.")] = "",
-    zone: Annotated[str, typer.Option(help="Time zone of recorded times without one.")] = "UTC",
+    zone: ZoneOption = "UTC",
     home: HomeOption = None,
     case: CaseOption = "spikes",
     json: JsonOption = False,

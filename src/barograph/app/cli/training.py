@@ -2,8 +2,9 @@
 
 import sys
 from contextlib import closing
+from datetime import UTC, tzinfo
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
 
@@ -17,6 +18,7 @@ from barograph.app.cli.options import (
     HomeOption,
     JsonOption,
     LogOption,
+    ZoneOption,
     at,
     case_named,
     existing_log,
@@ -24,6 +26,7 @@ from barograph.app.cli.options import (
     no_nan,
     settings_of,
     with_case,
+    zone_named,
 )
 from barograph.app.cli.stopping import stop_requested
 
@@ -42,6 +45,18 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 
+class _Recordings(NamedTuple):
+    """Recordings to build a dataset from, and how to read them."""
+
+    files: "Sequence[Path]" = ()
+    products: "Sequence[str]" = ()
+    form: "OwnForm | None" = None
+    zone: tzinfo = UTC
+
+
+_NO_RECORDINGS = _Recordings()
+
+
 @app.command()
 def dataset(
     files: Annotated[
@@ -53,6 +68,7 @@ def dataset(
     case: CaseOption = "spikes",
     products: Annotated[str, typer.Option(help="Only these of recordings, comma-separated.")] = "",
     form: FormOption = None,
+    zone: ZoneOption = "UTC",
     json: JsonOption = False,
 ) -> None:
     """Build labelled feature rows from the archive or from files.
@@ -72,7 +88,8 @@ def dataset(
             )
         answer(table, json, lambda: terminal.record_dataset(table))
         return
-    made = _built(settings, log, chosen, files or [], names_in(products), form_in(form))
+    recordings = _Recordings(files or [], names_in(products), form_in(form), zone_named(zone))
+    made = _built(settings, log, chosen, recordings)
     answer(made, json, lambda: terminal.dataset(made))
 
 
@@ -244,9 +261,7 @@ def _built(
     settings: "Settings",
     log: str | None,
     case: "Case",
-    files: "Sequence[Path]" = (),
-    products: "Sequence[str]" = (),
-    form: "OwnForm | None" = None,
+    recordings: _Recordings = _NO_RECORDINGS,
 ) -> "DatasetManifest":
     """Rebuild the dataset of a case that is not of records, from archive, recordings or log."""
     from barograph.app.intake import rules_of
@@ -262,16 +277,17 @@ def _built(
             made = dataset.build(
                 settings.home,
                 case,
-                recordings=files,
-                rules=rules_of(settings, products),
-                form=form,
+                recordings=recordings.files,
+                rules=rules_of(settings, recordings.products),
+                form=recordings.form,
+                zone=recordings.zone,
                 # Those of the archive are in its log already.
-                refuse=letters.add if files else lambda _letter: None,
+                refuse=letters.add if recordings.files else lambda _letter: None,
                 progress=progress.events,
             )
         _warn_of_damage(made)
         return made
-    if files:
+    if recordings.files:
         raise BadInputError(
             f"case {case.name}", "its dataset is built from its log", "Leave out FILES"
         )
