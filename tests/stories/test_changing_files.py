@@ -13,6 +13,7 @@ from barograph.errors import UnknownTopicError
 from barograph.log import open_log
 from coinbase_messages import ticker
 from log_contents import events
+from refusals import line_of
 from verb_processes import Life
 from waiting import until
 
@@ -49,11 +50,7 @@ def ids(numbers):
 
 def refused(life):
     """The one line of an end with exit code 2."""
-    code, out, err = life.end()
-    assert (code, out) == (2, b""), err.decode()
-    assert b"Traceback" not in err
-    assert len(err.splitlines()) == 1, err.decode()
-    return err.decode()
+    return line_of(life.end())
 
 
 def test_a_recording_cut_while_it_is_replayed_ends_that_and_is_taken_whole_when_restored(tmp_path):

@@ -70,10 +70,13 @@ class Screen(Console):
 
 
 def text_of(answer: RenderableType) -> str:
-    """Render an answer as text; if standard output is a terminal, with its colours and width."""
+    """Render an answer as text; if standard output is a terminal, with its colours and width.
+
+    Plain text is not folded: a path in it can be copied.
+    """
     screen = Screen(like=Screen())
     with screen.capture() as captured:
-        screen.print(answer)
+        screen.print(answer, soft_wrap=isinstance(answer, str))
     return captured.get()
 
 
