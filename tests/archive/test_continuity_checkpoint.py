@@ -13,8 +13,9 @@ from barograph.times import format_time
 from barograph.types import Frame, Gap
 from barograph.venues.entries import Answer, Closing, Dialect, Opening, Settlement
 from coinbase_messages import START, TICKER, S, ticker
-from homes import Home, heard
+from homes import Home, heard, recorded
 from log_contents import events, heard_again
+from recorded_sessions import session
 
 HELD = 3 * SMALL_EVENTS
 
@@ -95,4 +96,23 @@ def test_where_the_frames_between_are_gone_every_product_has_a_gap(tmp_path):
     home.ingest([heard(ticker(3 + HELD), "b")])
     assert any("has a gap" in line for line in home.warnings)
     assert isinstance(events(home.log)["BTC-USD"][-2], Gap)
+    home.log.close()
+
+
+def test_a_line_of_an_older_version_was_heard_when_the_archives_files_were(tmp_path):
+    """Its state has neither `since_ns` nor spans: what is older would be late for ever."""
+    home = Home(tmp_path / "home")
+    for name, start_s in (("first", 7200), ("second", 14_400)):
+        home.replay(recorded(tmp_path, *session(start_s, 30), name=name))
+    saved = home.log.producer_checkpoints(PRODUCER)
+    state = json.loads(saved["continuity"])
+    for line in state["lines"].values():
+        del line["since_ns"], line["spans"]
+    older = {"continuity": json.dumps(state).encode()}
+    home.log.append((), producer=PRODUCER, checkpoints=older)
+    for name, start_s in (("third", 0), ("fourth", 10_800)):
+        fed = home.replay(recorded(tmp_path, *session(start_s, 30), name=name))
+        assert (fed.dead_letters, sum(fed.gaps.values())) == ({}, 1)
+    again = home.replay(recorded(tmp_path, *session(7201, 20, seed=2), name="again"))
+    assert again.dead_letters.keys() == {"late"}
     home.log.close()

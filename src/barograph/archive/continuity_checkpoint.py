@@ -18,7 +18,9 @@ from barograph.archive.joined import Joined
 from barograph.archive.standing import ArchivePosition, numbers_in
 from barograph.files.lines import chunks_of, packed
 from barograph.types import DeadLetter
+from barograph.venues import sessions
 from barograph.venues.coinbase.machine import Coinbase
+from barograph.venues.continuity_state import Span
 from barograph.venues.entries import Closing, Entry
 
 SMALL_EVENTS = 32
@@ -94,6 +96,7 @@ class ContinuityCheckpoint:
             whole = _held(self._machine) <= SMALL_EVENTS
         else:
             whole = _is_there(directory, at.place, standing)
+            _recall_spans(self._machine, directory, standing)
             for entry in _between(directory, at.place, standing):
                 if not isinstance(entry, DeadLetter):
                     self._machine.take(entry)
@@ -113,6 +116,24 @@ def _held(machine: Coinbase) -> int:
     continuity = machine.continuity
     held = sum(len(hold.queue) + len(hold.ticks) for hold in continuity.holds.values())
     return held + sum(len(line.waiting) for line in continuity.lines.values())
+
+
+def _recall_spans(machine: Coinbase, directory: Path, standing: ArchivePosition) -> None:
+    """Give lines of an older version, which have no spans, those of the log's archive files."""
+    lines = machine.continuity.lines
+    unknown = {product: line for product, line in lines.items() if line.since_ns is None}
+    if not unknown:
+        return
+    spans: dict[str, list[Span]] = {product: [] for product in unknown}
+    for file in archive_files(directory):
+        if file.manifest is None or standing.end_in(file.number) is None:
+            continue
+        for product, counts in file.manifest.products.items():
+            first_ns, last_ns = counts.first_event_time_ns, counts.last_event_time_ns
+            if product in spans and first_ns is not None and last_ns is not None:
+                spans[product].append((first_ns, last_ns))
+    for product, line in unknown.items():
+        sessions.recall(line, spans[product])
 
 
 def _is_there(directory: Path, start: Place, standing: ArchivePosition) -> bool:

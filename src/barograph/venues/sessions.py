@@ -94,6 +94,13 @@ def begin(line: ProductContinuity, time_ns: int, begun: Begun | None) -> None:
         line.owed, line.aside, line.spans = begun
 
 
+def recall(line: ProductContinuity, spans: Sequence[Span]) -> None:
+    """Note when the line of an older version was heard; the newest of `spans` is its own."""
+    if spans:
+        *before, (line.since_ns, _) = sorted(spans)
+        line.spans = _joined(before)
+
+
 def is_before(time_ns: int, line: ProductContinuity) -> bool:
     """Whether an event is older than all that was heard around it, so that it begins a session."""
     if not is_late(time_ns, line):
@@ -131,7 +138,7 @@ def _gap(line: ProductContinuity, event: Tick | Heartbeat, end_ns: int) -> Gap:
 
 
 def _span(line: ProductContinuity) -> Span:
-    """What a line heard since its last long hole; of one by an older version, all before too."""
+    """What a line heard since its last long hole; of one whose past is unknown, all before too."""
     return (_UNKNOWN_NS if line.since_ns is None else line.since_ns, line.newest_ns)
 
 
