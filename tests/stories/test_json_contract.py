@@ -7,7 +7,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from barograph.app.contract import schema_of
-from verb_words import WORDS, Door, words_of
+from verb_words import HOMELESS, WORDS, Door, words_of
 
 AT_ONCE = 3
 REFUSING = {"demo", "feed"}
@@ -49,7 +49,7 @@ def test_each_answer_is_of_its_schema(full_home, inputs, tmp_path):
 def test_each_refusal_is_an_object_with_a_cure(inputs, tmp_path):
     """The home is a file."""
     (tmp_path / "file").touch()
-    without_home = {"simulate", "help", "completion", "settings"}
+    without_home = HOMELESS | {"settings"}
 
     def words(verb):
         return words_of(verb, tmp_path / "file", inputs)
