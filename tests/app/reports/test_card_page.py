@@ -63,7 +63,7 @@ def test_what_was_found_stands_on_it():
         f"base rate {figure(card.training.tested.base_rate.estimate)}", "12.5 µs", "storms/1",
         "d4t4", "c0de", "20 s", "one second in ten", f"{card.facts.threshold:.4f}", "depth: nobody",
         "warm-up 30", "barograph report card 7 --case storms --json",
-        *(f"{key} {tau:.4g}" for key, tau in card.facts.tau.items()),
+        *(f"{key} {figure(tau, 2)}" for key, tau in card.facts.tau.items()),
         *card.failures, *(goal.goal for goal in card.goals),
         *(why for goal in card.goals for why in goal.why),
         *(one.feature for one in card.importance),
