@@ -68,7 +68,7 @@ def fared(path, venue, condition, limits=PATIENT):
         thread = threading.Thread(target=listen, daemon=True)
         thread.start()
         try:
-            until(lambda: result or condition(events(home.log).get("BTC-USD", [])), 25, 0.05)
+            until(lambda: result or condition(events(home.log).get("BTC-USD", [])), 60, 0.05)
             went_on = not result
         except AssertionError:
             went_on = False
