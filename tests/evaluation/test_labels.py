@@ -1,4 +1,5 @@
 import math
+from collections import deque
 
 import numpy as np
 import pytest
@@ -111,3 +112,13 @@ def test_episodes_equal_the_oracle_for_pooled_rows_in_any_order(spike_seconds, r
 def test_spikes_of_one_horizon_apart_are_two_episodes_and_nearer_ones_are_one():
     second = np.array([0, 59, 119])
     assert labels.episodes(second, np.ones(3)).tolist() == [[0, 59], [119, 119]]
+
+
+@given(st.sets(st.integers(0, 200), max_size=100), st.integers(1, 30))
+def test_row_by_row_those_come_due_that_have_a_later_row(seconds, horizon_s):
+    second = np.array(sorted(seconds), np.int64)
+    waiting, due = deque(), 0
+    for each in second.tolist():
+        due += labels.came_due(waiting, each - horizon_s)
+        waiting.append(each)
+    assert due == np.isfinite(labels.later(second, np.ones(len(second)), horizon_s=horizon_s)).sum()

@@ -88,6 +88,7 @@ class SettingInForce(msgspec.Struct, frozen=True, kw_only=True):
 
 def in_force(settings: Settings, options: Mapping[str, str]) -> list[SettingInForce]:
     """Every setting with its value and its source. options: setting → the option that set it."""
+    sources = Sources(options)
     return [
         SettingInForce(
             name=name,
@@ -96,21 +97,30 @@ def in_force(settings: Settings, options: Mapping[str, str]) -> list[SettingInFo
             where=where,
         )
         for name, value in settings
-        for source, where in [source_of(name, options)]
+        for source, where in [sources.of(name)]
     ]
 
 
-def source_of(
-    name: str, options: Mapping[str, str]
-) -> tuple[Literal["default", "file", "environment", "option"], str]:
-    """What sets the setting `name`, and where. options: setting → the option that set it."""
-    if name in options:
-        return "option", options[name]
-    if name in EnvSettingsSource(Settings)():
-        return "environment", _variable(name)
-    if name in TomlConfigSettingsSource(Settings)():
-        return "file", place_in_file(name)
-    return "default", ""
+class Sources:
+    """What sets settings: options, environment and file, as they are now.
+
+    options: setting → the option that set it.
+    """
+
+    def __init__(self, options: Mapping[str, str]) -> None:
+        self._options = options
+        self._environment = EnvSettingsSource(Settings)()
+        self._file = TomlConfigSettingsSource(Settings)()
+
+    def of(self, name: str) -> tuple[Literal["default", "file", "environment", "option"], str]:
+        """What sets the setting `name`, and where."""
+        if name in self._options:
+            return "option", self._options[name]
+        if name in self._environment:
+            return "environment", _variable(name)
+        if name in self._file:
+            return "file", place_in_file(name)
+        return "default", ""
 
 
 def _variable(name: str) -> str:

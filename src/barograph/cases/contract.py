@@ -177,11 +177,13 @@ class Contract:
         except UNREADABLE:
             return JsonRecord("", value, "it is no JSON object")
         record: dict[str, bytes] = {}
-        for name, cell in cells.items():
-            field = self._folded.get(name.casefold(), name)
+        is_spelled_anew = False
+        for name, raw in cells.items():
+            cell, field = bytes(raw), self._folded.get(name.casefold(), name)
             field = name if field in cells or field in record else field
-            record[field] = self._spelled(field, bytes(cell))
-        if record != {name: bytes(cell) for name, cell in cells.items()}:
+            spelled = record[field] = self._spelled(field, cell)
+            is_spelled_anew |= field != name or spelled != cell
+        if is_spelled_anew:
             value = msgspec.json.encode({n: msgspec.Raw(cell) for n, cell in record.items()})
         known = not record.keys().isdisjoint(self._as_json)
         fault = "" if known else f"no field of this case in {first_few(list(record))}"

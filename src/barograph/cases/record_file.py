@@ -4,6 +4,7 @@ Only unreadable files, and files without any record of the case, are refused her
 cannot be records are passed on, so that `Contract.decode` refuses them with a reason.
 """
 
+import codecs
 import csv
 import json
 from collections.abc import Iterator
@@ -26,7 +27,7 @@ MAX_LINE_BYTES = 4 << 20
 """Longest line; a file with a longer one is refused."""
 
 _NDJSON = {".ndjson", ".jsonl"}
-_BOM = b"\xef\xbb\xbf"
+_BOM = codecs.BOM_UTF8
 _BEGINNING = 512
 _BUFFER_BYTES = 1 << 17
 _FORMS = {

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from barograph.cases.contract import Contract
 from barograph.errors import BadInputError
+from barograph.files.tables import DELIMITERS
 from barograph.foreign import first_few
 
-_DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 _LONGEST_HEADER = 1 << 16
 _CURE = "Give the table of this case with its header"
 
@@ -43,7 +43,7 @@ def read(path: Path, lines: Iterator[str], contract: Contract) -> TableHeader:
         text += line
         if text.count('"') % 2 == 0 or len(text) > _LONGEST_HEADER:  # no quoted cell goes on
             break
-    columns = {delimiter: _columns(text, delimiter) for delimiter in _DELIMITERS}
+    columns = {delimiter: _columns(text, delimiter) for delimiter in DELIMITERS}
     fields = {contract.key, contract.outcome, *contract.features}
     folded = {field.casefold() for field in fields}
     delimiter = max(columns, key=lambda one: len(folded & {n.casefold() for n in columns[one]}))
@@ -79,6 +79,6 @@ def _field(name: str, fields: set[str], names: list[str]) -> str:
 def _not_of_the_case(where: str, missing: list[str], seen: list[str]) -> BadInputError:
     has, cure = "has", _CURE
     if len(seen) == 1:
-        has, cure = "is one cell,", f"Separate cells by a {' or '.join(_DELIMITERS.values())}"
+        has, cure = "is one cell,", f"Separate cells by a {' or '.join(DELIMITERS.values())}"
     why = f"no column {first_few(missing)}; the header {has} {first_few(seen)}"
     return BadInputError(where, why, cure)

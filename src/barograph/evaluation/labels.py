@@ -5,6 +5,8 @@ the last: it is a feature of that row, identical live and in training. Outcomes 
 overlap almost entirely, so episodes are independent and rows are not.
 """
 
+from collections import deque
+
 import numpy as np
 
 from barograph.arrays import Float64, Int64
@@ -37,6 +39,19 @@ def later(second: Int64, value: Float64, *, horizon_s: int) -> Float64:
     place = np.minimum(np.searchsorted(second, second + horizon_s), len(second) - 1)
     outcome: Float64 = np.where(second[place] == second + horizon_s, value[place], np.nan)
     return outcome
+
+
+def came_due(waiting: deque[int], second: int) -> bool:
+    """Whether a row at `second` waits for its outcome, which has come; earlier ones never get one.
+
+    waiting: increasing seconds of one key's rows; those up to `second` are removed.
+    """
+    while waiting and waiting[0] < second:
+        waiting.popleft()
+    if not waiting or waiting[0] != second:
+        return False
+    waiting.popleft()
+    return True
 
 
 def tau(training_labels: Float64, *, quantile: float = QUANTILE, min_labels: int = 600) -> float:

@@ -19,7 +19,7 @@ SNIFFED_BYTES = 1 << 16
 """How much of a file is looked at to tell what holds its records."""
 
 _BOM = codecs.BOM_UTF8
-_WIDE = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+_WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _PARQUET = b"PAR1"
 _ARRAY = re.compile(rb"\s*\[\s*\{").match
 _PRETTY = re.compile(rb"\s*\{[ \t]*\r?\n").match
@@ -39,7 +39,11 @@ class Container(NamedTuple):
 
     name: str
     chunks: Iterator[bytes]
-    is_lines: bool = False
+
+    @property
+    def is_lines(self) -> bool:
+        """Whether its lines are those of the file."""
+        return self.name == "lines"
 
 
 def contained(
@@ -62,9 +66,8 @@ def contained(
     for magic, name in _FOREIGN.items():
         if first.startswith(magic):
             return Container(name, _torn(TornError(f"it is {name}, which is not read")))
-    for mark, encoding in _WIDE.items():
-        if first.startswith(mark):
-            return contained(_decoded(stream, encoding), columns, delimiter)
+    if first.startswith(_WIDE):
+        return contained(_decoded(stream), columns, delimiter)
     if first.startswith(_BOM):
         first = first[len(_BOM) :]
         stream = _without(len(_BOM), stream)
@@ -85,7 +88,7 @@ def _text(
     )
     if header is not None:
         return Container(f"table ({_shown(header.delimiter)})", lines_of_table(stream, header))
-    return Container("lines", stream, is_lines=True)
+    return Container("lines", stream)
 
 
 def _shown(delimiter: str) -> str:
@@ -116,8 +119,8 @@ def _without(number: int, stream: Iterator[bytes]) -> Iterator[bytes]:
         number = max(0, number - len(chunk))
 
 
-def _decoded(stream: Iterator[bytes], encoding: str) -> Iterator[bytes]:
-    decoder = codecs.getincrementaldecoder(encoding)()
+def _decoded(stream: Iterator[bytes]) -> Iterator[bytes]:
+    decoder = codecs.getincrementaldecoder("utf-16")()
     try:
         for chunk in stream:
             if text := decoder.decode(chunk):
@@ -125,4 +128,4 @@ def _decoded(stream: Iterator[bytes], encoding: str) -> Iterator[bytes]:
         if text := decoder.decode(b"", final=True):
             yield text.encode(errors="surrogatepass")
     except UnicodeDecodeError as error:
-        raise TornError(f"the {encoding} text is damaged: {error.reason}") from None
+        raise TornError(f"the utf-16 text is damaged: {error.reason}") from None

@@ -7,7 +7,9 @@ from typing import NamedTuple
 
 import msgspec
 
-DELIMITERS = (",", ";", "\t", "|")
+DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
+"""What may stand between cells, and its name."""
+
 MAX_ROW_BYTES = 1 << 20
 """A longer row passes as it stands."""
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from barograph.cases.cold_start import COLD_START, ColdStart
 from barograph.cases.market import MARKET
+from barograph.evaluation.labels import came_due
 from barograph.features.catalogue import COLUMN, FEATURES
 from barograph.registry.model import Model
 from barograph.types import FeatureRow, Prediction, Reason, Verdict
@@ -106,12 +107,7 @@ class Progress:
         return None
 
     def _learn(self, second: int) -> None:
-        before = second - MARKET.horizon_s
-        while self._waiting and self._waiting[0] < before:
-            self._waiting.popleft()
-        if self._waiting and self._waiting[0] == before:
-            self._waiting.popleft()
-            self.learned += 1
+        self.learned += came_due(self._waiting, second - MARKET.horizon_s)
         self._waiting.append(second)
 
     def _learning_s(self) -> int:

@@ -18,6 +18,7 @@ from barograph.archive.files import archive_files
 from barograph.cases.case import Case, Table, live_of
 from barograph.cases.live_series import LiveSeries
 from barograph.errors import TooLittleDataError
+from barograph.evaluation.labels import came_due
 from barograph.figures import duration
 from barograph.log import Log, browse, file_of, open_log
 from barograph.training.due import Due
@@ -105,11 +106,7 @@ class UsableRows:
         if waiting and row.second <= waiting[-1]:
             return
         self.span_s = max(self.span_s, row.second - self._first.setdefault(row.product, row.second))
-        before = row.second - self._live.horizon_s
-        while waiting and waiting[0] < before:
-            waiting.popleft()
-        if waiting and waiting[0] == before:
-            waiting.popleft()
+        if came_due(waiting, row.second - self._live.horizon_s):
             self.rows += row.values[self._value_now] is not None
         if all(
             row.values[place] is not None or row.reasons[place] == _NOT_OFFERED

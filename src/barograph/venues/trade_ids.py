@@ -246,8 +246,8 @@ def is_behind(tick: Tick, last: Tick | None, opening: Opening) -> bool:
 
 def goes_back(trade_id: int | None, last: Tick | None) -> bool:
     """Whether an id is below the last tick's, not only below one that a heartbeat named ahead."""
-    ids = trade_id, None if last is None else last.trade_id
-    return ids[0] is not None and ids[1] is not None and ids[0] < ids[1]
+    known = None if last is None else last.trade_id
+    return trade_id is not None and known is not None and trade_id < known
 
 
 def _implausible(what: str, known: int, product: str) -> FrameRefusedError:

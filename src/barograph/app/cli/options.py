@@ -113,7 +113,7 @@ def _invalid(key: str, kind: str, why: str) -> "BadInputError":
     from barograph.app import settings as origin
     from barograph.errors import BadInputError
 
-    _, where = origin.source_of(key.split(".", maxsplit=1)[0], {})
+    _, where = origin.Sources({}).of(key.split(".", maxsplit=1)[0])
     what = f"{where}: {key}" if where else f"setting {key}"
     if kind != "extra_forbidden":
         return BadInputError(what, why, "`barograph settings` lists all with their values")

@@ -166,9 +166,9 @@ def _retraining(
 
     def ask() -> Due:
         state = training_state(Registry(home), SPIKES.name, newest_frame_ns(home))
-        decision = due(state, time.time_ns(), every_h)
-        # A feed that has just begun has no frame yet, and is told how long it takes.
-        return first.due() if every_h and state.trained_ns is None else decision
+        if every_h and state.trained_ns is None:
+            return first.due()  # also before the first frame: it says how long that takes
+        return due(state, time.time_ns(), every_h)
 
     return Retraining(ask, lambda: training(words, settings), warn)
 

@@ -67,17 +67,16 @@ def _scores(report: TrainingReport) -> list[Text]:
     if unjudged(report):
         return []
     tested = report.tested
-    chosen = tested.scores[-1]
+    ours = tested.scores[-1]
     reference = next(row for row in tested.scores if row.name == tested.reference)
     rate = f"base rate {estimate(tested.base_rate, 2)}"
     independent = f"{tested.rows:,} test rows with {tested.episodes:,} independent positives"
     return [
         plain(f"  {independent}, {rate}"),
         plain(
-            f"  PR-AUC {interval(chosen.pr_auc, 2)}, "
-            f"{reference.name} {interval(reference.pr_auc, 2)}"
+            f"  PR-AUC {interval(ours.pr_auc, 2)}, {reference.name} {interval(reference.pr_auc, 2)}"
         ),
-        *(_acting(chosen.acting) if report.gate.decision.promote else []),
+        *(_acting(ours.acting) if report.gate.decision.promote else []),
     ]
 
 

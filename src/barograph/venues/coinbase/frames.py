@@ -7,6 +7,7 @@ import msgspec
 
 from barograph.codec import UNREADABLE
 from barograph.types import Count, Name, Side
+from barograph.venues.decimals import plain
 
 _NOTHING = msgspec.Raw()
 
@@ -161,7 +162,6 @@ decode_page = msgspec.json.Decoder(list[PageTrade], strict=False).decode
 _SIDES = [*Side]
 _IDS = ("trade_id", "sequence", "last_trade_id")
 _PRICES = ("price", "best_bid", "best_ask")
-_LONGEST_EXPONENT = 40
 _Ticker = TypeVar("_Ticker", ExchangeTicker, AdvancedTicker)
 
 
@@ -191,9 +191,6 @@ def with_plain_prices(ticker: _Ticker) -> _Ticker:
 
 def _plain(text: str) -> str:
     try:
-        number = Decimal(text)
+        return plain(Decimal(text), text)
     except InvalidOperation:
         return text
-    if not number.is_finite() or abs(number.adjusted()) > _LONGEST_EXPONENT:
-        return text
-    return f"{number:f}"

@@ -51,11 +51,11 @@ def decode_products(body: bytes, dialect: Dialect) -> ProductList:
     if dialect is Dialect.EXCHANGE:
         return ProductList(frozenset(p.id for p in _exchange(body) if p.status != _DELISTED))
     products = [p for p in _advanced(body).products if p.status != _DELISTED]
-    said = {p.product_id: p.alias for p in products if p.alias}
+    aliases = {p.product_id: p.alias for p in products if p.alias}
     for product in products:
         for name in product.alias_to or ():
-            said.setdefault(name, product.product_id)
-    books = {name: book for name, book in said.items() if name != book}
+            aliases.setdefault(name, product.product_id)
+    books = {name: book for name, book in aliases.items() if name != book}
     return ProductList(
         frozenset(p.product_id for p in products),
         # Two names that point at each other say nothing; one that points on is followed once.

@@ -116,20 +116,23 @@ def envelope_of(line: bytes) -> Envelope:
 
 def _top(line: bytes, members: Members) -> Envelope:
     dialect = _dialect_of(members, at_top=True)
-    if dialect is Dialect.EXCHANGE:
-        return Envelope(Wrapper.EXCHANGE, (), _NONE, members, line, line, dialect)
-    if dialect is Dialect.ADVANCED:
-        return Envelope(Wrapper.ADVANCED, (), _NONE, members, line, line, dialect)
+    if dialect is not None:
+        return _bare(line, members, dialect)
     nested = _nested(members, _NONE, ())
     if nested is not None:
         return nested
     if not _is_ticker(members):
         # What has no fields of a ticker is left to the machine that its kind belongs to.
         if "channel" in members:
-            return Envelope(Wrapper.ADVANCED, (), _NONE, members, line, line, Dialect.ADVANCED)
+            return _bare(line, members, Dialect.ADVANCED)
         if "type" in members:
-            return Envelope(Wrapper.EXCHANGE, (), _NONE, members, line, line, Dialect.EXCHANGE)
+            return _bare(line, members, Dialect.EXCHANGE)
     return Envelope(Wrapper.FLAT, (), _NONE, members, line)
+
+
+def _bare(line: bytes, members: Members, dialect: Dialect) -> Envelope:
+    wrapper = Wrapper.EXCHANGE if dialect is Dialect.EXCHANGE else Wrapper.ADVANCED
+    return Envelope(wrapper, (), _NONE, members, line, line, dialect)
 
 
 def _dialect_of(members: Members, *, at_top: bool = False) -> Dialect | None:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from barograph.types import DECIMAL_SIZE
+from barograph.venues.decimals import is_short, plain
 from barograph.venues.entries import Dialect
 from barograph.venues.forms.clock import number_of
 from barograph.venues.forms.envelope import refuse_shape
@@ -32,7 +33,6 @@ from barograph.venues.forms.names import (
 _SIZES = (BID_SIZE, ASK_SIZE, VOLUME, LAST_SIZE)
 _size = re.compile(DECIMAL_SIZE).fullmatch
 _natural = re.compile(r"[0-9]{1,18}").fullmatch
-_LONGEST_EXPONENT = 40
 _PLACES = Decimal("1e-12")
 _BPS = Context(prec=12)
 _EXCHANGE_NAMES = {
@@ -59,15 +59,11 @@ def plain_decimal(value: Any) -> str | None:  # noqa: ANN401 - any JSON value
         if "e" not in text and "E" not in text:
             return text or None
         number = number_of(text)
-        return text if number is None else _digits(number)
+        return text if number is None else plain(number, str(number))
     if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
         return str(value)
-    return _digits(Decimal(value))
-
-
-def _digits(number: Decimal) -> str:
-    # 1e999999999 would be a gigabyte of digits.
-    return f"{number:f}" if abs(number.adjusted()) <= _LONGEST_EXPONENT else str(number)
+    number = Decimal(value)
+    return plain(number, str(number))
 
 
 def frame_of(values: Values, time: str, dialect: Dialect) -> bytes:
@@ -127,10 +123,9 @@ def _quote(values: Values) -> tuple[str, str]:
         return bid, ask
     middle, spread = number_of(values.get(MID)), number_of(values.get(SPREAD))
     bps = number_of(values.get(SPREAD_BPS))
-    if middle is None or (spread is None and bps is None) or not middle.is_finite():
+    if middle is None or (spread is None and bps is None):
         raise refuse_shape("no bid and ask")
-    exponents = [abs(each.adjusted()) for each in (middle, spread, bps) if each is not None]
-    if max(exponents) > _LONGEST_EXPONENT:
+    if not all(is_short(each) for each in (middle, spread, bps) if each is not None):
         raise refuse_shape("no bid and ask")
     if spread is None and bps is not None:
         # Written by a float, so the last digits of what comes out are noise.
@@ -142,10 +137,8 @@ def _quote(values: Values) -> tuple[str, str]:
 
 def _middle(bid: str, ask: str) -> str:
     low, high = number_of(bid), number_of(ask)
-    if low is None or high is None or not (low.is_finite() and high.is_finite()):
+    if low is None or high is None or not (is_short(low) and is_short(high)):
         return bid  # the machine refuses the quote, with its own words
-    if max(abs(low.adjusted()), abs(high.adjusted())) > _LONGEST_EXPONENT:
-        return bid
     return _rounded((low + high) / 2)
 
 

@@ -58,20 +58,20 @@ class FormError(ValueError):
 def form_of(text: str) -> OwnForm:
     """Read a form from TOML. Raises FormError."""
     try:
-        told = tomllib.loads(text)
+        tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise FormError(f"it is no TOML: {error}") from None
     known = {"fields", "constants", "clock", "only", "sides", "table"}
-    for name, value in told.items():
+    for name, value in tables.items():
         if name not in known:
             raise FormError(f"[{name}] is none of its tables: {', '.join(sorted(known))}")
         if not isinstance(value, dict):
             raise FormError(f"{name} must be a table: [{name}]")
-    fields = _texts(told, "fields", FIELDS)
-    constants = _texts(told, "constants", FIELDS)
-    clock = _texts(told, "clock", _CLOCK_KEYS)
-    sides = _texts(told, "sides", _SIDES_KEYS)
-    table = told.get("table", {})
+    fields = _texts(tables, "fields", FIELDS)
+    constants = _texts(tables, "constants", FIELDS)
+    clock = _texts(tables, "clock", _CLOCK_KEYS)
+    sides = _texts(tables, "sides", _SIDES_KEYS)
+    table = tables.get("table", {})
     form = OwnForm(
         fields=fields,
         constants=constants,
@@ -79,7 +79,7 @@ def form_of(text: str) -> OwnForm:
         unit=_unit(clock.get("unit")),
         received_unit=_unit(clock.get("received_unit")),
         zone=_zone(clock.get("zone", "")),
-        only=_texts(told, "only", None),
+        only=_texts(tables, "only", None),
         sides=_sides(sides),
         columns=_columns(table),
         delimiter=_delimiter(table),
@@ -88,9 +88,9 @@ def form_of(text: str) -> OwnForm:
     return form
 
 
-def _texts(told: dict[str, Any], table: str, keys: Sequence[str] | None) -> dict[str, str]:
+def _texts(tables: dict[str, Any], table: str, keys: Sequence[str] | None) -> dict[str, str]:
     texts = {}
-    for key, value in told.get(table, {}).items():
+    for key, value in tables.get(table, {}).items():
         if keys is not None and key not in keys:
             raise FormError(f"[{table}] has no key {key}; it has {', '.join(keys)}")
         if isinstance(value, (dict, list)) or value == "":
@@ -125,12 +125,12 @@ def _zone(name: str) -> str:
     return name
 
 
-def _sides(told: dict[str, str]) -> Sides | None:
-    if not told:
+def _sides(texts: dict[str, str]) -> Sides | None:
+    if not texts:
         return None
-    if "field" not in told:
+    if "field" not in texts:
         raise FormError("[sides] needs field: the field that tells which side a row is")
-    return Sides(**told)
+    return Sides(**texts)
 
 
 def _columns(table: dict[str, Any]) -> tuple[str, ...]:

@@ -93,11 +93,11 @@ class OwnReader:
         """
         members = object_of(line)
         event, received = self._clocks
-        told = value_at(members, event.name)
-        if told is None or told == "":
+        event_time = value_at(members, event.name)
+        if event_time is None or event_time == "":
             raise FrameRefusedError(Fault.WRONG_SHAPE, f"no `{event.name}`")
         values = {role: value_at(members, name) for role, name in self._fields.items()}
-        time = format_time(event.moment(told))
+        time = format_time(event.moment(event_time))
         frame = frame_of({**self.form.constants, **values}, time, self.dialect)
         received_ns = None
         if received is not None and unit_of(at := value_at(members, received.name)) is not None:

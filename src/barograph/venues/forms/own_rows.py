@@ -86,9 +86,9 @@ class _Rows:
     def _side(self, line: bytes, members: dict[str, Any], sides: Sides) -> bytes:
         if self._half is not None:
             other = self._half[1]
-            told = {_text(other.get(sides.field)), _text(members.get(sides.field))}
+            both = {_text(other.get(sides.field)), _text(members.get(sides.field))}
             same_time = other.get(self._time) == members.get(self._time)
-            if same_time and told == {sides.bid, sides.ask}:
+            if same_time and both == {sides.bid, sides.ask}:
                 is_bid = _text(members.get(sides.field)) == sides.bid
                 bid, ask = (members, other) if is_bid else (other, members)
                 self._half = None
