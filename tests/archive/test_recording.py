@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from barograph.archive.recording import MAX_LINE_BYTES, Recorded, Recording, check_recordings
+from barograph.archive.recording import MAX_LINE_BYTES, Recorded, Recording
+from barograph.archive.recording_files import recording_files
 from barograph.errors import BadInputError
 from barograph.types import DeadLetter, Fault
 from coinbase_messages import TICKER
@@ -122,13 +123,13 @@ def test_an_empty_file_is_an_error_that_names_it(tmp_path, content):
     with pytest.raises(BadInputError, match="nothing"):
         list(Recording(path))
     with pytest.raises(BadInputError, match="nothing"):
-        check_recordings([path])
+        recording_files([path])
 
 
 def test_before_a_recording_is_taken_a_pipe_is_not_opened(tmp_path):
     recording(tmp_path, LINE)
     os.mkfifo(tmp_path / "pipe")
-    check_recordings([tmp_path / "recording", tmp_path / "pipe"])  # opening it would wait
+    recording_files([tmp_path / "recording", tmp_path / "pipe"])  # opening it would wait
 
 
 def test_a_file_that_cannot_be_read_is_an_error_that_names_it(tmp_path):

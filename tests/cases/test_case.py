@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from barograph.cases.case import Target, asked
+from barograph.cases.case import Target, adapted
 from barograph.cases.spikes import SPIKES, WANTED
 from barograph.errors import BadInputError
 from customers import CUSTOMERS
@@ -64,16 +64,16 @@ def test_the_reference_is_the_first_baseline():
 
 
 def test_a_case_can_be_asked_with_some_of_its_candidates():
-    few = asked(SPIKES, quantile=None, candidates=["logistic"])
+    few = adapted(SPIKES, quantile=None, candidates=["logistic"])
     names = [each.name for each in few.candidates(WANTED)]
     assert set(names) - {"garch"} == {"persistence", "har", "ewma", "climatology", "logistic"}
-    assert asked(SPIKES, quantile=None, candidates=()) is SPIKES
-    unknown = asked(SPIKES, quantile=None, candidates=["logistic", "oracle"])
+    assert adapted(SPIKES, quantile=None, candidates=()) is SPIKES
+    unknown = adapted(SPIKES, quantile=None, candidates=["logistic", "oracle"])
     with pytest.raises(BadInputError, match=r"--candidates oracle: .* Name some of .*logistic"):
         unknown.candidates(WANTED)
 
 
 def test_a_quantile_is_asked_of_a_case_that_has_one():
-    assert asked(SPIKES, quantile=0.8, candidates=()).target is not SPIKES.target
+    assert adapted(SPIKES, quantile=0.8, candidates=()).target is not SPIKES.target
     with pytest.raises(BadInputError, match="Leave it out"):
-        asked(CUSTOMERS, quantile=0.8, candidates=())
+        adapted(CUSTOMERS, quantile=0.8, candidates=())

@@ -13,6 +13,7 @@ from polars.testing import assert_frame_equal
 
 import feature_oracle
 from barograph import codec
+from barograph.archive.recording_files import recording_files
 from barograph.archive.writer import ArchiveWriter
 from barograph.cases.spikes import SPIKES
 from barograph.errors import BadInputError, ForeignFeaturesError, TooLittleDataError
@@ -273,7 +274,7 @@ def test_recordings_give_at_once_what_they_give_through_feed_and_archive(data, t
     made = dataset.build(straight, SPIKES, recordings=files)
     log = open_log(archived_home)
     feed = Feed(log, archived_home / "archive")
-    replay(feed, files)
+    replay(feed, recording_files(files))
     feed.close()
     log.close()
     assert made.forms.keys() == {file.name for file in files}

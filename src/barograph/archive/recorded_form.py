@@ -3,7 +3,7 @@
 `describe` says it in one line, `look` in parts, with a form of one's own to correct.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, tzinfo
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import msgspec
 
 from barograph.archive.recording import Recording
 from barograph.files.lines import BadLine
+from barograph.types import Fault
 from barograph.venues.forms.own import OwnForm
 from barograph.venues.forms.proposal import proposal
 from barograph.venues.forms.reader import FormReader
@@ -55,8 +56,24 @@ def look(
         recording.close()
 
 
-LOOK_AT_FORMS = "`barograph forms FILE` shows what is seen in it, and a form to correct"
-"""The cure where nothing could be read of a file."""
+_LOOK_AT_FORMS = "`barograph forms FILE` shows what is seen in it, and a form to correct"
+_NAME_ANOTHER = "Name one that it has, or leave --products out"
+
+
+def why_unread(lines: str, faults: Collection[str], first: str, look_at: Callable[[], str]) -> str:
+    """Return why a recording gave dead letters alone.
+
+    lines: "none of its lines", with their number where it is known. faults: those of the letters.
+    first: the first letter in words. look_at: returns what the file looks like, as `describe`.
+    """
+    if set(faults) == {Fault.UNKNOWN_PRODUCT}:
+        return f"{lines} is of a product that was asked for ({first})"
+    return f"{lines} could be read; {look_at()}"
+
+
+def cure_of_unread(faults: Collection[str]) -> str:
+    """Return what helps where recordings gave dead letters alone, of these faults."""
+    return _NAME_ANOTHER if set(faults) == {Fault.UNKNOWN_PRODUCT} else _LOOK_AT_FORMS
 
 
 def describe(path: Path, zone: tzinfo = UTC, form: OwnForm | None = None) -> str:
@@ -102,12 +119,11 @@ def _look(recording: Recording, forms: list[str], trouble: tuple[str, str], text
 
 def _problem(reader: FormReader) -> tuple[str, str]:
     """Return why nothing can be read, and what helps; both empty where something can."""
-    if reader.own is not None:
+    if reader.own is not None or any(not settled.problem for settled in reader.forms):
         return "", ""
-    if any(not settled.problem for settled in reader.forms):
-        return "", ""
-    for settled in reader.forms:
-        return settled.problem, f"{settled.cure}: `barograph forms FILE` writes a form to correct"
+    if reader.forms:
+        first = reader.forms[0]
+        return first.problem, f"{first.cure}: `barograph forms FILE` writes a form to correct"
     return (
         "its lines are neither JSON objects nor rows under a header",
         "See docs/recordings.md for what is read, or write a form (`--form FILE`)",

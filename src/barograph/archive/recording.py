@@ -1,6 +1,6 @@
 """Recordings by other programs: each line as the venue's own frame, whatever its form."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, tzinfo
 from itertools import chain, islice
 from pathlib import Path
@@ -58,20 +58,6 @@ class Archived(NamedTuple):
 
 Line = Recorded | Archived | DeadLetter
 """What a line of a recording is."""
-
-
-def check_recordings(paths: Iterable[Path]) -> None:
-    """Raise BadInputError as `Recording` would, also where a file holds no line.
-
-    Call it before any output exists. Pipes are not opened: their bytes can be read only once.
-    """
-    for path in paths:
-        recording = Recording(path, pipes=True)
-        if path.is_file():
-            try:
-                next(recording.lines())
-            finally:
-                recording.close()
 
 
 class Recording:

@@ -23,13 +23,13 @@ def recording_files(
     A directory stands for its files; what an archive has beside its frames is passed over. So
     recordings of one product follow each other as they were heard. Files of one archive stay in
     their order, and where one of several can be read only once, all stay as they were given.
-    zone: that of naive local times. form: one of the user's own. Raises BadInputError as
-    Recording does.
+    zone: that of naive local times. form: one of the user's own. Call it before any output exists:
+    it raises BadInputError as Recording does, also for a file without a line.
     """
     files = [file for path in paths for file in _files_of(path)]
+    times = {file: _first_time_ns(file, zone, form) for file in files}
     if len(files) < 2 or not all(file.is_file() for file in files):
         return files
-    times = {file: _first_time_ns(file, zone, form) for file in files}
     archives: dict[Path, int] = {}
     for file in files:
         if _NUMBERED(file.name):
@@ -75,10 +75,14 @@ def _is_compacted(path: Path) -> bool:
 
 
 def _first_time_ns(file: Path, zone: tzinfo, form: OwnForm | None) -> int:
-    """Return the first time in a recording; those without one come first."""
-    recording = Recording(file, zone, form=form)
-    try:
-        recording.open()
-    finally:
-        recording.close()
+    """Return the first time in a recording; those without one come first.
+
+    A pipe is not opened: its bytes can be read only once.
+    """
+    recording = Recording(file, zone, pipes=True, form=form)
+    if file.is_file():
+        try:
+            next(recording.lines())
+        finally:
+            recording.close()
     return recording.first_time_ns or 0

@@ -208,7 +208,7 @@ class Case:
         return self.baselines[0]
 
 
-def asked(case: Case, *, quantile: float | None, candidates: Collection[str]) -> Case:
+def adapted(case: Case, *, quantile: float | None, candidates: Collection[str]) -> Case:
     """The case with another quantile as its tau, and with these candidates beside its baselines.
 
     None and no candidate leave the case as it is. Raises BadInputError for a quantile where the

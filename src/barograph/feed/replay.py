@@ -8,14 +8,13 @@ from datetime import UTC, tzinfo
 from pathlib import Path
 
 from barograph.archive.recall import kept_whole
-from barograph.archive.recorded_form import describe
+from barograph.archive.recorded_form import describe, why_unread
 from barograph.archive.recording import Line, Recorded, Recording
-from barograph.archive.recording_files import recording_files
 from barograph.errors import BadInputError
 from barograph.feed.feed import Feed
 from barograph.feed.marks import Mark, Passage, end_of
 from barograph.feed.summary import Summary
-from barograph.types import NS_PER_S, DeadLetter, Fault, Frame
+from barograph.types import NS_PER_S, DeadLetter, Frame
 from barograph.venues.coinbase.recorded_lines import time_of
 from barograph.venues.entries import Closing, Entry, Heard
 from barograph.venues.forms.own import OwnForm
@@ -76,7 +75,7 @@ def replay(  # noqa: PLR0913 - what is taken how, and whom to tell
     waiting: Callable[[str], object] = lambda _line: None,
     form: OwnForm | None = None,
 ) -> Summary:
-    """Take recordings in the order of time, each on connections of its own.
+    """Take recordings in their order, each on connections of its own; see `recording_files`.
 
     An interrupted replay goes on where the log stands, also of a file that has grown since; one of
     which all lines were taken before is skipped. The connections of the last one stay open, since
@@ -88,8 +87,7 @@ def replay(  # noqa: PLR0913 - what is taken how, and whom to tell
     """
     pace = pace or Pace()
     started = pace.monotonic()
-    files = recording_files(list(paths), zone, form=form)
-    recordings = [Recording(path, zone, pipes=True, waiting=waiting, form=form) for path in files]
+    recordings = [Recording(path, zone, pipes=True, waiting=waiting, form=form) for path in paths]
 
     def form_of(path: Path) -> str:
         return describe(path, zone, form) if path.is_file() else "it was a pipe"
@@ -163,12 +161,12 @@ class _Replay:
         """Note a file that gave dead letters alone: the next replay reads it again."""
         summary, recording = self._feed.summary, self._recording
         recording.refuse_if_changed()
-        if set(refused) == {Fault.UNKNOWN_PRODUCT}:
-            first = summary.first_letters[Fault.UNKNOWN_PRODUCT]
-            why = f"none of its {lines:,} lines is of a product that was asked for ({first})"
-        else:
-            why = f"none of its {lines:,} lines could be read; {self._form_of(recording.path)}"
-        summary.unread[recording.name] = why
+        summary.unread[recording.name] = why_unread(
+            f"none of its {lines:,} lines",
+            refused,
+            summary.first_letters[next(iter(refused))],
+            lambda: self._form_of(recording.path),
+        )
         self._feed.commit(self._passage.checkpoints(Mark()))
 
     def _begin(self) -> None:

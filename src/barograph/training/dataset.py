@@ -21,8 +21,8 @@ import polars as pl
 from barograph import codec
 from barograph.archive import joined
 from barograph.archive.recorded_events import recording_events
-from barograph.archive.recorded_form import LOOK_AT_FORMS, describe
-from barograph.archive.recording import Recording, check_recordings
+from barograph.archive.recorded_form import cure_of_unread, describe, why_unread
+from barograph.archive.recording import Recording
 from barograph.archive.recording_files import recording_files
 from barograph.arrays import Records
 from barograph.cases.case import Case, Dataset, live_of
@@ -104,8 +104,7 @@ def build(  # noqa: PLR0913 - what is read how, and whom to tell
     live, reading = live_of(case), _Reading(progress, refuse)
     table, manifest_path = paths(home, case)
     if recordings:
-        recordings = recording_files(recordings, zone, form=form)
-        check_recordings(recordings)  # before a folder is created
+        recordings = recording_files(recordings, zone, form)  # before a folder is created
         opened = [Recording(path, zone, pipes=True, form=form) for path in recordings]
         events = reading.recorded(opened, rules or Rules(books=UNIFIED))
     elif next(joined.whole(archive, reading.unreadable), None) is not None:
@@ -257,7 +256,7 @@ class _Reading:
     def __init__(
         self, progress: Callable[[int], None], refuse: Callable[[DeadLetter], None]
     ) -> None:
-        self._keep = refuse
+        self._keep, self._first = refuse, ""
         self.featurizer = Featurizer()
         self.events = dict.fromkeys(_KINDS, 0)
         self.dead_letters: dict[str, int] = {}
@@ -306,9 +305,12 @@ class _Reading:
     def refuse_unread(self, recordings: Sequence[Path], zone: tzinfo, form: OwnForm | None) -> None:
         """Raise BadInputError where recordings gave dead letters alone."""
         files = [path for path in recordings if path.is_file()]
-        if files and sum(self.dead_letters.values()) and not sum(self.events.values()):
-            why = f"none of its lines could be read; {describe(files[0], zone, form)}"
-            raise BadInputError(str(files[0]), why, LOOK_AT_FORMS)
+        faults = self.dead_letters
+        if files and faults and not sum(self.events.values()):
+            why = why_unread(
+                "none of its lines", faults, self._first, lambda: describe(files[0], zone, form)
+            )
+            raise BadInputError(str(files[0]), why, cure_of_unread(faults))
 
     def cure(self, otherwise: str) -> str:
         """The cure for an empty dataset: restore the first damaged file, or else `otherwise`."""
@@ -328,5 +330,6 @@ class _Reading:
             self.forms[recording.name] = recording.form_line
 
     def _refuse(self, letter: DeadLetter) -> None:
+        self._first = self._first or letter.detail
         self.dead_letters[letter.fault] = self.dead_letters.get(letter.fault, 0) + 1
         self._keep(letter)

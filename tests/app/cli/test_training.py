@@ -52,6 +52,16 @@ def test_too_few_records_for_a_training_are_reported(run, people):
     assert (code, out, err.count("\n")) == (2, "", 1)
 
 
+def test_recordings_without_a_wanted_product_are_named_as_such(run):
+    Path("one.ndjson").write_text(json.dumps(ticker(0)), encoding="utf-8")
+    code, _, err = run("dataset", "one.ndjson", "--home", "h", "--products", "ETH-USD")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "is of a product that was asked for (BTC-USD was not asked for)" in err
+    assert err.endswith("Name one that it has, or leave --products out.\n")
+    code, _, err = run("predict", ".", "--out", "p.parquet", "--home", "h")
+    assert "no version has this alias" in err  # a directory stands for its recordings
+
+
 def test_local_times_of_a_recording_are_read_in_the_zone_that_is_named(run):
     lines = [
         {"timestamp": f"2025-07-01T12:00:{second:02}.5", "product_id": "BTC-USD",

@@ -39,9 +39,14 @@ def answer(
     Prints nothing with -q and without `json`.
     """
     if json:
-        say_json(as_json(value).encode())
+        answer_json(value)
     else:
         show((full if full is not None and chosen() is Detail.FULL else shown)())
+
+
+def answer_json(value: object) -> None:
+    """Print `value` as one line of JSON, for a verb that has no other answer here."""
+    say_json(as_json(value).encode())
 
 
 def say_json(line: bytes) -> None:
@@ -138,7 +143,7 @@ def print_records(lines: Iterable[bytes], json: bool) -> None:
         return
     import msgspec
 
-    say_json(as_json({"records": [msgspec.Raw(line) for line in lines]}).encode())
+    answer_json({"records": [msgspec.Raw(line) for line in lines]})
 
 
 def print_lines(lines: Iterable[bytes]) -> None:

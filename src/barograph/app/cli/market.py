@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from barograph.app.cli.answers import answer, warn
+from barograph.app.cli.answers import answer, answer_json, warn
 from barograph.app.cli.forms import FormOption, form_in
 from barograph.app.cli.options import (
     MOST_HOURS,
@@ -69,7 +69,7 @@ def demo(
     with home_or_temporary(home) as place:
         done = show.run(settings_of(place), stop_requested, hours=hours, seed=seed, check=headless)
     if headless:
-        answer(done, json=True, shown=lambda: "")
+        answer_json(done)
         raise typer.Exit(0 if done.ok else 1)
 
 
@@ -107,7 +107,6 @@ def replay(
     from barograph.app import wiring
     from barograph.app.intake import feed_of
     from barograph.app.terminal import terminal
-    from barograph.archive.recording import check_recordings
     from barograph.archive.recording_files import recording_files
     from barograph.cases.spikes import SPIKES
     from barograph.errors import BadInputError
@@ -124,8 +123,7 @@ def replay(
     pace, tzinfo = recorded.Pace(speed_of(speed)), zone_named(zone)
     own_form = form_in(form)
     live = speed != "max"
-    files = recording_files(files, tzinfo, own_form)
-    check_recordings(files)  # before a log is created
+    files = recording_files(files, tzinfo, own_form)  # before a log is created
     opened = open_log(address)
     frames = None
     try:
@@ -160,15 +158,12 @@ def replay(
 
 
 def _unread(fed: "Summary") -> "BadInputError":
-    from barograph.archive.recorded_form import LOOK_AT_FORMS
+    from barograph.archive.recorded_form import cure_of_unread
     from barograph.errors import BadInputError
-    from barograph.types import Fault
 
     (name, why), *others = fed.unread.items()
     more = f", and so with {len(others):,} more" if others else ""
-    of_others = set(fed.dead_letters) == {Fault.UNKNOWN_PRODUCT}
-    cure = "Name one that it has, or leave --products out" if of_others else LOOK_AT_FORMS
-    return BadInputError(name, f"{why}{more}", cure)
+    return BadInputError(name, f"{why}{more}", cure_of_unread(fed.dead_letters))
 
 
 @app.command()

@@ -42,15 +42,17 @@ def predict(
     """
     from barograph.app.runs import predicting
     from barograph.app.terminal import terminal
-    from barograph.archive.recording import check_recordings
+    from barograph.archive.recording_files import recording_files
     from barograph.registry.registry import Registry
 
     number = version_number(model)
     which: Any = model if number is None else number
-    settings, of = settings_of(home), case_named(case)
-    check_recordings(files)
+    settings, of, tzinfo = settings_of(home), case_named(case), zone_named(zone)
     plan = predicting.PredictPlan(
-        files=files, out=out, products=names_in(products), zone=zone_named(zone)
+        files=recording_files(files, tzinfo),
+        out=out,
+        products=names_in(products),
+        zone=tzinfo,
     )
     chosen = Registry(settings.home).load(of.name, which, of.feature_set)
     with terminal.progress() as progress:

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from barograph.app.cli.answers import answer, say
+from barograph.app.cli.answers import answer, answer_json, say
 from barograph.app.cli.options import HomeOption, JsonOption, settings_of
 
 app = typer.Typer()
@@ -39,7 +39,7 @@ def help_verb(
     }
     schema = contract.schema_of(name) if name in contract.ANSWERS else {}
     help_json = {"verb": name, "usage": found.get_usage(), "options": options, "schema": schema}
-    answer(help_json, json, lambda: "")
+    answer_json(help_json)
 
 
 def _found(root: Any, words: list[str]) -> Any:  # noqa: ANN401 - of typer's own click
@@ -96,6 +96,6 @@ def completion(
         shell_complete(completing, {}, "barograph", COMPLETE, f"source_{shell}")
     script = printed.getvalue().strip()
     if json:
-        answer({"shell": shell, "script": script}, json, lambda: "")
+        answer_json({"shell": shell, "script": script})
     else:
         say(script)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
 
-from barograph.app.cli.answers import answer, warn
+from barograph.app.cli.answers import answer, answer_json, warn
 from barograph.app.cli.forms import FormOption, form_in
 from barograph.app.cli.options import (
     MOST_MINUTES,
@@ -142,17 +142,17 @@ def train(
 ) -> None:
     """Train, evaluate and register a model, and let the gate decide."""
     from barograph.app.terminal import training_summary, training_table
-    from barograph.cases.case import asked
+    from barograph.cases.case import adapted
     from barograph.training.due import Due
     from barograph.training.walkforward import Training
 
     settings, names = settings_of(home), names_in(candidates)
-    chosen = asked(case_named(case), quantile=quantile, candidates=names)
+    chosen = adapted(case_named(case), quantile=quantile, candidates=names)
     _refuse_horizon(chosen, horizon)
     if follow:
         lines = _follow(settings, log, chosen)
         if json:  # to a person each training was reported when it ended
-            answer({"trained": lines}, json, lambda: "")
+            answer_json({"trained": lines})
         return
     how = Training(
         seed=settings.seed if seed is None else seed,
