@@ -99,6 +99,7 @@ $(WITH_KAFKA): $(STAMP)
 	@touch $@
 
 $(TESTED): $(STAMP)
+	@$(BIN)/python tests/given/programs.py
 	@echo "Installing what the tests need into .venv"
 	$(UV_INSTALL) --constraint requirements.lock --group dev --editable ".[kafka,jwt,xgboost,garch]"
 	@touch $@

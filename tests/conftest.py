@@ -13,6 +13,7 @@ environment.for_numpy()  # as the command line does, before numpy is imported
 
 from barograph.registry.registry import Registry  # noqa: E402
 from brokers import Brokers, fetch, missing  # noqa: E402
+from programs import missing as missing_programs  # noqa: E402
 
 # Times of single examples mean nothing here: the first call of a kernel compiles it.
 settings.register_profile("house", deadline=None, print_blob=True)
@@ -50,6 +51,32 @@ def jars():
     if not (reason := missing()):
         return fetch()
     if os.environ.get("BAROGRAPH_REQUIRE_KAFKA"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """The browser's path, or a skip where there is none; in CI a failure."""
+    return _program("chromium")
+
+
+@pytest.fixture(scope="session")
+def prometheus():
+    """Prometheus' path, with promtool beside it, or a skip; in CI a failure."""
+    return _program("prometheus")
+
+
+@pytest.fixture(scope="session")
+def alertmanager():
+    """Alertmanager's path, or a skip; in CI a failure."""
+    return _program("prometheus-alertmanager")
+
+
+def _program(name):
+    if not (reason := missing_programs(name)):
+        return shutil.which(name)
+    if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)
 
