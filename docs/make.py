@@ -1,8 +1,8 @@
 """Makes what follows from the code in the documentation; `--check` only says what is stale.
 
-`docs/features.md` and the JSON schemas in `docs/json/` are made whole. In other pages what stands
-between `<!-- NAME:begin -->` and `<!-- NAME:end -->` is made: options and keys of each verb in
-`docs/cli.md`, the settings in `docs/settings.md`, the bounds of `docs/bounds.toml` in
+`docs/features.md`, `docs/metrics.md` and the JSON schemas in `docs/json/` are made whole. In other
+pages what stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->` is made: options and keys of
+each verb in `docs/cli.md`, the settings in `docs/settings.md`, the bounds of `docs/bounds.toml` in
 `docs/security.md`, the figures in `README.md`.
 """
 
@@ -19,6 +19,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import msgspec
 import typer
 
+from barograph import telemetry
 from barograph.app.cli import app
 from barograph.app.cli.verbs import name_of
 from barograph.app.contract import ANSWERS, schema_of
@@ -222,6 +223,32 @@ def features_page() -> str:
     return "\n".join([*lines, ""])
 
 
+def metrics_page() -> str:
+    """The page of all metrics, from the registry."""
+    lines = [
+        "# Metrics",
+        "",
+        "Made from the registry (`src/barograph/telemetry.py`) by `make docs`.",
+        "",
+        "A process shows those that it counts: `--metrics-port` gives it an endpoint on 127.0.0.1.",
+        "Counters begin with 0 when it starts. A metric keeps",
+        f"{telemetry.MAX_SERIES} combinations of label values; further ones count under",
+        f"`{telemetry.OTHER}`, and are not shown where it is a gauge. Histograms of times have the",
+        f"bounds {', '.join(f'{bound:g}' for bound in telemetry.LATENCY_BUCKETS_S)} seconds.",
+        "",
+        "| metric | kind | labels | unit | |",
+        "|---|---|---|---|---|",
+    ]
+    for each in telemetry.DESCRIPTIONS:
+        labels = ", ".join(f"`{label}`" for label in each.labels)
+        lines.append(f"| `{each.name}` | {each.kind} | {labels} | {each.unit} | {each.meaning} |")
+    lines += ["", "Of the process itself, on Linux:", "", "| metric | |", "|---|---|"]
+    for metric in telemetry.PROCESS.collect():
+        name = f"{metric.name}_total" if metric.type == "counter" else metric.name
+        lines.append(f"| `{name}` | {metric.documentation} |")
+    return "\n".join([*lines, ""])
+
+
 def settings_table() -> str:
     """Every setting with its default from the class and its meaning from the example file."""
     meanings: dict[str, str] = {}
@@ -304,6 +331,7 @@ def pages() -> dict[Path, str]:
     cli = {verb.replace(" ", "-"): verb_reference(verb) for verb in verbs()}
     return {
         ROOT / "docs" / "features.md": features_page(),
+        ROOT / "docs" / "metrics.md": metrics_page(),
         **{
             SCHEMAS / f"{verb.replace(' ', '-')}.json": json.dumps(schema_of(verb), indent=1) + "\n"
             for verb in ANSWERS
