@@ -193,7 +193,8 @@ def test_a_field_out_of_its_bounds_makes_a_record_unreadable(changes):
 def test_no_bytes_raise_anything_else(value):
     for decode in (codec.decode_event, codec.decode_numbers, codec.decode_row, codec.decode_status,
                    codec.decode_prediction, codec.decode_record_prediction,
-                   codec.decode_dead_letter):  # fmt: skip
+                   codec.decode_dead_letter, codec.decode_alert, codec.decode_health,
+                   codec.decode_undelivered):  # fmt: skip
         with pytest.raises(codec.UnreadableError):
             decode(value)
 

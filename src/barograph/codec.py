@@ -17,6 +17,7 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
+from barograph.alert_records import AlertRecord, HealthSample, Undelivered
 from barograph.arrays import Records
 from barograph.earlier import FirstPrediction, present_prediction
 from barograph.types import (
@@ -192,6 +193,9 @@ decode_prediction = Reader[Prediction](
 decode_record_prediction = Reader[RecordPrediction](RecordPrediction, key="key")
 decode_dead_letter = Reader[DeadLetter](DeadLetter, key=None)
 decode_status = Reader[FeedStatus](FeedStatus, key="venue")
+decode_health = Reader[HealthSample](HealthSample, key="source")
+decode_alert = Reader[AlertRecord](AlertRecord, key="id")
+decode_undelivered = Reader[Undelivered](Undelivered, key="sink")
 
 NAT = np.int64(np.iinfo(np.int64).min)
 """An unknown time or return in an int64 column."""

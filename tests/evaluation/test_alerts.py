@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from barograph.evaluation.alerts import AlertMachine, Change, Ending, Judgement
+from barograph.alert_records import Change, Ending, Judgement
+from barograph.evaluation.alerts import AlertMachine
 from barograph.types import MAX_PRODUCTS, Verdict
 from watched_predictions import NS, prediction
 

@@ -4,10 +4,9 @@ An alarm is a single prediction at or above its threshold; an alert is an unbrok
 hysteresis, so that a probability that trembles around the threshold is one alert and not twenty.
 """
 
-from enum import StrEnum
-
 import msgspec
 
+from barograph.alert_records import Change, Ending, Judgement
 from barograph.codec import UNREADABLE
 from barograph.types import MAX_PRODUCTS, NS_PER_S, Prediction, Verdict
 
@@ -15,30 +14,7 @@ RELEASE = 0.8
 """An alert ends when the probability falls below this share of the threshold."""
 
 
-class Ending(StrEnum):
-    """How an alert ended: the probability fell, or from some second on it was not known."""
-
-    CALM = "calm"
-    UNKNOWN = "unknown"
-
-
-class Judgement(StrEnum):
-    """What became of an alert: an outcome reached tau, none did, or some were not observed."""
-
-    RIGHT = "right"
-    WRONG = "wrong"
-    UNKNOWN = "unknown"
-
-
-class Change(StrEnum):
-    """What happened to an alert: each of these once in its life, the last two in either order."""
-
-    BEGAN = "began"
-    ENDED = "ended"
-    JUDGED = "judged"
-
-
-class Alert(msgspec.Struct, frozen=True, kw_only=True, tag="alert/1"):
+class Alert(msgspec.Struct, frozen=True, kw_only=True):
     """One alert of one product; (`product`, `started_ns`, `model`) is its identity.
 
     Times are event times in Unix nanoseconds. `probability` is that of its first alarm, `peak` the

@@ -1,4 +1,4 @@
-"""The topics of the market pipeline, defined once."""
+"""The topics of the market pipeline and of what is watched beside it, defined once."""
 
 from collections.abc import Iterable
 
@@ -11,7 +11,8 @@ TICKS, FEATURES = "ticks.raw", "ticks.features"
 PREDICTIONS, DEAD_LETTERS = "ticks.predictions", "ticks.deadletter"
 SHADOW = "ticks.predictions.shadow"
 STATUS = "ticks.status"
-
+HEALTH, ALERTS = "health", "alerts"
+UNDELIVERED, ALERT_LETTERS = "alerts.undelivered", "alerts.deadletter"
 
 TOPICS = (
     Topic(name=TICKS, partitions=3, retention_s=30 * DAY_S, retention_bytes=4 << 30),
@@ -22,6 +23,15 @@ TOPICS = (
     Topic(name=STATUS, retention_s=30 * DAY_S, retention_bytes=64 << 20),
 )
 """Keyed by product, STATUS by venue. The archive keeps what retention lets go."""
+
+ALERT_TOPICS = (
+    Topic(name=HEALTH, retention_s=30 * DAY_S, retention_bytes=256 << 20),
+    Topic(name=ALERTS, retention_s=365 * DAY_S, retention_bytes=256 << 20),
+    Topic(name=UNDELIVERED, retention_s=365 * DAY_S, retention_bytes=64 << 20),
+    Topic(name=ALERT_LETTERS, retention_s=90 * DAY_S, retention_bytes=64 << 20),
+)
+"""HEALTH is keyed by the monitor, ALERTS by the alert's id, UNDELIVERED by the sink; the records of
+HEALTH that cannot be read are in ALERT_LETTERS. Any case shares them."""
 
 
 def market_topics(partitions: int = 3) -> list[Topic]:
@@ -35,6 +45,11 @@ def market_topics(partitions: int = 3) -> list[Topic]:
 def ensure_topics(log: Log, partitions: int = 3) -> None:
     """Create those topics of the market that `log` lacks; what exists stays as it is."""
     ensure(log, market_topics(partitions))
+
+
+def ensure_alert_topics(log: Log) -> None:
+    """Create those topics of health and alerts that `log` lacks; what exists stays as it is."""
+    ensure(log, ALERT_TOPICS)
 
 
 def ensure(log: Log, topics: Iterable[Topic]) -> None:

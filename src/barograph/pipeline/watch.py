@@ -5,7 +5,8 @@ from collections import deque
 import msgspec
 
 from barograph import codec
-from barograph.evaluation.alerts import RELEASE, Alert, AlertChange, AlertMachine, Change
+from barograph.alert_records import Change
+from barograph.evaluation.alerts import RELEASE, Alert, AlertChange, AlertMachine
 from barograph.log import Log, browse
 from barograph.log.topics import FEATURES, PREDICTIONS
 from barograph.pipeline.progress import Progress

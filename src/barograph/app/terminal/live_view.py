@@ -8,8 +8,9 @@ from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.text import Text
 
+from barograph.alert_records import Ending, Judgement
 from barograph.app.terminal.fitted_table import Column, FittedTable
-from barograph.evaluation.alerts import Alert, Ending, Judgement
+from barograph.evaluation.alerts import Alert
 from barograph.figures import MS, NOT_DEFINED, duration, price
 from barograph.pipeline.progress import Wait
 from barograph.pipeline.watch import PredictionWatch, ProductLine
