@@ -51,12 +51,15 @@ DESCRIPTIONS: list[Description] = []
 
 
 class _Labelled:
-    """The series of one metric, at most MAX_SERIES of them. Thread-safe."""
+    """The series of one metric, at most MAX_SERIES of them. Thread-safe.
+
+    It is shown from the first one on: a gauge that nobody sets here is not 0, it is not there.
+    """
 
     def __init__(self, metric: Any, width: int) -> None:  # noqa: ANN401 - any of three kinds
         self._metric, self._width = metric, width
-        self._series: dict[tuple[str, ...], Any] = {} if width else {(): metric}
-        self._lock = Lock()
+        self._series: dict[tuple[str, ...], Any] = {}
+        self._lock, self._registered = Lock(), False
 
     def of(self, labels: tuple[str, ...], *, new: bool = True) -> Any:  # noqa: ANN401 - likewise
         """The series of these label values; beyond the bound that of `other`, or None if not `new`.
@@ -69,20 +72,27 @@ class _Labelled:
         if len(labels) != self._width:
             raise TypeError(f"{len(labels)} label values for {self._width} labels")
         with self._lock:
+            if not self._registered:
+                self._registered = True
+                REGISTRY.register(self._metric)
             if len(self._series) >= MAX_SERIES and labels not in self._series:
                 if not new:
                     return None
                 labels = (OTHER,) * self._width
             if labels not in self._series:
-                self._series[labels] = self._metric.labels(*labels)
+                self._series[labels] = self._metric.labels(*labels) if labels else self._metric
             return self._series[labels]
+
+    def remove(self, labels: tuple[str, ...]) -> None:
+        with self._lock:
+            if labels and self._series.pop(labels, None) is not None:
+                self._metric.remove(*labels)
 
     def keep_only(self, labels: tuple[str, ...]) -> None:
         """Remove the series that differ from `labels` in the last label value only."""
-        with self._lock:
-            for each in [one for one in self._series if one[:-1] == labels[:-1] and one != labels]:
-                del self._series[each]
-                self._metric.remove(*each)
+        for each in list(self._series):
+            if each[:-1] == labels[:-1] and each != labels:
+                self.remove(each)
 
 
 class Counter:
@@ -91,7 +101,7 @@ class Counter:
     def __init__(self, name: str, meaning: str, *labels: str, unit: str = "") -> None:
         name = _described(name, "counter", unit, labels, meaning)
         self._labelled = _Labelled(
-            prometheus_client.Counter(name, meaning, labels, registry=REGISTRY), len(labels)
+            prometheus_client.Counter(name, meaning, labels, registry=None), len(labels)
         )
 
     def add(self, amount: float, *labels: str) -> None:
@@ -105,7 +115,7 @@ class Gauge:
     def __init__(self, name: str, meaning: str, *labels: str, unit: str = "") -> None:
         name = _described(name, "gauge", unit, labels, meaning)
         self._labelled = _Labelled(
-            prometheus_client.Gauge(name, meaning, labels, registry=REGISTRY), len(labels)
+            prometheus_client.Gauge(name, meaning, labels, registry=None), len(labels)
         )
 
     def set(self, value: float, *labels: str) -> None:
@@ -113,6 +123,10 @@ class Gauge:
         series = self._labelled.of(labels, new=False)
         if series is not None:
             series.set(value)
+
+    def remove(self, *labels: str) -> None:
+        """Show the series of these label values no more."""
+        self._labelled.remove(labels)
 
     def set_only(self, value: float, *labels: str) -> None:
         """As `set`, and remove the series that differ in the last label value only."""
@@ -133,7 +147,7 @@ class Histogram:
     ) -> None:
         name = _described(name, "histogram", unit, labels, meaning)
         self._labelled = _Labelled(
-            prometheus_client.Histogram(name, meaning, labels, registry=REGISTRY, buckets=buckets),
+            prometheus_client.Histogram(name, meaning, labels, registry=None, buckets=buckets),
             len(labels),
         )
 
@@ -164,79 +178,70 @@ WARNINGS = Counter("barograph_warnings", "Warnings printed.")
 
 # The feed: what came from the venue.
 
-FRAMES = Counter("barograph_frames", "Frames received from the venue.", "venue")
+FRAMES = Counter("barograph_frames", "Frames received from the venue.")
 TICKS = Counter("barograph_ticks", "Ticks taken.", "product")
 HEARTBEATS = Counter("barograph_heartbeats", "Heartbeats taken, one for each product.")
-TRADES = Counter("barograph_trades", "Trades without a quote, `filled` ones included.")
+TRADES = Counter("barograph_trades", "Trades without a quote, filled ones included.")
 TRADES_FILLED = Counter("barograph_trades_filled", "Trades of holes that REST gave afterwards.")
-GAPS = Counter("barograph_gaps", "Gaps recorded, by cause.", "cause")
 TRADES_MISSING = Counter("barograph_trades_missing", "Trades or frames that gaps tell of.")
+GAPS = Counter("barograph_gaps", "Gaps recorded.", "cause")
 DEAD_LETTERS = Counter(
     "barograph_dead_letters",
-    "Frames and records that became dead letters, by where (`feed` or the worker's group) and why.",
+    "Frames and records that became dead letters, by where (`feed` or a worker's group) and why.",
     "stage",
     "reason",
 )
 LATE = Counter(
-    "barograph_late", "Ticks, trades and heartbeats for a second that had closed.", "stage"
+    "barograph_late", "Ticks, trades and heartbeats for a second that had closed.", "group"
 )
-CONNECTIONS = Counter("barograph_feed_connections", "Connections opened.", "venue")
+LAST_FRAME = Gauge(
+    "barograph_feed_last_frame_timestamp_seconds",
+    "When the last frame was received; at first, when the feed began.",
+    unit="seconds since 1970",
+)
+LAST_TICK = Gauge(
+    "barograph_feed_last_tick_timestamp_seconds",
+    "When the last tick of a product was received.",
+    "product",
+    unit="seconds since 1970",
+)
+CONNECTIONS = Counter("barograph_feed_connections", "Connections opened.")
 TROUBLES = Counter(
-    "barograph_feed_troubles", "Connections that could not be made or were given up.", "venue"
+    "barograph_feed_troubles", "Connections that could not be made or were given up."
+)
+OVERFLOWS = Counter(
+    "barograph_feed_overflows", "Connections given up because the venue left too much unread."
 )
 QUEUE = Gauge("barograph_feed_queue_entries", "Entries between socket and writer.", unit="entries")
 QUEUE_BYTES = Gauge("barograph_feed_queue_bytes", "Size of those entries.", unit="bytes")
 QUEUE_FULL = Counter("barograph_feed_queue_full", "How often that queue was full.")
-OVERFLOWS = Counter(
-    "barograph_feed_overflows", "Connections given up because the venue left too much unread."
-)
-OPEN_HOLES = Gauge("barograph_feed_open_holes", "Holes whose trades are being requested.")
-HOLES_ASKED = Counter("barograph_feed_holes_asked", "Holes whose trades REST was asked for.")
+OPEN_HOLES = Gauge("barograph_feed_open_holes", "Holes whose trades may still be requested.")
 REST_FAILURES = Counter("barograph_feed_rest_failures", "Answers of REST that were of no use.")
 CLOCK_OFFSET = Gauge(
     "barograph_feed_clock_offset_seconds",
     "Median of exchange time − receive time over the last minute; may be negative.",
-    "venue",
     unit="seconds",
-)
-LAST_EVENT = Gauge(
-    "barograph_feed_last_event_timestamp_seconds",
-    "When the last tick, trade or heartbeat of a product was received.",
-    "product",
-    unit="seconds since 1970",
 )
 LOG_WRITABLE = Gauge(
     "barograph_feed_log_writable",
     "1; 0 while the log cannot be written and the archive alone takes what comes.",
 )
 
-# The way of a tick: how long each step takes.
+# The way of a tick.
 
-EXCHANGE_TO_RECEIVE = Histogram(
-    "barograph_exchange_to_receive_seconds",
-    "From the venue's clock to the socket, of the newest event of each batch. Clocks differ: what "
-    "is negative counts in the first bucket.",
-)
-RECEIVE_TO_LOG = Histogram(
-    "barograph_receive_to_log_seconds",
-    "From the socket to the log, committed, of the oldest event of each batch.",
-)
-LOG_TO_FEATURE = Histogram(
-    "barograph_log_to_feature_seconds",
-    "From the log to the feature rows, committed, of the oldest record of each batch with rows.",
-)
-FEATURE_TO_PREDICTION = Histogram(
-    "barograph_feature_to_prediction_seconds",
-    "From a feature row in the log to its prediction, committed, of the oldest row of each batch.",
-)
-PREDICTION_TO_SERVED = Histogram(
-    "barograph_prediction_to_served_seconds",
-    "From a prediction in the log to the reader of the API or the stream.",
+STEP_LATENCY = Histogram(
+    "barograph_step_latency_seconds",
+    "How long a step takes. `receive`: from the venue's clock to the socket, of the newest event "
+    "of each batch; what is negative counts in the first bucket. `log`: from the socket to the "
+    "log, committed, of the oldest frame of each batch. A worker's group (`featurizer`, `scorer`): "
+    "from the log to what the worker made of it, committed, of the oldest record of each batch "
+    "that came to something. `served`: from a prediction in the log to its reader.",
+    "step",
 )
 PREDICTION_LATENCY = Histogram(
     "prediction_latency_seconds",
-    "`stream`: from the frame that closed a second to its prediction, committed. `request`: from a "
-    "request with rows to its answer.",
+    "Of a worker's group (`scorer`): from the frame that closed a second to its prediction, "
+    "committed, of the newest of each batch. `request`: from a request with rows to its answer.",
     "source",
 )
 

@@ -14,6 +14,7 @@ from barograph.cases.case import live_of, stream_of
 from barograph.feed.summary import Summary
 from barograph.log import open_log
 from barograph.pipeline.case_topics import ensure_stream
+from barograph.pipeline.counted import count_predictions
 from barograph.pipeline.follower import Follower
 from barograph.pipeline.record_scorer import RecordScorer
 from barograph.pipeline.scorer import Scorer
@@ -118,6 +119,7 @@ def consume(  # noqa: PLR0913 - the settings, and what they leave open
         dead_letters=stream.dead_letters,
         stamp="scored_time_ns",
         cost="inference_ns",
+        count=count_predictions,
     )
     log = open_log(address, lease_s=settings.lease_s)
     try:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable
 
+from barograph.feed.counted import FeedCounts
 from barograph.feed.feed import Feed
 from barograph.feed.outage import RETRY_S, Commits
 from barograph.feed.summary import Summary
@@ -36,12 +37,14 @@ class Batches:
         self._started_s = monotonic()
         self._first_s: float | None = None
         self._commits = Commits(feed, patient=patient, retry_s=retry_s, monotonic=monotonic)
+        self._counts = FeedCounts(feed.summary)
         self._lose_all()
 
     def take(self, entry: Entry) -> Received:
         """Take an entry into the current batch and return what it came to."""
         received = self._feed.take(entry)
         self._feed.summary.lines += type(entry) is Heard
+        self._counts.take(entry, received)
         return received
 
     def reject(self, letter: DeadLetter) -> None:
@@ -64,16 +67,20 @@ class Batches:
             self._commit()
         else:
             self._commits.look()
+            self._counts.stands(in_log=not self._commits.away)
 
     def end(self) -> Summary:
         """Close every connection, commit the last batch and return the totals since the start."""
         self._lose_all()
         self._commits.end()
+        self._counts.publish(self._feed.summary)
         self._feed.summary.finish(self._monotonic() - self._started_s)
         return self._feed.summary
 
     def _commit(self) -> None:
         self._commits.commit()
+        in_log = not self._commits.away
+        self._counts.committed(self._feed.summary, self._monotonic(), in_log=in_log)
         self._first_s = None
 
     def _lose_all(self) -> None:

@@ -8,6 +8,7 @@ import msgspec
 
 from barograph.errors import SAY_AGAIN_S, BadInputError
 from barograph.feed.clock_offset import ClockOffset, Offset
+from barograph.feed.counted import ConnectionCounts
 from barograph.feed.feed import Feed
 from barograph.feed.hole_asks import Asks
 from barograph.feed.hole_pages import Asked, Item, Trouble
@@ -99,7 +100,7 @@ class _Listening:
         self._asks = Asks(self._stream.ask, try_for_s=limits.fill_s, hold_for_s=limits.hold_s)
         self._subscribed = Subscribed(plan.endpoint, plan.products, warn)
         self._clock, self._clock_is_off = ClockOffset(), False
-        self._refusals = Refusals()
+        self._refusals, self._counts = Refusals(), ConnectionCounts()
         self._connection, self._since_ns, self._frames, self._opened = "", 0, 0, 0
         self._failure: BadInputError | None = None
         self._rest_problem, self._rest_failures = "", 0
@@ -242,8 +243,10 @@ class _Listening:
     def _tell(self) -> None:
         """Publish the status of the connection and show it."""
         offset = self._clock.offset()
+        status = self._status(offset)
+        self._counts.publish(status, self._opened)
         if self._connection:
-            self._feed.report(self._status(offset))
+            self._feed.report(status)
         lately = self._refusals.lately(time.monotonic())
         refused = f", {lately.refused:,} refused in the last minute: {lately.first}"
         line = f"{self._venue}: {self._feed.summary.line()}, {len(self._inbox)} waiting"

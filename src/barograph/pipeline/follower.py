@@ -7,7 +7,9 @@ from typing import Protocol
 
 import msgspec
 
+from barograph import telemetry
 from barograph.errors import BarographError, ForeignFeaturesError, UnsoundModelError
+from barograph.pipeline.counted import show_model
 from barograph.registry.model import Model
 from barograph.registry.registry import Alias, Registry
 
@@ -92,11 +94,16 @@ class Follower:
                 self._wanted()
             self._look()
             self._looked_s = now_s
+            show_model(self._alias, self._case, None)
+            telemetry.MODEL_SWAPS.add(0, self._alias, self._case)
         next_model, self._next_model = self._next_model, None
         if next_model is not None:
             for machine in machines:
                 machine.swap(next_model.model)
             self.model, self._version = next_model.model, next_model.version
+            show_model(self._alias, self._case, self.model)
+            telemetry.MODEL_SWAPS.add(1, self._alias, self._case)
+        telemetry.REGISTRY_PROBLEM.set(bool(self._problem), self._alias, self._case)
         if now_s - self._looked_s >= self._refresh_s:
             self._looked_s = now_s
             self._beside = threading.Thread(target=self._look, name="follower", daemon=True)

@@ -12,6 +12,7 @@ from barograph.cases.live_series import LiveSeries
 from barograph.errors import BadInputError
 from barograph.log import open_log
 from barograph.pipeline.case_topics import ensure_series
+from barograph.pipeline.counted import count_predictions
 from barograph.pipeline.follower import Follower
 from barograph.pipeline.scorer import Scorer
 from barograph.pipeline.shadow import Shadow
@@ -26,12 +27,16 @@ def featurize_route(live: LiveSeries) -> Route:
 
 def score_route(live: LiveSeries) -> Route:
     """Return the scorer's route: from rows to the champion's predictions."""
-    return _route(live, "scorer", live.rows, live.predictions, "scored_time_ns")
+    return _scoring(_route(live, "scorer", live.rows, live.predictions, "scored_time_ns"))
 
 
 def shadow_route(live: LiveSeries) -> Route:
     """Return the shadow's route: from rows to the candidate's predictions."""
-    return _route(live, "shadow", live.rows, live.shadow, "scored_time_ns")
+    return _scoring(_route(live, "shadow", live.rows, live.shadow, "scored_time_ns"))
+
+
+def _scoring(route: Route) -> Route:
+    return msgspec.structs.replace(route, count=count_predictions)
 
 
 def _route(live: LiveSeries, stage: str, source: str, target: str, stamp: str) -> Route:

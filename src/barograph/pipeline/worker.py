@@ -29,6 +29,7 @@ from barograph import codec
 from barograph.errors import FencedError, ForeignStateError
 from barograph.log import MAX_VALUE_BYTES, Log
 from barograph.machine import Machine
+from barograph.pipeline.counted import WorkerCounts
 from barograph.types import (
     NS_PER_S,
     DeadLetter,
@@ -63,7 +64,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """Which topics a worker joins, as which group, and the headers that it gives to its values.
 
     `stamp` is the header of the time of work. `cost`, where it is not empty, is that of the
-    machine's nanoseconds a record, in the batch in which the value was made.
+    machine's nanoseconds a record, in the batch in which the value was made. `count` is called with
+    the group and the values of each batch, once they are committed.
     """
 
     group: str
@@ -72,6 +74,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     dead_letters: str
     stamp: str
     cost: str = ""
+    count: Callable[[str, Sequence[bytes]], None] = lambda _group, _values: None
 
 
 class Tally(msgspec.Struct, kw_only=True):
@@ -155,7 +158,7 @@ class _Worker(Generic[M]):
         self._log, self._route = log, route
         self._new_machine, self._every = new_machine, checkpoint_every
         self._clock_ns, self._timer_ns = clock_ns, timer_ns
-        self._warn = warn
+        self._warn, self._counts = warn, WorkerCounts(route.group)
         self._parts: dict[TopicPartition, _Part[M]] = {}
         self._look_ns = timer_ns()
         self._passed_over_ns: int | None = None
@@ -167,6 +170,7 @@ class _Worker(Generic[M]):
     def step(self, limit: int, timeout_s: float) -> bool:
         """Run one cycle; return whether it was idle."""
         batch = self.member.poll(limit, timeout_s)
+        self._counts.polled(batch)
         for place in batch.revoked:
             self._parts.pop(place, None)
         for place, checkpoints in batch.assigned.items():
@@ -179,6 +183,7 @@ class _Worker(Generic[M]):
             self._commit()
         if not batch.records or self._timer_ns() >= self._look_ns:
             self.tally.lag = sum(self.member.lag().values())
+            self._counts.lag(self.tally.lag)
             self._look_ns = self._timer_ns() + _LOOK_EVERY_NS
         return bool(self._parts) and not batch.records and not self.tally.lag
 
@@ -193,8 +198,8 @@ class _Worker(Generic[M]):
     def _work(self, records: Sequence[Record]) -> None:
         outputs: list[Message] = []
         checkpoints: dict[TopicPartition, Mapping[str, bytes]] = {}
-        values = 0
-        by_place: dict[TopicPartition, list[Record]] = {}
+        values, letters, spent_ns = list[bytes](), list[DeadLetter](), 0
+        route, by_place = self._route, dict[TopicPartition, list[Record]]()
         for record in records:
             by_place.setdefault(TopicPartition(record.topic, record.partition), []).append(record)
         for place, of_place in by_place.items():
@@ -205,17 +210,21 @@ class _Worker(Generic[M]):
                 checkpoints[place] = kept
             started_ns = self._timer_ns()
             outcome = part.receive(of_place)
-            headers = self._headers((self._timer_ns() - started_ns) // len(of_place))
+            took_ns = self._timer_ns() - started_ns
+            spent_ns += took_ns
+            headers = self._headers(took_ns // len(of_place))
             if self._every is not None and part.behind >= self._every:
                 checkpoints[place] = part.snapshot()
-            route = self._route
             outputs += [Message(route.target, key, value, headers) for key, value in outcome.values]
             outputs += [dead_letter(route.dead_letters, each) for each in outcome.dead_letters]
-            values += len(outcome.values)
+            values += [value for _, value in outcome.values]
+            letters += outcome.dead_letters
         if self._settle(outputs, checkpoints):
             self.tally.records += len(records)
-            self.tally.values += values
-            self.tally.dead_letters += len(outputs) - values
+            self.tally.values += len(values)
+            self.tally.dead_letters += len(letters)
+            self._counts.settled(records, len(values), letters, spent_ns)
+            route.count(route.group, values)
 
     def _rebuilding(self, place: TopicPartition) -> Callable[[int, int], None]:
         """Return what is told how many records of how many a state is made of again."""
@@ -269,6 +278,7 @@ class _Worker(Generic[M]):
         except FencedError:
             return self._fenced()
         self.tally.commits += 1
+        self._counts.committed()
         return True
 
     def _fenced(self) -> bool:
@@ -277,6 +287,7 @@ class _Worker(Generic[M]):
         The machines are ahead of what stands in the log: the next poll assigns anew, from there.
         """
         self.tally.fenced += 1
+        self._counts.fenced()
         self._parts.clear()
         self._passed_over_ns = None
         return False

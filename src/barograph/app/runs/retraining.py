@@ -11,6 +11,7 @@ from typing import Self
 
 import msgspec
 
+from barograph import telemetry
 from barograph.app.runs.children import Child, end_politely, environment
 from barograph.app.settings import Settings
 from barograph.codec import UNREADABLE
@@ -115,6 +116,8 @@ class Retraining:
 
     def __enter__(self) -> Self:
         """Start the thread and return self."""
+        for result in ("done", "failed"):
+            telemetry.TRAININGS.add(0, result)
         self._thread.start()
         return self
 
@@ -131,6 +134,8 @@ class Retraining:
         wait_s, failures = 0.0, 0
         while not self._stop.wait(wait_s):
             failed = self._round()
+            if failed and failed.trained:
+                telemetry.TRAININGS.add(1, "failed")
             failures = failures + 1 if failed else 0
             if not failed:
                 wait_s = self._soon_s if self._waits else self._look_s
@@ -190,6 +195,7 @@ class Retraining:
         if trained is not None:
             self.state = one_line(trained.named)
             self.trained.append(one_line(trained.line()))
+            telemetry.TRAININGS.add(1, "done")
             self._warn(f"trained {one_line(trained.line())}")
         return None
 
