@@ -9,6 +9,8 @@ import pytest
 CATCHES_ALL = {
     "app/cli/__init__.py": "the door: told where memory is short, else raised again",
     "pipeline/follower.py": "a look at the registry: reported, and tried again",
+    "pipeline/alert_workers.py": "a worker's thread: reported, and nothing depends on it",
+    "pipeline/monitor.py": "its thread: reported, and tried again with the next sample",
     "pipeline/threads.py": "a stage's thread: raised at the door; the shadow's is reported",
     "app/runs/retraining.py": "its thread: reported, and tried again",
     "log/retention.py": "its thread: reported, and tried again when it is due",

@@ -69,12 +69,14 @@ def health_of(  # noqa: PLR0913 - what was heard, and what it is judged by
     groups: Mapping[str, str],
     max_age_s: float | None,
     champion: Callable[[], str | None],
+    predictions: str = PREDICTIONS,
+    scorer: str = "scorer",
 ) -> Health:
-    """Judge a log of the market.
+    """Judge a log of a series, of the market where nothing else is named.
 
     groups: the topic that each group reads, of groups that ever committed. max_age_s: as in
     `check`. champion: returns the label of the champion; a registry that cannot be read is a
-    problem.
+    problem. predictions, scorer: the topic of the predictions, and the group that makes them.
     """
     if max_age_s is None and statuses:
         max_age_s = MAX_AGE_S
@@ -98,9 +100,9 @@ def health_of(  # noqa: PLR0913 - what was heard, and what it is judged by
     except RegistryError as error:
         problems.append(str(error))
     known = Health(max_age_s=max_age_s, champion=label, behind_s=behind_s, problems=problems)
-    if "scorer" not in groups:
+    if scorer not in groups or predictions not in {topic.name for topic in log.topics()}:
         return known
-    return _with_predictions(log, known, heard.now_ns, _subscribed(statuses))
+    return _with_predictions(log, predictions, known, heard.now_ns, _subscribed(statuses))
 
 
 def _silences(heard: Heard, statuses: Sequence[FeedStatus], max_age_s: float) -> list[str]:
@@ -148,15 +150,15 @@ def _waits_s(log: Log, group: str, topic: str, now_ns: int) -> float | None:
     return round(max(0.0, *waits), 3) if waits else None
 
 
-def _with_predictions(log: Log, known: Health, now_ns: int, subscribed: set[str]) -> Health:
+def _with_predictions(
+    log: Log, topic: str, known: Health, now_ns: int, subscribed: set[str]
+) -> Health:
     """Add what the predictions say: how old they are, and whether there is a model at all."""
     last: dict[str, Prediction] = {}
     appended_ns: dict[str, int] = {}
     newest_ns = probability_ns = None
     # What cannot be read `check --topic ticks.predictions` counts.
-    records, predictions, _ = codec.decode_prediction.all_of(
-        browse.last(log, PREDICTIONS, _PREDICTIONS)
-    )
+    records, predictions, _ = codec.decode_prediction.all_of(browse.last(log, topic, _PREDICTIONS))
     for record, prediction in zip(records, predictions, strict=True):
         last[prediction.product] = prediction
         newest_ns = appended_ns[prediction.product] = browse.appended_time_ns(record)

@@ -1,0 +1,158 @@
+"""Workers of alerts beside a pipeline: one for each series, and one for the health samples.
+
+Each is a thread with a log of its own. They are no part of the path from tick to prediction: what
+one of them dies of is reported, and all others go on.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+
+from barograph.cases.live_series import LiveSeries
+from barograph.errors import BarographError
+from barograph.foreign import one_line
+from barograph.log import Log, open_log
+from barograph.log.topics import ALERT_LETTERS, ALERTS, HEALTH, ensure_alert_topics
+from barograph.machine import Machine
+from barograph.pipeline.alerts import PredictionAlerts, Series
+from barograph.pipeline.case_topics import ensure_series
+from barograph.pipeline.health_alerts import HealthAlerts, HealthRule
+from barograph.pipeline.stage_outage import through_outages
+from barograph.pipeline.worker import Route, Tally, Until, work
+
+STAMP = "alerted_time_ns"
+"""The header in which the time of work stands."""
+
+_JOIN_S = 2.0
+_LOOK_S = 0.25
+
+
+def alert_route(live: LiveSeries) -> Route:
+    """The route from the predictions of a series to `alerts`."""
+    return Route(
+        group=f"{live.group_prefix}alerts",
+        source=live.predictions,
+        target=ALERTS,
+        dead_letters=live.dead_letters,
+        stamp=STAMP,
+    )
+
+
+def health_route() -> Route:
+    """The route from the health samples to `alerts`."""
+    return Route(
+        group="health-alerts", source=HEALTH, target=ALERTS, dead_letters=ALERT_LETTERS, stamp=STAMP
+    )
+
+
+class WatchedSeries(msgspec.Struct, frozen=True, kw_only=True):
+    """A series whose predictions are watched, and what its alerts say of it."""
+
+    live: LiveSeries
+    series: Series
+
+
+class AlertPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """What is watched in which log, and by which rules.
+
+    `release` and `after_s` are those of the AlertMachine. `retry_s` is how long a worker pauses
+    that cannot work.
+    """
+
+    address: str | Path
+    series: Sequence[WatchedSeries]
+    rules: Sequence[HealthRule]
+    release: float
+    after_s: float
+    lease_s: float = 30.0
+    retry_s: float = 1.0
+
+    def predictions(
+        self, watched: WatchedSeries, until: Until, warn: Callable[[str], None]
+    ) -> Tally:
+        """Make alerts of the predictions of one series until stopped."""
+
+        def machine() -> PredictionAlerts:
+            return PredictionAlerts(watched.series, release=self.release, after_s=self.after_s)
+
+        return self._work(
+            alert_route(watched.live),
+            machine,
+            until,
+            warn,
+            lambda log: ensure_series(log, watched.live),
+        )
+
+    def health(self, until: Until, warn: Callable[[str], None]) -> Tally:
+        """Make alerts of the health samples until stopped."""
+        return self._work(health_route(), lambda: HealthAlerts(self.rules), until, warn)
+
+    def _work(
+        self,
+        route: Route,
+        new_machine: Callable[[], Machine],
+        until: Until,
+        warn: Callable[[str], None],
+        ensure: Callable[[Log], object] = lambda _log: None,
+    ) -> Tally:
+        def once(until: Until) -> Tally:
+            with closing(open_log(self.address, lease_s=self.lease_s)) as log:
+                ensure(log)
+                ensure_alert_topics(log)
+                return work(log, route, new_machine, clock_ns=time.time_ns, until=until, warn=warn)
+
+        return through_outages(once, until, warn, route.group, retry_s=self.retry_s)
+
+
+class AlertWorkers:
+    """The workers of a plan as threads, running while the `with` block runs.
+
+    At its end they finish what is in the log by then, for two seconds at most.
+    """
+
+    def __init__(self, plan: AlertPlan, warn: Callable[[str], None]) -> None:
+        self._plan, self._warn = plan, warn
+        self._stop = threading.Event()
+        self._abandon = threading.Event()
+        works: list[tuple[str, Callable[[Until], Tally]]] = [
+            ("health", lambda until: plan.health(until, warn))
+        ]
+        works += [(each.series.case, self._of(each)) for each in plan.series]
+        self._threads = [
+            threading.Thread(target=self._run, args=each, name=f"alerts of {each[0]}", daemon=True)
+            for each in works
+        ]
+
+    def _of(self, watched: WatchedSeries) -> Callable[[Until], Tally]:
+        return lambda until: self._plan.predictions(watched, until, self._warn)
+
+    def __enter__(self) -> Self:
+        """Start the threads and return self."""
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop; a thread that does not end in time is left to the end of the process."""
+        self._stop.set()
+        ends_s = time.monotonic() + _JOIN_S
+        for thread in self._threads:
+            thread.join(max(0.0, ends_s - time.monotonic()))
+        self._abandon.set()
+        for thread in self._threads:
+            thread.join(_LOOK_S)
+
+    def _run(self, name: str, work_until: Callable[[Until], Any]) -> None:
+        def until(_tally: Tally, idle: bool) -> bool:
+            return self._abandon.is_set() or (self._stop.is_set() and idle)
+
+        try:
+            work_until(until)
+        except BaseException as error:  # noqa: BLE001 - reported, and nothing depends on it
+            why = error if isinstance(error, BarographError) else one_line(repr(error))
+            self._warn(f"alerts of {name}: nobody watches any more: {why}")
