@@ -8,7 +8,7 @@ TESTED := .venv/installed-for-tests
 CUSTOMERS ?= $(wildcard $(or $(BAROGRAPH_DATA),../shared/data)/churn/Telco-Customer-Churn.csv)
 UV_INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
-.PHONY: help install demo churn-demo kafka test test-fast test-narrow lint bench bench-check lock docs leak ceiling first-minutes eda brief clean
+.PHONY: help install demo churn-demo kafka test test-operations test-fast test-narrow lint bench bench-check lock docs leak ceiling first-minutes eda brief clean
 
 help:            ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -26,11 +26,14 @@ kafka: $(WITH_KAFKA)   ## a Kafka broker on 127.0.0.1:9092, until Ctrl-C; needs 
 	$(BIN)/python tests/given/brokers.py
 
 # Tests start processes by the hundred: let Python keep what it compiles, whatever else was said.
-test test-fast test-narrow: export PYTHONDONTWRITEBYTECODE =
+test test-operations test-fast test-narrow: export PYTHONDONTWRITEBYTECODE =
 
 # Three on two cores: stories wait for processes and brokers half of their time.
-test: $(TESTED)     ## all tests; the slow stories run side by side
-	$(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
+test: $(TESTED)     ## all tests but those of operation; the slow stories run side by side
+	$(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder -m "not operations"
+
+test-operations: $(TESTED)   ## brokers and processes killed, full disks, hours of faults, a million frames
+	$(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder -m operations
 
 test-fast: $(TESTED)   ## the tests of a working day, under a minute
 	HYPOTHESIS_PROFILE=fast $(BIN)/python -m pytest -n 2 --dist load -m "not slow" --ignore tests/stories

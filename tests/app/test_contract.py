@@ -37,6 +37,7 @@ def test_every_verb_answers_in_json_and_has_a_schema():
         assert any("--json" in each.opts for each in command.params), verb
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", ANSWERS)
 def test_each_schema_is_one_and_takes_a_refusal(verb):
     schema = schema_of(verb)

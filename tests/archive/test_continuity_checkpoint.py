@@ -46,6 +46,7 @@ def whole(tmp_path_factory):
     home.log.close()
 
 
+@pytest.mark.slow
 @settings(
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

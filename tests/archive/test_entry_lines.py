@@ -40,6 +40,7 @@ entries = st.one_of(
 )
 
 
+@pytest.mark.slow
 @given(entries)
 def test_every_entry_comes_back_as_it_went_and_stands_on_one_line(entry):
     line = line_of(entry)

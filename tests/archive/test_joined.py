@@ -48,6 +48,7 @@ def test_a_recording_of_two_logs_gives_its_ticks_once(tmp_path, two):
     assert market_events(first.archive) == once
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(cuts=st.tuples(st.integers(0, 12), st.integers(0, 12)))
 def test_wherever_the_two_were_interrupted_each_frame_comes_once(tmp_path_factory, cuts):

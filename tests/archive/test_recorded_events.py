@@ -168,6 +168,7 @@ def written(drawn):
     return b"".join(out)
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(
     st.lists(st.tuples(lines, ends), min_size=1, max_size=60),

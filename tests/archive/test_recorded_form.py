@@ -27,6 +27,7 @@ def frames(path, **more):
     return [(entry.frame.data, entry.frame.receive_time_ns) for entry in entries]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("form", "container"),
     [(f, c) for f in FORMS for c in CONTAINERS if f in FLAT or c not in TABLES],

@@ -48,6 +48,7 @@ def test_the_mean_variance_ahead_is_that_of_garch_second_by_second(
     )
 
 
+@pytest.mark.slow
 @given(series)
 def test_ewma_is_the_weighted_mean_of_squares_since_the_last_hole(returns):
     decay = math.exp(-1 / 60)

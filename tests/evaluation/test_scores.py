@@ -59,6 +59,7 @@ def test_ranking_scores_equal_scikit_learn(drawn):
 SCORES = [scores.pr_auc, scores.roc_auc, scores.lift, scores.base_rate, scores.brier]
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(rows, st.data())
 @pytest.mark.parametrize("score", [*SCORES, scores.log_loss], ids=lambda score: score.name)

@@ -39,6 +39,7 @@ long_runs = settings(
 )
 
 
+@pytest.mark.slow
 @long_runs
 @given(markets, st.randoms(use_true_random=False))
 def test_every_feature_equals_the_oracle(drawn, random):

@@ -197,6 +197,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_a_file_that_changes_while_it_is_read_is_not_done_and_goes_on_when_it_is_restored(
     tmp_path, home, change

@@ -115,6 +115,7 @@ def full(home):
         connection.execute("PRAGMA max_page_count = 4294967294")
 
 
+@pytest.mark.slow
 def test_what_is_heard_while_the_disk_of_the_log_is_full_is_archived_and_taken_up_later(home):
     def entries(feed):
         yield heard(ticker(0), "a")

@@ -148,6 +148,7 @@ def test_a_new_log_elsewhere_takes_in_the_files_of_all_logs_each_recording_once(
     other.log.close()
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(st.integers(1, 30), st.booleans())
 def test_a_recovery_that_was_killed_goes_on_where_it_stopped(tmp_path_factory, batch, elsewhere):

@@ -1,5 +1,7 @@
 """What the archive has not, while the log is away: kept within bounds."""
 
+import pytest
+
 from barograph.feed import unarchived
 from barograph.feed.unarchived import Unarchived
 from barograph.log.topics import DEAD_LETTERS, STATUS
@@ -17,6 +19,7 @@ def test_of_statuses_the_last_of_each_venue_is_kept():
     assert [(each.key, each.value) for each in kept.messages()] == [("a", b"3"), ("b", b"2")]
 
 
+@pytest.mark.slow
 def test_of_letters_the_newest_are_kept_and_the_others_counted():
     kept, count = Unarchived(), 3 * unarchived.MAX_LETTERS
     for number in range(count):

@@ -35,6 +35,7 @@ def test_the_same_slices_and_seed_give_the_same_bits(kind):
     assert first == second  # exact: training repeats to the bit
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", each(*(name for name in KINDS if KINDS[name].parameters)))
 def test_the_number_of_threads_changes_no_bit(kind):
     candidate = KINDS[kind]

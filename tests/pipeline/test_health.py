@@ -140,6 +140,7 @@ def test_no_prediction_lately_is_not_ok(log):
     assert look(log).health.problems == ["there is no prediction"]
 
 
+@pytest.mark.slow
 def test_no_model_and_an_expired_one_are_not_ok(log):
     live(log, prediction("A", NOW_S, None, verdict=Verdict.NO_MODEL, model=COLD_START))
     report = look(log)

@@ -130,6 +130,7 @@ def exported(fitted):
     return fitted, OnnxModel(fitted.to_onnx(), len(fitted.features))
 
 
+@pytest.mark.slow
 def test_a_row_alone_differs_from_the_batch_in_its_last_bits_at_most(fitted):
     width = len(fitted.features)
     graph = OnnxModel(fitted.to_onnx(), width)

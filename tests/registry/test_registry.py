@@ -61,6 +61,7 @@ def test_versions_count_from_one_and_carry_their_facts(registry):
     assert registry.versions("churn") == []
 
 
+@pytest.mark.slow
 def test_what_was_registered_is_what_is_loaded(registry):
     onnx = graph(bias=0.3)
     version = registry.register("spikes", onnx, facts_of(onnx))
@@ -138,6 +139,7 @@ def test_rollback_walks_back_through_the_champions(registry):
     ]
 
 
+@pytest.mark.slow
 def test_a_rollback_after_a_promotion_that_died_before_its_audit_finds_the_former(registry):
     register(registry)
     register(registry, bias=1.0)
@@ -199,6 +201,7 @@ def removed(path):
     path.unlink()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "poison", "why"),
     [
@@ -326,6 +329,7 @@ def test_a_database_that_is_gone_beside_its_artifacts_is_no_empty_registry(regis
         Registry(home).versions("spikes")
 
 
+@pytest.mark.slow
 def test_a_database_that_was_left_half_made_is_made_anew(tmp_path):
     (tmp_path / "registry").mkdir()
     for left in ("mlflow.1.making", "mlflow.1.making-journal"):

@@ -183,6 +183,7 @@ def test_frames_carry_the_callers_connection_and_the_clock_goes_on():
     assert simulated.now_ns == START_NS + 3 * 10**9
 
 
+@pytest.mark.slow
 def test_the_rolling_volume_may_fall_and_stays_near_its_level(day):
     volumes = np.array([float(line.volume_24h) for line in day["market"][0] if line.volume_24h])
     falls = np.mean(np.diff(volumes) < 0)

@@ -110,6 +110,7 @@ def test_a_recording_without_a_tick_is_one_line(recording):
         recorded(recording({"type": "subscriptions", "channels": []}))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [

@@ -15,6 +15,8 @@ from log_consumer import contents
 from verb_processes import Life
 from waiting import until
 
+pytestmark = pytest.mark.operations
+
 LINES, SPEED = 2_400, 100
 """Seconds of market, and how many a second."""
 

@@ -16,6 +16,8 @@ from barograph.log import Topic, open_log
 from log_consumer import contents, messages, numbers
 from waiting import until
 
+pytestmark = pytest.mark.operations
+
 SCRIPT = brokers.__file__
 
 

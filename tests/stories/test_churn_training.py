@@ -126,7 +126,9 @@ def test_a_later_training_is_compared_on_customers_that_are_new_and_unseen(examp
     assert any("minus churn-later/1's" in reason for reason in later.gate.decision.reasons)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize(
+    "seed", [1, *(pytest.param(each, marks=pytest.mark.operations) for each in (2, 3))]
+)
 def test_where_the_outcome_is_drawn_by_lot_nothing_is_found_and_nothing_promoted(
     examples, registry, seed
 ):

@@ -26,7 +26,9 @@ HOURS = 6
 HOW = Training(folds=2, resamples=200, gate=PromotionGate(resamples=200))
 
 
-@pytest.mark.parametrize("first", [1, 3, 5, 7, 9])
+@pytest.mark.parametrize(
+    "first", [1, *(pytest.param(each, marks=pytest.mark.operations) for each in (3, 5, 7, 9))]
+)
 def test_nothing_is_promoted_where_nothing_can_be_predicted(first, registry):
     """Ten markets; `benchmarks/constant.py` tries as many as one likes."""
     for seed in (first, first + 1):

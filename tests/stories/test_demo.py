@@ -9,11 +9,14 @@ import sys
 import threading
 import time
 
+import pytest
+
 COMMAND = [sys.executable, "-c", "from barograph.app.cli import main; main()", "demo"]
 
 SCREEN = {"TERM": "xterm", "COLUMNS": "140", "LINES": "40"}
 
 
+@pytest.mark.operations
 def test_the_check_trains_promotes_predicts_and_verifies(tmp_path):
     done = subprocess.run(
         [*COMMAND, "--check", "--home", str(tmp_path)], capture_output=True, text=True, check=False

@@ -1,7 +1,7 @@
 """Damaged frames and records through each machine: nothing is raised, nothing is poisoned.
 
-A million frames; of records so many as BAROGRAPH_FUZZ_RECORDS says, for most of the time goes into
-the rows that the sound ones among them make.
+`make test-operations` takes a million frames; of records so many as BAROGRAPH_FUZZ_RECORDS says,
+for most of the time goes into the rows that the sound ones among them make.
 """
 
 import json
@@ -33,7 +33,6 @@ from customers import STREAM
 from market_stages import MarketScorer
 from scored_rows import model
 
-FRAMES_TAKEN = 1_000_000
 RECORDS_TAKEN = int(os.environ.get("BAROGRAPH_FUZZ_RECORDS", "100000"))
 FRAMES = 10_000
 LAP = 50_000
@@ -125,14 +124,15 @@ def damaged_entries(frames, dialect, rng):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("taken", [LAP, pytest.param(1_000_000, marks=pytest.mark.operations)])
 @pytest.mark.parametrize(
     ("made", "dialect"),
     [(exchange_frames, Dialect.EXCHANGE), (advanced_frames, Dialect.ADVANCED)],
 )
-def test_a_million_damaged_frames_raise_nothing_and_leave_a_small_state(made, dialect):
+def test_damaged_frames_raise_nothing_and_leave_a_small_state(made, dialect, taken):
     frames, rng = list(made()), np.random.default_rng(7)
     events = letters = 0
-    for _ in range(FRAMES_TAKEN // LAP):
+    for _ in range(taken // LAP):
         machine = Coinbase(RULES)
         for entry in damaged_entries(frames, dialect, rng):
             received = machine.take(entry)
@@ -143,8 +143,8 @@ def test_a_million_damaged_frames_raise_nothing_and_leave_a_small_state(made, di
             letters += len(received.dead_letters)
         check_state(machine)
     # Else the damage left nothing to go wrong deeper inside, or was none.
-    assert events > FRAMES_TAKEN / 50
-    assert letters > FRAMES_TAKEN / 3
+    assert events > taken / 50
+    assert letters > taken / 3
 
 
 def check_state(machine):

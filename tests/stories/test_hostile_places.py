@@ -20,6 +20,8 @@ from barograph.errors import BarographError
 from barograph.files.disk import check_room
 from verb_words import HOMELESS, WORDS, Door, verbs, words_of
 
+pytestmark = pytest.mark.operations
+
 READ = {
     "archive list", "archive verify", "check", "deadletters list", "deadletters show",
     "models history", "models list", "models show", "topics dump", "topics list", "verify",

@@ -22,7 +22,7 @@ from log_contents import events, heard_again
 from venue_threads import running
 from waiting import until
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.operations
 
 AT_ONCE = 12
 SHORT = Limits(silence_s=1.5, open_s=1.0, subscribe_s=1.0, close_s=0.3, fill_s=1.0, hold_s=3.0)

@@ -11,6 +11,8 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from barograph.log import open_log
 from barograph.log.topics import FEATURES, PREDICTIONS
 from barograph.pipeline.verify import verify
@@ -25,6 +27,8 @@ from fault_accounts import frames_account, nothing_invented, nothing_lost_by_ids
 from log_contents import events, heard_again, values
 from random_faults import random_script
 from waiting import until
+
+pytestmark = pytest.mark.operations
 
 COMMAND = [sys.executable, "-c", "from barograph.app.cli import main; main()"]
 PRODUCTS = ("BTC-USD", "ETH-USD")

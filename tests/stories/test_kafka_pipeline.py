@@ -16,6 +16,8 @@ from log_consumer import contents, messages
 from verb_processes import Life
 from waiting import until
 
+pytestmark = pytest.mark.operations
+
 KILLS = 50
 SLEEPS = {12: 19, 31: 38}
 """Moments at which a worker is stopped and at which it wakes: longer after than its lease."""

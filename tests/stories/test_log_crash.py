@@ -17,6 +17,8 @@ from log_processes import Working, append, double, hold
 from verb_processes import LIMIT_S
 from waiting import until
 
+pytestmark = pytest.mark.operations
+
 KILLS = 20
 NUMBERS = 3000
 PARTITIONS = 3

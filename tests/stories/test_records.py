@@ -27,6 +27,8 @@ from log_consumer import contents
 from verb_processes import Life
 from waiting import until
 
+pytestmark = pytest.mark.operations
+
 CUSTOMERS = 7043
 KILLS = 12
 LEASE_S = 1.0

@@ -18,6 +18,8 @@ from barograph.features.catalogue import FEATURE_SET_HASH
 from barograph.registry.registry import Registry
 from killed_writers import KilledWriter, train
 
+pytestmark = pytest.mark.operations
+
 PROGRAM = """
 import json, sys
 from pathlib import Path

@@ -23,6 +23,8 @@ from log_contents import total
 from registered_models import facts_of, graph
 from waiting import until
 
+pytestmark = pytest.mark.operations
+
 LIMIT_S = 8.0
 """After which a verb must be gone; it takes up to 4.5 s, on a machine that does nothing else."""
 

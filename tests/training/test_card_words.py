@@ -35,6 +35,7 @@ def goal(all_goals, start):
     return next(one for one in all_goals if one.goal.startswith(start))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("of", "verdict", "why"),
     [
@@ -59,6 +60,7 @@ def test_a_choice_without_a_forecast_does_not_reach_what_is_asked_of_one():
     assert "forecasts no volatility" in log_r2_goal.why[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("of", "verdict", "why"),
     [

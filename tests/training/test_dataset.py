@@ -302,6 +302,7 @@ def test_the_rules_of_the_feed_stand_in_the_archive(tmp_path):
     assert made.events["gap"] == sum(live.gaps.values()) > 100
 
 
+@pytest.mark.slow
 def test_a_recording_that_was_rotated_makes_the_rows_of_the_whole(tmp_path):
     (frames,) = stretches(minutes=(9,))
     lines = [frame.data for frame in frames]

@@ -38,6 +38,7 @@ def table(folder, sessions, *, at_a_time):
 SESSIONS = [(0, 0, 100), (0, 300, 200), (0, 1000, 90), (1, 50, 130), (1, 400, 70)]
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(order=st.permutations(SESSIONS), at_a_time=st.integers(1, 400), part=st.integers(1, 200))
 def test_any_order_of_sessions_gives_the_same_table(tmp_path_factory, order, at_a_time, part):

@@ -37,6 +37,7 @@ def rows_of(seconds, start=0):
     return [codec.decode_row(value) for _, value in Featurizer().receive(records).values]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keys", [1, 2, 10, 1000])
 def test_with_the_least_rows_every_fold_has_a_question_and_with_fewer_none(keys):
     needed = least_rows(SPIKES, WANTED, folds=4, keys=keys)
@@ -125,6 +126,7 @@ def append(log, rows: list[FeatureRow]):
     log.append([Message(FEATURES, row.product, codec.encode(row)) for row in rows])
 
 
+@pytest.mark.slow
 def test_it_counts_down_and_is_due_when_there_are_rows_enough(tmp_path):
     first, needed = of_home(tmp_path), least_rows(SPIKES, WANTED, folds=4, keys=1)
     with closing(open_log(tmp_path)) as log:
@@ -147,6 +149,7 @@ def test_it_counts_down_and_is_due_when_there_are_rows_enough(tmp_path):
     assert of_home(tmp_path).due().due
 
 
+@pytest.mark.slow
 def test_a_look_makes_no_log(tmp_path):
     assert of_home(tmp_path).due().rows == 0
     assert list(tmp_path.iterdir()) == []

@@ -80,6 +80,7 @@ def test_scores_of_volatilities_are_those_of_the_oracle_and_classifiers_have_non
     assert rows["har"].log_r2.estimate > rows["persistence"].log_r2.estimate
 
 
+@pytest.mark.slow
 def test_a_forecast_ranks_by_its_ratio_to_the_threshold_of_its_own_fold(walked, pooled, rows):
     """Persistence's probability rises with that ratio: in one fold the two rankings are one."""
     by_fold = [

@@ -72,6 +72,7 @@ def test_answers_of_test_rows_change_no_model_no_threshold_and_no_choice(table, 
     assert alone.choices == [walked.choices[1]]
 
 
+@pytest.mark.slow
 def test_features_of_test_rows_change_no_model_no_threshold_and_no_choice(table, walked):
     kind, folds = CUSTOMERS.split(table, 3, "auto")
     x = table.x.copy()

@@ -302,6 +302,7 @@ def test_what_is_no_state_is_refused():
         Continuity().restore(b"{}")
 
 
+@pytest.mark.slow
 def test_no_more_than_so_many_products_are_remembered_and_the_featurizer_has_room_for_each():
     machine = ExchangeFeed()
     names = [f"X{n}-USD" for n in range(MAX_PRODUCTS + 3)]

@@ -69,6 +69,7 @@ def settled(rows):
     ]
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(
     order=st.permutations(range(4)),

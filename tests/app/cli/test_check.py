@@ -83,6 +83,7 @@ def seed(product=EVIL):
         log.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [
     ("check", "--min", "2"), ("check", "--json"), ("deadletters", "list"),
     ("deadletters", "list", "--json"), ("deadletters", "show", f"{EVIL}@1"),

@@ -92,6 +92,7 @@ def test_a_form_without_sense_is_refused_in_one_line(run, quotes, tmp_path, text
     assert (code, "none.toml" in err) == (2, True)
 
 
+@pytest.mark.slow
 def test_a_recording_comes_through_standard_input():
     done = subprocess.run(
         [sys.executable, "-c", "from barograph.app.cli import main; main()",

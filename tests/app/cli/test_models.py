@@ -101,6 +101,7 @@ def test_a_model_that_no_scorer_would_take_becomes_champion_neither_way(run, reg
     assert registry.champion_version("spikes") == 2
 
 
+@pytest.mark.slow
 def test_the_list_has_what_decides_whether_a_version_is_of_use(run, registry):
     versions(registry, 0.0, expires_time_ns=1)
     code, out, _ = run("models", "list", "--home", "h", "--json")

@@ -139,6 +139,7 @@ def test_every_number_has_bounds():
 FAR = ("nan", "inf", "1e300", str(10**30), str(2**64))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", FAR)
 def test_a_number_beyond_its_bounds_is_refused(run, value):
     for words in (
@@ -153,6 +154,7 @@ def test_a_number_beyond_its_bounds_is_refused(run, value):
         assert words[-1] in err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", FAR)
 def test_a_number_of_the_settings_has_bounds_too(run, monkeypatch, value):
     fields = Settings.model_fields.items()

@@ -17,6 +17,7 @@ def other(tmp_path):
     return ("--log", f"sqlite:///{tmp_path}/other.sqlite")
 
 
+@pytest.mark.slow
 def test_a_home_with_two_logs_keeps_what_both_heard(run, recording, other, tmp_path):
     """The first log took the files of the second one for the tail of a crash and removed them."""
     path = recording()

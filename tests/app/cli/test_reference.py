@@ -66,6 +66,7 @@ def test_the_script_of_each_shell_asks_for_completions(run, shell):
     }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
 def test_bash_completes_verbs_and_options(tmp_path, run):
     barograph = tmp_path / "barograph"

@@ -30,6 +30,7 @@ def test_a_dataset_of_records_needs_files(run):
     assert (code, out, err.count("\n")) == (2, "", 1)
 
 
+@pytest.mark.slow
 def test_what_comes_of_more_products_than_are_remembered_is_counted_and_the_cure_helps(run):
     names = [f"P{number}-USD" for number in range(MAX_PRODUCTS + 1)]
     lines = [

@@ -27,6 +27,7 @@ def test_every_verb_stands_in_one_panel():
     assert set(COMMAND.commands) <= set(named)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", PAGES, ids=" ".join)
 def test_every_help_page_fits_80_columns(run, words, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
@@ -36,6 +37,7 @@ def test_every_help_page_fits_80_columns(run, words, monkeypatch):
     assert "..." not in out.replace("COMMAND [ARGS]...", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [words for words in PAGES if words], ids=" ".join)
 def test_the_first_sentence_of_every_verb_stands_on_one_line_of_its_list(run, words):
     command = COMMAND
