@@ -8,6 +8,7 @@ import threading
 import time
 import uuid
 from collections import defaultdict
+from contextlib import closing
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -20,8 +21,8 @@ from barograph.errors import (
     UnknownTopicError,
 )
 from barograph.log import MAX_VALUE_BYTES, Topic, partition_of
-from barograph.types import APPENDED_TIME, Message
-from log_consumer import Consumer, contents, messages, numbers, values
+from barograph.types import APPENDED_TIME, Message, TopicPartition
+from log_consumer import ONE, Consumer, contents, messages, numbers, values
 from waiting import until
 
 # Topics.
@@ -106,6 +107,54 @@ def test_records_come_back_in_order_with_growing_offsets(ticks):
     assert numbers(records) == list(range(10))
     offsets = [record.offset for record in records]
     assert offsets == sorted(set(offsets))
+
+
+def test_a_reader_goes_on_from_its_positions_as_partitions_of_several_topics_grow(log, open_again):
+    log.create(Topic(name="ticks"))
+    log.create(Topic(name="rows", partitions=2))
+    log.append(messages(5))
+    middle = contents(log, "ticks")[2].offset
+    starts = {TopicPartition("ticks", 0): middle, TopicPartition("rows", 0): 0}
+    starts[TopicPartition("rows", 1)] = 0
+    with closing(open_again().follow(starts)) as reader:
+        taken = []
+        until(lambda: taken.extend(reader.take(2, 0.01)) or len(taken) >= 3)
+        assert numbers(taken) == [2, 3, 4]
+        until(lambda: reader.take(10, 0.01) == [])
+        log.append([Message("rows", key, b"9") for key in "abc"])
+        more = []
+        until(lambda: more.extend(reader.take(10, 0.01)) or len(more) >= 3)
+        assert [(record.topic, record.value) for record in more] == [("rows", b"9")] * 3
+        assert reader.positions[ONE] > taken[-1].offset
+
+
+def test_a_reader_returns_as_soon_as_another_handle_writes(ticks, open_again):
+    with closing(open_again().follow({ONE: 0})) as reader:
+        until(lambda: reader.take(10, 0.01) == [])
+        taken = []
+
+        def read():
+            while not taken:
+                taken.extend(reader.take(10, 30.0))
+
+        thread = threading.Thread(target=read)
+        thread.start()
+        ticks.append(messages(1))
+        thread.join(20.0)
+        assert numbers(taken) == [0]
+
+
+def test_a_reader_of_what_is_gone_says_so(log):
+    log.create(Topic(name="ticks", retention_bytes=0))
+    log.append(messages(3))
+    until(log.retain)
+    with closing(log.follow({ONE: 0})) as reader, pytest.raises(OffsetGapError):
+        until(lambda: reader.take(10, 0.01))
+
+
+def test_a_reader_of_an_unknown_topic_is_refused(ticks):
+    with pytest.raises(UnknownTopicError):
+        ticks.follow({TopicPartition("tocks", 0): 0})
 
 
 def test_reading_starts_where_asked_and_ends_at_the_limit_or_the_end(ticks):

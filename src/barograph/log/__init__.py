@@ -132,6 +132,24 @@ class Member(Protocol):
         """Give all partitions back at once, without waiting for a time-out. Idempotent."""
 
 
+class LogReader(Protocol):
+    """Reads chosen partitions of several topics onwards, without a group. Not thread-safe."""
+
+    @property
+    def positions(self) -> Mapping[TopicPartition, int]:
+        """The next offset to read of each partition."""
+
+    def take(self, limit: int, timeout_s: float) -> list[Record]:
+        """Up to `limit` records, in offset order within a partition.
+
+        Returns as soon as there are some, and perhaps empty before `timeout_s` is over. Raises
+        OffsetGapError when the next record is gone; a new one goes on at the oldest.
+        """
+
+    def close(self) -> None:
+        """Release the connection. Idempotent."""
+
+
 class Log(Protocol):
     """See the module's text for what every log promises.
 
@@ -182,6 +200,12 @@ class Log(Protocol):
         """Records from `offset` on, without a group. Empty at the end of the partition.
 
         Raises UnknownTopicError, and OffsetGapError when `offset` is older than the oldest kept.
+        """
+
+    def follow(self, positions: Mapping[TopicPartition, int]) -> LogReader:
+        """Read these partitions from these offsets onwards, on a connection of its own.
+
+        The caller closes what it gets before the log. Raises UnknownTopicError.
         """
 
     def join(self, group: str, topics: Sequence[str]) -> Member:

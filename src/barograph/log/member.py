@@ -22,8 +22,6 @@ from barograph.log.presence import Presence, is_present, sweep
 from barograph.log.records import Records
 from barograph.types import NS_PER_S, Message, Record, TopicPartition
 
-_SHORTEST_PAUSE_S = 0.0005
-_LONGEST_PAUSE_S = 0.005
 _LOOK_ROUND_S = 0.1  # an idle member looks this often whether the others still live
 
 
@@ -96,7 +94,7 @@ class SqliteMember:
                 )
                 self._assigned, self._revoked = {}, set()
                 return batch
-            self._await_change(seen, min(left_s, _LOOK_ROUND_S))
+            self._database.await_change(seen, min(left_s, _LOOK_ROUND_S))
 
     def commit(
         self,
@@ -327,17 +325,6 @@ class SqliteMember:
     def _damaged(self, place: TopicPartition, why: str) -> CorruptLogError:
         name = f"{place.topic}/{place.partition}"
         return CorruptLogError(str(self._database.path), f"{name} is damaged: offset {why}")
-
-    def _await_change(self, seen: int, limit_s: float) -> None:
-        """Sleep in short steps until another connection commits, or `limit_s` is over."""
-        end_s = time.monotonic() + limit_s
-        pause_s = _SHORTEST_PAUSE_S
-        while self._database.data_version() == seen:
-            left_s = end_s - time.monotonic()
-            if left_s <= 0:
-                return
-            time.sleep(min(pause_s, left_s))
-            pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
 
 
 def share(partitions: int, members: int, rank: int) -> int:

@@ -6,15 +6,16 @@ What stands behind it: `database.py` the connection and what is durable, `record
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from barograph.errors import BadInputError, ReplacedProducerError
 from barograph.log import Checkpoints, Extent, Topic, check_append, check_same, check_topic
 from barograph.log.database import Database
 from barograph.log.member import Lease, SqliteMember
+from barograph.log.reader import SqliteReader
 from barograph.log.records import Records
-from barograph.types import NS_PER_S, Message, Record
+from barograph.types import NS_PER_S, Message, Record, TopicPartition
 
 _TRIM_RECORDS = 2_000  # a few ms in which other writers wait
 
@@ -125,6 +126,10 @@ class SqliteLog:
         """See `Log.read`."""
         with self._lock, self._database.snapshot():
             return self._records.read(topic, partition, offset, limit)
+
+    def follow(self, positions: Mapping[TopicPartition, int]) -> SqliteReader:
+        """See `Log.follow`."""
+        return SqliteReader(Database(self._path, self._wait_s), positions)
 
     def join(self, group: str, topics: Sequence[str]) -> SqliteMember:
         """See `Log.join`. The member has a connection of its own, so threads do not share one."""

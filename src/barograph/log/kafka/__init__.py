@@ -11,7 +11,7 @@ made here have the broker's append time and one partition for `partition_of(key)
 
 import threading
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from barograph.errors import OffsetGapError
 from barograph.log import (
@@ -138,6 +138,14 @@ class KafkaLog:
             while len(records) < limit and reader.reached(place) < end:
                 records += reader.take(limit - len(records), _READ_S)
         return records
+
+    def follow(self, positions: Mapping[TopicPartition, int]) -> PartitionReader:
+        """See `Log.follow`."""
+        for topic in {place.topic for place in positions}:
+            self._topics.partitions(topic)
+        reader = PartitionReader(self._topics, "a follower")
+        reader.follow(positions)
+        return reader
 
     def join(self, group: str, topics: Sequence[str]) -> KafkaMember:
         """See `Log.join`."""

@@ -1,0 +1,54 @@
+"""Reading the embedded log onwards without a group: several partitions, as soon as they grow."""
+
+import time
+from collections.abc import Mapping
+
+from barograph.errors import UnknownTopicError
+from barograph.log.database import Database
+from barograph.log.records import Records
+from barograph.types import Record, TopicPartition
+
+
+class SqliteReader:
+    """A `barograph.log.LogReader` over a connection that becomes its own."""
+
+    def __init__(self, database: Database, positions: Mapping[TopicPartition, int]) -> None:
+        self._database, self._records = database, Records(database)
+        self.positions = dict(positions)
+        try:
+            self._ids = {place: self._records.partition(*place) for place in positions}
+        except UnknownTopicError:
+            database.close()
+            raise
+
+    def take(self, limit: int, timeout_s: float) -> list[Record]:
+        """See `LogReader.take`."""
+        deadline_s = time.monotonic() + timeout_s
+        while True:
+            seen = self._database.data_version()
+            records = self._fetch(limit)
+            left_s = deadline_s - time.monotonic()
+            if records or left_s <= 0:
+                return records
+            self._database.await_change(seen, left_s)
+
+    def close(self) -> None:
+        """See `LogReader.close`."""
+        self._database.close()
+
+    def _fetch(self, limit: int) -> list[Record]:
+        """What there is; each partition gets an even part of `limit`, or what it has."""
+        records: list[Record] = []
+        with self._database.snapshot():
+            grown = [
+                place
+                for place, partition in self._ids.items()
+                if self.positions[place] != self._records.bounds(partition)[1]
+            ]
+            for served, place in enumerate(grown):
+                part = -(-(limit - len(records)) // (len(grown) - served))
+                taken = self._records.read(*place, self.positions[place], part)
+                if taken:
+                    self.positions[place] = taken[-1].offset + 1
+                    records += taken
+        return records
