@@ -30,6 +30,7 @@ try:
         recover,
         reference,
         report,
+        serve,
         stopping,
         streams,
         topics,
@@ -50,7 +51,8 @@ try:
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": verbs.WIDTH},
     )
     for theme in (
-        market, forms, live, exchange, check, training, predict, records, recover, reference,
+        market, forms, live, serve, exchange, check, training, predict, records, recover,
+        reference,
     ):  # fmt: skip
         app.add_typer(theme.app)
     app.add_typer(models.app, name="models")

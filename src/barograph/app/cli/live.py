@@ -3,7 +3,8 @@
 import os
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,6 +18,7 @@ from barograph.app.cli.options import (
     no_nan,
     settings_of,
 )
+from barograph.app.cli.serve import PortOption, cases_served
 from barograph.app.cli.stopping import stop_requested
 
 if TYPE_CHECKING:
@@ -51,13 +53,16 @@ def up(
     minutes: MinutesOption = None,
     url: UrlOption = None,
     retrain: Annotated[bool, typer.Option(help="Train whenever due (retrain_every_h).")] = True,
+    web: Annotated[bool, typer.Option(help="Serve the API and the live page.")] = True,
+    port: PortOption = None,
     home: HomeOption = None,
     log: LogOption = None,
     json: JsonOption = False,
 ) -> None:
     """Run a live venue: feed, features, predictions, and a view.
 
-    One process, until Ctrl-C. `--venue simulated` without --url starts an exchange of its own.
+    One process, until Ctrl-C, with the API and the live page. `--venue simulated` without --url
+    starts an exchange of its own.
     """
     from barograph.app.runs import up
 
@@ -66,7 +71,9 @@ def up(
         settings = settings.model_copy(update={"retrain_every_h": 0.0})
     with stop_requested() as stop, _own_exchange(settings, venue, products, url) as address:
         plan = plan_of(settings, venue, products, address, minutes)
-        done = up.run(settings, log or settings.home, plan, stop, warn)
+        place = log or settings.home
+        with _served(settings, place, port) if web else nullcontext("") as page:
+            done = up.run(settings, place, plan, stop, warn, page)
     answer(done, json, lambda: up.summary_table(done))
 
 
@@ -102,6 +109,17 @@ def feed(
     ):
         heard = live.listen(entries, plan, stop, warn, progress.say)
     answer(heard, json, lambda: listing.live(heard))
+
+
+@contextmanager
+def _served(settings: "Settings", address: Path | str, port: int | None) -> Iterator[str]:
+    """Serve the built-in cases over a log; yields the address of the page."""
+    from barograph.app.web.server import WebServer, listening_or_free
+
+    listener = listening_or_free("127.0.0.1", port, warn)
+    with WebServer(settings, address, cases_served([]), listener, warn) as server:
+        warn(f"the page is at {server.url}")
+        yield server.url
 
 
 @contextmanager

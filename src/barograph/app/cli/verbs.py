@@ -18,9 +18,11 @@ PANELS = {
     "Start here": ("demo", "up", "check", "settings", "help"),
     "Data": ("feed", "replay", "forms", "dataset", "produce", "simulate"),
     "Models": ("train", "predict", "models", "report"),
-    "Operate": ("featurize", "score", "consume", "verify", "recover", "deadletters", "rehearse"),
+    "Operate": (
+        "serve", "featurize", "score", "consume", "verify", "recover", "deadletters", "rehearse",
+    ),
     "Plumbing": ("topics", "archive", "completion"),
-}
+}  # fmt: skip
 """The verbs and groups of verbs, in the order of `barograph --help`."""
 
 WIDTH = 80

@@ -76,9 +76,14 @@ class Listener:
     """
 
     def __init__(
-        self, settings: Settings, address: str | Path, plan: ListenPlan, warn: Callable[[str], None]
+        self,
+        settings: Settings,
+        address: str | Path,
+        plan: ListenPlan,
+        warn: Callable[[str], None],
+        page: str = "",
     ) -> None:
-        self._plan, self._warn = plan, warn
+        self._plan, self._warn, self._page = plan, warn, page
         self._stop = threading.Event()
         self._thread = ThreadPoolExecutor(1, "feed")
         self._heard: Future[LiveSummary] = Future()
@@ -112,23 +117,26 @@ class Listener:
         return self._heard.result()
 
     def state(self) -> str:
-        """One line: venue and counts so far."""
-        return f"{self._plan.endpoint.venue}, {self._feed.summary.line()} · Ctrl-C stops"
+        """One line: venue and counts so far, and where the page is."""
+        ends = f"{self._page} · Ctrl-C stops" if self._page else "Ctrl-C stops"
+        return f"{self._plan.endpoint.venue}, {self._feed.summary.line()} · {ends}"
 
 
-def run(
+def run(  # noqa: PLR0913 - the feed, and what it is shown with
     settings: Settings,
     address: str | Path,
     plan: ListenPlan,
     stop: threading.Event,
     warn: Callable[[str], None],
+    page: str = "",
 ) -> UpSummary:
     """Feed, featurize, score and retrain until `stop` is set or the plan's time is over.
 
-    The live view is shown if standard output is a terminal. Raises as `live.listen` does.
+    The live view is shown if standard output is a terminal, with the address of the `page`. Raises
+    as `live.listen` does.
     """
     with (
-        Listener(settings, address, plan, warn) as listener,
+        Listener(settings, address, plan, warn, page) as listener,
         Pipeline(stages(settings, address, SPIKES, warn, patient=True), stop) as pipeline,
         _retraining(settings, address, plan, warn) as retraining,
         PeriodicRetention(lambda: open_log(address), warn),

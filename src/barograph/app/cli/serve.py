@@ -1,0 +1,84 @@
+"""The verb that serves the API and the page over a log that other processes write: serve."""
+
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from barograph.app.cli.answers import answer, warn
+from barograph.app.cli.options import (
+    CASES,
+    MOST_MINUTES,
+    HomeOption,
+    JsonOption,
+    LogOption,
+    case_named,
+    existing,
+    no_nan,
+    settings_of,
+)
+from barograph.app.cli.stopping import stop_requested
+
+if TYPE_CHECKING:
+    from barograph.cases.case import Case
+
+app = typer.Typer()
+
+_LOOK_S = 0.25
+
+PortOption = Annotated[
+    int | None,
+    typer.Option(
+        "--port",
+        min=0,
+        max=65535,
+        help="Port of API and page; 0 picks a free one. Default 8000, or a free one.",
+        show_default=False,
+    ),
+]
+
+
+def cases_served(named: list[str]) -> list["Case"]:
+    """The built-in cases, then those named; each once. Raises BadInputError."""
+    names = dict.fromkeys([*CASES, *named])
+    return [case_named(name) for name in names]
+
+
+@app.command()
+def serve(
+    port: PortOption = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    case: Annotated[
+        list[str] | None,
+        typer.Option("--case", help="A case of your own as package.module:NAME; repeatable."),
+    ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            max=MOST_MINUTES,
+            callback=no_nan,
+            help="Minutes to run; default until Ctrl-C.",
+        ),
+    ] = None,
+    home: HomeOption = None,
+    log: LogOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Serve the API and the live page over a log that other processes write.
+
+    It reads the log and the registry; promoting a model needs the token of BAROGRAPH_TOKEN.
+    """
+    from barograph.app.web.server import WebServer, listening_or_free
+
+    settings = settings_of(home)
+    address = existing(log or settings.home)
+    served = cases_served(case or [])
+    listener = listening_or_free(host, port, warn)
+    ends_s = None if minutes is None else time.monotonic() + 60 * minutes
+    with stop_requested() as stop, WebServer(settings, address, served, listener, warn) as server:
+        warn(f"serving at {server.url}")
+        while not stop.wait(_LOOK_S) and (ends_s is None or time.monotonic() < ends_s):
+            server.check()
+    done = server.summary()
+    answer(done, json, lambda: f"{done.requests:,} requests answered in {done.seconds:,.0f} s")

@@ -1,0 +1,140 @@
+"""What a case's board is, and what both kinds share.
+
+A board is a machine: records of the log in, events of the stream out, and what was seen last in
+memory. It does no I/O; `tail.py` feeds it.
+"""
+
+import math
+from collections import Counter, deque
+from collections.abc import Iterable
+from typing import Protocol
+
+import msgspec
+
+from barograph import codec
+from barograph.app.web.answers import (
+    ModelNow,
+    RecordScore,
+    RecordsStatus,
+    SeriesPrediction,
+    SeriesStatus,
+)
+from barograph.app.web.cursor import Positions, encoded
+from barograph.app.web.fanout import Event
+from barograph.types import APPENDED_TIME, Record
+
+MAX_KEYS = 4_096
+"""Keys that a board knows at most; of others there is only what the log holds."""
+
+NO_MODEL = ModelNow(
+    label=None, since_ns=None, expires_ns=None, candidate=None, live=None, promised=None
+)
+
+encode = msgspec.json.Encoder().encode
+
+
+class Board(Protocol):
+    """The state of one case."""
+
+    name: str
+    target: str
+    """The topic of its predictions."""
+    prompt: tuple[str, ...]
+    """Topics that are read as soon as they grow."""
+    slow: tuple[str, ...]
+    """Topics with many records, of which few count."""
+    places: "Places"
+    model: ModelNow
+
+    def receive(self, records: Iterable[Record], *, quiet: bool = False) -> list[Event]:
+        """Take records of its topics, in the order of the log; returns the events they make.
+
+        quiet: make none, as for records that are older than every reader.
+        """
+
+    def answer(self, record: Record) -> SeriesPrediction | RecordScore | None:
+        """What a record of `target` says; None where it cannot be read."""
+
+    def event_of(self, record: Record, cursor: str) -> Event | None:
+        """The event of a record of `target`; None where it cannot be read."""
+
+    def latest(self, key: str) -> SeriesPrediction | RecordScore | None:
+        """The newest prediction of a key, or None."""
+
+    def keys(self) -> list[str]:
+        """The keys with a prediction, sorted."""
+
+    def status(self, now_ns: int) -> SeriesStatus | RecordsStatus:
+        """How the case is now."""
+
+
+class Places:
+    """The next offset of each partition of what a stream is made of, and the cursor they are."""
+
+    def __init__(self, *topics: str) -> None:
+        self.positions: Positions = {topic: [] for topic in topics}
+
+    def know(self, topic: str, offsets: list[int]) -> None:
+        """Set where the partitions of a topic are read from, if the stream has it."""
+        if topic in self.positions:
+            self.positions[topic] = offsets
+
+    def passed(self, record: Record) -> None:
+        """A record was read."""
+        offsets = self.positions.get(record.topic)
+        if offsets is not None and record.partition < len(offsets):
+            offsets[record.partition] = record.offset + 1
+
+    @property
+    def cursor(self) -> str:
+        """The cursor behind all that was read."""
+        return encoded(self.positions)
+
+
+class Letters:
+    """Counts of dead letters by reason, of those read."""
+
+    def __init__(self) -> None:
+        self.counts = Counter[str]()
+
+    def take(self, record: Record) -> None:
+        """Count one; what cannot be read counts as `unreadable`."""
+        try:
+            fault = str(codec.decode_dead_letter(record.value).fault)
+        except codec.UnreadableError:
+            fault = "unreadable"
+        self.counts[fault] += 1
+
+
+class LastLatencies:
+    """The last thousand latencies in milliseconds."""
+
+    def __init__(self) -> None:
+        self._last: deque[float] = deque(maxlen=1_000)
+
+    def add(self, latency_ms: float | None) -> None:
+        """Take one; None is not known."""
+        if latency_ms is not None:
+            self._last.append(latency_ms)
+
+    def percentile(self, share: float) -> float | None:
+        """The value below which a share of them lies; None without any."""
+        if not self._last:
+            return None
+        ordered = sorted(self._last)
+        return round(ordered[min(len(ordered) - 1, math.ceil(share * len(ordered)) - 1)], 3)
+
+
+def appended_ns(record: Record) -> int | None:
+    """When the log took a record, in Unix nanoseconds."""
+    return codec.natural(record.headers.get(APPENDED_TIME))
+
+
+def milliseconds(start_ns: int | None, end_ns: int | None) -> float | None:
+    """From one time to another in milliseconds; None where one is not known."""
+    return None if start_ns is None or end_ns is None else (end_ns - start_ns) / 1e6
+
+
+def in_order(records: Iterable[Record]) -> list[Record]:
+    """Records of several partitions in the order in which the log took them."""
+    return sorted(records, key=lambda record: appended_ns(record) or 0)

@@ -1,0 +1,52 @@
+"""Refusals of the API: a status, what is wrong, and what to do."""
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from barograph.app.web.answers import Refusal
+from barograph.errors import BadInputError, BarographError
+
+JSON = "application/json"
+
+
+class RefusedError(Exception):
+    """A request is refused with an HTTP status. Never leaves the server."""
+
+    def __init__(
+        self, status: int, error: str, cure: str, headers: dict[str, str] | None = None
+    ) -> None:
+        self.status, self.error, self.cure = status, error, cure
+        self.headers = headers
+        super().__init__(error)
+
+
+def refusal(status: int, error: str, cure: str, headers: dict[str, str] | None = None) -> Response:
+    """The response of a refusal."""
+    body = msgspec.json.encode(Refusal(error, cure))
+    return Response(body, status, headers, JSON)
+
+
+def answered(answer: object, status: int = 200) -> Response:
+    """The response that a struct is."""
+    return Response(msgspec.json.encode(answer), status, media_type=JSON)
+
+
+async def refused(_request: Request, error: Exception) -> Response:
+    """The response for a RefusedError, and for an error of the house: 422 where the input is bad.
+
+    Anything else of the house is 503: it may pass, and its cure stands in it.
+    """
+    if isinstance(error, RefusedError):
+        return refusal(error.status, error.error, error.cure, error.headers)
+    if isinstance(error, BadInputError):
+        return refusal(422, f"{error.what}: {error.why}.", f"{error.cure}.")
+    facts, cure = parts(error)
+    return refusal(503 if isinstance(error, BarographError) else 500, facts, cure)
+
+
+def parts(error: Exception) -> tuple[str, str]:
+    """The facts of an error of the house, and its cure."""
+    line = " ".join(str(error).split())
+    facts, _, cure = line.partition(". ")
+    return (f"{facts}.", cure) if cure else (line, "Try again.")

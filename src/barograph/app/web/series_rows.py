@@ -1,0 +1,153 @@
+"""The last hours of one key of a series in memory: a row for each prediction, in order of time.
+
+A machine: values in, arrays out. Rows lie one behind another in one array, so a span of them is a
+slice; what falls out of the window is passed over at its front until half of the array is free.
+"""
+
+from collections import deque
+from typing import NamedTuple
+
+import numpy as np
+
+from barograph.arrays import Int64, Records
+from barograph.types import DAY_S, Prediction, Verdict
+
+WINDOW_S = DAY_S
+"""A row older than this beside the newest of its key is forgotten."""
+
+MAX_ROWS = 1_000_000
+"""Rows that all keys of a case hold together at most; each key has an even part of them."""
+
+MAX_GAPS = 2_000
+"""Recorded gaps that are kept of a key."""
+
+VERDICTS = tuple(Verdict)
+_CODES = {verdict: code for code, verdict in enumerate(VERDICTS)}
+_LEAST = 256
+
+ROW = np.dtype(
+    [
+        ("second", "i8"),
+        ("mid", "f8"),
+        ("value", "f8"),
+        ("probability", "f8"),
+        ("tau", "f8"),
+        ("threshold", "f8"),
+        ("horizon_s", "i4"),
+        ("model", "u4"),
+        ("verdict", "u1"),
+        ("alarm", "?"),
+    ],
+    align=True,
+)
+"""A prediction as numbers; NaN where it has none. `second` is the last that its row covers."""
+
+
+class GapSpan(NamedTuple):
+    """A hole: what lies in [start_ns, end_ns] is missing; cause None where nobody recorded it."""
+
+    start_ns: int
+    end_ns: int
+    cause: str | None
+    missing: int | None
+
+
+class SeriesRows:
+    """The rows of one key, and the gaps that were recorded of it."""
+
+    def __init__(self) -> None:
+        self._rows = np.zeros(_LEAST, ROW)
+        self._start = self._end = 0
+        self.gaps: deque[GapSpan] = deque(maxlen=MAX_GAPS)
+
+    def __len__(self) -> int:
+        return self._end - self._start
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of the array."""
+        return self._rows.nbytes
+
+    @property
+    def newest_second(self) -> int | None:
+        """The newest second that a row covers, or None."""
+        return None if self._end == self._start else int(self._rows["second"][self._end - 1])
+
+    def add(self, prediction: Prediction, model: int, limit: int) -> bool:
+        """Take a prediction; return whether it is a new second within the window.
+
+        Of predictions for one second the first counts. model: its number. limit: rows to keep.
+        """
+        second, known = prediction.second, self.seconds
+        index = len(known)
+        if index and second <= known[-1]:
+            if second <= known[-1] - WINDOW_S:
+                return False
+            index = int(np.searchsorted(known, second))
+            if known[index] == second:
+                return False
+        self._make_room(limit)
+        place = self._start + index
+        if place < self._end:
+            self._rows[place + 1 : self._end + 1] = self._rows[place : self._end].copy()
+        self._rows[place] = _row(prediction, model)
+        self._end += 1
+        self._forget(limit)
+        return True
+
+    def between(self, after_s: int, until_s: int) -> Records:
+        """A copy of the rows whose second lies in (after_s, until_s], and of the one before."""
+        rows = self._rows[self._start : self._end]
+        start, stop = np.searchsorted(rows["second"], [after_s, until_s], side="right")
+        return rows[max(0, start - 1) : stop].copy()
+
+    def at(self, second: int) -> Records | None:
+        """The row of a second, or None."""
+        rows = self._rows[self._start : self._end]
+        place = int(np.searchsorted(rows["second"], second))
+        if place == len(rows) or rows["second"][place] != second:
+            return None
+        row: Records = rows[place]
+        return row
+
+    @property
+    def seconds(self) -> Int64:
+        """(n,) int64: the seconds of all rows, a view."""
+        return self._rows["second"][self._start : self._end]
+
+    def _make_room(self, limit: int) -> None:
+        """Let one more row fit behind the last; moves or grows the array where it does not."""
+        if self._end < len(self._rows):
+            return
+        held = self._rows[self._start : self._end]
+        size = len(self._rows)
+        if len(held) > size // 2:
+            size = min(2 * size, max(2 * limit, len(held) + _LEAST))
+        rows = np.zeros(size, ROW)
+        rows[: len(held)] = held
+        self._rows, self._start, self._end = rows, 0, len(held)
+
+    def _forget(self, limit: int) -> None:
+        rows = self._rows[self._start : self._end]
+        newest = int(rows["second"][-1])
+        old = int(np.searchsorted(rows["second"], newest - WINDOW_S, side="right"))
+        self._start += max(old, len(rows) - limit)
+        if len(self._rows) > max(4 * limit, 2 * _LEAST):  # a smaller part than before
+            self._rows = self._rows[self._start : self._end].copy()
+            self._start, self._end = 0, len(self._rows)
+
+
+def _row(prediction: Prediction, model: int) -> tuple[object, ...]:
+    nan = np.nan
+    return (
+        prediction.second,
+        nan if prediction.mid is None else prediction.mid,
+        nan if prediction.value_now is None else prediction.value_now,
+        nan if prediction.probability is None else prediction.probability,
+        nan if prediction.tau is None else prediction.tau,
+        nan if prediction.threshold is None else prediction.threshold,
+        min(prediction.horizon_s, 2**31 - 1),
+        model,
+        _CODES[prediction.verdict],
+        prediction.alarm,
+    )

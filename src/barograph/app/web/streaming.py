@@ -1,0 +1,200 @@
+"""The stream: server-sent events and WebSocket from one fan-out, resumed from the log."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from barograph.app.web.boards import Board, encode
+from barograph.app.web.cursor import LONGEST, Positions, decoded, encoded
+from barograph.app.web.fanout import Encoded, Event, StreamReader
+from barograph.app.web.reading import board_of, in_thread, site_of
+from barograph.app.web.refused import RefusedError
+from barograph.app.web.series_board import SeriesBoard
+from barograph.app.web.site import Site
+from barograph.errors import OffsetGapError
+from barograph.log import Log
+from barograph.types import Record
+
+KEEP_ALIVE_S = 15.0
+"""A stream without news sends a comment so often, so that both ends know that it lives."""
+
+MOST_BACK = 200_000
+"""Predictions that a stream makes up for at most; a reader further behind is let go."""
+
+GRACE_S = 5.0
+"""A reader that was let go is disconnected after so long, whether it has read the reason or not."""
+
+_PAGE = 500
+
+router = APIRouter()
+
+CaseQuery = Annotated[str, Query(max_length=200, description="A case; empty for the default.")]
+KeysQuery = Annotated[
+    str, Query(max_length=4_000, description="Products, comma-separated; empty for all.")
+]
+LastId = Annotated[str, Header(max_length=LONGEST)]
+
+
+@router.get("/v1/stream")
+async def stream(
+    request: Request, case: CaseQuery = "", products: KeysQuery = "", last_event_id: LastId = ""
+) -> Response:
+    """Server-sent events: `prediction`, `gap`, `alert`, `status`, `behind`.
+
+    Each has an id; a client that sends it as `Last-Event-ID` goes on behind it and misses nothing.
+    """
+    site = site_of(request)
+    board = board_of(site, case)
+    await ready(site)
+    board = board_of(site, case)
+    start = decoded(last_event_id, board.places.positions) if last_event_id else None
+    return EventStream(site, board, _keys(products), start)
+
+
+async def ready(site: Site) -> None:
+    """Wait until the boards have what the log keeps. Raises RefusedError (503) after a while."""
+    try:
+        async with asyncio.timeout(KEEP_ALIVE_S):
+            await site.ready.wait()
+    except TimeoutError:
+        why = site.log_problem or "the server still reads what the log keeps."
+        raise RefusedError(503, why, "Try again in some seconds.", {"Retry-After": "5"}) from None
+
+
+def _keys(products: str) -> frozenset[str]:
+    return frozenset(name.strip() for name in products.split(",") if name.strip())
+
+
+class EventStream(Response):
+    """The response of one reader, until it leaves, is let go or the server stops."""
+
+    media_type = "text/event-stream"
+
+    def __init__(
+        self, site: Site, board: Board, keys: frozenset[str], start: Positions | None
+    ) -> None:
+        self._site, self._board, self._keys, self._start = site, board, keys, start
+        self.background = None
+        self.status_code = 200
+        self.init_headers({"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send events; ends with the client."""
+        abort: Callable[[], None] = scope.get("extensions", {}).get("barograph.abort", _nothing)
+        headers = self.raw_headers
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        leaving = asyncio.ensure_future(_disconnected(receive))
+        sending = asyncio.ensure_future(self._send(send, abort))
+        try:
+            await asyncio.wait({leaving, sending}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            leaving.cancel()
+            sending.cancel()
+        if sending.done() and not sending.cancelled():
+            sending.result()
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _send(self, send: Send, abort: Callable[[], None]) -> None:
+        async for events in followed(self._site, self._board, self._keys, self._start, abort):
+            body = b"".join([each.sse for each in events]) or b": alive\n\n"
+            await send({"type": "http.response.body", "body": body, "more_body": True})
+
+
+async def followed(
+    site: Site,
+    board: Board,
+    keys: frozenset[str],
+    start: Positions | None,
+    abort: Callable[[], None],
+) -> AsyncIterator[Sequence[Encoded]]:
+    """Batches of events behind `start`, or from now on; an empty one now and then.
+
+    Ends when the reader was let go or the server stops. abort: ends the connection, called a while
+    after the reader was let go.
+    """
+    loop, fanout = asyncio.get_running_loop(), site.fanouts[board.name]
+
+    def on_behind() -> None:
+        loop.call_later(GRACE_S, abort)
+
+    reader: StreamReader = fanout.join(keys, on_behind)
+    now = {topic: list(offsets) for topic, offsets in board.places.positions.items()}
+    try:
+        yield [Encoded(_hello(site, board))]
+        if start is not None:
+            async for events in _missed(site, board, keys, start, now):
+                yield events
+        while not reader.closed:
+            events = await reader.take(KEEP_ALIVE_S)
+            if reader.behind:
+                yield [Encoded(_behind(board, reader.behind))]
+                return
+            yield events
+    finally:
+        fanout.leave(reader)
+
+
+def _hello(site: Site, board: Board) -> Event:
+    return site.status_event(board, time.time_ns())
+
+
+def _behind(board: Board, reason: str) -> Event:
+    return Event("behind", board.places.cursor, encode({"reason": reason}))
+
+
+async def _missed(
+    site: Site, board: Board, keys: frozenset[str], start: Positions, now: Positions
+) -> AsyncIterator[Sequence[Encoded]]:
+    """What was written between two positions: recorded gaps, then predictions from the log."""
+    if isinstance(board, SeriesBoard):
+        gaps = [
+            Encoded(board.gap_event(gap))
+            for gap in board.gaps
+            if gap.offset >= start[board.live.source][gap.partition]
+            and gap.offset < now[board.live.source][gap.partition]
+            and (not keys or gap.key in keys)
+        ]
+        if gaps:
+            yield gaps
+    at = {topic: list(offsets) for topic, offsets in start.items()}
+    behind = sum(n - s for n, s in zip(now[board.target], at[board.target], strict=True))
+    if behind > MOST_BACK:
+        reason = f"{behind:,} predictions were missed, more than {MOST_BACK:,}"
+        yield [Encoded(_behind(board, reason))]
+        return
+    for partition, end in enumerate(now[board.target]):
+        while at[board.target][partition] < end:
+            offset = at[board.target][partition]
+            page = await in_thread(site, _page, site.log, board.target, partition, offset)
+            own = [record for record in page if record.offset < end]
+            events = []
+            for record in own:
+                at[board.target][partition] = record.offset + 1
+                event = board.event_of(record, encoded(at))
+                if event is not None and (not keys or record.key in keys):
+                    events.append(Encoded(event))
+            if len(own) < len(page) or not page:
+                at[board.target][partition] = end
+            if events:
+                yield events
+
+
+def _page(log_of: Callable[[], Log], topic: str, partition: int, offset: int) -> list[Record]:
+    try:
+        return log_of().read(topic, partition, offset, _PAGE)
+    except OffsetGapError as gone:
+        return log_of().read(topic, partition, gone.oldest, _PAGE)
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        continue
+
+
+def _nothing() -> None:
+    """In place of an abort that the server does not offer."""
