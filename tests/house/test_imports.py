@@ -57,6 +57,15 @@ HOMES = {
         },
         "top",
     ),
+    "fastapi": (
+        {f"app/web/{name}.py" for name in ("application", "reading", "streaming")},
+        "top",
+    ),
+    "starlette": (
+        {f"app/web/{name}.py" for name in ("application", "reading", "refused", "streaming")},
+        "top",  # what fastapi is made of
+    ),
+    "uvicorn": ({"app/web/server.py"}, "top"),
     "websockets": ({"simulated/exchange.py", "feed/venue_socket.py", "wire.py"}, "top"),
     "h11": ({"feed/rest.py"}, "top"),
     "jwt": ({"feed/credentials.py"}, "inside"),

@@ -15,6 +15,7 @@ from barograph.app.runs.rehearsal_accounts import Rehearsal
 from barograph.app.runs.up import UpSummary
 from barograph.app.settings import SettingInForce
 from barograph.app.terminal.model_list import ListedVersion
+from barograph.app.web.server import ServeSummary
 from barograph.app.wiring import Consumed
 from barograph.archive.compact import Compaction
 from barograph.archive.inventory import Inspection, Inventory
@@ -56,6 +57,7 @@ ANSWERS: Mapping[str, Any] = {
     "verify": Verification,
     "check": Check,
     "simulate": LedgerSummary,
+    "serve": ServeSummary,
     "dataset": (DatasetManifest, RecordManifest),
     "train": (TrainingReport, Due, {"trained": list[str]}),
     "predict": Predicted,

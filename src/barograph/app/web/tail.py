@@ -92,10 +92,10 @@ class Tail:
                 self._positions[TopicPartition(gone.topic, gone.partition)] = gone.oldest
             except BarographError as error:
                 problem = str(error)
-            if problem and problem != self.problem:
-                self._warn(f"the web server cannot read the log: {problem}")
-            self.problem = problem
             if problem:
+                if problem != self.problem:
+                    self._warn(f"the web server cannot read the log: {problem}")
+                self.problem = problem
                 self._stop.wait(_AGAIN_S)
 
     # What the log keeps.
@@ -132,6 +132,7 @@ class Tail:
             closing(self._reader(log, self._prompt)) as prompt,
             closing(self._reader(log, self._slow)) as slow,
         ):
+            self.problem = ""
             slow_s = topics_s = time.monotonic()
             while not self._stop.is_set():
                 self._hand(prompt, prompt.take(_AT_ONCE, _WAIT_S))

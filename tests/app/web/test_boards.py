@@ -1,0 +1,39 @@
+"""What boards share: places and their cursor, latencies, order."""
+
+from barograph.app.web.boards import LastLatencies, Places, in_order, milliseconds
+from barograph.types import APPENDED_TIME, Record
+
+
+def record(topic, offset, appended=0, partition=0):
+    return Record(topic, partition, offset, "k", b"", {APPENDED_TIME: str(appended)})
+
+
+def test_a_cursor_is_where_its_topics_were_read_to():
+    places = Places("p", "s")
+    assert places.cursor == "-_-"
+    places.know("p", [5, 6])
+    places.know("other", [1])
+    places.passed(record("p", 9, partition=1))
+    places.passed(record("other", 9))
+    places.passed(record("p", 9, partition=7))
+    assert places.cursor == "5.10_-"
+
+
+def test_percentiles_are_of_the_last_thousand():
+    latencies = LastLatencies()
+    assert latencies.percentile(0.5) is None
+    for each in (*[9_999.0] * 50, *map(float, range(1, 1_001)), None):
+        latencies.add(each)
+    assert (latencies.percentile(0.5), latencies.percentile(0.99)) == (500.0, 990.0)  # exact: whole
+    assert latencies.percentile(1.0) == 1_000.0  # exact: whole numbers
+
+
+def test_records_come_in_the_order_of_the_log():
+    records = [record("a", 1, 30), record("a", 2, 40), record("b", 1, 35), record("b", 2, 40)]
+    ordered = [(each.topic, each.offset) for each in in_order(records)]
+    assert ordered == [("a", 1), ("b", 1), ("a", 2), ("b", 2)]
+
+
+def test_a_time_that_is_not_known_gives_no_latency():
+    assert milliseconds(None, 1) is None
+    assert milliseconds(1_000_000, 3_500_000) == 2.5

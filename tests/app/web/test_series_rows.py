@@ -1,0 +1,78 @@
+"""Rows in memory: those of the window, once a second, in order, within their bound."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from barograph.app.web import series_rows
+from barograph.app.web.series_rows import WINDOW_S, SeriesRows
+from barograph.types import Verdict
+from watched_predictions import prediction
+
+ARRIVALS = st.lists(
+    st.tuples(st.integers(0, 3 * WINDOW_S), st.integers(1, 30)), min_size=1, max_size=8
+).map(lambda runs: [start + n for start, length in runs for n in range(length)])
+
+
+def kept(seconds, limit):
+    """The oracle: what is kept of predictions that came in this order."""
+    rows = []
+    for second in seconds:
+        if second in rows or (rows and second <= max(rows) - WINDOW_S):
+            continue
+        rows = [*rows, second]
+        rows = sorted(row for row in rows if row > max(rows) - WINDOW_S)[-limit:]
+    return rows
+
+
+@given(ARRIVALS, st.integers(1, 100))
+def test_rows_are_the_newest_of_the_window_in_order(seconds, limit):
+    rows = SeriesRows()
+    for second in seconds:
+        rows.add(prediction("A", second, 0.5), 0, limit)
+    assert rows.seconds.tolist() == kept(seconds, limit)
+    assert len(rows) == len(rows.seconds)
+
+
+def test_of_predictions_for_one_second_the_first_counts():
+    rows = SeriesRows()
+    assert rows.add(prediction("A", 5, 0.1), 0, 10)
+    assert not rows.add(prediction("A", 5, 0.9), 1, 10)
+    assert rows.at(5)["probability"] == 0.1  # exact: what was stored
+    assert rows.at(6) is None
+
+
+def test_a_span_is_a_copy_with_the_row_before_it():
+    rows = SeriesRows()
+    for second in range(100, 120):
+        rows.add(prediction("A", second, second / 1000), 0, 1000)
+    span = rows.between(104, 107)
+    assert span["second"].tolist() == [104, 105, 106, 107]
+    span["probability"] = 0.0
+    assert rows.at(105)["probability"] == 0.105  # exact: what was stored
+
+
+def test_what_is_not_known_is_nan_and_a_verdict_keeps_its_name():
+    rows = SeriesRows()
+    rows.add(prediction("A", 1, None, tau=None, mid=None, value_now=None), 3, 10)
+    row = rows.at(1)
+    assert all(row[name] != row[name] for name in ("probability", "tau", "mid", "value"))
+    assert series_rows.VERDICTS[row["verdict"]] is Verdict.GAP
+    assert row["model"] == 3
+
+
+def test_a_day_takes_no_more_memory_than_twice_its_rows():
+    rows, limit = SeriesRows(), 5_000
+    for second in range(40_000):
+        rows.add(prediction("A", second, 0.5), 0, limit)
+    assert len(rows) == limit
+    assert rows.bytes <= 2 * (limit + 256) * series_rows.ROW.itemsize
+
+
+def test_a_smaller_part_gives_memory_back():
+    rows = SeriesRows()
+    for second in range(20_000):
+        rows.add(prediction("A", second, 0.5), 0, 20_000)
+    before = rows.bytes
+    rows.add(prediction("A", 20_000, 0.5), 0, 100)
+    assert len(rows) == 100
+    assert rows.bytes < before / 100

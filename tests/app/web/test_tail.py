@@ -1,0 +1,95 @@
+"""The tail: boards are filled from what the log keeps, then get what comes, once and in order."""
+
+import asyncio
+from contextlib import contextmanager
+
+import waiting
+from barograph.app.web import tail as module
+from barograph.app.web.series_board import SeriesBoard
+from barograph.app.web.tail import Tail, by_board
+from barograph.cases.spikes import SPIKES
+from barograph.log import open_log
+from web_site import SECOND, append_gap, append_predictions, market_log, predictions_of
+
+LIMIT_S = 30.0
+
+
+@contextmanager
+def following(address, delivered, warnings):
+    """A tail whose records go to `delivered`; use it inside a running loop."""
+    board, filled = SeriesBoard(SPIKES), asyncio.Event()
+    tail = Tail(
+        address, [board], asyncio.get_running_loop(), filled=filled.set,
+        deliver=delivered.extend, warn=warnings.append,
+    )  # fmt: skip
+    tail.start()
+    try:
+        yield board, filled, tail
+    finally:
+        tail.stop()
+
+
+async def until(condition):
+    await asyncio.to_thread(waiting.until, condition)
+
+
+def run(tmp_path, meanwhile):
+    async def story():
+        delivered, warnings = [], []
+        with following(tmp_path, delivered, warnings) as (board, filled, tail):
+            await meanwhile(board, filled, delivered, warnings, tail)
+
+    asyncio.run(story())
+
+
+def test_a_board_is_filled_first_and_then_told_what_comes(tmp_path):
+    with market_log(tmp_path) as log:
+        append_predictions(log, predictions_of())
+        append_gap(log)
+
+        async def meanwhile(board, filled, delivered, _warnings, tail):
+            await asyncio.wait_for(filled.wait(), LIMIT_S)
+            assert len(board.rows["BTC-USD"]) == 200
+            assert len(board.gaps) == 1
+            assert delivered == []
+            append_predictions(log, predictions_of(seconds=range(SECOND + 200, SECOND + 300)))
+            await until(lambda: len(delivered) == 100)
+            offsets = [record.offset for record in delivered]
+            assert offsets == sorted(set(offsets))
+            assert tail.problem == ""
+
+        run(tmp_path, meanwhile)
+
+
+def test_a_topic_that_is_made_later_is_followed_from_its_beginning(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_NEW_TOPICS_S", 0.05)
+    open_log(tmp_path).close()
+
+    async def meanwhile(_board, filled, delivered, _warnings, _tail):
+        await asyncio.wait_for(filled.wait(), LIMIT_S)
+        with market_log(tmp_path) as log:
+            append_predictions(log, predictions_of(seconds=[SECOND]))
+        await until(lambda: delivered)
+
+    run(tmp_path, meanwhile)
+
+
+def test_a_log_that_cannot_be_opened_is_a_problem_and_a_warning_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_AGAIN_S", 0.01)
+    (tmp_path / "log.sqlite").write_bytes(b"no database" * 100)
+
+    async def meanwhile(_board, filled, _delivered, warnings, tail):
+        await until(lambda: tail.problem)
+        assert not filled.is_set()
+        assert tail.alive
+        (tmp_path / "log.sqlite").unlink()
+        await asyncio.wait_for(filled.wait(), LIMIT_S)
+        await until(lambda: not tail.problem)
+        assert len(warnings) == 1
+
+    run(tmp_path, meanwhile)
+
+
+def test_records_go_to_the_boards_of_their_topics():
+    board = SeriesBoard(SPIKES)
+    assert by_board([board], []) == {}
