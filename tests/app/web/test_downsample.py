@@ -64,7 +64,7 @@ def known(values):
 
 
 def same(number, expected):
-    return math.isnan(number) if expected is None else number == expected  # exact: stored values
+    return math.isnan(number) if expected is None else number == expected
 
 
 @given(series(), st.integers(1, 40))
