@@ -8,7 +8,7 @@ TESTED := .venv/installed-for-tests
 CUSTOMERS ?= $(wildcard $(or $(BAROGRAPH_DATA),../shared/data)/churn/Telco-Customer-Churn.csv)
 UV_INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
-.PHONY: help install demo churn-demo kafka test test-operations test-fast test-narrow lint bench bench-check lock docs leak ceiling first-minutes eda brief clean
+.PHONY: help install demo churn-demo kafka test test-operations test-fast test-narrow lint bench bench-check lock docs deploy leak ceiling first-minutes eda brief clean
 
 help:            ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -60,6 +60,9 @@ lock: $(TESTED)     ## pin everything, for every platform and Python that we sup
 
 docs: $(STAMP)      ## the pages that are made from the code
 	$(BIN)/python docs/make.py
+
+deploy: $(TESTED)   ## the Grafana dashboard of deploy/, from its code
+	$(BIN)/python deploy/grafana/make.py
 
 leak: $(STAMP)      ## docs/leak.svg: what shuffled rows find where there is nothing
 	$(BIN)/python docs/leak.py

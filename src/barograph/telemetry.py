@@ -330,7 +330,6 @@ DRIFT_ALARM = Gauge(
 # Alerts and who is told.
 
 ALERTS = Counter("barograph_alerts", "Alerts that began, ended or were judged.", "rule", "change")
-ALERTS_OPEN = Gauge("barograph_alerts_open", "Alerts under way.", "rule")
 DELIVERIES = Counter(
     "barograph_alert_deliveries",
     "Messages to a sink, by how that ended (`delivered`, `retried`, `undelivered`).",

@@ -31,6 +31,7 @@ HOMES = {
     "pydantic_settings": ({"app/settings.py"}, "top"),
     "pydantic": ({"app/settings.py", "app/cli/options.py"}, "top"),
     "prometheus_client": ({"telemetry.py"}, "top"),
+    "structlog": ({"app/logs.py"}, "inside"),
     "isal": ({"files/lines.py"}, "top"),
     "zstandard": ({"files/packed.py"}, "inside"),
     "polars": (

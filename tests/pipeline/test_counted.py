@@ -6,8 +6,9 @@ import msgspec
 import pytest
 
 from barograph import codec
+from barograph.alert_records import AlertRecord, Change
 from barograph.log import Batch
-from barograph.pipeline.counted import WorkerCounts, count_predictions, show_model
+from barograph.pipeline.counted import WorkerCounts, count_alerts, count_predictions, show_model
 from barograph.types import (
     APPENDED_TIME,
     DeadLetter,
@@ -123,3 +124,14 @@ def test_the_version_in_use_is_shown_with_its_expiry_and_its_predecessor_is_not(
         assert expiry == (None if expires_ns is None else 5)
     show_model("champion", "shown-case", None)
     assert ("barograph_model_info", *of, ("model", "none")) in counted.now()
+
+
+def test_alerts_count_by_rule_and_change(counted):
+    record = AlertRecord(
+        id="a", rule="feed_stale", subject="", change=Change.BEGAN, time_ns=0, started_ns=0
+    )
+    ended = msgspec.structs.replace(record, change=Change.ENDED)
+    count_alerts("alerts", [codec.encode(record), codec.encode(ended), codec.encode(ended)])
+    of = {"rule": "feed_stale"}
+    assert counted.since("barograph_alerts_total", change="began", **of) == 1
+    assert counted.since("barograph_alerts_total", change="ended", **of) == 2

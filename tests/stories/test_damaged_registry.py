@@ -139,5 +139,5 @@ def test_up_records_and_featurizes_beside_a_damaged_registry(home):
     assert json.loads(out)["seen"]["predictions"] > 0
     lines = err.decode().splitlines()
     assert any("There is no champion meanwhile." in line for line in lines)
-    assert any(line.startswith("barograph: retraining: model ") for line in lines)
+    assert any("warning  retraining: model " in line for line in lines)
     assert "Traceback" not in err.decode()

@@ -49,6 +49,8 @@ class Settings(BaseSettings):
     alert_release: Annotated[float, Field(gt=0, le=1)] = 0.8
     model_lifetime_h: Annotated[float, Field(gt=0, le=1_000_000)] = 168.0
     retrain_every_h: Annotated[float, Field(ge=0, le=1_000_000)] = 24.0
+    log_format: Literal["console", "json"] = "console"
+    metrics_port: Annotated[int, Field(ge=0, le=65_535)] = 0
     folds: Annotated[int, Field(ge=2, le=50)] = 4
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 1
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from barograph import telemetry
 from barograph.feed.summary import Summary
 from barograph.telemetry import Counter
-from barograph.types import NS_PER_S, FeedStatus, GapCause, Heartbeat, Tick
+from barograph.types import NS_PER_S, Fault, FeedStatus, GapCause, Heartbeat, Tick
 from barograph.venues.continuity import Received
 from barograph.venues.entries import Entry, Heard
 
@@ -51,6 +51,9 @@ class FeedCounts:
             counter.add(0)
         for cause in GapCause:
             telemetry.GAPS.add(0, cause)
+        # The first count of a series that was not there is no growth to Prometheus.
+        for fault in Fault:
+            telemetry.DEAD_LETTERS.add(0, _STAGE, fault)
         telemetry.LAST_FRAME.set(time.time())
         telemetry.LOG_WRITABLE.set(1)
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from threading import Event
+from typing import Protocol
 
 import msgspec
 
@@ -34,6 +35,13 @@ _IDLE_S = 0.05
 _ENTRIES_AT_A_TIME = 1024
 
 
+class Note(Protocol):
+    """Takes an event and its facts."""
+
+    def __call__(self, event: str, /, **facts: object) -> None:
+        """Take note of what happened."""
+
+
 class LiveSummary(msgspec.Struct, frozen=True, kw_only=True):
     """What a live feed heard, from where, and how its connections were.
 
@@ -60,20 +68,21 @@ class LiveSummary(msgspec.Struct, frozen=True, kw_only=True):
     feed: Summary
 
 
-def listen(
+def listen(  # noqa: PLR0913 - the feed, its plan, and who is to know what
     feed: Feed,
     plan: ListenPlan,
     stop: Event,
     warn: Callable[[str], None],
     show: Callable[[str], None] = lambda _line: None,
+    note: Note = lambda _event, /, **_facts: None,
 ) -> LiveSummary:
     """Take what a venue sends until `stop` is set, the time is over, or nothing is to be expected.
 
     What was received by then is committed. `warn` gets what a person should know, `show` a status
-    line at intervals. Raises BadInputError when the venue cannot be reached at first, or refuses
-    all products.
+    line at intervals; `note` is called with each connection that opens or closes. Raises
+    BadInputError when the venue cannot be reached at first, or refuses all products.
     """
-    return _Listening(feed, plan, stop, warn, show).run()
+    return _Listening(feed, plan, stop, warn, show, note).run()
 
 
 class _Listening:
@@ -84,14 +93,16 @@ class _Listening:
     `Batches` commits. Every 20 ms `_look_around` does what the clock asks for.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what `listen` was given
         self,
         feed: Feed,
         plan: ListenPlan,
         stop: Event,
         warn: Callable[[str], None],
         show: Callable[[str], None],
+        note: Note,
     ) -> None:
+        self._note = note
         self._feed, self._plan, self._stop, self._warn, self._show = feed, plan, stop, warn, show
         self._venue = plan.endpoint.venue
         self._inbox = Inbox[Item](plan.queue_entries, plan.queue_bytes)
@@ -193,8 +204,10 @@ class _Listening:
             if self._opened == 1 and self._plan.unchecked:
                 self._warn(self._plan.unchecked)
             self._subscribed.opened(time.monotonic())
+            self._note("connected", venue=self._venue, connections=self._opened)
         elif type(entry) is Closing:
             self._subscribed.closed()
+            self._note("disconnected", venue=self._venue, frames=self._frames)
         for event in received.events:
             if type(event) is Heartbeat or (type(event) is Tick and not event.snapshot):
                 received_ns = event.receive_time_ns

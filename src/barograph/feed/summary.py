@@ -62,6 +62,15 @@ class Summary(msgspec.Struct, kw_only=True):
             self.first_event_time_ns, self.last_event_time_ns, time_ns
         )
 
+    def facts(self) -> dict[str, object]:
+        """Return what was taken and refused so far, by name."""
+        return {
+            "ticks": self.ticks,
+            "heartbeats": self.heartbeats,
+            "gaps": dict(self.gaps),
+            "dead_letters": dict(self.dead_letters),
+        }
+
     def line(self) -> str:
         """Return the figures so far as one line of text."""
         gaps, letters = sum(self.gaps.values()), sum(self.dead_letters.values())

@@ -21,6 +21,8 @@ class WorkerCounts:
         for change in ("assigned", "revoked"):
             telemetry.REBALANCES.add(0, group, change)
         telemetry.LATE.add(0, group)
+        for fault in Fault:
+            telemetry.DEAD_LETTERS.add(0, group, fault)
 
     def polled(self, batch: Batch) -> None:
         """Count the partitions that came and went with a poll."""
@@ -76,6 +78,16 @@ class _Scored(msgspec.Struct, gc=False):
 _decode = msgspec.json.Decoder(_Scored).decode
 
 
+class _Changed(msgspec.Struct, gc=False):
+    """Of an AlertRecord what is counted."""
+
+    rule: str
+    change: str
+
+
+_decode_alert = msgspec.json.Decoder(_Changed).decode
+
+
 def count_predictions(group: str, values: Sequence[bytes]) -> None:
     """Count committed predictions of a series or of records, encoded by this version.
 
@@ -102,6 +114,13 @@ def count_predictions(group: str, values: Sequence[bytes]) -> None:
     if newest.receive_time_ns is not None:
         waited_s = (now_ns - newest.receive_time_ns) / NS_PER_S
         telemetry.PREDICTION_LATENCY.observe(waited_s, group)
+
+
+def count_alerts(_group: str, values: Sequence[bytes]) -> None:
+    """Count committed changes of alerts, encoded by this version."""
+    for value in values:
+        alert = _decode_alert(value)
+        telemetry.ALERTS.add(1, alert.rule, alert.change)
 
 
 def show_model(alias: str, case: str, model: Model | None) -> None:

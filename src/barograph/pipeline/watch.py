@@ -15,7 +15,7 @@ from barograph.types import APPENDED_TIME, FeatureRow, Prediction, Record
 HISTORY = 240
 """Of a product's last probabilities so many are kept."""
 
-_ALERTS = 8
+_ALERTS, _CHANGES = 8, 100
 _EARLIER_ROWS = 6_000
 """Rows read back at the start, to know how long the present run of seconds is."""
 
@@ -40,7 +40,8 @@ class PredictionWatch:
     """Follows a log's predictions and feature rows from now on, or from the oldest one kept.
 
     `alerts` are the latest, by identity, as they stand; `judgements` counts those that are judged.
-    release: that of the AlertMachine.
+    `changes` are the latest of them, until they are taken from it. release: that of the
+    AlertMachine.
     """
 
     def __init__(self, log: Log, *, from_oldest: bool = False, release: float = RELEASE) -> None:
@@ -53,6 +54,7 @@ class PredictionWatch:
         self.verdicts: dict[str, int] = {}
         self.models: dict[str, int] = {}
         self.alert_count = 0
+        self.changes: deque[AlertChange] = deque(maxlen=_CHANGES)
         self.unreadable = 0
         self._machine = AlertMachine(release=release)
         self._latencies_ms: deque[float] = deque(maxlen=100_000)
@@ -117,6 +119,7 @@ class PredictionWatch:
         self._keep(self._machine.take(prediction))
 
     def _keep(self, changes: list[AlertChange]) -> None:
+        self.changes += changes
         for change, alert in changes:
             if change is Change.BEGAN:
                 self.alert_count += 1

@@ -22,6 +22,12 @@ class _Json:
     printed = False
 
 
+class _Warned:
+    """What takes warnings instead of standard error, if anything does."""
+
+    by: Callable[[str], None] | None = None
+
+
 def begin(words: Sequence[str]) -> None:
     """Begin a command line: with --json among its words a refusal is an object too."""
     options = words[: words.index("--")] if "--" in words else words
@@ -107,10 +113,23 @@ def _escaped(value: object) -> object:
 
 
 def warn(message: str) -> None:
-    """Print a one-line warning on standard error."""
+    """Print a one-line warning on standard error, or log it while a verb is observed."""
     from barograph.foreign import one_line
 
-    print(f"barograph: {one_line(message)}", file=sys.stderr)
+    if _Warned.by is not None:
+        _Warned.by(message)
+    else:
+        print(f"barograph: {one_line(message)}", file=sys.stderr)
+
+
+@contextmanager
+def warned_by(write: Callable[[str], None]) -> Iterator[None]:
+    """Pass warnings to `write` instead of printing them, while the context is active."""
+    before, _Warned.by = _Warned.by, write
+    try:
+        yield
+    finally:
+        _Warned.by = before
 
 
 def print_aside(text: str) -> None:

@@ -1,6 +1,7 @@
 """Verbs on a live venue: up, feed."""
 
 import os
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from barograph.app.cli.answers import answer, warn
+from barograph.app.cli.observing import LogFormatOption, MetricsPortOption, observed
 from barograph.app.cli.options import (
     MOST_MINUTES,
     HomeOption,
@@ -22,6 +24,7 @@ from barograph.app.cli.serve import PortOption, cases_served
 from barograph.app.cli.stopping import stop_requested
 
 if TYPE_CHECKING:
+    from barograph.app.logs import Events
     from barograph.app.settings import Settings
     from barograph.feed.venue_socket import ListenPlan
 
@@ -55,6 +58,8 @@ def up(
     retrain: Annotated[bool, typer.Option(help="Train whenever due (retrain_every_h).")] = True,
     web: Annotated[bool, typer.Option(help="Serve the API and the live page.")] = True,
     port: PortOption = None,
+    metrics_port: MetricsPortOption = None,
+    log_format: LogFormatOption = None,
     home: HomeOption = None,
     log: LogOption = None,
     json: JsonOption = False,
@@ -69,11 +74,16 @@ def up(
     settings = settings_of(home)
     if not retrain:
         settings = settings.model_copy(update={"retrain_every_h": 0.0})
-    with stop_requested() as stop, _own_exchange(settings, venue, products, url) as address:
+    on_screen = sys.stdout.isatty()
+    with (
+        stop_requested() as stop,
+        observed(settings, "up", metrics_port, log_format, on_screen=on_screen) as events,
+        _own_exchange(settings, venue, products, url) as address,
+    ):
         plan = plan_of(settings, venue, products, address, minutes)
         place = log or settings.home
-        with _served(settings, place, port) if web else nullcontext("") as page:
-            done = up.run(settings, place, plan, stop, warn, page)
+        with _served(settings, place, port, events) if web else nullcontext("") as page:
+            done = up.run(settings, place, plan, stop, warn, page, events)
     answer(done, json, lambda: up.summary_table(done))
 
 
@@ -83,6 +93,8 @@ def feed(
     products: ProductsOption = "BTC-USD,ETH-USD",
     minutes: MinutesOption = None,
     url: UrlOption = None,
+    metrics_port: MetricsPortOption = None,
+    log_format: LogFormatOption = None,
     home: HomeOption = None,
     log: LogOption = None,
     json: JsonOption = False,
@@ -102,23 +114,39 @@ def feed(
     address = log or settings.home
     with (
         stop_requested() as stop,
+        observed(settings, "feed", metrics_port, log_format) as events,
         closing(open_log(address, live=True)) as opened,
         closing(feed_of(settings, opened, plan.products, warn, plan.books)) as entries,
         PeriodicRetention(lambda: open_log(address), warn),
         terminal.progress() as progress,
     ):
-        heard = live.listen(entries, plan, stop, warn, progress.say)
+        note = events.starting(
+            settings.home,
+            address,
+            venue=venue,
+            address=plan.endpoint.socket,
+            products=plan.products,
+        )
+
+        def show(line: str) -> None:
+            progress.say(line)
+            events.status(entries.summary.facts)
+
+        heard = live.listen(entries, plan, stop, warn, show, note)
     answer(heard, json, lambda: listing.live(heard))
 
 
 @contextmanager
-def _served(settings: "Settings", address: Path | str, port: int | None) -> Iterator[str]:
+def _served(
+    settings: "Settings", address: Path | str, port: int | None, events: "Events"
+) -> Iterator[str]:
     """Serve the built-in cases over a log; yields the address of the page."""
     from barograph.app.web.server import WebServer, listening_or_free
 
     listener = listening_or_free("127.0.0.1", port, warn)
     with WebServer(settings, address, cases_served([]), listener, warn) as server:
-        warn(f"the page is at {server.url}")
+        if not events.logged:  # the start says it too
+            warn(f"the page is at {server.url}")
         yield server.url
 
 

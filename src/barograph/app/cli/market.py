@@ -9,6 +9,7 @@ import typer
 
 from barograph.app.cli.answers import answer, answer_json, warn
 from barograph.app.cli.forms import FormOption, form_in
+from barograph.app.cli.observing import LogFormatOption, MetricsPortOption, observed
 from barograph.app.cli.options import (
     MOST_HOURS,
     MOST_SEED,
@@ -30,9 +31,10 @@ from barograph.app.cli.options import (
 from barograph.app.cli.stopping import stop_requested
 
 if TYPE_CHECKING:
+    from barograph.app.logs import Events
     from barograph.errors import BadInputError
     from barograph.feed.summary import Summary
-    from barograph.pipeline.worker import Until
+    from barograph.pipeline.worker import Tally, Until
 
 app = typer.Typer()
 
@@ -172,6 +174,8 @@ def featurize(
     home: HomeOption = None,
     log: LogOption = None,
     follow: FollowOption = False,
+    metrics_port: MetricsPortOption = None,
+    log_format: LogFormatOption = None,
     json: JsonOption = False,
 ) -> None:
     """Compute a case's feature rows from its source records.
@@ -184,7 +188,11 @@ def featurize(
     settings = settings_of(home)
     address = worked_on(log or settings.home)
     stages = wiring.stages(settings, address, case_named(case), warn, follow=follow)
-    with _until(follow) as until:
+    with (
+        observed(settings, "featurize", metrics_port, log_format) as events,
+        _until(follow, events) as until,
+    ):
+        events.started(settings.home, address, case=case)
         tally = stages.featurize(until)
     answer(tally, json, lambda: terminal.tally(tally, "records", "feature rows"))
 
@@ -203,6 +211,8 @@ def score(
         Literal["last", "oldest"],
         typer.Option("--from", help="last: behind the last run; oldest: all rows again, once."),
     ] = "last",
+    metrics_port: MetricsPortOption = None,
+    log_format: LogFormatOption = None,
     json: JsonOption = False,
 ) -> None:
     """Score a case's feature rows until none are left.
@@ -223,7 +233,12 @@ def score(
     settings = settings_of(home)
     address = worked_on(log or settings.home)
     stages = wiring.stages(settings, address, case_named(case), warn, follow=follow)
-    with _until(follow) as until:
+    verb = "score --shadow" if shadow else "score"
+    with (
+        observed(settings, verb, metrics_port, log_format) as events,
+        _until(follow, events) as until,
+    ):
+        events.started(settings.home, address, case=case)
         score_rows = stages.score_again if anew else stages.shadow if shadow else stages.score
         tally = score_rows(until)
     answer(tally, json, lambda: terminal.tally(tally, "feature rows", "predictions"))
@@ -255,12 +270,22 @@ def verify(
 
 
 @contextmanager
-def _until(follow: bool) -> Iterator["Until"]:
-    """Yield a stage's stop condition: no records left, or a stop signal if `follow`."""
+def _until(follow: bool, events: "Events") -> Iterator["Until"]:
+    """Yield a stage's stop condition: no records left, or a stop signal if `follow`.
+
+    The tally is logged once a minute.
+    """
+    import msgspec
+
     from barograph.pipeline.worker import when_idle
 
     if not follow:
         yield when_idle
         return
     with stop_requested() as stop:
-        yield lambda _tally, _idle: stop.is_set()
+
+        def until(tally: "Tally", _idle: bool) -> bool:
+            events.status(lambda: msgspec.structs.asdict(tally))
+            return stop.is_set()
+
+        yield until

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from barograph.app.cli.answers import answer, print_records, warn
+from barograph.app.cli.observing import LogFormatOption, MetricsPortOption, observed
 from barograph.app.cli.options import (
     MOST_BATCH,
     MOST_RATE,
@@ -111,6 +112,8 @@ def consume(
         float | None,
         typer.Option(min=0, max=MOST_SECONDS, callback=no_nan, help="Stop after so many seconds."),
     ] = None,
+    metrics_port: MetricsPortOption = None,
+    log_format: LogFormatOption = None,
     home: HomeOption = None,
     log: LogOption = None,
     json: JsonOption = False,
@@ -124,17 +127,24 @@ def consume(
     from barograph.log.retention import PeriodicRetention
 
     settings, chosen = settings_of(home), case_named(case)
-    address = log or settings.home
-    if mode == "batch":
+    address, follow = log or settings.home, mode == "stream"
+    if not follow:
         worked_on(address)
     with (
         stop_requested() as stop,
+        observed(settings, "consume", metrics_port, log_format) as events,
         terminal.progress() as progress,
         PeriodicRetention(lambda: open_log(address), warn),
     ):
-        watch = _Watch(stop, follow=mode == "stream", seconds=seconds, say=progress.records)
+        events.started(settings.home, address, case=case)
+        watch = _Watch(stop, follow=follow, seconds=seconds, say=progress.records)
+
+        def until(tally: "Tally", idle: bool) -> bool:
+            events.status(lambda: msgspec.structs.asdict(tally))
+            return watch.until(tally, idle)
+
         tally = wiring.consume(
-            settings, address, chosen, warn, watch.until, batch_size or settings.batch_records
+            settings, address, chosen, warn, until, batch_size or settings.batch_records
         )
     done = wiring.Consumed(
         **msgspec.structs.asdict(tally), seconds=watch.seconds(), records_per_s=watch.rate(tally)

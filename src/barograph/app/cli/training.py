@@ -10,6 +10,7 @@ import typer
 
 from barograph.app.cli.answers import answer, answer_json, warn
 from barograph.app.cli.forms import FormOption, form_in
+from barograph.app.cli.observing import LogFormatOption, MetricsPortOption, observed
 from barograph.app.cli.options import (
     MOST_MINUTES,
     MOST_SECONDS,
@@ -138,6 +139,8 @@ def train(
     follow: Annotated[
         bool, typer.Option(help="Train whenever due until Ctrl-C; checks every minute.")
     ] = False,
+    metrics_port: MetricsPortOption = None,
+    log_format: LogFormatOption = None,
     json: JsonOption = False,
 ) -> None:
     """Train, evaluate and register a model, and let the gate decide."""
@@ -150,7 +153,9 @@ def train(
     chosen = adapted(case_named(case), quantile=quantile, candidates=names)
     _refuse_horizon(chosen, horizon)
     if follow:
-        lines = _follow(settings, log, chosen)
+        with observed(settings, "train --follow", metrics_port, log_format) as events:
+            events.started(settings.home, log or settings.home, case=case)
+            lines = _follow(settings, log, chosen)
         if json:  # to a person each training was reported when it ended
             answer_json({"trained": lines})
         return

@@ -19,14 +19,16 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from barograph.alert_records import Change
 from barograph.app.intake import feed_of
+from barograph.app.logs import Events
 from barograph.app.runs.retraining import Retraining, training
 from barograph.app.settings import Settings
 from barograph.app.terminal import listing, terminal
 from barograph.app.terminal.live_view import render
 from barograph.app.wiring import stages
 from barograph.cases.spikes import LONGEST_WINDOW_S, SPIKES, WANTED
-from barograph.evaluation.alerts import RELEASE
+from barograph.evaluation.alerts import RELEASE, Alert
 from barograph.feed.live import LiveSummary, listen
 from barograph.feed.venue_socket import ListenPlan
 from barograph.figures import MS, duration
@@ -36,10 +38,13 @@ from barograph.pipeline.progress import warmups_s
 from barograph.pipeline.threads import Pipeline
 from barograph.pipeline.watch import Latencies, PredictionWatch
 from barograph.registry.registry import Registry
+from barograph.times import time_of
 from barograph.training.due import Due, due, newest_frame_ns, training_state
 from barograph.training.first_training import FirstTraining
 
 LOOK_S = 0.25
+
+_SILENT = Events()
 
 _SILENT_S = 90.0
 """After so long without a prediction of a product its alert is over, as far as anybody knows: more
@@ -75,15 +80,17 @@ class Listener:
     The constructor raises BadInputError as `Feed` does.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it listens to, and how it is shown
         self,
         settings: Settings,
         address: str | Path,
         plan: ListenPlan,
         warn: Callable[[str], None],
         page: str = "",
+        events: Events = _SILENT,
     ) -> None:
-        self._plan, self._warn, self._page = plan, warn, page
+        self._plan, self._warn, self._page, self._events = plan, warn, page, events
+        self._home = settings.home
         self._stop = threading.Event()
         self._thread = ThreadPoolExecutor(1, "feed")
         self._heard: Future[LiveSummary] = Future()
@@ -96,7 +103,17 @@ class Listener:
 
     def __enter__(self) -> Self:
         """Start the thread and return self."""
-        self._heard = self._thread.submit(listen, self._feed, self._plan, self._stop, self._warn)
+        note = self._events.starting(
+            self._home,
+            self._log.address,
+            venue=self._plan.endpoint.venue,
+            address=self._plan.endpoint.socket,
+            products=self._plan.products,
+            page=self._page,
+        )
+        self._heard = self._thread.submit(
+            listen, self._feed, self._plan, self._stop, self._warn, note=note
+        )
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -116,19 +133,24 @@ class Listener:
         self._stop.set()
         return self._heard.result()
 
+    def facts(self) -> dict[str, object]:
+        """What the feed took and refused so far, by name."""
+        return self._feed.summary.facts()
+
     def state(self) -> str:
         """One line: venue and counts so far, and where the page is."""
         ends = f"{self._page} · Ctrl-C stops" if self._page else "Ctrl-C stops"
         return f"{self._plan.endpoint.venue}, {self._feed.summary.line()} · {ends}"
 
 
-def run(  # noqa: PLR0913 - the feed, and what it is shown with
+def run(  # noqa: PLR0913 - what runs on what, and how it is shown
     settings: Settings,
     address: str | Path,
     plan: ListenPlan,
     stop: threading.Event,
     warn: Callable[[str], None],
     page: str = "",
+    events: Events = _SILENT,
 ) -> UpSummary:
     """Feed, featurize, score and retrain until `stop` is set or the plan's time is over.
 
@@ -136,7 +158,7 @@ def run(  # noqa: PLR0913 - the feed, and what it is shown with
     as `live.listen` does.
     """
     with (
-        Listener(settings, address, plan, warn, page) as listener,
+        Listener(settings, address, plan, warn, page, events) as listener,
         Pipeline(stages(settings, address, SPIKES, warn, patient=True), stop) as pipeline,
         _retraining(settings, address, plan, warn) as retraining,
         PeriodicRetention(lambda: open_log(address), warn),
@@ -150,6 +172,7 @@ def run(  # noqa: PLR0913 - the feed, and what it is shown with
             shown=sys.stdout.isatty(),
             retraining=retraining,
             release=settings.alert_release,
+            events=events,
         )
         retraining.stop()
         # End the feed before the pipeline, which then processes the last records.
@@ -198,6 +221,31 @@ def summary_table(done: UpSummary) -> RenderableType:
     return Group(listing.live(done.heard), lines)
 
 
+def _log_alert(events: Events, change: Change, alert: Alert) -> None:
+    log = events.alarm if change is Change.BEGAN else events.note
+    log(
+        f"alert {change}",
+        product=alert.product,
+        since=time_of(alert.started_ns),
+        probability=alert.probability,
+        threshold=alert.threshold,
+        model=alert.model,
+        judgement=alert.judgement,
+    )
+
+
+def _facts_of(watched: PredictionWatch) -> dict[str, object]:
+    latency = watched.latencies()
+    return {
+        "predictions": dict(watched.verdicts),
+        "models": dict(watched.models),
+        "alerts": watched.alert_count,
+        "judgements": dict(watched.judgements),
+        "latency_p50_ms": latency.p50_ms,
+        "latency_p99_ms": latency.p99_ms,
+    }
+
+
 def watch(  # noqa: PLR0913 - the parts, and how long they are watched
     log: Log,
     listener: Listener,
@@ -208,6 +256,7 @@ def watch(  # noqa: PLR0913 - the parts, and how long they are watched
     seconds: float | None = None,
     retraining: Retraining | None = None,
     release: float = RELEASE,
+    events: Events = _SILENT,
 ) -> WatchSummary:
     """Watch the predictions until `stop` is set, the feed ends, or `seconds` have passed.
 
@@ -221,6 +270,9 @@ def watch(  # noqa: PLR0913 - the parts, and how long they are watched
         pipeline.check()
         watched.look()
         watched.silent(time.time_ns(), _SILENT_S)
+        while watched.changes:
+            _log_alert(events, *watched.changes.popleft())
+        events.status(lambda: {**listener.facts(), **_facts_of(watched)})
         return not (over or listener.ended or stop.wait(LOOK_S))
 
     if shown:
