@@ -187,7 +187,7 @@ def test_on_real_sessions_that_it_never_saw_the_chosen_model_is_the_best_known(t
 
 def test_seven_storms_are_too_few_for_a_champion_and_the_gate_says_nothing_else(travelled):
     assert travelled.tested.episodes == 7
-    assert travelled.gate.decision.reasons == ("7 independent positives tested, 20 are needed",)
+    assert travelled.gate.decision.reasons == ("independent positives must be at least 20: 7",)
     left_out = travelled.tested.keys_left_out.keys()
     assert left_out == {"ETH-USD"}, "it was recorded in one session only"
 

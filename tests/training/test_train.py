@@ -108,7 +108,7 @@ def test_where_nothing_can_be_known_the_candidate_stays_one(registry):
     assert not report.gate.decision.promote
     assert registry.champion_version(case.name) is None
     assert registry.version_of(case.name, "candidate") == report.model.version
-    assert any("must lie above 0" in reason for reason in report.gate.decision.reasons)
+    assert any("must be above the base rate" in reason for reason in report.gate.decision.reasons)
 
 
 @pytest.mark.slow
@@ -125,7 +125,7 @@ def test_a_second_training_is_measured_against_the_champion_on_rows_that_are_new
     assert 1800 < fresh < 2200
     assert second.gate.champion == f"twice/1, on {fresh} rows that it was not fitted on"
     assert second.gate.judged_rows == fresh
-    assert any("log loss minus twice/1's" in reason for reason in second.gate.decision.reasons)
+    assert any("twice/1's" in reason for reason in second.gate.decision.reasons)
 
 
 @pytest.mark.slow
@@ -162,7 +162,8 @@ def test_only_the_new_rows_decide(registry):
     assert later.tested.scores[-1].pr_auc.low > later.tested.base_rate.estimate
     assert not later.gate.decision.promote
     assert any(
-        reason.startswith("PR-AUC minus base rate") for reason in later.gate.decision.reasons
+        reason.startswith("PR-AUC must be above the base rate")
+        for reason in later.gate.decision.reasons
     )
 
 
@@ -194,11 +195,14 @@ def test_an_expired_champion_need_only_be_matched(registry):
         assert facts.expires_time_ns == (10**18 + 1 + 3600 * 10**9 if name == "expiring" else None)
         _, second = trained(registry, name, LATER, how=how, **same)
         reasons = [
-            one for one in second.gate.decision.reasons if f"log loss minus {name}/1's" in one
+            one
+            for one in second.gate.decision.reasons
+            if "log loss" in one and f"{name}/1's" in one
         ]
         assert len(reasons) == 1
         assert second.gate.decision.promote == (name == "expiring")
-        assert reasons[0].endswith("must not lie above 0" if name == "expiring" else "below 0")
+        wanted = "must not be worse" if name == "expiring" else "must be better"
+        assert reasons[0].startswith(f"log loss {wanted} than ")
 
 
 def one_and_the_same(features):
@@ -337,7 +341,7 @@ def test_the_time_of_a_row_is_measured_and_goes_before_the_gate(registry):
     _, report = trained(registry, "slow", how=how)
     assert 1 < report.model.row_us < 10_000
     (reason,) = report.gate.decision.reasons
-    assert reason == f"{report.model.row_us:.0f} µs a row, at most 0 are allowed"
+    assert reason == f"time per row must be at most 0 µs: {report.model.row_us:.0f}"
 
 
 @pytest.mark.slow

@@ -125,18 +125,18 @@ def decide(
     rules = [
         (
             window.events >= rule.min_episodes,
-            f"{window.events} independent positives tested, {rule.min_episodes} are needed",
+            f"independent positives must be at least {rule.min_episodes}: {window.events}",
         ),
         (
             candidate.feature_set == window.feature_set,
-            f"feature set {candidate.feature_set}, this program computes {window.feature_set}",
+            f"feature set must be this program's {window.feature_set}: {candidate.feature_set}",
         ),
     ]
     if candidate.row_us is not None:
         rules.append(
             (
                 candidate.row_us <= rule.max_row_us,
-                f"{candidate.row_us:.0f} µs a row, at most {rule.max_row_us:.0f} are allowed",
+                f"time per row must be at most {rule.max_row_us:.0f} µs: {candidate.row_us:.0f}",
             )
         )
     if len(window.y):
@@ -243,38 +243,41 @@ def _measured(
     rules = [
         (
             drawn.blocks >= rule.min_blocks,
-            f"{drawn.blocks} blocks tested, {rule.min_blocks} are needed",
+            f"blocks must be at least {rule.min_blocks}: {drawn.blocks}",
         ),
         (
             _sound(over, rule) and over.low > 0,
-            f"PR-AUC minus base rate {_words(over)} must lie above 0",
+            f"PR-AUC must be above the base rate: {_words(over)}",
         ),
         (
             _sound(off, rule) and off.low <= rule.max_calibration_error,
             (
-                f"calibration error {_words(off, signed=False)} must not lie above "
-                f"{rule.max_calibration_error:g}"
+                f"calibration error must be at most {rule.max_calibration_error:g}: "
+                f"{_words(off, signed=False)}"
             ),
         ),
     ]
     for other, _ in others:
         loss = wide(figures.loss[ours] - figures.loss[other], rule.level)
         precision = wide(figures.pr_auc[ours] - figures.pr_auc[other], rule.level)
-        of_loss = f"log loss minus {other}'s {_words(loss)}"
-        of_precision = f"PR-AUC minus {other}'s {_words(precision)}"
+        less, more = _words(loss), _words(precision)  # differences: ours minus the other's
         better = _sound(loss, rule) and loss.high < 0
         rules += [
-            (_sound(loss, rule) and loss.low <= 0, f"{of_loss} must not lie above 0"),
+            (
+                _sound(loss, rule) and loss.low <= 0,
+                f"log loss must not be worse than {other}'s: {less}",
+            ),
             (
                 _sound(precision, rule) and precision.high >= -rule.margin,
-                f"{of_precision} must not lie below {-rule.margin:g}",
+                f"PR-AUC must be at most {rule.margin:g} worse than {other}'s: {more}",
             ),
         ]
         if champion is None or other != champion.label:
             better |= _sound(precision, rule) and precision.low > 0
-            rules.append((better, f"{of_loss} must lie below 0, or {of_precision} above it"))
+            sentence = f"log loss or PR-AUC must be better than {other}'s: {less}; {more}"
+            rules.append((better, sentence))
         elif not champion.expired:
-            rules.append((better, f"{of_loss} must lie below 0"))
+            rules.append((better, f"log loss must be better than {other}'s: {less}"))
     return rules
 
 

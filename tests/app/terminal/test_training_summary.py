@@ -12,7 +12,7 @@ from barograph.training.walkforward import CHOSEN
 from rehearsals import candidate, interval, training_report
 from screen_text import text_of
 
-LONG = "PR-AUC minus persistence's -0.0112 [-0.0301, +0.0101] must not lie below -0.02, or so"
+LONG = "PR-AUC must be at most 0.02 worse than persistence's: -0.0112 [-0.0301, +0.0101], or so"
 
 
 def shown(report, following="barograph up", lines=12):
