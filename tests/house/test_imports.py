@@ -40,6 +40,7 @@ HOMES = {
             "training/dataset_parts.py",
             "training/record_dataset.py",
             "training/series_dataset.py",
+            "training/drift_reference.py",
             "files/parquet.py",
             "files/parquet_rows.py",
             "cases/case.py",
@@ -74,7 +75,7 @@ HOMES = {
     "lightgbm": ({"learning/boosting.py"}, "inside"),
     "xgboost": ({"learning/boosting.py"}, "inside"),
     "sklearn": ({"learning/boosting.py", "learning/linear.py"}, "inside"),
-    "scipy": ({"learning/log_logistic.py"}, "inside"),
+    "scipy": ({"learning/log_logistic.py", "evaluation/drift_limits.py"}, "inside"),
     "arch": ({"cases/baselines.py"}, "inside"),
     "onnx": (
         {

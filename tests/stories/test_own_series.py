@@ -21,8 +21,10 @@ from barograph.app.wiring import stages
 from barograph.cases.cold_start import COLD_START
 from barograph.errors import BadInputError
 from barograph.log import browse, open_log
+from barograph.pipeline.drift_watch import DriftWatch
 from barograph.pipeline.live_scores import live_report
 from barograph.pipeline.worker import when_idle
+from barograph.registry.drift import reference_of
 from barograph.registry.registry import Registry
 from barograph.training import dataset, series_dataset
 from barograph.types import Message, Verdict
@@ -75,6 +77,8 @@ def test_it_is_featurized_scored_trained_promoted_shadowed_and_judged(log, addre
     assert trained["model"]["chosen"] == "logistic"
     assert trained["gate"]["decision"]["promote"], trained["gate"]["decision"]["reasons"]
 
+    watch = DriftWatch(log, LIVE, Registry(tmp_path), "queues")
+    watch.look()
     log.append(queues.minutes(1500, seed=2, start=MINUTES))
     # Another version, which came before these rows: it shadows the champion on them.
     registry = Registry(tmp_path)
@@ -93,6 +97,20 @@ def test_it_is_featurized_scored_trained_promoted_shadowed_and_judged(log, addre
     it_fared_as_its_topic_says(predictions, shown["scored"])
     assert shown["paired"]["rows"] == shown["scored"]["rows"] > 2000
     assert shown["paired"]["log_loss"]["estimate"] == 0.0
+    its_drift_is_watched_against_what_it_was_trained_on(watch, registry)
+
+
+def its_drift_is_watched_against_what_it_was_trained_on(watch, registry):
+    reference = reference_of(registry, "queues", 1)
+    facts = registry.facts("queues", 1)
+    assert (reference.start_ns, reference.end_ns) == (facts.train_start_ns, facts.train_end_ns)
+    assert all(of.calibration is not None for of in reference.keys.values())
+    watch.look()
+    for queue in ("north", "south"):
+        of = watch.windows.keys[queue]
+        assert of.findings
+        assert of.calibration, "forecasts matured in the last window"
+    assert watch.measures()["drift_alarm"] in {0.0, 1.0}
 
 
 def before_there_is_a_model(log):

@@ -15,10 +15,12 @@ from barograph.cases.case import Case, Dataset, Table
 from barograph.errors import ForeignFeaturesError, RegistryError, TooLittleDataError
 from barograph.evaluation import gate, scores
 from barograph.evaluation.gate import Contender, Decision, Run, Window
+from barograph.registry.drift import attach_reference
 from barograph.registry.model import ModelFacts, OnnxModel, export, sha256_of
 from barograph.registry.registry import Registry
 from barograph.training import card, no_signal_control
 from barograph.training.card import Card
+from barograph.training.drift_reference import reference_of
 from barograph.training.no_signal_control import Control
 from barograph.training.pooled import Pooled, ScoreRow
 from barograph.training.report import ChosenModel, GateFacts, TrainingReport
@@ -55,7 +57,8 @@ def train(  # noqa: PLR0913 - data, registry, settings and callables
     """Train, test and register a model, and let the gate decide (see the module docstring).
 
     The same dataset and seed give the same model, byte for byte, unless a search ran out of time.
-    The model card is attached to the version, as is the page that `page` makes of it.
+    The model card is attached to the version, as is the page that `page` makes of it, and what the
+    drift of live rows is measured against.
     Raises TooLittleDataError as `walkforward.walk` does, ExportRefusedError and RegistryError;
     nothing is registered then.
     """
@@ -103,6 +106,9 @@ def train(  # noqa: PLR0913 - data, registry, settings and callables
         gate=gate.facts(decision),
         seconds=timer.seconds,
     )
+    if (drift := reference_of(case, dataset, walked, pooled, facts)) is not None:
+        attach_reference(registry, case.name, version, drift)
+    timer.lap("drift")
     progress("model card", 0, 1)
     model_card = card.card(walked, pooled, report, facts)
     registry.attach(case.name, version, card.FILE, card.encoded(model_card))

@@ -1,0 +1,122 @@
+"""Counts of rows by interval and bin: all that drift is measured on.
+
+Time is cut into intervals of equal length since 1970, and each column's values into the bins of its
+reference. Counts add up, so they depend neither on the order of rows nor on the batches in which
+they came.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from barograph.arrays import Float64, Int64
+
+BINS = 10
+"""Most bins of a column; edges are the deciles of its reference, without repeats."""
+
+
+class Grid(NamedTuple):
+    """Edges and ranges of the columns that are counted.
+
+    edges: (f, BINS - 1) float64, increasing, filled up with infinity; low, high: (f,) float64, the
+    lowest and highest value of the reference, NaN without one.
+    """
+
+    edges: Float64
+    low: Float64
+    high: Float64
+
+    def of_bins(self, values: Float64) -> Int64:
+        """(…, f) bin of each value (…, f); BINS for NaN."""
+        bins: Int64 = (values[..., None] >= self.edges).sum(axis=-1)
+        return np.where(np.isnan(values), BINS, bins)
+
+    def outside(self, values: Float64) -> Int64:
+        """(…, f) 1 where a value is known and beyond the range, else 0."""
+        return ((values < self.low) | (values > self.high)).astype(np.int64)
+
+
+class Counts(NamedTuple):
+    """Counts by interval, in increasing order of intervals.
+
+    interval: (k,) int64, second of a row // seconds of an interval; rows: (k,);
+    bins: (k, f, BINS + 1), of which the last counts missing values; outside: (k, f), values beyond
+    the range.
+    """
+
+    interval: Int64
+    rows: Int64
+    bins: Int64
+    outside: Int64
+
+    def windows(self, intervals: int) -> "Counts":
+        """Sums over the `intervals` intervals that end with each one of these."""
+        start = np.searchsorted(self.interval, self.interval - intervals, side="right")
+        stop = np.arange(1, len(self.interval) + 1)
+
+        def sums(of: Int64) -> Int64:
+            before = np.concatenate([np.zeros((1, *of.shape[1:]), np.int64), np.cumsum(of, axis=0)])
+            summed: Int64 = before[stop] - before[start]
+            return summed
+
+        return Counts(self.interval, sums(self.rows), sums(self.bins), sums(self.outside))
+
+    @property
+    def known(self) -> Int64:
+        """(k, f) rows with a value."""
+        known: Int64 = self.bins[:, :, :BINS].sum(axis=2)
+        return known
+
+
+def grid(columns: Sequence[tuple[Sequence[float], float, float]]) -> Grid:
+    """The grid of columns given as (edges, low, high)."""
+    edges = np.full((len(columns), BINS - 1), np.inf)
+    for place, (of_column, _, _) in enumerate(columns):
+        edges[place, : len(of_column)] = of_column
+    return Grid(
+        edges,
+        np.array([low for _, low, _ in columns], np.float64),
+        np.array([high for _, _, high in columns], np.float64),
+    )
+
+
+def edges_of(values: Float64) -> Float64:
+    """(at most BINS - 1,) the distinct deciles of the known values; each bin begins at its edge."""
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return np.empty(0)
+    inner = np.quantile(known, np.arange(1, BINS) / BINS, method="higher")
+    return np.unique(inner[inner > known.min()])
+
+
+def count(second: Int64, values: Float64, cut: Grid, interval_s: int) -> Counts:
+    """Count rows. second: (n,) int64; values: (n, f) float64, NaN if unknown; in any order."""
+    interval, place = np.unique(second // interval_s, return_inverse=True)
+    columns = values.shape[1]
+    bins = np.zeros((len(interval), columns, BINS + 1), np.int64)
+    outside = np.zeros((len(interval), columns), np.int64)
+    if len(second):
+        np.add.at(bins, (place[:, None], np.arange(columns), cut.of_bins(values)), 1)
+        np.add.at(outside, place, cut.outside(values))
+    return Counts(interval, np.bincount(place, minlength=len(interval)), bins, outside)
+
+
+def merged(parts: Sequence[Counts]) -> Counts:
+    """The sum of one or more counts of the same columns."""
+    interval, place = np.unique(
+        np.concatenate([one.interval for one in parts]), return_inverse=True
+    )
+
+    def summed(arrays: list[Int64]) -> Int64:
+        every = np.concatenate(arrays)
+        out = np.zeros((len(interval), *every.shape[1:]), np.int64)
+        np.add.at(out, place, every)
+        return out
+
+    return Counts(
+        interval,
+        summed([one.rows for one in parts]),
+        summed([one.bins for one in parts]),
+        summed([one.outside for one in parts]),
+    )
