@@ -1,6 +1,7 @@
 // "What am I looking at?", in the words of the case that is shown.
 
-import { duration } from "./times.js";
+import { capital } from "./words.js";
+import { horizonWords, within } from "./times.js";
 
 /** Fill `element` with the explanation of a case. */
 export function explain(element, caseFacts) {
@@ -23,9 +24,10 @@ function made(name, text) {
 }
 
 function series(facts) {
-  const horizon = duration(facts.horizon_s);
+  const horizon = horizonWords(facts.horizon_s);
+  const soon = within(facts.horizon_s);
   const lead =
-    `Barograph listens to what comes in, second by second, and says how likely it is that the next ${horizon} become ` +
+    `Barograph listens to what comes in, second by second, and says how likely it is that the next ${horizon} will be ` +
     "unusually wild: a spike. It keeps what it said, and when the time is over it shows whether it was right. " +
     "Where it cannot know, it says nothing and tells you why.";
   return [
@@ -33,8 +35,8 @@ function series(facts) {
     [
       ["Price", "The middle between the best offer to buy and the best offer to sell."],
       ["Volatility", `How much the price moved in the last ${horizon}. The dashed line is tau: from there on it counts as a spike. Nine of ten stretches that the model learned from stayed below.`],
-      ["Probability", `How likely volatility reaches tau within ${horizon}. From the dashed line, the threshold, it is an alarm.`],
-      ["What came of it", `${horizon} after an alarm it is known: a hit, or a false alarm. A spike without an alarm is a miss.`],
+      ["Probability", `How likely it is that volatility reaches tau within ${soon}. From the dashed line, the threshold, it is an alarm.`],
+      ["What came of it", `${capital(soon)} after an alarm it is known: a hit, or a false alarm. A spike without an alarm is a miss.`],
       ["Grey bands", "Nothing was heard then, with the reason. Barograph never fills a hole with a guess."],
       ["Warming up", "After a start or a gap it needs an unbroken stretch of data before it says anything."],
     ],
@@ -45,7 +47,7 @@ function records(facts) {
   return [
     `Records of the case “${facts.name}” come in one by one; each gets a probability from the model, or a reason why not.`,
     [
-      ["Probability", "How likely the record has the outcome that the case asks for."],
+      ["Probability", "How likely it is that the record has the outcome that the case asks for."],
       ["Threshold", "From here on the record counts as a yes."],
       ["Dead letters", "Records that could not be used. They are kept with their reason, and can be sent once more."],
     ],

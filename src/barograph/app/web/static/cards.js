@@ -25,7 +25,7 @@ export function showFeed(list, feed) {
 export function letterRows(letters) {
   const counts = Object.entries(letters ?? {}).filter(([, count]) => count > 0);
   const total = counts.reduce((sum, [, count]) => sum + count, 0);
-  const reasons = counts.sort((a, b) => b[1] - a[1]).map(([name, count]) => `${whole(count)} ${fault(name)}`);
+  const reasons = counts.sort((a, b) => b[1] - a[1]).map(([name, count]) => `${whole(count)} × ${fault(name)}`);
   return [["Dead letters", total ? whole(total) : "none", reasons.join(", ")]];
 }
 
@@ -34,12 +34,12 @@ function signedMs(value) {
 }
 
 /** Which model speaks, since when, until when, and what it was worth so far beside what was promised. */
-export function showModel(element, model, nowS) {
+export function showModel(element, model, nowS, without = "Until then a simple method speaks, as soon as it has seen enough.") {
   const wanted = JSON.stringify([model, Math.floor(nowS / 60)]);
   if (element.dataset.shown === wanted) return;
   element.dataset.shown = wanted;
   if (!model?.label) {
-    element.replaceChildren(h("p", { class: "quiet" }, "No model has been promoted yet. Until then a simple method speaks, as soon as it has seen enough."));
+    element.replaceChildren(h("p", { class: "quiet" }, `No model has been promoted yet. ${without}`));
     return;
   }
   const list = h("dl", { class: "facts" });
@@ -48,7 +48,8 @@ export function showModel(element, model, nowS) {
   if (model.expires_ns) rows.push(expiry(model.expires_ns / NS, nowS));
   rows.push(["Shadow", model.candidate ? `${model.candidate}, on trial` : "none"]);
   showFacts(list, rows);
-  element.replaceChildren(list, worth(model));
+  const card = h("p", { class: "model-about" }, h("a", { href: "v1/model/card" }, "Model card: how it was tested"));
+  element.replaceChildren(list, worth(model), card);
 }
 
 function expiry(endS, nowS) {

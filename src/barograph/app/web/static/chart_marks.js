@@ -6,13 +6,19 @@ import { cause, verdictShort } from "./words.js";
 const GLYPHS = { hit: "✓", false: "✕", miss: "!", pending: "…", unseen: "?" };
 const FONT = "system-ui, sans-serif";
 
-/** Grey bands from the top to the bottom of the plot; `labelled` writes the cause where it fits. */
-export function drawGaps(u, gaps, labelled) {
+/** Grey bands from the top to the bottom of the plot. */
+export function drawGaps(u, gaps) {
   for (const gap of gaps) {
     const [left, width] = stretch(u, gap.start_ns / 1e9, gap.end_ns / 1e9);
-    if (width === 0) continue;
-    hatch(u, left, width, colours["gap-fill"]);
-    if (labelled) label(u, cause(gap.cause), left, width, u.bbox.top + u.bbox.height / 2);
+    if (width > 0) hatch(u, left, width, colours["gap-fill"]);
+  }
+}
+
+/** Their causes, where they fit. */
+export function labelGaps(u, gaps) {
+  for (const gap of gaps) {
+    const [left, width] = stretch(u, gap.start_ns / 1e9, gap.end_ns / 1e9);
+    if (width > 0) label(u, cause(gap.cause), left, width, u.bbox.top + u.bbox.height / 2);
   }
 }
 
@@ -44,13 +50,16 @@ export function drawAlarms(u, series, runs) {
   ctx.restore();
 }
 
-/** A sign on the price where an alarm began or a missed spike was due. */
+/** A sign on the price where an alarm began or a missed spike was due; one where many would overlap. */
 export function drawSigns(u, series, runs) {
-  for (const run of runs) {
+  const lastX = {};
+  for (const run of [...runs].sort((a, b) => a.from - b.from)) {
     const value = firstKnown(series.mid.last, run.from, run.to);
     if (value === null) continue;
     const x = u.valToPos(series.time[run.from], "x", true);
     if (x < u.bbox.left || x > u.bbox.left + u.bbox.width) continue;
+    if (x - (lastX[run.kind] ?? -Infinity) < 11 * uPlot.pxRatio) continue;
+    lastX[run.kind] = x;
     sign(u.ctx, x, u.valToPos(value, "y", true), run.kind, 7.5 * uPlot.pxRatio);
   }
 }

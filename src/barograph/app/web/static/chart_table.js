@@ -1,39 +1,46 @@
-// The charts as a table, for those who read better than they see: thirty moments of the span.
+// The charts as a table, for those who read better than they see: thirty stretches of the span, each
+// with the most that happened in it, so that no spike, alarm or gap is between two rows.
 
 import { h } from "./dom.js";
 import { percent, price, UNKNOWN } from "./figures.js";
 import { clock, NS } from "./times.js";
-import { cause, verdictShort } from "./words.js";
+import { capital, cause, verdictShort } from "./words.js";
 
 const ROWS = 30;
+const HEAD = ["Until", "Price", "Volatility of tau, highest", "Probability, highest", "Alarm, or why not", "What came"];
+const CAME = { miss: "missed spike", hit: "hit", false: "false alarm", pending: "not known yet", unseen: "not observed" };
 
 /** drawn: {series, alarms, spikes, gaps, fromS, toS}. Newest first. */
-export function chartTable({ series, alarms, spikes, gaps, fromS, toS }, product, nowS) {
-  const head = h("tr", {}, ...["Time", "Price", "Volatility, of tau", "Probability", "Alarm, or why not", "What came"].map((name, i) => h("th", { scope: "col", class: i > 0 && i < 4 ? "number" : null }, name)));
-  const rows = [];
+export function chartTable(drawn, product, nowS) {
+  const { series, fromS, toS } = drawn;
   const pitchS = (toS - fromS) / ROWS;
-  let nextS = Infinity;
-  for (let i = series.length - 1; i >= 0 && series.time[i] >= fromS; i -= 1) {
-    if (series.time[i] > nextS) continue;
-    nextS = series.time[i] - pitchS;
-    rows.push(row(series, i, gaps, [...alarms, ...spikes], nowS));
+  const rows = [];
+  for (let i = 0; i < ROWS; i += 1) {
+    const endS = toS - i * pitchS;
+    if (series.length && endS > series.time[0] - series.stepS) rows.push(row(drawn, endS - pitchS, endS, nowS));
   }
-  return h("table", {}, h("caption", { class: "unseen" }, `${product}, newest first`), h("thead", {}, head), h("tbody", {}, ...rows));
+  const head = HEAD.map((name, i) => h("th", { scope: "col", class: i > 0 && i < 4 ? "number" : null }, name));
+  return h("table", {}, h("caption", { class: "unseen" }, `${product}, newest first`), h("thead", {}, h("tr", {}, ...head)), h("tbody", {}, ...rows));
 }
 
-function row(series, i, gaps, runs, nowS) {
-  const timeS = series.time[i];
-  const tau = series.tau[i];
-  const value = series.volatility.last[i];
-  const gap = gaps.find((each) => each.start_ns / NS <= timeS && timeS - series.stepS < each.end_ns / NS);
-  const silent = series.verdict[i] === null ? `gap: ${cause(gap?.cause)}` : verdictShort(series.verdict[i]);
-  const run = runs.find((each) => each.from <= i && i <= each.to);
-  const came = { hit: "hit", false: "false alarm", miss: "missed spike", pending: "not known yet", unseen: "not observed" };
+function row({ series, alarms, spikes, gaps }, fromS, endS, nowS) {
+  const within = series.time.map((_, i) => i).filter((i) => series.time[i] > fromS && series.time[i] <= endS);
+  const most = (values) => within.reduce((top, i) => (values[i] !== null && (top === null || values[i] > top) ? values[i] : top), null);
+  const last = within.findLast((i) => series.mid.last[i] !== null);
+  const shares = series.volatility.max.map((value, i) => (value !== null && series.tau[i] ? value / series.tau[i] : null));
+  const touches = (run) => series.time[run.to] > fromS && series.time[run.from] - series.stepS < endS;
+  const kinds = new Set([...alarms, ...spikes].filter(touches).map((run) => run.kind));
+  const why = [
+    ...(within.some((i) => series.alarm[i]) ? ["alarm"] : []),
+    ...gaps.filter((gap) => gap.end_ns / NS > fromS && gap.start_ns / NS < endS).map((gap) => `gap: ${cause(gap.cause)}`),
+    ...within.map((i) => series.verdict[i]).filter((verdict) => verdict && verdict !== "PREDICTED").map((verdict) => verdictShort(verdict).toLowerCase()),
+  ];
+  const came = Object.keys(CAME).filter((kind) => kinds.has(kind)).map((kind) => CAME[kind]);
   return h("tr", {},
-    h("td", {}, clock(timeS, nowS)),
-    h("td", { class: "number" }, price(series.mid.last[i])),
-    h("td", { class: "number" }, tau && value !== null ? percent(value / tau) : UNKNOWN),
-    h("td", { class: "number" }, percent(series.probability.last[i])),
-    h("td", {}, series.alarm[i] ? "alarm" : silent || "no"),
-    h("td", {}, run ? came[run.kind] : ""));
+    h("td", {}, clock(endS, nowS)),
+    h("td", { class: "number" }, last === undefined ? UNKNOWN : price(series.mid.last[last])),
+    h("td", { class: "number" }, percent(most(shares))),
+    h("td", { class: "number" }, percent(most(series.probability.max))),
+    h("td", {}, capital([...new Set(why)].join(", ")) || "No"),
+    h("td", {}, capital(came.join(", "))));
 }

@@ -1,7 +1,7 @@
 // Price, value against tau, probability against threshold and what came of it: one time axis, one crosshair.
 
 import { colours } from "./chart_colours.js";
-import { drawAlarms, drawGaps, drawRibbon, drawSigns, drawSilent } from "./chart_marks.js";
+import { drawAlarms, drawGaps, drawRibbon, drawSigns, drawSilent, labelGaps } from "./chart_marks.js";
 import { exponent, percent, rounded } from "./figures.js";
 import { isUtc, tickLabel } from "./times.js";
 
@@ -107,8 +107,8 @@ export class Charts {
       bands: this._coarse && name !== "outcome" ? [{ series: [1, 2], fill: () => `${colours[name]}40` }] : [],
       axes: [this._timeAxis(name), this._valueAxis(name)],
       hooks: {
-        drawClear: [(u) => this._behind(u, name, firstName)],
-        draw: [(u) => this._before(u, name)],
+        drawClear: [(u) => this._behind(u, name)],
+        draw: [(u) => this._before(u, name, firstName)],
         setCursor: name === firstName ? [(u) => this._moved(u)] : [],
       },
     };
@@ -164,14 +164,15 @@ export class Charts {
     };
   }
 
-  _behind(u, name, firstName) {
+  _behind(u, name) {
     const { series, gaps, alarms } = this.view;
-    drawGaps(u, gaps, name === firstName);
+    drawGaps(u, gaps);
     if (name === "probability") drawAlarms(u, series, alarms);
   }
 
-  _before(u, name) {
-    const { series, alarms, spikes } = this.view;
+  _before(u, name, firstName) {
+    const { series, gaps, alarms, spikes } = this.view;
+    if (name === firstName) labelGaps(u, gaps);
     if (name === "probability") drawSilent(u, series);
     if (name === "price") drawSigns(u, series, [...alarms, ...spikes.filter((run) => run.kind === "miss")]);
     if (name === "outcome") drawRibbon(u, series, alarms, spikes);

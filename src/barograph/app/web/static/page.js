@@ -11,7 +11,8 @@ import { Stream } from "./stream.js";
 import { clock, duration, isUtc, showUtc } from "./times.js";
 
 const EVENTS = ["prediction", "gap", "alert", "status"];
-const LEAST_DRAW_MS = 450;
+const LEAST_DRAW_MS = 800;
+const GATHER_MS = 50; // what comes together is drawn together
 const AGAIN_MS = 2000;
 
 const stored = {
@@ -76,20 +77,19 @@ function takeStatus(status) {
 async function catchUp() {
   const current = view;
   try {
-    const alerts = get("v1/alerts", { limit: 100 });
-    await current.catchUp();
-    for (const alert of (await alerts).alerts) current.alert(alert);
+    const [{ alerts }] = await Promise.all([get("v1/alerts", { limit: 100 }), current.catchUp()]);
+    for (const alert of alerts) current.alert(alert);
   } catch {
     // The connection broke again: the next one catches up.
   }
   if (current === view) drawSoon();
 }
 
-/** At most two drawings a second, none while nobody can see them. */
+/** About one drawing a second, none while nobody can see them. */
 function drawSoon() {
   if (drawing || document.hidden) return;
   drawing = true;
-  setTimeout(() => requestAnimationFrame(draw), Math.max(0, drawnMs + LEAST_DRAW_MS - Date.now()));
+  setTimeout(() => requestAnimationFrame(draw), Math.max(GATHER_MS, drawnMs + LEAST_DRAW_MS - Date.now()));
 }
 
 function draw() {
@@ -139,16 +139,21 @@ function buttons() {
   const about = (open) => {
     byId("about").hidden = !open;
     byId("about-open").setAttribute("aria-expanded", open);
+  };
+  const choose = (open) => {
+    about(open);
     stored.set("about", open ? "open" : "closed");
   };
-  about(stored.get("about") !== "closed");
-  byId("about-open").addEventListener("click", () => about(byId("about").hidden));
+  // On a phone it would stand between the reader and what is happening now.
+  about((stored.get("about") ?? (innerWidth < 700 ? "closed" : "open")) === "open");
+  byId("about-open").addEventListener("click", () => choose(byId("about").hidden));
   byId("about-close").addEventListener("click", () => {
-    about(false);
+    choose(false);
     byId("about-open").focus();
   });
   byId("retry").addEventListener("click", () => stream?.retryNow());
   byId("case").addEventListener("change", (event) => openCase(event.target.value));
+  addEventListener("hashchange", () => openCase(chosen().case));
   addEventListener("online", () => stream?.retryNow());
   document.addEventListener("visibilitychange", drawSoon);
   themes();
@@ -201,6 +206,9 @@ async function begin() {
   openCase(chosen().case);
   setInterval(drawSoon, 1000); // ages and count-downs go on when nothing comes
 }
+
+/** What is drawn now, for a look from the console. */
+export const shown = () => view?.shown ?? null;
 
 buttons();
 begin();

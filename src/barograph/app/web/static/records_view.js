@@ -51,7 +51,7 @@ export class RecordsView {
       this._spread(records);
       this._letters(records);
     }
-    showModel(byId("records-model"), this._status?.model, nowS);
+    showModel(byId("records-model"), this._status?.model, nowS, "Records get no probability until one is.");
     if (this._changed) this._latest(nowS);
     this._changed = false;
   }
@@ -65,7 +65,7 @@ export class RecordsView {
   _counters(records) {
     const counters = [
       ["Records scored", whole(records.predictions)],
-      ["A second, last minute", rate(records.per_s)],
+      ["Records a second, last minute", rate(records.per_s)],
       ["Delay, typical", milliseconds(records.latency_p50_ms)],
       ["Delay, worst 1 %", milliseconds(records.latency_p99_ms)],
       [`Said yes: ${this._facts.value || "the outcome"}`, whole(records.labelled)],
@@ -85,6 +85,10 @@ export class RecordsView {
     const most = Math.max(1, ...records.histogram);
     const total = records.histogram.reduce((sum, count) => sum + count, 0);
     const width = 100 / records.histogram.length;
+    if (!total) {
+      element.replaceChildren(h("p", { class: "quiet" }, "No record has a probability yet."));
+      return;
+    }
     element.replaceChildren(...records.histogram.map((count, i) => {
       const bar = h("i", { "aria-hidden": "true" });
       bar.style.width = `${(100 * count) / most}%`;

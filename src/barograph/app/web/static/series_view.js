@@ -10,7 +10,7 @@ import { digits, percent, price, scaledUnit, UNKNOWN } from "./figures.js";
 import { alarmRuns, spikeRuns, tally } from "./outcomes.js";
 import { Series, stepFor } from "./series.js";
 import { Tiles } from "./tiles.js";
-import { clock, duration, NS, spanWords } from "./times.js";
+import { clock, NS, spanWords, within } from "./times.js";
 import { capital, cause, gapText, listed, plural, verdictShort } from "./words.js";
 
 const SPANS = [[900, "15 min"], [3600, "1 h"], [21600, "6 h"], [86400, "24 h"]];
@@ -48,6 +48,11 @@ export class SeriesView {
 
   get product() {
     return this._choice.product;
+  }
+
+  /** {series, alarms, spikes, gaps, fromS, toS} of the charts. */
+  get shown() {
+    return this._drawn;
   }
 
   /** Whether a product has an alarm now: [product, latest] of each. */
@@ -88,10 +93,11 @@ export class SeriesView {
 
   gap(gap) {
     for (const series of this._held.get(gap.product)?.values() ?? []) series.addGap(gap);
+    this._labelledMs = 0;
   }
 
   alert(alert) {
-    this._alerts.set(alert.id, alert);
+    if (!alert.case || alert.case === this._facts.name) this._alerts.set(alert.id, alert);
   }
 
   /** Fetch what the held products lack, the shown one first: at the start, and after each break. */
@@ -102,15 +108,16 @@ export class SeriesView {
     this.draw();
   }
 
-  /** One request at a time for each product and step; a second call waits for the first. */
+  /** One request at a time: what a second call may lack of the first is asked for behind it. */
   _load(product) {
     const { spanS } = this._choice;
     const stepS = stepFor(spanS, this._facts.step_s);
     const key = `${product} ${spanS}`;
-    if (!this._loading.has(key)) {
-      this._loading.set(key, this._fetch(product, spanS, stepS).finally(() => this._loading.delete(key)));
-    }
-    return this._loading.get(key);
+    const running = this._loading.get(key);
+    if (running) return running.then(() => this._load(product));
+    const loading = this._fetch(product, spanS, stepS).finally(() => this._loading.delete(key));
+    this._loading.set(key, loading);
+    return loading;
   }
 
   async _fetch(product, spanS, stepS) {
@@ -123,7 +130,13 @@ export class SeriesView {
     series.merge(answer);
     // One span at a time for each product: what another one shows is fetched again when it is chosen.
     this._held.set(product, new Map([[spanS, series]]));
-    if (product === this.product) this.draw();
+    if (product === this.product) this._freshen();
+  }
+
+  /** Draw, and write the texts beside the charts at once. */
+  _freshen() {
+    this._labelledMs = this._tableMs = 0;
+    this.draw();
   }
 
   _series(orEmpty = true) {
@@ -161,6 +174,8 @@ export class SeriesView {
     this._emptyText(series);
     if (series.length) {
       this._charts.show(this._drawn);
+      if (!this._marked) performance.mark("charts drawn");
+      this._marked = true;
       this._scrub(fromS, toS);
     }
     this._say(series, alarms, spikes, fromS);
@@ -274,7 +289,7 @@ export class SeriesView {
   // What is made once.
 
   _figures() {
-    const horizon = duration(this._facts.horizon_s);
+    const horizon = within(this._facts.horizon_s);
     const names = {
       price: [h("i", { class: "swatch price" }), "Price"],
       volatility: [h("i", { class: "swatch volatility" }), "Volatility "],

@@ -2,7 +2,7 @@
 
 import { h, setText } from "./dom.js";
 import { percent, price } from "./figures.js";
-import { duration, NS } from "./times.js";
+import { duration, NS, within } from "./times.js";
 import { verdict } from "./words.js";
 
 const OLD_S = 15;
@@ -65,7 +65,7 @@ export class Tiles {
 function line(latest, words) {
   if (latest.probability === null) return words.text;
   const limit = latest.threshold === null ? "" : `, alarm from ${percent(latest.threshold)}`;
-  return `Probability of a spike within ${duration(latest.horizon_s)}${limit}`;
+  return `Probability of a spike within ${within(latest.horizon_s)}${limit}`;
 }
 
 // The meters repeat what the lines beside them say, so they are hidden from screen readers.

@@ -48,6 +48,15 @@ export function duration(seconds) {
   return `${s} s`;
 }
 
+/** "minute", "hour", "5 min": a horizon in words, for "the next …"; `within` puts the article. */
+export function horizonWords(seconds) {
+  return { 60: "minute", 3600: "hour", 86400: "day" }[seconds] ?? duration(seconds);
+}
+
+export function within(seconds) {
+  return { 60: "a minute", 3600: "an hour", 86400: "a day" }[seconds] ?? duration(seconds);
+}
+
 /** "15 minutes", "hour", "6 hours": a span in words, for "last …". */
 export function spanWords(seconds) {
   if (seconds === 3600) return "hour";

@@ -1,6 +1,6 @@
 // What the API's short words mean, in sentences for someone who has never seen them.
 
-import { duration } from "./times.js";
+import { duration, within } from "./times.js";
 
 export const VERDICTS = {
   WARMUP: ["Warming up", "Barograph has not watched long enough without a break yet."],
@@ -50,8 +50,8 @@ export const FAULTS = {
 export function verdict(prediction, wait) {
   if (prediction.verdict === "PREDICTED") {
     return prediction.alarm
-      ? { title: "Spike ahead", text: `Unusually wild within ${duration(prediction.horizon_s)}.` }
-      : { title: "Calm ahead", text: `Nothing unusual expected within ${duration(prediction.horizon_s)}.` };
+      ? { title: "Spike ahead", text: `Unusually wild within ${within(prediction.horizon_s)}.` }
+      : { title: "Calm ahead", text: `Nothing unusual expected within ${within(prediction.horizon_s)}.` };
   }
   const [title, text] = VERDICTS[prediction.verdict] ?? [prediction.verdict, ""];
   if (!wait) return { title, text };
