@@ -3,12 +3,14 @@
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
 import threading
 import time
 
+import httpx
 import pytest
 
 COMMAND = [sys.executable, "-c", "from barograph.app.cli import main; main()", "demo"]
@@ -62,11 +64,14 @@ def test_the_live_view_stays_until_ctrl_c_and_leaves_cleanly(tmp_path):
         assert time.monotonic() - started < 240, shown.decode()
         assert process.poll() is None, process.stderr.read().decode()
         pause.wait(0.1)
+    [url] = set(re.findall(rb"http://127\.0\.0\.1:\d+", bytes(shown)))
+    assert "<title>Barograph</title>" in httpx.get(url.decode(), timeout=60).text
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     reading.join(timeout=10)
     os.close(reader)
     assert process.returncode == 0, err.decode()
+    assert f"the page is at {url.decode()}" in err.decode()
     assert "✓ verify" in err.decode()
     assert "differ" not in err.decode()
     assert "Traceback" not in err.decode()

@@ -4,7 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,7 +20,7 @@ from barograph.app.cli.options import (
     no_nan,
     settings_of,
 )
-from barograph.app.cli.serve import PortOption, cases_served
+from barograph.app.cli.serve import PortOption, page_served
 from barograph.app.cli.stopping import stop_requested
 
 if TYPE_CHECKING:
@@ -136,18 +136,11 @@ def feed(
     answer(heard, json, lambda: listing.live(heard))
 
 
-@contextmanager
 def _served(
     settings: "Settings", address: Path | str, port: int | None, events: "Events"
-) -> Iterator[str]:
-    """Serve the built-in cases over a log; yields the address of the page."""
-    from barograph.app.web.server import WebServer, listening_or_free
-
-    listener = listening_or_free("127.0.0.1", port, warn)
-    with WebServer(settings, address, cases_served([]), listener, warn) as server:
-        if not events.logged:  # the start says it too
-            warn(f"the page is at {server.url}")
-        yield server.url
+) -> AbstractContextManager[str]:
+    """Serve the built-in cases over a log; the value is the address of the page."""
+    return page_served(settings, address, port, quiet=events.logged)  # the start says it too
 
 
 @contextmanager

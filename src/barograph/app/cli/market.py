@@ -1,7 +1,7 @@
 """Verbs of the market pipeline: demo, replay, featurize, score, verify."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -28,6 +28,7 @@ from barograph.app.cli.options import (
     worked_on,
     zone_named,
 )
+from barograph.app.cli.serve import PortOption, page_served
 from barograph.app.cli.stopping import stop_requested
 
 if TYPE_CHECKING:
@@ -58,18 +59,22 @@ def demo(
     seed: Annotated[
         int, typer.Option(min=0, max=MOST_SEED, help="Seed of market and training.")
     ] = 1,
+    port: PortOption = None,
     json: JsonOption = False,
 ) -> None:
     """Show the whole system at work on a simulated exchange.
 
     Market history is generated in seconds and a model is trained and gated on it; then
-    predictions stream into a live view until Ctrl-C.
+    predictions stream into a live view and the live page until Ctrl-C.
     """
     from barograph.app.runs import demo as show
 
     headless = check or json
     with home_or_temporary(home) as place:
-        done = show.run(settings_of(place), stop_requested, hours=hours, seed=seed, check=headless)
+        settings = settings_of(place)
+        page = nullcontext("") if headless else page_served(settings, settings.home, port)
+        how = show.Showing(stop_requested, page, check=headless)
+        done = show.run(settings, how, hours=hours, seed=seed)
     if headless:
         answer_json(done)
         raise typer.Exit(0 if done.ok else 1)

@@ -1,6 +1,9 @@
 """The verb that serves the API and the page over a log that other processes write: serve."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,6 +23,7 @@ from barograph.app.cli.options import (
 from barograph.app.cli.stopping import stop_requested
 
 if TYPE_CHECKING:
+    from barograph.app.settings import Settings
     from barograph.cases.case import Case
 
 app = typer.Typer()
@@ -42,6 +46,23 @@ def cases_served(named: list[str]) -> list["Case"]:
     """The built-in cases, then those named; each once. Raises BadInputError."""
     names = dict.fromkeys([*CASES, *named])
     return [case_named(name) for name in names]
+
+
+@contextmanager
+def page_served(
+    settings: "Settings", address: Path | str, port: int | None, *, quiet: bool = False
+) -> Iterator[str]:
+    """Serve the built-in cases over a log beside what writes it; yields the page's address.
+
+    Prints the address unless `quiet`. Raises BadInputError for a port that cannot be had.
+    """
+    from barograph.app.web.server import WebServer, listening_or_free
+
+    listener = listening_or_free("127.0.0.1", port, warn)
+    with WebServer(settings, address, cases_served([]), listener, warn) as server:
+        if not quiet:
+            warn(f"the page is at {server.url}")
+        yield server.url
 
 
 @app.command()

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing
 from threading import Event
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -75,10 +76,20 @@ Stopping = Callable[[], AbstractContextManager[Event]]
 """Returns a context whose event is set when the user asks to stop."""
 
 
-def run(
-    settings: Settings, stopping: Stopping, *, hours: float, seed: int, check: bool
-) -> DemoSummary:
-    """Run the demo in `settings.home` until stopped; with `check` headless for a fixed time."""
+class Showing(NamedTuple):
+    """How a demo is shown: until when, on which page, and whether it only checks.
+
+    page: a context that serves the live page while it is live; its value is the address, empty
+    for none. check: without a view, for a fixed time.
+    """
+
+    stopping: Stopping
+    page: AbstractContextManager[str]
+    check: bool
+
+
+def run(settings: Settings, how: Showing, *, hours: float, seed: int) -> DemoSummary:
+    """Run the demo in `settings.home` until stopped; with `how.check` for a fixed time."""
     console = terminal.Screen(stderr=True)
     phases = terminal.Phases(console)
     home, registry = settings.home, Registry(settings.home)
@@ -93,15 +104,15 @@ def run(
         with phases.of("dataset: the same features again, from the archive"):
             dataset.build(home, SPIKES)
         with phases.of("training, walk-forward"):
-            how = train.Training(seed=seed, folds=settings.folds, resamples=_RESAMPLES)
+            training = train.Training(seed=seed, folds=settings.folds, resamples=_RESAMPLES)
             examples = dataset.read(home, SPIKES)
-            report = train.train(SPIKES, examples, registry, how, clock_ns=time.time_ns)
+            report = train.train(SPIKES, examples, registry, training, clock_ns=time.time_ns)
         training_summary.show(console, report, _TRAINING_LINES)
         with phases.of("live, through a socket") as status:
-            if not check:
+            if not how.check:
                 status.stop()
-            with stopping() as stop:
-                live = _live(settings, log, market, stop, console.log, check=check)
+            with how.stopping() as stop, how.page as page:
+                live = _live(settings, log, market, stop, console.log, page, check=how.check)
         with phases.of("verify: live features against a replay of the log"):
             verification = verify(log)
         if chosen() is Detail.FULL or not verification.same:
@@ -171,6 +182,7 @@ def _live(  # noqa: PLR0913 - what runs, and how it reports
     market: SimulatedMarket,
     stop: Event,
     warn: Callable[[str], None],
+    page: str,
     *,
     check: bool,
 ) -> WatchSummary:
@@ -184,7 +196,7 @@ def _live(  # noqa: PLR0913 - what runs, and how it reports
             clock_limit_s=math.inf,  # frames since the history arrive late on purpose
         )
         with (
-            Listener(settings, settings.home, plan, warn) as listener,
+            Listener(settings, settings.home, plan, warn, page) as listener,
             Pipeline(stages(settings, settings.home, SPIKES, warn)) as pipeline,
             PeriodicRetention(lambda: open_log(settings.home), warn),
         ):
