@@ -25,6 +25,7 @@ import kafka  # noqa: F401
 import live  # noqa: F401
 import log_records  # noqa: F401
 import measure
+import page  # noqa: F401
 import pipeline  # noqa: F401
 import processes  # noqa: F401
 import records  # noqa: F401
