@@ -8,9 +8,11 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from barograph.alert_records import Change, Judgement
+from barograph.registry.registry import Registry
 from barograph.types import Fault, GapCause, Verdict
 from browsers import LIMIT_MS, launched, opened
-from page_logs import TAU, PageLog, an_hour, now_s, prediction, served
+from page_logs import NS, TAU, PageLog, an_hour, now_s, prediction, served
+from registered_models import facts_of, graph
 
 PICTURES = Path(__file__).parents[2] / "build" / "page"
 SHOWN = "async () => { const page = await import('/static/page.js'); const shown = page.shown();"
@@ -136,12 +138,38 @@ def test_what_has_no_probability_says_why(browser, log, verdict, words):
         expect(page.locator("#model")).to_contain_text("No model has been promoted yet")
 
 
+def test_the_model_says_since_when_it_speaks_and_that_it_has_expired(browser, log):
+    start, onnx = now_s(), graph()
+    scores = {"chosen": {"pr_auc": 0.61, "base_rate": 0.09, "calibration_error": 0.02}}
+    facts = facts_of(onnx, scores=scores, expires_time_ns=(start - 86_400) * NS)
+    registry = Registry(log.home)
+    registry.promote("spikes", registry.register("spikes", onnx, facts), "a test")
+    _calm(log, range(start - 120, start))
+    expired = prediction("BTC-USD", start, None, verdict=Verdict.MODEL_EXPIRED)
+    log.predict(expired)
+    with served(log.home) as url, visited(browser, url) as page:
+        model = page.locator("#model")
+        expect(model).to_contain_text("Championspikes/1")
+        expect(model).to_contain_text("it says nothing any more; train a new one")
+        expect(model).to_contain_text("PR-AUC–0.61")
+        expect(_tile(page)).to_contain_text("Model expired")
+
+
 def test_a_feed_that_fell_silent_is_not_called_calm(browser, log):
     start = now_s()
     _calm(log, range(start - 200, start - 100))
     with served(log.home) as url, visited(browser, url) as page:
         expect(_tile(page)).to_contain_text("No data for 1 min")
         expect(_tile(page)).not_to_contain_text("Calm ahead")
+
+
+def test_a_log_that_ended_yesterday_shows_its_last_hour(browser, log):
+    end = now_s() - 86_400
+    an_hour(log, "BTC-USD", end)
+    with served(log.home) as url, visited(browser, url) as page:
+        expect(_tile(page)).to_contain_text("No data for 1 d")
+        expect(page.locator("#tally")).to_contain_text("1 missed spike")
+        assert page.evaluate(f"({SHOWN} return shown.toS; }})()") == pytest.approx(end, abs=5)
 
 
 def test_an_empty_log_says_that_nothing_was_seen(browser, log):
@@ -191,6 +219,8 @@ def test_all_of_it_can_be_done_with_the_keyboard(browser, log):
         expect(_tile(page)).to_contain_text("Calm ahead")
         page.keyboard.press("Tab")
         expect(page.locator(".skip")).to_be_focused()
+        page.keyboard.press("Enter")
+        expect(page.locator("#main")).to_be_focused()
         page.locator("#about-close").focus()
         page.keyboard.press("Enter")
         expect(page.locator("#about")).to_be_hidden()
@@ -278,6 +308,7 @@ def test_the_page_fits_phone_tablet_and_desktop(browser, log, width, theme):
     with served(log.home) as url, visited(browser, url, width=width, theme=theme) as page:
         expect(page.locator("#tally")).to_contain_text("hit")
         expect(page.locator("#alerts")).to_contain_text("✕ False alarm")
+        expect(page.locator("#about")).to_be_visible(visible=width > 700)
         wide = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
         assert page.evaluate(wide) == 0
         PICTURES.mkdir(parents=True, exist_ok=True)

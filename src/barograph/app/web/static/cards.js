@@ -59,7 +59,7 @@ function expiry(endS, nowS) {
 
 function worth(model) {
   const { live, promised } = model;
-  if (!live && !promised) return h("p", { class: "model-about" }, "Nothing it said has come due yet.");
+  if (!live && !promised) return h("p", { class: "model-about" }, "Nothing is known yet of how good it was.");
   const row = (name, hint, show) =>
     h("tr", {}, h("th", { scope: "row", title: hint }, name), h("td", { class: "number" }, show(live)), h("td", { class: "number" }, show(promised)));
   const head = h("tr", {}, h("td"), h("th", { class: "number", scope: "col" }, "live"), h("th", { class: "number", scope: "col" }, "promised"));

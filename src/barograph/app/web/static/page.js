@@ -9,6 +9,7 @@ import { RecordsView } from "./records_view.js";
 import { SeriesView } from "./series_view.js";
 import { Stream } from "./stream.js";
 import { clock, duration, isUtc, showUtc } from "./times.js";
+import { capital } from "./words.js";
 
 const EVENTS = ["prediction", "gap", "alert", "status"];
 const LEAST_DRAW_MS = 800;
@@ -78,7 +79,7 @@ async function catchUp() {
   const current = view;
   try {
     const [{ alerts }] = await Promise.all([get("v1/alerts", { limit: 100 }), current.catchUp()]);
-    for (const alert of alerts) current.alert(alert);
+    for (const alert of alerts.reverse()) current.alert(alert); // the oldest first
   } catch {
     // The connection broke again: the next one catches up.
   }
@@ -114,7 +115,7 @@ function showProblems(problems) {
   if (list.dataset.shown === wanted) return;
   list.dataset.shown = wanted;
   list.hidden = problems.length === 0;
-  list.replaceChildren(...problems.map((text) => h("li", {}, text)));
+  list.replaceChildren(...problems.map((text) => h("li", {}, capital(text))));
 }
 
 function showConnection(now) {
@@ -154,6 +155,10 @@ function buttons() {
   byId("retry").addEventListener("click", () => stream?.retryNow());
   byId("case").addEventListener("change", (event) => openCase(event.target.value));
   addEventListener("hashchange", () => openCase(chosen().case));
+  document.querySelector(".skip").addEventListener("click", (event) => {
+    event.preventDefault(); // the address says what is chosen, and nothing else
+    byId("main").focus();
+  });
   addEventListener("online", () => stream?.retryNow());
   document.addEventListener("visibilitychange", drawSoon);
   themes();

@@ -16,6 +16,7 @@ import { capital, cause, gapText, listed, plural, verdictShort } from "./words.j
 const SPANS = [[900, "15 min"], [3600, "1 h"], [21600, "6 h"], [86400, "24 h"]];
 const WAITING_S = 8;
 const TABLE_MS = 10_000;
+const KEPT_ALERTS = 500;
 const PLOTS = ["price", "volatility", "probability", "outcome"];
 const KEY = { hit: "hit: an alarm, and a spike came", false: "false alarm: none came", miss: "miss: a spike without an alarm", pending: "not known yet" };
 
@@ -98,6 +99,7 @@ export class SeriesView {
 
   alert(alert) {
     if (!alert.case || alert.case === this._facts.name) this._alerts.set(alert.id, alert);
+    if (this._alerts.size > KEPT_ALERTS) this._alerts.delete(this._alerts.keys().next().value);
   }
 
   /** Fetch what the held products lack, the shown one first: at the start, and after each break. */
@@ -122,10 +124,10 @@ export class SeriesView {
 
   async _fetch(product, spanS, stepS) {
     const held = this._held.get(product)?.get(spanS);
-    const newestS = (this._latest.get(product)?.time_ns ?? Date.now() * 1e6) / NS;
     const overlapS = this._facts.horizon_s + 2 * stepS;
-    const fromS = held?.length ? Math.max(held.completeS - overlapS, newestS - spanS) : newestS - spanS;
-    const answer = await get(this._paths.series(product), { from: Math.floor(fromS / stepS) * stepS * NS, step: stepS });
+    // Without a beginning the server takes the span before its newest row, however old that is.
+    const part = held?.length ? { from: (held.completeS - overlapS) * NS } : { span: spanS };
+    const answer = await get(this._paths.series(product), { ...part, step: stepS });
     const series = held ?? new Series(stepS, this._facts.horizon_s);
     series.merge(answer);
     // One span at a time for each product: what another one shows is fetched again when it is chosen.

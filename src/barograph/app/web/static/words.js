@@ -65,7 +65,7 @@ export function verdictShort(name) {
 }
 
 export function cause(name) {
-  if (!name) return "no record of why";
+  if (!name) return "cause not known";
   return CAUSES[name] ?? String(name).replaceAll("_", " ");
 }
 
