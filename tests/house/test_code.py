@@ -12,6 +12,7 @@ CATCHES_ALL = {
     "pipeline/alert_workers.py": "a worker's thread: reported, and nothing depends on it",
     "pipeline/monitor.py": "its thread: reported, and tried again with the next sample",
     "pipeline/threads.py": "a stage's thread: raised at the door; the shadow's is reported",
+    "app/alerting/senders.py": "a sink's thread: reported, and nothing depends on it",
     "app/runs/retraining.py": "its thread: reported, and tried again",
     "log/retention.py": "its thread: reported, and tried again when it is due",
     "app/runs/up.py": "closes the log, and raises again",

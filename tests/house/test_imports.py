@@ -14,6 +14,7 @@ HOMES = {
     "rich": (
         {
             "app/terminal/terminal.py",
+            "app/terminal/alert_tables.py",
             "app/terminal/listing.py",
             "app/terminal/findings.py",
             "app/terminal/model_page.py",
@@ -68,6 +69,7 @@ HOMES = {
         "top",  # what fastapi is made of
     ),
     "uvicorn": ({"app/web/server.py"}, "top"),
+    "apprise": ({"app/alerting/services.py"}, "inside"),
     "websockets": ({"simulated/exchange.py", "feed/venue_socket.py", "wire.py"}, "top"),
     "h11": ({"feed/rest.py"}, "top"),
     "jwt": ({"feed/credentials.py"}, "inside"),

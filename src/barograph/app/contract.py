@@ -9,6 +9,8 @@ from typing import Any
 import msgspec
 import msgspec.inspect
 
+from barograph.app.alerting.senders import Trials
+from barograph.app.alerting.watching import AlertsSent
 from barograph.app.runs.demo import DemoSummary
 from barograph.app.runs.predicting import Predicted
 from barograph.app.runs.rehearsal_accounts import Rehearsal
@@ -25,6 +27,7 @@ from barograph.feed.produce import Produced
 from barograph.feed.recover import Recovered
 from barograph.feed.summary import Summary
 from barograph.log.browse import Holding
+from barograph.pipeline.alert_list import AlertList
 from barograph.pipeline.check import Check
 from barograph.pipeline.deadletters import LetterList, LetterShown, Redriven
 from barograph.pipeline.live_scores import LiveReport
@@ -44,6 +47,9 @@ RECORDS = {"records": list[dict[str, Any]]}
 """Records of a topic, each as `topics dump` prints it."""
 
 ANSWERS: Mapping[str, Any] = {
+    "alerts list": AlertList,
+    "alerts test": Trials,
+    "alerts run": AlertsSent,
     "demo": DemoSummary,
     "up": UpSummary,
     "help": {"verb": str, "usage": str, "options": dict[str, str], "schema": dict[str, Any]},

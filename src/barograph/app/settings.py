@@ -17,6 +17,9 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from barograph.alert_records import Change
+from barograph.app.alerting.quiet import quiet_hours
+
 FILE = "barograph.toml"
 PREFIX = "BAROGRAPH_"
 _OF_KAFKA = f"{PREFIX}KAFKA_"
@@ -47,6 +50,18 @@ class Settings(BaseSettings):
     lease_s: Annotated[float, Field(ge=0.1, le=86_400)] = 30.0
     model_refresh_s: Annotated[float, Field(gt=0, le=86_400)] = 1.0
     alert_release: Annotated[float, Field(gt=0, le=1)] = 0.8
+    alert_after_s: Annotated[float, Field(ge=0, le=86_400)] = 0.0
+    alert_clear_s: Annotated[float, Field(ge=0, le=86_400)] = 30.0
+    alert_feed_age_s: Annotated[float, Field(ge=0, le=1_000_000_000)] = 30.0
+    alert_gap_s: Annotated[float, Field(ge=0, le=1_000_000_000)] = 10.0
+    alert_lag_s: Annotated[float, Field(ge=0, le=1_000_000_000)] = 30.0
+    alert_dead_letters_per_min: Annotated[float, Field(ge=0, le=1e12)] = 60.0
+    alert_changes: str = "began,ended,judged"
+    alert_give_up_s: Annotated[float, Field(ge=1, le=80_000)] = 3600.0
+    alert_bell: bool = True
+    quiet_hours: str = ""
+    page_url: str = "http://127.0.0.1:8000"
+    health_every_s: Annotated[float, Field(ge=0.1, le=600)] = 5.0
     model_lifetime_h: Annotated[float, Field(gt=0, le=1_000_000)] = 168.0
     retrain_every_h: Annotated[float, Field(ge=0, le=1_000_000)] = 24.0
     log_format: Literal["console", "json"] = "console"
@@ -60,6 +75,26 @@ class Settings(BaseSettings):
         if not str(home):
             raise ValueError("it is empty, and would be the working directory")
         return home
+
+    @field_validator("alert_changes")
+    @classmethod
+    def _changes(cls, changes: str) -> str:
+        for each in changes.split(","):
+            Change(each.strip())
+        return changes
+
+    @field_validator("quiet_hours")
+    @classmethod
+    def _quiet(cls, hours: str) -> str:
+        quiet_hours(hours)
+        return hours
+
+    @field_validator("page_url")
+    @classmethod
+    def _page(cls, url: str) -> str:
+        if url and not (url.startswith(("http://", "https://")) and url.isprintable()):
+            raise ValueError("it is no http or https address")
+        return url
 
     @classmethod
     def settings_customise_sources(

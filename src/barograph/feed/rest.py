@@ -1,4 +1,4 @@
-"""GET over HTTP/1.1 on the running event loop: bounded in bytes, and cancelled at any moment.
+"""GET and POST over HTTP/1.1 on the running event loop: bounded in bytes, ended at any moment.
 
 h11 reads and writes the protocol; this is its shell. No redirect is followed, no coding but the
 plain one is taken, and TLS is verified.
@@ -7,6 +7,7 @@ plain one is taken, and TLS is verified.
 import asyncio
 import ssl
 from base64 import b64encode
+from collections.abc import Sequence
 from typing import NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -30,7 +31,14 @@ _PORTS = {"http": 80, "https": 443}
 
 
 class AnswerError(Exception):
-    """An answer is of no use: another status, a redirect, too large, or no HTTP."""
+    """An answer is of no use: another status, a redirect, too large, or no HTTP.
+
+    `status` is that of an answer with one that is not wanted.
+    """
+
+    def __init__(self, why: str, status: int | None = None) -> None:
+        self.status = status
+        super().__init__(why)
 
 
 class _Site(NamedTuple):
@@ -42,6 +50,12 @@ class _Site(NamedTuple):
 class _Wire(NamedTuple):
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
+
+
+class _Question(NamedTuple):
+    method: str
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
 
 
 class Rest:
@@ -60,6 +74,23 @@ class Rest:
 
         Raises AnswerError for any other answer, OSError where the network fails.
         """
+        return await self._exchange(url, _Question("GET"), most_bytes)
+
+    async def post(
+        self,
+        url: str,
+        body: bytes,
+        headers: Sequence[tuple[str, str]],
+        most_bytes: int = MAX_BODY_BYTES,
+    ) -> None:
+        """Send `body` to an http or https address; returns when it is answered with any 2xx.
+
+        Sets no time limit of its own. Raises as `get`.
+        """
+        length = ("Content-Length", str(len(body)))
+        await self._exchange(url, _Question("POST", (length, *headers), body), most_bytes)
+
+    async def _exchange(self, url: str, question: "_Question", most_bytes: int) -> bytes:
         parts = urlsplit(url)
         site = _Site(parts.hostname or "", parts.port or _PORTS[parts.scheme])
         secure = parts.scheme == "https"
@@ -74,12 +105,13 @@ class Rest:
                 await _tunnel(_Wire(reader, writer), site, proxy)
                 await writer.start_tls(context, server_hostname=site.host)
             target = parts._replace(scheme="", netloc="", path=parts.path or "/").geturl()
-            headers = [("Host", _authority(site, _PORTS[parts.scheme])), *_HEADERS]
+            host = _authority(site, _PORTS[parts.scheme])
+            headers = [("Host", host), *_HEADERS, *question.headers]
             if proxy and not secure:
                 target = url
                 headers += _authorization(proxy)
-            request = h11.Request(method="GET", target=target, headers=headers)
-            return await _answer(_Wire(reader, writer), request, most_bytes)
+            request = h11.Request(method=question.method, target=target, headers=headers)
+            return await _answer(_Wire(reader, writer), request, most_bytes, question.body)
         finally:
             # A TLS shutdown could block and is not needed: the answer is complete or given up.
             writer.transport.abort()
@@ -114,11 +146,13 @@ async def _tunnel(wire: _Wire, site: _Site, proxy: _Site) -> None:
     await _answer(wire, h11.Request(method="CONNECT", target=target, headers=headers))
 
 
-async def _answer(wire: _Wire, request: h11.Request, most_bytes: int = MAX_BODY_BYTES) -> bytes:
+async def _answer(
+    wire: _Wire, request: h11.Request, most_bytes: int = MAX_BODY_BYTES, body_sent: bytes = b""
+) -> bytes:
     """Send a request and read its whole answer; of a CONNECT, up to where the tunnel begins."""
     connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
-    sent = (connection.send(request) or b"") + (connection.send(h11.EndOfMessage()) or b"")
-    wire.writer.write(sent)
+    parts = (request, *([h11.Data(data=body_sent)] if body_sent else []), h11.EndOfMessage())
+    wire.writer.write(b"".join(connection.send(part) or b"" for part in parts))
     await wire.writer.drain()
     body = bytearray()
     left_bytes = MAX_ANSWER_BYTES // MAX_BODY_BYTES * most_bytes
@@ -130,7 +164,7 @@ async def _answer(wire: _Wire, request: h11.Request, most_bytes: int = MAX_BODY_
                 left_bytes -= len(data)
                 connection.receive_data(data)
             elif isinstance(event, h11.Response):
-                _check(event)
+                _check(event, posted=request.method == b"POST")
             elif isinstance(event, h11.Data):
                 body += event.data
             elif not isinstance(event, h11.InformationalResponse):
@@ -141,16 +175,18 @@ async def _answer(wire: _Wire, request: h11.Request, most_bytes: int = MAX_BODY_
         raise AnswerError(f"no HTTP answer ({shown(str(error))})") from None
 
 
-def _check(response: h11.Response) -> None:
+def _check(response: h11.Response, *, posted: bool) -> None:
     status = response.status_code
     headers = dict(response.headers)
     if 300 <= status < 400:
         location = shown(headers.get(b"location", b"nowhere").decode("latin-1"))
-        raise AnswerError(f"HTTP status {status}, a redirect to {location}, which is not followed")
-    if not 200 <= status < 300 or status in {204, 205, 206}:
-        raise AnswerError(f"HTTP status {status}")
+        raise AnswerError(
+            f"HTTP status {status}, a redirect to {location}, which is not followed", status
+        )
+    if not 200 <= status < 300 or (not posted and status in {204, 205, 206}):
+        raise AnswerError(f"HTTP status {status}", status)
     coding = headers.get(b"content-encoding", b"identity").strip().lower()
-    if coding != b"identity":
+    if coding != b"identity" and not posted:
         raise AnswerError(f"a body coded as {shown(coding.decode('latin-1'))}, not plain")
 
 

@@ -15,6 +15,7 @@ try:
 
     from barograph import environment
     from barograph.app.cli import (
+        alerts,
         answers,
         archive,
         check,
@@ -55,6 +56,7 @@ try:
         reference,
     ):  # fmt: skip
         app.add_typer(theme.app)
+    app.add_typer(alerts.app, name="alerts")
     app.add_typer(models.app, name="models")
     app.add_typer(report.app, name="report")
     app.add_typer(topics.app, name="topics")

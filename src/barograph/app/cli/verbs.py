@@ -19,7 +19,8 @@ PANELS = {
     "Data": ("feed", "replay", "forms", "dataset", "produce", "simulate"),
     "Models": ("train", "predict", "models", "report"),
     "Operate": (
-        "serve", "featurize", "score", "consume", "verify", "recover", "deadletters", "rehearse",
+        "serve", "alerts", "featurize", "score", "consume", "verify", "recover", "deadletters",
+        "rehearse",
     ),
     "Plumbing": ("topics", "archive", "completion"),
 }  # fmt: skip

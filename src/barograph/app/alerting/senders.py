@@ -1,0 +1,113 @@
+"""All senders of a process: which sinks there are, and a thread for each."""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Self
+
+import msgspec
+
+from barograph.app.alerting.command import Command
+from barograph.app.alerting.notes import trial_note
+from barograph.app.alerting.sender import Sender, SendingPlan, Sent
+from barograph.app.alerting.services import Service
+from barograph.app.alerting.sink import Sink, SinkError
+from barograph.app.alerting.webhook import Webhook
+from barograph.errors import BadInputError, BarographError
+from barograph.foreign import one_line
+
+ALERT_URLS, WEBHOOK_URLS = "BAROGRAPH_ALERT_URLS", "BAROGRAPH_WEBHOOK_URLS"
+WEBHOOK_SECRET = "BAROGRAPH_WEBHOOK_SECRET"  # noqa: S105 - the name of a variable
+"""Variables of the environment: Apprise addresses and webhooks, separated by white space."""
+
+MAX_SINKS = 20
+_LEAVE_S = 2.0
+
+
+def sinks_of(
+    environment: Mapping[str, str] = os.environ,
+    *,
+    commands: Sequence[str] = (),
+    webhooks: Sequence[str] = (),
+) -> list[Sink]:
+    """The sinks that environment and options name, each once. Raises BadInputError."""
+    secret = environment.get(WEBHOOK_SECRET, "").encode()
+    urls = [*webhooks, *environment.get(WEBHOOK_URLS, "").split()]
+    sinks: list[Sink] = [Webhook(url, secret) for url in urls]
+    sinks += [Service(url) for url in environment.get(ALERT_URLS, "").split()]
+    sinks += [Command(line) for line in commands]
+    if len(sinks) > MAX_SINKS:
+        raise BadInputError(
+            "alerts", f"{len(sinks)} sinks are more than {MAX_SINKS}", "Name fewer of them"
+        )
+    return list({sink.name: sink for sink in sinks}.values())
+
+
+class Trial(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a test message: `why` says what went wrong, "" where nothing did."""
+
+    sink: str
+    delivered: bool
+    seconds: float
+    why: str = ""
+
+
+class Trials(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a test message at each sink."""
+
+    sinks: list[Trial]
+
+
+def trial(sink: Sink, time_ns: int, link: str = "") -> Trial:
+    """Send a test message to a sink, once."""
+    started_s = time.monotonic()
+    why = ""
+    try:
+        sink.send(trial_note(time_ns, link))
+    except SinkError as error:
+        why = one_line(error.reason)
+    seconds = round(time.monotonic() - started_s, 3)
+    return Trial(sink=sink.label, delivered=not why, seconds=seconds, why=why)
+
+
+class Senders:
+    """A sender with a thread of its own for each sink, while the `with` block runs.
+
+    What one of them dies of is reported to `warn`, and the others go on.
+    """
+
+    def __init__(
+        self, sinks: Sequence[Sink], plan: SendingPlan, warn: Callable[[str], None]
+    ) -> None:
+        self._stop, self._warn = threading.Event(), warn
+        self._senders = [Sender(sink, plan, self._stop, warn) for sink in sinks]
+        self._threads = [
+            threading.Thread(target=self._run, args=(each,), name=each.sink.name, daemon=True)
+            for each in self._senders
+        ]
+
+    @property
+    def sent(self) -> dict[str, Sent]:
+        """What each sender did so far, by the label of its sink."""
+        return {each.sink.label: each.sent for each in self._senders}
+
+    def __enter__(self) -> Self:
+        """Start the threads and return self."""
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop; an attempt under way that takes longer than two seconds is left behind."""
+        self._stop.set()
+        ends_s = time.monotonic() + _LEAVE_S
+        for thread in self._threads:
+            thread.join(max(0.0, ends_s - time.monotonic()))
+
+    def _run(self, sender: Sender) -> None:
+        try:
+            sender.run()
+        except BaseException as error:  # noqa: BLE001 - reported, and nothing depends on it
+            why = error if isinstance(error, BarographError) else one_line(repr(error))
+            self._warn(f"alerts to {sender.sink.label}: nothing is sent any more: {why}")

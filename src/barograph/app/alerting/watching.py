@@ -1,0 +1,89 @@
+"""All that watches a log and sends its alerts, beside whatever writes it."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from barograph.app.alerting.plans import alert_plan, sending_plan
+from barograph.app.alerting.sender import Sent
+from barograph.app.alerting.senders import Senders
+from barograph.app.alerting.sink import Sink
+from barograph.app.settings import Settings
+from barograph.cases.case import live_of
+from barograph.pipeline.alert_workers import AlertWorkers
+from barograph.pipeline.monitor import Measured, Monitor
+from barograph.registry.registry import Registry
+
+if TYPE_CHECKING:  # every caller has imported it
+    from barograph.cases.case import Case
+
+
+@contextmanager
+def watching(  # noqa: PLR0913 - the log, what is watched in it, and who hears of it
+    settings: Settings,
+    address: str | Path,
+    cases: "Sequence[Case]",
+    sinks: Sequence[Sink],
+    warn: Callable[[str], None],
+    *,
+    measured: tuple[Measured, ...] = (),
+    link: str | None = None,
+) -> Iterator[Senders]:
+    """Monitor, alert workers and senders in threads of their own while the `with` block runs.
+
+    measured: more measures for the monitor of the first case. link: of the page, instead of the
+    setting's. Raises BadInputError for a case that is no series.
+    """
+    with ExitStack() as stack:  # the monitors end first, the senders last
+        senders = stack.enter_context(Senders(sinks, sending_plan(settings, address, link), warn))
+        stack.enter_context(AlertWorkers(alert_plan(settings, address, cases), warn))
+        for number, case in enumerate(cases):
+            stack.enter_context(
+                Monitor(
+                    address,
+                    live_of(case),
+                    warn,
+                    measured=measured if number == 0 else (),
+                    champion=_champion(settings, case.name),
+                    every_s=settings.health_every_s,
+                    source=f"monitor-{case.name}",
+                )
+            )
+        yield senders
+
+
+def _champion(settings: Settings, case: str) -> Callable[[], str | None]:
+    def champion() -> str | None:
+        version = Registry(settings.home).champion_version(case)
+        return None if version is None else f"{case}/{version}"
+
+    return champion
+
+
+class AlertsSent(msgspec.Struct, frozen=True, kw_only=True):
+    """What `barograph alerts run` did in `seconds`: by sink, what was sent and what was not."""
+
+    seconds: float
+    sent: dict[str, Sent]
+
+
+def run(  # noqa: PLR0913 - the log, what is watched in it, and for how long
+    settings: Settings,
+    address: str | Path,
+    cases: "Sequence[Case]",
+    sinks: Sequence[Sink],
+    stop: threading.Event,
+    warn: Callable[[str], None],
+    *,
+    seconds: float | None = None,
+) -> AlertsSent:
+    """Watch and send until `stop` is set, or for so many seconds."""
+    started_s = time.monotonic()
+    with watching(settings, address, cases, sinks, warn) as senders:
+        stop.wait(seconds)
+    return AlertsSent(seconds=round(time.monotonic() - started_s, 3), sent=senders.sent)

@@ -1,0 +1,83 @@
+"""Alerts, senders and test messages on a terminal."""
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from barograph import codec
+from barograph.alert_records import AlertRecord, Change, Judgement
+from barograph.app.alerting.senders import Trials
+from barograph.app.alerting.watching import AlertsSent
+from barograph.app.terminal.terminal import counts_of, plain, plain_table
+from barograph.figures import duration
+from barograph.foreign import one_line
+from barograph.pipeline.alert_list import AlertList
+from barograph.times import time_of
+from barograph.types import NS_PER_S
+
+_OUTCOMES = {
+    Judgement.RIGHT: ("right", "green"),
+    Judgement.WRONG: ("wrong", "red"),
+    Judgement.UNKNOWN: ("not observed", "yellow"),
+}
+
+
+def alerts(found: AlertList, now_ns: int) -> RenderableType:
+    """A table of alerts as they stand at `now_ns`, and what was not delivered."""
+    if not found.alerts:
+        return "no alerts yet"
+    table = plain_table("", ("since (UTC)", "rule", "of", "for", "outcome", ""))
+    for alert in found.alerts:
+        ended_ns = now_ns if alert.ended_ns is None else alert.ended_ns
+        lasted = duration(round(max(0, ended_ns - alert.started_ns) / NS_PER_S))
+        lasts = alert.ended_ns is None
+        table.add_row(
+            time_of(alert.started_ns).removesuffix("Z"),
+            plain(alert.rule),
+            plain(alert.subject),
+            Text(lasted, style="bold red" if lasts else ""),
+            _outcome(alert),
+            plain(alert.text),
+        )
+    if not found.undelivered:
+        return table
+    counts = counts_of({one_line(sink): count for sink, count in found.undelivered.items()})
+    return Group(table, Text(f"not delivered: {counts}", style="yellow"))
+
+
+def _outcome(alert: AlertRecord) -> Text:
+    if alert.judgement is not None:
+        return Text(*_OUTCOMES[alert.judgement])
+    return Text("open" if alert.ended_ns is None else "", style="dim")
+
+
+def change(alert: AlertRecord) -> RenderableType:
+    """One change of an alert as a line."""
+    style = "bold red" if alert.change is Change.BEGAN else ""
+    return Text.assemble(
+        (f"{time_of(alert.time_ns)}  ", "dim"), (f"{alert.change}  ", style), one_line(alert.text)
+    )
+
+
+def line_of_json(alert: AlertRecord) -> bytes:
+    """One change of an alert as a line of JSON."""
+    return codec.encode(alert)
+
+
+def trials(done: Trials) -> RenderableType:
+    """What became of a test message at each sink."""
+    table = plain_table("", ("sink", "", "in", "why"))
+    for each in done.sinks:
+        word = Text("delivered", style="green") if each.delivered else Text("failed", style="red")
+        table.add_row(plain(each.sink), word, duration(each.seconds), plain(each.why))
+    return table
+
+
+def sent(done: AlertsSent) -> RenderableType:
+    """What the senders did."""
+    if not done.sent:
+        return f"watched for {duration(done.seconds)}; no sink is configured"
+    table = plain_table("", ("sink", "delivered", "not delivered", "failed attempts"))
+    for label, each in done.sent.items():
+        counts = (each.delivered, each.undelivered, each.failures)
+        table.add_row(plain(label), *(f"{count:,}" for count in counts))
+    return table
