@@ -48,7 +48,7 @@ class Receiver:
         self._server.server_close()
         self._thread.join()
 
-    def keys(self):
+    def came_keys(self):
         """The idempotency keys of all requests, in order."""
         return [headers["idempotency-key"] for headers, _ in list(self.came)]
 

@@ -7,6 +7,7 @@ import pytest
 
 FOLLOWED = "tests/stories/test_cures.py"
 ELSEWHERE = {
+    "alerts list": ("tests/app/cli/test_alerts.py", "test_the_newest_alerts_are_listed"),
     "forms": ("tests/app/cli/test_forms.py", "test_a_file_is_shown_with_a_form_that_reads_it"),
     "verify --archive --log": (
         "tests/stories/test_one_home_two_logs.py",

@@ -4,9 +4,11 @@ from contextlib import closing
 
 import pytest
 
+from alert_records_made import alert, messages
 from barograph import codec
+from barograph.alert_records import Change, Judgement
 from barograph.log import open_log
-from barograph.log.topics import PREDICTIONS, ensure_topics
+from barograph.log.topics import PREDICTIONS, ensure_alert_topics, ensure_topics
 from barograph.pipeline.watch import HISTORY, PredictionWatch
 from barograph.types import Message
 from watched_predictions import prediction, watched
@@ -48,3 +50,28 @@ def test_alerts_are_counted_and_judged_and_the_latest_are_kept(tmp_path):
 def test_history_is_bounded(tmp_path):
     watch = watched(tmp_path, [prediction("A", 1000 + n, 0.1) for n in range(HISTORY + 9)])
     assert len(watch.lines["A"].probabilities) == HISTORY
+
+
+def test_alerts_of_the_log_are_those_of_before_a_restart_too(tmp_path):
+    """Workers beside it write them; what they wrote earlier is shown, and not counted again."""
+    notice = alert(9, rule="feed_stale", subject="", model="")
+    with closing(open_log(tmp_path)) as log:
+        ensure_topics(log)
+        ensure_alert_topics(log)
+        log.append(messages(alert(1), notice))
+        watch = PredictionWatch(log, alerts_of_log=True)
+        assert [each.product for each in watch.alerts.values()] == ["BTC-USD"]
+        assert list(watch.notices) == [notice.id]
+        assert watch.alert_count == 0
+        log.append(messages(
+            alert(1, Change.JUDGED, judgement=Judgement.RIGHT),
+            alert(9, Change.ENDED, rule="feed_stale", subject="", model=""),
+        ))  # fmt: skip
+        made = prediction("BTC-USD", 1000, 0.9)
+        log.append([Message(PREDICTIONS, made.product, codec.encode(made))])
+        watch.look()
+        watch.silent(10**19, 1.0)
+    (known,) = watch.alerts.values()
+    assert (known.judgement, watch.judgements) == (Judgement.RIGHT, {"right": 1})
+    assert watch.notices == {}
+    assert watch.alert_count == 0  # its own machine is not asked

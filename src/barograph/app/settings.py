@@ -60,7 +60,7 @@ class Settings(BaseSettings):
     alert_give_up_s: Annotated[float, Field(ge=1, le=80_000)] = 3600.0
     alert_bell: bool = True
     quiet_hours: str = ""
-    page_url: str = "http://127.0.0.1:8000"
+    page_url: str = ""
     health_every_s: Annotated[float, Field(ge=0.1, le=600)] = 5.0
     model_lifetime_h: Annotated[float, Field(gt=0, le=1_000_000)] = 168.0
     retrain_every_h: Annotated[float, Field(ge=0, le=1_000_000)] = 24.0

@@ -5,10 +5,11 @@ from collections import deque
 import msgspec
 
 from barograph import codec
-from barograph.alert_records import Change
+from barograph.alert_records import PROBABILITY, AlertRecord, Change
 from barograph.evaluation.alerts import RELEASE, Alert, AlertChange, AlertMachine
 from barograph.log import Log, browse
-from barograph.log.topics import FEATURES, PREDICTIONS
+from barograph.log.topics import ALERTS, FEATURES, PREDICTIONS
+from barograph.pipeline.alert_list import decoded, latest
 from barograph.pipeline.progress import Progress
 from barograph.types import APPENDED_TIME, FeatureRow, Prediction, Record
 
@@ -16,6 +17,7 @@ HISTORY = 240
 """Of a product's last probabilities so many are kept."""
 
 _ALERTS, _CHANGES = 8, 100
+_EARLIER_ALERTS = 50
 _EARLIER_ROWS = 6_000
 """Rows read back at the start, to know how long the present run of seconds is."""
 
@@ -40,11 +42,20 @@ class PredictionWatch:
     """Follows a log's predictions and feature rows from now on, or from the oldest one kept.
 
     `alerts` are the latest, by identity, as they stand; `judgements` counts those that are judged.
-    `changes` are the latest of them, until they are taken from it. release: that of the
-    AlertMachine.
+    `changes` are the latest of them, until they are taken from it; `health_changes` likewise those
+    of alerts about health, of which `notices` are those that last, by id. release: that of the
+    AlertMachine. alerts_of_log: read alerts, those of before among them, from the topic that workers
+    beside it write, instead of making them here; the topic must exist.
     """
 
-    def __init__(self, log: Log, *, from_oldest: bool = False, release: float = RELEASE) -> None:
+    def __init__(
+        self,
+        log: Log,
+        *,
+        from_oldest: bool = False,
+        release: float = RELEASE,
+        alerts_of_log: bool = False,
+    ) -> None:
         self._tail = browse.Tail(log, PREDICTIONS, from_oldest=from_oldest)
         self._rows = browse.Tail(log, FEATURES, from_oldest=from_oldest)
         self.lines: dict[str, ProductLine] = {}
@@ -56,7 +67,13 @@ class PredictionWatch:
         self.alert_count = 0
         self.changes: deque[AlertChange] = deque(maxlen=_CHANGES)
         self.unreadable = 0
+        self.notices: dict[str, AlertRecord] = {}
         self._machine = AlertMachine(release=release)
+        self.health_changes: deque[AlertRecord] = deque(maxlen=_CHANGES)
+        self._alerts = browse.Tail(log, ALERTS) if alerts_of_log else None
+        if alerts_of_log:
+            for alert in reversed(latest(log, _EARLIER_ALERTS)):
+                self._stand(alert)
         self._latencies_ms: deque[float] = deque(maxlen=100_000)
         if not from_oldest:
             for record in browse.last(log, FEATURES, _EARLIER_ROWS):
@@ -66,6 +83,13 @@ class PredictionWatch:
         """Take in what was written since the last look; return the number of predictions."""
         for record in self._rows.take():
             self._take_row(record)
+        if self._alerts is not None:
+            for alert in decoded(self._alerts.take()):
+                if alert.rule == PROBABILITY:
+                    self._keep([(alert.change, _alert_of(alert))])
+                else:
+                    self._stand(alert)
+                    self.health_changes.append(alert)
         taken = 0
         for record in self._tail.take():
             self._read(record)
@@ -84,8 +108,21 @@ class PredictionWatch:
         )
 
     def silent(self, now_ns: int, after_s: float) -> None:
-        """End the alerts of products without a prediction for `after_s` seconds, as unknown."""
-        self._keep(self._machine.expire(now_ns, after_s))
+        """End the alerts of products without a prediction for `after_s` seconds, as unknown.
+
+        Those of the log are left to whoever writes them.
+        """
+        if self._alerts is None:
+            self._keep(self._machine.expire(now_ns, after_s))
+
+    def _stand(self, record: AlertRecord) -> None:
+        """Keep how an alert of the log stands."""
+        if record.rule == PROBABILITY:
+            self._keep_latest(_alert_of(record))
+        elif record.change is Change.BEGAN:
+            self.notices[record.id] = record
+        else:
+            self.notices.pop(record.id, None)
 
     def _take_row(self, record: Record) -> None:
         try:
@@ -116,16 +153,45 @@ class PredictionWatch:
         )
         self.verdicts[prediction.verdict] = self.verdicts.get(prediction.verdict, 0) + 1
         self.models[prediction.model] = self.models.get(prediction.model, 0) + 1
-        self._keep(self._machine.take(prediction))
+        if self._alerts is None:
+            self._keep(self._machine.take(prediction))
 
     def _keep(self, changes: list[AlertChange]) -> None:
         self.changes += changes
         for change, alert in changes:
-            if change is Change.BEGAN:
-                self.alert_count += 1
-            elif change is Change.JUDGED:
-                name = str(alert.judgement)
-                self.judgements[name] = self.judgements.get(name, 0) + 1
-            self.alerts[alert.product, alert.started_ns, alert.model] = alert
+            self._count(change, str(alert.judgement))
+            self._keep_latest(alert)
+
+    def _count(self, change: Change, judgement: str) -> None:
+        if change is Change.BEGAN:
+            self.alert_count += 1
+        elif change is Change.JUDGED:
+            self.judgements[judgement] = self.judgements.get(judgement, 0) + 1
+
+    def _keep_latest(self, alert: Alert) -> None:
+        self.alerts[alert.product, alert.started_ns, alert.model] = alert
         while len(self.alerts) > _ALERTS:
             del self.alerts[min(self.alerts, key=lambda identity: identity[1])]
+
+
+def _alert_of(record: AlertRecord) -> Alert:
+    """An alert of the topic `alerts` as the machine knows it."""
+    probability = record.probability or 0.0
+    return Alert(
+        product=record.subject,
+        model=record.model,
+        started_ns=record.started_ns,
+        probability=probability,
+        peak=probability if record.peak is None else record.peak,
+        alarms=record.alarms,
+        threshold=record.threshold,
+        tau=record.tau,
+        horizon_s=record.horizon_s or 0,
+        mid=record.mid,
+        ended_ns=record.ended_ns,
+        ending=record.ending,
+        why=record.why,
+        judgement=record.judgement,
+        right=record.right,
+        wrong=record.wrong,
+    )

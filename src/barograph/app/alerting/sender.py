@@ -231,7 +231,7 @@ class Sender:
         if not self.sent.undelivered - len(note.alerts) or attempts:
             self._warn(
                 f"{self._name}: not delivered after {attempts} attempts: {one_line(note.title)}: "
-                f"{one_line(reason)}. It stands in {UNDELIVERED} (`barograph topics dump`)."
+                f"{one_line(reason)}. It stands in {UNDELIVERED}: `barograph alerts list`."
             )
         return [
             Message(UNDELIVERED, self.sink.name, codec.encode(each))

@@ -1,7 +1,8 @@
 """Verbs on alerts: alerts list, test, run."""
 
+import sys
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,6 +21,10 @@ from barograph.app.cli.options import (
 )
 from barograph.app.cli.stopping import stop_requested
 
+if TYPE_CHECKING:
+    from barograph.app.alerting.sink import Sink
+    from barograph.app.settings import Settings
+
 app = typer.Typer(help="List, test and send alerts.", no_args_is_help=True, rich_markup_mode=None)
 
 OnAlertOption = Annotated[
@@ -36,6 +41,16 @@ WebhookOption = Annotated[
         "--webhook", metavar="URL", help="Address to post each message to, as signed JSON."
     ),
 ]
+
+
+def bells(settings: "Settings") -> "list[Sink]":
+    """The bell of the terminal that standard output is, if it is one and is to be rung."""
+    if not settings.alert_bell or not sys.stdout.isatty():
+        return []
+    from barograph.app.alerting.sink import Bell
+    from barograph.app.terminal import terminal
+
+    return [Bell(terminal.Screen().bell)]
 
 
 @app.command("list")

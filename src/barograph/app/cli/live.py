@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from barograph.app.cli.alerts import OnAlertOption, WebhookOption, bells
 from barograph.app.cli.answers import answer, warn
 from barograph.app.cli.observing import LogFormatOption, MetricsPortOption, observed
 from barograph.app.cli.options import (
@@ -60,21 +61,26 @@ def up(
     port: PortOption = None,
     metrics_port: MetricsPortOption = None,
     log_format: LogFormatOption = None,
+    on_alert: OnAlertOption = None,
+    webhook: WebhookOption = None,
     home: HomeOption = None,
     log: LogOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Run a live venue: feed, features, predictions, and a view.
+    """Run a live venue: feed, features, predictions, alerts, and a view.
 
     One process, until Ctrl-C, with the API and the live page. `--venue simulated` without --url
     starts an exchange of its own.
     """
+    from barograph.app.alerting.senders import sinks_of
     from barograph.app.runs import up
 
     settings = settings_of(home)
     if not retrain:
         settings = settings.model_copy(update={"retrain_every_h": 0.0})
     on_screen = sys.stdout.isatty()
+    sinks = sinks_of(commands=on_alert or [], webhooks=webhook or [])
+    sinks += bells(settings)
     with (
         stop_requested() as stop,
         observed(settings, "up", metrics_port, log_format, on_screen=on_screen) as events,
@@ -83,7 +89,7 @@ def up(
         plan = plan_of(settings, venue, products, address, minutes)
         place = log or settings.home
         with _served(settings, place, port, events) if web else nullcontext("") as page:
-            done = up.run(settings, place, plan, stop, warn, page, events)
+            done = up.run(settings, place, plan, stop, warn, page, events, sinks)
     answer(done, json, lambda: up.summary_table(done))
 
 

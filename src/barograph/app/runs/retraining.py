@@ -126,6 +126,10 @@ class Retraining:
         self.stop()
         self._thread.join(_PATIENCE_S + _LEAVE_S)
 
+    def measures(self) -> dict[str, float | None]:
+        """Return the measure `retraining_failed` for a monitor: 1 since the last try failed."""
+        return {"retraining_failed": float(bool(self._failure))}
+
     def stop(self) -> None:
         """Request the stop and return at once."""
         self._stop.set()

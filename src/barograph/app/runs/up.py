@@ -8,7 +8,7 @@ child process, as with `barograph train --follow`.
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -20,6 +20,8 @@ from rich.live import Live
 from rich.text import Text
 
 from barograph.alert_records import Change
+from barograph.app.alerting.sink import Sink
+from barograph.app.alerting.watching import watching
 from barograph.app.intake import feed_of
 from barograph.app.logs import Events
 from barograph.app.runs.retraining import Retraining, training
@@ -34,6 +36,7 @@ from barograph.feed.venue_socket import ListenPlan
 from barograph.figures import MS, duration
 from barograph.log import Log, open_log
 from barograph.log.retention import PeriodicRetention
+from barograph.log.topics import ensure_alert_topics
 from barograph.pipeline.progress import warmups_s
 from barograph.pipeline.threads import Pipeline
 from barograph.pipeline.watch import Latencies, PredictionWatch
@@ -143,7 +146,7 @@ class Listener:
         return f"{self._plan.endpoint.venue}, {self._feed.summary.line()} · {ends}"
 
 
-def run(  # noqa: PLR0913 - what runs on what, and how it is shown
+def run(  # noqa: PLR0913 - what runs on what, and who sees and hears of it
     settings: Settings,
     address: str | Path,
     plan: ListenPlan,
@@ -151,19 +154,25 @@ def run(  # noqa: PLR0913 - what runs on what, and how it is shown
     warn: Callable[[str], None],
     page: str = "",
     events: Events = _SILENT,
+    sinks: Sequence[Sink] = (),
 ) -> UpSummary:
-    """Feed, featurize, score and retrain until `stop` is set or the plan's time is over.
+    """Feed, featurize, score, alert and retrain until `stop` is set or the plan's time is over.
 
-    The live view is shown if standard output is a terminal, with the address of the `page`. Raises
-    as `live.listen` does.
+    The live view is shown if standard output is a terminal, with the address of the `page`. sinks:
+    where alerts are sent; they link to the page, unless the settings name another. Raises as
+    `live.listen` does.
     """
+    retraining = _retraining(settings, address, plan, warn)
+    measured, link = (retraining.measures,), settings.page_url or page
     with (
         Listener(settings, address, plan, warn, page, events) as listener,
+        watching(settings, address, [SPIKES], sinks, warn, measured=measured, link=link),
         Pipeline(stages(settings, address, SPIKES, warn, patient=True), stop) as pipeline,
-        _retraining(settings, address, plan, warn) as retraining,
+        retraining,
         PeriodicRetention(lambda: open_log(address), warn),
         closing(open_log(address)) as log,
     ):
+        ensure_alert_topics(log)
         seen = watch(
             log,
             listener,
@@ -171,7 +180,7 @@ def run(  # noqa: PLR0913 - what runs on what, and how it is shown
             stop,
             shown=sys.stdout.isatty(),
             retraining=retraining,
-            release=settings.alert_release,
+            alerts_of_log=True,
             events=events,
         )
         retraining.stop()
@@ -257,12 +266,15 @@ def watch(  # noqa: PLR0913 - the parts, and how long they are watched
     retraining: Retraining | None = None,
     release: float = RELEASE,
     events: Events = _SILENT,
+    alerts_of_log: bool = False,
 ) -> WatchSummary:
     """Watch the predictions until `stop` is set, the feed ends, or `seconds` have passed.
 
-    shown: draw the live view. release: that of the alerts. Re-raises errors of feed and pipeline.
+    shown: draw the live view. release, alerts_of_log: as PredictionWatch says. Re-raises errors of
+    feed and pipeline.
     """
-    watched, started_s = PredictionWatch(log, release=release), time.monotonic()
+    watched = PredictionWatch(log, release=release, alerts_of_log=alerts_of_log)
+    started_s = time.monotonic()
     ends_s = None if seconds is None else started_s + seconds
 
     def going_on() -> bool:
@@ -272,6 +284,10 @@ def watch(  # noqa: PLR0913 - the parts, and how long they are watched
         watched.silent(time.time_ns(), _SILENT_S)
         while watched.changes:
             _log_alert(events, *watched.changes.popleft())
+        while watched.health_changes:
+            notice = watched.health_changes.popleft()
+            log_it = events.alarm if notice.change is Change.BEGAN else events.note
+            log_it(f"alert {notice.change}", rule=notice.rule, text=notice.text)
         events.status(lambda: {**listener.facts(), **_facts_of(watched)})
         return not (over or listener.ended or stop.wait(LOOK_S))
 

@@ -8,10 +8,11 @@ from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.text import Text
 
-from barograph.alert_records import Ending, Judgement
+from barograph.alert_records import AlertRecord, Ending, Judgement
 from barograph.app.terminal.fitted_table import Column, FittedTable
 from barograph.evaluation.alerts import Alert
 from barograph.figures import MS, NOT_DEFINED, duration, price
+from barograph.foreign import one_line
 from barograph.pipeline.progress import Wait
 from barograph.pipeline.watch import PredictionWatch, ProductLine
 from barograph.times import clock_of
@@ -129,13 +130,20 @@ def _standing(prediction: Prediction, wait: Wait | None, age_s: float) -> Text:
 
 def _alerts(watch: PredictionWatch, now_ns: int) -> Panel:
     latest = sorted(watch.alerts.values(), key=lambda alert: alert.started_ns, reverse=True)
-    lines = Text("\n").join([_alert(alert, now_ns) for alert in latest])
+    shown = [_notice(each) for each in watch.notices.values()]
+    lines = Text("\n").join([*shown, *(_alert(alert, now_ns) for alert in latest)])
     counts = ", ".join(f"{count:,} {name}" for name, count in sorted(watch.judgements.items()))
     return Panel(
-        lines if latest else Text("none yet", style="dim"),
+        lines if latest or shown else Text("none yet", style="dim"),
         title=f"alerts (UTC): {counts}" if counts else "alerts (UTC)",
         border_style="dim",
     )
+
+
+def _notice(notice: AlertRecord) -> Text:
+    """What is wrong with the log, in a line."""
+    clock = (f"{clock_of(notice.started_ns)}  ", "dim")
+    return Text.assemble(clock, (one_line(notice.text), "bold yellow"))
 
 
 def _alert(alert: Alert, now_ns: int) -> Text:
