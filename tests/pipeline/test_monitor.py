@@ -4,6 +4,7 @@ import itertools
 import threading
 from contextlib import closing
 
+import msgspec
 import pytest
 
 import queues
@@ -57,7 +58,8 @@ def test_an_empty_log_is_measured_too(log):
 def test_the_age_of_the_feed_grows_while_nothing_comes(log):
     log.append([beat("BTC-USD"), beat("ETH-USD")])
     last_ns = newest_ns(log, TICKS)
-    log.append([status(last_ns)])
+    earlier = status(last_ns - 600 * NS, connection="coinbase/0", products=("ETH-USD",))
+    log.append([earlier, status(last_ns)])
     of_log = LogMeasures(log, MARKET)
     first, facts = of_log.measure(last_ns + NS)
     later, _ = of_log.measure(last_ns + 40 * NS)
@@ -73,7 +75,11 @@ def test_a_gap_counts_for_a_minute(log):
     of_log = LogMeasures(log, MARKET)
     of_log.measure(NS)
     gap = Gap(product="BTC-USD", start_ns=NS, end_ns=13 * NS, cause=GapCause.DISCONNECT)
-    log.append([Message(TICKS, "BTC-USD", codec.encode(gap)), beat("BTC-USD")])
+    session = msgspec.structs.replace(gap, end_ns=9_999 * NS, cause=GapCause.SESSION)
+    log.append([
+        *(Message(TICKS, "BTC-USD", codec.encode(each)) for each in (gap, session)),
+        beat("BTC-USD"),
+    ])  # fmt: skip
     now_ns = newest_ns(log, TICKS)
     assert of_log.measure(now_ns)[0]["gap_s:BTC-USD"] == pytest.approx(12.0)
     assert of_log.measure(now_ns + 59 * NS)[0]["gap_s:BTC-USD"] == pytest.approx(12.0)

@@ -22,7 +22,7 @@ from barograph.log import Log, browse, open_log
 from barograph.log.topics import HEALTH, STATUS, TICKS, ensure_alert_topics
 from barograph.pipeline.health import Health, Heard, health_of, newest_statuses
 from barograph.pipeline.stages import featurize_route, score_route
-from barograph.types import NS_PER_S, FeedStatus, Gap, Message, Record, Verdict
+from barograph.types import NS_PER_S, FeedStatus, Gap, GapCause, Message, Record, Verdict
 
 SOURCE = "monitor"
 """The name under which samples are written, so that a restart goes on with the alerts of before."""
@@ -33,6 +33,7 @@ Measured = Callable[[], Measures]
 
 _WINDOW_NS = 60 * NS_PER_S
 _LAST = 200
+_STATUS_NS = 120 * NS_PER_S
 _GAP_PREFIX = b'{"type":"gap/1"'
 _MAX_GAPS = 10_000
 _OLDEST_NS = 3600 * NS_PER_S
@@ -65,7 +66,8 @@ class LogMeasures:
         """Return measures and facts at `now_ns`. Raises LogError and OutageError of the log."""
         topics = {topic.name for topic in self._log.topics()}
         self._follow(topics, now_ns)
-        statuses = newest_statuses(self._log) if self._of_market and STATUS in topics else []
+        known = newest_statuses(self._log) if self._of_market and STATUS in topics else []
+        statuses = _of_now(known)
         measures: dict[str, float | None] = {}
         newest_ns = max(self._heard_ns.values(), default=None)
         measures["feed_age_s"] = None if newest_ns is None else _age_s(now_ns, newest_ns)
@@ -136,7 +138,7 @@ class LogMeasures:
                 gap = codec.decode_event.of(record)
             except UnreadableError:
                 return  # the featurizer writes a dead letter for it
-            if isinstance(gap, Gap):
+            if isinstance(gap, Gap) and gap.cause is not GapCause.SESSION:
                 length_s = max(0, gap.end_ns - gap.start_ns) / NS_PER_S
                 self._gaps.append((written_ns, gap.product, length_s))
 
@@ -153,6 +155,12 @@ class LogMeasures:
         while self._letter_times_ns and now_ns - self._letter_times_ns[0] >= _WINDOW_NS:
             self._letter_times_ns.popleft()
         return float(len(self._letter_times_ns))
+
+
+def _of_now(statuses: list[FeedStatus]) -> list[FeedStatus]:
+    """Those of the connections that write a status now, not of an earlier run's."""
+    newest_ns = max((status.time_ns for status in statuses), default=0)
+    return [status for status in statuses if status.time_ns >= newest_ns - _STATUS_NS]
 
 
 def _feed_measures(statuses: list[FeedStatus]) -> dict[str, float | None]:
