@@ -9,7 +9,7 @@ from barograph import codec
 from barograph.alert_records import Change, Undelivered
 from barograph.log import open_log
 from barograph.log.topics import ALERTS, UNDELIVERED
-from barograph.pipeline.alert_list import latest, listed, merged
+from barograph.pipeline.alert_list import lasting, latest, listed, merged
 from barograph.types import Message
 from watched_series import with_topics
 
@@ -42,3 +42,9 @@ def test_the_list_has_the_newest_and_counts_what_was_not_delivered(log, tmp_path
     found = listed(log, 5)
     assert [each.id for each in found.alerts] == [alert(n).id for n in range(19, 14, -1)]
     assert found.undelivered == {"bell": 2}
+
+
+def test_those_that_last_have_no_end(log, tmp_path):
+    with_topics(tmp_path)
+    log.append(messages(alert(1), alert(2), alert(1, Change.ENDED, ended_ns=1_750_000_001 * NS)))
+    assert [each.id for each in lasting(log)] == [alert(2).id]

@@ -5,11 +5,20 @@ from contextlib import closing
 
 import pytest
 
+from alert_records_made import alert, messages
 from barograph import codec
+from barograph.alert_records import Change
 from barograph.cases.cold_start import COLD_START
 from barograph.errors import RegistryError
 from barograph.log import open_log
-from barograph.log.topics import FEATURES, PREDICTIONS, STATUS, TICKS, ensure_topics
+from barograph.log.topics import (
+    FEATURES,
+    PREDICTIONS,
+    STATUS,
+    TICKS,
+    ensure_alert_topics,
+    ensure_topics,
+)
 from barograph.pipeline.check import check
 from barograph.types import FeedStatus, Gap, GapCause, Heartbeat, Message, Tick, Verdict
 from waiting import until
@@ -215,3 +224,12 @@ def test_one_product_that_is_predicted_no_more_is_named(log):
     (problem,) = [each for each in report.health.problems if "prediction" in each]
     assert problem.startswith("A: no prediction for 1.")
     assert problem.endswith(" s, at most 1 s")
+
+
+def test_alerts_that_last_are_remarks_of_a_live_log(log):
+    append(log, TICKS, tick("A", NOW_S))
+    append(log, STATUS, status("A"))
+    ensure_alert_topics(log)
+    log.append(messages(alert(1), alert(2, Change.ENDED, ended_ns=1)))
+    report = look(log)
+    assert (report.ok, report.health.remarks) == (True, ["alert: BTC-USD: alert 1 began."])

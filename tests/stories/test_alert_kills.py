@@ -65,7 +65,7 @@ def undisturbed(folder, sent):
 
 @pytest.mark.slow
 def test_alerts_of_a_process_that_is_killed_at_random_moments_come_once_or_twice(
-    address, tmp_path_factory, record_property
+    address, tmp_path_factory
 ):
     kills, longest_s = (KILLS, 1.5) if "kafka" not in address else (max(2, KILLS // 3), 14.0)
     chance = random.Random(15)
@@ -96,8 +96,6 @@ def test_alerts_of_a_process_that_is_killed_at_random_moments_come_once_or_twice
     counts = Counter(key for key in receiver.came_keys() if key in set(keys))
     assert set(counts) == set(keys)
     assert set(counts.values()) <= {1, 2}
-    record_property("messages", len(keys))
-    record_property("twice", sum(count == 2 for count in counts.values()))
 
 
 def begin_sink(log, address, receiver):

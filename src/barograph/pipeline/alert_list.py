@@ -12,6 +12,7 @@ from barograph.log import Log, browse
 from barograph.log.topics import ALERTS, UNDELIVERED
 from barograph.types import Record
 
+_LOOKED_AT = 100
 _CHANGES = 3
 """So many records an alert has at most."""
 
@@ -46,6 +47,11 @@ def latest(log: Log, limit: int) -> list[AlertRecord]:
     if ALERTS not in {topic.name for topic in log.topics()}:
         return []
     return list(islice(merged(decoded(browse.last(log, ALERTS, _CHANGES * limit))), limit))
+
+
+def lasting(log: Log) -> list[AlertRecord]:
+    """The alerts that last, among those that changed last."""
+    return [alert for alert in latest(log, _LOOKED_AT) if alert.ended_ns is None]
 
 
 def listed(log: Log, limit: int) -> AlertList:

@@ -14,7 +14,7 @@ from typing import Any, Self
 import msgspec
 
 from barograph.cases.live_series import LiveSeries
-from barograph.errors import BarographError
+from barograph.errors import BarographError, RemovedError
 from barograph.foreign import one_line
 from barograph.log import Log, open_log
 from barograph.log.topics import ALERT_LETTERS, ALERTS, HEALTH, ensure_alert_topics
@@ -119,6 +119,7 @@ class AlertWorkers:
         self._plan, self._warn = plan, warn
         self._stop = threading.Event()
         self._abandon = threading.Event()
+        self._removed: RemovedError | None = None
         works: list[tuple[str, Callable[[Until], Tally]]] = [
             ("health", lambda until: plan.health(until, warn))
         ]
@@ -147,12 +148,19 @@ class AlertWorkers:
         for thread in self._threads:
             thread.join(_LOOK_S)
 
+    def check(self) -> None:
+        """Raise RemovedError if the log was removed."""
+        if self._removed is not None:
+            raise self._removed
+
     def _run(self, name: str, work_until: Callable[[Until], Any]) -> None:
         def until(_tally: Tally, idle: bool) -> bool:
             return self._abandon.is_set() or (self._stop.is_set() and idle)
 
         try:
             work_until(until)
+        except RemovedError as error:  # the log is gone, for all that use it: said once, by `check`
+            self._removed = error
         except BaseException as error:  # noqa: BLE001 - reported, and nothing depends on it
             why = error if isinstance(error, BarographError) else one_line(repr(error))
             self._warn(f"alerts of {name}: nobody watches any more: {why}")

@@ -14,6 +14,7 @@ import msgspec
 from barograph import codec
 from barograph.log import Extent, Log, browse
 from barograph.log.topics import DEAD_LETTERS, FEATURES, PREDICTIONS, STATUS, TICKS
+from barograph.pipeline.alert_list import lasting
 from barograph.pipeline.health import Health, Heard, health_of, newest_statuses
 from barograph.times import widened
 from barograph.types import (
@@ -166,6 +167,9 @@ def check(  # noqa: PLR0913 - the options, and what a shell has
             max_age_s=max_age_s,
             champion=champion,
         )
+    if health.max_age_s:
+        remarks = [*health.remarks, *(f"alert: {each.text}" for each in lasting(log))]
+        health = msgspec.structs.replace(health, remarks=remarks)
     return Check(
         topic=topic,
         ok=counted >= wanted and not health.problems,

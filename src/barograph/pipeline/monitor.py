@@ -17,7 +17,7 @@ from barograph import codec
 from barograph.alert_records import HealthSample
 from barograph.cases.live_series import LiveSeries
 from barograph.codec import UnreadableError
-from barograph.errors import BarographError
+from barograph.errors import BarographError, RemovedError
 from barograph.log import Log, browse, open_log
 from barograph.log.topics import HEALTH, STATUS, TICKS, ensure_alert_topics
 from barograph.pipeline.health import Health, Heard, health_of, newest_statuses
@@ -205,6 +205,7 @@ class Monitor:
         self._measured, self._champion = measured, champion
         self._every_s, self._source_name, self._clock_ns = every_s, source, clock_ns
         self._problem = ""
+        self._removed: RemovedError | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="monitor", daemon=True)
 
@@ -218,12 +219,20 @@ class Monitor:
         self._stop.set()
         self._thread.join(2.0)
 
+    def check(self) -> None:
+        """Raise RemovedError if the log was removed."""
+        if self._removed is not None:
+            raise self._removed
+
     def _run(self) -> None:
         while not self._stop.is_set():
             try:
                 with closing(open_log(self._address)) as log:
                     ensure_alert_topics(log)
                     self._watch(log)
+            except RemovedError as error:
+                self._removed = error
+                return  # opening it again would make a new log
             except BarographError as error:
                 self._report(str(error))
             except BaseException as error:  # noqa: BLE001 - reported, and tried again

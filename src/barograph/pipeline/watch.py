@@ -44,8 +44,8 @@ class PredictionWatch:
     `alerts` are the latest, by identity, as they stand; `judgements` counts those that are judged.
     `changes` are the latest of them, until they are taken from it; `health_changes` likewise those
     of alerts about health, of which `notices` are those that last, by id. release: that of the
-    AlertMachine. alerts_of_log: read alerts, those of before among them, from the topic that workers
-    beside it write, instead of making them here; the topic must exist.
+    AlertMachine. alerts_of_log: read alerts, those of before among them, from the topic that
+    workers beside it write, instead of making them here; the topic must exist.
     """
 
     def __init__(

@@ -2,6 +2,7 @@
 
 import threading
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from barograph.alert_records import Change
 from barograph.app.alerting.watching import run, watching
 from barograph.app.settings import Settings
 from barograph.cases.spikes import SPIKES
+from barograph.errors import RemovedError
 from barograph.log import open_log
 from barograph.log.topics import TICKS
 from barograph.types import Heartbeat, Message
@@ -36,7 +38,7 @@ def test_a_feed_that_falls_silent_is_an_alert_that_is_resolved_when_it_speaks_ag
     with closing(open_log(tmp_path)) as log:
         begun(tmp_path, sink, log)
         log.append([beat()])
-        with watching(settings, tmp_path, [SPIKES], [sink], pytest.fail) as senders:
+        with watching(settings, tmp_path, [SPIKES], [sink], pytest.fail) as parts:
             until(lambda: any(note.began for note in sink.notes))
 
             def over():
@@ -48,7 +50,7 @@ def test_a_feed_that_falls_silent_is_an_alert_that_is_resolved_when_it_speaks_ag
     # It may fall silent once more before the end.
     assert [each.change for each in made[:2]] == [Change.BEGAN, Change.ENDED]
     assert sink.keys[:2] == [each.key for each in made[:2]]
-    assert senders.sent["notebook"].delivered >= 2
+    assert parts.senders.sent["notebook"].delivered >= 2
 
 
 def test_a_run_ends_by_time_and_says_what_was_sent(tmp_path):
@@ -65,3 +67,19 @@ def test_a_run_ends_by_time_and_says_what_was_sent(tmp_path):
     assert sink.keys == [last.key]
     assert done.sent["notebook"].delivered == 1
     assert again.seconds < done.seconds
+
+
+def test_a_log_that_is_removed_ends_it_in_one_line_and_none_is_made_in_its_place(tmp_path):
+    with_topics(tmp_path)
+    begun(tmp_path, Notebook(), log := open_log(tmp_path))
+    log.close()
+    settings = Settings(home=tmp_path, health_every_s=0.1)
+
+    def remove():
+        for path in filter(Path.is_file, tmp_path.glob("log.sqlite*")):
+            path.unlink()
+
+    threading.Timer(1.0, remove).start()
+    with pytest.raises(RemovedError):
+        run(settings, tmp_path, [SPIKES], [Notebook()], threading.Event(), pytest.fail, seconds=60)
+    assert not (tmp_path / "log.sqlite").exists()

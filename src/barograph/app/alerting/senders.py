@@ -14,7 +14,7 @@ from barograph.app.alerting.sender import Sender, SendingPlan, Sent
 from barograph.app.alerting.services import Service
 from barograph.app.alerting.sink import Sink, SinkError
 from barograph.app.alerting.webhook import Webhook
-from barograph.errors import BadInputError, BarographError
+from barograph.errors import BadInputError, BarographError, RemovedError
 from barograph.foreign import one_line
 
 ALERT_URLS, WEBHOOK_URLS = "BAROGRAPH_ALERT_URLS", "BAROGRAPH_WEBHOOK_URLS"
@@ -108,6 +108,8 @@ class Senders:
     def _run(self, sender: Sender) -> None:
         try:
             sender.run()
+        except RemovedError:
+            return  # said once, by who works on the log
         except BaseException as error:  # noqa: BLE001 - reported, and nothing depends on it
             why = error if isinstance(error, BarographError) else one_line(repr(error))
             self._warn(f"alerts to {sender.sink.label}: nothing is sent any more: {why}")

@@ -1,11 +1,12 @@
 """All that watches a log and sends its alerts, beside whatever writes it."""
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -19,8 +20,24 @@ from barograph.pipeline.alert_workers import AlertWorkers
 from barograph.pipeline.monitor import Measured, Monitor
 from barograph.registry.registry import Registry
 
+_LOOK_S = 0.25
+
 if TYPE_CHECKING:  # every caller has imported it
     from barograph.cases.case import Case
+
+
+class Watching(NamedTuple):
+    """What runs beside a log: who sends its alerts, who makes them, and who measures it."""
+
+    senders: Senders
+    workers: AlertWorkers
+    monitors: Sequence[Monitor]
+
+    def check(self) -> None:
+        """Raise RemovedError if the log was removed."""
+        self.workers.check()
+        for monitor in self.monitors:
+            monitor.check()
 
 
 @contextmanager
@@ -33,7 +50,7 @@ def watching(  # noqa: PLR0913 - the log, what is watched in it, and who hears o
     *,
     measured: tuple[Measured, ...] = (),
     link: str | None = None,
-) -> Iterator[Senders]:
+) -> Iterator[Watching]:
     """Monitor, alert workers and senders in threads of their own while the `with` block runs.
 
     measured: more measures for the monitor of the first case. link: of the page, instead of the
@@ -41,8 +58,9 @@ def watching(  # noqa: PLR0913 - the log, what is watched in it, and who hears o
     """
     with ExitStack() as stack:  # the monitors end first, the senders last
         senders = stack.enter_context(Senders(sinks, sending_plan(settings, address, link), warn))
-        stack.enter_context(AlertWorkers(alert_plan(settings, address, cases), warn))
-        for number, case in enumerate(cases):
+        plan = alert_plan(settings, address, cases)
+        workers = stack.enter_context(AlertWorkers(plan, warn))
+        monitors = [
             stack.enter_context(
                 Monitor(
                     address,
@@ -54,7 +72,9 @@ def watching(  # noqa: PLR0913 - the log, what is watched in it, and who hears o
                     source=f"monitor-{case.name}",
                 )
             )
-        yield senders
+            for number, case in enumerate(cases)
+        ]
+        yield Watching(senders, workers, monitors)
 
 
 def _champion(settings: Settings, case: str) -> Callable[[], str | None]:
@@ -82,8 +102,14 @@ def run(  # noqa: PLR0913 - the log, what is watched in it, and for how long
     *,
     seconds: float | None = None,
 ) -> AlertsSent:
-    """Watch and send until `stop` is set, or for so many seconds."""
+    """Watch and send until `stop` is set, or for so many seconds.
+
+    Raises RemovedError where the log is removed.
+    """
     started_s = time.monotonic()
-    with watching(settings, address, cases, sinks, warn) as senders:
-        stop.wait(seconds)
-    return AlertsSent(seconds=round(time.monotonic() - started_s, 3), sent=senders.sent)
+    ends_s = math.inf if seconds is None else started_s + seconds
+    with watching(settings, address, cases, sinks, warn) as parts:
+        while time.monotonic() < ends_s and not stop.wait(min(_LOOK_S, seconds or _LOOK_S)):
+            parts.check()
+    seconds = round(time.monotonic() - started_s, 3)
+    return AlertsSent(seconds=seconds, sent=parts.senders.sent)
