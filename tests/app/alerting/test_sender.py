@@ -9,6 +9,7 @@ import pytest
 from alert_records_made import NS, alert, messages
 from barograph import codec
 from barograph.alert_records import Change
+from barograph.app.alerting.marks import MOST_SENDS, Marks
 from barograph.app.alerting.quiet import QuietHours
 from barograph.app.alerting.sender import NEWS_S
 from barograph.app.alerting.sink import SinkError
@@ -184,3 +185,32 @@ def test_an_unreadable_record_is_reported_and_passed_over(log, tmp_path):
         log.append(messages(now(number=2)))
         until(lambda: now(number=2).key in sink.keys)
     assert any("alerts@" in line for line in warnings)
+
+
+def test_a_note_that_two_processes_ended_with_is_not_sent_a_third_time(log, tmp_path):
+    sink = Notebook()
+    begun(tmp_path, sink, log)
+    lost, next_one = now(number=1), now(number=2)
+    Marks(log, sink.name).mark(lost.key, MOST_SENDS)
+    log.append(messages(lost, next_one))
+    with sending(tmp_path, sink):
+        until(lambda: next_one.key in sink.keys)
+    assert lost.key not in sink.keys
+    kept = [codec.decode_undelivered.of(each) for each in browse.last(log, UNDELIVERED, 9)]
+    assert [(each.alert.id, each.attempts) for each in kept] == [(lost.id, MOST_SENDS)]
+    assert "may have arrived" in kept[0].reason
+
+
+def test_failures_that_are_known_do_not_count_as_sends(log, tmp_path):
+    sink = Notebook()
+    begun(tmp_path, sink, log)
+    last = now(number=1)
+    log.append(messages(last))
+    for _ in range(3):
+        sink.errors = [SinkError("dead")]
+        sink.attempts = 0
+        with sending(tmp_path, sink, first_s=3000.0, cap_s=3000.0):
+            until(lambda: sink.attempts)
+    with sending(tmp_path, sink):
+        until(lambda: last.key in sink.keys)
+    assert not browse.last(log, UNDELIVERED, 9)

@@ -1,11 +1,14 @@
 """The sender of one sink: from the topic `alerts` to its sink, and what is not delivered.
 
 1.  Poll one record. Nothing is polled in quiet hours.
-2.  Send its note until the sink takes it, with pauses that grow and a part of chance. After
-    `give_up_s` since the record was written, or the sender began, the sink is given up for it.
+2.  Mark that its note is begun, and send it until the sink takes it, with pauses that grow and a
+    part of chance. After `give_up_s` since the record was written, or the sender began, the sink is
+    given up for it.
 3.  Commit the position, and with it the record in `alerts.undelivered` where it was given up.
 
-A process that ends between 2 and 3 sends the same note, with the same key, once more.
+After a process that ends between 2 and 3 the next one sends the same note, with the same key, once
+more. After two of them nobody knows whether it arrived: it goes to `alerts.undelivered`. A failure
+that is known takes the mark back, so it does not count.
 
 A sink that is new begins at the newest alert. Records that quiet hours held back go into one note
 when they are over. What is written long after it happened, as by a replay, is no news and not sent.
@@ -22,11 +25,12 @@ import msgspec
 
 from barograph import codec
 from barograph.alert_records import AlertRecord, Change, Undelivered
+from barograph.app.alerting.marks import MOST_SENDS, Marks
 from barograph.app.alerting.notes import Note, Promised, held_note, note_of
 from barograph.app.alerting.quiet import QuietHours
 from barograph.app.alerting.sink import Sink, SinkError
 from barograph.codec import UnreadableError
-from barograph.errors import SAY_AGAIN_S, FencedError, OffsetGapError
+from barograph.errors import SAY_AGAIN_S, FencedError, OffsetGapError, ReplacedProducerError
 from barograph.feed.backoff import Backoff
 from barograph.figures import duration
 from barograph.foreign import one_line
@@ -99,6 +103,7 @@ class Sender:
         self._random = random or SystemRandom()
         self._began_ns = clock_ns()
         self._begins: dict[TopicPartition, int] = {}
+        self._marks: Marks | None = None
         self._next = 0
         self._said_s: float | None = None
 
@@ -132,7 +137,7 @@ class Sender:
             while not self._stop.is_set() and not self._quiet():
                 try:
                     self._step(log, member)
-                except FencedError:
+                except (FencedError, ReplacedProducerError):
                     continue  # another sender of this sink goes on, or this one from the log
                 except OffsetGapError as gone:
                     self._warn(f"{self._name}: {gone}")
@@ -165,10 +170,15 @@ class Sender:
             note = note_of(alert, self._plan.link, self._plan.promised)
             outputs += self._delivered(note, written_ns)
         if held or awake:
-            member.commit(outputs)
+            self._commit(member, outputs)
         elif records:
             self.sent.passed_over += len(records)
             member.pass_over()
+
+    def _commit(self, member: Member, outputs: list[Message]) -> None:
+        member.commit(outputs)
+        if self._marks is not None:
+            self._marks.settle()
 
     def _polled(self, log: Log, member: Member) -> Sequence[Record]:
         """One record; more of them as long as they stand before the first that is sent."""
@@ -180,6 +190,7 @@ class Sender:
                 begin = log.extents(place.topic)[place.partition].next
                 member.commit((), {place: {BEGIN: b"%d" % begin}})
             self._begins[place] = begin
+            self._marks = Marks(log, self.sink.name)
         if batch.records:
             self._next = batch.records[-1].offset + 1
         return batch.records
@@ -209,11 +220,17 @@ class Sender:
             return self._given_up(note, 0, "no sender of this sink ran while it was news")
         backoff = Backoff(self._random, first_s=plan.first_s, cap_s=plan.cap_s)
         ends_ns = max(written_ns, self._began_ns) + allowed_ns
+        begun = 0 if self._marks is None else self._marks.count(note.key)
+        if begun >= MOST_SENDS:
+            why = "the process ended twice while it was sent; it may have arrived"
+            return self._given_up(note, begun, why)
         while True:
             attempts += 1
+            self._mark(note, begun + 1)
             try:
                 self.sink.send(note)
             except SinkError as error:
+                self._mark(note, begun)
                 self.sent.failures += 1
                 self.sent.why = error.reason
                 if error.final or self._clock_ns() >= ends_ns:
@@ -225,6 +242,10 @@ class Sender:
                 return []
             if self._stop.wait(backoff.next_s()):
                 raise _Stopped
+
+    def _mark(self, note: Note, count: int) -> None:
+        if self._marks is not None:
+            self._marks.mark(note.key, count)
 
     def _given_up(self, note: Note, attempts: int, reason: str) -> list[Message]:
         self.sent.undelivered += len(note.alerts)
