@@ -1,5 +1,6 @@
 """The demo as a user runs it: headless with a summary, and live until Ctrl-C."""
 
+import contextlib
 import json
 import os
 import pty
@@ -12,6 +13,10 @@ import time
 
 import httpx
 import pytest
+
+from barograph.log import browse, open_log
+from barograph.log.topics import ALERTS
+from waiting import until
 
 COMMAND = [sys.executable, "-c", "from barograph.app.cli import main; main()", "demo"]
 
@@ -66,6 +71,8 @@ def test_the_live_view_stays_until_ctrl_c_and_leaves_cleanly(tmp_path):
         pause.wait(0.1)
     [url] = set(re.findall(rb"http://127\.0\.0\.1:\d+", bytes(shown)))
     assert "<title>Barograph</title>" in httpx.get(url.decode(), timeout=60).text
+    with contextlib.closing(open_log(tmp_path)) as log:
+        until(lambda: browse.last(log, ALERTS, 1))
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     reading.join(timeout=10)

@@ -9,13 +9,14 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from threading import Event
 from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
+from barograph.app.alerting.plans import alert_plan
 from barograph.app.intake import feed_of
 from barograph.app.runs.up import Listener, WatchSummary, watch
 from barograph.app.settings import Settings
@@ -34,6 +35,7 @@ from barograph.learning.trees import TreeTable
 from barograph.log import Log, open_log
 from barograph.log.retention import PeriodicRetention
 from barograph.log.topics import TICKS
+from barograph.pipeline.alert_workers import AlertWorkers
 from barograph.pipeline.threads import Pipeline
 from barograph.pipeline.verify import Verification, verify
 from barograph.registry.registry import Registry
@@ -198,6 +200,7 @@ def _live(  # noqa: PLR0913 - what runs, and how it reports
         with (
             Listener(settings, settings.home, plan, warn, page) as listener,
             Pipeline(stages(settings, settings.home, SPIKES, warn)) as pipeline,
+            _alerts(settings, warn) if page else nullcontext(),
             PeriodicRetention(lambda: open_log(settings.home), warn),
         ):
             shown, seconds = not check and sys.stdout.isatty(), CHECK_LIVE_S if check else None
@@ -212,6 +215,14 @@ def _live(  # noqa: PLR0913 - what runs, and how it reports
             )
             listener.end()
     return seen
+
+
+def _alerts(settings: Settings, warn: Callable[[str], None]) -> AlertWorkers:
+    """Workers that make the alerts of the history and of now, for the page.
+
+    No monitor beside them: frames of the history are late on purpose, and it would say so.
+    """
+    return AlertWorkers(alert_plan(settings, settings.home, [SPIKES]), warn)
 
 
 def _problems(report: TrainingReport, live: WatchSummary, verification: Verification) -> list[str]:
