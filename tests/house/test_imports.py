@@ -61,13 +61,35 @@ HOMES = {
         "top",
     ),
     "fastapi": (
-        {f"app/web/{name}.py" for name in ("application", "reading", "streaming")},
+        {
+            f"app/web/{name}.py"
+            for name in (
+                "application",
+                "managing",
+                "openapi",
+                "reading",
+                "scoring",
+                "streaming",
+            )
+        },
         "top",
     ),
     "starlette": (
-        {f"app/web/{name}.py" for name in ("application", "reading", "refused", "streaming")},
+        {
+            f"app/web/{name}.py"
+            for name in (
+                "application",
+                "guard",
+                "managing",
+                "reading",
+                "refused",
+                "scoring",
+                "streaming",
+            )
+        },
         "top",  # what fastapi is made of
     ),
+    "uvicorn": ({"app/web/server.py", "app/web/connection.py"}, "top"),
     "uvicorn": ({"app/web/server.py"}, "top"),
     "apprise": ({"app/alerting/services.py"}, "inside"),
     "websockets": ({"simulated/exchange.py", "feed/venue_socket.py", "wire.py"}, "top"),

@@ -66,6 +66,8 @@ class Settings(BaseSettings):
     retrain_every_h: Annotated[float, Field(ge=0, le=1_000_000)] = 24.0
     log_format: Literal["console", "json"] = "console"
     metrics_port: Annotated[int, Field(ge=0, le=65_535)] = 0
+    web_hosts: str = ""
+    web_origins: str = ""
     folds: Annotated[int, Field(ge=2, le=50)] = 4
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 1
 

@@ -74,6 +74,25 @@ def stages(  # noqa: PLR0913 - the settings, and what they leave open
     )
 
 
+def champion_of(settings: Settings, case: "Case", warn: Callable[[str], None]) -> Follower:
+    """Follows the champion of a case, for one that scores what it is given."""
+
+    def machine(model: Model) -> object:
+        if case.live is not None:
+            return Scorer(case.live, model)
+        return RecordScorer(case.name, stream_of(case).contract, model)
+
+    return Follower(
+        Registry(settings.home),
+        case.name,
+        case.feature_set if case.live is None else case.live.feature_set,
+        refresh_s=settings.model_refresh_s,
+        warn=warn,
+        try_out=machine,
+        patient=True,
+    )
+
+
 class Consumed(Tally, kw_only=True):
     """A worker's tally after `seconds`; `records_per_s` excludes idle time."""
 

@@ -25,7 +25,7 @@ from barograph import codec
 from barograph.cases.contract import Contract, RecordRefusedError
 from barograph.errors import BadInputError
 from barograph.log import Log
-from barograph.log.browse import appended_time_ns, records
+from barograph.log.browse import appended_time_ns, last, records
 from barograph.log.topics import TICKS
 from barograph.types import DeadLetter, Fault, Message, Record
 from barograph.venues.coinbase.second_hearing import hear_again
@@ -370,6 +370,19 @@ def _whole(log: Log, letter: DeadLetter) -> bytes:
         "it has only the beginning of its original, and that does not stand where it says",
         "Give the whole of it (--mended FILE)",
     )
+
+
+def newest(log: Log, topic: str, limit: int) -> list[LetterLine]:
+    """The last `limit` letters of a topic, newest first. Raises UnknownTopicError."""
+    went = _went(log, topic)
+    lines = []
+    for record in reversed(last(log, topic, limit)):
+        try:
+            letter = Letter(record, codec.decode_dead_letter(record.value))
+        except codec.UnreadableError:
+            letter = Letter(record, None)
+        lines.append(_line(letter, went))
+    return lines
 
 
 def _known_fault(fault: str | None) -> None:

@@ -36,7 +36,7 @@ def board():
 def test_a_prediction_is_an_event_with_its_latency(board):
     [event] = board.receive([came("ann", NOW_NS - 3_000_000), scored("ann", 0.7)])
     answer = msgspec.json.decode(event.data)
-    assert (event.id, event.key) == ("1", "ann")
+    assert (event.id, event.key) == ("1_-", "ann")
     assert (answer["label"], answer["latency_ms"]) == (True, 3.0)
     assert board.latest("ann").probability == 0.7  # exact: what was written
     assert board.latest("bob") is None

@@ -28,7 +28,7 @@ def board_with(count=100):
 def test_each_prediction_is_an_event_behind_whose_id_the_next_one_lies():
     board, events = board_with(3)
     assert [event.name for event in events] == ["prediction"] * 3
-    assert [event.id for event in events] == ["1_-", "2_-", "3_-"]
+    assert [event.id for event in events] == ["1_-_-", "2_-_-", "3_-_-"]
     assert [event.key for event in events] == ["BTC-USD"] * 3
     assert board.keys() == ["BTC-USD"]
 

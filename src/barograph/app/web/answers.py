@@ -141,10 +141,12 @@ class ModelNow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SeriesStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """How a series case is now."""
+    """How a series case is now. `problems` and `remarks` are those of its health."""
 
     case: str
     time_ns: int
+    problems: list[str]
+    remarks: list[str]
     now: dict[str, Now]
     feed: FeedNow
     model: ModelNow
@@ -167,9 +169,11 @@ class RecordsNow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RecordsStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """How a record case is now."""
+    """How a record case is now. `problems` and `remarks` are those of its health."""
 
     case: str
     time_ns: int
+    problems: list[str]
+    remarks: list[str]
     records: RecordsNow
     model: ModelNow

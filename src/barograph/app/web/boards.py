@@ -12,6 +12,7 @@ from typing import Protocol
 import msgspec
 
 from barograph import codec
+from barograph.alert_records import AlertRecord
 from barograph.app.web.answers import (
     ModelNow,
     RecordScore,
@@ -25,6 +26,9 @@ from barograph.types import APPENDED_TIME, Record
 
 MAX_KEYS = 4_096
 """Keys that a board knows at most; of others there is only what the log holds."""
+
+MAX_ALERTS = 1_000
+"""Alerts of a case that are kept; older ones are in the log."""
 
 NO_MODEL = ModelNow(
     label=None, since_ns=None, expires_ns=None, candidate=None, live=None, promised=None
@@ -45,6 +49,10 @@ class Board(Protocol):
     """Topics with many records, of which few count."""
     places: "Places"
     model: ModelNow
+    alerts: "Alerts"
+    letters_topic: str
+    problems: list[str]
+    remarks: list[str]
 
     def receive(self, records: Iterable[Record], *, quiet: bool = False) -> list[Event]:
         """Take records of its topics, in the order of the log; returns the events they make.
@@ -104,6 +112,46 @@ class Letters:
         except codec.UnreadableError:
             fault = "unreadable"
         self.counts[fault] += 1
+
+
+class Alerts:
+    """The alerts of a case, and those of no case, each as it stands now.
+
+    `newest` is by id, `placed` the records of the last changes with their places.
+    """
+
+    def __init__(self, case: str) -> None:
+        self._case = case
+        self.newest: dict[str, AlertRecord] = {}
+        self.placed: deque[tuple[AlertRecord, int, int]] = deque(maxlen=MAX_ALERTS)
+
+    def take(self, record: Record) -> AlertRecord | None:
+        """Take a record of the topic; returns the alert if it concerns this case."""
+        try:
+            alert = codec.decode_alert.of(record)
+        except codec.UnreadableError:
+            return None
+        if alert.case not in {"", self._case}:
+            return None
+        self.newest.pop(alert.id, None)
+        self.newest[alert.id] = alert
+        if len(self.newest) > MAX_ALERTS:
+            del self.newest[next(iter(self.newest))]
+        self.placed.append((alert, record.partition, record.offset))
+        return alert
+
+    def since(self, offsets: list[int], ends: list[int]) -> list[AlertRecord]:
+        """The changes that lie from some offsets on, before others."""
+        return [
+            alert
+            for alert, partition, offset in self.placed
+            if partition < len(offsets) and offsets[partition] <= offset < ends[partition]
+        ]
+
+
+def alert_event(alert: AlertRecord, cursor: str) -> Event:
+    """The event of an alert's change. It concerns all readers, whatever their products."""
+    return Event("alert", cursor, encode(alert))
 
 
 class LastLatencies:

@@ -27,9 +27,9 @@ STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600)
 class Extremes(msgspec.Struct, frozen=True):
     """The least, greatest and last known value of each bucket; null where a bucket has none."""
 
-    min: list[float]
-    max: list[float]
-    last: list[float]
+    min: list[float | None]
+    max: list[float | None]
+    last: list[float | None]
 
 
 class Hole(msgspec.Struct, frozen=True):
@@ -59,8 +59,8 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
     mid: Extremes
     volatility: Extremes
     probability: Extremes
-    tau: list[float]
-    threshold: list[float]
+    tau: list[float | None]
+    threshold: list[float | None]
     alarm: list[bool]
     verdict: list[str]
     outcome: list[bool | None]

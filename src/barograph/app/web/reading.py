@@ -1,6 +1,5 @@
 """The routes that read: cases, predictions, series, status."""
 
-import asyncio
 import time
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
@@ -15,7 +14,8 @@ from barograph.app.web.cursor import LONGEST, decoded, encoded
 from barograph.app.web.downsample import MOST_BUCKETS, downsampled, step_for
 from barograph.app.web.refused import RefusedError, answered
 from barograph.app.web.series_board import SeriesBoard
-from barograph.app.web.site import Site
+from barograph.app.web.series_rows import SeriesRows
+from barograph.app.web.site import Site, in_executor
 from barograph.errors import OffsetGapError
 from barograph.log import Log
 from barograph.types import DAY_S, LATEST_NS, NS_PER_S, Record
@@ -64,7 +64,14 @@ class ProductList(msgspec.Struct, frozen=True):
 class PredictionPage(msgspec.Struct, frozen=True):
     """Predictions in the order of the log; `next` is the cursor of the page behind them."""
 
-    predictions: list[SeriesPrediction | RecordScore]
+    predictions: list[SeriesPrediction]
+    next: str
+
+
+class ScorePage(msgspec.Struct, frozen=True):
+    """Records' predictions in the order of the log; `next` is the cursor behind them."""
+
+    predictions: list[RecordScore]
     next: str
 
 
@@ -96,8 +103,7 @@ def series_of(site: Site, case: str) -> SeriesBoard:
 
 async def in_thread(site: Site, function: Callable[..., T], *arguments: object) -> T:
     """Run what blocks beside the event loop."""
-    loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(site.threads, function, *arguments)
+    return await in_executor(site.threads, function, *arguments)
 
 
 router = APIRouter()
@@ -270,12 +276,10 @@ async def _series(
     query: tuple[int | None, int | None, int | None, int | None],
 ) -> Response:
     from_ns, to_ns, step, span = query
-    rows = board.rows.get(key)
-    newest = None if rows is None else rows.newest_second
-    if rows is None or newest is None:
-        raise _unknown_key(board, key)
+    rows = board.rows.get(key) or SeriesRows()
+    newest = rows.newest_second
     if to_ns is None:
-        to_ns = (newest + 1) * NS_PER_S
+        to_ns = time.time_ns() if newest is None else (newest + 1) * NS_PER_S
     if from_ns is None:
         from_ns = max(0, to_ns - (span or _PAGE_S) * NS_PER_S)
     span_s = -(-(to_ns - from_ns) // NS_PER_S)

@@ -7,15 +7,18 @@ from barograph import codec
 from barograph.app.web.answers import REASONS, RecordScore, RecordsNow, RecordsStatus
 from barograph.app.web.boards import (
     NO_MODEL,
+    Alerts,
     LastLatencies,
     Letters,
     Places,
+    alert_event,
     appended_ns,
     encode,
     milliseconds,
 )
 from barograph.app.web.fanout import Event
 from barograph.cases.case import Case, stream_of
+from barograph.log.topics import ALERTS
 from barograph.types import NS_PER_S, Record, RecordPrediction, Verdict
 
 MAX_LAST = 10_000
@@ -31,10 +34,19 @@ class RecordBoard:
         stream = stream_of(case)
         self.case, self.stream, self.name = case, stream, case.name
         self.target = stream.target
-        self.prompt: tuple[str, ...] = (stream.source, stream.target, stream.dead_letters)
+        self.prompt: tuple[str, ...] = (
+            stream.source,
+            stream.target,
+            stream.dead_letters,
+            ALERTS,
+        )
+        self.letters_topic = stream.dead_letters
         self.slow: tuple[str, ...] = ()
-        self.places = Places(stream.target)
+        self.places = Places(stream.target, ALERTS)
+        self.alerts = Alerts(case.name)
         self.model = NO_MODEL
+        self.problems: list[str] = []
+        self.remarks: list[str] = []
         self.predictions = 0
         """Of all that were read."""
         self._latest: OrderedDict[str, RecordScore] = OrderedDict()
@@ -49,6 +61,10 @@ class RecordBoard:
             self.places.passed(record)
             if record.topic == self.stream.target:
                 self._predicted(record, events)
+            elif record.topic == ALERTS:
+                alert = self.alerts.take(record)
+                if alert is not None and events is not None:
+                    events.append(alert_event(alert, self.places.cursor))
             elif record.topic == self.stream.source:
                 self._came(record)
             elif record.topic == self.stream.dead_letters:
@@ -82,6 +98,8 @@ class RecordBoard:
         return RecordsStatus(
             case=self.name,
             time_ns=now_ns,
+            problems=self.problems,
+            remarks=self.remarks,
             records=RecordsNow(
                 predictions=self.predictions,
                 per_s=round(lately / 60, 3),

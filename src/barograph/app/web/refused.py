@@ -1,7 +1,7 @@
 """Refusals of the API: a status, what is wrong, and what to do."""
 
 import msgspec
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from barograph.app.web.answers import Refusal
@@ -32,7 +32,7 @@ def answered(answer: object, status: int = 200) -> Response:
     return Response(msgspec.json.encode(answer), status, media_type=JSON)
 
 
-async def refused(_request: Request, error: Exception) -> Response:
+async def refused(_request: HTTPConnection, error: Exception) -> Response:
     """The response for a RefusedError, and for an error of the house: 422 where the input is bad.
 
     Anything else of the house is 503: it may pass, and its cure stands in it.

@@ -18,9 +18,11 @@ from barograph.app.web.answers import (
 from barograph.app.web.boards import (
     MAX_KEYS,
     NO_MODEL,
+    Alerts,
     LastLatencies,
     Letters,
     Places,
+    alert_event,
     appended_ns,
     encode,
     milliseconds,
@@ -29,7 +31,7 @@ from barograph.app.web.cursor import Positions
 from barograph.app.web.fanout import Event
 from barograph.app.web.series_rows import MAX_ROWS, WINDOW_S, GapSpan, SeriesRows
 from barograph.cases.case import Case, live_of
-from barograph.log.topics import STATUS, TICKS
+from barograph.log.topics import ALERTS, STATUS, TICKS
 from barograph.pipeline.progress import Progress
 from barograph.types import NS_PER_S, FeedStatus, Gap, Prediction, Record
 
@@ -53,15 +55,19 @@ class SeriesBoard:
         live = live_of(case)
         self.case, self.live, self.name = case, live, case.name
         self.target = live.predictions
-        self._is_market = live.source == TICKS
-        self.prompt: tuple[str, ...] = (live.predictions, live.dead_letters)
-        if self._is_market:  # whose features tell how long a warm-up takes
+        self.is_market = live.source == TICKS
+        self.prompt: tuple[str, ...] = (live.predictions, live.dead_letters, ALERTS)
+        self.letters_topic = live.dead_letters
+        if self.is_market:  # whose features tell how long a warm-up takes
             self.prompt += (live.rows, STATUS)
         self.slow: tuple[str, ...] = (live.source,)
-        self.places = Places(live.predictions, live.source)
+        self.places = Places(live.predictions, live.source, ALERTS)
         self.rows: dict[str, SeriesRows] = {}
         self.gaps: list[PlacedGap] = []
+        self.alerts = Alerts(case.name)
         self.model = NO_MODEL
+        self.problems: list[str] = []
+        self.remarks: list[str] = []
         self.warmup_s: dict[str, int] = {}
         """The longest window of the champion's features, by its label."""
         self.models: dict[str, int] = {}
@@ -89,6 +95,10 @@ class SeriesBoard:
                 self._heard(record, events)
             elif record.topic == self.live.dead_letters:
                 self._letters.take(record)
+            elif record.topic == ALERTS:
+                alert = self.alerts.take(record)
+                if alert is not None and events is not None:
+                    events.append(alert_event(alert, self.places.cursor))
             elif record.topic == STATUS:
                 self._take_status(record)
             elif record.topic == self.live.rows:
@@ -118,16 +128,16 @@ class SeriesBoard:
         return SeriesStatus(
             case=self.name,
             time_ns=now_ns,
+            problems=self.problems,
+            remarks=self.remarks,
             now={key: self._now(*self._newest[key]) for key in self.keys()},
             feed=self._feed(now_ns),
             model=self.model,
         )
 
-    def gap_event(self, gap: PlacedGap) -> Event:
-        """The event of a recorded gap, with the cursor of now."""
-        span = gap.span
-        body = {"product": gap.key, **span._asdict()}
-        return Event("gap", self.places.cursor, encode(body), gap.key)
+    def gap_event(self, gap: PlacedGap, cursor: str) -> Event:
+        """The event of a recorded gap."""
+        return Event("gap", cursor, encode({"product": gap.key, **gap.span._asdict()}), gap.key)
 
     def event_of(self, record: Record, cursor: str) -> Event | None:
         """See `Board.event_of`."""
@@ -205,7 +215,7 @@ class SeriesBoard:
             self.newest_receipt_ns = heard_ns
             if len(self.heard_ns) < MAX_KEYS or record.key in self.heard_ns:
                 self.heard_ns[record.key] = heard_ns
-        if not self._is_market or not record.value.startswith(_GAP):
+        if not self.is_market or not record.value.startswith(_GAP):
             return
         try:
             gap = codec.decode_event.of(record)
@@ -221,7 +231,7 @@ class SeriesBoard:
         placed = PlacedGap(gap.product, span, record.partition, record.offset)
         self.gaps = [*self.gaps[-1_999:], placed]
         if events is not None:
-            events.append(self.gap_event(placed))
+            events.append(self.gap_event(placed, self.places.cursor))
 
     def _take_status(self, record: Record) -> None:
         try:

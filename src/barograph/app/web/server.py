@@ -13,6 +13,7 @@ import uvicorn
 
 from barograph.app.settings import Settings
 from barograph.app.web.application import application
+from barograph.app.web.connection import Connection, WebSocketConnection
 from barograph.app.web.site import Site
 from barograph.cases.case import Case
 from barograph.errors import BadInputError
@@ -21,6 +22,7 @@ DEFAULT_PORT = 8_000
 _STARTS_S = 10.0
 _STOPS_S = 3.0
 _BACKLOG = 1_024
+_SEND_BYTES = 128 << 10
 _LOOK_S = 0.005
 
 
@@ -29,6 +31,8 @@ def listening(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # Inherited by each connection: what a reader that never reads costs the kernel.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BYTES)
     try:
         listener.bind((host, port))
         listener.listen(_BACKLOG)
@@ -94,7 +98,9 @@ class WebServer:
         self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         self._site = Site(settings, address, cases, warn)
         config = uvicorn.Config(
-            application(self._site),
+            application(self._site, host),
+            http=Connection,
+            ws=WebSocketConnection,
             log_config=None,
             access_log=False,
             server_header=False,

@@ -5,19 +5,23 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import APIRouter, Header, Query, Request, WebSocket
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from barograph.app.web.boards import Board, encode
+from barograph import telemetry
+from barograph.app.web.boards import Board, alert_event, encode
+from barograph.app.web.connection import ABORT
 from barograph.app.web.cursor import LONGEST, Positions, decoded, encoded
 from barograph.app.web.fanout import Encoded, Event, StreamReader
-from barograph.app.web.reading import board_of, in_thread, site_of
-from barograph.app.web.refused import RefusedError
+from barograph.app.web.limits import MAX_READERS
+from barograph.app.web.reading import Since, board_of, in_thread, site_of
+from barograph.app.web.refused import RefusedError, refused
 from barograph.app.web.series_board import SeriesBoard
 from barograph.app.web.site import Site
-from barograph.errors import OffsetGapError
+from barograph.errors import BadInputError, OffsetGapError
 from barograph.log import Log
+from barograph.log.topics import ALERTS
 from barograph.types import Record
 
 KEEP_ALIVE_S = 15.0
@@ -70,6 +74,51 @@ def _keys(products: str) -> frozenset[str]:
     return frozenset(name.strip() for name in products.split(",") if name.strip())
 
 
+@router.websocket("/v1/ws")
+async def web_socket(
+    socket: WebSocket, case: CaseQuery = "", products: KeysQuery = "", since: Since = ""
+) -> None:
+    """The same events over a WebSocket, each as {"id", "event", "data"}; `since` is an id."""
+    site: Site = socket.app.state.site
+    try:
+        board_of(site, case)
+        await ready(site)
+        board = board_of(site, case)
+        start = decoded(since, board.places.positions) if since else None
+    except (RefusedError, BadInputError) as error:
+        response = await refused(socket, error)
+        await socket.send_denial_response(response)
+        return
+    abort: Callable[[], None] = socket.scope.get("extensions", {}).get(ABORT, _nothing)
+    await socket.accept()
+    leaving = asyncio.ensure_future(_left(socket))
+    sending = asyncio.ensure_future(_send(socket, site, board, (_keys(products), start), abort))
+    try:
+        await asyncio.wait({leaving, sending}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        leaving.cancel()
+        sending.cancel()
+
+
+async def _send(
+    socket: WebSocket,
+    site: Site,
+    board: Board,
+    wanted: tuple[frozenset[str], Positions | None],
+    abort: Callable[[], None],
+) -> None:
+    keys, start = wanted
+    async for events in followed(site, board, keys, start, abort, kind="ws"):
+        for each in events:
+            await socket.send_text(each.message.decode())
+    await socket.close(1013)
+
+
+async def _left(socket: WebSocket) -> None:
+    while (await socket.receive())["type"] != "websocket.disconnect":
+        continue
+
+
 class EventStream(Response):
     """The response of one reader, until it leaves, is let go or the server stops."""
 
@@ -85,7 +134,7 @@ class EventStream(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send events; ends with the client."""
-        abort: Callable[[], None] = scope.get("extensions", {}).get("barograph.abort", _nothing)
+        abort: Callable[[], None] = scope.get("extensions", {}).get(ABORT, _nothing)
         headers = self.raw_headers
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         leaving = asyncio.ensure_future(_disconnected(receive))
@@ -105,24 +154,30 @@ class EventStream(Response):
             await send({"type": "http.response.body", "body": body, "more_body": True})
 
 
-async def followed(
+async def followed(  # noqa: PLR0913 - a reader, and what it reads
     site: Site,
     board: Board,
     keys: frozenset[str],
     start: Positions | None,
     abort: Callable[[], None],
+    *,
+    kind: str = "sse",
 ) -> AsyncIterator[Sequence[Encoded]]:
     """Batches of events behind `start`, or from now on; an empty one now and then.
 
     Ends when the reader was let go or the server stops. abort: ends the connection, called a while
-    after the reader was let go.
+    after the reader was let go. kind: what its count goes under.
     """
     loop, fanout = asyncio.get_running_loop(), site.fanouts[board.name]
 
     def on_behind() -> None:
         loop.call_later(GRACE_S, abort)
 
+    if sum(len(each.readers) for each in site.fanouts.values()) >= MAX_READERS:
+        yield [Encoded(_behind(board, f"{MAX_READERS} readers are served already"))]
+        return
     reader: StreamReader = fanout.join(keys, on_behind)
+    _readers(kind, 1)
     now = {topic: list(offsets) for topic, offsets in board.places.positions.items()}
     try:
         yield [Encoded(_hello(site, board))]
@@ -132,11 +187,21 @@ async def followed(
         while not reader.closed:
             events = await reader.take(KEEP_ALIVE_S)
             if reader.behind:
+                telemetry.STREAM_CLOSED.add(1, "behind")
                 yield [Encoded(_behind(board, reader.behind))]
                 return
             yield events
     finally:
         fanout.leave(reader)
+        _readers(kind, -1)
+
+
+_counts = {"sse": 0, "ws": 0}
+
+
+def _readers(kind: str, change: int) -> None:
+    _counts[kind] += change
+    telemetry.STREAM_READERS.set(_counts[kind], kind)
 
 
 def _hello(site: Site, board: Board) -> Event:
@@ -150,38 +215,49 @@ def _behind(board: Board, reason: str) -> Event:
 async def _missed(
     site: Site, board: Board, keys: frozenset[str], start: Positions, now: Positions
 ) -> AsyncIterator[Sequence[Encoded]]:
-    """What was written between two positions: recorded gaps, then predictions from the log."""
-    if isinstance(board, SeriesBoard):
-        gaps = [
-            Encoded(board.gap_event(gap))
-            for gap in board.gaps
-            if gap.offset >= start[board.live.source][gap.partition]
-            and gap.offset < now[board.live.source][gap.partition]
-            and (not keys or gap.key in keys)
-        ]
-        if gaps:
-            yield gaps
-    at = {topic: list(offsets) for topic, offsets in start.items()}
-    behind = sum(n - s for n, s in zip(now[board.target], at[board.target], strict=True))
+    """What was written between two positions: gaps and alerts, then predictions from the log."""
+    if notices := _notices(board, keys, start, now):
+        yield notices
+    ends, offsets = now[board.target], list(start[board.target])
+    behind = sum(end - offset for end, offset in zip(ends, offsets, strict=True))
     if behind > MOST_BACK:
         reason = f"{behind:,} predictions were missed, more than {MOST_BACK:,}"
         yield [Encoded(_behind(board, reason))]
         return
-    for partition, end in enumerate(now[board.target]):
-        while at[board.target][partition] < end:
-            offset = at[board.target][partition]
-            page = await in_thread(site, _page, site.log, board.target, partition, offset)
-            own = [record for record in page if record.offset < end]
+    for partition, end in enumerate(ends):
+        while offsets[partition] < end:
+            page = await in_thread(
+                site, _page, site.log, board.target, partition, offsets[partition]
+            )
             events = []
-            for record in own:
-                at[board.target][partition] = record.offset + 1
-                event = board.event_of(record, encoded(at))
+            for record in page:
+                if record.offset >= end:
+                    break
+                offsets[partition] = record.offset + 1
+                event = board.event_of(record, encoded({**start, board.target: offsets}))
                 if event is not None and (not keys or record.key in keys):
                     events.append(Encoded(event))
-            if len(own) < len(page) or not page:
-                at[board.target][partition] = end
+            if not page or page[-1].offset >= end - 1:
+                offsets[partition] = end
             if events:
                 yield events
+
+
+def _notices(board: Board, keys: frozenset[str], start: Positions, now: Positions) -> list[Encoded]:
+    """Recorded gaps and alerts between two positions, with the cursor of the first."""
+    cursor = encoded(start)
+    events = [
+        alert_event(alert, cursor) for alert in board.alerts.since(start[ALERTS], now[ALERTS])
+    ]
+    if isinstance(board, SeriesBoard):
+        source = board.live.source
+        events += [
+            board.gap_event(gap, cursor)
+            for gap in board.gaps
+            if start[source][gap.partition] <= gap.offset < now[source][gap.partition]
+            and (not keys or gap.key in keys)
+        ]
+    return [Encoded(event) for event in events]
 
 
 def _page(log_of: Callable[[], Log], topic: str, partition: int, offset: int) -> list[Record]:
