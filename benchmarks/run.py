@@ -30,6 +30,7 @@ import pipeline  # noqa: F401
 import processes  # noqa: F401
 import records  # noqa: F401
 import scoring  # noqa: F401
+import web  # noqa: F401
 from barograph.figures import NOT_DEFINED, three_digits
 from barograph.files.disk import write_whole
 
@@ -46,6 +47,10 @@ _VERSIONS = (
     "lightgbm",
     "msgspec",
     "confluent-kafka",
+    "fastapi",
+    "uvicorn",
+    "uvloop",
+    "httptools",
 )
 
 
