@@ -56,7 +56,7 @@ class AccessLog:
         try:
             with declared(self._folder):
                 self._write(b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
-        except BarographError as error:
+        except (BarographError, OSError) as error:
             self.dropped += len(lines)
             self.problem = str(error)
         else:

@@ -1,7 +1,5 @@
 """The application: routes, refusals, and the page's files."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +24,7 @@ STATIC = Path(__file__).parent / "static"
 
 
 def application(site: Site, host: str) -> ASGIApp:
-    """The ASGI application of a site, whose life it begins and ends, behind its guard.
+    """The ASGI application of a site, behind its guard.
 
     host: the address it listens on.
     """
@@ -46,21 +44,11 @@ def _listed(names: str) -> list[str]:
 
 def routes(site: Site) -> FastAPI:
     """All routes of a site."""
-
-    @asynccontextmanager
-    async def life(_app: FastAPI) -> AsyncIterator[None]:
-        site.begin()
-        try:
-            yield
-        finally:
-            await site.end()
-
     app = FastAPI(
         title="Barograph",
         version=__version__,
         docs_url=None,
         redoc_url=None,
-        lifespan=life,
         redirect_slashes=False,
     )
     app.state.site = site
@@ -116,8 +104,10 @@ async def _invalid(_request: Request, error: Exception) -> Response:
     return refusal(422, f"{where}: {first['msg']}.", "See /openapi.json for what is taken.")
 
 
-async def _failed(_request: Request, _error: Exception) -> Response:
-    """Say that the server failed; what it was is raised behind the answer."""
+async def _failed(request: Request, error: Exception) -> Response:
+    """Say that the server failed, and to its operator at what."""
+    site: Site = request.app.state.site
+    site.warn(f"the API failed at {request.method} {request.url.path[:200]}: {error!r}")
     return refusal(500, "the server failed at this.", "Look at its standard error.")
 
 

@@ -49,7 +49,7 @@ class ModelWatch:
                     (each.time_ns for each in reversed(history) if each.version == champion), None
                 )
             standing = Standing(champion, candidate, since_ns, facts)
-        except BarographError as error:
+        except (BarographError, OSError) as error:
             return self._known.get(case, Standing())._replace(problem=str(error))
         self._known[case] = standing
         return standing

@@ -1,10 +1,14 @@
 """The web server in a thread of its own: where it listens, how it starts and ends."""
 
+import asyncio
 import errno
+import logging
+import os
 import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
@@ -16,7 +20,7 @@ from barograph.app.web.application import application
 from barograph.app.web.connection import Connection, WebSocketConnection
 from barograph.app.web.site import Site
 from barograph.cases.case import Case
-from barograph.errors import BadInputError
+from barograph.errors import BadInputError, BarographError
 
 DEFAULT_PORT = 8_000
 _STARTS_S = 10.0
@@ -24,6 +28,7 @@ _STOPS_S = 3.0
 _BACKLOG = 1_024
 _SEND_BYTES = 128 << 10
 _LOOK_S = 0.005
+_HANDLES = 12
 
 
 def listening(host: str, port: int) -> socket.socket:
@@ -97,10 +102,13 @@ class WebServer:
         host, port = listener.getsockname()[:2]
         self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         self._site = Site(settings, address, cases, warn)
+        # It would print a line for each request that is no HTTP; what fails is said by the site.
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         config = uvicorn.Config(
             application(self._site, host),
             http=Connection,
             ws=WebSocketConnection,
+            lifespan="off",
             log_config=None,
             access_log=False,
             server_header=False,
@@ -111,14 +119,23 @@ class WebServer:
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)
+        self._failure: BarographError | OSError | MemoryError | None = None
         self._started_s = time.monotonic()
 
     def __enter__(self) -> Self:
-        """Start, and wait until requests are answered. Raises BadInputError where it cannot."""
+        """Start, and wait until requests are answered.
+
+        Raises BadInputError where it cannot, and OSError without handles, which the event loop
+        would abort the process for.
+        """
+        with ExitStack() as spare:
+            for _ in range(_HANDLES):
+                spare.callback(os.close, os.dup(self._listener.fileno()))
         self._thread.start()
         end_s = time.monotonic() + _STARTS_S
         while not self._server.started:
-            if not self._thread.is_alive() or time.monotonic() > end_s:
+            self.check()
+            if time.monotonic() > end_s:
                 why = "the web server does not start"
                 raise BadInputError(self.url, why, "Try again, or leave it out (--no-web)")
             time.sleep(_LOOK_S)
@@ -132,8 +149,10 @@ class WebServer:
         self._listener.close()
 
     def check(self) -> None:
-        """Raise BadInputError where it has ended by itself."""
+        """Raise what ended it, or BadInputError where nothing says so."""
         if not self._thread.is_alive():
+            if self._failure is not None:
+                raise self._failure
             raise BadInputError(self.url, "the web server has ended", "Start it again")
 
     def summary(self) -> ServeSummary:
@@ -146,4 +165,15 @@ class WebServer:
         )
 
     def _run(self) -> None:
-        self._server.run([self._listener])
+        try:
+            with asyncio.Runner(loop_factory=self._server.config.get_loop_factory()) as runner:
+                runner.run(self._serve())
+        except (BarographError, OSError, MemoryError) as error:
+            self._failure = error
+
+    async def _serve(self) -> None:
+        self._site.begin()
+        try:
+            await self._server.serve([self._listener])
+        finally:
+            await self._site.end()

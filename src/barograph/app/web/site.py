@@ -9,9 +9,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
+from barograph import telemetry
 from barograph.app.settings import Settings
 from barograph.app.web.access_log import AccessLog
-from barograph.app.web.boards import Board, encode
+from barograph.app.web.boards import Board, appended_ns, encode
 from barograph.app.web.fanout import Event, Fanout
 from barograph.app.web.health import HealthAnswer, gaps_lately, heard_of, judged
 from barograph.app.web.model_watch import (
@@ -48,6 +49,14 @@ async def in_executor(
 ) -> T:
     """Run what blocks beside the event loop."""
     return await asyncio.get_running_loop().run_in_executor(threads, function, *arguments)
+
+
+def served(records: Sequence[Record], target: str) -> None:
+    """Count how long predictions took from the log to their readers."""
+    now_ns = time.time_ns()
+    for record in records:
+        if record.topic == target and (written_ns := appended_ns(record)) is not None:
+            telemetry.STEP_LATENCY.observe((now_ns - written_ns) / NS_PER_S, "served")
 
 
 class Site:
@@ -211,7 +220,7 @@ class Site:
     ) -> tuple[list[str], list[str], dict[str, int]]:
         try:
             return judged(self.log(), board, heard_of(board, now_ns), lambda: board.model.label)
-        except BarographError as error:
+        except (BarographError, OSError) as error:
             return [" ".join(str(error).split())], [], {}
 
     def _new_boards(self) -> dict[str, Board]:
@@ -223,6 +232,8 @@ class Site:
     def _deliver(self, records: Sequence[Record]) -> None:
         for name, own in by_board(self.boards.values(), records).items():
             fanout = self.fanouts[name]
+            if fanout.readers:
+                served(own, self.boards[name].target)
             fanout.publish(self.boards[name].receive(own, quiet=not fanout.readers))
 
     async def _tell(self) -> None:

@@ -90,8 +90,8 @@ class Tail:
                     self._follow(log)
             except OffsetGapError as gone:
                 self._positions[TopicPartition(gone.topic, gone.partition)] = gone.oldest
-            except BarographError as error:
-                problem = str(error)
+            except (BarographError, OSError, MemoryError) as error:
+                problem = " ".join(str(error).split()) or repr(error)
             if problem:
                 if problem != self.problem:
                     self._warn(f"the web server cannot read the log: {problem}")
