@@ -90,7 +90,6 @@ HOMES = {
         "top",  # what fastapi is made of
     ),
     "uvicorn": ({"app/web/server.py", "app/web/connection.py"}, "top"),
-    "uvicorn": ({"app/web/server.py"}, "top"),
     "apprise": ({"app/alerting/services.py"}, "inside"),
     "websockets": ({"simulated/exchange.py", "feed/venue_socket.py", "wire.py"}, "top"),
     "h11": ({"feed/rest.py"}, "top"),
