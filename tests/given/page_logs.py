@@ -168,6 +168,11 @@ def now_s() -> int:
     return int(time.time())
 
 
+def soon_s() -> int:
+    """A little ahead: what a log has until then is not old as soon as a machine is busy."""
+    return now_s() + 20
+
+
 def an_hour(log: PageLog, product: str, end_s: int, *, seed: int = 3, price: float = 64_000.0):
     """An hour that has seen all: calm, hits, a false alarm, a miss, a gap and its warm-up."""
     rng = np.random.default_rng(seed)

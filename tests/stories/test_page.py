@@ -11,7 +11,7 @@ from barograph.alert_records import Change, Judgement
 from barograph.registry.registry import Registry
 from barograph.types import Fault, GapCause, Verdict
 from browsers import LIMIT_MS, launched, opened
-from page_logs import NS, TAU, PageLog, an_hour, now_s, prediction, served
+from page_logs import NS, TAU, PageLog, an_hour, prediction, served, soon_s
 from registered_models import facts_of, graph
 
 PICTURES = Path(__file__).parents[2] / "build" / "page"
@@ -53,7 +53,7 @@ def _calm(log, seconds, product="BTC-USD"):
 
 
 def test_the_page_moves_with_each_second(browser, log):
-    start = now_s()
+    start = soon_s()
     _calm(log, range(start - 120, start))
     _calm(log, range(start - 120, start), "ETH-USD")
     with served(log.home) as url, visited(browser, url) as page:
@@ -68,7 +68,7 @@ def test_the_page_moves_with_each_second(browser, log):
 
 
 def test_an_alarm_is_announced_and_a_minute_later_judged(browser, log):
-    start = now_s()
+    start = soon_s()
     _calm(log, range(start - 120, start))
     with served(log.home) as url, visited(browser, url) as page:
         expect(page.locator("#alarm")).to_be_hidden()
@@ -90,7 +90,7 @@ def test_an_alarm_is_announced_and_a_minute_later_judged(browser, log):
 
 
 def test_hits_false_alarms_and_misses_of_an_hour_are_counted(browser, log):
-    an_hour(log, "BTC-USD", now_s())
+    an_hour(log, "BTC-USD", soon_s())
     with served(log.home) as url, visited(browser, url) as page:
         expect(page.locator("#tally")).to_contain_text("1 false alarm and 1 missed spike")
         kinds = page.evaluate(f"{SHOWN} return shown.spikes.map((run) => run.kind); }}")
@@ -99,7 +99,7 @@ def test_hits_false_alarms_and_misses_of_an_hour_are_counted(browser, log):
 
 
 def test_a_gap_is_a_grey_band_with_its_cause(browser, log):
-    start = now_s()
+    start = soon_s()
     _calm(log, [*range(start - 300, start - 200), *range(start - 100, start)])
     log.gap("BTC-USD", start - 200, start - 100, GapCause.DISCONNECT, missing=12)
     with served(log.home) as url, visited(browser, url) as page:
@@ -127,7 +127,7 @@ def test_a_gap_is_a_grey_band_with_its_cause(browser, log):
     ],
 )
 def test_what_has_no_probability_says_why(browser, log, verdict, words):
-    start = now_s()
+    start = soon_s()
     silent = [
         prediction("BTC-USD", second, None, verdict=verdict) for second in range(start - 60, start)
     ]
@@ -139,11 +139,12 @@ def test_what_has_no_probability_says_why(browser, log, verdict, words):
 
 
 def test_the_model_says_since_when_it_speaks_and_that_it_has_expired(browser, log):
-    start, onnx = now_s(), graph()
+    onnx = graph()
     scores = {"chosen": {"pr_auc": 0.61, "base_rate": 0.09, "calibration_error": 0.02}}
-    facts = facts_of(onnx, scores=scores, expires_time_ns=(start - 86_400) * NS)
+    facts = facts_of(onnx, scores=scores, expires_time_ns=NS)
     registry = Registry(log.home)
     registry.promote("spikes", registry.register("spikes", onnx, facts), "a test")
+    start = soon_s()
     _calm(log, range(start - 120, start))
     expired = prediction("BTC-USD", start, None, verdict=Verdict.MODEL_EXPIRED)
     log.predict(expired)
@@ -156,7 +157,7 @@ def test_the_model_says_since_when_it_speaks_and_that_it_has_expired(browser, lo
 
 
 def test_a_feed_that_fell_silent_is_not_called_calm(browser, log):
-    start = now_s()
+    start = soon_s()
     _calm(log, range(start - 200, start - 100))
     with served(log.home) as url, visited(browser, url) as page:
         expect(_tile(page)).to_contain_text("No data for 1 min")
@@ -164,7 +165,7 @@ def test_a_feed_that_fell_silent_is_not_called_calm(browser, log):
 
 
 def test_a_log_that_ended_yesterday_shows_its_last_hour(browser, log):
-    end = now_s() - 86_400
+    end = soon_s() - 86_400
     an_hour(log, "BTC-USD", end)
     with served(log.home) as url, visited(browser, url) as page:
         expect(_tile(page)).to_contain_text("No data for 1 d")
@@ -175,13 +176,13 @@ def test_a_log_that_ended_yesterday_shows_its_last_hour(browser, log):
 def test_an_empty_log_says_that_nothing_was_seen(browser, log):
     with served(log.home) as url, visited(browser, url) as page:
         expect(page.locator("#empty")).to_contain_text("Nothing has been seen yet")
-        _calm(log, [now_s()])
+        _calm(log, [soon_s()])
         expect(_tile(page)).to_contain_text("Calm ahead")
         expect(page.locator("#plots canvas").first).to_be_visible()
 
 
 def test_the_feed_is_described_in_words(browser, log):
-    start = now_s()
+    start = soon_s()
     _calm(log, range(start - 60, start))
     log.status(start)
     log.refuse(Fault.CROSSED_QUOTE, 3)
@@ -193,7 +194,7 @@ def test_the_feed_is_described_in_words(browser, log):
 
 
 def test_product_span_theme_and_zone_can_be_chosen_and_are_kept(browser, log):
-    start = now_s()
+    start = soon_s()
     for product in ("BTC-USD", "ETH-USD"):
         _calm(log, range(start - 1_000, start), product)
     with served(log.home) as url, visited(browser, url) as page:
@@ -212,7 +213,7 @@ def test_product_span_theme_and_zone_can_be_chosen_and_are_kept(browser, log):
 
 
 def test_all_of_it_can_be_done_with_the_keyboard(browser, log):
-    start = now_s()
+    start = soon_s()
     for product in ("BTC-USD", "ETH-USD"):
         _calm(log, range(start - 600, start), product)
     with served(log.home) as url, visited(browser, url) as page:
@@ -238,7 +239,7 @@ def test_all_of_it_can_be_done_with_the_keyboard(browser, log):
 
 
 def test_the_charts_are_a_table_too(browser, log):
-    an_hour(log, "BTC-USD", now_s())
+    an_hour(log, "BTC-USD", soon_s())
     with served(log.home) as url, visited(browser, url) as page:
         expect(page.locator("#plots canvas").first).to_be_visible()
         page.get_by_text("The same as a table").click()
@@ -252,7 +253,7 @@ def test_the_charts_are_a_table_too(browser, log):
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_nothing_serious(browser, log, theme):
     """With the explanation, an alarm, an alert, a table and a gap on the page."""
-    start = now_s()
+    start = soon_s()
     an_hour(log, "BTC-USD", start)
     log.predict(prediction("ETH-USD", start, None, verdict=Verdict.WARMUP))
     log.alert(Change.JUDGED, start - 600, "A spike", judgement=Judgement.WRONG)
@@ -298,7 +299,7 @@ def _serious(page):
 @pytest.mark.parametrize("width", [1440, 768, 390])
 def test_the_page_fits_phone_tablet_and_desktop(browser, log, width, theme):
     """Nothing is wider than the screen. The pictures are kept under build/page."""
-    start = now_s()
+    start = soon_s()
     an_hour(log, "BTC-USD", start)
     an_hour(log, "ETH-USD", start, seed=5, price=3_100.0)
     log.status(start)
