@@ -23,7 +23,8 @@ from verb_words import HOMELESS, WORDS, Door, verbs, words_of
 pytestmark = pytest.mark.operations
 
 READ = {
-    "archive list", "archive verify", "check", "deadletters list", "deadletters show",
+    "alerts list", "archive list", "archive verify", "check", "deadletters list",
+    "deadletters show",
     "models history", "models list", "models show", "topics dump", "topics list", "verify",
 }  # fmt: skip
 """They change nothing, so they answer in any home that can be read."""

@@ -42,12 +42,12 @@ def test_a_test_goes_through_every_sink_and_says_what_happened(run, home, monkey
     with Receiver() as receiver:
         monkeypatch.setenv("BAROGRAPH_WEBHOOK_URLS", receiver.url)
         monkeypatch.setenv("BAROGRAPH_WEBHOOK_SECRET", "s3cret")
-        code, out, err = run("alerts", "test", "--on-alert", "true", *HOME, "--json")
+        code, out, err = run("alerts", "test", "--on-alert", "true", "--json")
         assert (code, err) == (0, "")
         assert [each["delivered"] for each in json.loads(out)["sinks"]] == [True, True]
         assert "s3cret" not in out
         assert receiver.notes()[0]["type"] == "test-note/1"
-        code, out, err = run("alerts", "test", "--on-alert", "false", *HOME)
+        code, out, err = run("alerts", "test", "--on-alert", "false")
     assert code == 1
     assert "not delivered: command false" in err
     assert "exit code 1" in out
@@ -55,7 +55,7 @@ def test_a_test_goes_through_every_sink_and_says_what_happened(run, home, monkey
 
 def test_a_test_without_a_sink_says_how_to_have_one(run, home):
     assert home.exists()
-    code, _, err = run("alerts", "test", *HOME)
+    code, _, err = run("alerts", "test")
     assert (code, "BAROGRAPH_ALERT_URLS" in err) == (2, True)
 
 

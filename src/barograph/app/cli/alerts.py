@@ -14,10 +14,10 @@ from barograph.app.cli.options import (
     JsonOption,
     LogOption,
     case_named,
-    existing,
     existing_log,
     no_nan,
     settings_of,
+    worked_on,
 )
 from barograph.app.cli.stopping import stop_requested
 
@@ -90,7 +90,6 @@ def alerts_list(
 def alerts_test(
     on_alert: OnAlertOption = None,
     webhook: WebhookOption = None,
-    home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
     """Send a marked test message through every sink.
@@ -102,7 +101,7 @@ def alerts_test(
     from barograph.app.terminal import alert_tables
     from barograph.errors import BadInputError
 
-    settings = settings_of(home)
+    settings = settings_of(None)
     sinks = sinks_of(commands=on_alert or [], webhooks=webhook or [])
     if not sinks:
         raise BadInputError(
@@ -147,7 +146,7 @@ def alerts_run(
     settings = settings_of(home)
     cases = [case_named(name) for name in case or ["spikes"]]
     sinks = sinks_of(commands=on_alert or [], webhooks=webhook or [])
-    address = existing(log or settings.home)
+    address = worked_on(log or settings.home)
     with stop_requested() as stop:
         seconds = None if minutes is None else minutes * 60
         done = run(settings, address, cases, sinks, stop, warn, seconds=seconds)
