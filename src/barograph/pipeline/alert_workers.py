@@ -21,6 +21,7 @@ from barograph.log.topics import ALERT_LETTERS, ALERTS, HEALTH, ensure_alert_top
 from barograph.machine import Machine
 from barograph.pipeline.alerts import PredictionAlerts, Series
 from barograph.pipeline.case_topics import ensure_series
+from barograph.pipeline.counted import count_alerts
 from barograph.pipeline.health_alerts import HealthAlerts, HealthRule
 from barograph.pipeline.stage_outage import through_outages
 from barograph.pipeline.worker import Route, Tally, Until, work
@@ -40,13 +41,19 @@ def alert_route(live: LiveSeries) -> Route:
         target=ALERTS,
         dead_letters=live.dead_letters,
         stamp=STAMP,
+        count=count_alerts,
     )
 
 
 def health_route() -> Route:
     """The route from the health samples to `alerts`."""
     return Route(
-        group="health-alerts", source=HEALTH, target=ALERTS, dead_letters=ALERT_LETTERS, stamp=STAMP
+        group="health-alerts",
+        source=HEALTH,
+        target=ALERTS,
+        dead_letters=ALERT_LETTERS,
+        stamp=STAMP,
+        count=count_alerts,
     )
 
 

@@ -15,6 +15,7 @@ from barograph.app.alerting.sender import NEWS_S
 from barograph.app.alerting.sink import SinkError
 from barograph.log import browse, open_log
 from barograph.log.topics import UNDELIVERED
+from counted_metrics import Counted
 from notebook_sinks import Clock, Notebook, begun, now, sending
 from waiting import until
 from watched_series import with_topics
@@ -39,6 +40,24 @@ def test_alerts_are_sent_in_order_each_once_over_restarts(log, tmp_path):
             until(lambda part=part: part[-1].key in sink.keys)
     wanted = [each.key for each in alerts]
     assert [key for key in sink.keys if key in wanted] == wanted
+
+
+def test_what_is_delivered_retried_and_given_up_is_counted(log, tmp_path):
+    sink = Notebook(name="counted-notebook")
+    begun(tmp_path, sink, log)
+    counted = Counted()
+    sink.errors = [SinkError("the sink is away"), SinkError("no", final=True)]
+
+    def results():
+        return [
+            counted.since("barograph_alert_deliveries_total", sink=sink.name, result=result)
+            for result in ("delivered", "retried", "undelivered")
+        ]
+
+    with sending(tmp_path, sink):
+        log.append(messages(now(number=1), now(number=2)))
+        until(lambda: sum(results()) == 3)
+    assert results() == [1, 1, 1]  # exact: counts
 
 
 def test_a_new_sink_begins_at_the_newest_alert(log, tmp_path):

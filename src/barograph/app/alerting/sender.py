@@ -23,7 +23,7 @@ from random import Random, SystemRandom
 
 import msgspec
 
-from barograph import codec
+from barograph import codec, telemetry
 from barograph.alert_records import AlertRecord, Change, Undelivered
 from barograph.app.alerting.marks import MOST_SENDS, Marks
 from barograph.app.alerting.notes import Note, Promised, held_note, note_of
@@ -109,6 +109,8 @@ class Sender:
 
     def run(self) -> None:
         """Send until stopped; waits for a log that cannot be used."""
+        for result in ("delivered", "retried", "undelivered"):
+            telemetry.DELIVERIES.add(0, self.sink.name, result)
 
         def once(until: Until) -> Tally:
             lease_s = self._plan.give_up_s + _LEASE_MORE_S
@@ -235,9 +237,11 @@ class Sender:
                 self.sent.why = error.reason
                 if error.final or self._clock_ns() >= ends_ns:
                     return self._given_up(note, attempts, error.reason)
+                telemetry.DELIVERIES.add(1, self.sink.name, "retried")
                 self._say(f"{one_line(error.reason)}. It is tried again", ends_ns)
             else:
                 self.sent.delivered += 1
+                telemetry.DELIVERIES.add(1, self.sink.name, "delivered")
                 self._said_s = None
                 return []
             if self._stop.wait(backoff.next_s()):
@@ -249,6 +253,7 @@ class Sender:
 
     def _given_up(self, note: Note, attempts: int, reason: str) -> list[Message]:
         self.sent.undelivered += len(note.alerts)
+        telemetry.DELIVERIES.add(1, self.sink.name, "undelivered")
         if not self.sent.undelivered - len(note.alerts) or attempts:
             self._warn(
                 f"{self._name}: not delivered after {attempts} attempts: {one_line(note.title)}: "

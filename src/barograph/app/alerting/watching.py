@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from barograph.app.alerting.drift_measures import DriftMeasures
 from barograph.app.alerting.plans import alert_plan, sending_plan
 from barograph.app.alerting.sender import Sent
 from barograph.app.alerting.senders import Senders
@@ -66,7 +67,10 @@ def watching(  # noqa: PLR0913 - the log, what is watched in it, and who hears o
                     address,
                     live_of(case),
                     warn,
-                    measured=measured if number == 0 else (),
+                    measured=(
+                        *(measured if number == 0 else ()),
+                        _drift(stack, settings, address, case),
+                    ),
                     champion=_champion(settings, case.name),
                     every_s=settings.health_every_s,
                     source=f"monitor-{case.name}",
@@ -75,6 +79,13 @@ def watching(  # noqa: PLR0913 - the log, what is watched in it, and who hears o
             for number, case in enumerate(cases)
         ]
         yield Watching(senders, workers, monitors)
+
+
+def _drift(stack: ExitStack, settings: Settings, address: str | Path, case: "Case") -> Measured:
+    """The drift of a case as its monitor measures it, until the stack ends."""
+    drift = DriftMeasures(address, settings.home, case)
+    stack.callback(drift.close)
+    return drift.measure
 
 
 def _champion(settings: Settings, case: str) -> Callable[[], str | None]:
