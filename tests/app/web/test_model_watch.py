@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from barograph.app.web.boards import NO_MODEL
-from barograph.app.web.model_watch import ModelWatch, Standing, live_scores, model_now
+from barograph.app.web.model_watch import ModelWatch, Standing, live_scores, model_now, show_live
 from barograph.app.web.series_rows import SeriesRows
 from barograph.evaluation.matured import judge, mature
 from champions import crowned
+from counted_metrics import Counted
 from watched_predictions import prediction
 
 
@@ -54,3 +55,13 @@ def test_live_scores_are_those_of_the_matured_predictions():
         assert found[name] == pytest.approx(getattr(expected, name).estimate, rel=1e-9)
     assert found["calibration_error"] == pytest.approx(expected.calibration_error, rel=1e-9)
     assert live_scores([rows.between(-1, 1000)], 5, 5) is None
+
+
+def test_live_scores_are_metrics_and_what_is_not_known_is_not_there():
+    counted, of = Counted(), ("case", "shown-live")
+    show_live("shown-live", {"rows": 9, "base_rate": 0.2, "pr_auc": 0.5, "calibration_error": None})
+    now = counted.now()
+    assert now["barograph_live_pr_auc", of] == pytest.approx(0.5)
+    assert ("barograph_live_calibration_error", of) not in now
+    show_live("shown-live", None)
+    assert ("barograph_live_pr_auc", of) not in counted.now()

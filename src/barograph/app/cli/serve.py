@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from barograph.app.cli.answers import answer, warn
+from barograph.app.cli.observing import LogFormatOption, observed
 from barograph.app.cli.options import (
     CASES,
     MOST_MINUTES,
@@ -82,6 +83,7 @@ def serve(
             help="Minutes to run; default until Ctrl-C.",
         ),
     ] = None,
+    log_format: LogFormatOption = None,
     home: HomeOption = None,
     log: LogOption = None,
     json: JsonOption = False,
@@ -90,6 +92,8 @@ def serve(
 
     It reads the log and the registry; promoting a model needs the token of BAROGRAPH_TOKEN.
     """
+    import msgspec
+
     from barograph.app.web.server import WebServer, listening_or_free
 
     settings = settings_of(home)
@@ -97,9 +101,16 @@ def serve(
     served = cases_served(case or [])
     listener = listening_or_free(host, port, warn)
     ends_s = None if minutes is None else time.monotonic() + 60 * minutes
-    with stop_requested() as stop, WebServer(settings, address, served, listener, warn) as server:
-        warn(f"serving at {server.url}")
+    with (
+        stop_requested() as stop,
+        observed(settings, "serve", 0, log_format) as events,
+        WebServer(settings, address, served, listener, warn) as server,
+    ):
+        if not events.logged:  # the start says it too
+            warn(f"serving at {server.url}")
+        events.started(settings.home, address, page=server.url)
         while not stop.wait(_LOOK_S) and (ends_s is None or time.monotonic() < ends_s):
             server.check()
+            events.status(lambda: msgspec.structs.asdict(server.summary()))
     done = server.summary()
     answer(done, json, lambda: f"{done.requests:,} requests answered in {done.seconds:,.0f} s")

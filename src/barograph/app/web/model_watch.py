@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from barograph import telemetry
 from barograph.app.web.answers import ModelNow
 from barograph.app.web.series_board import SeriesBoard
 from barograph.arrays import Records
@@ -16,6 +17,11 @@ from barograph.registry.model import ModelFacts
 from barograph.registry.registry import Registry
 
 _PROMISED = "test"
+_LIVE: Mapping[str, telemetry.Gauge] = {
+    "pr_auc": telemetry.LIVE_PR_AUC,
+    "base_rate": telemetry.LIVE_BASE_RATE,
+    "calibration_error": telemetry.LIVE_CALIBRATION_ERROR,
+}
 
 
 class Standing(NamedTuple):
@@ -74,6 +80,16 @@ def model_now(
         live=None if live is None else dict(live),
         promised=facts.scores.get(_PROMISED),
     )
+
+
+def show_live(case: str, live: Mapping[str, float | int | None] | None) -> None:
+    """Show the champion's live scores among the metrics; what is not known is not there."""
+    for name, gauge in _LIVE.items():
+        value = None if live is None else live.get(name)
+        if value is None:
+            gauge.remove(case)
+        else:
+            gauge.set(value, case)
 
 
 def rows_of_model(board: SeriesBoard, label: str) -> list[Records]:

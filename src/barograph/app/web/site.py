@@ -21,6 +21,7 @@ from barograph.app.web.model_watch import (
     live_scores,
     model_now,
     rows_of_model,
+    show_live,
 )
 from barograph.app.web.record_board import RecordBoard
 from barograph.app.web.series_board import SeriesBoard
@@ -293,4 +294,5 @@ class Site:
             await in_executor(self.threads, live_scores, rows, number, horizon_s) if rows else None
         )
         self._live[board.name] = (now_s, label, found)
+        show_live(board.name, found)
         return found
