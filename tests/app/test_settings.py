@@ -53,8 +53,11 @@ def test_a_misspelt_variable_is_told_from_those_of_others(monkeypatch):
     monkeypatch.setenv("BAROGRAPH_KAFKA_SASL_MECHANISM", "PLAIN")
     monkeypatch.setenv("BAROGRAPH_FOLDS", "3")
     monkeypatch.setenv("BAROGRAPH_HOMES", "x")
+    monkeypatch.setenv("BAROGRAPH_HOEM", "x")
+    monkeypatch.setenv("BAROGRAPH_SEDE", "3")
     assert misspelt() == {
         "BAROGRAPH_PARTITION": "BAROGRAPH_PARTITIONS", "BAROGRAPH_HOMES": "BAROGRAPH_HOME",
+        "BAROGRAPH_HOEM": "BAROGRAPH_HOME", "BAROGRAPH_SEDE": "BAROGRAPH_SEED",
     }  # fmt: skip
 
 

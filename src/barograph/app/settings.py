@@ -25,8 +25,10 @@ PREFIX = "BAROGRAPH_"
 _OF_KAFKA = f"{PREFIX}KAFKA_"
 """Variables that the client of Kafka reads; it refuses those that it does not know."""
 
-_NEAR = 0.8
-"""How alike two names are, of 1, for one to be a misspelling of the other."""
+_NEAR = 0.75
+"""How alike two names are, of 1, for one to be a misspelling of the other: two letters of four
+that changed places still are.
+"""
 
 
 class Settings(BaseSettings):

@@ -123,7 +123,10 @@ def _problem(reader: FormReader) -> tuple[str, str]:
         return "", ""
     if reader.forms:
         first = reader.forms[0]
-        return first.problem, f"{first.cure}: `barograph forms FILE` writes a form to correct"
+        return (
+            first.problem,
+            f"{first.cure}: `barograph forms FILE --toml` prints a form to correct",
+        )
     return (
         "its lines are neither JSON objects nor rows under a header",
         "See docs/recordings.md for what is read, or write a form (`--form FILE`)",

@@ -30,7 +30,7 @@ ERRORS = {
 CURED = {
     "of our own": (BadInputError("a. b", "it is bad", "Mend it. Again"), "Mend it. Again."),
     "of a model": (RegistryError("spikes/1", "it is gone", "Train one"), "Train one."),
-    "of an address": (UnsupportedLogError("ftp://x"), "give a directory (--home)"),
+    "of an address": (UnsupportedLogError("ftp://x"), "Give a directory (--home)"),
     "of the system": (OSError(errno.EIO, "I/O error", "/x"), "Check what is named"),
     "without a cure": (OutageError("/x cannot be used just now: busy."), "Try again."),
 }
@@ -42,7 +42,7 @@ def test_an_error_has_two_parts_that_make_its_line(error, cure):
     assert rest.startswith(cure)
     assert facts.endswith(".")
     assert f"{facts} {rest}" in {
-        refusal(error), refusal(error) + " Try again.", refusal(error).replace("; give", ". give")
+        refusal(error), refusal(error) + " Try again.", refusal(error).replace("; give", ". Give")
     }  # fmt: skip
 
 

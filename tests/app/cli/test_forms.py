@@ -10,6 +10,7 @@ import pytest
 
 from barograph.archive.recording import Recorded, Recording
 from barograph.venues.forms.own import form_of
+from coinbase_messages import ticker
 from recorded_forms import flat, invented, lines, table
 
 PAGE = Path(__file__).parents[3] / "docs" / "recordings.md"
@@ -48,6 +49,21 @@ def test_a_file_is_shown_with_a_form_that_reads_it(run, quotes, tmp_path):
         "quotes.csv": "1 form in a table (CSV): your own form, recorder's clock `unix_timestamp`"
         " (s), no trades (price is the middle of bid and ask), no sizes, no ids"
     }
+
+
+def test_the_form_alone_is_a_file_to_correct(run, quotes, tmp_path):
+    code, out, err = run("forms", quotes, "--toml")
+    assert (code, err) == (0, "")
+    (tmp_path / "own.toml").write_text(out)
+    code, out, _ = run("replay", quotes, "--form", "own.toml", "--no-stages", *HOME, "--json")
+    assert (code, json.loads(out)["feed"]["ticks"]) == (0, 12)
+
+
+def test_frames_have_no_form_to_print(run, tmp_path):
+    (tmp_path / "frames.ndjson").write_text(json.dumps(ticker()) + "\n")
+    code, out, err = run("forms", "frames.ndjson", "--toml")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "frames need no form" in err
 
 
 def test_the_page_says_what_is_missing_and_writes_the_form(run, quotes):

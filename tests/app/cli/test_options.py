@@ -45,6 +45,22 @@ def test_a_wrong_setting_names_file_line_and_key(run, tmp_path, content, line):
     assert f"{tmp_path / 'barograph.toml'}, {line}" in err
 
 
+def test_settings_that_are_not_utf8_name_their_file(run, tmp_path):
+    (tmp_path / "barograph.toml").write_bytes(b"\xff\xfef\x00")
+    code, out, err = run("settings")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert f"{tmp_path / 'barograph.toml'}: it is not UTF-8 (byte 0)" in err
+
+
+@pytest.mark.parametrize("home", ["file", "file/below", "/dev/null"])
+@pytest.mark.parametrize("verb", [["check"], ["models", "list"], ["score"]])
+def test_a_home_that_is_a_file_is_refused_by_its_name(run, tmp_path, home, verb):
+    (tmp_path / "file").touch()
+    code, out, err = run(*verb, "--home", home)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "it is no directory, so it can hold no home. Name another (--home)." in err
+
+
 def test_a_wrong_variable_is_named(run, monkeypatch):
     monkeypatch.setenv("BAROGRAPH_FOLDS", "1")
     code, _, err = run("settings")

@@ -36,6 +36,19 @@ def test_what_is_missing_stands_there_to_be_filled_in():
         form_of(proposed([{"product_id": "P", "price": 1}]).replace('ask = "?"', ""))
 
 
+def test_a_form_with_something_left_to_fill_in_is_refused_by_the_names_of_it():
+    toml = proposed([{"product_id": "P", "timestamp": "2026-01-01T00:00:00Z", "price": 1}])
+    with pytest.raises(FormError, match=r'\[fields\] bid, ask is still "\?": write the name'):
+        form_of(toml)
+
+
+def test_a_terminal_folds_no_line_of_a_form():
+    many = {f"another_field_of_this_recorder_{number}": 1 for number in range(30)}
+    toml = proposed([{"product_id": "P", "timestamp": 5, "bid": 1, "ask": 2} | many])
+    assert max(map(len, toml.splitlines())) <= 80
+    assert form_of(toml).fields["bid"] == "bid"
+
+
 def test_frames_need_no_form():
     assert proposed([advanced(invented(1)[0])]) == ""
     assert proposed([]) == ""

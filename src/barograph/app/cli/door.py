@@ -72,7 +72,7 @@ def parts(error: BaseException) -> tuple[str, str]:
     facts, end, cure = line.partition("; " if isinstance(error, UnsupportedLogError) else ". ")
     if not cure:
         return line, "Try again."
-    return f"{facts}{end.rstrip().replace(';', '.')}", cure
+    return f"{facts}{end.rstrip().replace(';', '.')}", cure[0].upper() + cure[1:]
 
 
 def usage_parts(error: "TyperException") -> tuple[str, str]:

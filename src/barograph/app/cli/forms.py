@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from barograph.app.cli.answers import answer, warn
+from barograph.app.cli.answers import answer, say, warn
 from barograph.app.cli.options import JsonOption, ZoneOption, zone_named
 
 if TYPE_CHECKING:
+    from barograph.archive.recorded_form import Look
     from barograph.venues.forms.own import OwnForm
 
 app = typer.Typer()
@@ -27,7 +28,7 @@ def form_in(path: Path | None) -> "OwnForm | None":
     from barograph.files.disk import read_regular
     from barograph.venues.forms.own import FormError, form_of
 
-    cure = "`barograph forms FILE` writes one to correct; docs/recordings.md explains it"
+    cure = "`barograph forms FILE --toml` prints one to correct; docs/recordings.md explains it"
     try:
         return form_of(read_regular(path).decode())
     except OSError as error:
@@ -43,12 +44,15 @@ def forms_verb(
     ] = None,
     form: FormOption = None,
     zone: ZoneOption = "UTC",
+    toml: Annotated[
+        bool, typer.Option("--toml", help="Print the form to correct alone, to be saved.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """List the forms of recordings, or show what a file looks like.
 
     Of FILE it shows container, fields, what the reader settles on, and a form in TOML to correct:
-    save it, and give it to replay or dataset as --form.
+    save it (--toml > form.toml), and give it to replay or dataset as --form.
     """
     from barograph.app.terminal import forms_seen
     from barograph.archive.recorded_form import look
@@ -58,4 +62,18 @@ def forms_verb(
         answer({"forms": list(KNOWN)}, json, lambda: forms_seen.known(KNOWN))
         return
     seen = look(file, zone_named(zone), form_in(form), warn)
+    if toml and not json:
+        say(_form_to_correct(file, seen))
+        return
     answer(seen, json, lambda: forms_seen.seen(file.name, seen))
+
+
+def _form_to_correct(file: Path, seen: "Look") -> str:
+    """Return the TOML of a file's form. Raises BadInputError where there is none to correct."""
+    if seen.toml:
+        return seen.toml.rstrip()
+    from barograph.errors import BadInputError
+
+    why = "its lines are frames of a venue, or none of them has fields"
+    cure = "Leave --toml out to see what it looks like; frames need no form"
+    raise BadInputError(str(file), why, cure)

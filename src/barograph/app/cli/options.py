@@ -98,7 +98,13 @@ def settings_of(home: Path | None) -> "Settings":
     for variable, meant in origin.misspelt().items():
         warn(f"{variable} is no setting and is ignored. Did you mean {meant}?")
     try:
-        return origin.Settings(home=home) if home is not None else origin.Settings()
+        settings = origin.Settings(home=home) if home is not None else origin.Settings()
+    except UnicodeDecodeError as error:
+        raise BadInputError(
+            str(Path(origin.FILE).absolute()),
+            f"it is not UTF-8 (byte {error.start})",
+            "Save it as UTF-8, or remove it",
+        ) from error
     except TOMLDecodeError as error:
         raise BadInputError(
             str(Path(origin.FILE).absolute()), str(error), "Correct it as TOML: KEY = VALUE"
@@ -106,6 +112,21 @@ def settings_of(home: Path | None) -> "Settings":
     except ValidationError as error:
         first = error.errors()[0]
         raise _invalid(".".join(map(str, first["loc"])), first["type"], first["msg"]) from error
+    _check_directory(settings.home)
+    return settings
+
+
+def _check_directory(home: Path) -> None:
+    """Raise BadInputError if a file stands where the home is, or where a folder above it is."""
+    from barograph.errors import BadInputError
+
+    for place in (home, *home.parents):
+        if place.is_dir():
+            return
+        if place.exists():
+            raise BadInputError(
+                str(place), "it is no directory, so it can hold no home", "Name another (--home)"
+            )
 
 
 def _invalid(key: str, kind: str, why: str) -> "BadInputError":

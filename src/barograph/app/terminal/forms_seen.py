@@ -39,5 +39,5 @@ def seen(name: str, look: Look) -> RenderableType:
         table.add_row("first", Text(one_line(look.first[:_SHOWN_CHARACTERS])))
     if not look.toml:
         return table
-    offer = "# A form to correct; save it, and give it as --form:"
+    offer = "# A form to correct. `barograph forms FILE --toml` prints it alone, to be saved:"
     return Group(table, "", Text(offer), Text(look.toml.rstrip()))

@@ -14,6 +14,9 @@ from barograph.venues.forms.names import NAMES, RECEIVED, TIME
 FIELDS = (TIME, RECEIVED, *(role for role in NAMES if role != "kind"))
 """What a form may say of a field."""
 
+UNNAMED = "?"
+"""What a proposal writes where a field has to be named."""
+
 _CLOCK_KEYS = ("of", "unit", "received_unit", "zone")
 _SIDES_KEYS = ("field", "bid", "ask")
 
@@ -151,6 +154,10 @@ def _delimiter(table: dict[str, Any]) -> str:
 
 
 def _check(form: OwnForm) -> None:
+    if unnamed := [role for role, name in form.fields.items() if name == UNNAMED]:
+        raise FormError(
+            f'[fields] {", ".join(unnamed)} is still "{UNNAMED}": write the name of its field there'
+        )
     given = form.fields.keys() | form.constants.keys()
     if TIME not in form.fields:
         raise FormError("[fields] needs time: the field whose clock the recording goes by")

@@ -1,6 +1,7 @@
 """A form of one's own, written as a recording was understood: to correct, and to give back."""
 
 import json
+import textwrap
 
 from barograph.foreign import one_line
 from barograph.venues.forms.clock import Clock, Unit
@@ -9,6 +10,8 @@ from barograph.venues.forms.reader import FormReader
 from barograph.venues.forms.settled import Settled
 
 _UNWRITTEN = ("kind",)
+_COMMENT_WIDTH = 76
+"""A comment that a terminal folds would be TOML no longer."""
 
 
 def proposal(reader: FormReader, name: str) -> str:
@@ -21,8 +24,9 @@ def proposal(reader: FormReader, name: str) -> str:
 
 
 def _lines(settled: Settled, name: str) -> list[str]:
-    fields = one_line(", ".join(settled.field_names))
-    lines = [f"# {one_line(name)}: {fields[:400]}", "[fields]", *_fields(settled)]
+    fields = one_line(", ".join(settled.field_names))[:400]
+    about = textwrap.wrap(f"{one_line(name)}: {fields}", _COMMENT_WIDTH)
+    lines = [*(f"# {line}" for line in about), "[fields]", *_fields(settled)]
     if PRODUCT not in settled.names:
         lines += ["", "[constants]", 'product = "BTC-USD"  # ← which one is it?']
     return [*lines, "", "[clock]", *_clock(settled)]
