@@ -22,6 +22,7 @@ CHURN = ("--case", "churn")
 WORDS = {
     "help": ("models", "show"),
     "settings": (),
+    "doctor": ("--venue", "simulated", "--url", "ws://127.0.0.1:9"),
     "completion": ("zsh",),
     "demo": ("--check", "--hours", "1"),
     "up": ("--venue", "simulated", "--minutes", "0.02", "--no-retrain", "--port", "0"),

@@ -13,6 +13,7 @@ CATCHES_ALL = {
     "pipeline/monitor.py": "its thread: reported, and tried again with the next sample",
     "pipeline/threads.py": "a stage's thread: raised at the door; the shadow's is reported",
     "app/alerting/senders.py": "a sink's thread: reported, and nothing depends on it",
+    "app/runs/doctor/examination.py": "a look's thread: raised where its findings are gathered",
     "app/runs/retraining.py": "its thread: reported, and tried again",
     "log/retention.py": "its thread: reported, and tried again when it is due",
     "app/runs/up.py": "closes the log, and raises again",
@@ -156,6 +157,7 @@ WRITES = {
 SAYS = {
     "app/cli/answers.py": "JSON",
     "app/cli/__init__.py": "the version",
+    "app/cli/forms.py": "TOML whose names are escaped",
     "app/cli/reference.py": "help, and a script for the shell",
 }
 """Files that may say a line which no `Screen` made."""

@@ -13,6 +13,22 @@ ELSEWHERE = {
         "tests/stories/test_one_home_two_logs.py",
         "test_a_home_moves_to_kafka_with_its_recording_and_to_a_log_made_anew",
     ),
+    "forms --toml": (
+        "tests/app/cli/test_forms.py",
+        "test_the_form_alone_is_a_file_to_correct",
+    ),
+    "demo": (
+        "tests/stories/test_demo.py",
+        "test_the_check_trains_promotes_predicts_and_verifies",
+    ),
+    "simulate": (
+        "tests/app/cli/test_doctor.py",
+        "test_a_simulated_exchange_that_runs_is_reached_and_in_time",
+    ),
+    "models promote": (
+        "tests/app/cli/test_doctor.py",
+        "test_a_version_without_a_champion_is_promoted_as_advised",
+    ),
     "recover --log": (
         "tests/stories/test_one_home_two_logs.py",
         "test_a_home_moves_to_kafka_with_its_recording_and_to_a_log_made_anew",

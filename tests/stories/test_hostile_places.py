@@ -28,8 +28,8 @@ READ = {
     "models history", "models list", "models show", "topics dump", "topics list", "verify",
 }  # fmt: skip
 """They change nothing, so they answer in any home that can be read."""
-AWAY = HOMELESS | {"demo", "settings"}
-"""They need no home."""
+AWAY = HOMELESS | {"demo", "settings", "doctor"}
+"""They need no home, or say what is wrong with it."""
 SLOW = {"train", "rehearse", "demo"}
 """They work for seconds before they answer."""
 QUICK = READ | {"settings", "dataset", "featurize", "models promote", "report card"}
@@ -177,6 +177,19 @@ def test_without_inodes_what_can_be_read_is_read(home, inputs, mount):
         else:
             assert_refused(done, "no inodes are left", "Remove some files")
     assert contents(place) == before
+
+
+def test_doctor_names_a_disk_that_takes_nothing_and_changes_nothing(home, inputs, mount):
+    place = mount("home", "size=40m")
+    shutil.copytree(home, place, dirs_exist_ok=True)
+    fill(place)
+    before = contents(place)
+    code, out, _ = Door(words_of("doctor", place, inputs)).end()
+    assert (code, contents(place)) == (1, before)
+    assert "Free at least" in out.decode()
+    subprocess.run(["mount", "-o", "remount,ro", place], check=True)
+    code, out, _ = Door(words_of("doctor", place, inputs)).end()
+    assert (code, "Read-only file system" in out.decode()) == (1, True)
 
 
 def become_nobody():

@@ -49,7 +49,7 @@ def test_each_answer_is_of_its_schema(full_home, inputs, tmp_path):
 def test_each_refusal_is_an_object_with_a_cure(inputs, tmp_path):
     """The home is a file."""
     (tmp_path / "file").touch()
-    without_home = HOMELESS | {"settings"}
+    without_home = HOMELESS | {"settings", "doctor"}
 
     def words(verb):
         return words_of(verb, tmp_path / "file", inputs)

@@ -42,6 +42,7 @@ main()
 WORDS = {
     "help": "models show",
     "settings": "--home {home}",
+    "doctor": "--venue simulated --url ws://127.0.0.1:{deaf} --home {home}",
     "completion": "zsh",
     "demo": "--check --hours 1 --home {new}",
     "replay": "{market} --home {new}",

@@ -12,6 +12,7 @@ import msgspec.inspect
 from barograph.app.alerting.senders import Trials
 from barograph.app.alerting.watching import AlertsSent
 from barograph.app.runs.demo import DemoSummary
+from barograph.app.runs.doctor.examination import Examination
 from barograph.app.runs.predicting import Predicted
 from barograph.app.runs.rehearsal_accounts import Rehearsal
 from barograph.app.runs.up import UpSummary
@@ -53,6 +54,7 @@ ANSWERS: Mapping[str, Any] = {
     "demo": DemoSummary,
     "up": UpSummary,
     "help": {"verb": str, "usage": str, "options": dict[str, str], "schema": dict[str, Any]},
+    "doctor": Examination,
     "settings": {"settings": list[SettingInForce]},
     "completion": {"shell": str, "script": str},
     "replay": {"feed": Summary, "featurizer": Tally, "scorer": Tally},

@@ -20,6 +20,7 @@ try:
         archive,
         check,
         deadletters,
+        doctor,
         door,
         exchange,
         forms,
@@ -52,7 +53,7 @@ try:
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": verbs.WIDTH},
     )
     for theme in (
-        market, forms, live, serve, exchange, check, training, predict, records, recover,
+        market, forms, live, serve, exchange, check, doctor, training, predict, records, recover,
         reference,
     ):  # fmt: skip
         app.add_typer(theme.app)

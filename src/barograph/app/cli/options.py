@@ -82,10 +82,10 @@ CASES: Mapping[str, str] = {
 """Built-in cases: name to `module:attribute`."""
 
 
-def settings_of(home: Path | None) -> "Settings":
+def settings_of(home: Path | None, *, tell: bool = True) -> "Settings":
     """Load the settings; `home` overrides theirs. Raises BadInputError for invalid settings.
 
-    An environment variable that is a misspelt setting is named in a warning.
+    tell: name an environment variable that is a misspelt setting in a warning.
     """
     from tomllib import TOMLDecodeError
 
@@ -95,7 +95,7 @@ def settings_of(home: Path | None) -> "Settings":
     from barograph.app.cli.answers import warn
     from barograph.errors import BadInputError
 
-    for variable, meant in origin.misspelt().items():
+    for variable, meant in origin.misspelt().items() if tell else ():
         warn(f"{variable} is no setting and is ignored. Did you mean {meant}?")
     try:
         settings = origin.Settings(home=home) if home is not None else origin.Settings()

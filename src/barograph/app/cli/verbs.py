@@ -15,7 +15,7 @@ from barograph.app.cli.answers import print_aside
 from barograph.app.terminal.detail import Detail, choose, chosen
 
 PANELS = {
-    "Start here": ("demo", "up", "check", "settings", "help"),
+    "Start here": ("demo", "up", "check", "doctor", "settings", "help"),
     "Data": ("feed", "replay", "forms", "dataset", "produce", "simulate"),
     "Models": ("train", "predict", "models", "report"),
     "Operate": (

@@ -3,7 +3,7 @@
 import json
 import textwrap
 
-from barograph.foreign import one_line
+from barograph.foreign import json_escaped, one_line
 from barograph.venues.forms.clock import Clock, Unit
 from barograph.venues.forms.names import ASK, BID, MID, NAMES, PRODUCT, SPREAD, SPREAD_BPS
 from barograph.venues.forms.reader import FormReader
@@ -73,4 +73,4 @@ def _is_naive(clock: Clock | None) -> bool:
 
 
 def _text(name: str) -> str:
-    return json.dumps(name, ensure_ascii=False)
+    return json_escaped(json.dumps(name, ensure_ascii=False))
