@@ -29,9 +29,9 @@ def test_a_fresh_machine_is_told_what_to_do_next(tmp_path):
     first, second = home.place(tmp_path / "new" / "home")
     assert (first.state, second.state) == (State.WARNING, State.OK)
     assert "`barograph demo`" in first.cure
-    assert list(home.log(tmp_path / "new", tmp_path / "new" / "log.sqlite")) == []
-    assert list(home.archive(tmp_path / "new")) == []
-    assert list(home.models(tmp_path / "new", "spikes", None)) == []
+    assert not list(home.log(tmp_path / "new", tmp_path / "new" / "log.sqlite"))
+    assert not list(home.archive(tmp_path / "new"))
+    assert not list(home.models(tmp_path / "new", "spikes", None))
     assert not (tmp_path / "new").exists()
 
 
