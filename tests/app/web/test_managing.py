@@ -8,6 +8,7 @@ from barograph.app.web.site import TOKEN
 from barograph.log.topics import ALERTS, DEAD_LETTERS, ensure_alert_topics
 from barograph.pipeline.worker import dead_letter
 from barograph.training.card import PAGE
+from barograph.training.walkforward import CHOSEN
 from barograph.types import DeadLetter, Fault, Message
 from champions import crowned
 from waiting import until
@@ -19,7 +20,8 @@ BEARER = {"Authorization": "Bearer a secret word"}
 @pytest.fixture
 def client(tmp_path, monkeypatch):
     monkeypatch.setenv(TOKEN, "a secret word")
-    registry = crowned(tmp_path)
+    scores = {CHOSEN: {"pr_auc": 0.31, "lead_time_s": None}, "persistence": {"pr_auc": 0.25}}
+    registry = crowned(tmp_path, scores=scores)
     with market_log(tmp_path) as log:
         ensure_alert_topics(log)
         append_predictions(log, predictions_of(model="spikes/1"))

@@ -15,8 +15,8 @@ from barograph.evaluation import scores
 from barograph.evaluation.labels import later
 from barograph.registry.model import ModelFacts
 from barograph.registry.registry import Registry
+from barograph.training.walkforward import CHOSEN
 
-_PROMISED = "test"
 _LIVE: Mapping[str, telemetry.Gauge] = {
     "pr_auc": telemetry.LIVE_PR_AUC,
     "base_rate": telemetry.LIVE_BASE_RATE,
@@ -78,7 +78,7 @@ def model_now(
         expires_ns=facts.expires_time_ns,
         candidate=None if other is None else f"{case}/{other}",
         live=None if live is None else dict(live),
-        promised=facts.scores.get(_PROMISED),
+        promised=facts.scores.get(CHOSEN),
     )
 
 
