@@ -8,7 +8,7 @@ TESTED := .venv/installed-for-tests
 CUSTOMERS ?= $(wildcard $(or $(BAROGRAPH_DATA),../shared/data)/churn/Telco-Customer-Churn.csv)
 UV_INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
-.PHONY: help install demo churn-demo kafka test test-operations test-fast test-narrow lint bench bench-check lock docs deploy leak ceiling first-minutes eda brief clean
+.PHONY: help install demo churn-demo kafka test test-operations test-fast test-narrow lint bench bench-check lock docs deploy leak ceiling drift-table first-minutes eda brief clean
 
 help:            ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -70,6 +70,9 @@ leak: $(STAMP)      ## docs/leak.svg: what shuffled rows find where there is not
 ceiling: $(STAMP)   ## how much models find of what can be known, in a simulated market
 	$(BIN)/python docs/ceiling.py
 
+drift-table: $(STAMP)   ## how often drift tests alarm where nothing drifts, beside the usual ones
+	$(BIN)/python docs/drift.py
+
 first-minutes: $(STAMP)   ## what could be said before there is a model, on RECORDINGS="…" in order of time
 	$(BIN)/python docs/first_minutes.py $(RECORDINGS)
 
@@ -107,7 +110,7 @@ $(WITH_KAFKA): $(STAMP)
 $(TESTED): $(STAMP)
 	@$(BIN)/python tests/given/programs.py
 	@echo "Installing what the tests need into .venv"
-	$(UV_INSTALL) --constraint requirements.lock --group dev --editable ".[kafka,jwt,xgboost,garch]"
+	$(UV_INSTALL) --constraint requirements.lock --group dev --editable ".[kafka,jwt,xgboost,garch,report]"
 	@touch $@
 
 .venv/installed-for-bench: $(TESTED)

@@ -15,6 +15,7 @@ def variables(monkeypatch):
     names = (
         "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_CACHE_DIR", "ORT_DISABLE_TELEMETRY",
         "MLFLOW_DISABLE_TELEMETRY", "DO_NOT_TRACK", "XDG_CACHE_HOME",
+        "YDATA_PROFILING_NO_ANALYTICS", "MPLBACKEND",
     )  # fmt: skip
     for name in names:
         monkeypatch.setenv(name, "")  # so that it is what it was when the test ends
@@ -33,6 +34,8 @@ def test_telemetry_is_off():
     environment.for_mlflow()
     opt_outs = ("ORT_DISABLE_TELEMETRY", "MLFLOW_DISABLE_TELEMETRY", "DO_NOT_TRACK")
     assert [os.environ[name] for name in opt_outs] == ["1", "true", "true"]
+    environment.for_profiling()
+    assert os.environ["YDATA_PROFILING_NO_ANALYTICS"] == "true"
 
 
 def test_the_folder_of_compiled_kernels_is_named_after_their_sources():

@@ -64,6 +64,15 @@ def for_mlflow() -> None:
     os.environ |= {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
 
 
+def for_profiling() -> None:
+    """No reports to the makers of profiles, and no window for their pictures."""
+    os.environ |= {
+        "YDATA_PROFILING_NO_ANALYTICS": "true",
+        "DO_NOT_TRACK": "true",
+        "MPLBACKEND": "agg",
+    }
+
+
 def _lasting_folder() -> str:
     """In the package, or in the user's cache; empty where neither takes files."""
     # Of a user without a home it stays relative, and is left out.

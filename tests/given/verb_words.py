@@ -48,6 +48,8 @@ WORDS = {
     "models promote": ("2",),
     "models rollback": (),
     "report card": ("1",),
+    "report drift": ("1",),
+    "report profile": CHURN,
     "topics create": ("more",),
     "topics list": (),
     "topics dump": ("ticks.raw",),

@@ -43,6 +43,9 @@ HOMES = {
             "training/record_dataset.py",
             "training/series_dataset.py",
             "training/drift_reference.py",
+            "training/drift_report.py",
+            "app/reports/evidently_page.py",
+            "app/reports/profile_page.py",
             "files/parquet.py",
             "files/parquet_rows.py",
             "cases/case.py",
@@ -99,7 +102,13 @@ HOMES = {
     "lightgbm": ({"learning/boosting.py"}, "inside"),
     "xgboost": ({"learning/boosting.py"}, "inside"),
     "sklearn": ({"learning/boosting.py", "learning/linear.py"}, "inside"),
-    "scipy": ({"learning/log_logistic.py", "evaluation/drift_limits.py"}, "inside"),
+    "scipy": (
+        {"learning/log_logistic.py", "evaluation/drift_limits.py", "evaluation/drift_usual.py"},
+        "inside",
+    ),
+    "evidently": ({"app/reports/evidently_page.py"}, "inside"),
+    "ydata_profiling": ({"app/reports/profile_page.py"}, "inside"),
+    "pandas": ({"app/reports/evidently_page.py", "app/reports/profile_page.py"}, "inside"),
     "arch": ({"cases/baselines.py"}, "inside"),
     "onnx": (
         {

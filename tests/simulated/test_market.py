@@ -14,9 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
+from barograph import codec
 from barograph.errors import BadInputError
 from barograph.simulated.law import PRESETS, spike_probability
 from barograph.simulated.market import SimulatedMarket
+from barograph.venues.coinbase.machine import Coinbase
+from barograph.venues.entries import Dialect, Heard, Opening
+from whole_rows import whole
 
 START_NS = 1_750_000_000 * 10**9
 ROOT = Path(__file__).parents[2]
@@ -47,6 +51,27 @@ def lines(frames):
 
 def market(products=("BTC-USD", "ETH-USD"), *, seed=7, preset="market"):
     return SimulatedMarket(PRESETS[preset], products, seed, START_NS)
+
+
+def test_an_array_has_the_numbers_of_the_frames():
+    """What the featurizer makes of both is the same to the bit."""
+    named, arrays = Coinbase(), market().array(400)
+    letters = []
+    frames = [Heard(frame, Dialect.EXCHANGE) for frame in market().advance(400)]
+    opening = Opening(connection="simulated", dialect=Dialect.EXCHANGE)
+    numbers = codec.numbers_of(named.hear([opening, *frames], letters.append), letters.append)
+    events = codec.event_array(numbers, ["BTC-USD", "ETH-USD"].index)
+    assert letters == []
+    ours, theirs = (rows_of(each) for each in (arrays, events))
+    assert len(ours) > 700
+    for name in ("product", "second", "log_mid_e9", "return_e9", "values", "reasons"):
+        assert ours[name].tobytes() == theirs[name].tobytes()
+
+
+def rows_of(events):
+    rows, late = whole(events, products=2)
+    assert len(late) == 0
+    return rows[np.lexsort((rows["second"], rows["product"]))]
 
 
 def seconds_of(run):

@@ -68,6 +68,8 @@ WORDS = {
     "models promote": "1 --home {home}",
     "models rollback": "--home {home}",
     "report card": "--home {home}",
+    "report drift": "--home {home}",
+    "report profile": "--home {home}",
     "topics create": "--home {new}",
     "topics list": "--home {home}",
     "topics dump": "ticks.raw --limit 1000000 --home {home}",

@@ -39,6 +39,7 @@ from barograph.registry.model import ModelFacts
 from barograph.simulated.ledger import LedgerSummary
 from barograph.training.card import Card
 from barograph.training.dataset import DatasetManifest
+from barograph.training.drift_report import DriftReport
 from barograph.training.due import Due
 from barograph.training.record_dataset import RecordManifest
 from barograph.training.report import TrainingReport
@@ -73,6 +74,8 @@ ANSWERS: Mapping[str, Any] = {
     "consume": Consumed,
     "rehearse": Rehearsal,
     "report card": Card,
+    "report drift": DriftReport,
+    "report profile": {"page": str, "rows": int, "kept_with": str | None},
     "models list": {"versions": list[ListedVersion]},
     "models history": {"promotions": list[Promotion]},
     "models show": {"facts": ModelFacts, "live": LiveReport | None},

@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 
 from barograph.arrays import Float64, Int64, Records
+from barograph.codec import EVENT, HEARTBEAT, NAT, TICK
 from barograph.compiled import compiled
 from barograph.errors import BadInputError
 from barograph.simulated.law import (
@@ -158,6 +159,25 @@ class SimulatedMarket:
     def events(self, seconds: int) -> Iterator[MarketEvent]:
         """Generate the events of `advance(seconds)` lazily, without frames."""
         return self._events(self._entries(seconds))
+
+    def array(self, seconds: int) -> Records:
+        """Generate the events of `advance(seconds)` as `codec.EVENT`, as the featurizer takes them.
+
+        Products have their index among `products`; receive times are unknown.
+        """
+        entries = self._entries(seconds)
+        events = np.zeros(len(entries), EVENT)
+        events["event_time_ns"] = entries["time_us"] * 1000
+        events["receive_time_ns"] = events["gap_start_ns"] = NAT
+        events["kind"] = np.where(entries["side"] == 0, HEARTBEAT, TICK)
+        for name in ("product", "side", "trade_id"):
+            events[name] = entries[name]
+        # Whole numbers of these are exact, so a quotient is the float nearest to the decimal.
+        for name in ("price", "bid", "ask"):
+            events[name] = entries[name] / round(1 / INCREMENT)
+        for name in ("bid_size", "ask_size", "volume_24h", "last_size"):
+            events[name] = entries[f"{name}_e8"] / 1e8
+        return events
 
     def truth(self) -> dict[str, Truth]:
         """Recompute the latent state of each product over the seconds generated so far."""

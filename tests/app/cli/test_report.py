@@ -1,14 +1,18 @@
-"""The card of a version by the command line, and a line where there is none."""
+"""Reports by the command line, and a line where there is nothing to report on."""
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
 from barograph.registry.registry import Registry
+from barograph.training import dataset, drift_report
 from barograph.training.card import FILE, Card, encoded
 from cards import made
+from drifted_datasets import changed
 from page_reader import Reader
+from queues import FEATURE_SET, QUEUES
 from refusals import line_of
 from registered_models import facts_of, graph
 
@@ -84,3 +88,67 @@ def test_a_place_that_cannot_be_written_is_one_line(run, home, tmp_path):
         code, out, err = run("report", "card", "--home", home, "--out", out_file)
         assert (code, out, err.count("\n")) == (2, "", 1)
         assert "--out" in err
+
+
+QUEUES_CASE = ("--case", "queues:QUEUES")
+
+
+@pytest.fixture
+def drifted(tmp_path):
+    """A home with a dataset of queues whose later half follows another law."""
+    home = tmp_path / "drifted"
+    table, manifest = dataset.paths(home, QUEUES)
+    table.parent.mkdir(parents=True)
+    frame = changed().frame
+    frame.write_parquet(table)
+    origin = {"feature_set": FEATURE_SET, "data_hash": "hash", "rows": len(frame)}
+    manifest.write_bytes(json.dumps(origin).encode())
+    return home
+
+
+def test_drift_is_written_as_a_page_and_said_not_to_be_kept_without_a_version(run, drifted):
+    code, out, err = run("report", "drift", *QUEUES_CASE, "--home", drifted)
+    page = drifted / "reports" / "queues" / "drift.html"
+    assert (code, out.strip()) == (0, str(page))
+    assert "not kept with a model: case queues has no version yet" in err
+    assert "2 alarms." in Reader(page.read_text(encoding="utf-8")).text
+
+
+@pytest.mark.slow
+def test_drift_is_kept_with_a_version_and_printed_as_json(run, drifted):
+    registry, onnx = Registry(drifted), graph()
+    facts = facts_of(onnx, case="queues", feature_set=FEATURE_SET)
+    registry.set_alias("queues", "candidate", registry.register("queues", onnx, facts))
+    code, out, _ = run("report", "drift", *QUEUES_CASE, "--home", drifted, "--json")
+    assert code == 0
+    assert json.loads(out) == json.loads(registry.attached("queues", 1, drift_report.FILE))
+    assert b"2 alarms." in registry.attached("queues", 1, drift_report.PAGE)
+    assert not (drifted / "reports").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--reference", "yesterday"], "there is no .. between two times"),
+        (["--reference", "2025..2026"], "is not an ISO 8601 time"),
+        (
+            ["--current", "2025-02-20T00:00:00..2025-02-19T00:00:00"],
+            "it ends before it begins",
+        ),
+        (["--current", "2001-01-01T00:00:00..2001-01-02T00:00:00"], "Name other spans"),
+        (["7"], "there is no such version"),
+    ],
+)
+def test_spans_and_versions_that_are_none_are_one_line(run, drifted, words, message):
+    err = line_of(run("report", "drift", *words, *QUEUES_CASE, "--home", drifted))
+    assert message in err
+
+
+@pytest.mark.slow
+def test_a_profile_is_written_and_named(run, drifted):
+    pytest.importorskip("ydata_profiling", exc_type=ImportError)
+    words = ("report", "profile", *QUEUES_CASE, "--rows", "100", "--home", drifted, "--json")
+    code, out, _ = run(*words)
+    answer = json.loads(out)
+    assert (code, answer["rows"], answer["kept_with"]) == (0, 100, None)
+    assert "100 of 8,000 rows" in Path(answer["page"]).read_text(encoding="utf-8")
