@@ -316,7 +316,7 @@ TRAININGS = Counter(
 
 DRIFT_RATIO = Gauge(
     "data_drift_ratio",
-    "Share of the recent rows with a feature outside the range of the training span.",
+    "Mean share of a recent row's features outside the range of the training span.",
     "case",
     unit="1",
 )
