@@ -16,11 +16,13 @@ from barograph.evaluation.drift import (
     reference,
     shift,
 )
+from barograph.evaluation.drift_calibration import Residuals
 from barograph.evaluation.drift_counts import count
 from drifting_rows import CADENCE, TAU, reference_of, remembering, seconds
 from queues import COLUMNS
 
 MANY = reference_of(remembering(5000))
+SOME = Residuals(seconds(20), np.full(20, 0.5), np.ones(20))
 
 
 def strengths(of, values, start=0):
@@ -174,5 +176,7 @@ def test_the_share_out_of_range_is_of_the_known_values():
 
 def test_a_reference_is_read_as_it_was_written_and_a_damaged_one_is_refused():
     assert decoded(encoded(MANY)) == MANY
+    untested = reference_of(remembering(100), residuals={"north": SOME})
+    assert decoded(encoded(untested)) == untested
     with pytest.raises(ValueError, match="rows"):
         decoded(encoded(MANY).replace(b'"rows"', b'"sows"'))

@@ -65,7 +65,7 @@ def test_an_array_has_the_numbers_of_the_frames():
     ours, theirs = (rows_of(each) for each in (arrays, events))
     assert len(ours) > 700
     for name in ("product", "second", "log_mid_e9", "return_e9", "values", "reasons"):
-        assert ours[name].tobytes() == theirs[name].tobytes()
+        assert ours[name].tobytes() == theirs[name].tobytes()  # exact: the same decimals
 
 
 def rows_of(events):

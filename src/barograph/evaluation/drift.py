@@ -20,7 +20,6 @@ Sources: Satterthwaite (1946), Biometrics Bulletin 2(6); Künsch (1989), Annals 
 Yurdakul, Naranjo (2020), Journal of Risk Model Validation 14(4), of the PSI.
 """
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -57,12 +56,12 @@ EXCEEDANCE = "tau_exceedance"
 class Usual(msgspec.Struct, frozen=True, kw_only=True):
     """A statistic over the windows of the reference: its mean, and the limit of an alarm.
 
-    `shape` is its degrees of freedom, at most `SHAPE`.
+    `shape` is its degrees of freedom, at most `SHAPE`. `limit` is 0 where it is not tested.
     """
 
     mean: float
     shape: float
-    limit: float = math.inf
+    limit: float = 0.0
 
 
 class Column(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,7 +4,6 @@ Residuals (outcome minus probability) of overlapping horizons are autocorrelated
 mean residual of a window is compared with the mean of that over the windows of tested rows.
 """
 
-import math
 from typing import NamedTuple
 
 import msgspec
@@ -38,7 +37,7 @@ class CalibrationReference(msgspec.Struct, frozen=True, kw_only=True):
     square: float
     shape: float
     windows: float
-    critical: float = math.inf
+    critical: float = 0.0
     untested: str = ""
 
     def strength(self, residual: float, rows: int, cadence: Cadence) -> float | None:
@@ -46,7 +45,7 @@ class CalibrationReference(msgspec.Struct, frozen=True, kw_only=True):
 
         It alarms from 1 on; None where it is not tested or half of the window has not matured.
         """
-        if self.untested or 2 * rows < cadence.rows:
+        if self.untested or not self.critical or 2 * rows < cadence.rows:
             return None
         return (residual / rows) ** 2 / self.square / self.critical
 
