@@ -17,11 +17,13 @@ from barograph.app.cli import door
 from barograph.cases.churn import invent
 from barograph.errors import BadInputError, ForeignStateError, OffsetGapError, RemovedError
 from barograph.log import open_log
+from barograph.registry.registry import Registry
 from barograph.simulated.law import PRESETS
 from barograph.simulated.market import SimulatedMarket
 from barograph.training.dataset import FEWER
 from barograph.types import Message
 from command_line import call
+from registered_models import facts_of, graph
 
 CURES = {
     "replay --home": "test_a_home_without_a_log_is_fed",
@@ -31,6 +33,8 @@ CURES = {
     "dataset": "test_a_training_without_a_dataset_builds_one",
     "train --case": "test_a_case_without_a_model_is_trained",
     "settings": "test_what_a_misspelt_setting_could_be_is_listed",
+    "models show --case": "test_a_version_that_was_not_promoted_is_shown_and_promoted",
+    "models promote --case": "test_a_version_that_was_not_promoted_is_shown_and_promoted",
     "models list --case": "test_the_versions_that_there_are_are_listed",
     "deadletters show --topic": "test_a_letter_that_is_damaged_can_be_looked_at",
     "train": "test_a_dataset_of_another_feature_set_is_built_and_trained_on_again",
@@ -163,6 +167,15 @@ def test_a_case_without_a_model_is_trained(user, words):
     _, out, err = user.do(*words, "--case", "churn")
     assert user.obey(out + err) == "train --case churn"
     user.must("report", "card", "--case", "churn")
+
+
+def test_a_version_that_was_not_promoted_is_shown_and_promoted(user):
+    onnx = graph()
+    Registry(user.home).register("spikes", onnx, facts_of(onnx))
+    message = user.refused("models", "show")
+    for which in range(2):
+        user.obey(message, which)
+    assert "spikes/1" in user.must("models", "show")
 
 
 def test_what_a_misspelt_setting_could_be_is_listed(user, tmp_path):

@@ -50,7 +50,7 @@ from barograph.registry.model import (
     OnnxModel,
     sha256_of,
 )
-from barograph.registry.versions import Trial, Version, figures_of, tags_of
+from barograph.registry.versions import Trial, Version, figures_of, tags_of, without_alias
 
 Alias = Literal["candidate", "champion"]
 
@@ -216,11 +216,7 @@ class Registry:
         """
         version = which if isinstance(which, int) else self.version_of(case, which)
         if version is None:
-            raise RegistryError(
-                f"{case}/{which}",
-                "no version has this alias",
-                f"Train one (`barograph train --case {case}`), and promote it unless the gate does",
-            )
+            raise without_alias(case, str(which), self.versions(case))
         facts, onnx = self._sound(case, version, feature_set)
         return Model(f"{case}/{version}", facts, onnx)
 

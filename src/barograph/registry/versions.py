@@ -1,6 +1,6 @@
 """Versions in the registry's list: aliases, and the facts as text."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -26,6 +26,20 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
             raise RegistryError(
                 str(self.version), f"its tag {fact} is damaged ({error})", cure
             ) from error
+
+
+def without_alias(case: str, alias: str, versions: Sequence[Version]) -> RegistryError:
+    """The error where no version of a case has an alias: promote the newest, or train a first."""
+    if not versions:
+        cure = f"Train one (`barograph train --case {case}`), and promote it unless the gate does"
+        return RegistryError(f"{case}/{alias}", "no version has this alias", cure)
+    newest = versions[-1].version
+    return RegistryError(
+        f"{case}/{alias}",
+        f"no version has this alias, and the newest, {newest}, was not promoted",
+        f"See what it is (`barograph models show {newest} --case {case}`), and promote it "
+        f"(`barograph models promote {newest} --case {case}`) or train again",
+    )
 
 
 class Trial(msgspec.Struct, frozen=True, kw_only=True):

@@ -213,18 +213,14 @@ def _span(option: str, text: str, zone: "tzinfo") -> "Span | None":
 
 def _number(registry: "Registry", case: str, version: str) -> int:
     """Resolve a version number or alias. Raises RegistryError for an alias without a version."""
-    from barograph.errors import RegistryError
+    from barograph.registry.versions import without_alias
 
     aliases: dict[str, Alias] = {"candidate": "candidate", "champion": "champion"}
     if (named := version_number(version)) is not None:
         return named
     number = registry.version_of(case, aliases[version]) if version in aliases else None
     if number is None:
-        raise RegistryError(
-            f"{case}/{version}",
-            "no version is called that",
-            f"Train one (`barograph train --case {case}`)",
-        )
+        raise without_alias(case, version, registry.versions(case))
     return number
 
 
