@@ -134,6 +134,8 @@ UNDER_ANOTHER_NAME = {"scikit-learn": "sklearn", "pydantic-settings": "pydantic_
 WITHOUT_IMPORT = {
     "alembic": "MLflow's SQLite store migrates with it",
     "mlflow-skinny": "is imported as mlflow",
+    "httptools": "uvicorn parses HTTP with it",
+    "uvloop": "uvicorn runs on it",
 }
 
 

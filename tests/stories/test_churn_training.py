@@ -82,7 +82,7 @@ def test_every_candidate_beats_the_reference_by_its_whole_interval(report):
     for difference in report.tested.differences:
         assert difference.pr_auc.low > 0.1
         assert difference.log_loss.high < 0
-    assert any("minus tenure's" in reason for reason in report.gate.decision.reasons)
+    assert any("tenure's" in reason for reason in report.gate.decision.reasons)
 
 
 def test_a_record_is_scored_in_the_registry_as_it_was_in_the_test(
