@@ -122,7 +122,7 @@ class SettingInForce(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     name: str
-    value: str | int | float
+    value: str | bool | int | float
     source: Literal["default", "file", "environment", "option"]
     where: str
 
