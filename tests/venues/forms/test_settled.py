@@ -1,4 +1,6 @@
 import json
+from datetime import UTC
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -9,8 +11,8 @@ from recorded_forms import FORMS, exchange, flat, invented
 QUOTES = invented(5)
 
 
-def settled(objects):
-    reader = FormReader()
+def settled(objects, zone=UTC):
+    reader = FormReader(zone)
     reader.settle(json.dumps(each).encode() for each in objects)
     (only,) = reader.forms
     return only
@@ -40,6 +42,14 @@ def settled(objects):
 )
 def test_what_was_settled_is_said_in_a_line(form, line):
     assert settled([FORMS[form](quote) for quote in QUOTES]).line == line
+
+
+@pytest.mark.parametrize("zone", [UTC, ZoneInfo("Europe/Paris")], ids=str)
+def test_times_without_a_zone_are_said_to_be_read_in_one(zone):
+    naive = [flat(q) | {"timestamp": f"2026-02-02T02:40:0{n}"} for n, q in enumerate(QUOTES)]
+    assert f"`timestamp`, times without a zone read as {zone}, " in settled(naive, zone).line
+    known = [flat(q) | {"timestamp": f"2026-02-02T02:40:0{n}Z"} for n, q in enumerate(QUOTES)]
+    assert "zone" not in settled(known, zone).line
 
 
 @pytest.mark.parametrize(

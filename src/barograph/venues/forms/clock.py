@@ -91,7 +91,7 @@ class Clock:
     """
 
     def __init__(self, name: str, unit: Unit, zone: tzinfo = UTC) -> None:
-        self.name, self.unit, self._zone = name, unit, zone
+        self.name, self.unit, self.zone = name, unit, zone
         self._last_ns = 0
 
     def restart(self) -> None:
@@ -129,7 +129,7 @@ class Clock:
             if zone in {"Z", "z", "UTC", "GMT"}:
                 return parse_time(plain + "Z")
             return parse_time(plain + (zone if len(zone) > 3 else zone + ":00"))
-        early_ns = parse_time(plain, self._zone)
+        early_ns = parse_time(plain, self.zone)
         moment_ns = early_ns
         if early_ns < self._last_ns - _JITTER_NS:
             late_ns = early_ns + self._put_back_ns(found["second"])
@@ -141,8 +141,8 @@ class Clock:
     def _put_back_ns(self, second: str) -> int:
         """By how much the zone's clock was put back over a local second; 0 for most."""
         local = datetime.fromisoformat(second)
-        first = local.replace(tzinfo=self._zone).utcoffset()
-        again = local.replace(tzinfo=self._zone, fold=1).utcoffset()
+        first = local.replace(tzinfo=self.zone).utcoffset()
+        again = local.replace(tzinfo=self.zone, fold=1).utcoffset()
         if first is None or again is None:
             return 0
         return max(0, (first - again) // timedelta(microseconds=1)) * 1000

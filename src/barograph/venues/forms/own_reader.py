@@ -61,6 +61,8 @@ class OwnReader:
         """What is read and how, in words."""
         clock, received = self._clocks
         parts = ["your own form", f"{self.form.clock}'s clock `{clock.name}` ({clock.unit})"]
+        if self._event.style is Style.NAIVE:
+            parts.append(f"times without a zone read as {clock.zone}")
         if received is not None:
             parts.append(f"received `{received.name}` ({received.unit})")
         if PRICE not in self._fields and PRICE not in self.form.constants:

@@ -74,6 +74,8 @@ class Settled:
             return f"{parts[0]}: {self.problem}"
         if self.event is not None:
             parts.append(f"{self.whose}'s clock `{self.event.name}`{_unit(self.event)}")
+        if self.event is not None and self.is_local:
+            parts.append(f"times without a zone read as {self.event.zone}")
         if self.received is not None:
             parts.append(f"received `{self.received.name}`{_unit(self.received)}")
         if self.names and PRICE not in self.names and not self.keeps_ticker:
