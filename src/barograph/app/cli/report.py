@@ -122,22 +122,20 @@ def report_drift(
         pages[evidently_page.FILE] = evidently_page.page(*sides, columns)
     registry = Registry(settings.home)
     number = _kept_with(registry, chosen.name, version)
-    if number is None:
-        warn(f"not kept with a model: case {chosen.name} has no version yet")
-    else:
+    if number is not None:
         registry.attach(chosen.name, number, drift_report.FILE, drift_report.encoded(report))
         for name, text in pages.items():
             registry.attach(chosen.name, number, name, text.encode())
     if json:
         say_json(drift_report.encoded(report))
-    if json and out is None:
-        return
     file = out or settings.home / "reports" / chosen.name / "drift.html"
-    for name, text in pages.items():
+    for name, text in pages.items() if out or not json else ():
         place = file if name == drift_report.PAGE else file.with_name(name)
         _write(place, text)
         if not json:
             show(str(place))
+    if number is None:
+        warn(f"not kept with a model: case {chosen.name} has no version yet")
 
 
 @app.command("profile")
@@ -171,14 +169,14 @@ def report_profile(
     text = profile_page.page(sample, f"{chosen.name}: {len(sample):,} of {len(frame):,} rows")
     registry = Registry(settings.home)
     number = _kept_with(registry, chosen.name, version)
-    if number is None:
-        warn(f"not kept with a model: case {chosen.name} has no version yet")
-    else:
+    if number is not None:
         registry.attach(chosen.name, number, profile_page.FILE, text.encode())
     file = out or settings.home / "reports" / chosen.name / profile_page.FILE
     _write(file, text)
     kept = None if number is None else f"{chosen.name}/{number}"
     answer({"page": str(file), "rows": len(sample), "kept_with": kept}, json, lambda: str(file))
+    if number is None:
+        warn(f"not kept with a model: case {chosen.name} has no version yet")
 
 
 def _kept_with(registry: "Registry", case: str, version: str) -> int | None:
