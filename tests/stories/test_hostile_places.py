@@ -104,6 +104,12 @@ def assert_refused(done, *words):
         assert word in err
 
 
+def assert_served(done):
+    code, _, err = done
+    assert (code, err.count(b"\n")) == (0, 1), err.decode()
+    assert err.startswith(b"barograph: serving at http://127.0.0.1:")
+
+
 def assert_answered(done):
     code, out, err = done
     assert (code, err) == (0, b""), err.decode()
@@ -149,6 +155,8 @@ def test_a_home_that_cannot_be_written_is_read(home, inputs, mount):
     for verb, done in each(place, inputs, AWAY):
         if verb in READ:
             assert_answered(done)
+        elif verb == "serve":
+            assert_served(done)
         else:
             assert_refused(done, "Read-only file system")
 
@@ -161,6 +169,8 @@ def test_without_room_what_can_be_read_is_read(home, inputs, mount):
     for verb, done in each(place, inputs, AWAY):
         if verb in READ:
             assert_answered(done)
+        elif verb == "serve":
+            assert_served(done)
         else:
             assert_refused(done, "No space left on device", "Free at least", f"{place}")
     assert contents(place) == before
@@ -174,6 +184,8 @@ def test_without_inodes_what_can_be_read_is_read(home, inputs, mount):
     for verb, done in each(place, inputs, AWAY):
         if verb in READ:
             assert_answered(done)
+        elif verb == "serve":
+            assert_served(done)
         else:
             assert_refused(done, "no inodes are left", "Remove some files")
     assert contents(place) == before

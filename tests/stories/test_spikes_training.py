@@ -218,7 +218,7 @@ def test_a_real_recording_of_five_hours_is_trained_and_judged(data, tmp_path, re
         row.log_loss.estimate < 0.1 for row in report.tested.scores if row.name != "climatology"
     )
     assert not report.gate.decision.promote
-    assert "0 independent positives tested" in report.gate.decision.reasons[0]
+    assert report.gate.decision.reasons[0] == "independent positives must be at least 20: 0"
     assert "flow_imbalance_60s" not in report.data.features
     assert report.tested.candidates_left_out == {}
     facts = registry.load("recorded", report.model.version, FEATURE_SET_HASH).facts

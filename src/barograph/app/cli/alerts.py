@@ -134,7 +134,7 @@ def alerts_run(
     log: LogOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Watch a log that other processes write, and send its alerts, until Ctrl-C.
+    """Watch the log of other processes and send its alerts until Ctrl-C.
 
     Measures its health, makes alerts of it and of the predictions, and sends them. `barograph up`
     does the same in its own process.

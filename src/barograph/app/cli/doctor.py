@@ -41,10 +41,10 @@ def doctor(
     log: LogOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Look at machine, network, home and models, and name what mends each fault.
+    """Look for faults of machine, home and models, and name the cures.
 
-    Nothing is changed, and no look takes longer than three seconds. Exit code 0 without a problem,
-    warnings or not, and 1 with one.
+    It looks at the network, too, changes nothing, and takes at most three seconds for each look.
+    Exit code 0 without a problem, warnings or not, and 1 with one.
     """
     from barograph.app.runs.doctor.examination import State, examine
     from barograph.app.terminal import doctor_page

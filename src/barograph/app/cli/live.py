@@ -67,7 +67,7 @@ def up(
     log: LogOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Run a live venue: feed, features, predictions, alerts, and a view.
+    """Run a live venue: feed, features, predictions, alerts, page.
 
     One process, until Ctrl-C, with the API and the live page. `--venue simulated` without --url
     starts an exchange of its own.

@@ -154,9 +154,9 @@ def report_profile(
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Write a profile of a dataset: distributions and missing values (extra `report`).
+    """Write a profile of a dataset: distributions and missing values.
 
-    It is made by ydata-profiling, and kept with a version in the registry.
+    It is made by ydata-profiling (extra `report`), and kept with a version in the registry.
     """
     from barograph.app.cli.answers import answer, warn
     from barograph.app.reports import profile_page

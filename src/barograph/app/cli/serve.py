@@ -88,7 +88,7 @@ def serve(
     log: LogOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Serve the API and the live page over a log that other processes write.
+    """Serve the API and the live page over the log of other processes.
 
     It reads the log and the registry; promoting a model needs the token of BAROGRAPH_TOKEN.
     """
