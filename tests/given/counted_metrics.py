@@ -15,9 +15,16 @@ def samples(text):
 
 
 class Counted:
-    """What was counted since this was made; metrics are those of the whole process."""
+    """What was counted since this was made; metrics are those of the whole process.
+
+    It begins without a labelled series: those of tests before would soon be as many as there may be.
+    """
 
     def __init__(self):
+        for metric in vars(telemetry).values():
+            labelled = getattr(metric, "_labelled", None)
+            for labels in list(labelled._series) if labelled is not None else ():
+                labelled.remove(labels)
         self._before = self.now()
 
     def now(self):
