@@ -17,7 +17,7 @@ def samples(text):
 class Counted:
     """What was counted since this was made; metrics are those of the whole process.
 
-    It begins without a labelled series: those of tests before would soon be as many as there may be.
+    It begins without a labelled series: those of earlier tests may be as many as are allowed.
     """
 
     def __init__(self):
