@@ -1,7 +1,7 @@
 """What boards share: places and their cursor, latencies, order."""
 
 from barograph.app.web.boards import LastLatencies, Places, in_order, milliseconds
-from barograph.types import APPENDED_TIME, Record
+from barograph.types import APPENDED_TIME, NS_PER_S, Record
 
 
 def record(topic, offset, appended=0, partition=0):
@@ -19,11 +19,15 @@ def test_a_cursor_is_where_its_topics_were_read_to():
     assert places.cursor == "5.10_-"
 
 
-def test_percentiles_are_of_the_last_thousand():
+def test_percentiles_are_of_the_last_minute():
     latencies = LastLatencies()
     assert latencies.percentile(0.5) is None
-    for each in (*[9_999.0] * 50, *map(float, range(1, 1_001)), None):
-        latencies.add(each)
+    for _ in range(50):
+        latencies.add(40 * NS_PER_S, 9_999.0)
+    for each in range(1, 1_001):
+        latencies.add(100 * NS_PER_S + each, float(each))
+    latencies.add(101 * NS_PER_S, None)
+    latencies.add(99 * NS_PER_S, 500.0)  # out of order
     assert (latencies.percentile(0.5), latencies.percentile(0.99)) == (500.0, 990.0)  # exact: whole
     assert latencies.percentile(1.0) == 1_000.0  # exact: whole numbers
 

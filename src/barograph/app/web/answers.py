@@ -119,7 +119,7 @@ class Now(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FeedNow(msgspec.Struct, frozen=True, kw_only=True):
-    """The feed: ticks of the last minute, latency of the last thousand predictions."""
+    """The feed: ticks and latencies of the last minute."""
 
     ticks_per_s: float | None
     latency_p50_ms: float | None

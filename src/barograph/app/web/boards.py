@@ -22,7 +22,7 @@ from barograph.app.web.answers import (
 )
 from barograph.app.web.cursor import Positions, encoded
 from barograph.app.web.fanout import Event
-from barograph.types import APPENDED_TIME, Record
+from barograph.types import APPENDED_TIME, NS_PER_S, Record
 
 MAX_KEYS = 4_096
 """Keys that a board knows at most; of others there is only what the log holds."""
@@ -155,21 +155,28 @@ def alert_event(alert: AlertRecord, cursor: str) -> Event:
 
 
 class LastLatencies:
-    """The last thousand latencies in milliseconds."""
+    """The latencies of the last minute, in milliseconds, of at most ten thousand predictions.
+
+    The minute ends with the newest time that was added, so a history that is worked off before a
+    live feed counts no longer than that.
+    """
 
     def __init__(self) -> None:
-        self._last: deque[float] = deque(maxlen=1_000)
+        self._last: deque[tuple[int, float]] = deque(maxlen=10_000)
+        self._newest_ns = 0
 
-    def add(self, latency_ms: float | None) -> None:
-        """Take one; None is not known."""
+    def add(self, time_ns: int, latency_ms: float | None) -> None:
+        """Take one, of what happened at `time_ns`; None is not known."""
         if latency_ms is not None:
-            self._last.append(latency_ms)
+            self._newest_ns = max(self._newest_ns, time_ns)
+            self._last.append((time_ns, latency_ms))
 
     def percentile(self, share: float) -> float | None:
         """The value below which a share of them lies; None without any."""
-        if not self._last:
+        since_ns = self._newest_ns - 60 * NS_PER_S
+        ordered = sorted(latency for time_ns, latency in self._last if time_ns > since_ns)
+        if not ordered:
             return None
-        ordered = sorted(self._last)
         return round(ordered[min(len(ordered) - 1, math.ceil(share * len(ordered)) - 1)], 3)
 
 

@@ -130,7 +130,7 @@ class RecordBoard:
         if len(self._latest) > MAX_LAST:
             self._latest.popitem(last=False)
         self._times_ns.append(answer.time_ns)
-        self._latencies.add(answer.latency_ms)
+        self._latencies.add(answer.time_ns, answer.latency_ms)
         if events is not None:
             events.append(_event(answer, self.places.cursor))
 

@@ -160,7 +160,7 @@ class SeriesBoard:
         limit = min(WINDOW_S // self.live.step_s, MAX_ROWS // len(self.rows))
         rows.add(prediction, self.models.get(prediction.model, 0), limit)
         latency_ms = milliseconds(prediction.receive_time_ns, appended_ns(record))
-        self._latencies.add(latency_ms)
+        self._latencies.add(prediction.event_time_ns, latency_ms)
         newest = self._newest.get(key)
         if newest is None or newest[0].second <= prediction.second:
             self._newest[key] = prediction, latency_ms
