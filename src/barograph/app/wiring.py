@@ -74,8 +74,13 @@ def stages(  # noqa: PLR0913 - the settings, and what they leave open
     )
 
 
-def champion_of(settings: Settings, case: "Case", warn: Callable[[str], None]) -> Follower:
-    """Follows the champion of a case, for one that scores what it is given."""
+def champion_of(
+    settings: Settings, case: "Case", warn: Callable[[str], None], *, patient: bool = True
+) -> Follower:
+    """Follows the champion of a case, for one that scores what it is given.
+
+    patient: as in `Follower`.
+    """
 
     def machine(model: Model) -> object:
         if case.live is not None:
@@ -89,7 +94,7 @@ def champion_of(settings: Settings, case: "Case", warn: Callable[[str], None]) -
         refresh_s=settings.model_refresh_s,
         warn=warn,
         try_out=machine,
-        patient=True,
+        patient=patient,
     )
 
 
@@ -117,14 +122,7 @@ def consume(  # noqa: PLR0913 - the settings, and what they leave open
     def machine(model: Model | None) -> RecordScorer:
         return RecordScorer(case.name, stream.contract, model)
 
-    champion = Follower(
-        Registry(settings.home),
-        case.name,
-        stream.contract.feature_set,
-        refresh_s=settings.model_refresh_s,
-        warn=warn,
-        try_out=machine,
-    )
+    champion = champion_of(settings, case, warn, patient=False)
     champion.bring(())
     if champion.model is None:
         warn(

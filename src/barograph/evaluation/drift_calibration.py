@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from barograph.arrays import Float64, Int64
-from barograph.evaluation.drift_counts import edges_of
+from barograph.evaluation.drift_counts import edges_of, window_sums
 from barograph.evaluation.drift_limits import LEAST_SHAPE, LEAST_WINDOWS, Cadence, whole_windows
 
 LEAST_SQUARE = 0.02**2
@@ -96,15 +96,8 @@ def _squared_means(of: Residuals, cadence: Cadence) -> Float64:
     interval, place = np.unique(of.second // cadence.interval_s, return_inverse=True)
     sums = np.bincount(place, of.y - of.probability, len(interval))
     rows = np.bincount(place, minlength=len(interval))
-    start = np.searchsorted(interval, interval - cadence.intervals, side="right")
-    stop = np.arange(1, len(interval) + 1)
-
-    def windows(each: Float64 | Int64) -> Float64:
-        before = np.concatenate([[0.0], np.cumsum(each)])
-        summed: Float64 = before[stop] - before[start]
-        return summed
-
-    counted = windows(rows)
+    counted = window_sums(interval, cadence.intervals, rows)
     full = 2 * counted >= cadence.rows
-    squares: Float64 = (windows(sums)[full] / counted[full]) ** 2
+    means = window_sums(interval, cadence.intervals, sums)[full] / counted[full]
+    squares: Float64 = means**2
     return squares

@@ -6,11 +6,13 @@ they came.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from barograph.arrays import Float64, Int64
+
+Number = TypeVar("Number", Int64, Float64)
 
 BINS = 10
 """Most bins of a column; edges are the deciles of its reference, without repeats."""
@@ -52,21 +54,25 @@ class Counts(NamedTuple):
 
     def windows(self, intervals: int) -> "Counts":
         """Sums over the `intervals` intervals that end with each one of these."""
-        start = np.searchsorted(self.interval, self.interval - intervals, side="right")
-        stop = np.arange(1, len(self.interval) + 1)
-
-        def sums(of: Int64) -> Int64:
-            before = np.concatenate([np.zeros((1, *of.shape[1:]), np.int64), np.cumsum(of, axis=0)])
-            summed: Int64 = before[stop] - before[start]
-            return summed
-
-        return Counts(self.interval, sums(self.rows), sums(self.bins), sums(self.outside))
+        rows, bins, outside = (
+            window_sums(self.interval, intervals, of) for of in (self.rows, self.bins, self.outside)
+        )
+        return Counts(self.interval, rows, bins, outside)
 
     @property
     def known(self) -> Int64:
         """(k, f) rows with a value."""
         known: Int64 = self.bins[:, :, :BINS].sum(axis=2)
         return known
+
+
+def window_sums(interval: Int64, intervals: int, of: Number) -> Number:
+    """(k, …) sums over the `intervals` intervals that end with each one of (k,) `interval`."""
+    start = np.searchsorted(interval, interval - intervals, side="right")
+    stop = np.arange(1, len(interval) + 1)
+    before = np.concatenate([np.zeros((1, *of.shape[1:]), of.dtype), np.cumsum(of, axis=0)])
+    summed: Number = before[stop] - before[start]
+    return summed
 
 
 def grid(columns: Sequence[tuple[Sequence[float], float, float]]) -> Grid:

@@ -198,18 +198,23 @@ def upwards(log: Log, topic: str, extent: Extent) -> Iterator[Record]:
     """The records of [oldest, next) of a partition, in order, without what is gone meanwhile."""
     offset = extent.oldest
     while offset < extent.next:
-        try:
-            page = log.read(topic, extent.partition, offset, _PAGE)
-        except OffsetGapError as gone:
-            offset = gone.oldest
-            continue
-        if not page:
+        records = page(log, topic, extent.partition, offset, _PAGE)
+        if not records:
             return
-        for record in page:
+        for record in records:
             if record.offset >= extent.next:
                 return
             yield record
-        offset = page[-1].offset + 1
+        offset = records[-1].offset + 1
+
+
+def page(log: Log, topic: str, partition: int, offset: int, limit: int) -> list[Record]:
+    """Up to `limit` records from `offset` on, or from the oldest kept where that is gone."""
+    while True:
+        try:
+            return log.read(topic, partition, offset, limit)
+        except OffsetGapError as gone:
+            offset = gone.oldest
 
 
 def _downwards(log: Log, topic: str, extent: Extent) -> Iterator[Record]:

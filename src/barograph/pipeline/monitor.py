@@ -16,13 +16,13 @@ from typing import Self
 from barograph import codec
 from barograph.alert_records import HealthSample
 from barograph.cases.live_series import LiveSeries
-from barograph.codec import UnreadableError
 from barograph.errors import BarographError, RemovedError
 from barograph.log import Log, browse, open_log
 from barograph.log.topics import HEALTH, STATUS, TICKS, ensure_alert_topics
 from barograph.pipeline.health import Health, Heard, health_of, newest_statuses
-from barograph.pipeline.stages import featurize_route, score_route
-from barograph.types import NS_PER_S, FeedStatus, Gap, GapCause, Message, Record, Verdict
+from barograph.pipeline.recorded_gaps import gap_of
+from barograph.pipeline.stages import featurize_route, groups_at_work, score_route
+from barograph.types import NS_PER_S, FeedStatus, GapCause, Message, Record, Verdict
 
 SOURCE = "monitor"
 """The name under which samples are written, so that a restart goes on with the alerts of before."""
@@ -34,7 +34,6 @@ Measured = Callable[[], Measures]
 _WINDOW_NS = 60 * NS_PER_S
 _LAST = 200
 _STATUS_NS = 120 * NS_PER_S
-_GAP_PREFIX = b'{"type":"gap/1"'
 _MAX_GAPS = 10_000
 _OLDEST_NS = 3600 * NS_PER_S
 
@@ -100,11 +99,7 @@ class LogMeasures:
     ) -> Health:
         if self._live.source not in topics:
             return Health()
-        groups = {
-            route.group: route.source
-            for route in (featurize_route(self._live), score_route(self._live))
-            if route.source in topics and self._log.positions(route.group, route.source)
-        }
+        groups = groups_at_work(self._log, self._live, topics)
         return health_of(
             self._log,
             Heard(now_ns=now_ns, newest_ns=newest_ns, watched_s=None, products=None),
@@ -133,14 +128,12 @@ class LogMeasures:
         written_ns = browse.appended_time_ns(record)
         if record.key in self._heard_ns or len(self._heard_ns) < _LAST:
             self._heard_ns[record.key] = max(written_ns, self._heard_ns.get(record.key, 0))
-        if record.value.startswith(_GAP_PREFIX) and now_ns - written_ns < _WINDOW_NS:
-            try:
-                gap = codec.decode_event.of(record)
-            except UnreadableError:
-                return  # the featurizer writes a dead letter for it
-            if isinstance(gap, Gap) and gap.cause is not GapCause.SESSION:
-                length_s = max(0, gap.end_ns - gap.start_ns) / NS_PER_S
-                self._gaps.append((written_ns, gap.product, length_s))
+        if now_ns - written_ns >= _WINDOW_NS:
+            return
+        gap = gap_of(record)
+        if gap is not None and gap.cause is not GapCause.SESSION:
+            length_s = max(0, gap.end_ns - gap.start_ns) / NS_PER_S
+            self._gaps.append((written_ns, gap.product, length_s))
 
     def _gap_measures(self, now_ns: int) -> dict[str, float | None]:
         while self._gaps and now_ns - self._gaps[0][0] >= _WINDOW_NS:

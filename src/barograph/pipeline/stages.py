@@ -1,7 +1,7 @@
 """The three stages of a series: featurizer, scorer and shadow, each on a log of its own."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ import msgspec
 
 from barograph.cases.live_series import LiveSeries
 from barograph.errors import BadInputError
-from barograph.log import open_log
+from barograph.log import Log, open_log
 from barograph.pipeline.case_topics import ensure_series
 from barograph.pipeline.counted import count_predictions
 from barograph.pipeline.follower import Follower
@@ -33,6 +33,18 @@ def score_route(live: LiveSeries) -> Route:
 def shadow_route(live: LiveSeries) -> Route:
     """Return the shadow's route: from rows to the candidate's predictions."""
     return _scoring(_route(live, "shadow", live.rows, live.shadow, "scored_time_ns"))
+
+
+def groups_at_work(log: Log, live: LiveSeries, topics: Collection[str]) -> dict[str, str]:
+    """The groups of featurizer and scorer that ever committed, each with the topic that it reads.
+
+    topics: those that the log has.
+    """
+    return {
+        route.group: route.source
+        for route in (featurize_route(live), score_route(live))
+        if route.source in topics and log.positions(route.group, route.source)
+    }
 
 
 def _scoring(route: Route) -> Route:

@@ -192,6 +192,11 @@ class Registry:
         """The champion's version, or None; cheap enough to poll every second."""
         return self.version_of(case, "champion")
 
+    def champion_label(self, case: str) -> str | None:
+        """The champion as "case/version", or None."""
+        version = self.champion_version(case)
+        return None if version is None else f"{case}/{version}"
+
     def versions(self, case: str) -> list[Version]:
         """All versions, oldest first; empty before the first `register`."""
         tags: dict[int, dict[str, str]] = {}

@@ -29,7 +29,12 @@ from barograph.evaluation.drift import (
 )
 from barograph.evaluation.drift_counts import BINS, Counts, count
 from barograph.evaluation.drift_limits import cadence_of
-from barograph.evaluation.drift_usual import kolmogorov_smirnov, stability_index
+from barograph.evaluation.drift_usual import (
+    KS_LEVEL,
+    PSI_LIMIT,
+    kolmogorov_smirnov,
+    stability_index,
+)
 from barograph.training.drift_reference import rows_of
 from barograph.types import NS_PER_S, Reason
 
@@ -191,8 +196,8 @@ def drift_report(case: Case, dataset: Dataset, before: Span, after: Span) -> Dri
         interval_s=of.cadence.interval_s,
         tests=of.tests,
         columns=len(columns),
-        ks_alarms=sum(one.ks_p is not None and one.ks_p < 0.05 for one in columns),
-        psi_alarms=sum(one.usual_psi is not None and one.usual_psi > 0.2 for one in columns),
+        ks_alarms=sum(one.ks_p is not None and one.ks_p < KS_LEVEL for one in columns),
+        psi_alarms=sum(one.usual_psi is not None and one.usual_psi > PSI_LIMIT for one in columns),
         keys=keys,
         keys_left_out=left_out,
     )

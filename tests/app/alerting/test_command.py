@@ -12,6 +12,7 @@ from alert_records_made import alert
 from barograph.app.alerting.command import MAX_STDERR_BYTES, Command
 from barograph.app.alerting.notes import note_of, trial_note
 from barograph.app.alerting.sink import SinkError
+from barograph.app.secrets import SECRETS
 from barograph.errors import BadInputError
 from waiting import until
 
@@ -27,7 +28,8 @@ KEEP = (
 
 
 def test_it_gets_the_note_on_standard_input_and_in_its_environment(tmp_path, monkeypatch):
-    monkeypatch.setenv("BAROGRAPH_WEBHOOK_SECRET", "hidden")
+    for name in SECRETS:
+        monkeypatch.setenv(name, "hidden")
     monkeypatch.setenv("OF_THE_USER", "kept")
     out = tmp_path / "out"
     note = note_of(alert())

@@ -4,7 +4,7 @@ import pytest
 
 from barograph import codec
 from barograph.alert_records import AlertRecord, Change
-from barograph.app.web.site import TOKEN
+from barograph.app.secrets import TOKEN
 from barograph.log.topics import ALERTS, DEAD_LETTERS, ensure_alert_topics
 from barograph.pipeline.worker import dead_letter
 from barograph.training.card import PAGE

@@ -2,8 +2,8 @@
 
 import pytest
 
+from barograph.app.secrets import TOKEN
 from barograph.app.web.openapi import ROUTES
-from barograph.app.web.site import TOKEN
 from champions import crowned
 from waiting import until
 from web_site import market_log, served

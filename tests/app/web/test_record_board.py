@@ -64,5 +64,5 @@ def test_what_cannot_be_read_is_no_prediction(board):
     broken = Record(STREAM.target, 0, 0, "a", b"{}", {})
     letter = Record(STREAM.dead_letters, 0, 0, "a", b"{}", {})
     assert board.receive([broken, letter]) == []
-    assert board.event_of(broken, "") is None
+    assert board.answer(broken) is None
     assert board.status(NOW_NS).records.dead_letters == {"unreadable": 1}

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from barograph.app.alerting.notes import Note
 from barograph.app.alerting.sink import SinkError
+from barograph.app.secrets import SECRETS
 from barograph.errors import BadInputError
 from barograph.foreign import one_line
 from barograph.wire import shown
@@ -21,14 +22,6 @@ TIMEOUT_S = 30.0
 """Seconds that a command may take; then it is killed with what it started."""
 
 MAX_STDERR_BYTES = 4 << 10
-
-SECRETS = (
-    "BAROGRAPH_ALERT_URLS",
-    "BAROGRAPH_WEBHOOK_URLS",
-    "BAROGRAPH_WEBHOOK_SECRET",
-    "BAROGRAPH_TOKEN",
-)
-"""Variables of the environment that a command is not given."""
 
 _REAP_S = 5.0
 

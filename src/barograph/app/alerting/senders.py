@@ -14,12 +14,9 @@ from barograph.app.alerting.sender import Sender, SendingPlan, Sent
 from barograph.app.alerting.services import Service
 from barograph.app.alerting.sink import Sink, SinkError
 from barograph.app.alerting.webhook import Webhook
+from barograph.app.secrets import ALERT_URLS, WEBHOOK_SECRET, WEBHOOK_URLS
 from barograph.errors import BadInputError, BarographError, RemovedError
 from barograph.foreign import one_line
-
-ALERT_URLS, WEBHOOK_URLS = "BAROGRAPH_ALERT_URLS", "BAROGRAPH_WEBHOOK_URLS"
-WEBHOOK_SECRET = "BAROGRAPH_WEBHOOK_SECRET"  # noqa: S105 - the name of a variable
-"""Variables of the environment: Apprise addresses and webhooks, separated by white space."""
 
 MAX_SINKS = 20
 _LEAVE_S = 2.0

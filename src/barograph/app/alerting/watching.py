@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -71,7 +72,7 @@ def watching(  # noqa: PLR0913 - the log, what is watched in it, and who hears o
                         *(measured if number == 0 else ()),
                         _drift(stack, settings, address, case),
                     ),
-                    champion=_champion(settings, case.name),
+                    champion=partial(Registry(settings.home).champion_label, case.name),
                     every_s=settings.health_every_s,
                     source=f"monitor-{case.name}",
                 )
@@ -86,14 +87,6 @@ def _drift(stack: ExitStack, settings: Settings, address: str | Path, case: "Cas
     drift = DriftMeasures(address, settings.home, case)
     stack.callback(drift.close)
     return drift.measure
-
-
-def _champion(settings: Settings, case: str) -> Callable[[], str | None]:
-    def champion() -> str | None:
-        version = Registry(settings.home).champion_version(case)
-        return None if version is None else f"{case}/{version}"
-
-    return champion
 
 
 class AlertsSent(msgspec.Struct, frozen=True, kw_only=True):

@@ -66,11 +66,7 @@ def check(
     from barograph.registry.registry import Registry
 
     settings = settings_of(home)
-
-    def champion() -> str | None:
-        version = Registry(settings.home).champion_version(_CASE)
-        return None if version is None else f"{_CASE}/{version}"
-
+    registry = Registry(settings.home)
     with existing_log(settings, log) as opened, terminal.progress() as progress:
         result = look(
             opened,
@@ -78,7 +74,7 @@ def check(
             wanted=wanted,
             seconds=seconds,
             max_age_s=max_age,
-            champion=champion,
+            champion=lambda: registry.champion_label(_CASE),
             progress=progress.records,
         )
     answer(result, json, lambda: findings.check(result))

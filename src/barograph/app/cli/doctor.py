@@ -9,14 +9,13 @@ import typer
 from barograph.app.cli.answers import answer, warn
 from barograph.app.cli.live import UrlOption, VenueOption
 from barograph.app.cli.options import CaseOption, HomeOption, JsonOption, LogOption
+from barograph.app.web.limits import DEFAULT_PORT
 
 if TYPE_CHECKING:
     from barograph.app.runs.doctor.examination import Finding, Look
     from barograph.app.settings import Settings
 
 app = typer.Typer()
-
-_WEB_PORT = 8000
 
 
 class Subject(StrEnum):
@@ -35,7 +34,9 @@ def doctor(
     ] = None,
     venue: VenueOption = "coinbase",
     url: UrlOption = None,
-    port: Annotated[int, typer.Option(min=1, max=65_535, help="Port of the web page.")] = _WEB_PORT,
+    port: Annotated[
+        int, typer.Option(min=1, max=65_535, help="Port of the web page.")
+    ] = DEFAULT_PORT,
     case: CaseOption = "spikes",
     home: HomeOption = None,
     log: LogOption = None,

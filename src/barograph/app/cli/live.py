@@ -4,8 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
-from pathlib import Path
+from contextlib import closing, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,7 +24,6 @@ from barograph.app.cli.serve import PortOption, page_served
 from barograph.app.cli.stopping import stop_requested
 
 if TYPE_CHECKING:
-    from barograph.app.logs import Events
     from barograph.app.settings import Settings
     from barograph.feed.venue_socket import ListenPlan
 
@@ -88,7 +86,9 @@ def up(
     ):
         plan = plan_of(settings, venue, products, address, minutes)
         place = log or settings.home
-        with _served(settings, place, port, events) if web else nullcontext("") as page:
+        # Where events are logged the start says the address too.
+        served = page_served(settings, place, port, quiet=events.logged)
+        with served if web else nullcontext("") as page:
             done = up.run(settings, place, plan, stop, warn, page, events, sinks)
     answer(done, json, lambda: up.summary_table(done))
 
@@ -140,13 +140,6 @@ def feed(
 
         heard = live.listen(entries, plan, stop, warn, show, note)
     answer(heard, json, lambda: listing.live(heard))
-
-
-def _served(
-    settings: "Settings", address: Path | str, port: int | None, events: "Events"
-) -> AbstractContextManager[str]:
-    """Serve the built-in cases over a log; the value is the address of the page."""
-    return page_served(settings, address, port, quiet=events.logged)  # the start says it too
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from barograph.app.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import tzinfo
 
     from barograph.registry.registry import Alias, Registry
@@ -100,7 +101,6 @@ def report_drift(
     the registry, as JSON and as a page; without a version yet it is only written. With --json it is
     printed, and a page is written only if --out is given.
     """
-    from barograph.app.cli.answers import warn
     from barograph.registry.registry import Registry
     from barograph.training import dataset, drift_report
 
@@ -122,20 +122,18 @@ def report_drift(
         pages[evidently_page.FILE] = evidently_page.page(*sides, columns)
     registry = Registry(settings.home)
     number = _kept_with(registry, chosen.name, version)
-    if number is not None:
-        registry.attach(chosen.name, number, drift_report.FILE, drift_report.encoded(report))
-        for name, text in pages.items():
-            registry.attach(chosen.name, number, name, text.encode())
+    encoded = drift_report.encoded(report)
+    contents = {name: text.encode() for name, text in pages.items()}
+    _keep(registry, chosen.name, number, {drift_report.FILE: encoded, **contents})
     if json:
-        say_json(drift_report.encoded(report))
+        say_json(encoded)
     file = out or settings.home / "reports" / chosen.name / "drift.html"
     for name, text in pages.items() if out or not json else ():
         place = file if name == drift_report.PAGE else file.with_name(name)
         _write(place, text)
         if not json:
             show(str(place))
-    if number is None:
-        warn(f"not kept with a model: case {chosen.name} has no version yet")
+    _warn_unless_kept(chosen.name, number)
 
 
 @app.command("profile")
@@ -158,7 +156,7 @@ def report_profile(
 
     It is made by ydata-profiling (extra `report`), and kept with a version in the registry.
     """
-    from barograph.app.cli.answers import answer, warn
+    from barograph.app.cli.answers import answer
     from barograph.app.reports import profile_page
     from barograph.registry.registry import Registry
     from barograph.training import dataset
@@ -169,14 +167,29 @@ def report_profile(
     text = profile_page.page(sample, f"{chosen.name}: {len(sample):,} of {len(frame):,} rows")
     registry = Registry(settings.home)
     number = _kept_with(registry, chosen.name, version)
-    if number is not None:
-        registry.attach(chosen.name, number, profile_page.FILE, text.encode())
+    _keep(registry, chosen.name, number, {profile_page.FILE: text.encode()})
     file = out or settings.home / "reports" / chosen.name / profile_page.FILE
     _write(file, text)
     kept = None if number is None else f"{chosen.name}/{number}"
     answer({"page": str(file), "rows": len(sample), "kept_with": kept}, json, lambda: str(file))
+    _warn_unless_kept(chosen.name, number)
+
+
+def _keep(
+    registry: "Registry", case: str, number: int | None, files: "Mapping[str, bytes]"
+) -> None:
+    """Keep files with a version, if there is one."""
     if number is None:
-        warn(f"not kept with a model: case {chosen.name} has no version yet")
+        return
+    for name, content in files.items():
+        registry.attach(case, number, name, content)
+
+
+def _warn_unless_kept(case: str, number: int | None) -> None:
+    from barograph.app.cli.answers import warn
+
+    if number is None:
+        warn(f"not kept with a model: case {case} has no version yet")
 
 
 def _kept_with(registry: "Registry", case: str, version: str) -> int | None:

@@ -63,9 +63,6 @@ class Board(Protocol):
     def answer(self, record: Record) -> SeriesPrediction | RecordScore | None:
         """What a record of `target` says; None where it cannot be read."""
 
-    def event_of(self, record: Record, cursor: str) -> Event | None:
-        """The event of a record of `target`; None where it cannot be read."""
-
     def latest(self, key: str) -> SeriesPrediction | RecordScore | None:
         """The newest prediction of a key, or None."""
 
@@ -149,6 +146,11 @@ class Alerts:
         ]
 
 
+def prediction_event(answer: SeriesPrediction | RecordScore, key: str, cursor: str) -> Event:
+    """The event of a prediction of `key`."""
+    return Event("prediction", cursor, encode(answer), key)
+
+
 def alert_event(alert: AlertRecord, cursor: str) -> Event:
     """The event of an alert's change. It concerns all readers, whatever their products."""
     return Event("alert", cursor, encode(alert))
@@ -170,6 +172,8 @@ class LastLatencies:
         if latency_ms is not None:
             self._newest_ns = max(self._newest_ns, time_ns)
             self._last.append((time_ns, latency_ms))
+            while self._last[0][0] <= self._newest_ns - 60 * NS_PER_S:
+                self._last.popleft()
 
     def percentile(self, share: float) -> float | None:
         """The value below which a share of them lies; None without any."""

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from barograph.app.web.series_board import SeriesBoard
-from barograph.errors import BarographError
 from barograph.log import Log
 from barograph.log.topics import STATUS, TICKS
 from barograph.pipeline.health import Heard, health_of, newest_statuses
+from barograph.pipeline.stages import groups_at_work
 from barograph.types import HOUR_NS, NS_PER_S
 
 if TYPE_CHECKING:
@@ -54,15 +54,7 @@ def judged(
     """
     live = board.live
     topics = {topic.name for topic in log.topics()}
-    stages = {
-        f"{live.group_prefix}featurizer": live.source,
-        f"{live.group_prefix}scorer": live.rows,
-    }
-    groups = {
-        group: topic
-        for group, topic in stages.items()
-        if topic in topics and log.positions(group, topic)
-    }
+    groups = groups_at_work(log, live, topics)
     lag = {group: _lag(log, group, topic) for group, topic in groups.items()}
     if live.source != TICKS or TICKS not in topics:
         return [], [], lag
@@ -79,8 +71,3 @@ def _lag(log: Log, group: str, topic: str) -> int:
         max(0, extent.next - max(done.get(extent.partition, 0), extent.oldest))
         for extent in log.extents(topic)
     )
-
-
-def problem_of(error: BarographError) -> str:
-    """An error as a problem in one line."""
-    return " ".join(str(error).split())

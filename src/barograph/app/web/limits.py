@@ -7,6 +7,9 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
+DEFAULT_PORT = 8_000
+"""Where the server listens unless another port is named."""
+
 MAX_BODY_BYTES = 1 << 20
 """A larger body of a request is refused."""
 

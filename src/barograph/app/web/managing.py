@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 from collections.abc import Callable
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import msgspec
 from fastapi import APIRouter, Header, Query, Request
@@ -12,10 +12,9 @@ from starlette.responses import Response
 from barograph import telemetry
 from barograph.alert_records import AlertRecord
 from barograph.app.web.answers import ModelNow
-from barograph.app.web.reading import CaseName, board_of, in_thread, site_of
-from barograph.app.web.refused import RefusedError, answered
+from barograph.app.web.reading import CaseName, CaseQuery, board_of, in_thread, site_of
+from barograph.app.web.refused import RefusedError, answered, decoded_body, parts
 from barograph.app.web.site import Site
-from barograph.codec import UNREADABLE
 from barograph.errors import BarographError, RegistryError
 from barograph.pipeline import deadletters
 from barograph.registry.audit import Promotion
@@ -23,13 +22,9 @@ from barograph.registry.model import ModelFacts
 from barograph.registry.registry import Registry
 from barograph.types import LATEST_NS
 
-T = TypeVar("T")
-
 CARD = "card.html"
 
 router = APIRouter()
-
-CaseQuery = Annotated[str, Query(max_length=200, description="A case; empty for the default.")]
 
 
 class ModelAnswer(msgspec.Struct, frozen=True):
@@ -184,7 +179,7 @@ async def promote(
     """Make a version the champion. Needs the bearer token of BAROGRAPH_TOKEN."""
     site = site_of(request)
     _authorize(site.token, authorization)
-    wanted = _decoded(_promote, await request.body())
+    wanted = decoded_body(_promote, await request.body())
     case = site.cases[board_of(site, wanted.case).name]
     registry = Registry(site.settings.home)
     return await _changed(
@@ -199,7 +194,7 @@ async def rollback(
     """Make the champion before the champion again. Needs the bearer token of BAROGRAPH_TOKEN."""
     site = site_of(request)
     _authorize(site.token, authorization)
-    wanted = _decoded(_rollback, await request.body())
+    wanted = decoded_body(_rollback, await request.body())
     case = site.cases[board_of(site, wanted.case).name]
     registry = Registry(site.settings.home)
     return await _changed(site, registry.rollback, case.name, wanted.reason, case.feature_set)
@@ -228,20 +223,10 @@ def _digest(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()
 
 
-def _decoded(decoder: "msgspec.json.Decoder[T]", body: bytes) -> T:
-    try:
-        return decoder.decode(body)
-    except UNREADABLE as error:
-        cure = "See /openapi.json for an example."
-        raise RefusedError(422, f"the body: {str(error)[:500]}.", cure) from None
-
-
 async def _changed(site: Site, change: Callable[..., Promotion], *arguments: object) -> Response:
     try:
         entry = await in_thread(site, change, *arguments)
     except BarographError as error:
-        line = " ".join(str(error).split())
-        facts, _, cure = line.partition(". ")
-        raise RefusedError(409, f"{facts}.", cure or "Try again.") from error
+        raise RefusedError(409, *parts(error)) from error
     site.look_soon()
     return answered(entry)

@@ -16,8 +16,7 @@ from barograph.app.web.refused import RefusedError, answered
 from barograph.app.web.series_board import SeriesBoard
 from barograph.app.web.series_rows import SeriesRows
 from barograph.app.web.site import Site, in_executor
-from barograph.errors import OffsetGapError
-from barograph.log import Log
+from barograph.log import Log, browse
 from barograph.types import DAY_S, LATEST_NS, NS_PER_S, Record
 
 T = TypeVar("T")
@@ -28,6 +27,7 @@ MOST_PREDICTIONS = 1_000
 _PAGE_S = 3_600
 
 CaseName = Annotated[str, Path(max_length=200, description="A case, as /v1/cases lists it.")]
+CaseQuery = Annotated[str, Query(max_length=200, description="A case; empty for the default.")]
 Key = Annotated[str, Path(max_length=200, description="A product, or whatever keys the case.")]
 Since = Annotated[str, Query(max_length=LONGEST, description="`next` of the last page.")]
 Limit = Annotated[int, Query(ge=1, le=MOST_PREDICTIONS)]
@@ -223,7 +223,7 @@ def _read(
     read: list[Record] = []
     for partition, offset in enumerate(offsets):
         if offset < ends[partition]:
-            page = _from_oldest(log, topic, partition, offset, limit)
+            page = browse.page(log, topic, partition, offset, limit)
             read += [record for record in page if record.offset < ends[partition]]
     ordered = in_order(read)
     chosen = ordered[:limit] if start is not None else ordered[-limit:]
@@ -231,13 +231,6 @@ def _read(
     for record in chosen:
         after[record.partition] = max(after[record.partition], record.offset + 1)
     return chosen, encoded({topic: after})
-
-
-def _from_oldest(log: Log, topic: str, partition: int, offset: int, limit: int) -> list[Record]:
-    try:
-        return log.read(topic, partition, offset, limit)
-    except OffsetGapError as gone:
-        return log.read(topic, partition, gone.oldest, limit)
 
 
 @router.get("/v1/series/{product:path}")

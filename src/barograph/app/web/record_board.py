@@ -13,8 +13,8 @@ from barograph.app.web.boards import (
     Places,
     alert_event,
     appended_ns,
-    encode,
     milliseconds,
+    prediction_event,
 )
 from barograph.app.web.fanout import Event
 from barograph.cases.case import Case, stream_of
@@ -113,11 +113,6 @@ class RecordBoard:
             model=self.model,
         )
 
-    def event_of(self, record: Record, cursor: str) -> Event | None:
-        """See `Board.event_of`."""
-        answer = self.answer(record)
-        return None if answer is None else _event(answer, cursor)
-
     def _predicted(self, record: Record, events: list[Event] | None) -> None:
         try:
             prediction = codec.decode_record_prediction.of(record)
@@ -132,7 +127,7 @@ class RecordBoard:
         self._times_ns.append(answer.time_ns)
         self._latencies.add(answer.time_ns, answer.latency_ms)
         if events is not None:
-            events.append(_event(answer, self.places.cursor))
+            events.append(prediction_event(answer, answer.key, self.places.cursor))
 
     def _answer(self, prediction: RecordPrediction, record: Record) -> RecordScore:
         scored_ns = appended_ns(record)
@@ -158,7 +153,3 @@ class RecordBoard:
         self._came_ns[record.key] = came_ns
         if len(self._came_ns) > MAX_LAST:
             self._came_ns.popitem(last=False)
-
-
-def _event(answer: RecordScore, cursor: str) -> Event:
-    return Event("prediction", cursor, encode(answer), answer.key)

@@ -1,13 +1,18 @@
 """Refusals of the API: a status, what is wrong, and what to do."""
 
+from typing import TypeVar
+
 import msgspec
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from barograph.app.web.answers import Refusal
+from barograph.codec import UNREADABLE
 from barograph.errors import BadInputError, BarographError
 
 JSON = "application/json"
+
+T = TypeVar("T")
 
 
 class RefusedError(Exception):
@@ -30,6 +35,15 @@ def refusal(status: int, error: str, cure: str, headers: dict[str, str] | None =
 def answered(answer: object, status: int = 200) -> Response:
     """The response that a struct is."""
     return Response(msgspec.json.encode(answer), status, media_type=JSON)
+
+
+def decoded_body(decoder: "msgspec.json.Decoder[T]", body: bytes) -> T:
+    """The body of a request. Raises RefusedError (422) for one that is not what is taken."""
+    try:
+        return decoder.decode(body)
+    except UNREADABLE as error:
+        cure = "See /openapi.json for an example."
+        raise RefusedError(422, f"the body: {str(error)[:500]}.", cure) from None
 
 
 async def refused(_request: HTTPConnection, error: Exception) -> Response:

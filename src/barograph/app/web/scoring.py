@@ -14,11 +14,10 @@ from starlette.responses import Response
 from barograph import telemetry
 from barograph.app.web.answers import REASONS
 from barograph.app.web.reading import board_of, site_of
-from barograph.app.web.refused import RefusedError, answered
+from barograph.app.web.refused import RefusedError, answered, decoded_body
 from barograph.app.web.site import Site
 from barograph.cases.case import Case
 from barograph.cases.contract import Contract, RecordRefusedError
-from barograph.codec import UNREADABLE
 from barograph.registry.model import TAU, Model
 from barograph.types import Fault, Verdict
 
@@ -79,7 +78,7 @@ class Scored(msgspec.Struct, frozen=True):
     predictions: list[RowScore]
 
 
-_decode = msgspec.json.Decoder(PredictIn).decode
+_predict_in = msgspec.json.Decoder(PredictIn)
 _raw_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
@@ -104,11 +103,7 @@ async def _predict(request: Request, case: str) -> Response:
     began_s = time.perf_counter()
     body = await request.body()
     site = site_of(request)
-    try:
-        wanted = _decode(body)
-    except UNREADABLE as error:
-        cure = "See /openapi.json for an example."
-        raise RefusedError(422, f"the body: {str(error)[:500]}.", cure) from None
+    wanted = decoded_body(_predict_in, body)
     board = board_of(site, case or wanted.case)
     answer = Scored(await _scores(site, site.cases[board.name], wanted))
     response = answered(answer)

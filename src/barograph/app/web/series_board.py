@@ -1,5 +1,6 @@
 """The board of a series case: rows in memory, the newest prediction of each key, the feed."""
 
+from collections import deque
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -26,16 +27,16 @@ from barograph.app.web.boards import (
     appended_ns,
     encode,
     milliseconds,
+    prediction_event,
 )
-from barograph.app.web.cursor import Positions
 from barograph.app.web.fanout import Event
-from barograph.app.web.series_rows import MAX_ROWS, WINDOW_S, GapSpan, SeriesRows
+from barograph.app.web.series_rows import MAX_GAPS, MAX_ROWS, WINDOW_S, GapSpan, SeriesRows
 from barograph.cases.case import Case, live_of
 from barograph.log.topics import ALERTS, STATUS, TICKS
 from barograph.pipeline.progress import Progress
-from barograph.types import NS_PER_S, FeedStatus, Gap, Prediction, Record
+from barograph.pipeline.recorded_gaps import gap_of
+from barograph.types import NS_PER_S, FeedStatus, Prediction, Record
 
-_GAP = b'{"type":"gap/'
 _MAX_MODELS = 10_000
 
 
@@ -63,7 +64,7 @@ class SeriesBoard:
         self.slow: tuple[str, ...] = (live.source,)
         self.places = Places(live.predictions, live.source, ALERTS)
         self.rows: dict[str, SeriesRows] = {}
-        self.gaps: list[PlacedGap] = []
+        self.gaps: deque[PlacedGap] = deque(maxlen=MAX_GAPS)
         self.alerts = Alerts(case.name)
         self.model = NO_MODEL
         self.problems: list[str] = []
@@ -78,11 +79,6 @@ class SeriesBoard:
         self._progress: dict[str, Progress] = {}
         self._statuses: dict[str, FeedStatus] = {}
         self._letters, self._latencies = Letters(), LastLatencies()
-
-    @property
-    def positions(self) -> Positions:
-        """The next offset of each partition of what the stream is made of."""
-        return self.places.positions
 
     def receive(self, records: Iterable[Record], *, quiet: bool = False) -> list[Event]:
         """See `Board.receive`."""
@@ -139,11 +135,6 @@ class SeriesBoard:
         """The event of a recorded gap."""
         return Event("gap", cursor, encode({"product": gap.key, **gap.span._asdict()}), gap.key)
 
-    def event_of(self, record: Record, cursor: str) -> Event | None:
-        """See `Board.event_of`."""
-        answer = self.answer(record)
-        return None if answer is None else _event(answer, cursor)
-
     def _predicted(self, record: Record, events: list[Event] | None) -> None:
         try:
             prediction = codec.decode_prediction.of(record)
@@ -166,7 +157,7 @@ class SeriesBoard:
             self._newest[key] = prediction, latency_ms
         if events is not None:
             answer = self._answer(prediction, latency_ms)
-            events.append(_event(answer, self.places.cursor))
+            events.append(prediction_event(answer, answer.product, self.places.cursor))
 
     def _answer(self, prediction: Prediction, latency_ms: float | None) -> SeriesPrediction:
         value, tau = prediction.value_now, prediction.tau
@@ -215,13 +206,8 @@ class SeriesBoard:
             self.newest_receipt_ns = heard_ns
             if len(self.heard_ns) < MAX_KEYS or record.key in self.heard_ns:
                 self.heard_ns[record.key] = heard_ns
-        if not self.is_market or not record.value.startswith(_GAP):
-            return
-        try:
-            gap = codec.decode_event.of(record)
-        except codec.UnreadableError:
-            return  # the featurizer writes a dead letter for it
-        if not isinstance(gap, Gap):
+        gap = gap_of(record) if self.is_market else None
+        if gap is None:
             return
         if gap.product not in self.rows and len(self.rows) >= MAX_KEYS:
             return
@@ -229,7 +215,7 @@ class SeriesBoard:
         rows = self.rows.setdefault(gap.product, SeriesRows())
         rows.gaps.append(span)
         placed = PlacedGap(gap.product, span, record.partition, record.offset)
-        self.gaps = [*self.gaps[-1_999:], placed]
+        self.gaps.append(placed)
         if events is not None:
             events.append(self.gap_event(placed, self.places.cursor))
 
@@ -287,7 +273,3 @@ class SeriesBoard:
             reconnects=0 if newest is None else newest.reconnects,
             dead_letters=dict(self._letters.counts.most_common()),
         )
-
-
-def _event(answer: SeriesPrediction, cursor: str) -> Event:
-    return Event("prediction", cursor, encode(answer), answer.product)

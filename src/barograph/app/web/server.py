@@ -18,11 +18,11 @@ import uvicorn
 from barograph.app.settings import Settings
 from barograph.app.web.application import application
 from barograph.app.web.connection import Connection, WebSocketConnection
+from barograph.app.web.limits import DEFAULT_PORT
 from barograph.app.web.site import Site
 from barograph.cases.case import Case
 from barograph.errors import BadInputError, BarographError
 
-DEFAULT_PORT = 8_000
 _STARTS_S = 10.0
 _STOPS_S = 3.0
 _BACKLOG = 1_024

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from barograph import telemetry
+from barograph.app.secrets import TOKEN
 from barograph.app.settings import Settings
 from barograph.app.web.access_log import AccessLog
 from barograph.app.web.boards import Board, appended_ns, encode
@@ -31,11 +32,11 @@ from barograph.cases.case import Case
 from barograph.errors import BadInputError, BarographError
 from barograph.log import Log, open_log
 from barograph.pipeline.follower import Follower
+from barograph.pipeline.health import Heard
 from barograph.pipeline.progress import warmups_s
 from barograph.registry.model import Model
 from barograph.types import NS_PER_S, Record
 
-TOKEN = "BAROGRAPH_TOKEN"  # noqa: S105 - the name of the variable
 _STATUS_S = 1.0
 _LOOK_S = 2.0
 _LIVE_S = 30.0
@@ -198,7 +199,7 @@ class Site:
             if heard.newest_ns is not None:
                 age_s = round((now_ns - heard.newest_ns) / NS_PER_S, 3)
             if not problems:
-                more, remarks, lag = await in_executor(self.threads, self._judge, board, now_ns)
+                more, remarks, lag = await in_executor(self.threads, self._judge, board, heard)
                 problems += more
         if standing.problem:
             problems.append(standing.problem)
@@ -217,10 +218,10 @@ class Site:
         )
 
     def _judge(
-        self, board: SeriesBoard, now_ns: int
+        self, board: SeriesBoard, heard: Heard
     ) -> tuple[list[str], list[str], dict[str, int]]:
         try:
-            return judged(self.log(), board, heard_of(board, now_ns), lambda: board.model.label)
+            return judged(self.log(), board, heard, lambda: board.model.label)
         except (BarographError, OSError) as error:
             return [" ".join(str(error).split())], [], {}
 

@@ -10,17 +10,17 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from barograph import telemetry
-from barograph.app.web.boards import Board, alert_event, encode
+from barograph.app.web.boards import Board, alert_event, encode, prediction_event
 from barograph.app.web.connection import ABORT
 from barograph.app.web.cursor import LONGEST, Positions, decoded, encoded
 from barograph.app.web.fanout import Encoded, Event, StreamReader
 from barograph.app.web.limits import MAX_READERS
-from barograph.app.web.reading import Since, board_of, in_thread, site_of
+from barograph.app.web.reading import CaseQuery, Since, board_of, in_thread, site_of
 from barograph.app.web.refused import RefusedError, refused
 from barograph.app.web.series_board import SeriesBoard
 from barograph.app.web.site import Site
-from barograph.errors import BadInputError, OffsetGapError
-from barograph.log import Log
+from barograph.errors import BadInputError
+from barograph.log import Log, browse
 from barograph.log.topics import ALERTS
 from barograph.types import Record
 
@@ -37,7 +37,6 @@ _PAGE = 500
 
 router = APIRouter()
 
-CaseQuery = Annotated[str, Query(max_length=200, description="A case; empty for the default.")]
 KeysQuery = Annotated[
     str, Query(max_length=4_000, description="Products, comma-separated; empty for all.")
 ]
@@ -234,9 +233,10 @@ async def _missed(
                 if record.offset >= end:
                     break
                 offsets[partition] = record.offset + 1
-                event = board.event_of(record, encoded({**start, board.target: offsets}))
-                if event is not None and (not keys or record.key in keys):
-                    events.append(Encoded(event))
+                answer = board.answer(record)
+                if answer is not None and (not keys or record.key in keys):
+                    cursor = encoded({**start, board.target: offsets})
+                    events.append(Encoded(prediction_event(answer, record.key, cursor)))
             if not page or page[-1].offset >= end - 1:
                 offsets[partition] = end
             if events:
@@ -261,10 +261,7 @@ def _notices(board: Board, keys: frozenset[str], start: Positions, now: Position
 
 
 def _page(log_of: Callable[[], Log], topic: str, partition: int, offset: int) -> list[Record]:
-    try:
-        return log_of().read(topic, partition, offset, _PAGE)
-    except OffsetGapError as gone:
-        return log_of().read(topic, partition, gone.oldest, _PAGE)
+    return browse.page(log_of(), topic, partition, offset, _PAGE)
 
 
 async def _disconnected(receive: Receive) -> None:

@@ -189,8 +189,9 @@ def _from(extent: Extent, start: int) -> Extent:
 
 def by_board(boards: Iterable[Board], records: Sequence[Record]) -> Mapping[str, list[Record]]:
     """The records of each board's topics, by its name."""
+    topics = {board.name: {*board.prompt, *board.slow} for board in boards}
     return {
-        board.name: own
-        for board in boards
-        if (own := [each for each in records if each.topic in board.prompt + board.slow])
+        name: own
+        for name, of_board in topics.items()
+        if (own := [each for each in records if each.topic in of_board])
     }
