@@ -44,6 +44,15 @@ def test_the_list_has_the_newest_and_counts_what_was_not_delivered(log, tmp_path
     assert found.undelivered == {"bell": 2}
 
 
+def test_a_shorter_list_is_the_beginning_of_a_longer_one(log, tmp_path):
+    with_topics(tmp_path)
+    late = alert(30, started_ns=1_750_000_900 * NS)
+    early = [alert(n, started_ns=(1_750_000_000 + n) * NS) for n in range(20)]
+    log.append(messages(late, *early))
+    assert [each.id for each in latest(log, 2)] == [late.id, early[-1].id]
+    assert latest(log, 2) == latest(log, 9)[:2]
+
+
 def test_those_that_last_have_no_end(log, tmp_path):
     with_topics(tmp_path)
     log.append(messages(alert(1), alert(2), alert(1, Change.ENDED, ended_ns=1_750_000_001 * NS)))

@@ -46,7 +46,9 @@ def latest(log: Log, limit: int) -> list[AlertRecord]:
     """The `limit` alerts that started last, among those that changed last; [] without the topic."""
     if ALERTS not in {topic.name for topic in log.topics()}:
         return []
-    return list(islice(merged(decoded(browse.last(log, ALERTS, _CHANGES * limit))), limit))
+    # One that started later may have changed before others: look beyond as many as are wanted.
+    changes = browse.last(log, ALERTS, _CHANGES * (limit + _LOOKED_AT))
+    return list(islice(merged(decoded(changes)), limit))
 
 
 def lasting(log: Log) -> list[AlertRecord]:

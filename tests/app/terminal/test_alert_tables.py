@@ -23,6 +23,16 @@ def test_each_alert_is_a_line_with_since_when_how_long_and_outcome():
     assert "not delivered: webhook-1 3" in text
 
 
+def test_nothing_of_an_alert_is_cut_at_80_columns(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    long = alert(3, text=" ".join(["word"] * 40))
+    text = text_of(alert_tables.alerts(AlertList(alerts=[long], undelivered={}), T0 + 60 * NS))
+    for part in (long.rule, long.subject, "2025-06-15 15:06:40"):
+        assert part in text
+    assert text.count("word") == 40
+    assert "…" not in text
+
+
 def test_without_alerts_it_says_so():
     assert alert_tables.alerts(AlertList(alerts=[], undelivered={}), T0) == "no alerts yet"
 

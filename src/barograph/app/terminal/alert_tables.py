@@ -22,26 +22,28 @@ _OUTCOMES = {
 
 
 def alerts(found: AlertList, now_ns: int) -> RenderableType:
-    """A table of alerts as they stand at `now_ns`, and what was not delivered."""
+    """Alerts as they stand at `now_ns`, and what was not delivered.
+
+    Of each a line with since when (UTC), rule, subject, how long and outcome; its sentence below.
+    """
     if not found.alerts:
         return "no alerts yet"
-    table = plain_table("", ("since (UTC)", "rule", "of", "for", "outcome", ""))
+    lines: list[Text] = []
     for alert in found.alerts:
         ended_ns = now_ns if alert.ended_ns is None else alert.ended_ns
         lasted = duration(round(max(0, ended_ns - alert.started_ns) / NS_PER_S))
-        lasts = alert.ended_ns is None
-        table.add_row(
-            time_of(alert.started_ns).removesuffix("Z"),
+        facts = (
             plain(alert.rule),
             plain(alert.subject),
-            Text(lasted, style="bold red" if lasts else ""),
+            Text(f"for {lasted}", style="bold red" if alert.ended_ns is None else ""),
             _outcome(alert),
-            plain(alert.text),
         )
-    if not found.undelivered:
-        return table
-    counts = counts_of({one_line(sink): count for sink, count in found.undelivered.items()})
-    return Group(table, Text(f"not delivered: {counts}", style="yellow"))
+        lines.append(Text("  ").join([Text(time_of(alert.started_ns)), *filter(None, facts)]))
+        lines.append(Text.assemble("  ", plain(alert.text)))
+    if found.undelivered:
+        counts = counts_of({one_line(sink): count for sink, count in found.undelivered.items()})
+        lines.append(Text(f"not delivered: {counts}", style="yellow"))
+    return Group(*lines)
 
 
 def _outcome(alert: AlertRecord) -> Text:
