@@ -12,6 +12,7 @@ from barograph.log.kafka.cluster import Cluster
 # What librdkafka says, word for word.
 NO_TLS = "ssl://b:1/bootstrap: SSL handshake failed: error:0A00010B:SSL routines::wrong version"
 CLOSED = "ssl://b:1/bootstrap: SSL handshake failed: Disconnected: connecting to a PLAINTEXT broker"
+ENDED = "ssl://b:1/bootstrap: Disconnected: SSL connection closed by peer"
 
 
 @pytest.mark.parametrize(
@@ -19,6 +20,7 @@ CLOSED = "ssl://b:1/bootstrap: SSL handshake failed: Disconnected: connecting to
     [
         (f"{NO_TLS} number (after 4ms in state SSL_HANDSHAKE)", "speaks no TLS", True),
         (f"{CLOSED} listener? (after 1ms in state SSL_HANDSHAKE)", "speaks no TLS", True),
+        (f"{ENDED} (after 4ms in state SSL_HANDSHAKE)", "speaks no TLS", True),
         ("error:0A000086:SSL routines::certificate verify failed", "SSL_CA_LOCATION", True),
         ("SASL authentication error: Authentication failed", "SASL_PASSWORD", True),
         ("broker's supported mechanisms: PLAIN (after 3ms in state A)", "SASL_MECHANISM", True),

@@ -25,7 +25,13 @@ _NO_TLS = Advice(
     "SASL_PLAINTEXT where it asks for a password, or give the port of the brokers' TLS listener"
 )
 _KNOWN = (
-    ("connecting to a PLAINTEXT broker listener|wrong version number", _NO_TLS),
+    # A plain listener ends the connection at the first bytes of TLS; librdkafka's words for that
+    # depend on how far its handshake was.
+    (
+        "connecting to a PLAINTEXT broker listener|wrong version number"
+        r"|closed by peer.*SSL_HANDSHAKE",
+        _NO_TLS,
+    ),
     (
         "certificate verify failed|certificate could not be verified",
         Advice(
