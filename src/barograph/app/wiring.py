@@ -16,7 +16,7 @@ from barograph.log import open_log
 from barograph.pipeline.case_topics import ensure_stream
 from barograph.pipeline.counted import count_predictions
 from barograph.pipeline.follower import Follower
-from barograph.pipeline.record_scorer import RecordScorer
+from barograph.pipeline.record_scorer import RecordScorer, scorer_group
 from barograph.pipeline.scorer import Scorer
 from barograph.pipeline.stages import Stages
 from barograph.pipeline.threads import Pipeline
@@ -130,7 +130,7 @@ def consume(  # noqa: PLR0913 - the settings, and what they leave open
             f"Train first (`barograph train --case {case.name}`)."
         )
     route = Route(
-        group=f"{case.name}-scorer",
+        group=scorer_group(case.name),
         source=stream.source,
         target=stream.target,
         dead_letters=stream.dead_letters,

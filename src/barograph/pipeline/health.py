@@ -3,7 +3,7 @@
 It judges a log that a live feed writes; a log that was replayed has no age that matters.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -82,18 +82,8 @@ def health_of(  # noqa: PLR0913 - what was heard, and what it is judged by
         max_age_s = MAX_AGE_S
     if not max_age_s:
         return Health()
-    behind_s = {
-        group: wait_s
-        for group, topic in groups.items()
-        if (wait_s := _waits_s(log, group, topic, heard.now_ns)) is not None
-    }
-    problems = _silences(heard, statuses, max_age_s)
-    problems += [
-        f"{group} is behind: the oldest record that it has still to read waits for "
-        f"{duration(wait_s)}, at most {duration(max_age_s)}"
-        for group, wait_s in behind_s.items()
-        if wait_s > max_age_s
-    ]
+    behind_s, late = waits(log, groups, heard.now_ns, max_age_s)
+    problems = _silences(heard, statuses, max_age_s) + late
     label: str | None = None
     try:
         label = champion()
@@ -103,6 +93,35 @@ def health_of(  # noqa: PLR0913 - what was heard, and what it is judged by
     if scorer not in groups or predictions not in {topic.name for topic in log.topics()}:
         return known
     return _with_predictions(log, predictions, known, heard.now_ns, _subscribed(statuses))
+
+
+def waits(
+    log: Log, groups: Mapping[str, str], now_ns: int, max_age_s: float
+) -> tuple[dict[str, float], list[str]]:
+    """For how long the oldest unread record of each group waits in seconds, and what is too long.
+
+    groups: the topic that each reads. Groups without an unread record are left out.
+    """
+    behind_s = {
+        group: wait_s
+        for group, topic in groups.items()
+        if (wait_s := _waits_s(log, group, topic, now_ns)) is not None
+    }
+    return behind_s, [
+        f"{group} is behind: the oldest record that it has still to read waits for "
+        f"{duration(wait_s)}, at most {duration(max_age_s)}"
+        for group, wait_s in behind_s.items()
+        if wait_s > max_age_s
+    ]
+
+
+def no_probability(verdicts: Collection[str], champion: str | None) -> str:
+    """Why none of the newest predictions has a model; empty where one has, or there is none."""
+    if not verdicts or not {Verdict.NO_MODEL, Verdict.MODEL_EXPIRED}.issuperset(verdicts):
+        return ""
+    if Verdict.MODEL_EXPIRED in verdicts:
+        return f"the champion {champion} has expired: train again (`barograph train`)"
+    return "no champion, and the baseline has not learned enough: there is no probability"
 
 
 def _silences(heard: Heard, statuses: Sequence[FeedStatus], max_age_s: float) -> list[str]:
@@ -178,14 +197,8 @@ def _with_predictions(
             for product, each_ns in sorted(appended_ns.items())
             if product in subscribed and (old_s := (now_ns - each_ns) / NS_PER_S) > limit_s
         ]
-    without = {Verdict.NO_MODEL, Verdict.MODEL_EXPIRED}
-    if verdicts and all(each.verdict in without for each in last.values()):
-        expired = any(each.verdict is Verdict.MODEL_EXPIRED for each in last.values())
-        problems.append(
-            f"the champion {known.champion} has expired: train again (`barograph train`)"
-            if expired
-            else "no champion, and the baseline has not learned enough: there is no probability"
-        )
+    if missing := no_probability(verdicts.values(), known.champion):
+        problems.append(missing)
     elif known.champion is None and any(each.model == COLD_START for each in last.values()):
         remarks.append("no champion: the baseline predicts until a model is promoted")
     return msgspec.structs.replace(

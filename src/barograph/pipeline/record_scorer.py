@@ -23,6 +23,11 @@ from barograph.types import (
 )
 
 
+def scorer_group(case: str) -> str:
+    """The consumer group that scores the records of a case."""
+    return f"{case}-scorer"
+
+
 class RecordScorer:
     """A machine: records of a case in, a `RecordPrediction` for each under its key out.
 

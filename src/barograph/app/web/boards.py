@@ -41,6 +41,8 @@ class Board(Protocol):
     """The state of one case."""
 
     name: str
+    source: str
+    """The topic of what it predicts from."""
     target: str
     """The topic of its predictions."""
     prompt: tuple[str, ...]
@@ -53,6 +55,8 @@ class Board(Protocol):
     letters_topic: str
     problems: list[str]
     remarks: list[str]
+    newest_receipt_ns: int | None
+    """When the log took the newest record of `source`, in Unix nanoseconds."""
 
     def receive(self, records: Iterable[Record], *, quiet: bool = False) -> list[Event]:
         """Take records of its topics, in the order of the log; returns the events they make.
@@ -68,6 +72,9 @@ class Board(Protocol):
 
     def keys(self) -> list[str]:
         """The keys with a prediction, sorted."""
+
+    def newest_verdicts(self) -> list[str]:
+        """The verdicts of the newest predictions: of each key of a series, of the last record."""
 
     def status(self, now_ns: int) -> SeriesStatus | RecordsStatus:
         """How the case is now."""

@@ -33,7 +33,7 @@ class RecordBoard:
     def __init__(self, case: Case) -> None:
         stream = stream_of(case)
         self.case, self.stream, self.name = case, stream, case.name
-        self.target = stream.target
+        self.source, self.target = stream.source, stream.target
         self.prompt: tuple[str, ...] = (
             stream.source,
             stream.target,
@@ -47,6 +47,7 @@ class RecordBoard:
         self.model = NO_MODEL
         self.problems: list[str] = []
         self.remarks: list[str] = []
+        self.newest_receipt_ns: int | None = None
         self.predictions = 0
         """Of all that were read."""
         self._latest: OrderedDict[str, RecordScore] = OrderedDict()
@@ -86,6 +87,10 @@ class RecordBoard:
     def keys(self) -> list[str]:
         """The keys of the last thousand predictions, the newest first."""
         return list(reversed(self._latest))[:1_000]
+
+    def newest_verdicts(self) -> list[str]:
+        """See `Board.newest_verdicts`."""
+        return [self._latest[key].verdict for key in list(self._latest)[-1:]]
 
     def status(self, now_ns: int) -> RecordsStatus:
         """See `Board.status`."""
@@ -149,6 +154,7 @@ class RecordBoard:
         came_ns = appended_ns(record)
         if came_ns is None:
             return
+        self.newest_receipt_ns = came_ns
         self._came_ns.pop(record.key, None)
         self._came_ns[record.key] = came_ns
         if len(self._came_ns) > MAX_LAST:

@@ -55,7 +55,7 @@ class SeriesBoard:
     def __init__(self, case: Case) -> None:
         live = live_of(case)
         self.case, self.live, self.name = case, live, case.name
-        self.target = live.predictions
+        self.source, self.target = live.source, live.predictions
         self.is_market = live.source == TICKS
         self.prompt: tuple[str, ...] = (live.predictions, live.dead_letters, ALERTS)
         self.letters_topic = live.dead_letters
@@ -118,6 +118,10 @@ class SeriesBoard:
     def keys(self) -> list[str]:
         """See `Board.keys`."""
         return sorted(self._newest)
+
+    def newest_verdicts(self) -> list[str]:
+        """See `Board.newest_verdicts`."""
+        return [str(prediction.verdict) for prediction, _ in self._newest.values()]
 
     def status(self, now_ns: int) -> SeriesStatus:
         """See `Board.status`."""

@@ -15,7 +15,15 @@ from barograph.app.settings import Settings
 from barograph.app.web.access_log import AccessLog
 from barograph.app.web.boards import Board, appended_ns, encode
 from barograph.app.web.fanout import Event, Fanout
-from barograph.app.web.health import HealthAnswer, gaps_lately, heard_of, judged
+from barograph.app.web.health import (
+    CaseHealth,
+    HealthAnswer,
+    SeenCase,
+    answer_of,
+    judged,
+    seen_of,
+    unjudged,
+)
 from barograph.app.web.model_watch import (
     ModelWatch,
     Standing,
@@ -32,7 +40,6 @@ from barograph.cases.case import Case
 from barograph.errors import BadInputError, BarographError
 from barograph.log import Log, open_log
 from barograph.pipeline.follower import Follower
-from barograph.pipeline.health import Heard
 from barograph.pipeline.progress import warmups_s
 from barograph.registry.model import Model
 from barograph.types import NS_PER_S, Record
@@ -177,7 +184,7 @@ class Site:
         self._look_s = 0.0
 
     async def health(self) -> HealthAnswer:
-        """The health of log, default case and its model; made anew every two seconds."""
+        """The health of log, cases and their models; made anew every two seconds."""
         now_s = time.monotonic()
         if self._health is None or now_s - self._health_s >= _HEALTH_S:
             self._health_s = now_s
@@ -185,45 +192,26 @@ class Site:
         return self._health
 
     async def _judged(self) -> HealthAnswer:
-        now_ns, board = time.time_ns(), self.boards[self.default]
-        standing = self.standings[self.default]
+        now_ns = time.time_ns()
+        seen = [seen_of(self.boards[name], self.standings[name], now_ns) for name in self.cases]
+        problems = self._log_problems()
+        if problems:
+            cases = unjudged(seen, problems, self.default)
+        else:
+            cases = await in_executor(self.threads, self._judge, seen)
+        return answer_of(cases, self.default)
+
+    def _log_problems(self) -> list[str]:
         problems = [f"the log cannot be read: {self.log_problem}"] if self.log_problem else []
         if not self.ready.is_set():
             problems.append("the server still reads what the log keeps")
-        remarks: list[str] = []
-        lag: dict[str, int] = {}
-        age_s, gaps = None, 0
-        if isinstance(board, SeriesBoard):
-            heard = heard_of(board, now_ns)
-            gaps = gaps_lately(board, now_ns)
-            if heard.newest_ns is not None:
-                age_s = round((now_ns - heard.newest_ns) / NS_PER_S, 3)
-            if not problems:
-                more, remarks, lag = await in_executor(self.threads, self._judge, board, heard)
-                problems += more
-        if standing.problem:
-            problems.append(standing.problem)
-        label = board.model.label
-        since_ns = standing.since_ns
-        return HealthAnswer(
-            live=True,
-            ready=not problems,
-            problems=list(dict.fromkeys(problems)),
-            remarks=remarks,
-            data_age_s=age_s,
-            lag=lag,
-            gaps=gaps,
-            model=label,
-            model_age_s=None if since_ns is None else round((now_ns - since_ns) / NS_PER_S, 3),
-        )
+        return problems
 
-    def _judge(
-        self, board: SeriesBoard, heard: Heard
-    ) -> tuple[list[str], list[str], dict[str, int]]:
+    def _judge(self, seen: Sequence[SeenCase]) -> dict[str, CaseHealth]:
         try:
-            return judged(self.log(), board, heard, lambda: board.model.label)
+            return judged(self.log(), seen, self.default)
         except (BarographError, OSError) as error:
-            return [" ".join(str(error).split())], [], {}
+            return unjudged(seen, [" ".join(str(error).split())], self.default)
 
     def _new_boards(self) -> dict[str, Board]:
         return {
@@ -260,8 +248,9 @@ class Site:
                     await self._look(name)
                 health = await self.health()
                 for board in self.boards.values():
-                    if board.name == self.default:
-                        board.problems, board.remarks = health.problems, health.remarks
+                    own = health.cases.get(board.name)
+                    board.problems = own.problems if own else self._log_problems()
+                    board.remarks = own.remarks if own else []
             await asyncio.sleep(_STATUS_S / 2)
 
     def _bring(self, follower: Follower) -> None:

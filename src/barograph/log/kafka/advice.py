@@ -28,8 +28,10 @@ _KNOWN = (
     # A plain listener ends the connection at the first bytes of TLS; librdkafka's words for that
     # depend on how far its handshake was.
     (
-        "connecting to a PLAINTEXT broker listener|wrong version number"
-        r"|closed by peer.*SSL_HANDSHAKE",
+        (
+            "connecting to a PLAINTEXT broker listener|wrong version number"
+            r"|closed by peer.*SSL_HANDSHAKE"
+        ),
         _NO_TLS,
     ),
     (
