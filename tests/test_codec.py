@@ -194,7 +194,7 @@ def test_no_bytes_raise_anything_else(value):
     for decode in (codec.decode_event, codec.decode_numbers, codec.decode_row, codec.decode_status,
                    codec.decode_prediction, codec.decode_record_prediction,
                    codec.decode_dead_letter, codec.decode_alert, codec.decode_health,
-                   codec.decode_undelivered):  # fmt: skip
+                   codec.decode_undelivered, codec.decode_candle):  # fmt: skip
         with pytest.raises(codec.UnreadableError):
             decode(value)
 

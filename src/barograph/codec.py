@@ -19,6 +19,7 @@ from msgspec import Meta
 
 from barograph.alert_records import AlertRecord, HealthSample, Undelivered
 from barograph.arrays import Records
+from barograph.candle_records import Candle, contradiction
 from barograph.earlier import FirstPrediction, present_prediction
 from barograph.types import (
     Count,
@@ -168,6 +169,12 @@ def _check_gap(gap: "Gap | GapNumbers") -> None:
         raise ValueError("the gap ends before it starts")
 
 
+def _check_candle(candle: Candle) -> None:
+    check_name(candle.product)
+    if why := contradiction(candle):
+        raise UnreadableError(Fault.CONTRADICTION, why)
+
+
 def _check_row(row: FeatureRow) -> None:
     check_name(row.product)
     if len(row.reasons) != len(row.values) or not _are_reasons(row.reasons):
@@ -186,6 +193,7 @@ encode = msgspec.json.Encoder().encode
 """Any word of `types` → its JSON bytes."""
 
 decode_event = Reader[Event](Event, _check_event)
+decode_candle = Reader[Candle](Candle, _check_candle)
 decode_row = Reader[FeatureRow](FeatureRow, _check_row)
 decode_prediction = Reader[Prediction](
     Prediction | FirstPrediction, _check_prediction, present=present_prediction

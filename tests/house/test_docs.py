@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from barograph import alert_records, errors, types
+from barograph import alert_records, candle_records, errors, types
 from barograph.app.settings import Settings
 
 DOORS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
@@ -138,7 +138,7 @@ def test_every_word_is_in_the_vocabulary(root):
     text = (root / "docs" / "vocabulary.md").read_text(encoding="utf-8")
     words = [
         name
-        for words_of in (types, alert_records)
+        for words_of in (types, alert_records, candle_records)
         for name, member in inspect.getmembers(words_of, inspect.isclass)
         if member.__module__ == words_of.__name__
     ]

@@ -1,4 +1,4 @@
-"""The topics of the market pipeline and of what is watched beside it, defined once."""
+"""The topics of the market pipeline, of candles and of what is watched, defined once."""
 
 from collections.abc import Iterable
 
@@ -13,6 +13,10 @@ SHADOW = "ticks.predictions.shadow"
 STATUS = "ticks.status"
 HEALTH, ALERTS = "health", "alerts"
 UNDELIVERED, ALERT_LETTERS = "alerts.undelivered", "alerts.deadletter"
+
+CANDLES, CANDLE_FEATURES = "candles.raw", "candles.features"
+CANDLE_PREDICTIONS, CANDLE_SHADOW = "candles.predictions", "candles.predictions.shadow"
+CANDLE_LETTERS = "candles.deadletter"
 
 TOPICS = (
     Topic(name=TICKS, partitions=3, retention_s=30 * DAY_S, retention_bytes=4 << 30),
@@ -33,6 +37,17 @@ ALERT_TOPICS = (
 """HEALTH is keyed by the monitor, ALERTS by the alert's id, UNDELIVERED by the sink; the records of
 HEALTH that cannot be read are in ALERT_LETTERS. Any case shares them."""
 
+CANDLE_TOPICS = (
+    Topic(name=CANDLES),
+    *(
+        Topic(name=name, retention_s=3_653 * DAY_S)
+        for name in (CANDLE_FEATURES, CANDLE_PREDICTIONS, CANDLE_SHADOW, CANDLE_LETTERS)
+    ),
+)
+"""Keyed by product. CANDLES is kept without limit: an hour of five years ago trains a model. What
+is made of it is kept for ten years.
+"""
+
 
 def market_topics(partitions: int = 3) -> list[Topic]:
     """Return TOPICS with `partitions` partitions for the keyed ones."""
@@ -50,6 +65,11 @@ def ensure_topics(log: Log, partitions: int = 3) -> None:
 def ensure_alert_topics(log: Log) -> None:
     """Create those topics of health and alerts that `log` lacks; what exists stays as it is."""
     ensure(log, ALERT_TOPICS)
+
+
+def ensure_candle_topics(log: Log) -> None:
+    """Create those topics of candles that `log` lacks; what exists stays as it is."""
+    ensure(log, CANDLE_TOPICS)
 
 
 def ensure(log: Log, topics: Iterable[Topic]) -> None:
