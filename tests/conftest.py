@@ -1,5 +1,6 @@
 """What all tests share: real data, real brokers, and patience on a shared machine."""
 
+import fcntl
 import os
 import shutil
 from pathlib import Path
@@ -38,10 +39,17 @@ def data():
 
 @pytest.fixture(scope="session")
 def made_home(tmp_path_factory):
-    """A home whose database MLflow has made, which takes it seconds."""
-    home = tmp_path_factory.mktemp("made")
-    with Registry(home)._writing("none"):
-        pass
+    """A home whose database MLflow has made, which takes it seconds: once for all processes."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    home, made = shared / "made-home", shared / "made-home.done"
+    with (shared / "made-home.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            with Registry(home)._writing("none"):
+                pass
+            made.touch()
     return home
 
 
@@ -131,7 +139,9 @@ def pytest_collection_modifyitems(items):
 def pytest_xdist_make_scheduler(config, log):
     """With `--dist loadscope`, the stories of a file go to one worker, and other tests to any.
 
-    Such stories share what takes long to make: a market, a training, brokers.
+    Such stories share what takes long to make: a market, a training, brokers. The tests of a
+    working day go by file, for their modules share as much; those of the house share the syntax
+    trees of all files.
     """
     if config.getvalue("dist") != "loadscope":
         return None
@@ -139,7 +149,10 @@ def pytest_xdist_make_scheduler(config, log):
 
     class Stories(LoadScopeScheduling):
         def _split_scope(self, nodeid):
-            return nodeid.partition("::")[0] if "/stories/" in nodeid else nodeid
+            file = nodeid.partition("::")[0]
+            if "/house/" in file:
+                return "house"
+            return file if PROFILE == "fast" or "/stories/" in file else nodeid
 
     return Stories(config, log)
 

@@ -1,5 +1,7 @@
 """Workers as the settings want them: scorers of records and their models."""
 
+import shutil
+
 import msgspec
 import pytest
 
@@ -35,9 +37,9 @@ def predictions(log):
 
 
 @pytest.mark.slow
-def test_records_are_scored_by_the_champion_with_its_cost_in_the_header(tmp_path):
+def test_records_are_scored_by_the_champion_with_its_cost_in_the_header(made_home, tmp_path):
     onnx, facts = graph()
-    registry = Registry(tmp_path)
+    registry = Registry(shutil.copytree(made_home, tmp_path, dirs_exist_ok=True))
     registry.promote("subscribers", registry.register("subscribers", onnx, facts), "a test")
     log = open_log(tmp_path)
     ensure_stream(log, STREAM)
@@ -55,9 +57,9 @@ def test_records_are_scored_by_the_champion_with_its_cost_in_the_header(tmp_path
 
 
 @pytest.mark.slow
-def test_a_champion_is_taken_up_by_a_running_scorer_of_records(tmp_path):
+def test_a_champion_is_taken_up_by_a_running_scorer_of_records(made_home, tmp_path):
     onnx, facts = graph()
-    registry, warnings = Registry(tmp_path), []
+    registry, warnings = Registry(shutil.copytree(made_home, tmp_path, dirs_exist_ok=True)), []
     version = registry.register("subscribers", onnx, facts)
     log = open_log(tmp_path)
     ensure_stream(log, STREAM)
@@ -86,9 +88,9 @@ def test_a_champion_is_taken_up_by_a_running_scorer_of_records(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_champion_of_another_contract_is_reported_and_not_used(tmp_path):
+def test_a_champion_of_another_contract_is_reported_and_not_used(made_home, tmp_path):
     onnx, facts = graph()
-    registry, warnings = Registry(tmp_path), []
+    registry, warnings = Registry(shutil.copytree(made_home, tmp_path, dirs_exist_ok=True)), []
     foreign = msgspec.structs.replace(facts, feature_set="another")
     registry.promote("subscribers", registry.register("subscribers", onnx, foreign), "a test")
     log = open_log(tmp_path)

@@ -49,6 +49,12 @@ def sources(root):
 
 
 @pytest.fixture(scope="session")
+def nodes(sources):
+    """Path below src/barograph → all nodes of the file's syntax tree, walked once for all rules."""
+    return {name: list(ast.walk(tree)) for name, tree in sources.items()}
+
+
+@pytest.fixture(scope="session")
 def tests(root):
     """Path below tests, as text with slashes → the file's syntax tree."""
     folder = root / "tests"

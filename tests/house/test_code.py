@@ -31,11 +31,11 @@ SQL = re.compile(
 )
 
 
-def test_nobody_catches_what_cannot_be_named(sources):
+def test_nobody_catches_what_cannot_be_named(nodes):
     """`except BaseException` only where it is raised again, there or at the door."""
     broad = []
-    for name, tree in sources.items():
-        for node in ast.walk(tree):
+    for name, of_file in nodes.items():
+        for node in of_file:
             if not isinstance(node, ast.ExceptHandler):
                 continue
             caught = _names(node.type) if node.type is not None else {"Exception"}
@@ -45,23 +45,23 @@ def test_nobody_catches_what_cannot_be_named(sources):
     assert broad == []
 
 
-def test_every_exception_for_catching_all_is_still_needed(sources):
+def test_every_exception_for_catching_all_is_still_needed(nodes):
     still = {
         name
-        for name, tree in sources.items()
-        for node in ast.walk(tree)
+        for name, of_file in nodes.items()
+        for node in of_file
         if isinstance(node, ast.ExceptHandler) and "BaseException" in _names(node.type)
     }
     assert set(CATCHES_ALL) == still
 
 
-def test_what_a_decoder_may_raise_is_listed_in_one_place(sources):
+def test_what_a_decoder_may_raise_is_listed_in_one_place(nodes):
     """`codec.UNREADABLE`: a list of one's own forgets one of them."""
     sorts = {"codec.py", "cases/contract.py", "venues/refusals.py"}  # these tell them apart
     own = [
         f"{name}:{node.lineno}"
-        for name, tree in sources.items()
-        for node in ast.walk(tree)
+        for name, of_file in nodes.items()
+        for node in of_file
         if isinstance(node, ast.ExceptHandler) and node.type is not None and name not in sorts
         if {"msgspec.DecodeError", "RecursionError"}
         & {ast.unparse(part) for part in ast.walk(node.type) if isinstance(part, ast.expr)}
@@ -92,10 +92,10 @@ def test_no_test_sleeps(tests):
     assert asleep == []
 
 
-def test_nothing_is_unpickled_or_evaluated(sources):
+def test_nothing_is_unpickled_or_evaluated(nodes):
     unsafe = []
-    for name, tree in sources.items():
-        for node in ast.walk(tree):
+    for name, of_file in nodes.items():
+        for node in of_file:
             used = set()
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
                 used = {node.func.id}
@@ -113,12 +113,12 @@ def test_nothing_is_unpickled_or_evaluated(sources):
     ['q = f"SELECT {c} FROM t"', 'q = "DELETE FROM %s" % n', 'q = "INSERT INTO " + n'],
 )
 def test_the_search_for_sql_finds_sql(code):
-    assert list(_sql(ast.parse(code)))
+    assert list(_sql(list(ast.walk(ast.parse(code)))))
 
 
-def test_sql_stands_in_sql_files_only(sources):
+def test_sql_stands_in_sql_files_only(nodes):
     """Named queries with parameters: nothing is glued, so nothing can be injected."""
-    places = [f"{name}:{line}" for name, tree in sources.items() for line in _sql(tree)]
+    places = [f"{name}:{line}" for name, of_file in nodes.items() for line in _sql(of_file)]
     assert places == []
 
 
@@ -126,13 +126,13 @@ def _names(node):
     return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)} if node else set()
 
 
-def _sql(tree):
+def _sql(nodes):
     docstrings = {
         id(node.value)
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     }
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.JoinedStr):
             text = ast.unparse(node)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
@@ -163,10 +163,10 @@ SAYS = {
 """Files that may say a line which no `Screen` made."""
 
 
-def test_what_reaches_a_terminal_goes_through_one_screen(sources):
+def test_what_reaches_a_terminal_goes_through_one_screen(nodes):
     made, printed, written, say_directly = set(), set(), set(), set()
-    for name, tree in sources.items():
-        for node in ast.walk(tree):
+    for name, of_file in nodes.items():
+        for node in of_file:
             if isinstance(node, ast.Call):
                 called = ast.unparse(node.func)
                 made |= {name} if called.rpartition(".")[2] == "Console" else set()
@@ -179,12 +179,12 @@ def test_what_reaches_a_terminal_goes_through_one_screen(sources):
     assert say_directly == set(SAYS)
 
 
-def test_pages_are_written_in_one_place(sources):
+def test_pages_are_written_in_one_place(nodes):
     """`markup.html` escapes and spells out; whoever writes a page by hand would have to as well."""
     writers = {
         name
-        for name, tree in sources.items()
-        for node in ast.walk(tree)
+        for name, of_file in nodes.items()
+        for node in of_file
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("tostring")
     }
     assert writers == {"app/reports/markup.py"}

@@ -50,16 +50,11 @@ def text_of(node):
     return ""
 
 
-def messages(tree):
-    """All strings of a source but docstrings and the parts of f-strings."""
-    inner = {
-        id(part)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.JoinedStr)
-        for part in node.values
-    }
-    inner |= {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    return [text for node in ast.walk(tree) if id(node) not in inner and (text := text_of(node))]
+def messages(nodes):
+    """All strings of a source, given as its nodes, but docstrings and the parts of f-strings."""
+    inner = {id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
+    inner |= {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    return [text for node in nodes if id(node) not in inner and (text := text_of(node))]
 
 
 def keys(command):
@@ -75,13 +70,13 @@ def keys(command):
 
 
 @pytest.fixture(scope="module")
-def advised(root):
+def advised(nodes):
     found = {}
-    for path in sorted((root / "src").rglob("*.py")):
-        for text in messages(ast.parse(path.read_text(encoding="utf-8"))):
+    for name, of_file in nodes.items():
+        for text in messages(of_file):
             for command in _COMMAND.findall(text):
                 for key in keys(command):
-                    found.setdefault(key, path.relative_to(root).as_posix())
+                    found.setdefault(key, f"src/barograph/{name}")
     return found
 
 

@@ -82,19 +82,16 @@ def is_rounded_literal(node):
 class File:
     """One file of tests: which of its functions and names hold computed floats."""
 
-    def __init__(self, text):
-        self.tree = ast.parse(text)
+    def __init__(self, text, tree=None):
+        self.tree = tree or ast.parse(text)
+        # Reading tokens takes longer than all else, and most files give no reason.
+        tokens = tokenize.generate_tokens(io.StringIO(text).readline) if MARK.search(text) else ()
         self.comments = {
-            token.start[0]: token.string
-            for token in tokenize.generate_tokens(io.StringIO(text).readline)
-            if token.type == tokenize.COMMENT
+            token.start[0]: token.string for token in tokens if token.type == tokenize.COMMENT
         }
         self.helpers = set()
-        functions = [
-            node
-            for node in ast.walk(self.tree)
-            if isinstance(node, ast.FunctionDef) and not node.name.startswith("test_")
-        ]
+        self.functions = [n for n in ast.walk(self.tree) if isinstance(n, ast.FunctionDef)]
+        functions = [node for node in self.functions if not node.name.startswith("test_")]
         while names := {f.name for f in functions if self._returns(f)} - self.helpers:
             self.helpers |= names
         self.exact = list(self._comparisons())
@@ -102,8 +99,7 @@ class File:
     def _comparisons(self):
         """Statement and line of each exact comparison of computed floats."""
         seen = set()
-        scopes = [self.tree, *(n for n in ast.walk(self.tree) if isinstance(n, ast.FunctionDef))]
-        for scope in scopes:
+        for scope in [self.tree, *self.functions]:
             names = self._names(scope)
             for statement in statements(scope):
                 for node in parts(statement):
@@ -241,9 +237,9 @@ def lines_of(statement):
 
 
 @pytest.fixture(scope="module")
-def read(texts):
+def read(texts, tests):
     return {
-        path: File(text)
+        path: File(text, tests[path.relative_to("tests").as_posix()])
         for path, text in texts.items()
         if path.parts[0] == "tests" and path.suffix == ".py" and path.name != Path(__file__).name
     }

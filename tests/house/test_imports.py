@@ -139,11 +139,11 @@ WITHOUT_IMPORT = {
 }
 
 
-def test_a_package_is_imported_where_it_is_at_home(sources):
+def test_a_package_is_imported_where_it_is_at_home(sources, nodes):
     strangers = []
     for name, tree in sources.items():
         top = {id(node) for node in tree.body}
-        for node, package in _imports(tree):
+        for node, package in _imports(nodes[name]):
             if package in EVERYWHERE or package in sys.stdlib_module_names:
                 continue
             files, place = HOMES.get(package, (set(), "top"))
@@ -155,25 +155,24 @@ def test_a_package_is_imported_where_it_is_at_home(sources):
 
 def test_the_command_line_imports_packages_inside_its_verbs_only(sources):
     trees = [tree for name, tree in sources.items() if name.startswith("app/cli/")]
-    early = {package for tree in trees for node, package in _imports(tree) if node in tree.body}
+    early = {package for tree in trees for _, package in _imports(tree.body)}
     assert early - set(sys.stdlib_module_names) == {"typer", "barograph"}
 
 
-def test_no_home_is_out_of_date(sources):
+def test_no_home_is_out_of_date(nodes):
     lost = [
         f"{package} in {file}"
         for package, (files, _) in HOMES.items()
         for file in files
-        if file not in sources
-        or package not in {imported for _, imported in _imports(sources[file])}
+        if file not in nodes or package not in {imported for _, imported in _imports(nodes[file])}
     ]
     assert lost == []
 
 
-def test_every_dependency_is_used(root, sources):
+def test_every_dependency_is_used(root, nodes):
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     names = {re.match(r"[\w-]+", line)[0] for line in project["dependencies"]}
-    used = {package for tree in sources.values() for _, package in _imports(tree)}
+    used = {package for of_file in nodes.values() for _, package in _imports(of_file)}
     unused = {
         name
         for name in names - set(WITHOUT_IMPORT)
@@ -211,8 +210,8 @@ def test_imports_go_down_the_floors_only(root):
     assert done.returncode == 0, done.stdout[-2000:]
 
 
-def _imports(tree):
-    for node in ast.walk(tree):
+def _imports(nodes):
+    for node in nodes:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield node, alias.name.split(".")[0]
@@ -220,14 +219,14 @@ def _imports(tree):
             yield node, (node.module or "").split(".")[0]
 
 
-def test_no_job_names_a_case(sources):
+def test_no_job_names_a_case(nodes):
     """Whoever is handed a case works for every one; only cases and the doors know them by name."""
     modules = {path.partition(":")[0] for path in CASES.values()}
     named = [
         f"{path}:{node.lineno}"
-        for path, tree in sources.items()
+        for path, of_file in nodes.items()
         if not path.startswith(("cases/", "app/"))
-        for node in ast.walk(tree)
+        for node in of_file
         if (isinstance(node, ast.Constant) and node.value in {*CASES})
         or (isinstance(node, ast.ImportFrom) and node.module in modules)
     ]

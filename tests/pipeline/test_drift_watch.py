@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 from msgspec.structs import replace
 
@@ -15,9 +17,9 @@ STEP = LIVE.step_s
 
 
 @pytest.fixture(scope="module")
-def registry(tmp_path_factory):
+def registry(made_home, tmp_path_factory):
     """Versions 1 and 2 of `queues` with a reference, 3 without, 4 of another feature set."""
-    known = Registry(tmp_path_factory.mktemp("home"))
+    known = Registry(shutil.copytree(made_home, tmp_path_factory.mktemp("drift") / "home"))
     for _ in range(4):
         onnx = graph()
         known.register("queues", onnx, facts_of(onnx, case="queues", feature_set=FEATURE_SET))

@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 
 from barograph.errors import RegistryError
@@ -11,8 +13,8 @@ REFERENCE = made_of(remembering(300))
 
 
 @pytest.fixture(scope="module")
-def registry(tmp_path_factory):
-    known = Registry(tmp_path_factory.mktemp("home"))
+def registry(made_home, tmp_path_factory):
+    known = Registry(shutil.copytree(made_home, tmp_path_factory.mktemp("drift") / "home"))
     for _ in range(2):
         onnx = graph()
         known.register("spikes", onnx, facts_of(onnx))

@@ -1,4 +1,5 @@
 import dataclasses
+import shutil
 import sqlite3
 import time
 from contextlib import closing
@@ -21,8 +22,8 @@ from quick_training import HOW
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    return tmp_path_factory.mktemp("home")
+def home(made_home, tmp_path_factory):
+    return shutil.copytree(made_home, tmp_path_factory.mktemp("train") / "home")
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """The drift of a series as its monitor measures it, and as its metrics show it."""
 
+import shutil
 import sqlite3
 from contextlib import closing
 
@@ -21,14 +22,15 @@ CASE = ("case", QUEUES.name)
 
 
 @pytest.fixture
-def home(tmp_path):
+def home(made_home, tmp_path):
     """A home with a champion that has a reference, and a log with its topics."""
-    onnx, registry = graph(), Registry(tmp_path)
+    home = shutil.copytree(made_home, tmp_path / "home")
+    onnx, registry = graph(), Registry(home)
     facts = facts_of(onnx, case=QUEUES.name, feature_set=FEATURE_SET)
     version = registry.register(QUEUES.name, onnx, facts)
     attach_reference(registry, QUEUES.name, version, reference_of(remembering(5000, memory=0.3)))
     registry.promote(QUEUES.name, version, "first")
-    return tmp_path
+    return home
 
 
 def append(home, rows):

@@ -23,9 +23,9 @@ def test_a_version_that_is_not_there_is_one_line(run):
 
 @pytest.mark.slow
 def test_a_version_is_shown_without_a_log_and_with_one_that_knows_nothing_of_it(
-    run, tmp_path, recording
+    registry, run, recording
 ):
-    registry, onnx = Registry(tmp_path / "h"), graph()
+    onnx = graph()
     registry.set_alias("spikes", "candidate", registry.register("spikes", onnx, facts_of(onnx)))
 
     code, out, _ = run("models", "show", "1", "--home", "h", "--json")

@@ -18,9 +18,9 @@ from registered_models import facts_of, graph
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
+def home(made_home, tmp_path_factory):
     """A home with a version of spikes that has a card, and one that has none."""
-    home = tmp_path_factory.mktemp("home")
+    home = shutil.copytree(made_home, tmp_path_factory.mktemp("report") / "home")
     registry, onnx = Registry(home), graph()
     first, _ = (registry.register("spikes", onnx, facts_of(onnx)) for _ in range(2))
     registry.attach("spikes", first, FILE, encoded(made()))
@@ -115,7 +115,8 @@ def test_drift_is_written_as_a_page_and_said_not_to_be_kept_without_a_version(ru
 
 
 @pytest.mark.slow
-def test_drift_is_kept_with_a_version_and_printed_as_json(run, drifted):
+def test_drift_is_kept_with_a_version_and_printed_as_json(run, made_home, drifted):
+    shutil.copytree(made_home, drifted, dirs_exist_ok=True)
     registry, onnx = Registry(drifted), graph()
     facts = facts_of(onnx, case="queues", feature_set=FEATURE_SET)
     registry.set_alias("queues", "candidate", registry.register("queues", onnx, facts))

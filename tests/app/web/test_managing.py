@@ -18,10 +18,10 @@ BEARER = {"Authorization": "Bearer a secret word"}
 
 
 @pytest.fixture
-def client(tmp_path, monkeypatch):
+def client(made_home, tmp_path, monkeypatch):
     monkeypatch.setenv(TOKEN, "a secret word")
     scores = {CHOSEN: {"pr_auc": 0.31, "lead_time_s": None}, "persistence": {"pr_auc": 0.25}}
-    registry = crowned(tmp_path, scores=scores)
+    registry = crowned(made_home, tmp_path, scores=scores)
     with market_log(tmp_path) as log:
         ensure_alert_topics(log)
         append_predictions(log, predictions_of(model="spikes/1"))

@@ -18,8 +18,8 @@ def test_a_home_without_a_registry_has_no_model(tmp_path):
     assert model_now("spikes", standing, None) == NO_MODEL
 
 
-def test_champion_and_candidate_are_followed(tmp_path):
-    registry, watch = crowned(tmp_path), ModelWatch(tmp_path)
+def test_champion_and_candidate_are_followed(made_home, tmp_path):
+    registry, watch = crowned(made_home, tmp_path), ModelWatch(tmp_path)
     registry.set_alias("spikes", "candidate", 2)
     model = model_now("spikes", watch.look("spikes"), {"rows": 3})
     assert (model.label, model.candidate, model.live) == ("spikes/1", "spikes/2", {"rows": 3})
@@ -28,8 +28,8 @@ def test_champion_and_candidate_are_followed(tmp_path):
     assert (model.label, model.candidate) == ("spikes/2", None)
 
 
-def test_a_registry_that_cannot_be_read_keeps_what_is_known_and_says_why(tmp_path):
-    crowned(tmp_path)
+def test_a_registry_that_cannot_be_read_keeps_what_is_known_and_says_why(made_home, tmp_path):
+    crowned(made_home, tmp_path)
     watch = ModelWatch(tmp_path)
     known = watch.look("spikes")
     (tmp_path / "registry" / "mlflow.db").write_bytes(b"no database" * 1000)

@@ -10,9 +10,9 @@ from web_site import market_log, served
 
 
 @pytest.fixture
-def client(tmp_path, monkeypatch):
+def client(made_home, tmp_path, monkeypatch):
     monkeypatch.setenv(TOKEN, "word")
-    crowned(tmp_path)
+    crowned(made_home, tmp_path)
     with market_log(tmp_path), served(tmp_path) as client:
         yield client
 

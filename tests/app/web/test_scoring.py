@@ -17,9 +17,9 @@ GOOD = {"realized_vol_10s": 4e-5, "realized_vol_60s": 6e-5}
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory):
+def client(made_home, tmp_path_factory):
     home = tmp_path_factory.mktemp("home")
-    crowned(home)
+    crowned(made_home, home)
     with market_log(home), served(home) as client:
         until(lambda: client.post("/v1/predict", row()).status == 200)
         yield client
@@ -105,8 +105,8 @@ def test_a_case_without_a_champion_says_how_to_get_one(client):
     assert "barograph train --case churn" in answer.json["cure"]
 
 
-def test_an_expired_champion_says_so_instead_of_a_probability(tmp_path):
-    crowned(tmp_path, expires_time_ns=1)
+def test_an_expired_champion_says_so_instead_of_a_probability(made_home, tmp_path):
+    crowned(made_home, tmp_path, expires_time_ns=1)
     with market_log(tmp_path), served(tmp_path) as client:
         until(lambda: client.post("/v1/predict", row()).status == 200)
         [scored] = client.post("/v1/predict", row()).json["predictions"]
