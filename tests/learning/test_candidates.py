@@ -96,7 +96,7 @@ def test_a_regression_learns_from_rows_of_one_kind(kind):
 def test_what_was_held_out_is_predicted_by_models_that_did_not_learn_from_it():
     candidate = KINDS["har"]
     fold = slices(candidate)
-    fitted, probability = candidate.prove(fold, seed=0)
+    fitted, _, probability, _ = candidate.prove(fold, seed=0)
     raw = np.concatenate([candidate.grow(rest, 0).z(held.x) for rest, held in fold.inner])
     y = np.concatenate([held.y for _, held in fold.inner])
 

@@ -159,8 +159,11 @@ class Liar(msgspec.Struct):
     def predict(self, x):
         return self.honest.predict(x)
 
-    def to_onnx(self):
-        return replace(self.honest, bias=self.honest.bias + self.shift).to_onnx()
+    def volatility(self, x):
+        return self.honest.volatility(x)
+
+    def to_onnx(self, *, median=False):
+        return replace(self.honest, bias=self.honest.bias + self.shift).to_onnx(median=median)
 
 
 @pytest.mark.parametrize("shift", [1e-4, np.nan, np.inf])
@@ -183,11 +186,49 @@ def test_one_flipped_row_is_enough_to_refuse_an_export(trees):
     x[77, feature] = rounded
 
     class Rounded(Liar):
-        def to_onnx(self):
+        def to_onnx(self, **_outputs):
             return flipped
 
     with pytest.raises(ExportRefusedError):
         export(Rounded(trees, 0.0), x)
+
+
+class Doubling(Liar):
+    """A fitted model whose graph has twice its medians."""
+
+    features = KINDS["har"].features
+
+    def volatility(self, x):
+        return self.honest.volatility(x) / 2
+
+
+def test_an_export_whose_medians_differ_is_refused():
+    candidate = KINDS["har"]
+    honest = candidate.fit(slices(candidate), seed=1)
+    x = examples(candidate.features, 11, rows=200).x
+    with pytest.raises(ExportRefusedError, match=r"differs .* by 1\.00e\+00"):
+        export(Doubling(honest, 0.0), x, median=True)
+    export(Doubling(honest, 0.0), x)  # nothing is wrong with its probabilities
+
+
+@pytest.mark.parametrize("name", each("persistence", "har", "relative", "lightgbm_regression"))
+def test_a_graph_has_the_median_beside_the_probability_where_it_is_asked_for(name):
+    candidate = KINDS[name]
+    fitted = candidate.fit(slices(candidate), seed=1)
+    x, width = examples(candidate.features, 11, rows=500).x, len(candidate.features)
+    plain, whole = (OnnxModel(export(fitted, x, median=asked), width) for asked in (False, True))
+
+    probability, median = whole.forecast(x)
+
+    assert np.abs(probability - plain.predict(x)).max() < 1e-14
+    assert np.abs(median / fitted.volatility(x) - 1).max() < 1e-12
+    assert plain.forecast(x)[1] is None
+    assert (plain.has_median, whole.has_median) == (False, True)
+
+
+def test_a_classifier_has_no_median_to_export(trees):
+    x = part(11, rows=200).x
+    assert export(trees, x, median=True) == export(trees, x)
 
 
 def test_an_export_without_a_row_to_prove_it_on_is_refused(trees):

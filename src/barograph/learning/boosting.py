@@ -21,7 +21,11 @@ Boosted = Callable[[Examples, Float64, int], Trees]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Boosting:
-    """Hyperparameters of LightGBM and XGBoost: `rounds` trees of at most `leaves` leaves each."""
+    """Hyperparameters of LightGBM and XGBoost: `rounds` trees of at most `leaves` leaves each.
+
+    `bins` is the most values of a column that trees tell apart; each tree is grown on `row_share`
+    of the rows.
+    """
 
     rounds: int = 120
     learning_rate: float = 0.04
@@ -30,10 +34,13 @@ class Boosting:
     l2: float = 10.0
     feature_share: float = 0.7
     threads: int = 1
+    bins: int = 255
+    row_share: float = 1.0
 
     def parameters(self) -> dict[str, float]:
         """The hyperparameters that a search may vary, by name."""
-        return {name: value for name, value in asdict(self).items() if name != "threads"}
+        fixed = {"threads", "bins", "row_share"}
+        return {name: value for name, value in asdict(self).items() if name not in fixed}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +65,11 @@ def lightgbm(view: View, how: Boosting) -> Learner:
     return _classifier(view, partial(_by_lightgbm, view, how, "binary"))
 
 
-def lightgbm_regression(view: Relative, base: str, repeats: float, how: Boosting) -> Learner:
-    """LightGBM regression of ln v − ln base, v the outcome."""
-    return _regression(view, base, repeats, partial(_by_lightgbm, view, how, "huber"))
+def lightgbm_regression(
+    view: Relative, base: str, repeats: float, varies: bool, how: Boosting
+) -> Learner:
+    """LightGBM regression of ln v − ln base, v the outcome; varies: as in `law_around`."""
+    return _regression(view, base, repeats, varies, partial(_by_lightgbm, view, how, "huber"))
 
 
 def xgboost(view: View, how: Boosting) -> Learner:
@@ -68,9 +77,12 @@ def xgboost(view: View, how: Boosting) -> Learner:
     return _classifier(view, partial(_by_xgboost, view, how, "binary:logistic"))
 
 
-def xgboost_regression(view: Relative, base: str, repeats: float, how: Boosting) -> Learner:
-    """XGBoost regression of ln v − ln base, v the outcome."""
-    return _regression(view, base, repeats, partial(_by_xgboost, view, how, "reg:pseudohubererror"))
+def xgboost_regression(
+    view: Relative, base: str, repeats: float, varies: bool, how: Boosting
+) -> Learner:
+    """XGBoost regression of ln v − ln base, v the outcome; varies: as in `law_around`."""
+    boosted = partial(_by_xgboost, view, how, "reg:pseudohubererror")
+    return _regression(view, base, repeats, varies, boosted)
 
 
 def _classifier(view: View, boosted: Boosted) -> Learner:
@@ -81,10 +93,12 @@ def _classifier(view: View, boosted: Boosted) -> Learner:
     return grow
 
 
-def _regression(view: Relative, base: str, repeats: float, boosted: Boosted) -> Learner:
+def _regression(
+    view: Relative, base: str, repeats: float, varies: bool, boosted: Boosted
+) -> Learner:
     def grow(train: Examples, seed: int) -> Fitted:
         trees = boosted(train, log_ratio(view, base, train), seed)
-        law = law_around(view, trees, train, base, train.weight / repeats, varies=True)
+        law = law_around(view, trees, train, base, train.weight / repeats, varies=varies)
         return uncalibrated(view, trees, law)
 
     return grow
@@ -131,7 +145,10 @@ def _by_lightgbm(  # noqa: PLR0913 - inputs, hyperparameters and objective
         "force_row_wise": True,
         "num_threads": how.threads,
         "verbosity": -1,
+        "max_bin": how.bins,
     }
+    if how.row_share < 1.0:
+        parameters |= {"bagging_fraction": how.row_share, "bagging_freq": 1}
     seen = view.apply(train.x).astype(np.float32)
     rows = lgb.Dataset(seen, target, weight=train.weight)
     grown = lgb.train(parameters, rows, num_boost_round=how.rounds)
@@ -157,6 +174,8 @@ def _by_xgboost(  # noqa: PLR0913 - as for LightGBM
         "tree_method": "hist",
         "seed": seed,
         "nthread": how.threads,
+        "max_bin": how.bins + 1,  # 256 is its default, which counts the edge above all values
+        "subsample": how.row_share,
         "verbosity": 0,
     }
     seen = view.apply(train.x).astype(np.float32)

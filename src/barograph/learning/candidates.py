@@ -4,9 +4,10 @@ All functions are pure: no files, no clock, no unseeded random numbers. The lear
 and `boosting`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,12 +15,21 @@ from barograph.arrays import Bool, Float64
 from barograph.errors import BadInputError
 from barograph.learning import boosting, linear
 from barograph.learning.boosting import Boosting, BoostingStages, has_xgboost
+from barograph.learning.combination import combined
 from barograph.learning.examples import Examples, Learner
 from barograph.learning.fitted import AsGiven, Fitted, View, sigmoid
 from barograph.learning.relative import Ratio, Relative
 from barograph.registry.model import TAU
 
-__all__ = ["Boosting", "BoostingStages", "Candidate", "Examples", "Slices", "has_xgboost"]
+__all__ = [
+    "Boosting",
+    "BoostingStages",
+    "Candidate",
+    "Examples",
+    "Proof",
+    "Slices",
+    "has_xgboost",
+]
 
 _CALIBRATION_DOUBT = (
     0.1  # prior standard deviation of slope and bias: docs/evaluation.md, candidates
@@ -39,6 +49,19 @@ class Slices:
     inner: tuple[tuple[Examples, Examples], ...]
 
 
+class Proof(NamedTuple):
+    """A trained model, and what models without each held-out part forecast for that part.
+
+    parts: those models, uncalibrated; probability: (n,) calibrated, of all held-out parts,
+    concatenated; median: (n,) their forecasts, None without one.
+    """
+
+    fitted: Fitted
+    parts: tuple[Fitted, ...]
+    probability: Float64
+    median: Float64 | None
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A way to train a model: name, features in input order, and learner.
@@ -46,7 +69,8 @@ class Candidate:
     `repeats` is the number of rows that carry the information of one independent row: labels with a
     horizon of h seconds overlap h-fold at one-second steps, so priors are weighed against
     rows / repeats. `parameters` are the hyperparameters of a search; `otherwise` returns the
-    learner for other ones.
+    learner for other ones. A combination has `members`, and `join` in place of its own fit:
+    (training examples, the members fitted on them) → the combination.
     """
 
     name: str
@@ -55,6 +79,8 @@ class Candidate:
     repeats: float = 60
     parameters: Mapping[str, float] = field(default_factory=dict)
     otherwise: Callable[[Boosting], Learner] | None = None
+    members: tuple["Candidate", ...] = ()
+    join: Callable[[Examples, Sequence[Fitted]], Fitted] | None = None
 
     def varied(self, how: Boosting) -> "Candidate":
         """The candidate with other hyperparameters. Raises BadInputError if it is not boosted."""
@@ -68,11 +94,13 @@ class Candidate:
         Raises BadInputError if the number of columns is not that of `features`, TooLittleDataError
         if the examples are too few or of one class.
         """
-        return self.prove(slices, seed)[0]
+        return self.prove(slices, seed).fitted
 
-    def prove(self, slices: Slices, seed: int) -> tuple[Fitted, Float64]:
-        """`fit`, and calibrated probabilities (n,) of all held-out parts, concatenated.
+    def prove(self, slices: Slices, seed: int, proven: Mapping[str, Proof] | None = None) -> Proof:
+        """`fit`, and forecasts of all held-out parts.
 
+        proven: proofs of the same rows and seed by name; members that have one are not fitted
+        again.
         1.  For each part, fit a model on its remaining examples and predict the held-out part.
         2.  Fit the calibration (slope and bias, with a prior) to these predictions.
         3.  Fit the final model on all examples and apply that calibration.
@@ -84,14 +112,32 @@ class Candidate:
                     f"they have {part.x.shape[1]} columns, the model uses {len(self.features)}",
                     "Select the candidate's features in their order",
                 )
-        parts = [(self.grow(rest, seed), held) for rest, held in slices.inner]
-        z = np.concatenate([grown.z(held.x) for grown, held in parts])
-        y = np.concatenate([held.y for _, held in parts])
-        weight = np.concatenate([held.weight for _, held in parts])
+        proofs = [(proven or {}).get(member.name) for member in self.members]
+        known = [proof for proof in proofs if proof is not None]
+        if self.join is not None and len(known) == len(self.members):
+            parts = [
+                self.join(rest, [proof.parts[number] for proof in known])
+                for number, (rest, _) in enumerate(slices.inner)
+            ]
+            grown = self.join(slices.train, [proof.fitted for proof in known])
+        else:
+            parts = [self.grow(rest, seed) for rest, _ in slices.inner]
+            grown = self.grow(slices.train, seed)
+        held_out = [held.x for _, held in slices.inner]
+        z = np.concatenate([part.z(x) for part, x in zip(parts, held_out, strict=True)])
+        y = np.concatenate([held.y for _, held in slices.inner])
+        weight = np.concatenate([held.weight for _, held in slices.inner])
         slope, bias = platt(z, y, weight / self.repeats)
-        grown = self.grow(slices.train, seed)
         fitted = replace(grown, name=self.name, features=self.features, slope=slope, bias=bias)
-        return fitted, sigmoid(slope * z + bias)
+        named = tuple(replace(part, name=self.name, features=self.features) for part in parts)
+        medians = [part.volatility(x) for part, x in zip(parts, held_out, strict=True)]
+        known_medians = [median for median in medians if median is not None]
+        return Proof(
+            fitted=fitted,
+            parts=named,
+            probability=sigmoid(slope * z + bias),
+            median=np.concatenate(known_medians) if len(known_medians) == len(medians) else None,
+        )
 
 
 def persistence(
@@ -114,6 +160,43 @@ def har(vols: tuple[str, ...], *, repeats: float = 60) -> Candidate:
     """
     view = Relative.of([Ratio(vol) for vol in vols], TAU)
     return Candidate("har", view.features, linear.least_squares(view, repeats=repeats), repeats)
+
+
+def least_squares(
+    ratios: Sequence[Ratio], base: str | None = None, *, name: str, repeats: float = 60
+) -> Candidate:
+    """Least-squares regression of future log volatility, relative to `base`, on any columns.
+
+    Each weight on a standardised input, clipped at ±10 deviations, has a normal prior, so that
+    columns that nearly repeat each other do no harm. A ratio with a floor of 0 is a column as it
+    is given.
+    """
+    others = (TAU,) if base is None else (base, TAU)
+    view = Relative.of(ratios, *others)
+    return Candidate(name, view.features, linear.ridge(view, base, repeats=repeats), repeats)
+
+
+def combination(
+    members: Sequence[Candidate], *, name: str = "combination", repeats: float = 60
+) -> Candidate:
+    """The mean of the log forecasts of several regressions, as one graph."""
+    features = tuple(dict.fromkeys(column for one in members for column in one.features))
+    join = partial(_joined, features, repeats)
+
+    def grow(train: Examples, seed: int) -> Fitted:
+        fitted = []
+        for one in members:
+            own = train.only([features.index(column) for column in one.features])
+            fitted.append(replace(one.grow(own, seed), name=one.name, features=one.features))
+        return join(train, fitted)
+
+    return Candidate(name, features, grow, repeats, members=tuple(members), join=join)
+
+
+def _joined(
+    features: tuple[str, ...], repeats: float, train: Examples, fitted: Sequence[Fitted]
+) -> Fitted:
+    return combined(features, train, fitted, repeats)
 
 
 def climatology(hour: tuple[str, ...], *, repeats: float = 60) -> Candidate:
@@ -174,10 +257,18 @@ def lightgbm(
 
 
 def lightgbm_regression(
-    view: Relative, base: str, how: Boosting | None = None, *, repeats: float = 60
+    view: Relative,
+    base: str,
+    how: Boosting | None = None,
+    *,
+    repeats: float = 60,
+    varies: bool = True,
 ) -> Candidate:
-    """Gradient-boosted regression trees for the log of future volatility over `base`."""
-    learner = partial(boosting.lightgbm_regression, view, base, repeats)
+    """Gradient-boosted regression trees for the log of future volatility over `base`.
+
+    varies: whether the scale of the error depends on the inputs or is constant.
+    """
+    learner = partial(boosting.lightgbm_regression, view, base, repeats, varies)
     return _boosted("lightgbm_regression", view.features, learner, how, repeats)
 
 
@@ -187,10 +278,15 @@ def xgboost(view: Relative, how: Boosting | None = None, *, repeats: float = 60)
 
 
 def xgboost_regression(
-    view: Relative, base: str, how: Boosting | None = None, *, repeats: float = 60
+    view: Relative,
+    base: str,
+    how: Boosting | None = None,
+    *,
+    repeats: float = 60,
+    varies: bool = True,
 ) -> Candidate:
     """Gradient-boosted regression trees by XGBoost, for the target of `lightgbm_regression`."""
-    learner = partial(boosting.xgboost_regression, view, base, repeats)
+    learner = partial(boosting.xgboost_regression, view, base, repeats, varies)
     return _boosted("xgboost_regression", view.features, learner, how, repeats)
 
 

@@ -129,6 +129,11 @@ class Odds:
         del graph, seen, given
         return core
 
+    def median_nodes(self, graph: Graph, core: str, given: str) -> str | None:
+        """Add the forecast to a graph; return the name of its output (n, 1), None without one."""
+        del core
+        return None if self.volatility is None else graph.column(given, self.volatility)
+
 
 @dataclass(frozen=True, slots=True)
 class LogLogistic:
@@ -162,13 +167,22 @@ class LogLogistic:
 
     def nodes(self, graph: Graph, core: str, seen: str, given: str) -> str:
         """Add the log-odds to a graph; return the name of its output (n, 1)."""
-        if self.base is not None:
-            base = log_above_nodes(graph, graph.column(given, self.base))
-            core = graph.add("Add", core, base)
+        location = self.location_nodes(graph, core, given)
         tau = log_above_nodes(graph, graph.column(given, self.tau))
-        over = graph.add("Sub", core, tau)
+        over = graph.add("Sub", location, tau)
         steepness = graph.add("Exp", graph.add("Neg", self.spread.nodes(graph, seen)))
         return graph.add("Mul", over, steepness)
+
+    def location_nodes(self, graph: Graph, core: str, given: str) -> str:
+        """Add the median of ln v to a graph; return the name of its output (n, 1)."""
+        if self.base is None:
+            return core
+        base = log_above_nodes(graph, graph.column(given, self.base))
+        return graph.add("Add", core, base)
+
+    def median_nodes(self, graph: Graph, core: str, given: str) -> str:
+        """Add the forecast to a graph; return the name of its output (n, 1)."""
+        return graph.add("Exp", self.location_nodes(graph, core, given))
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,17 +211,25 @@ class Fitted:
         """Forecast of future volatility (n,) in 1/√s, or None if the model has none."""
         return self.head.forecast(self.core(self.view.apply(x)), x)
 
-    def to_onnx(self) -> bytes:
-        """The model as an unchecked ONNX graph; use `registry.model.export`."""
+    def to_onnx(self, *, median: bool = False) -> bytes:
+        """The model as an unchecked ONNX graph; use `registry.model.export`.
+
+        median: whether the forecast is an output too, if there is one.
+        """
         graph = Graph(len(self.features))
         given = graph.wide()
         seen = self.view.nodes(graph, given)
-        z = self.head.nodes(graph, self.core.nodes(graph, seen), seen, given)
+        core = self.core.nodes(graph, seen)
+        z = self.head.nodes(graph, core, seen, given)
         limits = (graph.constant(np.float64(sign * _Z_LIMIT)) for sign in (-1, 1))
         z = graph.add("Mul", graph.add("Clip", z, *limits), graph.constant(np.float64(self.slope)))
         z = graph.add("Add", z, graph.constant(np.float64(self.bias)))
         column = graph.constant(np.array([1], np.int64))
-        return graph.finished(self.name, graph.add("Squeeze", graph.add("Sigmoid", z), column))
+        probability = graph.add("Squeeze", graph.add("Sigmoid", z), column)
+        forecast = self.head.median_nodes(graph, core, given) if median else None
+        if forecast is not None:
+            forecast = graph.add("Squeeze", forecast, column)
+        return graph.finished(self.name, probability, forecast)
 
 
 def sigmoid(z: Float64) -> Float64:

@@ -65,6 +65,27 @@ def least_squares(view: Relative, *, repeats: float) -> Learner:
     return grow
 
 
+def ridge(view: Relative, base: str | None, *, repeats: float) -> Learner:
+    """Weighted least squares of ln v − ln base on clipped inputs, with a normal prior.
+
+    The prior of each weight is worth one independent row. The error law has one scale.
+    """
+
+    def grow(train: Examples, _seed: int) -> Fitted:
+        seen, target = view.apply(train.x), log_ratio(view, base, train)
+        core = unweighted(seen, _Z_LIMIT)
+        beside = np.column_stack([core.standard(seen), np.ones(len(target))])
+        prior = np.full(beside.shape[1], repeats)
+        prior[-1] = 0.0
+        weighted = beside * train.weight[:, None]
+        solution = np.linalg.solve(weighted.T @ beside + np.diag(prior), weighted.T @ target)
+        core = replace(core, weights=solution[:-1], bias=float(solution[-1]))
+        law = law_around(view, core, train, base, train.weight / repeats, varies=False)
+        return uncalibrated(view, core, law)
+
+    return grow
+
+
 def log_logistic(
     view: Relative, spread: tuple[int, ...], *, base: str | None = None, repeats: float
 ) -> Learner:

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from barograph.registry.model import INPUT, OUTPUT
+from barograph.registry.model import INPUT, MEDIAN, OUTPUT
 
 _OPSET, _ML_OPSET, _IR = 21, 5, 10
 
@@ -12,8 +12,8 @@ _OPSET, _ML_OPSET, _IR = 21, 5, 10
 class Graph:
     """A graph under construction; `add` and `constant` return the names of their values.
 
-    It has one input, `features` float32 (n, width); `finished` sets the one output, `probability`
-    float64 (n,).
+    It has one input, `features` float32 (n, width); `finished` sets the output `probability`
+    float64 (n,), and `median` (n,) besides if there is one.
     """
 
     def __init__(self, width: int) -> None:
@@ -55,16 +55,17 @@ class Graph:
         self._constants.append(numpy_helper.from_array(np.asarray(value), name))
         return name
 
-    def finished(self, name: str, value: str) -> bytes:
-        """Serialise the model `name` with `value` (n,) as its output."""
+    def finished(self, name: str, value: str, median: str | None = None) -> bytes:
+        """Serialise the model `name`, whose outputs are the values `value` and `median` (n,)."""
         from onnx import TensorProto, helper  # noqa: PLC0415 - only who exports needs it
 
-        self._nodes.append(helper.make_node("Identity", [value], [OUTPUT]))
+        outputs = {OUTPUT: value} if median is None else {OUTPUT: value, MEDIAN: median}
+        self._nodes += [helper.make_node("Identity", [of], [name]) for name, of in outputs.items()]
         graph = helper.make_graph(
             self._nodes,
             name,
             [helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, ["n", self._width])],
-            [helper.make_tensor_value_info(OUTPUT, TensorProto.DOUBLE, ["n"])],
+            [helper.make_tensor_value_info(each, TensorProto.DOUBLE, ["n"]) for each in outputs],
             self._constants,
         )
         versions = [helper.make_opsetid("", _OPSET), helper.make_opsetid("ai.onnx.ml", _ML_OPSET)]

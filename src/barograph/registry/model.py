@@ -3,7 +3,8 @@
 Features are float32 in training and scoring; everything after that is computed in float64, in the
 trained model and in its graph. Trees are written as `TreeEnsemble` nodes with float64
 thresholds and leaves (ai.onnx.ml 5), so `x <= t` decides the same in both and nothing is rounded.
-A graph has one input, `features` float32 (n, f), and one output, `probability` float64 (n,).
+A graph has one input, `features` float32 (n, f), and the output `probability` float64 (n,). It may
+have a second output, `median` float64 (n,): the median of the value one horizon later, in its unit.
 """
 
 import hashlib
@@ -25,15 +26,16 @@ from barograph.errors import (
     UnsoundModelError,
 )
 
-INPUT, OUTPUT = "features", "probability"
-"""Names of a graph's input and output."""
+INPUT, OUTPUT, MEDIAN = "features", "probability", "median"
+"""Names of a graph's input, of its output, and of the output that it may have besides."""
 
 TAU = "tau"
 """An input besides the features: the volatility from which a minute is a spike."""
 
 
 EXPORT_TOLERANCE = 1e-6
-"""Largest allowed difference between the probabilities of export and trained model."""
+"""Largest allowed difference between the probabilities of export and trained model, and largest
+relative difference between their medians."""
 
 MAX_ONNX_BYTES = 64 * 2**20
 _DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
@@ -53,14 +55,17 @@ class Proven(Protocol):
     def predict(self, x: Float32) -> Float64:
         """Probabilities (n,) of finite features x (n, f)."""
 
-    def to_onnx(self) -> bytes:
-        """The model as an ONNX graph."""
+    def volatility(self, x: Float32) -> Float64 | None:
+        """Medians (n,) of the value one horizon later, or None if the model has none."""
+
+    def to_onnx(self, *, median: bool = False) -> bytes:
+        """The model as an ONNX graph, with the output `median` if asked for and there is one."""
 
 
 class OnnxModel:
     """A validated graph, ready to score. Not thread-safe: use one instance per thread.
 
-    `onnx` must be a valid graph of standard operators with the input and output of this module,
+    `onnx` must be a valid graph of standard operators with the input and outputs of this module,
     without control flow, functions or external data, of at most `MAX_ONNX_BYTES`; `width` is the
     number of features. Raises UnsoundModelError otherwise, and RegistryError if ONNX Runtime fails;
     `version` names the model in both.
@@ -81,7 +86,7 @@ class OnnxModel:
             session = onnxruntime.InferenceSession(
                 onnx, options, providers=["CPUExecutionProvider"]
             )
-            session.run([OUTPUT], {INPUT: np.zeros((1, width), np.float32)})  # prove that it runs
+            session.run(None, {INPUT: np.zeros((1, width), np.float32)})  # prove that it runs
         except (
             status.InvalidGraph,
             status.InvalidArgument,
@@ -93,6 +98,7 @@ class OnnxModel:
         except (status.Fail, status.RuntimeException) as error:  # also out of memory
             raise RegistryError(version, f"ONNX Runtime fails at it: {error}", RETRAIN) from error
         self._run = session.run
+        self.has_median = len(session.get_outputs()) == 2
 
     def predict(self, x: Float32) -> Float64:
         """Probabilities (n,) of x (n, width), float32, C-contiguous and finite.
@@ -102,6 +108,16 @@ class OnnxModel:
         """
         probability: Float64 = self._run([OUTPUT], {INPUT: x})[0]
         return probability
+
+    def forecast(self, x: Float32) -> tuple[Float64, Float64 | None]:
+        """Probabilities and medians (n,) of x as for `predict`, in one run.
+
+        The medians are of the value one horizon later, in its unit; None if the graph has none.
+        """
+        if not self.has_median:
+            return self.predict(x), None
+        probability, median = self._run([OUTPUT, MEDIAN], {INPUT: x})
+        return probability, median
 
 
 class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -167,19 +183,23 @@ def sha256_of(onnx: bytes) -> str:
     return hashlib.sha256(onnx).hexdigest()
 
 
-def export(fitted: Proven, x_test: Float32) -> bytes:
+def export(fitted: Proven, x_test: Float32, *, median: bool = False) -> bytes:
     """Export a model as ONNX, verified on every row of `x_test` (n, f).
 
+    median: whether the graph has the output `median` too, if the model has medians.
     Raises ExportRefusedError if a probability differs by more than `EXPORT_TOLERANCE` or is NaN,
-    TooLittleDataError without rows.
+    or a median by more than this share of it, TooLittleDataError without rows.
     """
     if not len(x_test):
         raise TooLittleDataError(
             f"the export of {fitted.name}", "0 rows", "1", "Give the rows of the test fold"
         )
-    onnx = fitted.to_onnx()
-    exported = OnnxModel(onnx, len(fitted.features), fitted.name).predict(x_test)
+    onnx = fitted.to_onnx(median=median)
+    exported, medians = OnnxModel(onnx, len(fitted.features), fitted.name).forecast(x_test)
     differences = np.abs(exported - fitted.predict(x_test))
+    if medians is not None and (trained := fitted.volatility(x_test)) is not None:
+        off = np.abs(medians - trained) / np.maximum(trained, np.finfo(np.float64).tiny)
+        differences = np.maximum(differences, off)
     worst = float(np.where(np.isfinite(differences), differences, np.inf).max())
     if worst > EXPORT_TOLERANCE:
         raise ExportRefusedError(fitted.name, worst, EXPORT_TOLERANCE, len(x_test))
@@ -220,8 +240,9 @@ def _shape_fault(graph: Any, width: int) -> str:  # noqa: ANN401 - onnx has no t
 
     if shapes(graph.input) != [(INPUT, TensorProto.FLOAT, [None, width])]:
         return f"its input is not one float32 tensor {INPUT!r} (n, {width})"
-    if shapes(graph.output) != [(OUTPUT, TensorProto.DOUBLE, [None])]:
-        return f"its output is not one float64 tensor {OUTPUT!r} (n,)"
+    outputs = [(name, TensorProto.DOUBLE, [None]) for name in (OUTPUT, MEDIAN)]
+    if shapes(graph.output) not in (outputs[:1], outputs):
+        return f"its output is not one float64 tensor {OUTPUT!r} (n,), or that and {MEDIAN!r} (n,)"
     return ""
 
 

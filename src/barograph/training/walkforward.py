@@ -318,7 +318,7 @@ def _test(case: Case, table: Table, question: Question, candidate: Candidate, se
     slices = Slices(
         thinned(fold.train), tuple((thinned(rest), examples(held)) for rest, held in fold.inner)
     )
-    fitted, probability = candidate.prove(slices, seed)
+    fitted, _, probability, _ = candidate.prove(slices, seed)
     y, x = question.answers(held_out), target.columns(table, candidate.features, fold.test)
     return Tested(
         fitted=fitted,
