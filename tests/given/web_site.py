@@ -110,12 +110,12 @@ def market_log(address):
 
 
 @contextmanager
-def served(home, address=None, cases=(SPIKES, CHURN), warn=None):
-    """A client of a server over the log of `home`, or of another address."""
+def served(home, address=None, cases=(SPIKES, CHURN), warn=None, **settings):
+    """A client of a server over the log of `home`, or of another address, with these settings."""
     warnings = [] if warn is None else warn
     listener = listening("127.0.0.1", 0)
     with WebServer(
-        Settings(home=home), address or home, list(cases), listener, warnings.append
+        Settings(home=home, **settings), address or home, list(cases), listener, warnings.append
     ) as server:
         client = Client(server.url)
         client.server = server

@@ -3,15 +3,23 @@
 import json
 import math
 
+import msgspec
 import numpy as np
 import pytest
 
 from barograph.app.web import scoring
+from barograph.cases.churn import CHURN, CONTRACT, invent
 from barograph.registry.model import OnnxModel
+from barograph.registry.registry import Registry
 from champions import crowned
-from registered_models import FEATURES, graph
+from handmade_models import linear
+from registered_models import FEATURES, facts_of, graph
 from waiting import until
 from web_site import market_log, served
+
+OF_CUSTOMERS = ("MonthlyCharges", "tenure")
+"""Features of the churn champion, neither all of the contract's nor in its order."""
+CHURNING = linear(OF_CUSTOMERS, [1.0, -0.5], scale=20.0).to_onnx()
 
 GOOD = {"realized_vol_10s": 4e-5, "realized_vol_60s": 6e-5}
 
@@ -22,6 +30,22 @@ def client(made_home, tmp_path_factory):
     crowned(made_home, home)
     with market_log(home), served(home) as client:
         until(lambda: client.post("/v1/predict", row()).status == 200)
+        yield client
+
+
+@pytest.fixture(scope="module")
+def churn_client(tmp_path_factory):
+    """A server whose churn case has a champion."""
+    home = tmp_path_factory.mktemp("churn")
+    registry = Registry(home)
+    facts = facts_of(
+        CHURNING, case="churn", candidate="logistic", features=OF_CUSTOMERS,
+        feature_set=CHURN.feature_set, tau={}, horizon_s=0,
+    )  # fmt: skip
+    registry.register("churn", CHURNING, facts)
+    registry.promote("churn", 1, "for a test")
+    with market_log(home), served(home) as client:
+        until(lambda: predicted(client, *customers(1)).status == 200)
         yield client
 
 
@@ -116,3 +140,54 @@ def test_an_expired_champion_says_so_instead_of_a_probability(made_home, tmp_pat
 def test_a_probability_is_never_made_of_what_is_no_number(client):
     [scored] = client.post("/v1/predict", row(realized_vol_10s=0)).json["predictions"]
     assert scored["probability"] is None or math.isfinite(scored["probability"])
+
+
+def customers(count):
+    """Customers as a client has them: without what became of them."""
+    records = [msgspec.json.decode(record) for record in invent(count, seed=1)]
+    return [{k: v for k, v in record.items() if k != CONTRACT.outcome} for record in records]
+
+
+def predicted(client, *records):
+    return client.post("/v1/cases/churn/predict", {"records": records})
+
+
+def test_records_get_what_their_champion_says(churn_client):
+    sent = customers(30)
+    by_case = predicted(churn_client, *sent).json["predictions"]
+    named = churn_client.post("/v1/predict", {"case": "churn", "records": sent}).json
+    assert named["predictions"] == by_case
+    x = np.array([[each[name] for name in OF_CUSTOMERS] for each in sent], np.float32)
+    for record, x_of, scored in zip(sent, x, by_case, strict=True):
+        probability = float(OnnxModel(CHURNING, len(OF_CUSTOMERS)).predict(x_of[np.newaxis])[0])
+        assert scored["probability"] == pytest.approx(probability, rel=1e-9)
+        assert (scored["key"], scored["model"]) == (record["customerID"], "churn/1")
+        assert (scored["case"], scored["tau"]) == ("churn", None)
+        assert scored["alarm"] == (scored["probability"] >= scored["threshold"])
+    assert len({scored["probability"] for scored in by_case}) > 1
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"tenure": None}, "tenure"),
+        ({"tenure": -1}, "tenure"),
+        ({"gender": "F"}, "gender"),
+        ({"churned": "No"}, "$.churned: is no field"),
+        ({"TotalCharges": None, "tenure": 5}, "TotalCharges is null at tenure 5"),
+    ],
+)
+def test_a_record_that_breaks_its_contract_is_refused_with_its_place(churn_client, change, words):
+    [good, other] = customers(2)
+    answer = predicted(churn_client, good, other | change)
+    assert answer.status == 422
+    assert "records[1]: " in answer.json["error"]
+    assert words in answer.json["error"]
+    assert "contract of case churn" in answer.json["cure"]
+
+
+@pytest.mark.parametrize("name", [*OF_CUSTOMERS, "gender"])
+def test_a_field_that_is_missing_from_a_record_is_never_filled(churn_client, name):
+    [good] = customers(1)
+    answer = predicted(churn_client, {k: v for k, v in good.items() if k != name})
+    assert (answer.status, name in answer.json["error"]) == (422, True)

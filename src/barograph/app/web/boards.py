@@ -176,11 +176,14 @@ class LastLatencies:
 
     def add(self, time_ns: int, latency_ms: float | None) -> None:
         """Take one, of what happened at `time_ns`; None is not known."""
-        if latency_ms is not None:
-            self._newest_ns = max(self._newest_ns, time_ns)
+        if latency_ms is None:
+            return
+        self._newest_ns = max(self._newest_ns, time_ns)
+        since_ns = self._newest_ns - 60 * NS_PER_S
+        if time_ns > since_ns:
             self._last.append((time_ns, latency_ms))
-            while self._last[0][0] <= self._newest_ns - 60 * NS_PER_S:
-                self._last.popleft()
+        while self._last and self._last[0][0] <= since_ns:
+            self._last.popleft()
 
     def percentile(self, share: float) -> float | None:
         """The value below which a share of them lies; None without any."""
