@@ -1,252 +1,219 @@
-"""Prints how often drift tests alarm where nothing drifts, and how soon where volatility doubles.
+"""Makes the tables of `docs/drift.md`, and `docs/drift.json` that they are made of.
 
-    python docs/drift.py [--seeds 20] [--first 1] [--hours 50] [--reference 12] [--every 10]
+    python docs/drift.py [--workers 2] [--nice 10] [--cache PLACE] [--pages]
 
-Each seed is a simulated market of two products: a reference, hours that follow the same law, then
-four hours at twice the volatility. All columns that models may use are tested, by the test of
-`src/barograph/evaluation/drift.py` and by the usual ones. `docs/drift.md` quotes the table;
-`make drift-table` makes it, in some minutes. What a seed gave is kept in the folder of `--cache`.
+How often drift tests alarm where nothing drifts, how soon where volatility doubles, and what they
+find between real recordings. Choices were made on `CHOICE_SEEDS`; `REPORT_SEEDS` are others. What
+is done is kept in the folder of `--cache`, so that a run that was stopped goes on where it was.
+`--pages` only makes the tables of `docs/drift.json` again.
 """
 
 import argparse
-import hashlib
-import json
+import os
+import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from itertools import groupby
 from pathlib import Path
 
-import numpy as np
+import msgspec
+from drift_markets import DOUBLED_H, Plan, SeedResult, Tested, Variant, key_of, result_of
+from drift_sessions import Compared, compared
 
-from barograph.arrays import Float64
-from barograph.cases.market import MARKET
-from barograph.cases.spikes import WANTED
-from barograph.evaluation import drift, drift_counts, drift_limits, drift_usual, labels
-from barograph.evaluation.drift import KeyRows, Reference, findings, reference
-from barograph.evaluation.drift_counts import count
-from barograph.evaluation.drift_limits import cadence_of
-from barograph.evaluation.drift_usual import (
-    KS_LEVEL,
-    PSI_LIMIT,
-    kolmogorov_smirnov,
-    stability_index,
-)
-from barograph.features.featurizer import Featurizer
-from barograph.pipeline.drift_windows import CONFIRMED_BY, RELEASE
-from barograph.simulated import law, market
-from barograph.simulated.law import PRESETS
-from barograph.simulated.market import SimulatedMarket
-from barograph.types import NS_PER_S
+from barograph.files.disk import write_whole
 
-PRODUCTS = ("BTC-USD", "ETH-USD")
-START_S = 1_760_000_000
-HOUR_S, DOUBLED_H, WARMUP_S = 3600, 4, 900
-THINNED = 6
-"""For the usual tests the reference has every sixth row: 7,200 of 12 hours."""
-COLUMNS = tuple(dict.fromkeys([*WANTED, MARKET.value_now]))
-PLACES = [MARKET.places[name] for name in COLUMNS]
-OURS = "this test"
-MADE_BY = (drift, drift_counts, drift_limits, drift_usual, law, market)
-"""What a result depends on, beside the features."""
-
-Hours = dict[str, list[bool]]
+DOCS = Path(__file__).resolve().parent
+RESULTS, PAGE = DOCS / "drift.json", DOCS / "drift.md"
+CHOSEN = Variant(12, 40)
+CHOICE = Plan(
+    variants=(
+        Variant(4, 40), Variant(6, 40), Variant(8, 40), Variant(12, 30), CHOSEN, Variant(12, 60),
+        Variant(24, 40),
+    ),
+    calm_h=50,
+)  # fmt: skip
+CHOICE_SEEDS = range(1, 21)
+REPORT = Plan(variants=(CHOSEN,), calm_h=84, usual_every_h=21)
+REPORT_SEEDS = range(101, 131)
+WEEK_H = 168
 
 
-def rows_of(seed: int, hours: int) -> dict[str, KeyRows]:
-    """The rows of a market whose volatility doubles after `hours`."""
-    simulated = SimulatedMarket(PRESETS["market"], PRODUCTS, seed, START_S * NS_PER_S)
-    featurizer = Featurizer()
-    for product in PRODUCTS:
-        featurizer.product_index(product)
-    parts = []
-    for hour in range(hours + DOUBLED_H):
-        if hour == hours:
-            simulated.model = simulated.model._replace(volatility=2 * simulated.model.volatility)
-        parts.append(featurizer.update(simulated.array(HOUR_S))[0])
-    every = np.concatenate(parts)
-    every = every[every["second"] >= START_S + WARMUP_S]
-    rows = {}
-    for place, product in enumerate(PRODUCTS):
-        of = every[every["product"] == place]
-        values = of["values"][:, PLACES].astype(np.float32)  # as features enter models
-        rows[product] = KeyRows(of["second"].copy(), values.astype(np.float64))
-    return rows
+class Results(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that the tables are made of."""
+
+    choice: list[SeedResult]
+    report: list[SeedResult]
+    sessions: list[Compared]
 
 
-def between(rows: KeyRows, start_h: float, end_h: float) -> KeyRows:
-    """Those of [start_h, end_h) hours."""
-    hour = (rows.second - START_S) / HOUR_S
-    kept = (hour >= start_h) & (hour < end_h)
-    return KeyRows(rows.second[kept], rows.values[kept])
+def run(
+    plans: Sequence[tuple[Plan, Sequence[int]]], workers: int, cache: Path
+) -> list[list[SeedResult]]:
+    """The results of the seeds of each plan, in order; progress goes to standard error."""
+    cache.mkdir(parents=True, exist_ok=True)
+    wanted = [(seed, plan) for plan, seeds in plans for seed in seeds]
+    files = {pair: cache / f"{key_of(*pair)}.json" for pair in wanted}
+    todo = [pair for pair in wanted if not files[pair].exists()]
+    started_s = time.monotonic()
+    with ProcessPoolExecutor(workers) as pool:
+        jobs = {pool.submit(result_of, *pair): pair for pair in todo}
+        for done, job in enumerate(as_completed(jobs), 1):
+            write_whole(files[jobs[job]], msgspec.json.encode(job.result()))
+            print(
+                f"{done} of {len(todo)} markets, {time.monotonic() - started_s:.0f} s",
+                file=sys.stderr,
+            )
+    read = msgspec.json.Decoder(SeedResult).decode
+    return [[read(files[seed, plan].read_bytes()) for seed in seeds] for plan, seeds in plans]
 
 
-def ours(rows: Mapping[str, KeyRows], reference_h: int, hours: int) -> dict[str, object]:
-    """Alarms before the doubling, and minutes to the first one after it, of this project's test."""
-    span_ns = (START_S * NS_PER_S, (START_S + reference_h * HOUR_S) * NS_PER_S)
-    before = {key: between(of, 0, reference_h) for key, of in rows.items()}
-    now = COLUMNS.index(MARKET.value_now)
-    known = reference(
-        before,
-        COLUMNS,
-        cadence=cadence_of(MARKET.step_s),
-        feature_set=MARKET.feature_set,
-        span_ns=span_ns,
-        tau={key: labels.tau(of.values[:, now]) for key, of in before.items()},
-        value_now=MARKET.value_now,
-    )
-    strengths: dict[int, float] = {}
-    for key, of in rows.items():
-        for end_s, strength in strongest(known, key, between(of, reference_h, 10**6)):
-            strengths[end_s] = max(strengths.get(end_s, 0.0), strength)
-    doubled_s = START_S + hours * HOUR_S
-    calm = [strength for end_s, strength in sorted(strengths.items()) if end_s <= doubled_s]
-    wild = [(end_s, strength) for end_s, strength in sorted(strengths.items()) if end_s > doubled_s]
-    in_a_row, delay = 0, None
-    for end_s, strength in wild:
-        in_a_row = in_a_row + 1 if strength >= 1 else 0
-        if in_a_row == CONFIRMED_BY:
-            delay = (end_s - doubled_s) / 60
-            break
+def tables(results: Results) -> Mapping[str, str]:
+    """The tables by their name in the page."""
     return {
-        "alarms": alarms(calm),
-        "hours": len(calm) / 12,
-        "delay_min": delay,
-        "tests": known.tests,
+        "drift-report": report_table(results.report),
+        "drift-choice": choice_table(results.choice),
+        "drift-sessions": sessions_table(results.sessions),
     }
 
 
-def strongest(of: Reference, key: str, rows: KeyRows) -> Iterator[tuple[int, float]]:
-    """(end of a window, its strongest test), as the live watch has them."""
-    known, cadence = of.keys[key], of.cadence
-    places = [COLUMNS.index(column.column) for column in known.columns.values()]
-    counts = count(rows.second, rows.values[:, places], known.grid(), cadence.interval_s)
-    windows = counts.windows(cadence.intervals)
-    for interval, bins in zip(windows.interval.tolist(), windows.bins, strict=True):
-        tests = (one.strength for one in findings(key, known, bins, cadence))
-        yield (interval + 1) * cadence.interval_s, max(tests, default=0.0)
-
-
-def alarms(strengths: list[float]) -> int:
-    """Alarms that began, by the rule of the live watch."""
-    began, in_a_row, alarmed = 0, 0, False
-    for strength in strengths:
-        in_a_row = in_a_row + 1 if strength >= 1 else 0
-        if not alarmed and in_a_row >= CONFIRMED_BY:
-            began, alarmed = began + 1, True
-        elif alarmed and strength < RELEASE:
-            alarmed = False
-    return began
-
-
-def usual(
-    rows: Mapping[str, KeyRows], reference_h: int, hours: int, every: int
-) -> dict[str, Hours]:
-    """Whether each usual test alarms: every so many hours before the doubling, each after it."""
-    flags: dict[str, Hours] = {"calm": {}, "wild": {}}
-    sides = {key: sorted_columns(between(of, 0, reference_h)) for key, of in rows.items()}
-    for hour in range(reference_h, hours + DOUBLED_H):
-        if hour < hours and (hour - reference_h) % every:
-            continue
-        previous = {key: between(of, hour - 1, hour).values for key, of in rows.items()}
-        current = {key: between(of, hour, hour + 1).values for key, of in rows.items()}
-        for name, against in (("the reference", sides), ("the hour before", previous)):
-            ks, psi = [], []
-            for key, values in current.items():
-                for place in range(len(COLUMNS)):
-                    before, after = against[key][:, place], values[:, place]
-                    ks.append(kolmogorov_smirnov(before, after)[1])
-                    psi.append(stability_index(before, after))
-            p, index = np.array(ks), np.array(psi)
-            part = flags["calm" if hour < hours else "wild"]
-            for test, alarmed in (
-                (f"KS, p < 0.05 in any column, against {name}", (p < KS_LEVEL).any()),
-                (f"KS, p < 0.05 / columns, against {name}", (p < KS_LEVEL / len(p)).any()),
-                (
-                    f"KS, p < 0.05 in half of the columns, against {name}",
-                    (p < KS_LEVEL).mean() >= 0.5,
-                ),
-                (f"PSI > 0.2 in any column, against {name}", (index > PSI_LIMIT).any()),
-                (
-                    f"PSI > 0.2 in half of the columns, against {name}",
-                    (index > PSI_LIMIT).mean() >= 0.5,
-                ),
-            ):
-                part.setdefault(test, []).append(bool(alarmed))
-    return flags
-
-
-def sorted_columns(rows: KeyRows) -> Float64:
-    """Each column of every `THINNED`th row in order, which spares the tests to sort it again."""
-    return np.sort(rows.values[::THINNED], axis=0)
-
-
-def result_of(seed: int, chosen: argparse.Namespace) -> dict[str, object]:
-    """What the tests said of one seed; kept in the cache under what it depends on."""
-    made_by = b"".join(Path(str(module.__file__)).read_bytes() for module in MADE_BY)
-    asked = f"{seed} {chosen.hours} {chosen.reference} {chosen.every}".encode() + made_by
-    file = chosen.cache / f"{hashlib.sha256(asked).hexdigest()[:16]}.json"
-    if not file.exists():
-        hours = chosen.reference + chosen.hours
-        rows = rows_of(seed, hours)
-        result = {
-            OURS: ours(rows, chosen.reference, hours),
-            "usual": usual(rows, chosen.reference, hours, chosen.every),
-        }
-        chosen.cache.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(result), encoding="utf-8")
-    kept: dict[str, object] = json.loads(file.read_text(encoding="utf-8"))
-    return kept
-
-
-def as_table(results: list[dict]) -> str:
-    """Markdown."""
-    mine = [one[OURS] for one in results]
-    hours = sum(one["hours"] for one in mine)
-    began = sum(one["alarms"] for one in mine)
-    rate = began / hours * 168
-    delays = [one["delay_min"] for one in mine]
+def report_table(results: Sequence[SeedResult]) -> str:
+    """This test and the usual ones, on markets that no choice was made on."""
+    mine = [one for result in results for one in result.tested]
     lines = [
         "| test | alarms while nothing changed | after volatility doubled |",
         "|---|---:|---:|",
-        f"| **{OURS}** | {began} in {hours:,.0f} h: {rate:.2f} a week | {found(delays)} |",
+        f"| **this test** | {rate(mine)} | {found([one.delay_min for one in mine])} |",
     ]
-    for test in results[0]["usual"]["calm"]:
-        calm = [flag for one in results for flag in one["usual"]["calm"][test]]
-        first = [
-            60 * (flags.index(True) + 1) if any(flags) else None
-            for flags in (one["usual"]["wild"][test] for one in results)
-        ]
-        share = sum(calm) / len(calm)
+    every = [one for result in results for one in result.usual]
+    for test in dict.fromkeys(one.test for one in every):
+        some = [one for one in every if one.test == test]
+        hours = sum(one.hours for one in some)
+        share = sum(one.alarmed for one in some) / hours
         lines.append(
-            f"| {test} | {share:.1%} of {len(calm):,} hours: {share * 168:.1f} hours a week | "
-            f"{found(first)} |"
+            f"| {test} | {share:.0%} of {hours:,} hours: {share * WEEK_H:.0f} hours a week | "
+            f"{found([one.delay_min for one in some])} |"
         )
-    return "\n".join(lines).replace("%", " %") + "\n"
+    return "\n".join(lines).replace("%", " %")
 
 
-def found(delays: list[float | None]) -> str:
+def choice_table(results: Sequence[SeedResult]) -> str:
+    """How this test depends on the reference and the window, on the markets of the choice."""
+    head = "| reference | window | alarms while nothing changed | after volatility doubled "
+    lines = [
+        f"{head}| columns tested | references too short |",
+        "|---:|---:|---:|---:|---:|---:|",
+    ]
+    every = [one for result in results for one in result.tested]
+
+    def variant(one: Tested) -> tuple[int, int]:
+        return one.variant.reference_h, one.variant.window_min
+
+    for (reference_h, window_min), of in groupby(sorted(every, key=variant), variant):
+        some = list(of)
+        bold = "**" if Variant(reference_h, window_min) == CHOSEN else ""
+        columns = sum(one.columns for one in some) / sum(one.varying for one in some)
+        lines.append(
+            f"| {bold}{reference_h} h{bold} | {bold}{window_min} min{bold} | {rate(some)} | "
+            f"{found([one.delay_min for one in some])} | {columns:.0%} | "
+            f"{sum(one.too_short for one in some)} of {2 * len(some)} |"
+        )
+    return "\n".join(lines).replace("%", " %")
+
+
+def sessions_table(results: Sequence[Compared]) -> str:
+    """What this test and the usual ones say between real recordings."""
+    head = "| product | reference | compared | columns tested | alarms | strongest test "
+    lines = [
+        f"{head}| KS p < 0.05 | PSI > 0.2 |",
+        "|---|---|---|---:|---:|---|---:|---:|",
+    ]
+    for one in results:
+        strongest = f"{one.strength:.2f} `{one.column}`" if one.column else "none"
+        lines.append(
+            f"| {one.product} | {one.reference}, {one.reference_h:.1f} h | "
+            f"{one.compared}, {one.compared_h:.1f} h | {one.tested} of {one.varying} | "
+            f"{one.alarms} | {strongest} | {one.ks} of {one.columns} | {one.psi} of {one.columns} |"
+        )
+    return "\n".join(lines)
+
+
+def rate(tested: Sequence[Tested]) -> str:
+    """Alarms a week, with the exact 95 % interval of a Poisson count (Garwood, 1936)."""
+    from scipy import special  # noqa: PLC0415 - only here
+
+    began, hours = sum(one.alarms for one in tested), sum(one.hours for one in tested)
+    weeks = hours / WEEK_H
+    low = float(special.gammaincinv(began, 0.025)) / weeks if began else 0.0
+    high = float(special.gammaincinv(began + 1, 0.975)) / weeks
+    return f"{began} in {hours:,.0f} h: {began / weeks:.2f} a week ({low:.2f} to {high:.2f})"
+
+
+def found(delays: Sequence[float | None]) -> str:
     """Median and largest delay, and how often there was none within the doubled hours."""
     known = sorted(delay for delay in delays if delay is not None)
     missed = len(delays) - len(known)
-    word = f", not within {DOUBLED_H} h in {missed} of {len(delays)}" if missed else ""
     if not known:
-        return "never" + word
+        return f"never within {DOUBLED_H} h"
+    word = f", not within {DOUBLED_H} h in {missed} of {len(delays)}" if missed else ""
     return f"median {known[len(known) // 2]:.0f} min, at most {known[-1]:.0f} min{word}"
 
 
+def with_tables(text: str, made: Mapping[str, str]) -> str:
+    """The page with these tables between their marks. Raises ValueError where one has no place."""
+    for name, part in made.items():
+        begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
+        before, found_begin, rest = text.partition(begin)
+        _, found_end, after = rest.partition(end)
+        if not (found_begin and found_end):
+            raise ValueError(f"the page has no place for {name}")
+        text = f"{before}{begin}\n\n{part}\n\n{end}{after}"
+    return text
+
+
+def recorded(kept: Sequence[Compared]) -> Sequence[Compared]:
+    """What real recordings say, or what they said before where they are absent."""
+    data = Path(os.environ.get("BAROGRAPH_DATA", DOCS.parent.parent / "shared" / "data"))
+    if (data / "sessions").is_dir():
+        print(f"recordings of {data}", file=sys.stderr)
+        return compared(data)
+    print(f"no recordings in {data}: their table stays", file=sys.stderr)
+    return kept
+
+
 def main() -> None:
-    """Simulate, test and print."""
+    """Simulate, test, and write the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=20)
-    parser.add_argument("--hours", type=int, default=50, help="unchanged hours of each seed")
-    parser.add_argument("--reference", type=int, default=12, help="hours of the reference")
-    parser.add_argument("--every", type=int, default=10, help="hours between those of usual tests")
-    parser.add_argument("--first", type=int, default=1, help="first seed")
+    parser.add_argument("--workers", type=int, default=2, help="processes")
     parser.add_argument(
         "--cache", type=Path, default=Path(tempfile.gettempdir()) / "barograph-drift"
     )
+    parser.add_argument("--nice", type=int, default=10, help="how far to give way to others")
+    parser.add_argument("--pages", action="store_true", help="only make the tables again")
     chosen = parser.parse_args()
-    seeds = range(chosen.first, chosen.first + chosen.seeds)
-    print(as_table([result_of(seed, chosen) for seed in seeds]), end="")
+    known = msgspec.json.decode(RESULTS.read_bytes(), type=Results) if RESULTS.exists() else None
+    if not chosen.pages:
+        os.nice(chosen.nice)
+        plans = ((CHOICE, CHOICE_SEEDS), (REPORT, REPORT_SEEDS))
+        choice, report = run(plans, chosen.workers, chosen.cache)
+        sessions = recorded(known.sessions if known else [])
+        known = Results(choice=choice, report=report, sessions=list(sessions))
+        write_whole(RESULTS, b"\n".join(lines_of(known)) + b"\n")
+    if known is None:
+        raise SystemExit(f"{RESULTS} is not there: run without --pages")
+    write_whole(PAGE, with_tables(PAGE.read_text(encoding="utf-8"), tables(known)).encode())
+
+
+def lines_of(results: Results) -> Iterator[bytes]:
+    """The results as JSON, a line for each market and comparison."""
+    yield b"{"
+    for number, name in enumerate(Results.__struct_fields__):
+        yield (b"," if number else b"") + f'"{name}": ['.encode()
+        rows = [msgspec.json.encode(one) for one in getattr(results, name)]
+        yield from (row + (b"" if row is rows[-1] else b",") for row in rows)
+        yield b"]"
+    yield b"}"
 
 
 if __name__ == "__main__":

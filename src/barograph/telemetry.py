@@ -326,6 +326,11 @@ FEATURE_OOD = Counter(
 DRIFT_ALARM = Gauge(
     "barograph_drift_alarm", "1 while the drift test rejects the reference, else 0.", "case"
 )
+DRIFT_JUDGED = Gauge(
+    "barograph_drift_judged",
+    "1 where the reference is long enough for the drift test to judge every key, else 0.",
+    "case",
+)
 
 # Alerts and who is told.
 

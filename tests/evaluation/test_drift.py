@@ -1,24 +1,19 @@
-import math
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from barograph.evaluation.drift import (
-    EXCEEDANCE,
-    KeyRows,
     decoded,
     encoded,
     findings,
     out_of_range,
-    psi,
-    reference,
-    shift,
 )
+from barograph.evaluation.drift import strengths as strengths_of
 from barograph.evaluation.drift_calibration import Residuals
 from barograph.evaluation.drift_counts import count
-from drifting_rows import CADENCE, TAU, reference_of, remembering, seconds
+from barograph.evaluation.drift_limits import ENOUGH_WINDOWS
+from drifting_rows import CADENCE, reference_of, remembering, seconds
 from queues import COLUMNS
 
 MANY = reference_of(remembering(5000))
@@ -27,51 +22,16 @@ SOME = Residuals(seconds(20), np.full(20, 0.5), np.ones(20))
 
 def strengths(of, values, start=0):
     """Strength of the strongest test of each window of rows."""
+    windows = windows_of(of, values, start)
+    every = strengths_of(of.keys["north"], windows.bins, CADENCE)
+    return np.fmax.reduce([*every.values(), np.zeros(len(windows.interval))])
+
+
+def windows_of(of, values, start=0):
     key = of.keys["north"]
     places = [COLUMNS.index(one.column) for one in key.columns.values()]
     counts = count(seconds(len(values), start), values[:, places], key.grid(), CADENCE.interval_s)
-    windows = counts.windows(CADENCE.intervals)
-    return np.array(
-        [
-            max((one.strength for one in findings("north", key, bins, CADENCE)), default=0.0)
-            for bins in windows.bins
-        ]
-    )
-
-
-@given(st.lists(st.integers(0, 50), min_size=2, max_size=10), st.data())
-def test_the_statistics_are_those_of_the_formulas(counts, data):
-    others = data.draw(st.lists(st.integers(0, 50), min_size=len(counts), max_size=len(counts)))
-    p, q = (np.array(one) / max(1, sum(one)) for one in (counts, others))
-    whole = 1 + 0.01 * len(p)
-    pairs = [((a + 0.01) / whole, (b + 0.01) / whole) for a, b in zip(p, q, strict=True)]
-    assert psi(p, q) == pytest.approx(
-        math.fsum((a - b) * math.log(a / b) for a, b in pairs), abs=1e-12
-    )
-    apart = [abs(math.fsum(p[: k + 1]) - math.fsum(q[: k + 1])) for k in range(len(p))]
-    assert shift(p, q) == pytest.approx(max(apart) ** 2, abs=1e-12)
-
-
-@given(st.randoms())
-def test_a_reference_does_not_depend_on_the_order_of_its_rows(chance):
-    values, second = remembering(400, seed=3), seconds(400)
-    order = list(range(400))
-    chance.shuffle(order)
-    shuffled = reference(
-        {"north": KeyRows(second[order], values[order])},
-        COLUMNS,
-        cadence=CADENCE,
-        feature_set=MANY.feature_set,
-        span_ns=(0, 1),
-    )
-    ordered = reference(
-        {"north": KeyRows(second, values)},
-        COLUMNS,
-        cadence=CADENCE,
-        feature_set=MANY.feature_set,
-        span_ns=(0, 1),
-    )
-    assert encoded(shuffled) == encoded(ordered)
+    return counts.windows(CADENCE.intervals)
 
 
 @given(st.integers(1, 10**6))
@@ -109,20 +69,6 @@ def test_a_stream_whose_deviation_trebled_or_whose_level_moved_alarms():
     assert (moved > 1).mean() > 0.9
 
 
-def test_the_memory_of_a_column_is_its_integrated_autocorrelation_time():
-    """(1 + 0.8) / (1 − 0.8) minutes, less what windows of 50 minutes do not see."""
-    for name in COLUMNS:
-        assert 400 < MANY.keys["north"].columns[name].memory_s < 600
-
-
-def test_a_column_that_follows_the_clock_is_not_tested():
-    values = remembering(1440)
-    values[:, 2] = np.sin(2 * np.pi * np.arange(1440) / 1440)
-    columns = reference_of(values).keys["north"].columns
-    assert columns["arriving"].untested == "its windows differ too much in the reference"
-    assert columns["waiting"].untested == ""
-
-
 def test_a_short_reference_and_a_column_without_values_say_why_they_are_not_tested():
     short = reference_of(remembering(150)).keys["north"].columns["waiting"]
     assert short.untested == "the reference holds 3.0 windows, and 4 are needed"
@@ -145,13 +91,6 @@ def test_a_window_with_few_known_rows_is_not_tested():
     assert list(findings("north", key, bins, CADENCE)) == []
     bins[:, 9] += 1
     assert {one.statistic for one in findings("north", key, bins, CADENCE)} == {"psi", "shift"}
-
-
-def test_how_often_tau_is_reached_is_a_column_of_its_own():
-    column = MANY.keys["north"].columns[EXCEEDANCE]
-    assert (column.column, column.edges) == ("waiting", (TAU,))
-    assert column.shares[1] == pytest.approx(0.067, abs=0.03)
-    assert MANY.tests == 3 * 2 + 1
 
 
 def test_a_constant_column_is_not_tested_and_what_leaves_it_is_out_of_range():
@@ -180,3 +119,46 @@ def test_a_reference_is_read_as_it_was_written_and_a_damaged_one_is_refused():
     assert decoded(encoded(untested)) == untested
     with pytest.raises(ValueError, match="rows"):
         decoded(encoded(MANY).replace(b'"rows"', b'"sows"'))
+
+
+def test_the_tests_of_a_window_alone_are_those_of_it_among_others():
+    bins = windows_of(MANY, remembering(300, 5)).bins
+    every = strengths_of(MANY.keys["north"], bins, CADENCE)
+    for place in range(len(bins)):
+        alone = {
+            (one.column, one.statistic): one.strength
+            for one in findings("north", MANY.keys["north"], bins[place], CADENCE)
+        }
+        among = {test: one[place] for test, one in every.items() if not np.isnan(one[place])}
+        assert alone == pytest.approx(among, rel=1e-12)
+
+
+def test_a_reference_that_tests_half_of_its_columns_lacks_nothing():
+    assert MANY.keys["north"].lacking(CADENCE) is None
+
+
+def test_a_short_reference_says_how_many_hours_it_has_and_needs():
+    lacking = reference_of(remembering(150)).keys["north"].lacking(CADENCE)
+    assert (lacking.has_s, lacking.tested, lacking.varying) == (150 * 60, 0, 4)
+    assert lacking.needs_s == ENOUGH_WINDOWS * CADENCE.window_s
+    assert str(lacking) == (
+        "reference too short to judge: needs about 15 h; the 2.5 h it has test 0 of 4 columns"
+    )
+
+
+def test_what_a_short_reference_needs_tests_half_of_its_columns():
+    """The need is read off the variation of few windows, so it is right within a factor of two."""
+    values = remembering(2000, seed=11, memory=0.7)
+    lacking = reference_of(values[:250]).keys["north"].lacking(CADENCE)
+    assert lacking.tested < 2
+    rows = lacking.needs_s // CADENCE.step_s
+    assert rows > 250
+    assert reference_of(values[: 2 * rows]).keys["north"].lacking(CADENCE) is None
+
+
+def test_a_reference_that_no_length_helps_says_so():
+    of = reference_of(remembering(2000, seed=2, memory=0.999)).keys["north"].lacking(CADENCE)
+    assert of.needs_s is None
+    assert "a week as varied would not do" in str(of)
+    constant = reference_of(np.ones((1000, len(COLUMNS))), tau=None).keys["north"].lacking(CADENCE)
+    assert str(constant) == "reference cannot judge: no column varies in it"

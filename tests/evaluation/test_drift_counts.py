@@ -24,6 +24,18 @@ def test_each_known_value_of_the_reference_is_in_a_bin_that_is_not_empty(values)
         assert (bins[:used] > 0).all()
 
 
+@given(VALUES, VALUES, st.integers(1, 20))
+def test_a_count_is_of_the_bins_and_values_beyond_the_range_of_each_row(known, values, interval):
+    cut, values = cut_of(np.array(known)), np.array(values)[:, None]
+    second = np.arange(len(values))
+    counts = count(second, values, cut, interval)
+    for place, one in enumerate(counts.interval):
+        some = second // interval == one
+        bins = np.bincount(cut.of_bins(values)[some, 0], minlength=BINS + 1)
+        np.testing.assert_array_equal(counts.bins[place, 0], bins)  # exact: counts
+        assert counts.outside[place, 0] == cut.outside(values)[some].sum()
+
+
 @given(VALUES, st.randoms(), st.integers(1, 20))
 def test_counts_depend_neither_on_the_order_of_rows_nor_on_their_batches(values, chance, interval):
     values = np.array(values)[:, None]

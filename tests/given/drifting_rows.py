@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from barograph.evaluation.drift import KeyRows, reference
+from barograph.evaluation.drift_fitting import KeyRows, reference
 from barograph.evaluation.drift_limits import cadence_of
 from barograph.types import FeatureRow, Prediction, Verdict
 from queues import COLUMNS, FEATURE_SET, LIVE
@@ -34,9 +34,8 @@ def reference_of(values, start=START, keys=("north",), **more):
         cadence=CADENCE,
         feature_set=FEATURE_SET,
         span_ns=(start * 10**9, (start + len(values) * LIVE.step_s) * 10**9),
-        tau=dict.fromkeys(keys, TAU),
         value_now=LIVE.value_now,
-        **more,
+        **({"tau": dict.fromkeys(keys, TAU)} | more),
     )
 
 

@@ -101,6 +101,25 @@ def test_a_champion_without_a_reference_says_so_and_no_champion_too(log, registr
     nobody = DriftWatch(log, LIVE, Registry(tmp_path / "empty"), "queues")
     nobody.look()
     assert (nobody.facts(), nobody.states()) == ({"drift": NO_CHAMPION}, [])
+    assert nobody.measures()["drift_judged"] is None
+
+
+def test_a_reference_that_is_too_short_is_measured_and_worded(log, registry):
+    version = registry.register(
+        "queues", onnx := graph(), facts_of(onnx, case="queues", feature_set=FEATURE_SET)
+    )
+    attach_reference(registry, "queues", version, reference_of(remembering(150)))
+    registry.promote("queues", version, "short")
+    append(log, [*calm(), *wild()])
+    watch = DriftWatch(log, LIVE, registry, "queues")
+    watch.look()
+    measures = watch.measures()
+    assert (measures["drift_judged"], measures["drift_judged:north"]) == (0.0, 0.0)
+    assert watch.facts()["drift_reference:north"].startswith("reference too short to judge")
+    registry.promote("queues", 1, "long")
+    watch.look()
+    assert watch.measures()["drift_judged"] == 1.0
+    assert "drift_reference:north" not in watch.facts()
 
 
 def test_a_log_without_topics_is_waited_for(registry, tmp_path):

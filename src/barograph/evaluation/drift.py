@@ -6,45 +6,33 @@ with the reference by two statistics on the reference's deciles,
 
     psi = Σ (p − q) ln(p / q),      shift = max |P − Q|²,
 
-p, q the shares of the bins (each smoothed by `SMOOTHING`), P, Q their cumulative sums: the
-population stability index, and the largest difference of quantiles, in probability. What is usual
-is learned from the reference itself: each window of it is compared with the rest of it, which is a
-moving-block permutation that leaves the order within windows as it was. A live window's statistic
-over the mean of those is nearly F-distributed with k and k·n degrees of freedom: n windows in the
-reference, and k from their coefficient of variation, at most `SHAPE` (Satterthwaite's approximation
-of quadratic forms). It alarms at the level 1 / (windows ended in a week · tests), over all columns
-of all keys (Bonferroni), so that at most one false alarm a week is expected, whatever the
-autocorrelation within a window. `docs/drift.md` has what was measured.
+p, q the shares of the bins (each smoothed by `drift_statistics.SMOOTHING`), P, Q their cumulative
+sums: the population stability index, and the largest difference of quantiles, in probability. What
+is usual is learned from the reference itself (`drift_fitting`): each window of it is compared with
+the rest of it, which is a moving-block permutation that leaves the order within windows as it was.
+A live window's statistic over the mean of those is nearly F-distributed with k and k·n degrees of
+freedom: n windows in the reference, and k from their coefficient of variation, at most `SHAPE`
+(Satterthwaite's approximation of quadratic forms). It alarms at the level 1 / (windows ended in a
+week · tests), over all columns of all keys (Bonferroni), so that at most one false alarm a week is
+expected, whatever the autocorrelation within a window. `docs/drift.md` has what was measured.
 
 Sources: Satterthwaite (1946), Biometrics Bulletin 2(6); Künsch (1989), Annals of Statistics 17(3);
 Yurdakul, Naranjo (2020), Journal of Risk Model Validation 14(4), of the PSI.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+import math
+from collections.abc import Iterator
 
 import msgspec
 import numpy as np
 
 from barograph.arrays import Float64, Int64
 from barograph.codec import UNREADABLE
-from barograph.evaluation.drift_calibration import CalibrationReference, Residuals, calibration
-from barograph.evaluation.drift_counts import BINS, Counts, Grid, count, edges_of, grid
-from barograph.evaluation.drift_limits import (
-    LEAST_SHAPE,
-    LEAST_WINDOWS,
-    RATE_SHAPE,
-    SHAPE,
-    Cadence,
-    critical,
-    whole_windows,
-)
-
-SMOOTHING = 0.01
-"""Added to each share before the PSI, so that an empty bin does not outweigh all others."""
-
-LEAST_PSI, LEAST_SHIFT = 0.01, 0.02**2
-"""Least scale of each statistic: what is smaller by itself is of no consequence."""
+from barograph.evaluation.drift_calibration import CalibrationReference
+from barograph.evaluation.drift_counts import Grid, grid
+from barograph.evaluation.drift_limits import Cadence
+from barograph.evaluation.drift_statistics import psi, shares_of, shift
+from barograph.figures import duration
 
 LEAST_KNOWN = 0.5
 """Share of a window's rows that must be known for a test."""
@@ -64,6 +52,31 @@ class Usual(msgspec.Struct, frozen=True, kw_only=True):
     limit: float = 0.0
 
 
+class Lacking(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a reference cannot judge a key: `tested` of the `varying` columns are fewer than half.
+
+    It has rows of `has_s` seconds; with about `needs_s` half would be tested, None where a week
+    would not do.
+    """
+
+    has_s: int
+    needs_s: int | None
+    tested: int
+    varying: int
+
+    def __str__(self) -> str:
+        if not self.varying:
+            return "reference cannot judge: no column varies in it"
+        tests = f"test {self.tested} of {self.varying} columns"
+        if self.needs_s is None:
+            has = duration(self.has_s)
+            return f"reference cannot judge: its {has} {tests}, and a week as varied would not do"
+        return (
+            f"reference too short to judge: needs about {duration(self.needs_s)}; "
+            f"the {duration(self.has_s)} it has {tests}"
+        )
+
+
 class Column(msgspec.Struct, frozen=True, kw_only=True):
     """How the values of one column of one key were distributed, and how windows of it differed.
 
@@ -71,7 +84,8 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
     bins. `low` and `high` are the range, `missing` the share of rows without a value. `memory_s` is
     the integrated autocorrelation time of the bins in seconds. `psi` and `shift` say how these
     statistics vary over the reference's `windows`. `untested` says why the column is not tested, or
-    is empty.
+    is empty; `needs_windows` is about how many would do then, 0 where no number would or none is
+    needed.
     """
 
     column: str
@@ -85,6 +99,24 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
     psi: Usual
     shift: Usual
     untested: str = ""
+    needs_windows: float = 0.0
+
+    @property
+    def varies(self) -> bool:
+        """Whether the reference has two values of it."""
+        return len(self.edges) > 0
+
+    @property
+    def statistics(self) -> tuple[str, ...]:
+        """What is tested of it.
+
+        Of a single rate both say the same, and the squared difference has the longer tail.
+        """
+        return ("psi",) if len(self.shares) == 2 else ("psi", "shift")
+
+    def usual(self, statistic: str) -> Usual:
+        """How "psi" or "shift" varies over the reference."""
+        return self.psi if statistic == "psi" else self.shift
 
 
 class KeyReference(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,6 +140,23 @@ class KeyReference(msgspec.Struct, frozen=True, kw_only=True):
             ]
         )
 
+    def lacking(self, cadence: Cadence) -> Lacking | None:
+        """What the reference lacks to judge the key; None where half of what varies is tested."""
+        varying = [one for one in self.columns.values() if one.varies]
+        tested = sum(not one.untested for one in varying)
+        if varying and 2 * tested >= len(varying):
+            return None
+        needs = sorted(
+            one.windows if not one.untested else one.needs_windows or math.inf for one in varying
+        )
+        half = needs[(len(needs) - 1) // 2] if needs else math.inf
+        return Lacking(
+            has_s=self.rows * cadence.step_s,
+            needs_s=None if math.isinf(half) else math.ceil(half * cadence.window_s),
+            tested=tested,
+            varying=len(varying),
+        )
+
 
 class Reference(msgspec.Struct, frozen=True, kw_only=True):
     """The reference of a model: that of each key, from [start_ns, end_ns) of event time.
@@ -124,13 +173,6 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
     keys: dict[str, KeyReference]
 
 
-class KeyRows(NamedTuple):
-    """Rows of one key, in any order: second (n,) int64, values (n, f) float64 with NaN."""
-
-    second: Int64
-    values: Float64
-
-
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One test of one window: the statistic, and its strength, which alarms from 1 on."""
 
@@ -141,191 +183,23 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     strength: float
 
 
-def reference(  # noqa: PLR0913 - rows, and what is known about them
-    rows: Mapping[str, KeyRows],
-    columns: Sequence[str],
-    *,
-    cadence: Cadence,
-    feature_set: str,
-    span_ns: tuple[int, int],
-    tau: Mapping[str, float] | None = None,
-    value_now: str = "",
-    residuals: Mapping[str, Residuals] | None = None,
-) -> Reference:
-    """The reference of rows by key, whose values are `columns` in order.
+def strengths(of: KeyReference, bins: Int64, cadence: Cadence) -> dict[tuple[str, str], Float64]:
+    """The strength of each test of windows, by (column, statistic).
 
-    tau: the limit of each key for the column `value_now`, whose exceedance rate is tested too.
-    residuals: tested forecasts of each key, for its calibration.
+    bins: (w, f, BINS + 1) counts in the order of the key's columns. Each is (w,); NaN where too few
+    rows are known. A column that is not tested has none.
     """
-    keys = {
-        key: KeyReference(
-            rows=len(of.second),
-            columns=_columns(of, columns, cadence, (tau or {}).get(key), value_now),
-            calibration=calibration((residuals or {}).get(key), cadence),
-        )
-        for key, of in sorted(rows.items())
-    }
-    # What cannot be tested at the level of all is left out, and its share of the level is used.
-    limited = {
-        key: _with_limits(one, cadence, sum(map(_tests, keys.values())))
-        for key, one in keys.items()
-    }
-    tests = sum(map(_tests, limited.values()))
-    return Reference(
-        feature_set=feature_set,
-        start_ns=span_ns[0],
-        end_ns=span_ns[1],
-        cadence=cadence,
-        tests=tests,
-        keys={key: _with_limits(one, cadence, tests) for key, one in limited.items()},
-    )
-
-
-def _tests(of: KeyReference) -> int:
-    columns = sum(len(_statistics(one)) for one in of.columns.values() if not one.untested)
-    return columns + (of.calibration is not None and not of.calibration.untested)
-
-
-def _statistics(of: Column) -> tuple[str, ...]:
-    """Of a single rate both say the same, and the squared difference has the longer tail."""
-    return ("psi",) if len(of.shares) == 2 else ("psi", "shift")
-
-
-def _columns(
-    rows: KeyRows, names: Sequence[str], cadence: Cadence, tau: float | None, value_now: str
-) -> dict[str, Column]:
-    edges = {name: edges_of(rows.values[:, place]) for place, name in enumerate(names)}
-    source = {name: (name, place) for place, name in enumerate(names)}
-    if tau is not None and value_now in names:
-        edges[EXCEEDANCE] = np.array([tau])
-        source[EXCEEDANCE] = (value_now, list(names).index(value_now))
-    values = rows.values[:, [place for _, place in source.values()]]
-    cut = grid([(list(one), -np.inf, np.inf) for one in edges.values()])
-    counts = count(rows.second, values, cut, cadence.interval_s)
-    every = counts.windows(cadence.intervals)
-    return {
-        name: _column(
-            source[name][0], edges[name], values[:, place], _of_column(counts, place),
-            _of_column(every, place), cadence,
-        )
-        for place, name in enumerate(source)
-    }  # fmt: skip
-
-
-def _of_column(counts: Counts, place: int) -> Int64:
-    bins: Int64 = counts.bins[:, place]
-    return bins
-
-
-def _column(  # noqa: PLR0913 - values, and what was counted of them
-    name: str, edges: Float64, values: Float64, counts: Int64, every: Int64, cadence: Cadence
-) -> Column:
-    known = values[~np.isnan(values)]
-    bins = len(edges) + 1
-    total = counts[:, :bins].sum(axis=0)
-    used = every[:, :bins][every[:, :BINS].sum(axis=1) >= LEAST_KNOWN * cadence.rows]
-    windows = whole_windows(len(known), cadence)
-    shares = total / max(1, len(known))
-    psi_usual, shift_usual = _usual(np.empty(0), LEAST_PSI), _usual(np.empty(0), LEAST_SHIFT)
-    memory_s, why = 0.0, ""
-    if not len(known):
-        why = "it has no value in the reference"
-    elif bins == 1:
-        why = "it has one value in the reference"
-    elif windows < LEAST_WINDOWS or not len(used):
-        why = f"the reference holds {windows:.1f} windows, and {LEAST_WINDOWS} are needed"
-    else:
-        rest = total - used
-        p, q = _shares(used), _shares(rest)
-        most = RATE_SHAPE if bins == 2 else SHAPE
-        psi_usual, shift_usual = (
-            _usual(psi(p, q), LEAST_PSI, most),
-            _usual(shift(p, q), LEAST_SHIFT, most),
-        )
-        memory_s = _memory_s(used, total, cadence)
-    return Column(
-        column=name,
-        edges=tuple(edges.tolist()),
-        shares=tuple(shares.round(6).tolist()),
-        low=float(known.min()) if len(known) else None,
-        high=float(known.max()) if len(known) else None,
-        missing=1.0 - len(known) / len(values) if len(values) else 1.0,
-        memory_s=round(memory_s, 3),
-        windows=round(windows, 3),
-        psi=psi_usual,
-        shift=shift_usual,
-        untested=why,
-    )
-
-
-def _usual(statistics: Float64, least: float, most_shape: float = SHAPE) -> Usual:
-    """Mean and shape of a statistic; a gamma distribution has the squared variation 2 / shape."""
-    mean = max(float(statistics.mean()), least) if len(statistics) else least
-    variance = float(statistics.var()) if len(statistics) else 0.0
-    shape = min(most_shape, 2 * mean**2 / variance) if variance else most_shape
-    return Usual(mean=mean, shape=max(shape, LEAST_SHAPE))
-
-
-def _with_limits(key: KeyReference, cadence: Cadence, tests: int) -> KeyReference:
-    columns = {}
-    for name, column in key.columns.items():
-        limited = column
-        if not column.untested:
-            limits = [
-                msgspec.structs.replace(
-                    usual,
-                    limit=usual.mean * critical(column.windows, cadence, tests, usual.shape),
-                )
-                for usual in (column.psi, column.shift)
-            ]
-            # What remembers longer than the span can tell differs by any amount unchanged.
-            farthest, shares = np.eye(len(column.shares)), np.array(column.shares)
-            reached = [float(psi(farthest, shares).max()), float(shift(farthest, shares).max())]
-            out_of_reach = all(
-                usual.limit > most for usual, most in zip(limits, reached, strict=True)
-            )
-            limited = msgspec.structs.replace(
-                column,
-                psi=limits[0],
-                shift=limits[1],
-                untested="its windows differ too much in the reference" if out_of_reach else "",
-            )
-        columns[name] = limited
-    known = key.calibration
-    if known is not None and not known.untested:
-        limit = critical(known.windows, cadence, tests, known.shape)
-        known = msgspec.structs.replace(known, critical=limit)
-    return msgspec.structs.replace(key, columns=columns, calibration=known)
-
-
-def _memory_s(used: Int64, total: Int64, cadence: Cadence) -> float:
-    """Batch-means estimate: the variance of windows' mean bins over that of rows, in seconds."""
-    place = np.arange(len(total))
-    rows, mean = total.sum(), total @ place / total.sum()
-    variance = float(total @ (place - mean) ** 2 / rows)
-    if not variance:
-        return 0.0
-    means = used @ place / used.sum(axis=1)
-    return float(((means - mean) ** 2).mean() / variance * cadence.window_s)
-
-
-def _shares(counts: Int64) -> Float64:
-    shares: Float64 = counts / np.maximum(counts.sum(axis=-1, keepdims=True), 1)
-    return shares
-
-
-def psi(p: Float64, q: Float64) -> Float64:
-    """(…,) population stability index of shares (…, bins), each smoothed by `SMOOTHING`."""
-    whole = 1 + SMOOTHING * p.shape[-1]
-    p, q = (p + SMOOTHING) / whole, (q + SMOOTHING) / whole
-    index: Float64 = ((p - q) * np.log(p / q)).sum(axis=-1)
-    return index
-
-
-def shift(p: Float64, q: Float64) -> Float64:
-    """(…,) squared largest difference of the cumulative shares of (…, bins)."""
-    difference: Float64 = np.abs(np.cumsum(p, axis=-1) - np.cumsum(q, axis=-1)).max(axis=-1)
-    return difference**2
+    every = {}
+    for place, (name, column) in enumerate(of.columns.items()):
+        if column.untested:
+            continue
+        known = bins[:, place, : len(column.shares)]
+        few = known.sum(axis=1) < LEAST_KNOWN * cadence.rows
+        p, q = shares_of(known), np.array(column.shares)
+        for statistic in column.statistics:
+            value = psi(p, q) if statistic == "psi" else shift(p, q)
+            every[name, statistic] = np.where(few, np.nan, value / column.usual(statistic).limit)
+    return every
 
 
 def findings(key: str, of: KeyReference, bins: Int64, cadence: Cadence) -> Iterator[Finding]:
@@ -333,23 +207,15 @@ def findings(key: str, of: KeyReference, bins: Int64, cadence: Cadence) -> Itera
 
     A column with too few known rows, or one that is not tested, gives none.
     """
-    for (name, column), counts in zip(of.columns.items(), bins, strict=True):
-        known = counts[: len(column.shares)]
-        if column.untested or known.sum() < LEAST_KNOWN * cadence.rows:
-            continue
-        p, q = _shares(known), np.array(column.shares)
-        tested = {
-            "psi": (float(psi(p, q)), column.psi),
-            "shift": (float(shift(p, q)), column.shift),
-        }
-        for statistic in _statistics(column):
-            value, usual = tested[statistic]
+    for (column, statistic), one in strengths(of, bins[None], cadence).items():
+        strength = float(one[0])
+        if not math.isnan(strength):
             yield Finding(
                 key=key,
-                column=name,
+                column=column,
                 statistic=statistic,
-                value=value,
-                strength=value / usual.limit,
+                value=strength * of.columns[column].usual(statistic).limit,
+                strength=strength,
             )
 
 

@@ -102,9 +102,15 @@ def count(second: Int64, values: Float64, cut: Grid, interval_s: int) -> Counts:
     columns = values.shape[1]
     bins = np.zeros((len(interval), columns, BINS + 1), np.int64)
     outside = np.zeros((len(interval), columns), np.int64)
-    if len(second):
-        np.add.at(bins, (place[:, None], np.arange(columns), cut.of_bins(values)), 1)
-        np.add.at(outside, place, cut.outside(values))
+    # By column, and by whole codes: an order of magnitude quicker than adding at pairs of places.
+    for column in range(columns):
+        of, shape = values[:, column], (len(interval), BINS + 1)
+        places = np.searchsorted(cut.edges[column], of, side="right")
+        places[np.isnan(of)] = BINS
+        coded = np.bincount(place * (BINS + 1) + places, minlength=shape[0] * shape[1])
+        bins[:, column] = coded.reshape(shape)
+        beyond = (of < cut.low[column]) | (of > cut.high[column])
+        outside[:, column] = np.bincount(place[beyond], minlength=len(interval))
     return Counts(interval, np.bincount(place, minlength=len(interval)), bins, outside)
 
 

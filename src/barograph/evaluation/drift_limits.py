@@ -1,5 +1,7 @@
 """The windows of a drift test, and from which ratio on a statistic alarms."""
 
+import math
+
 import msgspec
 
 SHAPE = 1.5
@@ -10,6 +12,9 @@ LEAST_SHAPE, RATE_SHAPE = 0.2, 1.0
 
 LEAST_WINDOWS = 4
 """Fewer windows of a reference say too little of how they differ."""
+
+ENOUGH_WINDOWS = 18
+"""So many, twelve hours of one-second rows, tested most columns in all that was measured."""
 
 _WEEK_S = 7 * 86_400
 
@@ -51,6 +56,21 @@ def critical(windows: float, cadence: Cadence, tests: int, shape: float = SHAPE)
     """
     level = cadence.interval_s / _WEEK_S / tests
     return f_exceeded_at(level, shape, shape * windows)
+
+
+def windows_for(
+    ratio: float, windows: float, cadence: Cadence, tests: int, shape: float = SHAPE
+) -> float:
+    """The windows of a reference, from `windows` on, at which `critical` is at most `ratio`.
+
+    Rounded up to a twentieth; infinity where those of a week would not do.
+    """
+    most = _WEEK_S / cadence.window_s
+    while windows <= most:
+        if critical(windows, cadence, tests, shape) <= ratio:
+            return windows
+        windows *= 1.05
+    return math.inf
 
 
 def f_exceeded_at(level: float, above: float, below: float) -> float:

@@ -13,7 +13,7 @@ from barograph import codec
 from barograph.cases.live_series import LiveSeries
 from barograph.codec import Reader, UnreadableError
 from barograph.errors import RegistryError
-from barograph.evaluation.drift import EXCEEDANCE, Finding
+from barograph.evaluation.drift import EXCEEDANCE, Finding, Lacking
 from barograph.log import Log, browse
 from barograph.pipeline.drift_windows import DriftWindows
 from barograph.registry.drift import WITHOUT, reference_of
@@ -102,16 +102,22 @@ class DriftWatch:
         """Numbers for a monitor; None is not known.
 
         `drift_alarm` is 1 while a key has an alarm, `drift_strength` the strongest test over its
-        limit, `data_drift_ratio` the mean out-of-range share of the last interval's rows; each also
-        as "name:key". `tau_exceedance_strength:key` is the strongest test of how often tau is
-        reached, `calibration_strength:key` that of the matured forecasts.
+        limit, `data_drift_ratio` the mean out-of-range share of the last interval's rows, and
+        `drift_judged` 1 where the reference is long enough to judge every key, else 0; each also as
+        "name:key". `tau_exceedance_strength:key` is the strongest test of how often tau is reached,
+        `calibration_strength:key` that of the matured forecasts.
         """
         states = self.states()
         measures: dict[str, float | None] = {
             "drift_alarm": _highest([_alarm(one) for one in states]),
             "drift_strength": _highest([_strength(one.findings) for one in states]),
             "data_drift_ratio": _highest([one.out_of_range for one in states]),
+            "drift_judged": None,
         }
+        if (reference := self.windows.reference) is not None:
+            lacking = self.lacking()
+            measures["drift_judged"] = float(not lacking)
+            measures |= {f"drift_judged:{key}": float(key not in lacking) for key in reference.keys}
         for one in states:
             tau = [each for each in one.findings if each.column == EXCEEDANCE]
             calibration = [each for each in one.findings if each.statistic == "residual"]
@@ -128,11 +134,19 @@ class DriftWatch:
         """Values beyond the reference's range, by column, since the champion was taken up."""
         return dict(self.windows.outside)
 
+    def lacking(self) -> dict[str, Lacking]:
+        """What the reference lacks to judge a key, by key; without those that it judges."""
+        if (reference := self.windows.reference) is None:
+            return {}
+        every = {key: of.lacking(reference.cadence) for key, of in reference.keys.items()}
+        return {key: of for key, of in every.items() if of is not None}
+
     def facts(self) -> dict[str, str]:
-        """Words about the measures: what drifts most, or why nothing is known."""
+        """Words about the measures: what drifts most, or why nothing or little is known."""
         if self.problem:
             return {"drift": self.problem}
-        return {
+        lacking = {f"drift_reference:{key}": str(of) for key, of in self.lacking().items()}
+        return lacking | {
             f"drift:{one.key}": f"{strongest.column}: {strongest.statistic} {strongest.value:.3g} "
             f"is {strongest.strength:.2f} of what alarms"
             for one in self.states()

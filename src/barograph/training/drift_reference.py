@@ -7,8 +7,9 @@ import polars as pl
 
 from barograph.cases.case import Case, Dataset
 from barograph.cases.live_series import LiveSeries
-from barograph.evaluation.drift import KeyRows, Reference, reference
+from barograph.evaluation.drift import Reference
 from barograph.evaluation.drift_calibration import Residuals
+from barograph.evaluation.drift_fitting import KeyRows, reference
 from barograph.evaluation.drift_limits import cadence_of
 from barograph.registry.model import ModelFacts
 from barograph.training.pooled import Pooled

@@ -19,16 +19,14 @@ from barograph.errors import TooLittleDataError
 from barograph.evaluation.drift import (
     Column,
     KeyReference,
-    KeyRows,
     Reference,
-    findings,
     out_of_range,
-    psi,
-    reference,
-    shift,
+    strengths,
 )
 from barograph.evaluation.drift_counts import BINS, Counts, count
+from barograph.evaluation.drift_fitting import KeyRows, reference
 from barograph.evaluation.drift_limits import cadence_of
+from barograph.evaluation.drift_statistics import psi, shift
 from barograph.evaluation.drift_usual import (
     KS_LEVEL,
     PSI_LIMIT,
@@ -106,12 +104,21 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
 class KeyReport(msgspec.Struct, frozen=True, kw_only=True):
     """The drift of one key. `strength` is that of each window of the later span, at `time_ns`.
 
-    `columns` are strongest first; `out_of_range` is the mean share of a row's known values.
+    `columns` are strongest first; `tested` of the `varying` ones are tested. `too_short` says what
+    the reference lacks where that is fewer than half, and is empty else; about `needs_s` seconds of
+    rows would do, None where none are needed or no number would. The usual tests alarm in
+    `ks_alarms` and `psi_alarms` columns. `out_of_range` is the mean share of a row's known values.
     """
 
     key: str
     before: Side
     after: Side
+    tested: int
+    varying: int
+    too_short: str
+    needs_s: int | None
+    ks_alarms: int
+    psi_alarms: int
     columns: list[ColumnDrift]
     alarms: list[Alarm]
     time_ns: list[int]
@@ -142,6 +149,11 @@ class DriftReport(msgspec.Struct, frozen=True, kw_only=True):
     def alarms(self) -> int:
         """Alarms of all keys."""
         return sum(len(one.alarms) for one in self.keys)
+
+    @property
+    def too_short(self) -> dict[str, str]:
+        """What the reference lacks to judge a key, by key; without those that it judges."""
+        return {one.key: one.too_short for one in self.keys if one.too_short}
 
 
 def halves(dataset: Dataset) -> tuple[Span, Span]:
@@ -187,7 +199,6 @@ def drift_report(case: Case, dataset: Dataset, before: Span, after: Span) -> Dri
         )
         for key in sorted(shared)
     ]  # fmt: skip
-    columns = [column for key in keys for column in key.columns]
     return DriftReport(
         case=case.name,
         feature_set=live.feature_set,
@@ -195,9 +206,9 @@ def drift_report(case: Case, dataset: Dataset, before: Span, after: Span) -> Dri
         window_s=of.cadence.window_s,
         interval_s=of.cadence.interval_s,
         tests=of.tests,
-        columns=len(columns),
-        ks_alarms=sum(one.ks_p is not None and one.ks_p < KS_LEVEL for one in columns),
-        psi_alarms=sum(one.usual_psi is not None and one.usual_psi > PSI_LIMIT for one in columns),
+        columns=sum(len(key.columns) for key in keys),
+        ks_alarms=sum(key.ks_alarms for key in keys),
+        psi_alarms=sum(key.psi_alarms for key in keys),
         keys=keys,
         keys_left_out=left_out,
     )
@@ -254,11 +265,18 @@ def _key_report(
                       by_column[name])
         for place, (name, column) in enumerate(known.columns.items())
     ]  # fmt: skip
+    lacking = known.lacking(cadence)
     ends = (windows.interval + 1) * cadence.interval_s * NS_PER_S
     return KeyReport(
         key=key,
         before=sides[0],
         after=sides[1],
+        tested=sum(not one.untested for one in known.columns.values()),
+        varying=sum(one.varies for one in known.columns.values()),
+        too_short="" if lacking is None else str(lacking),
+        needs_s=None if lacking is None else lacking.needs_s,
+        ks_alarms=sum(one.ks_p is not None and one.ks_p < KS_LEVEL for one in columns),
+        psi_alarms=sum(one.usual_psi is not None and one.usual_psi > PSI_LIMIT for one in columns),
         columns=sorted(columns, key=lambda one: (-(one.strength or 0.0), one.column)),
         alarms=_alarms(ends, strongest, by_column),
         time_ns=ends.tolist(),
@@ -273,10 +291,8 @@ def _strengths(of: Reference, key: str, windows: Counts) -> dict[str, Float64]:
     """Strength of each window by column; 0 where it was not tested."""
     known: KeyReference = of.keys[key]
     by_column = {name: np.zeros(len(windows.interval)) for name in known.columns}
-    for place, bins in enumerate(windows.bins):
-        for one in findings(key, known, bins, of.cadence):
-            of_column = by_column[one.column]
-            of_column[place] = max(of_column[place], one.strength)
+    for (name, _), strength in strengths(known, windows.bins, of.cadence).items():
+        by_column[name] = np.fmax(by_column[name], strength)
     return by_column
 
 

@@ -42,7 +42,7 @@ def append(home, rows):
 
 
 def test_what_the_monitor_measures_is_among_the_metrics(home):
-    counted, drift = Counted(), DriftMeasures(home, home, QUEUES)
+    counted, drift = Counted(), DriftMeasures(home, home, QUEUES, [].append)
     append(home, feature_rows(remembering(200, 3, memory=0.3)))
     assert drift.measure()["drift_alarm"] == 0
     assert counted.now()["barograph_drift_alarm", CASE] == 0
@@ -62,7 +62,7 @@ def test_what_the_monitor_measures_is_among_the_metrics(home):
 
 
 def test_what_is_not_known_is_not_shown(tmp_path):
-    counted, drift = Counted(), DriftMeasures(tmp_path, tmp_path, QUEUES)
+    counted, drift = Counted(), DriftMeasures(tmp_path, tmp_path, QUEUES, [].append)
     append(tmp_path, feature_rows(remembering(20)))
     assert drift.measure()["data_drift_ratio"] is None
     assert ("data_drift_ratio", CASE) not in counted.now()
@@ -70,9 +70,31 @@ def test_what_is_not_known_is_not_shown(tmp_path):
     drift.close()
 
 
+def test_a_reference_that_is_too_short_is_a_metric_and_one_warning(home):
+    counted, warned = Counted(), []
+    append(home, feature_rows(remembering(200, 3, memory=0.3)))
+    drift = DriftMeasures(home, home, QUEUES, warned.append)
+    drift.measure()
+    assert (counted.now()["barograph_drift_judged", CASE], warned) == (1, [])
+    onnx, registry = graph(), Registry(home)
+    facts = facts_of(onnx, case=QUEUES.name, feature_set=FEATURE_SET)
+    version = registry.register(QUEUES.name, onnx, facts)
+    attach_reference(registry, QUEUES.name, version, reference_of(remembering(150)))
+    registry.promote(QUEUES.name, version, "newer")
+    assert drift.measure()["drift_judged:north"] == 0
+    drift.measure()
+    assert counted.now()["barograph_drift_judged", CASE] == 0
+    (words,) = warned
+    assert words == (
+        f"drift of queues/{version} is not judged: north: reference too short to judge: needs "
+        "about 15 h; the 2.5 h it has test 0 of 4 columns"
+    )
+    drift.close()
+
+
 def test_after_an_error_the_log_is_opened_again(home):
     append(home, feature_rows(remembering(200, 3, memory=0.3)))
-    drift = DriftMeasures(home, home, QUEUES)
+    drift = DriftMeasures(home, home, QUEUES, [].append)
     drift.measure()
     with closing(sqlite3.connect(home / "log.sqlite")) as log:
         ends = log.execute("SELECT next, topic, number FROM partition").fetchall()

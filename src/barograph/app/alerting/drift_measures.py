@@ -1,6 +1,6 @@
 """The drift of one series for its monitor, and among the metrics."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,11 +20,15 @@ class DriftMeasures:
     """Measures the drift of a case, with a log connection of its own. Not thread-safe.
 
     `measure` returns what `DriftWatch.measures` does. The log is opened by the first call, in the
-    thread that calls; after an error the next call opens it again.
+    thread that calls; after an error the next call opens it again. A champion whose reference
+    cannot judge a key is reported to `warn`, once.
     """
 
-    def __init__(self, address: str | Path, home: Path, case: "Case") -> None:
-        self._address, self._case = address, case
+    def __init__(
+        self, address: str | Path, home: Path, case: "Case", warn: Callable[[str], None]
+    ) -> None:
+        self._address, self._case, self._warn = address, case, warn
+        self._warned = ""
         self._registry = Registry(home)
         self._log: Log | None = None
         self._watch: DriftWatch | None = None
@@ -42,6 +46,7 @@ class DriftMeasures:
             self.close()
             raise
         measures = self._watch.measures()
+        self._warn_of_lacking(self._watch)
         self._show(measures, self._watch.out_of_range())
         return measures
 
@@ -51,11 +56,18 @@ class DriftMeasures:
         if log is not None:
             log.close()
 
+    def _warn_of_lacking(self, watch: DriftWatch) -> None:
+        lacking = "; ".join(f"{key}: {of}" for key, of in watch.lacking().items())
+        if lacking and lacking != self._warned:
+            self._warn(f"drift of {watch.windows.model} is not judged: {lacking}")
+        self._warned = lacking or self._warned
+
     def _show(self, measures: Measures, outside: Mapping[str, int]) -> None:
         case = self._case.name
         for gauge, name in (
             (telemetry.DRIFT_RATIO, "data_drift_ratio"),
             (telemetry.DRIFT_ALARM, "drift_alarm"),
+            (telemetry.DRIFT_JUDGED, "drift_judged"),
         ):
             value = measures.get(name)
             if value is None:

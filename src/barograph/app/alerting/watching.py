@@ -70,7 +70,7 @@ def watching(  # noqa: PLR0913 - the log, what is watched in it, and who hears o
                     warn,
                     measured=(
                         *(measured if number == 0 else ()),
-                        _drift(stack, settings, address, case),
+                        _drift(stack, settings, address, case, warn),
                     ),
                     champion=partial(Registry(settings.home).champion_label, case.name),
                     every_s=settings.health_every_s,
@@ -82,9 +82,15 @@ def watching(  # noqa: PLR0913 - the log, what is watched in it, and who hears o
         yield Watching(senders, workers, monitors)
 
 
-def _drift(stack: ExitStack, settings: Settings, address: str | Path, case: "Case") -> Measured:
+def _drift(
+    stack: ExitStack,
+    settings: Settings,
+    address: str | Path,
+    case: "Case",
+    warn: Callable[[str], None],
+) -> Measured:
     """The drift of a case as its monitor measures it, until the stack ends."""
-    drift = DriftMeasures(address, settings.home, case)
+    drift = DriftMeasures(address, settings.home, case, warn)
     stack.callback(drift.close)
     return drift.measure
 

@@ -101,6 +101,7 @@ def report_drift(
     the registry, as JSON and as a page; without a version yet it is only written. With --json it is
     printed, and a page is written only if --out is given.
     """
+    from barograph.app.cli.answers import warn
     from barograph.registry.registry import Registry
     from barograph.training import dataset, drift_report
 
@@ -133,6 +134,8 @@ def report_drift(
         _write(place, text)
         if not json:
             show(str(place))
+    for key, why in report.too_short.items():
+        warn(f"{key}: {why}")
     _warn_unless_kept(chosen.name, number)
 
 

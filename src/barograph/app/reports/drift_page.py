@@ -36,21 +36,23 @@ def _top(report: DriftReport) -> Iterator[Element]:
         f"{report.columns:,} columns",
         class_="about",
     )
-    tested = report.tests > 0
-    if not tested:
-        word, kind = "Nothing could be tested.", "note"
-        words = " The reference is too short, or its windows differ too much from each other."
-    elif report.alarms:
+    judged = len(report.keys) - len(report.too_short)
+    if report.alarms:
         word, kind = f"{_counted(report.alarms, 'alarm')}.", "bad"
         words = " " + "; ".join(
             f"{one.key}: {', '.join(sorted({alarm.column for alarm in one.alarms}))}"
             for one in report.keys
             if one.alarms
         )
+    elif not judged:
+        word, kind = "Not judged.", "note"
+        words = " No alarm, and too little is tested to say that nothing changed."
     else:
         word, kind = "No drift alarm.", "good"
         words = " No window differs more from the reference than its own windows may."
     yield el("div", el("strong", word), words, class_=f"verdict {kind}")
+    for key, why in report.too_short.items():
+        yield el("p", f"{key}: {why}.", class_="about lacking")
     if report.keys_left_out:
         left_out = "; ".join(f"{key}: {why}" for key, why in report.keys_left_out.items())
         yield el("p", f"Left out: {left_out}.", class_="about")
