@@ -70,7 +70,7 @@ leak: $(STAMP)      ## docs/leak.svg: what shuffled rows find where there is not
 ceiling: $(STAMP)   ## how much models find of what can be known, in a simulated market
 	$(BIN)/python docs/ceiling.py
 
-drift-table: $(STAMP)   ## how often drift tests alarm where nothing drifts, beside the usual ones
+drift-table: $(STAMP)   ## the tables of docs/drift.md: how often drift tests alarm, beside the usual ones
 	$(BIN)/python docs/drift.py
 
 first-minutes: $(STAMP)   ## what could be said before there is a model, on RECORDINGS="…" in order of time
