@@ -12,7 +12,7 @@ from barograph.cases.churn import CHURN
 from barograph.cases.spikes import SPIKES
 from barograph.log import open_log
 from barograph.log.topics import PREDICTIONS, TICKS, ensure_topics
-from barograph.types import Gap, GapCause, Message
+from barograph.types import Gap, GapCause, Heartbeat, Message
 from waiting import until
 from watched_predictions import prediction
 
@@ -99,6 +99,15 @@ def append_gap(log, product="BTC-USD", start=SECOND + 10, end=SECOND + 12, missi
         missing=missing,
     )  # fmt: skip
     log.append([Message(TICKS, product, codec.encode(gap))])
+
+
+def append_beats(log, seconds, product="BTC-USD"):
+    """Heartbeats of these seconds."""
+    beats = [
+        Heartbeat(product=product, event_time_ns=second * NS, receive_time_ns=second * NS)
+        for second in seconds
+    ]
+    log.append([Message(TICKS, product, codec.encode(beat)) for beat in beats])
 
 
 @contextmanager

@@ -4,12 +4,22 @@ import asyncio
 from contextlib import contextmanager
 
 import waiting
+from barograph.app.web import fill
 from barograph.app.web import tail as module
 from barograph.app.web.series_board import SeriesBoard
 from barograph.app.web.tail import Tail, by_board
 from barograph.cases.spikes import SPIKES
 from barograph.log import open_log
-from web_site import SECOND, append_gap, append_predictions, market_log, predictions_of
+from barograph.types import DAY_S
+from web_site import (
+    NS,
+    SECOND,
+    append_beats,
+    append_gap,
+    append_predictions,
+    market_log,
+    predictions_of,
+)
 
 LIMIT_S = 30.0
 
@@ -57,6 +67,29 @@ def test_a_board_is_filled_first_and_then_told_what_comes(tmp_path):
             offsets = [record.offset for record in delivered]
             assert offsets == sorted(set(offsets))
             assert tail.problem == ""
+
+        run(tmp_path, meanwhile)
+
+
+def test_a_gap_keeps_its_cause_however_many_records_came_since(tmp_path, monkeypatch):
+    """It is found behind the newest records of the source, once, and not beyond a day."""
+    monkeypatch.setattr(module, "FILL_SOURCE", 3)
+    monkeypatch.setattr(fill, "_PAGE", 7)
+    last = SECOND + 100
+    with market_log(tmp_path) as log:
+        for start in (last - DAY_S - 60, last - DAY_S + 60, SECOND):
+            append_gap(log, start=start, end=start + 5, missing=start)
+            append_beats(log, range(start + 6, start + 40))
+        append_gap(log, start=last, end=last + 1)
+
+        async def meanwhile(board, filled, _delivered, _warnings, tail):
+            await asyncio.wait_for(filled.wait(), LIMIT_S)
+            await asyncio.to_thread(tail.gaps_known.wait, LIMIT_S)
+            await until(lambda: len(board.gaps) == 3)
+            starts = [gap.span.start_ns // NS for gap in board.gaps]
+            assert starts == [last - DAY_S + 60, SECOND, last]
+            assert {gap.cause for gap in board.rows["BTC-USD"].gaps} == {"trade_id"}
+            assert len(board.rows["BTC-USD"].gaps) == 3
 
         run(tmp_path, meanwhile)
 

@@ -49,6 +49,10 @@ class Board(Protocol):
     """Topics that are read as soon as they grow."""
     slow: tuple[str, ...]
     """Topics with many records, of which few count."""
+    rows_topic: str
+    """The topic of feature rows, of which the newest count; empty where it reads none."""
+    gap_topic: str
+    """The topic among whose records gaps are; empty for none."""
     places: "Places"
     model: ModelNow
     alerts: "Alerts"
@@ -63,6 +67,9 @@ class Board(Protocol):
 
         quiet: make none, as for records that are older than every reader.
         """
+
+    def take_gaps(self, records: Iterable[Record]) -> None:
+        """Take gap records that are older than those of `receive`, some of which it may know."""
 
     def answer(self, record: Record) -> SeriesPrediction | RecordScore | None:
         """What a record of `target` says; None where it cannot be read."""

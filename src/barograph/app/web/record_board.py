@@ -42,6 +42,7 @@ class RecordBoard:
         )
         self.letters_topic = stream.dead_letters
         self.slow: tuple[str, ...] = ()
+        self.rows_topic = self.gap_topic = ""
         self.places = Places(stream.target, ALERTS)
         self.alerts = Alerts(case.name)
         self.model = NO_MODEL
@@ -71,6 +72,9 @@ class RecordBoard:
             elif record.topic == self.stream.dead_letters:
                 self._letters.take(record)
         return events or []
+
+    def take_gaps(self, records: Iterable[Record]) -> None:
+        """See `Board.take_gaps`: records stand each for itself."""
 
     def answer(self, record: Record) -> RecordScore | None:
         """See `Board.answer`."""

@@ -62,6 +62,8 @@ class SeriesBoard:
         if self.is_market:  # whose features tell how long a warm-up takes
             self.prompt += (live.rows, STATUS)
         self.slow: tuple[str, ...] = (live.source,)
+        self.rows_topic = live.rows if self.is_market else ""
+        self.gap_topic = live.source if self.is_market else ""
         self.places = Places(live.predictions, live.source, ALERTS)
         self.rows: dict[str, SeriesRows] = {}
         self.gaps: deque[PlacedGap] = deque(maxlen=MAX_GAPS)
@@ -100,6 +102,22 @@ class SeriesBoard:
             elif record.topic == self.live.rows:
                 self._take_row(record)
         return events or []
+
+    def take_gaps(self, records: Iterable[Record]) -> None:
+        """See `Board.take_gaps`."""
+        known = {(gap.partition, gap.offset) for gap in self.gaps}
+        older = [
+            placed
+            for record in records
+            if (record.partition, record.offset) not in known
+            and (placed := self._placed(record)) is not None
+        ]
+        for placed in older:
+            gaps = self.rows[placed.key].gaps
+            if len(gaps) < MAX_GAPS:
+                gaps.appendleft(placed.span)
+        room = MAX_GAPS - len(self.gaps)
+        self.gaps.extendleft(reversed(older[max(0, len(older) - room) :]))
 
     def answer(self, record: Record) -> SeriesPrediction | None:
         """See `Board.answer`."""
@@ -210,18 +228,22 @@ class SeriesBoard:
             self.newest_receipt_ns = heard_ns
             if len(self.heard_ns) < MAX_KEYS or record.key in self.heard_ns:
                 self.heard_ns[record.key] = heard_ns
-        gap = gap_of(record) if self.is_market else None
-        if gap is None:
+        placed = self._placed(record)
+        if placed is None:
             return
-        if gap.product not in self.rows and len(self.rows) >= MAX_KEYS:
-            return
-        span = GapSpan(gap.start_ns, gap.end_ns, str(gap.cause), gap.missing)
-        rows = self.rows.setdefault(gap.product, SeriesRows())
-        rows.gaps.append(span)
-        placed = PlacedGap(gap.product, span, record.partition, record.offset)
+        self.rows[placed.key].gaps.append(placed.span)
         self.gaps.append(placed)
         if events is not None:
             events.append(self.gap_event(placed, self.places.cursor))
+
+    def _placed(self, record: Record) -> PlacedGap | None:
+        """The gap that a record is, of a key that has rows from then on; else None."""
+        gap = gap_of(record) if self.is_market else None
+        if gap is None or (gap.product not in self.rows and len(self.rows) >= MAX_KEYS):
+            return None
+        self.rows.setdefault(gap.product, SeriesRows())
+        span = GapSpan(gap.start_ns, gap.end_ns, str(gap.cause), gap.missing)
+        return PlacedGap(gap.product, span, record.partition, record.offset)
 
     def _take_status(self, record: Record) -> None:
         try:

@@ -13,9 +13,9 @@ from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
-import msgspec
-
 from barograph.app.web.boards import Board, in_order
+from barograph.app.web.fill import from_offset, gaps_before, parts_of, rows_from
+from barograph.app.web.series_rows import WINDOW_S
 from barograph.errors import BarographError, OffsetGapError
 from barograph.log import Extent, Log, LogReader, browse, open_log
 from barograph.types import Record, TopicPartition
@@ -24,7 +24,7 @@ FILL_RECORDS = 400_000
 """Records of a prompt topic that a board is filled from at most, of all partitions together."""
 
 FILL_SOURCE = 20_000
-"""Records of a source that it is filled from at most."""
+"""Records of a source that it is filled from at most; older gaps come a little later."""
 
 _AT_ONCE = 500
 _WAIT_S = 0.25
@@ -32,6 +32,9 @@ _SLOW_S = 0.25
 _SLOW_RECORDS = 10_000
 _NEW_TOPICS_S = 2.0
 _AGAIN_S = 1.0
+_PAUSE_S = 0.005
+"""Between pages that are searched for gaps: others of this process want to work meanwhile."""
+
 _ON_THE_WAY = 4
 """Batches that the event loop has still to take at most."""
 
@@ -61,10 +64,14 @@ class Tail:
         self.problem = ""
         """Why the log cannot be read now; empty where it can."""
         self._positions: dict[TopicPartition, int] = {}
+        self._filled_to: dict[str, list[Extent]] = {}
         self._prompt = {topic for board in boards for topic in board.prompt}
         self._slow = {topic for board in boards for topic in board.slow} - self._prompt
         self._room = threading.Semaphore(_ON_THE_WAY)
         self._thread = threading.Thread(target=self._run, name="web-tail", daemon=True)
+        self._gaps = threading.Thread(target=self._find_gaps, name="web-gaps", daemon=True)
+        self.gaps_known = threading.Event()
+        """Set when the gaps of the last day have been looked for."""
 
     def start(self) -> None:
         """Start to fill the boards."""
@@ -74,6 +81,8 @@ class Tail:
         """End, and wait for that, for a while at most."""
         self._stop.set()
         self._thread.join(limit_s)
+        if self._gaps.ident is not None:
+            self._gaps.join(limit_s)
 
     @property
     def alive(self) -> bool:
@@ -104,21 +113,50 @@ class Tail:
         """Give the boards the newest records of their topics, without events."""
         for topic in self._known(log, self._slow) + self._known(log, self._prompt):
             extents = log.extents(topic)
-            limit = (FILL_SOURCE if topic in self._slow else FILL_RECORDS) // len(extents)
-            for extent in extents:
+            for extent, start in self._starts(log, topic, extents):
                 self._positions[TopicPartition(topic, extent.partition)] = extent.next
-                start = max(extent.oldest, extent.next - limit)
-                records = browse.upwards(log, topic, _from(extent, start))
+                records = browse.upwards(log, topic, from_offset(extent, start))
                 while page := list(islice(records, _AT_ONCE)):
                     if self._stop.is_set():
                         return
                     for board in self._boards:
                         if topic in board.prompt or topic in board.slow:
                             board.receive(page, quiet=True)
+            self._filled_to[topic] = extents
             for board in self._boards:
                 board.places.know(topic, [extent.next for extent in extents])
         self._is_filled = True
         self._call(self._filled)
+        self._gaps.start()
+
+    def _starts(self, log: Log, topic: str, extents: list[Extent]) -> list[tuple[Extent, int]]:
+        """Where each partition is read from."""
+        if topic in self._slow:
+            return parts_of(extents, FILL_SOURCE)
+        starts = parts_of(extents, FILL_RECORDS)
+        if any(topic == board.rows_topic for board in self._boards):
+            most = FILL_RECORDS // len(extents)
+            return [(extent, rows_from(log, topic, extent, most)) for extent, _ in starts]
+        return starts
+
+    def _find_gaps(self) -> None:
+        """Hand the boards the gaps of the last day, whose records may be too old for the fill."""
+        try:
+            with closing(open_log(self._address)) as log:
+                for board in self._boards:
+                    for extent in self._filled_to.get(board.gap_topic, ()):
+                        self._hand_gaps(log, board, extent)
+        except (BarographError, OSError, MemoryError) as error:
+            self._warn(f"older gaps have no cause: {' '.join(str(error).split())}")
+        self.gaps_known.set()
+
+    def _hand_gaps(self, log: Log, board: Board, extent: Extent) -> None:
+        def going_on() -> bool:
+            return not self._stop.wait(_PAUSE_S)
+
+        for records in gaps_before(log, board.gap_topic, extent, WINDOW_S, going_on):
+            if records:
+                self._call(board.take_gaps, records)
 
     def _known(self, log: Log, topics: Iterable[str]) -> list[str]:
         return sorted({topic.name for topic in log.topics()} & set(topics))
@@ -181,10 +219,6 @@ class Tail:
             self._loop.call_soon_threadsafe(function, *arguments)
         except RuntimeError:  # the loop has ended
             self._stop.set()
-
-
-def _from(extent: Extent, start: int) -> Extent:
-    return msgspec.structs.replace(extent, oldest=start)
 
 
 def by_board(boards: Iterable[Board], records: Sequence[Record]) -> Mapping[str, list[Record]]:
