@@ -33,6 +33,7 @@ REFUSED = {
 @pytest.mark.parametrize("words", REFUSED.values(), ids=REFUSED)
 def test_what_cannot_be_done_is_one_line_that_says_what_to_do(run, tmp_path, words):
     (tmp_path / "empty.ndjson").touch()
+    (tmp_path / "h").mkdir()
     code, out, err = run(*words)
     assert code == 2
     assert out == ""

@@ -10,12 +10,14 @@ from barograph.registry.registry import Registry
 from registered_models import facts_of, graph
 
 
-def test_no_model_yet_is_reported_and_no_error(run):
+def test_no_model_yet_is_reported_and_no_error(run, tmp_path):
+    (tmp_path / "h").mkdir()
     code, out, _ = run("models", "list", "--home", "h")
     assert (code, "no version of spikes yet" in " ".join(out.split())) == (0, True)
 
 
-def test_a_version_that_is_not_there_is_one_line(run):
+def test_a_version_that_is_not_there_is_one_line(run, tmp_path):
+    (tmp_path / "h").mkdir()
     code, out, err = run("models", "show", "latest", "--home", "h")
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert "spikes/latest" in err

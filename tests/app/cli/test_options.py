@@ -13,6 +13,16 @@ from barograph.cases.churn import CHURN
 from barograph.cases.spikes import SPIKES
 from barograph.errors import BadInputError
 
+READS = {
+    "models list": (), "models history": (), "models show": (), "models promote": ("1",),
+    "models rollback": (), "report card": ("1",), "report drift": (), "report profile": (),
+    "archive list": (), "archive verify": (), "archive compact": (), "alerts list": (),
+    "deadletters list": (), "deadletters show": ("{letter}",), "topics list": (),
+    "topics dump": ("ticks.raw",), "check": (), "verify": (), "serve": ("--port", "0"),
+    "recover": (),
+}  # fmt: skip
+"""What each verb that works on what a home holds is called with."""
+
 
 def test_a_setting_that_cannot_be_is_refused_by_name(run, monkeypatch):
     monkeypatch.setenv("BAROGRAPH_FOLDS", "1")
@@ -95,6 +105,7 @@ def test_a_case_of_a_users_own_is_found_in_the_working_directory(run, tmp_path):
             """
         )
     )
+    (tmp_path / "h").mkdir()
     code, out, _ = run("models", "list", "--case", "ours.leavers:LEAVERS", "--home", "h")
     assert (code, "no version of leavers yet" in " ".join(out.split())) == (0, True)
 
@@ -192,3 +203,13 @@ def test_a_version_that_is_none_is_one_line(run, version):
 def test_an_address_that_names_no_file_is_one_line(run, log):
     code, out, err = run("check", "--log", log)
     assert (code, out, err.count("\n")) == (2, "", 1), err
+
+
+@pytest.mark.parametrize("verb", sorted(READS))
+def test_a_home_that_is_not_there_is_refused_by_each_verb_that_reads(run, tmp_path, verb):
+    """A mistyped name is no home in which nothing was done yet, and is not made either."""
+    words = [word.format(letter="ticks.deadletter/0@1") for word in READS[verb]]
+    code, out, err = run(*verb.split(), *words, "--home", "mistyped")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "mistyped" in err
+    assert not (tmp_path / "mistyped").exists()

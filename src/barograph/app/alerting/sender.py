@@ -224,8 +224,8 @@ class Sender:
         ends_ns = max(written_ns, self._began_ns) + allowed_ns
         begun = 0 if self._marks is None else self._marks.count(note.key)
         if begun >= MOST_SENDS:
-            why = "the process ended twice while it was sent; it may have arrived"
-            return self._given_up(note, begun, why)
+            why = "it may have been delivered: the process ended twice while it was sent"
+            return self._given_up(note, begun, why, unknown=True)
         while True:
             attempts += 1
             self._mark(note, begun + 1)
@@ -251,12 +251,16 @@ class Sender:
         if self._marks is not None:
             self._marks.mark(note.key, count)
 
-    def _given_up(self, note: Note, attempts: int, reason: str) -> list[Message]:
+    def _given_up(
+        self, note: Note, attempts: int, reason: str, *, unknown: bool = False
+    ) -> list[Message]:
+        """What is written of a note that is sent no more. unknown: whether it arrived."""
         self.sent.undelivered += len(note.alerts)
         telemetry.DELIVERIES.add(1, self.sink.name, "undelivered")
         if not self.sent.undelivered - len(note.alerts) or attempts:
+            word = "not known to be delivered" if unknown else "not delivered"
             self._warn(
-                f"{self._name}: not delivered after {attempts} attempts: {one_line(note.title)}: "
+                f"{self._name}: {word} after {attempts} attempts: {one_line(note.title)}: "
                 f"{one_line(reason)}. It stands in {UNDELIVERED}: `barograph alerts list`."
             )
         return [

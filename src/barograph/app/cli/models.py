@@ -14,7 +14,7 @@ from barograph.app.cli.options import (
     at,
     case_named,
     existing_log,
-    settings_of,
+    settings_of_existing,
     version_number,
     with_case,
 )
@@ -41,7 +41,7 @@ def models_list(
     from barograph.registry.registry import Registry
 
     name = case_named(case).name
-    versions = model_list.listed(Registry(settings_of(home).home), name, time.time_ns())
+    versions = model_list.listed(Registry(settings_of_existing(home).home), name, time.time_ns())
     answer({"versions": versions}, json, lambda: model_list.table(name, versions))
 
 
@@ -67,7 +67,7 @@ def models_show(
 
     number = version_number(version)
     which: Any = version if number is None else number
-    of, settings = case_named(case), settings_of(home)
+    of, settings = case_named(case), settings_of_existing(home)
     registry = Registry(settings.home)
     model = registry.load(of.name, which, None)
     standing = {
@@ -95,7 +95,7 @@ def models_history(
     from barograph.registry.registry import Registry
 
     name = case_named(case).name
-    entries = Registry(settings_of(home).home).history(name)
+    entries = Registry(settings_of_existing(home).home).history(name)
     answer({"promotions": entries}, json, lambda: model_list.audit(name, entries))
 
 
@@ -112,7 +112,9 @@ def models_promote(
     from barograph.registry.registry import Registry
 
     of = case_named(case)
-    entry = Registry(settings_of(home).home).promote(of.name, version, reason, of.feature_set)
+    entry = Registry(settings_of_existing(home).home).promote(
+        of.name, version, reason, of.feature_set
+    )
     answer(entry, json, lambda: training_summary.promotion(of.name, entry, _next(case, home)))
 
 
@@ -128,7 +130,7 @@ def models_rollback(
     from barograph.registry.registry import Registry
 
     of = case_named(case)
-    entry = Registry(settings_of(home).home).rollback(of.name, reason, of.feature_set)
+    entry = Registry(settings_of_existing(home).home).rollback(of.name, reason, of.feature_set)
     answer(entry, json, lambda: training_summary.promotion(of.name, entry, _next(case, home)))
 
 

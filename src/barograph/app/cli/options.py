@@ -116,6 +116,23 @@ def settings_of(home: Path | None, *, tell: bool = True) -> "Settings":
     return settings
 
 
+def settings_of_existing(home: Path | None) -> "Settings":
+    """The settings, for a verb that only reads what a home holds. Raises BadInputError without one.
+
+    A name that is mistyped is no home in which nothing was done yet.
+    """
+    from barograph.errors import BadInputError
+
+    settings = settings_of(home)
+    if not settings.home.is_dir():
+        raise BadInputError(
+            str(settings.home.absolute()),
+            "there is no such home",
+            "Name another (--home), or feed one first (`barograph replay FILE --home …`)",
+        )
+    return settings
+
+
 def _check_directory(home: Path) -> None:
     """Raise BadInputError if a file stands where the home is, or where a folder above it is."""
     from barograph.errors import BadInputError

@@ -13,7 +13,7 @@ from barograph.app.cli.options import (
     JsonOption,
     ZoneOption,
     case_named,
-    settings_of,
+    settings_of_existing,
     version_number,
     zone_named,
 )
@@ -55,7 +55,7 @@ def report_card(
     from barograph.registry.registry import Registry
     from barograph.training import card
 
-    settings, name = settings_of(home), case_named(case).name
+    settings, name = settings_of_existing(home), case_named(case).name
     registry = Registry(settings.home)
     number = _number(registry, name, version)
     card_json = registry.attached(name, number, card.FILE)
@@ -105,7 +105,7 @@ def report_drift(
     from barograph.registry.registry import Registry
     from barograph.training import dataset, drift_report
 
-    settings, chosen = settings_of(home), case_named(case)
+    settings, chosen = settings_of_existing(home), case_named(case)
     data = dataset.read(settings.home, chosen)
     before, after = drift_report.halves(data)
     parsed_zone = zone_named(zone)
@@ -164,7 +164,7 @@ def report_profile(
     from barograph.registry.registry import Registry
     from barograph.training import dataset
 
-    settings, chosen = settings_of(home), case_named(case)
+    settings, chosen = settings_of_existing(home), case_named(case)
     frame = dataset.read(settings.home, chosen).frame
     sample = frame.gather_every(-(-len(frame) // rows) or 1)
     text = profile_page.page(sample, f"{chosen.name}: {len(sample):,} of {len(frame):,} rows")
