@@ -132,6 +132,16 @@ def test_the_endpoint_answers_on_this_machine_alone():
         urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10)
 
 
+def test_the_endpoint_is_at_the_address_that_is_named():
+    telemetry.FRAMES.add(0)
+    with telemetry.served(0, "0.0.0.0") as port:  # noqa: S104 - as in a container
+        for host in ("127.0.0.1", "127.0.0.2"):
+            with urllib.request.urlopen(f"http://{host}:{port}/metrics", timeout=10) as answer:
+                assert b"barograph_frames_total" in answer.read()
+    with pytest.raises(BadInputError, match=r"metrics_host 203\.0\.113\.1: .*Name an address"):
+        telemetry.served(0, "203.0.113.1").__enter__()
+
+
 def test_a_reader_gets_the_format_that_it_accepts():
     _, plain = telemetry.rendered("text/plain;version=0.0.4")
     text, open_metrics = telemetry.rendered("application/openmetrics-text; version=1.0.0")

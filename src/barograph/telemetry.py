@@ -8,6 +8,8 @@ Labels are bounded: a metric keeps MAX_SERIES combinations of label values. What
 counted under `other`, and not shown at all where it is a gauge.
 """
 
+import errno
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
@@ -362,18 +364,20 @@ def rendered(accept: str = "") -> tuple[bytes, str]:
 
 
 @contextmanager
-def served(port: int) -> Iterator[int]:
-    """Serve the metrics on 127.0.0.1 while the context is active; yield the port.
+def served(port: int, host: str = "127.0.0.1") -> Iterator[int]:
+    """Serve the metrics at an address while the context is active; yield the port.
 
     port: 0 picks a free one. Raises BadInputError where it cannot be listened on.
     """
     try:
-        server, thread = prometheus_client.start_http_server(port, "127.0.0.1", REGISTRY)
+        server, thread = prometheus_client.start_http_server(port, host, REGISTRY)
     except OSError as error:
         why = error.strerror or str(error)
-        raise BadInputError(
-            f"port {port} of the metrics", why.lower(), "Choose another one (`--metrics-port`)"
-        ) from None
+        if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+            what, cure = f"metrics_host {host}", "Name an address of this machine"
+        else:
+            what, cure = f"port {port} of the metrics", "Choose another one (`--metrics-port`)"
+        raise BadInputError(what, why.lower(), cure) from None
     try:
         yield server.server_port
     finally:

@@ -134,3 +134,21 @@ def test_services_wait_for_what_they_need(services):
 
 def _is_ours(service):
     return service["image"].startswith(f"{OURS}:")
+
+
+def test_each_container_that_works_on_is_scraped_at_the_port_that_it_has(root, services):
+    """By its service's name, inside the network of the containers only."""
+    text = (root / "deploy" / "prometheus" / "compose.yml").read_text(encoding="utf-8")
+    [job] = yaml.safe_load(text)["scrape_configs"]
+    [found] = job["dns_sd_configs"]
+    ours = {name: each for name, each in services.items() if _is_ours(each)}
+    working = {name for name, each in ours.items() if "--follow" in each["command"]}
+    working |= {"feed", "consume"}
+    assert set(found["names"]) == working
+    for name in working:
+        environment = ours[name]["environment"]
+        assert environment["BAROGRAPH_METRICS_PORT"] == found["port"]
+        assert environment["BAROGRAPH_METRICS_HOST"] == "0.0.0.0"  # noqa: S104 - in a container
+        assert "ports" not in ours[name]
+    mounted = {volume.split(":")[0] for volume in services["prometheus"]["volumes"]}
+    assert {"./prometheus/compose.yml", "./prometheus/rules.yml"} <= mounted

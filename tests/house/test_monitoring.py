@@ -182,6 +182,7 @@ def test_panels_refer_to_the_datasource_that_is_provisioned(deploy):
     "words",
     [
         ("promtool", "check", "config", "prometheus/prometheus.yml"),
+        ("promtool", "check", "config", "prometheus/compose.yml"),
         ("promtool", "check", "rules", "prometheus/rules.yml"),
         ("promtool", "test", "rules", "prometheus/rules_test.yml"),
         ("amtool", "check-config", "alertmanager/alertmanager.yml"),

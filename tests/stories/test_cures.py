@@ -188,6 +188,7 @@ def test_what_a_misspelt_setting_could_be_is_listed(user, tmp_path):
 
 @pytest.mark.parametrize("version", ["7", "99999999999"])
 def test_the_versions_that_there_are_are_listed(user, version):
+    user.home.mkdir()
     assert user.obey(user.refused("models", "show", version)).startswith("models list")
 
 

@@ -68,6 +68,7 @@ class Settings(BaseSettings):
     retrain_every_h: Annotated[float, Field(ge=0, le=1_000_000)] = 24.0
     log_format: Literal["console", "json"] = "console"
     metrics_port: Annotated[int, Field(ge=0, le=65_535)] = 0
+    metrics_host: str = "127.0.0.1"
     web_hosts: str = ""
     web_origins: str = ""
     folds: Annotated[int, Field(ge=2, le=50)] = 4

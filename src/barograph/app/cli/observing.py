@@ -56,9 +56,9 @@ def observed(
         journal = Journal(form, sys.stderr, quiet=chosen() is Detail.QUIET)
     telemetry.BUILD.set(1, __version__, verb)
     telemetry.WARNINGS.add(0)
-    metrics = f"http://127.0.0.1:{port}/metrics" if port else ""
+    metrics = f"http://{settings.metrics_host}:{port}/metrics" if port else ""
     with (
-        telemetry.served(port) if port else nullcontext(),
+        telemetry.served(port, settings.metrics_host) if port else nullcontext(),
         answers.warned_by(journal.warn) if journal is not None else nullcontext(),
     ):
         yield Events(verb, journal, metrics=metrics)
