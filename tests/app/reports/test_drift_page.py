@@ -25,6 +25,8 @@ def test_what_cannot_be_tested_says_why():
     short = dataset_of(remembering(150, 1), remembering(150, 2))
     text = read(short).text
     assert "Not judged." in text
+    assert "No window could be tested." in text
+    assert "remember" not in text
     assert "north: reference too short to judge: needs about 15 h; the 2.5 h it has test 0" in text
     assert "Not tested, since the reference holds 3.0 windows, and 4 are needed" in text
 

@@ -59,7 +59,7 @@ def _top(report: DriftReport) -> Iterator[Element]:
 
 
 def _tiles(report: DriftReport) -> Iterator[Element]:
-    windows = [strength for key in report.keys for strength in key.strength]
+    windows = [strength for key in report.keys if key.tested for strength in key.strength]
     at_limit = sum(strength >= 1 for strength in windows)
     outside = [key.out_of_range for key in report.keys if key.out_of_range is not None]
     tiles = (
@@ -94,7 +94,7 @@ def _key(report: DriftReport, key: KeyReport) -> Iterator[Element]:
     yield el(
         "div",
         el("h3", "Strongest test of each window"),
-        *drift_charts.strength(key.time_ns, key.strength),
+        *drift_charts.strength(key.time_ns if key.tested else (), key.strength),
         el(
             "p",
             f"Each window is {duration(report.window_s)} long; from 1 on it differs more than an "
@@ -172,10 +172,8 @@ def _distribution(one: ColumnDrift) -> str:
         f"{three_digits(side[0])} … {three_digits(side[2])} … {three_digits(side[4])}"
         for side in (one.before, one.after)
     )
-    return (
-        f"5 % … median … 95 %: {low} before, {high} after. Its values remember "
-        f"{duration(one.memory_s)}."
-    )
+    memory = f" Its values remember {duration(one.memory_s)}." if one.memory_s else ""
+    return f"5 % … median … 95 %: {low} before, {high} after.{memory}"
 
 
 def _quality(report: DriftReport) -> Iterator[Element]:
