@@ -13,6 +13,7 @@ from barograph.registry.registry import Registry
 from barograph.simulated.law import PRESETS
 from barograph.simulated.market import SimulatedMarket
 from barograph.training.card import FILE, encoded
+from candle_tables import csv_of, rows
 from cards import made
 from handmade_models import linear
 from verb_processes import Life
@@ -29,6 +30,8 @@ WORDS = {
     "recover": (),
     "replay": ("{inputs}/market.ndjson",),
     "feed": ("--venue", "simulated", "--url", "ws://127.0.0.1:9", "--minutes", "0.01"),
+    "extract": ("--file", "{inputs}/candles.csv"),
+    "quality": ("{inputs}/candles.csv",),
     "forms": ("{inputs}/market.ndjson",),
     "serve": ("--port", "0", "--minutes", "0.001"),
     "featurize": (),
@@ -98,6 +101,7 @@ def make_inputs(inputs):
     # It begins otherwise: a recording that goes on like one that was taken has grown.
     (inputs / "earlier.ndjson").write_bytes(b"garbage\n" + frames[: len(frames) // 2])
     (inputs / "people.ndjson").write_bytes(b"\n".join((*invent(300, 1), b"{}", b"")))
+    (inputs / "candles.csv").write_text(csv_of(rows(200)))
 
 
 def make_home(home, inputs, registry):

@@ -38,6 +38,10 @@ HOMES = {
     "zstandard": ({"files/packed.py"}, "inside"),
     "polars": (
         {
+            "evaluation/quality.py",
+            "evaluation/quality_report.py",
+            "feed/candle_file.py",
+            "feed/candle_hours.py",
             "training/dataset.py",
             "training/dataset_parts.py",
             "training/record_dataset.py",
@@ -121,7 +125,14 @@ HOMES = {
     ),
     "onnxruntime": ({"registry/model.py"}, "inside"),
     "google": ({"registry/model.py"}, "inside"),
-    "matplotlib": ({"app/reports/card_charts.py"}, "top"),
+    "matplotlib": (
+        {
+            f"app/reports/{name}.py"  # which is imported where a report is written
+            for name in ("card_charts", "figures_svg", "quality_charts")
+        },
+        "top",
+    ),
+    "pandera": ({"evaluation/quality.py"}, "inside"),
     "mlflow": ({"registry/registry.py"}, "inside"),
     "sqlalchemy": ({"registry/registry.py"}, "inside"),
     "numba": ({"compiled.py"}, "top"),

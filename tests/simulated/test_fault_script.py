@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from barograph.errors import BadInputError
-from barograph.simulated.fault_script import FaultKind, ScriptedFault, read_script
+from barograph.simulated.candle_faults import CandleFault, CandleFaultKind
+from barograph.simulated.fault_script import FaultKind, FaultScript, ScriptedFault, read_script
 from market_events import PRODUCTS
 from random_faults import random_script
 
@@ -46,14 +47,14 @@ def test_a_script_is_read_in_its_order(script):
         connection = 2
         """
     )
-    assert read_script(path) == [
+    assert read_script(path).fault == [
         ScriptedFault(FaultKind.DROP, 12.5, product="BTC-USD", channel="ticker", count=3),
         ScriptedFault(FaultKind.SILENCE, 4.0, seconds=15.0, connection=2),
     ]
 
 
 def test_an_empty_script_has_no_fault(script):
-    assert read_script(script("")) == []
+    assert read_script(script("")) == FaultScript()
 
 
 @pytest.mark.parametrize(
@@ -125,3 +126,10 @@ def test_random_scripts_differ_by_seed_and_know_every_kind():
     script = random_script(1, 500, 100, PRODUCTS)
     assert {fault.kind for fault in script} == set(FaultKind)
     assert script != random_script(2, 500, 100, PRODUCTS)
+
+
+def test_faults_of_candles_stand_in_tables_of_their_own(script):
+    path = script('[[candle_fault]]\nkind = "down"\nrequest = 3\n[[fault]]\nkind="drop"\nat_s=1')
+    read = read_script(path)
+    assert read.candle_fault == [CandleFault(CandleFaultKind.DOWN, 3)]
+    assert len(read.fault) == 1

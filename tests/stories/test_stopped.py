@@ -19,6 +19,7 @@ from barograph.log import open_log
 from barograph.log.topics import FEATURES, PREDICTIONS, TICKS
 from barograph.simulated.law import PRESETS
 from barograph.simulated.market import SimulatedMarket
+from candle_tables import csv_of, rows
 from log_contents import total
 from registered_models import facts_of, graph
 from waiting import until
@@ -38,7 +39,8 @@ from barograph.app.cli import main
 main()
 """
 
-# The words of each verb, with {home}, {new} (another home), {market}, {people} and {deaf} (a port).
+# The words of each verb, with {home}, {new} (another home), {market}, {people}, {candles} and
+# {deaf} (a port).
 WORDS = {
     "help": "models show",
     "settings": "--home {home}",
@@ -46,6 +48,8 @@ WORDS = {
     "completion": "zsh",
     "demo": "--check --hours 1 --home {new}",
     "replay": "{market} --home {new}",
+    "extract": "--url http://127.0.0.1:{deaf} --home {new}",
+    "quality": "{candles} --home {new}",
     "forms": "{market}",
     "serve": "--port 0 --home {home}",
     "featurize": "--follow --home {home}",
@@ -107,6 +111,7 @@ def place(made_home, tmp_path_factory):
     frames = [frame.data for _ in range(100) for frame in market.advance(60)]
     (place / "market.ndjson").write_bytes(b"\n".join(frames) + b"\n")
     (place / "people.ndjson").write_bytes(b"".join(line + b"\n" for line in invent(1000, 1)))
+    (place / "candles.csv").write_text(csv_of(rows(200)))
     home = shutil.copytree(made_home, place / "home")
     for words in (["replay", place / "market.ndjson"], ["dataset"]):
         process = begin([*map(str, words), "--home", str(home)])
@@ -152,6 +157,7 @@ def stopped(verb, place, deaf, number, at_s):
         new=new,
         market=place / "market.ndjson",
         people=place / "people.ndjson",
+        candles=place / "candles.csv",
         deaf=deaf,
     )
     process = begin([*verb.split(), *words.split()])

@@ -13,6 +13,7 @@ from barograph.app.alerting.senders import Trials
 from barograph.app.alerting.watching import AlertsSent
 from barograph.app.runs.demo import DemoSummary
 from barograph.app.runs.doctor.examination import Examination
+from barograph.app.runs.extracting import Quality
 from barograph.app.runs.predicting import Predicted
 from barograph.app.runs.rehearsal_accounts import Rehearsal
 from barograph.app.runs.up import UpSummary
@@ -23,6 +24,7 @@ from barograph.app.wiring import Consumed
 from barograph.archive.compact import Compaction
 from barograph.archive.inventory import Inspection, Inventory
 from barograph.archive.recorded_form import Look
+from barograph.feed.extracted import Extracted
 from barograph.feed.live import LiveSummary
 from barograph.feed.produce import Produced
 from barograph.feed.recover import Recovered
@@ -60,6 +62,8 @@ ANSWERS: Mapping[str, Any] = {
     "completion": {"shell": str, "script": str},
     "replay": {"feed": Summary, "featurizer": Tally, "scorer": Tally},
     "feed": LiveSummary,
+    "extract": {"extracts": list[Extracted]},
+    "quality": Quality,
     "forms": (Look, {"forms": list[KnownForm]}),
     "featurize": Tally,
     "score": Tally,

@@ -71,6 +71,12 @@ class Settings(BaseSettings):
     metrics_host: str = "127.0.0.1"
     web_hosts: str = ""
     web_origins: str = ""
+    quality_max_null_share: Annotated[float, Field(ge=0, le=1)] = 0.01
+    quality_max_bad_share: Annotated[float, Field(ge=0, le=1)] = 0.001
+    quality_max_missing_share: Annotated[float, Field(ge=0, le=1)] = 0.05
+    quality_max_jump: Annotated[float, Field(gt=0, le=10)] = 0.5
+    quality_max_age_h: Annotated[float, Field(gt=0, le=1_000_000)] = 48.0
+    quality_min_volume: Annotated[float, Field(ge=0, le=1e12)] = 0.0
     folds: Annotated[int, Field(ge=2, le=50)] = 4
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 1
 

@@ -27,17 +27,22 @@ _CHUNK_BYTES = 1 << 16
 MAX_ANSWER_BYTES = 2 * MAX_BODY_BYTES
 """With everything that frames the body: chunks of one byte take six."""
 
+_LONGEST_WAIT = 9  # digits
+
 _PORTS = {"http": 80, "https": 443}
 
 
 class AnswerError(Exception):
     """An answer is of no use: another status, a redirect, too large, or no HTTP.
 
-    `status` is that of an answer with one that is not wanted.
+    `status` is that of an answer with one that is not wanted, `retry_after_s` how many seconds it
+    asks to wait, None where it does not say so as a number.
     """
 
-    def __init__(self, why: str, status: int | None = None) -> None:
-        self.status = status
+    def __init__(
+        self, why: str, status: int | None = None, retry_after_s: float | None = None
+    ) -> None:
+        self.status, self.retry_after_s = status, retry_after_s
         super().__init__(why)
 
 
@@ -67,14 +72,19 @@ class Rest:
     def __init__(self, *, proxies: bool) -> None:
         self._proxies = proxies
 
-    async def get(self, url: str, most_bytes: int = MAX_BODY_BYTES) -> bytes:
+    async def get(
+        self,
+        url: str,
+        most_bytes: int = MAX_BODY_BYTES,
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> bytes:
         """The body of a 200 at an http or https address; sets no time limit of its own.
 
-        most_bytes: of the body; a longer one is an AnswerError.
+        most_bytes: of the body; a longer one is an AnswerError. headers: sent besides the usual.
 
         Raises AnswerError for any other answer, OSError where the network fails.
         """
-        return await self._exchange(url, _Question("GET"), most_bytes)
+        return await self._exchange(url, _Question("GET", tuple(headers)), most_bytes)
 
     async def post(
         self,
@@ -184,10 +194,17 @@ def _check(response: h11.Response, *, posted: bool) -> None:
             f"HTTP status {status}, a redirect to {location}, which is not followed", status
         )
     if not 200 <= status < 300 or (not posted and status in {204, 205, 206}):
-        raise AnswerError(f"HTTP status {status}", status)
+        raise AnswerError(f"HTTP status {status}", status, _seconds(headers.get(b"retry-after")))
     coding = headers.get(b"content-encoding", b"identity").strip().lower()
     if coding != b"identity" and not posted:
         raise AnswerError(f"a body coded as {shown(coding.decode('latin-1'))}, not plain")
+
+
+def _seconds(retry_after: bytes | None) -> float | None:
+    """The wait that a Retry-After asks for; None where there is none, or a date."""
+    if retry_after is None or not retry_after.isdigit() or len(retry_after) > _LONGEST_WAIT:
+        return None
+    return float(retry_after)
 
 
 def _authority(site: _Site, implied_port: int | None) -> str:

@@ -4,6 +4,8 @@
     ws://ADDRESS/advanced                           Advanced Trade
     GET http://ADDRESS/products/{id}/trades         trades, newest first: `limit`, `after`
     GET http://ADDRESS/products                     products, also as Advanced Trade lists them
+    GET http://ADDRESS/products/{id}/candles        hours, as Coinbase Exchange has them
+    GET http://ADDRESS/data/v2/histohour            hours, as CryptoCompare has them
     GET http://ADDRESS/ledger                       generated and sent data, and applied faults
 
 One task advances the market and writes to every connection; each connection has a reading task.
@@ -13,14 +15,13 @@ Decisions are made in the machines `session`, `faults` and `voices`; `ledger` re
 import asyncio
 import errno
 import logging
-import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from typing import Self, cast
-from urllib.parse import SplitResult, parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
 from websockets.asyncio.server import Server, ServerConnection, serve
@@ -32,11 +33,11 @@ from barograph.errors import BadInputError
 from barograph.simulated.fault_script import ScriptedFault
 from barograph.simulated.faults import Action, Close, ExchangeFaults, Freeze, Send
 from barograph.simulated.ledger import Ledger, LineAccount
-from barograph.simulated.products_endpoint import ProductsEndpoint
+from barograph.simulated.pages import Asked, CandleTerms, PageAnswer, Pages
 from barograph.simulated.session import Session
 from barograph.simulated.sources import Source
 from barograph.simulated.tape import Print
-from barograph.simulated.trades_endpoint import TradesEndpoint, error_json
+from barograph.simulated.trades_endpoint import error_json
 from barograph.types import NS_PER_S
 from barograph.venues.entries import Dialect
 from barograph.wire import BoundedServer
@@ -46,7 +47,6 @@ PATHS: Mapping[str, Dialect] = {"/exchange": Dialect.EXCHANGE, "/advanced": Dial
 KEPT_TRADES = 100_000
 """Trades kept per product in an endless market; readers only request recent ones."""
 
-_TRADES = re.compile(r"/products/([^/]{1,100})/trades").fullmatch
 _STEP_S = 0.005
 _SUBSCRIBING_S = 0.5
 _LONGEST_STEP_NS = 10 * NS_PER_S  # market time per step; a larger lag is dropped
@@ -74,7 +74,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     Trade batches trades within it into one frame. `queue_bytes`: a reader with more queued bytes is
     disconnected.
     `rest_per_s`: allowed REST requests per second, with bursts of half as many more. `keep_trades`,
-    `keep_frames`: see `Ledger`.
+    `keep_frames`: see `Ledger`. `candles`: how hours are served.
     """
 
     limit_s: float | None = None
@@ -86,6 +86,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     rest_per_s: float = 10.0
     keep_trades: int | None = None
     keep_frames: bool = False
+    candles: CandleTerms = CandleTerms()
 
 
 class _Line:
@@ -144,8 +145,10 @@ class Exchange:
         self._last: dict[str, Print] = {}
         self._lines: list[_Line] = []
         self._closing: set[asyncio.Task[None]] = set()
-        self._products = ProductsEndpoint(source.products)
-        self._trades = TradesEndpoint(self.ledger, self._faults, self._terms.rest_per_s)
+        terms = self._terms
+        self.pages = Pages(
+            self.ledger, self._faults, source.products, terms.rest_per_s, terms.candles
+        )
 
     async def __aenter__(self) -> Self:
         self._server = await self._listen()
@@ -248,6 +251,7 @@ class Exchange:
         self._now_ns = until_ns
         self.ledger.made(events, until_ns)
         self.ledger.did(*halted)
+        self.pages.take(events)
         for event in events:
             if type(event) is Print:
                 self._last[event.product] = event
@@ -347,24 +351,14 @@ class Exchange:
 
     def _answer(self, socket: ServerConnection, request: Request) -> Response | None:
         """Respond to an HTTP request; None for a WebSocket request."""
-        try:
-            url = urlsplit(request.path)
-        except ValueError:  # unbalanced brackets
-            return _json(socket, HTTPStatus.BAD_REQUEST, error_json("BadRequest"))
-        if url.path in PATHS:
+        now_s = asyncio.get_running_loop().time()
+        if request.path.partition("?")[0] in PATHS:
             if len(self._lines) < MAX_CONNECTIONS:
                 return None
-            return _json(socket, HTTPStatus.SERVICE_UNAVAILABLE, error_json("Too many connections"))
-        return _json(socket, *self._page(url))
-
-    def _page(self, url: SplitResult) -> tuple[HTTPStatus, bytes]:
-        if url.path == "/ledger":
-            return HTTPStatus.OK, msgspec.json.encode(self.ledger.summary())
-        if match := _TRADES(url.path):
-            now_s = asyncio.get_running_loop().time()
-            return self._trades.answer(match[1], parse_qs(url.query), now_s)
-        nothing = HTTPStatus.NOT_FOUND, error_json("NotFound")
-        return self._products.answer(url.path) or nothing
+            full = HTTPStatus.SERVICE_UNAVAILABLE, error_json("Too many connections")
+            return _json(socket, PageAnswer(*full))
+        authorization = request.headers.get("Authorization", "")
+        return _json(socket, self.pages.answer(Asked(request.path, authorization, now_s)))
 
 
 @contextmanager
@@ -392,8 +386,10 @@ def running(exchange: Exchange) -> Iterator[Exchange]:
         done.result()
 
 
-def _json(socket: ServerConnection, status: HTTPStatus, body: bytes) -> Response:
-    response = socket.respond(status, body.decode())
+def _json(socket: ServerConnection, answer: PageAnswer) -> Response:
+    response = socket.respond(answer.status, answer.body.decode())
     del response.headers["Content-Type"]
     response.headers["Content-Type"] = "application/json; charset=utf-8"
+    for name, value in answer.headers.items():
+        response.headers[name] = value
     return response

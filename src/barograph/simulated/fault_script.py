@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from barograph.errors import BadInputError
+from barograph.simulated.candle_faults import CandleFault
 from barograph.types import NS_PER_S
 
 _LATEST_S = 1e9
@@ -118,15 +119,18 @@ class ScriptedFault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
             raise ValueError(f"{self.code} is not a close code that a server may send")
 
 
-class _Script(msgspec.Struct, forbid_unknown_fields=True):
+class FaultScript(msgspec.Struct, forbid_unknown_fields=True):
+    """The tables of a script: faults of the market's feeds, and those of candles."""
+
     fault: list[ScriptedFault] = []
+    candle_fault: list[CandleFault] = []
 
 
-def read_script(path: Path) -> list[ScriptedFault]:
-    """Read the faults of a TOML file with `[[fault]]` tables. Raises BadInputError."""
+def read_script(path: Path) -> FaultScript:
+    """Read a TOML file with `[[fault]]` and `[[candle_fault]]` tables. Raises BadInputError."""
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
-        return msgspec.convert(tables, _Script).fault
+        return msgspec.convert(tables, FaultScript)
     except OSError as error:
         why = error.strerror or str(error)
         raise BadInputError(str(path), why, "Name a readable file") from None

@@ -18,6 +18,7 @@ try:
         alerts,
         answers,
         archive,
+        candles,
         check,
         deadletters,
         doctor,
@@ -53,8 +54,8 @@ try:
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": verbs.WIDTH},
     )
     for theme in (
-        market, forms, live, serve, exchange, check, doctor, training, predict, records, recover,
-        reference,
+        market, forms, live, candles, serve, exchange, check, doctor, training, predict, records,
+        recover, reference,
     ):  # fmt: skip
         app.add_typer(theme.app)
     app.add_typer(alerts.app, name="alerts")

@@ -53,13 +53,15 @@ def simulate(
     """
     from barograph.app.terminal import terminal
     from barograph.simulated.exchange import KEPT_TRADES, Exchange, Terms, running
-    from barograph.simulated.fault_script import read_script
+    from barograph.simulated.fault_script import FaultScript, read_script
+    from barograph.simulated.pages import CandleTerms
 
     pace = speed_of(speed)
-    script = read_script(faults) if faults is not None else []
+    script = read_script(faults) if faults is not None else FaultScript()
     source = _source(recording, preset, products, seed, pace)
-    terms = Terms(keep_trades=KEPT_TRADES)
-    exchange = Exchange(source, script, speed=pace, host=host, port=port, terms=terms)
+    candles = CandleTerms(seed=seed, faults=tuple(script.candle_fault))
+    terms = Terms(keep_trades=KEPT_TRADES, candles=candles)
+    exchange = Exchange(source, script.fault, speed=pace, host=host, port=port, terms=terms)
     ends_s = None if minutes is None else time.monotonic() + 60 * minutes
     with stop_requested() as stop, running(exchange), terminal.progress() as progress:
         url, names = f"ws://{exchange.address}", ",".join(source.products)

@@ -16,7 +16,9 @@ from barograph.app.terminal.detail import Detail, choose, chosen
 
 PANELS = {
     "Start here": ("demo", "up", "check", "doctor", "settings", "help"),
-    "Data": ("feed", "replay", "forms", "dataset", "produce", "simulate"),
+    "Data": (
+        "feed", "replay", "extract", "quality", "forms", "dataset", "produce", "simulate",
+    ),
     "Models": ("train", "predict", "models", "report"),
     "Operate": (
         "serve", "alerts", "featurize", "score", "consume", "verify", "recover", "deadletters",

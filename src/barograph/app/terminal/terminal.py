@@ -121,6 +121,10 @@ class Bar:
         """Show `done` records sent of `of` in the file."""
         self._bars.update(self._task, description=f"{done:,} sent", completed=done, total=of)
 
+    def hours(self, done: int, of: int) -> None:
+        """Show `done` hours that are in the log of `of` wanted ones."""
+        self._bars.update(self._task, description=f"{done:,} hours", completed=done, total=of)
+
     def letters(self, done: int) -> None:
         """Show the letters re-driven so far."""
         self._bars.update(self._task, description=f"{done:,} sent again")

@@ -1,0 +1,163 @@
+"""The verbs of candles: extract, quality."""
+
+import os
+import re
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from barograph.app.cli.answers import answer
+from barograph.app.cli.options import MOST_HOURS, HomeOption, JsonOption, LogOption, settings_of
+from barograph.app.cli.stopping import stop_requested
+
+app = typer.Typer()
+
+_is_product = re.compile(r"[A-Z0-9]{1,20}-[A-Z0-9]{1,20}").fullmatch
+
+
+def _named(product: str) -> str:
+    if not _is_product(product):
+        raise typer.BadParameter("it is not of the form BTC-USD")
+    return product
+
+
+ProductOption = Annotated[
+    str, typer.Option("--product", help="Product as BASE-QUOTE.", callback=_named)
+]
+
+
+@app.command()
+def extract(
+    case: Annotated[
+        Literal["hourly"], typer.Option(help="Case that the candles are for.")
+    ] = "hourly",
+    hours: Annotated[
+        int, typer.Option(min=1, max=MOST_HOURS, help="Hours before the last that is finished.")
+    ] = 2000,
+    product: ProductOption = "BTC-USD",
+    source: Annotated[
+        Literal["coinbase", "cryptocompare"],
+        typer.Option(help="Service; cryptocompare takes a key, CRYPTOCOMPARE_API_KEY."),
+    ] = "coinbase",
+    url: Annotated[
+        str, typer.Option(help="Address of the service instead of its own, http://host:port.")
+    ] = "",
+    file: Annotated[
+        list[Path] | None,
+        typer.Option(help="Take candles from this CSV or Parquet file instead; repeatable."),
+    ] = None,
+    until: Annotated[
+        str, typer.Option(metavar="TIME", help="End of the last hour; default the last finished.")
+    ] = "",
+    recheck: Annotated[
+        int, typer.Option(min=0, max=MOST_HOURS, help="Ask again for so many of the last hours.")
+    ] = 0,
+    home: HomeOption = None,
+    log: LogOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Bring the hours of a market into the log, from a service or from files.
+
+    Hours that are there are not asked for again, answers are kept as they came, and what the
+    quality gate stops is not written: exit code 1. A stopped or killed run goes on where it was.
+    """
+    from barograph.app.runs import extracting
+    from barograph.app.terminal import quality_lines, terminal
+    from barograph.log import open_log
+
+    del case
+    settings, now_ns = settings_of(home), time.time_ns()
+    policy = extracting.policy_of(settings)
+    address = log or settings.home
+    if file:
+        files = [extracting.judged_file(each, product, policy, now_ns) for each in file]
+        for each in files:
+            extracting.write_report(settings.home, each.judged, each.table)
+        if all(each.judged.report.passed for each in files):
+            with closing(open_log(address)) as opened:
+                done = extracting.from_files(opened, settings, files, product)
+        else:
+            done = extracting.refused_files(files, product)
+    else:
+        plan = extracting.ServicePlan(
+            source=source,
+            product=product,
+            hours=hours,
+            until_s=_until_s(until, now_ns),
+            url=url,
+            key=extracting.key_of(os.environ, source, url),
+            recheck_hours=recheck,
+        )
+        with (
+            closing(open_log(address)) as opened,
+            stop_requested() as stop,
+            terminal.progress() as progress,
+        ):
+            done = [
+                extracting.from_service(
+                    opened,
+                    settings,
+                    plan,
+                    wait=stop.wait,
+                    stop=stop.is_set,
+                    progress=progress.hours,
+                )
+            ]
+    pages = [
+        str(extracting.report_paths(settings.home, each.report)[0]) if each.report else ""
+        for each in done
+    ]
+    shown = zip(done, pages, strict=True)
+    answer(
+        {"extracts": done},
+        json,
+        lambda: "\n\n".join(quality_lines.extracted(each, page) for each, page in shown),
+    )
+    raise typer.Exit(0 if all(each.passed for each in done) else 1)
+
+
+@app.command()
+def quality(
+    file: Annotated[Path, typer.Argument(help="Candles: CSV or Parquet, packed or not.")],
+    product: ProductOption = "BTC-USD",
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Judge a file of candles by the rules of the quality gate.
+
+    A report with pictures is written to reports/quality of the home, as a page and as JSON. Exit
+    code 1 if the gate would stop the file; nothing else is written.
+    """
+    from barograph.app.runs import extracting
+    from barograph.app.terminal import quality_lines
+
+    settings = settings_of(home)
+    judged = extracting.judged_file(file, product, extracting.policy_of(settings), time.time_ns())
+    done = extracting.write_report(settings.home, judged.judged, judged.table)
+    answer(done, json, lambda: quality_lines.quality(done.report, done.page))
+    raise typer.Exit(0 if done.report.passed else 1)
+
+
+def _until_s(text: str, now_ns: int) -> int:
+    """The end of the last hour in Unix seconds. Raises BadInputError for one that is to come."""
+    from barograph.candle_records import HOUR_S
+    from barograph.errors import BadInputError
+    from barograph.feed.candles import last_end_s
+    from barograph.times import parse_time
+    from barograph.types import NS_PER_S
+
+    if not text:
+        return last_end_s(now_ns)
+    cure = "Give the end of an hour, as 2026-01-31T00:00:00Z"
+    try:
+        until_ns = parse_time(text)
+    except ValueError as error:
+        raise BadInputError(f"--until {text}", str(error), cure) from None
+    if until_ns % (HOUR_S * NS_PER_S):
+        raise BadInputError(f"--until {text}", "no hour ends then", cure)
+    if until_ns // NS_PER_S > last_end_s(now_ns):
+        raise BadInputError(f"--until {text}", "that hour has not ended", cure)
+    return until_ns // NS_PER_S
