@@ -186,3 +186,14 @@ def test_only_a_session_gap_may_end_before_it_starts(cause):
         return
     with pytest.raises(codec.UnreadableError, match="ends before it starts"):
         codec.decode_event(codec.encode(gap))
+
+
+def test_a_session_gap_that_is_owed_comes_before_the_next_trade():
+    machine, newest = Coinbase(), session(HOUR_S, 100, 1)
+    # The newest line is left for an older session; what takes it up again is a repeat, and refused.
+    again = newest[-1] | {"trade_id": newest[-1]["trade_id"] + 1}
+    messages = [*newest, *session(0, 100, 2), newest[-1], again]
+    events, letters = heard(machine, messages, "recording")
+    assert [letter.fault for letter in letters] == [Fault.DUPLICATE]
+    gap, tick = events[-2:]
+    assert (gap.cause, tick.trade_id) == (GapCause.SESSION, again["trade_id"])

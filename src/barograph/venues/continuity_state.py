@@ -75,6 +75,7 @@ class ProductContinuity(msgspec.Struct):
             and self.beat_doubt is None
             and self.before_ns is None
             and self.aside is None
+            and self.owed is None
         )
 
     def hear(self, connection: str, time_ns: int) -> None:
