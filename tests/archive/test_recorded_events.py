@@ -168,6 +168,22 @@ def written(drawn):
     return b"".join(out)
 
 
+@settings(max_examples=150)
+@given(
+    st.lists(st.tuples(lines, ends), min_size=1, max_size=60),
+    st.sampled_from([Rules(), Rules(silence_timeout_s=None)]),
+)
+def test_the_short_way_of_a_tick_gives_what_the_long_one_gives(tmp_path_factory, drawn, rules):
+    path = tmp_path_factory.mktemp("recordings") / "recording.ndjson"
+    path.write_bytes(written(drawn) or b"{")
+    try:
+        ours = by_machine(path, rules)
+    except BadInputError:
+        return
+    with patch.object(Continuity, "advance", return_value=False):
+        assert ours == by_machine(path, rules)  # exact: encoded records
+
+
 @pytest.mark.slow
 @settings(max_examples=150)
 @given(

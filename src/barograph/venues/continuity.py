@@ -222,25 +222,23 @@ class Continuity:
     def advance(self, tick: Tick, opening: Opening) -> bool:
         """Take an unremarkable tick and return True; return False and change nothing for others.
 
-        The trade after the line's last tick, as nearly all of them are: `tick` would give the same.
+        Nothing is open about its line, and it is the next trade or, where ids prove nothing, no
+        repeat; as nearly all of them are: `hear` would give the same.
         """
         line = self.lines.get(tick.product)
-        if line is None or line.tick is None or tick.trade_id is None:
+        if line is None or line.tick is None or not line.is_plain(tick.connection):
             return False
-        last_id = line.tick.trade_id
         time_ns = tick.event_time_ns
-        if (
-            last_id is None
-            or tick.trade_id != last_id + 1
-            or line.trade_id != last_id
-            or not line.is_plain(tick.connection)
-            or time_ns < line.last_ns
-            or time_ns - line.last_ns > self._timeout_ns
-            or opening.continuity != "trade_id"
-        ):
+        if not 0 <= time_ns - line.last_ns <= self._timeout_ns:
             return False
-        line.tick, line.trade_id, line.settled_trade_id = tick, tick.trade_id, None
-        line.last_ns = time_ns
+        if opening.continuity == "trade_id":
+            last_id = line.tick.trade_id
+            if last_id is None or tick.trade_id != last_id + 1 or line.trade_id != last_id:
+                return False
+            line.trade_id, line.settled_trade_id = tick.trade_id, None
+        elif repeats(tick, line.tick):
+            return False
+        line.tick, line.last_ns = tick, time_ns
         return True
 
     def tick(self, tick: Tick, opening: Opening) -> Sequence[Event]:
