@@ -13,6 +13,7 @@ from barograph.times import (
     parse_time,
     time_of,
     widened,
+    widened_by,
 )
 
 LATEST_NS = 2**63 - 2 * 10**9
@@ -97,3 +98,10 @@ def test_shorter_forms_are_the_beginning_and_the_middle_of_the_exact_one(time_ns
     assert time_of(time_ns) == f"{day} {clock[:8]}Z"
     assert minute_of(time_ns) == f"{day} {clock[:5]}"
     assert (clock_of(time_ns), clock_of(time_ns, 3)) == (clock[:8], clock[:12])
+
+
+@given(st.lists(st.integers(0, LATEST_NS), min_size=1), st.lists(st.integers(0, LATEST_NS)))
+def test_a_span_widens_by_many_moments_at_once(moments, before):
+    first, last = (min(before), max(before)) if before else (None, None)
+    everything = [*before, *moments]
+    assert widened_by(first, last, moments) == (min(everything), max(everything))

@@ -4,6 +4,7 @@ A datetime keeps microseconds and venues send nanoseconds, so only whole seconds
 """
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 
@@ -90,3 +91,11 @@ def widened(first_ns: int | None, last_ns: int | None, time_ns: int) -> tuple[in
         time_ns if first_ns is None or time_ns < first_ns else first_ns,
         time_ns if last_ns is None or time_ns > last_ns else last_ns,
     )
+
+
+def widened_by(
+    first_ns: int | None, last_ns: int | None, times_ns: Sequence[int]
+) -> tuple[int, int]:
+    """`widened` with several moments in it; `times_ns` is not empty."""
+    first_ns, last_ns = widened(first_ns, last_ns, min(times_ns))
+    return widened(first_ns, last_ns, max(times_ns))

@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from barograph.archive.manifest import ArchiveManifest, ProductCounts
 from barograph.types import (
@@ -68,3 +70,17 @@ def test_what_a_broken_frame_calls_a_product_makes_none(key):
     manifest = ArchiveManifest()
     manifest.note([], [letter(key), letter(key)])
     assert (manifest.products, manifest.dead_letters) == ({}, {"not_json": 2})
+
+
+@given(st.lists(st.one_of(st.none(), st.integers(0, 99)), min_size=1))
+def test_frames_and_ticks_count_the_same_one_by_one_and_together(times):
+    alone, together = ArchiveManifest(), ArchiveManifest()
+    frames = [frame(receive_time_ns=time_ns) for time_ns in times]
+    for each in frames:
+        alone.add(Heard(each, Dialect.EXCHANGE))
+    together.add_frames(frames)
+    known = [time_ns for time_ns in times if time_ns is not None]
+    for time_ns in known:
+        alone.note([Tick(product="B", event_time_ns=time_ns, price="1", bid="1", ask="1")])
+    together.note_ticks({"B": known} if known else {})
+    assert together == alone

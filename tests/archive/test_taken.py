@@ -31,3 +31,12 @@ def test_a_long_line_counts_by_its_length_and_beginning():
 
 def test_connections_are_named_by_the_beginning_of_a_hash():
     assert connection_named("0123456789abcdef") == f"{REPLAY}0123456789ab/"
+
+
+@given(st.lists(st.sampled_from([b"a", b"{}", b"b c"]), min_size=1), st.integers(1, 9))
+def test_lines_count_the_same_one_by_one_and_together(lines, first):
+    alone, together = Taken(), Taken()
+    for number, line in enumerate(lines, first):
+        alone.add(number, line)
+    together.add_all(first + len(lines) - 1, lines)
+    assert together.passed() == alone.passed()

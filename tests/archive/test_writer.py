@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from contextlib import closing
 
 import msgspec
 import pytest
@@ -120,6 +121,22 @@ def test_frames_whose_receipt_nobody_knows_go_where_the_others_are(tmp_path):
         writer.write(entry)
     writer.close()
     assert frames_of(tmp_path) == [[0, 1, 2], [3, 4]]
+
+
+@given(st.lists(st.one_of(st.none(), st.integers(0, 12)), min_size=1))
+def test_frames_go_into_the_same_files_one_by_one_and_together(tmp_path_factory, halves):
+    alone, together = (tmp_path_factory.mktemp("archive") for _ in range(2))
+    entries = [
+        heard(b'{"n":%d}' % n) if half is None else at(half / 2, n) for n, half in enumerate(halves)
+    ]
+    with closing(ArchiveWriter(alone)) as writer:
+        for entry in entries:
+            writer.write(entry)
+    frames = [entry.frame for entry in entries]
+    with closing(ArchiveWriter(together)) as writer:
+        while frames:
+            frames = frames[writer.write_frames(frames, Dialect.EXCHANGE) :]
+    assert frames_of(together) == frames_of(alone)
 
 
 def beat(n):

@@ -1,11 +1,15 @@
 """The feed's venue machine: what entries come to, as messages and in figures."""
 
+import msgspec
+import pytest
+
+from barograph.archive.writer import ArchiveWriter
 from barograph.codec import decode_dead_letter, decode_event
 from barograph.feed.machine import FeedMachine
 from barograph.log.topics import DEAD_LETTERS, TICKS
-from barograph.venues.entries import Dialect, Opening, Rules
-from coinbase_messages import TICKER
-from homes import heard
+from barograph.venues.entries import Dialect, Heard, Opening, Rules
+from coinbase_messages import START, TICKER, S, frame
+from homes import MESSAGES, heard
 
 
 def test_entries_come_to_messages_and_are_counted():
@@ -21,3 +25,32 @@ def test_entries_come_to_messages_and_are_counted():
     assert (letter.topic, refused.source, refused.position) == (DEAD_LETTERS, "file", "7")
     assert (machine.summary.ticks, machine.summary.quiet) == (1, 1)
     assert sum(machine.summary.dead_letters.values()) == 1
+
+
+@pytest.mark.parametrize("fill", [False, True])
+def test_frames_come_to_the_same_one_by_one_and_together(tmp_path, fill):
+    opening = Opening(connection="a", dialect=Dialect.EXCHANGE, fill=fill)
+    frames = [frame(message, "a", START + n * S) for n, message in enumerate(MESSAGES)]
+    places = list(range(1, len(frames) + 1))
+    alone, together = FeedMachine(Rules()), FeedMachine(Rules())
+    manifests = []
+    for name, machine in (("alone", alone), ("together", together)):
+        machine.take(opening)
+        writer = ArchiveWriter(tmp_path / name)
+        writer.write(opening)
+        if machine is together:
+            assert writer.write_frames(frames, opening.dialect) == len(frames)
+            letters = machine.take_frames(frames, opening, ("file", places), writer)
+            assert len(letters) == sum(machine.summary.dead_letters.values()) > 0
+        else:
+            for place, each in zip(places, frames, strict=True):
+                entry = Heard(each, opening.dialect)
+                writer.write(entry)
+                received = machine.take(entry, ("file", place))
+                writer.note(received.events, received.dead_letters)
+        manifests.append(msgspec.json.encode(writer.flush().counts))
+        writer.close()
+    assert together.messages == alone.messages
+    assert together.summary == alone.summary
+    assert together.venue.snapshot() == alone.venue.snapshot()
+    assert manifests[0] == manifests[1]

@@ -55,9 +55,9 @@ class ContinuityCheckpoint:
         self._machine = machine
         self._heard = 0
 
-    def heard(self) -> None:
-        """Count an entry that the machine took."""
-        self._heard += 1
+    def heard(self, entries: int) -> None:
+        """Count entries that the machine took."""
+        self._heard += entries
 
     def due(self, archive: str, place: Place) -> dict[str, bytes]:
         """The checkpoints that go with a commit which ends at this place; none where it can wait.

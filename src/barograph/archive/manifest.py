@@ -1,11 +1,11 @@
 """What a file of the archive holds: counted while it is written, and kept beside it then."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from barograph.times import widened
-from barograph.types import DeadLetter, Event, Gap, Heartbeat, Tick
+from barograph.times import widened, widened_by
+from barograph.types import DeadLetter, Event, Frame, Gap, Heartbeat, Tick
 from barograph.venues.entries import Answer, Entry, Heard, connection_of, received_of
 
 
@@ -56,21 +56,42 @@ class ArchiveManifest(msgspec.Struct, kw_only=True):
         elif isinstance(entry, DeadLetter):
             self.unreadable += 1
             return
-        self.lines += 1
-        connection, received_ns = connection_of(entry), received_of(entry)
-        self.connections[connection] = self.connections.get(connection, 0) + 1
-        if received_ns is None:
-            return
-        self.first_receive_time_ns, self.last_receive_time_ns = widened(
-            self.first_receive_time_ns, self.last_receive_time_ns, received_ns
-        )
+        received_ns = received_of(entry)
+        self._add(connection_of(entry), 1, () if received_ns is None else (received_ns,))
+
+    def add_frames(self, frames: Sequence[Frame]) -> None:
+        """Count the lines of frames of one connection."""
+        self.frames += len(frames)
+        received = [ns for frame in frames if (ns := frame.receive_time_ns) is not None]
+        self._add(frames[0].connection, len(frames), received)
+
+    def _add(self, connection: str, lines: int, received: Sequence[int]) -> None:
+        self.lines += lines
+        self.connections[connection] = self.connections.get(connection, 0) + lines
+        if received:
+            self.first_receive_time_ns, self.last_receive_time_ns = widened_by(
+                self.first_receive_time_ns, self.last_receive_time_ns, received
+            )
+
+    def note_ticks(self, times: Mapping[str, Sequence[int]]) -> None:
+        """Count ticks that lines came to: the event times of each product's."""
+        for product, times_ns in times.items():
+            counts = self._of(product)
+            counts.ticks += len(times_ns)
+            counts.first_event_time_ns, counts.last_event_time_ns = widened_by(
+                counts.first_event_time_ns, counts.last_event_time_ns, times_ns
+            )
+
+    def _of(self, product: str) -> ProductCounts:
+        counts = self.products.get(product)
+        if counts is None:
+            counts = self.products[product] = ProductCounts()
+        return counts
 
     def note(self, events: Sequence[Event], dead_letters: Sequence[DeadLetter] = ()) -> None:
         """Count the events and dead letters that lines came to."""
         for event in events:
-            counts = self.products.get(event.product)
-            if counts is None:
-                counts = self.products[event.product] = ProductCounts()
+            counts = self._of(event.product)
             # Not `isinstance`, which costs a call for such classes: every tick comes here.
             if type(event) is Gap:
                 counts.gaps[event.cause] = counts.gaps.get(event.cause, 0) + 1

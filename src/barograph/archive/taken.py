@@ -1,5 +1,6 @@
 """What is taken of a recording, line by line, and by what a recording is known again."""
 
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -39,6 +40,11 @@ class Taken:
             self._hash.update(line)
         self._hash.update(b"\n")
         self.lines = number
+
+    def add_all(self, last: int, lines: Sequence[bytes]) -> None:
+        """Add lines that are not blank; `last` is the number of the last of them."""
+        self._hash.update(b"\n".join([*lines, b""]))
+        self.lines = last
 
     def passed(self) -> Passed:
         """Return the lines taken so far."""

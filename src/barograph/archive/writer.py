@@ -11,7 +11,7 @@ then `000001.manifest.json` says what it holds, and it changes no more.
 
 import fcntl
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from os.path import samestat
@@ -34,7 +34,7 @@ from barograph.archive.standing import ArchivePosition
 from barograph.errors import BadInputError, DiskFullError, RemovedError
 from barograph.files.disk import declared, sync_directory, write_whole
 from barograph.files.lines import packed
-from barograph.types import HOUR_NS, DeadLetter, Event
+from barograph.types import HOUR_NS, DeadLetter, Event, Frame
 from barograph.venues.entries import Closing, Dialect, Entry, Heard, received_of
 
 ASIDE = "aside"
@@ -88,24 +88,41 @@ class ArchiveWriter:
 
     def write(self, entry: Entry) -> None:
         """Add an entry; a frame byte for byte."""
-        received_ns = received_of(entry)
-        if not self._lines or (
-            received_ns is not None and not self._from_ns <= received_ns < self._until_ns
-        ):
-            self._turn(received_ns)
         if type(entry) is Heard:
-            frame, dialect = entry
-            head = self._heads.get((frame.connection, dialect))
-            if head is None:
-                head = self._heads[frame.connection, dialect] = head_of(frame, dialect)
-            self._lines.append(with_body(head, frame))
-        else:
-            if isinstance(entry, Closing):
-                for dialect in Dialect:
-                    self._heads.pop((entry.connection, dialect), None)
-            self._lines.append(line_of(entry))
+            self.write_frames((entry.frame,), entry.dialect)
+            return
+        self._turn(received_of(entry))
+        if isinstance(entry, Closing):
+            for dialect in Dialect:
+                self._heads.pop((entry.connection, dialect), None)
+        self._lines.append(line_of(entry))
         self._counts.add(entry)
         self._acknowledged = False
+
+    def write_frames(self, frames: Sequence[Frame], dialect: Dialect) -> int:
+        """Add frames of one connection byte for byte, up to the first that begins another file.
+
+        Returns how many: at least one.
+        """
+        self._turn(frames[0].receive_time_ns)
+        from_ns, until_ns = self._from_ns, self._until_ns
+        for number, frame in enumerate(frames):
+            received_ns = frame.receive_time_ns
+            if received_ns is not None and not from_ns <= received_ns < until_ns:
+                frames = frames[:number]
+                break
+        connection = frames[0].connection
+        head = self._heads.get((connection, dialect))
+        if head is None:
+            head = self._heads[connection, dialect] = head_of(frames[0], dialect)
+        self._lines += [with_body(head, frame) for frame in frames]
+        self._counts.add_frames(frames)
+        self._acknowledged = False
+        return len(frames)
+
+    def note_ticks(self, times: Mapping[str, Sequence[int]]) -> None:
+        """Count ticks that the frames written last came to: the event times of each product's."""
+        self._counts.note_ticks(times)
 
     def note(self, events: Sequence[Event], dead_letters: Sequence[DeadLetter] = ()) -> None:
         """Count what the entry that was written last, or recalled, came to."""

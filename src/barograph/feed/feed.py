@@ -45,7 +45,7 @@ from barograph.feed.summary import Summary
 from barograph.feed.unarchived import Unarchived
 from barograph.log import Log
 from barograph.log.topics import STATUS, ensure_topics
-from barograph.types import DeadLetter, FeedStatus, Message
+from barograph.types import DeadLetter, FeedStatus, Frame, Message
 from barograph.venues.books import UNIFIED
 from barograph.venues.continuity import Received
 from barograph.venues.entries import (
@@ -73,7 +73,7 @@ class Feed:
     """
 
     batch_lines = 4096
-    """How many are written together, where nothing asks for less."""
+    """The most that are written together, where nothing asks for less."""
 
     def __init__(
         self,
@@ -131,26 +131,34 @@ class Feed:
     def take(self, entry: Entry, source: tuple[str, int] | None = None) -> Received:
         """Archive an entry, and put what it comes to into the next commit.
 
-        Opening an open connection has no effect, and neither has an entry of a connection that is
-        not open; a frame, however, opens its own. `source`: the file and line that a frame's dead
-        letters name.
+        Opening an open connection has no effect, and neither has an entry of one that is not open;
+        a frame, however, opens its own. `source`: the file and line that its dead letters name.
         """
         connection = connection_of(entry)
         is_open = connection in self._machine.venue.continuity.connections
-        if type(entry) is Heard:
-            self.pending_bytes += len(entry.frame.data)
-            if not is_open:
-                self._take(self._ruled(Opening(connection=connection, dialect=entry.dialect)), None)
-        elif type(entry) is Opening:
-            if is_open:
+        if type(entry) is Opening:
+            return _NOTHING if is_open else self._open(entry)
+        if not is_open:
+            if type(entry) is not Heard:
                 return _NOTHING
-            entry = self._ruled(entry)
-        elif not is_open:
-            return _NOTHING
-        elif type(entry) is Answer:
+            self._open(Opening(connection=connection, dialect=entry.dialect))
+        self.pending += 1
+        if type(entry) is Heard or type(entry) is Answer:
             self.pending_bytes += len(entry.frame.data)
-        self.pending += type(entry) is not Opening
         return self._take(entry, source)
+
+    def take_frames(
+        self, frames: Sequence[Frame], opening: Opening, name: str, lines: Sequence[int]
+    ) -> None:
+        """As `take` with each frame of a connection; `name` and `lines` are their sources."""
+        self.take(opening)
+        self.pending += len(frames)
+        self.pending_bytes += sum(len(frame.data) for frame in frames)
+        while frames:
+            n = self._writer.write_frames(frames, opening.dialect)
+            part, at = frames[:n], (name, lines[:n])
+            self._refused(self._machine.take_frames(part, opening, at, self._writer))
+            frames, lines = frames[n:], lines[n:]
 
     def report(self, status: FeedStatus) -> None:
         """Publish the status of a connection with the next commit."""
@@ -161,8 +169,7 @@ class Feed:
 
     def reject(self, letter: DeadLetter) -> None:
         """Add the dead letter of bytes that are no frame to the next commit."""
-        self.pending += 1
-        self.pending_bytes += len(letter.original)
+        self._refused((letter,))
         self._unarchived.add(self._machine.refuse(letter))
 
     def commit(self, marks: Mapping[str, bytes] = {}) -> None:
@@ -187,8 +194,7 @@ class Feed:
 
         Entries may be taken and kept between two steps. After the last step the log holds what it
         would hold had each entry been committed. An error of the log ends it; it can be started
-        again. Raises
-        ReplacedProducerError where another feed wrote the log meanwhile.
+        again. Raises ReplacedProducerError where another feed wrote the log meanwhile.
         """
         saved = self._log.producer_checkpoints(PRODUCER, take=False)
         comparison = compare(self._archive, saved, address_in(self._archive, self._log.address))
@@ -219,18 +225,19 @@ class Feed:
         """Archive what is not committed and release the archive to the next feed. Idempotent."""
         self._writer.close()
 
-    def _ruled(self, opening: Opening) -> Opening:
-        return msgspec.structs.replace(opening, rules=self._rules)
+    def _open(self, opening: Opening) -> Received:
+        return self._take(msgspec.structs.replace(opening, rules=self._rules), None)
 
     def _take(self, entry: Entry, source: tuple[str, int] | None) -> Received:
         self._writer.write(entry)
         received = self._machine.take(entry, source)
-        if received.events or received.dead_letters:
-            self._writer.note(received.events, received.dead_letters)
-            for letter in received.dead_letters:
-                self.pending += 1
-                self.pending_bytes += len(letter.original)
+        self._writer.note(received.events, received.dead_letters)
+        self._refused(received.dead_letters)
         return received
+
+    def _refused(self, letters: Sequence[DeadLetter]) -> None:
+        self.pending += len(letters)
+        self.pending_bytes += sum(len(letter.original) for letter in letters)
 
     def _written(self) -> None:
         self._machine.messages = []

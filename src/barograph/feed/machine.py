@@ -1,16 +1,20 @@
 """The feed's venue machine, and the messages that its entries come to."""
 
+from collections import defaultdict
+from collections.abc import Sequence
+
 import msgspec
 
 from barograph.archive.continuity_checkpoint import ContinuityCheckpoint
+from barograph.archive.writer import ArchiveWriter
 from barograph.codec import encode
 from barograph.feed.summary import Summary
 from barograph.foreign import one_line
 from barograph.log.topics import DEAD_LETTERS, TICKS
-from barograph.types import DeadLetter, Message
+from barograph.types import DeadLetter, Frame, Message, Tick
 from barograph.venues.coinbase.machine import Coinbase
 from barograph.venues.continuity import Received
-from barograph.venues.entries import Entry, Heard, Rules
+from barograph.venues.entries import Entry, Heard, Opening, Rules
 
 
 class FeedMachine:
@@ -28,11 +32,60 @@ class FeedMachine:
     def take(self, entry: Entry, source: tuple[str, int] | None = None) -> Received:
         """Pass an entry to the machine. source: the file and line that its dead letters name."""
         received = self.venue.take(entry)
-        self.continuity.heard()
+        self._heard(1)
+        self._came(received, source)
+        if not received.events and not received.dead_letters:
+            self.summary.quiet += type(entry) is Heard
+        return received
+
+    def take_frames(
+        self,
+        frames: Sequence[Frame],
+        opening: Opening,
+        source: tuple[str, Sequence[int]],
+        archive: ArchiveWriter,
+    ) -> list[DeadLetter]:
+        """Pass frames of a connection to the machine; return their dead letters.
+
+        source: the file that their letters name, and the line of each. archive: counts what they
+        come to.
+        """
+        receive, add = self.venue.receiver(opening.dialect), self.messages.append
+        times: defaultdict[str, list[int]] = defaultdict(list)
+        refused: list[DeadLetter] = []
+        name, lines = source
+        for frame, line in zip(frames, lines, strict=True):
+            received = receive(frame)
+            events, letters, _ = received
+            if len(events) == 1 and type(events[0]) is Tick and not letters:
+                tick = events[0]
+                add(Message(TICKS, tick.product, encode(tick)))
+                times[tick.product].append(tick.event_time_ns)
+                continue
+            # Counted in order: what a letter belongs to depends on the products known by then.
+            self._count(times, archive)
+            self._came(received, (name, line))
+            self.summary.quiet += not events and not letters
+            archive.note(events, letters)
+            refused += letters
+        self._count(times, archive)
+        self._heard(len(frames))
+        return refused
+
+    def _count(self, times: dict[str, list[int]], archive: ArchiveWriter) -> None:
+        self.summary.count_ticks(times)
+        archive.note_ticks(times)
+        times.clear()
+
+    def _heard(self, entries: int) -> None:
+        self.continuity.heard(entries)
         joined = self.venue.continuity.joined
         if joined and not joined.keys() <= self.summary.one_book.keys():
             self.summary.one_book |= joined
-        events, letters = received.events, received.dead_letters
+
+    def _came(self, received: Received, source: tuple[str, int] | None) -> None:
+        """Take up what an entry came to."""
+        events, letters, _ = received
         for event in events:
             self.messages.append(Message(TICKS, event.product, encode(event)))
             self.summary.count(event)
@@ -42,9 +95,6 @@ class FeedMachine:
             else:
                 name, line = source
                 self.refuse(msgspec.structs.replace(letter, source=name, position=str(line)))
-        if not events and not letters:
-            self.summary.quiet += type(entry) is Heard
-        return received
 
     def refuse(self, letter: DeadLetter) -> Message:
         """Add a dead letter to the messages and to the summary."""

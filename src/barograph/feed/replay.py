@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import UTC, tzinfo
+from itertools import groupby
 from pathlib import Path
 
 from barograph.archive.recall import kept_whole
@@ -14,6 +15,7 @@ from barograph.errors import BadInputError
 from barograph.feed.feed import Feed
 from barograph.feed.marks import Mark, Passage, end_of
 from barograph.feed.summary import Summary
+from barograph.files.lines import BadLine
 from barograph.types import NS_PER_S, DeadLetter, Frame
 from barograph.venues.coinbase.recorded_lines import time_of
 from barograph.venues.entries import Closing, Entry, Heard
@@ -46,6 +48,11 @@ class Pace:
         self.monotonic = monotonic
         self._speed, self._sleep = speed, sleep
         self._first: tuple[int, float] | None = None
+
+    @property
+    def is_none(self) -> bool:
+        """Whether nothing waits: as fast as it goes."""
+        return self._speed is None
 
     def restart(self) -> None:
         """Start a new recording, whose first frame is due at once."""
@@ -119,32 +126,17 @@ class _Replay:
             self._passage = Passage(recording, feed.marks())
         self._sure = self._passage.mark
         self._end = self._passage.mark.end
+        self._run: list[tuple[Recorded, bytes]] = []
+        self._begun = False
 
     def run(self) -> None:
         """Replay the lines that the log does not have yet."""
         summary, recording, start = self._feed.summary, self._recording, self._passage.mark
-        begun = not start.done
-        if begun:
+        if not start.done:
             self._begin()
         lines, refused = summary.lines, Counter(summary.dead_letters)
-        feed, read, add = self._feed, recording.read, self._passage.taken.add
-        for number, line in self._passage.lines:
-            entry = read(number, line)
-            end = end_of(line) if isinstance(entry, DeadLetter) else ""
-            if entry is None or (end and end == start.end):
-                continue
-            if not begun:
-                self._begin()
-                begun = True
-            self._take(entry)
-            if end:
-                # The line may be incomplete: it is read again when the file has grown.
-                self._end = end
-            else:
-                add(number, line)
-            summary.lines += 1
-            if feed.pending >= feed.batch_lines:
-                self._commit()
+        self._take_lines()
+        begun = self._begun
         lines, refused = summary.lines - lines, Counter(summary.dead_letters) - refused
         if begun and lines and refused.total() == lines and not start.lines:
             self._nothing_read(lines, refused)
@@ -156,6 +148,47 @@ class _Replay:
             summary.skipped.append(recording.name)
             if not self._passage.is_kept:  # under its name it may grow
                 self._commit(done=True)
+
+    def _take_lines(self) -> None:
+        """Take all lines, and commit as often as there are enough."""
+        feed, read, run = self._feed, self._recording.read, self._run
+        waits = not self._pace.is_none
+        for number, line in self._passage.lines:
+            entry = read(number, line)
+            if type(entry) is Recorded and self._begun and not waits:
+                run.append((entry, line))  # type: ignore[arg-type]  # a BadLine is a dead letter
+            elif entry is not None:
+                self._take_run()
+                self._take_line(entry, number, line)
+            if feed.pending + len(run) >= feed.batch_lines:
+                self._take_run()
+                self._commit()
+        self._take_run()
+
+    def _take_run(self) -> None:
+        """Take the lines that were read, together where they are of one connection."""
+        for opening, lines in groupby(self._run, key=lambda each: each[0].opening):
+            entries, texts = zip(*lines, strict=True)
+            numbers = [entry.line for entry in entries]
+            frames = [entry.frame for entry in entries]
+            self._feed.take_frames(frames, opening, self._recording.name, numbers)
+            self._passage.taken.add_all(numbers[-1], texts)
+            self._feed.summary.lines += len(entries)
+        self._run.clear()
+
+    def _take_line(self, entry: Line, number: int, line: bytes | BadLine) -> None:
+        end = end_of(line) if isinstance(entry, DeadLetter) else ""
+        if end and end == self._passage.mark.end:
+            return
+        if not self._begun:
+            self._begin()
+        self._take(entry)
+        if end:
+            # The line may be incomplete: it is read again when the file has grown.
+            self._end = end
+        else:
+            self._passage.taken.add(number, line)
+        self._feed.summary.lines += 1
 
     def _nothing_read(self, lines: int, refused: Counter[str]) -> None:
         """Note a file that gave dead letters alone: the next replay reads it again."""
@@ -171,6 +204,7 @@ class _Replay:
 
     def _begin(self) -> None:
         """Start this recording: the connections of the one before it are lost."""
+        self._begun = True
         summary, recording = self._feed.summary, self._recording
         summary.files.append(recording.name)
         summary.forms[recording.name] = recording.form_line

@@ -1,8 +1,10 @@
 """What one run of a feed took and gave, in figures."""
 
+from collections.abc import Mapping, Sequence
+
 import msgspec
 
-from barograph.times import widened
+from barograph.times import widened, widened_by
 from barograph.types import Event, Gap, Heartbeat, Tick, Trade
 
 
@@ -61,6 +63,15 @@ class Summary(msgspec.Struct, kw_only=True):
         self.first_event_time_ns, self.last_event_time_ns = widened(
             self.first_event_time_ns, self.last_event_time_ns, time_ns
         )
+
+    def count_ticks(self, times: Mapping[str, Sequence[int]]) -> None:
+        """Count ticks: the event times of each product's."""
+        for product, times_ns in times.items():
+            self.ticks += len(times_ns)
+            self.products[product] = self.products.get(product, 0) + len(times_ns)
+            self.first_event_time_ns, self.last_event_time_ns = widened_by(
+                self.first_event_time_ns, self.last_event_time_ns, times_ns
+            )
 
     def facts(self) -> dict[str, object]:
         """Return what was taken and refused so far, by name."""

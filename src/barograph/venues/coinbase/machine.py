@@ -9,7 +9,7 @@ not offered.
 
 from collections.abc import Callable, Iterable, Iterator
 
-from barograph.types import DeadLetter, Event
+from barograph.types import DeadLetter, Event, Frame
 from barograph.venues.coinbase.advanced import AdvancedTrade
 from barograph.venues.coinbase.exchange import ExchangeFeed
 from barograph.venues.continuity import Continuity, Received
@@ -51,9 +51,7 @@ class Coinbase:
         hole has no effect.
         """
         if type(entry) is Heard:
-            if entry.dialect is Dialect.EXCHANGE:
-                return self._exchange.receive(entry.frame)
-            return self._advanced.receive(entry.frame)
+            return self.receiver(entry.dialect)(entry.frame)
         if type(entry) is Opening:
             return self._holes.open(entry)
         if type(entry) is Closing:
@@ -61,6 +59,10 @@ class Coinbase:
         if type(entry) is Answer:
             return self._exchange.answer(entry)
         return self._exchange.settle(entry)  # type: ignore[arg-type]  # the others left above
+
+    def receiver(self, dialect: Dialect) -> Callable[[Frame], Received]:
+        """Return what takes the frames of a dialect, as `take` does."""
+        return self._exchange.receive if dialect is Dialect.EXCHANGE else self._advanced.receive
 
     def hear(
         self, entries: Iterable[Entry | DeadLetter], refuse: Callable[[DeadLetter], object]
