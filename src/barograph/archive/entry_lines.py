@@ -13,10 +13,12 @@ from barograph.codec import UNREADABLE
 from barograph.files.lines import BadLine
 from barograph.types import DeadLetter, Fault, Frame
 from barograph.venues.entries import Answer, Closing, Dialect, Entry, Heard, Opening, Settlement
+from barograph.venues.refusals import require_utf8
 
 LONGEST_LINE_BYTES = 12 << 20
 """More than the longest frame or page that a feed takes, coded."""
 
+_MOST_BRACKETS = 200
 _NO_FRAME = msgspec.Raw()
 
 
@@ -90,7 +92,9 @@ def with_body(head: bytes, frame: Frame) -> bytes:
     received_ns = frame.receive_time_ns
     if received_ns is not None:
         head = b'%b,"receive_time_ns":%d' % (head, received_ns)
-    return b"%b,%b}\n" % (head, _embedded(frame.data))
+    if _stands_as_it_is(frame.data):
+        return b'%b,"frame":%b}\n' % (head, frame.data)
+    return b"%b,%b}\n" % (head, _coded(frame.data))
 
 
 def line_of(entry: Entry) -> bytes:
@@ -110,20 +114,26 @@ def line_of(entry: Entry) -> bytes:
     return _encode(_Line(entry.connection, closed=True)) + b"\n"
 
 
-def _embedded(frame: bytes) -> bytes:
+def _stands_as_it_is(frame: bytes) -> bool:
+    """Whether a frame is an object of JSON in one line."""
+    if b"\n" in frame or frame[:1] != b"{" or frame[-1:] != b"}":
+        return False
+    # Many brackets may be nested deeper than a later reader's stack allows.
+    if frame.count(b"{") + frame.count(b"[") > _MOST_BRACKETS:
+        return False
+    try:
+        require_utf8(frame)
+        _decode_raw(frame)
+    except UNREADABLE:
+        return False
+    return True
+
+
+def _coded(frame: bytes) -> bytes:
     try:
         text = frame.decode()
     except UnicodeDecodeError:
         return b'"base64":"%b"' % b64encode(frame)
-    # Many brackets may be nested deeper than a later reader's stack allows.
-    shallow = frame.count(b"[") + frame.count(b"{") <= 200
-    if shallow and frame[:1] == b"{" and frame[-1:] == b"}" and b"\n" not in frame:
-        try:
-            _decode_raw(frame)
-        except UNREADABLE:
-            pass
-        else:
-            return b'"frame":%b' % frame
     coded = _encode(text)
     # Control characters take six bytes each in JSON: a line's length stays bounded.
     if len(coded) > 2 * len(frame) + 2:

@@ -251,6 +251,13 @@ class Recording:
         One without its newline is cut off, unless it is the whole of a JSON object: nothing could
         follow that.
         """
+        if type(line) is bytes and (wrapper := self.reader.bare(line)) is not None:
+            opening = self._openings.get((wrapper, "venue"))
+            if opening is not None:
+                return Recorded(number, Frame(data=line, connection=opening.connection), opening)
+        return self._read(number, line)
+
+    def _read(self, number: int, line: bytes | BadLine) -> Line | None:
         if isinstance(line, BadLine):
             return line.letter(self.name, number)
         if not line or line.isspace():

@@ -138,10 +138,10 @@ class Feed:
         is_open = connection in self._machine.venue.continuity.connections
         if type(entry) is Opening:
             return _NOTHING if is_open else self._open(entry)
-        if not is_open:
-            if type(entry) is not Heard:
-                return _NOTHING
+        if type(entry) is Heard and not is_open:
             self._open(Opening(connection=connection, dialect=entry.dialect))
+        elif not is_open:
+            return _NOTHING
         self.pending += 1
         if type(entry) is Heard or type(entry) is Answer:
             self.pending_bytes += len(entry.frame.data)
@@ -155,9 +155,8 @@ class Feed:
         self.pending += len(frames)
         self.pending_bytes += sum(len(frame.data) for frame in frames)
         while frames:
-            n = self._writer.write_frames(frames, opening.dialect)
-            part, at = frames[:n], (name, lines[:n])
-            self._refused(self._machine.take_frames(part, opening, at, self._writer))
+            n, source = self._writer.write_frames(frames, opening.dialect), (name, lines)
+            self._refused(self._machine.take_frames(frames[:n], opening, source, self._writer))
             frames, lines = frames[n:], lines[n:]
 
     def report(self, status: FeedStatus) -> None:

@@ -47,14 +47,14 @@ class FeedMachine:
     ) -> list[DeadLetter]:
         """Pass frames of a connection to the machine; return their dead letters.
 
-        source: the file that their letters name, and the line of each. archive: counts what they
-        come to.
+        source: the file that their letters name, and the line of each, and perhaps of more behind
+        them. archive: counts what they come to.
         """
         receive, add = self.venue.receiver(opening.dialect), self.messages.append
         times: defaultdict[str, list[int]] = defaultdict(list)
         refused: list[DeadLetter] = []
         name, lines = source
-        for frame, line in zip(frames, lines, strict=True):
+        for frame, line in zip(frames, lines, strict=False):
             received = receive(frame)
             events, letters, _ = received
             if len(events) == 1 and type(events[0]) is Tick and not letters:

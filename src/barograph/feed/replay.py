@@ -5,7 +5,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import UTC, tzinfo
-from itertools import groupby
 from pathlib import Path
 
 from barograph.archive.recall import kept_whole
@@ -18,7 +17,7 @@ from barograph.feed.summary import Summary
 from barograph.files.lines import BadLine
 from barograph.types import NS_PER_S, DeadLetter, Frame
 from barograph.venues.coinbase.recorded_lines import time_of
-from barograph.venues.entries import Closing, Entry, Heard
+from barograph.venues.entries import Closing, Entry, Heard, Opening
 from barograph.venues.forms.own import OwnForm
 
 _SHORTEST_SLEEP_S = 0.02
@@ -108,6 +107,16 @@ def replay(  # noqa: PLR0913 - what is taken how, and whom to tell
     return feed.summary
 
 
+class _Run:
+    """Lines that came after each other on one connection: their numbers, frames and bytes."""
+
+    def __init__(self) -> None:
+        self.opening: Opening | None = None
+        self.numbers: list[int] = []
+        self.frames: list[Frame] = []
+        self.lines: list[bytes] = []
+
+
 class _Replay:
     """One recording on its way through the feed."""
 
@@ -126,7 +135,7 @@ class _Replay:
             self._passage = Passage(recording, feed.marks())
         self._sure = self._passage.mark
         self._end = self._passage.mark.end
-        self._run: list[tuple[Recorded, bytes]] = []
+        self._run = _Run()
         self._begun = False
 
     def run(self) -> None:
@@ -156,25 +165,29 @@ class _Replay:
         for number, line in self._passage.lines:
             entry = read(number, line)
             if type(entry) is Recorded and self._begun and not waits:
-                run.append((entry, line))  # type: ignore[arg-type]  # a BadLine is a dead letter
+                if entry.opening is not run.opening:
+                    self._take_run()
+                    run.opening = entry.opening
+                run.numbers.append(number)
+                run.frames.append(entry.frame)
+                run.lines.append(line)  # type: ignore[arg-type]  # a BadLine is a dead letter
             elif entry is not None:
                 self._take_run()
                 self._take_line(entry, number, line)
-            if feed.pending + len(run) >= feed.batch_lines:
+            if feed.pending + len(run.lines) >= feed.batch_lines:
                 self._take_run()
                 self._commit()
         self._take_run()
 
     def _take_run(self) -> None:
         """Take the lines that were read, together where they are of one connection."""
-        for opening, lines in groupby(self._run, key=lambda each: each[0].opening):
-            entries, texts = zip(*lines, strict=True)
-            numbers = [entry.line for entry in entries]
-            frames = [entry.frame for entry in entries]
-            self._feed.take_frames(frames, opening, self._recording.name, numbers)
-            self._passage.taken.add_all(numbers[-1], texts)
-            self._feed.summary.lines += len(entries)
-        self._run.clear()
+        run = self._run
+        if run.opening is None or not run.lines:
+            return
+        self._feed.take_frames(run.frames, run.opening, self._recording.name, run.numbers)
+        self._passage.taken.add_all(run.numbers[-1], run.lines)
+        self._feed.summary.lines += len(run.lines)
+        run.numbers, run.frames, run.lines = [], [], []
 
     def _take_line(self, entry: Line, number: int, line: bytes | BadLine) -> None:
         end = end_of(line) if isinstance(entry, DeadLetter) else ""

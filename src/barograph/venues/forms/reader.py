@@ -32,6 +32,8 @@ from barograph.venues.refusals import FrameRefusedError, fault_of
 _TICKER_FIRST = (b'{"type":"ticker"', b'{"type": "ticker"')
 _CHANNEL_FIRST = (b'{"channel":', b'{"channel" :')
 
+_DIALECTS = {Wrapper.EXCHANGE: Dialect.EXCHANGE, Wrapper.ADVANCED: Dialect.ADVANCED}
+
 _LONGEST_LINE = 600
 
 Key = tuple[Wrapper, tuple[str, ...], Dialect | None]
@@ -105,12 +107,22 @@ class FormReader:
         for settled in self._forms.values():
             settled.restart()
 
+    def bare(self, line: bytes) -> Wrapper | None:
+        """Return the form of a line that is a frame as it stands, by the venue's clock.
+
+        None where its beginning does not show that, and for another line.
+        """
+        if self._exchange_is_plain and line.startswith(_TICKER_FIRST) and b'"time"' in line:
+            return Wrapper.EXCHANGE
+        if self._advanced_is_plain and line.startswith(_CHANNEL_FIRST) and b'"events"' in line:
+            return Wrapper.ADVANCED
+        return None
+
     def read(self, line: bytes) -> Unwrapped:
         """Return the frame in a line. Raises FrameRefusedError, and nothing else."""
-        if self._exchange_is_plain and line.startswith(_TICKER_FIRST) and b'"time"' in line:
-            return Unwrapped(line, Dialect.EXCHANGE, Wrapper.EXCHANGE)
-        if self._advanced_is_plain and line.startswith(_CHANNEL_FIRST) and b'"events"' in line:
-            return Unwrapped(line, Dialect.ADVANCED, Wrapper.ADVANCED)
+        wrapper = self.bare(line)
+        if wrapper is not None:
+            return Unwrapped(line, _DIALECTS[wrapper], wrapper)
         try:
             return self._read(line)
         except UNREADABLE as error:
