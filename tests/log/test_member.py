@@ -214,6 +214,44 @@ def test_a_commit_that_found_no_room_can_be_tried_again(log):
     assert [r.value for r in log.read("rows", 0, 0, 10)] == [output.value]
 
 
+def test_what_is_passed_over_is_not_written_until_the_next_commit_or_the_end(log):
+    member = log.join("g", ["ticks"])
+    member.poll(4, 0)
+    member.pass_over()
+    assert log.positions("g", "ticks") == {}
+    member.poll(2, 0)
+    member.commit()
+    assert log.positions("g", "ticks") == {0: 6}
+    member.poll(3, 0)
+    member.pass_over()
+    member.poll(1, 0)
+    member.leave()
+    assert log.positions("g", "ticks") == {0: 9}
+
+
+def test_what_is_passed_over_is_polled_again_after_a_death(log, clock):
+    member = log.join("g", ["ticks"])
+    member.poll(4, 0)
+    member.pass_over()
+    clock.advance(31)  # as if it had died
+    heir = log.join("g", ["ticks"])
+    assert [r.value for r in heir.poll(2, 0).records] == [b"0", b"1"]
+    batch = member.poll(2, 0)
+    assert batch.revoked == {ONE}
+    member.commit()  # nothing of it was lost
+
+
+def test_passing_over_what_went_to_another_is_fenced(log, clock):
+    member = log.join("g", ["ticks"])
+    member.poll(4, 0)
+    clock.advance(31)
+    log.join("g", ["ticks"]).poll(2, 0)
+    member.poll(1, 0)
+    with pytest.raises(FencedError, match="ticks/0"):
+        member.pass_over()
+    member.pass_over()
+
+
 def test_an_even_part_of_the_limit_goes_to_each_partition_that_has_so_much(log):
     for name, count in (("few", 3), ("many", 50), ("more", 60)):
         log.create(Topic(name=name))

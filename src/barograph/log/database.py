@@ -14,7 +14,6 @@ All SQL stands by name in `schema.sql`. What these settings promise and cost:
 """
 
 import sqlite3
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,8 +34,6 @@ from barograph.log.gate import WriterGate
 
 SCHEMA_VERSION = 2
 _LEAST_ROOM_BYTES = 1 << 20
-_SHORTEST_PAUSE_S = 0.0005
-_LONGEST_PAUSE_S = 0.005
 APPLICATION_ID = 1113682543  # "Baro", so that another program's database is not taken for a log
 
 _QUERIES = named_queries("barograph.log", "schema.sql")
@@ -47,6 +44,7 @@ _COLUMNS: dict[str, tuple[Any, ...]] = {
     "checkpoints": (str, bytes),
     "claims": (int, str | None, int),
     "compacted_partitions": (int,),
+    "ends": (int, int),
     "extents": (int, int, int),
     "kept": (int, int, int),
     "limited_partitions": (int, _MAYBE_INT, _MAYBE_INT),
@@ -193,20 +191,6 @@ class Database:
         """Return a number that changes whenever another connection commits."""
         with self._declared():
             return int(self._value("data_version"))
-
-    def await_change(self, seen: int, limit_s: float) -> None:
-        """Sleep in short steps until another connection commits, or `limit_s` is over.
-
-        seen: `data_version` before the last look.
-        """
-        end_s = time.monotonic() + limit_s
-        pause_s = _SHORTEST_PAUSE_S
-        while self.data_version() == seen:
-            left_s = end_s - time.monotonic()
-            if left_s <= 0:
-                return
-            time.sleep(min(pause_s, left_s))
-            pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
 
     @contextmanager
     def write(self) -> Iterator[None]:

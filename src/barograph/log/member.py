@@ -17,12 +17,14 @@ import msgspec
 
 from barograph.errors import BadInputError, CorruptLogError, FencedError, OffsetGapError
 from barograph.log import Batch, Checkpoints, check_checkpoints, check_values
+from barograph.log.arrivals import Arrivals
 from barograph.log.database import Database
 from barograph.log.presence import Presence, is_present, sweep
 from barograph.log.records import Records
 from barograph.types import NS_PER_S, Message, Record, TopicPartition
 
-_LOOK_ROUND_S = 0.1  # an idle member looks this often whether the others still live
+_LOOK_ROUND_S = 0.1
+"""An idle member looks this often at its group, and whether the others still live."""
 
 
 class Lease(NamedTuple):
@@ -34,13 +36,17 @@ class Lease(NamedTuple):
 
 
 class _Claim:
-    """A partition that this member holds. `position` is the next offset to poll."""
+    """A partition that this member holds.
 
-    __slots__ = ("committed", "epoch", "partition", "position")
+    `position` is the next offset to poll; all before `done` was committed or passed over, all
+    before `committed` stands in the log.
+    """
+
+    __slots__ = ("committed", "done", "epoch", "partition", "position")
 
     def __init__(self, partition: int, epoch: int, position: int) -> None:
         self.partition, self.epoch = partition, epoch
-        self.position = self.committed = position
+        self.position = self.done = self.committed = position
 
 
 class _Survey(NamedTuple):
@@ -55,15 +61,17 @@ class _Survey(NamedTuple):
 class SqliteMember:
     """One consumer of a group; a `barograph.log.Member`. It joins with its first poll."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it reads through, and who it is
         self,
         database: Database,
+        arrivals: Arrivals,
         group: str,
         topics: Sequence[str],
         lease: Lease,
         clock_ns: Callable[[], int],
     ) -> None:
         self._database, self._records = database, Records(database)
+        self._arrivals = arrivals
         self._group, self._lease, self._clock_ns = group, lease, clock_ns
         self._topics = msgspec.json.encode(sorted(set(topics))).decode()
         self._partitions = {
@@ -76,13 +84,12 @@ class SqliteMember:
         self._assigned: dict[TopicPartition, Mapping[str, bytes]] = {}
         self._revoked: set[TopicPartition] = set()
         self._void: set[TopicPartition] = set()
-        """Partitions that went while polled records of them were not committed."""
+        """Partitions that went with records that were neither committed nor passed over."""
 
     def poll(self, limit: int, timeout_s: float) -> Batch:
         """See `Member.poll`."""
         deadline_s = time.monotonic() + timeout_s
         while True:
-            seen = self._database.data_version()
             self._settle()
             records = self._fetch(limit)
             left_s = deadline_s - time.monotonic()
@@ -94,7 +101,8 @@ class SqliteMember:
                 )
                 self._assigned, self._revoked = {}, set()
                 return batch
-            self._database.await_change(seen, min(left_s, _LOOK_ROUND_S))
+            reached = {claim.partition: claim.position for claim in self._held.values()}
+            self._arrivals.wait(reached, min(left_s, _LOOK_ROUND_S))
 
     def commit(
         self,
@@ -114,22 +122,21 @@ class SqliteMember:
         moved = any(claim.position != claim.committed for claim in self._held.values())
         if not (self._void or moved or outputs or checkpoints):
             return
-        try:
-            self._fence(self._void | (checkpoints.keys() - self._held.keys()))
-            with self._database.write():
-                self._fence(self._advance())
-                self._write(outputs, checkpoints)
-        except FencedError:
-            self._vanish()
-            self._void.clear()
-            raise
+        self._fence(self._void | (checkpoints.keys() - self._held.keys()))
+        with self._database.write():
+            self._fence(self._advance_all())
+            ends = self._write(outputs, checkpoints)
         for claim in self._held.values():
-            claim.committed = claim.position
+            claim.committed = claim.done = claim.position
+        self._arrivals.grew(ends)
         self._show()
 
     def pass_over(self) -> None:
-        """See `Member.pass_over`. Here a position costs no more alone than with others."""
-        self.commit()
+        """See `Member.pass_over`. No transaction: each is an fsync, and others wait for it."""
+        self._fence(self._void)
+        for claim in self._held.values():
+            claim.done = claim.position
+        self._show()
 
     def lag(self) -> dict[TopicPartition, int]:
         """See `Member.lag`."""
@@ -143,8 +150,11 @@ class SqliteMember:
         if self._presence is None:
             return
         me = self._presence.id
+        passed_over = [claim for claim in self._held.values() if claim.done != claim.committed]
         self._vanish()
         with self._database.write():
+            for claim in passed_over:
+                self._advance(claim, claim.done, me)
             self._database.change("give_all", me)
             self._database.change("remove_member", me)
 
@@ -157,21 +167,28 @@ class SqliteMember:
 
     # The commit.
 
-    def _advance(self) -> set[TopicPartition]:
+    def _advance_all(self) -> set[TopicPartition]:
         """Write all positions; returns the partitions that are no longer ours."""
         me = self._presence.id if self._presence else ""
         return {
             place
             for place, claim in self._held.items()
-            if not self._database.change(
-                "advance", claim.position, self._group, claim.partition, me, claim.epoch
-            )
+            if not self._advance(claim, claim.position, me)
         }
+
+    def _advance(self, claim: _Claim, position: int, me: str) -> bool:
+        """Write the position of a claim; return whether it is still ours."""
+        return bool(
+            self._database.change(
+                "advance", position, self._group, claim.partition, me, claim.epoch
+            )
+        )
 
     def _write(
         self, outputs: list[Message], checkpoints: Mapping[TopicPartition, Checkpoints]
-    ) -> None:
-        self._records.write(outputs, self._clock_ns())
+    ) -> dict[int, int]:
+        """Write outputs and checkpoints; return the ends of the partitions that grew."""
+        ends = self._records.write(outputs, self._clock_ns())
         for place, states in checkpoints.items():
             owner = (self._group, self._held[place].partition)
             self._database.change_many(
@@ -182,10 +199,15 @@ class SqliteMember:
                 "remove_checkpoint",
                 [(*owner, name) for name, state in states.items() if state is None],
             )
+        return ends
 
     def _fence(self, foreign: Collection[TopicPartition]) -> None:
+        """Start anew and raise FencedError where one of these partitions went."""
         if foreign:
-            raise FencedError(self._group, [f"{topic}/{n}" for topic, n in sorted(foreign)])
+            error = FencedError(self._group, [f"{topic}/{n}" for topic, n in sorted(foreign)])
+            self._vanish()
+            self._void.clear()
+            raise error
 
     # The group.
 
@@ -224,7 +246,7 @@ class SqliteMember:
             if place not in kept and claims.get(partition, ("", 0))[0] not in others
         ]
         quota = share(len(self._partitions), len(alive), alive.index(me))
-        settled = [p for p in kept if self._held[p].position == self._held[p].committed]
+        settled = [p for p in kept if self._held[p].position == self._held[p].done]
         return _Survey(
             dead=[row[0] for row in rows if row[0] not in alive],
             lost=lost,
@@ -240,6 +262,9 @@ class SqliteMember:
         for place in survey.lost:
             self._revoke(place)
         for place in survey.give:
+            claim = self._held[place]
+            if claim.done != claim.committed:
+                self._advance(claim, claim.done, self._presence.id)
             self._database.change("give", self._group, self._partitions[place], self._presence.id)
             self._revoke(place)
         for place in survey.take:
@@ -277,7 +302,7 @@ class SqliteMember:
 
     def _revoke(self, place: TopicPartition) -> None:
         claim = self._held.pop(place)
-        if claim.position != claim.committed:
+        if claim.position != claim.done:
             self._void.add(place)
         if self._assigned.pop(place, None) is None:
             self._revoked.add(place)

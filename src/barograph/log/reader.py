@@ -4,16 +4,23 @@ import time
 from collections.abc import Mapping
 
 from barograph.errors import UnknownTopicError
+from barograph.log.arrivals import Arrivals
 from barograph.log.database import Database
 from barograph.log.records import Records
 from barograph.types import Record, TopicPartition
+
+_LOOK_S = 0.1
+"""So often the file is looked at by itself: who waits for a log that is gone gets to know."""
 
 
 class SqliteReader:
     """A `barograph.log.LogReader` over a connection that becomes its own."""
 
-    def __init__(self, database: Database, positions: Mapping[TopicPartition, int]) -> None:
-        self._database, self._records = database, Records(database)
+    def __init__(
+        self, database: Database, arrivals: Arrivals, positions: Mapping[TopicPartition, int]
+    ) -> None:
+        self._database, self._arrivals = database, arrivals
+        self._records = Records(database)
         self.positions = dict(positions)
         try:
             self._ids = {place: self._records.partition(*place) for place in positions}
@@ -25,12 +32,12 @@ class SqliteReader:
         """See `LogReader.take`."""
         deadline_s = time.monotonic() + timeout_s
         while True:
-            seen = self._database.data_version()
             records = self._fetch(limit)
             left_s = deadline_s - time.monotonic()
             if records or left_s <= 0:
                 return records
-            self._database.await_change(seen, left_s)
+            reached = {self._ids[place]: offset for place, offset in self.positions.items()}
+            self._arrivals.wait(reached, min(left_s, _LOOK_S))
 
     def close(self) -> None:
         """See `LogReader.close`."""

@@ -51,8 +51,11 @@ class Records:
         oldest, end = self._facts("bounds", partition)
         return oldest, end
 
-    def write(self, messages: Iterable[Message], now_ns: int) -> None:
-        """Add messages at the ends of their partitions. Inside a write transaction only."""
+    def write(self, messages: Iterable[Message], now_ns: int) -> dict[int, int]:
+        """Add messages at the ends of their partitions. Inside a write transaction only.
+
+        Returns the next offset of each partition that grew, by its id.
+        """
         ends: dict[int, _End] = {}
         routes: dict[tuple[str, str], _End] = {}
         rows: list[tuple[object, ...]] = []
@@ -73,6 +76,7 @@ class Records:
         self._database.change_many("add_record", rows)
         for partition, end in ends.items():
             self._database.change("grow", end.slot & _OFFSET, end.bytes, partition)
+        return {partition: end.slot & _OFFSET for partition, end in ends.items()}
 
     def read(self, topic: str, number: int, offset: int, limit: int) -> list[Record]:
         """Up to `limit` records from `offset` on. Raises OffsetGapError when that one is gone."""

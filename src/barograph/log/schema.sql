@@ -118,6 +118,9 @@ SELECT id FROM partition WHERE topic = ? ORDER BY number;
 -- name: extents
 SELECT number, oldest, next FROM partition WHERE topic = ? ORDER BY number;
 
+-- name: ends
+SELECT id, next FROM partition;
+
 -- name: bounds
 SELECT oldest, next FROM partition WHERE id = ?;
 

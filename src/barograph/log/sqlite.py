@@ -11,6 +11,7 @@ from pathlib import Path
 
 from barograph.errors import BadInputError, ReplacedProducerError
 from barograph.log import Checkpoints, Extent, Topic, check_append, check_same, check_topic
+from barograph.log.arrivals import arrivals_of, release
 from barograph.log.database import Database
 from barograph.log.member import Lease, SqliteMember
 from barograph.log.reader import SqliteReader
@@ -44,11 +45,13 @@ class SqliteLog:
         self._clock_ns = clock_ns
         self._lease = Lease(path.with_name(path.name + "-members"), lease_s, lease_clock_ns)
         self._database = Database(path, wait_s)
+        self._arrivals = arrivals_of(path)
         self._records = Records(self._database)
         self._members: list[SqliteMember] = []
         self._epochs: dict[str, int] = {}
         """Of each producer's name that this handle took."""
         self._lock = threading.Lock()
+        self._closed = False
 
     def create(self, topic: Topic, *, replication: int | None = None) -> None:
         """See `Log.create`."""
@@ -102,7 +105,7 @@ class SqliteLog:
         with self._lock, self._database.write():
             if producer:
                 self._own(producer)
-            self._records.write(messages, self._clock_ns())
+            ends = self._records.write(messages, self._clock_ns())
             states = (checkpoints or {}).items()
             self._database.change_many(
                 "put_producer_checkpoint",
@@ -112,6 +115,7 @@ class SqliteLog:
                 "remove_producer_checkpoint",
                 [(producer, name) for name, state in states if state is None],
             )
+        self._arrivals.grew(ends)
 
     def producer_checkpoints(self, producer: str, *, take: bool = True) -> dict[str, bytes]:
         """See `Log.producer_checkpoints`."""
@@ -129,7 +133,7 @@ class SqliteLog:
 
     def follow(self, positions: Mapping[TopicPartition, int]) -> SqliteReader:
         """See `Log.follow`."""
-        return SqliteReader(Database(self._path, self._wait_s), positions)
+        return SqliteReader(Database(self._path, self._wait_s), self._arrivals, positions)
 
     def join(self, group: str, topics: Sequence[str]) -> SqliteMember:
         """See `Log.join`. The member has a connection of its own, so threads do not share one."""
@@ -137,7 +141,9 @@ class SqliteLog:
             for topic in topics:
                 self._records.partitions(topic)
             database = Database(self._path, self._wait_s)
-            member = SqliteMember(database, group, topics, self._lease, self._clock_ns)
+            member = SqliteMember(
+                database, self._arrivals, group, topics, self._lease, self._clock_ns
+            )
             self._members.append(member)
             return member
 
@@ -167,6 +173,9 @@ class SqliteLog:
             while self._members:
                 self._members.pop().close()
             self._database.close()
+            if not self._closed:
+                self._closed = True
+                release(self._arrivals)
 
     def _topics(self) -> list[Topic]:
         return [

@@ -1,0 +1,166 @@
+"""Waiting for records of an embedded log without asking the file for them.
+
+All handles of one file in one process share its `Arrivals`, which knows how far each partition
+reaches. Who wrote records says so after the commit (`grew`) and wakes those that wait for these
+partitions, and nobody else. What other processes write is seen by one thread that looks at the
+file for all who wait, every 5 ms at most; it ends when nobody has waited for a second.
+
+A wait is about places, not events: it ends as soon as one of the partitions reaches further than
+the offset that it is given. So a record that comes between a look and the wait is not missed.
+"""
+
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+
+from barograph.errors import BarographError
+from barograph.log.database import Database
+
+_SHORTEST_LOOK_S = 0.0005
+_LONGEST_LOOK_S = 0.005
+_UNUSED_S = 1.0
+"""After so long without anybody waiting, nothing is looked at."""
+
+
+class _Waiter:
+    """One who waits: for what, and its bell."""
+
+    __slots__ = ("bell", "positions")
+
+    def __init__(self, positions: Mapping[int, int]) -> None:
+        self.positions = positions
+        self.bell = threading.Event()
+
+    def is_served(self, ends: Mapping[int, int]) -> bool:
+        return any(ends.get(place, 0) > offset for place, offset in self.positions.items())
+
+
+class Arrivals:
+    """How far the partitions of one file reach, and who waits for more. Thread-safe.
+
+    Get it with `arrivals_of`, and give it back with `release`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._guard = threading.Lock()
+        self._ends: dict[int, int] = {}
+        self._growths = 0
+        self._waiting: set[_Waiter] = set()
+        self._thread: threading.Thread | None = None
+        self._stop = threading.Event()
+        self.users = 0
+
+    def grew(self, ends: Mapping[int, int]) -> None:
+        """Note the next offsets of partitions that a commit of this process made longer."""
+        with self._guard:
+            self._growths += 1
+            for place, end in ends.items():
+                self._ends[place] = max(end, self._ends.get(place, 0))
+            self._ring(ends)
+
+    def wait(self, positions: Mapping[int, int], limit_s: float) -> None:
+        """Sleep until a partition reaches beyond its offset in `positions`, or the limit is over.
+
+        positions: by the id of the partition.
+        """
+        waiter = _Waiter(positions)
+        with self._guard:
+            if waiter.is_served(self._ends):
+                return
+            self._waiting.add(waiter)
+            if self._thread is None and not self._stop.is_set():
+                self._thread = threading.Thread(target=self._watch, name="log-watch", daemon=True)
+                self._thread.start()
+        try:
+            waiter.bell.wait(limit_s)
+        finally:
+            with self._guard:
+                self._waiting.discard(waiter)
+
+    def stop(self) -> None:
+        """End the thread; nobody is woken for other processes' records any more."""
+        self._stop.set()
+        thread = self._thread
+        if thread is not None:
+            thread.join()
+
+    def _ring(self, ends: Mapping[int, int]) -> None:
+        for waiter in self._waiting:
+            if waiter.is_served(ends):
+                waiter.bell.set()
+
+    def _watch(self) -> None:
+        """Look at the file for all who wait, until the end or until nobody does."""
+        try:
+            with closing(Database(self._path, 0.0)) as database:
+                self._look_on(database)
+        except (BarographError, OSError, MemoryError):
+            # Those who wait look themselves, later, and say what is wrong. The next one that
+            # waits starts this again.
+            self._pause(_UNUSED_S)
+            with self._guard:
+                self._thread = None
+
+    def _look_on(self, database: Database) -> None:
+        pause_s, seen = 0.0, -1
+        used_s = time.monotonic()
+        while not self._pause(pause_s):
+            now_s = time.monotonic()
+            with self._guard:
+                if self._waiting:
+                    used_s = now_s
+                elif now_s - used_s > _UNUSED_S:
+                    self._thread = None
+                    return
+            version = database.data_version()
+            pause_s = min(max(pause_s * 2, _SHORTEST_LOOK_S), _LONGEST_LOOK_S)
+            if version != seen:
+                seen, growths = version, self._growths
+                if self._saw(dict(database.rows("ends")), growths):
+                    pause_s = _SHORTEST_LOOK_S
+
+    def _pause(self, pause_s: float) -> bool:
+        return self._stop.wait(pause_s)
+
+    def _saw(self, ends: dict[int, int], growths: int) -> bool:
+        """Take what the file says; return whether another process wrote.
+
+        growths: how often this process had written before the file was read.
+        """
+        with self._guard:
+            news = {place: end for place, end in ends.items() if end > self._ends.get(place, 0)}
+            if growths == self._growths:
+                self._ends = ends
+            else:
+                self._ends |= news
+            self._ring(news)
+            return bool(news)
+
+
+_shared: dict[tuple[int, int], Arrivals] = {}
+"""By device and inode of the file."""
+
+_shared_guard = threading.Lock()
+
+
+def arrivals_of(path: Path) -> Arrivals:
+    """Return this process's arrivals of a log file, which is there; to be given to `release`."""
+    stat = path.stat()
+    with _shared_guard:
+        arrivals = _shared.setdefault((stat.st_dev, stat.st_ino), Arrivals(path))
+        arrivals.users += 1
+        return arrivals
+
+
+def release(arrivals: Arrivals) -> None:
+    """Give back what `arrivals_of` returned; with the last user its thread ends."""
+    with _shared_guard:
+        arrivals.users -= 1
+        if arrivals.users:
+            return
+        for key in [key for key, each in _shared.items() if each is arrivals]:
+            del _shared[key]
+    arrivals.stop()
