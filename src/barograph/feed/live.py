@@ -16,6 +16,7 @@ from barograph.feed.hole_pages import Asked, Item, Trouble
 from barograph.feed.inbox import Inbox
 from barograph.feed.ingest import Batches
 from barograph.feed.refused import Refusals
+from barograph.feed.seconds import Seconds
 from barograph.feed.subscriptions import Subscribed
 from barograph.feed.summary import Summary
 from barograph.feed.venue_socket import FrameStream, ListenPlan
@@ -26,6 +27,9 @@ from barograph.venues.entries import Closing, Entry, Heard, Opening
 
 COMMIT_AFTER_S = 0.005
 """How long the first entry of a batch waits for others, where no backlog makes it longer."""
+
+_BACKLOG = 100
+"""Where so many entries wait, the end of a second is no reason to commit a batch sooner."""
 
 STATUS_EVERY_S = 5.0
 
@@ -90,7 +94,8 @@ class _Listening:
 
     `run` waits for what the stream put into the inbox, for as long as a batch may; each item is
     taken (`_take`), and what an entry came to is heard (`_heard`): connection, clock, refusals.
-    `Batches` commits. Every 20 ms `_look_around` does what the clock asks for.
+    `Batches` commits, at once where a second of a product ended. Every 20 ms `_look_around` does
+    what the clock asks for.
     """
 
     def __init__(  # noqa: PLR0913 - what `listen` was given
@@ -116,6 +121,7 @@ class _Listening:
         self._failure: BadInputError | None = None
         self._rest_problem, self._rest_failures = "", 0
         self._troubles, self._warned_s = 0, dict[str, float]()
+        self._seconds, self._second_ended = Seconds(), False
         self._stopped = False
         self._ends_s = None if plan.seconds is None else time.monotonic() + plan.seconds
         self._look_s = 0.0
@@ -137,9 +143,9 @@ class _Listening:
                     self._take(item, batches)
                     batches.commit_if_due()
                 now_s = time.monotonic()
-                # Where more is waiting a larger batch costs less; `Batches` bounds it.
-                if not items or (not self._inbox and now_s - first_s >= COMMIT_AFTER_S):
+                if not items or self._is_due(now_s - first_s):
                     batches.pause()
+                    self._second_ended = False
                 if now_s >= self._look_s:
                     self._look_s = now_s + _LOOK_EVERY_S
                     self._look_around(batches, now_s)
@@ -148,6 +154,13 @@ class _Listening:
         if failure is not None:
             raise failure
         return self._summary_with(summary)
+
+    def _is_due(self, waited_s: float) -> bool:
+        """Whether the batch is to be committed whose first entry has waited so long."""
+        if self._second_ended and len(self._inbox) < _BACKLOG:
+            return True
+        # Where more is waiting a larger batch costs less; `Batches` bounds it.
+        return not self._inbox and waited_s >= COMMIT_AFTER_S
 
     def _take(self, item: Item, batches: Batches) -> None:
         """Handle an item of the stream: an entry, or how a request or connection ended."""
@@ -215,6 +228,7 @@ class _Listening:
                     self._clock.add(event.event_time_ns, received_ns)
         self._refused(received)
         self._subscribed.heard(received.events)
+        self._second_ended |= self._seconds.end(received.events)
         for notice in received.notices:
             self._noticed(notice)
 
