@@ -16,15 +16,16 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from barograph import codec
-from barograph.log import open_log
-from barograph.log.topics import PREDICTIONS, ensure_topics
-from barograph.types import NS_PER_S, Message, Prediction, Verdict
+from barograph.log import Log, browse, open_log
+from barograph.log.topics import FEATURES, PREDICTIONS, TICKS, ensure_topics
+from barograph.types import APPENDED_TIME, NS_PER_S, Message, Prediction, Record, Verdict
 from live import _exchange
 from measure import ROOT, Measured, NotMeasuredError, row, sized
 
@@ -41,9 +42,16 @@ _HEADERS = {"Content-Type": "application/json"}
 
 
 class Ways(NamedTuple):
-    """Milliseconds of each prediction: frame to log, log to reader, frame to reader."""
+    """Milliseconds of each prediction: its whole way, and that by stage.
 
-    to_log: Sequence[float]
+    to_ticks: from the frame to the feed's commit, to_row: on to the featurizer's, to_prediction: on
+    to the scorer's, served: on to the reader. A commit counts from where its records are stamped;
+    its fsync belongs to the stage behind it.
+    """
+
+    to_ticks: Sequence[float]
+    to_row: Sequence[float]
+    to_prediction: Sequence[float]
     served: Sequence[float]
     whole: Sequence[float]
 
@@ -60,16 +68,43 @@ def frame_most(_repeats: int) -> Measured:
     return Measured(float(np.percentile(_ways().whole, 99)))
 
 
-@row("API: of that, frame to log, p50", "ms", less_is_better=True)
-def frame_to_log(_repeats: int) -> Measured:
-    """The same run: feed, featurizer and scorer, each with its commit."""
-    return Measured(float(np.percentile(_ways().to_log, 50)))
+@row("API: of that, frame to ticks.raw, p50", "ms", less_is_better=True)
+def frame_to_ticks(_repeats: int) -> Measured:
+    """The same run: the feed, its batch and the archive's fsync."""
+    return Measured(float(np.percentile(_ways().to_ticks, 50)))
 
 
-@row("API: of that, log to reader, p50", "ms", less_is_better=True)
+@row("API: of that, ticks.raw to features, p50", "ms", less_is_better=True)
+def ticks_to_row(_repeats: int) -> Measured:
+    """The same run: the feed's fsync and the featurizer."""
+    return Measured(float(np.percentile(_ways().to_row, 50)))
+
+
+@row("API: of that, features to prediction, p50", "ms", less_is_better=True)
+def row_to_prediction(_repeats: int) -> Measured:
+    """The same run: the featurizer's fsync and the scorer."""
+    return Measured(float(np.percentile(_ways().to_prediction, 50)))
+
+
+@row("API: of that, prediction to reader, p50", "ms", less_is_better=True)
 def log_to_reader(_repeats: int) -> Measured:
-    """The same run: the tail, the board, the fan-out, the socket."""
+    """The same run: the scorer's fsync, the tail, the board, the fan-out, the socket."""
     return Measured(float(np.percentile(_ways().served, 50)))
+
+
+@row("API: of that, fsync of one page on this disk, p50", "ms", less_is_better=True)
+def fsync(_repeats: int) -> Measured:
+    """Right after that run; four lie in the way of a prediction, which no design can leave out."""
+    _ways()
+    took_ms = []
+    with tempfile.TemporaryFile(prefix="barograph-bench-") as file:
+        for _ in range(sized(300, 10)):
+            file.write(bytes(4096))
+            file.flush()
+            began_s = time.perf_counter()
+            os.fsync(file.fileno())
+            took_ms.append(1e3 * (time.perf_counter() - began_s))
+    return Measured(float(np.percentile(took_ms, 50)))
 
 
 @row("API: POST /v1/predict of one row", "requests/s", ("ours", ">=", 1_000))
@@ -130,7 +165,7 @@ def _ways() -> Ways:
         closing(http.client.HTTPConnection(address, timeout=_READY_S)) as to,
     ):  # fmt: skip
         to.request("GET", "/v1/stream")
-        ways: list[tuple[float, float, float]] = []
+        read: list[tuple[dict[str, Any], int]] = []
         began_s = None
         name = ""
         for line in to.getresponse():
@@ -143,11 +178,41 @@ def _ways() -> Ways:
             began_s = began_s or now_s
             if now_s - began_s > warm + seconds:
                 break
-            prediction = json.loads(line[6:])
-            whole = (now_ns - prediction["receive_time_ns"]) / 1e6
             if now_s - began_s >= warm:
-                ways.append((prediction["latency_ms"], whole - prediction["latency_ms"], whole))
+                read.append((json.loads(line[6:]), now_ns))
+        with closing(open_log(home)) as log:
+            ways = list(_by_stage(log, read))
+    assert len(ways) == len(read)
     return Ways(*zip(*ways, strict=True))
+
+
+def _by_stage(
+    log: Log, read: Sequence[tuple[dict[str, Any], int]]
+) -> Iterator[tuple[float, float, float, float, float]]:
+    """The stages of each prediction, by the times at which the log took its records."""
+    ticks, rows = dict[int, int](), dict[tuple[str, int], int]()
+    for record in _records(log, TICKS):
+        received_ns = codec.decode_numbers(record.value).receive_time_ns
+        ticks.setdefault(received_ns, int(record.headers[APPENDED_TIME]))
+    for record in _records(log, FEATURES):
+        row = codec.decode_row(record.value)
+        rows[row.product, (row.second + 1) * NS_PER_S] = int(record.headers[APPENDED_TIME])
+    for prediction, read_ns in read:
+        heard_ns, product = prediction["receive_time_ns"], prediction["product"]
+        times = (
+            heard_ns,
+            ticks[heard_ns],
+            rows[product, prediction["time_ns"]],
+            heard_ns + prediction["latency_ms"] * 1e6,
+            read_ns,
+        )
+        stages = [(end - start) / 1e6 for start, end in pairwise(times)]
+        yield (stages[0], stages[1], stages[2], stages[3], (read_ns - heard_ns) / 1e6)
+
+
+def _records(log: Log, topic: str) -> Iterator[Record]:
+    for extent in log.extents(topic):
+        yield from browse.upwards(log, topic, extent)
 
 
 @cache

@@ -1,5 +1,6 @@
 """Feed, featurizer and scorer beside each other: until told, and when a part cannot go on."""
 
+import sys
 import threading
 import time
 from contextlib import closing
@@ -48,9 +49,11 @@ def plan(address, **changes):
 @pytest.mark.slow
 def test_what_is_heard_is_featurized_and_scored_until_the_time_is_over(tmp_path, exchange):
     settings, warned = Settings(home=tmp_path), []
+    before_s = sys.getswitchinterval()
     done = run(
         settings, tmp_path, plan(exchange.address, seconds=3.0), threading.Event(), warned.append
     )
+    assert sys.getswitchinterval() == before_s
     assert done.heard.feed.ticks > 20
     assert done.heard.feed.gaps == {}
     with closing(open_log(tmp_path)) as log:

@@ -8,9 +8,9 @@ child process, as with `barograph train --follow`.
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -46,6 +46,10 @@ from barograph.training.due import Due, due, newest_frame_ns, training_state
 from barograph.training.first_training import FirstTraining
 
 LOOK_S = 0.25
+
+_SWITCH_S = 0.0005
+"""How long a thread that computes lets another one wait for the interpreter, which has 5 ms of its
+own: a second's way to its prediction goes through five threads, and each may wait so long."""
 
 _SILENT = Events()
 
@@ -165,6 +169,7 @@ def run(  # noqa: PLR0913 - what runs on what, and who sees and hears of it
     retraining = _retraining(settings, address, plan, warn)
     measured, link = (retraining.measures,), settings.page_url or page
     with (
+        _prompt_threads(),
         Listener(settings, address, plan, warn, page, events) as listener,
         watching(settings, address, [SPIKES], sinks, warn, measured=measured, link=link),
         Pipeline(stages(settings, address, SPIKES, warn, patient=True), stop) as pipeline,
@@ -186,6 +191,17 @@ def run(  # noqa: PLR0913 - what runs on what, and who sees and hears of it
         retraining.stop()
         # End the feed before the pipeline, which then processes the last records.
         return UpSummary(heard=listener.end(), seen=seen, trained=retraining.trained)
+
+
+@contextmanager
+def _prompt_threads() -> Iterator[None]:
+    """Let the threads of this process take turns more often meanwhile."""
+    before_s = sys.getswitchinterval()
+    sys.setswitchinterval(_SWITCH_S)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before_s)
 
 
 def _retraining(
