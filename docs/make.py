@@ -6,6 +6,7 @@ each verb in `docs/cli.md`, the settings in `docs/settings.md`, the bounds of `d
 `docs/security.md`, the figures in `README.md`.
 """
 
+import functools
 import inspect
 import json
 import sys
@@ -53,6 +54,7 @@ _WORDS = {
 }
 
 
+@functools.cache
 def verbs() -> dict[str, Any]:
     """Every verb of the command line by its full name."""
     commands: dict[str, Any] = {}

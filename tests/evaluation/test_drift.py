@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from barograph.evaluation.drift import (
@@ -34,6 +34,7 @@ def windows_of(of, values, start=0):
     return counts.windows(CADENCE.intervals)
 
 
+@settings(max_examples=30)  # each is a stream of hundreds of intervals
 @given(st.integers(1, 10**6))
 def test_an_unchanged_stream_rarely_reaches_a_limit_whatever_its_memory(seed):
     memory = 0.95 * np.random.default_rng(seed).random()
@@ -41,6 +42,8 @@ def test_an_unchanged_stream_rarely_reaches_a_limit_whatever_its_memory(seed):
     assert (strengths(of, remembering(500, seed + 1, memory)) >= 1).mean() < 0.1
 
 
+@pytest.mark.slow
+@settings(max_examples=30)
 @given(st.randoms(), st.integers(1, 10**6))
 def test_a_reference_whose_windows_were_permuted_rarely_reaches_a_limit(chance, seed):
     """The blocks of an unchanged stream, in any order, are the stream."""
@@ -51,6 +54,7 @@ def test_a_reference_whose_windows_were_permuted_rarely_reaches_a_limit(chance, 
     assert (strengths(of, np.concatenate(blocks)) >= 1).mean() < 0.02
 
 
+@pytest.mark.slow
 def test_an_unchanged_stream_alarms_less_than_once_a_week():
     weeks, alarms = 8, 0
     for seed in range(weeks):

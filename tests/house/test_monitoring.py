@@ -184,7 +184,11 @@ def test_panels_refer_to_the_datasource_that_is_provisioned(deploy):
         ("promtool", "check", "config", "prometheus/prometheus.yml"),
         ("promtool", "check", "config", "prometheus/compose.yml"),
         ("promtool", "check", "rules", "prometheus/rules.yml"),
-        ("promtool", "test", "rules", "prometheus/rules_test.yml"),
+        pytest.param(
+            ("promtool", "test", "rules", "prometheus/rules_test.yml"),
+            marks=pytest.mark.slow,
+            id="test rules",
+        ),
         ("amtool", "check-config", "alertmanager/alertmanager.yml"),
     ],
     ids=lambda words: " ".join(words[1:3]),

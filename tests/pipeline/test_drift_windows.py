@@ -79,6 +79,7 @@ def test_a_window_has_the_counts_of_its_rows():
     assert sum(windows.outside.values()) == whole.outside.sum()
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(0, 400), max_size=4), st.integers(1, 90))
 def test_a_dump_anywhere_and_any_batches_change_nothing(cuts, batch):
     rows = CALM + WILD

@@ -216,6 +216,7 @@ def test_the_rolling_volume_may_fall_and_stays_near_its_level(day):
     assert 0.5 < volumes[-1] / volumes[0] < 2
 
 
+@pytest.mark.slow
 def test_trades_come_at_the_stationary_rate(day):
     for preset, (run, _) in day.items():
         _, counts = seconds_of(run)
@@ -224,6 +225,7 @@ def test_trades_come_at_the_stationary_rate(day):
         assert abs(counts.mean() - PRESETS[preset].trades_per_s()) < 4 * error
 
 
+@pytest.mark.slow
 def test_arrivals_excite_themselves_in_market_and_not_in_constant(day):
     def dispersion(preset):
         counts = seconds_of(day[preset][0])[1]
@@ -234,6 +236,7 @@ def test_arrivals_excite_themselves_in_market_and_not_in_constant(day):
     assert dispersion("market") > 1.5
 
 
+@pytest.mark.slow
 def test_volatility_lasts_in_market_and_not_in_constant(day):
     def memory(preset):
         volatility = realized_vol(seconds_of(day[preset][0])[0])[61::60]
@@ -244,6 +247,7 @@ def test_volatility_lasts_in_market_and_not_in_constant(day):
     assert memory("market") > 0.35
 
 
+@pytest.mark.slow
 def test_realized_volatility_follows_the_latent_one(day):
     run, simulated = day["market"]
     truth = simulated.truth()["BTC-USD"]
@@ -254,6 +258,7 @@ def test_realized_volatility_follows_the_latent_one(day):
     assert np.median(realized / latent) == pytest.approx(1.0, abs=0.03)
 
 
+@pytest.mark.slow
 def test_a_constant_market_has_the_volatility_of_its_model(day):
     returns = seconds_of(day["constant"][0])[0]
     # A relative error of 1/√(2n) = 0.004, and unequal spans between quotes make it wider.

@@ -86,6 +86,7 @@ def test_features_of_test_rows_change_no_model_no_threshold_and_no_choice(table,
     assert alone.choices == [walked.choices[1]]
 
 
+@pytest.mark.slow
 def test_the_same_rows_and_seed_give_the_same_bytes(table, walked):
     assert bits(walk(CUSTOMERS, table, HOW)) == bits(walked)  # exact: training repeats to the bit
 
