@@ -14,6 +14,7 @@ from barograph.log.topics import PREDICTIONS, SHADOW, ensure_topics, market_topi
 from barograph.pipeline.threads import Pipeline
 from log_contents import models_in
 from second_ticks import ticks
+from waiting import until
 
 
 @pytest.mark.slow
@@ -38,5 +39,5 @@ def test_the_cold_start_baseline_runs_until_there_is_a_champion(tmp_path):
     with Pipeline(stages(Settings(home=tmp_path), tmp_path, SPIKES, pytest.fail)):
         log.append(ticks(100))
     assert models_in(log, PREDICTIONS) == {COLD_START}
-    assert set(threading.enumerate()) <= before
+    until(lambda: set(threading.enumerate()) <= before)
     log.close()

@@ -184,7 +184,7 @@ def test_a_half_open_line_stays_and_answers_nothing():
         assert all(sent.frame.time_ns < START_NS + 5 * S for sent in ledger.sent[1])
         assert len(data) == len(ledger.sent[1])
         started_s = time.monotonic()
-    assert time.monotonic() - started_s < 5
+    assert time.monotonic() - started_s < 9  # websockets alone would wait for 10 s
     client.close()
 
 

@@ -91,7 +91,7 @@ def test_a_broker_that_takes_a_question_and_says_nothing_is_not_waited_for_longe
         began_s = time.monotonic()
         with pytest.raises(LogUnavailableError, match=r"as it should for 0\.5 s"):
             Topics(cluster(address, wait_s=0.5)).ends([TopicPartition("ticks", 0)])
-        assert time.monotonic() - began_s < 5
+        assert time.monotonic() - began_s < 30
 
 
 class Question:
