@@ -35,9 +35,9 @@ GOOD = {"product": "BTC-USD", "features": {"realized_vol_10s": 4e-5, "realized_v
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
+def home(made_home, tmp_path_factory):
     home = tmp_path_factory.mktemp("home")
-    registry = crowned(home)
+    registry = crowned(made_home, home)
     with market_log(home) as log:
         append_predictions(log, predictions_of(model="spikes/1"))
         append_predictions(log, predictions_of("ETH-USD", model="spikes/1"))

@@ -7,6 +7,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from barograph.app.contract import schema_of
+from command_line import call
 from verb_words import HOMELESS, WORDS, Door, words_of
 
 AT_ONCE = 3
@@ -27,41 +28,49 @@ def valid(out, verb):
     return answer
 
 
-def ends(names, words):
-    """(verb, how it ended) of each, some at a time."""
-    names = list(names)
-    for first in range(0, len(names), AT_ONCE):
-        begun = [(verb, Door((*words(verb), "--json"))) for verb in names[first : first + AT_ONCE]]
-        for verb, door in begun:
-            yield verb, *door.end()
+@pytest.fixture
+def refused(monkeypatch, capfdbinary):
+    """The object with which a command of this process is refused, and its standard error."""
+
+    def call_it(*words):
+        code, out, err = call(monkeypatch, capfdbinary, *words, "--json")
+        assert code == 2, words
+        return valid(out.encode(), verb_of(words)), err
+
+    return call_it
+
+
+def verb_of(words):
+    """The longest start of a command line that is a verb."""
+    lengths = (2, 1)
+    return next(verb for n in lengths if (verb := " ".join(map(str, words[:n]))) in WORDS)
 
 
 def test_each_answer_is_of_its_schema(full_home, inputs, tmp_path):
-    def words(verb):
-        return words_of(verb, shutil.copytree(full_home, tmp_path / verb), inputs)
-
-    for verb, code, out, err in ends(WORDS, words):
-        answer = valid(out, verb)
-        assert (code == 2, "error" in answer) == (verb in REFUSING,) * 2, (verb, err.decode())
+    verbs = list(WORDS)
+    for first in range(0, len(verbs), AT_ONCE):
+        begun = {
+            verb: Door(
+                (*words_of(verb, shutil.copytree(full_home, tmp_path / verb), inputs), "--json")
+            )
+            for verb in verbs[first : first + AT_ONCE]
+        }
+        for verb, door in begun.items():
+            code, out, err = door.end()
+            answer = valid(out, verb)
+            assert (code == 2, "error" in answer) == (verb in REFUSING,) * 2, (verb, err.decode())
 
 
 @pytest.mark.usefixtures("full_home")  # which makes the inputs
-def test_each_refusal_is_an_object_with_a_cure(inputs, tmp_path):
+def test_each_refusal_is_an_object_with_a_cure(refused, inputs, tmp_path):
     """The home is a file."""
     (tmp_path / "file").touch()
-    without_home = HOMELESS | {"settings", "doctor"}
-
-    def words(verb):
-        return words_of(verb, tmp_path / "file", inputs)
-
-    for verb, code, out, err in ends(WORDS.keys() - without_home, words):
-        assert code == 2, verb
-        refusal = valid(out, verb)
+    for verb in WORDS.keys() - HOMELESS - {"settings", "doctor"}:
+        refusal, err = refused(*words_of(verb, tmp_path / "file", inputs))
         assert set(refusal) == {"error", "cure"}, verb
-        assert err.decode().endswith(f"barograph: {refusal['error']} {refusal['cure']}\n"), verb
+        assert err.endswith(f"barograph: {refusal['error']} {refusal['cure']}\n"), verb
 
 
-def test_an_option_that_nobody_knows_is_such_an_object_too():
-    for verb, code, out, _ in ends(WORDS, lambda verb: (*verb.split(), "--unknown")):
-        assert code == 2, verb
-        assert f"barograph {verb} --help" in valid(out, verb)["cure"]
+def test_an_option_that_nobody_knows_is_such_an_object_too(refused):
+    for verb in WORDS:
+        assert f"barograph {verb} --help" in refused(*verb.split(), "--unknown")[0]["cure"]

@@ -14,6 +14,8 @@ from barograph.venues.entries import Heard
 from verb_processes import Life
 from waiting import until
 
+pytestmark = pytest.mark.operations
+
 KILLS = 50
 START_NS = 1_750_000_000 * 10**9
 

@@ -4,6 +4,7 @@ Nothing but its case knows its topics, columns, step and horizon.
 """
 
 import json
+import shutil
 import sys
 from contextlib import closing
 from dataclasses import replace
@@ -61,7 +62,10 @@ def words_of(log, topic, decode):
     return [decode.of(record) for record in browse.records(log, topic)]
 
 
-def test_it_is_featurized_scored_trained_promoted_shadowed_and_judged(log, address, tmp_path, line):
+def test_it_is_featurized_scored_trained_promoted_shadowed_and_judged(
+    log, address, made_home, tmp_path, line
+):
+    shutil.copytree(made_home, tmp_path, dirs_exist_ok=True)
     log.append(queues.minutes(MINUTES, seed=1))
     log.append([Message(LIVE.source, "north", b"{"), Message(LIVE.source, "north", b"\xff")])
     tally = line("featurize")
@@ -151,7 +155,8 @@ def it_fared_as_its_topic_says(predictions, scored):
     assert scored["pr_auc"]["estimate"] > 0.8
 
 
-def test_it_is_due_by_what_its_log_took(log, line):
+def test_it_is_due_by_what_its_log_took(log, made_home, tmp_path, line):
+    shutil.copytree(made_home, tmp_path, dirs_exist_ok=True)
     assert line("train", "--if-due")["why"] == "there is nothing to train on yet"
     log.append(queues.minutes(2500, seed=3))
     trained = line("train", "--if-due", "--no-control", "--folds", "2")

@@ -167,9 +167,9 @@ def of_product(log, topic):
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
+def trained(made_home, tmp_path_factory):
     """A registry whose case has a champion that a training made."""
-    registry = Registry(tmp_path_factory.mktemp("trained"))
+    registry = Registry(shutil.copytree(made_home, tmp_path_factory.mktemp("trained") / "home"))
     report = train(CUSTOMERS, customers(), registry, HOW, clock_ns=time.time_ns)
     assert report.gate.decision.promote, report.gate.decision.reasons
     return registry

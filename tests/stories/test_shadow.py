@@ -1,6 +1,7 @@
 """A candidate beside the champion on a live market: what it says, how both fare, and its end."""
 
 import json
+import shutil
 import sys
 import time
 from contextlib import closing
@@ -85,9 +86,9 @@ def decoded(log, topic, decode):
 
 
 def test_a_candidate_shadows_the_champion_until_it_is_promoted(
-    address, tmp_path, monkeypatch, capsys
+    address, made_home, tmp_path, monkeypatch, capsys
 ):
-    registry = Registry(tmp_path)
+    registry = Registry(shutil.copytree(made_home, tmp_path, dirs_exist_ok=True))
     registry.promote("spikes", registered(registry, -3.0), "the first")
     with closing(open_log(address)) as log, closing(Feed(log, tmp_path / "archive")) as feed:
         market = Market(feed)
