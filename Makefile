@@ -35,8 +35,10 @@ test: $(TESTED)     ## all tests but those of operation; the slow stories run si
 test-operations: $(TESTED)   ## brokers and processes killed, full disks, hours of faults, a million frames
 	$(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder -m operations
 
-test-fast: $(TESTED)   ## the tests of a working day, under a minute
-	HYPOTHESIS_PROFILE=fast $(BIN)/python -m pytest -n 2 --dist load -m "not slow" --ignore tests/stories
+# By file: what the tests of one share is made once, and not by both processes.
+test-fast: $(TESTED)   ## the tests of a working day
+	HYPOTHESIS_PROFILE=fast $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder \
+	  -m "not slow" --ignore tests/stories
 
 test-narrow: $(TESTED)   ## those again as on an older processor: numpy without AVX2 and AVX-512
 	@narrow="$$($(BIN)/python tests/given/narrow.py)" && echo "Without $$narrow" && \
