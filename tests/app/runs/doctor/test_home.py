@@ -10,10 +10,15 @@ import pytest
 
 from barograph.app.runs.doctor import home
 from barograph.app.runs.doctor.examination import State
+from barograph.codec import encode
 from barograph.features.catalogue import FEATURE_SET_HASH
+from barograph.feed.recover import recover
 from barograph.log import Topic, open_log
+from barograph.log.topics import STATUS, ensure_topics
 from barograph.registry.registry import Registry
-from barograph.types import Message
+from barograph.types import NS_PER_S, FeedStatus, Message
+from homes import Home, recorded
+from recorded_sessions import session
 from registered_models import facts_of, graph
 
 
@@ -125,3 +130,53 @@ def test_a_registry_that_cannot_be_read_is_a_problem(made_home, tmp_path):
     (found,) = home.models(place, "spikes", None)
     assert found.state is State.PROBLEM
     assert found.cure
+
+
+def test_what_the_archive_has_and_the_log_does_not_know_is_named_with_its_cure(tmp_path):
+    """A log that was restored from an older copy; `recover` then takes in what it lacks."""
+    place = tmp_path / "home"
+    assert not list(home.recovery(place, str(place)))
+    fed = Home(place)
+    fed.replay(recorded(tmp_path, *session(0, 30), name="first.ndjson"))
+    fed.log.close()
+    (found,) = home.recovery(place, str(place))
+    assert (found.state, found.cure) == (State.OK, "")
+    older = shutil.copy(place / "log.sqlite", tmp_path / "older")
+    fed.log = open_log(place)
+    fed.replay(recorded(tmp_path, *session(40, 30), name="second.ndjson"))
+    fed.log.close()
+    for path in place.glob("log.sqlite-*"):
+        if path.is_file():
+            path.unlink()
+    shutil.copy(older, place / "log.sqlite")
+    before = {path: path.stat().st_mtime_ns for path in (place / "archive").rglob("*")}
+    (found,) = home.recovery(place, str(place))
+    assert (found.state, "1 file that the log does not know" in found.text) == (State.WARNING, True)
+    assert found.cure.endswith(f"`barograph recover --home {place}`")
+    assert {path: path.stat().st_mtime_ns for path in (place / "archive").rglob("*")} == before
+    with closing(open_log(place)) as log:
+        recover(log, place / "archive")
+    (found,) = home.recovery(place, str(place))
+    assert found.state is State.OK
+
+
+@pytest.mark.parametrize(
+    ("offset_ms", "age_s", "word"),
+    [(-20.0, 5, "within 2 s"), (-9_000.0, 5, "9 s fast"), (9_000.0, 5, "9 s slow"),
+     (None, 5, None), (-20.0, 7_200, None)],
+)  # fmt: skip
+def test_a_feed_that_writes_its_status_tells_how_the_clock_stands(tmp_path, offset_ms, age_s, word):
+    assert home.clock(str(tmp_path), "coinbase", 0) is None
+    now_ns = 1_790_000_000 * NS_PER_S
+    status = FeedStatus(
+        venue="coinbase", connection="c", dialect="exchange", products=("BTC-USD",),
+        time_ns=now_ns - age_s * NS_PER_S, since_ns=0, frames=1, reconnects=0, queued=0,
+        queue_full=0, open_holes=0, offset_median_ms=offset_ms,
+    )  # fmt: skip
+    with closing(open_log(tmp_path)) as log:
+        ensure_topics(log)
+        log.append([Message(STATUS, "coinbase", encode(status))])
+    found = home.clock(str(tmp_path), "coinbase", now_ns)
+    assert (found is None) == (word is None)
+    assert word is None or word in found.text
+    assert home.clock(str(tmp_path), "simulated", now_ns) is None

@@ -4,23 +4,32 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from shlex import quote
 
 from barograph.app.runs.doctor.examination import LIMIT_S, Finding, ok, problem, refused, warning
+from barograph.app.runs.doctor.network import clock_off
+from barograph.archive.book import address_in
 from barograph.archive.inventory import inventory
+from barograph.archive.recall import PRODUCER, compare
 from barograph.errors import BarographError
 from barograph.figures import duration
 from barograph.files.disk import check_room
+from barograph.log import file_of, open_log
 from barograph.log.integrity import damage_of
+from barograph.log.topics import STATUS
+from barograph.pipeline.health import newest_statuses
 from barograph.registry.registry import Registry
 from barograph.times import minute_of
+from barograph.types import NS_PER_S
 
 LEAST_BYTES = 64 << 20
 LITTLE_BYTES = 1 << 30
 """A live market takes about a gigabyte a week."""
 
 _LITTLE_INODES = 1000
+_LATELY_NS = 600 * NS_PER_S
 
 
 def place(home: Path) -> Iterator[Finding]:
@@ -91,6 +100,58 @@ def archive(home: Path) -> Iterator[Finding]:
         return
     text = f"{len(held.files)} files, {held.bytes / 1e6:,.1f} MB, {held.ticks:,} ticks"
     yield ok("archive", f"{text}; `barograph archive verify` reads them all")
+
+
+def recovery(home: Path, log: str) -> Iterator[Finding]:
+    """Whether the archive has files that the embedded log at an address does not know."""
+    directory, file = home / "archive", file_of(log)
+    if not directory.is_dir() or file is None or not file.exists():
+        return
+    try:
+        with closing(open_log(log)) as opened:
+            saved = opened.producer_checkpoints(PRODUCER, take=False)
+            unknown = compare(directory, saved, address_in(directory, opened.address)).unknown
+    except BarographError as error:
+        yield refused("archive and log", error)
+        return
+    if not unknown:
+        yield ok("archive and log", "the log knows all that is archived")
+        return
+    files = "1 file that" if len(unknown) == 1 else f"{len(unknown):,} files that"
+    own = file.absolute() == (home / "log.sqlite").absolute()
+    at = "" if own else f" --log {quote(log)}"
+    yield warning(
+        "archive and log",
+        f"the archive has {files} the log does not know",
+        f"Stop what feeds it, and `barograph recover{_at(home)}{at}`",
+    )
+
+
+def clock(log: str, venue: str, now_ns: int) -> Finding | None:
+    """How our clock stands to a venue's by a live feed's frames; None without such a feed of late.
+
+    A frame is under way for a while, so our clock seems faster than it is by some milliseconds.
+    """
+    file = file_of(log)
+    if file is None or not file.exists():
+        return None
+    try:
+        with closing(open_log(log)) as opened:
+            if STATUS not in {topic.name for topic in opened.topics()}:
+                return None
+            statuses = newest_statuses(opened)
+    except BarographError:
+        return None  # the look at the log says so
+    offsets_ms = [
+        status.offset_median_ms
+        for status in statuses
+        if status.venue == venue
+        and abs(now_ns - status.time_ns) < _LATELY_NS
+        and status.offset_median_ms is not None
+    ]
+    if not offsets_ms:
+        return None
+    return clock_off(-offsets_ms[-1] / 1e3, f"the frames of {venue} in the log")
 
 
 def models(home: Path, case: str, feature_set: str | None) -> Iterator[Finding]:

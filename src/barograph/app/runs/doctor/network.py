@@ -63,13 +63,16 @@ def clock(endpoint: Endpoint) -> Iterator[Finding]:
         return
     # The Date is cut to a second, and is of some moment between question and answer.
     early_s, late_s = sent_s - (date + 1.0), time.time() - date
-    off_s = early_s if early_s > 0 else min(late_s, 0.0)
+    yield clock_off(early_s if early_s > 0 else min(late_s, 0.0), urlsplit(address).netloc)
+
+
+def clock_off(off_s: float, witness: str) -> Finding:
+    """The finding about our clock, which is `off_s` seconds fast by what a witness says."""
     if abs(off_s) <= CLOCK_S:
-        yield ok("clock", f"within {CLOCK_S:g} s of {urlsplit(address).netloc}")
-        return
+        return ok("clock", f"within {CLOCK_S:g} s of {witness}")
     word = "fast" if off_s > 0 else "slow"
     cure = "Set it by NTP: `timedatectl set-ntp true`"
-    yield problem("clock", f"{abs(off_s):,.0f} s {word}, by {urlsplit(address).netloc}", cure)
+    return problem("clock", f"{abs(off_s):,.0f} s {word}, by {witness}", cure)
 
 
 def brokers(address: str) -> Iterator[Finding]:
