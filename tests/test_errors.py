@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from barograph import errors
-from barograph.errors import BadInputError, BarographError, LogError, OutageError
+from barograph.errors import (
+    BadInputError,
+    BarographError,
+    LogError,
+    OutageError,
+    UnsupportedLogError,
+    facts_and_cure,
+)
 
 KINDS = {BarographError, LogError, OutageError}
 """Of which no error is directly."""
@@ -64,3 +71,27 @@ def test_every_error_can_be_caught_at_the_door():
 @given(st.binary(max_size=40))
 def test_an_error_is_one_printable_line_whatever_the_name(name):
     assert str(BadInputError(os.fsdecode(name), "why", "Cure")).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("error", "facts", "cure"),
+    [
+        (ValueError("it is so"), "it is so", "Try again."),
+        (ValueError("it is so. change it."), "it is so.", "Change it."),
+        (BadInputError("1. file", "it is. none", "Name two. Or three"), "1. file: it is. none.",
+         "Name two. Or three."),
+        (ValueError("two\n lines"), "two lines", "Try again."),
+    ],
+)  # fmt: skip
+def test_an_error_has_facts_and_a_cure_that_is_never_empty(error, facts, cure):
+    assert facts_and_cure(error) == (facts, cure)
+
+
+def test_an_error_may_be_told_in_other_words():
+    assert facts_and_cure(OSError(28, "x"), "no room. free some.") == ("no room.", "Free some.")
+
+
+def test_the_cure_of_an_address_that_no_log_serves_is_a_sentence():
+    facts, cure = facts_and_cure(UnsupportedLogError("x://y"))
+    assert facts == "'x://y' is not a log that can be opened."
+    assert cure.startswith("Give a directory")

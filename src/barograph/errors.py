@@ -249,3 +249,18 @@ class UnsupportedLogError(LogError):
             f"{address!r} is not a log that can be opened; give a directory (--home), "
             "sqlite:///path/to/log.sqlite or kafka://host:port,host:port/namespace."
         )
+
+
+def facts_and_cure(error: BaseException, sentence: str = "") -> tuple[str, str]:
+    """The facts of an error, and its cure, which is never empty; each a sentence on one line.
+
+    sentence: the error in words, where its own are not fit to be shown.
+    """
+    line = " ".join((sentence or str(error)).split())
+    cure = " ".join(str(getattr(error, "cure", "")).split())
+    if cure and line.endswith(f". {cure}."):
+        return line.removesuffix(f" {cure}."), f"{cure}."
+    facts, end, cure = line.partition("; " if isinstance(error, UnsupportedLogError) else ". ")
+    if not cure:
+        return line, "Try again."
+    return f"{facts}{end.rstrip().replace(';', '.')}", cure[0].upper() + cure[1:]

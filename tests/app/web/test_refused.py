@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 import pytest
 
-from barograph.app.web.refused import RefusedError, parts, refused
+from barograph.app.web.refused import RefusedError, refused
 from barograph.errors import BadInputError, LogUnavailableError, UnknownTopicError
 
 
@@ -24,7 +24,3 @@ def test_an_error_becomes_a_status_with_facts_and_a_cure(error, status):
     body = msgspec.json.decode(response.body)
     assert set(body) == {"error", "cure"}
     assert all(body.values())
-
-
-def test_a_line_without_a_cure_gets_one():
-    assert parts(ValueError("it is so")) == ("it is so", "Try again.")

@@ -6,7 +6,7 @@ import resource
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from barograph.errors import BadInputError, BarographError, UnsupportedLogError
+from barograph.errors import BadInputError, BarographError, facts_and_cure
 from barograph.files.disk import FULL, NO_HANDLES
 
 if TYPE_CHECKING:
@@ -65,14 +65,7 @@ def refusal(error: BaseException) -> str:
 
 def parts(error: BaseException) -> tuple[str, str]:
     """The facts of `refusal(error)`, and its cure, which is never empty."""
-    line = refusal(error)
-    cure = " ".join(str(getattr(error, "cure", "")).split())
-    if cure and line.endswith(f". {cure}."):
-        return line.removesuffix(f" {cure}."), f"{cure}."
-    facts, end, cure = line.partition("; " if isinstance(error, UnsupportedLogError) else ". ")
-    if not cure:
-        return line, "Try again."
-    return f"{facts}{end.rstrip().replace(';', '.')}", cure[0].upper() + cure[1:]
+    return facts_and_cure(error, refusal(error))
 
 
 def usage_parts(error: "TyperException") -> tuple[str, str]:

@@ -13,9 +13,9 @@ from barograph import telemetry
 from barograph.alert_records import AlertRecord
 from barograph.app.web.answers import ModelNow
 from barograph.app.web.reading import CaseName, CaseQuery, board_of, in_thread, site_of
-from barograph.app.web.refused import RefusedError, answered, decoded_body, parts
+from barograph.app.web.refused import RefusedError, answered, decoded_body
 from barograph.app.web.site import Site
-from barograph.errors import BarographError, RegistryError
+from barograph.errors import BarographError, RegistryError, facts_and_cure
 from barograph.pipeline import deadletters
 from barograph.registry.audit import Promotion
 from barograph.registry.model import ModelFacts
@@ -227,6 +227,6 @@ async def _changed(site: Site, change: Callable[..., Promotion], *arguments: obj
     try:
         entry = await in_thread(site, change, *arguments)
     except BarographError as error:
-        raise RefusedError(409, *parts(error)) from error
+        raise RefusedError(409, *facts_and_cure(error)) from error
     site.look_soon()
     return answered(entry)

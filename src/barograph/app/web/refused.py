@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from barograph.app.web.answers import Refusal
 from barograph.codec import UNREADABLE
-from barograph.errors import BadInputError, BarographError
+from barograph.errors import BadInputError, BarographError, facts_and_cure
 
 JSON = "application/json"
 
@@ -54,13 +54,5 @@ async def refused(_request: HTTPConnection, error: Exception) -> Response:
     if isinstance(error, RefusedError):
         return refusal(error.status, error.error, error.cure, error.headers)
     if isinstance(error, BadInputError):
-        return refusal(422, f"{error.what}: {error.why}.", f"{error.cure}.")
-    facts, cure = parts(error)
-    return refusal(503 if isinstance(error, BarographError) else 500, facts, cure)
-
-
-def parts(error: Exception) -> tuple[str, str]:
-    """The facts of an error of the house, and its cure."""
-    line = " ".join(str(error).split())
-    facts, _, cure = line.partition(". ")
-    return (f"{facts}.", cure) if cure else (line, "Try again.")
+        return refusal(422, *facts_and_cure(error))
+    return refusal(503 if isinstance(error, BarographError) else 500, *facts_and_cure(error))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
-from barograph.errors import BarographError
+from barograph.errors import BarographError, facts_and_cure
 
 LIMIT_S = 3.0
 """How long one look may take; all run side by side."""
@@ -62,12 +62,8 @@ def problem(name: str, text: str, cure: str) -> Finding:
 
 def refused(name: str, error: BarographError) -> Finding:
     """Return the problem that an error of Barograph's own is, with the error's cure."""
-    sentence = " ".join(str(error).split())
-    cure = " ".join(str(getattr(error, "cure", "")).split())
-    text = sentence.removesuffix(f" {cure}.") if cure else sentence
-    if not cure:
-        text, _, cure = sentence.partition(". ")
-    return problem(name, text.removesuffix("."), cure.removesuffix(".") or "Look again")
+    facts, cure = facts_and_cure(error)
+    return problem(name, facts.removesuffix("."), cure.removesuffix("."))
 
 
 def examine(looks: Mapping[str, Look], subject: str = "", limit_s: float = LIMIT_S) -> Examination:
