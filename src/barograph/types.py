@@ -234,7 +234,9 @@ class FeatureRow(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="featu
     reasons: str
 
 
-class Prediction(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="prediction/2"):
+class Prediction(
+    msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="prediction/2"
+):
     """What the scorer says after one feature row: of one product, or whatever keys the series.
 
     `probability` is that the value which the case forecasts reaches `tau` within `horizon_s` after
@@ -242,6 +244,10 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="predi
     is `PREDICTED`. `alarm` says that it reaches `threshold`. `value_now` is what that value is now,
     in its unit: it is the outcome of the prediction that was made `horizon_s` ago. `mid` is the
     closing mid, None where there is no market.
+
+    Where the case forecasts the value itself, all in its unit: `median` is as likely to be exceeded
+    as not, `forecast` is the root of the expected square, and the value lies from `low` to `high`
+    as often as the case promises. They are not written where there is none.
     """
 
     product: Name
@@ -257,6 +263,10 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="predi
     value_now: Measure | None
     mid: Measure | None
     model: Name
+    median: Measure | None = None
+    forecast: Measure | None = None
+    low: Measure | None = None
+    high: Measure | None = None
 
 
 class RecordPrediction(

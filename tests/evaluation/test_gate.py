@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from barograph.errors import BadInputError
 from barograph.evaluation import bootstrap, gate, scores
-from barograph.evaluation.gate import Contender, Forecast, PromotionGate, Window, decide
+from barograph.evaluation.gate import (
+    Contender,
+    Forecast,
+    LevelForecast,
+    LevelWindow,
+    PromotionGate,
+    Window,
+    decide,
+)
 from barograph.types import Interval
 
 ROWS, BLOCK, HORIZON = 6_000, 200, 20
@@ -403,3 +411,93 @@ def test_the_same_rows_are_judged_once(order, distance):
     assert not gate.unjudged(order, judged, distance).any()
     later = order + (order.max(initial=0) + distance + 1)
     assert gate.unjudged(later, judged, distance).all()
+
+
+class Values:
+    """Values above zero, and forecasts of them that are so far off in logarithms."""
+
+    def __init__(self, seed=7):
+        self._rng = np.random.default_rng(seed)
+        self._known = overlapping(self._rng, of=6 * HORIZON)
+        self.outcome = np.exp(self._known + 0.3 * overlapping(self._rng))
+
+    def forecast(self, noise, held=0.9):
+        value = np.exp(self._known + 0.09 / 2 + noise * overlapping(self._rng))
+        covered = np.arange(ROWS) % 100 < round(100 * held)
+        none = np.full(ROWS, 0.1)
+        return Forecast(probability=none, level=LevelForecast(value=value, covered=covered))
+
+    def window(self, **changed):
+        facts = {
+            "y": np.zeros(ROWS), "order": np.arange(ROWS), "session": np.zeros(ROWS, np.int64),
+            "block": BLOCK, "events": 0, "feature_set": "features/1",
+            "baselines": {"persistence": self.forecast(0.8), "har": self.forecast(0.5)},
+            "level": LevelWindow(outcome=self.outcome, narrowest=0.85, widest=0.95),
+        }  # fmt: skip
+        return Window(**facts | changed)
+
+    def contender(self, noise, held=0.9, label="candidate", **facts):
+        of = self.forecast(noise, held)
+        return Contender(
+            label=label, feature_set="features/1", probability=of.probability, level=of.level,
+            **facts,
+        )  # fmt: skip
+
+
+@pytest.fixture
+def values():
+    return Values()
+
+
+def test_a_forecast_of_values_is_promoted_by_qlike_and_coverage_without_any_positive(values):
+    decision = decide(None, values.contender(0.1, row_us=5.0), values.window(), RULE)
+    assert decision.promote, decision.reasons
+    reasons = "; ".join(decision.reasons)
+    for part in (
+        "feature set must be this program's",
+        "time per row must be at most",
+        "blocks must be at least 20: 30",
+        "intervals must hold 85% to 95% of the values: 90.",
+        "QLIKE must be better than persistence's: -",
+        "QLIKE must be better than har's: -",
+    ):
+        assert part in reasons
+    assert "PR-AUC" not in reasons
+    assert "independent positives" not in reasons
+
+
+@pytest.mark.parametrize(
+    ("noise", "held", "why"),
+    [
+        (0.5, 0.9, "QLIKE must be better than har's"),
+        (0.1, 0.80, "intervals must hold 85% to 95% of the values: 80."),
+        (0.1, 0.99, "intervals must hold 85% to 95% of the values: 99."),
+    ],
+)
+def test_a_forecast_of_values_that_breaks_one_rule_is_kept_out(values, noise, held, why):
+    decision = decide(None, values.contender(noise, held), values.window(), RULE)
+    assert not decision.promote
+    (reason,) = decision.reasons
+    assert reason.startswith(why)
+
+
+def test_a_champion_must_be_beaten_by_qlike_and_an_expired_one_only_matched(values):
+    window = values.window()
+    champion = values.contender(0.2, label="hourly/1")
+    candidate = values.contender(0.2)
+    decision = decide(champion, candidate, window, RULE)
+    assert not decision.promote
+    assert decision.reasons[0].startswith("QLIKE must be better than hourly/1's: ")
+    expired = msgspec.structs.replace(champion, expired=True)
+    assert decide(expired, candidate, window, RULE).promote
+    worse = decide(expired, values.contender(0.45), window, RULE)
+    assert any("QLIKE must not be worse than hourly/1's" in reason for reason in worse.reasons)
+
+
+def test_a_model_without_a_forecast_of_values_is_no_contender_for_them(values):
+    candidate = msgspec.structs.replace(values.contender(0.1), level=None)
+    with pytest.raises(BadInputError, match="forecasts no value"):
+        decide(None, candidate, values.window(), RULE)
+    short = LevelForecast(value=np.ones(3), covered=np.ones(3, np.bool_))
+    with pytest.raises(BadInputError, match="does not match"):
+        decide(None, msgspec.structs.replace(candidate, level=short), values.window(), RULE)

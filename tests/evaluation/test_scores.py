@@ -160,3 +160,40 @@ def test_reliability_bins_of_distinct_probabilities_are_equal():
     assert [b.rows for b in table] == [100] * 10
     assert scores.calibration_error(truth, probability) < 0.05
     assert scores.calibration_error(truth, probability**4) > 0.2
+
+
+measured = st.lists(st.tuples(st.floats(0.01, 100), st.floats(0.01, 100)), min_size=2, max_size=40)
+
+
+@settings(deadline=None)
+@given(measured)
+def test_scores_of_values_equal_scikit_learn(drawn):
+    truth, forecast = (np.array(column) for column in zip(*drawn, strict=True))
+    of = {
+        scores.mae: metrics.mean_absolute_error,
+        scores.mape: metrics.mean_absolute_percentage_error,
+        scores.rmse: metrics.root_mean_squared_error,
+    }
+    for score, peer in of.items():
+        assert score(truth, forecast) == pytest.approx(peer(truth, forecast), rel=1e-9)
+    if np.ptp(truth) > 0.01:
+        expected = metrics.r2_score(truth, forecast)
+        assert scores.r2(truth, forecast) == pytest.approx(expected, rel=1e-6, abs=1e-6)
+
+
+@settings(deadline=None)
+@given(measured, st.floats(0.01, 0.49))
+def test_the_pinball_loss_of_an_interval_is_the_mean_of_both_ends(drawn, tail):
+    truth, low = (np.array(column) for column in zip(*drawn, strict=True))
+    high = low * 2
+    loss = scores.pinball_loss(truth, low, high, tail)
+    ends = [
+        metrics.mean_pinball_loss(truth, end, alpha=share)
+        for end, share in ((low, tail), (high, 1 - tail))
+    ]
+    assert scores.pinball(truth, loss) == pytest.approx(np.mean(ends), rel=1e-9)
+
+
+def test_a_share_of_covered_rows_is_their_mean():
+    truth, covered = np.array([1.0, 2.0, 3.0, 4.0]), np.array([1.0, 1.0, 0.0, 1.0])
+    assert scores.coverage(truth, covered) == 0.75

@@ -11,9 +11,12 @@ from hypothesis import strategies as st
 from barograph import codec
 from barograph.cases.cold_start import COLD_START, ColdStart
 from barograph.cases.market import MARKET
-from barograph.errors import ForeignFeaturesError, UnsoundModelError
+from barograph.errors import ForeignFeaturesError, ForeignStateError, UnsoundModelError
+from barograph.evaluation.conformal import Intervals, IntervalState, LevelRule, SlotState
 from barograph.features.catalogue import FEATURES
 from barograph.pipeline.scorer import Scorer
+from barograph.pipeline.shadow import Shadow
+from barograph.registry.model import LevelFacts
 from barograph.types import Fault, Reason, Record, Verdict
 from scored_rows import Doubling, model, row
 
@@ -91,8 +94,8 @@ def test_a_model_is_swapped_between_two_records():
     assert after.probability == pytest.approx(before.probability / 2)
 
 
-def record(value, offset=0):
-    return Record("ticks.features", 0, offset, "BTC-USD", value, {})
+def record(value, offset=0, product="BTC-USD"):
+    return Record("ticks.features", 0, offset, product, value, {})
 
 
 def test_foreign_rows_and_unreadable_ones_become_dead_letters():
@@ -158,6 +161,10 @@ def test_a_restore_anywhere_changes_no_prediction(cut, seed):
         ({"tau": {"BTC-USD": -1.0}}, "tau is not a volatility"),
         ({"threshold": 1.5}, "threshold 1.5 is not a probability"),
         ({"threshold": math.nan}, "threshold nan is not a probability"),
+        (
+            {"level": LevelFacts(rule=LevelRule(), states={"BTC-USD": IntervalState([])})},
+            "intervals of BTC-USD are of another level",
+        ),
     ],
 )
 def test_a_model_with_unsound_facts_is_refused_by_name_and_the_present_one_stays(facts, why):
@@ -223,3 +230,120 @@ def test_a_row_of_the_far_future_does_not_end_what_a_baseline_learns():
         baseline.learn(second, 1e-4)
     assert baseline.later.sum() == 200 - 60
     assert len(baseline.waiting) <= 60
+
+
+RULE = LevelRule(slots=1, window=40, step=0.02)
+RESIDUALS = list(range(-200_000, 200_000, 10_000))
+LEVEL = LevelFacts(
+    rule=RULE, states={"BTC-USD": IntervalState([SlotState(RESIDUALS, 50_000_000, 50_000_000)])}
+)
+
+
+class Medians(Doubling):
+    """A model whose median is a known function of its input."""
+
+    def __init__(self, factor=1.0):
+        super().__init__()
+        self.median = factor
+
+    def forecast(self, x):
+        return self.predict(x), self.median * x[:, 0].astype(float)
+
+
+def leveled(onnx=None, label="spikes/1"):
+    return model(label, onnx=onnx or Medians(), level=LEVEL)
+
+
+def test_a_model_that_forecasts_the_value_gives_its_median_and_an_interval():
+    prediction = Scorer(MARKET, leveled()).predict(row(100, vol=1e-4))
+    assert prediction.median == pytest.approx(1e-4)
+    assert prediction.low == pytest.approx(1e-4 * math.exp(-0.19), rel=1e-6)
+    assert prediction.high == pytest.approx(1e-4 * math.exp(0.18), rel=1e-6)
+    assert prediction.median < prediction.forecast < prediction.high
+
+
+def test_what_has_no_forecast_of_a_value_is_written_as_before():
+    """The bytes of predictions of other models and of the baseline are those of older versions."""
+    words = [
+        Scorer(MARKET, model()).predict(row(100)),
+        Scorer(MARKET).predict(row(100)),
+        Scorer(MARKET, leveled()).predict(row(100, missing={"realized_vol_60s": Reason.GAP})),
+    ]
+    for prediction in words:
+        fields = msgspec.json.decode(codec.encode(prediction))
+        assert not {"median", "forecast", "low", "high"} & fields.keys()
+    fields = msgspec.json.decode(codec.encode(words[1]))
+    assert list(fields) == [
+        "type", "product", "second", "event_time_ns", "receive_time_ns", "verdict", "probability",
+        "alarm", "threshold", "tau", "horizon_s", "value_now", "mid", "model",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("median", [math.nan, math.inf, -1.0])
+def test_what_a_model_says_that_is_no_value_is_out_of_range(median):
+    prediction = Scorer(MARKET, leveled(Medians(median * 1e4))).predict(row(100))
+    assert (prediction.verdict, prediction.median) == (Verdict.OUT_OF_RANGE, None)
+
+
+def test_an_interval_learns_the_value_that_came_a_horizon_later():
+    scorer = Scorer(MARKET, leveled())
+    intervals = Intervals(RULE, 60, LEVEL.states["BTC-USD"])
+    vols = volatilities(3, 300)
+    for second, vol in enumerate(vols):
+        prediction = scorer.predict(row(second, vol=vol))
+        intervals.learn(second, vol)
+        bounds = intervals.predict(second, prediction.median)
+        # exact: residuals are integers
+        assert (prediction.low, prediction.high) == (bounds.low, bounds.high)
+        assert prediction.forecast == pytest.approx(bounds.root_mean_square)
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 300), st.integers(0, 2**32 - 1))
+def test_a_restore_anywhere_changes_no_interval(cut, seed):
+    rows = [
+        record(codec.encode(row(i, vol=v, product=product)), i, product)
+        for i, v in enumerate(volatilities(seed, 300))
+        for product in ("BTC-USD", "NEW-USD")
+    ]
+    whole = Scorer(MARKET, leveled())
+    first, second = Scorer(MARKET, leveled()), Scorer(MARKET, leveled())
+    expected = whole.receive(rows)
+    head = first.receive(rows[:cut])
+    second.restore(first.snapshot())
+    tail = second.receive(rows[cut:])
+    assert head.values + tail.values == expected.values
+
+
+def test_a_baseline_is_kept_beside_the_intervals_of_a_later_model():
+    scorer = Scorer(MARKET)
+    scorer.predict(row(1))
+    before = scorer.snapshot()["BTC-USD"]
+    scorer.swap(leveled())
+    scorer.predict(row(2))
+    both = Scorer(MARKET)
+    both.restore(scorer.snapshot())
+    both.predict(row(1, product="ETH-USD"))
+    other = Scorer(MARKET)
+    other.predict(row(1))
+    assert both._baselines["BTC-USD"].dump() == other._baselines["BTC-USD"].dump() == before
+
+
+@pytest.mark.parametrize(
+    "checkpoint", [b"scorer/1 ", b"scorer/1 \xc1", b"scorer/1 \x92\xc0\xc4\x00"]
+)
+def test_a_damaged_checkpoint_of_intervals_is_refused(checkpoint):
+    with pytest.raises(ForeignStateError):
+        Scorer(MARKET, leveled()).restore({"BTC-USD": checkpoint})
+
+
+def test_a_shadow_remembers_the_intervals_of_the_candidate_alone():
+    rows = [record(codec.encode(row(i)), i) for i in range(200)]
+    whole, first, second = (Shadow(MARKET, leveled()) for _ in range(3))
+    expected = whole.receive(rows).values
+    head = first.receive(rows[:90]).values
+    second.restore(first.snapshot())
+    assert head + second.receive(rows[90:]).values == expected
+    plain = Shadow(MARKET, model())
+    plain.receive(rows)
+    assert plain.snapshot() == {}

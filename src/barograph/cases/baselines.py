@@ -8,11 +8,22 @@ from importlib.util import find_spec
 
 import numpy as np
 
-from barograph.arrays import Bool, Float64
+from barograph.arrays import Bool, Float64, Int64
 from barograph.compiled import compiled
 
 EWMA_DECAY = float(np.exp(-1 / 60))
 """λ of σ²(t+1) = (1 − λ) r² + λ σ²(t): a time constant of 60 seconds."""
+
+
+def grid(values: Float64, second: Int64, step_s: int) -> tuple[Float64, Int64]:
+    """The values (n,) with one more NaN at each hole, and the index of each row in them.
+
+    second: (n,) of the rows by key; a row that does not come `step_s` after its predecessor follows
+    a hole.
+    """
+    broken = np.diff(second, prepend=second[0]) != step_s
+    holes = np.flatnonzero(broken)
+    return np.insert(values, holes, np.nan), np.arange(len(values)) + np.cumsum(broken)
 
 
 @compiled

@@ -18,6 +18,7 @@ from barograph.arrays import Bool, Float32, Float64, Int64
 from barograph.cases.contract import Stream
 from barograph.cases.live_series import LiveSeries
 from barograph.errors import BadInputError
+from barograph.evaluation.conformal import LevelRule
 from barograph.evaluation.splits import Fold, Rows
 from barograph.learning.candidates import Candidate
 from barograph.learning.examples import Examples
@@ -186,6 +187,12 @@ class Case:
 
     at_quantile: Callable[[float], Callable[[Table, Rows], Target]] | None = None
     """Quantile of the training outcomes → the `target` of that; None where no quantile counts."""
+
+    level: LevelRule | None = None
+    """How a series' value itself is forecast, with intervals; None if only its reaching tau is.
+
+    With a level, models are chosen and promoted by QLIKE of the value's forecast.
+    """
 
     varied: Callable[[Candidate, np.random.Generator], Candidate] | None = None
     """(candidate, rng) → the candidate with other hyperparameters; None for no search."""

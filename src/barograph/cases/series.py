@@ -18,6 +18,7 @@ from barograph.cases.case import Case, SplitKind, Table, Target
 from barograph.cases.live_series import LiveSeries
 from barograph.errors import TooLittleDataError
 from barograph.evaluation import alarms, labels, splits
+from barograph.evaluation.conformal import LevelRule
 from barograph.evaluation.splits import Fold, Rows
 from barograph.learning.candidates import Candidate
 from barograph.registry.model import TAU, ModelFacts
@@ -119,17 +120,26 @@ def _unused(reasons: UInt8, known: Bool) -> dict[str, int]:
     return {reason: count for reason, count in counts.items() if count}
 
 
-def split(
-    table: Table, folds: int, protocol: SplitKind, *, horizon_s: int, embargo_s: int
+def split(  # noqa: PLR0913 - what the folds are of, and how far apart
+    table: Table,
+    folds: int,
+    protocol: SplitKind,
+    *,
+    horizon_s: int,
+    embargo_s: int,
+    first_share: float = splits.FIRST_SHARE,
 ) -> tuple[SplitKind, list[Fold]]:
     """Cut walk-forward or leave-session-out folds.
 
-    embargo_s: the longest window of the used features. "auto" leaves sessions out if there are
+    embargo_s: the longest window of the used features. first_share: the share of the rows before
+    the first test of a walk-forward. "auto" leaves sessions out if there are
     three or more regimes, which tests whether a model transfers to another one. Raises
     TooLittleDataError.
     """
     embargo_s = max(horizon_s, embargo_s)
-    plan = splits.SplitPlan(folds=folds, horizon_s=horizon_s, embargo_s=embargo_s)
+    plan = splits.SplitPlan(
+        folds=folds, horizon_s=horizon_s, embargo_s=embargo_s, first_share=first_share
+    )
     if protocol == "auto":
         _, rows = np.unique(table.regime, return_counts=True)
         several = (rows >= REGIME_ROWS).sum() >= 3
@@ -239,12 +249,14 @@ def series_case(  # noqa: PLR0913 - everything specific to one series
     baselines: tuple[str, ...],
     longest_window_s: int,
     false_alarms_per_hour: float = 2.0,
+    level: LevelRule | None = None,
 ) -> Case:
     """Build the case that forecasts whether a series' value reaches tau within its horizon.
 
     candidates: offered features → all candidates; those named in `baselines` cannot be chosen and
     must be beaten. longest_window_s: the longest look-back of a feature. false_alarms_per_hour: the
-    alarm budget per key. The dataset has the columns of `training.dataset`; all columns of the
+    alarm budget per key. level: how the value itself is forecast, if it is.
+    The dataset has the columns of `training.dataset`; all columns of the
     series may be features.
     """
     judged = Alarms(live.horizon_s, live.step_s, longest_window_s, false_alarms_per_hour)
@@ -266,6 +278,7 @@ def series_case(  # noqa: PLR0913 - everything specific to one series
         target=target,
         at_quantile=lambda quantile: partial(target, quantile=quantile),
         candidates=candidates,
+        level=level,
         threshold=judged.threshold,
         threshold_rule=judged.threshold_rule,
         judge=judged.judge,

@@ -119,19 +119,12 @@ class MarketTable(Table):
 def table(frame: pl.DataFrame) -> Table:
     """The usable rows, sorted by product and second, with their grid of returns."""
     usable = usable_rows(frame, MARKET, WANTED, CLOCKS)
-    returns, place = _grid(usable.frame)
+    returns = usable.frame["return_e9"].cast(pl.Float64).fill_null(np.nan).to_numpy() * 1e-9
+    returns, place = baselines.grid(returns, usable.frame["second"].to_numpy(), MARKET.step_s)
     shared = {field.name: getattr(usable.table, field.name) for field in fields(Table)}
     log_mid = usable.frame["log_mid_e9"].cast(pl.Float64).fill_null(np.nan).to_numpy() * 1e-9
     shared["level"] = np.exp(log_mid[usable.rows])
     return MarketTable(**shared, returns=returns, place=place[usable.rows])
-
-
-def _grid(frame: pl.DataFrame) -> tuple[Float64, Int64]:
-    """The dataset's returns with a NaN at each hole, and the index of each row in them."""
-    returns = frame["return_e9"].cast(pl.Float64).fill_null(np.nan).to_numpy() * 1e-9
-    broken = np.diff(frame["second"].to_numpy(), prepend=frame["second"].item(0)) != 1
-    holes = np.flatnonzero(broken)
-    return np.insert(returns, holes, np.nan), np.arange(len(returns)) + np.cumsum(broken)
 
 
 def split(table: Table, folds: int, protocol: SplitKind) -> tuple[SplitKind, list[Fold]]:

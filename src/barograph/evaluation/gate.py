@@ -43,15 +43,34 @@ class PromotionGate(msgspec.Struct, frozen=True, kw_only=True):
     max_undefined: float = 0.05
 
 
+class LevelForecast(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """A forecast of values: `value` (n,), QLIKE's functional, and whether intervals held them."""
+
+    value: Float64
+    covered: Bool
+
+
 class Forecast(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """A forecast for a window's rows: `probability` (n,) and, for volatility, `ranking` (n,).
 
     `ranking` is the forecast over tau: in pooled folds, differing calibrations disturb the order of
-    the probabilities but not this order.
+    the probabilities but not this order. `level` is there where the window has one.
     """
 
     probability: Float64
     ranking: Float64 | None = None
+    level: LevelForecast | None = None
+
+
+class LevelWindow(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """The values (n,) that were to be forecast, above zero, and how often intervals may hold them.
+
+    `narrowest` and `widest` are the lowest and highest share.
+    """
+
+    outcome: Float64
+    narrowest: float
+    widest: float
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -59,6 +78,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     y, order, session: (n,) as in `case.Table`, pooled over keys; block: bootstrap block length in
     orders; events: number of independent positives; baselines: forecasts of those to beat, by name.
+    level: of a window in which values are forecast, not only whether they reach tau.
     """
 
     y: Float64
@@ -68,6 +88,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     events: int
     feature_set: str
     baselines: Mapping[str, Forecast]
+    level: LevelWindow | None = None
     seed: int = 0
 
     def drawn(self, count: int) -> Resamples:
@@ -118,20 +139,23 @@ def decide(
     significantly worse (PR-AUC by more than the margin); against a champion significantly better by
     log loss, or, if it has expired, not significantly worse; calibration, time per row and feature
     set within limits. Models are compared by their PR-AUC `at_best`; only the probabilities are
-    compared with the base rate, as alarms depend on them. A NaN bound fails its rule. Raises
-    BadInputError for forecasts of other lengths and for duplicate names.
+    compared with the base rate, as alarms depend on them. A NaN bound fails its rule.
+
+    In a window with a level, values are compared instead: QLIKE significantly better than that of
+    each baseline and of a champion (not significantly worse than an expired one's), and the share
+    of values within their intervals inside the limits; blocks, time per row and feature set as
+    above. Raises BadInputError for forecasts of other lengths and for duplicate names.
     """
     rule = rule or PromotionGate()
     rules = [
-        (
-            window.events >= rule.min_episodes,
-            f"independent positives must be at least {rule.min_episodes}: {window.events}",
-        ),
         (
             candidate.feature_set == window.feature_set,
             f"feature set must be this program's {window.feature_set}: {candidate.feature_set}",
         ),
     ]
+    if window.level is None:
+        positives = f"independent positives must be at least {rule.min_episodes}: {window.events}"
+        rules.insert(0, (window.events >= rule.min_episodes, positives))
     if candidate.row_us is not None:
         rules.append(
             (
@@ -140,7 +164,21 @@ def decide(
             )
         )
     if len(window.y):
-        rules += _measured(champion, candidate, window, rule)
+        forecasts = {candidate.label: candidate, **_others(champion, window)}
+        duplicates = len(forecasts) != len(window.baselines) + 1 + (champion is not None)
+        if duplicates or any(not _of(window, one) for one in forecasts.values()):
+            raise BadInputError(
+                "promotion",
+                "a forecast does not match the window's rows, or two have the same name",
+                "Score every row of the window with each",
+            )
+        drawn = window.drawn(rule.resamples)
+        blocks = f"blocks must be at least {rule.min_blocks}: {drawn.blocks}"
+        rules.append((drawn.blocks >= rule.min_blocks, blocks))
+        if window.level is None:
+            rules += _measured(champion, candidate, window, rule, drawn)
+        else:
+            rules += _measured_levels(champion, candidate, window, rule, drawn)
     broken = tuple(sentence for holds, sentence in rules if not holds)
     return Decision(not broken, broken or tuple(sentence for _, sentence in rules))
 
@@ -224,27 +262,17 @@ def _figures(
 
 
 def _measured(
-    champion: Contender | None, candidate: Contender, window: Window, rule: PromotionGate
+    champion: Contender | None,
+    candidate: Contender,
+    window: Window,
+    rule: PromotionGate,
+    drawn: Resamples,
 ) -> list[tuple[bool, str]]:
     """Evaluate the rules that compare scores: (holds, sentence) each."""
-    drawn, ours = window.drawn(rule.resamples), candidate.label
-    others: list[tuple[str, Forecast]] = [*window.baselines.items()]
-    if champion is not None:
-        others.append((champion.label, champion))
-    forecasts = {ours: candidate, **dict(others)}
-    if len(forecasts) != len(others) + 1 or any(not _of(window, one) for one in forecasts.values()):
-        raise BadInputError(
-            "promotion",
-            "a forecast does not match the window's rows, or two have the same name",
-            "Score every row of the window with each",
-        )
-    figures = _figures(ours, forecasts, window.y, drawn)
+    ours, others = candidate.label, _others(champion, window)
+    figures = _figures(ours, {ours: candidate, **others}, window.y, drawn)
     over, off = wide(figures.over, rule.level), figures.off.interval(rule.level)
     rules = [
-        (
-            drawn.blocks >= rule.min_blocks,
-            f"blocks must be at least {rule.min_blocks}: {drawn.blocks}",
-        ),
         (
             _sound(over, rule) and over.low > 0,
             f"PR-AUC must be above the base rate: {_words(over)}",
@@ -257,7 +285,7 @@ def _measured(
             ),
         ),
     ]
-    for other, _ in others:
+    for other in others:
         loss = wide(figures.loss[ours] - figures.loss[other], rule.level)
         precision = wide(figures.pr_auc[ours] - figures.pr_auc[other], rule.level)
         less, more = _words(loss), _words(precision)  # differences: ours minus the other's
@@ -281,10 +309,63 @@ def _measured(
     return rules
 
 
+def _measured_levels(
+    champion: Contender | None,
+    candidate: Contender,
+    window: Window,
+    rule: PromotionGate,
+    drawn: Resamples,
+) -> list[tuple[bool, str]]:
+    """Evaluate the rules that compare forecasts of values: (holds, sentence) each."""
+    ours, level = candidate.label, window.level
+    forecasts = {ours: candidate, **_others(champion, window)}
+    levels = {name: one.level for name, one in forecasts.items() if one.level is not None}
+    if level is None or len(levels) != len(forecasts):
+        raise BadInputError(
+            "promotion", "one of the models forecasts no value", "Compare those that do"
+        )
+    of = [(scores.qlike, each.value) for each in levels.values()]
+    of.append((scores.coverage, levels[ours].covered.astype(np.float64)))
+    *losses, covered = bootstrap.resampled_together(of, level.outcome, drawn)
+    loss = dict(zip(levels, losses, strict=True))
+    held = covered.interval(rule.level)
+    rules = [
+        (
+            level.narrowest <= held.estimate <= level.widest,
+            (
+                f"intervals must hold {level.narrowest:.0%} to {level.widest:.0%} of the values: "
+                f"{interval(held, 1, share=True)}"
+            ),
+        )
+    ]
+    for other in levels:
+        if other == ours:
+            continue
+        less = wide(loss[ours] - loss[other], rule.level)
+        if champion is not None and other == champion.label and champion.expired:
+            sentence = f"QLIKE must not be worse than {other}'s: {_words(less)}"
+            rules.append((_sound(less, rule) and less.low <= 0, sentence))
+        else:
+            sentence = f"QLIKE must be better than {other}'s: {_words(less)}"
+            rules.append((_sound(less, rule) and less.high < 0, sentence))
+    return rules
+
+
+def _others(champion: Contender | None, window: Window) -> dict[str, Forecast]:
+    """The forecasts with which the candidate is compared, by name."""
+    others: dict[str, Forecast] = dict(window.baselines)
+    if champion is not None:
+        others[champion.label] = champion
+    return others
+
+
 def _of(window: Window, forecast: Forecast) -> bool:
     """Whether the forecast has the length of the window."""
     series = (forecast.probability, forecast.ranking)
-    return all(len(each) == len(window.y) for each in series if each is not None)
+    lengths = [len(each) for each in series if each is not None]
+    if forecast.level is not None:
+        lengths += [len(forecast.level.value), len(forecast.level.covered)]
+    return all(length == len(window.y) for length in lengths)
 
 
 def _sound(interval: Interval, rule: PromotionGate) -> bool:

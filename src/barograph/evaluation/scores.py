@@ -159,23 +159,65 @@ def _refuse_unvolatile(truth: Float64, forecast: Float64) -> None:
 
 def _qlike(truth: Float64, forecast: Float64) -> Means:
     _refuse_unvolatile(truth, forecast)
+    return _mean(qlike_loss(truth, forecast))
+
+
+def qlike_loss(truth: Float64, forecast: Float64) -> Float64:
+    """(n,) loss of each row, whose mean is `qlike`, for volatilities (n,) above zero."""
     ratio = (truth / forecast) ** 2
-    return _mean(ratio - np.log(ratio) - 1)
+    loss: Float64 = ratio - np.log(ratio) - 1
+    return loss
 
 
 def _log_r2(truth: Float64, forecast: Float64) -> Means:
     _refuse_unvolatile(truth, forecast)
-    log_vol = np.log(truth)
-    centred = log_vol - log_vol.mean()
+    return _r2(np.log(truth), np.log(forecast))
+
+
+def _r2(truth: Float64, forecast: Float64) -> Means:
+    _refuse_unscorable(truth, forecast, spikes=False)
+    centred = truth - truth.mean()
 
     def value(means: Float64) -> float:
         error, mean, square = means
         variance = square - mean**2
         # For constant truth the variance is only rounding error.
-        return float(1 - error / variance) if variance > 1e-12 * log_vol[0] ** 2 else nan
+        return float(1 - error / variance) if variance > 1e-12 * truth[0] ** 2 else nan
 
-    squares = (log_vol - np.log(forecast)) ** 2
+    squares = (truth - forecast) ** 2
     return Means(columns=np.stack([squares, centred, centred**2], axis=1), value=value)
+
+
+def _rmse(truth: Float64, forecast: Float64) -> Means:
+    _refuse_unscorable(truth, forecast, spikes=False)
+    squares = (truth - forecast) ** 2
+    return Means(columns=squares[:, None], value=lambda mean: float(np.sqrt(mean[0])))
+
+
+def _mae(truth: Float64, forecast: Float64) -> Means:
+    _refuse_unscorable(truth, forecast, spikes=False)
+    return _mean(np.abs(truth - forecast))
+
+
+def _mape(truth: Float64, forecast: Float64) -> Means:
+    _refuse_unvolatile(truth, forecast)
+    return _mean(np.abs(truth - forecast) / truth)
+
+
+def _share(truth: Float64, forecast: Float64) -> Means:
+    _refuse_unscorable(truth, forecast, spikes=False)
+    return _mean(forecast)
+
+
+def pinball_loss(truth: Float64, low: Float64, high: Float64, tail: float) -> Float64:
+    """(n,) loss of an interval's ends as quantiles at `tail` and 1 − tail, the mean of both.
+
+    Source: Koenker, Bassett (1978), Econometrica 46(1).
+    """
+    below, above = truth - low, high - truth
+    ends = [np.maximum(tail * off, (tail - 1) * off) for off in (below, above)]
+    mean: Float64 = (ends[0] + ends[1]) / 2
+    return mean
 
 
 pr_auc = Score("pr_auc", True, _ranked(_average_precision))  # noqa: FBT003 - named by the class
@@ -201,6 +243,24 @@ qlike = Score("qlike", False, _qlike)  # noqa: FBT003
 
 log_r2 = Score("log_r2", True, _log_r2)  # noqa: FBT003
 """1 - Σ(ln v - ln f)² / Σ(ln v - mean ln v)² for volatilities v, f > 0."""
+
+r2 = Score("r2", True, _r2)  # noqa: FBT003
+"""1 - Σ(v - f)² / Σ(v - mean v)²; f is best as the mean of v."""
+
+rmse = Score("rmse", False, _rmse)  # noqa: FBT003
+"""Root of the mean of (v - f)², in the unit of v; f is best as the mean of v."""
+
+mae = Score("mae", False, _mae)  # noqa: FBT003
+"""Mean of |v - f|, in the unit of v; f is best as the median of v."""
+
+mape = Score("mape", False, _mape)  # noqa: FBT003
+"""Mean of |v - f| / v for v, f > 0."""
+
+coverage = Score("coverage", True, _share)  # noqa: FBT003
+"""Share of values within their interval; call it with 1.0 for those and 0.0 for the others."""
+
+pinball = Score("pinball", False, _share)  # noqa: FBT003
+"""Mean of `pinball_loss`, in the unit of v; call it with the losses."""
 
 
 class ReliabilityBin(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,6 +21,10 @@ Rows = Int64
 """Indices of rows, increasing."""
 
 
+FIRST_SHARE = 0.4
+"""Share of all rows before the first test of a walk-forward, where none other is given."""
+
+
 class SplitPlan(msgspec.Struct, frozen=True, kw_only=True):
     """How history is cut into folds.
 
@@ -34,7 +38,7 @@ class SplitPlan(msgspec.Struct, frozen=True, kw_only=True):
     inner: int = 4
     horizon_s: int = 60
     embargo_s: int = 900
-    first_share: float = 0.4
+    first_share: float = FIRST_SHARE
     min_rows: int = 300
 
     def __post_init__(self) -> None:

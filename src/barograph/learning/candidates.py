@@ -69,8 +69,8 @@ class Candidate:
     `repeats` is the number of rows that carry the information of one independent row: labels with a
     horizon of h seconds overlap h-fold at one-second steps, so priors are weighed against
     rows / repeats. `parameters` are the hyperparameters of a search; `otherwise` returns the
-    learner for other ones. A combination has `members`, and `join` in place of its own fit:
-    (training examples, the members fitted on them) → the combination.
+    learner for other ones. A combination has `members`, and `join` makes it of what was fitted
+    of them.
     """
 
     name: str
@@ -80,7 +80,7 @@ class Candidate:
     parameters: Mapping[str, float] = field(default_factory=dict)
     otherwise: Callable[[Boosting], Learner] | None = None
     members: tuple["Candidate", ...] = ()
-    join: Callable[[Examples, Sequence[Fitted]], Fitted] | None = None
+    join: Callable[[Sequence[Fitted]], Fitted] | None = None
 
     def varied(self, how: Boosting) -> "Candidate":
         """The candidate with other hyperparameters. Raises BadInputError if it is not boosted."""
@@ -116,10 +116,10 @@ class Candidate:
         known = [proof for proof in proofs if proof is not None]
         if self.join is not None and len(known) == len(self.members):
             parts = [
-                self.join(rest, [proof.parts[number] for proof in known])
-                for number, (rest, _) in enumerate(slices.inner)
+                self.join([proof.parts[number] for proof in known])
+                for number in range(len(slices.inner))
             ]
-            grown = self.join(slices.train, [proof.fitted for proof in known])
+            grown = self.join([proof.fitted for proof in known])
         else:
             parts = [self.grow(rest, seed) for rest, _ in slices.inner]
             grown = self.grow(slices.train, seed)
@@ -181,22 +181,16 @@ def combination(
 ) -> Candidate:
     """The mean of the log forecasts of several regressions, as one graph."""
     features = tuple(dict.fromkeys(column for one in members for column in one.features))
-    join = partial(_joined, features, repeats)
+    join = partial(combined, features)
 
     def grow(train: Examples, seed: int) -> Fitted:
         fitted = []
         for one in members:
             own = train.only([features.index(column) for column in one.features])
             fitted.append(replace(one.grow(own, seed), name=one.name, features=one.features))
-        return join(train, fitted)
+        return join(fitted)
 
     return Candidate(name, features, grow, repeats, members=tuple(members), join=join)
-
-
-def _joined(
-    features: tuple[str, ...], repeats: float, train: Examples, fitted: Sequence[Fitted]
-) -> Fitted:
-    return combined(features, train, fitted, repeats)
 
 
 def climatology(hour: tuple[str, ...], *, repeats: float = 60) -> Candidate:

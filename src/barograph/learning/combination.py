@@ -11,9 +11,8 @@ import numpy as np
 
 from barograph.arrays import Float64
 from barograph.errors import BadInputError
-from barograph.learning.examples import Examples, uncalibrated
-from barograph.learning.fitted import AsGiven, Fitted, LogLogistic, Seen
-from barograph.learning.log_logistic import law_around_log
+from barograph.learning.examples import uncalibrated
+from barograph.learning.fitted import AsGiven, Fitted, Linear, LogLogistic, Seen
 from barograph.learning.onnx_graph import Graph
 from barograph.registry.model import TAU
 
@@ -59,19 +58,20 @@ class MeanLocation:
         return graph.add("Div", total, graph.constant(np.float64(len(self.members))))
 
 
-def combined(
-    features: tuple[str, ...], train: Examples, fitted: Sequence[Fitted], repeats: float
-) -> Fitted:
-    """The combination of regressions, with an error law of its own around their mean.
+def combined(features: tuple[str, ...], fitted: Sequence[Fitted]) -> Fitted:
+    """The combination of regressions, whose error has the mean log scale of theirs.
 
-    features: those of the members and tau, the columns of `train`. Raises BadInputError for a
-    member that is no regression.
+    features: those of the members, tau among them. Raises BadInputError for a member that is no
+    regression.
     """
     members = []
     for each in fitted:
         if not isinstance(each.head, LogLogistic):
             raise BadInputError(each.name, "it has no log forecast", "Combine regressions alone")
         members.append(Member(tuple(map(features.index, each.features)), each, each.head))
-    core = MeanLocation(tuple(members))
-    law = law_around_log(core(train.x), train, features.index(TAU), train.weight / repeats)
-    return uncalibrated(AsGiven(), core, law)
+    m = len(features)
+    # Inputs are standardised, so that the bias is the log scale of an ordinary row.
+    width = float(np.mean([member.head.spread.bias for member in members]))
+    constant = Linear(np.zeros(m), np.full(m, np.inf), np.zeros(m), width)
+    law = LogLogistic(features.index(TAU), constant)
+    return uncalibrated(AsGiven(), MeanLocation(tuple(members)), law)

@@ -6,7 +6,7 @@ import numpy as np
 
 from barograph.arrays import Float64
 from barograph.learning.examples import Examples, unweighted
-from barograph.learning.fitted import Core, Linear, LogLogistic, sigmoid
+from barograph.learning.fitted import Core, LogLogistic, sigmoid
 from barograph.learning.relative import Relative, log_above
 from barograph.registry.model import TAU
 
@@ -45,17 +45,6 @@ def law_around(  # noqa: PLR0913 - the regression, its data, and the scale
     scale = replace(scale, weights=widths if varies else scale.weights, bias=width)
     place = None if base is None else view.features.index(base)
     return LogLogistic(view.features.index(TAU), scale, place)
-
-
-def law_around_log(log_median: Float64, train: Examples, tau: int, weight: Float64) -> LogLogistic:
-    """Fit an error law of constant scale to ln v − `log_median` (n,); tau: its column in x."""
-    off = log_above(train.outcome) - log_median
-    none = np.empty((len(off), 0))
-    *_, width = most_likely(none, none, off, weight)
-    m = train.x.shape[1]
-    # An infinite scale: no column counts.
-    scale = Linear(np.zeros(m), np.full(m, np.inf), np.zeros(m), width)
-    return LogLogistic(tau, scale)
 
 
 def most_likely(

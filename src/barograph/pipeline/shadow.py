@@ -18,7 +18,8 @@ class Shadow:
 
     Passed over are all rows while there is no candidate, rows that the log took before the
     candidate was made, and products that its model does not know. Of a row that cannot be used it
-    makes nothing: the scorer beside it makes the dead letter. It has no memory.
+    makes nothing: the scorer beside it makes the dead letter. It remembers nothing but the
+    candidate's intervals.
     """
 
     def __init__(
@@ -48,8 +49,13 @@ class Shadow:
         return Outcome([each for each in predictions if each[0] in facts.tau], [])
 
     def snapshot(self) -> dict[str, bytes]:
-        """Return no checkpoints: the machine has no memory."""
-        return {}
+        """Return the checkpoints of the products whose intervals changed since the last call."""
+        model = self._scorer.model
+        if model is None or model.facts.level is None:
+            return {}
+        changed = self._scorer.snapshot()
+        return {product: changed[product] for product in changed if product in model.facts.tau}
 
     def restore(self, checkpoints: Mapping[str, bytes]) -> None:
-        """Do nothing: the machine has no memory."""
+        """Restore intervals from their checkpoints; raises as `Scorer.restore` does."""
+        self._scorer.restore(checkpoints)

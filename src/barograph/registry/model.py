@@ -25,6 +25,7 @@ from barograph.errors import (
     TooLittleDataError,
     UnsoundModelError,
 )
+from barograph.evaluation.conformal import IntervalState, LevelRule, fits
 
 INPUT, OUTPUT, MEDIAN = "features", "probability", "median"
 """Names of a graph's input, of its output, and of the output that it may have besides."""
@@ -120,6 +121,16 @@ class OnnxModel:
         return probability, median
 
 
+class LevelFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """How a model's intervals are made, and what they had learned of each key when it was trained.
+
+    The residuals are of rows that the model was not fitted on.
+    """
+
+    rule: LevelRule
+    states: dict[str, IntervalState]
+
+
 class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     """The facts of a model version; stored beside its graph as JSON.
 
@@ -128,6 +139,7 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     `threshold` is the probability that raises an alert. Spans are [start, end) of event time, zeros
     without time. `last_order` is the highest order among the training rows, None in older facts.
     `scores` maps groups ("test", "persistence", …) to scores by name; None is undefined.
+    `level` is of a model that forecasts the value itself, else None.
     """
 
     case: str
@@ -146,6 +158,7 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     created_time_ns: int
     expires_time_ns: int | None = None
     last_order: int | None = None
+    level: LevelFacts | None = None
 
     def expired(self, time_ns: int) -> bool:
         """Whether the model's lifetime has passed at `time_ns` (Unix time)."""
@@ -170,9 +183,16 @@ def refuse_unsound(label: str, facts: ModelFacts, known: Collection[str] | None 
         why = f"its tau is not a volatility ({', '.join(taus)[:200]})"
     elif not 0.0 <= facts.threshold <= _HIGHEST_THRESHOLD:
         why = f"its threshold {facts.threshold} is not a probability"
+    elif foreign := _foreign_states(facts.level):
+        why = f"its intervals of {', '.join(foreign)[:200]} are of another level"
     else:
         return
     raise UnsoundModelError(label, why, RETRAIN)
+
+
+def _foreign_states(level: LevelFacts | None) -> list[str]:
+    states = {} if level is None else level.states
+    return [key for key, state in states.items() if level and not fits(level.rule, state)]
 
 
 _HIGHEST_THRESHOLD = math.nextafter(1.0, 2.0)  # of a model that never alarms

@@ -56,7 +56,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
 def tags_of(facts: ModelFacts, facts_json: bytes) -> dict[str, str]:
     """The facts as text, with the hashes of the graph and of `facts_json`, the stored facts."""
     fields = msgspec.to_builtins(facts)
-    del fields["sha256"], fields["scores"]
+    del fields["sha256"], fields["scores"], fields["level"]
     text = {
         key: value if isinstance(value, str) else msgspec.json.encode(value).decode()
         for key, value in fields.items()

@@ -1,6 +1,7 @@
 """Scores, intervals and differences of all candidates on the pooled test rows of all folds."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -8,12 +9,15 @@ import numpy as np
 from barograph.arrays import Bool, Float32, Float64
 from barograph.evaluation import bootstrap, scores
 from barograph.evaluation.bootstrap import Resampled, Resamples
+from barograph.evaluation.diebold_mariano import DieboldMariano
 from barograph.evaluation.gate import Forecast, at_best, wide
 from barograph.evaluation.scores import Score
 from barograph.evaluation.splits import Rows
 from barograph.learning.relative import VOL_FLOOR
 from barograph.registry.model import TAU
 from barograph.registry.versions import Trial
+from barograph.training.levels import OF_LEVEL, LevelScores
+from barograph.training.pooled_levels import PooledLevels
 from barograph.training.walkforward import CHOSEN, FoldFacts, Tested, Training, Walk
 from barograph.types import Interval
 
@@ -33,7 +37,8 @@ class ScoreRow(msgspec.Struct, frozen=True, kw_only=True):
 
     `log_r2`, `qlike` and `pr_auc_by_ratio` are of its volatility forecast, None without one;
     `pr_auc_by_ratio` ranks by forecast / tau, without the calibration of each fold. `eligible` is
-    false for baselines, which cannot be chosen.
+    false for baselines, which cannot be chosen. `level` is there where the case has a level and the
+    candidate a forecast; then `log_r2` is of the median and `qlike` of the root mean square.
     """
 
     name: str
@@ -48,12 +53,14 @@ class ScoreRow(msgspec.Struct, frozen=True, kw_only=True):
     log_r2: Interval | None
     qlike: Interval | None
     acting: dict[str, float]
+    level: LevelScores | None = None
 
 
 class ScoreDifference(msgspec.Struct, frozen=True, kw_only=True):
     """A candidate minus a baseline, on the same resamples, with intervals by `wide`.
 
     `pr_auc` uses each one's better ranking, by probability or by forecast / tau, as the gate does.
+    `qlike` and the Diebold–Mariano test of it are there where both forecast the level.
     """
 
     name: str
@@ -61,6 +68,8 @@ class ScoreDifference(msgspec.Struct, frozen=True, kw_only=True):
     pr_auc: Interval
     brier: Interval
     log_loss: Interval
+    qlike: Interval | None = None
+    diebold_mariano: DieboldMariano | None = None
 
 
 class SessionRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,6 +131,13 @@ class Pooled:
             for name, folds in of_folds.items()
             if (volatility := _volatility(folds)) is not None
         }
+        self.outcome = np.maximum(self._table.outcome[self.rows], self._floor)
+        rule, forecasting = self._case.level, {n: of_folds[n] for n in self.volatility}
+        self.levels = (
+            None
+            if rule is None
+            else PooledLevels(walked, rule, self.rows, self.outcome, forecasting)
+        )
         self.ranking = self._ratios()
         self.acted = {
             name: np.concatenate([tested.acted for tested in folds])
@@ -173,6 +189,7 @@ class Pooled:
         return Forecast(
             probability=self.probability[name][where],
             ranking=None if ranking is None else ranking[where],
+            level=None if self.levels is None else self.levels.gated(name, where),
         )
 
     def columns(self, features: tuple[str, ...], where: Bool) -> Float32:
@@ -199,6 +216,7 @@ class Pooled:
                 log_r2=self._of_forecast(name, scores.log_r2),
                 qlike=self._of_forecast(name, scores.qlike),
                 acting=self._case.judge(self._table, self.rows, self.y, self.acted[name]),
+                level=self._level_scores(name),
             )
             for name in self.names
         ]
@@ -212,6 +230,7 @@ class Pooled:
                 pr_auc=wide(self._best(name) - self._best(baseline), self._how.level),
                 brier=self.over(name, baseline, scores.brier),
                 log_loss=self.over(name, baseline, scores.log_loss),
+                **self._of_levels(name, baseline),
             )
             for baseline in self.baselines
             for name in self.names
@@ -236,7 +255,7 @@ class Pooled:
     def _session(self, where: Rows) -> SessionRow:
         rows, y = self.rows[where], self.y[where]
         start_ns, end_ns = self._case.span_ns(self._table, rows)
-        outcome = np.maximum(self._table.outcome[rows], VOL_FLOOR)
+        outcome = self.outcome[where]
         return SessionRow(
             start_ns=start_ns,
             end_ns=end_ns,
@@ -268,6 +287,25 @@ class Pooled:
         tau = self.columns((TAU,), np.ones(len(self.rows), np.bool_))[:, 0]
         return {name: forecast / tau for name, forecast in self.volatility.items()}
 
+    @property
+    def _floor(self) -> float:
+        return VOL_FLOOR if self._case.level is None else self._case.level.floor
+
+    def _level_scores(self, name: str) -> LevelScores | None:
+        if self.levels is None or name not in self.levels.names:
+            return None
+        of = {score.name: self.interval(name, score) for score in OF_LEVEL}
+        return self.levels.scores(name, of)
+
+    def _of_levels(self, name: str, baseline: str) -> dict[str, Any]:
+        """The differences of level forecasts, none unless both have some."""
+        if self.levels is None or not {name, baseline} <= {*self.levels.names}:
+            return {}
+        return {
+            "qlike": self.over(name, baseline, scores.qlike),
+            "diebold_mariano": self.levels.diebold_mariano(name, baseline),
+        }
+
     def _of_forecast(self, name: str, score: Score) -> Interval | None:
         return self.interval(name, score) if name in self.volatility else None
 
@@ -286,13 +324,15 @@ class Pooled:
         base_rate = measured[CHOSEN, scores.base_rate]
         for name in self.names:
             measured[name, scores.lift] = measured[name, scores.pr_auc] / base_rate
-        outcome = np.maximum(self._table.outcome[self.rows], VOL_FLOOR)
         of_volatility = [
             (name, score, score, forecast)
             for name, forecast in self.volatility.items()
+            if self.levels is None
             for score in _OF_VOLATILITY
         ]
-        return measured | self._together(of_volatility, outcome)
+        if self.levels is not None:
+            of_volatility = self.levels.measures()
+        return measured | self._together(of_volatility, self.outcome)
 
     def _together(
         self, measures: list[tuple[str, Score, Score, Float64]], truth: Float64

@@ -11,14 +11,15 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from barograph.arrays import Bool
 from barograph.cases.case import Case, Dataset, Table
 from barograph.errors import ForeignFeaturesError, RegistryError, TooLittleDataError
 from barograph.evaluation import gate, scores
-from barograph.evaluation.gate import Contender, Decision, Run, Window
+from barograph.evaluation.gate import Contender, Decision, LevelWindow, Run, Window
 from barograph.registry.drift import attach_reference
 from barograph.registry.model import ModelFacts, OnnxModel, export, sha256_of
 from barograph.registry.registry import Registry
-from barograph.training import card, no_signal_control
+from barograph.training import card, levels, no_signal_control
 from barograph.training.card import Card
 from barograph.training.drift_reference import reference_of
 from barograph.training.no_signal_control import Control
@@ -78,7 +79,7 @@ def train(  # noqa: PLR0913 - data, registry, settings and callables
     pooled = Pooled(walked, how)
     tested = pooled.facts()
     figures = {row.name: _figures(row, tested.base_rate) for row in tested.scores}
-    facts, onnx = _live(walked, figures, dataset, how, clock_ns())
+    facts, onnx = _live(walked, pooled, figures, dataset, how, clock_ns())
     row_us = _row_us(facts, onnx, walked, clock_ns)
     gate = _Gate(case, table, pooled, registry, facts, row_us, clock_ns(), judged)
     decision = gate.decide(how)
@@ -173,6 +174,7 @@ class _Gate:
             events=self._case.events(table, rows, y),
             feature_set=self._case.feature_set,
             baselines={name: pooled.forecast(name, where) for name in pooled.baselines},
+            level=self._level(where),
             seed=how.seed,
         )
         forecast = pooled.forecast(CHOSEN, where)
@@ -181,9 +183,17 @@ class _Gate:
             feature_set=self._facts.feature_set,
             probability=forecast.probability,
             ranking=forecast.ranking,
+            level=forecast.level,
             row_us=self._row_us,
         )
         return gate.decide(self._champion, candidate, window, how.gate)
+
+    def _level(self, where: Bool) -> LevelWindow | None:
+        rule = self._case.level
+        if rule is None:
+            return None
+        outcome = self._pooled.outcome[where]
+        return LevelWindow(outcome=outcome, narrowest=rule.narrowest, widest=rule.widest)
 
     def _compare(self, registry: Registry) -> str:
         """Set the champion and keep only rows it was not fitted on; return a sentence."""
@@ -206,18 +216,28 @@ class _Gate:
         if not self._where.any():
             return f"{champion.label} was fitted on all remaining rows, or on later ones"
         x = pooled.columns(facts.features, self._where)
+        probability, median = champion.onnx.forecast(x)
+        level = None
+        if case.level is not None:
+            if median is None or facts.level is None:
+                return f"{champion.label} forecasts no value, and need not be beaten"
+            rows, every = pooled.rows[self._where], np.ones(len(x), np.bool_)
+            of_model = levels.of_model(facts.level, case.horizon_s, self._table, rows, median)
+            level = of_model.gated(pooled.outcome[self._where], every)
         # No ranking: unlike pooled folds it has a single calibration.
         self._champion = Contender(
             label=champion.label,
             feature_set=facts.feature_set,
-            probability=champion.onnx.predict(x),
+            probability=probability,
+            level=level,
             expired=facts.expired(self._now_ns),
         )
         return f"{champion.label}, on {self._judged_rows} rows that it was not fitted on"
 
 
-def _live(
+def _live(  # noqa: PLR0913 - what was trained, on what, and how
     walked: Walk,
+    pooled: Pooled,
     figures: dict[str, dict[str, float | None]],
     dataset: Dataset,
     how: Training,
@@ -226,7 +246,8 @@ def _live(
     """Facts and verified ONNX export of the last fold's choice."""
     case, table, last, chosen = walked.case, walked.table, walked.questions[-1], walked.chosen[-1]
     fitted, test = chosen.fitted, last.fold.test
-    onnx = export(fitted, last.target.columns(table, fitted.features, test))
+    x = last.target.columns(table, fitted.features, test)
+    onnx = export(fitted, x, median=case.level is not None)
     start_ns, end_ns = case.span_ns(table, last.fold.train)
     y = last.answers(test)
     measures = (scores.base_rate, scores.pr_auc, scores.roc_auc, scores.brier, scores.log_loss)
@@ -248,6 +269,7 @@ def _live(
         created_time_ns=created_time_ns,
         expires_time_ns=_expires_ns(end_ns, how),
         last_order=int(table.order[last.fold.train].max()),
+        level=None if pooled.levels is None else pooled.levels.facts,
     )
     return facts, onnx
 
@@ -309,6 +331,9 @@ def _figures(row: ScoreRow, base_rate: Interval) -> dict[str, float | None]:
                 f"{name}_low": interval.low,
                 f"{name}_high": interval.high,
             }
+    if row.level is not None:
+        of_level = {score.name: getattr(row.level, score.name) for score in levels.OF_LEVEL}
+        figures |= {name: interval.estimate for name, interval in of_level.items()}
     return _defined(figures | row.acting)
 
 

@@ -17,10 +17,11 @@ from barograph.errors import TooLittleDataError
 from barograph.evaluation import scores
 from barograph.evaluation.gate import PromotionGate
 from barograph.evaluation.splits import Fold, Rows
-from barograph.learning.candidates import Candidate, Slices
+from barograph.learning.candidates import Candidate, Proof, Slices
 from barograph.learning.examples import Examples
 from barograph.learning.fitted import Fitted
 from barograph.registry.versions import Trial
+from barograph.training import levels
 
 CHOSEN = "chosen"
 """Name under which the choices of all folds are scored together."""
@@ -79,8 +80,8 @@ class SideFacts(msgspec.Struct, frozen=True, kw_only=True):
 class FoldFacts(msgspec.Struct, frozen=True, kw_only=True):
     """One fold: its sides, the tau of each key, the choice and its scores.
 
-    `selection` is each candidate's log loss on held-out rows, `thresholds` the probability from
-    which each one acts.
+    `selection` is each candidate's log loss on held-out rows, or its QLIKE where the case has a
+    level (infinite without a forecast), `thresholds` the probability from which each one acts.
     """
 
     train: SideFacts
@@ -107,12 +108,14 @@ class Question:
 class Tested:
     """A candidate in one fold: its model, predictions for the test rows (n,), and threshold.
 
-    `selection` is its log loss on the held-out rows.
+    `selection` is its log loss on the held-out rows, or its QLIKE where the case has a level.
+    `held_out` are its forecasts (m,) of those rows, None without one.
     """
 
     fitted: Fitted
     probability: Float64
     volatility: Float64 | None
+    held_out: Float64 | None
     threshold: float
     selection: float
 
@@ -136,7 +139,7 @@ class Walk:
 
     @property
     def choices(self) -> list[str]:
-        """Name of each fold's best candidate by log loss on its held-out rows; the first of ties.
+        """Name of each fold's best candidate by its selection; the first of ties.
 
         Baselines are not eligible.
         """
@@ -209,6 +212,8 @@ def walk(
     tested: dict[str, list[Tested]] = {}
     left_out: dict[str, str] = {}
     candidates = case.candidates(table.features)
+    members = [member for candidate in candidates for member in candidate.members]
+    proofs: list[dict[str, Proof]] = [{} for _ in questions]
     steps = (len(candidates) + how.trials) * len(questions)
 
     def tried(candidate: Candidate, place: int) -> list[Tested]:
@@ -216,7 +221,10 @@ def walk(
         for number, question in enumerate(questions):
             step = f"{candidate.name}, fold {number + 1}"
             progress(step, place * len(questions) + number, steps)
-            of_folds.append(_test(case, table, question, candidate, how.seed))
+            tested, proof = _test(case, table, question, candidate, how.seed, proofs[number])
+            of_folds.append(tested)
+            if any(candidate is member for member in members):
+                proofs[number][candidate.name] = proof
         return of_folds
 
     for place, candidate in enumerate(candidates):
@@ -303,7 +311,14 @@ def questions_of(case: Case, table: Table, how: Training) -> tuple[SplitKind, li
     return split, questions
 
 
-def _test(case: Case, table: Table, question: Question, candidate: Candidate, seed: int) -> Tested:
+def _test(  # noqa: PLR0913 - the rows, the candidate, and what is known of it
+    case: Case,
+    table: Table,
+    question: Question,
+    candidate: Candidate,
+    seed: int,
+    proven: Mapping[str, Proof],
+) -> tuple[Tested, Proof]:
     fold, target = question.fold, question.target
 
     def examples(rows: Rows) -> Examples:
@@ -318,12 +333,25 @@ def _test(case: Case, table: Table, question: Question, candidate: Candidate, se
     slices = Slices(
         thinned(fold.train), tuple((thinned(rest), examples(held)) for rest, held in fold.inner)
     )
-    fitted, _, probability, _ = candidate.prove(slices, seed)
+    proof = candidate.prove(slices, seed, proven)
+    fitted, probability = proof.fitted, proof.probability
     y, x = question.answers(held_out), target.columns(table, candidate.features, fold.test)
-    return Tested(
+    tested = Tested(
         fitted=fitted,
         probability=fitted.predict(x),
         volatility=fitted.volatility(x),
+        held_out=proof.median,
         threshold=case.threshold(table, held_out, y, probability),
-        selection=scores.weighted_log_loss(y, probability, table.weight(held_out)),
+        selection=_selection(case, table, held_out, y, proof),
     )
+    return tested, proof
+
+
+def _selection(case: Case, table: Table, held_out: Rows, y: Float64, proof: Proof) -> float:
+    """What the choice goes by, on held-out rows; lower is better."""
+    weight = table.weight(held_out)
+    if case.level is None:
+        return scores.weighted_log_loss(y, proof.probability, weight)
+    if proof.median is None:
+        return np.inf
+    return levels.selection(case.level, table.outcome[held_out], proof.median, weight)
