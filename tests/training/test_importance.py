@@ -6,6 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from barograph.learning.fitted import Fitted
+from barograph.training import importance as module
 from barograph.training.importance import MOST_ROWS, elsewhere, importance, thinned
 from cards import STORMS, storms, walked
 from customers import CUSTOMERS
@@ -80,3 +82,24 @@ def test_without_time_rows_change_places_one_by_one():
     importances = importance(walked(timed=False), seed=1)
     assert {"tenure", "calls"} <= {one.feature for one in importances[:2]}
     assert len(walked(timed=False).table.order) < MOST_ROWS
+
+
+def test_a_model_of_many_features_is_permuted_less_often_on_fewer_rows(monkeypatch):
+    """Each feature costs a forecast of all rows, repeat by repeat."""
+    forecasts = []
+    predict = Fitted.predict
+
+    def counted(fitted, x):
+        forecasts.append(len(x))
+        return predict(fitted, x)
+
+    monkeypatch.setattr(Fitted, "predict", counted)
+    importance(walked(), seed=1)
+    whole, rows = len(forecasts), sum(forecasts)
+    forecasts.clear()
+    monkeypatch.setattr(module, "WIDE", 1)
+    monkeypatch.setattr(module, "WIDE_ROWS", MOST_ROWS // 8)
+    importance(walked(), seed=1)
+    folds = 2
+    assert len(forecasts) - folds == (whole - folds) * module.WIDE_REPEATS // module.REPEATS
+    assert sum(forecasts) < rows / 2

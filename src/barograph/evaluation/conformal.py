@@ -31,6 +31,9 @@ _UNIT = 2**40
 
 _WIDEST = _BILLION // 2
 
+FLOOR = 1e-7
+"""Smaller values count as this, where no other floor is given."""
+
 Residual = Annotated[int, Meta(ge=-_FARTHEST, le=_FARTHEST)]
 Tail = Annotated[int, Meta(ge=0, le=_WIDEST)]
 
@@ -48,7 +51,7 @@ class LevelRule(msgspec.Struct, frozen=True, kw_only=True):
     slots: int = 4
     window: int = 500
     step: float = 0.005
-    floor: float = 1e-7
+    floor: float = FLOOR
     narrowest: float = 0.85
     widest: float = 0.95
 

@@ -16,6 +16,7 @@ import numpy as np
 from barograph.arrays import Bool, Float64, Int64, Records
 from barograph.evaluation import alarms, bootstrap, scores
 from barograph.evaluation.labels import episodes, later
+from barograph.evaluation.matured_levels import LevelRows, LevelTable, LiveLevel, judged
 from barograph.evaluation.splits import sessions
 from barograph.types import Interval, Prediction
 
@@ -33,7 +34,7 @@ class LiveScores(msgspec.Struct, frozen=True, kw_only=True):
     `rows` counts predictions with probability and label, `immature` those without a label (yet),
     `verdicts` all. Intervals come from block resamples. Episodes are runs of outcomes at or above
     the model's own tau, `lead_s` is the median lead of those announced by an alarm at its own
-    threshold. Undefined scores are NaN.
+    threshold. Undefined scores are NaN. `level` is of a model that forecasts the value itself.
     """
 
     model: str
@@ -52,6 +53,7 @@ class LiveScores(msgspec.Struct, frozen=True, kw_only=True):
     recall: float
     lead_s: float
     false_alarms_per_hour: float
+    level: LiveLevel | None = None
 
 
 class Paired(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,6 +101,7 @@ class Matured(NamedTuple):
     first_second: int
     last_second: int
     by_product: dict[str, Forecasts]
+    levels: dict[str, LevelRows]
 
 
 def mature(
@@ -111,12 +114,14 @@ def mature(
     models: dict[str, int] = {}
     verdicts: list[dict[str, int]] = []
     numbers: dict[str, array[float]] = {}
+    of_levels = LevelTable()
     for each in predictions:
         number = models.setdefault(each.model, len(models))
         if number == len(verdicts):
             verdicts.append({})
         verdicts[number][each.verdict] = verdicts[number].get(each.verdict, 0) + 1
         tau = each.tau if each.horizon_s == horizon_s else None
+        of_levels.add(number, each, horizon_s)
         numbers.setdefault(each.product, array("d")).extend(
             (
                 number,
@@ -128,6 +133,7 @@ def mature(
             )
         )
     tables = {product: np.frombuffer(numbers[product], _ROW) for product in sorted(numbers)}
+    known = {product: _values(rows) for product, rows in tables.items()}
     matured = {}
     for model, number in models.items():
         rows_of = {product: rows[rows["model"] == number] for product, rows in tables.items()}
@@ -142,6 +148,7 @@ def mature(
                 product: _forecasts(rows, tables[product], horizon_s)
                 for product, rows in rows_of.items()
             },
+            levels=of_levels.of_model(number, known, horizon_s),
         )
     return matured
 
@@ -165,6 +172,12 @@ def _forecasts(of_model: Records, rows: Records, horizon_s: int) -> Forecasts:
         alarm=of_model["alarm"] == 1.0,
         outcome=np.where(known, (value >= of_model["tau"]).astype(np.float64), nan),
     )
+
+
+def _values(rows: Records) -> tuple[Int64, Float64]:
+    """Strictly increasing seconds (n,) of a product, and its values."""
+    rows = _by_second(rows)
+    return rows["second"].astype(np.int64), rows["value_now"]
 
 
 def _by_second(rows: Records) -> Records:
@@ -198,6 +211,12 @@ def judge(model: str, matured: Matured) -> LiveScores:
         recall=storms.recall,
         lead_s=storms.lead_median_s,
         false_alarms_per_hour=storms.false_alarms_per_hour,
+        level=judged(
+            matured.levels.values(),
+            horizon_s=horizon_s,
+            block_rows=BLOCK_HORIZONS * horizon_s // step_s,
+            resamples=RESAMPLES,
+        ),
     )
 
 

@@ -13,6 +13,9 @@ REPEATS = 5
 MOST_ROWS = 4000
 """More rows are thinned evenly, since neighbours are redundant."""
 
+WIDE, WIDE_REPEATS, WIDE_ROWS = 50, 2, 2000
+"""Models of more features than this are permuted less often, on fewer rows."""
+
 
 class Importance(msgspec.Struct, frozen=True, kw_only=True):
     """A feature, and the rise of log loss on the tested rows when it is permuted.
@@ -38,7 +41,10 @@ def importance(walked: Walk, seed: int, repeats: int = REPEATS) -> list[Importan
     rng = np.random.default_rng(seed)
     case, table = walked.case, walked.table
     sizes = [len(question.fold.test) for question in walked.questions]
-    step = max(1, -(-sum(sizes) // MOST_ROWS))
+    most_rows = MOST_ROWS
+    if max(len(chosen.fitted.features) for chosen in walked.chosen) > WIDE:
+        repeats, most_rows = min(repeats, WIDE_REPEATS), WIDE_ROWS
+    step = max(1, -(-sum(sizes) // most_rows))
     rows = [thinned(table, question.fold.test, step) for question in walked.questions]
     tested = sum(map(len, rows))
     rises: dict[str, Float64] = {}

@@ -16,6 +16,7 @@ from barograph.app.reports.card_tables import (
     tried,
 )
 from barograph.training.card_words import Goal
+from barograph.training.levels import LevelScores
 from barograph.training.walkforward import CHOSEN
 from barograph.types import NS_PER_S
 from cards import interval, made, replaced
@@ -125,3 +126,22 @@ def test_a_span_names_its_day_once():
 
 def test_tau_is_shown_in_the_unit_of_the_outcome():
     assert taus(made(), {"A": 0.25, "B": 1e-5}) == "A 0.25, B 1e-05"
+
+
+def test_a_case_of_values_has_a_table_of_them_with_coverage_by_year_and_part_of_the_day():
+    level = LevelScores(
+        **dict.fromkeys(("rmse", "r2", "mae", "mape", "pinball"), interval(0.25, 0, 1)),
+        coverage=interval(0.901, 0.896, 0.906), width=4.46,
+        coverage_by_year={"2023": 0.897, "2024": 0.902}, coverage_by_slot=[0.899, 0.901],
+    )  # fmt: skip
+    card = made()
+    scores = [
+        msgspec.structs.replace(row, level=level if row.name == CHOSEN else None)
+        for row in card.training.tested.scores
+    ]
+    parts = list(tried(replaced(card, scores=scores)))
+    (values,) = [row for row in rows_of(parts) if "90.2%" in row]
+    assert values[0] == CHOSEN
+    assert values[-5:] == ["90.1% [89.6%, 90.6%]", "89.7%", "90.2%", "89.9%", "90.1%"]
+    captions = " ".join(part.findtext(".//caption", "") for part in parts)
+    assert "the choice is made by QLIKE on held-out rows" in captions

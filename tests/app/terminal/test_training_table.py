@@ -2,8 +2,12 @@
 
 import math
 
+import msgspec
+
 from barograph.app.terminal.training_table import training
+from barograph.evaluation.diebold_mariano import DieboldMariano
 from barograph.evaluation.gate import Decision
+from barograph.training.levels import LevelScores
 from barograph.training.no_signal_control import Control
 from barograph.training.walkforward import CHOSEN
 from rehearsals import candidate, difference, interval, session, training_report
@@ -92,3 +96,31 @@ def test_what_is_not_defined_is_no_figure():
     text = shown(scores=[candidate("r", *nothing), candidate(CHOSEN, *nothing)])
     assert "nan" not in text
     assert "n/d" in text
+
+
+LEVEL = LevelScores(
+    rmse=interval(0.00262, 0, 1), r2=interval(0.449, 0, 1), mae=interval(0.00145, 0, 1),
+    mape=interval(0.373, 0, 1), pinball=interval(0.000246, 0, 1),
+    coverage=interval(0.901, 0.896, 0.906), width=4.46,
+    coverage_by_year={"2023": 0.897, "2024": 0.902}, coverage_by_slot=[0.899, 0.901, 0.9, math.nan],
+)  # fmt: skip
+
+
+def test_a_case_of_values_has_a_table_of_them_and_what_its_intervals_held():
+    known = candidate(CHOSEN, 0.61, 0.6, 0.7, level=LEVEL)
+    text = shown(scores=[candidate("logistic", 0.4, 0.3, 0.5), known])
+    assert f"{CHOSEN} 0.00262 0.00145 0.45 0.37 0.000246 90.1% [89.6%, 90.6%] 4.5" in text
+    assert "2023 89.7%" in text
+    assert "part 1 of 4 of the day 89.9%" in text
+    assert "the value itself" not in shown()
+
+
+def test_its_differences_have_that_of_qlike_and_a_test_of_it():
+    more = {
+        "qlike": interval(-0.047, -0.061, -0.033),
+        "diebold_mariano": DieboldMariano(statistic=-7.31, p_value=2.7e-13, lags=167),
+    }
+    of = msgspec.structs.replace(difference(CHOSEN, "har", 0.04, -0.07, 0.15), **more)
+    known = candidate(CHOSEN, 0.61, 0.6, 0.7, level=LEVEL)
+    text = shown(scores=[known], differences=[of])
+    assert f"{CHOSEN} har -0.047 [-0.061, -0.033] -7.3 2.7e-13" in text

@@ -1,6 +1,7 @@
 """Tables of a model card's page."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import nan
 
 from barograph.app.reports.markup import Element, el
 from barograph.cases.case import OUTCOME
@@ -50,13 +51,16 @@ def tried(card: Card) -> Iterator[Element]:
         for row in card.training.tested.scores
     ]
     yield el("h2", "All candidates")
+    has_level = any(row.level for row in card.training.tested.scores)
+    by = "QLIKE" if has_level else "log loss (in nats)"
     caption = (
         "↑ higher is better, ↓ lower is better. All on the same tested rows; the choice is made by "
-        "log loss (in nats) on held-out rows. By forecast: PR-AUC when ranked by the forecast over "
+        f"{by} on held-out rows. By forecast: PR-AUC when ranked by the forecast over "
         "tau, without calibration. ECE: expected calibration error. QLIKE: loss of the volatility "
         "forecast."
     )
     yield el("div", table(caption, heads, rows), class_="card")
+    yield from _levels(card)
     caption = (
         "Minus a baseline, on the same resamples; PR-AUC by each model's better ranking. Better "
         "than the baseline is a PR-AUC above 0, a Brier score and a log loss below 0."
@@ -79,6 +83,41 @@ def tried(card: Card) -> Iterator[Element]:
         for one in card.training.tested.differences
     ]
     yield el("div", table(caption, versus, differences), class_="card")
+
+
+def _levels(card: Card) -> Iterator[Element]:
+    """Yield the scores of the value's forecasts, and how often intervals held, if there are any."""
+    rows = [(row.name, row.level) for row in card.training.tested.scores if row.level is not None]
+    if not rows:
+        return
+    chosen_level = rows[-1][1]
+    years = tuple(chosen_level.coverage_by_year)
+    parts = len(chosen_level.coverage_by_slot)
+    heads = (
+        "", "RMSE ↓", "MAE ↓", "R² ↑", "MAPE ↓", "pinball ↓", "high / low", "coverage",
+        *years, *(f"{slot} of {parts}" for slot in range(1, parts + 1)),
+    )  # fmt: skip
+    cells = [
+        (
+            name,
+            f"{level.rmse.estimate:.3g}",
+            f"{level.mae.estimate:.3g}",
+            estimate(level.r2),
+            estimate(level.mape),
+            f"{level.pinball.estimate:.3g}",
+            figure(level.width, 2),
+            interval(level.coverage, 1, share=True),
+            *(f"{level.coverage_by_year.get(year, nan):.1%}" for year in years),
+            *(f"{share:.1%}" for share in level.coverage_by_slot),
+        )
+        for name, level in rows
+    ]
+    caption = (
+        "The value itself: RMSE and R² of the mean forecast, MAE and MAPE of the median, pinball "
+        "loss of the interval's ends; above, log R² of the median and QLIKE of the root mean "
+        "square. Coverage is of all tested rows, by year, and by part of the day (UTC)."
+    )
+    yield el("div", table(caption, heads, cells), class_="card")
 
 
 def acting(card: Card) -> Iterator[Element]:

@@ -51,8 +51,10 @@ def training(report: TrainingReport) -> RenderableType:
     ]  # fmt: skip
     return Group(
         table,
+        *_levels(report),
         _acting(report),
         _versus(report),
+        *_versus_levels(report),
         _sessions(report),
         *_control(report),
         verdict,
@@ -65,6 +67,38 @@ def _style(report: TrainingReport, name: str) -> str:
     if name == report.tested.scores[-1].name:
         return "bold"
     return "" if name in {row.name for row in report.tested.scores if row.eligible} else "dim"
+
+
+def _levels(report: TrainingReport) -> list[Table]:
+    """Scores of the value's forecasts, where the case has a level."""
+    rows = [(row.name, row.level) for row in report.tested.scores if row.level is not None]
+    if not rows:
+        return []
+    coverage = f"covers [{rows[0][1].coverage.level:.0%}]"
+    heads = ("model", "RMSE", "MAE", "R²", "MAPE", "pinball", coverage, "high/low")
+    table = plain_table(
+        "the value itself: RMSE and R² of the mean, MAE and MAPE of the median;\n"
+        "above logR² of the median and QLIKE of the root mean square",
+        heads,
+    )
+    for name, level in rows:
+        table.add_row(
+            name,
+            *(f"{of.estimate:.3g}" for of in (level.rmse, level.mae)),
+            estimate(level.r2, 2),
+            estimate(level.mape, 2),
+            f"{level.pinball.estimate:.3g}",
+            interval(level.coverage, 1, share=True),
+            figure(level.width, 1),
+            style=_style(report, name),
+        )
+    chosen = rows[-1][1]
+    parts = plain_table("coverage of the last row", ("of", "share"))
+    for year, share in chosen.coverage_by_year.items():
+        parts.add_row(year, f"{share:.1%}")
+    for slot, share in enumerate(chosen.coverage_by_slot, 1):
+        parts.add_row(f"part {slot} of {len(chosen.coverage_by_slot)} of the day", f"{share:.1%}")
+    return [table, parts]
 
 
 def _acting(report: TrainingReport) -> Table:
@@ -93,6 +127,25 @@ def _versus(report: TrainingReport) -> Table:
             style=_style(report, difference.name),
         )
     return versus
+
+
+def _versus_levels(report: TrainingReport) -> list[Table]:
+    """Differences of QLIKE, where the case has a level."""
+    table = plain_table(
+        "minus a baseline: QLIKE, and Diebold–Mariano's statistic and p-value of it",
+        ("model", "minus", "QLIKE", "DM", "p"),
+    )
+    for difference in report.tested.differences:
+        if difference.qlike is not None and (test := difference.diebold_mariano) is not None:
+            table.add_row(
+                difference.name,
+                difference.minus,
+                interval(difference.qlike, 3, signed=True),
+                figure(test.statistic, 1),
+                f"{test.p_value:.2g}",
+                style=_style(report, difference.name),
+            )
+    return [table] if table.row_count else []
 
 
 def _sessions(report: TrainingReport) -> Table:
