@@ -4,9 +4,14 @@ import math
 from decimal import Decimal
 from itertools import pairwise
 
+import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from barograph.codec import decode_candle, encode
+from barograph.evaluation.quality import Subject, judge
+from barograph.evaluation.quality_report import SCHEMA, TEXTS, QualityPolicy
 from barograph.feed.candle_hours import candle_of, hours_of, rows_of, table_of
 from barograph.venues.candle_pages import CandleRow
 from candle_tables import HOUR_S, START_S, rows, table
@@ -20,6 +25,28 @@ def test_a_table_and_its_rows_are_the_same():
 def test_digits_stay_and_exponents_are_written_out():
     (row,) = rows_of(table(1, volume={0: "1e-05"}, open={0: "90000.10"}))
     assert (row.volume, row.open) == ("0.00001", "90000.10")
+
+
+NUMBERS = st.one_of(
+    st.floats(allow_nan=True).map(repr),
+    st.floats(0, 1e19).map(repr),
+    st.sampled_from(
+        ["-0", "-0.0", "007.50", ".5", "5.", "+3", "1e-19", "1e18", "1_000", "", "9" * 30]
+    ),
+    st.none(),
+)
+
+
+@given(st.lists(st.tuples(*[NUMBERS] * 6), min_size=1, max_size=5))
+def test_whatever_the_gate_lets_pass_is_a_readable_candle(texts):
+    n = len(texts)
+    columns = {name: [row[place] for row in texts] for place, name in enumerate(TEXTS)}
+    starts = [START_S + i * HOUR_S for i in range(n)]
+    frame = pl.DataFrame({"line": range(n), "start_s": starts, **columns}, schema=SCHEMA)
+    subject = Subject(source="f", product="BTC-USD", form="", step_s=HOUR_S, now_ns=2 * 10**18)
+    for row in rows_of(judge(frame, QualityPolicy(), subject).good):
+        candle = candle_of(row, "BTC-USD", "file")
+        assert decode_candle(encode(candle)) == candle
 
 
 def test_an_hour_of_no_volume_has_no_prices():

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 SHOWN_ROWS = 10
 
 _PRICES = ("open", "high", "low", "close")
+_VOLUMES = ("volume", "quote_volume")
+_MOST = 0.99e18  # of a Price or a Size
 _NEEDED = ("start_s", *_PRICES, "volume")
 
 
@@ -141,8 +143,9 @@ def _rules(policy: QualityPolicy, subject: Subject, rows: int) -> list[_Rule]:
         ),
         _Rule(
             "positive",
-            "prices are above 0, and volumes not below it",
-            (pl.min_horizontal(*_PRICES) > 0) & (pl.min_horizontal("volume", "quote_volume") >= 0),
+            "prices are above 0, volumes not below it, and all of them below 1e18",
+            pl.all_horizontal(pl.col(name).is_between(1e-18, _MOST) for name in _PRICES)
+            & pl.all_horizontal(pl.col(name).is_between(0, _MOST) for name in _VOLUMES),
             bad,
         ),
         _Rule(

@@ -79,7 +79,7 @@ def hours_of(rows: Sequence[CandleRow], step_s: int) -> Iterator[tuple[CandleRow
 
 def _row(start_s: int, texts: Sequence[str | None]) -> CandleRow:
     open_, high, low, close, volume, quote = map(_digits, texts)
-    traded = float(volume or 0) > 0
+    traded = float(volume or 0) > 0 or float(quote or 0) > 0
     return CandleRow(
         start_s=start_s,
         open=open_ if traded else None,

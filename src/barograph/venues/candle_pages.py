@@ -102,7 +102,7 @@ def text_of(number: Decimal) -> str:
         raise PageError(f"{str(number)[:40]} is no price or volume")
     if -int(number.as_tuple().exponent) > _MOST_DECIMALS:
         number = number.quantize(Decimal(1).scaleb(-_MOST_DECIMALS)).normalize()
-    return f"{number:f}"
+    return f"{number or number.copy_abs():f}"  # -0 is 0
 
 
 def _same(one: str | None, other: str | None) -> bool:

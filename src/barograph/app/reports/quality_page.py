@@ -72,10 +72,7 @@ def _tiles(report: QualityReport) -> Iterator[Element]:
 def _rules(report: QualityReport) -> Iterator[Element]:
     yield el("h2", "Rules")
     heads = ("rule", "rows that break it", "allowed", "outcome")
-    rows = [
-        (rule.meaning, f"{rule.failed:,}", f"{rule.allowed:,}", _outcome(rule))
-        for rule in report.rules
-    ]
+    rows = [(rule.meaning, *_counts(rule), _outcome(rule)) for rule in report.rules]
     shares = ", ".join(
         f"{name} {figure(share, 2, share=True)}" for name, share in report.null_shares.items()
     )
@@ -86,6 +83,11 @@ def _rules(report: QualityReport) -> Iterator[Element]:
             caption = f"Not so: {rule.meaning}. The first {len(first)} of {rule.failed:,} rows."
             above = ("opens, UTC", "line", "values")
             yield el("div", table(caption, above, first), class_="card")
+
+
+def _counts(rule: RuleResult) -> tuple[str, str]:
+    """Rows that break a rule, and how many may; dashes for a rule about the whole table."""
+    return (f"{rule.failed:,}", f"{rule.allowed:,}") if rule.of > 1 else ("–", "–")
 
 
 def _outcome(rule: RuleResult) -> str:
