@@ -230,7 +230,7 @@ def test_a_writer_that_dies_does_not_keep_the_stream(limit):
         await forever()
 
     def die(taken):
-        until(lambda: len(taken._inbox) == min(limit, 1001))
+        until(lambda: len(taken._inbox) >= min(limit, 1001))
         raise ZeroDivisionError
 
     with (
