@@ -1,9 +1,10 @@
 """Makes what follows from the code in the documentation; `--check` only says what is stale.
 
-`docs/features.md`, `docs/metrics.md` and the JSON schemas in `docs/json/` are made whole. In other
-pages what stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->` is made: options and keys of
-each verb in `docs/cli.md`, the settings in `docs/settings.md`, the bounds of `docs/bounds.toml` in
-`docs/security.md`, the figures in `README.md`.
+`docs/features.md`, `docs/hourly-features.md`, `docs/metrics.md` and the JSON schemas in
+`docs/json/` are made whole. In other pages what stands between `<!-- NAME:begin -->` and
+`<!-- NAME:end -->` is made: options and keys of each verb in `docs/cli.md`, the settings in
+`docs/settings.md`, the bounds of `docs/bounds.toml` in `docs/security.md`, the figures in
+`README.md`.
 """
 
 import functools
@@ -30,7 +31,11 @@ from barograph.features.catalogue import (
     FEATURE_SET_HASH,
     FEATURES,
     LONGEST_WINDOW_S,
+    Feature,
 )
+from barograph.features.hourly import catalogue as hourly
+from barograph.features.hourly.catalogue import HourlyFeature
+from barograph.features.hourly.windows import LEAST_PERCENT, LENIENT_FROM_H
 from barograph.feed.summary import Summary
 from barograph.figures import three_digits
 from barograph.files.disk import write_whole
@@ -216,13 +221,60 @@ def features_page() -> str:
         "| # | name | formula | unit | warm-up (s) | source |",
         "|---:|---|---|---|---:|---|",
     ]
-    for place, feature in enumerate(FEATURES):
-        formula = feature.formula.replace("|", "\\|")
-        lines.append(
-            f"| {place} | `{feature.name}` | {formula} | {feature.unit} | {feature.warmup_s} "
-            f"| {feature.source} |"
-        )
+    lines += [_feature_line(place, each, each.warmup_s) for place, each in enumerate(FEATURES)]
     return "\n".join([*lines, ""])
+
+
+def _feature_line(place: int, feature: Feature | HourlyFeature, past: int) -> str:
+    formula = feature.formula.replace("|", "\\|")
+    return (
+        f"| {place} | `{feature.name}` | {formula} | {feature.unit} | {past} | {feature.source} |"
+    )
+
+
+_HOURLY_TEXT = """\
+# Hourly features
+
+Made from the catalogue (`src/barograph/features/hourly/catalogue.py`) by `make docs`.
+
+Feature set version {version}, hash `{hash}`, {count} features.
+Each is one number per product and hour, known when the hour is over: a candle is stamped with its
+open, and nothing of it is used before its close. A candle of an earlier hour that was missing, or
+a newer version of one, changes the rows that follow it and none before.
+
+O, H, L and C are the logarithms of an hour's prices. g = (H − L)²/2 − (2 ln 2 − 1)(C − O)² is its
+Garman–Klass variance and ℓ = ln max(sqrt(g), {floor:g}). r is its return from the close before, or
+from its own open where the hour before is unknown, had no trade or closed more than a factor e
+away; P is the sum of the r so far, the path of the log close. An hour without a trade is known:
+nothing moved in it. The *target* is the hour that follows.
+
+A window of n hours ends with the row's own. It has a value when all its hours are known, from
+{lenient} hours on when {percent} % of them are; means are over the known ones. A lag needs its
+hour, and a season of fewer than seven same hours each of them; of seven or more one may be missing.
+Else the value is missing with one of the [reasons](vocabulary.md#reasons): `WARMUP` until so many
+hours have passed since the first, `STALE` until so many have passed since a silence of {longest}
+hours, `GAP` for other holes. No value depends on anything older than its *span* before the
+end of its hour. Order and names are those of a row's `values`; a changed value is a new feature
+set.
+
+| # | name | formula | unit | span (h) | source |
+|---:|---|---|---|---:|---|
+"""
+
+
+def hourly_features_page() -> str:
+    """The catalogue of hourly features as a page."""
+    text = _HOURLY_TEXT.format(
+        version=hourly.FEATURE_SET,
+        hash=hourly.FEATURE_SET_HASH,
+        count=len(hourly.FEATURES),
+        floor=hourly.LOG_FLOOR_VOL,
+        lenient=LENIENT_FROM_H,
+        percent=LEAST_PERCENT,
+        longest=hourly.LONGEST_WINDOW_H,
+    )
+    lines = [_feature_line(place, each, each.span_h) for place, each in enumerate(hourly.FEATURES)]
+    return text + "\n".join([*lines, ""])
 
 
 def metrics_page() -> str:
@@ -333,6 +385,7 @@ def pages() -> dict[Path, str]:
     cli = {verb.replace(" ", "-"): verb_reference(verb) for verb in verbs()}
     return {
         ROOT / "docs" / "features.md": features_page(),
+        ROOT / "docs" / "hourly-features.md": hourly_features_page(),
         ROOT / "docs" / "metrics.md": metrics_page(),
         **{
             SCHEMAS / f"{verb.replace(' ', '-')}.json": json.dumps(schema_of(verb), indent=1) + "\n"

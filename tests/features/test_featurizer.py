@@ -84,7 +84,7 @@ def test_any_cut_and_any_restore_give_the_same_bytes(drawn, cuts):
         featurizer.product_index("0")
         featurizer.restore(checkpoint or {"0": checkpoint_of(new_states(1)[0])})
         # A checkpoint holds what changed since the last; here each restart takes it all.
-        featurizer._changed.add(0)
+        featurizer._states.changed([0])
         got, got_late = featurizer.update(events[start:stop])
         parts.append(got)
         parts_late.append(got_late + start)
@@ -336,8 +336,9 @@ def test_a_record_under_another_key_is_refused():
 def test_a_product_too_many_is_refused_and_the_others_go_on():
     machine = Featurizer()
     names = [f"P{number}" for number in range(MAX_PRODUCTS)]
-    machine._names, machine._index = names, {name: place for place, name in enumerate(names)}
-    machine._states = new_states(MAX_PRODUCTS)
+    states = machine._states
+    states.names, states._index = names, {name: place for place, name in enumerate(names)}
+    states.array = new_states(MAX_PRODUCTS)
     one_more = Heartbeat(product="ONE-MORE", event_time_ns=NS)
     known = msgspec.structs.replace(tick(10.5), product="P7")
     outcome = machine.receive(records([one_more, known, one_more]))

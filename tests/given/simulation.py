@@ -43,7 +43,8 @@ from barograph.archive.joined import entries_in_log
 from barograph.archive.recall import PRODUCER, compare
 from barograph.errors import BadInputError, BarographError, DiskFullError, LogUnavailableError
 from barograph.features.catalogue import NAMES
-from barograph.features.featurizer import Featurizer, feature_rows
+from barograph.features.featurizer import Featurizer
+from barograph.features.rows import feature_rows
 from barograph.feed.feed import Feed
 from barograph.feed.hole_asks import Asks
 from barograph.feed.ingest import Batches

@@ -32,6 +32,7 @@ SUITES = {
     "venues/test_regimes_law.py": "what no recording loses, over all that venues/ does",
     "venues/test_event_times_law.py": "what no event time can do, over all that venues/ does",
     "features/test_golden.py": "the values of a feature set, over all kernels",
+    "features/hourly/test_golden.py": "the same, of hours",
 }
 
 LONG: dict[str, str] = {}

@@ -13,8 +13,10 @@ import pytest
 
 from barograph import codec
 from barograph.app.terminal.live_view import render
+from barograph.candle_records import HOUR_S, Candle
 from barograph.cases.market import MARKET
 from barograph.features.featurizer import Featurizer
+from barograph.features.hourly.machine import HourlyFeatures
 from barograph.log import Topic, open_log
 from barograph.log.topics import FEATURES, PREDICTIONS
 from barograph.pipeline import check
@@ -190,6 +192,24 @@ def ticks():
         yield codec.encode(kinds[n * 5 % len(kinds)])
 
 
+def candles():
+    """Hours of both products until START, some of them without a trade, revised or bad."""
+    for n in range(FRAMES):
+        cent = f"{n * 37 % 90 + 10}"
+        prices = {"open": f"100.{cent}", "close": f"101.{cent}", "high": "105", "low": "99.5"}
+        hour = START // S // HOUR_S - 5_100 + n // 2 - (n % 11 == 10) * (n % 1_000)
+        yield codec.encode(
+            Candle(
+                product=PRODUCTS[n % 2],
+                start_s=hour * HOUR_S,
+                **({} if n % 13 == 12 else prices),
+                volume="0" if n % 13 == 12 else f"{n % 17}.5",
+                source="file",
+                version=1 + (n % 11 == 10),
+            )
+        )
+
+
 def rows():
     made = [
         Record("ticks.raw", 0, n, key_in(value), value, HEADERS) for n, value in enumerate(ticks())
@@ -230,6 +250,7 @@ MACHINES = {
     "featurizer": (Featurizer, ticks),
     "cold start": (MarketScorer, rows),
     "scorer": (lambda: Scorer(MARKET, model()), rows),
+    "hourly features": (HourlyFeatures, candles),
     "record scorer": (lambda: RecordScorer("customers", STREAM.contract), customers),
 }
 
@@ -237,7 +258,7 @@ MACHINES = {
 def fields_of(machine):
     """A machine's state, without what lies between the fields of a record and is nobody's."""
     if isinstance(machine, Featurizer):
-        states = zip(machine._names, machine._states, strict=False)
+        states = zip(machine._states.names, machine._states.array, strict=False)
         return {name: repr(state.tolist()) for name, state in states}
     return machine.snapshot()
 

@@ -9,7 +9,8 @@ import hashlib
 from collections.abc import Iterator
 
 import msgspec
-import numpy as np
+
+from barograph.features.rows import row_dtype
 
 FEATURE_SET = 2
 """The version of the feature set; part of its hash."""
@@ -157,20 +158,5 @@ FEATURE_SET_HASH = hashlib.sha256(
     msgspec.json.encode([FEATURE_SET, [msgspec.structs.astuple(f) for f in FEATURES]])
 ).hexdigest()[:16]
 
-ROW = np.dtype(
-    [
-        ("second", "i8"),
-        ("log_mid_e9", "i8"),
-        ("return_e9", "i8"),
-        ("receive_time_ns", "i8"),
-        ("values", "f8", (len(FEATURES),)),
-        ("reasons", "u1", (len(FEATURES),)),
-        ("filler", "u1", (-(len(FEATURES) + 4) % 8,)),
-        ("product", "i4"),
-    ],
-    align=True,
-)
-"""One feature row; see `types.FeatureRow`. `return_e9` and `receive_time_ns` may be NAT.
-
-The filler leaves no bytes between fields, which would be nobody's: equal rows are equal bytes.
-"""
+ROW = row_dtype(len(FEATURES))
+"""One feature row; see `types.FeatureRow`. `return_e9` and `receive_time_ns` may be NAT."""

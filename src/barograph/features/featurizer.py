@@ -3,17 +3,18 @@
 The state is one NumPy record for each product and its bytes are the checkpoint.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from barograph import codec
 from barograph.arrays import Int64, Records
-from barograph.codec import NAT, GapNumbers, Numbers, UnreadableError
-from barograph.errors import ForeignStateError
+from barograph.codec import GapNumbers, Numbers
 from barograph.features.catalogue import FEATURE_SET_HASH, LONGEST_WINDOW_S, ROW
 from barograph.features.grid import FUTURE_NS, is_future, update
+from barograph.features.product_states import ProductStates, StateKind
+from barograph.features.rows import feature_rows
 from barograph.features.state import checkpoint_of, new_states, state_of
 from barograph.types import (
     APPENDED_TIME,
@@ -21,12 +22,12 @@ from barograph.types import (
     NS_PER_S,
     DeadLetter,
     Fault,
-    FeatureRow,
     Outcome,
     Record,
 )
 
 _NEVER_NS = 2**63 - 1
+_KIND = StateKind(new_states, checkpoint_of, state_of)
 
 
 class Featurizer:
@@ -37,10 +38,7 @@ class Featurizer:
     """
 
     def __init__(self) -> None:
-        self._names: list[str] = []
-        self._index: dict[str, int] = {}
-        self._states = new_states(0)
-        self._changed: set[int] = set()
+        self._states = ProductStates(_KIND, MAX_PRODUCTS)
         self._rows = np.zeros(4 * LONGEST_WINDOW_S, ROW)
         self._late = np.zeros(4096, np.int64)
 
@@ -49,20 +47,11 @@ class Featurizer:
 
         Raises UnreadableError for a name beyond the first MAX_PRODUCTS.
         """
-        index = self._index.get(product)
-        if index is None:
-            if len(self._names) == MAX_PRODUCTS:
-                why = f"there are {MAX_PRODUCTS:,} products already"
-                raise UnreadableError(Fault.UNKNOWN_PRODUCT, why)
-            index = self._index[product] = len(self._names)
-            self._names.append(product)
-            if index >= len(self._states):
-                self._states = np.concatenate([self._states, new_states(index + 1)])
-        return index
+        return self._states.index(product)
 
     def product(self, index: int) -> str:
         """The product at a place."""
-        return self._names[index]
+        return self._states.names[index]
 
     def update(self, events: Records) -> tuple[Records, Int64]:
         """Rows that `events` close, and the places of late ones in `events`, in new arrays."""
@@ -72,13 +61,15 @@ class Featurizer:
         late: list[Int64] = []
         start = 0
         while True:
-            consumed, n_rows, n_late = update(self._states, events[start:], self._rows, self._late)
+            consumed, n_rows, n_late = update(
+                self._states.array, events[start:], self._rows, self._late
+            )
             rows.append(self._rows[:n_rows].copy())
             late.append(self._late[:n_late] + start)
             start += consumed
             if start == len(events):
                 break
-        self._changed.update(np.unique(events["product"]).tolist())
+        self._states.changed(np.unique(events["product"]).tolist())
         if len(rows) == 1:
             return rows[0], late[0]
         return np.concatenate(rows), np.concatenate(late)
@@ -100,7 +91,7 @@ class Featurizer:
         return Outcome(
             [
                 (row.product, codec.encode(row))
-                for row in feature_rows(rows, self._names, FEATURE_SET_HASH)
+                for row in feature_rows(rows, self._states.names, FEATURE_SET_HASH)
             ],
             dead_letters,
         )
@@ -134,20 +125,14 @@ class Featurizer:
 
     def snapshot(self) -> dict[str, bytes]:
         """The states, as bytes, of the products that changed since the last call."""
-        changed, self._changed = self._changed, set()
-        return {self._names[index]: checkpoint_of(self._states[index]) for index in sorted(changed)}
+        return self._states.snapshot()
 
     def restore(self, checkpoints: Mapping[str, bytes]) -> None:
         """Take up each product where its checkpoint left it.
 
         Raises ForeignStateError for a checkpoint that is damaged or of another layout.
         """
-        for product, checkpoint in checkpoints.items():
-            state = state_of(checkpoint)
-            if state is None:
-                raise ForeignStateError(product)
-            place = self.product_index(product)
-            self._states[place] = state
+        self._states.restore(checkpoints)
 
 
 def _latest_ns(records: Sequence[Record]) -> int:
@@ -167,24 +152,3 @@ def _late(record: Record, event: Any) -> DeadLetter:
         ahead_s = (int(event["event_time_ns"]) - int(event["receive_time_ns"])) // NS_PER_S
         return codec.dead(record, Fault.FUTURE, f"{ahead_s} s ahead of its receipt")
     return codec.dead(record, Fault.LATE, "its second had already closed")
-
-
-def feature_rows(rows: Records, products: Sequence[str], feature_set: str) -> Iterator[FeatureRow]:
-    """Each of (n,) of `kernels.ROW` as a word; NaN becomes None in its JSON."""
-    copied = ("second", "log_mid_e9", "return_e9", "receive_time_ns", "values")
-    for second, log_mid, log_return, received, values, reasons, product in zip(
-        *(rows[name].tolist() for name in copied),
-        rows["reasons"] + ord("0"),
-        rows["product"].tolist(),
-        strict=True,
-    ):
-        yield FeatureRow(
-            product=products[product],
-            second=second,
-            feature_set=feature_set,
-            log_mid_e9=log_mid,
-            return_e9=None if log_return == int(NAT) else log_return,
-            receive_time_ns=None if received == int(NAT) else received,
-            values=values,
-            reasons=reasons.tobytes().decode(),
-        )

@@ -1,15 +1,12 @@
 """What is remembered of one product, and the bytes in which that is kept."""
 
-import hashlib
-from zlib import crc32
-
-import msgspec
 import numpy as np
 
 from barograph.arrays import Int64, Records
 from barograph.codec import NAT
 from barograph.features import flow, price, ticks, variance
 from barograph.features.catalogue import FEATURE_SET_HASH
+from barograph.features.checkpoint import layout_of, seal, unseal
 from barograph.types import Reason
 
 STATE = np.dtype(
@@ -60,15 +57,10 @@ _MEANING = 1
 
 def layout_hash() -> str:
     """Identifies what a checkpoint's bytes mean: the catalogue, each field's place and type."""
-    fields = dict(STATE.fields or {})
-    places = [(name, part[0].base.str, part[0].shape, part[1]) for name, part in fields.items()]
-    meant = [_MEANING, FEATURE_SET_HASH, STATE.itemsize, places]
-    return hashlib.sha256(msgspec.json.encode(meant)).hexdigest()[:16]
+    return layout_of(STATE, FEATURE_SET_HASH, _MEANING)
 
 
 LAYOUT = layout_hash()
-
-_HEAD = len(LAYOUT) + 4
 
 
 def _between_fields() -> Int64:
@@ -108,8 +100,7 @@ def checkpoint_of(state: np.void) -> bytes:
     floats = kept.view(np.float64)
     unknown = _FLOATS[np.isnan(floats[_FLOATS])]
     floats[unknown] = np.nan
-    body = kept.tobytes()
-    return LAYOUT.encode() + crc32(body).to_bytes(4, "little") + body
+    return seal(LAYOUT, kept.tobytes())
 
 
 def state_of(checkpoint: bytes) -> np.void | None:
@@ -117,9 +108,8 @@ def state_of(checkpoint: bytes) -> np.void | None:
 
     The bytes between its fields may be any: earlier versions kept what lay there.
     """
-    kept = checkpoint[_HEAD:]
-    head = LAYOUT.encode() + crc32(kept).to_bytes(4, "little")
-    if len(kept) != STATE.itemsize or checkpoint[:_HEAD] != head:
+    kept = unseal(LAYOUT, STATE.itemsize, checkpoint)
+    if kept is None:
         return None
     state: np.void = np.frombuffer(kept, STATE)[0]
     return state

@@ -1,0 +1,1 @@
+"""The features of hourly candles: their catalogue, compiled kernel and machine."""
