@@ -137,6 +137,16 @@ def test_little_volume_stops():
     assert (report.passed, failed(report)) == (False, {"volume": 1})
 
 
+@pytest.mark.parametrize(("n", "passed"), [(20, True), (168, False)])
+def test_a_week_without_any_trade_stops(n, passed):
+    report, _ = judged(table(n, volume=dict.fromkeys(range(n), "0")))
+    assert report.passed == passed
+
+
+def test_a_quiet_market_is_no_reason_to_stop():
+    assert judged(table(N, volume=dict.fromkeys(range(0, N, 2), "0"))).report.passed
+
+
 def test_minutes_are_judged_by_their_own_step():
     report, _ = judged(table(N, step_s=60), step_s=60)
     assert (report.passed, report.missing) == (True, 0)

@@ -199,6 +199,22 @@ def test_an_hour_that_lacks_is_missing_until_a_later_run_finds_it(tmp_path):
     assert (done.missing, done.new, done.late) == (0, 2, 1)
 
 
+@pytest.mark.parametrize(("name", "weeks"), [("coinbase", 5), ("cryptocompare", 0.9)])
+def test_weeks_without_a_trade_are_empty_and_hours_before_the_first_trade_are_not(
+    tmp_path, name, weeks
+):
+    # Before it the market had not begun, for as long as the simulated service looks back.
+    first_s, last_s = END_S - 960 * HOUR_S, END_S - 100 * HOUR_S
+    calm = range(last_s - int(168 * weeks) * HOUR_S, last_s, HOUR_S)
+    quiet = {*range(END_S - 7000 * HOUR_S, first_s, HOUR_S), *calm}
+    done = run(tmp_path, Service(name, quiet=quiet), hours=972)
+    candles = written(tmp_path)
+    assert candles[0].start_s == first_s
+    assert {each.start_s for each in candles if each.open is None} == {*calm, QUIET_S}
+    assert done.missing == 12
+    assert (done.passed, candles[-1].start_s) == (True, END_S - HOUR_S)
+
+
 def test_an_answer_in_another_currency_is_asked_for_again(tmp_path):
     service = Service("coinbase", CandleFault(CandleFaultKind.CURRENCY, 2))
     done = run(tmp_path, service)

@@ -24,11 +24,14 @@ class KilledError(BaseException):
 class Service:
     """Hours up to `END_S` and their faults; `urls` are those that were asked for."""
 
-    def __init__(self, name, *faults, product="BTC-USD"):
+    def __init__(self, name, *faults, product="BTC-USD", quiet=range(0)):
+        """quiet: the opens of hours in which nothing was traded."""
         # Pages as short as Coinbase's, so that a few hundred hours are several.
         self.module = SimpleNamespace(**{**vars(SERVICES[name]), "PAGE_HOURS": coinbase.PAGE_HOURS})
         self.urls = []
         history = CandleHistory({product: 100_000.0}, END_S * 10**9, 1)
+        bars = history.bars
+        history.bars = lambda *span: [bar for bar in bars(*span) if bar.start_s not in quiet]
         self.endpoint = CandlesEndpoint(history, faults)
         self._now_s = 0.0
 

@@ -134,6 +134,7 @@ def _rules(policy: QualityPolicy, subject: Subject, rows: int) -> list[_Rule]:
     wick = (high / low).log() > 2 * jump
     known = pl.all_horizontal(pl.col(name).is_not_null() for name in _NEEDED)
     bad = policy.max_bad_share
+    traded = pl.col("volume").filter(pl.col("volume") > 0)
     return [
         _Rule(
             "values",
@@ -188,8 +189,8 @@ def _rules(policy: QualityPolicy, subject: Subject, rows: int) -> list[_Rule]:
         ),
         _Rule(
             "volume",
-            f"the median volume is above {policy.min_volume:g}",
-            pl.col("volume").median() > policy.min_volume,
+            f"the median volume of candles with trades is above {policy.min_volume:g}",
+            (traded.median() > policy.min_volume).fill_null(value=rows < LEAST_ROWS),
             0.0,
             whole=True,
         ),

@@ -18,8 +18,8 @@ class QualityPolicy(msgspec.Struct, frozen=True, kw_only=True):
 
     Shares are of the rows (`max_missing_share`: of the span); one row may always be wrong.
     `max_jump` is the largest believable log return from one close to the next, `max_age_h` the
-    largest age of the newest candle in hours, `min_volume` what the median hour must exceed.
-    `age_stops`: whether candles that are too old are refused, or only reported.
+    largest age of the newest candle in hours, `min_volume` what the median volume of candles with
+    trades must exceed. `age_stops`: whether candles that are too old are refused, or only reported.
     """
 
     max_null_share: float = 0.01

@@ -281,10 +281,14 @@ class _Pages:
 
     def _with_silent(self, page: CandlePage, hours: Hours) -> list[CandleRow]:
         """The page's rows with those hours that are known now to have had no trade."""
-        if not self._service.LEAVES_OUT_EMPTY or not page.rows:
+        if not self._service.LEAVES_OUT_EMPTY:
             return list(page.rows)
         known = self._writer.known.by_hour
         answered = {row.start_s for row in page.rows}
+        if not answered:
+            silent = {*self._mark.silent, *range(*hours, HOUR_S)} - known.keys()
+            self._mark.silent = sorted(silent)
+            return []
         first_s = min(min(known, default=page.rows[0].start_s), page.rows[0].start_s)
         silent = {*self._mark.silent, *range(*hours, HOUR_S)} - answered - known.keys()
         empty = sorted(each for each in silent if first_s < each < page.rows[-1].start_s)

@@ -24,6 +24,7 @@ from barograph.types import NS_PER_S
 HISTOHOUR = "/data/v2/histohour"
 MOST_HISTOHOUR, MOST_COINBASE = 2000, 300
 RETRY_AFTER_S = 1
+_FLAT_HOURS = 5000  # after which a market is taken as not begun
 
 _coinbase_path = re.compile(r"/products/([^/]{1,100})/candles").fullmatch
 _encode = msgspec.json.Encoder(decimal_format="number").encode
@@ -99,6 +100,9 @@ class CandlesEndpoint:
         bars = {bar.start_s: bar for bar in self._bars(product, first_s, last_s + HOUR_S, kind)}
         lacks = _middle(list(bars)) if kind is CandleFaultKind.MISSING else None
         rows, close = [], Decimal(0)
+        if first_s not in bars:  # a flat hour has the close before it, zeros are before any trade
+            earlier = self._history.bars(product, first_s - _FLAT_HOURS * HOUR_S, first_s)
+            close = earlier[-1].close if earlier else close
         for start_s in range(first_s, last_s + HOUR_S, HOUR_S):
             bar = bars.get(start_s)
             if start_s != lacks:
