@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 import features  # noqa: F401 - its rows register themselves
+import hourly  # noqa: F401
 import kafka  # noqa: F401
 import live  # noqa: F401
 import log_records  # noqa: F401
