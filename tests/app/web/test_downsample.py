@@ -142,3 +142,25 @@ def test_a_span_is_drawn_with_a_bounded_number_of_buckets(span_s):
     step_s = step_for(span_s, 1)
     assert span_s / step_s <= DRAWN_BUCKETS
     assert step_for(span_s, 60) % 60 == 0
+
+
+def test_a_series_without_a_level_has_no_forecasts():
+    assert buckets_of([prediction("A", 5, 0.5)], [], 1).level is None
+
+
+def test_a_bucket_with_one_value_outside_its_interval_is_outside():
+    rows = SeriesRows(level=True)
+    values = [1.0, 2.0, 9.0, 1.0, 1.0, 1.0]
+    for second, value in enumerate(values):
+        said = {"median": 1.5, "forecast": 1.6, "low": 0.5, "high": 2.5}
+        said |= {"low": None, "high": None} if second == 3 else {}
+        rows.add(prediction("A", second, 0.1, value_now=value, horizon_s=1, **said), 0, 100)
+    made = downsampled(
+        "A", rows.between(-1, 9), [], from_ns=0, to_ns=6 * NS, step_s=1, row_step_s=1, horizon_s=1
+    )
+    assert made.level.inside == [True, False, True, None, True, None]
+    assert list(map(math.isnan, made.level.low)) == [False, False, False, True, False, False]
+    made = downsampled(
+        "A", rows.between(-1, 9), [], from_ns=0, to_ns=6 * NS, step_s=3, row_step_s=1, horizon_s=1
+    )
+    assert made.level.inside == [False, True]

@@ -65,3 +65,22 @@ def test_live_scores_are_metrics_and_what_is_not_known_is_not_there():
     assert ("barograph_live_calibration_error", of) not in now
     show_live("shown-live", None)
     assert ("barograph_live_pr_auc", of) not in counted.now()
+
+
+def test_live_scores_of_a_level_are_those_of_its_matured_forecasts():
+    rng = np.random.default_rng(4)
+    predictions = []
+    for second in range(300):
+        median = float(rng.lognormal())
+        said = {"median": median, "forecast": 1.2 * median, "low": median / 3, "high": 3 * median}
+        value = float(rng.lognormal())
+        predictions.append(
+            prediction("A", second, 0.5, value_now=value, horizon_s=5, model="m/1", **said)
+        )
+    rows = SeriesRows(level=True)
+    for each in predictions:
+        rows.add(each, 4, 1000)
+    found = live_scores([rows.between(-1, 1000)], 4, 5)
+    expected = judge("m/1", mature(predictions, 5)["m/1"]).level
+    for name in ("qlike", "log_r2", "coverage"):
+        assert found[name] == pytest.approx(getattr(expected, name).estimate, rel=1e-9)

@@ -4,7 +4,9 @@ import pytest
 
 from barograph.app.secrets import TOKEN
 from barograph.app.web.openapi import ROUTES
+from barograph.cases.spikes import SPIKES
 from champions import crowned
+from level_hours import CASES, hour_log
 from waiting import until
 from web_site import market_log, served
 
@@ -46,6 +48,21 @@ def test_every_example_works(client):
         assert answer.status == 200, (path, answer.body)
         sent += 1
     assert sent == 5
+
+
+def test_the_example_of_a_forecast_works(tmp_path):
+    with hour_log(tmp_path) as log, served(tmp_path, cases=(SPIKES, *CASES)) as client:
+        log.hours(3)
+        until(lambda: client.get("/v1/cases/hours/keys").json["keys"])
+        document = client.get("/openapi.json").json
+        path = "/v1/cases/{case}/forecast"
+        parameters = document["paths"][path]["get"]["parameters"]
+        (case,) = [each["example"] for each in parameters if "example" in each]
+        answer = client.get(path.replace("{case}", case))
+        assert answer.status == 200, answer.body
+        assert answer.json["forecasts"]
+        schema = document["components"]["schemas"]["LevelForecast"]["properties"]
+        assert set(answer.json["forecasts"][0]["newest"]) == set(schema)
 
 
 def document_example(document):

@@ -7,6 +7,7 @@ from barograph.app.web.series_board import SeriesBoard
 from barograph.cases.spikes import SPIKES
 from barograph.log.topics import DEAD_LETTERS, PREDICTIONS, STATUS, TICKS
 from barograph.types import APPENDED_TIME, FeedStatus, Gap, GapCause, Record
+from level_hours import HOUR, HOURS, NEWEST, forecast, volatility
 from queues import QUEUES
 from web_site import NS, SECOND, predictions_of
 
@@ -46,6 +47,7 @@ def test_what_became_of_a_prediction_comes_one_horizon_later():
     assert first["matured"] is None
     assert last["matured"] == {  # exact: as stored
         "time_ns": (SECOND + 1) * NS, "probability": 0.9, "alarm": True, "outcome": False,
+        "inside": None,
     }  # fmt: skip
 
 
@@ -94,3 +96,26 @@ def test_a_series_of_another_kind_has_a_board_too():
     assert board.name == QUEUES.name
     assert board.target == QUEUES.live.predictions
     assert board.status(0).now == {}
+
+
+def test_whether_a_value_lay_within_its_interval_comes_one_horizon_later():
+    board = SeriesBoard(HOURS)
+    ends = [NEWEST + n * HOUR for n in range(12)]
+    said = [forecast(HOURS, end) for end in ends]
+    events = board.receive(
+        records_of(list(map(codec.encode, said)), HOURS.live.predictions, key="BTC-USD")
+    )
+    answers = [msgspec.json.decode(event.data) for event in events]
+    assert [each["low"] for each in answers] == [each.low for each in said]  # exact: as stored
+    assert answers[0]["matured"] is None
+    inside = [each["matured"]["inside"] for each in answers[1:]]
+    came = [volatility(end // HOUR) for end in ends[1:]]
+    assert inside == [one.low <= v <= one.high for one, v in zip(said, came, strict=False)]
+    assert {True, False} == set(inside)
+
+
+def test_hours_are_kept_longer_than_a_day():
+    board = SeriesBoard(HOURS)
+    said = [forecast(HOURS, NEWEST + n * HOUR) for n in range(1_500)]
+    board.receive(records_of(list(map(codec.encode, said)), HOURS.live.predictions), quiet=True)
+    assert len(board.rows["BTC-USD"]) == 1_440

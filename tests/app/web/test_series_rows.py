@@ -1,10 +1,12 @@
 """Rows in memory: those of the window, once a second, in order, within their bound."""
 
+import math
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from barograph.app.web import series_rows
-from barograph.app.web.series_rows import WINDOW_S, SeriesRows
+from barograph.app.web.series_rows import WINDOW_S, SeriesRows, window_of
 from barograph.types import Verdict
 from watched_predictions import prediction
 
@@ -76,3 +78,22 @@ def test_a_smaller_part_gives_memory_back():
     rows.add(prediction("A", 20_000, 0.5), 0, 100)
     assert len(rows) == 100
     assert rows.bytes < before / 100
+
+
+def test_rows_of_a_level_have_what_was_forecast_and_grow_with_it():
+    rows = SeriesRows(level=True)
+    for second in range(600):
+        rows.add(prediction("A", second, 0.5, median=second / 10, low=1.0, high=None), 0, 1_000)
+    span = rows.between(-1, 599)
+    assert span["median"].tolist() == [second / 10 for second in range(600)]  # exact: as stored
+    assert set(span["low"]) == {1.0}  # exact: as stored
+    assert all(map(math.isnan, span["high"]))
+    assert "low" not in (SeriesRows().between(-1, 9).dtype.names or ())
+
+
+def test_of_rows_that_are_farther_apart_more_time_is_kept():
+    assert [window_of(step_s) for step_s in (1, 60, 3_600)] == [86_400, 86_400, 60 * 86_400]
+    rows = SeriesRows(window_s=window_of(3_600))
+    for hour in range(1_500):
+        rows.add(prediction("A", hour * 3_600, 0.5), 0, 2_000)
+    assert len(rows) == 1_440

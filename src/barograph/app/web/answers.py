@@ -29,12 +29,16 @@ class Refusal(msgspec.Struct, frozen=True):
 
 
 class MaturedOutcome(msgspec.Struct, frozen=True):
-    """What became of the prediction of one horizon ago: whether its tau was reached."""
+    """What became of the prediction of one horizon ago: whether its tau was reached.
+
+    `inside` tells whether the value lies in its interval, null where it had none.
+    """
 
     time_ns: int
     probability: float
     alarm: bool
     outcome: bool
+    inside: bool | None = None
 
 
 class SeriesPrediction(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +46,8 @@ class SeriesPrediction(msgspec.Struct, frozen=True, kw_only=True):
 
     `share_of_tau` is `value_now` / `tau`, `latency_ms` from the receipt of the frame that closed
     the second to the log. `matured` is what this prediction says of the one a horizon before.
+    `median`, `forecast` (the root of the expected square), `low` and `high` are of the value one
+    horizon later, in the unit of the case; null where the case does not forecast it.
     """
 
     case: str
@@ -61,6 +67,10 @@ class SeriesPrediction(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     latency_ms: float | None
     matured: MaturedOutcome | None
+    median: float | None
+    forecast: float | None
+    low: float | None
+    high: float | None
 
 
 class RecordScore(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,7 +93,11 @@ class RecordScore(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ListedCase(msgspec.Struct, frozen=True, kw_only=True):
-    """A case that is served. `value` is what a series forecasts, `outcome` what records are."""
+    """A case that is served. `value` is what a series forecasts, `outcome` what records are.
+
+    `coverage` is the share of values that the intervals of its forecasts are to hold; null for a
+    case that forecasts no value.
+    """
 
     name: str
     kind: Literal["series", "records"]
@@ -93,6 +107,7 @@ class ListedCase(msgspec.Struct, frozen=True, kw_only=True):
     step_s: int | None
     keys: list[str]
     default: bool
+    coverage: float | None
 
 
 class Waiting(msgspec.Struct, frozen=True):

@@ -12,7 +12,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Scope
 
 from barograph import __version__
-from barograph.app.web import managing, reading, scoring, streaming
+from barograph.app.web import forecasting, managing, reading, scoring, streaming
 from barograph.app.web.guard import Guard
 from barograph.app.web.limits import Names
 from barograph.app.web.openapi import described, examples_of
@@ -55,14 +55,16 @@ def routes(site: Site) -> FastAPI:
     default = site.cases[site.default]
     columns = () if default.live is None else default.live.columns
     examples = examples_of(columns, "BTC-USD")
+    forecast_case = next((c.name for c in site.cases.values() if c.level is not None), "hourly")
 
     def description() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = described(app, examples)
+            app.openapi_schema = described(app, examples, {"case": forecast_case})
         return app.openapi_schema
 
     app.openapi = description  # type: ignore[method-assign]
     app.include_router(reading.router)
+    app.include_router(forecasting.router)
     app.include_router(scoring.router)
     app.include_router(managing.router)
     app.include_router(streaming.router)

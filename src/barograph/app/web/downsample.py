@@ -10,8 +10,9 @@ from collections.abc import Iterable
 import msgspec
 import numpy as np
 
-from barograph.app.web.series_rows import VERDICTS, GapSpan
+from barograph.app.web.series_rows import OF_LEVEL, VERDICTS, GapSpan
 from barograph.arrays import Bool, Float64, Int64, Records
+from barograph.evaluation.conformal import covered
 from barograph.evaluation.labels import later
 from barograph.types import NS_PER_S
 
@@ -41,6 +42,20 @@ class Hole(msgspec.Struct, frozen=True):
     missing: int | None
 
 
+class Levels(msgspec.Struct, frozen=True, kw_only=True):
+    """Forecasts of the value one horizon later, in its unit: the last of each bucket.
+
+    `inside` is false if any value that came lay outside its interval, true if none did, and null
+    while that is not known.
+    """
+
+    median: list[float | None]
+    forecast: list[float | None]
+    low: list[float | None]
+    high: list[float | None]
+    inside: list[bool | None]
+
+
 class Series(msgspec.Struct, frozen=True, kw_only=True):
     """A span of one key in buckets of `step_s` seconds; all lists have one value for each.
 
@@ -48,7 +63,7 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
     predictions reached the threshold, `verdict` the first that is not PREDICTED. `outcome` is
     whether any of its predictions was followed by a value of at least its tau, false if none was
     and null while that is not known. `volatility` is the value that the case forecasts, in its
-    unit.
+    unit; `level` has the forecasts of it, null for a case without.
     """
 
     product: str
@@ -65,6 +80,7 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
     verdict: list[str]
     outcome: list[bool | None]
     gaps: list[Hole]
+    level: Levels | None
 
 
 def step_for(span_s: int, row_step_s: int) -> int:
@@ -92,9 +108,10 @@ def downsampled(  # noqa: PLR0913 - a span of rows, and how it is divided
     rows: (n,) of ROW, in order: the one before the span shows a hole at its beginning, those up to
     a horizon behind it decide outcomes. gaps: recorded ones, in any order.
     """
-    outcome, seconds = _outcomes(rows, horizon_s), rows["second"]
+    came, seconds = later(rows["second"], rows["value"], horizon_s=horizon_s), rows["second"]
+    outcome = _outcomes(rows, came, horizon_s)
     inside = slice(*np.searchsorted(_ends_ns(rows), [from_ns, to_ns], side="right"))
-    rows, outcome = rows[inside], outcome[inside]
+    rows, outcome, came = rows[inside], outcome[inside], came[inside]
     bucket = -(-(rows["second"] + 1) // step_s)
     starts = np.flatnonzero(np.diff(bucket, prepend=-1)) if len(rows) else np.empty(0, np.int64)
     return Series(
@@ -112,6 +129,7 @@ def downsampled(  # noqa: PLR0913 - a span of rows, and how it is divided
         verdict=_verdicts(rows["verdict"], starts),
         outcome=_as_words(_greatest(outcome, starts)),
         gaps=_holes(seconds, list(gaps), from_ns, to_ns, row_step_s),
+        level=_levels(rows, came, horizon_s, starts) if "low" in (rows.dtype.names or ()) else None,
     )
 
 
@@ -120,9 +138,26 @@ def _ends_ns(rows: Records) -> Int64:
     return ends
 
 
-def _outcomes(rows: Records, horizon_s: int) -> Float64:
+def _levels(rows: Records, came: Float64, horizon_s: int, starts: Int64) -> Levels:
+    held = -held_by_interval(rows, came, horizon_s)  # so that the greatest is a value outside
+    return Levels(
+        inside=_as_words(-_greatest(held, starts)),
+        **{name: _last(rows[name], starts).tolist() for name in OF_LEVEL},
+    )
+
+
+def held_by_interval(rows: Records, came: Float64, horizon_s: int) -> Float64:
+    """1.0 for each of the rows whose interval holds the value that came, 0.0 if not, else NaN.
+
+    rows: (n,) of LEVEL_ROW; came: (n,) the value one horizon later, NaN where it is not known.
+    """
+    known = ~np.isnan(came + rows["low"]) & (rows["horizon_s"] == horizon_s)
+    inside = covered(came, rows["low"], rows["high"])
+    return np.where(known, inside.astype(np.float64), np.nan)
+
+
+def _outcomes(rows: Records, came: Float64, horizon_s: int) -> Float64:
     """1.0 or 0.0 for each row whose outcome is known, else NaN."""
-    came = later(rows["second"], rows["value"], horizon_s=horizon_s)
     known = ~np.isnan(came + rows["tau"] + rows["probability"]) & (rows["horizon_s"] == horizon_s)
     return np.where(known, (came >= rows["tau"]).astype(np.float64), np.nan)
 

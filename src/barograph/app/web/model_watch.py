@@ -12,6 +12,7 @@ from barograph.app.web.series_board import SeriesBoard
 from barograph.arrays import Records
 from barograph.errors import BarographError
 from barograph.evaluation import scores
+from barograph.evaluation.conformal import FLOOR, covered
 from barograph.evaluation.labels import later
 from barograph.registry.model import ModelFacts
 from barograph.registry.registry import Registry
@@ -105,7 +106,8 @@ def live_scores(
 ) -> dict[str, float | int | None] | None:
     """The scores of a model's matured predictions, each by its own tau; None without any.
 
-    all_rows: those of each key. `rows` counts the predictions that have matured.
+    all_rows: those of each key. `rows` counts the predictions that have matured. Of a case that
+    forecasts the value itself there are `qlike`, `log_r2` and `coverage`, too.
     """
     probabilities, outcomes = [np.empty(0)], [np.empty(0)]
     for rows in all_rows:
@@ -120,7 +122,28 @@ def live_scores(
         score.name: score(outcome, probability)
         for score in (scores.base_rate, scores.pr_auc, scores.brier, scores.calibration_error)
     }
+    found |= _level_scores(all_rows, number, horizon_s)
     return {
         "rows": len(outcome),
         **{name: None if np.isnan(value) else float(value) for name, value in found.items()},
+    }
+
+
+def _level_scores(all_rows: list[Records], number: int, horizon_s: int) -> dict[str, float]:
+    """Scores of a model's matured forecasts of the value itself; none without any."""
+    columns = ("median", "forecast", "low", "high")
+    matured = [np.empty((0, 5))]
+    for rows in all_rows:
+        if "low" not in (rows.dtype.names or ()):
+            return {}
+        came = later(rows["second"], rows["value"], horizon_s=horizon_s)
+        known = (rows["model"] == number) & ~np.isnan(came + rows["low"])
+        matured.append(np.stack([came, *(rows[name] for name in columns)], axis=1)[known])
+    value, median, forecast, low, high = np.maximum(np.concatenate(matured), FLOOR).T
+    if not len(value):
+        return {}
+    return {
+        "qlike": scores.qlike(value, forecast),
+        "log_r2": scores.log_r2(value, median),
+        "coverage": float(covered(value, low, high).mean()),
     }

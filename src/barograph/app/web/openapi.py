@@ -17,6 +17,7 @@ from barograph.app.web.answers import (
     SeriesStatus,
 )
 from barograph.app.web.downsample import Series
+from barograph.app.web.forecasting import ForecastAnswer
 from barograph.app.web.health import HealthAnswer
 from barograph.app.web.managing import (
     AlertList,
@@ -75,6 +76,7 @@ ROUTES: Mapping[str, Route] = {
     "GET /v1/cases/{case}/predictions/{key}": Route((SeriesPrediction, RecordScore), _READS),
     "GET /v1/series/{product}": Route((Series,), _READS),
     "GET /v1/cases/{case}/series/{key}": Route((Series,), _READS),
+    "GET /v1/cases/{case}/forecast": Route((ForecastAnswer,), _READS),
     "GET /v1/status": Route((SeriesStatus, RecordsStatus), _READS),
     "GET /v1/cases/{case}/status": Route((SeriesStatus, RecordsStatus), _READS),
     "GET /v1/stream": Route("text/event-stream", _READS),
@@ -93,8 +95,13 @@ ROUTES: Mapping[str, Route] = {
 """Every route that is described."""
 
 
-def described(app: FastAPI, examples: Mapping[str, Any]) -> dict[str, Any]:
-    """The OpenAPI of an application. examples: bodies by method and path."""
+def described(
+    app: FastAPI, examples: Mapping[str, Any], forecast: Mapping[str, str]
+) -> dict[str, Any]:
+    """The OpenAPI of an application.
+
+    examples: bodies by method and path. forecast: examples of the parameters of `/forecast`.
+    """
     document = FastAPI.openapi(app)
     kinds = [Refusal]
     for route in ROUTES.values():
@@ -107,6 +114,9 @@ def described(app: FastAPI, examples: Mapping[str, Any]) -> dict[str, Any]:
         "schemas": components,
         "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
     }
+    for parameter in document["paths"]["/v1/cases/{case}/forecast"]["get"]["parameters"]:
+        if parameter["name"] in forecast:
+            parameter["example"] = forecast[parameter["name"]]
     for name, route in ROUTES.items():
         method, path = name.split(" ")
         operation = document["paths"][path][method.lower()]

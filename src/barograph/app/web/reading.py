@@ -14,7 +14,7 @@ from barograph.app.web.cursor import LONGEST, decoded, encoded
 from barograph.app.web.downsample import MOST_BUCKETS, downsampled, step_for
 from barograph.app.web.refused import RefusedError, answered
 from barograph.app.web.series_board import SeriesBoard
-from barograph.app.web.series_rows import SeriesRows
+from barograph.app.web.series_rows import WINDOW_STEPS
 from barograph.app.web.site import Site, in_executor
 from barograph.log import Log, browse
 from barograph.types import DAY_S, LATEST_NS, NS_PER_S, Record
@@ -24,7 +24,11 @@ T = TypeVar("T")
 MOST_PREDICTIONS = 1_000
 """Predictions of one page at most."""
 
+MOST_SPAN_S = WINDOW_STEPS * 3_600
+"""Seconds before `to` at most; hours are kept so long."""
+
 _PAGE_S = 3_600
+_PAGE_STEPS = 60
 
 CaseName = Annotated[str, Path(max_length=200, description="A case, as /v1/cases lists it.")]
 CaseQuery = Annotated[str, Query(max_length=200, description="A case; empty for the default.")]
@@ -37,7 +41,8 @@ FromNs = Annotated[
 ToNs = Annotated[int | None, Query(alias="to", ge=0, le=LATEST_NS, description="Unix nanoseconds.")]
 Step = Annotated[int | None, Query(ge=1, le=DAY_S, description="Seconds of a bucket.")]
 Span = Annotated[
-    int | None, Query(ge=1, le=DAY_S, description="Seconds before `to`, instead of `from`.")
+    int | None,
+    Query(ge=1, le=MOST_SPAN_S, description="Seconds before `to`, instead of `from`."),
 ]
 
 
@@ -129,6 +134,7 @@ def _listed(site: Site, board: Board) -> ListedCase:
             step_s=live.step_s,
             keys=board.keys(),
             default=is_default,
+            coverage=None if board.case.level is None else board.case.level.coverage,
         )
     return ListedCase(
         name=board.name,
@@ -139,6 +145,7 @@ def _listed(site: Site, board: Board) -> ListedCase:
         step_s=None,
         keys=board.keys(),
         default=is_default,
+        coverage=None,
     )
 
 
@@ -188,11 +195,12 @@ async def case_prediction(request: Request, case: CaseName, key: Key) -> Respons
 def _latest(board: Board, key: str) -> Response:
     newest = board.latest(key)
     if newest is None:
-        raise _unknown_key(board, key)
+        raise unknown_key(board, key)
     return answered(newest)
 
 
-def _unknown_key(board: Board, key: str) -> RefusedError:
+def unknown_key(board: Board, key: str) -> RefusedError:
+    """The refusal (404) of a key of which a board has no prediction."""
     keys = board.keys()
     few = ", ".join(keys[:5]) + (" …" if len(keys) > 5 else "")
     cure = f"Use one of {few}." if keys else "Wait for the first prediction, or start a feed."
@@ -269,12 +277,12 @@ async def _series(
     query: tuple[int | None, int | None, int | None, int | None],
 ) -> Response:
     from_ns, to_ns, step, span = query
-    rows = board.rows.get(key) or SeriesRows()
+    rows = board.rows.get(key) or board.new_rows()
     newest = rows.newest_second
     if to_ns is None:
         to_ns = time.time_ns() if newest is None else (newest + 1) * NS_PER_S
     if from_ns is None:
-        from_ns = max(0, to_ns - (span or _PAGE_S) * NS_PER_S)
+        from_ns = max(0, to_ns - (span or max(_PAGE_S, _PAGE_STEPS * board.live.step_s)) * NS_PER_S)
     span_s = -(-(to_ns - from_ns) // NS_PER_S)
     if span_s <= 0:
         raise RefusedError(422, f"from {from_ns} is not before to {to_ns}.", "Exchange the two.")

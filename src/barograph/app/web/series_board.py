@@ -30,7 +30,8 @@ from barograph.app.web.boards import (
     prediction_event,
 )
 from barograph.app.web.fanout import Event
-from barograph.app.web.series_rows import MAX_GAPS, MAX_ROWS, WINDOW_S, GapSpan, SeriesRows
+from barograph.app.web.series_rows import MAX_GAPS, MAX_ROWS, GapSpan, SeriesRows, window_of
+from barograph.arrays import Records
 from barograph.cases.case import Case, live_of
 from barograph.log.topics import ALERTS, STATUS, TICKS
 from barograph.pipeline.progress import Progress
@@ -81,6 +82,11 @@ class SeriesBoard:
         self._progress: dict[str, Progress] = {}
         self._statuses: dict[str, FeedStatus] = {}
         self._letters, self._latencies = Letters(), LastLatencies()
+
+    def new_rows(self) -> SeriesRows:
+        """The rows of a key, without any yet."""
+        level = self.case.level is not None
+        return SeriesRows(level=level, window_s=window_of(self.live.step_s))
 
     def receive(self, records: Iterable[Record], *, quiet: bool = False) -> list[Event]:
         """See `Board.receive`."""
@@ -167,10 +173,11 @@ class SeriesBoard:
         if rows is None:
             if len(self.rows) >= MAX_KEYS:
                 return
-            rows = self.rows[key] = SeriesRows()
+            rows = self.rows[key] = self.new_rows()
         if len(self.models) < _MAX_MODELS:
             self.models.setdefault(prediction.model, len(self.models))
-        limit = min(WINDOW_S // self.live.step_s, MAX_ROWS // len(self.rows))
+        kept = window_of(self.live.step_s) // self.live.step_s
+        limit = min(kept, MAX_ROWS // len(self.rows))
         rows.add(prediction, self.models.get(prediction.model, 0), limit)
         latency_ms = milliseconds(prediction.receive_time_ns, appended_ns(record))
         self._latencies.add(prediction.event_time_ns, latency_ms)
@@ -201,6 +208,10 @@ class SeriesBoard:
             model=prediction.model,
             latency_ms=latency_ms,
             matured=self._matured(prediction),
+            median=prediction.median,
+            forecast=prediction.forecast,
+            low=prediction.low,
+            high=prediction.high,
         )
 
     def _matured(self, prediction: Prediction) -> MaturedOutcome | None:
@@ -220,7 +231,14 @@ class SeriesBoard:
             probability=probability,
             alarm=bool(row["alarm"]),
             outcome=prediction.value_now >= tau,
+            inside=self._inside(row, prediction.value_now),
         )
+
+    def _inside(self, row: Records, value: float) -> bool | None:
+        """Whether a value lies in the interval of a row; None where it has none."""
+        if self.case.level is None or np.isnan(row["low"]):
+            return None
+        return bool(row["low"] <= value <= row["high"])
 
     def _heard(self, record: Record, events: list[Event] | None) -> None:
         heard_ns = appended_ns(record)
@@ -241,7 +259,7 @@ class SeriesBoard:
         gap = gap_of(record) if self.is_market else None
         if gap is None or (gap.product not in self.rows and len(self.rows) >= MAX_KEYS):
             return None
-        self.rows.setdefault(gap.product, SeriesRows())
+        self.rows.setdefault(gap.product, self.new_rows())
         span = GapSpan(gap.start_ns, gap.end_ns, str(gap.cause), gap.missing)
         return PlacedGap(gap.product, span, record.partition, record.offset)
 

@@ -13,7 +13,10 @@ from barograph.arrays import Int64, Records
 from barograph.types import DAY_S, Prediction, Verdict
 
 WINDOW_S = DAY_S
-"""A row older than this beside the newest of its key is forgotten."""
+"""A row older than this beside the newest of its key is forgotten, where rows are seconds apart."""
+
+WINDOW_STEPS = 1_440
+"""Of rows that are farther apart so many are kept: of hours those of sixty days."""
 
 MAX_ROWS = 1_000_000
 """Rows that all keys of a case hold together at most; each key has an even part of them."""
@@ -25,22 +28,30 @@ VERDICTS = tuple(Verdict)
 _CODES = {verdict: code for code, verdict in enumerate(VERDICTS)}
 _LEAST = 256
 
-ROW = np.dtype(
-    [
-        ("second", "i8"),
-        ("mid", "f8"),
-        ("value", "f8"),
-        ("probability", "f8"),
-        ("tau", "f8"),
-        ("threshold", "f8"),
-        ("horizon_s", "i4"),
-        ("model", "u4"),
-        ("verdict", "u1"),
-        ("alarm", "?"),
-    ],
-    align=True,
-)
+_COLUMNS = [
+    ("second", "i8"),
+    ("mid", "f8"),
+    ("value", "f8"),
+    ("probability", "f8"),
+    ("tau", "f8"),
+    ("threshold", "f8"),
+    ("horizon_s", "i4"),
+    ("model", "u4"),
+    ("verdict", "u1"),
+    ("alarm", "?"),
+]
+OF_LEVEL = ("median", "forecast", "low", "high")
+
+ROW = np.dtype(_COLUMNS, align=True)
 """A prediction as numbers; NaN where it has none. `second` is the last that its row covers."""
+
+LEVEL_ROW = np.dtype([*_COLUMNS, *((name, "f8") for name in OF_LEVEL)], align=True)
+"""A prediction that forecasts the value itself, too."""
+
+
+def window_of(step_s: int) -> int:
+    """Seconds that are kept of rows `step_s` apart."""
+    return max(WINDOW_S, WINDOW_STEPS * step_s)
 
 
 class GapSpan(NamedTuple):
@@ -53,10 +64,14 @@ class GapSpan(NamedTuple):
 
 
 class SeriesRows:
-    """The rows of one key, and the gaps that were recorded of it."""
+    """The rows of one key, and the gaps that were recorded of it.
 
-    def __init__(self) -> None:
-        self._rows = np.zeros(_LEAST, ROW)
+    level: whether its predictions forecast the value itself; rows are LEVEL_ROW then, else ROW.
+    """
+
+    def __init__(self, *, level: bool = False, window_s: int = WINDOW_S) -> None:
+        self._level, self._window_s = level, window_s
+        self._rows = np.zeros(_LEAST, LEVEL_ROW if level else ROW)
         self._start = self._end = 0
         self.gaps: deque[GapSpan] = deque(maxlen=MAX_GAPS)
 
@@ -81,7 +96,7 @@ class SeriesRows:
         second, known = prediction.second, self.seconds
         index = len(known)
         if index and second <= known[-1]:
-            if second <= known[-1] - WINDOW_S:
+            if second <= known[-1] - self._window_s:
                 return False
             index = int(np.searchsorted(known, second))
             if known[index] == second:
@@ -90,7 +105,8 @@ class SeriesRows:
         place = self._start + index
         if place < self._end:
             self._rows[place + 1 : self._end + 1] = self._rows[place : self._end].copy()
-        self._rows[place] = _row(prediction, model)
+        row = _row(prediction, model)
+        self._rows[place] = (*row, *_level(prediction)) if self._level else row
         self._end += 1
         self._forget(limit)
         return True
@@ -123,14 +139,14 @@ class SeriesRows:
         size = len(self._rows)
         if len(held) > size // 2:
             size = min(2 * size, max(2 * limit, len(held) + _LEAST))
-        rows = np.zeros(size, ROW)
+        rows = np.zeros(size, self._rows.dtype)
         rows[: len(held)] = held
         self._rows, self._start, self._end = rows, 0, len(held)
 
     def _forget(self, limit: int) -> None:
         rows = self._rows[self._start : self._end]
         newest = int(rows["second"][-1])
-        old = int(np.searchsorted(rows["second"], newest - WINDOW_S, side="right"))
+        old = int(np.searchsorted(rows["second"], newest - self._window_s, side="right"))
         self._start += max(old, len(rows) - limit)
         if len(self._rows) > max(4 * limit, 2 * _LEAST):  # a smaller part than before
             self._rows = self._rows[self._start : self._end].copy()
@@ -151,3 +167,8 @@ def _row(prediction: Prediction, model: int) -> tuple[object, ...]:
         _CODES[prediction.verdict],
         prediction.alarm,
     )
+
+
+def _level(prediction: Prediction) -> list[float]:
+    each = [getattr(prediction, name) for name in OF_LEVEL]
+    return [np.nan if value is None else value for value in each]
