@@ -158,3 +158,30 @@ def test_what_keeps_a_sample_from_being_made_is_reported_once_and_passes(log, tm
         until(lambda: samples(log))
     assert len(warnings) == 1
     assert "no health sample is written: ValueError('no')" in warnings[0]
+
+
+def test_the_first_sample_waits_for_what_it_begins_with(log, tmp_path):
+    """It looks at the log itself, as often as it would measure, and never again after a yes."""
+    asked_ns, ticking = [], itertools.count(1_000 * NS, NS)
+
+    def begins(of_log, now_ns):
+        asked_ns.append(now_ns)
+        return bool(browse.last(of_log, PREDICTIONS, 1))
+
+    with Monitor(
+        tmp_path, MARKET, pytest.fail, every_s=0.01, clock_ns=lambda: next(ticking), begins=begins
+    ):
+        until(lambda: len(asked_ns) >= 3)
+        assert samples(log) == []
+        log.append([
+            Message(PREDICTIONS, "BTC-USD", codec.encode(prediction("BTC-USD", 1, 0.2)))
+        ])  # fmt: skip
+        until(lambda: len(samples(log)) >= 2)
+    assert asked_ns == sorted(asked_ns)
+    assert max(asked_ns) < samples(log)[0].time_ns
+
+
+def test_a_monitor_that_never_begins_ends_at_once(tmp_path):
+    with Monitor(tmp_path, MARKET, pytest.fail, every_s=600, begins=lambda *_: False) as monitor:
+        pass
+    assert not monitor._thread.is_alive()

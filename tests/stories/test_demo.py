@@ -14,13 +14,24 @@ import time
 import httpx
 import pytest
 
+from barograph import codec
 from barograph.log import browse, open_log
-from barograph.log.topics import ALERTS
+from barograph.log.topics import HEALTH
+from barograph.pipeline.backlog import LATE_S
 from waiting import until
 
 COMMAND = [sys.executable, "-c", "from barograph.app.cli import main; main()", "demo"]
 
+ALWAYS_STALE = {"BAROGRAPH_ALERT_FEED_AGE_S": "0.001", "BAROGRAPH_HEALTH_EVERY_S": "0.5"}
+"""Every feed is older than so, which is an alert about health after a second."""
+
 SCREEN = {"TERM": "xterm", "COLUMNS": "140", "LINES": "40"}
+
+
+def health_alerts(page):
+    """What the page's API lists of alerts that are none of a prediction."""
+    alerts = httpx.get(f"{page}/v1/alerts", timeout=60).json()["alerts"]
+    return [each for each in alerts if each["rule"] != "probability"]
 
 
 @pytest.mark.operations
@@ -49,7 +60,7 @@ def test_the_live_view_stays_until_ctrl_c_and_leaves_cleanly(tmp_path):
         stdin=subprocess.DEVNULL,
         stdout=writer,
         stderr=subprocess.PIPE,
-        env={**os.environ, **SCREEN, "BAROGRAPH_FOLDS": "2"},
+        env={**os.environ, **SCREEN, **ALWAYS_STALE, "BAROGRAPH_FOLDS": "2"},
     )
     os.close(writer)
     shown = bytearray()
@@ -72,7 +83,12 @@ def test_the_live_view_stays_until_ctrl_c_and_leaves_cleanly(tmp_path):
     [url] = set(re.findall(rb"http://127\.0\.0\.1:\d+", bytes(shown)))
     assert "<title>Barograph</title>" in httpx.get(url.decode(), timeout=60).text
     with contextlib.closing(open_log(tmp_path)) as log:
-        until(lambda: browse.last(log, ALERTS, 1))
+        until(lambda: health_alerts(url.decode()), 240.0, 0.5)
+        first = codec.decode_health.of(next(browse.records(log, HEALTH)))
+    assert {each["rule"] for each in health_alerts(url.decode())} == {"feed_stale"}
+    # It is measured from where what passed meanwhile is worked off: nothing of it is late.
+    assert first.measures["clock_offset_s:simulated"] < LATE_S
+    assert first.measures["prediction_age_s"] < LATE_S
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     reading.join(timeout=10)

@@ -31,6 +31,9 @@ Measures = Mapping[str, float | None]
 Measured = Callable[[], Measures]
 """What others measure: returns numbers by name, as HealthSample says."""
 
+Begins = Callable[[Log, int], bool]
+"""From when on a log is measured: given the log and the time, in epoch nanoseconds."""
+
 _WINDOW_NS = 60 * NS_PER_S
 _LAST = 200
 _STATUS_NS = 120 * NS_PER_S
@@ -175,11 +178,18 @@ def _age_s(now_ns: int, then_ns: int) -> float:
     return round(max(0, now_ns - then_ns) / NS_PER_S, 3)
 
 
+def at_once(_log: Log, _now_ns: int) -> bool:
+    """The first sample is made as soon as the monitor runs."""
+    return True
+
+
 class Monitor:
     """Writes a sample every `every_s` seconds in a thread of its own, while its `with` block runs.
 
-    measured: more measures, each called for each sample. A log that cannot be used is tried again
-    with the next sample; what keeps a sample from being made is reported to `warn`, once a reason.
+    measured: more measures, each called for each sample. begins: asked with the log and the time in
+    epoch nanoseconds instead of each sample, until it returns True once. A log that cannot be used
+    is tried again with the next sample; what keeps a sample from being made is reported to `warn`,
+    once a reason.
     """
 
     def __init__(  # noqa: PLR0913 - what is measured, how often, and for whom
@@ -193,7 +203,9 @@ class Monitor:
         every_s: float = 5.0,
         source: str = SOURCE,
         clock_ns: Callable[[], int] = time.time_ns,
+        begins: Begins = at_once,
     ) -> None:
+        self._begins, self._begun = begins, False
         self._address, self._live, self._warn = address, live, warn
         self._measured, self._champion = measured, champion
         self._every_s, self._source_name, self._clock_ns = every_s, source, clock_ns
@@ -233,6 +245,10 @@ class Monitor:
             self._stop.wait(self._every_s)
 
     def _watch(self, log: Log) -> None:
+        while not self._begun:
+            self._begun = self._begins(log, self._clock_ns())
+            if not self._begun and self._stop.wait(self._every_s):
+                return
         of_log = LogMeasures(log, self._live, self._champion)
         while True:
             log.append([self.sample(of_log)])

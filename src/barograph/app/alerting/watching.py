@@ -18,8 +18,10 @@ from barograph.app.alerting.senders import Senders
 from barograph.app.alerting.sink import Sink
 from barograph.app.settings import Settings
 from barograph.cases.case import live_of
+from barograph.cases.live_series import LiveSeries
 from barograph.pipeline.alert_workers import AlertWorkers
-from barograph.pipeline.monitor import Measured, Monitor
+from barograph.pipeline.backlog import worked_off
+from barograph.pipeline.monitor import Begins, Measured, Monitor, at_once
 from barograph.registry.registry import Registry
 
 _LOOK_S = 0.25
@@ -52,11 +54,13 @@ def watching(  # noqa: PLR0913 - the log, what is watched in it, and who hears o
     *,
     measured: tuple[Measured, ...] = (),
     link: str | None = None,
+    after_backlog: bool = False,
 ) -> Iterator[Watching]:
     """Monitor, alert workers and senders in threads of their own while the `with` block runs.
 
     measured: more measures for the monitor of the first case. link: of the page, instead of the
-    setting's. Raises BadInputError for a case that is no series.
+    setting's. after_backlog: do not measure before the case has worked off what passed before its
+    feed began. Raises BadInputError for a case that is no series.
     """
     with ExitStack() as stack:  # the monitors end first, the senders last
         senders = stack.enter_context(Senders(sinks, sending_plan(settings, address, link), warn))
@@ -75,11 +79,16 @@ def watching(  # noqa: PLR0913 - the log, what is watched in it, and who hears o
                     champion=partial(Registry(settings.home).champion_label, case.name),
                     every_s=settings.health_every_s,
                     source=f"monitor-{case.name}",
+                    begins=_worked_off(live_of(case)) if after_backlog else at_once,
                 )
             )
             for number, case in enumerate(cases)
         ]
         yield Watching(senders, workers, monitors)
+
+
+def _worked_off(live: LiveSeries) -> Begins:
+    return lambda log, now_ns: worked_off(log, live, now_ns)
 
 
 def _drift(

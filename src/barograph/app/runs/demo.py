@@ -16,7 +16,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from barograph.app.alerting.plans import alert_plan
+from barograph.app.alerting.watching import watching
 from barograph.app.intake import feed_of
 from barograph.app.runs.up import Listener, WatchSummary, watch
 from barograph.app.settings import Settings
@@ -35,7 +35,6 @@ from barograph.learning.trees import TreeTable
 from barograph.log import Log, open_log
 from barograph.log.retention import PeriodicRetention
 from barograph.log.topics import TICKS
-from barograph.pipeline.alert_workers import AlertWorkers
 from barograph.pipeline.threads import Pipeline
 from barograph.pipeline.verify import Verification, verify
 from barograph.registry.registry import Registry
@@ -200,7 +199,7 @@ def _live(  # noqa: PLR0913 - what runs, and how it reports
         with (
             Listener(settings, settings.home, plan, warn, page) as listener,
             Pipeline(stages(settings, settings.home, SPIKES, warn)) as pipeline,
-            _alerts(settings, warn) if page else nullcontext(),
+            _watching(settings, warn, page) if page else nullcontext(),
             PeriodicRetention(lambda: open_log(settings.home), warn),
         ):
             shown, seconds = not check and sys.stdout.isatty(), CHECK_LIVE_S if check else None
@@ -217,12 +216,14 @@ def _live(  # noqa: PLR0913 - what runs, and how it reports
     return seen
 
 
-def _alerts(settings: Settings, warn: Callable[[str], None]) -> AlertWorkers:
-    """Workers that make the alerts of the history and of now, for the page.
+def _watching(
+    settings: Settings, warn: Callable[[str], None], page: str
+) -> AbstractContextManager[object]:
+    """What makes the alerts of the history and of now, for the page; nobody is sent any.
 
-    No monitor beside them: frames of the history are late on purpose, and it would say so.
+    Frames of the time since the history arrive late on purpose: health is measured after them.
     """
-    return AlertWorkers(alert_plan(settings, settings.home, [SPIKES]), warn)
+    return watching(settings, settings.home, [SPIKES], (), warn, link=page, after_backlog=True)
 
 
 def _problems(report: TrainingReport, live: WatchSummary, verification: Verification) -> list[str]:
