@@ -230,6 +230,10 @@ ROWS: dict[str, tuple[Figure, ...]] = {
                 ),
             ),
         ),
+        Figure(
+            "Drift test", "1 where the reference is long enough to judge every key.", "none",
+            (Query("barograph_drift_judged", "{{case}}"),),
+        ),
     ),
     "Alerts": (
         Figure(

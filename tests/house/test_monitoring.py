@@ -108,7 +108,6 @@ UNSEEN = {
     "barograph_feed_open_holes": "gaps are shown",
     "barograph_values_total": "records are shown",
     "barograph_drift_alarm": "it is an alert of Barograph's own",
-    "barograph_drift_judged": "it changes with the champion alone, and a warning says it",
 }
 """Metrics on no panel and in no rule, and why."""
 

@@ -17,23 +17,34 @@ import urllib.request
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import numpy as np
 import pytest
 import yaml
 
 from barograph import __version__
+from barograph.cases.market import MARKET
+from barograph.evaluation.drift_fitting import KeyRows, reference
+from barograph.evaluation.drift_limits import cadence_of
+from barograph.registry.drift import attach_reference
 from barograph.registry.registry import Registry
 from barograph.simulated.exchange import Exchange, Terms, running
 from barograph.simulated.law import PRESETS
 from barograph.simulated.market import SimulatedMarket
 from barograph.simulated.sources import simulated
+from receivers import Receiver
 from registered_models import facts_of, graph
 from waiting import until
 
 COMMAND = [sys.executable, "-c", "from barograph.app.cli import main; main()"]
 S = 1_000_000_000
 PRODUCTS = ("BTC-USD", "ETH-USD")
-BACKLOG_S = 150
-"""More than the champion's features need, so that it predicts at once."""
+BACKLOG_S = 700
+"""More than the champion's features need, so that it predicts at once, and than an interval of the
+drift test, so that one has closed."""
+
+LOW = 1e-9
+"""A threshold and tau that everything reaches: alerts begin, and outcomes that are known reach tau.
+"""
 
 WINDOW = "20s"
 """In the place of every rate window of the rules and the dashboard."""
@@ -42,18 +53,6 @@ STALE_S = 5
 """In the place of the thirty seconds without a frame that are an alert."""
 
 LIMIT_S = 120.0
-
-RARE = {
-    "data_drift_ratio": "needs a champion that was trained with a reference",
-    "feature_ood_total": "likewise",
-    "barograph_live_pr_auc": "needs matured predictions that reached tau",
-    "barograph_live_calibration_error": "needs predictions that have matured",
-    "barograph_live_base_rate": "likewise",
-    "barograph_alerts_total": "needs an alert",
-    "barograph_alert_deliveries_total": "needs a sink",
-    "barograph_stream_closed_total": "needs a reader that is too slow",
-}
-"""Metrics that two minutes of `up` do not have, and why."""
 
 
 def free_port():
@@ -139,8 +138,8 @@ def quick(root, folder, target, alertmanager, receiver):
 class Watched:
     """A running `up`, the exchange that it listens to, and who watches it."""
 
-    def __init__(self, prometheus, web, told, up, venue, folder):
-        self._prometheus, self.web = prometheus, web
+    def __init__(self, prometheus, web, told, notes, up, venue, folder):
+        self._prometheus, self.web, self.notes = prometheus, web, notes
         self.told, self.up, self.venue = told, up, venue
         self._folder = folder
 
@@ -184,12 +183,30 @@ class Venue:
             self._running = None
 
 
+def reference_beyond(column, columns=MARKET.columns):
+    """A short reference whose range holds everything that a market does, except in one column."""
+    cadence, rows = cadence_of(MARKET.step_s), 1_000
+    values = np.random.default_rng(1).uniform(-1e12, 1e12, (rows, len(columns)))
+    values[:, columns.index(column)] = np.linspace(-2.0, -1.0, rows)
+    of_key = KeyRows(np.arange(rows, dtype=np.int64), values)
+    return reference(
+        dict.fromkeys(PRODUCTS, of_key), columns, cadence=cadence,
+        feature_set=MARKET.feature_set, span_ns=(0, rows * S),
+    )  # fmt: skip
+
+
 def with_champion(home):
+    """A champion that has all that a panel shows: a reference, alarms, outcomes that reach tau."""
     onnx = graph()
     now_ns = time.time_ns()
-    facts = facts_of(onnx, train_end_ns=now_ns - S, expires_time_ns=now_ns + 3600 * S)
+    facts = facts_of(
+        onnx, train_end_ns=now_ns - S, expires_time_ns=now_ns + 3600 * S, threshold=LOW,
+        tau=dict.fromkeys(PRODUCTS, LOW),
+    )  # fmt: skip
     registry = Registry(home)
-    registry.promote("spikes", registry.register("spikes", onnx, facts), "for this story")
+    version = registry.register("spikes", onnx, facts)
+    attach_reference(registry, "spikes", version, reference_beyond(MARKET.value_now))
+    registry.promote("spikes", version, "for this story")
 
 
 @pytest.fixture(scope="module")
@@ -198,7 +215,7 @@ def watched(request, tmp_path_factory, prometheus, alertmanager):
     with_champion(folder / "home")
     metrics, server, sinks = free_port(), free_port(), free_port()
     venue = Venue()
-    with received() as (receiver, told):
+    with received() as (receiver, told), Receiver() as notes:
         quick(root, folder, f"127.0.0.1:{metrics}", f"127.0.0.1:{sinks}", receiver)
         for name in ("up", "prometheus", "alertmanager"):
             (folder / name).mkdir()
@@ -206,7 +223,8 @@ def watched(request, tmp_path_factory, prometheus, alertmanager):
             program(
                 *COMMAND, "up", "--venue", "simulated", "--url", venue.url,
                 "--products", ",".join(PRODUCTS), "--home", str(folder / "home"),
-                "--port", str(metrics), "--no-retrain", folder=folder / "up",
+                "--port", str(metrics), "--no-retrain", "--webhook", notes.url,
+                folder=folder / "up",
             ) as up,
             program(
                 alertmanager, f"--config.file={folder}/alertmanager.yml",
@@ -221,7 +239,7 @@ def watched(request, tmp_path_factory, prometheus, alertmanager):
         ):  # fmt: skip
             try:
                 web = f"http://127.0.0.1:{metrics}"
-                yield Watched(f"http://127.0.0.1:{server}", web, told, up, venue, folder)
+                yield Watched(f"http://127.0.0.1:{server}", web, told, notes, up, venue, folder)
             finally:
                 venue.close()
     shutil.rmtree(folder, ignore_errors=True)
@@ -244,9 +262,8 @@ def test_every_query_of_every_panel_returns_data(watched, request):
         for panel in json.loads(text)["panels"]
         for target in panel.get("targets", ())
     }
-    asked = {each for each in queries if not any(name in each[1] for name in RARE)}
-    assert len(asked) > 35
-    silent = asked
+    assert len(queries) > 45
+    silent = queries
     last_s = time.monotonic() + LIMIT_S
     with urllib.request.urlopen(f"{watched.web}/v1/stream", timeout=10) as stream:  # noqa: S310
         assert stream.readline()
@@ -254,6 +271,12 @@ def test_every_query_of_every_panel_returns_data(watched, request):
             assert fetched(f"{watched.web}/v1/products")
             silent = {each for each in silent if not watched.values(each[1])}
     assert silent == set()
+    assert watched.values("barograph_live_pr_auc") == [1.0]  # exact: every outcome reaches tau
+    assert 0 < watched.values("data_drift_ratio")[0] < 0.15
+    assert watched.values("sum(feature_ood_total)")[0] > 100
+    assert watched.values("barograph_drift_judged") == [0]
+    assert watched.values('sum(barograph_alerts_total{rule="probability"})')[0] >= 2
+    assert watched.notes.came
 
 
 def test_a_process_that_is_well_fires_nothing(watched):

@@ -201,6 +201,7 @@ _counts = {"sse": 0, "ws": 0}
 def _readers(kind: str, change: int) -> None:
     _counts[kind] += change
     telemetry.STREAM_READERS.set(_counts[kind], kind)
+    telemetry.STREAM_CLOSED.add(0, "behind")  # shown from the first reader on
 
 
 def _hello(site: Site, board: Board) -> Event:
