@@ -38,6 +38,7 @@ HOMES = {
     "zstandard": ({"files/packed.py"}, "inside"),
     "polars": (
         {
+            "cases/hourly.py",
             "evaluation/quality.py",
             "evaluation/quality_report.py",
             "feed/candle_file.py",
@@ -236,7 +237,8 @@ def test_no_job_names_a_case(nodes):
     named = [
         f"{path}:{node.lineno}"
         for path, of_file in nodes.items()
-        if not path.startswith(("cases/", "app/"))
+        # The feature set of hours bears the name of the case that uses it.
+        if not path.startswith(("cases/", "app/", "features/hourly/"))
         for node in of_file
         if (isinstance(node, ast.Constant) and node.value in {*CASES})
         or (isinstance(node, ast.ImportFrom) and node.module in modules)

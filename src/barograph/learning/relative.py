@@ -60,16 +60,40 @@ class Relative:
         return np.array([ratio.floor == 0 for ratio in self.ratios])
 
     @cached_property
+    def _logged(self) -> tuple[Int64, Float64, Int64, Int64]:
+        """The columns to take logarithms of and their floors, each pair once, (k,) each.
+
+        Then the places among them of what each ratio has above and below, (m,) each; 0 for none.
+        """
+        floors = zip(*(each.tolist() for each in self._floors), strict=True)
+        above, below = [], []
+        for ratio, top, bottom, (floor, floor_below) in zip(
+            self.ratios, self._above.tolist(), self._below.tolist(), floors, strict=True
+        ):
+            above.append((top, floor) if ratio.floor else None)
+            below.append((bottom, floor_below) if ratio.below else None)
+        pairs = list(dict.fromkeys(pair for pair in (*above, *below) if pair is not None))
+        columns = np.array([column for column, _ in pairs], np.int64)
+        places = {pair: place for place, pair in enumerate(pairs)}
+        of_above, of_below = (
+            np.array([0 if pair is None else places[pair] for pair in side], np.int64)
+            for side in (above, below)
+        )
+        return columns, np.array([floor for _, floor in pairs]), of_above, of_below
+
+    @cached_property
     def _taken_off(self) -> Float64:
         return np.array([float(bool(ratio.below)) for ratio in self.ratios])
 
     def apply(self, x: Float32) -> Float64:
         """Transform x (n, f) to inputs (n, m) float64."""
-        wide = x.astype(np.float64)
-        above, below = wide[:, self._above], wide[:, self._below]
-        floor, floor_below = self._floors
-        scaled = np.where(self._as_is, above, log_above(above, floor))
-        out: Float64 = scaled - self._taken_off * log_above(below, floor_below)
+        columns, floors, above, below = self._logged
+        if not len(columns):
+            return x[:, self._above].astype(np.float64)
+        logs = log_above(x[:, columns], floors)
+        out: Float64 = np.where(self._as_is, x[:, self._above], logs[:, above])
+        taken_off = np.flatnonzero(self._taken_off)
+        out[:, taken_off] -= logs[:, below[taken_off]]
         return out
 
     def nodes(self, graph: Graph, given: str) -> str:

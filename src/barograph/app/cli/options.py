@@ -58,7 +58,10 @@ ZoneOption = Annotated[str, typer.Option("--zone", help="Time zone of recorded t
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 CaseOption = Annotated[
     str,
-    typer.Option("--case", help="Case: spikes, churn, or your own as package.module:NAME."),
+    typer.Option(
+        "--case",
+        help="Case: spikes, churn, hourly, hourly-6h, hourly-24h, or your own as module:NAME.",
+    ),
 ]
 
 MOST_RECORDS = 10**12
@@ -78,6 +81,9 @@ _SHORTEST_LOG_BYTES = 512
 CASES: Mapping[str, str] = {
     "spikes": "barograph.cases.spikes:SPIKES",
     "churn": "barograph.cases.churn:CHURN",
+    "hourly": "barograph.cases.hourly:HOURLY",
+    "hourly-6h": "barograph.cases.hourly:HOURLY_6H",
+    "hourly-24h": "barograph.cases.hourly:HOURLY_24H",
 }
 """Built-in cases: name to `module:attribute`."""
 

@@ -1,0 +1,243 @@
+"""The hourly case: how volatile will the next hour be, and from where to where?
+
+The outcome of an hour is the Garman–Klass volatility of the 1, 6 or 24 hours after it. Models
+forecast its median, its root mean square and an interval, and the probability that it reaches tau.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from functools import partial
+
+import numpy as np
+import polars as pl
+
+from barograph.arrays import Float64, Int64
+from barograph.cases import baselines, series
+from barograph.cases.case import Axis, Case, SplitKind, Table, Target
+from barograph.cases.cold_start import ColdStart
+from barograph.cases.live_series import LiveSeries
+from barograph.cases.series import series_case, usable_rows
+from barograph.evaluation import labels
+from barograph.evaluation.conformal import LevelRule
+from barograph.evaluation.splits import Fold, Rows
+from barograph.features.hourly.catalogue import (
+    FEATURE_SET_HASH,
+    FEATURES,
+    LOG_FLOOR_VOL,
+    LONGEST_WINDOW_H,
+    NAMES,
+    VOL,
+)
+from barograph.features.hourly.machine import HourlyFeatures
+from barograph.learning import candidates
+from barograph.learning.candidates import Candidate
+from barograph.learning.relative import Ratio, Relative
+from barograph.log.topics import (
+    CANDLE_FEATURES,
+    CANDLE_LETTERS,
+    CANDLE_PREDICTIONS,
+    CANDLE_SHADOW,
+    CANDLES,
+)
+from barograph.registry.model import TAU
+
+HOUR_S = 3600
+BASE = "gk_vol_24h"
+"""The volatility to which others are relative in models of ratios."""
+
+EWMA, GARCH = "ewma_vol", "garch_vol"
+
+EWMA_DECAY = float(np.exp(-1 / 24))
+"""λ of the exponential weights: a time constant of a day."""
+
+LEVEL = LevelRule(floor=LOG_FLOOR_VOL)
+
+_BLOCK_H = 168
+"""Losses of neighbouring days are alike: blocks of a week."""
+
+# Weeks of the target are few, so that deep trees learn them by heart.
+_BOOSTING = candidates.Boosting(
+    rounds=200,
+    learning_rate=0.05,
+    leaves=15,
+    least_rows_in_leaf=200,
+    feature_share=0.3,
+    row_share=0.7,
+    bins=63,
+)
+# Its rounds cost twice as much as LightGBM's: fewer and larger steps are as good here.
+_XGBOOSTING = replace(_BOOSTING, rounds=100, learning_rate=0.1)
+_LOG_VOL = f"ln({VOL})"
+_HOURS = frozenset({"target_hour", "target_weekday"})
+"""Columns whose order means little to a linear model; it has their waves."""
+
+_HAR = ("log_gk_mean_6h", "log_gk_mean_24h", "log_gk_mean_168h", "log_gk_mean_720h")
+_SEASON = ("same_hour_3d", "same_hour_14d", "same_hour_28d", "same_hour_of_week_4w")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class HourlyTable(Table):
+    """A table with the full grid of hours, which the experimental baselines need.
+
+    `vols`, `returns`: (g,) Garman–Klass volatility and log return of all hours of the dataset by
+    product, NaN if unknown, with one more NaN before each hour that does not follow its
+    predecessor; `place`: (n,) indices of the table's rows in them.
+    """
+
+    vols: Float64
+    returns: Float64
+    place: Int64
+
+
+def live_series(horizon_h: int) -> LiveSeries:
+    """The live path of forecasts of so many hours; those beyond one hour share its rows."""
+    several = horizon_h > 1
+    name = f"{horizon_h}h"
+    return LiveSeries(
+        source=CANDLES,
+        rows=CANDLE_FEATURES,
+        predictions=f"{CANDLE_PREDICTIONS}.{name}" if several else CANDLE_PREDICTIONS,
+        shadow=f"{CANDLE_SHADOW}.{name}" if several else CANDLE_SHADOW,
+        dead_letters=CANDLE_LETTERS,
+        group_prefix=f"hourly-{name}-" if several else "hourly-",
+        columns=NAMES,
+        feature_set=FEATURE_SET_HASH,
+        value_now=f"gk_vol_{horizon_h}h",
+        unit=VOL,
+        step_s=HOUR_S,
+        horizon_s=horizon_h * HOUR_S,
+        machine=None if several else HourlyFeatures,
+        cold_start=partial(ColdStart, horizon_s=horizon_h * HOUR_S, lowest=LOG_FLOOR_VOL),
+    )
+
+
+def table_of(live: LiveSeries, frame: pl.DataFrame) -> Table:
+    """The usable hours, sorted by product and hour, with the grid of all."""
+    usable = usable_rows(frame, live, live.columns)
+    second = usable.frame["second"].to_numpy()
+
+    def known(name: str) -> Float64:
+        values: Float64 = usable.frame[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
+        return values
+
+    vols, place = baselines.grid(known("gk_vol_1h"), second, HOUR_S)
+    # The column is the return over that volatility.
+    returns, _ = baselines.grid(known("scaled_return_1h") * known(BASE), second, HOUR_S)
+    shared = {field.name: getattr(usable.table, field.name) for field in fields(Table)}
+    return HourlyTable(**shared, vols=vols, returns=returns, place=place[usable.rows])
+
+
+def split(
+    table: Table, folds: int, protocol: SplitKind, *, horizon_s: int
+) -> tuple[SplitKind, list[Fold]]:
+    """Walk forward over the second half, unless another protocol was asked for."""
+    return series.split(
+        table,
+        folds,
+        "walk-forward" if protocol == "auto" else protocol,
+        horizon_s=horizon_s,
+        embargo_s=LONGEST_WINDOW_H * HOUR_S,
+        first_share=0.5,
+    )
+
+
+def target(
+    table: Table, train: Rows, quantile: float = labels.QUANTILE, *, horizon_h: int
+) -> Target:
+    """Positive by each product's tau, with the experimental baselines as `beside` columns."""
+    question = series.target(table, train, quantile)
+    if not isinstance(table, HourlyTable):
+        return question
+    beside = dict(question.beside)
+    decay = EWMA_DECAY
+    variance = baselines.mean_variance(table.vols, 0.0, 1 - decay, decay, horizon_h)
+    beside[EWMA] = np.sqrt(variance)[table.place]
+    if baselines.has_garch():
+        learned_from = np.zeros(len(table.returns), np.bool_)
+        learned_from[table.place[train]] = True
+        beside[GARCH] = baselines.garch_vol(table.returns, learned_from, horizon_h)[table.place]
+    return replace(question, beside=beside)
+
+
+def contenders(features: tuple[str, ...], *, horizon_h: int) -> tuple[Candidate, ...]:
+    """Baselines, then regressions of all columns, by least squares and trees, and their mean."""
+    repeats, now = float(horizon_h), f"gk_vol_{horizon_h}h"
+    har = (_ratio("gk_vol_1h"), *map(_ratio, _HAR))
+    season = tuple(_ratio(name) for name in _SEASON)
+    relative = tuple(_ratio(name, BASE) for name in features)
+    linear = candidates.least_squares(
+        [ratio for ratio in relative if ratio.above not in _HOURS],
+        BASE,
+        name="linear",
+        repeats=repeats,
+    )
+    view = Relative.of(relative, BASE, TAU)
+    lightgbm = candidates.lightgbm_regression(view, BASE, _BOOSTING, repeats=repeats, varies=False)
+    same_hours = {"same_hour_yesterday": "gk_vol_lag_23h", "same_hour_last_week": "gk_vol_lag_167h"}
+    return (
+        candidates.persistence(now, repeats=repeats),
+        candidates.least_squares(har, name="har", repeats=repeats),
+        *(
+            candidates.persistence(column, name=name, repeats=repeats)
+            for name, column in same_hours.items()
+            if horizon_h == 1
+        ),
+        candidates.persistence(EWMA, name="ewma", repeats=repeats),
+        *(
+            [candidates.persistence(GARCH, name="garch", repeats=repeats)]
+            if baselines.has_garch()
+            else []
+        ),
+        candidates.least_squares((*har, *season), name="har_season", repeats=repeats),
+        linear,
+        lightgbm,
+        *(
+            [candidates.xgboost_regression(view, BASE, _XGBOOSTING, repeats=repeats, varies=False)]
+            if candidates.has_xgboost()
+            else []
+        ),
+        candidates.combination((linear, lightgbm), repeats=repeats),
+    )
+
+
+_UNITS = {feature.name: feature.unit for feature in FEATURES}
+
+
+def _ratio(name: str, base: str = "") -> Ratio:
+    """The input of a column: a volatility as its log ratio to `base`, others as they are."""
+    unit = _UNITS[name]
+    if unit == VOL:
+        return Ratio(name, base, LOG_FLOOR_VOL, LOG_FLOOR_VOL)
+    return Ratio(name, base if unit == _LOG_VOL else "", 0.0, LOG_FLOOR_VOL)
+
+
+def _case(name: str, horizon_h: int) -> Case:
+    live = live_series(horizon_h)
+    asked: Callable[..., Target] = partial(target, horizon_h=horizon_h)
+    case = series_case(
+        name,
+        live,
+        candidates=partial(contenders, horizon_h=horizon_h),
+        baselines=(
+            "persistence", "har", "same_hour_yesterday", "same_hour_last_week", "ewma", "garch",
+        ),
+        longest_window_s=LONGEST_WINDOW_H * HOUR_S,
+        false_alarms_per_hour=2 / 168,
+        level=LEVEL,
+    )  # fmt: skip
+    return replace(
+        case,
+        to_beat=("persistence", "har"),
+        block=max(_BLOCK_H, 10 * horizon_h),
+        table=partial(table_of, live),
+        split=partial(split, horizon_s=live.horizon_s),
+        target=asked,
+        at_quantile=lambda quantile: partial(asked, quantile=quantile),
+        goals={"log_r2": 0.58},
+        outcome_axis=Axis("volatility", "%/√h", 1e2),
+    )
+
+
+HOURLY = _case("hourly", 1)
+HOURLY_6H = _case("hourly-6h", 6)
+HOURLY_24H = _case("hourly-24h", 24)

@@ -1,0 +1,120 @@
+"""The hourly cases: what they see, what they may not, and how well they do on five years."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from barograph.cases import hourly
+from barograph.cases.case import adapted
+from barograph.cases.hourly import HOURLY, HOURLY_6H, HOURLY_24H
+from barograph.features.hourly.catalogue import FEATURE_SET_HASH, LONGEST_WINDOW_H, NAMES
+from barograph.learning.candidates import has_xgboost
+from barograph.registry.model import TAU
+from barograph.training.pooled import Pooled
+from barograph.training.walkforward import CHOSEN, Training, walk
+from hour_candles import FILES, dataset, invented, shared
+
+CASES = (HOURLY, HOURLY_6H, HOURLY_24H)
+
+
+@pytest.fixture(scope="module")
+def table():
+    return HOURLY.table(dataset(HOURLY, invented(12_000, seed=1)).frame)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_forecast_is_of_the_volatility_of_the_hours_that_follow(case):
+    live = case.live
+    hours = live.horizon_s // 3600
+    assert live.value_now == f"gk_vol_{hours}h"
+    assert (live.step_s, live.unit, live.feature_set) == (3600, "1/√h", FEATURE_SET_HASH)
+    candles = invented(900, seed=2)
+    frame = dataset(case, candles).frame
+    later = frame[f"gk_vol_{hours}h"].to_list()
+    assert frame["outcome"].to_list()[: 900 - hours] == later[hours:]
+
+
+def test_cases_of_longer_horizons_share_the_rows_of_the_first_and_no_group_or_topic_else():
+    assert HOURLY.live.machine is not None
+    assert HOURLY_6H.live.machine is HOURLY_24H.live.machine is None
+    assert len({case.live.rows for case in CASES}) == 1
+    for name in ("predictions", "shadow", "group_prefix"):
+        assert len({getattr(case.live, name) for case in CASES}) == 3
+    assert len({case.name for case in CASES}) == 3
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_candidates_use_columns_of_rows_tau_and_what_experiments_derive(case):
+    made = {each.name: each for each in case.candidates(NAMES)}
+    known = {*NAMES, TAU, hourly.EWMA, hourly.GARCH}
+    for name, each in made.items():
+        assert {*each.features} <= known
+        if name not in case.baselines:
+            assert {*each.features} <= {*NAMES, TAU}
+    trained = {"har_season", "linear", "lightgbm_regression", "combination"}
+    trained |= {"xgboost_regression"} if has_xgboost() else set()
+    assert {*made} - {*case.baselines} == trained
+    assert {*case.to_beat} <= {*made}
+    assert ("same_hour_yesterday" in made) == (case is HOURLY)
+
+
+def test_the_walk_goes_forward_over_the_second_half_with_the_longest_window_between(table):
+    kind, folds = HOURLY.split(table, 4, "auto")
+    assert kind == "walk-forward"
+    assert folds[0].test[0] == pytest.approx(len(table.order) / 2, abs=1)
+    for fold in folds:
+        gap_s = table.order[fold.test].min() - table.order[fold.train].max()
+        assert gap_s >= (LONGEST_WINDOW_H + 1) * 3600
+
+
+def test_experimental_baselines_know_the_past_alone(table):
+    """They are computed over the grid of hours, the unusable ones too."""
+    _, (fold, *_) = HOURLY.split(table, 4, "auto")
+    target = HOURLY.target(table, fold.train)
+    changed = dataclasses.replace(table, vols=table.vols.copy(), returns=table.returns.copy())
+    middle = fold.test[100]
+    changed.vols[table.place[middle] + 1 :] = 1.0
+    changed.returns[table.place[middle] + 1 :] = 0.1
+    again = HOURLY.target(changed, fold.train)
+    for name in {hourly.EWMA, hourly.GARCH} & {*target.beside}:
+        before, after = target.beside[name][: middle + 1], again.beside[name][: middle + 1]
+        assert after == pytest.approx(before, rel=1e-12)
+        assert np.isfinite(before[fold.train]).all()
+
+
+def test_the_ewma_is_that_of_the_squares(table):
+    weights = hourly.EWMA_DECAY ** np.arange(800)
+    row = 1000
+    past = table.vols[table.place[row] - 799 : table.place[row] + 1][::-1]
+    expected = np.sqrt(np.sum(weights * past**2) / np.sum(weights))
+    _, (fold, *_) = HOURLY.split(table, 4, "auto")
+    ewma = HOURLY.target(table, fold.train).beside[hourly.EWMA][row]
+    assert ewma == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.slow
+def test_invented_hours_have_a_model_that_beats_the_baselines_and_intervals_that_hold():
+    case = adapted(HOURLY, quantile=None, candidates=("linear",))
+    how = Training(folds=2, resamples=100)
+    pooled = Pooled(walk(case, case.table(dataset(case, invented(12_000, seed=1)).frame), how), how)
+    rows = {row.name: row for row in pooled.score_rows()}
+    assert rows[CHOSEN].qlike.estimate < rows["har"].qlike.estimate
+    assert rows[CHOSEN].level.coverage.estimate == pytest.approx(0.9, abs=0.02)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("product", FILES)
+def test_five_years_of_hours_are_forecast_as_well_as_promised(product):
+    """By least squares alone, which the whole case is a little better than; eight folds."""
+    if not FILES[product].exists():
+        pytest.skip("the shared candles are not here")
+    case = adapted(HOURLY, quantile=None, candidates=("linear",))
+    how = Training(folds=8, resamples=100)
+    pooled = Pooled(walk(case, case.table(dataset(case, shared(product)).frame), how), how)
+    row = {row.name: row for row in pooled.score_rows()}[CHOSEN]
+    assert row.log_r2.estimate >= 0.58
+    assert row.qlike.estimate <= 0.575
+    of = row.level
+    for share in (of.coverage.estimate, *of.coverage_by_year.values(), *of.coverage_by_slot):
+        assert 0.88 <= share <= 0.92
