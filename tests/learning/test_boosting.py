@@ -88,3 +88,28 @@ def test_an_extra_is_asked_for_before_it_is_imported(monkeypatch, there):
     specs = {"xgboost": object()} if there else {}
     monkeypatch.setattr(boosting, "find_spec", specs.get)
     assert boosting.has_xgboost() is there
+
+
+@pytest.mark.parametrize("kind", each(*LAWS))
+def test_fewer_bins_and_rows_grow_other_trees_that_forecast_about_as_well(kind):
+    """They repeat to the bit as well: what is drawn follows from the seed."""
+    regression = {
+        "lightgbm_regression": boosting.lightgbm_regression,
+        "xgboost_regression": boosting.xgboost_regression,
+    }[kind]
+    part, other = (examples(VIEW.features, seed) for seed in (1, 2))
+    forecasts = {}
+    for name, more in (("whole", {}), ("thin", {"bins": 31, "row_share": 0.5})):
+        how = Boosting(rounds=60, learning_rate=0.1, least_rows_in_leaf=40, **more)
+        grow = regression(VIEW, BASE, 60, False, how)  # noqa: FBT003 - its scale is constant
+        first, again = (grow(part, 3).volatility(other.x) for _ in range(2))
+        assert first.tobytes() == again.tobytes()  # exact: training repeats to the bit
+        forecasts[name] = np.log(first)
+    truth = np.log(other.outcome)
+    whole, thin = (np.var(truth - forecasts[name]) for name in ("whole", "thin"))
+    assert thin == pytest.approx(whole, rel=0.1)
+    assert np.abs(forecasts["whole"] - forecasts["thin"]).max() > 0.01
+
+
+def test_what_a_search_varies_does_not_hold_what_only_makes_it_quicker():
+    assert not {"threads", "bins", "row_share"} & Boosting().parameters().keys()

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from barograph.errors import ForeignFeaturesError, RegistryError
+from barograph.evaluation.conformal import IntervalState, LevelRule, SlotState
 from barograph.features.catalogue import FEATURE_SET_HASH
 from barograph.registry import database
-from barograph.registry.model import sha256_of
+from barograph.registry.model import LevelFacts, sha256_of
 from barograph.registry.registry import Registry
 from registered_models import FEATURES, SECOND, facts_of, graph
 
@@ -370,3 +371,13 @@ def test_a_registry_that_may_not_be_written_is_a_declared_error(tmp_path):
     onnx = graph()
     with pytest.raises(RegistryError, match=r"cannot be read \(Not a directory\)"):
         Registry(tmp_path).register("spikes", onnx, facts_of(onnx))
+
+
+@pytest.mark.slow
+def test_facts_of_hundreds_of_keys_with_intervals_are_read_again_and_stand_in_no_tag(registry):
+    rule = LevelRule()
+    state = IntervalState([SlotState([123_456] * 500, 50_000_000, 50_000_000)] * 4)
+    level = LevelFacts(rule=rule, states={f"P{n}-USD": state for n in range(300)})
+    version = register(registry, level=level)
+    assert registry.load("spikes", version, FEATURE_SET_HASH).facts.level == level
+    assert "level" not in registry.versions("spikes")[-1].tags

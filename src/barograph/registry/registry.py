@@ -55,7 +55,7 @@ from barograph.registry.versions import Trial, Version, figures_of, tags_of, wit
 Alias = Literal["candidate", "champion"]
 
 _LEAST_ROOM_BYTES = 4 << 20
-_MAX_FACTS_BYTES = 2**20
+_MAX_FACTS_BYTES = 64 * 2**20  # intervals of a level take 15 kB a key, of 4,096 at most
 _MAX_WHY = 300
 _MAX_BESIDE_BYTES = 64 * 2**20
 _DAMAGE = ("malformed", "not a database", "Could not decode", "no such table", "no such column")
