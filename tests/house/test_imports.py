@@ -74,6 +74,7 @@ HOMES = {
             f"app/web/{name}.py"
             for name in (
                 "application",
+                "forecasting",
                 "managing",
                 "openapi",
                 "reading",
@@ -88,6 +89,7 @@ HOMES = {
             f"app/web/{name}.py"
             for name in (
                 "application",
+                "forecasting",
                 "guard",
                 "managing",
                 "reading",
