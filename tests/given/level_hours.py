@@ -57,7 +57,7 @@ def forecast(case: Case, end_s: int, product: str = "BTC-USD", **more: object) -
     hours = case.horizon_s // HOUR
     due = end_s // HOUR + hours
     came = volatility(due)
-    median = came * 3.5 if due % OUTSIDE == 0 else 0.0042 * math.exp(
+    median = came * 0.35 if due % OUTSIDE == 0 else 0.0042 * math.exp(
         0.5 * math.sin(due * math.tau / 24)
     )  # fmt: skip
     width = 1.9 + 0.1 * hours**0.5

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import numpy as np
 from barograph.alert_records import PROBABILITY, AlertRecord, Change
 from barograph.app.settings import Settings
 from barograph.app.web.server import WebServer, listening
-from barograph.cases.case import stream_of
+from barograph.cases.case import Case, stream_of
 from barograph.cases.churn import CHURN
 from barograph.cases.spikes import SPIKES
 from barograph.codec import encode
@@ -156,11 +156,10 @@ class PageLog:
 
 
 @contextmanager
-def served(home: Path) -> Iterator[str]:
+def served(home: Path, cases: Sequence[Case] = (SPIKES, CHURN)) -> Iterator[str]:
     """The address of the real server over a home's log, in this process, while the block runs."""
-    settings = Settings(home=home)
-    cases = [SPIKES, CHURN]
-    with WebServer(settings, home, cases, listening("127.0.0.1", 0), lambda _line: None) as server:
+    settings, listener = Settings(home=home), listening("127.0.0.1", 0)
+    with WebServer(settings, home, list(cases), listener, lambda _line: None) as server:
         yield server.url
 
 

@@ -1,21 +1,17 @@
 """The live page in a headless browser, over the real server and logs of real records."""
 
 import contextlib
-from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from barograph.alert_records import Change, Judgement
 from barograph.registry.registry import Registry
 from barograph.types import Fault, GapCause, Verdict
-from browsers import LIMIT_MS, launched, opened
+from browsers import LIMIT_MS, launched
 from page_logs import NS, TAU, PageLog, an_hour, prediction, served, soon_s
+from page_visits import SHOWN, pictured, serious, too_wide, visited
 from registered_models import facts_of, graph
-
-PICTURES = Path(__file__).parents[2] / "build" / "page"
-SHOWN = "async () => { const page = await import('/static/page.js'); const shown = page.shown();"
 
 
 @pytest.fixture(scope="module")
@@ -29,19 +25,6 @@ def browser(chromium):
 def log(tmp_path):
     with contextlib.closing(PageLog(tmp_path)) as log:
         yield log
-
-
-@contextlib.contextmanager
-def visited(browser, url, **size):
-    """The page, live. At the end: it wrote no error and asked nobody else."""
-    with opened(browser, **size) as watched:
-        watched.page.goto(url)
-        expect(watched.page.locator("#connection")).to_have_attribute("data-state", "live")
-        yield watched.page
-        assert watched.errors == []
-        assert [
-            each for each in watched.requests if not each.startswith(url.partition("/#")[0])
-        ] == []
 
 
 def _tile(page, product="BTC-USD"):
@@ -251,7 +234,7 @@ def test_the_charts_are_a_table_too(browser, log):
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing_serious(browser, log, theme):
+def test_axe_finds_nothingserious(browser, log, theme):
     """With the explanation, an alarm, an alert, a table and a gap on the page."""
     start = soon_s()
     an_hour(log, "BTC-USD", start)
@@ -263,10 +246,10 @@ def test_axe_finds_nothing_serious(browser, log, theme):
         expect(page.locator("#alarm")).to_be_visible()
         page.get_by_text("The same as a table").click()
         expect(page.locator("#table-body tbody tr")).to_have_count(30)
-        assert _serious(page) == []
+        assert serious(page) == []
         page.locator("#case").select_option("churn")
         expect(page.locator("#records-view")).to_be_visible()
-        assert _serious(page) == []
+        assert serious(page) == []
 
 
 def test_records_of_a_case_have_a_view_of_their_own(browser, log):
@@ -282,17 +265,7 @@ def test_records_of_a_case_have_a_view_of_their_own(browser, log):
         log.score(0.15)
         expect(counters).to_contain_text("Records scored46")
         assert page.locator("#series-view").is_hidden()
-        PICTURES.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=PICTURES / "records.png", full_page=True)
-
-
-def _serious(page):
-    found = Axe().run(page).response["violations"]
-    return [
-        f"{each['id']}: {each['nodes'][0]['html'][:200]}"
-        for each in found
-        if each["impact"] in ("serious", "critical")
-    ]
+        pictured(page, "records")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -310,7 +283,5 @@ def test_the_page_fits_phone_tablet_and_desktop(browser, log, width, theme):
         expect(page.locator("#tally")).to_contain_text("hit")
         expect(page.locator("#alerts")).to_contain_text("✕ False alarm")
         expect(page.locator("#about")).to_be_visible(visible=width > 700)
-        wide = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        assert page.evaluate(wide) == 0
-        PICTURES.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=PICTURES / f"{width}-{theme}.png", full_page=True)
+        assert too_wide(page) == 0
+        pictured(page, f"{width}-{theme}")

@@ -55,6 +55,7 @@ def _answer(seconds, **columns):
         "alarm": list(columns.get("alarm", [False] * count)),
         "verdict": ["PREDICTED"] * count,
         "outcome": list(columns.get("outcome", [None] * count)),
+        "level": columns.get("level"),
         "gaps": list(columns.get("gaps", [])),
     }
 
@@ -213,3 +214,68 @@ def test_every_verdict_cause_and_fault_has_words(ask):
         known, (GapCause, Fault, set(Verdict) - {Verdict.PREDICTED}), strict=True
     ):
         assert {str(name) for name in names} - set(words) == set()
+
+
+FAN = """
+const {Series} = await import('./series.js');
+const series = new Series(60, 120, 60);
+series.merge(argument.answer);
+for (const prediction of argument.later) series.add(prediction);
+const fan = module.fanOf(series);
+const without = (column) => column.map((value) => (value === undefined ? 'no point' : value));
+return {time: fan.time, value: without(fan.value), low: without(fan.low),
+  inside: without(fan.inside), held: module.heldIn(fan, 0, 1e12),
+  newest: module.newestForecast(fan)};
+"""
+
+
+def _fan(ask, count, low, inside, later=()):
+    answer = _answer(
+        [START_S + 60 * n for n in range(count)],
+        level={"median": low, "low": low, "high": low, "inside": inside},
+    )
+    return ask("fan.js", FAN, {"answer": answer, "later": list(later)})
+
+
+def test_a_forecast_stands_at_the_time_that_it_is_made_for(ask):
+    fan = _fan(ask, 3, [5.0, 6.0, None], [True, None, None])
+    assert fan["time"] == [START_S + 60 * n for n in range(5)]
+    assert fan["value"] == [1.0, 1.0, 1.0, "no point", "no point"]  # exact: as given
+    assert fan["low"] == ["no point", "no point", 5.0, 6.0, None]  # exact: as given
+    assert fan["held"] == {"held": 1, "matured": 1}
+    assert fan["newest"] == 3
+
+
+def test_what_came_of_a_forecast_comes_with_the_prediction_a_horizon_later(ask):
+    matured = {"time_ns": (START_S + 60) * NS, "probability": 0.1, "alarm": False, "outcome": False}
+    later = _prediction(
+        START_S + 180, median=4.0, low=3.0, high=5.0, matured={**matured, "inside": False}
+    )
+    fan = _fan(ask, 3, [5.0, 6.0, 7.0], [True, None, None], [later])
+    assert fan["inside"][:4] == ["no point", "no point", True, False]
+    assert fan["low"][-1] == 3.0  # exact: as given
+    assert fan["held"] == {"held": 1, "matured": 2}
+
+
+def test_a_series_without_a_level_has_a_fan_of_nothing(ask):
+    answer = _answer([START_S, START_S + 60])
+    fan = ask("fan.js", FAN, {"answer": answer, "later": [_prediction(START_S + 120)]})
+    assert set(fan["low"]) == {"no point", None}
+    assert (fan["held"], fan["newest"]) == ({"held": 0, "matured": 0}, -1)
+
+
+def test_rows_an_hour_apart_are_shown_in_days(ask):
+    source = "return module.spansOf(argument).map(([spanS, words]) => words)"
+    assert ask("series.js", source, 1) == ["15 min", "1 h", "6 h", "24 h"]
+    assert ask("series.js", source, 3_600) == ["24 h", "7 d", "30 d"]
+
+
+def test_a_forecast_is_a_sentence_in_the_unit_of_its_case(ask):
+    facts = {"value": "gk_vol_1h", "unit": "1/√h", "horizon_s": 3_600, "coverage": 0.9}
+    source = "return [module.expected(...argument), module.valueName(argument[1])]"
+    said = {"median": 0.0042, "low": 0.0021, "high": 0.0085}
+    words = "Next hour: 4.20, 90 % from 2.10 to 8.50 (10⁻³ 1/√h)"
+    assert ask("level_words.js", source, [said, facts]) == [words, "Volatility"]
+    waiting = {**facts, "value": "people_waiting", "unit": "people"}
+    nothing = {"median": None, "low": None, "high": None}
+    assert ask("level_words.js", source, [nothing, waiting]) == ["", "People waiting"]

@@ -130,6 +130,9 @@ class Now(msgspec.Struct, frozen=True, kw_only=True):
     share_of_tau: float | None
     alarm: bool
     mid: float | None
+    median: float | None
+    low: float | None
+    high: float | None
     wait: Waiting | None
 
 

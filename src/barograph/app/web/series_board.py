@@ -293,6 +293,9 @@ class SeriesBoard:
             share_of_tau=newest.share_of_tau,
             alarm=newest.alarm,
             mid=newest.mid,
+            median=newest.median,
+            low=newest.low,
+            high=newest.high,
             wait=self._wait(prediction),
         )
 

@@ -24,6 +24,7 @@ export function pathsOf(name) {
   return {
     series: (key) => `${root}/series/${encodeURIComponent(key)}`,
     predictions: `${root}/predictions`,
+    forecast: `${root}/forecast`,
     alerts: "v1/alerts",
     status: "v1/status",
     stream: `v1/stream?case=${encodeURIComponent(name)}`,

@@ -48,7 +48,7 @@ export function showModel(element, model, nowS, without = "Until then a simple m
   if (model.expires_ns) rows.push(expiry(model.expires_ns / NS, nowS));
   rows.push(["Shadow", model.candidate ? `${model.candidate}, on trial` : "none"]);
   showFacts(list, rows);
-  const card = h("p", { class: "model-about" }, h("a", { href: "v1/model/card" }, "Model card: how it was tested"));
+  const card = h("p", { class: "model-about" }, h("a", { href: `v1/model/card?${new URLSearchParams({ case: model.label.split("/")[0] })}` }, "Model card: how it was tested"));
   element.replaceChildren(list, worth(model), card);
 }
 
@@ -64,7 +64,12 @@ function worth(model) {
     h("tr", {}, h("th", { scope: "row", title: hint }, name), h("td", { class: "number" }, show(live)), h("td", { class: "number" }, show(promised)));
   const head = h("tr", {}, h("td"), h("th", { class: "number", scope: "col" }, "live"), h("th", { class: "number", scope: "col" }, "promised"));
   const value = (name, write) => (of) => (of && of[name] !== undefined ? write(of[name]) : UNKNOWN);
-  const table = h("table", { class: "model-table" }, h("thead", {}, head), h("tbody", {},
+  const ofLevel = (live ?? promised).coverage === undefined ? [] : [
+    row("QLIKE", "loss of the forecast of the value; 0 is best", value("qlike", (v) => digits(v, 3))),
+    row("Log R²", "share of the variance of the log value that is foreseen; 1 is best", value("log_r2", (v) => digits(v, 3))),
+    row("Coverage", "share of values within their interval", value("coverage", percent)),
+  ];
+  const table = h("table", { class: "model-table" }, h("thead", {}, head), h("tbody", {}, ...ofLevel,
     row("PR-AUC", "1 is perfect; the base rate is what guessing gets", value("pr_auc", (v) => digits(v, 2))),
     row("Base rate", "share of spikes", value("base_rate", percent)),
     row("Calibration error", "how far probabilities are from what happened; 0 is best", value("calibration_error", (v) => digits(v, 3))),

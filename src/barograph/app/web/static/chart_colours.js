@@ -11,7 +11,9 @@ export function readColours() {
   for (const name of NAMES) colours[name] = style.getPropertyValue(`--${name}`).trim();
 }
 
+const ALIKE = { held: "volatility", outside: "miss" };
+
 /** The colour of an outcome: not yet known and never known look alike. */
 export function colourOf(kind) {
-  return colours[kind] ?? colours.soft;
+  return colours[ALIKE[kind] ?? kind] ?? colours.soft;
 }

@@ -3,7 +3,8 @@
 import { colours, colourOf } from "./chart_colours.js";
 import { cause, verdictShort } from "./words.js";
 
-const GLYPHS = { hit: "✓", false: "✕", miss: "!", pending: "…", unseen: "?" };
+const GLYPHS = { hit: "✓", false: "✕", miss: "!", pending: "…", unseen: "?", held: "", outside: "" };
+const DOT_SPACE = 6; // closer ones would hide the line
 const FONT = "system-ui, sans-serif";
 
 /** Grey bands from the top to the bottom of the plot. */
@@ -64,6 +65,36 @@ export function drawSigns(u, series, runs) {
   }
 }
 
+/** A dotted line at the newest value: what is right of it lies ahead. */
+export function drawNow(u, timeS) {
+  const { ctx, bbox } = u;
+  const x = u.valToPos(timeS, "x", true);
+  ctx.save();
+  ctx.strokeStyle = colours.soft;
+  ctx.lineWidth = uPlot.pxRatio;
+  ctx.setLineDash([2 * uPlot.pxRatio, 3 * uPlot.pxRatio]);
+  ctx.beginPath();
+  ctx.moveTo(x, bbox.top);
+  ctx.lineTo(x, bbox.top + bbox.height);
+  ctx.stroke();
+  ctx.restore();
+}
+
+/** What came, beside its forecast: a diamond where the value was outside the interval, else a dot where there is room. */
+export function drawHeld(u, fan) {
+  const ratio = uPlot.pxRatio;
+  const seen = fan.time.map((_, i) => i).filter((i) => typeof fan.inside[i] === "boolean" && typeof fan.value[i] === "number");
+  if (!seen.length) return;
+  const left = u.bbox.left;
+  const x = (i) => u.valToPos(fan.time[i], "x", true);
+  const pitch = seen.length > 1 ? (x(seen.at(-1)) - x(seen[0])) / (seen.length - 1) : Infinity;
+  for (const i of seen) {
+    if (x(i) < left || x(i) > left + u.bbox.width || (fan.inside[i] && pitch < DOT_SPACE * ratio)) continue;
+    const kind = fan.inside[i] ? "held" : "outside";
+    sign(u.ctx, x(i), u.valToPos(fan.value[i], "y", true), kind, (fan.inside[i] ? 3 : 5) * ratio);
+  }
+}
+
 /** Two rows of bars: when an alarm was given, and when a spike did come within the horizon. */
 export function drawRibbon(u, series, alarms, spikes) {
   const { ctx, bbox } = u;
@@ -86,7 +117,7 @@ export function drawRibbon(u, series, alarms, spikes) {
 export function drawKey(canvas, kind) {
   const ratio = window.devicePixelRatio || 1;
   canvas.width = canvas.height = 16 * ratio;
-  sign(canvas.getContext("2d"), 8 * ratio, 8 * ratio, kind, 7 * ratio);
+  sign(canvas.getContext("2d"), 8 * ratio, 8 * ratio, kind, (kind === "held" ? 4 : kind === "outside" ? 6 : 7) * ratio);
 }
 
 // A different shape for each kind, so that nobody needs to tell the colours apart.
@@ -101,6 +132,10 @@ function sign(ctx, x, y, kind, radius) {
     ctx.moveTo(x, y - radius * 1.15);
     ctx.lineTo(x + radius * 1.15, y + radius * 0.85);
     ctx.lineTo(x - radius * 1.15, y + radius * 0.85);
+    ctx.closePath();
+  } else if (kind === "outside") {
+    ctx.moveTo(x, y - radius * 1.2);
+    for (const [dx, dy] of [[1.2, 0], [0, 1.2], [-1.2, 0]]) ctx.lineTo(x + radius * dx, y + radius * dy);
     ctx.closePath();
   } else if (kind === "false") {
     ctx.rect(x - radius * 0.9, y - radius * 0.9, radius * 1.8, radius * 1.8);

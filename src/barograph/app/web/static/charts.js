@@ -1,18 +1,19 @@
-// Price, value against tau, probability against threshold and what came of it: one time axis, one crosshair.
+// Price, value against tau or its forecast, probability against threshold and what came of it: one time
+// axis, one crosshair.
 
 import { colours } from "./chart_colours.js";
-import { drawAlarms, drawGaps, drawRibbon, drawSigns, drawSilent, labelGaps } from "./chart_marks.js";
+import { drawAlarms, drawGaps, drawHeld, drawNow, drawRibbon, drawSigns, drawSilent, labelGaps } from "./chart_marks.js";
 import { exponent, percent, rounded } from "./figures.js";
 import { isUtc, tickLabel } from "./times.js";
 
-const HEIGHTS = { price: 176, volatility: 128, probability: 128, outcome: 76 };
-const LOW_HEIGHTS = { price: 140, volatility: 112, probability: 112, outcome: 76 };
+const HEIGHTS = { price: 176, volatility: 128, level: 220, probability: 128, outcome: 76 };
+const LOW_HEIGHTS = { price: 140, volatility: 112, level: 190, probability: 112, outcome: 76 };
 const AXIS_WIDTH = 64;
 const RIGHT_MARGIN = 14;
 const FONT = "11.5px system-ui, sans-serif";
 
 /**
- * The four plots in `elements` by name. `onCursor(index)` is called with the bucket under the
+ * The plots in `elements` by name: a value that is forecast has `level` instead of `volatility`. `onCursor(index)` is called with the bucket under the
  * crosshair, or null. `show` gives them the data, `draw` draws what changed since.
  */
 export class Charts {
@@ -33,14 +34,14 @@ export class Charts {
     this._plots = {};
   }
 
-  /** view: {series, fromS, toS, gaps, alarms, spikes}; `gaps` are those to draw. */
+  /** view: {series, fan, fromS, toS, gaps, alarms, spikes}; `gaps` are those to draw, `fan` may be null. */
   show(view) {
     const had = this.view;
     this.view = view;
     const hasPrice = view.series.mid.last.some((value) => value !== null);
-    const shape = `${view.series.stepS > view.caseStepS} ${hasPrice}`;
+    const shape = `${view.series.stepS > view.caseStepS} ${hasPrice} ${view.fan !== null}`;
     if (shape !== this._shape || !had) this._build(shape, hasPrice);
-    this._power = exponent(largest([...view.series.volatility.max, ...view.series.tau]));
+    this._power = exponent(largest([...view.series.volatility.max, ...view.series.tau, ...(view.fan?.high ?? [])]));
     for (const [name, plot] of Object.entries(this._plots)) plot.setData(this._data(name));
     this._place();
   }
@@ -70,7 +71,8 @@ export class Charts {
   }
 
   _data(name) {
-    const { series } = this.view;
+    const { series, fan } = this.view;
+    if (name === "level") return [fan.time, fan.high, fan.low, fan.median, fan.value, fan.tau];
     if (name === "outcome") return [series.time, series.tau];
     const column = name === "price" ? series.mid : series[name];
     const limit = { price: [], volatility: [series.tau], probability: [series.threshold] }[name];
@@ -83,9 +85,15 @@ export class Charts {
     this._plots = {};
     this._shape = shape;
     this._coarse = shape.startsWith("true");
-    this._elements.price.parentElement.hidden = !hasPrice;
-    const names = hasPrice ? Object.keys(HEIGHTS) : Object.keys(HEIGHTS).slice(1);
-    for (const name of names) this._plots[name] = new uPlot(this._options(name, names[0]), this._data(name), this._elements[name]);
+    const without = new Set([hasPrice ? null : "price", this.view.fan ? "volatility" : "level"]);
+    for (const name of without) if (name) this._elements[name].parentElement.hidden = true;
+    const names = Object.keys(HEIGHTS).filter((name) => !without.has(name));
+    // Whose columns are those of the series.
+    const first = names.find((name) => name !== "level");
+    for (const name of names) {
+      this._elements[name].parentElement.hidden = false;
+      this._plots[name] = new uPlot(this._options(name, first), this._data(name), this._elements[name]);
+    }
   }
 
   _options(name, firstName) {
@@ -104,7 +112,7 @@ export class Charts {
       },
       scales: { x: { time: true, range: () => [this.view.fromS, this.view.toS] }, y: { range: this._range(name) } },
       series: [{}, ...lines],
-      bands: this._coarse && name !== "outcome" ? [{ series: [1, 2], fill: () => `${colours[name]}40` }] : [],
+      bands: this._bands(name),
       axes: [this._timeAxis(name), this._valueAxis(name)],
       hooks: {
         drawClear: [(u) => this._behind(u, name)],
@@ -114,8 +122,14 @@ export class Charts {
     };
   }
 
+  _bands(name) {
+    if (name === "level") return [{ series: [1, 2], fill: () => `${colours.probability}30` }];
+    return this._coarse && name !== "outcome" ? [{ series: [1, 2], fill: () => `${colours[name]}40` }] : [];
+  }
+
   _lines(name) {
     if (name === "outcome") return [{ scale: "y", paths: () => null, points: { show: false } }];
+    if (name === "level") return levelLines();
     const line = { stroke: () => colours[name], width: 1.6, points: { show: false } };
     const edge = { stroke: () => `${colours[name]}66`, width: 0.8, points: { show: false } };
     const limit = { stroke: () => colours.limit, width: 1.4, dash: [6, 4], points: { show: false } };
@@ -126,7 +140,7 @@ export class Charts {
   _range(name) {
     if (name === "outcome") return [0, 1];
     if (name === "price") return (u, low, high) => (low === null ? [0, 1] : padded(low, high));
-    if (name === "volatility") return (u, low, high) => [0, high ? high * 1.12 : 1];
+    if (name === "volatility" || name === "level") return (u, low, high) => [0, high ? high * 1.12 : 1];
     return (u, low, high) => [0, [0.1, 0.25, 0.5, 0.75].find((top) => (high ?? 0) * 1.1 <= top) ?? 1];
   }
 
@@ -148,6 +162,7 @@ export class Charts {
     const text = {
       price: (value, step) => rounded(value, step),
       volatility: (value) => short(value / 10 ** this.power),
+      level: (value) => short(value / 10 ** this.power),
       probability: (value) => percent(value),
       outcome: (value) => (value > 0.5 ? "Alarm" : "Spike"),
     }[name];
@@ -171,7 +186,9 @@ export class Charts {
   }
 
   _before(u, name, firstName) {
-    const { series, gaps, alarms, spikes } = this.view;
+    const { series, fan, gaps, alarms, spikes } = this.view;
+    if (fan && series.newestS !== null) drawNow(u, series.newestS);
+    if (name === "level") drawHeld(u, fan);
     if (name === firstName) labelGaps(u, gaps);
     if (name === "probability") drawSilent(u, series);
     if (name === "price") drawSigns(u, series, [...alarms, ...spikes.filter((run) => run.kind === "miss")]);
@@ -197,6 +214,13 @@ export class Charts {
       if (plot.width !== size.width || plot.height !== size.height) plot.setSize(size);
     }
   }
+}
+
+// The interval's ends, its median, what came, and tau.
+function levelLines() {
+  const line = (name, width, more) => ({ stroke: () => colours[name], width, points: { show: false }, ...more });
+  const edge = { stroke: () => `${colours.probability}88`, width: 0.8, points: { show: false } };
+  return [edge, { ...edge }, line("probability", 1.4, { dash: [3, 3] }), line("volatility", 1.8), line("limit", 1.4, { dash: [6, 4] })];
 }
 
 function padded(low, high) {

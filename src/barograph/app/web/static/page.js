@@ -36,7 +36,7 @@ const nowS = () => (Date.now() + clockAheadMs) / 1000;
 function chosen() {
   const words = new URLSearchParams(location.hash.slice(1));
   const spanS = Number(words.get("span"));
-  return { case: words.get("case"), product: words.get("product"), spanS: [900, 3600, 21600, 86400].includes(spanS) ? spanS : 3600 };
+  return { case: words.get("case"), product: words.get("product"), spanS: spanS > 0 ? spanS : 3600 };
 }
 
 function remember({ product, spanS }) {

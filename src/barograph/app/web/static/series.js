@@ -4,6 +4,14 @@ import { NS } from "./times.js";
 
 const EXTREMES = ["mid", "volatility", "probability"];
 const SINGLES = ["tau", "threshold", "alarm", "verdict", "outcome"];
+const FORECASTS = ["median", "low", "high"];
+const SPANS = [[900, "15 min"], [3600, "1 h"], [21600, "6 h"], [86400, "24 h"]];
+const LONG_SPANS = [[86400, "24 h"], [604800, "7 d"], [2592000, "30 d"]];
+
+/** The spans that can be chosen, [seconds, words] each; the second is the first shown. */
+export function spansOf(caseStepS) {
+  return caseStepS < 600 ? SPANS : LONG_SPANS;
+}
 
 /** The step in seconds that shows `spanS` in at most an hour's 3,600 points, or fewer. */
 export function stepFor(spanS, caseStepS) {
@@ -16,11 +24,13 @@ export function stepFor(spanS, caseStepS) {
  *
  * `time` is a bucket's end in seconds since 1970. `mid`, `volatility` and `probability` each have
  * `min`, `max` and `last`; null is not known. A bucket of nulls stands where seconds are missing, so
- * that no line is drawn across them.
+ * that no line is drawn across them. `median`, `low` and `high` are of the value `horizonS` later,
+ * `inside` tells whether it lay between the two. Rows are `rowStepS` apart.
  */
 export class Series {
-  constructor(stepS, horizonS) {
+  constructor(stepS, horizonS, rowStepS = 1) {
     this.stepS = stepS;
+    this.rowStepS = rowStepS;
     this.horizonS = horizonS;
     this.gaps = [];
     this.newestS = null;
@@ -30,13 +40,13 @@ export class Series {
   _clear() {
     this.time = [];
     for (const name of EXTREMES) this[name] = { min: [], max: [], last: [] };
-    for (const name of SINGLES) this[name] = [];
+    for (const name of [...SINGLES, ...FORECASTS, "inside"]) this[name] = [];
   }
 
   *_columns() {
     yield this.time;
     for (const name of EXTREMES) yield* [this[name].min, this[name].max, this[name].last];
-    for (const name of SINGLES) yield this[name];
+    for (const name of [...SINGLES, ...FORECASTS, "inside"]) yield this[name];
   }
 
   get length() {
@@ -58,7 +68,7 @@ export class Series {
       this._truncate(this._from(first));
       for (let i = 0; i < answer.time_ns.length; i += 1) this._append(answer, i);
       if (later) this._rejoin(later);
-      this.newestS = Math.max(this.newestS ?? 0, this.time.at(-1) - this.stepS + 1);
+      this.newestS = Math.max(this.newestS ?? 0, this.time.at(-1) - this.stepS + this.rowStepS);
     }
     for (const gap of answer.gaps) this.addGap(gap);
   }
@@ -66,13 +76,14 @@ export class Series {
   /** Take one prediction; returns whether it changed anything. Earlier ones than the newest do not. */
   add(prediction) {
     const timeS = Math.round(prediction.time_ns / NS);
-    if (this.newestS !== null && timeS < this.newestS && this.stepS === 1) return false;
+    if (this.newestS !== null && timeS < this.newestS && this.stepS === this.rowStepS) return false;
     const bucketS = Math.ceil(timeS / this.stepS) * this.stepS;
     if (this.length && bucketS < this.time.at(-1)) return false;
     if (!this.length || bucketS > this.time.at(-1)) this._open(bucketS);
     const at = this.length - 1;
     const values = { mid: prediction.mid, volatility: prediction.value_now, probability: prediction.probability };
     for (const name of EXTREMES) widen(this[name], at, values[name]);
+    for (const name of FORECASTS) this[name][at] = prediction[name] ?? this[name][at];
     if (prediction.tau !== null) this.tau[at] = prediction.tau;
     if (prediction.threshold !== null) this.threshold[at] = prediction.threshold;
     this.alarm[at] = this.alarm[at] || prediction.alarm;
@@ -86,7 +97,9 @@ export class Series {
   _mature({ matured }) {
     if (!matured) return;
     const at = this.indexOf(Math.ceil(Math.round(matured.time_ns / NS) / this.stepS) * this.stepS);
-    if (at !== null) this.outcome[at] = this.outcome[at] === true || matured.outcome;
+    if (at === null) return;
+    this.outcome[at] = this.outcome[at] === true || matured.outcome;
+    if (this.inside[at] !== false) this.inside[at] = matured.inside ?? this.inside[at];
   }
 
   addGap(gap) {
@@ -153,6 +166,7 @@ export class Series {
       for (const part of ["min", "max", "last"]) this[name][part][at] = answer[name][part][i];
     }
     for (const name of SINGLES) this[name][at] = answer[name][i];
+    for (const name of [...FORECASTS, "inside"]) this[name][at] = answer.level?.[name][i] ?? null;
   }
 }
 

@@ -3,14 +3,15 @@
 import { h, setText } from "./dom.js";
 import { percent, price } from "./figures.js";
 import { duration, NS, within } from "./times.js";
+import { expected } from "./level_words.js";
 import { verdict } from "./words.js";
 
-const OLD_S = 15;
-
 export class Tiles {
-  /** `onChoose(product)` when another product is picked. */
-  constructor(fieldset, onChoose) {
+  /** facts: of the case; a prediction older than `oldS` says nothing of now; `onChoose(product)` when another is picked. */
+  constructor(fieldset, facts, oldS, onChoose) {
     this._fieldset = fieldset;
+    this._facts = facts;
+    this._oldS = oldS;
     this._onChoose = onChoose;
     this._tiles = new Map();
   }
@@ -44,7 +45,7 @@ export class Tiles {
     const tile = this._tile(product);
     const ageS = nowS - latest.time_ns / NS;
     const words = verdict(latest, latest.wait);
-    const old = ageS >= OLD_S;
+    const old = ageS >= this._oldS;
     const alarming = latest.alarm && !old;
     tile.root.classList.toggle("alarming", alarming);
     setText(tile.price, latest.mid === null ? "" : price(latest.mid));
@@ -59,6 +60,8 @@ export class Tiles {
     tile.shareMeter.hidden = old || share === null;
     tile.shareMeter.firstChild.style.width = `${Math.min(100, (share ?? 0) * 100)}%`;
     tile.shareMeter.classList.toggle("over", share >= 1);
+    setText(tile.level, old ? "" : expected(latest, this._facts));
+    tile.level.hidden = tile.level.textContent === "";
   }
 }
 
@@ -81,10 +84,11 @@ function make(product, onChange) {
     line: h("span", { class: "tile-line" }),
     shareMeter: h("span", { class: "meter share", "aria-hidden": "true" }, h("i")),
     share: h("span", { class: "tile-line" }),
+    level: h("span", { class: "tile-line" }),
   };
   tile.root = h("label", { class: "tile", "data-product": product }, input,
     h("span", { class: "tile-name" }, product), tile.price, tile.title, tile.probability,
-    tile.meter, tile.line, tile.shareMeter, tile.share);
+    tile.meter, tile.line, tile.shareMeter, tile.share, tile.level);
   return tile;
 }
 

@@ -25,11 +25,14 @@ export function clock(timeS, nowS = Date.now() / 1000) {
   return day.format(date) === day.format(new Date(nowS * 1000)) ? time : `${day.format(date)}, ${time}`;
 }
 
-/** "12:03" where ticks of an axis are minutes apart, "12:03:05" where they are seconds apart. */
+/** "12:03" where ticks of an axis are minutes apart, "12:03:05" for seconds, "3 Nov" for days and at midnight. */
 export function tickLabel(timeS, stepS) {
+  const date = new Date(timeS * 1000);
+  const midnight = (isUtc() ? date.getUTCHours() : date.getHours()) === 0;
+  if (stepS >= 86400 || (stepS >= 7200 && midnight)) return zone({ day: "numeric", month: "short" }).format(date);
   const parts = { hour: "2-digit", minute: "2-digit" };
   if (stepS < 60) parts.second = "2-digit";
-  return zone(parts).format(new Date(timeS * 1000));
+  return zone(parts).format(date);
 }
 
 export function day(timeS) {
@@ -57,8 +60,9 @@ export function within(seconds) {
   return { 60: "a minute", 3600: "an hour", 86400: "a day" }[seconds] ?? duration(seconds);
 }
 
-/** "15 minutes", "hour", "6 hours": a span in words, for "last …". */
+/** "15 minutes", "hour", "6 hours", "7 days": a span in words, for "last …". */
 export function spanWords(seconds) {
   if (seconds === 3600) return "hour";
+  if (seconds > 86400) return `${seconds / 86400} days`;
   return seconds < 3600 ? `${seconds / 60} minutes` : `${seconds / 3600} hours`;
 }
