@@ -59,7 +59,7 @@ def test_the_fan_reaches_a_horizon_ahead_and_tells_which_intervals_held(browser,
         at = f"shown.fan.time.indexOf({end + HOUR})"
         for name in ("low", "median", "high"):
             drawn = _drawn(page, f"shown.fan.{name}[{at}]")
-            assert drawn == getattr(said, name)  # exact: as stored
+            assert drawn == getattr(said, name)
         words = _chart(page).get_attribute("aria-label")
         assert "Forecast for" in words
         assert "held the value that came" in words

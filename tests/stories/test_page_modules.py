@@ -240,8 +240,8 @@ def _fan(ask, count, low, inside, later=()):
 def test_a_forecast_stands_at_the_time_that_it_is_made_for(ask):
     fan = _fan(ask, 3, [5.0, 6.0, None], [True, None, None])
     assert fan["time"] == [START_S + 60 * n for n in range(5)]
-    assert fan["value"] == [1.0, 1.0, 1.0, "no point", "no point"]  # exact: as given
-    assert fan["low"] == ["no point", "no point", 5.0, 6.0, None]  # exact: as given
+    assert fan["value"] == [1.0, 1.0, 1.0, "no point", "no point"]
+    assert fan["low"] == ["no point", "no point", 5.0, 6.0, None]
     assert fan["held"] == {"held": 1, "matured": 1}
     assert fan["newest"] == 3
 
@@ -253,7 +253,7 @@ def test_what_came_of_a_forecast_comes_with_the_prediction_a_horizon_later(ask):
     )
     fan = _fan(ask, 3, [5.0, 6.0, 7.0], [True, None, None], [later])
     assert fan["inside"][:4] == ["no point", "no point", True, False]
-    assert fan["low"][-1] == 3.0  # exact: as given
+    assert fan["low"][-1] == 3.0
     assert fan["held"] == {"held": 1, "matured": 2}
 
 

@@ -106,7 +106,7 @@ def test_whether_a_value_lay_within_its_interval_comes_one_horizon_later():
         records_of(list(map(codec.encode, said)), HOURS.live.predictions, key="BTC-USD")
     )
     answers = [msgspec.json.decode(event.data) for event in events]
-    assert [each["low"] for each in answers] == [each.low for each in said]  # exact: as stored
+    assert [each["low"] for each in answers] == [each.low for each in said]
     assert answers[0]["matured"] is None
     inside = [each["matured"]["inside"] for each in answers[1:]]
     came = [volatility(end // HOUR) for end in ends[1:]]
