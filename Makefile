@@ -6,9 +6,11 @@ WITH_KAFKA := .venv/installed-with-kafka
 TESTED := .venv/installed-for-tests
 # The churn table where it is there; else customers are invented.
 CUSTOMERS ?= $(wildcard $(or $(BAROGRAPH_DATA),../shared/data)/churn/Telco-Customer-Churn.csv)
+# The candles where they are there; else a market is invented.
+CANDLES ?= $(wildcard $(or $(BAROGRAPH_DATA),../shared/data)/hourly/btc_usd_hourly_to_20241130.csv.gz)
 UV_INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
-.PHONY: help install demo churn-demo kafka test test-operations test-fast test-narrow lint bench bench-check lock docs deploy leak ceiling drift-table first-minutes eda brief clean
+.PHONY: help install demo hourly-demo churn-demo kafka test test-operations test-fast test-narrow lint bench bench-check lock docs deploy leak ceiling drift-table first-minutes eda brief clean
 
 help:            ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -18,6 +20,9 @@ install: $(STAMP)   ## .venv with barograph in it
 
 demo: $(STAMP)      ## the main job: a simulated exchange, a model trained and gated, then live
 	$(BIN)/barograph demo
+
+hourly-demo: $(STAMP)   ## candles through a quality gate, models of 1, 6 and 24 hours, and a page
+	$(BIN)/barograph demo --case hourly $(addprefix --file ,$(CANDLES))
 
 churn-demo: $(if $(LOG),$(WITH_KAFKA),$(STAMP))   ## customers who will leave, in stream and batch; LOG=kafka://127.0.0.1:9092
 	$(BIN)/barograph rehearse $(CUSTOMERS) --case churn $(if $(LOG),--log $(LOG))

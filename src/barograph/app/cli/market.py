@@ -33,6 +33,8 @@ from barograph.app.cli.stopping import stop_requested
 
 if TYPE_CHECKING:
     from barograph.app.logs import Events
+    from barograph.app.runs.demo import DemoSummary
+    from barograph.app.runs.hourly_demo import HourlyDemoSummary
     from barograph.errors import BadInputError
     from barograph.feed.summary import Summary
     from barograph.pipeline.worker import Tally, Until
@@ -50,12 +52,21 @@ def demo(
     check: Annotated[
         bool, typer.Option("--check", help="Headless: print one JSON object and exit; as --json.")
     ] = False,
+    case: Annotated[Literal["spikes", "hourly"], typer.Option(help="What to forecast.")] = "spikes",
     hours: Annotated[
-        float,
+        float | None,
         typer.Option(
-            min=1.0, max=MOST_HOURS, callback=no_nan, help="Hours of market history to generate."
+            min=1.0,
+            max=MOST_HOURS,
+            callback=no_nan,
+            help="Hours of history to generate; default 12, and 20000 of candles.",
+            show_default=False,
         ),
-    ] = 12.0,
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(help="Of hourly: take the candles from this CSV or Parquet file instead."),
+    ] = None,
     seed: Annotated[
         int, typer.Option(min=0, max=MOST_SEED, help="Seed of market and training.")
     ] = 1,
@@ -65,16 +76,27 @@ def demo(
     """Show the whole system at work on a simulated exchange.
 
     Market history is generated in seconds and a model is trained and gated on it; then
-    predictions stream into a live view and the live page until Ctrl-C.
+    predictions stream into a live view and the live page until Ctrl-C. Of hourly, candles go
+    through the quality gate, and the last two weeks come after the training.
     """
     from barograph.app.runs import demo as show
 
     headless = check or json
+    if file is not None and case != "hourly":
+        raise typer.BadParameter("only --case hourly takes one", param_hint="--file")
     with home_or_temporary(home) as place:
         settings = settings_of(place)
         page = nullcontext("") if headless else page_served(settings, settings.home, port)
         how = show.Showing(stop_requested, page, check=headless)
-        done = show.run(settings, how, hours=hours, seed=seed)
+        if case == "hourly":
+            from barograph.app.runs import hourly_demo
+
+            of_history = hourly_demo.HOURS if hours is None else int(hours)
+            done: DemoSummary | HourlyDemoSummary = hourly_demo.run(
+                settings, how, file=file, hours=of_history, seed=seed
+            )
+        else:
+            done = show.run(settings, how, hours=show.HOURS if hours is None else hours, seed=seed)
     if headless:
         answer_json(done)
         raise typer.Exit(0 if done.ok else 1)

@@ -50,6 +50,7 @@ from barograph.venues.coinbase.exchange import ExchangeFeed
 from barograph.venues.entries import Dialect, Heard
 
 PRODUCTS = ("BTC-USD", "ETH-USD")
+HOURS = 12.0
 CHECK_LIVE_S = 5.0
 _HISTORY_CHUNK_S = 600
 _TRAINING_LINES = 6
@@ -128,7 +129,7 @@ def run(settings: Settings, how: Showing, *, hours: float, seed: int) -> DemoSum
         problems=problems,
         seconds=round(sum(phases.seconds.values()), 3),
         phase_seconds=phases.seconds,
-        peak_rss_mb=_peak_rss_mb(),
+        peak_rss_mb=peak_rss_mb(),
         history=history,
         training=report,
         live=live,
@@ -237,7 +238,8 @@ def _problems(report: TrainingReport, live: WatchSummary, verification: Verifica
     return problems
 
 
-def _peak_rss_mb() -> float:
+def peak_rss_mb() -> float:
+    """The most memory that this process held so far, in MiB."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     # Linux counts KiB, macOS bytes.
     return round(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10), 1)
