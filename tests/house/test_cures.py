@@ -21,6 +21,10 @@ ELSEWHERE = {
         "tests/stories/test_demo.py",
         "test_the_check_trains_promotes_predicts_and_verifies",
     ),
+    "quality": (
+        "tests/app/runs/test_hourly_demo.py",
+        "test_candles_that_the_gate_stops_end_it_and_the_report_says_why",
+    ),
     "simulate": (
         "tests/app/cli/test_doctor.py",
         "test_a_simulated_exchange_that_runs_is_reached_and_in_time",

@@ -14,6 +14,7 @@ from barograph.app.alerting.watching import AlertsSent
 from barograph.app.runs.demo import DemoSummary
 from barograph.app.runs.doctor.examination import Examination
 from barograph.app.runs.extracting import Quality
+from barograph.app.runs.hourly_demo import HourlyDemoSummary
 from barograph.app.runs.predicting import Predicted
 from barograph.app.runs.rehearsal_accounts import Rehearsal
 from barograph.app.runs.up import UpSummary
@@ -54,7 +55,7 @@ ANSWERS: Mapping[str, Any] = {
     "alerts list": AlertList,
     "alerts test": Trials,
     "alerts run": AlertsSent,
-    "demo": DemoSummary,
+    "demo": (DemoSummary, HourlyDemoSummary),
     "up": UpSummary,
     "help": {"verb": str, "usage": str, "options": dict[str, str], "schema": dict[str, Any]},
     "doctor": Examination,

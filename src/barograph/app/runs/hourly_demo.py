@@ -21,13 +21,13 @@ from barograph.app.terminal import terminal, training_summary
 from barograph.app.terminal.detail import Detail, chosen
 from barograph.app.wiring import stages
 from barograph.candle_records import HOUR_S
-from barograph.cases.case import Case, live_of
+from barograph.cases.case import Case, adapted, live_of
 from barograph.cases.hourly import HOURLY, HOURLY_6H, HOURLY_24H
 from barograph.errors import BadInputError
 from barograph.evaluation.matured import LiveScores, judge
 from barograph.feed.candles import JudgedFile, last_end_s
 from barograph.feed.extracted import Extracted
-from barograph.figures import figure, interval
+from barograph.figures import figure
 from barograph.log import Log, browse, open_log
 from barograph.pipeline.live_scores import matured
 from barograph.pipeline.worker import Tally
@@ -41,7 +41,14 @@ from barograph.training import dataset, series_dataset, train
 from barograph.training.report import TrainingReport
 from barograph.types import NS_PER_S, Prediction
 
-CASES = (HOURLY, HOURLY_6H, HOURLY_24H)
+_QUICK = ("har_season", "linear")
+CASES = (
+    adapted(HOURLY, quantile=None, candidates=("linear", "lightgbm_regression", "combination")),
+    adapted(HOURLY_6H, quantile=None, candidates=_QUICK),
+    adapted(HOURLY_24H, quantile=None, candidates=_QUICK),
+)
+"""The cases with those candidates that fit in a demo; `barograph train` tries them all."""
+
 PRODUCT = "BTC-USD"
 UNSEEN_HOURS = 14 * 24
 """Hours that come after the training."""
@@ -138,11 +145,11 @@ def sentence(forecast: HourlyForecast) -> str:
     if said.forecast is None or said.low is None or said.high is None:
         return f"{span}: no forecast ({said.verdict})"
     text = (
-        f"{span}: volatility {_percent(said.forecast)} %/√h, "
-        f"90 % between {_percent(said.low)} and {_percent(said.high)}"
+        f"{span}: {_percent(said.forecast)} %/√h, "
+        f"90 % from {_percent(said.low)} to {_percent(said.high)}"
     )
-    if forecast.scores is not None and forecast.scores.level is not None:
-        text += f"; it held {interval(forecast.scores.level.coverage, 0, share=True)} of what came"
+    if forecast.scores is not None and (level := forecast.scores.level) is not None:
+        text += f"; held {figure(level.coverage.estimate, 0, share=True)} of {level.rows} hours"
     return text
 
 

@@ -1,5 +1,6 @@
 """Terminal output of a training or promotion on a few lines: what came out, why, what next."""
 
+import math
 from textwrap import wrap
 
 from rich.console import Console, Group, RenderableType
@@ -8,10 +9,12 @@ from rich.text import Text
 from barograph.app.terminal import training_table
 from barograph.app.terminal.detail import Detail, chosen
 from barograph.app.terminal.terminal import plain
-from barograph.figures import estimate, figure, interval
+from barograph.figures import NOT_DEFINED, estimate, figure, interval
 from barograph.foreign import spelled_out
 from barograph.registry.audit import Promotion
+from barograph.training.pooled import ScoreRow
 from barograph.training.report import TrainingReport
+from barograph.types import Interval
 
 WIDTH = 80
 _LINES = 12
@@ -63,11 +66,16 @@ def unjudged(report: TrainingReport) -> str:
 
 
 def _scores(report: TrainingReport) -> list[Text]:
-    """The chosen model's PR-AUC beside its reference's; nothing if it is not defined."""
+    """The chosen model's scores beside a baseline's; nothing if they are not defined.
+
+    Those of the value's forecast where the case has one, else PR-AUC.
+    """
     if unjudged(report):
         return []
     tested = report.tested
     ours = tested.scores[-1]
+    if ours.level is not None:
+        return _of_value(report, ours)
     reference = next(row for row in tested.scores if row.name == tested.reference)
     rate = f"base rate {estimate(tested.base_rate, 2)}"
     independent = f"{tested.rows:,} test rows with {tested.episodes:,} independent positives"
@@ -78,6 +86,25 @@ def _scores(report: TrainingReport) -> list[Text]:
         ),
         *(_acting(ours.acting) if report.gate.decision.promote else []),
     ]
+
+
+def _of_value(report: TrainingReport, ours: ScoreRow) -> list[Text]:
+    """QLIKE and log R² beside the baseline of the lowest QLIKE, and how much the intervals held."""
+    tested = report.tested
+    held = "" if ours.level is None else interval(ours.level.coverage, 1, share=True)
+    lines = [f"  {tested.rows:,} test rows; its intervals held {held} of what came"]
+    if ours.qlike is not None and ours.log_r2 is not None:
+        baselines = [each for each in tested.scores if not each.eligible and each.qlike is not None]
+        best = min(baselines, key=lambda each: each.qlike.estimate if each.qlike else math.inf)
+        lines += [
+            f"  QLIKE {interval(ours.qlike, 3)}, {best.name} {_middle(best.qlike)}, less is better",
+            f"  log R² {interval(ours.log_r2, 3)}, {best.name} {_middle(best.log_r2)}",
+        ]
+    return [plain(line) for line in lines]
+
+
+def _middle(score: Interval | None) -> str:
+    return NOT_DEFINED if score is None else estimate(score, 3)
 
 
 def _acting(acting: dict[str, float]) -> list[Text]:
