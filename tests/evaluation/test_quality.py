@@ -31,6 +31,12 @@ def test_good_candles_pass_whole():
     assert good.equals(frame)  # exact: the rows as they came
 
 
+def test_rows_before_a_moment_are_those_that_open_before_it():
+    some = judged(table(N)).before(START_S + 10 * HOUR_S)
+    assert some.good["start_s"].to_list() == [START_S + n * HOUR_S for n in range(10)]
+    assert some.report.good == N
+
+
 ONE_BAD_ROW = {
     "values": {"close": {7: None}},
     "positive": {"volume": {7: "-1"}},

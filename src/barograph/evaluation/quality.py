@@ -37,6 +37,10 @@ class Judged(NamedTuple):
     report: QualityReport
     good: pl.DataFrame
 
+    def before(self, until_s: int) -> "Judged":
+        """The same report, with the rows that open before the Unix second `until_s`."""
+        return self._replace(good=self.good.filter(pl.col("start_s") < until_s))
+
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
     """What is judged: where candles come from, their product, form and step, and when it is."""

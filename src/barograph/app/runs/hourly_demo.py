@@ -11,7 +11,6 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import msgspec
-import polars as pl
 
 from barograph import codec
 from barograph.app.runs import extracting
@@ -25,7 +24,7 @@ from barograph.cases.case import Case, adapted, live_of
 from barograph.cases.hourly import HOURLY, HOURLY_6H, HOURLY_24H
 from barograph.errors import BadInputError
 from barograph.evaluation.matured import LiveScores, judge
-from barograph.feed.candles import JudgedFile, last_end_s
+from barograph.feed.candles import last_end_s
 from barograph.feed.extracted import Extracted
 from barograph.figures import figure
 from barograph.log import Log, browse, open_log
@@ -175,7 +174,8 @@ def _source(
             )
 
         def of_file(until_s: int) -> Extracted:
-            (done,) = extracting.from_files(log, settings, [_before(judged, until_s)], PRODUCT)
+            part = judged._replace(judged=judged.judged.before(until_s))
+            (done,) = extracting.from_files(log, settings, [part], PRODUCT)
             return done
 
         yield of_file, report.last_s + HOUR_S
@@ -198,11 +198,6 @@ def _source(
             return extracting.from_service(log, settings, plan)
 
         yield of_exchange, end_s
-
-
-def _before(file: JudgedFile, until_s: int) -> JudgedFile:
-    good = file.judged.good.filter(pl.col("start_s") < until_s)
-    return file._replace(judged=file.judged._replace(good=good))
 
 
 def _refuse_stopped(extracts: Sequence[Extracted]) -> None:
