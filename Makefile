@@ -10,7 +10,7 @@ CUSTOMERS ?= $(wildcard $(or $(BAROGRAPH_DATA),../shared/data)/churn/Telco-Custo
 CANDLES ?= $(wildcard $(or $(BAROGRAPH_DATA),../shared/data)/hourly/btc_usd_hourly_to_20241130.csv.gz)
 UV_INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
-.PHONY: help install demo hourly-demo churn-demo kafka test test-operations test-fast test-narrow lint bench bench-check lock docs deploy leak ceiling drift-table first-minutes eda brief clean
+.PHONY: help install demo hourly-demo churn-demo kafka test test-operations test-fast test-narrow lint bench bench-check lock docs deploy leak claims ceiling drift-table first-minutes eda brief clean
 
 help:            ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -73,6 +73,9 @@ deploy: $(TESTED)   ## the Grafana dashboard of deploy/, from its code
 
 leak: $(STAMP)      ## docs/leak.svg: what shuffled rows find where there is nothing
 	$(BIN)/python docs/leak.py
+
+claims: $(STAMP)    ## what such projects claim, met honestly and not, on the candles: docs/claims.md
+	$(BIN)/python docs/claims.py $(CANDLES)
 
 ceiling: $(STAMP)   ## how much models find of what can be known, in a simulated market
 	$(BIN)/python docs/ceiling.py
