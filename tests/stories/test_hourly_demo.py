@@ -29,7 +29,7 @@ def test_candles_become_forecasts_that_a_page_serves(tmp_path):
     try:
         for line in process.stderr:
             said.append(line)
-            if found := re.search(r"the page is at (\S+)/\?case=hourly", line):
+            if found := re.search(r"the page is at (\S+)/#case=hourly", line):
                 break
         text = "".join(said)
         assert found, text

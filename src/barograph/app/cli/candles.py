@@ -59,10 +59,11 @@ def extract(
     log: LogOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Bring the hours of a market into the log, from a service or from files.
+    """Bring the hourly candles of a market into the log.
 
-    Hours that are there are not asked for again, answers are kept as they came, and what the
-    quality gate stops is not written: exit code 1. A stopped or killed run goes on where it was.
+    They come from a service or from files. Hours that are there are not asked for again, answers
+    are kept as they came, and what the quality gate stops is not written: exit code 1. A stopped
+    or killed run goes on where it was.
     """
     from barograph.app.runs import extracting
     from barograph.app.terminal import quality_lines, terminal

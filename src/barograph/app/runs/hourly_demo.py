@@ -122,7 +122,7 @@ def run(
             console.print(sentence(forecast))
     if not how.check:
         with how.stopping() as stop, how.page as page:
-            console.print(f"the page is at {page}/?case={HOURLY.name} · Ctrl-C stops")
+            console.print(f"the page is at {page}/#case={HOURLY.name} · Ctrl-C stops")
             stop.wait()
     problems = _problems(trainings, forecasts)
     return HourlyDemoSummary(
