@@ -13,7 +13,7 @@ from barograph.learning.candidates import has_xgboost
 from barograph.registry.model import TAU
 from barograph.training.pooled import Pooled
 from barograph.training.walkforward import CHOSEN, Training, walk
-from hour_candles import FILES, dataset, invented, shared
+from hour_candles import dataset, invented, shared
 
 CASES = (HOURLY, HOURLY_6H, HOURLY_24H)
 
@@ -104,15 +104,16 @@ def test_invented_hours_have_a_model_that_beats_the_baselines_and_intervals_that
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("product", FILES)
+@pytest.mark.usefixtures("data")
+@pytest.mark.parametrize(
+    "product", ["BTC-USD", pytest.param("ETH-USDT", marks=pytest.mark.operations)]
+)
 def test_five_years_of_hours_are_forecast_as_well_as_promised(product):
     """By least squares alone, which trees are a little better than; eight folds.
 
     The bars were set on the first market; nothing was ever chosen by the second, whose volatility
     varies less, so that less of it can be explained.
     """
-    if not FILES[product].exists():
-        pytest.skip("the shared candles are not here")
     case = adapted(HOURLY, quantile=None, candidates=("linear",))
     how = Training(folds=8, resamples=100)
     pooled = Pooled(walk(case, case.table(dataset(case, shared(product)).frame), how), how)

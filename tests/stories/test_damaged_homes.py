@@ -141,6 +141,7 @@ def place(tmp_path_factory):
     return tmp_path_factory.mktemp("damaged") / "home"
 
 
+@pytest.mark.operations
 @pytest.mark.parametrize(("thing", "damage"), TABLE)
 def test_what_is_damaged_is_named_or_not_looked_at(
     full_home, inputs, place, door, sound, thing, damage

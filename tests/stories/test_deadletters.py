@@ -107,6 +107,7 @@ def test_what_was_refused_is_mended_sent_again_and_scored(run, tmp_path):
     assert (run("deadletters", "list")["redriven"], run("consume")["records"]) == (3, 0)
 
 
+@pytest.mark.operations
 def test_ten_kills_send_no_letter_twice_and_leave_none(start, run, log, many):
     """What stands twice once would stand twice at the end: only there is it counted."""
     chance, killed_at_work, pause = random.Random(4), 0, threading.Event()

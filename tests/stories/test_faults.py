@@ -64,6 +64,7 @@ SCRIPTS = {
 }  # fmt: skip
 
 
+@pytest.mark.operations
 @pytest.mark.parametrize("dialect", Dialect)
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_every_frame_that_was_sent_is_accounted_for(tmp_path, name, dialect):

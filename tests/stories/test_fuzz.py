@@ -37,7 +37,7 @@ from scored_rows import model
 
 RECORDS_TAKEN = int(os.environ.get("BAROGRAPH_FUZZ_RECORDS", "100000"))
 FRAMES = 10_000
-LAP = 50_000
+LAP = 10_000
 PRODUCTS = ("BTC-USD", "ETH-USDC")
 RULES = Rules(products=frozenset(PRODUCTS))
 PAGE = b"a page"

@@ -18,7 +18,7 @@ from barograph.simulated.sources import simulated
 from verb_processes import Life
 from waiting import until
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.operations
 
 HOURS = 2400
 KILLS = 6

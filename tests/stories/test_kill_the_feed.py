@@ -105,6 +105,7 @@ def kill_after(life, seconds, reader):
     assert life.kill(), "it was at work"
 
 
+@pytest.mark.operations
 def test_fifty_kills_lose_nothing_that_was_acknowledged(exchange, over, tmp_path):
     archive, chance = tmp_path / "archive", random.Random(50)
     with closing(open_log(tmp_path)) as log:

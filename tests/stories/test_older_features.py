@@ -15,7 +15,7 @@ from older_features import older_package, run_older
 from recorded_sessions import session
 from verb_processes import Life
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.operations
 
 AN_HOUR_S = 3600
 

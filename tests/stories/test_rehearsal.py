@@ -51,6 +51,7 @@ def rehearse(tmp_path, *words):
     return Life("rehearse", "--case", "churn", *paths, *pace, *words, BAROGRAPH_FOLDS="2")
 
 
+@pytest.mark.operations
 def test_all_is_counted_and_shown_also_after_what_an_interrupted_one_left(address, file, tmp_path):
     with closing(open_log(address)) as log:
         ensure_stream(log, STREAM)
@@ -93,6 +94,7 @@ def assert_traced(address, samples):
                 assert {name: prediction[name] for name in shown} == shown
 
 
+@pytest.mark.operations
 def test_what_somebody_else_sends_meanwhile_is_reported_and_the_answer_is_no(file, tmp_path):
     life = rehearse(tmp_path, file)
     with closing(open_log(tmp_path / "home")) as log:

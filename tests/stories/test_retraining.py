@@ -63,6 +63,7 @@ def home(history, made_home, tmp_path):
     return tmp_path / "home"
 
 
+@pytest.mark.operations
 def test_two_that_are_due_at_once_train_once(home):
     words = ("train", "--if-due", "--split", "walk-forward", "--no-control", "--json")
     both = [Life(*words, "--home", home, **QUICK) for _ in range(2)]
@@ -78,6 +79,7 @@ def test_two_that_are_due_at_once_train_once(home):
     assert (later["due"], "there is no new data since" in later["why"]) == (False, True)
 
 
+@pytest.mark.operations
 def test_what_runs_live_trains_by_itself_and_predicts_meanwhile(home):
     up = Life(
         "up", "--venue", "simulated", "--products", "BTC-USD", "--home", home, "--json", **QUICK

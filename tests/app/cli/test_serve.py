@@ -6,6 +6,7 @@ from contextlib import closing
 
 import msgspec
 
+from barograph.app.cli.options import CASES
 from barograph.app.cli.serve import cases_served
 from barograph.app.web.server import ServeSummary, listening
 from web_site import market_log
@@ -46,4 +47,4 @@ def test_it_ends_when_it_is_asked_to(run, signalled, tmp_path):
 
 def test_a_case_of_ones_own_is_served_beside_the_built_in_ones():
     names = [case.name for case in cases_served(["queues:QUEUES", "churn"])]
-    assert names == ["spikes", "churn", "queues"]
+    assert names == [*CASES, "queues"]
