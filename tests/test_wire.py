@@ -1,6 +1,7 @@
 """What all connections share: bounds on what is unread, lookups that keep nobody, error texts."""
 
 import asyncio
+import gc
 import socket as sockets
 import threading
 
@@ -18,6 +19,7 @@ from barograph.wire import (
     Loop,
     reason_of,
     shown,
+    stop_accepting,
 )
 
 
@@ -98,3 +100,29 @@ def test_a_client_that_reads_no_pong_is_cut_by_a_server():
                 await asyncio.sleep(0)
 
     asyncio.run(asyncio.wait_for(flood(), 30))
+
+
+@pytest.mark.parametrize("turns", range(5))
+def test_who_was_accepted_when_a_server_stops_is_made_and_leaves_no_socket(turns):
+    """A socket that was forgotten is a ResourceWarning, which is an error here."""
+    made = []
+
+    class Known(asyncio.Protocol):
+        def connection_made(self, transport):
+            made.append(transport)
+
+    async def play():
+        server = await asyncio.get_running_loop().create_server(Known, "127.0.0.1", 0)
+        address = server.sockets[0].getsockname()
+        with sockets.create_connection(address):
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await stop_accepting(server)
+            for transport in made:
+                transport.abort()
+            server.close()
+            await server.wait_closed()
+
+    asyncio.run(play())
+    made.clear()
+    gc.collect()

@@ -11,7 +11,7 @@ from threading import Thread
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.asyncio.server import ServerConnection
+from websockets.asyncio.server import Server, ServerConnection
 from websockets.exceptions import InvalidHandshake, InvalidStatus
 
 from barograph.foreign import one_line
@@ -29,6 +29,9 @@ MAX_LOOKUPS = 16
 """Name lookups under way at once. Each has a thread that nothing can stop."""
 
 MAX_REASON_CHARACTERS = 300
+
+_TURNS_TO_MAKE = 10
+"""Of a loop; an accepted connection is made within three."""
 
 
 class BoundedClient(ClientConnection):
@@ -140,3 +143,15 @@ def shown(text: str) -> str:
     if len(text) > MAX_REASON_CHARACTERS:
         text = text[: MAX_REASON_CHARACTERS - 1] + "…"
     return text
+
+
+async def stop_accepting(server: Server) -> None:
+    """Take no more connections, and let those that were accepted be made; call it before `close`.
+
+    Python 3.11 leaves the socket of a connection open that was accepted, and not made yet, when
+    its server closes.
+    """
+    for listener in server.sockets:
+        asyncio.get_running_loop().remove_reader(listener.fileno())
+    for _ in range(_TURNS_TO_MAKE):
+        await asyncio.sleep(0)

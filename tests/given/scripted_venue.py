@@ -10,6 +10,7 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Response
 
+from barograph.wire import stop_accepting
 from venue_threads import LIMIT_S
 
 QUIET_TURNS = 10
@@ -43,6 +44,7 @@ class Scripted:
             self.port = server.sockets[0].getsockname()[1]
             ready.set()
             await self._stop.wait()
+            await stop_accepting(server)
         # Who asked over REST, or came while the server closed, may still be there. Python 3.11
         # waits for neither, and the loop hears of who was just accepted some turns later.
         async with asyncio.timeout(LIMIT_S):

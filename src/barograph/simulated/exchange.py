@@ -40,7 +40,7 @@ from barograph.simulated.tape import Print
 from barograph.simulated.trades_endpoint import error_json
 from barograph.types import NS_PER_S
 from barograph.venues.entries import Dialect
-from barograph.wire import BoundedServer
+from barograph.wire import BoundedServer, stop_accepting
 
 PATHS: Mapping[str, Dialect] = {"/exchange": Dialect.EXCHANGE, "/advanced": Dialect.ADVANCED}
 
@@ -158,6 +158,7 @@ class Exchange:
 
     async def __aexit__(self, *_: object) -> None:
         self._market.cancel()
+        await stop_accepting(self._server)
         for line in self._lines:
             if line.mute or line.waiting_bytes:
                 line.socket.transport.abort()  # it would not receive a closing handshake
