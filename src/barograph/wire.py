@@ -145,7 +145,7 @@ def shown(text: str) -> str:
     return text
 
 
-async def stop_accepting(server: Server) -> None:
+async def stop_accepting(server: Server | asyncio.Server) -> None:
     """Take no more connections, and let those that were accepted be made; call it before `close`.
 
     Python 3.11 leaves the socket of a connection open that was accepted, and not made yet, when

@@ -15,6 +15,7 @@ from contextlib import suppress
 from hashlib import sha1
 
 from barograph.times import format_time
+from barograph.wire import stop_accepting
 from coinbase_messages import TICKER, ticker
 
 HOLE = 200
@@ -394,8 +395,9 @@ class Hostile:
         self.other_port = other.sockets[0].getsockname()[1]
         ready.set()
         await self._stop.wait()
-        server.close()
-        other.close()
+        for each in (server, other):
+            await stop_accepting(each)
+            each.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
