@@ -26,7 +26,7 @@ pytestmark = pytest.mark.operations
 
 AT_ONCE = 12
 SHORT = Limits(silence_s=1.5, open_s=1.0, subscribe_s=1.0, close_s=0.3, fill_s=1.0, hold_s=3.0)
-LONGEST_STOP_S = 5.0
+LONGEST_STOP_S = 20.0
 """A live feed's own limits add up to less than one second; the machine is shared."""
 
 PATIENT = msgspec.structs.replace(SHORT, open_s=10.0)
