@@ -2,7 +2,9 @@
 
 import fcntl
 import os
+import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,9 @@ settings.load_profile(PROFILE)
 
 ROOT = Path(__file__).parent.parent
 DATA = Path(os.environ.get("BAROGRAPH_DATA", ROOT.parent / "shared" / "data")).resolve()
+
+
+_TOOL_S = 120.0
 
 
 @pytest.fixture(scope="session")
@@ -61,6 +66,21 @@ def jars():
     if os.environ.get("BAROGRAPH_REQUIRE_KAFKA"):
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+@pytest.fixture
+def abort_as(jars):
+    """Runs the command that an OpenTransactionError gives, as a person would paste it."""
+
+    def run(error):
+        [words] = re.findall(r"`kafka-transactions\.sh (.*?)`", str(error))
+        tool = ["java", "-cp", f"{jars}/*", "org.apache.kafka.tools.TransactionsCommand"]
+        done = subprocess.run(
+            [*tool, *words.split()], capture_output=True, check=False, text=True, timeout=_TOOL_S
+        )
+        assert done.returncode == 0, done.stderr
+
+    return run
 
 
 @pytest.fixture(scope="session")

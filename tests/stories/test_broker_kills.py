@@ -65,15 +65,17 @@ def computed(log):
 
 
 def test_a_broker_that_is_killed_again_and_again_stalls_no_replay_for_good(
-    one_broker, recording, tmp_path
+    one_broker, recording, tmp_path, abort_as
 ):
+    """It goes on by itself, or ends with an error whose command cures it.
+
+    A broker that dies may forget to end the transaction of an offset.
+    """
     embedded = Life("replay", recording, "--home", tmp_path / "embedded")
     embedded.answer()
     address = f"kafka://{one_broker.address}/test-{uuid.uuid4().hex}"
-    life = Life(
-        *("replay", recording, "--log", address, "--home", tmp_path / "home"),
-        *("--speed", SPEED),
-    )
+    words = ("replay", recording, "--log", address, "--home", tmp_path / "home")
+    life = Life(*words, "--speed", SPEED)
     try:
         chance = random.Random(5)
         with closing(open_log(address)) as log:
@@ -84,8 +86,11 @@ def test_a_broker_that_is_killed_again_and_again_stalls_no_replay_for_good(
                 one_broker.start(0)
                 one_broker.wait_ready()
         code, _, warned = life.end(LIMIT_S)
-        assert code == 0, warned.decode()
         assert b"rdkafka" not in warned
+        if code:
+            assert b"a transaction in " in warned, warned.decode()
+            abort_as(warned.decode())
+            Life(*words).answer(LIMIT_S)
     finally:
         life.kill()
     assert values(address) == values(tmp_path / "embedded")

@@ -1,7 +1,5 @@
 """One namespace of the cluster for each test, and what stands behind a log there."""
 
-import re
-import subprocess
 import uuid
 from contextlib import closing
 
@@ -11,8 +9,6 @@ from barograph.log import Topic
 from barograph.log.kafka import KafkaLog
 from barograph.log.kafka.cluster import Cluster
 from barograph.log.kafka.topics import Topics
-
-TOOL_S = 120.0
 
 
 @pytest.fixture
@@ -53,21 +49,6 @@ def half_done(topics):
 
     yield leave
     left.clear()
-
-
-@pytest.fixture
-def abort_as(jars):
-    """Runs the command that an OpenTransactionError gives, as a person would paste it."""
-
-    def run(error):
-        [words] = re.findall(r"`kafka-transactions\.sh (.*?)`", str(error))
-        tool = ["java", "-cp", f"{jars}/*", "org.apache.kafka.tools.TransactionsCommand"]
-        done = subprocess.run(
-            [*tool, *words.split()], capture_output=True, check=False, text=True, timeout=TOOL_S
-        )
-        assert done.returncode == 0, done.stderr
-
-    return run
 
 
 @pytest.fixture
