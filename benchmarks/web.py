@@ -242,8 +242,9 @@ def _wrk() -> tuple[float, float]:
 @contextmanager
 def _served_champion() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="barograph-bench-") as folder:
-        home = Path(folder)
-        crowned(home)
+        empty, home = Path(folder) / "empty", Path(folder) / "home"
+        empty.mkdir()
+        crowned(empty, home)  # MLflow makes its database there
         with closing(open_log(home)) as log:
             ensure_topics(log)
         with _server("serve", "--home", home, "--port", "0") as address:
