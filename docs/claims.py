@@ -18,13 +18,14 @@ import numpy as np
 from barograph.app.runs import extracting
 from barograph.app.settings import Settings
 from barograph.arrays import Bool, Float64
+from barograph.candle_records import HOUR_S
 from barograph.cases.case import Table
 from barograph.cases.hourly import HOURLY
 from barograph.evaluation import scores
 from barograph.features.hourly.catalogue import LONGEST_WINDOW_H
 from barograph.learning.relative import VOL_FLOOR
 from barograph.log import open_log
-from barograph.simulated.candle_history import HOUR_S, CandleHistory
+from barograph.simulated.candle_history import CandleHistory
 from barograph.training import dataset, series_dataset
 from barograph.types import NS_PER_S
 
@@ -100,6 +101,7 @@ def claims(table: Table) -> Iterator[Claim]:
         value = score(came[second], zero)
         yield Claim(bar, "*zero, always: the unit is 1/√h*", f"{value:.4f}", value < most)
 
+    noise, noise_rate = shuffled_noise()
     for least in (0.6, 0.7):
         bar = f"PR-AUC ≥ {least:.2f}"
         for how, share, of in (
@@ -112,9 +114,8 @@ def claims(table: Table) -> Iterator[Claim]:
             value = scores.pr_auc(high, honest)
             figure = f"{value:.2f} at a base rate of {high.mean():.2f}"
             yield Claim(bar, how, figure, value >= least)
-        value, rate = shuffled_noise()
-        figure = f"{value:.2f} at a base rate of {rate:.2f}"
-        yield Claim(bar, "*noise with overlapping labels, rows shuffled*", figure, value >= least)
+        figure = f"{noise:.2f} at a base rate of {noise_rate:.2f}"
+        yield Claim(bar, "*noise with overlapping labels, rows shuffled*", figure, noise >= least)
 
     taken_ms = least_squares_ms(table)
     yield Claim("8.2 ms", "*around `predict()` of one row*", f"{taken_ms:.3f} ms", taken_ms < 8.2)

@@ -4,11 +4,12 @@ from random import Random
 
 import pytest
 
+from barograph.candle_records import HOUR_S
 from barograph.errors import BadInputError
 from barograph.feed.candle_client import MAX_TRIES, CandleClient, StoppedError
 from barograph.feed.rest import AnswerError
 from barograph.venues import cryptocompare
-from barograph.venues.candle_pages import HOUR_S, Hours, PageError
+from barograph.venues.candle_pages import Hours, PageError
 from barograph.venues.coinbase import candles as coinbase
 
 START = 1_732_924_800

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from barograph.archive.candles import kept_answers
+from barograph.candle_records import HOUR_S
 from barograph.codec import decode_candle
 from barograph.errors import ReplacedProducerError
 from barograph.evaluation.quality import Subject, judge
@@ -23,7 +24,7 @@ from barograph.feed.candles import (
 from barograph.log import open_log
 from barograph.log.topics import CANDLES
 from barograph.simulated.candle_faults import CandleFault, CandleFaultKind
-from barograph.simulated.candle_history import HOUR_S, QUIET_HOUR
+from barograph.simulated.candle_history import QUIET_HOUR
 from candle_services import END_S, KilledError, Service
 from candle_tables import START_S, table
 

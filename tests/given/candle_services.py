@@ -4,9 +4,10 @@ from random import Random
 from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
 
+from barograph.candle_records import HOUR_S
 from barograph.feed.candle_client import CandleClient
 from barograph.feed.rest import AnswerError
-from barograph.simulated.candle_history import HOUR_S, CandleHistory
+from barograph.simulated.candle_history import CandleHistory
 from barograph.simulated.candles_endpoint import CandlesEndpoint
 from barograph.venues import cryptocompare
 from barograph.venues.coinbase import candles as coinbase

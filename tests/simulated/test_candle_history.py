@@ -4,7 +4,8 @@ from decimal import Decimal
 
 import numpy as np
 
-from barograph.simulated.candle_history import HISTORY_HOURS, HOUR_S, QUIET_HOUR, CandleHistory
+from barograph.candle_records import HOUR_S
+from barograph.simulated.candle_history import HISTORY_HOURS, QUIET_HOUR, CandleHistory
 from barograph.simulated.law import PRESETS
 from barograph.simulated.market import SimulatedMarket
 from barograph.simulated.sources import simulated

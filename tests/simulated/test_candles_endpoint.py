@@ -6,8 +6,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from barograph.candle_records import HOUR_S
 from barograph.simulated.candle_faults import CandleFault, CandleFaultKind
-from barograph.simulated.candle_history import HOUR_S, QUIET_HOUR, CandleHistory
+from barograph.simulated.candle_history import QUIET_HOUR, CandleHistory
 from barograph.simulated.candles_endpoint import CandlesEndpoint
 from barograph.venues import cryptocompare
 from barograph.venues.candle_pages import Hours, PageError, RefusedError

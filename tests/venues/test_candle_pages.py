@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from barograph.candle_records import HOUR_S
 from barograph.venues.candle_pages import (
-    HOUR_S,
     CandleRow,
     Hours,
     PageError,

@@ -5,8 +5,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from barograph.candle_records import HOUR_S
 from barograph.venues import cryptocompare
-from barograph.venues.candle_pages import HOUR_S, Hours, PageError, RefusedError
+from barograph.venues.candle_pages import Hours, PageError, RefusedError
 
 START = 1_732_924_800
 HOURS = Hours(START, START + 3 * HOUR_S)

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from barograph.arrays import Float64, Int64
+from barograph.candle_records import HOUR_S
 from barograph.cases import baselines, series
 from barograph.cases.case import Axis, Case, SplitKind, Table, Target
 from barograph.cases.cold_start import ColdStart
@@ -41,7 +42,6 @@ from barograph.log.topics import (
 )
 from barograph.registry.model import TAU
 
-HOUR_S = 3600
 BASE = "gk_vol_24h"
 """The volatility to which others are relative in models of ratios."""
 

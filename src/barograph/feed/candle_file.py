@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import polars as pl
 
+from barograph.candle_records import HOUR_S
 from barograph.errors import BadInputError
 from barograph.evaluation.quality_report import SCHEMA, TEXTS
 from barograph.feed.candle_columns import HEADERLESS, columns_of, folded
@@ -21,7 +22,6 @@ from barograph.files.lines import chunks_of
 from barograph.files.packed import TornError
 from barograph.files.tables import DELIMITERS
 from barograph.foreign import first_few
-from barograph.venues.candle_pages import HOUR_S
 
 MAX_TABLE_BYTES = 512 << 20
 """Of a file, unpacked: ten years of minutes take half."""

@@ -12,10 +12,10 @@ import msgspec
 import numpy as np
 
 from barograph.arrays import Float64
+from barograph.candle_records import HOUR_S
 from barograph.simulated.tape import MarketEvent, Print
 from barograph.types import NS_PER_S
 
-HOUR_S = 3600
 HISTORY_HOURS = 50_000
 """More than five years."""
 

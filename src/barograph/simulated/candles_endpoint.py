@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from barograph.candle_records import HOUR_S
 from barograph.simulated.candle_faults import CandleFault, CandleFaultKind, CandleFaults
-from barograph.simulated.candle_history import HOUR_S, Bar, CandleHistory
+from barograph.simulated.candle_history import Bar, CandleHistory
 from barograph.simulated.trades_endpoint import error_json
 from barograph.times import parse_time
 from barograph.types import NS_PER_S

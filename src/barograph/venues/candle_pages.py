@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import msgspec
 
+from barograph.candle_records import HOUR_S
 from barograph.venues.decimals import is_short
 
-HOUR_S = 3600
 _MOST_DECIMALS = 18  # of a Price
 
 

@@ -11,10 +11,9 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from barograph.candle_records import CandleSource
+from barograph.candle_records import HOUR_S, CandleSource
 from barograph.codec import UNREADABLE
 from barograph.venues.candle_pages import (
-    HOUR_S,
     CandlePage,
     CandleRow,
     Hours,

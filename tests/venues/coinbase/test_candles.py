@@ -4,7 +4,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from barograph.venues.candle_pages import HOUR_S, Hours, PageError
+from barograph.candle_records import HOUR_S
+from barograph.venues.candle_pages import Hours, PageError
 from barograph.venues.coinbase import candles
 
 START = 1_732_924_800

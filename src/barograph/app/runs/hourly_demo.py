@@ -29,7 +29,7 @@ from barograph.feed.extracted import Extracted
 from barograph.figures import figure
 from barograph.log import Log, browse, open_log
 from barograph.pipeline.live_scores import matured
-from barograph.pipeline.worker import Tally
+from barograph.pipeline.worker import when_idle
 from barograph.registry.registry import Registry
 from barograph.simulated.exchange import Exchange, Terms, running
 from barograph.simulated.law import PRESETS
@@ -209,15 +209,11 @@ def _refuse_stopped(extracts: Sequence[Extracted]) -> None:
 
 def _work(settings: Settings, warn: Callable[[str], None]) -> None:
     """Make the rows that are missing, and let every case forecast from them."""
-
-    def drained(_tally: Tally, idle: bool) -> bool:
-        return idle
-
     for case in CASES:
         of_case = stages(settings, settings.home, case, warn)
         if live_of(case).machine is not None:
-            of_case.featurize(drained)
-        of_case.score(drained)
+            of_case.featurize(when_idle)
+        of_case.score(when_idle)
 
 
 def _trained(settings: Settings, case: Case, seed: int) -> TrainingReport:

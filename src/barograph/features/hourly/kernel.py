@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from barograph.arrays import Records, UInt8
+from barograph.candle_records import HOUR_S
 from barograph.codec import NAT
 from barograph.compiled import compiled
 from barograph.features.hourly.catalogue import LONGEST_WINDOW_H
@@ -19,7 +20,6 @@ from barograph.features.hourly.windows import WIDTH, WINDOWS, slide, sum_up
 from barograph.types import Reason
 
 _STALE = int(Reason.STALE)
-_HOUR_S = 3600
 
 TAKEN, DUPLICATE, LATE, OUT_OF_RANGE = 0, 1, 2, 3
 """What became of a candle. DUPLICATE: its hour is known in this version or a newer one. LATE: older
@@ -109,7 +109,7 @@ def _head(state: Any, candle: Any, row: Any) -> None:
     """Write what a row has beside its features."""
     hour = state.hours[:, candle.hour % RING_H]
     row.product = candle.product
-    row.second = candle.hour * _HOUR_S + _HOUR_S - 1
+    row.second = candle.hour * HOUR_S + HOUR_S - 1
     row.log_mid_e9 = NAT if hour[QUIET] else hour[CLOSE]
     row.return_e9 = NAT
     row.receive_time_ns = candle.receive_time_ns

@@ -10,12 +10,11 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from barograph.candle_records import CandleSource
+from barograph.candle_records import HOUR_S, CandleSource
 from barograph.codec import UNREADABLE
 from barograph.times import format_time
 from barograph.types import NS_PER_S
 from barograph.venues.candle_pages import (
-    HOUR_S,
     CandlePage,
     CandleRow,
     Hours,
