@@ -11,7 +11,7 @@ def events(count, start=0, key="A"):
 
 
 def taken(reader):
-    return [each.event.id for each in asyncio.run(reader.take(0.0))]
+    return [each.id for each in asyncio.run(reader.take(0.0))]
 
 
 def test_all_readers_get_the_same_encoded_events():
@@ -19,8 +19,9 @@ def test_all_readers_get_the_same_encoded_events():
     one, other = fanout.join(), fanout.join()
     fanout.publish(events(3))
     mine, theirs = asyncio.run(one.take(0.0)), asyncio.run(other.take(0.0))
-    assert [each.event.id for each in mine] == ["0", "1", "2"]
-    assert mine[0] is theirs[0]
+    assert [each.id for each in mine] == ["0", "1", "2"]
+    assert mine[0].sse is theirs[0].sse
+    assert mine[0].message is theirs[0].message
     assert mine[0].sse == b'id: 0\nevent: prediction\ndata: {"n":0}\n\n'
     assert json.loads(mine[0].message) == {"id": "0", "event": "prediction", "data": {"n": 0}}
 
@@ -54,7 +55,7 @@ def test_a_reader_waits_for_the_next_event_and_wakes_at_once():
         waiting = asyncio.create_task(reader.take(30.0))
         await asyncio.sleep(0)
         fanout.publish(events(1))
-        return [each.event.id for each in await waiting]
+        return [each.id for each in await waiting]
 
     assert asyncio.run(run()) == ["0"]
 

@@ -8,6 +8,7 @@ loop.
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 
 import msgspec
 
@@ -15,10 +16,11 @@ MAX_WAITING = 1_000
 """Events that wait for one reader at most."""
 
 
-class Event(msgspec.Struct, frozen=True):
+class Event(msgspec.Struct, frozen=True, dict=True):
     """One event of a stream: its name, the cursor behind it, its JSON, and whose it is.
 
-    key: the product or record that it is about; empty for what concerns all.
+    key: the product or record that it is about; empty for what concerns all. Each of its two forms
+    is made when the first reader wants it.
     """
 
     name: str
@@ -26,7 +28,7 @@ class Event(msgspec.Struct, frozen=True):
     data: bytes
     key: str = ""
 
-    @property
+    @cached_property
     def sse(self) -> bytes:
         """As a server-sent event."""
         return b"id: %b\nevent: %b\ndata: %b\n\n" % (
@@ -35,7 +37,7 @@ class Event(msgspec.Struct, frozen=True):
             self.data,
         )
 
-    @property
+    @cached_property
     def message(self) -> bytes:
         """As one JSON object."""
         return b'{"id":"%b","event":"%b","data":%b}' % (
@@ -43,28 +45,6 @@ class Event(msgspec.Struct, frozen=True):
             self.name.encode(),
             self.data,
         )
-
-
-class Encoded(msgspec.Struct):
-    """An event with both of its forms, each made when the first reader wants it."""
-
-    event: Event
-    _sse: bytes = b""
-    _message: bytes = b""
-
-    @property
-    def sse(self) -> bytes:
-        """See `Event.sse`."""
-        if not self._sse:
-            self._sse = self.event.sse
-        return self._sse
-
-    @property
-    def message(self) -> bytes:
-        """See `Event.message`."""
-        if not self._message:
-            self._message = self.event.message
-        return self._message
 
 
 class StreamReader:
@@ -75,19 +55,19 @@ class StreamReader:
 
     def __init__(self, keys: frozenset[str], on_behind: Callable[[], None]) -> None:
         self._keys, self._on_behind = keys, on_behind
-        self._waiting: deque[Encoded] = deque()
+        self._waiting: deque[Event] = deque()
         self._wake = asyncio.Event()
         self.behind = ""
         """Why it was let go; empty while it is not."""
         self.closed = False
 
-    def offer(self, events: Iterable[Encoded]) -> None:
+    def offer(self, events: Iterable[Event]) -> None:
         """Queue the events that are its own; lets it go where that is too many."""
         if self.behind:
             return
         keys = self._keys
         self._waiting.extend(
-            each for each in events if not keys or not each.event.key or each.event.key in keys
+            each for each in events if not keys or not each.key or each.key in keys
         )
         if len(self._waiting) > MAX_WAITING:
             self._waiting.clear()
@@ -101,7 +81,7 @@ class StreamReader:
         self.closed = True
         self._wake.set()
 
-    async def take(self, timeout_s: float) -> Sequence[Encoded]:
+    async def take(self, timeout_s: float) -> Sequence[Event]:
         """What waits, as soon as there is something; empty after `timeout_s` or at the end."""
         if not (self._waiting or self.behind or self.closed):
             try:
@@ -146,11 +126,8 @@ class Fanout:
 
     def publish(self, events: Sequence[Event]) -> None:
         """Give the events to all readers."""
-        if not self.readers:
-            return
-        encoded = [Encoded(event) for event in events]
         for reader in list(self.readers):
-            reader.offer(encoded)
+            reader.offer(events)
 
     def close(self) -> None:
         """End all readers, those to come too."""

@@ -13,7 +13,7 @@ from barograph import telemetry
 from barograph.app.web.boards import Board, alert_event, encode, prediction_event
 from barograph.app.web.connection import ABORT
 from barograph.app.web.cursor import LONGEST, Positions, decoded, encoded
-from barograph.app.web.fanout import Encoded, Event, StreamReader
+from barograph.app.web.fanout import Event, StreamReader
 from barograph.app.web.limits import MAX_READERS
 from barograph.app.web.reading import CaseQuery, Since, board_of, in_thread, site_of
 from barograph.app.web.refused import RefusedError, refused
@@ -161,7 +161,7 @@ async def followed(  # noqa: PLR0913 - a reader, and what it reads
     abort: Callable[[], None],
     *,
     kind: str = "sse",
-) -> AsyncIterator[Sequence[Encoded]]:
+) -> AsyncIterator[Sequence[Event]]:
     """Batches of events behind `start`, or from now on; an empty one now and then.
 
     Ends when the reader was let go or the server stops. abort: ends the connection, called a while
@@ -173,13 +173,13 @@ async def followed(  # noqa: PLR0913 - a reader, and what it reads
         loop.call_later(GRACE_S, abort)
 
     if sum(len(each.readers) for each in site.fanouts.values()) >= MAX_READERS:
-        yield [Encoded(_behind(board, f"{MAX_READERS} readers are served already"))]
+        yield [_behind(board, f"{MAX_READERS} readers are served already")]
         return
     reader: StreamReader = fanout.join(keys, on_behind)
     _readers(kind, 1)
     now = {topic: list(offsets) for topic, offsets in board.places.positions.items()}
     try:
-        yield [Encoded(_hello(site, board))]
+        yield [_hello(site, board)]
         if start is not None:
             async for events in _missed(site, board, keys, start, now):
                 yield events
@@ -187,7 +187,7 @@ async def followed(  # noqa: PLR0913 - a reader, and what it reads
             events = await reader.take(KEEP_ALIVE_S)
             if reader.behind:
                 telemetry.STREAM_CLOSED.add(1, "behind")
-                yield [Encoded(_behind(board, reader.behind))]
+                yield [_behind(board, reader.behind)]
                 return
             yield events
     finally:
@@ -214,7 +214,7 @@ def _behind(board: Board, reason: str) -> Event:
 
 async def _missed(
     site: Site, board: Board, keys: frozenset[str], start: Positions, now: Positions
-) -> AsyncIterator[Sequence[Encoded]]:
+) -> AsyncIterator[Sequence[Event]]:
     """What was written between two positions: gaps and alerts, then predictions from the log."""
     if notices := _notices(board, keys, start, now):
         yield notices
@@ -222,7 +222,7 @@ async def _missed(
     behind = sum(end - offset for end, offset in zip(ends, offsets, strict=True))
     if behind > MOST_BACK:
         reason = f"{behind:,} predictions were missed, more than {MOST_BACK:,}"
-        yield [Encoded(_behind(board, reason))]
+        yield [_behind(board, reason)]
         return
     for partition, end in enumerate(ends):
         while offsets[partition] < end:
@@ -237,14 +237,14 @@ async def _missed(
                 answer = board.answer(record)
                 if answer is not None and (not keys or record.key in keys):
                     cursor = encoded({**start, board.target: offsets})
-                    events.append(Encoded(prediction_event(answer, record.key, cursor)))
+                    events.append(prediction_event(answer, record.key, cursor))
             if not page or page[-1].offset >= end - 1:
                 offsets[partition] = end
             if events:
                 yield events
 
 
-def _notices(board: Board, keys: frozenset[str], start: Positions, now: Positions) -> list[Encoded]:
+def _notices(board: Board, keys: frozenset[str], start: Positions, now: Positions) -> list[Event]:
     """Recorded gaps and alerts between two positions, with the cursor of the first."""
     cursor = encoded(start)
     events = [
@@ -258,7 +258,7 @@ def _notices(board: Board, keys: frozenset[str], start: Positions, now: Position
             if start[source][gap.partition] <= gap.offset < now[source][gap.partition]
             and (not keys or gap.key in keys)
         ]
-    return [Encoded(event) for event in events]
+    return events
 
 
 def _page(log_of: Callable[[], Log], topic: str, partition: int, offset: int) -> list[Record]:
