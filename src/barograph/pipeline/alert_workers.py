@@ -8,14 +8,13 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import msgspec
 
 from barograph.cases.live_series import LiveSeries
-from barograph.errors import BarographError, RemovedError
-from barograph.foreign import one_line
 from barograph.log import Log, open_log
 from barograph.log.topics import ALERT_LETTERS, ALERTS, HEALTH, ensure_alert_topics
 from barograph.machine import Machine
@@ -23,6 +22,7 @@ from barograph.pipeline.alerts import PredictionAlerts, Series
 from barograph.pipeline.case_topics import ensure_series
 from barograph.pipeline.counted import count_alerts
 from barograph.pipeline.health_alerts import HealthAlerts, HealthRule
+from barograph.pipeline.side_threads import SideThreads
 from barograph.pipeline.stage_outage import through_outages
 from barograph.pipeline.worker import Route, Tally, Until, work
 
@@ -123,51 +123,37 @@ class AlertWorkers:
     """
 
     def __init__(self, plan: AlertPlan, warn: Callable[[str], None]) -> None:
-        self._plan, self._warn = plan, warn
         self._stop = threading.Event()
         self._abandon = threading.Event()
-        self._removed: RemovedError | None = None
-        works: list[tuple[str, Callable[[Until], Tally]]] = [
-            ("health", lambda until: plan.health(until, warn))
+        works: list[tuple[str, Callable[[], object]]] = [
+            (_ended("health"), lambda: plan.health(self._until, warn))
         ]
-        works += [(each.series.case, self._of(each)) for each in plan.series]
-        self._threads = [
-            threading.Thread(target=self._run, args=each, name=f"alerts of {each[0]}", daemon=True)
-            for each in works
+        works += [
+            (_ended(each.series.case), partial(plan.predictions, each, self._until, warn))
+            for each in plan.series
         ]
-
-    def _of(self, watched: WatchedSeries) -> Callable[[Until], Tally]:
-        return lambda until: self._plan.predictions(watched, until, self._warn)
+        self._threads = SideThreads(works, warn)
 
     def __enter__(self) -> Self:
         """Start the threads and return self."""
-        for thread in self._threads:
-            thread.start()
+        self._threads.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         """Stop; a thread that does not end in time is left to the end of the process."""
         self._stop.set()
-        ends_s = time.monotonic() + _JOIN_S
-        for thread in self._threads:
-            thread.join(max(0.0, ends_s - time.monotonic()))
+        self._threads.join(_JOIN_S)
         self._abandon.set()
-        for thread in self._threads:
-            thread.join(_LOOK_S)
+        self._threads.join(_LOOK_S)
 
     def check(self) -> None:
         """Raise RemovedError if the log was removed."""
-        if self._removed is not None:
-            raise self._removed
+        if self._threads.removed is not None:
+            raise self._threads.removed
 
-    def _run(self, name: str, work_until: Callable[[Until], Any]) -> None:
-        def until(_tally: Tally, idle: bool) -> bool:
-            return self._abandon.is_set() or (self._stop.is_set() and idle)
+    def _until(self, _tally: Tally, idle: bool) -> bool:
+        return self._abandon.is_set() or (self._stop.is_set() and idle)
 
-        try:
-            work_until(until)
-        except RemovedError as error:  # the log is gone, for all that use it: said once, by `check`
-            self._removed = error
-        except BaseException as error:  # noqa: BLE001 - reported, and nothing depends on it
-            why = error if isinstance(error, BarographError) else one_line(repr(error))
-            self._warn(f"alerts of {name}: nobody watches any more: {why}")
+
+def _ended(name: str) -> str:
+    return f"alerts of {name}: nobody watches any more"

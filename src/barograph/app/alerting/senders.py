@@ -15,8 +15,9 @@ from barograph.app.alerting.services import Service
 from barograph.app.alerting.sink import Sink, SinkError
 from barograph.app.alerting.webhook import Webhook
 from barograph.app.secrets import ALERT_URLS, WEBHOOK_SECRET, WEBHOOK_URLS
-from barograph.errors import BadInputError, BarographError, RemovedError
+from barograph.errors import BadInputError
 from barograph.foreign import one_line
+from barograph.pipeline.side_threads import SideThreads
 
 MAX_SINKS = 20
 _LEAVE_S = 2.0
@@ -77,12 +78,15 @@ class Senders:
     def __init__(
         self, sinks: Sequence[Sink], plan: SendingPlan, warn: Callable[[str], None]
     ) -> None:
-        self._stop, self._warn = threading.Event(), warn
+        self._stop = threading.Event()
         self._senders = [Sender(sink, plan, self._stop, warn) for sink in sinks]
-        self._threads = [
-            threading.Thread(target=self._run, args=(each,), name=each.sink.name, daemon=True)
-            for each in self._senders
-        ]
+        self._threads = SideThreads(
+            [
+                (f"alerts to {each.sink.label}: nothing is sent any more", each.run)
+                for each in self._senders
+            ],
+            warn,
+        )
 
     @property
     def sent(self) -> dict[str, Sent]:
@@ -91,22 +95,10 @@ class Senders:
 
     def __enter__(self) -> Self:
         """Start the threads and return self."""
-        for thread in self._threads:
-            thread.start()
+        self._threads.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         """Stop; an attempt under way that takes longer than two seconds is left behind."""
         self._stop.set()
-        ends_s = time.monotonic() + _LEAVE_S
-        for thread in self._threads:
-            thread.join(max(0.0, ends_s - time.monotonic()))
-
-    def _run(self, sender: Sender) -> None:
-        try:
-            sender.run()
-        except RemovedError:
-            return  # said once, by who works on the log
-        except BaseException as error:  # noqa: BLE001 - reported, and nothing depends on it
-            why = error if isinstance(error, BarographError) else one_line(repr(error))
-            self._warn(f"alerts to {sender.sink.label}: nothing is sent any more: {why}")
+        self._threads.join(_LEAVE_S)
