@@ -28,6 +28,8 @@ WORDS = {
     "demo": ("--check", "--hours", "1"),
     "up": ("--venue", "simulated", "--minutes", "0.02", "--no-retrain", "--port", "0"),
     "recover": (),
+    "backup": ("{home}-backup",),
+    "restore": ("{inputs}/backup", "--home", "{home}-restored"),
     "replay": ("{inputs}/market.ndjson",),
     "feed": ("--venue", "simulated", "--url", "ws://127.0.0.1:9", "--minutes", "0.01"),
     "extract": ("--file", "{inputs}/candles.csv"),
@@ -68,7 +70,7 @@ WORDS = {
 }
 """What each verb is called with, beside `--home`; a new verb needs its words here."""
 
-HOMELESS = {"alerts test", "simulate", "help", "completion", "forms"}
+HOMELESS = {"alerts test", "simulate", "help", "completion", "forms", "restore"}
 
 
 def verbs():
@@ -126,6 +128,7 @@ def make_home(home, inputs, registry):
         models.promote("spikes", version, reason)
         models.set_alias("spikes", "candidate", version)
         models.attach("spikes", version, FILE, encoded(made(timed=False)))
+    Life("backup", inputs / "backup", "--home", home).answer()
 
 
 class Door(Life):

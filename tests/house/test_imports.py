@@ -15,6 +15,7 @@ HOMES = {
         {
             "app/terminal/terminal.py",
             "app/terminal/alert_tables.py",
+            "app/terminal/backup_lines.py",
             "app/terminal/listing.py",
             "app/terminal/findings.py",
             "app/terminal/model_page.py",

@@ -47,6 +47,8 @@ CURES = {
     "deadletters list --topic": "test_a_letter_that_there_is_not_leads_to_those_that_there_are",
     "recover --home": "test_a_truncated_log_is_rebuilt",
     "recover": "test_a_log_that_is_none_is_moved_away_and_made_again",
+    "backup": "test_a_backup_that_was_interrupted_is_taken_again",
+    "doctor --home": "test_a_log_that_is_too_damaged_for_a_backup_is_examined",
     "featurize": "test_a_damaged_checkpoint_is_made_again",
     "score": "test_a_damaged_checkpoint_is_made_again",
 }
@@ -305,3 +307,21 @@ def test_what_is_gone_comes_back_from_recording_or_archive(user, error):
         shutil.rmtree(user.home)
     user.obey(door.refusal(error))
     assert user.must("topics", "dump", "ticks.raw")
+
+
+def test_a_backup_that_was_interrupted_is_taken_again(user, tmp_path):
+    user.must("replay", user.market())
+    user.must("backup", tmp_path / "b")
+    (tmp_path / "b" / "backup.json").unlink()
+    refused = user.refused("restore", tmp_path / "b", "--home", tmp_path / "restored")
+    assert user.obey(refused) == "backup DIRECTORY"
+    user.must("restore", tmp_path / "DIRECTORY", "--home", tmp_path / "restored")
+
+
+def test_a_log_that_is_too_damaged_for_a_backup_is_examined(user, tmp_path):
+    user.must("replay", user.market())
+    with (user.home / "log.sqlite").open("r+b") as file:
+        file.seek(8192)
+        file.write(b"\xff" * 4096)
+    user.obey(user.refused("backup", tmp_path / "b"), code=1)
+    assert "is damaged" in user.heard

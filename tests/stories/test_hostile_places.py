@@ -28,8 +28,8 @@ READ = {
     "models history", "models list", "models show", "topics dump", "topics list", "verify",
 }  # fmt: skip
 """They change nothing, so they answer in any home that can be read."""
-AWAY = HOMELESS | {"demo", "settings", "doctor"}
-"""They need no home, or say what is wrong with it."""
+AWAY = HOMELESS | {"demo", "settings", "doctor", "backup"}
+"""They need no home, say what is wrong with it, or write elsewhere."""
 SLOW = {"train", "rehearse", "demo"}
 """They work for seconds before they answer."""
 QUICK = READ | {"settings", "dataset", "featurize", "models promote", "report card"}

@@ -22,6 +22,7 @@ from barograph.simulated.market import SimulatedMarket
 from candle_tables import csv_of, rows
 from log_contents import total
 from registered_models import facts_of, graph
+from verb_processes import Life
 from waiting import until
 
 pytestmark = pytest.mark.operations
@@ -39,8 +40,8 @@ from barograph.app.cli import main
 main()
 """
 
-# The words of each verb, with {home}, {new} (another home), {market}, {people}, {candles} and
-# {deaf} (a port).
+# The words of each verb, with {home}, {new} (another home), {market}, {people}, {candles},
+# {backup} and {deaf} (a port).
 WORDS = {
     "help": "models show",
     "settings": "--home {home}",
@@ -66,6 +67,8 @@ WORDS = {
     "consume": "--case churn --mode stream --home {new}",
     "rehearse": "--case churn --seconds 20 --home {new} --reports {new}/reports",
     "recover": "--home {home}",
+    "backup": "{new} --home {home}",
+    "restore": "{backup} --home {new}",
     "models list": "--home {home}",
     "models show": "--home {home}",
     "models history": "--home {home}",
@@ -118,6 +121,8 @@ def place(made_home, tmp_path_factory):
         _, err = process.communicate(timeout=300)
         assert process.returncode == 0, err.decode()
     registered(home)
+    code, _, err = Life("backup", place / "backup", "--home", home).end()
+    assert code == 0, err.decode()
     return place
 
 
@@ -158,6 +163,7 @@ def stopped(verb, place, deaf, number, at_s):
         market=place / "market.ndjson",
         people=place / "people.ndjson",
         candles=place / "candles.csv",
+        backup=place / "backup",
         deaf=deaf,
     )
     process = begin([*verb.split(), *words.split()])

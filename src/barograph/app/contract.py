@@ -11,6 +11,8 @@ import msgspec.inspect
 
 from barograph.app.alerting.senders import Trials
 from barograph.app.alerting.watching import AlertsSent
+from barograph.app.runs.backup.restore import Restored
+from barograph.app.runs.backup.take import BackedUp
 from barograph.app.runs.demo import DemoSummary
 from barograph.app.runs.doctor.examination import Examination
 from barograph.app.runs.extracting import Quality
@@ -93,6 +95,8 @@ ANSWERS: Mapping[str, Any] = {
     "archive verify": Inspection,
     "archive compact": Compaction,
     "recover": Recovered,
+    "backup": BackedUp,
+    "restore": Restored,
     "deadletters list": LetterList,
     "deadletters show": LetterShown,
     "deadletters redrive": Redriven,

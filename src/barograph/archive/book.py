@@ -18,7 +18,7 @@ from barograph.codec import UNREADABLE
 from barograph.errors import BadInputError
 from barograph.files.disk import read_regular, write_whole
 
-_NAME = "book.json"
+BOOK = "book.json"
 
 
 class OwnerLog(msgspec.Struct):
@@ -72,7 +72,7 @@ _decode = msgspec.json.Decoder(Book).decode
 
 def read_book(directory: Path) -> Book | None:
     """The book of an archive; None where there is none. Raises BadInputError for a damaged one."""
-    path = directory / _NAME
+    path = directory / BOOK
     try:
         return _decode(read_regular(path))
     except FileNotFoundError:
@@ -87,7 +87,7 @@ def read_book(directory: Path) -> Book | None:
 
 def keep_book(directory: Path, book: Book) -> None:
     """Write the book durably. Raises DiskFullError, BadInputError."""
-    write_whole(directory / _NAME, msgspec.json.format(msgspec.json.encode(book)))
+    write_whole(directory / BOOK, msgspec.json.format(msgspec.json.encode(book)))
 
 
 def new_id() -> str:

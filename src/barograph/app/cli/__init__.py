@@ -18,6 +18,7 @@ try:
         alerts,
         answers,
         archive,
+        backup,
         candles,
         check,
         deadletters,
@@ -55,7 +56,7 @@ try:
     )
     for theme in (
         market, forms, live, candles, serve, exchange, check, doctor, training, predict, records,
-        recover, reference,
+        recover, backup, reference,
     ):  # fmt: skip
         app.add_typer(theme.app)
     app.add_typer(alerts.app, name="alerts")

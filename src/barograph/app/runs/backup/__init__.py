@@ -1,0 +1,1 @@
+"""Backups of a home: what belongs to one, how it is taken while a home is in use, and back."""
