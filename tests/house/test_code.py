@@ -9,10 +9,9 @@ import pytest
 CATCHES_ALL = {
     "app/cli/__init__.py": "the door: told where memory is short, else raised again",
     "pipeline/follower.py": "a look at the registry: reported, and tried again",
-    "pipeline/alert_workers.py": "a worker's thread: reported, and nothing depends on it",
+    "pipeline/side_threads.py": "a thread beside a pipeline: reported, and nothing depends on it",
     "pipeline/monitor.py": "its thread: reported, and tried again with the next sample",
     "pipeline/threads.py": "a stage's thread: raised at the door; the shadow's is reported",
-    "app/alerting/senders.py": "a sink's thread: reported, and nothing depends on it",
     "app/runs/doctor/examination.py": "a look's thread: raised where its findings are gathered",
     "app/runs/retraining.py": "its thread: reported, and tried again",
     "log/retention.py": "its thread: reported, and tried again when it is due",

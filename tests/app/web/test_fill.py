@@ -1,10 +1,13 @@
-"""What a start reads: rows of the last hour, and the gaps of a day, the newest page first."""
+"""What a start reads: the last hour at once, then what lies before, the newest first."""
+
+from itertools import pairwise
 
 import pytest
 
 from barograph import codec
 from barograph.app.web import fill
-from barograph.app.web.fill import from_offset, gaps_before, parts_of, rows_from
+from barograph.app.web.boards import Fill
+from barograph.app.web.fill import by_turns, gaps_before, lots_before, newest, span_start, starts
 from barograph.log import Extent
 from barograph.log.topics import FEATURES, TICKS
 from barograph.types import FeatureRow, Message
@@ -28,20 +31,47 @@ def extent_of(log, topic):
     return extent
 
 
+def second_of(record):
+    return codec.decode_row.of(record).second
+
+
 @pytest.mark.parametrize(("count", "most"), [(20, 10**6), (9_000, 10**6), (9_000, 3_000)])
-def test_rows_of_the_last_hour_are_read_and_at_most_twice_as_many(tmp_path, count, most):
+def test_records_of_the_last_hour_are_read_and_few_others(tmp_path, count, most):
     with market_log(tmp_path) as log:
         append_rows(log, range(SECOND, SECOND + count))
-        extent = extent_of(log, FEATURES)
-        read = count - rows_from(log, FEATURES, extent, most)
-        assert min(count, HOUR_S, most) <= read <= min(count, 2 * HOUR_S + 1_000, most)
+        extents = log.extents(FEATURES)
+        fill_of = Fill(most * len(extents), 0, HOUR_S, second_of)
+        read = sum(part.next - part.oldest for part in starts(log, FEATURES, extents, fill_of))
+        assert min(count, HOUR_S, most) <= read <= min(count, HOUR_S + 1_000, most)
 
 
-def test_a_row_that_cannot_be_read_ends_nothing(tmp_path):
+def test_of_a_topic_without_a_span_each_partition_has_an_even_part(tmp_path):
+    extents = [Extent(partition=0, oldest=0, next=100), Extent(partition=1, oldest=90, next=100)]
     with market_log(tmp_path) as log:
-        append_rows(log, range(SECOND, SECOND + 3_000))
+        parts = starts(log, FEATURES, extents, Fill(40))
+    assert [(part.oldest, part.next) for part in parts] == [(80, 100), (90, 100)]
+
+
+@pytest.mark.parametrize("damaged", [1, 1_000, 2_000, 3_001])
+def test_a_row_that_cannot_be_read_leaves_none_out(tmp_path, damaged):
+    """Where it stands at a probe, that row is taken to be as new as any."""
+    with market_log(tmp_path) as log:
+        append_rows(log, range(SECOND, SECOND + 3_001 - damaged))
         log.append([Message(FEATURES, "BTC-USD", b"damaged")])
-        assert rows_from(log, FEATURES, extent_of(log, FEATURES), 2_000) == 1_001
+        append_rows(log, range(SECOND + 3_002 - damaged, SECOND + 3_001))
+        extent = newest(extent_of(log, FEATURES), 2_500)
+        assert extent.next - span_start(log, FEATURES, extent, 1_500, second_of) >= 1_500
+
+
+def test_what_lies_before_an_offset_comes_by_lots_and_nothing_twice(tmp_path, monkeypatch):
+    monkeypatch.setattr(fill, "_PAGE", 70)
+    monkeypatch.setattr(fill, "_LOT", 30)
+    with market_log(tmp_path) as log:
+        append_beats(log, range(SECOND, SECOND + 200))
+        lots = list(lots_before(log, TICKS, newest(extent_of(log, TICKS), 190), 180))
+    assert {len(lot) for lot in lots} == {30, 10}
+    assert all(later[0].offset > earlier[-1].offset for later, earlier in pairwise(lots))
+    assert [record.offset for lot in reversed(lots) for record in lot] == list(range(10, 180))
 
 
 def test_gaps_come_by_pages_the_newest_first_until_they_are_too_old(tmp_path, monkeypatch):
@@ -52,15 +82,13 @@ def test_gaps_come_by_pages_the_newest_first_until_they_are_too_old(tmp_path, mo
             append_beats(log, range(SECOND + 100 * n + 2, SECOND + 100 * n + 26))
         extent = extent_of(log, TICKS)
         for span_s, count in ((10_000, 10), (450, 5)):
-            pages = list(gaps_before(log, TICKS, extent, span_s, lambda: True))
+            pages = list(gaps_before(log, TICKS, extent, span_s))
             offsets = [record.offset for page in pages for record in page]
             assert offsets == sorted(offsets, reverse=True)
             assert count <= len(offsets) <= count + 1
-        assert len(list(gaps_before(log, TICKS, extent, 10_000, lambda: False))) == 1
-        bounded = from_offset(extent, extent.next - 30)
-        assert len(list(gaps_before(log, TICKS, bounded, 10_000, lambda: True))) == 3
+        monkeypatch.setattr(fill, "MOST_SCANNED", 30)
+        assert len(list(gaps_before(log, TICKS, extent, 10_000))) == 3
 
 
-def test_each_partition_has_an_even_part():
-    extents = [Extent(partition=0, oldest=0, next=100), Extent(partition=1, oldest=90, next=100)]
-    assert parts_of(extents, 40) == [(extents[0], 80), (extents[1], 90)]
+def test_each_of_several_has_its_turn_until_all_have_ended():
+    assert list(by_turns([iter("abc"), iter(""), iter("x")])) == ["a", "x", "b", "c"]

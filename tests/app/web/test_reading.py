@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from barograph.app.web import series_board, tail
 from barograph.log.topics import DEAD_LETTERS
 from barograph.pipeline.worker import dead_letter
 from barograph.types import DeadLetter, Fault
@@ -91,6 +92,19 @@ def test_a_series_has_its_buckets_and_the_recorded_gap(client):
     assert [gap["cause"] for gap in made["gaps"]] == ["trade_id"]
     assert made["outcome"][0] is False
     assert made["outcome"][-1] is None
+
+
+def test_a_span_that_a_start_has_still_to_read_is_answered_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr(series_board, "SHOWN_STEPS", 100)
+    monkeypatch.setattr(tail, "_PAUSE_S", 0.05)
+    with market_log(tmp_path) as log:
+        append_predictions(log, predictions_of("BTC-USD", range(SECOND, SECOND + 3_000)))
+    with served(tmp_path) as client:
+        until_known(client, ["BTC-USD"])
+        for path in ("/v1/series/BTC-USD?span=3000&step=1", "/v1/series/none?span=3000"):
+            answer = client.get(path)
+            assert answer.status == 200
+            assert len(answer.json["time_ns"]) == (3_000 if "BTC" in path else 0)
 
 
 def test_a_span_of_time_is_named_in_nanoseconds(client):

@@ -60,6 +60,21 @@ def test_only_the_last_are_kept(board, monkeypatch):
     assert board.predictions == 5
 
 
+def test_what_comes_later_of_the_time_before_makes_the_same_board(monkeypatch):
+    monkeypatch.setattr(record_board, "MAX_LAST", 4)
+    said = [scored(name, 0.5, n) for n, name in enumerate("abacdefa")]
+    letters = [Record(STREAM.dead_letters, 0, n, "a", b"{}", {}) for n in range(3)]
+    whole, later = RecordBoard(CUSTOMERS), RecordBoard(CUSTOMERS)
+    whole.receive([*letters, *said])
+    later.receive([*letters[2:], *said[6:]])
+    for records in (said[3:6], letters[:2], said[:3]):
+        later.take_older(records)
+    assert later.keys() == whole.keys() == ["a", "f", "e", "d"]
+    assert (later.predictions, whole.predictions) == (8, 8)
+    records = later.status(NOW_NS).records
+    assert (records.verdicts, records.dead_letters) == ({"PREDICTED": 4}, {"unreadable": 3})
+
+
 def test_what_cannot_be_read_is_no_prediction(board):
     broken = Record(STREAM.target, 0, 0, "a", b"{}", {})
     letter = Record(STREAM.dead_letters, 0, 0, "a", b"{}", {})

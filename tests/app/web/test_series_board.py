@@ -68,11 +68,46 @@ def test_a_recorded_gap_is_an_event_and_is_kept_with_its_place():
     assert list(board.rows["BTC-USD"].gaps) == [board.gaps[0].span]
 
 
+def test_what_comes_later_of_the_time_before_makes_the_same_board():
+    """Another key whose last prediction is hours old, gaps that were taken, and dead letters."""
+    old = predictions_of("ETH-USD", range(SECOND - 9_000, SECOND - 8_900))
+    values = [*map(codec.encode, old), b"damaged", *map(codec.encode, predictions_of())]
+    keys = ["ETH-USD"] * len(old) + ["BTC-USD"] * (len(values) - len(old))
+    said = [
+        Record(PREDICTIONS, 0, n, key, value, {APPENDED_TIME: str((SECOND + n) * NS)})
+        for n, (key, value) in enumerate(zip(keys, values, strict=True))
+    ]
+    gaps = records_of(
+        [
+            codec.encode(Gap(product="BTC-USD", start_ns=n, end_ns=n + 1, cause=GapCause.SILENCE))
+            for n in range(4)
+        ],
+        TICKS,
+    )
+    letters = records_of([b"damaged"] * 3, DEAD_LETTERS)
+    whole, later = SeriesBoard(SPIKES), SeriesBoard(SPIKES)
+    whole.receive([*gaps, *letters, *said], quiet=True)
+    later.receive([*gaps[2:], *letters[2:], *said[250:]], quiet=True)
+    for records in (gaps[1:3], said[100:250], letters[:2], said[50:100], gaps[:1], said[:50]):
+        later.take_older(records)
+    assert later.keys() == whole.keys() == ["BTC-USD", "ETH-USD"]
+    assert later.status(0) == whole.status(0)
+    assert list(later.gaps) == list(whole.gaps)
+    for key in whole.rows:
+        assert later.latest(key) == whole.latest(key)
+        assert later.rows[key].seconds.tolist() == whole.rows[key].seconds.tolist()
+        assert list(later.rows[key].gaps) == list(whole.rows[key].gaps)
+    assert later.status(0).feed.dead_letters == {"unreadable": 3}
+
+
 def test_what_cannot_be_read_changes_nothing():
     board, _ = board_with(5)
     before = board.latest("BTC-USD")
     for topic in (PREDICTIONS, TICKS, STATUS, DEAD_LETTERS, board.live.rows):
-        assert board.receive(records_of([b"\xff", b"{}", b'{"type":"gap/1"'], topic, 5)) == []
+        broken = records_of([b"\xff", b"{}", b'{"type":"gap/1"'], topic, 5)
+        assert board.receive(broken) == []
+        if topic != DEAD_LETTERS:
+            board.take_older(broken)
     assert board.latest("BTC-USD") == before
     assert board.status(0).feed.dead_letters == {"unreadable": 3}
 

@@ -35,6 +35,36 @@ def test_rows_are_the_newest_of_the_window_in_order(seconds, limit):
     assert len(rows) == len(rows.seconds)
 
 
+@given(ARRIVALS, st.integers(1, 100), st.data())
+def test_what_the_log_has_before_comes_later_and_makes_the_same_rows(seconds, limit, data):
+    """By parts of any size, the newest first; of one second the first in the log counts."""
+    arrived = [(prediction("A", s, 0.5, mid=float(n)), n) for n, s in enumerate(seconds)]
+    cuts = sorted(data.draw(st.sets(st.integers(0, len(arrived)), max_size=5)), reverse=True)
+    rows, end = SeriesRows(), len(arrived)
+    for start in cuts[:1]:
+        for each in arrived[start:end]:
+            rows.add(*each, limit)
+        end = start
+    for start in [*cuts[1:], 0]:
+        rows.add_older(arrived[start:end], limit)
+        end = start
+    whole = SeriesRows()
+    for each in arrived:
+        whole.add(*each, limit)
+    assert rows.seconds.tolist() == whole.seconds.tolist() == kept(seconds, limit)
+    columns = ["second", "mid", "model"]
+    assert rows.between(-1, 2**62)[columns].tolist() == whole.between(-1, 2**62)[columns].tolist()
+
+
+def test_a_day_that_comes_backwards_takes_little_more_memory_than_one_that_does_not():
+    rows, day = SeriesRows(), 20_000
+    rows.add(prediction("A", day, 0.5), 0, day)
+    for start in range(day - 500, -1, -500):
+        rows.add_older([(prediction("A", start + n, 0.5), 0) for n in range(500)], day)
+    assert len(rows) == day
+    assert rows.bytes <= (2 * day + 1_000) * series_rows.ROW.itemsize
+
+
 def test_of_predictions_for_one_second_the_first_counts():
     rows = SeriesRows()
     assert rows.add(prediction("A", 5, 0.1), 0, 10)

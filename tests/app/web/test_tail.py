@@ -4,7 +4,7 @@ import asyncio
 from contextlib import contextmanager
 
 import waiting
-from barograph.app.web import fill
+from barograph.app.web import fill, series_board
 from barograph.app.web import tail as module
 from barograph.app.web.series_board import SeriesBoard
 from barograph.app.web.tail import Tail, by_board
@@ -27,11 +27,12 @@ LIMIT_S = 30.0
 @contextmanager
 def following(address, delivered, warnings):
     """A tail whose records go to `delivered`; use it inside a running loop."""
-    board, filled = SeriesBoard(SPIKES), asyncio.Event()
+    board, filled, whole = SeriesBoard(SPIKES), asyncio.Event(), asyncio.Event()
     tail = Tail(
-        address, [board], asyncio.get_running_loop(), filled=filled.set,
+        address, [board], asyncio.get_running_loop(), filled=filled.set, completed=whole.set,
         deliver=delivered.extend, warn=warnings.append,
     )  # fmt: skip
+    tail.whole = whole
     tail.start()
     try:
         yield board, filled, tail
@@ -73,7 +74,7 @@ def test_a_board_is_filled_first_and_then_told_what_comes(tmp_path):
 
 def test_a_gap_keeps_its_cause_however_many_records_came_since(tmp_path, monkeypatch):
     """It is found behind the newest records of the source, once, and not beyond a day."""
-    monkeypatch.setattr(module, "FILL_SOURCE", 3)
+    monkeypatch.setattr(series_board, "NEWEST_HEARD", 9)
     monkeypatch.setattr(fill, "_PAGE", 7)
     last = SECOND + 100
     with market_log(tmp_path) as log:
@@ -84,13 +85,45 @@ def test_a_gap_keeps_its_cause_however_many_records_came_since(tmp_path, monkeyp
 
         async def meanwhile(board, filled, _delivered, _warnings, tail):
             await asyncio.wait_for(filled.wait(), LIMIT_S)
-            await asyncio.to_thread(tail.gaps_known.wait, LIMIT_S)
-            await until(lambda: len(board.gaps) == 3)
+            await asyncio.wait_for(tail.whole.wait(), LIMIT_S)
             starts = [gap.span.start_ns // NS for gap in board.gaps]
             assert starts == [last - DAY_S + 60, SECOND, last]
             assert {gap.cause for gap in board.rows["BTC-USD"].gaps} == {"trade_id"}
             assert len(board.rows["BTC-USD"].gaps) == 3
 
+        run(tmp_path, meanwhile)
+
+
+def test_what_lies_before_the_last_hour_comes_later_and_once(tmp_path, monkeypatch):
+    """So the newest prediction of a key is known that has had none for hours."""
+    monkeypatch.setattr(series_board, "SHOWN_STEPS", 500)
+    last, hours = SECOND + 2_500, range(SECOND, SECOND + 2_500)
+    with market_log(tmp_path) as log:
+        append_predictions(log, predictions_of("SOL-USD", range(SECOND - 10, SECOND)))
+        append_predictions(log, predictions_of("BTC-USD", hours))
+
+        async def meanwhile(board, filled, delivered, _warnings, tail):
+            await asyncio.wait_for(filled.wait(), LIMIT_S)
+            assert board.latest("BTC-USD").time_ns == last * NS
+            append_predictions(log, predictions_of("BTC-USD", range(last, last + 5)))
+            await asyncio.wait_for(tail.whole.wait(), LIMIT_S)
+            assert board.latest("SOL-USD").time_ns == SECOND * NS
+            assert board.rows["BTC-USD"].seconds.tolist() == list(hours)
+            await until(lambda: len(delivered) == 5)
+
+        run(tmp_path, meanwhile)
+
+
+def test_a_start_reads_no_more_than_the_last_hour_before_it_is_filled(tmp_path, monkeypatch):
+    monkeypatch.setattr(series_board, "SHOWN_STEPS", 500)
+    with market_log(tmp_path) as log:
+        append_predictions(log, predictions_of("BTC-USD", range(SECOND, SECOND + 3_000)))
+
+        async def meanwhile(board, filled, _delivered, _warnings, _tail):
+            await asyncio.wait_for(filled.wait(), LIMIT_S)
+            assert 500 <= len(board.rows["BTC-USD"]) <= 1_500
+
+        monkeypatch.setattr(Tail, "_take_older", lambda _tail: None)
         run(tmp_path, meanwhile)
 
 

@@ -5,9 +5,10 @@ memory. It does no I/O; `tail.py` feeds it.
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections import Counter, deque
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -22,6 +23,7 @@ from barograph.app.web.answers import (
 )
 from barograph.app.web.cursor import Positions, encoded
 from barograph.app.web.fanout import Event
+from barograph.log.topics import ALERTS
 from barograph.types import APPENDED_TIME, NS_PER_S, Record
 
 MAX_KEYS = 4_096
@@ -30,6 +32,15 @@ MAX_KEYS = 4_096
 MAX_ALERTS = 1_000
 """Alerts of a case that are kept; older ones are in the log."""
 
+NEWEST_ALERTS = 10_000
+"""Records of alerts, of all cases, that a start reads at most: an alert has about three."""
+
+NEWEST_LETTERS = 1_000
+"""Dead letters that a start reads at once."""
+
+MOST_RECORDS = 400_000
+"""Records of a topic that a board gets of what the log has at a start, at most."""
+
 NO_MODEL = ModelNow(
     label=None, since_ns=None, expires_ns=None, candidate=None, live=None, promised=None
 )
@@ -37,54 +48,118 @@ NO_MODEL = ModelNow(
 encode = msgspec.json.Encoder().encode
 
 
-class Board(Protocol):
-    """The state of one case."""
+class Fill(NamedTuple):
+    """What a board gets of a topic when a server starts.
 
-    name: str
-    source: str
-    """The topic of what it predicts from."""
-    target: str
-    """The topic of its predictions."""
-    prompt: tuple[str, ...]
-    """Topics that are read as soon as they grow."""
-    slow: tuple[str, ...]
-    """Topics with many records, of which few count."""
-    rows_topic: str
-    """The topic of feature rows, of which the newest count; empty where it reads none."""
-    gap_topic: str
-    """The topic among whose records gaps are; empty for none."""
-    places: "Places"
-    model: ModelNow
-    alerts: "Alerts"
-    letters_topic: str
-    problems: list[str]
-    remarks: list[str]
-    newest_receipt_ns: int | None
-    """When the log took the newest record of `source`, in Unix nanoseconds."""
+    newest: so many records, of all partitions together, before anybody sees the board. most: so
+    many in all a little later. span_s: of `newest` only those of the last so many seconds, by what
+    `second_of` reads from a record; it may raise UnreadableError.
+    """
+
+    newest: int
+    most: int = 0
+    span_s: int | None = None
+    second_of: Callable[[Record], int] | None = None
+
+
+Taker = Callable[[Record, "list[Event] | None"], None]
+"""Takes a record; appends the events that it makes, where a list is given for them."""
+
+
+class Board(ABC):
+    """The state of one case; not thread-safe.
+
+    name: of the case. source, target: the topics of what it predicts from and of its predictions.
+    fills: what it reads, and how much of that at a start; ALERTS and `letters_topic`, that of its
+    dead letters, belong to every board. awaited: topics of events that readers wait for, beside
+    ALERTS: these are read as soon as they grow, all others a few times a second. followed: what its
+    stream is made of, beside ALERTS.
+    """
+
+    def __init__(  # noqa: PLR0913 - its topics
+        self,
+        name: str,
+        *,
+        source: str,
+        target: str,
+        letters_topic: str,
+        fills: Mapping[str, Fill],
+        awaited: Collection[str],
+        followed: Sequence[str],
+    ) -> None:
+        self.name, self.source, self.target = name, source, target
+        self.letters_topic = letters_topic
+        self.fills = {
+            **fills,
+            letters_topic: Fill(NEWEST_LETTERS, MOST_RECORDS),
+            ALERTS: Fill(NEWEST_ALERTS),
+        }
+        self.awaited = frozenset((*awaited, ALERTS))
+        self.places = Places(*followed, ALERTS)
+        self.alerts = Alerts(name)
+        self.model = NO_MODEL
+        self.problems: list[str] = []
+        self.remarks: list[str] = []
+        self.newest_receipt_ns: int | None = None
+        """When the log took the newest record of `source`, in Unix nanoseconds."""
+        self._letters, self._latencies = Letters(), LastLatencies()
+        self._takers: dict[str, Taker] = {letters_topic: self._refused, ALERTS: self._alerted}
+
+    @property
+    def gap_topic(self) -> str:
+        """The topic among whose records gaps are; empty for none."""
+        return ""
 
     def receive(self, records: Iterable[Record], *, quiet: bool = False) -> list[Event]:
         """Take records of its topics, in the order of the log; returns the events they make.
 
         quiet: make none, as for records that are older than every reader.
         """
+        events: list[Event] | None = None if quiet else []
+        for record in records:
+            self.places.passed(record)
+            taker = self._takers.get(record.topic)
+            if taker is not None:
+                taker(record, events)
+        return events or []
 
-    def take_gaps(self, records: Iterable[Record]) -> None:
-        """Take gap records that are older than those of `receive`, some of which it may know."""
+    def take_older(self, records: Sequence[Record]) -> None:
+        """Take records of one topic that its partition has before those that were taken.
 
+        In the order of the log, page after page backwards. No event comes of them. Gap records may
+        be among those that were taken.
+        """
+        for record in records:
+            if record.topic == self.letters_topic:
+                self._letters.take(record)
+
+    @abstractmethod
     def answer(self, record: Record) -> SeriesPrediction | RecordScore | None:
         """What a record of `target` says; None where it cannot be read."""
 
+    @abstractmethod
     def latest(self, key: str) -> SeriesPrediction | RecordScore | None:
         """The newest prediction of a key, or None."""
 
+    @abstractmethod
     def keys(self) -> list[str]:
-        """The keys with a prediction, sorted."""
+        """Keys with a prediction."""
 
+    @abstractmethod
     def newest_verdicts(self) -> list[str]:
         """The verdicts of the newest predictions: of each key of a series, of the last record."""
 
+    @abstractmethod
     def status(self, now_ns: int) -> SeriesStatus | RecordsStatus:
         """How the case is now."""
+
+    def _refused(self, record: Record, _events: list[Event] | None) -> None:
+        self._letters.take(record)
+
+    def _alerted(self, record: Record, events: list[Event] | None) -> None:
+        alert = self.alerts.take(record)
+        if alert is not None and events is not None:
+            events.append(alert_event(alert, self.places.cursor))
 
 
 class Places:

@@ -1,78 +1,117 @@
-"""What a start reads of a log that is longer than the page: from where, and the gaps of a day.
+"""What a start reads of a log that is longer than the page: from where, and what lies before.
 
 Records of a partition lie about in the order of their times, so a few of them tell where a span
 begins, however long the topic is.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
-import msgspec
+from msgspec.structs import replace
 
 from barograph import codec
+from barograph.app.web.boards import Fill
 from barograph.log import Extent, Log, browse
 from barograph.pipeline.recorded_gaps import gap_of
-from barograph.types import NS_PER_S, FeatureRow, Gap, Record
-
-PROGRESS_S = 3_600
-"""Rows that are read to tell how long a warm-up takes; every window and the baseline need less."""
+from barograph.types import NS_PER_S, Gap, Record
 
 MOST_SCANNED = 5_000_000
 """Records of a source that are looked through for gaps at most, of each partition."""
 
 _STEP = 1_000
 _PAGE = 5_000
+_LOT = 500
+
+T = TypeVar("T")
 
 
-def rows_from(log: Log, topic: str, extent: Extent, most: int) -> int:
-    """The offset from which the rows of the last PROGRESS_S seconds of a partition come.
+def starts(log: Log, topic: str, extents: Sequence[Extent], fill: Fill) -> list[Extent]:
+    """The part of each partition that is read at once."""
+    parts = [newest(extent, fill.newest // len(extents)) for extent in extents]
+    second_of, span_s = fill.second_of, fill.span_s
+    if second_of is None or span_s is None:
+        return parts
+    return [replace(part, oldest=span_start(log, topic, part, span_s, second_of)) for part in parts]
 
-    Not more than `most` records before its end. It steps back, twice as far each time, until a
-    record is older, so at most twice the records come that are needed.
+
+def span_start(
+    log: Log, topic: str, extent: Extent, span_s: int, second_of: Callable[[Record], int]
+) -> int:
+    """The offset from which the last `span_s` seconds of a part of a partition come.
+
+    It steps back, twice as far each time, until a record is older, then halves the last step, so
+    an eighth more records come than are needed, at most.
     """
-    newest = _row_at(log, topic, extent, extent.next - 1)
-    step, floor = _STEP, max(extent.oldest, extent.next - most)
-    while newest is not None and extent.next - step > floor:
-        row = _row_at(log, topic, extent, extent.next - step)
-        if row is not None and row.second < newest.second - PROGRESS_S:
-            return extent.next - step
-        step *= 2
-    return floor
+
+    def second_at(offset: int) -> int | None:
+        for record in browse.page(log, topic, extent.partition, offset, 1):
+            try:
+                return second_of(record)
+            except codec.UnreadableError:
+                return None
+        return None
+
+    end_s = None if extent.next == extent.oldest else second_at(extent.next - 1)
+    most, short, long = extent.next - extent.oldest, 0, _STEP
+    if end_s is None:
+        return extent.oldest
+
+    def is_older(back: int) -> bool:
+        second = second_at(extent.next - back)
+        return second is not None and second < end_s - span_s
+
+    while long < most and not is_older(long):
+        short, long = long, 2 * long
+    long = min(long, most)
+    while long - short > max(_STEP, long // 8):
+        middle = (short + long) // 2
+        short, long = (short, middle) if is_older(middle) else (middle, long)
+    return extent.next - long
 
 
-def gaps_before(
-    log: Log, topic: str, extent: Extent, span_s: int, going_on: Callable[[], bool]
-) -> Iterator[list[Record]]:
-    """Pages of the gap records of a partition of a market's source, the newest page first.
+def lots_before(log: Log, topic: str, extent: Extent, offset: int) -> Iterator[list[Record]]:
+    """The records of a partition before an offset by some hundreds, the newest first.
 
-    Until a record is `span_s` seconds older than the newest, MOST_SCANNED were looked through, or
-    `going_on` returns False, which it is asked after each page. Pages without a gap are empty.
+    Those of one lot are in the order of the log.
     """
-    end, newest_ns = extent.next, None
-    floor = max(extent.oldest, extent.next - MOST_SCANNED)
-    while end > floor:
-        start = max(floor, end - _PAGE)
-        page = browse.page(log, topic, extent.partition, start, end - start)
-        inside = [record for record in page if record.offset < end]
-        yield [record for record in inside if gap_of(record) is not None]
-        times_ns = [time_ns for each in (inside[:1], inside[-1:]) for time_ns in _times_ns(each)]
+    for page in _pages(log, topic, replace(extent, next=offset)):
+        for end in range(len(page), 0, -_LOT):
+            yield page[max(0, end - _LOT) : end]
+
+
+def gaps_before(log: Log, topic: str, extent: Extent, span_s: int) -> Iterator[list[Record]]:
+    """The gap records of each page of a partition of a market's source, the newest page first.
+
+    Until a record is `span_s` seconds older than the newest, or MOST_SCANNED were looked through.
+    Pages without a gap are empty.
+    """
+    newest_ns = None
+    for page in _pages(log, topic, newest(extent, MOST_SCANNED)):
+        yield [record for record in page if gap_of(record) is not None]
+        times_ns = [time_ns for each in (page[:1], page[-1:]) for time_ns in _times_ns(each)]
         newest_ns = max(times_ns, default=None) if newest_ns is None else newest_ns
         if newest_ns is not None and times_ns and times_ns[0] < newest_ns - span_s * NS_PER_S:
             return
+
+
+def by_turns(iterators: Sequence[Iterator[T]]) -> Iterator[T]:
+    """What each of them has next, one after the other, until all have ended."""
+    going = list(iterators)
+    while going:
+        for each in list(going):
+            try:
+                yield next(each)
+            except StopIteration:
+                going.remove(each)
+
+
+def _pages(log: Log, topic: str, extent: Extent) -> Iterator[list[Record]]:
+    end = extent.next
+    while end > extent.oldest:
+        start = max(extent.oldest, end - _PAGE)
+        page = browse.page(log, topic, extent.partition, start, end - start)
+        yield [record for record in page if record.offset < end]
         end = start
-        if not going_on():
-            return
-
-
-def _row_at(log: Log, topic: str, extent: Extent, offset: int) -> FeatureRow | None:
-    """The first row from an offset on; None without one, or for one that cannot be read."""
-    if offset < extent.oldest:
-        return None
-    for record in browse.page(log, topic, extent.partition, offset, 1):
-        try:
-            return codec.decode_row.of(record)
-        except codec.UnreadableError:
-            return None
-    return None
 
 
 def _times_ns(records: list[Record]) -> list[int]:
@@ -86,12 +125,6 @@ def _times_ns(records: list[Record]) -> list[int]:
     return times_ns
 
 
-def parts_of(extents: list[Extent], most: int) -> list[tuple[Extent, int]]:
-    """Each partition with the offset from which an even part of the newest `most` records comes."""
-    limit = most // len(extents)
-    return [(extent, max(extent.oldest, extent.next - limit)) for extent in extents]
-
-
-def from_offset(extent: Extent, offset: int) -> Extent:
-    """The part of a partition from an offset on."""
-    return msgspec.structs.replace(extent, oldest=offset)
+def newest(extent: Extent, most: int) -> Extent:
+    """The part of a partition that has the newest `most` records."""
+    return replace(extent, oldest=max(extent.oldest, extent.next - most))

@@ -1,7 +1,9 @@
 """The routes that read: cases, predictions, series, status."""
 
+import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -14,7 +16,7 @@ from barograph.app.web.cursor import LONGEST, decoded, encoded
 from barograph.app.web.downsample import MOST_BUCKETS, downsampled, step_for
 from barograph.app.web.refused import RefusedError, answered
 from barograph.app.web.series_board import SeriesBoard
-from barograph.app.web.series_rows import WINDOW_STEPS
+from barograph.app.web.series_rows import WINDOW_STEPS, SeriesRows
 from barograph.app.web.site import Site, in_executor
 from barograph.log import Log, browse
 from barograph.types import DAY_S, LATEST_NS, NS_PER_S, Record
@@ -26,6 +28,9 @@ MOST_PREDICTIONS = 1_000
 
 MOST_SPAN_S = WINDOW_STEPS * 3_600
 """Seconds before `to` at most; hours are kept so long."""
+
+WHOLE_S = 10.0
+"""A series waits so long for rows that a server that starts has still to read."""
 
 _PAGE_S = 3_600
 _PAGE_STEPS = 60
@@ -291,6 +296,7 @@ async def _series(
     if step_s % row_step_s:
         cure = f"Use a multiple of {row_step_s}."
         raise RefusedError(422, f"step {step_s}: rows are {row_step_s} s apart.", cure)
+    rows = await _rows_from(site, board, key, from_ns)
     copied = rows.between(from_ns // NS_PER_S - 1, -(-to_ns // NS_PER_S) + horizon_s)
     if len(copied) > MOST_BUCKETS and span_s // step_s > MOST_BUCKETS:
         cure = f"Use a step of {step_for(span_s, row_step_s)} or more, or a shorter span."
@@ -312,6 +318,19 @@ async def _series(
         )
 
     return Response(await in_thread(site, encoded_series), media_type="application/json")
+
+
+async def _rows_from(site: Site, board: SeriesBoard, key: str, from_ns: int) -> SeriesRows:
+    """The rows of a key; where a server that starts has still to read a part of them, with that.
+
+    Waits a while at most.
+    """
+    rows = board.rows.get(key) or board.new_rows()
+    if site.ready.is_set() and not (len(rows) and rows.seconds[0] * NS_PER_S <= from_ns):
+        with suppress(TimeoutError):
+            async with asyncio.timeout(WHOLE_S):
+                await site.whole.wait()
+    return board.rows.get(key) or rows
 
 
 @router.get("/v1/status")

@@ -1,80 +1,65 @@
 """The board of a record case: the last predictions, their rate, latency and verdicts."""
 
 from collections import Counter, OrderedDict, deque
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from barograph import codec
 from barograph.app.web.answers import REASONS, RecordScore, RecordsNow, RecordsStatus
 from barograph.app.web.boards import (
-    NO_MODEL,
-    Alerts,
-    LastLatencies,
-    Letters,
-    Places,
-    alert_event,
+    MOST_RECORDS,
+    Board,
+    Fill,
     appended_ns,
     milliseconds,
     prediction_event,
 )
 from barograph.app.web.fanout import Event
 from barograph.cases.case import Case, stream_of
-from barograph.log.topics import ALERTS
 from barograph.types import NS_PER_S, Record, RecordPrediction, Verdict
 
 MAX_LAST = 10_000
 """Records whose predictions are kept, and whose arrival is remembered."""
 
+NEWEST_RECORDS = 2 * MAX_LAST
+"""Records and predictions that a start reads at once."""
+
 BINS = 10
 
 
-class RecordBoard:
-    """A `Board` of a record case."""
+class RecordBoard(Board):
+    """The `Board` of a record case."""
 
     def __init__(self, case: Case) -> None:
         stream = stream_of(case)
-        self.case, self.stream, self.name = case, stream, case.name
-        self.source, self.target = stream.source, stream.target
-        self.prompt: tuple[str, ...] = (
-            stream.source,
-            stream.target,
-            stream.dead_letters,
-            ALERTS,
+        self.case, self.stream = case, stream
+        super().__init__(
+            case.name,
+            source=stream.source,
+            target=stream.target,
+            letters_topic=stream.dead_letters,
+            fills={
+                stream.source: Fill(NEWEST_RECORDS),
+                stream.target: Fill(NEWEST_RECORDS, MOST_RECORDS),
+            },
+            awaited=(stream.source, stream.target),
+            followed=(stream.target,),
         )
-        self.letters_topic = stream.dead_letters
-        self.slow: tuple[str, ...] = ()
-        self.rows_topic = self.gap_topic = ""
-        self.places = Places(stream.target, ALERTS)
-        self.alerts = Alerts(case.name)
-        self.model = NO_MODEL
-        self.problems: list[str] = []
-        self.remarks: list[str] = []
-        self.newest_receipt_ns: int | None = None
+        self._takers |= {stream.target: self._predicted, stream.source: self._came}
         self.predictions = 0
         """Of all that were read."""
         self._latest: OrderedDict[str, RecordScore] = OrderedDict()
         self._times_ns: deque[int] = deque(maxlen=MAX_LAST)
         self._came_ns: OrderedDict[str, int] = OrderedDict()
-        self._letters, self._latencies = Letters(), LastLatencies()
 
-    def receive(self, records: Iterable[Record], *, quiet: bool = False) -> list[Event]:
-        """See `Board.receive`."""
-        events: list[Event] | None = None if quiet else []
-        for record in records:
-            self.places.passed(record)
-            if record.topic == self.stream.target:
-                self._predicted(record, events)
-            elif record.topic == ALERTS:
-                alert = self.alerts.take(record)
-                if alert is not None and events is not None:
-                    events.append(alert_event(alert, self.places.cursor))
-            elif record.topic == self.stream.source:
-                self._came(record)
-            elif record.topic == self.stream.dead_letters:
-                self._letters.take(record)
-        return events or []
-
-    def take_gaps(self, records: Iterable[Record]) -> None:
-        """See `Board.take_gaps`: records stand each for itself."""
+    def take_older(self, records: Sequence[Record]) -> None:
+        """See `Board.take_older`."""
+        super().take_older(records)
+        for record in reversed(records):
+            if record.topic == self.target and (answer := self.answer(record)) is not None:
+                self.predictions += 1
+                if answer.key not in self._latest and len(self._latest) < MAX_LAST:
+                    self._latest[answer.key] = answer
+                    self._latest.move_to_end(answer.key, last=False)
 
     def answer(self, record: Record) -> RecordScore | None:
         """See `Board.answer`."""
@@ -154,7 +139,7 @@ class RecordBoard:
             latency_ms=milliseconds(came_ns, scored_ns),
         )
 
-    def _came(self, record: Record) -> None:
+    def _came(self, record: Record, _events: list[Event] | None) -> None:
         came_ns = appended_ns(record)
         if came_ns is None:
             return

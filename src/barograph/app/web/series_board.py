@@ -1,7 +1,7 @@
 """The board of a series case: rows in memory, the newest prediction of each key, the feed."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -18,12 +18,9 @@ from barograph.app.web.answers import (
 )
 from barograph.app.web.boards import (
     MAX_KEYS,
-    NO_MODEL,
-    Alerts,
-    LastLatencies,
-    Letters,
-    Places,
-    alert_event,
+    MOST_RECORDS,
+    Board,
+    Fill,
     appended_ns,
     encode,
     milliseconds,
@@ -33,10 +30,25 @@ from barograph.app.web.fanout import Event
 from barograph.app.web.series_rows import MAX_GAPS, MAX_ROWS, GapSpan, SeriesRows, window_of
 from barograph.arrays import Records
 from barograph.cases.case import Case, live_of
-from barograph.log.topics import ALERTS, STATUS, TICKS
+from barograph.log.topics import STATUS, TICKS
 from barograph.pipeline.progress import Progress
 from barograph.pipeline.recorded_gaps import gap_of
 from barograph.types import NS_PER_S, FeedStatus, Prediction, Record
+
+SHOWN_STEPS = 3_900
+"""Steps of a key that a start reads before the page is shown: an hour, and what matures in it."""
+
+NEWEST_ROWS = 100_000
+"""Rows and predictions that a start reads at once, at most: an hour of some twenty products."""
+
+PROGRESS_S = 3_600
+"""Rows that are read to tell how long a warm-up takes; every window and the baseline need less."""
+
+NEWEST_HEARD = 20_000
+"""Records of a source that a start reads at once; older gaps come a little later."""
+
+NEWEST_STATUSES = 1_000
+"""Statuses that a start reads: of several connections the newest is among them."""
 
 _MAX_MODELS = 10_000
 
@@ -50,80 +62,62 @@ class PlacedGap(NamedTuple):
     offset: int
 
 
-class SeriesBoard:
-    """A `Board` of a series case; `rows` are its keys' last hours."""
+class SeriesBoard(Board):
+    """The `Board` of a series case; `rows` are its keys' last hours."""
 
     def __init__(self, case: Case) -> None:
         live = live_of(case)
-        self.case, self.live, self.name = case, live, case.name
-        self.source, self.target = live.source, live.predictions
+        self.case, self.live = case, live
         self.is_market = live.source == TICKS
-        self.prompt: tuple[str, ...] = (live.predictions, live.dead_letters, ALERTS)
-        self.letters_topic = live.dead_letters
+        self._window_s = window_of(live.step_s)
+        shown_s = min(self._window_s, SHOWN_STEPS * live.step_s)
+        fills = {
+            live.predictions: Fill(NEWEST_ROWS, MOST_RECORDS, shown_s, _second_predicted),
+            live.source: Fill(NEWEST_HEARD),
+        }
         if self.is_market:  # whose features tell how long a warm-up takes
-            self.prompt += (live.rows, STATUS)
-        self.slow: tuple[str, ...] = (live.source,)
-        self.rows_topic = live.rows if self.is_market else ""
-        self.gap_topic = live.source if self.is_market else ""
-        self.places = Places(live.predictions, live.source, ALERTS)
+            fills[live.rows] = Fill(NEWEST_ROWS, 0, PROGRESS_S, _second_of_row)
+            fills[STATUS] = Fill(NEWEST_STATUSES)
+        super().__init__(
+            case.name,
+            source=live.source,
+            target=live.predictions,
+            letters_topic=live.dead_letters,
+            fills=fills,
+            awaited=(live.predictions,),
+            followed=(live.predictions, live.source),
+        )
+        self._takers |= {
+            live.predictions: self._predicted,
+            live.source: self._heard,
+            live.rows: self._take_row,
+            STATUS: self._take_status,
+        }
         self.rows: dict[str, SeriesRows] = {}
         self.gaps: deque[PlacedGap] = deque(maxlen=MAX_GAPS)
-        self.alerts = Alerts(case.name)
-        self.model = NO_MODEL
-        self.problems: list[str] = []
-        self.remarks: list[str] = []
         self.warmup_s: dict[str, int] = {}
         """The longest window of the champion's features, by its label."""
         self.models: dict[str, int] = {}
         """The number of each model's label in the rows."""
-        self.newest_receipt_ns: int | None = None
         self.heard_ns: dict[str, int] = {}
         self._newest: dict[str, tuple[Prediction, float | None]] = {}
         self._progress: dict[str, Progress] = {}
         self._statuses: dict[str, FeedStatus] = {}
-        self._letters, self._latencies = Letters(), LastLatencies()
+
+    @property
+    def gap_topic(self) -> str:
+        """See `Board.gap_topic`."""
+        return self.live.source if self.is_market else ""
 
     def new_rows(self) -> SeriesRows:
         """The rows of a key, without any yet."""
-        level = self.case.level is not None
-        return SeriesRows(level=level, window_s=window_of(self.live.step_s))
+        return SeriesRows(level=self.case.level is not None, window_s=self._window_s)
 
-    def receive(self, records: Iterable[Record], *, quiet: bool = False) -> list[Event]:
-        """See `Board.receive`."""
-        events: list[Event] | None = None if quiet else []
-        for record in records:
-            self.places.passed(record)
-            if record.topic == self.live.predictions:
-                self._predicted(record, events)
-            elif record.topic == self.live.source:
-                self._heard(record, events)
-            elif record.topic == self.live.dead_letters:
-                self._letters.take(record)
-            elif record.topic == ALERTS:
-                alert = self.alerts.take(record)
-                if alert is not None and events is not None:
-                    events.append(alert_event(alert, self.places.cursor))
-            elif record.topic == STATUS:
-                self._take_status(record)
-            elif record.topic == self.live.rows:
-                self._take_row(record)
-        return events or []
-
-    def take_gaps(self, records: Iterable[Record]) -> None:
-        """See `Board.take_gaps`."""
-        known = {(gap.partition, gap.offset) for gap in self.gaps}
-        older = [
-            placed
-            for record in records
-            if (record.partition, record.offset) not in known
-            and (placed := self._placed(record)) is not None
-        ]
-        for placed in older:
-            gaps = self.rows[placed.key].gaps
-            if len(gaps) < MAX_GAPS:
-                gaps.appendleft(placed.span)
-        room = MAX_GAPS - len(self.gaps)
-        self.gaps.extendleft(reversed(older[max(0, len(older) - room) :]))
+    def take_older(self, records: Sequence[Record]) -> None:
+        """See `Board.take_older`."""
+        super().take_older(records)
+        self._take_predictions([each for each in records if each.topic == self.target])
+        self._take_gaps([each for each in records if each.topic == self.gap_topic])
 
     def answer(self, record: Record) -> SeriesPrediction | None:
         """See `Board.answer`."""
@@ -169,16 +163,10 @@ class SeriesBoard:
         except codec.UnreadableError:
             return
         key = prediction.product
-        rows = self.rows.get(key)
+        rows = self._rows_of(key)
         if rows is None:
-            if len(self.rows) >= MAX_KEYS:
-                return
-            rows = self.rows[key] = self.new_rows()
-        if len(self.models) < _MAX_MODELS:
-            self.models.setdefault(prediction.model, len(self.models))
-        kept = window_of(self.live.step_s) // self.live.step_s
-        limit = min(kept, MAX_ROWS // len(self.rows))
-        rows.add(prediction, self.models.get(prediction.model, 0), limit)
+            return
+        rows.add(prediction, self._number(prediction.model), self._limit())
         latency_ms = milliseconds(prediction.receive_time_ns, appended_ns(record))
         self._latencies.add(prediction.event_time_ns, latency_ms)
         newest = self._newest.get(key)
@@ -187,6 +175,57 @@ class SeriesBoard:
         if events is not None:
             answer = self._answer(prediction, latency_ms)
             events.append(prediction_event(answer, answer.product, self.places.cursor))
+
+    def _take_predictions(self, records: Sequence[Record]) -> None:
+        """Take older predictions; the newest one of a key may be among them."""
+        older: dict[str, list[tuple[Prediction, int]]] = {}
+        for record in reversed(records):
+            try:
+                prediction = codec.decode_prediction.of(record)
+            except codec.UnreadableError:
+                continue
+            key = prediction.product
+            if self._rows_of(key) is None:
+                continue
+            older.setdefault(key, []).append((prediction, self._number(prediction.model)))
+            newest = self._newest.get(key)
+            if newest is None or newest[0].second < prediction.second:
+                latency_ms = milliseconds(prediction.receive_time_ns, appended_ns(record))
+                self._newest[key] = prediction, latency_ms
+        for key, predictions in older.items():
+            self.rows[key].add_older(predictions[::-1], self._limit())
+
+    def _take_gaps(self, records: Sequence[Record]) -> None:
+        known = {(gap.partition, gap.offset) for gap in self.gaps} if records else set()
+        older = [
+            placed
+            for record in records
+            if (record.partition, record.offset) not in known
+            and (placed := self._placed(record)) is not None
+        ]
+        for placed in older:
+            gaps = self.rows[placed.key].gaps
+            if len(gaps) < MAX_GAPS:
+                gaps.appendleft(placed.span)
+        room = MAX_GAPS - len(self.gaps)
+        self.gaps.extendleft(reversed(older[max(0, len(older) - room) :]))
+
+    def _rows_of(self, key: str) -> SeriesRows | None:
+        """The rows of a key; None for one more than MAX_KEYS."""
+        rows = self.rows.get(key)
+        if rows is None and len(self.rows) < MAX_KEYS:
+            rows = self.rows[key] = self.new_rows()
+        return rows
+
+    def _limit(self) -> int:
+        """The rows that are kept of a key."""
+        return min(self._window_s // self.live.step_s, MAX_ROWS // len(self.rows))
+
+    def _number(self, model: str) -> int:
+        """The number of a model's label; 0 for one too many."""
+        if len(self.models) < _MAX_MODELS:
+            return self.models.setdefault(model, len(self.models))
+        return self.models.get(model, 0)
 
     def _answer(self, prediction: Prediction, latency_ms: float | None) -> SeriesPrediction:
         value, tau = prediction.value_now, prediction.tau
@@ -257,13 +296,12 @@ class SeriesBoard:
     def _placed(self, record: Record) -> PlacedGap | None:
         """The gap that a record is, of a key that has rows from then on; else None."""
         gap = gap_of(record) if self.is_market else None
-        if gap is None or (gap.product not in self.rows and len(self.rows) >= MAX_KEYS):
+        if gap is None or self._rows_of(gap.product) is None:
             return None
-        self.rows.setdefault(gap.product, self.new_rows())
         span = GapSpan(gap.start_ns, gap.end_ns, str(gap.cause), gap.missing)
         return PlacedGap(gap.product, span, record.partition, record.offset)
 
-    def _take_status(self, record: Record) -> None:
+    def _take_status(self, record: Record, _events: list[Event] | None) -> None:
         try:
             status = codec.decode_status.of(record)
         except codec.UnreadableError:
@@ -273,7 +311,7 @@ class SeriesBoard:
         while len(self._statuses) > 8:
             del self._statuses[next(iter(self._statuses))]
 
-    def _take_row(self, record: Record) -> None:
+    def _take_row(self, record: Record, _events: list[Event] | None) -> None:
         try:
             row = codec.decode_row.of(record)
         except codec.UnreadableError:
@@ -320,3 +358,11 @@ class SeriesBoard:
             reconnects=0 if newest is None else newest.reconnects,
             dead_letters=dict(self._letters.counts.most_common()),
         )
+
+
+def _second_predicted(record: Record) -> int:
+    return codec.decode_prediction.of(record).second
+
+
+def _second_of_row(record: Record) -> int:
+    return codec.decode_row.of(record).second

@@ -5,6 +5,7 @@ slice; what falls out of the window is passed over at its front until half of th
 """
 
 from collections import deque
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -105,11 +106,32 @@ class SeriesRows:
         place = self._start + index
         if place < self._end:
             self._rows[place + 1 : self._end + 1] = self._rows[place : self._end].copy()
-        row = _row(prediction, model)
-        self._rows[place] = (*row, *_level(prediction)) if self._level else row
+        self._rows[place] = self._row_of(prediction, model)
         self._end += 1
         self._forget(limit)
         return True
+
+    def add_older(self, predictions: Sequence[tuple[Prediction, int]], limit: int) -> None:
+        """Take predictions that the log has before all that were taken, in its order.
+
+        predictions: each with the number of its model. Of those for one second the first in the log
+        counts. limit: rows to keep.
+        """
+        older = np.array([self._row_of(*each) for each in predictions], self._rows.dtype)
+        seconds, known = older["second"], self.seconds
+        in_order = bool((seconds[1:] > seconds[:-1]).all())
+        if in_order and len(known) and len(older) and seconds[-1] < known[0]:
+            first = np.searchsorted(seconds, known[-1] - self._window_s, side="right")
+            older = older[max(int(first), len(older) - max(0, limit - len(known))) :]
+            self._make_room_before(len(older))
+            self._rows[self._start - len(older) : self._start] = older
+            self._start -= len(older)
+            return
+        joined = np.concatenate([older, self._rows[self._start : self._end]])
+        _, firsts = np.unique(joined["second"], return_index=True)
+        self._rows, self._start, self._end = joined[firsts], 0, len(firsts)
+        if len(firsts):
+            self._forget(limit)
 
     def between(self, after_s: int, until_s: int) -> Records:
         """A copy of the rows whose second lies in (after_s, until_s], and of the one before."""
@@ -143,6 +165,16 @@ class SeriesRows:
         rows[: len(held)] = held
         self._rows, self._start, self._end = rows, 0, len(held)
 
+    def _make_room_before(self, count: int) -> None:
+        """Let so many rows fit before the first; moves the others to a larger array if not."""
+        if self._start >= count:
+            return
+        held = self._rows[self._start : self._end]
+        start = max(count, len(held))
+        rows = np.zeros(start + len(held) + _LEAST, self._rows.dtype)
+        rows[start : start + len(held)] = held
+        self._rows, self._start, self._end = rows, start, start + len(held)
+
     def _forget(self, limit: int) -> None:
         rows = self._rows[self._start : self._end]
         newest = int(rows["second"][-1])
@@ -151,6 +183,10 @@ class SeriesRows:
         if len(self._rows) > max(4 * limit, 2 * _LEAST):  # a smaller part than before
             self._rows = self._rows[self._start : self._end].copy()
             self._start, self._end = 0, len(self._rows)
+
+    def _row_of(self, prediction: Prediction, model: int) -> tuple[object, ...]:
+        row = _row(prediction, model)
+        return (*row, *_level(prediction)) if self._level else row
 
 
 def _row(prediction: Prediction, model: int) -> tuple[object, ...]:

@@ -93,6 +93,9 @@ class Site:
         self.boards: Mapping[str, Board] = self._new_boards()
         self.standings = dict.fromkeys(names, Standing())
         self.ready = asyncio.Event()
+        """Set when the boards have what the page shows first."""
+        self.whole = asyncio.Event()
+        """Set when they have what the log has of the time before that, too."""
         self.threads = ThreadPoolExecutor(_THREADS, "web")
         self.access = AccessLog(settings.home / "logs")
         self._champions = {
@@ -123,6 +126,7 @@ class Site:
             list(boards.values()),
             self._loop,
             filled=filled,
+            completed=self.whole.set,
             deliver=self._deliver,
             warn=self.warn,
         )
@@ -274,6 +278,8 @@ class Site:
     async def _live_scores(
         self, board: SeriesBoard, label: str
     ) -> dict[str, float | int | None] | None:
+        if not self.whole.is_set():
+            return None  # scores of the first hour alone would be others in a moment
         now_s = time.monotonic()
         known = self._live.get(board.name)
         if known is not None and known[1] == label and now_s - known[0] < _LIVE_S:

@@ -1,39 +1,34 @@
 """One tail of the log for all boards: fills them from what it keeps, then follows it.
 
-The thread waits for the log, which wakes it as soon as another connection commits, and hands the
-records to the event loop, where boards and readers live. What a board needs promptly has a reader
-of its own; the many records of sources are read a few times a second beside it.
+A thread reads what the page shows first, then waits for the log, which wakes it as soon as another
+connection commits, and hands the records to the event loop, where boards and readers live. What a
+stream's readers wait for has a reader of its own; all else, as records of sources, is read a few
+times a second beside it. A second thread hands the boards what the log has of the time before.
 """
 
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from itertools import islice
+from itertools import islice, repeat
 from pathlib import Path
 
 from barograph.app.web.boards import Board, in_order
-from barograph.app.web.fill import from_offset, gaps_before, parts_of, rows_from
+from barograph.app.web.fill import by_turns, gaps_before, lots_before, newest, starts
 from barograph.app.web.series_rows import WINDOW_S
 from barograph.errors import BarographError, OffsetGapError
 from barograph.log import Extent, Log, LogReader, browse, open_log
 from barograph.types import Record, TopicPartition
 
-FILL_RECORDS = 400_000
-"""Records of a prompt topic that a board is filled from at most, of all partitions together."""
-
-FILL_SOURCE = 20_000
-"""Records of a source that it is filled from at most; older gaps come a little later."""
-
 _AT_ONCE = 500
 _WAIT_S = 0.25
-_SLOW_S = 0.25
-_SLOW_RECORDS = 10_000
+_OTHERS_S = 0.25
+_MANY = 10_000
 _NEW_TOPICS_S = 2.0
 _AGAIN_S = 1.0
 _PAUSE_S = 0.005
-"""Between pages that are searched for gaps: others of this process want to work meanwhile."""
+"""Between lots of older records: others of this process want to work meanwhile."""
 
 _ON_THE_WAY = 4
 """Batches that the event loop has still to take at most."""
@@ -42,9 +37,10 @@ _ON_THE_WAY = 4
 class Tail:
     """The thread that follows the log at `address` for some boards, from `start` to `stop`.
 
-    filled: called on `loop` once, when the boards have what the log keeps; until then they are the
-    thread's own. deliver: called there with what came since. warn: called with a line when the
-    log cannot be read.
+    filled: called on `loop` once, when the boards have what is shown first; until then they are the
+    thread's own. completed: called there once, when they have what lies before that, too, or the
+    log cannot be read for it. deliver: called there with what came since. warn: called with a line
+    when the log cannot be read.
     """
 
     def __init__(  # noqa: PLR0913 - what is followed, and who is to know of it
@@ -54,24 +50,26 @@ class Tail:
         loop: asyncio.AbstractEventLoop,
         *,
         filled: Callable[[], None],
+        completed: Callable[[], None],
         deliver: Callable[[Sequence[Record]], None],
         warn: Callable[[str], None],
     ) -> None:
         self._address, self._boards, self._loop = address, boards, loop
-        self._filled, self._deliver, self._warn = filled, deliver, warn
+        self._filled, self._completed = filled, completed
+        self._deliver, self._warn = deliver, warn
         self._stop = threading.Event()
         self._is_filled = False
         self.problem = ""
         """Why the log cannot be read now; empty where it can."""
         self._positions: dict[TopicPartition, int] = {}
-        self._filled_to: dict[str, list[Extent]] = {}
-        self._prompt = {topic for board in boards for topic in board.prompt}
-        self._slow = {topic for board in boards for topic in board.slow} - self._prompt
+        self._read: dict[str, list[tuple[Extent, Extent]]] = {}
+        """What each partition of a topic had at the fill, and the part of it that was read."""
+        self._topics = {topic for board in boards for topic in board.fills}
+        self._awaited = {topic for board in boards for topic in board.awaited}
         self._room = threading.Semaphore(_ON_THE_WAY)
+        self._room_of_older = threading.Semaphore(1)
         self._thread = threading.Thread(target=self._run, name="web-tail", daemon=True)
-        self._gaps = threading.Thread(target=self._find_gaps, name="web-gaps", daemon=True)
-        self.gaps_known = threading.Event()
-        """Set when the gaps of the last day have been looked for."""
+        self._older = threading.Thread(target=self._take_older, name="web-older", daemon=True)
 
     def start(self) -> None:
         """Start to fill the boards."""
@@ -81,8 +79,8 @@ class Tail:
         """End, and wait for that, for a while at most."""
         self._stop.set()
         self._thread.join(limit_s)
-        if self._gaps.ident is not None:
-            self._gaps.join(limit_s)
+        if self._older.ident is not None:
+            self._older.join(limit_s)
 
     @property
     def alive(self) -> bool:
@@ -111,55 +109,59 @@ class Tail:
 
     def _fill(self, log: Log) -> None:
         """Give the boards the newest records of their topics, without events."""
-        for topic in self._known(log, self._slow) + self._known(log, self._prompt):
+        for topic in self._known(log):
+            boards = [board for board in self._boards if topic in board.fills]
             extents = log.extents(topic)
-            for extent, start in self._starts(log, topic, extents):
-                self._positions[TopicPartition(topic, extent.partition)] = extent.next
-                records = browse.upwards(log, topic, from_offset(extent, start))
+            fill = max((board.fills[topic] for board in boards), key=lambda each: each.newest)
+            parts = starts(log, topic, extents, fill)
+            self._read[topic] = list(zip(extents, parts, strict=True))
+            for part in parts:
+                self._positions[TopicPartition(topic, part.partition)] = part.next
+                records = browse.upwards(log, topic, part)
                 while page := list(islice(records, _AT_ONCE)):
                     if self._stop.is_set():
                         return
-                    for board in self._boards:
-                        if topic in board.prompt or topic in board.slow:
-                            board.receive(page, quiet=True)
-            self._filled_to[topic] = extents
-            for board in self._boards:
+                    for board in boards:
+                        board.receive(page, quiet=True)
+            for board in boards:
                 board.places.know(topic, [extent.next for extent in extents])
         self._is_filled = True
         self._call(self._filled)
-        self._gaps.start()
+        self._older.start()
 
-    def _starts(self, log: Log, topic: str, extents: list[Extent]) -> list[tuple[Extent, int]]:
-        """Where each partition is read from."""
-        if topic in self._slow:
-            return parts_of(extents, FILL_SOURCE)
-        starts = parts_of(extents, FILL_RECORDS)
-        if any(topic == board.rows_topic for board in self._boards):
-            most = FILL_RECORDS // len(extents)
-            return [(extent, rows_from(log, topic, extent, most)) for extent, _ in starts]
-        return starts
-
-    def _find_gaps(self) -> None:
-        """Hand the boards the gaps of the last day, whose records may be too old for the fill."""
+    def _take_older(self) -> None:
+        """Hand the boards what lies before, of all topics by turns, the newest first."""
         try:
             with closing(open_log(self._address)) as log:
-                for board in self._boards:
-                    for extent in self._filled_to.get(board.gap_topic, ()):
-                        self._hand_gaps(log, board, extent)
+                for board, records in by_turns(list(self._older_lots(log))):
+                    if records:
+                        self._call_in(self._room_of_older, board.take_older, records)
+                    if self._stop.wait(_PAUSE_S):
+                        return
         except (BarographError, OSError, MemoryError) as error:
-            self._warn(f"older gaps have no cause: {' '.join(str(error).split())}")
-        self.gaps_known.set()
+            why = " ".join(str(error).split())
+            self._warn(f"the page lacks what is older than an hour: {why}")
+        self._call(self._completed)
 
-    def _hand_gaps(self, log: Log, board: Board, extent: Extent) -> None:
-        def going_on() -> bool:
-            return not self._stop.wait(_PAUSE_S)
+    def _older_lots(self, log: Log) -> Iterator[Iterator[tuple[Board, list[Record]]]]:
+        """For each board, topic and partition what the board wants of it, the newest first."""
+        for board in self._boards:
+            for topic in board.fills.keys() & self._read.keys():
+                for kept, read in self._read[topic]:
+                    for each in self._older_of(log, board, topic, kept, read):
+                        yield zip(repeat(board), each, strict=False)
 
-        for records in gaps_before(log, board.gap_topic, extent, WINDOW_S, going_on):
-            if records:
-                self._call(board.take_gaps, records)
+    def _older_of(
+        self, log: Log, board: Board, topic: str, kept: Extent, read: Extent
+    ) -> Iterator[Iterator[list[Record]]]:
+        most = board.fills[topic].most // len(self._read[topic])
+        if most:
+            yield lots_before(log, topic, newest(kept, most), read.oldest)
+        if topic == board.gap_topic:
+            yield gaps_before(log, topic, kept, WINDOW_S)
 
-    def _known(self, log: Log, topics: Iterable[str]) -> list[str]:
-        return sorted({topic.name for topic in log.topics()} & set(topics))
+    def _known(self, log: Log) -> list[str]:
+        return sorted({topic.name for topic in log.topics()} & self._topics)
 
     # What comes.
 
@@ -167,17 +169,17 @@ class Tail:
         """Hand on what comes, until the end or until a topic is new."""
         self._learn(log)
         with (
-            closing(self._reader(log, self._prompt)) as prompt,
-            closing(self._reader(log, self._slow)) as slow,
+            closing(self._reader(log, self._awaited)) as awaited,
+            closing(self._reader(log, self._topics - self._awaited)) as others,
         ):
             self.problem = ""
-            slow_s = topics_s = time.monotonic()
+            others_s = topics_s = time.monotonic()
             while not self._stop.is_set():
-                self._hand(prompt, prompt.take(_AT_ONCE, _WAIT_S))
+                self._hand(awaited, awaited.take(_AT_ONCE, _WAIT_S))
                 now_s = time.monotonic()
-                if now_s >= slow_s:
-                    self._hand(slow, slow.take(_SLOW_RECORDS, 0))
-                    slow_s = now_s + _SLOW_S
+                if now_s >= others_s:
+                    self._hand(others, others.take(_MANY, 0))
+                    others_s = now_s + _OTHERS_S
                 if now_s >= topics_s + _NEW_TOPICS_S:
                     if self._learn(log):
                         return
@@ -189,7 +191,7 @@ class Tail:
     def _learn(self, log: Log) -> bool:
         """Take up the topics that were made since; return whether there are any."""
         known = {place.topic for place in self._positions}
-        new = [topic for topic in self._known(log, self._prompt | self._slow) if topic not in known]
+        new = [topic for topic in self._known(log) if topic not in known]
         for topic in new:
             extents = log.extents(topic)
             for extent in extents:
@@ -202,17 +204,25 @@ class Tail:
     def _hand(self, reader: LogReader, records: Sequence[Record]) -> None:
         if not records:
             return
-        while not self._room.acquire(timeout=_WAIT_S):
-            if self._stop.is_set():
-                return
-        self._call(self._deliver_one, in_order(records))
-        self._positions.update(reader.positions)
+        if self._call_in(self._room, self._deliver, in_order(records)):
+            self._positions.update(reader.positions)
 
-    def _deliver_one(self, records: Sequence[Record]) -> None:
-        try:
-            self._deliver(records)
-        finally:
-            self._room.release()
+    def _call_in(
+        self, room: threading.Semaphore, function: Callable[..., None], *arguments: object
+    ) -> bool:
+        """Have the loop call a function once there is room; False where it is to stop before."""
+        while not room.acquire(timeout=_WAIT_S):
+            if self._stop.is_set():
+                return False
+
+        def called() -> None:
+            try:
+                function(*arguments)
+            finally:
+                room.release()
+
+        self._call(called)
+        return True
 
     def _call(self, function: Callable[..., None], *arguments: object) -> None:
         try:
@@ -223,9 +233,8 @@ class Tail:
 
 def by_board(boards: Iterable[Board], records: Sequence[Record]) -> Mapping[str, list[Record]]:
     """The records of each board's topics, by its name."""
-    topics = {board.name: {*board.prompt, *board.slow} for board in boards}
     return {
-        name: own
-        for name, of_board in topics.items()
-        if (own := [each for each in records if each.topic in of_board])
+        board.name: own
+        for board in boards
+        if (own := [each for each in records if each.topic in board.fills])
     }
