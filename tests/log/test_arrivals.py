@@ -127,6 +127,32 @@ def test_a_record_that_came_before_the_wait_is_not_waited_for(log):
     assert time.monotonic() - started_s < LIMIT_S / 2
 
 
+@pytest.mark.usefixtures("blind")
+def test_what_is_known_to_reach_further_can_be_asked_for(log):
+    arrivals = log._arrivals
+    log.append([Message("ticks", "k", b"v")] * 3)
+    assert arrivals.beyond({1: 2, 2: 0}) == {1: 3}
+    arrivals.know({1: 1, 2: 7})
+    assert arrivals.beyond({1: 2, 2: 0}) == {1: 3, 2: 7}
+    assert arrivals.beyond({1: 3, 2: 7}) == {}
+
+
+@pytest.mark.usefixtures("blind")
+def test_who_never_waits_sees_what_this_process_does_not_know(log, log_path):
+    """A partition that is always full, and one that somebody else writes."""
+    both = {**PLACES, TopicPartition("rows", 0): 0}
+    with closing(log.follow(both)) as reader, closing(Database(log_path, wait_s=5)) as writer:
+        with writer.write():
+            writer.change("add_record", 2 << 40, "k", b"elsewhere", None, 1)
+            writer.change("grow", 1, 1, 2)
+
+        def taken():
+            log.append([Message("ticks", "k", b"v")])
+            return [record.value for record in reader.take(10, 0.01)]
+
+        until(lambda: b"elsewhere" in taken())
+
+
 def test_a_wait_for_nothing_ends_with_its_limit(log):
     started_s = time.monotonic()
     log._arrivals.wait({1: 0}, 0.05)

@@ -1,10 +1,9 @@
 import sqlite3
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from barograph.errors import (
     BadInputError,
@@ -15,9 +14,9 @@ from barograph.errors import (
 )
 from barograph.log import Topic
 from barograph.log.database import Database
-from barograph.log.member import share
 from barograph.log.sqlite import SqliteLog
 from barograph.types import NS_PER_S, Message, TopicPartition
+from waiting import LIMIT_S, until
 
 ONE = TopicPartition("ticks", 0)
 
@@ -50,14 +49,6 @@ def log(log_path, clock):
 
 def presence_files(path):
     return list(path.with_name("log.sqlite-members").iterdir())
-
-
-@given(st.integers(0, 100), st.integers(1, 20))
-def test_shares_are_all_partitions_and_differ_by_one_at_most(partitions, members):
-    shares = [share(partitions, members, rank) for rank in range(members)]
-    assert sum(shares) == partitions
-    assert max(shares) - min(shares) <= 1
-    assert shares == sorted(shares, reverse=True)
 
 
 def test_a_member_keeps_its_partitions_to_the_end_of_its_lease_and_not_longer(log, clock):
@@ -269,6 +260,54 @@ def test_an_idle_member_hardly_works(log):
     assert not member.poll(1, 0.5).records
     # 1 % on a quiet machine; the bound only tells waiting from spinning.
     assert time.process_time() - start_s < 0.25
+
+
+def test_a_member_that_waits_hears_of_a_change_of_its_group(log, monkeypatch):
+    """Though it looks at the group by itself only now and then."""
+    monkeypatch.setattr("barograph.log.member._LOOK_ROUND_S", LIMIT_S)
+    log.create(Topic(name="pair", partitions=2))
+    first, second = log.join("g", ["pair"]), log.join("g", ["pair"])
+    until(lambda: first.poll(10, 0.01) and len(first._held) == 2)
+    until(lambda: not first._is_look_due() or first.poll(10, 0.01))
+    second.poll(10, 0)
+    assert first.poll(10, 0.01).revoked == {TopicPartition("pair", 1)}
+    assert list(second.poll(10, 0.01).assigned) == [TopicPartition("pair", 1)]
+
+
+def test_a_partition_that_is_owed_is_given_back_with_the_poll_after_the_commit(log, monkeypatch):
+    monkeypatch.setattr("barograph.log.member._LOOK_ROUND_S", LIMIT_S)
+    log.create(Topic(name="pair", partitions=2))
+    log.append(Message("pair", f"k{n}", b"v") for n in range(20))
+    first, second = log.join("g", ["pair"]), log.join("g", ["pair"])
+    first.poll(100, 0.01)
+    second.poll(100, 0)
+    assert not first.poll(100, 0.01).revoked
+    first.commit()
+    assert first.poll(100, 0.01).revoked == {TopicPartition("pair", 1)}
+
+
+def test_a_gap_behind_what_this_process_knows_is_met_in_a_poll_that_waits(log):
+    member = log.join("g", ["ticks"])
+    member.poll(1, 0)
+    log.create(Topic(name="ticks", retention_bytes=3))
+    log.retain()
+    with pytest.raises(OffsetGapError) as gap:
+        until(lambda: member.poll(1, 0.01).records)
+    assert (gap.value.asked, gap.value.oldest) == (1, 7)
+
+
+def test_records_that_are_waited_for_come_together_after_the_linger(log):
+    with ThreadPoolExecutor(1) as pool:
+        member = log.join("g", ["ticks"])
+        member.poll(100, 0)
+        polled = pool.submit(member.poll, 100, LIMIT_S, 0.2)
+        until(lambda: log._arrivals._waiting)
+        log.append([Message("ticks", "k", b"first")])
+        until(lambda: not log._arrivals._waiting)  # it lingers
+        log.append([Message("ticks", "k", b"second")])
+        assert polled.result(LIMIT_S).records[0].value == b"first"
+        rest = [] if len(polled.result().records) == 2 else member.poll(100, 0).records
+        assert len([*polled.result().records, *rest]) == 2
 
 
 DAMAGED = {

@@ -89,9 +89,11 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
 class Member(Protocol):
     """One consumer of a group. Its cycle is poll → work → commit → poll."""
 
-    def poll(self, limit: int, timeout_s: float) -> Batch:
+    def poll(self, limit: int, timeout_s: float, linger_s: float = 0.0) -> Batch:
         """Up to `limit` records that come after the last polled ones, waiting up to `timeout_s`.
 
+        linger_s: for how long the first record that is waited for may be left alone, so that others
+        come with it and whoever is in a hurry has the processor; a log may pay no attention to it.
         Returns early with whatever is there, also with a change of partitions alone; an empty batch
         after the time-out. The first polls join the group: it may take several until partitions
         come. Polling again without a commit goes on in memory: what was polled and not committed is

@@ -3,7 +3,8 @@
 All handles of one file in one process share its `Arrivals`, which knows how far each partition
 reaches. Who wrote records says so after the commit (`grew`) and wakes those that wait for these
 partitions, and nobody else. What other processes write is seen by one thread that looks at the
-file for all who wait, every 5 ms at most; it ends when nobody has waited for a second.
+file for all who wait: every 5 ms while others write, every 20 ms where none did for ten seconds.
+It ends when nobody has waited for a second.
 
 A wait is about places, not events: it ends as soon as one of the partitions reaches further than
 the offset that it is given. So a record that comes between a look and the wait is not missed.
@@ -20,6 +21,8 @@ from barograph.log.database import Database
 
 _SHORTEST_LOOK_S = 0.0005
 _LONGEST_LOOK_S = 0.005
+_ALONE_LOOK_S = 0.02
+_ALONE_AFTER_S = 10.0
 _UNUSED_S = 1.0
 """After so long without anybody waiting, nothing is looked at."""
 
@@ -48,6 +51,9 @@ class Arrivals:
         self._guard = threading.Lock()
         self._ends: dict[int, int] = {}
         self._growths = 0
+        """How often an end was noted that the thread did not read."""
+        self.group_changes = 0
+        """How often a member of this process changed who is in a group and what is whose."""
         self._waiting: set[_Waiter] = set()
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
@@ -60,6 +66,29 @@ class Arrivals:
             for place, end in ends.items():
                 self._ends[place] = max(end, self._ends.get(place, 0))
             self._ring(ends)
+
+    def group_changed(self) -> None:
+        """Count a change of a group, so that its members in this process look at it."""
+        with self._guard:
+            self.group_changes += 1
+
+    def know(self, ends: Mapping[int, int]) -> None:
+        """Note the next offsets of partitions as somebody read them in the file."""
+        with self._guard:
+            news = {place: end for place, end in ends.items() if end > self._ends.get(place, 0)}
+            if news:
+                self._growths += 1
+                self._ends |= news
+
+    def beyond(self, positions: Mapping[int, int]) -> dict[int, int]:
+        """Return the known ends of those partitions that reach beyond their offset in `positions`.
+
+        Others may do so too, by what another process wrote since the last look.
+        """
+        ends = self._ends
+        return {
+            place: ends[place] for place, offset in positions.items() if ends.get(place, 0) > offset
+        }
 
     def wait(self, positions: Mapping[int, int], limit_s: float) -> None:
         """Sleep until a partition reaches beyond its offset in `positions`, or the limit is over.
@@ -106,7 +135,7 @@ class Arrivals:
 
     def _look_on(self, database: Database) -> None:
         pause_s, seen = 0.0, -1
-        used_s = time.monotonic()
+        used_s = foreign_s = time.monotonic()
         while not self._pause(pause_s):
             now_s = time.monotonic()
             with self._guard:
@@ -116,11 +145,13 @@ class Arrivals:
                     self._thread = None
                     return
             version = database.data_version()
-            pause_s = min(max(pause_s * 2, _SHORTEST_LOOK_S), _LONGEST_LOOK_S)
+            is_alone = now_s - foreign_s > _ALONE_AFTER_S
+            longest_s = _ALONE_LOOK_S if is_alone else _LONGEST_LOOK_S
+            pause_s = min(max(pause_s * 2, _SHORTEST_LOOK_S), longest_s)
             if version != seen:
                 seen, growths = version, self._growths
                 if self._saw(dict(database.rows("ends")), growths):
-                    pause_s = _SHORTEST_LOOK_S
+                    pause_s, foreign_s = _SHORTEST_LOOK_S, now_s
 
     def _pause(self, pause_s: float) -> bool:
         return self._stop.wait(pause_s)
@@ -128,7 +159,7 @@ class Arrivals:
     def _saw(self, ends: dict[int, int], growths: int) -> bool:
         """Take what the file says; return whether another process wrote.
 
-        growths: how often this process had written before the file was read.
+        growths: how often ends had been noted before the file was read.
         """
         with self._guard:
             news = {place: end for place, end in ends.items() if end > self._ends.get(place, 0)}

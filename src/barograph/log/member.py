@@ -10,8 +10,6 @@ earlier owner cannot write a thing.
 
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
@@ -19,43 +17,18 @@ from barograph.errors import BadInputError, CorruptLogError, FencedError, Offset
 from barograph.log import Batch, Checkpoints, check_checkpoints, check_values
 from barograph.log.arrivals import Arrivals
 from barograph.log.database import Database
-from barograph.log.presence import Presence, is_present, sweep
+from barograph.log.group import Claim, Lease, Survey, survey
+from barograph.log.presence import Presence, sweep
 from barograph.log.records import Records
 from barograph.types import NS_PER_S, Message, Record, TopicPartition
 
 _LOOK_ROUND_S = 0.1
-"""An idle member looks this often at its group, and whether the others still live."""
+"""A member that waits for records looks this often at its group, at whether the others still live,
+and at the file itself. In between it relies on what this process knows (`Arrivals`)."""
 
 
-class Lease(NamedTuple):
-    """How members know of each other: by files in `folder`, each good for `lease_s`."""
-
-    folder: Path
-    lease_s: float
-    clock_ns: Callable[[], int]
-
-
-class _Claim:
-    """A partition that this member holds.
-
-    `position` is the next offset to poll; all before `done` was committed or passed over, all
-    before `committed` stands in the log.
-    """
-
-    __slots__ = ("committed", "done", "epoch", "partition", "position")
-
-    def __init__(self, partition: int, epoch: int, position: int) -> None:
-        self.partition, self.epoch = partition, epoch
-        self.position = self.done = self.committed = position
-
-
-class _Survey(NamedTuple):
-    """What a member must take and give back, by the state of its group."""
-
-    dead: list[str]
-    lost: list[TopicPartition]
-    give: list[TopicPartition]
-    take: list[TopicPartition]
+_Waiting = tuple[int, TopicPartition, Claim]
+"""How many offsets wait in a partition, its place, and the claim to it."""
 
 
 class SqliteMember:
@@ -80,18 +53,23 @@ class SqliteMember:
             for number, partition in enumerate(self._records.partitions(topic))
         }
         self._presence: Presence | None = None
-        self._held: dict[TopicPartition, _Claim] = {}
+        self._held: dict[TopicPartition, Claim] = {}
         self._assigned: dict[TopicPartition, Mapping[str, bytes]] = {}
         self._revoked: set[TopicPartition] = set()
+        self._looked_at: tuple[int, int] | None = None
+        """The group's changes and the time, in ns, when it was last found settled."""
         self._void: set[TopicPartition] = set()
         """Partitions that went with records that were neither committed nor passed over."""
 
-    def poll(self, limit: int, timeout_s: float) -> Batch:
+    def poll(self, limit: int, timeout_s: float, linger_s: float = 0.0) -> Batch:
         """See `Member.poll`."""
         deadline_s = time.monotonic() + timeout_s
         while True:
-            self._settle()
-            records = self._fetch(limit)
+            self._show()
+            looks = timeout_s <= 0 or self._is_look_due()
+            if looks:
+                self._settle()
+            records = self._fetch(limit) if looks else self._fetch_known(limit)
             left_s = deadline_s - time.monotonic()
             if records or self._assigned or self._revoked or left_s <= 0:
                 batch = Batch(
@@ -103,6 +81,8 @@ class SqliteMember:
                 return batch
             reached = {claim.partition: claim.position for claim in self._held.values()}
             self._arrivals.wait(reached, min(left_s, _LOOK_ROUND_S))
+            if linger_s and self._arrivals.beyond(reached):
+                time.sleep(linger_s)
 
     def commit(
         self,
@@ -157,6 +137,7 @@ class SqliteMember:
                 self._advance(claim, claim.done, me)
             self._database.change("give_all", me)
             self._database.change("remove_member", me)
+        self._arrivals.group_changed()
 
     def close(self) -> None:
         """Leave and release the connection. Idempotent."""
@@ -176,7 +157,7 @@ class SqliteMember:
             if not self._advance(claim, claim.position, me)
         }
 
-    def _advance(self, claim: _Claim, position: int, me: str) -> bool:
+    def _advance(self, claim: Claim, position: int, me: str) -> bool:
         """Write the position of a claim; return whether it is still ours."""
         return bool(
             self._database.change(
@@ -211,50 +192,38 @@ class SqliteMember:
 
     # The group.
 
+    def _is_look_due(self) -> bool:
+        """Whether the group may have changed since it was found settled."""
+        if self._looked_at is None:
+            return True
+        changes, looked_ns = self._looked_at
+        if changes != self._arrivals.group_changes:
+            return True
+        return not 0 <= self._lease.clock_ns() - looked_ns < _LOOK_ROUND_S * NS_PER_S
+
     def _settle(self) -> None:
         """Bring what is held in line with the group: one look, and a write only for a change."""
-        self._show()
+        now = self._arrivals.group_changes, self._lease.clock_ns()
         with self._database.snapshot():
-            survey = self._survey()
-        if survey is not None and not any(survey):
+            todo = self._survey()
+        if todo is not None and todo.is_settled:
+            self._looked_at = None if todo.owes else now
             return
+        self._looked_at = None
         with self._database.write():
-            survey = self._survey()
-            if survey is None:
+            todo = self._survey()
+            if todo is None:
                 self._enter()
-                survey = self._survey()
-            if survey is not None:
-                self._follow(survey)
+                todo = self._survey()
+            if todo is not None:
+                self._follow(todo)
+        self._arrivals.group_changed()
 
-    def _survey(self) -> _Survey | None:
-        """What is to do, or None when this member is not in the group (yet, or any more)."""
-        rows = self._database.rows("members", self._group)
+    def _survey(self) -> Survey | None:
         me = self._presence.id if self._presence else ""
-        if me not in (row[0] for row in rows):
-            return None
-        alive = [row[0] for row in rows if row[0] == me or self._is_present(row[0])]
-        claims = {row[0]: (row[1], row[2]) for row in self._database.rows("claims", self._group)}
-        lost: list[TopicPartition] = []
-        kept: list[TopicPartition] = []
-        for place, claim in self._held.items():
-            ours = claims.get(claim.partition) == (me, claim.epoch)
-            (kept if ours else lost).append(place)
-        others = set(alive) - {me}
-        free = [
-            place
-            for place, partition in self._partitions.items()
-            if place not in kept and claims.get(partition, ("", 0))[0] not in others
-        ]
-        quota = share(len(self._partitions), len(alive), alive.index(me))
-        settled = [p for p in kept if self._held[p].position == self._held[p].done]
-        return _Survey(
-            dead=[row[0] for row in rows if row[0] not in alive],
-            lost=lost,
-            give=settled[::-1][: max(len(kept) - quota, 0)],
-            take=free[: max(quota - len(kept), 0)],
-        )
+        return survey(self._database, self._group, self._lease, me, self._held, self._partitions)
 
-    def _follow(self, survey: _Survey) -> None:
+    def _follow(self, survey: Survey) -> None:
         assert self._presence is not None  # noqa: S101 - a survey is made for members only
         for member in survey.dead:
             self._database.change("give_all", member)
@@ -274,7 +243,7 @@ class SqliteMember:
         """Become a member under a new name."""
         self._vanish()
         for member, topics in self._database.rows("members", self._group):
-            if topics != self._topics and self._is_present(member):
+            if topics != self._topics and self._lease.is_present(member):
                 raise BadInputError(
                     f"group {self._group}",
                     f"its members read {topics}, this one asks for {self._topics}",
@@ -288,16 +257,18 @@ class SqliteMember:
         """Withdraw as if the process had died: others free its partitions and remove its rows."""
         for place in list(self._held):
             self._revoke(place)
+        self._looked_at = None
         if self._presence is not None:
             self._presence.withdraw()
             self._presence = None
+            self._arrivals.group_changed()
 
     def _take(self, place: TopicPartition, me: str) -> None:
         partition = self._partitions[place]
         [(epoch, position)] = self._database.rows("take", self._group, partition, me)
         if position is None:
             position = self._records.bounds(partition)[0]
-        self._held[place] = _Claim(partition, epoch, position)
+        self._held[place] = Claim(partition, epoch, position)
         self._assigned[place] = dict(self._database.rows("checkpoints", self._group, partition))
 
     def _revoke(self, place: TopicPartition) -> None:
@@ -306,9 +277,6 @@ class SqliteMember:
             self._void.add(place)
         if self._assigned.pop(place, None) is None:
             self._revoked.add(place)
-
-    def _is_present(self, member: str) -> bool:
-        return is_present(self._lease.folder, member, self._lease.clock_ns())
 
     def _deadline_ns(self) -> int:
         return self._lease.clock_ns() + round(self._lease.lease_s * NS_PER_S)
@@ -322,36 +290,56 @@ class SqliteMember:
 
     # The records.
 
+    def _fetch_known(self, limit: int) -> list[Record]:
+        """As `_fetch`, of the partitions that this process knows to have more: one query each."""
+        ends = self._arrivals.beyond(
+            {claim.partition: claim.position for claim in self._held.values()}
+        )
+        grown = [
+            (ends[claim.partition] - claim.position, place, claim)
+            for place, claim in self._held.items()
+            if claim.partition in ends
+        ]
+        try:
+            return self._read(grown, limit)
+        except (OffsetGapError, CorruptLogError):
+            return self._fetch(limit)
+
     def _fetch(self, limit: int) -> list[Record]:
         """Records of all held partitions; each gets an even part of `limit`, or what it has."""
-        records: list[Record] = []
         with self._database.snapshot():
-            waiting = sorted(self._waiting(), key=lambda each: each[0])
-            for served, (_, place, claim) in enumerate(waiting):
-                part = -(-(limit - len(records)) // (len(waiting) - served))
-                polled = self._records.read(*place, claim.position, part)
-                if not polled and part > 0:  # else this would be waited for without an end
-                    raise self._damaged(place, f"{claim.position} and all after it are missing")
-                if polled:
-                    claim.position = polled[-1].offset + 1
-                    records += polled
+            return self._read(list(self._waiting()), limit)
+
+    def _read(self, waiting: list[_Waiting], limit: int) -> list[Record]:
+        """Read the records of some partitions, and move on behind them; of none where one fails."""
+        records: list[Record] = []
+        moved: list[tuple[Claim, int]] = []
+        waiting.sort(key=lambda each: each[0])
+        for served, (_, place, claim) in enumerate(waiting):
+            part = -(-(limit - len(records)) // (len(waiting) - served))
+            polled = self._records.read(*place, claim.position, part)
+            if not polled and part > 0:  # else this would be waited for without an end
+                raise self._damaged(place, f"{claim.position} and all after it are missing")
+            if polled:
+                moved.append((claim, polled[-1].offset + 1))
+                records += polled
+        for claim, position in moved:
+            claim.position = position
         return records
 
-    def _waiting(self) -> Iterator[tuple[int, TopicPartition, _Claim]]:
+    def _waiting(self) -> Iterator[_Waiting]:
+        ends: dict[int, int] = {}
         for place, claim in self._held.items():
             oldest, end = self._records.bounds(claim.partition)
             if claim.position < oldest:
                 raise OffsetGapError(*place, claim.position, oldest)
             if claim.position > end:
                 raise self._damaged(place, f"{claim.position} was read, and it ends at {end}")
+            ends[claim.partition] = end
             if claim.position < end:
                 yield end - claim.position, place, claim
+        self._arrivals.know(ends)
 
     def _damaged(self, place: TopicPartition, why: str) -> CorruptLogError:
         name = f"{place.topic}/{place.partition}"
         return CorruptLogError(str(self._database.path), f"{name} is damaged: offset {why}")
-
-
-def share(partitions: int, members: int, rank: int) -> int:
-    """How many of `partitions` the member of this rank (from 0) has; the first have one more."""
-    return partitions // members + (rank < partitions % members)

@@ -81,12 +81,12 @@ class Records:
     def read(self, topic: str, number: int, offset: int, limit: int) -> list[Record]:
         """Up to `limit` records from `offset` on. Raises OffsetGapError when that one is gone."""
         partition = self.partition(topic, number)
-        oldest, _ = self.bounds(partition)
-        if offset < oldest:
-            raise OffsetGapError(topic, number, offset, oldest)
-        rows = self._database.rows(
-            "read", _slot(partition, offset), _slot(partition + 1, 0), max(limit, 0)
-        )
+        first = _slot(partition, offset)
+        rows = self._database.rows("read", first, _slot(partition + 1, 0), max(limit, 0))
+        if not rows or rows[0][0] != first:  # a gap, a hole of a compacted topic, or the end
+            oldest, _ = self.bounds(partition)
+            if offset < oldest:
+                raise OffsetGapError(topic, number, offset, oldest)
         records = []
         stamp: dict[str, str] = {}
         stamped_ns = None

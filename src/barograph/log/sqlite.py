@@ -13,7 +13,8 @@ from barograph.errors import BadInputError, ReplacedProducerError
 from barograph.log import Checkpoints, Extent, Topic, check_append, check_same, check_topic
 from barograph.log.arrivals import arrivals_of, release
 from barograph.log.database import Database
-from barograph.log.member import Lease, SqliteMember
+from barograph.log.group import Lease
+from barograph.log.member import SqliteMember
 from barograph.log.reader import SqliteReader
 from barograph.log.records import Records
 from barograph.types import NS_PER_S, Message, Record, TopicPartition

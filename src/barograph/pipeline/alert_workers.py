@@ -29,6 +29,9 @@ from barograph.pipeline.worker import Route, Tally, Until, work
 STAMP = "alerted_time_ns"
 """The header in which the time of work stands."""
 
+_LINGER_S = 0.02
+"""The predictions that an alert is made of go to their readers first."""
+
 _JOIN_S = 2.0
 _LOOK_S = 0.25
 
@@ -42,6 +45,7 @@ def alert_route(live: LiveSeries) -> Route:
         dead_letters=live.dead_letters,
         stamp=STAMP,
         count=count_alerts,
+        linger_s=_LINGER_S,
     )
 
 
@@ -54,6 +58,7 @@ def health_route() -> Route:
         dead_letters=ALERT_LETTERS,
         stamp=STAMP,
         count=count_alerts,
+        linger_s=_LINGER_S,
     )
 
 

@@ -19,6 +19,9 @@ from barograph.pipeline.shadow import Shadow
 from barograph.pipeline.stage_outage import through_outages
 from barograph.pipeline.worker import M, Route, Tally, Until, work
 
+_SHADOW_LINGER_S = 0.1
+"""The champion's prediction of the same row goes first."""
+
 
 def featurize_route(live: LiveSeries) -> Route:
     """Return the featurizer's route: from the source topic to the rows."""
@@ -32,7 +35,8 @@ def score_route(live: LiveSeries) -> Route:
 
 def shadow_route(live: LiveSeries) -> Route:
     """Return the shadow's route: from rows to the candidate's predictions."""
-    return _scoring(_route(live, "shadow", live.rows, live.shadow, "scored_time_ns"))
+    route = _scoring(_route(live, "shadow", live.rows, live.shadow, "scored_time_ns"))
+    return msgspec.structs.replace(route, linger_s=_SHADOW_LINGER_S)
 
 
 def groups_at_work(log: Log, live: LiveSeries, topics: Collection[str]) -> dict[str, str]:

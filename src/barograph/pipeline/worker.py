@@ -30,14 +30,7 @@ from barograph.errors import FencedError, ForeignStateError
 from barograph.log import MAX_VALUE_BYTES, Log
 from barograph.machine import Machine
 from barograph.pipeline.counted import WorkerCounts
-from barograph.types import (
-    NS_PER_S,
-    DeadLetter,
-    Message,
-    Outcome,
-    Record,
-    TopicPartition,
-)
+from barograph.types import NS_PER_S, DeadLetter, Message, Outcome, Record, TopicPartition
 
 NEXT = "\0next"
 """The worker's own checkpoint of a partition: the offset before which the machine's ones stand."""
@@ -65,7 +58,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
     `stamp` is the header of the time of work. `cost`, where it is not empty, is that of the
     machine's nanoseconds a record, in the batch in which the value was made. `count` is called with
-    the group and the values of each batch, once they are committed.
+    the group and the values of each batch, once they are committed. `linger_s` is that of
+    `Member.poll`, for what nobody waits for.
     """
 
     group: str
@@ -74,6 +68,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     dead_letters: str
     stamp: str
     cost: str = ""
+    linger_s: float = 0.0
     count: Callable[[str, Sequence[bytes]], None] = lambda _group, _values: None
 
 
@@ -169,7 +164,7 @@ class _Worker(Generic[M]):
 
     def step(self, limit: int, timeout_s: float) -> bool:
         """Run one cycle; return whether it was idle."""
-        batch = self.member.poll(limit, timeout_s)
+        batch = self.member.poll(limit, timeout_s, self._route.linger_s)
         self._counts.polled(batch)
         for place in batch.revoked:
             self._parts.pop(place, None)

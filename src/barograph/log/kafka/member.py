@@ -82,8 +82,8 @@ class KafkaMember:
         self._void: set[TopicPartition] = set()
         """Partitions that went while polled records of them were not committed."""
 
-    def poll(self, limit: int, timeout_s: float) -> Batch:
-        """See `Member.poll`."""
+    def poll(self, limit: int, timeout_s: float, linger_s: float = 0.0) -> Batch:  # noqa: ARG002
+        """See `Member.poll`; the client fetches in a thread of its own, whoever waits for it."""
         end_s = time.monotonic() + timeout_s
         wait_s = 0.0
         while True:
