@@ -92,7 +92,7 @@ def _looks(
         "home": lambda: at_home.place(place),
         "log": lambda: () if file is None else at_home.log(place, file),
         "archive": lambda: at_home.archive(place),
-        "recovery": lambda: () if file is None else at_home.recovery(place, address),
+        "recovery": lambda: at_home.recovery(place, address),
         "model": lambda: at_home.models(place, chosen.name, chosen.feature_set),
         "venue": lambda: network.venue(site, needed=alone),
         "clock": lambda: _clock(address, site),

@@ -99,11 +99,13 @@ class Restoring:
 
 
 def restored(topics: Topics, owner: CheckpointOwner) -> dict[str, bytes]:
-    """Return the checkpoints of one owner.
+    """Return the checkpoints of one owner; makes no topic where there are none yet.
 
     Raises LogUnavailableError when no broker answers, OpenTransactionError when a writer holds it
     up.
     """
+    if not topics.has(CHECKPOINTS.name):
+        return {}
     restoring = Restoring(topics, [owner])
     try:
         while not restoring.step(WAIT_S):

@@ -3,7 +3,9 @@
 import errno
 import os
 import shutil
+import socket
 import time
+import uuid
 from contextlib import closing
 
 import pytest
@@ -158,6 +160,36 @@ def test_what_the_archive_has_and_the_log_does_not_know_is_named_with_its_cure(t
         recover(log, place / "archive")
     (found,) = home.recovery(place, str(place))
     assert found.state is State.OK
+
+
+def test_the_same_is_found_of_a_log_on_kafka_and_no_topic_is_made(kafka, tmp_path):
+    """The cluster was lost; one that was set up in its place has nothing at the same address."""
+    place, old, new = tmp_path / "home", uuid.uuid4().hex, uuid.uuid4().hex
+    there = f"kafka://{kafka}/test-{new}"
+    fed = Home(place, log=f"kafka://{kafka}/test-{old}")
+    fed.replay(recorded(tmp_path, *session(0, 30), name="first.ndjson"))
+    (found,) = home.recovery(place, fed.log.address)
+    fed.log.close()
+    assert (found.state, found.cure) == (State.OK, "")
+    book = place / "archive" / "book.json"
+    book.write_text(book.read_text().replace(old, new))
+    (found,) = home.recovery(place, there)
+    assert (found.state, "1 file that the log does not know" in found.text) == (State.WARNING, True)
+    assert found.cure.endswith(f"`barograph recover --home {place} --log {there}`")
+    with closing(open_log(there)) as log:
+        assert log.topics() == []
+        recover(log, place / "archive")
+    (found,) = home.recovery(place, there)
+    assert found.state is State.OK
+
+
+@pytest.mark.slow
+def test_of_brokers_that_do_not_answer_the_archive_says_nothing(tmp_path):
+    pytest.importorskip("confluent_kafka")
+    (tmp_path / "archive").mkdir()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        assert not list(home.recovery(tmp_path, f"kafka://127.0.0.1:{taken.getsockname()[1]}"))
 
 
 @pytest.mark.parametrize(

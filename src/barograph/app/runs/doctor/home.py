@@ -9,11 +9,11 @@ from pathlib import Path
 from shlex import quote
 
 from barograph.app.runs.doctor.examination import LIMIT_S, Finding, ok, problem, refused, warning
-from barograph.app.runs.doctor.network import clock_off
+from barograph.app.runs.doctor.network import answering, clock_off
 from barograph.archive.book import address_in
 from barograph.archive.inventory import inventory
 from barograph.archive.recall import PRODUCER, compare
-from barograph.errors import BarographError
+from barograph.errors import BarographError, LogUnavailableError
 from barograph.figures import duration
 from barograph.files.disk import check_room
 from barograph.log import file_of, open_log
@@ -103,22 +103,29 @@ def archive(home: Path) -> Iterator[Finding]:
 
 
 def recovery(home: Path, log: str) -> Iterator[Finding]:
-    """Whether the archive has files that the embedded log at an address does not know."""
+    """Whether the archive has files that the log at an address does not know.
+
+    Says nothing of a log that is not there or cannot be reached: other looks do.
+    """
     directory, file = home / "archive", file_of(log)
-    if not directory.is_dir() or file is None or not file.exists():
+    if not directory.is_dir() or (file is not None and not file.exists()):
         return
     try:
-        with closing(open_log(log)) as opened:
+        opened = answering(log) if file is None else open_log(log)
+        if opened is None:
+            return
+        with closing(opened):
             saved = opened.producer_checkpoints(PRODUCER, take=False)
             unknown = compare(directory, saved, address_in(directory, opened.address)).unknown
     except BarographError as error:
-        yield refused("archive and log", error)
+        if file is not None or not isinstance(error, LogUnavailableError):
+            yield refused("archive and log", error)
         return
     if not unknown:
         yield ok("archive and log", "the log knows all that is archived")
         return
     files = "1 file that" if len(unknown) == 1 else f"{len(unknown):,} files that"
-    own = file.absolute() == (home / "log.sqlite").absolute()
+    own = file is not None and file.absolute() == (home / "log.sqlite").absolute()
     at = "" if own else f" --log {quote(log)}"
     yield warning(
         "archive and log",

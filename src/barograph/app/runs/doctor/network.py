@@ -21,6 +21,7 @@ from barograph.app.runs.doctor.examination import (
     warning,
 )
 from barograph.errors import BarographError
+from barograph.log import Log
 from barograph.venues.coinbase.endpoints import Endpoint
 
 CLOCK_S = 2.0
@@ -87,14 +88,10 @@ def brokers(address: str) -> Iterator[Finding]:
         else:
             reached += 1
             yield ok(f"broker {broker}", f"answers in {taken_ms:,.0f} ms")
-    if not reached:
+    if not reached or (log := answering(address)) is None:
         return
     try:
-        from barograph.log.kafka import KafkaLog  # noqa: PLC0415 - its client is an extra
-    except ModuleNotFoundError:
-        return  # what is installed says so
-    try:
-        with closing(KafkaLog(address, wait_s=LIMIT_S / 2)) as log:
+        with closing(log):
             topics = log.topics()
     except BarographError as error:
         yield refused("kafka", error)
@@ -104,6 +101,18 @@ def brokers(address: str) -> Iterator[Finding]:
     else:
         cure = "`barograph topics create`, with this --log"
         yield warning("kafka", "it has no topic of this log", cure)
+
+
+def answering(address: str) -> Log | None:
+    """The log on Kafka at an address, which gives up in time for a look; None without its client.
+
+    What is installed says so.
+    """
+    try:
+        from barograph.log.kafka import KafkaLog  # noqa: PLC0415 - its client is an extra
+    except ModuleNotFoundError:
+        return None
+    return KafkaLog(address, wait_s=LIMIT_S / 2)
 
 
 def _connect(address: str) -> float:
