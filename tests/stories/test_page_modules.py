@@ -237,6 +237,24 @@ def _fan(ask, count, low, inside, later=()):
     return ask("fan.js", FAN, {"answer": answer, "later": list(later)})
 
 
+@pytest.mark.parametrize(
+    ("verdict", "wait", "left", "counted"),
+    [
+        ("WARMUP", (39, 60, 680), "11 min 20 s", "39 of 60 s without a break, then it learns"),
+        ("WARMUP", (30, 900, 870), "14 min 30 s", "30 of 900 s without a break"),
+        ("NO_MODEL", (150, 600, 450), "7 min 30 s", "150 of 600 s learned"),
+    ],
+)  # fmt: skip
+def test_what_is_waited_for_is_a_sentence_with_all_that_is_left(ask, verdict, wait, left, counted):
+    have, need, left_s = wait
+    said = ask(
+        "words.js",
+        "return module.verdict({verdict: argument[0]}, argument[1]).text;",
+        [verdict, {"have": have, "need": need, "left_s": left_s}],
+    )
+    assert said == f"Ready in {left}, if nothing breaks: {counted}."
+
+
 def test_a_forecast_stands_at_the_time_that_it_is_made_for(ask):
     fan = _fan(ask, 3, [5.0, 6.0, None], [True, None, None])
     assert fan["time"] == [START_S + 60 * n for n in range(5)]

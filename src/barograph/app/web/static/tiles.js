@@ -95,9 +95,11 @@ function make(product, onChange) {
 function fill(meter, probability, threshold, wait) {
   const [bar, mark] = meter.children;
   const waiting = probability === null && wait && wait.need > 0;
+  // What is left may be more than what is counted now: after a warm-up the simple method learns.
+  const waitS = waiting ? wait.have + wait.left_s : 0;
   meter.classList.toggle("wait", Boolean(waiting));
   meter.hidden = probability === null && !waiting;
-  const share = waiting ? wait.have / wait.need : (probability ?? 0);
+  const share = waiting ? wait.have / Math.max(1, waitS) : (probability ?? 0);
   bar.style.width = `${Math.min(100, share * 100)}%`;
   mark.hidden = waiting || threshold === null;
   if (!mark.hidden) mark.style.left = `calc(${threshold * 100}% - 1px)`;

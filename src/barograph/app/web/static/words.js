@@ -56,8 +56,10 @@ export function verdict(prediction, wait) {
   const [title, text] = VERDICTS[prediction.verdict] ?? [prediction.verdict, ""];
   if (!wait) return { title, text };
   const left = wait.left_s > 0 ? `ready in ${duration(wait.left_s)}, if nothing breaks` : "ready at any moment";
-  const unit = prediction.verdict === "NO_MODEL" ? "" : " s";
-  return { title, text: `${capital(left)} (${wait.have} of ${wait.need}${unit}).` };
+  const learns = prediction.verdict === "NO_MODEL";
+  const then = !learns && wait.left_s > wait.need - wait.have ? ", then it learns" : "";
+  const counted = `${wait.have} of ${wait.need} s ${learns ? "learned" : "without a break"}${then}`;
+  return { title, text: `${capital(left)}: ${counted}.` };
 }
 
 export function verdictShort(name) {
