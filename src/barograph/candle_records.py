@@ -1,6 +1,7 @@
 """Candles: what an interval of a market came to. Words of `types`, in a file of their own."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Annotated, Literal
 
 import msgspec
@@ -9,6 +10,9 @@ from msgspec import Meta
 from barograph.types import DAY_S, NS_PER_S, Measure, Name, Price, Second, Size, TimeNs
 
 HOUR_S = 3_600
+
+COMPARED = ("open", "high", "low", "close", "volume", "quote_volume")
+"""The numbers of a candle."""
 
 Step = Annotated[int, Meta(ge=1, le=DAY_S)]
 Version = Annotated[int, Meta(ge=1, le=2**31 - 1)]
@@ -57,6 +61,48 @@ class Candle(
         texts = self.open, self.high, self.low, self.close
         numbers = [float(text) for text in texts if text is not None]
         return (numbers[0], numbers[1], numbers[2], numbers[3]) if len(numbers) == 4 else None
+
+
+class Difference(msgspec.Struct, frozen=True, gc=False):
+    """A field in which two candles of an hour differ; None is a price that one does not have."""
+
+    field: Name
+    own: Size | None
+    other: Size | None
+
+
+class CandleCheck(
+    msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="candle-check/1"
+):
+    """An hour of our own ticks beside `version` of what `source` says of it.
+
+    `differences` are empty where both say the same, as numbers.
+    """
+
+    product: Name
+    start_s: Second
+    source: CandleSource
+    version: Version
+    differences: Annotated[list[Difference], Meta(max_length=len(COMPARED))] = []
+
+
+def compared(own: Candle, other: Candle) -> CandleCheck:
+    """Compare two candles of an hour; the volume in the quote currency where both have one."""
+    differences = []
+    for field in COMPARED:
+        texts = getattr(own, field), getattr(other, field)
+        if field == "quote_volume" and None in texts:
+            continue
+        numbers = [text if text is None else Decimal(text) for text in texts]
+        if numbers[0] != numbers[1]:
+            differences.append(Difference(field, *texts))
+    return CandleCheck(
+        product=own.product,
+        start_s=own.start_s,
+        source=other.source,
+        version=other.version,
+        differences=differences,
+    )
 
 
 def contradiction(candle: Candle) -> str:

@@ -19,7 +19,7 @@ from msgspec import Meta
 
 from barograph.alert_records import AlertRecord, HealthSample, Undelivered
 from barograph.arrays import Records
-from barograph.candle_records import Candle, contradiction
+from barograph.candle_records import Candle, CandleCheck, contradiction
 from barograph.earlier import FirstPrediction, present_prediction
 from barograph.types import (
     Count,
@@ -194,6 +194,7 @@ encode = msgspec.json.Encoder().encode
 
 decode_event = Reader[Event](Event, _check_event)
 decode_candle = Reader[Candle](Candle, _check_candle)
+decode_candle_check = Reader[CandleCheck](CandleCheck)
 decode_row = Reader[FeatureRow](FeatureRow, _check_row)
 decode_prediction = Reader[Prediction](
     Prediction | FirstPrediction, _check_prediction, present=present_prediction

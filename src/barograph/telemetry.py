@@ -251,6 +251,10 @@ PREDICTION_LATENCY = Histogram(
 
 RECORDS = Counter("barograph_records", "Records that a worker received and settled.", "group")
 VALUES = Counter("barograph_values", "Values that it wrote.", "group")
+CANDLE_CHECKS = Counter(
+    "barograph_candle_checks",
+    "Hours of our own ticks beside those of a service: `same`, or `differs`.", "result",
+)  # fmt: skip
 COMMITS = Counter("barograph_commits", "Its commits.", "group")
 REBALANCES = Counter(
     "barograph_rebalances", "Partitions that came (`assigned`) or went (`revoked`).", "group",

@@ -36,7 +36,7 @@ def test_all_is_new_to_an_empty_log(log):
 def test_what_is_there_is_not_written_again_also_with_other_digits(log):
     same = [replace(each, volume=f"{each.volume}0") for each in CANDLES_MADE]
     news = known(log, *CANDLES_MADE).news(same)
-    assert news == ([], 0, 0, [], 0)
+    assert news == ([], 0, 0, [], 0, [])
 
 
 def test_a_revised_hour_is_the_next_version_of_it(log):
@@ -62,3 +62,23 @@ def test_other_products_and_unreadable_records_are_passed_over(log):
     log.append([Message(CANDLES, "BTC-USD", b"{"), Message(CANDLES, "ETH-USD", b"{}")])
     other = replace(CANDLES_MADE[0], product="ETH-USD")
     assert known(log, other).by_hour == {}
+
+
+def test_hours_of_our_own_ticks_are_asked_for_and_compared_and_neither_overwrites(log):
+    own = [replace(each, source="ticks") for each in CANDLES_MADE[1:4]]
+    own[1] = replace(own[1], close=own[1].low, volume="0.5")
+    here = known(log, CANDLES_MADE[0], *own)
+    assert list(here.by_hour) == [CANDLES_MADE[0].start_s]
+    news = here.news(CANDLES_MADE)
+    assert (news.candles, news.new, news.kept) == (CANDLES_MADE[1:], 5, 0)
+    assert [each.start_s for each in news.checks] == [each.start_s for each in own]
+    assert [[d.field for d in each.differences] for each in news.checks] == [
+        [],
+        ["close", "volume"],
+        [],
+    ]
+    here.take(news.candles)
+    revised = replace(CANDLES_MADE[2], volume="7")
+    again = here.news([revised])
+    assert (again.candles, len(again.revised)) == ([replace(revised, version=2)], 1)
+    assert [each.version for each in again.checks] == [2]

@@ -17,7 +17,8 @@ LEAST_VOL, LEAST_VOLUME = 1e-5, 1e-8
 def rows(candles):
     """One product's rows, as functions that compute one when called; the fate of each candle.
 
-    candles: (n,) of `hours.CANDLE`. A fate is "", "duplicate", "late" or "out of range".
+    candles: (n,) of `hours.CANDLE`. A fate is "", "duplicate", "late", "out of range" or
+    "second source".
     """
     known, made, fates = {}, [], []
     first = last = None
@@ -49,7 +50,9 @@ def fate_of(candle, known, last):
     if last is not None and candle["hour"] <= last - 721:
         return "late"
     before = known.get(candle["hour"])
-    return "duplicate" if before and candle["version"] <= before["version"] else ""
+    if before and (candle["version"] < 0) != (before["version"] < 0):
+        return "second source"
+    return "duplicate" if before and abs(candle["version"]) <= abs(before["version"]) else ""
 
 
 def is_quiet(candle):

@@ -37,6 +37,7 @@ WORDS = {
     "forms": ("{inputs}/market.ndjson",),
     "serve": ("--port", "0", "--minutes", "0.001"),
     "featurize": (),
+    "candles": (),
     "score": (),
     "verify": (),
     "check": (),

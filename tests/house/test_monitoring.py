@@ -107,6 +107,7 @@ UNSEEN = {
     "barograph_feed_queue_bytes": "its entries are shown",
     "barograph_feed_open_holes": "gaps are shown",
     "barograph_values_total": "records are shown",
+    "barograph_candle_checks_total": "a difference is a warning, and a record with both values",
     "barograph_drift_alarm": "it is an alert of Barograph's own",
 }
 """Metrics on no panel and in no rule, and why."""

@@ -54,6 +54,7 @@ WORDS = {
     "forms": "{market}",
     "serve": "--port 0 --home {home}",
     "featurize": "--follow --home {home}",
+    "candles": "--follow --home {home}",
     "score": "--follow --home {home}",
     "verify": "--home {home}",
     "up": "--venue simulated --products BTC-USD --port 0 --home {new}",

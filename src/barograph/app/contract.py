@@ -17,6 +17,7 @@ from barograph.app.runs.demo import DemoSummary
 from barograph.app.runs.doctor.examination import Examination
 from barograph.app.runs.extracting import Quality
 from barograph.app.runs.hourly_demo import HourlyDemoSummary
+from barograph.app.runs.hours import CandlesMade
 from barograph.app.runs.predicting import Predicted
 from barograph.app.runs.rehearsal_accounts import Rehearsal
 from barograph.app.runs.up import UpSummary
@@ -69,6 +70,7 @@ ANSWERS: Mapping[str, Any] = {
     "quality": Quality,
     "forms": (Look, {"forms": list[KnownForm]}),
     "featurize": Tally,
+    "candles": CandlesMade,
     "score": Tally,
     "verify": Verification,
     "check": Check,

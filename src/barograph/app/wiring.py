@@ -13,6 +13,7 @@ from barograph.app.settings import Settings
 from barograph.cases.case import live_of, stream_of
 from barograph.feed.summary import Summary
 from barograph.log import open_log
+from barograph.pipeline.candle_stages import CandleStages
 from barograph.pipeline.case_topics import ensure_stream
 from barograph.pipeline.counted import count_predictions
 from barograph.pipeline.follower import Follower
@@ -71,6 +72,20 @@ def stages(  # noqa: PLR0913 - the settings, and what they leave open
         batch_records=settings.batch_records,
         lease_s=settings.lease_s,
         patient=patient or follow,
+    )
+
+
+def candle_stages(
+    settings: Settings, address: str | Path, warn: Callable[[str], None], *, patient: bool = False
+) -> CandleStages:
+    """The stages of candles from ticks, configured from the settings. patient: as in `stages`."""
+    return CandleStages(
+        address=address,
+        warn=warn,
+        partitions=settings.partitions,
+        batch_records=settings.batch_records,
+        lease_s=settings.lease_s,
+        patient=patient,
     )
 
 

@@ -39,7 +39,7 @@ SETTLE_S = 60
 """A candle is asked for so long after its end: services finish it a little later."""
 
 MAX_NAMED = 20
-"""Revised hours that are named one by one."""
+"""Revised and differing hours that are named one by one."""
 
 MAX_RUNS = 50
 """Stretches of missing hours that one run asks for, the newest ones: a service may never have them.
@@ -190,6 +190,10 @@ class _Writer:
         done.kept += news.kept
         done.revised += len(news.revised)
         done.first_revised += news.revised[: MAX_NAMED - len(done.first_revised)]
+        differing = [each for each in news.checks if each.differences]
+        done.own += len(news.checks)
+        done.differing += len(differing)
+        done.first_differing += differing[: MAX_NAMED - len(done.first_differing)]
         done.empty += sum(each.open is None and each.version == 1 for each in news.candles)
 
 

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from barograph.candle_records import CandleCheck
 from barograph.evaluation.quality_report import QualityReport
 
 
@@ -19,9 +20,11 @@ class Extracted(msgspec.Struct, kw_only=True):
     Of the `hours` that were wanted `there` were in the log. `new` ones went into it: `late` of them
     behind newer ones that were there, `empty` of them without a trade. `revised` counts new
     versions, `first_revised` names some. `kept` hours differ from another source's that are there
-    and stay. `bad` rows broke a rule of the gate and were left out; `missing` hours are still not
-    there. `requests` were sent, `failures` of them of no use, by reason; `reused` answers were kept
-    by an earlier run. `left_out` counts what else was in the answers, by kind. `report` is the
+    and stay. `own` of the candles that went into the log are of hours that our own ticks made, too;
+    `differing` of them differ, and `first_differing` names some. `bad` rows broke a rule of the
+    gate and were left out; `missing` hours are still not there. `requests` were sent, `failures` of
+    them of no use, by reason; `reused` answers were kept by an earlier run. `left_out` counts what
+    else was in the answers, by kind. `report` is the
     gate's, which `passed` or stopped everything; `stopped`: the run was told to end early.
     """
 
@@ -37,6 +40,9 @@ class Extracted(msgspec.Struct, kw_only=True):
     revised: int = 0
     first_revised: list[RevisedHour] = []
     kept: int = 0
+    own: int = 0
+    differing: int = 0
+    first_differing: list[CandleCheck] = []
     bad: int = 0
     missing: int = 0
     requests: int = 0

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from barograph.candle_records import HOUR_S, Candle
+from barograph.candle_records import HOUR_S, Candle, CandleCheck, compared
 from barograph.codec import decode_candle
 from barograph.feed.extracted import RevisedHour
 from barograph.log import Log, partition_of
@@ -20,7 +20,8 @@ class News(NamedTuple):
     """What candles are against those that are known: those to write, ascending, and how many.
 
     `late` of the `new` hours lie before the newest one that is known. `revised` candles are new
-    versions; `kept` ones differ from another source's, which stay and are not written over.
+    versions; `kept` ones differ from another source's, which stay and are not written over. Those
+    of hours that our own ticks made too are written beside them: `checks` compares both.
     """
 
     candles: list[Candle]
@@ -28,15 +29,20 @@ class News(NamedTuple):
     late: int
     revised: list[RevisedHour]
     kept: int
+    checks: list[CandleCheck]
 
 
 class KnownCandles:
-    """The hours of a product that a log holds, each in its newest version."""
+    """The hours of a product that a log holds, each in its newest version.
+
+    `by_hour` are those of services and files; `own` those of our own ticks.
+    """
 
     def __init__(self, log: Log, product: str) -> None:
         topic = next(each for each in log.topics() if each.name == CANDLES)
         partition = partition_of(product, topic.partitions)
         self.by_hour: dict[int, Candle] = {}
+        self.own: dict[int, Candle] = {}
         self.newest_s = -1
         offset = log.extents(CANDLES)[partition].oldest
         while records := log.read(CANDLES, partition, offset, _READ):
@@ -47,6 +53,9 @@ class KnownCandles:
     def take(self, candles: Sequence[Candle]) -> None:
         """Add candles that are written."""
         for candle in candles:
+            if candle.source == "ticks":
+                self.own[candle.start_s] = candle
+                continue
             self.by_hour[candle.start_s] = candle
             self.newest_s = max(candle.start_s, self.newest_s)
 
@@ -70,7 +79,9 @@ class KnownCandles:
                 revised.append(
                     RevisedHour(start_s=candle.start_s, version=version, changed=changed)
                 )
-        return News(written, new, late, revised, kept)
+        own = [(self.own.get(candle.start_s), candle) for candle in written]
+        checks = [compared(before, candle) for before, candle in own if before is not None]
+        return News(written, new, late, revised, kept, checks)
 
 
 def _changed(known: Candle, candle: Candle) -> str:

@@ -16,7 +16,7 @@ UNDELIVERED, ALERT_LETTERS = "alerts.undelivered", "alerts.deadletter"
 
 CANDLES, CANDLE_FEATURES = "candles.raw", "candles.features"
 CANDLE_PREDICTIONS, CANDLE_SHADOW = "candles.predictions", "candles.predictions.shadow"
-CANDLE_LETTERS = "candles.deadletter"
+CANDLE_CHECKS, CANDLE_LETTERS = "candles.checks", "candles.deadletter"
 
 TOPICS = (
     Topic(name=TICKS, partitions=3, retention_s=30 * DAY_S, retention_bytes=4 << 30),
@@ -41,7 +41,13 @@ CANDLE_TOPICS = (
     Topic(name=CANDLES),
     *(
         Topic(name=name, retention_s=3_653 * DAY_S)
-        for name in (CANDLE_FEATURES, CANDLE_PREDICTIONS, CANDLE_SHADOW, CANDLE_LETTERS)
+        for name in (
+            CANDLE_FEATURES,
+            CANDLE_PREDICTIONS,
+            CANDLE_SHADOW,
+            CANDLE_CHECKS,
+            CANDLE_LETTERS,
+        )
     ),
 )
 """Keyed by product. CANDLES is kept without limit: an hour of five years ago trains a model. What

@@ -4,13 +4,11 @@ Each is a thread with a log of its own. They are no part of the path from tick t
 one of them dies of is reported, and all others go on.
 """
 
-import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import Self
 
 import msgspec
 
@@ -19,10 +17,10 @@ from barograph.log import Log, open_log
 from barograph.log.topics import ALERT_LETTERS, ALERTS, HEALTH, ensure_alert_topics
 from barograph.machine import Machine
 from barograph.pipeline.alerts import PredictionAlerts, Series
+from barograph.pipeline.beside import Beside, Job
 from barograph.pipeline.case_topics import ensure_series
 from barograph.pipeline.counted import count_alerts
 from barograph.pipeline.health_alerts import HealthAlerts, HealthRule
-from barograph.pipeline.side_threads import SideThreads
 from barograph.pipeline.stage_outage import through_outages
 from barograph.pipeline.worker import Route, Tally, Until, work
 
@@ -31,9 +29,6 @@ STAMP = "alerted_time_ns"
 
 _LINGER_S = 0.02
 """The predictions that an alert is made of go to their readers first."""
-
-_JOIN_S = 2.0
-_LOOK_S = 0.25
 
 
 def alert_route(live: LiveSeries) -> Route:
@@ -121,43 +116,16 @@ class AlertPlan(msgspec.Struct, frozen=True, kw_only=True):
         return through_outages(once, until, warn, route.group, retry_s=self.retry_s)
 
 
-class AlertWorkers:
-    """The workers of a plan as threads, running while the `with` block runs.
-
-    At its end they finish what is in the log by then, for two seconds at most.
-    """
+class AlertWorkers(Beside):
+    """The workers of a plan as threads."""
 
     def __init__(self, plan: AlertPlan, warn: Callable[[str], None]) -> None:
-        self._stop = threading.Event()
-        self._abandon = threading.Event()
-        works: list[tuple[str, Callable[[], object]]] = [
-            (_ended("health"), lambda: plan.health(self._until, warn))
-        ]
-        works += [
-            (_ended(each.series.case), partial(plan.predictions, each, self._until, warn))
+        jobs: list[Job] = [(_ended("health"), partial(plan.health, warn=warn))]
+        jobs += [
+            (_ended(each.series.case), partial(plan.predictions, each, warn=warn))
             for each in plan.series
         ]
-        self._threads = SideThreads(works, warn)
-
-    def __enter__(self) -> Self:
-        """Start the threads and return self."""
-        self._threads.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop; a thread that does not end in time is left to the end of the process."""
-        self._stop.set()
-        self._threads.join(_JOIN_S)
-        self._abandon.set()
-        self._threads.join(_LOOK_S)
-
-    def check(self) -> None:
-        """Raise RemovedError if the log was removed."""
-        if self._threads.removed is not None:
-            raise self._threads.removed
-
-    def _until(self, _tally: Tally, idle: bool) -> bool:
-        return self._abandon.is_set() or (self._stop.is_set() and idle)
+        super().__init__(jobs, warn)
 
 
 def _ended(name: str) -> str:

@@ -20,7 +20,7 @@ HISTORY_HOURS = 50_000
 """More than five years."""
 
 QUIET_HOUR = 997
-"""Each hour whose number since 1970 this divides had no trade."""
+"""Each hour before the opening whose number since 1970 this divides had no trade."""
 
 _STEPS = 12
 _PERSISTENCE, _SHOCK, _CALM = 0.98, 0.12, 0.0045
@@ -85,8 +85,8 @@ class CandleHistory:
         low, high = max(low, 0), min(max(high, 0), HISTORY_HOURS)
         old = [_bar(first_s + i * HOUR_S, *before[i].tolist()) for i in range(low, high)]
         new = (bar for start_s, bar in sorted(self._since[product].items()) if start_s < to_s)
-        both = [*old, *(bar for bar in new if bar.start_s >= from_s)]
-        return [bar for bar in both if bar.start_s // HOUR_S % QUIET_HOUR]
+        traded = [bar for bar in old if bar.start_s // HOUR_S % QUIET_HOUR]
+        return [*traded, *(bar for bar in new if bar.start_s >= from_s)]
 
     def _invented(self, product: str) -> Float64:
         """(HISTORY_HOURS, 5): open, high, low, close and volume of each hour."""

@@ -12,7 +12,13 @@ import hourly_oracle
 from barograph.codec import NAT
 from barograph.features.hourly.catalogue import COLUMN, LONGEST_WINDOW_H, NAMES
 from barograph.features.hourly.hours import CANDLE
-from barograph.features.hourly.kernel import DUPLICATE, LATE, OUT_OF_RANGE, TAKEN
+from barograph.features.hourly.kernel import (
+    DUPLICATE,
+    LATE,
+    OUT_OF_RANGE,
+    SECOND_SOURCE,
+    TAKEN,
+)
 from barograph.features.hourly.state import checkpoint_of, new_states, state_of
 from barograph.types import Reason
 from invented_candles import (
@@ -30,7 +36,13 @@ long_runs = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
-FATES = {"": TAKEN, "duplicate": DUPLICATE, "late": LATE, "out of range": OUT_OF_RANGE}
+FATES = {
+    "": TAKEN,
+    "duplicate": DUPLICATE,
+    "late": LATE,
+    "out of range": OUT_OF_RANGE,
+    "second source": SECOND_SOURCE,
+}
 
 
 @pytest.mark.slow
@@ -38,6 +50,7 @@ FATES = {"": TAKEN, "duplicate": DUPLICATE, "late": LATE, "out of range": OUT_OF
 @given(drawn_candles, st.randoms(use_true_random=False))
 def test_every_feature_equals_the_oracle(drawn, random):
     log = candles(drawn)
+    log["version"] *= [random.choice([1, 1, 1, -1]) for _ in log]  # a negative one is of our ticks
     rows, fates = every_row(log)
     expected, expected_fates = hourly_oracle.rows(log)
     assert fates.tolist() == [FATES[fate] for fate in expected_fates]
@@ -180,6 +193,18 @@ def test_only_a_newer_version_of_a_known_hour_is_taken_and_it_makes_no_row():
     again["version"] = [1, 3, 2, 4]
     rows, fates = every_row(np.concatenate([log, again]))
     assert fates[30:].tolist() == [DUPLICATE, TAKEN, DUPLICATE, TAKEN]
+    assert len(rows) == 30
+
+
+@pytest.mark.parametrize("first", [1, -1])
+def test_the_first_source_of_an_hour_stays_whatever_version_the_other_has(first):
+    log = steady(30)
+    log["version"] = first
+    again = log[[20, 20, 20, 20]].copy()
+    again["close"] = again["high"]
+    again["version"] = [-first, -3 * first, first, 2 * first]
+    rows, fates = every_row(np.concatenate([log, again]))
+    assert fates[30:].tolist() == [SECOND_SOURCE, SECOND_SOURCE, DUPLICATE, TAKEN]
     assert len(rows) == 30
 
 

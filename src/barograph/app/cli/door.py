@@ -21,8 +21,8 @@ Refusal = (BarographError, OSError, MemoryError, ImportError, UnicodeError)
 _LITTLE_BYTES = 256 << 20
 _LEAST_BYTES = 2_000_000 << 10
 _HEAVY = {
-    "consume", "dataset", "demo", "featurize", "predict", "rehearse", "replay", "score", "train",
-    "up", "verify",
+    "candles", "consume", "dataset", "demo", "featurize", "predict", "rehearse", "replay", "score",
+    "train", "up", "verify",
 }  # fmt: skip
 """Verbs that load kernels, tables or learners and so need 1.2 to 1.9 GB of address space."""
 

@@ -1,4 +1,4 @@
-"""Verbs of the market pipeline: demo, replay, featurize, score, verify."""
+"""Verbs of the market pipeline: demo, replay, featurize, candles, score, verify."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -222,6 +222,44 @@ def featurize(
         events.started(settings.home, address, case=case)
         tally = stages.featurize(until)
     answer(tally, json, lambda: terminal.tally(tally, "records", "feature rows"))
+
+
+@app.command()
+def candles(
+    home: HomeOption = None,
+    log: LogOption = None,
+    follow: FollowOption = False,
+    metrics_port: MetricsPortOption = None,
+    log_format: LogFormatOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Make hourly candles of the log's ticks, and compare them with a service's.
+
+    An hour that was heard from end to end makes a candle in candles.raw. Where a service has that
+    hour, too, both stay, and candles.checks says whether they differ. `barograph up` does the same
+    where a case of hours has a champion.
+    """
+    from barograph.app import wiring
+    from barograph.app.runs import hours
+    from barograph.app.terminal import terminal
+
+    settings = settings_of(home)
+    address = worked_on(log or settings.home)
+    stages = wiring.candle_stages(settings, address, warn, patient=follow)
+    with (
+        observed(settings, "candles", metrics_port, log_format) as events,
+        _until(follow, events) as until,
+    ):
+        events.started(settings.home, address)
+        done = hours.made(stages, until, side_by_side=follow)
+    answer(
+        done,
+        json,
+        lambda: (
+            f"{terminal.tally(done.candles, 'records', 'candles')}\n"
+            f"{terminal.tally(done.checks, 'candles', 'hours compared')}"
+        ),
+    )
 
 
 @app.command()

@@ -21,8 +21,8 @@ PANELS = {
     ),
     "Models": ("train", "predict", "models", "report"),
     "Operate": (
-        "serve", "alerts", "featurize", "score", "consume", "verify", "recover", "backup",
-        "restore", "deadletters", "rehearse",
+        "serve", "alerts", "candles", "featurize", "score", "consume", "verify", "recover",
+        "backup", "restore", "deadletters", "rehearse",
     ),
     "Plumbing": ("topics", "archive", "completion"),
 }  # fmt: skip

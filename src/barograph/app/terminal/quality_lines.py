@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from barograph.evaluation.candle_checks import in_words
 from barograph.evaluation.quality_report import QualityReport
 from barograph.feed.extracted import Extracted
 from barograph.foreign import one_line
@@ -38,6 +39,7 @@ def extracted(done: Extracted, page: str) -> str:
         lines.append(f"! revised: {hour} is version {each.version} now ({each.changed})")
     if done.revised > len(done.first_revised):
         lines.append(f"! {done.revised:,} hours were revised in all")
+    lines += _of_own_ticks(done)
     if done.report is not None and done.report.broken:
         lines += _of_gate(done.report)
     if done.stopped:
@@ -45,6 +47,16 @@ def extracted(done: Extracted, page: str) -> str:
     if page:
         lines.append(f"report: {page}")
     return _text(lines)
+
+
+def _of_own_ticks(done: Extracted) -> Iterator[str]:
+    if done.own:
+        same = f"{done.own - done.differing:,} of {done.own:,}"
+        yield f"{same} hours that our own ticks made are the same in {done.source}"
+    for each in done.first_differing:
+        yield f"! differs: {in_words(each)}"
+    if done.differing > len(done.first_differing):
+        yield f"! {done.differing:,} hours differ in all"
 
 
 def _requests(done: Extracted) -> Iterator[str]:

@@ -44,7 +44,9 @@ hour with r < 0. BETWEEN is r − (C − O), from the close before to the open; 
 # What else is kept of an hour.
 OPEN, CLOSE, VERSION = 17, 18, 19
 KEPT = 20
-"""So many numbers are kept of an hour: those summed up, its log prices in 1e-9, its version."""
+"""So many numbers are kept of an hour: those summed up, its log prices in 1e-9, its version.
+
+The version of a candle from ticks is negative, that of one of a service positive, 0 is unknown."""
 
 MAX_RANGE = 2.0
 MAX_REALIZED = 3.0
@@ -68,7 +70,7 @@ CANDLE = np.dtype(
 """One record of candles.raw as the kernel sees it: `hour` is its first second / 3600.
 
 NaN prices are those of an hour without a trade, NaN `realized_vol` one that is not offered.
-`receive_time_ns` may be NAT; `product` indexes the states.
+`receive_time_ns` may be NAT; `product` indexes the states; `version` is as it is kept.
 """
 
 

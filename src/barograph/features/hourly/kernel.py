@@ -21,9 +21,10 @@ from barograph.types import Reason
 
 _STALE = int(Reason.STALE)
 
-TAKEN, DUPLICATE, LATE, OUT_OF_RANGE = 0, 1, 2, 3
+TAKEN, DUPLICATE, LATE, OUT_OF_RANGE, SECOND_SOURCE = 0, 1, 2, 3, 4
 """What became of a candle. DUPLICATE: its hour is known in this version or a newer one. LATE: older
-than all windows. OUT_OF_RANGE: beyond what exact sums hold."""
+than all windows. OUT_OF_RANGE: beyond what exact sums hold. SECOND_SOURCE: it is of our own ticks
+and the candle that is known of a service, or the other way round."""
 
 
 @compiled
@@ -70,7 +71,10 @@ def _fate(state: Any, candle: Any) -> int:
         return TAKEN
     if candle.hour <= state.last - RING_H:
         return LATE
-    if candle.version <= state.hours[VERSION, candle.hour % RING_H]:
+    known = state.hours[VERSION, candle.hour % RING_H]
+    if known * candle.version < 0:
+        return SECOND_SOURCE
+    if abs(candle.version) <= abs(known):
         return DUPLICATE
     return TAKEN
 

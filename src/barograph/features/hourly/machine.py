@@ -40,7 +40,8 @@ class HourlyFeatures:
 
     Each product's rows depend on that product's records alone. A hole in a product's hours makes no
     row; a candle of an earlier hour, or a newer version of one, changes the rows that follow and
-    makes none of its own.
+    makes none of its own. Of an hour that both our own ticks and a service have the first counts,
+    and the other is passed over.
     """
 
     def __init__(self) -> None:
@@ -79,7 +80,8 @@ class HourlyFeatures:
                 usable.append(record)
         rows, fates = self.update(np.array(numbers, CANDLE))
         for place in np.flatnonzero(fates).tolist():
-            dead_letters.append(codec.dead(usable[place], *_FATES[int(fates[place])]))
+            if fates[place] != kernel.SECOND_SOURCE:  # it is compared elsewhere
+                dead_letters.append(codec.dead(usable[place], *_FATES[int(fates[place])]))
         words = feature_rows(rows, self._states.names, FEATURE_SET_HASH)
         return Outcome([(row.product, codec.encode(row)) for row in words], dead_letters)
 
@@ -105,7 +107,7 @@ def _numbers(candle: Candle) -> tuple[int | float, ...]:
         *prices,
         float(candle.volume),
         np.nan if candle.realized_vol is None else candle.realized_vol,
-        candle.version,
+        -candle.version if candle.source == "ticks" else candle.version,
     )
 
 

@@ -1,0 +1,49 @@
+"""Workers beside the pipeline, in threads on which nothing else depends."""
+
+import threading
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Self
+
+from barograph.pipeline.side_threads import SideThreads
+from barograph.pipeline.worker import Tally, Until
+
+_JOIN_S = 2.0
+_LOOK_S = 0.25
+
+Job = tuple[str, Callable[[Until], object]]
+"""What is reported, before the cause, when a worker raises; and its work until stopped."""
+
+
+class Beside:
+    """Workers as threads, running while the `with` block runs.
+
+    At its end they finish what is in the log by then, for two seconds at most.
+    """
+
+    def __init__(self, jobs: Iterable[Job], warn: Callable[[str], None]) -> None:
+        self._stop = threading.Event()
+        self._abandon = threading.Event()
+        self._threads = SideThreads(
+            [(report, partial(work, self._until)) for report, work in jobs], warn
+        )
+
+    def __enter__(self) -> Self:
+        """Start the threads and return self."""
+        self._threads.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop; a thread that does not end in time is left to the end of the process."""
+        self._stop.set()
+        self._threads.join(_JOIN_S)
+        self._abandon.set()
+        self._threads.join(_LOOK_S)
+
+    def check(self) -> None:
+        """Raise RemovedError if the log was removed."""
+        if self._threads.removed is not None:
+            raise self._threads.removed
+
+    def _until(self, _tally: Tally, idle: bool) -> bool:
+        return self._abandon.is_set() or (self._stop.is_set() and idle)
