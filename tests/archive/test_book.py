@@ -37,6 +37,17 @@ def test_a_book_comes_back_as_it_was_kept(tmp_path):
     assert read_book(tmp_path / "none") is None
 
 
+def test_a_book_of_a_newer_version_is_refused_and_one_of_an_older_is_read(tmp_path):
+    keep_book(tmp_path, Book(archive="x"))
+    path = tmp_path / "book.json"
+    assert '"form": 1' in path.read_text()
+    path.write_text('{"archive": "x", "logs": {}, "files": []}')
+    assert read_book(tmp_path) == Book(archive="x")
+    path.write_text('{"form": 2, "archive": {"id": "x"}}')
+    with pytest.raises(BadInputError, match=r"a newer Barograph wrote this archive .*Update"):
+        read_book(tmp_path)
+
+
 def test_a_damaged_book_is_an_error_and_its_cure_works(tmp_path):
     (tmp_path / "book.json").write_bytes(b"{")
     with pytest.raises(BadInputError, match=r"book\.json.*or remove it"):

@@ -36,9 +36,14 @@ class _Begun(msgspec.Struct, array_like=True):
     log: str
 
 
+_FORM = 1
+"""Raised when an older version would harm an archive that a newer one writes."""
+
+
 class Book(msgspec.Struct, kw_only=True):
     """Which archive it is, its logs by their ids, and whose its files are."""
 
+    form: int = _FORM
     archive: str
     logs: dict[str, OwnerLog] = {}
     files: list[_Begun] = []
@@ -67,14 +72,27 @@ class Book(msgspec.Struct, kw_only=True):
         return {log for log, owner in self.logs.items() if owner.address == address}
 
 
+class _Form(msgspec.Struct):
+    form: int = _FORM
+
+
 _decode = msgspec.json.Decoder(Book).decode
+_decode_form = msgspec.json.Decoder(_Form).decode
 
 
 def read_book(directory: Path) -> Book | None:
     """The book of an archive; None where there is none. Raises BadInputError for a damaged one."""
     path = directory / BOOK
     try:
-        return _decode(read_regular(path))
+        content = read_regular(path)
+        form = _decode_form(content).form
+        if form > _FORM:
+            raise BadInputError(
+                str(path),
+                f"a newer Barograph wrote this archive (form {form}, known is {_FORM})",
+                "Update Barograph, or use another --home",
+            )
+        return _decode(content)
     except FileNotFoundError:
         return None
     except UNREADABLE as error:

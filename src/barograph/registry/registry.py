@@ -42,6 +42,7 @@ from barograph.registry.artifacts import (
 )
 from barograph.registry.audit import Promotion, former
 from barograph.registry.database import BACKUP, OWNER, ModelDatabase, only_writer
+from barograph.registry.mlflow_refusal import refused
 from barograph.registry.model import (
     MAX_ONNX_BYTES,
     RETRAIN,
@@ -56,9 +57,7 @@ Alias = Literal["candidate", "champion"]
 
 _LEAST_ROOM_BYTES = 4 << 20
 _MAX_FACTS_BYTES = 64 * 2**20  # intervals of a level take 15 kB a key, of 4,096 at most
-_MAX_WHY = 300
 _MAX_BESIDE_BYTES = 64 * 2**20
-_DAMAGE = ("malformed", "not a database", "Could not decode", "no such table", "no such column")
 
 
 def _list(case: str) -> str:
@@ -367,9 +366,7 @@ class Registry:
                 yield self._mlflow
             except (MlflowException, SQLAlchemyError) as error:
                 check_handles(self._root)
-                why = " ".join(str(error).split())[:_MAX_WHY]
-                cure = BACKUP if any(sign in str(error) for sign in _DAMAGE) else _list(case)
-                raise RegistryError(case, f"MLflow refused ({why})", cure) from error
+                raise refused(self._database, case, error, _list(case)) from error
             except OSError as error:
                 if error.errno in NO_HANDLES:
                     raise
