@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-LIMIT_MS = 30_000
+LIMIT_MS = 90_000
 """How long a page waits for what a test expects; the machine may be busy."""
 
 

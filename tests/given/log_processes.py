@@ -26,11 +26,14 @@ def append(address, pipe):
         pipe.send(done)
 
 
-def double(address, pipe):
-    """Write 2n and the running sum of its partition for each number n; end after the last one."""
+def double(address, pipe, words=None):
+    """Write 2n and the running sum of its partition for each number n; end after the last one.
+
+    With `words` it sends so many at most, and then waits to be killed.
+    """
     log = open_log(address, lease_s=LEASE_S)
     member = log.join("double", ["numbers"])
-    sums = {}
+    sums, sent = {}, 1
     pipe.send("ready")
     while len(sums) < len(log.extents("numbers")) or any(member.lag().values()):
         batch = member.poll(7, 1)
@@ -46,6 +49,9 @@ def double(address, pipe):
             outputs, {place: {"sum": str(total).encode()} for place, total in sums.items()}
         )
         pipe.send(len(outputs))
+        sent += 1
+        if sent == words:
+            pipe.recv()
     log.close()
 
 

@@ -169,7 +169,7 @@ def now_s() -> int:
 
 def soon_s() -> int:
     """A little ahead: what a log has until then is not old as soon as a machine is busy."""
-    return now_s() + 20
+    return now_s() + 40
 
 
 def an_hour(log: PageLog, product: str, end_s: int, *, seed: int = 3, price: float = 64_000.0):

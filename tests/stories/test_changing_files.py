@@ -17,8 +17,6 @@ from refusals import line_of
 from verb_processes import Life
 from waiting import until
 
-ENDS_S = 5.0
-
 
 def recording(path, numbers, mode="wb"):
     """One tick a second, as lines."""
@@ -56,7 +54,7 @@ def refused(life):
 def test_a_recording_cut_while_it_is_replayed_ends_that_and_is_taken_whole_when_restored(tmp_path):
     home, path = tmp_path / "home", recording(tmp_path / "recording.ndjson", range(400))
     kept = shutil.copy(path, tmp_path / "kept")
-    life = replaying(path, home, "--speed", 20)
+    life = replaying(path, home, "--speed", 4)
     until(lambda: counted(home) > 3)
     os.truncate(path, 0)
     assert "changed while it was read" in refused(life)
@@ -122,7 +120,7 @@ def test_an_interrupt_ends_a_replay_that_waits_for_a_quiet_writer(tmp_path, pipe
         writer.write(json.dumps(ticker(0)).encode() + b"\n")
         until(lambda: b"waiting for what is written into it" in life.warned())
         os.kill(life.pid, signal.SIGINT)
-        code, out, err = life.end(ENDS_S)
+        code, out, err = life.end()
     assert (code, out) == (130, b"")
     assert b"Traceback" not in err
 

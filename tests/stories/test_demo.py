@@ -77,7 +77,7 @@ def test_the_live_view_stays_until_ctrl_c_and_leaves_cleanly(tmp_path):
     reading.start()
     pause, started = threading.Event(), time.monotonic()
     while shown.count(b"BTC-USD") < 3:
-        assert time.monotonic() - started < 240, shown.decode()
+        assert time.monotonic() - started < 600, shown.decode()
         assert process.poll() is None, process.stderr.read().decode()
         pause.wait(0.1)
     [url] = set(re.findall(rb"http://127\.0\.0\.1:\d+", bytes(shown)))
@@ -90,7 +90,7 @@ def test_the_live_view_stays_until_ctrl_c_and_leaves_cleanly(tmp_path):
     assert first.measures["clock_offset_s:simulated"] < LATE_S
     assert first.measures["prediction_age_s"] < LATE_S
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=240)
     reading.join(timeout=10)
     os.close(reader)
     assert process.returncode == 0, err.decode()

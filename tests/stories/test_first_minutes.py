@@ -12,7 +12,7 @@ import pytest
 
 from waiting import until
 
-LIMIT_S = 90.0
+LIMIT_S = 240.0
 COMMAND = [sys.executable, "-c", "from barograph.app.cli import main; main()"]
 
 

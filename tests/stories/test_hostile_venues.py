@@ -26,11 +26,17 @@ pytestmark = pytest.mark.operations
 
 AT_ONCE = 12
 SHORT = Limits(silence_s=1.5, open_s=1.0, subscribe_s=1.0, close_s=0.3, fill_s=1.0, hold_s=3.0)
-LONGEST_STOP_S = 20.0
+LONGEST_STOP_S = 60.0
 """A live feed's own limits add up to less than one second; the machine is shared."""
 
 PATIENT = msgspec.structs.replace(SHORT, open_s=10.0)
 """Where the first handshake is good: a flood keeps the processor from it."""
+
+RECONNECTING = msgspec.structs.replace(SHORT, open_s=5.0)
+"""Where good handshakes stand beside bad ones, some of which last as long as they may."""
+
+ANSWERED = msgspec.structs.replace(PATIENT, silence_s=60.0, fill_s=3.0, hold_s=9.0)
+"""Where only REST is hostile: a busy machine is silent for a while too."""
 
 GOOD_TICKS = 3
 
@@ -56,7 +62,7 @@ def fared(path, venue, condition, limits=PATIENT):
     with running(venue):
         plan = ListenPlan(
             endpoint=endpoint("simulated", venue.url), products=("BTC-USD",), limits=limits,
-            queue_bytes=4 << 20,
+            queue_bytes=4 << 20, clock_limit_s=float("inf"),
         )  # fmt: skip
 
         def listen():
@@ -68,7 +74,7 @@ def fared(path, venue, condition, limits=PATIENT):
         thread = threading.Thread(target=listen, daemon=True)
         thread.start()
         try:
-            until(lambda: result or condition(events(home.log).get("BTC-USD", [])), 60, 0.05)
+            until(lambda: result or condition(events(home.log).get("BTC-USD", [])), 120, 0.05)
             went_on = not result
         except AssertionError:
             went_on = False
@@ -119,7 +125,7 @@ def at_a_reconnect(name, path):
             await wire.on()
         await wire.tick()
 
-    return fared(path, Hostile(play), on_connections(2), SHORT)
+    return fared(path, Hostile(play), on_connections(2), RECONNECTING)
 
 
 def behind_a_handshake(name, path):
@@ -146,6 +152,7 @@ def in_an_answer(name, path):
         path,
         Hostile(play, ANSWERS[name]),
         lambda received: sum(type(event) is Tick for event in received) > 2 * GOOD_TICKS,
+        ANSWERED,
     )
 
 
@@ -208,7 +215,9 @@ def test_a_handshake_that_is_none_ends_a_feed_that_was_never_connected_in_one_li
 @cases("at a reconnect")
 def test_a_handshake_that_is_none_at_a_reconnect_is_reported_and_made_again(outcome):
     check_that_it_went_on(outcome)
-    assert outcome.summary.troubles == len(outcome.warned) <= 1
+    # A good handshake may take too long as well, and each reason is reported once.
+    assert len(outcome.warned) <= outcome.summary.troubles
+    assert bool(outcome.warned) == bool(outcome.summary.troubles)
 
 
 @cases("behind a handshake")

@@ -47,7 +47,7 @@ def test_candles_become_forecasts_that_a_page_serves(tmp_path):
         until(served)
     finally:
         process.send_signal(signal.SIGINT)
-        _, rest = process.communicate(timeout=60)
+        _, rest = process.communicate(timeout=240)
     assert process.returncode == 0, rest
     assert "Traceback" not in rest
 

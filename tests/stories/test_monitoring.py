@@ -52,7 +52,7 @@ WINDOW = "20s"
 STALE_S = 5
 """In the place of the thirty seconds without a frame that are an alert."""
 
-LIMIT_S = 120.0
+LIMIT_S = 240.0
 
 
 def free_port():
@@ -62,7 +62,7 @@ def free_port():
 
 
 def fetched(url):
-    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - of this machine
+    with urllib.request.urlopen(url, timeout=LIMIT_S) as answer:  # noqa: S310 - of this machine
         return json.loads(answer.read())
 
 
@@ -85,7 +85,7 @@ def program(*words, folder):
         yield process
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(LIMIT_S)
 
 
 @contextmanager
@@ -265,7 +265,7 @@ def test_every_query_of_every_panel_returns_data(watched, request):
     assert len(queries) > 45
     silent = queries
     last_s = time.monotonic() + LIMIT_S
-    with urllib.request.urlopen(f"{watched.web}/v1/stream", timeout=10) as stream:  # noqa: S310
+    with urllib.request.urlopen(f"{watched.web}/v1/stream", timeout=LIMIT_S) as stream:  # noqa: S310
         assert stream.readline()
         while silent and time.monotonic() < last_s:
             assert fetched(f"{watched.web}/v1/products")
@@ -284,28 +284,32 @@ def test_every_query_of_every_panel_returns_data(watched, request):
 
 def test_a_process_that_is_well_fires_nothing(watched):
     until(lambda: ready(watched), LIMIT_S)
-    assert watched.values('up{job="barograph"}') == [1]
+    until(lambda: watched.values('up{job="barograph"}') == [1], LIMIT_S)
     until(lambda: not watched.alerts(), LIMIT_S)
 
 
 def test_a_stopped_feed_fires_its_alert_and_clears_when_it_is_back(watched):
     until(lambda: ready(watched), LIMIT_S)
     stale = "BarographFeedStale"
-    assert (stale, "firing") not in watched.told
+    # On a busy machine it may have fired before.
+    until(lambda: stale not in watched.alerts(), LIMIT_S)
+    before = len(watched.told)
     watched.venue.close()
-    until(lambda: (stale, "firing") in watched.told, LIMIT_S)
+    until(lambda: (stale, "firing") in watched.told[before:], LIMIT_S)
     assert stale in watched.alerts()
     assert watched.values("time() - barograph_feed_last_frame_timestamp_seconds")[0] > STALE_S
+    before = len(watched.told)
     watched.venue.open()
-    until(lambda: (stale, "resolved") in watched.told, LIMIT_S)
-    assert stale not in watched.alerts()
-    until(lambda: watched.values("barograph_feed_connections_total")[0] >= 2, LIMIT_S)
+    until(lambda: (stale, "resolved") in watched.told[before:], LIMIT_S)
+    until(lambda: stale not in watched.alerts(), LIMIT_S)
+    until(lambda: watched.values("barograph_feed_connections_total >= 2"), LIMIT_S)
 
 
 def test_up_without_a_terminal_says_when_what_happened(watched):
     """Start, each connection, and the warning that the venue is away, with time and level."""
     until(lambda: ready(watched), LIMIT_S)
-    lines = watched.output().decode().splitlines()
+    whole_lines, _, _ = watched.output().rpartition(b"\n")
+    lines = whole_lines.decode().splitlines()
     form = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ  (info   |warning)  \S.*")
     assert [line for line in lines if not form.fullmatch(line)] == []
     start = lines[0]
@@ -322,4 +326,4 @@ def test_a_process_that_died_is_down_and_nothing_else_is_said_of_it(watched):
     until(lambda: not watched.alerts(), LIMIT_S)
     watched.up.kill()
     until(lambda: ("BarographDown", "firing") in watched.told, LIMIT_S)
-    assert watched.alerts() <= {"BarographDown"}
+    until(lambda: watched.alerts() == {"BarographDown"}, LIMIT_S)

@@ -24,16 +24,17 @@ def browser(chromium):
 
 
 @pytest.fixture
-def log(tmp_path):
+def newest():
+    """The end of the last whole hour, also of a test during which another one ends."""
+    return int(time.time()) // HOUR * HOUR
+
+
+@pytest.fixture
+def log(newest, tmp_path):
     with hour_log(tmp_path) as log:
         for product in ("BTC-USD", "ETH-USD"):
-            log.hours(DAYS * 24, newest(), product)
+            log.hours(DAYS * 24, newest, product)
         yield log
-
-
-def newest() -> int:
-    """The end of the last whole hour."""
-    return int(time.time()) // HOUR * HOUR
 
 
 def _chart(page):
@@ -44,19 +45,18 @@ def _drawn(page, expression):
     return page.evaluate(f"({SHOWN} return {expression}; }})()")
 
 
-def test_the_fan_reaches_a_horizon_ahead_and_tells_which_intervals_held(browser, log):
-    end = newest()
+def test_the_fan_reaches_a_horizon_ahead_and_tells_which_intervals_held(browser, log, newest):
     with served(log.home, CASES) as url, visited(browser, url) as page:
         expect(page.locator("#plots-title")).to_have_text("BTC-USD, last 7 days")
         expect(page.locator("#plot-level canvas")).to_be_visible()
         expect(page.locator("#plot-volatility")).to_be_hidden()
         expect(page.locator("#tally")).to_contain_text("intervals")
-        assert _drawn(page, "shown.fan.time.at(-1)") == end + HOUR
+        assert _drawn(page, "shown.fan.time.at(-1)") == newest + HOUR
         inside = _drawn(page, "shown.fan.inside.filter((each) => typeof each === 'boolean').length")
         held = _drawn(page, "shown.fan.inside.filter((each) => each === true).length")
         assert 0 < held < inside
-        said = forecast(HOURS, end)
-        at = f"shown.fan.time.indexOf({end + HOUR})"
+        said = forecast(HOURS, newest)
+        at = f"shown.fan.time.indexOf({newest + HOUR})"
         for name in ("low", "median", "high"):
             drawn = _drawn(page, f"shown.fan.{name}[{at}]")
             assert drawn == getattr(said, name)
@@ -65,7 +65,7 @@ def test_the_fan_reaches_a_horizon_ahead_and_tells_which_intervals_held(browser,
         assert "held the value that came" in words
 
 
-def test_the_card_has_every_horizon_and_how_often_it_held(browser, log):
+def test_the_card_has_every_horizon_and_how_often_it_held(browser, log, newest):
     with served(log.home, CASES) as url, visited(browser, url) as page:
         card = page.locator("#level-card")
         expect(card.locator("li")).to_have_count(3)
@@ -75,11 +75,11 @@ def test_the_card_has_every_horizon_and_how_often_it_held(browser, log):
         expect(card.locator("li").nth(0)).to_contain_text(f"of {DAYS * 24 - 1}")
         page.locator("#case").select_option("hours-24h")
         expect(page.locator("#level-card li")).to_have_count(3)
-        until(lambda: _drawn(page, "shown.fan.time.at(-1)") == newest() + 24 * HOUR)
+        until(lambda: _drawn(page, "shown.fan.time.at(-1)") == newest + 24 * HOUR)
 
 
-def test_the_next_hour_joins_the_chart_and_is_judged(browser, log):
-    end = newest() + HOUR
+def test_the_next_hour_joins_the_chart_and_is_judged(browser, log, newest):
+    end = newest + HOUR
     with served(log.home, CASES) as url, visited(browser, url) as page:
         expect(page.locator("#plot-level canvas")).to_be_visible()
         before = _drawn(page, "shown.fan.inside.findLast((each) => each !== undefined)")
@@ -95,9 +95,8 @@ def test_the_next_hour_joins_the_chart_and_is_judged(browser, log):
         expect(tile).to_contain_text("90 % from")
 
 
-def test_what_has_no_forecast_says_why(browser, log):
-    end = newest()
-    silent = forecast(HOURS, end, "SOL-USD", verdict=Verdict.GAP, **SILENT)
+def test_what_has_no_forecast_says_why(browser, log, newest):
+    silent = forecast(HOURS, newest, "SOL-USD", verdict=Verdict.GAP, **SILENT)
     log.forecast(HOURS, silent)
     with served(log.home, CASES) as url, visited(browser, f"{url}/#product=SOL-USD") as page:
         expect(page.locator("#plots-title")).to_contain_text("SOL-USD")

@@ -96,7 +96,8 @@ def assert_traced(address, samples):
 
 @pytest.mark.operations
 def test_what_somebody_else_sends_meanwhile_is_reported_and_the_answer_is_no(file, tmp_path):
-    life = rehearse(tmp_path, file)
+    # Long enough that the stranger comes while the stream is under way, also on a busy machine.
+    life = rehearse(tmp_path, file, "--seconds", 5 * SECONDS)
     with closing(open_log(tmp_path / "home")) as log:
         ensure_stream(log, STREAM)
         until(lambda: not life.is_alive() or under_way(log), LIMIT_S)

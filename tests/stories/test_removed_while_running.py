@@ -56,7 +56,7 @@ def remove_log(home):
 
 def test_a_log_that_is_removed_ends_the_feed_and_is_recovered(life, exchange, tmp_path):
     remove_log(tmp_path)
-    code, out, err = life.end(60)
+    code, out, err = life.end()
     assert (code, err.count(b"\n")) == (2, 1)
     assert "removed while it was in use" in json.loads(out)["error"]
     assert b"log.sqlite was removed while it was in use" in err
@@ -105,7 +105,7 @@ def test_a_log_that_is_removed_ends_up_with_its_registry_stages_and_view(exchang
     up = Life("up", *words, BAROGRAPH_CLOCK_LIMIT_S="1e12")
     until(lambda: not up.is_alive() or archive_end(tmp_path / "archive").size > 2000)
     remove_log(tmp_path)
-    code, out, err = up.end(60)
+    code, out, err = up.end()
     lines = [line for line in err.splitlines() if b"removed while it was in use" in line]
     assert (code, len(lines)) == (2, 1), err.decode()
     assert "removed while it was in use" in json.loads(out)["error"]

@@ -28,7 +28,7 @@ def listening_ports(pid):
 
 
 def answers_as_the_api(port):
-    line = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    line = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         line.request("GET", "/health")
         return {"live", "ready"} <= json.loads(line.getresponse().read()).keys()
@@ -50,7 +50,7 @@ def test_up_serves_unless_it_is_told_not_to(tmp_path, made_home, words):
     try:
         served = "--no-web" not in words
         until(lambda: b"started" in life.warned(), limit_s=120.0)
-        until(lambda: len(listening_ports(life.pid)) > served, limit_s=60.0)
+        until(lambda: len(listening_ports(life.pid)) > served, limit_s=120.0)
         apis = [port for port in listening_ports(life.pid) if answers_as_the_api(port)]
         assert len(apis) == served
         assert (b"page=http://127.0.0.1:" in life.warned()) == served
