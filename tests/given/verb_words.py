@@ -3,15 +3,18 @@
 import json
 import shutil
 
+import msgspec
 import typer
 
 from barograph.app.cli import app
+from barograph.cases.churn import CHURN as CHURN_CASE
 from barograph.cases.churn import invent
 from barograph.features.catalogue import FEATURE_SET_HASH
 from barograph.registry.model import ModelFacts, sha256_of
 from barograph.registry.registry import Registry
 from barograph.simulated.law import PRESETS
 from barograph.simulated.market import SimulatedMarket
+from barograph.training import dataset
 from barograph.training.card import FILE, encoded
 from candle_tables import csv_of, rows
 from cards import made
@@ -54,6 +57,7 @@ WORDS = {
     "models promote": ("2",),
     "models rollback": (),
     "report card": ("1",),
+    "report compare": (*CHURN, "--champion", "1", "--candidate", "2"),
     "report drift": ("1",),
     "report profile": CHURN,
     "topics create": ("more",),
@@ -129,6 +133,15 @@ def make_home(home, inputs, registry):
         models.promote("spikes", version, reason)
         models.set_alias("spikes", "candidate", version)
         models.attach("spikes", version, FILE, encoded(made(timed=False)))
+    of_churn = msgspec.structs.replace(
+        facts, case="churn", features=("tenure",), feature_set=CHURN_CASE.feature_set, horizon_s=0,
+        last_order=0, data_hash=dataset.read(home, CHURN_CASE).data_hash,
+    )  # fmt: skip
+    for bias in (-0.6, -0.5):
+        onnx = linear(["tenure"], [-1.0], bias=bias, mean=24.0, scale=30.0, name="p").to_onnx()
+        of_churn = msgspec.structs.replace(of_churn, sha256=sha256_of(onnx))
+        version = models.register("churn", onnx, of_churn)
+        models.attach("churn", version, FILE, encoded(made(timed=False)))
     Life("backup", inputs / "backup", "--home", home).answer()
 
 

@@ -25,7 +25,8 @@ pytestmark = pytest.mark.operations
 READ = {
     "alerts list", "archive list", "archive verify", "check", "deadletters list",
     "deadletters show",
-    "models history", "models list", "models show", "topics dump", "topics list", "verify",
+    "models history", "models list", "models show", "report compare", "topics dump",
+    "topics list", "verify",
 }  # fmt: skip
 """They change nothing, so they answer in any home that can be read."""
 AWAY = HOMELESS | {"demo", "settings", "doctor", "backup"}

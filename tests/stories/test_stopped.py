@@ -76,6 +76,7 @@ WORDS = {
     "models promote": "1 --home {home}",
     "models rollback": "--home {home}",
     "report card": "--home {home}",
+    "report compare": "--champion 1 --candidate 1 --home {home}",
     "report drift": "--home {home}",
     "report profile": "--home {home}",
     "topics create": "--home {new}",

@@ -44,6 +44,7 @@ from barograph.registry.audit import Promotion
 from barograph.registry.model import ModelFacts
 from barograph.simulated.ledger import LedgerSummary
 from barograph.training.card import Card
+from barograph.training.comparison import Comparison
 from barograph.training.dataset import DatasetManifest
 from barograph.training.drift_report import DriftReport
 from barograph.training.due import Due
@@ -83,6 +84,7 @@ ANSWERS: Mapping[str, Any] = {
     "consume": Consumed,
     "rehearse": Rehearsal,
     "report card": Card,
+    "report compare": Comparison,
     "report drift": DriftReport,
     "report profile": {"page": str, "rows": int, "kept_with": str | None},
     "models list": {"versions": list[ListedVersion]},

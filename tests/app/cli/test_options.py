@@ -15,7 +15,8 @@ from barograph.errors import BadInputError
 
 READS = {
     "models list": (), "models history": (), "models show": (), "models promote": ("1",),
-    "models rollback": (), "report card": ("1",), "report drift": (), "report profile": (),
+    "models rollback": (), "report card": ("1",), "report compare": (), "report drift": (),
+    "report profile": (),
     "archive list": (), "archive verify": (), "archive compact": (), "alerts list": (),
     "deadletters list": (), "deadletters show": ("{letter}",), "topics list": (),
     "topics dump": ("ticks.raw",), "check": (), "verify": (), "serve": ("--port", "0"),

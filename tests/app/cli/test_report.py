@@ -10,6 +10,8 @@ from barograph.registry.registry import Registry
 from barograph.training import dataset, drift_report
 from barograph.training.card import FILE, Card, encoded
 from cards import made
+from compared_models import CUSTOMERS_MADE, GOOD, POOR, fresh_home, trained_in
+from customers import CUSTOMERS
 from drifted_datasets import changed
 from page_reader import Reader
 from queues import FEATURE_SET, QUEUES
@@ -153,3 +155,136 @@ def test_a_profile_is_written_and_named(run, drifted):
     answer = json.loads(out)
     assert (code, answer["rows"], answer["kept_with"]) == (0, 100, None)
     assert "100 of 8,000 rows" in Path(answer["page"]).read_text(encoding="utf-8")
+
+
+OF_CUSTOMERS = ("--case", "customers:CUSTOMERS")
+
+
+def with_customers(home):
+    """The home with a dataset of customers."""
+    table, manifest = dataset.paths(home, CUSTOMERS)
+    table.parent.mkdir(parents=True)
+    CUSTOMERS_MADE.frame.write_parquet(table)
+    origin = {
+        "feature_set": CUSTOMERS.feature_set,
+        "data_hash": CUSTOMERS_MADE.data_hash,
+        "rows": len(CUSTOMERS_MADE.frame),
+    }
+    manifest.write_bytes(json.dumps(origin).encode())
+    return home
+
+
+@pytest.fixture(scope="module")
+def branches(made_home, tmp_path_factory):
+    """Two homes with one dataset: of the branch to merge into, and of the one that wants to."""
+    place = tmp_path_factory.mktemp("branches")
+    homes = {}
+    for name, case in (("base", POOR), ("head", GOOD)):
+        home = homes[name] = with_customers(fresh_home(made_home, place / name))
+        registry = Registry(home)
+        version = trained_in(home, case, code_hash=name).model.label.rpartition("/")[2]
+        registry.set_alias("customers", "champion", int(version))
+        registry.set_alias("customers", "candidate", int(version))
+    return homes
+
+
+@pytest.fixture
+def between_branches(run, branches):
+    """Compare the candidate of one branch with the champion of the other."""
+
+    def between(champion, candidate, *words):
+        homes = ("--home", branches[candidate], "--champion-home", branches[champion])
+        return run("report", "compare", *OF_CUSTOMERS, *homes, *words)
+
+    return between
+
+
+@pytest.mark.slow
+def test_a_better_branch_is_compared_in_markdown_with_what_changed(between_branches, branches):
+    code, out, err = between_branches("base", "head")
+    assert (code, err) == (0, "")
+    assert out.startswith("### ✅ Candidate customers/1 is better than champion customers/1 of")
+    assert "| code | hash | base | head |" in out
+    assert not (branches["head"] / "reports").exists()
+
+
+@pytest.mark.slow
+def test_a_worse_branch_is_one_line_and_exit_code_1(between_branches):
+    code, out, err = between_branches("head", "base")
+    assert (code, err.count("\n")) == (1, 1)
+    assert out.startswith("### ❌ ")
+    assert "log loss must not be worse than champion's" in err
+
+
+@pytest.mark.slow
+def test_versions_of_one_registry_are_compared(run, branches):
+    words = ("--champion", "champion", "--candidate", "1", "--home", branches["head"])
+    code, out, _ = run("report", "compare", *OF_CUSTOMERS, *words)
+    assert code == 0
+    assert "Candidate customers/1 is not worse than champion customers/1" in out
+
+
+@pytest.mark.slow
+def test_a_comparison_is_an_object_with_either_option_for_json(between_branches):
+    outs = {
+        between_branches("base", "head", *words)[1] for words in (["--json"], ["--format", "json"])
+    }
+    (out,) = outs
+    assert json.loads(out)["verdict"] == "better"
+
+
+@pytest.mark.slow
+def test_a_file_of_markdown_has_its_charts_beside_it(between_branches, tmp_path):
+    file = tmp_path / "new" / "comment.md"
+    code, out, _ = between_branches("base", "head", "--out", file)
+    assert (code, out.strip()) == (0, str(file))
+    assert "](comment.png)" in file.read_text(encoding="utf-8")
+    assert file.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.slow
+def test_a_page_of_a_comparison_is_written_beside_its_json(between_branches, tmp_path):
+    file = tmp_path / "page.html"
+    code, out, _ = between_branches("base", "head", "--format", "html", "--json", "--out", file)
+    assert code == 0
+    assert json.loads(out)["case"] == "customers"
+    assert "svg" in Reader(file.read_text(encoding="utf-8")).tags
+    assert not file.with_suffix(".png").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--champion", "9"], "customers/9: there is no such version"),
+        (["--candidate", "newest"], "customers/newest"),
+        (["--case", "churn"], "the dataset of churn: there is none"),
+        (["--champion-home", "nowhere"], "there is no such home"),
+    ],
+)
+def test_what_cannot_be_compared_is_one_line(run, branches, words, message):
+    words = ("report", "compare", *OF_CUSTOMERS, "--home", branches["head"], *words)
+    assert message in line_of(run(*words))
+
+
+@pytest.mark.slow
+def test_models_of_other_features_or_data_are_one_line(run, branches, tmp_path):
+    for name, change, message in (
+        ("features", {"feature_set": "customers/2"}, "customers/2"),
+        ("data", {"data_hash": "other"}, "was judged on other data"),
+    ):
+        home = shutil.copytree(branches["head"], tmp_path / name)
+        manifest = dataset.paths(home, CUSTOMERS)[1]
+        manifest.write_bytes(json.dumps(json.loads(manifest.read_bytes()) | change).encode())
+        done = run("report", "compare", *OF_CUSTOMERS, "--home", home)
+        assert message in line_of(done)
+
+
+@pytest.mark.slow
+def test_a_version_without_a_card_cannot_be_compared(run, branches):
+    registry, onnx = Registry(branches["base"]), graph()
+    facts = facts_of(onnx, case="customers", feature_set=CUSTOMERS.feature_set)
+    bare = registry.register("customers", onnx, facts)
+    words = ("--champion", str(bare), "--candidate", "1", "--home", branches["base"])
+    done = run("report", "compare", *OF_CUSTOMERS, *words)
+    assert "card.json" in line_of(done)

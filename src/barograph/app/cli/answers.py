@@ -83,6 +83,12 @@ def show(shown: "RenderableType") -> None:
     streams.write(terminal.text_of(shown))
 
 
+def show_document(text: str) -> None:
+    """Print Markdown or a page as it is, unless -q is given; it holds no control characters."""
+    if chosen() is not Detail.QUIET:
+        say(text.rstrip("\n"))
+
+
 def say(line: str | bytes) -> None:
     """Print one line; bytes are written unchanged, whatever the terminal's encoding."""
     streams.write(line + "\n" if isinstance(line, str) else line + b"\n")

@@ -1,7 +1,7 @@
-"""Verbs that write reports: report card, report drift, report profile."""
+"""Verbs that write reports: report card, report compare, report drift, report profile."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import tzinfo
 
+    from barograph.cases.case import Case
     from barograph.registry.registry import Alias, Registry
+    from barograph.training.comparison import Comparison, Trained
     from barograph.training.drift_report import Span
 
 app = typer.Typer(help="Write reports.", no_args_is_help=True, rich_markup_mode=None)
@@ -70,6 +72,67 @@ def report_card(
     _write(file, page(shown))
     if not json:
         show(str(file))
+
+
+@app.command("compare")
+def report_compare(
+    champion: Annotated[
+        str, typer.Option(help="Version to compare with: a number, champion or candidate.")
+    ] = "champion",
+    candidate: Annotated[
+        str, typer.Option(help="Version in question: a number, candidate or champion.")
+    ] = "candidate",
+    home: HomeOption = None,
+    champion_home: Annotated[
+        Path | None,
+        typer.Option(
+            help="Home of the champion, as of the branch to merge into; default --home.",
+            show_default=False,
+        ),
+    ] = None,
+    case: CaseOption = "spikes",
+    form: Annotated[
+        Literal["markdown", "html", "json"],
+        typer.Option("--format", help="Markdown for a comment, a page, or a JSON object."),
+    ] = "markdown",
+    out: Annotated[
+        Path | None,
+        typer.Option(help="File to write instead; with Markdown, charts go beside it as PNG."),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Compare a candidate with a champion on the same rows.
+
+    The rows are of the dataset in --home: those on which the candidate was tested, and that neither
+    was fitted on. Scores and their paired differences with intervals, the gate's verdict, and what
+    changed in data and code. Exit code 1 where the gate refuses the candidate even as a successor
+    of an expired champion, which need not be beaten: it is worse, or too little is known.
+    """
+    from barograph.app.cli.answers import show_document, warn
+    from barograph.app.reports.comparison_words import headline
+    from barograph.training import comparison as comparing
+    from barograph.training import dataset
+
+    settings, chosen = settings_of_existing(home), case_named(case)
+    other = settings if champion_home is None else settings_of_existing(champion_home)
+    with_home = f" of {other.home}" if champion_home is not None else ""
+    result = comparing.compare(
+        chosen,
+        dataset.read(settings.home, chosen),
+        _trained(other.home, chosen, champion, with_home),
+        _trained(settings.home, chosen, candidate),
+    )
+    if json:
+        say_json(comparing.encoded(result))
+    if out is not None:
+        _write_comparison(result, form, out)
+        if not json:
+            show(str(out))
+    elif not json:
+        show_document(_comparison(result, form))
+    if result.worse:
+        warn(f"{headline(result)}: {'; '.join(result.reasons)}.")
+        raise typer.Exit(1)
 
 
 @app.command("drift")
@@ -176,6 +239,44 @@ def report_profile(
     kept = None if number is None else f"{chosen.name}/{number}"
     answer({"page": str(file), "rows": len(sample), "kept_with": kept}, json, lambda: str(file))
     _warn_unless_kept(chosen.name, number)
+
+
+def _trained(home: Path, case: "Case", version: str, with_home: str = "") -> "Trained":
+    """A version with its card. Raises RegistryError, and ForeignFeaturesError if it is older."""
+    from barograph.registry.registry import Registry
+    from barograph.training import card
+    from barograph.training.comparison import Trained
+
+    registry = Registry(home)
+    number = _number(registry, case.name, version)
+    label = f"{case.name}/{number}{with_home}"
+    model = registry.load(case.name, number, case.feature_set)
+    shown = card.decoded(registry.attached(case.name, number, card.FILE), label)
+    return Trained(label, model, shown)
+
+
+def _comparison(result: "Comparison", form: str, picture: str = "") -> str:
+    from barograph.training.comparison import encoded
+
+    if form == "json":
+        return encoded(result).decode()
+    if form == "html":
+        from barograph.app.reports.comparison_page import page
+
+        return page(result)
+    from barograph.app.reports.comparison_markdown import markdown
+
+    return markdown(result, picture)
+
+
+def _write_comparison(result: "Comparison", form: str, out: Path) -> None:
+    picture = out.with_suffix(".png") if form == "markdown" else None
+    _write(out, _comparison(result, form, picture.name if picture else ""))
+    if picture is not None:
+        from barograph.app.reports.comparison_charts import picture as drawn
+        from barograph.files.disk import write_whole
+
+        write_whole(picture, drawn(result))
 
 
 def _keep(
