@@ -10,7 +10,7 @@ from contextlib import closing
 import pytest
 
 from barograph.log import Topic
-from barograph.log.arrivals import arrivals_of, release
+from barograph.log.arrivals import _ALONE_LOOK_S, _LOOK_S, Arrivals, arrivals_of, release
 from barograph.log.database import Database
 from barograph.log.sqlite import SqliteLog
 from barograph.types import Message, TopicPartition
@@ -151,6 +151,47 @@ def test_who_never_waits_sees_what_this_process_does_not_know(log, log_path):
             return [record.value for record in reader.take(10, 0.01)]
 
         until(lambda: b"elsewhere" in taken())
+
+
+@pytest.fixture
+def looks(monkeypatch):
+    """How long the thread pauses between two looks."""
+    pauses = []
+    pause = Arrivals._pause
+
+    def noted(self, seconds):
+        pauses.append(seconds)
+        return pause(self, min(seconds, 0.005))
+
+    monkeypatch.setattr(Arrivals, "_pause", noted)
+    monkeypatch.setattr("barograph.log.arrivals._ALONE_AFTER_S", 0.2)
+    monkeypatch.setattr("barograph.log.arrivals._JUDGE_S", 0.05)
+    return pauses
+
+
+def test_the_file_is_looked_at_less_where_this_process_alone_writes(log, pool, looks):
+    arrivals = log._arrivals
+    waiting = pool.submit(arrivals.wait, {2: 0}, LIMIT_S)
+
+    def written():
+        log.append([Message("ticks", "k", b"v")])
+        return looks[-1:] == [_ALONE_LOOK_S]
+
+    until(written)
+    log.append([Message("rows", "k", b"v")])
+    waiting.result(LIMIT_S)
+
+
+def test_the_file_is_looked_at_often_while_others_write(log, log_path, pool, looks):
+    arrivals = log._arrivals
+    waiting = pool.submit(arrivals.wait, {2: 0}, LIMIT_S)
+    until(lambda: looks[-1:] == [_ALONE_LOOK_S])
+    with closing(Database(log_path, wait_s=5)) as writer, writer.write():
+        writer.change("add_record", 1 << 40, "k", b"v", None, 1)
+        writer.change("grow", 1, 1, 1)
+    until(lambda: looks[-1:] == [_LOOK_S])
+    log.append([Message("rows", "k", b"v")])
+    waiting.result(LIMIT_S)
 
 
 def test_a_wait_for_nothing_ends_with_its_limit(log):

@@ -19,10 +19,12 @@ from pathlib import Path
 from barograph.errors import BarographError
 from barograph.log.database import Database
 
-_SHORTEST_LOOK_S = 0.0005
-_LONGEST_LOOK_S = 0.005
+_LOOK_S = 0.005
 _ALONE_LOOK_S = 0.02
 _ALONE_AFTER_S = 10.0
+_JUDGE_S = 0.5
+"""After so long what is in the file and not announced was written by another process."""
+
 _UNUSED_S = 1.0
 """After so long without anybody waiting, nothing is looked at."""
 
@@ -52,6 +54,11 @@ class Arrivals:
         self._ends: dict[int, int] = {}
         self._growths = 0
         """How often an end was noted that the thread did not read."""
+        self._written: dict[int, int] = {}
+        """The ends that this process wrote."""
+        self._unannounced: dict[int, int] = {}
+        """Ends that were read in the file before anybody in this process said to have written them:
+        its own commits are in the file a moment before that."""
         self.group_changes = 0
         """How often a member of this process changed who is in a group and what is whose."""
         self._waiting: set[_Waiter] = set()
@@ -65,6 +72,7 @@ class Arrivals:
             self._growths += 1
             for place, end in ends.items():
                 self._ends[place] = max(end, self._ends.get(place, 0))
+            self._written |= ends
             self._ring(ends)
 
     def group_changed(self) -> None:
@@ -79,6 +87,7 @@ class Arrivals:
             if news:
                 self._growths += 1
                 self._ends |= news
+                self._unannounced |= news
 
     def beyond(self, positions: Mapping[int, int]) -> dict[int, int]:
         """Return the known ends of those partitions that reach beyond their offset in `positions`.
@@ -134,8 +143,8 @@ class Arrivals:
                 self._thread = None
 
     def _look_on(self, database: Database) -> None:
-        pause_s, seen = 0.0, -1
-        used_s = foreign_s = time.monotonic()
+        pause_s, seen, suspects = 0.0, -1, dict[int, int]()
+        used_s = foreign_s = judged_s = time.monotonic()
         while not self._pause(pause_s):
             now_s = time.monotonic()
             with self._guard:
@@ -144,20 +153,22 @@ class Arrivals:
                 elif now_s - used_s > _UNUSED_S:
                     self._thread = None
                     return
+                if now_s - judged_s > _JUDGE_S:
+                    judged_s = now_s
+                    if any(end > self._written.get(place, 0) for place, end in suspects.items()):
+                        foreign_s = now_s
+                    suspects, self._unannounced = self._unannounced, {}
+            pause_s = _ALONE_LOOK_S if now_s - foreign_s > _ALONE_AFTER_S else _LOOK_S
             version = database.data_version()
-            is_alone = now_s - foreign_s > _ALONE_AFTER_S
-            longest_s = _ALONE_LOOK_S if is_alone else _LONGEST_LOOK_S
-            pause_s = min(max(pause_s * 2, _SHORTEST_LOOK_S), longest_s)
             if version != seen:
                 seen, growths = version, self._growths
-                if self._saw(dict(database.rows("ends")), growths):
-                    pause_s, foreign_s = _SHORTEST_LOOK_S, now_s
+                self._saw(dict(database.rows("ends")), growths)
 
     def _pause(self, pause_s: float) -> bool:
         return self._stop.wait(pause_s)
 
-    def _saw(self, ends: dict[int, int], growths: int) -> bool:
-        """Take what the file says; return whether another process wrote.
+    def _saw(self, ends: dict[int, int], growths: int) -> None:
+        """Take what the file says.
 
         growths: how often ends had been noted before the file was read.
         """
@@ -167,8 +178,8 @@ class Arrivals:
                 self._ends = ends
             else:
                 self._ends |= news
+            self._unannounced |= news
             self._ring(news)
-            return bool(news)
 
 
 _shared: dict[tuple[int, int], Arrivals] = {}
