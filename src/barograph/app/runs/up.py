@@ -48,7 +48,7 @@ from barograph.training.first_training import FirstTraining
 
 LOOK_S = 0.25
 
-_SWITCH_S = 0.0005
+_SWITCH_S = 0.0001
 """How long a thread that computes lets another one wait for the interpreter, which has 5 ms of its
 own: a second's way to its prediction goes through five threads, and each may wait so long."""
 
