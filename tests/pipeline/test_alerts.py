@@ -61,8 +61,11 @@ def test_what_the_models_alarms_were_worth_so_far_goes_with_each_alert():
 
 
 def test_an_alert_that_ends_unknown_says_why():
+    peak = "its highest probability was 60%."
     made = alerts_of([row(0, 0.6), row(1, None, verdict=Verdict.GAP)])
-    assert made[1].text.endswith("ended after 1 s (GAP); its highest probability was 60%.")
+    assert made[1].text.endswith(f"after 1 s (then there was no probability: GAP); {peak}")
+    made = alerts_of([row(0, 0.6), row(1, 0.6, model="spikes/9")])
+    assert made[1].text.endswith(f"after 1 s (then another model spoke); {peak}")
 
 
 def test_a_product_that_is_silent_beside_others_ends_as_unknown():

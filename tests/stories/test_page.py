@@ -259,7 +259,7 @@ def test_records_of_a_case_have_a_view_of_their_own(browser, log):
     with served(log.home) as url, visited(browser, f"{url}/#case=churn") as page:
         counters = page.locator("#record-counters")
         expect(counters).to_contain_text("Records scored45")
-        expect(counters).to_contain_text("Said yes: outcome15")
+        expect(counters).to_contain_text("Said yes, of the last 4515")
         expect(page.locator("#spread .bar").nth(5)).to_have_text("50 to 60 %10")
         expect(page.locator("#latest tbody tr")).to_have_count(45)
         expect(page.locator("#letters")).to_contain_text("4 × a field is missing")

@@ -23,6 +23,14 @@ _LOOK_S = 10
 _SILENT_STEPS, _SILENT_S = 2, 30
 
 
+_REASONS = {
+    "missing": "then rows were missing",
+    "silent": "then the product fell silent",
+    "model": "then another model spoke",
+}
+"""Why an alert ended that did not end by a low probability; other words are verdicts."""
+
+
 class Series(msgspec.Struct, frozen=True, kw_only=True):
     """What an alert says of a series: its case, step and horizon, and the value that it forecasts.
 
@@ -125,7 +133,8 @@ def sentence(series: Series, change: Change, alert: Alert) -> str:
     if change is Change.ENDED:
         after = duration(alert.lasted_s(0))
         peak = f"its highest probability was {figure(alert.peak, 0, share=True)}"
-        why = "" if alert.ending is Ending.CALM else f" ({one_line(alert.why)})"
+        reason = _REASONS.get(alert.why) or f"then there was no probability: {one_line(alert.why)}"
+        why = "" if alert.ending is Ending.CALM else f" ({reason})"
         return f"{since} ended after {after}{why}; {peak}."
     if alert.judgement is Judgement.RIGHT:
         return f"{since} was right: {series.value} reached tau, {series.text(alert.tau)}."

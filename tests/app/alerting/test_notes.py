@@ -16,8 +16,17 @@ def test_an_alert_that_begins_says_what_its_models_alerts_were_worth():
         "BTC-USD: alert 1 began.",
         "So far 7 of 9 alerts of spikes/3 on it were right (78%).",
     ]
-    assert (note.link, note.key) == (PAGE, alert().key)
+    assert note.key == alert().key
     assert note.began
+
+
+def test_a_note_leads_to_the_page_and_that_of_a_product_to_its_charts():
+    charts = f"{PAGE}/#case=spikes&product=BTC-USD"
+    assert note_of(alert(), PAGE).link == note_of(alert(), f"{PAGE}/").link == charts
+    odd = note_of(alert(subject="a b&c"), PAGE).link
+    assert odd == f"{PAGE}/#case=spikes&product=a%20b%26c"
+    assert note_of(alert(rule="feed_stale", subject=""), PAGE).link == PAGE
+    assert note_of(alert()).link == ""
 
 
 def test_before_one_was_judged_it_says_what_the_test_promised():
@@ -41,7 +50,7 @@ def test_the_record_goes_with_it_as_json_on_one_line():
     assert note["type"] == "alert-note/1"
     assert note["key"] == alert().key
     assert note["alert"]["probability"] == alert().probability  # exact: the same JSON number
-    assert note["link"] == PAGE
+    assert note["link"].startswith(PAGE)
 
 
 def test_foreign_text_is_printable():

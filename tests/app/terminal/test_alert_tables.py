@@ -51,10 +51,12 @@ def test_the_line_of_json_is_the_record():
 def test_trials_and_senders_say_what_happened():
     done = Trials(sinks=[
         Trial(sink="a", delivered=True, seconds=0.1),
-        Trial(sink="b", delivered=False, seconds=0.2, why="HTTP status 503"),
+        Trial(sink="webhook http://127.0.0.1 (not signed: set BAROGRAPH_WEBHOOK_SECRET)",
+              delivered=False, seconds=0.2, why="HTTP status 503"),
     ])  # fmt: skip
     text = text_of(alert_tables.trials(done))
-    assert "delivered" in text
+    assert "delivered in 100 ms: a" in text
+    assert "failed in 200 ms: webhook http://127.0.0.1" in text
     assert "HTTP status 503" in text
     sent = AlertsSent(seconds=3.0, sent={"a": Sent(delivered=1_234, failures=7)})
     assert "1,234" in text_of(alert_tables.sent(sent))

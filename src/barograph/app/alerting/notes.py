@@ -1,6 +1,7 @@
 """What a sink is given: an alert in words for people, and as a record for programs."""
 
 from collections.abc import Callable, Sequence
+from urllib.parse import quote, urlencode
 
 import msgspec
 
@@ -58,7 +59,8 @@ def note_of(record: AlertRecord, link: str = "", promised: Promised = lambda _mo
     """The note of one change of an alert.
 
     It has the record's sentence, and of a probability alert that begins what the model's alerts
-    were worth so far: as judged live on this product, or as its test promised.
+    were worth so far: as judged live on this product, or as its test promised. `link` is the page;
+    that of a probability alert opens its product there.
     """
     of = one_line(record.subject) or record.rule
     lines = [one_line(record.text)]
@@ -69,9 +71,16 @@ def note_of(record: AlertRecord, link: str = "", promised: Promised = lambda _mo
         kind="alert",
         title=f"Barograph {_TITLES[record.change]}: {of}",
         text="\n".join(line for line in lines if line),
-        link=link,
+        link=_link(link, record),
         alerts=(record,),
     )
+
+
+def _link(page: str, record: AlertRecord) -> str:
+    if not page or record.rule != PROBABILITY:
+        return page
+    chosen = urlencode({"case": record.case, "product": record.subject}, quote_via=quote)
+    return f"{page.rstrip('/')}/#{chosen}"
 
 
 def _worth(record: AlertRecord, promised: Promised) -> str:

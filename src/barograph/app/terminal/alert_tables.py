@@ -66,12 +66,14 @@ def line_of_json(alert: AlertRecord) -> bytes:
 
 
 def trials(done: Trials) -> RenderableType:
-    """What became of a test message at each sink."""
-    table = plain_table("", ("sink", "", "in", "why"))
+    """What became of a test message at each sink, a line each, and why where it failed."""
+    lines: list[Text] = []
     for each in done.sinks:
-        word = Text("delivered", style="green") if each.delivered else Text("failed", style="red")
-        table.add_row(plain(each.sink), word, duration(each.seconds), plain(each.why))
-    return table
+        word = ("delivered", "green") if each.delivered else ("failed", "red")
+        lines.append(Text.assemble(word, f" in {duration(each.seconds)}: ", plain(each.sink)))
+        if each.why:
+            lines.append(Text.assemble("  ", plain(each.why)))
+    return Group(*lines)
 
 
 def sent(done: AlertsSent) -> RenderableType:

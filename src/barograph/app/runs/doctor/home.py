@@ -98,7 +98,8 @@ def archive(home: Path) -> Iterator[Finding]:
     except BarographError as error:
         yield refused("archive", error)
         return
-    text = f"{len(held.files)} files, {held.bytes / 1e6:,.1f} MB, {held.ticks:,} ticks"
+    files = "1 file" if len(held.files) == 1 else f"{len(held.files):,} files"
+    text = f"{files}, {held.bytes / 1e6:,.1f} MB, {held.ticks:,} ticks in those that have ended"
     yield ok("archive", f"{text}; `barograph archive verify` reads them all")
 
 

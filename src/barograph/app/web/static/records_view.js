@@ -63,12 +63,13 @@ export class RecordsView {
   }
 
   _counters(records) {
+    const last = Object.values(records.verdicts).reduce((sum, count) => sum + count, 0);
     const counters = [
       ["Records scored", whole(records.predictions)],
       ["Records a second, last minute", rate(records.per_s)],
       ["Delay, typical", milliseconds(records.latency_p50_ms)],
       ["Delay, worst 1 %", milliseconds(records.latency_p99_ms)],
-      [`Said yes: ${this._facts.value || "the outcome"}`, whole(records.labelled)],
+      [`Said yes, of the last ${whole(last)}`, whole(records.labelled)],
     ];
     const list = byId("record-counters");
     const wanted = JSON.stringify(counters);
