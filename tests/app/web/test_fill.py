@@ -1,5 +1,6 @@
 """What a start reads: the last hour at once, then what lies before, the newest first."""
 
+import uuid
 from itertools import pairwise
 
 import pytest
@@ -61,6 +62,22 @@ def test_a_row_that_cannot_be_read_leaves_none_out(tmp_path, damaged):
         append_rows(log, range(SECOND + 3_002 - damaged, SECOND + 3_001))
         extent = newest(extent_of(log, FEATURES), 2_500)
         assert extent.next - span_start(log, FEATURES, extent, 1_500, second_of) >= 1_500
+
+
+def test_a_span_is_found_where_the_last_offset_holds_no_record(kafka):
+    """The end of a transaction takes an offset of its own."""
+    with market_log(f"kafka://{kafka}/test-{uuid.uuid4().hex}") as log:
+        append_rows(log, range(SECOND, SECOND + 4_000))
+        extent = extent_of(log, FEATURES)
+        read = extent.next - span_start(log, FEATURES, extent, 500, second_of)
+        assert 500 <= read <= 1_500
+
+
+def test_a_topic_of_which_nothing_can_be_read_is_read_from_where_it_would_be_at_most(tmp_path):
+    with market_log(tmp_path) as log:
+        log.append([Message(FEATURES, "BTC-USD", b"damaged")] * 300)
+        extent = newest(extent_of(log, FEATURES), 200)
+        assert span_start(log, FEATURES, extent, 100, second_of) == 100
 
 
 def test_what_lies_before_an_offset_comes_by_lots_and_nothing_twice(tmp_path, monkeypatch):

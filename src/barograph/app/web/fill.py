@@ -5,6 +5,7 @@ begins, however long the topic is.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 from msgspec.structs import replace
@@ -19,6 +20,7 @@ MOST_SCANNED = 5_000_000
 """Records of a source that are looked through for gaps at most, of each partition."""
 
 _STEP = 1_000
+_LAST = 100
 _PAGE = 5_000
 _LOT = 500
 
@@ -43,21 +45,19 @@ def span_start(
     an eighth more records come than are needed, at most.
     """
 
-    def second_at(offset: int) -> int | None:
-        for record in browse.page(log, topic, extent.partition, offset, 1):
-            try:
-                return second_of(record)
-            except codec.UnreadableError:
-                return None
-        return None
+    def seconds_at(offset: int, limit: int) -> Iterator[int]:
+        for record in browse.page(log, topic, extent.partition, offset, limit):
+            with suppress(codec.UnreadableError):
+                yield second_of(record)
 
-    end_s = None if extent.next == extent.oldest else second_at(extent.next - 1)
     most, short, long = extent.next - extent.oldest, 0, _STEP
+    # The last offsets may hold no record, as where a log marks the ends of transactions.
+    *_, end_s = (None, *seconds_at(extent.next - min(most, _LAST), _LAST))
     if end_s is None:
         return extent.oldest
 
     def is_older(back: int) -> bool:
-        second = second_at(extent.next - back)
+        second = next(seconds_at(extent.next - back, 1), None)
         return second is not None and second < end_s - span_s
 
     while long < most and not is_older(long):
