@@ -432,7 +432,7 @@ class Values:
             "y": np.zeros(ROWS), "order": np.arange(ROWS), "session": np.zeros(ROWS, np.int64),
             "block": BLOCK, "events": 0, "feature_set": "features/1",
             "baselines": {"persistence": self.forecast(0.8), "har": self.forecast(0.5)},
-            "level": LevelWindow(outcome=self.outcome, narrowest=0.85, widest=0.95),
+            "level": LevelWindow(outcome=self.outcome, narrowest=0.88, widest=0.92),
         }  # fmt: skip
         return Window(**facts | changed)
 
@@ -457,7 +457,7 @@ def test_a_forecast_of_values_is_promoted_by_qlike_and_coverage_without_any_posi
         "feature set must be this program's",
         "time per row must be at most",
         "blocks must be at least 20: 30",
-        "intervals must hold 85% to 95% of the values: 90.",
+        "coverage must not be surely outside 88% to 92%: 90.",
         "QLIKE must be better than persistence's: -",
         "QLIKE must be better than har's: -",
     ):
@@ -470,8 +470,8 @@ def test_a_forecast_of_values_is_promoted_by_qlike_and_coverage_without_any_posi
     ("noise", "held", "why"),
     [
         (0.5, 0.9, "QLIKE must be better than har's"),
-        (0.1, 0.80, "intervals must hold 85% to 95% of the values: 80."),
-        (0.1, 0.99, "intervals must hold 85% to 95% of the values: 99."),
+        (0.1, 0.80, "coverage must not be surely outside 88% to 92%: 80."),
+        (0.1, 0.99, "coverage must not be surely outside 88% to 92%: 99."),
     ],
 )
 def test_a_forecast_of_values_that_breaks_one_rule_is_kept_out(values, noise, held, why):
@@ -479,6 +479,20 @@ def test_a_forecast_of_values_that_breaks_one_rule_is_kept_out(values, noise, he
     assert not decision.promote
     (reason,) = decision.reasons
     assert reason.startswith(why)
+
+
+def test_coverage_outside_the_limits_is_refused_only_where_the_rows_can_tell(values):
+    """86 % in one stretch are one event, whose interval is wide; spread evenly they are many."""
+    of = values.contender(0.1)
+    covered = np.ones(ROWS, np.bool_)
+    covered[: round(0.14 * ROWS)] = False  # all misses in one stretch: few independent ones
+    together = msgspec.structs.replace(
+        of, level=LevelForecast(value=of.level.value, covered=covered)
+    )
+    assert decide(None, together, values.window(), RULE).promote
+    spread = values.contender(0.1, held=0.86)
+    (reason,) = decide(None, spread, values.window(), RULE).reasons
+    assert reason.startswith("coverage must not be surely outside 88% to 92%: 86.")
 
 
 def test_a_champion_must_be_beaten_by_qlike_and_an_expired_one_only_matched(values):

@@ -92,7 +92,7 @@ def test_a_model_that_forecasts_a_level_is_promoted_by_qlike_and_coverage(tmp_pa
     reasons = "; ".join(report.gate.decision.reasons)
     assert report.gate.decision.promote, reasons
     assert "QLIKE must be better than har's: -" in reasons
-    assert "intervals must hold 85% to 95% of the values: " in reasons
+    assert "coverage must not be surely outside 88% to 92%: " in reasons
     assert "PR-AUC" not in reasons
     model = registry.load("queue-levels", 1, QUEUE_LEVELS.feature_set)
     assert model.onnx.has_median

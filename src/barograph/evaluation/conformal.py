@@ -43,8 +43,9 @@ class LevelRule(msgspec.Struct, frozen=True, kw_only=True):
 
     The day (UTC) has `slots` equal parts, by the moment at which a forecast is made; each keeps its
     last `window` residuals, and moves its two tail levels by `step` of their error after each
-    outcome. Values below `floor` count as `floor`. `narrowest` and `widest` are the shares between
-    which a promoted model's intervals must have covered. Raises BadInputError for invalid values.
+    outcome. Values below `floor` count as `floor`. A model is promoted only if
+    the share of tested values that its intervals covered is not surely below `narrowest` or above
+    `widest`. Raises BadInputError for invalid values.
     """
 
     coverage: float = 0.9
@@ -52,8 +53,8 @@ class LevelRule(msgspec.Struct, frozen=True, kw_only=True):
     window: int = 500
     step: float = 0.005
     floor: float = FLOOR
-    narrowest: float = 0.85
-    widest: float = 0.95
+    narrowest: float = 0.88
+    widest: float = 0.92
 
     def __post_init__(self) -> None:
         """Validate the values."""

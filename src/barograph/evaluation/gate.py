@@ -143,8 +143,9 @@ def decide(
 
     In a window with a level, values are compared instead: QLIKE significantly better than that of
     each baseline and of a champion (not significantly worse than an expired one's), and the share
-    of values within their intervals inside the limits; blocks, time per row and feature set as
-    above. Raises BadInputError for forecasts of other lengths and for duplicate names.
+    of values within their intervals not significantly outside the limits; blocks, time per row and
+    feature set as above.
+    Raises BadInputError for forecasts of other lengths and for duplicate names.
     """
     rule = rule or PromotionGate()
     rules = [
@@ -331,9 +332,9 @@ def _measured_levels(
     held = covered.interval(rule.level)
     rules = [
         (
-            level.narrowest <= held.estimate <= level.widest,
+            held.high >= level.narrowest and held.low <= level.widest,
             (
-                f"intervals must hold {level.narrowest:.0%} to {level.widest:.0%} of the values: "
+                f"coverage must not be surely outside {level.narrowest:.0%} to {level.widest:.0%}: "
                 f"{interval(held, 1, share=True)}"
             ),
         )
