@@ -47,7 +47,7 @@ def test_cases_of_longer_horizons_share_the_rows_of_the_first_and_no_group_or_to
 @pytest.mark.parametrize("case", CASES)
 def test_candidates_use_columns_of_rows_tau_and_what_experiments_derive(case):
     made = {each.name: each for each in case.candidates(NAMES)}
-    known = {*NAMES, TAU, hourly.EWMA, hourly.GARCH}
+    known = {*NAMES, TAU, hourly.EWMA, hourly.GARCH, *hourly.SAME_HOURS}
     for name, each in made.items():
         assert {*each.features} <= known
         if name not in case.baselines:
@@ -56,7 +56,8 @@ def test_candidates_use_columns_of_rows_tau_and_what_experiments_derive(case):
     trained |= {"xgboost_regression"} if has_xgboost() else set()
     assert {*made} - {*case.baselines} == trained
     assert {*case.to_beat} <= {*made}
-    assert ("same_hour_yesterday" in made) == (case is HOURLY)
+    assert ("same_hour_yesterday" in made) == (case is not HOURLY_24H)  # there it is persistence
+    assert "same_hour_last_week" in made
 
 
 def test_the_walk_goes_forward_over_the_second_half_with_the_longest_window_between(table):
@@ -91,6 +92,37 @@ def test_the_ewma_is_that_of_the_squares(table):
     _, (fold, *_) = HOURLY.split(table, 4, "auto")
     ewma = HOURLY.target(table, fold.train).beside[hourly.EWMA][row]
     assert ewma == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_same_hours_of_a_day_or_week_ago_ended_before_the_row_and_fill_holes_with_its_own(case):
+    candles = invented(1500, seed=3)
+    table = case.table(dataset(case, np.delete(candles, 1000)).frame)
+    hours = case.live.horizon_s // 3600
+    value = dict(zip(table.order.tolist(), table.outcome.tolist(), strict=True))
+    now = table.x[:, table.features.index(case.live.value_now)]
+    beside = case.target(table, np.arange(len(table.order))).beside
+    for name, ago_h in hourly.SAME_HOURS.items():
+        earlier = 0
+        for row, second in enumerate(table.order.tolist()):
+            past = value.get(second - ago_h * 3600)  # what came of the row of that time
+            if past is not None:
+                earlier += 1
+                assert beside[name][row] == pytest.approx(past, rel=1e-6)
+        assert earlier > len(table.order) / 2
+        assert np.isfinite(beside[name]).all()
+    assert hours < 24 or beside["same_hour_yesterday"] == pytest.approx(now, rel=1e-6)
+
+
+def test_a_search_varies_the_trees_alone():
+    """Least squares has nothing to vary, and bins and shares of rows stay the case's."""
+    rng = np.random.default_rng(1)
+    made = [each for each in HOURLY.candidates(NAMES) if each.parameters]
+    assert {each.name for each in made} <= {"lightgbm_regression", "xgboost_regression"}
+    tried = [HOURLY.varied(made[0], rng) for _ in range(5)]
+    assert {each.name for each in tried} == {made[0].name}
+    assert len({tuple(each.parameters.items()) for each in tried}) > 1
+    assert all(each.features == made[0].features for each in tried)
 
 
 @pytest.mark.slow

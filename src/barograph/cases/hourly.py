@@ -4,7 +4,7 @@ The outcome of an hour is the Garman–Klass volatility of the 1, 6 or 24 hours 
 forecast its median, its root mean square and an interval, and the probability that it reaches tau.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import partial
 
@@ -47,6 +47,9 @@ BASE = "gk_vol_24h"
 
 EWMA, GARCH = "ewma_vol", "garch_vol"
 
+SAME_HOURS = {"same_hour_yesterday": 24, "same_hour_last_week": 168}
+"""Baselines of the value of the same hours, so many hours ago."""
+
 EWMA_DECAY = float(np.exp(-1 / 24))
 """λ of the exponential weights: a time constant of a day."""
 
@@ -81,12 +84,14 @@ class HourlyTable(Table):
 
     `vols`, `returns`: (g,) Garman–Klass volatility and log return of all hours of the dataset by
     product, NaN if unknown, with one more NaN before each hour that does not follow its
-    predecessor; `place`: (n,) indices of the table's rows in them.
+    predecessor; `place`: (n,) indices of the table's rows in them. `same_hours`: (n,) each, the
+    value of the same hours one of `SAME_HOURS` ago, the row's own value where that is unknown.
     """
 
     vols: Float64
     returns: Float64
     place: Int64
+    same_hours: Mapping[str, Float64]
 
 
 def live_series(horizon_h: int) -> LiveSeries:
@@ -124,7 +129,24 @@ def table_of(live: LiveSeries, frame: pl.DataFrame) -> Table:
     # The column is the return over that volatility.
     returns, _ = baselines.grid(known("scaled_return_1h") * known(BASE), second, HOUR_S)
     shared = {field.name: getattr(usable.table, field.name) for field in fields(Table)}
-    return HourlyTable(**shared, vols=vols, returns=returns, place=place[usable.rows])
+    same_hours = {
+        name: _earlier(usable.frame, live.value_now, ago_h * HOUR_S - live.horizon_s)[usable.rows]
+        for name, ago_h in SAME_HOURS.items()
+    }
+    return HourlyTable(
+        **shared, vols=vols, returns=returns, place=place[usable.rows], same_hours=same_hours
+    )
+
+
+def _earlier(frame: pl.DataFrame, name: str, ago_s: int) -> Float64:
+    """(n,) the column's value of the same product `ago_s` seconds ago, or the row's own."""
+    rows = frame.select("product", "second", now=pl.col(name).cast(pl.Float64))
+    before = rows.select("product", pl.col("second") + ago_s, earlier="now")
+    both = rows.join(before, on=["product", "second"], how="left", maintain_order="left")
+    values: Float64 = (
+        both.select(pl.coalesce("earlier", "now").fill_null(np.nan)).to_series().to_numpy()
+    )
+    return values
 
 
 def split(
@@ -148,7 +170,7 @@ def target(
     question = series.target(table, train, quantile)
     if not isinstance(table, HourlyTable):
         return question
-    beside = dict(question.beside)
+    beside = {**question.beside, **table.same_hours}
     decay = EWMA_DECAY
     variance = baselines.mean_variance(table.vols, 0.0, 1 - decay, decay, horizon_h)
     beside[EWMA] = np.sqrt(variance)[table.place]
@@ -173,14 +195,13 @@ def contenders(features: tuple[str, ...], *, horizon_h: int) -> tuple[Candidate,
     )
     view = Relative.of(relative, BASE, TAU)
     lightgbm = candidates.lightgbm_regression(view, BASE, _BOOSTING, repeats=repeats, varies=False)
-    same_hours = {"same_hour_yesterday": "gk_vol_lag_23h", "same_hour_last_week": "gk_vol_lag_167h"}
     return (
         candidates.persistence(now, repeats=repeats),
         candidates.least_squares(har, name="har", repeats=repeats),
         *(
-            candidates.persistence(column, name=name, repeats=repeats)
-            for name, column in same_hours.items()
-            if horizon_h == 1
+            candidates.persistence(name, name=name, repeats=repeats)
+            for name, ago_h in SAME_HOURS.items()
+            if horizon_h < ago_h  # or it is persistence itself
         ),
         candidates.persistence(EWMA, name="ewma", repeats=repeats),
         *(
@@ -198,6 +219,20 @@ def contenders(features: tuple[str, ...], *, horizon_h: int) -> tuple[Candidate,
         ),
         candidates.combination((linear, lightgbm), repeats=repeats),
     )
+
+
+def varied(candidate: Candidate, rng: np.random.Generator) -> Candidate:
+    """The candidate with random tree hyperparameters around the defaults of the case."""
+    how = replace(
+        _BOOSTING,
+        rounds=int(rng.choice([100, 200, 300])),
+        learning_rate=float(rng.choice([0.03, 0.05, 0.1])),
+        leaves=int(rng.choice([8, 15, 31])),
+        least_rows_in_leaf=int(rng.choice([100, 200, 400])),
+        l2=float(rng.choice([1.0, 10.0, 100.0])),
+        feature_share=float(rng.choice([0.2, 0.3, 0.5])),
+    )
+    return candidate.varied(how)
 
 
 _UNITS = {feature.name: feature.unit for feature in FEATURES}
@@ -233,6 +268,7 @@ def _case(name: str, horizon_h: int) -> Case:
         split=partial(split, horizon_s=live.horizon_s),
         target=asked,
         at_quantile=lambda quantile: partial(asked, quantile=quantile),
+        varied=varied,
         goals={"log_r2": 0.58},
         outcome_axis=Axis("volatility", "%/√h", 1e2),
     )
