@@ -1,3 +1,4 @@
+import os
 from functools import partial
 
 import numpy as np
@@ -46,6 +47,24 @@ def test_the_number_of_threads_changes_no_bit(kind):
     )
     # exact: training repeats to the bit on any number of threads
     assert one.tobytes() == two.tobytes()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", each(*(name for name in KINDS if KINDS[name].parameters)))
+def test_the_number_of_cores_changes_no_bit(kind, monkeypatch):
+    candidate = KINDS[kind].varied(Boosting(rounds=5))
+    fold = slices(candidate)
+    proofs = []
+    for cores in (1, 3):
+        monkeypatch.setattr(os, "cpu_count", lambda cores=cores: cores)
+        proofs.append(candidate.prove(fold, 7))
+    one, three = proofs
+    # exact: training repeats to the bit on any number of cores
+    assert one.probability.tobytes() == three.probability.tobytes()
+    x = fold.train.x
+    for alone, beside in zip(one.parts, three.parts, strict=True):
+        # exact: likewise, part by part
+        assert alone.predict(x).tobytes() == beside.predict(x).tobytes()
 
 
 @pytest.mark.slow

@@ -57,6 +57,17 @@ def test_a_higher_tau_is_never_likelier(x, taus):
 
 
 @given(rows, bases)
+def test_both_outputs_at_once_are_those_one_by_one(x, base):
+    fitted = replace(regression(base), slope=1.2, bias=-0.1)
+    z, volatility = fitted.both(x)
+    assert z.tolist() == fitted.z(x).tolist()  # exact: the same computation
+    assert volatility.tolist() == fitted.volatility(x).tolist()  # exact: the same computation
+    assert (
+        fitted.calibrated(z).tolist() == fitted.predict(x).tolist()
+    )  # exact: the same computation
+
+
+@given(rows, bases)
 def test_the_forecast_is_the_median(x, base):
     fitted = regression(base)
     forecast = fitted.volatility(x)

@@ -115,7 +115,7 @@ def test_the_law_around_a_regression_knows_how_far_off_it_was(varies):
     part = Examples(x, outcome > 1e-4, outcome)
     core = Linear(np.zeros(1), np.ones(1), np.array([0.5]), 0.0)
 
-    law = law_around(view, core, part, "long", part.weight, varies=varies)
+    law = law_around(view, core, part, view.apply(part.x), "long", part.weight, varies=varies)
 
     assert (law.tau, law.base) == (view.features.index(TAU), view.features.index("long"))
     off = law.spread(view.apply(part.x)) - np.log(scale)

@@ -10,13 +10,13 @@ import numpy as np
 
 from barograph.arrays import Float32, Float64
 from barograph.learning.examples import Examples, Learner, both_kinds, uncalibrated
-from barograph.learning.fitted import Fitted, Odds, Trees, View
+from barograph.learning.fitted import Fitted, Odds, Seen, Trees, View
 from barograph.learning.log_logistic import law_around, log_ratio
 from barograph.learning.relative import Relative
 from barograph.learning.trees import TreeTable
 
-Boosted = Callable[[Examples, Float64, int], Trees]
-"""(training examples, target (n,), seed) → trees."""
+Boosted = Callable[[Seen, Float64, Float64, int], Trees]
+"""(inputs (n, m), target (n,), weight (n,), seed) → trees."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,33 +62,34 @@ def has_xgboost() -> bool:
 
 def lightgbm(view: View, how: Boosting) -> Learner:
     """LightGBM classifier on y."""
-    return _classifier(view, partial(_by_lightgbm, view, how, "binary"))
+    return _classifier(view, partial(_by_lightgbm, how, "binary"))
 
 
 def lightgbm_regression(
     view: Relative, base: str, repeats: float, varies: bool, how: Boosting
 ) -> Learner:
     """LightGBM regression of ln v − ln base, v the outcome; varies: as in `law_around`."""
-    return _regression(view, base, repeats, varies, partial(_by_lightgbm, view, how, "huber"))
+    return _regression(view, base, repeats, varies, partial(_by_lightgbm, how, "huber"))
 
 
 def xgboost(view: View, how: Boosting) -> Learner:
     """XGBoost classifier on y."""
-    return _classifier(view, partial(_by_xgboost, view, how, "binary:logistic"))
+    return _classifier(view, partial(_by_xgboost, how, "binary:logistic"))
 
 
 def xgboost_regression(
     view: Relative, base: str, repeats: float, varies: bool, how: Boosting
 ) -> Learner:
     """XGBoost regression of ln v − ln base, v the outcome; varies: as in `law_around`."""
-    boosted = partial(_by_xgboost, view, how, "reg:pseudohubererror")
+    boosted = partial(_by_xgboost, how, "reg:pseudohubererror")
     return _regression(view, base, repeats, varies, boosted)
 
 
 def _classifier(view: View, boosted: Boosted) -> Learner:
     def grow(train: Examples, seed: int) -> Fitted:
         both_kinds(train.y)
-        return uncalibrated(view, boosted(train, train.y.astype(np.float64), seed), Odds())
+        y = train.y.astype(np.float64)
+        return uncalibrated(view, boosted(view.apply(train.x), y, train.weight, seed), Odds())
 
     return grow
 
@@ -97,8 +98,9 @@ def _regression(
     view: Relative, base: str, repeats: float, varies: bool, boosted: Boosted
 ) -> Learner:
     def grow(train: Examples, seed: int) -> Fitted:
-        trees = boosted(train, log_ratio(view, base, train), seed)
-        law = law_around(view, trees, train, base, train.weight / repeats, varies=varies)
+        seen = view.apply(train.x)
+        trees = boosted(seen, log_ratio(view, base, train), train.weight, seed)
+        law = law_around(view, trees, train, seen, base, train.weight / repeats, varies=varies)
         return uncalibrated(view, trees, law)
 
     return grow
@@ -127,7 +129,7 @@ def gradient_boosting(view: View, how: BoostingStages) -> Learner:
 
 
 def _by_lightgbm(  # noqa: PLR0913 - inputs, hyperparameters and objective
-    view: View, how: Boosting, objective: str, train: Examples, target: Float64, seed: int
+    how: Boosting, objective: str, seen: Seen, target: Float64, weight: Float64, seed: int
 ) -> Trees:
     import lightgbm as lgb  # noqa: PLC0415 - only who trains needs it
 
@@ -142,21 +144,20 @@ def _by_lightgbm(  # noqa: PLR0913 - inputs, hyperparameters and objective
         "use_missing": False,
         "seed": seed,
         "deterministic": True,
-        "force_row_wise": True,
+        "force_col_wise": True,
         "num_threads": how.threads,
         "verbosity": -1,
         "max_bin": how.bins,
     }
     if how.row_share < 1.0:
         parameters |= {"bagging_fraction": how.row_share, "bagging_freq": 1}
-    seen = view.apply(train.x).astype(np.float32)
-    rows = lgb.Dataset(seen, target, weight=train.weight)
+    rows = lgb.Dataset(seen.astype(np.float32), target, weight=weight)
     grown = lgb.train(parameters, rows, num_boost_round=how.rounds)
     return Trees(partial(grown.predict, raw_score=True), TreeTable.of_lightgbm(grown))
 
 
 def _by_xgboost(  # noqa: PLR0913 - as for LightGBM
-    view: View, how: Boosting, objective: str, train: Examples, target: Float64, seed: int
+    how: Boosting, objective: str, seen: Seen, target: Float64, weight: Float64, seed: int
 ) -> Trees:
     import xgboost as xgb  # noqa: PLC0415 - an extra
 
@@ -178,8 +179,7 @@ def _by_xgboost(  # noqa: PLR0913 - as for LightGBM
         "subsample": how.row_share,
         "verbosity": 0,
     }
-    seen = view.apply(train.x).astype(np.float32)
-    rows = xgb.DMatrix(seen, label=target, weight=train.weight)
+    rows = xgb.DMatrix(seen.astype(np.float32), label=target, weight=weight)
     table = TreeTable.of_xgboost(xgb.train(parameters, rows, num_boost_round=how.rounds))
     # xgboost sums in float32; the model sums the same leaves in float64.
     return Trees(table.total, table)

@@ -4,9 +4,12 @@ All functions are pure: no files, no clock, no unseeded random numbers. The lear
 and `boosting`.
 """
 
+import os
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import repeat
 from typing import NamedTuple
 
 import numpy as np
@@ -121,23 +124,33 @@ class Candidate:
             ]
             grown = self.join([proof.fitted for proof in known])
         else:
-            parts = [self.grow(rest, seed) for rest, _ in slices.inner]
-            grown = self.grow(slices.train, seed)
+            *parts, grown = self._grown([*(rest for rest, _ in slices.inner), slices.train], seed)
         held_out = [held.x for _, held in slices.inner]
-        z = np.concatenate([part.z(x) for part, x in zip(parts, held_out, strict=True)])
+        out = [part.both(x) for part, x in zip(parts, held_out, strict=True)]
+        z = np.concatenate([each.z for each in out])
         y = np.concatenate([held.y for _, held in slices.inner])
         weight = np.concatenate([held.weight for _, held in slices.inner])
         slope, bias = platt(z, y, weight / self.repeats)
         fitted = replace(grown, name=self.name, features=self.features, slope=slope, bias=bias)
         named = tuple(replace(part, name=self.name, features=self.features) for part in parts)
-        medians = [part.volatility(x) for part, x in zip(parts, held_out, strict=True)]
-        known_medians = [median for median in medians if median is not None]
+        known_medians = [each.volatility for each in out if each.volatility is not None]
         return Proof(
             fitted=fitted,
             parts=named,
             probability=sigmoid(slope * z + bias),
-            median=np.concatenate(known_medians) if len(known_medians) == len(medians) else None,
+            median=np.concatenate(known_medians) if len(known_medians) == len(out) else None,
         )
+
+    def _grown(self, of: Sequence[Examples], seed: int) -> list[Fitted]:
+        """A model of each of the examples; trees are grown on all cores.
+
+        Each is grown by one thread, so that their number changes no bit. Other learners hold the
+        interpreter's lock.
+        """
+        if self.otherwise is None:
+            return [self.grow(each, seed) for each in of]
+        with ThreadPoolExecutor(min(len(of), os.cpu_count() or 1)) as pool:
+            return list(pool.map(self.grow, of, repeat(seed)))
 
 
 def persistence(

@@ -12,7 +12,7 @@ forecast and the probability of reaching any threshold. Each part can add itself
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -185,6 +185,13 @@ class LogLogistic:
         return graph.add("Exp", self.location_nodes(graph, core, given))
 
 
+class Output(NamedTuple):
+    """Uncalibrated log-odds (n,), and the forecast of volatility (n,) in 1/√s if there is one."""
+
+    z: Float64
+    volatility: Float64 | None
+
+
 @dataclass(frozen=True, slots=True)
 class Fitted:
     """A trained model; an immutable value."""
@@ -199,17 +206,26 @@ class Fitted:
 
     def z(self, x: Float32) -> Float64:
         """Uncalibrated log-odds (n,) of finite features x (n, f), clipped to ±30."""
-        seen = self.view.apply(x)
-        z: Float64 = np.clip(self.head.z(self.core(seen), seen, x), -_Z_LIMIT, _Z_LIMIT)
-        return z
+        return self.both(x).z
 
     def predict(self, x: Float32) -> Float64:
         """Probabilities (n,) of finite features x (n, f)."""
-        return sigmoid(self.slope * self.z(x) + self.bias)
+        return self.calibrated(self.z(x))
+
+    def calibrated(self, z: Float64) -> Float64:
+        """Probabilities (n,) of uncalibrated log-odds (n,)."""
+        return sigmoid(self.slope * z + self.bias)
 
     def volatility(self, x: Float32) -> Float64 | None:
         """Forecast of future volatility (n,) in 1/√s, or None if the model has none."""
-        return self.head.forecast(self.core(self.view.apply(x)), x)
+        return self.both(x).volatility
+
+    def both(self, x: Float32) -> Output:
+        """`z` and `volatility` of finite features x (n, f), at the price of one of them."""
+        seen = self.view.apply(x)
+        core = self.core(seen)
+        z: Float64 = np.clip(self.head.z(core, seen, x), -_Z_LIMIT, _Z_LIMIT)
+        return Output(z, self.head.forecast(core, x))
 
     def to_onnx(self, *, median: bool = False) -> bytes:
         """The model as an unchecked ONNX graph; use `registry.model.export`.

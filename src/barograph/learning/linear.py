@@ -59,7 +59,7 @@ def least_squares(view: Relative, *, repeats: float) -> Learner:
         root = np.sqrt(train.weight)
         solution, *_ = np.linalg.lstsq(beside * root[:, None], target * root)
         core = replace(core, weights=solution[:-1], bias=float(solution[-1]))
-        law = law_around(view, core, train, None, train.weight / repeats, varies=False)
+        law = law_around(view, core, train, seen, None, train.weight / repeats, varies=False)
         return uncalibrated(view, core, law)
 
     return grow
@@ -80,7 +80,7 @@ def ridge(view: Relative, base: str | None, *, repeats: float) -> Learner:
         weighted = beside * train.weight[:, None]
         solution = np.linalg.solve(weighted.T @ beside + np.diag(prior), weighted.T @ target)
         core = replace(core, weights=solution[:-1], bias=float(solution[-1]))
-        law = law_around(view, core, train, base, train.weight / repeats, varies=False)
+        law = law_around(view, core, train, seen, base, train.weight / repeats, varies=False)
         return uncalibrated(view, core, law)
 
     return grow

@@ -6,7 +6,7 @@ import numpy as np
 
 from barograph.arrays import Float64
 from barograph.learning.examples import Examples, unweighted
-from barograph.learning.fitted import Core, LogLogistic, sigmoid
+from barograph.learning.fitted import Core, LogLogistic
 from barograph.learning.relative import Relative, log_above
 from barograph.registry.model import TAU
 
@@ -27,6 +27,7 @@ def law_around(  # noqa: PLR0913 - the regression, its data, and the scale
     view: Relative,
     core: Core,
     train: Examples,
+    seen: Float64,
     base: str | None,
     weight: Float64,
     *,
@@ -34,14 +35,13 @@ def law_around(  # noqa: PLR0913 - the regression, its data, and the scale
 ) -> LogLogistic:
     """Fit the error law of `core` to its residuals on the training examples.
 
-    varies: whether the scale depends on the inputs or is constant.
+    seen: (n, m) the examples through the view; varies: whether the scale depends on the inputs or
+    is constant.
     """
-    seen = view.apply(train.x)
     off = log_ratio(view, base, train) - core(seen)
-    scale = unweighted(seen, _LIMIT)
-    z = scale.standard(seen)
-    spread = z if varies else z[:, :0]
-    _, _, widths, width = most_likely(z[:, :0], spread, off, weight)
+    scale, nothing = unweighted(seen, _LIMIT), np.zeros((len(off), 0))
+    spread = scale.standard(seen) if varies else nothing
+    _, _, widths, width = most_likely(nothing, spread, off, weight)
     scale = replace(scale, weights=widths if varies else scale.weights, bias=width)
     place = None if base is None else view.features.index(base)
     return LogLogistic(view.features.index(TAU), scale, place)
@@ -68,8 +68,11 @@ def most_likely(
         log_scale = np.clip(spread @ parameters[m:], -_LIMIT, _LIMIT)
         steepness = np.exp(-log_scale)
         u = (target - place @ parameters[:m]) * steepness
-        loss = np.logaddexp(0.0, -u) + np.logaddexp(0.0, u) + log_scale
-        pull = weight * (2 * sigmoid(u) - 1)
+        # One exponential serves the loss, |u| + 2 ln(1 + exp(−|u|)), and its slope, tanh(u / 2).
+        size = np.abs(u)
+        tail = np.exp(-size)
+        loss = size + 2 * np.log1p(tail) + log_scale
+        pull = weight * np.copysign((1 - tail) / (1 + tail), u)
         slope = np.concatenate([-(pull * steepness) @ place, (weight - pull * u) @ spread])
         return float(weight @ loss + prior @ parameters**2 / 2), slope + prior * parameters
 

@@ -37,8 +37,10 @@ def control(walked: Walk, how: Training) -> Control:
     """
     case, name = walked.case, walked.choices[-1]
     table = dataclasses.replace(walked.table, outcome=moved(walked.table))
+    # Of a level nothing is shown, and its intervals take as long as the fits.
     alone = dataclasses.replace(
         case,
+        level=None,
         candidates=lambda features: tuple(
             candidate
             for candidate in case.candidates(features)

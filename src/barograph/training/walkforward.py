@@ -336,10 +336,11 @@ def _test(  # noqa: PLR0913 - the rows, the candidate, and what is known of it
     proof = candidate.prove(slices, seed, proven)
     fitted, probability = proof.fitted, proof.probability
     y, x = question.answers(held_out), target.columns(table, candidate.features, fold.test)
+    out = fitted.both(x)
     tested = Tested(
         fitted=fitted,
-        probability=fitted.predict(x),
-        volatility=fitted.volatility(x),
+        probability=fitted.calibrated(out.z),
+        volatility=out.volatility,
         held_out=proof.median,
         threshold=case.threshold(table, held_out, y, probability),
         selection=_selection(case, table, held_out, y, proof),
