@@ -130,3 +130,14 @@ def test_coverage_is_given_by_year_and_by_slot_of_the_day():
     assert said.coverage_by_year == {"1970": 1.0, "1971": 0.5}
     assert said.coverage_by_slot == [0.5, 1.0]
     assert said.width == pytest.approx(1.5)
+    assert (said.coverage_by_hour[0], said.coverage_by_hour[13]) == (0.5, 1.0)
+    assert np.isnan(said.coverage_by_hour[1])
+
+
+def test_coverage_by_regime_goes_from_the_calmest_quarter_of_the_forecasts_to_the_wildest():
+    median = np.array([8.0, 1.0, 4.0, 2.0, 7.0, 3.0, 6.0, 5.0])
+    of = levels.Levels(*np.tile(median, (3, 1)), low=median - 0.5, high=median + 0.5)
+    outcome = np.where(median > 6, median + 1, median)
+    names = [score.name for score in levels.OF_LEVEL]
+    said = of.scores(LevelRule(), outcome, np.arange(8) * HOUR, dict.fromkeys(names))
+    assert said.coverage_by_regime == [1.0, 1.0, 1.0, 0.0]

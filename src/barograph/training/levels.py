@@ -25,7 +25,9 @@ from barograph.evaluation.gate import LevelForecast
 from barograph.evaluation.scores import Score
 from barograph.evaluation.splits import Rows
 from barograph.registry.model import LevelFacts
-from barograph.types import Interval
+from barograph.types import DAY_S, Interval
+
+_HOURS, _REGIMES = 24, 4
 
 OF_LEVEL = (scores.rmse, scores.r2, scores.mae, scores.mape, scores.pinball, scores.coverage)
 
@@ -35,7 +37,9 @@ class LevelScores(msgspec.Struct, frozen=True, kw_only=True):
 
     `rmse` and `r2` are of the mean forecast, `mae` and `mape` of the median, `pinball` of the
     interval's ends; `width` is the median ratio of them. `coverage` is the share of outcomes within
-    their interval: of all rows, of each year (UTC), and of each slot of the day.
+    their interval: of all rows, of each year (UTC), of each slot and each hour of the day (UTC, at
+    which the forecast is made; NaN without rows), and of each regime: the quarters of the rows from
+    the lowest to the highest forecast.
     """
 
     rmse: Interval
@@ -47,6 +51,8 @@ class LevelScores(msgspec.Struct, frozen=True, kw_only=True):
     width: float
     coverage_by_year: dict[str, float]
     coverage_by_slot: list[float]
+    coverage_by_hour: list[float] = []
+    coverage_by_regime: list[float] = []
 
 
 class Levels(NamedTuple):
@@ -88,17 +94,27 @@ class Levels(NamedTuple):
         inside = covered(outcome, self.low, self.high)
         years = (second.astype("datetime64[s]")).astype("datetime64[Y]").astype(str)
         slots = np.array([rule.slot(each) for each in second.tolist()])
+        hours = (second + 1) % DAY_S * _HOURS // DAY_S
+        edges = np.quantile(self.median, np.arange(1, _REGIMES) / _REGIMES)
+        regimes = np.searchsorted(edges, self.median, side="right")
         return LevelScores(
             **of,
             width=float(np.median(self.high / self.low)),
             coverage_by_year={
                 str(year): float(inside[years == year].mean()) for year in np.unique(years)
             },
-            coverage_by_slot=[
-                float(inside[slots == slot].mean()) if (slots == slot).any() else np.nan
-                for slot in range(rule.slots)
-            ],
+            coverage_by_slot=_shares(inside, slots, rule.slots),
+            coverage_by_hour=_shares(inside, hours, _HOURS),
+            coverage_by_regime=_shares(inside, regimes, _REGIMES),
         )
+
+
+def _shares(inside: Bool, group: Int64, groups: int) -> list[float]:
+    """The share of `inside` in each group, NaN in one without rows."""
+    return [
+        float(inside[group == each].mean()) if (group == each).any() else np.nan
+        for each in range(groups)
+    ]
 
 
 def together(parts: Sequence[Levels]) -> Levels:

@@ -1,5 +1,7 @@
 """Tables of a card: a row for each thing that there is, and the chosen one stands out."""
 
+import math
+
 import msgspec
 import pytest
 
@@ -133,6 +135,8 @@ def test_a_case_of_values_has_a_table_of_them_with_coverage_by_year_and_part_of_
         **dict.fromkeys(("rmse", "r2", "mae", "mape", "pinball"), interval(0.25, 0, 1)),
         coverage=interval(0.901, 0.896, 0.906), width=4.46,
         coverage_by_year={"2023": 0.897, "2024": 0.902}, coverage_by_slot=[0.899, 0.901],
+        coverage_by_hour=[0.911, *[math.nan] * 22, 0.889],
+        coverage_by_regime=[0.9, 0.905, 0.9, 0.87],
     )  # fmt: skip
     card = made()
     scores = [
@@ -143,5 +147,6 @@ def test_a_case_of_values_has_a_table_of_them_with_coverage_by_year_and_part_of_
     (values,) = [row for row in rows_of(parts) if "90.2%" in row]
     assert values[0] == CHOSEN
     assert values[-5:] == ["90.1% [89.6%, 90.6%]", "89.7%", "90.2%", "89.9%", "90.1%"]
+    assert ["91.1%", "88.9%", "90.0%", "90.5%", "90.0%", "87.0%"] in rows_of(parts)
     captions = " ".join(part.findtext(".//caption", "") for part in parts)
     assert "the choice is made by QLIKE on held-out rows" in captions

@@ -103,6 +103,7 @@ LEVEL = LevelScores(
     mape=interval(0.373, 0, 1), pinball=interval(0.000246, 0, 1),
     coverage=interval(0.901, 0.896, 0.906), width=4.46,
     coverage_by_year={"2023": 0.897, "2024": 0.902}, coverage_by_slot=[0.899, 0.901, 0.9, math.nan],
+    coverage_by_regime=[0.91, 0.9, 0.9, 0.88],
 )  # fmt: skip
 
 
@@ -112,6 +113,7 @@ def test_a_case_of_values_has_a_table_of_them_and_what_its_intervals_held():
     assert f"{CHOSEN} 0.00262 0.00145 0.45 0.37 0.000246 90.1% [89.6%, 90.6%] 4.5" in text
     assert "2023 89.7%" in text
     assert "part 1 of 4 of the day 89.9%" in text
+    assert "part 4 of 4 of the forecasts, lowest first 88.0%" in text
     assert "the value itself" not in shown()
 
 

@@ -1,7 +1,7 @@
 """Tables of a model card's page."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from math import nan
+from math import isnan, nan
 
 from barograph.app.reports.markup import Element, el
 from barograph.cases.case import OUTCOME
@@ -9,7 +9,7 @@ from barograph.figures import NOT_DEFINED, estimate, figure, interval
 from barograph.times import minute_of
 from barograph.training.card import Card
 from barograph.training.card_words import NAMES, chosen
-from barograph.training.pooled import SessionRow
+from barograph.training.pooled import ScoreDifference, SessionRow
 from barograph.training.walkforward import CHOSEN, SideFacts
 
 ARROWS = {"pr_auc": "↑", "log_r2": "↑", "brier": "↓", "log_loss": "↓"}
@@ -65,12 +65,18 @@ def tried(card: Card) -> Iterator[Element]:
         "Minus a baseline, on the same resamples; PR-AUC by each model's better ranking. Better "
         "than the baseline is a PR-AUC above 0, a Brier score and a log loss below 0."
     )
+    if has_level:
+        caption += (
+            " So is a QLIKE below 0; DM is the statistic of Diebold and Mariano's test of it, p "
+            "its two-sided p-value."
+        )
     versus = (
         "",
         "minus",
         "PR-AUC ↑",
         "Brier ↓",
         "log loss ↓",
+        *(("QLIKE ↓", "DM", "p") if has_level else ()),
     )
     differences = [
         (
@@ -79,10 +85,19 @@ def tried(card: Card) -> Iterator[Element]:
             interval(one.pr_auc, signed=True),
             interval(one.brier, 4, signed=True),
             interval(one.log_loss, 4, signed=True),
+            *(_of_level(one) if has_level else ()),
         )
         for one in card.training.tested.differences
     ]
     yield el("div", table(caption, versus, differences), class_="card")
+
+
+def _of_level(difference: ScoreDifference) -> tuple[str, str, str]:
+    """Difference of QLIKE, and statistic and p-value of its test; blank without a forecast."""
+    if difference.qlike is None or (test := difference.diebold_mariano) is None:
+        return "", "", ""
+    shown = interval(difference.qlike, signed=True)
+    return shown, figure(test.statistic, 1), f"{test.p_value:.2g}"
 
 
 def _levels(card: Card) -> Iterator[Element]:
@@ -118,6 +133,21 @@ def _levels(card: Card) -> Iterator[Element]:
         "square. Coverage is of all tested rows, by year, and by part of the day (UTC)."
     )
     yield el("div", table(caption, heads, cells), class_="card")
+    groups = [(f"{hour:02d}", share) for hour, share in enumerate(chosen_level.coverage_by_hour)]
+    regimes = chosen_level.coverage_by_regime
+    names = ("calmest quarter", "2nd", "3rd", "wildest quarter")
+    groups += zip(names, regimes, strict=False)
+    known = [(name, share) for name, share in groups if not isnan(share)]
+    if known:
+        caption = (
+            f"Coverage of {rows[-1][0]}, by the hour (UTC) at which a forecast is made, and by "
+            "regime: the quarters of the rows from the lowest to the highest forecast."
+        )
+        heads = tuple(name for name, _ in known)
+        yield el(
+            "div", table(caption, heads, [tuple(f"{share:.1%}" for _, share in known)]),
+            class_="card",
+        )  # fmt: skip
 
 
 def acting(card: Card) -> Iterator[Element]:

@@ -98,6 +98,9 @@ def _levels(report: TrainingReport) -> list[Table]:
         parts.add_row(year, f"{share:.1%}")
     for slot, share in enumerate(chosen.coverage_by_slot, 1):
         parts.add_row(f"part {slot} of {len(chosen.coverage_by_slot)} of the day", f"{share:.1%}")
+    for regime, share in enumerate(chosen.coverage_by_regime, 1):
+        of = len(chosen.coverage_by_regime)
+        parts.add_row(f"part {regime} of {of} of the forecasts, lowest first", f"{share:.1%}")
     return [table, parts]
 
 
