@@ -5,6 +5,7 @@ featurize --follow` and `barograph score --follow` run the same three as process
 child process, as with `barograph train --follow`.
 """
 
+import gc
 import sys
 import threading
 import time
@@ -51,6 +52,9 @@ LOOK_S = 0.25
 _SWITCH_S = 0.0001
 """How long a thread that computes lets another one wait for the interpreter, which has 5 ms of its
 own: a second's way to its prediction goes through five threads, and each may wait so long."""
+
+_STARTED_S = 10.0
+"""After so long all parts of this process run, with their packages loaded."""
 
 _SILENT = Events()
 
@@ -172,7 +176,7 @@ def run(  # noqa: PLR0913 - what runs on what, and who sees and hears of it
     hourly = hours.cases_with_champion(settings, warn)
     measured, link = (retraining.measures,), settings.page_url or page
     with (
-        _prompt_threads(),
+        prompt_threads(),
         Listener(settings, address, plan, warn, page, events) as listener,
         watching(
             settings, address, [SPIKES], sinks, warn, beside=hourly, measured=measured, link=link
@@ -200,13 +204,23 @@ def run(  # noqa: PLR0913 - what runs on what, and who sees and hears of it
 
 
 @contextmanager
-def _prompt_threads() -> Iterator[None]:
-    """Let the threads of this process take turns more often meanwhile."""
+def prompt_threads() -> Iterator[None]:
+    """Let the threads of this process take turns more often meanwhile, and be stopped less.
+
+    A full garbage collection looks at each object of the process, with all threads stopped. What
+    is there when it has started lives as long as the process, so it is left out from then on.
+    """
     before_s = sys.getswitchinterval()
     sys.setswitchinterval(_SWITCH_S)
+    started = threading.Timer(_STARTED_S, gc.freeze)
+    started.daemon = True
+    started.start()
     try:
         yield
     finally:
+        started.cancel()
+        started.join()
+        gc.unfreeze()
         sys.setswitchinterval(before_s)
 
 
