@@ -10,7 +10,16 @@ CUSTOMERS ?= $(wildcard $(or $(BAROGRAPH_DATA),../shared/data)/churn/Telco-Custo
 CANDLES ?= $(wildcard $(or $(BAROGRAPH_DATA),../shared/data)/hourly/btc_usd_hourly_to_20241130.csv.gz)
 UV_INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
-.PHONY: help install demo hourly-demo churn-demo kafka test test-operations test-fast test-narrow lint bench bench-check lock docs deploy leak claims ceiling drift-table first-minutes eda brief clean
+# The engine of images, and the name of what `make image` builds.
+DOCKER ?= docker
+IMAGE ?= barograph:local
+# Of the comparison of two branches: hours of the simulated market, and its seed.
+HOURS ?= 24
+SEED ?= 1
+ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+
+.PHONY: help install demo hourly-demo churn-demo kafka test test-operations test-fast test-narrow lint bench bench-check lock docs deploy leak claims ceiling drift-table first-minutes eda brief \
+  bandit pip-audit lint-workflows compare image image-check release-notes branch-rules clean
 
 help:            ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -62,7 +71,7 @@ bench-check: .venv/installed-for-bench   ## every row of the bench once, small: 
 	$(BIN)/python benchmarks/run.py --check
 
 lock: $(TESTED)     ## pin everything, for every platform and Python that we support, in one file
-	$(BIN)/uv pip compile --quiet --universal --all-extras --group dev --group bench --no-emit-index-url \
+	$(BIN)/uv pip compile --quiet --universal --all-extras --group dev --group bench --group checks --no-emit-index-url \
 	  --no-header --no-annotate --python-version 3.11 pyproject.toml -o requirements.lock
 
 docs: $(STAMP)      ## the pages that are made from the code
@@ -93,6 +102,37 @@ eda: $(TESTED)      ## the exploration, run on BAROGRAPH_HOME or a simulated mar
 
 brief: $(TESTED)    ## the scoping brief as build/scoping_brief.pdf
 	$(BIN)/python docs/brief.py
+
+bandit: .venv/installed-for-checks   ## what looks dangerous in our own code
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml src deploy
+
+pip-audit: .venv/installed-for-checks   ## known weaknesses of what requirements.lock pins
+	$(BIN)/pip-audit --disable-pip --no-deps --requirement requirements.lock
+
+lint-workflows: .venv/installed-for-checks $(BIN)/actionlint   ## .github/workflows, by actionlint and zizmor
+	$(BIN)/actionlint
+	$(BIN)/zizmor --offline .github
+
+compare: $(STAMP)   ## the model of this checkout beside that of BASE, on one market: build/comparison.md
+	@test -x '$(BASE)/$(BIN)/barograph' || { echo 'BASE=$(BASE) is no checkout in which `make install` was done'; exit 2; }
+	rm -rf build/base build/head
+	$(BASE)/$(BIN)/barograph demo --check --hours $(HOURS) --seed $(SEED) --home build/base
+	$(BIN)/barograph demo --check --hours $(HOURS) --seed $(SEED) --home build/head
+	@$(BIN)/barograph report compare --home build/head --champion-home build/base --champion candidate \
+	  --out build/comparison.md; code=$$?; \
+	  test -z "$$GITHUB_STEP_SUMMARY" || cat build/comparison.md >> "$$GITHUB_STEP_SUMMARY"; exit $$code
+
+image:           ## the image of deploy/Dockerfile as IMAGE; needs an engine
+	$(DOCKER) build --file deploy/Dockerfile --tag $(IMAGE) .
+
+image-check:     ## whether IMAGE becomes healthy without root or a place to write; needs Docker
+	$(PYTHON) deploy/check_image.py $(IMAGE)
+
+release-notes:   ## the part of the changelog about TAG: build/release_notes.md
+	$(PYTHON) deploy/release_notes.py $(TAG) build/release_notes.md
+
+branch-rules:    ## apply .github/rulesets to the repository on GitHub; DRY=1 prints how
+	$(PYTHON) deploy/branch_rules.py $(if $(DRY),--dry-run)
 
 clean:           ## remove what was installed and made
 	rm -rf .venv .venv-quix build .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -127,3 +167,12 @@ $(TESTED): $(STAMP)
 	@echo "Installing the peers that the benchmarks run beside into .venv"
 	$(UV_INSTALL) --constraint requirements.lock --group bench --editable .
 	@touch $@
+
+.venv/installed-for-checks: $(STAMP)
+	@echo "Installing what looks for weaknesses into .venv"
+	$(UV_INSTALL) --constraint requirements.lock --group checks --editable .
+	@touch $@
+
+$(BIN)/actionlint: $(STAMP)
+	@command -v go > /dev/null || { echo "actionlint is built with Go. On Debian: apt-get install golang"; exit 1; }
+	GOBIN=$(abspath $(BIN)) go install $(ACTIONLINT)
