@@ -5,13 +5,20 @@ import re
 import time
 from contextlib import closing
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from barograph.app.cli.answers import answer
+from barograph.app.cli.answers import answer, as_json, print_lines, show, warn
 from barograph.app.cli.options import MOST_HOURS, HomeOption, JsonOption, LogOption, settings_of
 from barograph.app.cli.stopping import stop_requested
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from barograph.app.runs.extracting import ServicePlan
+    from barograph.app.settings import Settings
+    from barograph.feed.extracted import Extracted
 
 app = typer.Typer()
 
@@ -55,6 +62,9 @@ def extract(
     recheck: Annotated[
         int, typer.Option(min=0, max=MOST_HOURS, help="Ask again for so many of the last hours.")
     ] = 0,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Ask after the end of each hour, until Ctrl-C.")
+    ] = False,
     home: HomeOption = None,
     log: LogOption = None,
     json: JsonOption = False,
@@ -63,13 +73,16 @@ def extract(
 
     They come from a service or from files. Hours that are there are not asked for again, answers
     are kept as they came, and what the quality gate stops is not written: exit code 1. A stopped
-    or killed run goes on where it was.
+    or killed run goes on where it was. With --follow the answer is one for each hour, and with
+    --json a line of JSON each.
     """
     from barograph.app.runs import extracting
-    from barograph.app.terminal import quality_lines, terminal
+    from barograph.app.terminal import terminal
     from barograph.log import open_log
 
     del case
+    if follow and (file or until):
+        raise typer.BadParameter("of a file or a past there is no next hour", param_hint="--follow")
     settings, now_ns = settings_of(home), time.time_ns()
     policy = extracting.policy_of(settings)
     address = log or settings.home
@@ -92,6 +105,8 @@ def extract(
             key=extracting.key_of(os.environ, source, url),
             recheck_hours=recheck,
         )
+        if follow:
+            raise typer.Exit(0 if _followed(settings, address, plan, json) else 1)
         with (
             closing(open_log(address)) as opened,
             stop_requested() as stop,
@@ -107,17 +122,47 @@ def extract(
                     progress=progress.hours,
                 )
             ]
+    answer({"extracts": done}, json, lambda: _lines(settings, done))
+    raise typer.Exit(0 if all(each.passed for each in done) else 1)
+
+
+def _lines(settings: "Settings", done: "Sequence[Extracted]") -> str:
+    """What each extract did, with the page of its report."""
+    from barograph.app.runs import extracting
+    from barograph.app.terminal import quality_lines
+
     pages = [
         str(extracting.report_paths(settings.home, each.report)[0]) if each.report else ""
         for each in done
     ]
     shown = zip(done, pages, strict=True)
-    answer(
-        {"extracts": done},
-        json,
-        lambda: "\n\n".join(quality_lines.extracted(each, page) for each, page in shown),
-    )
-    raise typer.Exit(0 if all(each.passed for each in done) else 1)
+    return "\n\n".join(quality_lines.extracted(each, page) for each, page in shown)
+
+
+def _followed(settings: "Settings", address: str | Path, plan: "ServicePlan", json: bool) -> bool:
+    """Extract after each hour until stopped; whether the gate let the last one pass."""
+    import msgspec
+
+    from barograph.app.runs import extract_schedule, extracting
+    from barograph.log import open_log
+
+    def done(extracted: "Extracted") -> None:
+        if json:
+            print_lines([as_json({"extracts": [extracted]}).encode()])
+        else:
+            show(_lines(settings, [extracted]))
+
+    with stop_requested() as stop:
+
+        def extract_until(until_s: int) -> "Extracted":
+            now = msgspec.structs.replace(plan, until_s=until_s)
+            with closing(open_log(address)) as log:
+                return extracting.from_service(log, settings, now, wait=stop.wait, stop=stop.is_set)
+
+        last = extract_schedule.follow(
+            extract_until, done=done, warn=warn, wait=stop.wait, stop=stop.is_set
+        )
+    return last is None or last.passed
 
 
 @app.command()
