@@ -14,7 +14,10 @@ from msgspec import Meta
 from barograph.types import Count, Measure, Name, Second, Share, Threshold, TimeNs
 
 PROBABILITY = "probability"
-"""The rule of alerts about predictions; all other rules are about measures of health."""
+"""The rule of alerts about the probability of tau."""
+
+FORECAST = "forecast"
+"""The rule of alerts about the forecast value; all but these two are about measures of health."""
 
 _MAX_MEASURES = 5_000
 _ID_DIGITS = 24
@@ -65,17 +68,20 @@ class HealthSample(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="hea
 class AlertRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="alert/1"):
     """What happened to one alert, and how it stands since: the last record of an `id` has all.
 
-    `id` is the same over an alert's life; (`id`, `change`) occurs once. `rule` is `probability` or
-    the name of a rule over health; `subject` the product, group or "". `time_ns` is when the change
-    happened, `started_ns` since when the condition holds, `ended_ns` when it was over, None while
-    it lasts: event time for predictions, the monitor's clock for health. `text` is the change in a
-    sentence.
+    `id` is the same over an alert's life; (`id`, `change`) occurs once. `rule` is `probability`,
+    `forecast` or the name of a rule over health; `subject` the product, group or "". `time_ns` is
+    when the change happened, `started_ns` since when the condition holds, `ended_ns` when it was
+    over, None while it lasts: event time for predictions, the monitor's clock for health. `text` is
+    the change in a sentence.
 
     Of a rule over health: `value` now, the highest so far as `peak`, and the `limit`. Of a
     probability alert: `case`, the `probability` of its first alarm, `peak`, `threshold`, `tau`,
     `model` and `horizon_s`; `judgement` once its outcomes are known; `why` says what ended it:
     `calm`, a verdict, `missing`, `silent`, `model`. `right` and `wrong` count how this model's
     alerts on this product were judged so far, this one included.
+
+    A forecast alert is the same of the forecast value: `value` is that of its first prediction at
+    or above the `limit`, `peak` the highest, and it was right if an outcome reached the limit.
     """
 
     id: Name

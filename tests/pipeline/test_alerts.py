@@ -11,7 +11,7 @@ from barograph import codec
 from barograph.alert_records import Change, Judgement
 from barograph.errors import ForeignStateError
 from barograph.pipeline.alerts import STATE, PredictionAlerts, Series
-from barograph.types import MAX_PRODUCTS, Record, Verdict
+from barograph.types import MAX_PRODUCTS, Prediction, Record, Verdict
 from watched_predictions import NS, prediction
 
 SERIES = Series(case="toy", step_s=1, horizon_s=4, value="volatility", unit="bps/√s", scale=1e4)
@@ -145,3 +145,82 @@ def test_a_machine_cut_and_restored_anywhere_makes_the_same_records(rows, cuts, 
         state, machine = machine.snapshot(), PredictionAlerts(SERIES, after_s=after_s)
         machine.restore(state)
     assert parts == whole.values
+
+
+FORECAST_SERIES = Series(
+    case="hourly", step_s=3600, horizon_s=3600, value="volatility", unit="%/√h", scale=1e2,
+    limit=0.008,
+)  # fmt: skip
+
+
+def forecasts(values, outcomes=None, **more):
+    """Records of one forecast an hour; `outcomes` are what came in the hour before each."""
+    words = [
+        Prediction(
+            product="BTC-USD", second=3600 * (n + 1) - 1, event_time_ns=3600 * (n + 1) * 10**9,
+            receive_time_ns=None, verdict="PREDICTED" if value is not None else "GAP",
+            probability=None if value is None else 0.1, alarm=False, threshold=0.5, tau=0.009,
+            horizon_s=3600, value_now=(outcomes or values)[n], mid=None, model="hourly/1",
+            forecast=value, **more,
+        )
+        for n, value in enumerate(values)
+    ]  # fmt: skip
+    return [
+        Record("candles.predictions", 0, n, word.product, codec.encode(word))
+        for n, word in enumerate(words)
+    ]
+
+
+def forecast_alerts(*arguments, series=FORECAST_SERIES):
+    outcome = PredictionAlerts(series, release=0.8).receive(forecasts(*arguments))
+    return [codec.decode_alert(value) for _, value in outcome.values]
+
+
+def test_a_forecast_over_its_limit_is_one_alert_however_it_trembles():
+    began, judged, ended = forecast_alerts(
+        [0.004, 0.0085, 0.0079, 0.0081, 0.0066, 0.0063], [0.004, 0.004, 0.009, 0.004, 0.004, 0.004]
+    )
+    assert (began.rule, began.change, began.value, began.limit) == (
+        "forecast", Change.BEGAN, 0.0085, 0.008,
+    )  # fmt: skip
+    assert (
+        "volatility is forecast to be 0.85 %/√h (limit 0.8 %/√h) in the next 60 min" in began.text
+    )
+    assert (judged.change, judged.judgement) == (Change.JUDGED, "right")
+    assert judged.text.endswith("was right: volatility reached 0.8 %/√h.")
+    assert (ended.change, ended.ending, ended.peak, ended.alarms) == (
+        Change.ENDED, "calm", 0.0085, 2,
+    )  # fmt: skip
+    assert "its highest forecast was 0.85 %/√h" in ended.text
+    assert {each.id for each in (judged, ended)} == {began.id}
+    assert began.probability is began.threshold is began.tau is None
+
+
+def test_a_forecast_that_did_not_come_true_was_a_false_alarm_and_a_gap_ends_it():
+    began, ended, judged = forecast_alerts([0.009, None, 0.001], [0.001, 0.001, 0.001])
+    assert (ended.ending, ended.why) == ("unknown", "GAP")
+    assert judged.judgement == "wrong"
+    assert judged.text.endswith("was a false alarm: volatility stayed below 0.8 %/√h.")
+    assert began.id == judged.id
+
+
+def test_without_a_limit_or_a_forecast_there_is_no_forecast_alert():
+    assert (
+        forecast_alerts([0.009, 0.009], series=msgspec.structs.replace(FORECAST_SERIES, limit=None))
+        == []
+    )
+    records = forecasts([None, None])
+    assert PredictionAlerts(FORECAST_SERIES).receive(records).values == []
+
+
+def test_cut_anywhere_forecast_alerts_are_the_same_and_older_states_are_taken():
+    stream = forecasts([0.004, 0.0085, 0.0079, 0.009, 0.001, 0.009, 0.001, 0.001])
+    whole = PredictionAlerts(FORECAST_SERIES).receive(stream).values
+    for cut in range(len(stream)):
+        first, second = PredictionAlerts(FORECAST_SERIES), PredictionAlerts(FORECAST_SERIES)
+        values = first.receive(stream[:cut]).values
+        second.restore(first.snapshot())
+        assert values + second.receive(stream[cut:]).values == whole
+    older = msgspec.msgpack.decode(PredictionAlerts(FORECAST_SERIES).snapshot()["alerts"])
+    del older["forecasts"]
+    PredictionAlerts(FORECAST_SERIES).restore({"alerts": msgspec.msgpack.encode(older)})

@@ -18,6 +18,7 @@ from pydantic_settings import (
 )
 
 from barograph.alert_records import Change
+from barograph.app.alerting.forecast_limits import forecast_limits
 from barograph.app.alerting.quiet import quiet_hours
 
 FILE = "barograph.toml"
@@ -53,6 +54,7 @@ class Settings(BaseSettings):
     model_refresh_s: Annotated[float, Field(gt=0, le=86_400)] = 1.0
     alert_release: Annotated[float, Field(gt=0, le=1)] = 0.8
     alert_after_s: Annotated[float, Field(ge=0, le=86_400)] = 0.0
+    alert_forecasts: str = ""
     alert_clear_s: Annotated[float, Field(ge=0, le=86_400)] = 30.0
     alert_feed_age_s: Annotated[float, Field(ge=0, le=1_000_000_000)] = 30.0
     alert_gap_s: Annotated[float, Field(ge=0, le=1_000_000_000)] = 10.0
@@ -93,6 +95,12 @@ class Settings(BaseSettings):
         for each in changes.split(","):
             Change(each.strip())
         return changes
+
+    @field_validator("alert_forecasts")
+    @classmethod
+    def _forecasts(cls, limits: str) -> str:
+        forecast_limits(limits)
+        return limits
 
     @field_validator("quiet_hours")
     @classmethod

@@ -17,6 +17,7 @@ HISTORY = 240
 """Of a product's last probabilities so many are kept."""
 
 _ALERTS, _CHANGES = 8, 100
+_MARKET_CASE = "spikes"  # of the predictions that are watched
 _EARLIER_ALERTS = 50
 _EARLIER_ROWS = 6_000
 """Rows read back at the start, to know how long the present run of seconds is."""
@@ -43,9 +44,9 @@ class PredictionWatch:
 
     `alerts` are the latest, by identity, as they stand; `judgements` counts those that are judged.
     `changes` are the latest of them, until they are taken from it; `health_changes` likewise those
-    of alerts about health, of which `notices` are those that last, by id. release: that of the
-    AlertMachine. alerts_of_log: read alerts, those of before among them, from the topic that
-    workers beside it write, instead of making them here; the topic must exist.
+    of alerts about health and other cases, of which `notices` are those that last, by id. release:
+    that of the AlertMachine. alerts_of_log: read alerts, those of before among them, from the topic
+    that workers beside it write, instead of making them here; the topic must exist.
     """
 
     def __init__(
@@ -85,7 +86,7 @@ class PredictionWatch:
             self._take_row(record)
         if self._alerts is not None:
             for alert in decoded(self._alerts.take()):
-                if alert.rule == PROBABILITY:
+                if _of_market(alert):
                     self._keep([(alert.change, _alert_of(alert))])
                 else:
                     self._stand(alert)
@@ -117,9 +118,9 @@ class PredictionWatch:
 
     def _stand(self, record: AlertRecord) -> None:
         """Keep how an alert of the log stands."""
-        if record.rule == PROBABILITY:
+        if _of_market(record):
             self._keep_latest(_alert_of(record))
-        elif record.change is Change.BEGAN:
+        elif record.change is not Change.ENDED and record.ended_ns is None:
             self.notices[record.id] = record
         else:
             self.notices.pop(record.id, None)
@@ -172,6 +173,11 @@ class PredictionWatch:
         self.alerts[alert.product, alert.started_ns, alert.model] = alert
         while len(self.alerts) > _ALERTS:
             del self.alerts[min(self.alerts, key=lambda identity: identity[1])]
+
+
+def _of_market(alert: AlertRecord) -> bool:
+    """Whether it is of the predictions that are watched; others are shown by their text."""
+    return alert.rule == PROBABILITY and alert.case == _MARKET_CASE
 
 
 def _alert_of(record: AlertRecord) -> Alert:

@@ -6,7 +6,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from barograph import codec
-from barograph.alert_records import PROBABILITY, AlertRecord, Change, identity
+from barograph.alert_records import FORECAST, PROBABILITY, AlertRecord, Change, identity
 from barograph.figures import figure
 from barograph.foreign import one_line
 from barograph.times import time_of
@@ -58,14 +58,15 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
 def note_of(record: AlertRecord, link: str = "", promised: Promised = lambda _model: "") -> Note:
     """The note of one change of an alert.
 
-    It has the record's sentence, and of a probability alert that begins what the model's alerts
-    were worth so far: as judged live on this product, or as its test promised. `link` is the page;
-    that of a probability alert opens its product there.
+    It has the record's sentence, and where an alert about predictions begins what the model's
+    alerts were worth so far: as judged live on this product, or as its test promised. `link` is the
+    page; that of an alert about predictions opens its product there.
     """
     of = one_line(record.subject) or record.rule
     lines = [one_line(record.text)]
-    if record.rule == PROBABILITY and record.change is Change.BEGAN:
-        lines.append(_worth(record, promised))
+    if record.rule in {PROBABILITY, FORECAST} and record.change is Change.BEGAN:
+        # A test promises what alarms are worth, not forecasts over a limit of one's own.
+        lines.append(_worth(record, promised if record.rule == PROBABILITY else _no_promise))
     return Note(
         key=record.key,
         kind="alert",
@@ -77,10 +78,14 @@ def note_of(record: AlertRecord, link: str = "", promised: Promised = lambda _mo
 
 
 def _link(page: str, record: AlertRecord) -> str:
-    if not page or record.rule != PROBABILITY:
+    if not page or record.rule not in {PROBABILITY, FORECAST}:
         return page
     chosen = urlencode({"case": record.case, "product": record.subject}, quote_via=quote)
     return f"{page.rstrip('/')}/#{chosen}"
+
+
+def _no_promise(_model: str) -> str:
+    return ""
 
 
 def _worth(record: AlertRecord, promised: Promised) -> str:

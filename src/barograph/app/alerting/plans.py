@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from barograph.alert_records import Change
+from barograph.app.alerting.forecast_limits import forecast_limits
 from barograph.app.alerting.quiet import quiet_hours
 from barograph.app.alerting.sender import SendingPlan
 from barograph.app.settings import Settings
@@ -51,8 +52,11 @@ def rules_of(settings: Settings) -> list[HealthRule]:
     return [each for each in rules if each.limit > 0]
 
 
-def series_of(case: "Case") -> WatchedSeries:
-    """A series case as its alerts name it. Raises BadInputError for a case that is none."""
+def series_of(case: "Case", limit: float | None = None) -> WatchedSeries:
+    """A series case as its alerts name it. Raises BadInputError for a case that is none.
+
+    limit: from which its forecast is an alert, in the unit that alerts show; None for never.
+    """
     live, axis = live_of(case), case.outcome_axis
     return WatchedSeries(
         live=live,
@@ -63,15 +67,17 @@ def series_of(case: "Case") -> WatchedSeries:
             value=axis.name,
             unit=axis.unit,
             scale=axis.scale,
+            limit=None if limit is None else limit / axis.scale,
         ),
     )
 
 
 def alert_plan(settings: Settings, address: str | Path, cases: "Sequence[Case]") -> AlertPlan:
     """The workers that watch these cases and the health samples of a log."""
+    limits = forecast_limits(settings.alert_forecasts)
     return AlertPlan(
         address=address,
-        series=[series_of(case) for case in cases],
+        series=[series_of(case, limits.get(case.name)) for case in cases],
         rules=rules_of(settings),
         release=settings.alert_release,
         after_s=settings.alert_after_s,
