@@ -105,6 +105,16 @@ def test_what_has_no_forecast_says_why(browser, log, newest):
         expect(page.locator('[data-product="SOL-USD"]')).not_to_contain_text("Next hour:")
 
 
+def test_before_a_model_the_card_says_so(browser, log):
+    values = {name: None for name in SILENT if name != "probability"}
+    early = forecast(HOURS, newest(), "SOL-USD", model="persistence/cold-start", **values)
+    log.forecast(HOURS, early)
+    with served(log.home, CASES) as url, visited(browser, f"{url}/#product=SOL-USD") as page:
+        expect(page.locator("#level-card")).to_contain_text("No value")
+        expect(page.locator("#level-card")).to_contain_text("no model yet")
+        pictured(page, "forecast-before-a-model")
+
+
 def test_the_fan_can_be_read_with_the_keyboard_and_as_a_table(browser, log):
     with served(log.home, CASES) as url, visited(browser, url) as page:
         expect(page.locator("#plot-level canvas")).to_be_visible()

@@ -105,3 +105,17 @@ def test_sixty_days_of_hours_are_kept(log, client):
     until(lambda: "OLD-USD" in client.get("/v1/cases/hours-24h/keys").json["keys"])
     span = f"/v1/cases/hours/series/OLD-USD?span={40 * 24 * HOUR}"
     until(lambda: len(client.get(span).json["time_ns"]) == 40 * 24)
+
+
+@pytest.mark.parametrize(
+    ("model", "why"), [("persistence/cold-start", "no model yet"), ("hours/2", "hours/2 forecasts")]
+)
+def test_a_probability_without_a_value_has_its_reason(log, client, model, why):
+    silent = dict.fromkeys(("median", "forecast", "low", "high"))
+    log.forecast(HOURS, forecast(HOURS, NEWEST, "ETH-USD", model=model, **silent))
+    until(lambda: len(client.get("/v1/cases/hours/forecast").json["forecasts"]) == 2)
+    (of_key,) = client.get("/v1/cases/hours/forecast?key=ETH-USD").json["forecasts"]
+    newest = of_key["newest"]
+    assert (newest["verdict"], newest["median"]) == ("PREDICTED", None)
+    assert newest["reason"].startswith(why)
+    assert "whether the value reaches tau" in newest["reason"]

@@ -19,6 +19,7 @@ from barograph.app.web.series_board import SeriesBoard
 from barograph.app.web.site import Site
 from barograph.arrays import Records
 from barograph.cases.case import Case
+from barograph.cases.cold_start import COLD_START
 from barograph.evaluation.conformal import LevelRule
 from barograph.evaluation.labels import later
 from barograph.types import NS_PER_S
@@ -166,6 +167,15 @@ def _forecast(
         threshold=newest.threshold,
         alarm=newest.alarm,
         verdict=newest.verdict,
-        reason=newest.reason,
+        reason=_without_value(newest) or newest.reason,
         model=newest.model,
     )
+
+
+def _without_value(newest: SeriesPrediction) -> str:
+    """Why there is a probability of tau and no forecast value; empty where there is one."""
+    if newest.median is not None or newest.probability is None:
+        return ""
+    if newest.model == COLD_START:
+        return "no model yet: until then only whether the value reaches tau is forecast"
+    return f"{newest.model} forecasts only whether the value reaches tau"

@@ -72,12 +72,14 @@ function horizon(each, most, power) {
   }
   if (known(each.median)) median.style.left = share(each.median);
   if (known(each.value_now)) now.style.left = share(each.value_now);
-  const expects = known(each.median) ? digits(each.median / 10 ** power, 2) : verdictShort(each.verdict) || "not known";
+  const expects = known(each.median) ? digits(each.median / 10 ** power, 2) : verdictShort(each.verdict) || "No value";
   const held = each.matured ? `held ${percent(each.held / each.matured)} of ${each.matured}` : "none came due yet";
+  const range = known(each.median) ? rangeText(each.low, each.high, power) : "–";
+  const about = !known(each.median) && each.verdict === "PREDICTED" ? each.reason : `${percent(each.coverage)}: ${range}`;
   return h("li", {},
     h("span", { class: "name" }, `Next ${horizonWords(each.horizon_s)}`),
     h("span", { class: "number" }, h("b", {}, expects)),
     bar,
-    h("small", {}, `${percent(each.coverage)}: ${known(each.median) ? rangeText(each.low, each.high, power) : "–"}`),
+    h("small", {}, about),
     h("small", { class: "number" }, held));
 }
