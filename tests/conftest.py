@@ -1,6 +1,7 @@
 """What all tests share: real data, real brokers, and patience on a shared machine."""
 
 import fcntl
+import gc
 import os
 import re
 import shutil
@@ -23,6 +24,9 @@ settings.register_profile("house", deadline=None, print_blob=True)
 settings.register_profile("fast", deadline=None, print_blob=True, max_examples=15)
 PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "house")
 settings.load_profile(PROFILE)
+
+# What is imported and collected stays, and there is much of it: it is never searched for garbage.
+gc.disable()
 
 ROOT = Path(__file__).parent.parent
 DATA = Path(os.environ.get("BAROGRAPH_DATA", ROOT.parent / "shared" / "data")).resolve()
@@ -128,6 +132,12 @@ def _one_broker(jars, tmp_path_factory):  # noqa: ARG001 - the skip
 def three_brokers(jars, tmp_path_factory):  # noqa: ARG001 - the skip
     """A cluster of three, for stories that stop some of them; see `Brokers`."""
     yield from _brokers(tmp_path_factory, 3)
+
+
+def pytest_collection_finish():
+    """From here on garbage is collected, that of the tests alone."""
+    gc.freeze()
+    gc.enable()
 
 
 def _brokers(tmp_path_factory, count):

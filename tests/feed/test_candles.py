@@ -71,6 +71,7 @@ def test_every_hour_goes_into_the_log_once_in_order(tmp_path, name):
     assert done.report.rows == HOURS
 
 
+@pytest.mark.slow
 def test_both_services_have_the_same_hours(tmp_path):
     run(tmp_path / "one", Service("coinbase"))
     run(tmp_path / "other", Service("cryptocompare"))
@@ -108,6 +109,7 @@ def test_new_hours_alone_are_asked_for_later(tmp_path, name):
     assert (done.there, done.new, len(service.urls) - asked) == (200, 3, 1)
 
 
+@pytest.mark.slow
 @BOTH
 def test_faults_change_nothing_of_what_is_written(tmp_path, name):
     run(tmp_path / "calm", Service(name))
@@ -137,6 +139,7 @@ def test_a_run_that_is_killed_anywhere_leaves_what_an_undisturbed_one_leaves(
     assert done.missing == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", ["keep", "append"])
 def test_a_run_that_is_killed_between_archive_and_log_goes_on_with_the_kept_answer(
     tmp_path, monkeypatch, step

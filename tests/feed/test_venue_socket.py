@@ -448,6 +448,7 @@ def test_a_name_server_that_never_answers_keeps_no_stream(monkeypatch):
     answer.set()
 
 
+@pytest.mark.slow
 def test_pongs_that_nobody_reads_end_the_connection_and_are_counted():
     """They grew this process by 25 MB a second."""
 

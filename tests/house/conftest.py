@@ -1,12 +1,25 @@
 """What the rules look at: the files of the repository, read once."""
 
 import ast
+import gc
 import subprocess
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+@contextmanager
+def _kept():
+    """Syntax trees have millions of objects, and stay: none of them is searched for garbage."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(scope="session")
@@ -42,22 +55,25 @@ def texts(root, files):
 def sources(root):
     """Path below src/barograph, as text with slashes → the file's syntax tree."""
     package = root / "src" / "barograph"
-    return {
-        path.relative_to(package).as_posix(): ast.parse(path.read_text(encoding="utf-8"))
-        for path in sorted(package.rglob("*.py"))
-    }
+    with _kept():
+        return _trees(package)
 
 
 @pytest.fixture(scope="session")
 def nodes(sources):
     """Path below src/barograph → all nodes of the file's syntax tree, walked once for all rules."""
-    return {name: list(ast.walk(tree)) for name, tree in sources.items()}
+    with _kept():
+        return {name: list(ast.walk(tree)) for name, tree in sources.items()}
 
 
 @pytest.fixture(scope="session")
 def tests(root):
     """Path below tests, as text with slashes → the file's syntax tree."""
-    folder = root / "tests"
+    with _kept():
+        return _trees(root / "tests")
+
+
+def _trees(folder):
     return {
         path.relative_to(folder).as_posix(): ast.parse(path.read_text(encoding="utf-8"))
         for path in sorted(folder.rglob("*.py"))

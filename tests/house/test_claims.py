@@ -40,6 +40,7 @@ def test_the_table_is_in_the_form_that_the_script_writes(claims):
         claims.with_table("nothing", rows)
 
 
+@pytest.mark.slow
 def test_shuffled_noise_looks_like_skill(claims):
     value, rate = claims.shuffled_noise()
     assert rate < 0.15

@@ -44,6 +44,7 @@ def test_its_graph_has_probability_and_median_of_the_model():
     assert np.abs(median / fitted.volatility(x) - 1).max() < 1e-12
 
 
+@pytest.mark.slow
 def test_members_that_were_proven_are_not_fitted_again():
     """The combination of the members' proofs is that of members fitted once more."""
     learned = slices(BOTH)
@@ -73,6 +74,7 @@ def test_members_that_were_proven_are_not_fitted_again():
     assert quick.fitted.to_onnx(median=True) == again.fitted.to_onnx(median=True)
 
 
+@pytest.mark.slow
 def test_a_combination_is_better_than_its_worst_member():
     part = examples(BOTH.features, 9)
     log_outcome = np.log(part.outcome)

@@ -99,6 +99,7 @@ def test_a_clock_set_back_ends_no_alert_and_stops_none():
     assert through(later, machine) == [(30, "ended", "drift", "")]
 
 
+@pytest.mark.slow
 def test_more_conditions_than_are_followed_begin_nothing():
     machine = HealthAlerts([DRIFT])
     measures = {f"drift_alarm:{n}": 1.0 for n in range(MAX_EPISODES + 5)}

@@ -1,8 +1,10 @@
 """The hours of an invented market are the same each time, and then those of its trades."""
 
 from decimal import Decimal
+from functools import cache
 
 import numpy as np
+import pytest
 
 from barograph.candle_records import HOUR_S
 from barograph.simulated.candle_history import HISTORY_HOURS, QUIET_HOUR, CandleHistory
@@ -19,6 +21,11 @@ def history(seed=1, product="BTC-USD"):
     return CandleHistory({product: 100_000.0}, START_NS, seed)
 
 
+@cache
+def all_bars():
+    return history().bars("BTC-USD", 0, 2**33)
+
+
 def test_a_seed_has_one_history_and_another_seed_another():
     span = (END_S - 50 * HOUR_S, END_S)
     assert history().bars("BTC-USD", *span) == history().bars("BTC-USD", *span)
@@ -26,7 +33,7 @@ def test_a_seed_has_one_history_and_another_seed_another():
 
 
 def test_a_part_is_as_it_is_in_the_whole():
-    whole = history().bars("BTC-USD", 0, 2**33)
+    whole = all_bars()
     part = history().bars("BTC-USD", END_S - 100 * HOUR_S, END_S - 90 * HOUR_S)
     at = [bar.start_s for bar in whole].index(part[0].start_s)
     assert whole[at : at + len(part)] == part
@@ -34,7 +41,7 @@ def test_a_part_is_as_it_is_in_the_whole():
 
 
 def test_hours_follow_each_other_and_prices_lie_within_their_range():
-    bars = history().bars("BTC-USD", 0, 2**33)
+    bars = all_bars()
     quiet = [h for h in range(END_S // HOUR_S - HISTORY_HOURS, END_S // HOUR_S)
              if h % QUIET_HOUR == 0]  # fmt: skip
     assert len(bars) == HISTORY_HOURS - len(quiet)
@@ -46,11 +53,12 @@ def test_hours_follow_each_other_and_prices_lie_within_their_range():
 
 
 def test_volatility_comes_in_clusters():
-    bars = history().bars("BTC-USD", 0, 2**33)
+    bars = all_bars()
     ranges = np.log([np.log(float(bar.high / bar.low)) for bar in bars])
     assert 0.5 < np.corrcoef(ranges[1:], ranges[:-1])[0, 1] < 0.95
 
 
+@pytest.mark.slow
 def test_an_hour_of_trades_is_their_candle():
     source = simulated(SimulatedMarket(PRESETS["market"], ["BTC-USD"], 3, START_NS))
     events, made = source.until(START_NS + 7200 * 10**9), history()

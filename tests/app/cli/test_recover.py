@@ -44,6 +44,7 @@ def test_a_home_with_two_logs_keeps_what_both_heard(run, recording, other, tmp_p
     assert again == rows, "of the same recording in two files"
 
 
+@pytest.mark.slow
 def test_a_log_that_was_removed_is_reported_and_recovered(run, recording, tmp_path):
     run("replay", recording(), *HOME)
     files = archived(tmp_path)

@@ -1,5 +1,7 @@
 """The catalogue of hours: names that speak, spans that hold, a hash that notices change."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -13,6 +15,9 @@ from barograph.features.hourly.catalogue import (
     ROW,
 )
 from invented_candles import every_row, steady
+
+ONE, OTHER = 5, 6
+"""Seeds of two markets."""
 
 
 def test_version_one_has_the_features_of_the_design():
@@ -46,20 +51,29 @@ def test_no_price_level_and_no_elapsed_time_is_a_feature():
     assert np.allclose(ours, theirs, rtol=1e-6, atol=1e-4, equal_nan=True)
 
 
+@cache
+def last_row(before, behind, kept):
+    """The last row of a log whose last `kept` hours are of one market, and those before of another."""
+    older, newer = market(before), market(behind)
+    return every_row(np.concatenate([older[:-kept], newer[-kept:]]))[0]["values"][-1]
+
+
+@cache
+def market(seed):
+    other = {} if seed == ONE else {"vol": 0.1}
+    return steady(LONGEST_WINDOW_H + 30, seed=seed, realized=True, **other)
+
+
 @pytest.mark.parametrize("feature", FEATURES, ids=NAMES)
 def test_no_value_depends_on_anything_older_than_its_span(feature):
     """Hours before the span are changed, and the value stays; within it, they are not all idle."""
-    log = steady(LONGEST_WINDOW_H + 30, seed=5, realized=True)
-    other = steady(LONGEST_WINDOW_H + 30, seed=6, realized=True, vol=0.1)
     column = COLUMN[feature.name]
-    value = every_row(log)[0]["values"][-1, column]
+    value = last_row(ONE, ONE, 1)[column]
     # The close at which the span begins is that of the hour before it.
     kept = feature.span_h + 1
-    older = np.concatenate([other[:-kept], log[-kept:]])
-    assert every_row(older)[0]["values"][-1, column] == value
+    assert last_row(OTHER, ONE, kept)[column] == value
     if feature.span_h and feature.name != "quiet_share_24h":
-        newer = np.concatenate([log[:-kept], other[-kept:]])
-        assert every_row(newer)[0]["values"][-1, column] != value
+        assert last_row(ONE, OTHER, kept)[column] != value
 
 
 def test_the_hash_names_this_feature_set():
