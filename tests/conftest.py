@@ -150,6 +150,8 @@ def _brokers(tmp_path_factory, count):
 def pytest_collection_modifyitems(items):
     """Stories run real processes, and a broker is one: they are slow without saying so each.
 
+    So is what is of operation.
+
     They come first, the longest before all, so that no worker ends with one while others wait.
     """
 
@@ -161,7 +163,8 @@ def pytest_collection_modifyitems(items):
         return 2 if item.get_closest_marker("slow") else 3
 
     for item in items:
-        if place(item) < 2 or "kafka" in item.fixturenames:
+        operations = item.get_closest_marker("operations")
+        if place(item) < 2 or "kafka" in item.fixturenames or operations:
             item.add_marker(pytest.mark.slow)
         if os.environ.get("CI") and (place(item) < 2 or item.get_closest_marker("operations")):
             item.add_marker(pytest.mark.flaky(reruns=1))

@@ -37,7 +37,7 @@ def test_everything_comes_once_in_each_putters_order_whatever_the_bound(
     with ThreadPoolExecutor(1) as pool:
         done = pool.submit(asyncio.run, run())
         taken = drained(inbox, at_once)
-        done.result(10)
+        done.result(60)
     for who in range(putters):
         assert [number for putter, number in taken if putter == who] == list(range(count))
     assert len(taken) == putters * count
@@ -54,7 +54,7 @@ def test_a_full_inbox_makes_its_putter_wait_and_counts_it():
         assert not late.done()
         assert (len(inbox), inbox.full) == (2, 1)
         assert inbox.take(9, 0) == [0, 1]
-        await asyncio.wait_for(late, 5)
+        await asyncio.wait_for(late, 60)
         assert inbox.take(9, 0) == [2]
 
     asyncio.run(run())
@@ -80,10 +80,10 @@ def test_an_abandoned_inbox_lets_its_putters_go():
 
     with ThreadPoolExecutor(1) as pool:
         done = pool.submit(asyncio.run, run())
-        assert waiting.wait(10)
+        assert waiting.wait(60)
         inbox.abandon()
         with pytest.raises(AbandonedError):
-            done.result(10)
+            done.result(60)
 
 
 def test_abandoning_after_the_loop_has_ended_is_nothing():
@@ -119,7 +119,7 @@ def test_what_waits_never_has_more_bytes_than_the_bound_unless_it_is_one_item(
     with ThreadPoolExecutor(1) as pool:
         done = pool.submit(asyncio.run, run())
         taken = drained(inbox)
-        done.result(10)
+        done.result(60)
     assert sorted(taken) == sorted(sizes)
     # Another thread may have taken some between the two looks.
     assert all(waiting <= max_bytes or count <= 1 for count, waiting in most)

@@ -25,7 +25,9 @@ from waiting import until
 
 PRODUCTS = ("BTC-USD", "ETH-USD")
 SUBSCRIBED = json.dumps({"type": "subscriptions", "channels": []})
-SHORT = Limits(silence_s=0.3, open_s=2.0, close_s=0.3)
+SHORT = Limits(silence_s=60.0, open_s=10.0, close_s=0.3)
+IMPATIENT = msgspec.structs.replace(SHORT, silence_s=0.3)
+"""Where silence is what is tested; elsewhere a busy machine may be silent for a while."""
 
 
 class NoWait(Random):
@@ -131,8 +133,9 @@ def test_a_silent_connection_is_given_up_even_if_the_other_side_answers_nothing(
             socket.transport.pause_reading()  # no close of ours is ever answered
         await forever()
 
-    with running(Scripted(script)) as venue, streaming(venue.url) as (stream, taken):
-        until(lambda: len(taken.more().of(Opening)) == 3)
+    impatient = {"limits": IMPATIENT}
+    with running(Scripted(script)) as venue, streaming(venue.url, **impatient) as (stream, taken):
+        until(lambda: len(taken.more().of(Opening)) >= 3)
         stream.stop()
         taken.to_the_end()
     assert len(taken.of(Heard)) >= 2
@@ -143,12 +146,14 @@ def test_frames_that_keep_coming_keep_the_connection():
     async def script(socket, _number):
         for message in tickers(15):
             await socket.send(message)
-            await asyncio.wait([asyncio.ensure_future(socket.wait_closed())], timeout=0.1)
+            await asyncio.wait([asyncio.ensure_future(socket.wait_closed())], timeout=0.3)
         await forever()
 
-    with running(Scripted(script)) as venue, streaming(venue.url) as (stream, taken):
-        until(lambda: len(taken.more().of(Heard)) == 15)
-        assert stream.connections == 1
+    # Ten times the pause between two frames, and less than all of them take.
+    limits = msgspec.structs.replace(SHORT, silence_s=3.0)
+    with running(Scripted(script)) as venue, streaming(venue.url, limits=limits) as (_, taken):
+        until(lambda: len(taken.more().of(Heard)) >= 15)
+    assert len({each.frame.connection for each in taken.of(Heard)[:15]}) == 1
 
 
 @pytest.mark.slow
@@ -163,16 +168,17 @@ def test_a_full_inbox_stops_the_reading_and_nothing_of_it_is_lost():
             sent.append(message)
         await forever()
 
-    with running(Scripted(script)) as venue, streaming(venue.url, limit=10) as (stream, taken):
+    bounds = {"limit": 10, "limits": msgspec.structs.replace(SHORT, silence_s=2.0)}
+    with running(Scripted(script)) as venue, streaming(venue.url, **bounds) as (stream, taken):
         inbox = taken._inbox
         until(lambda: inbox.full and _stalled(sent))
         assert len(inbox) <= 10
         assert len(sent) < count
-        # Much longer than the silence that is allowed: it is we who do not read.
-        until(lambda: _stalled(sent, 1.0))
+        # Longer than the silence that is allowed: it is we who do not read.
+        until(lambda: _stalled(sent, 3.0))
         assert stream.connections == 1
-        until(lambda: len(taken.more().of(Heard)) == count)
-        assert stream.connections == 1
+        until(lambda: len(taken.more().of(Heard)) >= count)
+        assert len({each.frame.connection for each in taken.of(Heard)[:count]}) == 1
         assert inbox.full >= 1
 
 
@@ -373,7 +379,7 @@ def test_another_certificate_at_a_reconnect_is_reported_and_no_token_goes_there(
 def test_a_tls_handshake_that_never_ends_or_fails_is_a_failure(hello):
     """None of the product's time, and none of its end, depends on the other side."""
     with sockets.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(20)
+        server.settimeout(60)
 
         def greet():
             peer, _ = server.accept()
@@ -385,18 +391,18 @@ def test_a_tls_handshake_that_never_ends_or_fails_is_a_failure(hello):
         with ThreadPoolExecutor(1) as pool, streaming(url, limits=limits) as (stream, taken):
             greeting = pool.submit(greet)
             assert taken.to_the_end() == []
-            greeting.result(20).close()
+            greeting.result(60).close()
     assert "cannot be reached" in str(stream.failure)
 
 
 def test_a_stop_during_a_tls_handshake_is_at_once():
     with sockets.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(20)
+        server.settimeout(60)
         url = f"wss://localhost:{server.getsockname()[1]}"
         with ThreadPoolExecutor(1) as pool:
             limits = msgspec.structs.replace(SHORT, open_s=3600.0)
             with streaming(url, limits=limits) as (stream, taken):
-                peer, _ = pool.submit(server.accept).result(20)
+                peer, _ = pool.submit(server.accept).result(60)
                 stream.stop()
                 taken.to_the_end()
             peer.close()
@@ -442,7 +448,7 @@ def test_a_name_server_that_never_answers_keeps_no_stream(monkeypatch):
     monkeypatch.setattr(sockets, "getaddrinfo", getaddrinfo)
     monkeypatch.setenv("NO_PROXY", "*")
     with streaming("ws://venue.test:1/") as (stream, taken):
-        assert lookup_began.wait(20)
+        assert lookup_began.wait(60)
         stream.stop()
         taken.to_the_end()
     answer.set()

@@ -7,13 +7,12 @@ from pathlib import Path
 from barograph.registry.registry import Registry
 from registered_models import facts_of, graph
 
-
 _made = {}
 """Text of the changes → a home that was made with them, to be copied."""
 
 
 def crowned(made_home, home, **changes):
-    """Fill `home` from the fixture `made_home`, with a model registered twice and the first promoted.
+    """Fill `home` from the fixture `made_home`: a model registered twice, the first promoted.
 
     Returns the registry.
     """

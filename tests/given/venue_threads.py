@@ -5,7 +5,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 
 
 @contextmanager

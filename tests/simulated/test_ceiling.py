@@ -62,7 +62,7 @@ def test_a_product_without_orders_is_refused():
         orders([printed("A", 10**9)], ["A", "B"], 1, 0.01)
 
 
-@pytest.mark.slow
+@pytest.mark.operations
 def test_in_a_constant_market_there_is_nothing_to_see():
     shown, latent = watched(CONSTANT, 300)
     tau = np.full((2, 1), 4.5e-5)

@@ -246,7 +246,7 @@ def test_a_dataset_of_another_feature_set_is_built_and_trained_on_again(user, ma
     assert "spikes/1" in user.must("models", "show", 1)
 
 
-@pytest.mark.slow
+@pytest.mark.operations
 def test_a_damaged_model_is_trained_again_or_rolled_back(user, made_home):
     shutil.copytree(made_home, user.home)
     user.must("dataset", user.customers(), "--case", "churn")

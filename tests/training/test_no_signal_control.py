@@ -52,7 +52,7 @@ def test_where_nothing_can_be_found_the_base_rate_is_found(storms):
     assert result.over.low <= 0
 
 
-@pytest.mark.slow
+@pytest.mark.operations
 def test_a_split_that_leaks_is_found_out(storms):
     """Rows of one minute on both sides: trees that may learn by heart tell the moved outcomes."""
 

@@ -64,7 +64,7 @@ def test_metrics_are_on_the_port_and_say_what_runs(settings):
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     with observed(settings, "feed", port, None):
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
             text = answer.read().decode()
         with (
             pytest.raises(BadInputError, match="--metrics-port"),

@@ -53,7 +53,7 @@ def test_no_price_level_and_no_elapsed_time_is_a_feature():
 
 @cache
 def last_row(before, behind, kept):
-    """The last row of a log whose last `kept` hours are of one market, and those before of another."""
+    """The last row of a log of one market, whose last `kept` hours are of another."""
     older, newer = market(before), market(behind)
     return every_row(np.concatenate([older[:-kept], newer[-kept:]]))[0]["values"][-1]
 
