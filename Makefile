@@ -160,17 +160,19 @@ $(WITH_KAFKA): $(STAMP)
 $(TESTED): $(STAMP)
 	@$(BIN)/python tests/given/programs.py
 	@echo "Installing what the tests need into .venv"
-	$(UV_INSTALL) --constraint requirements.lock --group dev --editable ".[kafka,jwt,xgboost,garch,report]"
+	$(UV_INSTALL) --constraint requirements.lock --group dev --group checks \
+	  --editable ".[kafka,jwt,xgboost,garch,report]"
+	@touch $@
+
+# Without the programs of the tests, which only root can install.
+.venv/installed-for-checks: $(STAMP)
+	@echo "Installing what looks for weaknesses into .venv"
+	$(UV_INSTALL) --constraint requirements.lock --group checks --editable .
 	@touch $@
 
 .venv/installed-for-bench: $(TESTED)
 	@echo "Installing the peers that the benchmarks run beside into .venv"
 	$(UV_INSTALL) --constraint requirements.lock --group bench --editable .
-	@touch $@
-
-.venv/installed-for-checks: $(STAMP)
-	@echo "Installing what looks for weaknesses into .venv"
-	$(UV_INSTALL) --constraint requirements.lock --group checks --editable .
 	@touch $@
 
 $(BIN)/actionlint: $(STAMP)

@@ -192,7 +192,7 @@ def test_the_linters_of_workflows_are_content(root, program):
     beside = Path(sys.executable).with_name(program)
     found = str(beside) if beside.exists() else shutil.which(program)
     if found is None:
-        pytest.skip(f"no {program} here: `make lint-workflows` installs it")
+        pytest.skip(f"no {program} here: `make lint-workflows` installs both")
     files = sorted((root / ".github" / "workflows").glob("*.yml"))
     options = {"zizmor": ["--offline", "--no-progress"]}
     done = subprocess.run(
