@@ -1,3 +1,5 @@
+import msgspec
+
 from barograph.app.reports.drift_page import page
 from barograph.training.drift_report import drift_report, halves
 from drifted_datasets import changed, dataset_of, unchanged
@@ -29,6 +31,15 @@ def test_what_cannot_be_tested_says_why():
     assert "remember" not in text
     assert "north: reference too short to judge: needs about 15 h; the 2.5 h it has test 0" in text
     assert "Not tested, since the reference holds 3.0 windows, and 4 are needed" in text
+
+
+def test_no_alarm_is_no_all_clear_for_a_key_that_is_not_judged():
+    report = drift_report(QUEUES, (dataset := unchanged()), *halves(dataset))
+    first, *rest = report.keys
+    short = msgspec.structs.replace(first, too_short="reference too short to judge")
+    text = Reader(page(msgspec.structs.replace(report, keys=[short, *rest]))).text
+    assert f"No drift alarm where it can be judged. Too little is tested of {first.key} to" in text
+    assert "No drift alarm." not in text
 
 
 def test_text_from_data_is_escaped():

@@ -47,6 +47,11 @@ def _top(report: DriftReport) -> Iterator[Element]:
     elif not judged:
         word, kind = "Not judged.", "note"
         words = " No alarm, and too little is tested to say that nothing changed."
+    elif report.too_short:
+        word, kind = "No drift alarm where it can be judged.", "note"
+        words = (
+            f" Too little is tested of {', '.join(report.too_short)} to say that nothing changed."
+        )
     else:
         word, kind = "No drift alarm.", "good"
         words = " No window differs more from the reference than its own windows may."
