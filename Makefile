@@ -19,7 +19,7 @@ SEED ?= 1
 ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 .PHONY: help install demo hourly-demo churn-demo kafka test test-operations test-fast test-narrow lint bench bench-check lock docs deploy leak claims ceiling drift-table first-minutes eda brief \
-  bandit pip-audit lint-workflows compare image image-check release-notes branch-rules clean
+  bandit pip-audit lint-workflows compare image image-check release-notes branch-rules wheel clean
 
 help:            ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -133,6 +133,10 @@ release-notes:   ## the part of the changelog about TAG: build/release_notes.md
 
 branch-rules:    ## apply .github/rulesets to the repository on GitHub; DRY=1 prints how
 	$(PYTHON) deploy/branch_rules.py $(if $(DRY),--dry-run)
+
+wheel: $(TESTED)    ## wheel and sdist in build/wheel, each installed into an empty environment
+	rm -rf build/wheel
+	$(BIN)/python tests/given/wheels.py build/wheel
 
 clean:           ## remove what was installed and made
 	rm -rf .venv .venv-quix build .pytest_cache .mypy_cache .ruff_cache .hypothesis

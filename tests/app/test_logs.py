@@ -3,11 +3,14 @@
 import io
 import json
 import re
+import socket
 import threading
+from contextlib import closing
 
 import pytest
 
 from barograph.app.logs import STATUS_EVERY_S, Events, Journal
+from barograph.app.service_manager import ServiceManager
 from counted_metrics import Counted
 
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d"
@@ -121,3 +124,17 @@ def test_without_a_journal_nothing_is_written_and_no_status_is_made():
     events.note("status")
     events.alarm("alert began")
     events.status(lambda: pytest.fail("nobody reads it"))
+
+
+def test_a_service_manager_is_told_once_a_second_what_came(tmp_path):
+    with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as receiver:
+        receiver.bind(str(tmp_path / "notify"))
+        receiver.settimeout(10)
+        now_s = [100.0]
+        manager = ServiceManager(str(tmp_path / "notify"))
+        events = Events("up", manager=manager, monotonic=lambda: now_s[0])
+        for ticks, at_s in ((1, 100.0), (2, 100.9), (3, 101.0), (3, 102.5)):
+            now_s[0] = at_s
+            events.status(lambda ticks=ticks: {"ticks": ticks, "heartbeats": 0, "gaps": {}})
+        manager.stopping()
+        assert [receiver.recv(99) for _ in range(3)] == [b"READY=1", b"WATCHDOG=1", b"STOPPING=1"]

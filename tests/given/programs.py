@@ -1,4 +1,4 @@
-"""Programs that the tests run beside Barograph: a browser, a monitoring server, a Java runtime.
+"""Programs that the tests run beside Barograph: a browser, a monitoring server, systemd's checks.
 
 As a script it installs those that are missing with apt-get, where it may, which means as root on
 Debian; elsewhere it prints what would install them, and the tests that need them are skipped.
@@ -15,6 +15,7 @@ PACKAGES = {
     "chromium": "chromium",
     "prometheus": "prometheus",
     "prometheus-alertmanager": "prometheus-alertmanager",
+    "systemd-analyze": "systemd",
 }
 """Program → the Debian package that has it."""
 

@@ -31,6 +31,7 @@ WORDS = {
     "demo": ("--check", "--hours", "1"),
     "up": ("--venue", "simulated", "--minutes", "0.02", "--no-retrain", "--port", "0"),
     "recover": (),
+    "service": ("{home}-service",),
     "backup": ("{home}-backup",),
     "restore": ("{inputs}/backup", "--home", "{home}-restored"),
     "replay": ("{inputs}/market.ndjson",),

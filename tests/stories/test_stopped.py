@@ -68,6 +68,7 @@ WORDS = {
     "consume": "--case churn --mode stream --home {new}",
     "rehearse": "--case churn --seconds 20 --home {new} --reports {new}/reports",
     "recover": "--home {home}",
+    "service": "{new} --home {home}",
     "backup": "{new} --home {home}",
     "restore": "{backup} --home {new}",
     "models list": "--home {home}",

@@ -20,6 +20,7 @@ from barograph.app.runs.hourly_demo import HourlyDemoSummary
 from barograph.app.runs.hours import CandlesMade
 from barograph.app.runs.predicting import Predicted
 from barograph.app.runs.rehearsal_accounts import Rehearsal
+from barograph.app.runs.service import ServiceFiles
 from barograph.app.runs.up import UpSummary
 from barograph.app.settings import SettingInForce
 from barograph.app.terminal.model_list import ListedVersion
@@ -101,6 +102,7 @@ ANSWERS: Mapping[str, Any] = {
     "recover": Recovered,
     "backup": BackedUp,
     "restore": Restored,
+    "service": ServiceFiles,
     "deadletters list": LetterList,
     "deadletters show": LetterShown,
     "deadletters redrive": Redriven,

@@ -4,6 +4,7 @@ A line says when (UTC), how grave, what happened, and the facts that the metrics
 line is an object with `time`, `level` and `event`, and a member for each fact.
 """
 
+import math
 import os
 import time
 from collections.abc import Callable, Mapping, MutableMapping
@@ -11,12 +12,14 @@ from pathlib import Path
 from typing import Any, Literal, TextIO
 
 from barograph import __version__, telemetry
+from barograph.app.service_manager import ServiceManager
 from barograph.foreign import one_line
 
 Form = Literal["console", "json"]
 
 
 STATUS_EVERY_S = 60.0
+_LOOK_EVERY_S = 1.0
 
 
 class Journal:
@@ -74,7 +77,8 @@ def _shown(fact: object) -> str:
 class Events:
     """What happens in a running verb, for its log lines; without a journal nothing is written.
 
-    metrics: where the metrics are served, empty for nowhere. Not thread-safe, but for `note`.
+    metrics: where the metrics are served, empty for nowhere. manager: the service manager that is
+    told of the data that comes. Not thread-safe, but for `note`.
     """
 
     def __init__(
@@ -83,9 +87,11 @@ class Events:
         journal: Journal | None = None,
         *,
         metrics: str = "",
+        manager: ServiceManager | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._verb, self._journal, self._metrics = verb, journal, metrics
+        self._manager, self._look_s = manager, -math.inf
         self._monotonic = monotonic
         self._next_s = monotonic() + STATUS_EVERY_S
 
@@ -135,7 +141,14 @@ class Events:
             self._journal.alarm(event, **facts)
 
     def status(self, facts: Callable[[], Mapping[str, object]]) -> None:
-        """Log a status line, once a minute; call it as often as is convenient."""
+        """Log a status line once a minute; call it as often as is convenient.
+
+        The service manager is told once a second whether `ticks` or `heartbeats` have grown.
+        """
+        if self._manager is not None and self._monotonic() >= self._look_s:
+            self._look_s = self._monotonic() + _LOOK_EVERY_S
+            now = facts()
+            self._manager.look(now.get("ticks"), now.get("heartbeats"))
         if self._journal is not None and self._monotonic() >= self._next_s:
             self._next_s = self._monotonic() + STATUS_EVERY_S
             self._journal.note("status", **facts())

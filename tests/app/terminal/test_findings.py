@@ -5,6 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
+from barograph.app.runs.service import ServiceFiles
 from barograph.app.terminal import findings
 from barograph.archive.compact import Compaction
 from barograph.archive.inventory import Damage, Inspection, Inventory, ListedFile
@@ -200,3 +201,10 @@ def test_a_check_of_a_dead_feed_says_so_first():
     assert "remark        no champion: the baseline predicts" in text
     short = findings.verdict(checked(health=health))
     assert short == "ticks.raw has 7 records, 100 required; " + health.problems[0]
+
+
+def test_each_file_of_a_service_and_each_command_is_shown():
+    done = ServiceFiles(files=["/a/unit", "/a/cron"], commands=["one", "two"])
+    assert [line.strip() for line in shown(findings.service(done)).splitlines()] == [
+        "/a/unit", "/a/cron", "With systemd, as root:", "one", "two",
+    ]  # fmt: skip

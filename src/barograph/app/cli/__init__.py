@@ -35,6 +35,7 @@ try:
         reference,
         report,
         serve,
+        service,
         stopping,
         streams,
         topics,
@@ -56,7 +57,7 @@ try:
     )
     for theme in (
         market, forms, live, candles, serve, exchange, check, doctor, training, predict, records,
-        recover, backup, reference,
+        recover, backup, service, reference,
     ):  # fmt: skip
         app.add_typer(theme.app)
     app.add_typer(alerts.app, name="alerts")

@@ -1,5 +1,6 @@
 """How a verb that runs for long is observed: its log lines, and the endpoint of its metrics."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -48,6 +49,7 @@ def observed(
     """
     from barograph import __version__, telemetry
     from barograph.app.logs import Events, Journal
+    from barograph.app.service_manager import ServiceManager
 
     form = form or settings.log_format
     port = settings.metrics_port if port is None else port
@@ -61,4 +63,9 @@ def observed(
         telemetry.served(port, settings.metrics_host) if port else nullcontext(),
         answers.warned_by(journal.warn) if journal is not None else nullcontext(),
     ):
-        yield Events(verb, journal, metrics=metrics)
+        manager = ServiceManager.from_environment(os.environ)
+        try:
+            yield Events(verb, journal, metrics=metrics, manager=manager)
+        finally:
+            if manager is not None:
+                manager.stopping()

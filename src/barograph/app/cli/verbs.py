@@ -22,7 +22,7 @@ PANELS = {
     "Models": ("train", "predict", "models", "report"),
     "Operate": (
         "serve", "alerts", "candles", "featurize", "score", "consume", "verify", "recover",
-        "backup", "restore", "deadletters", "rehearse",
+        "backup", "restore", "service", "deadletters", "rehearse",
     ),
     "Plumbing": ("topics", "archive", "completion"),
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Terminal output of the archive verbs and of `check`.
+"""Terminal output of the archive verbs, of `check` and of `service`.
 
 Names and prices come from outside: they are shown as plain text, never as markup.
 """
@@ -15,6 +15,7 @@ from barograph.figures import NS, duration
 from barograph.times import minute_of, time_of
 
 if TYPE_CHECKING:
+    from barograph.app.runs.service import ServiceFiles
     from barograph.archive.compact import Compaction
     from barograph.archive.inventory import Inspection, Inventory, ListedFile
     from barograph.feed.recover import Recovered
@@ -89,6 +90,12 @@ def recovered(done: "Recovered") -> RenderableType:
     return plain(
         f"{len(done.files):,} files read into {done.log}: {fed.lines:,} frames, {fed.line()}"
     )
+
+
+def service(done: "ServiceFiles") -> RenderableType:
+    """The files, and the commands that use the first of them."""
+    commands = [f"  {command}" for command in done.commands]
+    return Group(*map(plain, [*done.files, "With systemd, as root:", *commands]))
 
 
 def compaction(done: "Compaction") -> RenderableType:
