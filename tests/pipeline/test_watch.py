@@ -59,7 +59,7 @@ def test_alerts_of_the_log_are_those_of_before_a_restart_too(tmp_path):
         ensure_topics(log)
         ensure_alert_topics(log)
         log.append(messages(alert(1), notice))
-        watch = PredictionWatch(log, alerts_of_log=True)
+        watch = PredictionWatch(log, alerts_of_log=True, case="spikes")
         assert [each.product for each in watch.alerts.values()] == ["BTC-USD"]
         assert list(watch.notices) == [notice.id]
         assert watch.alert_count == 0

@@ -17,7 +17,6 @@ HISTORY = 240
 """Of a product's last probabilities so many are kept."""
 
 _ALERTS, _CHANGES = 8, 100
-_MARKET_CASE = "spikes"  # of the predictions that are watched
 _EARLIER_ALERTS = 50
 _EARLIER_ROWS = 6_000
 """Rows read back at the start, to know how long the present run of seconds is."""
@@ -46,7 +45,8 @@ class PredictionWatch:
     `changes` are the latest of them, until they are taken from it; `health_changes` likewise those
     of alerts about health and other cases, of which `notices` are those that last, by id. release:
     that of the AlertMachine. alerts_of_log: read alerts, those of before among them, from the topic
-    that workers beside it write, instead of making them here; the topic must exist.
+    that workers beside it write, instead of making them here; the topic must exist. case: whose
+    alerts there are of these predictions.
     """
 
     def __init__(
@@ -56,7 +56,9 @@ class PredictionWatch:
         from_oldest: bool = False,
         release: float = RELEASE,
         alerts_of_log: bool = False,
+        case: str = "",
     ) -> None:
+        self._case = case
         self._tail = browse.Tail(log, PREDICTIONS, from_oldest=from_oldest)
         self._rows = browse.Tail(log, FEATURES, from_oldest=from_oldest)
         self.lines: dict[str, ProductLine] = {}
@@ -86,7 +88,7 @@ class PredictionWatch:
             self._take_row(record)
         if self._alerts is not None:
             for alert in decoded(self._alerts.take()):
-                if _of_market(alert):
+                if self._is_own(alert):
                     self._keep([(alert.change, _alert_of(alert))])
                 else:
                     self._stand(alert)
@@ -118,12 +120,16 @@ class PredictionWatch:
 
     def _stand(self, record: AlertRecord) -> None:
         """Keep how an alert of the log stands."""
-        if _of_market(record):
+        if self._is_own(record):
             self._keep_latest(_alert_of(record))
         elif record.change is not Change.ENDED and record.ended_ns is None:
             self.notices[record.id] = record
         else:
             self.notices.pop(record.id, None)
+
+    def _is_own(self, alert: AlertRecord) -> bool:
+        """Whether it is of the predictions that are watched; others are shown by their text."""
+        return alert.rule == PROBABILITY and alert.case == self._case
 
     def _take_row(self, record: Record) -> None:
         try:
@@ -173,11 +179,6 @@ class PredictionWatch:
         self.alerts[alert.product, alert.started_ns, alert.model] = alert
         while len(self.alerts) > _ALERTS:
             del self.alerts[min(self.alerts, key=lambda identity: identity[1])]
-
-
-def _of_market(alert: AlertRecord) -> bool:
-    """Whether it is of the predictions that are watched; others are shown by their text."""
-    return alert.rule == PROBABILITY and alert.case == _MARKET_CASE
 
 
 def _alert_of(record: AlertRecord) -> Alert:

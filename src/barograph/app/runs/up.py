@@ -309,7 +309,7 @@ def watch(  # noqa: PLR0913 - the parts, and how long they are watched
     shown: draw the live view. release, alerts_of_log: as PredictionWatch says. Re-raises errors of
     feed and pipeline.
     """
-    watched = PredictionWatch(log, release=release, alerts_of_log=alerts_of_log)
+    watched = PredictionWatch(log, release=release, alerts_of_log=alerts_of_log, case=SPIKES.name)
     started_s = time.monotonic()
     ends_s = None if seconds is None else started_s + seconds
 
