@@ -17,6 +17,7 @@ from barograph.app.reports.card_tables import (
     taus,
     tried,
 )
+from barograph.figures import NOT_DEFINED
 from barograph.training.card_words import Goal
 from barograph.training.levels import LevelScores
 from barograph.training.walkforward import CHOSEN
@@ -147,6 +148,8 @@ def test_a_case_of_values_has_a_table_of_them_with_coverage_by_year_and_part_of_
     (values,) = [row for row in rows_of(parts) if "90.2%" in row]
     assert values[0] == CHOSEN
     assert values[-5:] == ["90.1% [89.6%, 90.6%]", "89.7%", "90.2%", "89.9%", "90.1%"]
-    assert ["91.1%", "88.9%", "90.0%", "90.5%", "90.0%", "87.0%"] in rows_of(parts)
+    assert ["00:00", "91.1%", *[NOT_DEFINED] * 5] in rows_of(parts)
+    assert ["18:00", *[NOT_DEFINED] * 5, "88.9%"] in rows_of(parts)
+    assert ["90.0%", "90.5%", "90.0%", "87.0%"] in rows_of(parts)
     captions = " ".join(part.findtext(".//caption", "") for part in parts)
     assert "the choice is made by QLIKE on held-out rows" in captions

@@ -9,6 +9,7 @@ from barograph.figures import NOT_DEFINED, estimate, figure, interval
 from barograph.times import minute_of
 from barograph.training.card import Card
 from barograph.training.card_words import NAMES, chosen
+from barograph.training.levels import LevelScores
 from barograph.training.pooled import ScoreDifference, SessionRow
 from barograph.training.walkforward import CHOSEN, SideFacts
 
@@ -133,21 +134,32 @@ def _levels(card: Card) -> Iterator[Element]:
         "square. Coverage is of all tested rows, by year, and by part of the day (UTC)."
     )
     yield el("div", table(caption, heads, cells), class_="card")
-    groups = [(f"{hour:02d}", share) for hour, share in enumerate(chosen_level.coverage_by_hour)]
-    regimes = chosen_level.coverage_by_regime
-    names = ("calmest quarter", "2nd", "3rd", "wildest quarter")
-    groups += zip(names, regimes, strict=False)
-    known = [(name, share) for name, share in groups if not isnan(share)]
-    if known:
+    yield from _coverage(chosen_level)
+
+
+def _coverage(level: LevelScores) -> Iterator[Element]:
+    """Yield how often intervals held by hour of the day, and by regime."""
+    hours, width = level.coverage_by_hour, 6
+    if hours:
+        caption = f"Coverage of {CHOSEN} by the hour of the day (UTC) at which a forecast is made."
+        heads = ("", *(f"+{hour} h" for hour in range(width)))
+        rows = [
+            (f"{first:02d}:00", *map(_share, hours[first : first + width]))
+            for first in range(0, len(hours), width)
+        ]
+        yield el("div", table(caption, heads, rows), class_="card")
+    if level.coverage_by_regime:
         caption = (
-            f"Coverage of {rows[-1][0]}, by the hour (UTC) at which a forecast is made, and by "
-            "regime: the quarters of the rows from the lowest to the highest forecast."
+            f"Coverage of {CHOSEN} by regime: the quarters of the rows from the lowest to the "
+            "highest forecast."
         )
-        heads = tuple(name for name, _ in known)
-        yield el(
-            "div", table(caption, heads, [tuple(f"{share:.1%}" for _, share in known)]),
-            class_="card",
-        )  # fmt: skip
+        heads = ("calmest", "2nd", "3rd", "wildest")
+        row = tuple(_share(share) for share in level.coverage_by_regime)
+        yield el("div", table(caption, heads, [row]), class_="card")
+
+
+def _share(share: float) -> str:
+    return NOT_DEFINED if isnan(share) else f"{share:.1%}"
 
 
 def acting(card: Card) -> Iterator[Element]:
