@@ -25,7 +25,7 @@ from scripted_venue import Scripted, forever, pages
 from venue_threads import running
 from waiting import until
 
-SHORT = Limits(silence_s=10.0, open_s=2.0, close_s=0.3)
+SHORT = Limits(silence_s=60.0, open_s=10.0, close_s=0.3)
 FIRST = TICKER["trade_id"]
 
 
@@ -64,7 +64,7 @@ class Listening:
 
     def __exit__(self, *_):
         self.stop.set()
-        self._thread.join(30)
+        self._thread.join(120)
         assert not self._thread.is_alive()
 
     def ended(self):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-LIMIT_S = 120.0
+LIMIT_S = 300.0
 WARM = multiprocessing.get_context("forkserver")
 
 

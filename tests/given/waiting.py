@@ -3,7 +3,7 @@
 import threading
 import time
 
-LIMIT_S = 60.0
+LIMIT_S = 180.0
 """How long a condition may take to come true; a broker may need many polls for a rebalance."""
 
 

@@ -16,7 +16,7 @@ from barograph.types import Gap, GapCause, Heartbeat, Message
 from waiting import until
 from watched_predictions import prediction
 
-LIMIT_S = 30.0
+LIMIT_S = 120.0
 SECOND = 1_790_000_000
 NS = 10**9
 

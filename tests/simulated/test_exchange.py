@@ -24,7 +24,7 @@ from barograph.venues.entries import Dialect
 from market_events import PRODUCTS, START_NS, SUBSCRIPTIONS, S, heard, minute
 from waiting import until
 
-LIMIT_S = 30
+LIMIT_S = 120
 
 
 def market(seed=1):

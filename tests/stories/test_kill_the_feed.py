@@ -28,7 +28,7 @@ from verb_processes import Life
 from waiting import until
 
 KILLS = 50
-LIMIT_S = 60.0
+LIMIT_S = 240.0
 PRODUCTS = ("BTC-USD", "ETH-USD")
 BUSY = PRESETS["constant"]._replace(order_rate_per_s=300.0)
 

@@ -32,7 +32,7 @@ def _free_port():
 
 def _answers(url):
     try:
-        return httpx.get(f"{url}/v1/cases", timeout=5).is_success
+        return httpx.get(f"{url}/v1/cases", timeout=60).is_success
     except httpx.TransportError:
         return False
 

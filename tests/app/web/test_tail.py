@@ -21,7 +21,7 @@ from web_site import (
     predictions_of,
 )
 
-LIMIT_S = 30.0
+LIMIT_S = 120.0
 
 
 @contextmanager
