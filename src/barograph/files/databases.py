@@ -60,6 +60,8 @@ class PinnedDatabase:
                     raise full(target.parent, str(error), size) from error
                 if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
                     return str(error)
+                if code == sqlite3.SQLITE_CANTOPEN:
+                    check_handles(target.parent)
                 raise self._unreadable(error) from error
             with target.open("rb") as whole:
                 os.fsync(whole.fileno())
