@@ -180,6 +180,7 @@ def test_a_forecast_over_its_limit_is_one_alert_however_it_trembles():
     began, judged, ended = forecast_alerts(
         [0.004, 0.0085, 0.0079, 0.0081, 0.0066, 0.0063], [0.004, 0.004, 0.009, 0.004, 0.004, 0.004]
     )
+    # exact: as they came
     assert (began.rule, began.change, began.value, began.limit) == (
         "forecast", Change.BEGAN, 0.0085, 0.008,
     )  # fmt: skip
@@ -188,6 +189,7 @@ def test_a_forecast_over_its_limit_is_one_alert_however_it_trembles():
     )
     assert (judged.change, judged.judgement) == (Change.JUDGED, "right")
     assert judged.text.endswith("was right: volatility reached 0.8 %/√h.")
+    # exact: as it came
     assert (ended.change, ended.ending, ended.peak, ended.alarms) == (
         Change.ENDED, "calm", 0.0085, 2,
     )  # fmt: skip

@@ -6,6 +6,7 @@ from barograph.app.alerting.forecast_limits import forecast_limits
 
 
 def test_each_case_has_its_limit():
+    # exact: as written
     assert forecast_limits("hourly=0.8, hourly-24h = 0.6") == {"hourly": 0.8, "hourly-24h": 0.6}
     assert forecast_limits("") == {}
 
