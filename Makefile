@@ -14,7 +14,7 @@ UV_INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
 DOCKER ?= docker
 IMAGE ?= barograph:local
 # Of the comparison of two branches: hours of the simulated market, and its seed.
-HOURS ?= 24
+HOURS ?= 36
 SEED ?= 1
 ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
