@@ -188,12 +188,18 @@ def test_an_expired_champion_need_only_be_matched(registry):
         Training(folds=3, resamples=200),
         Training(folds=3, resamples=200, lifetime_h=1.0),
     )
-    same = {"candidates": one_and_the_same, "span_ns": lambda _table, _rows: (10**18, 10**18 + 1)}
+    same = {
+        "candidates": one_and_the_same,
+        "span_ns": lambda _table, rows: (10**18, 10**18 + len(rows)),
+    }
     for name, how in (("lasting", lasting), ("expiring", expiring)):
         case, first = trained(registry, name, how=how, **same)
         facts = registry.load(case.name, 1, case.feature_set).facts
         assert first.gate.decision.promote
-        assert facts.expires_time_ns == (10**18 + 1 + 3600 * 10**9 if name == "expiring" else None)
+        # From the end of all that was tested: what the model was fitted on may end long before.
+        assert facts.train_end_ns < 10**18 + first.tested.rows
+        last_ns = 10**18 + first.tested.rows + 3600 * 10**9
+        assert facts.expires_time_ns == (last_ns if name == "expiring" else None)
         _, second = trained(registry, name, LATER, how=how, **same)
         reasons = [
             one

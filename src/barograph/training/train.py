@@ -249,6 +249,7 @@ def _live(  # noqa: PLR0913 - what was trained, on what, and how
     x = last.target.columns(table, fitted.features, test)
     onnx = export(fitted, x, median=case.level is not None)
     start_ns, end_ns = case.span_ns(table, last.fold.train)
+    _, tested_ns = case.span_ns(table, pooled.rows)
     y = last.answers(test)
     measures = (scores.base_rate, scores.pr_auc, scores.roc_auc, scores.brier, scores.log_loss)
     itself = {measure.name: measure(y, chosen.probability) for measure in measures}
@@ -267,17 +268,18 @@ def _live(  # noqa: PLR0913 - what was trained, on what, and how
         sha256=sha256_of(onnx),
         scores=figures | {"last_fold": _defined(itself)},
         created_time_ns=created_time_ns,
-        expires_time_ns=_expires_ns(end_ns, how),
+        expires_time_ns=_expires_ns(tested_ns, how),
         last_order=int(table.order[last.fold.train].max()),
         level=None if pooled.levels is None else pooled.levels.facts,
     )
     return facts, onnx
 
 
-def _expires_ns(end_ns: int, how: Training) -> int | None:
-    if how.lifetime_h is None or not end_ns:
+def _expires_ns(tested_ns: int, how: Training) -> int | None:
+    """When what a model was tested on is too old; what it was fitted on lies a test before."""
+    if how.lifetime_h is None or not tested_ns:
         return None
-    return end_ns + int(how.lifetime_h * 3600 * NS_PER_S)
+    return tested_ns + int(how.lifetime_h * 3600 * NS_PER_S)
 
 
 def _row_us(facts: ModelFacts, onnx: bytes, walked: Walk, clock_ns: Callable[[], int]) -> float:

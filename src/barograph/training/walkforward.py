@@ -34,8 +34,9 @@ class Training(msgspec.Struct, frozen=True, kw_only=True):
     """Settings of a training. `resamples` block resamples give the intervals at `level`.
 
     `trials` candidates with other hyperparameters are tried, for at most `minutes`. `control` runs
-    the no-signal control too. A model expires `lifetime_h` hours after the end of its training
-    data, or never if None. `quantile` and `candidates` are those asked for in place of the case's.
+    the no-signal control too. A model expires `lifetime_h` hours after the end of the rows that it
+    was tested on, or never if None. `quantile` and `candidates` are those asked for in place of the
+    case's.
     """
 
     seed: int = 1

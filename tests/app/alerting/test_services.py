@@ -21,7 +21,7 @@ def test_a_note_arrives_with_title_text_and_link():
     note = json.loads(body)
     assert note["title"] == "Barograph alert: BTC-USD"
     assert "alert 1 began." in note["message"]
-    assert note["message"].endswith("http://127.0.0.1:8000")
+    assert note["message"].endswith("http://127.0.0.1:8000/#case=spikes&product=BTC-USD")
     assert note["type"] == "warning"
 
 

@@ -1,4 +1,4 @@
-"""The demo: generate market history, train and gate a model on it, then predict live.
+"""The demo: generate market history, train and gate a model on it, and predict live.
 
 Frames of the simulated exchange pass through the same feed, archive, log, featurizer, dataset,
 training, gate and scorer as those of a real one.
@@ -9,7 +9,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from threading import Event
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ import numpy as np
 
 from barograph.app.alerting.watching import watching
 from barograph.app.intake import feed_of
-from barograph.app.runs.up import Listener, WatchSummary, watch
+from barograph.app.runs.up import Listener, WatchSummary, prompt_threads, watch
 from barograph.app.settings import Settings
 from barograph.app.terminal import terminal, training_summary
 from barograph.app.terminal.detail import Detail, chosen
@@ -81,13 +81,20 @@ Stopping = Callable[[], AbstractContextManager[Event]]
 class Showing(NamedTuple):
     """How a demo is shown: until when, on which page, and whether it only checks.
 
-    page: a context that serves the live page while it is live; its value is the address, empty
-    for none. check: without a view, for a fixed time.
+    page: a context that serves the live page, entered as soon as there is something to see; its
+    value is the address, empty for none. check: without a view, for a fixed time.
     """
 
     stopping: Stopping
     page: AbstractContextManager[str]
     check: bool
+
+
+class _Live(NamedTuple):
+    """A feed and the stages behind it, running."""
+
+    listener: Listener
+    pipeline: Pipeline
 
 
 def run(settings: Settings, how: Showing, *, hours: float, seed: int) -> DemoSummary:
@@ -103,18 +110,19 @@ def run(settings: Settings, how: Showing, *, hours: float, seed: int) -> DemoSum
     try:
         with phases.of(f"{hours:g} hours of {' and '.join(PRODUCTS)}: feed and features"):
             history = _history(settings, log, market, now_ns, console.log)
-        with phases.of("dataset: the same features again, from the archive"):
-            dataset.build(home, SPIKES)
-        with phases.of("training, walk-forward"):
-            training = train.Training(seed=seed, folds=settings.folds, resamples=_RESAMPLES)
-            examples = dataset.read(home, SPIKES)
-            report = train.train(SPIKES, examples, registry, training, clock_ns=time.time_ns)
-        training_summary.show(console, report, _TRAINING_LINES)
-        with phases.of("live, through a socket") as status:
-            if not how.check:
-                status.stop()
-            with how.stopping() as stop, how.page as page:
-                live = _live(settings, log, market, stop, console.log, page, check=how.check)
+        with how.page as page, _running(settings, market, console.log, page) as live:
+            with phases.of("dataset: the same features again, from the archive"):
+                dataset.build(home, SPIKES)
+            with phases.of("training, walk-forward"):
+                training = train.Training(seed=seed, folds=settings.folds, resamples=_RESAMPLES)
+                examples = dataset.read(home, SPIKES)
+                report = train.train(SPIKES, examples, registry, training, clock_ns=time.time_ns)
+            training_summary.show(console, report, _TRAINING_LINES)
+            with phases.of("live, through a socket") as status:
+                if not how.check:
+                    status.stop()
+                with how.stopping() as stop:
+                    seen = _watch(settings, log, live, stop, check=how.check)
         with phases.of("verify: live features against a replay of the log"):
             verification = verify(log)
         if chosen() is Detail.FULL or not verification.same:
@@ -123,7 +131,7 @@ def run(settings: Settings, how: Showing, *, hours: float, seed: int) -> DemoSum
             console.print("next: barograph up --venue simulated")
     finally:
         log.close()
-    problems = _problems(report, live, verification)
+    problems = _problems(report, seen, verification)
     return DemoSummary(
         ok=not problems,
         problems=problems,
@@ -132,7 +140,7 @@ def run(settings: Settings, how: Showing, *, hours: float, seed: int) -> DemoSum
         peak_rss_mb=peak_rss_mb(),
         history=history,
         training=report,
-        live=live,
+        live=seen,
         verification=verification,
     )
 
@@ -178,17 +186,14 @@ def _history(
         return feed_through(running, lambda: ingest(feed, entries()), live=False)
 
 
-def _live(  # noqa: PLR0913 - what runs, and how it reports
-    settings: Settings,
-    log: Log,
-    market: SimulatedMarket,
-    stop: Event,
-    warn: Callable[[str], None],
-    page: str,
-    *,
-    check: bool,
-) -> WatchSummary:
-    """Continue the market over a socket: first what passed since the history, then in real time."""
+@contextmanager
+def _running(
+    settings: Settings, market: SimulatedMarket, warn: Callable[[str], None], page: str
+) -> Iterator[_Live]:
+    """Continue the market over a socket: first what passed since the history, then in real time.
+
+    It runs beside the training, which takes longer: the page is live before there is a model.
+    """
     terms = Terms(wait_for_reader=True, present=True)
     with running(Exchange(simulated(market), terms=terms)) as exchange:
         address = f"ws://{exchange.address}"
@@ -198,23 +203,23 @@ def _live(  # noqa: PLR0913 - what runs, and how it reports
             clock_limit_s=math.inf,  # frames since the history arrive late on purpose
         )
         with (
+            prompt_threads(),
             Listener(settings, settings.home, plan, warn, page) as listener,
             Pipeline(stages(settings, settings.home, SPIKES, warn)) as pipeline,
             _watching(settings, warn, page) if page else nullcontext(),
             PeriodicRetention(lambda: open_log(settings.home), warn),
         ):
-            shown, seconds = not check and sys.stdout.isatty(), CHECK_LIVE_S if check else None
-            seen = watch(
-                log,
-                listener,
-                pipeline,
-                stop,
-                shown=shown,
-                seconds=seconds,
-                release=settings.alert_release,
-            )
+            yield _Live(listener, pipeline)
             listener.end()
-    return seen
+
+
+def _watch(settings: Settings, log: Log, live: _Live, stop: Event, *, check: bool) -> WatchSummary:
+    """Watch what runs until stopped; with `check` for a fixed time."""
+    shown, seconds = not check and sys.stdout.isatty(), CHECK_LIVE_S if check else None
+    release = settings.alert_release
+    return watch(
+        log, live.listener, live.pipeline, stop, shown=shown, seconds=seconds, release=release
+    )
 
 
 def _watching(
