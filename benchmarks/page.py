@@ -14,7 +14,7 @@ import psutil
 from measure import ROOT, Measured, NotMeasuredError, row, sized, temporary_folder
 
 sys.path.append(str(ROOT / "tests" / "given"))
-from browsers import launched, opened
+from browsers import awaited, launched, opened
 from page_logs import PageLog, an_hour, now_s, prediction, served
 from programs import missing
 
@@ -31,8 +31,7 @@ def opens(repeats: int) -> Measured:
         for _ in range(repeats):
             with opened(browser) as watched:
                 watched.page.goto(url)
-                watched.page.wait_for_function(_DRAWN)
-                timed.append(watched.page.evaluate(_DRAWN) / 1e3)
+                timed.append(awaited(watched.page, _DRAWN) / 1e3)
     return Measured(median(timed))
 
 
@@ -48,7 +47,7 @@ def costs(_repeats: int) -> Measured:
         watched.page.goto(url)
         for product in reversed(PRODUCTS):  # each one shown is held from then on
             watched.page.locator(f'[data-product="{product}"] input').check()
-            watched.page.wait_for_function(_DRAWN)
+            awaited(watched.page, _DRAWN)
         watched.page.wait_for_timeout(1e3 * sized(_CALM_S, 1))
         started_s, started = time.perf_counter(), _cpu_s()
         watched.page.wait_for_timeout(1e3 * sized(_WATCHED_S, 2))

@@ -26,6 +26,27 @@ except DiskFullError as error:
 """
 
 
+AT_ANY_BYTE = """
+import resource, signal, sys
+from pathlib import Path
+import polars as pl
+from barograph.files import parquet
+from barograph.errors import DiskFullError
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+file, frame, full = Path(sys.argv[1]), pl.DataFrame({"a": list(range(100))}), 0
+parquet.write(frame, file)
+size = file.stat().st_size
+for limit in range(0, size, 7):
+    file.unlink()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+    try:
+        parquet.write(frame, file)
+    except DiskFullError:
+        full += 1
+print(full, len(range(0, size, 7)))
+"""
+
+
 def test_parts_are_joined_in_their_order(tmp_path):
     parts = [tmp_path / "1", tmp_path / "2"]
     for part in parts:
@@ -55,3 +76,12 @@ def test_a_limit_that_polars_meets_is_reported(tmp_path):
     assert "is full (File too large): " in done.stdout
     assert "`ulimit -f`" in done.stdout
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != 1000
+
+
+@pytest.mark.slow
+def test_wherever_the_room_ends_it_is_reported_as_that(tmp_path):
+    """In the footer, too, of which Polars says nothing but that it could not be written."""
+    words = [sys.executable, "-c", AT_ANY_BYTE, tmp_path / "file"]
+    done = subprocess.run(words, capture_output=True, check=True, text=True)
+    full, limits = map(int, done.stdout.split())
+    assert full == limits > 50

@@ -1,5 +1,6 @@
 """A headless Chromium, and a page in it that remembers what went wrong."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -8,6 +9,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 LIMIT_MS = 90_000
 """How long a page waits for what a test expects; the machine may be busy."""
+
+_LOOK_MS = 50
 
 
 @contextmanager
@@ -29,6 +32,19 @@ class Watched:
     page: Page
     errors: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
+
+
+def awaited(page: Page, expression: str, arg: object = None) -> object:
+    """Wait until JavaScript in the page gives something true, and return it.
+
+    `Page.wait_for_function` looks again by `eval` within the page, which its security policy
+    forbids: only what is true at the first look passes there.
+    """
+    ends_s = time.monotonic() + LIMIT_MS / 1e3
+    while not (value := page.evaluate(expression, arg)):
+        assert time.monotonic() < ends_s, f"never true: {expression}"
+        page.wait_for_timeout(_LOOK_MS)
+    return value
 
 
 @contextmanager

@@ -95,7 +95,8 @@ def verbs():
 def words_of(verb, home, inputs, *more):
     """The command line of a verb; `home` None leaves the option out."""
     letter = json.loads((inputs / "letter.json").read_bytes())
-    words = [word.format(inputs=inputs, home=home, letter=letter) for word in WORDS[verb]]
+    place = home or "nowhere"  # an empty name would make options of the words that begin with it
+    words = [word.format(inputs=inputs, home=place, letter=letter) for word in WORDS[verb]]
     at = () if home is None or verb in HOMELESS else ("--home", str(home))
     return (*verb.split(), *words, *at, *more)
 
@@ -146,6 +147,7 @@ def make_home(home, inputs, registry):
         models.set_alias("churn", "candidate", version)
         models.attach("churn", version, FILE, encoded(made(timed=False)))
     Life("backup", inputs / "backup", "--home", home).answer()
+    Life("featurize", "--home", home).answer()  # who only reads leaves the log's -wal and -shm
 
 
 class Door(Life):

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from barograph.alert_records import Change, Judgement
 from barograph.registry.registry import Registry
 from barograph.types import Fault, GapCause, Verdict
-from browsers import LIMIT_MS, launched
+from browsers import LIMIT_MS, awaited, launched
 from page_logs import NS, TAU, PageLog, an_hour, prediction, served, soon_s
 from page_visits import SHOWN, pictured, serious, too_wide, visited
 from registered_models import facts_of, graph
@@ -47,7 +47,7 @@ def test_the_page_moves_with_each_second(browser, log):
         expect(_tile(page)).to_contain_text("23 %")
         expect(_tile(page, "ETH-USD")).to_contain_text("10 %")
         newest = f"{SHOWN} return shown.series.time.at(-1); }}"
-        page.wait_for_function(f"({newest})().then((time) => time === {start + 1})")
+        awaited(page, f"({newest})().then((time) => time === {start + 1})")
         expect(page.locator("#plot-probability .reading")).to_contain_text("23 %")
 
 
@@ -89,14 +89,15 @@ def test_a_gap_is_a_grey_band_with_its_cause(browser, log):
     with served(log.home) as url, visited(browser, url) as page:
         label = page.locator("#plot-outcome [role=img]")
         words = "No data for 1 min 40 s: the connection broke, 12 trades missing"
-        page.wait_for_function(
+        awaited(
+            page,
             "words => document.querySelector('#plot-outcome [role=img]')"
             ".getAttribute('aria-label').includes(words)",
             arg=words,
         )
         assert "One gap" in label.get_attribute("aria-label")
         log.gap("BTC-USD", start, start + 5, GapCause.SILENCE)
-        page.wait_for_function(f"({SHOWN} return shown.gaps.length; }})().then((n) => n >= 2)")
+        awaited(page, f"({SHOWN} return shown.gaps.length; }})().then((n) => n >= 2)")
 
 
 @pytest.mark.parametrize(
@@ -186,7 +187,7 @@ def test_product_span_theme_and_zone_can_be_chosen_and_are_kept(browser, log):
         expect(page.locator("#plots-title")).to_have_text("ETH-USD, last hour")
         page.get_by_role("radio", name="6 h", exact=True).check()
         expect(page.locator("#plots-title")).to_have_text("ETH-USD, last 6 hours")
-        page.wait_for_function(f"({SHOWN} return shown.series.stepS; }})().then((s) => s === 10)")
+        awaited(page, f"({SHOWN} return shown.series.stepS; }})().then((s) => s === 10)")
         page.get_by_role("button", name="Theme: auto").click()
         page.get_by_role("button", name="Theme: light").click()
         page.get_by_role("button", name="Times: local").click()

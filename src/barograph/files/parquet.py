@@ -11,6 +11,9 @@ import polars as pl
 from barograph.errors import BadInputError
 from barograph.files.disk import declared
 
+_PROBE_BYTES = 1 << 16
+"""More than the footer of a table takes."""
+
 
 def write(frame: pl.DataFrame, path: Path) -> None:
     """Write a frame as a Parquet file. Raises DiskFullError, BadInputError."""
@@ -24,6 +27,16 @@ def join(parts: Sequence[pl.LazyFrame], path: Path, needed_bytes: int = 0) -> No
         pl.concat(parts).sink_parquet(path)
 
 
+def _append(path: Path) -> None:
+    """Append to a file that could not be finished. Raises OSError where the disk takes no more."""
+    if not path.is_file():
+        return
+    with path.open("ab") as file:
+        file.write(bytes(_PROBE_BYTES))
+        file.flush()
+        os.fsync(file.fileno())
+
+
 @contextmanager
 def _declared(path: Path, needed_bytes: int) -> Iterator[None]:
     with declared(path.parent, needed_bytes):
@@ -32,6 +45,7 @@ def _declared(path: Path, needed_bytes: int) -> Iterator[None]:
         except pl.exceptions.ComputeError as error:  # the system's word is in its text alone
             number = re.search(r"\(os error (\d+)\)", str(error))
             if number is None:
+                _append(path)  # where a footer finds no room, nothing says so
                 why = f"it cannot be made ({' '.join(str(error).split())})"
                 raise BadInputError(
                     str(path), why, "Move what is damaged there away and start again"

@@ -75,7 +75,7 @@ def is_present(folder: Path, member: str, now_ns: int) -> bool:
 
 def sweep(folder: Path, keep: Iterable[str]) -> None:
     """Remove the files of dead processes that are not in `keep`, where the disk lets us."""
-    if not folder.exists():
+    if not folder.is_dir():  # who enters says what is wrong with it
         return
     kept = set(keep)
     for path in folder.iterdir():

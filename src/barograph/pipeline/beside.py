@@ -45,5 +45,10 @@ class Beside:
         if self._threads.removed is not None:
             raise self._threads.removed
 
+    @property
+    def failed(self) -> BaseException | None:
+        """What the first worker died of, if one did."""
+        return self._threads.failed
+
     def _until(self, _tally: Tally, idle: bool) -> bool:
         return self._abandon.is_set() or (self._stop.is_set() and idle)

@@ -24,6 +24,8 @@ class SideThreads:
         ]
         self.removed: RemovedError | None = None
         """Raised by one of them: the log is gone, for all who use it. It is not reported."""
+        self.failed: BaseException | None = None
+        """What the first of them died of that was reported."""
 
     def start(self) -> None:
         """Start all."""
@@ -44,3 +46,4 @@ class SideThreads:
         except BaseException as error:  # noqa: BLE001 - reported, and nothing depends on it
             why = error if isinstance(error, BarographError) else one_line(repr(error))
             self._warn(f"{report}: {why}")
+            self.failed = self.failed or error

@@ -10,7 +10,7 @@ from alert_records_made import messages
 from barograph.app.alerting.watching import run
 from barograph.app.settings import Settings
 from barograph.cases.spikes import SPIKES
-from barograph.errors import RemovedError
+from barograph.errors import BarographError, RemovedError
 from barograph.log import open_log
 from notebook_sinks import Notebook, begun, now
 from watched_series import with_topics
@@ -46,3 +46,13 @@ def test_a_log_that_is_removed_ends_it_in_one_line_and_none_is_made_in_its_place
     with pytest.raises(RemovedError):
         run(settings, tmp_path, [SPIKES], [Notebook()], threading.Event(), pytest.fail, seconds=60)
     assert not (tmp_path / "log.sqlite").exists()
+
+
+def test_who_can_watch_no_more_ends_the_run_with_the_reason(tmp_path):
+    with_topics(tmp_path)
+    (tmp_path / "log.sqlite-members").write_text("a file, where members write")
+    warned = []
+    settings = Settings(home=tmp_path)
+    with pytest.raises(BarographError, match="members"):
+        run(settings, tmp_path, [SPIKES], [], threading.Event(), warned.append, seconds=300)
+    assert any("nobody watches any more" in line for line in warned)

@@ -125,12 +125,17 @@ def run(  # noqa: PLR0913 - the log, what is watched in it, and for how long
 ) -> AlertsSent:
     """Watch and send until `stop` is set, or for so many seconds.
 
-    Raises RemovedError where the log is removed.
+    Raises RemovedError where the log is removed, and what a worker dies of: without it nothing
+    would be watched.
     """
     started_s = time.monotonic()
     ends_s = math.inf if seconds is None else started_s + seconds
     with watching(settings, address, cases, sinks, warn) as parts:
         while time.monotonic() < ends_s and not stop.wait(min(_LOOK_S, seconds or _LOOK_S)):
             parts.check()
+            if parts.workers.failed is not None:
+                break
+    if parts.workers.failed is not None:
+        raise parts.workers.failed
     seconds = round(time.monotonic() - started_s, 3)
     return AlertsSent(seconds=seconds, sent=parts.senders.sent)
