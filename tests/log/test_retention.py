@@ -5,7 +5,7 @@ from contextlib import closing
 
 import pytest
 
-from barograph.errors import LogUnavailableError
+from barograph.errors import LogUnavailableError, RemovedError
 from barograph.log import Topic, open_log
 from barograph.log.retention import PeriodicRetention
 from barograph.types import Message
@@ -61,6 +61,17 @@ def test_it_survives_any_error_and_reports_each_once(tmp_path, error, line):
     assert once.startswith("retention: ")
     assert line in once
     assert "\n" not in once
+
+
+def test_that_the_log_is_gone_is_left_to_who_works_on_it():
+    tries = []
+
+    def opening():
+        tries.append(1)
+        raise RemovedError("log.sqlite", "was removed")
+
+    with PeriodicRetention(opening, pytest.fail, every_s=0.01):
+        until(lambda: len(tries) > 3)
 
 
 def test_a_removal_that_does_not_end_holds_nobody():

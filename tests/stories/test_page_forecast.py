@@ -105,9 +105,9 @@ def test_what_has_no_forecast_says_why(browser, log, newest):
         expect(page.locator('[data-product="SOL-USD"]')).not_to_contain_text("Next hour:")
 
 
-def test_before_a_model_the_card_says_so(browser, log):
+def test_before_a_model_the_card_says_so(browser, log, newest):
     values = {name: None for name in SILENT if name != "probability"}
-    early = forecast(HOURS, newest(), "SOL-USD", model="persistence/cold-start", **values)
+    early = forecast(HOURS, newest, "SOL-USD", model="persistence/cold-start", **values)
     log.forecast(HOURS, early)
     with served(log.home, CASES) as url, visited(browser, f"{url}/#product=SOL-USD") as page:
         expect(page.locator("#level-card")).to_contain_text("No value")

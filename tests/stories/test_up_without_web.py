@@ -2,6 +2,7 @@
 
 import http.client
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -14,12 +15,10 @@ LISTENS = "0A"
 
 def listening_ports(pid):
     """The TCP ports at which a process listens, by the kernel's tables."""
-    try:
-        links = [str(each.readlink()) for each in Path(f"/proc/{pid}/fd").iterdir()]
-    except OSError:  # one was closed meanwhile
-        return set()
-    own = {link for link in links if link.startswith("socket:")}
-    ports = set()
+    own, ports = set(), set()
+    for each in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # it was closed meanwhile
+            own.add(str(each.readlink()))
     for line in Path(f"/proc/{pid}/net/tcp").read_text(encoding="ascii").splitlines()[1:]:
         words = line.split()
         if words[3] == LISTENS and f"socket:[{words[9]}]" in own:
@@ -51,8 +50,13 @@ def test_up_serves_unless_it_is_told_not_to(tmp_path, made_home, words):
         served = "--no-web" not in words
         until(lambda: b"started" in life.warned(), limit_s=120.0)
         until(lambda: len(listening_ports(life.pid)) > served, limit_s=120.0)
-        apis = [port for port in listening_ports(life.pid) if answers_as_the_api(port)]
-        assert len(apis) == served
+
+        def apis():
+            return sum(answers_as_the_api(port) for port in listening_ports(life.pid))
+
+        # A port may listen before it answers.
+        until(lambda: apis() >= served, limit_s=120.0, pause_s=0.5)
+        assert apis() == served
         assert (b"page=http://127.0.0.1:" in life.warned()) == served
     finally:
         life.terminate()

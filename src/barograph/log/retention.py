@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import Self
 
-from barograph.errors import BarographError
+from barograph.errors import BarographError, RemovedError
 from barograph.figures import duration
 from barograph.log import Log
 
@@ -68,6 +68,8 @@ class PeriodicRetention:
         try:
             with closing(self._open_log()) as log:
                 log.retain()
+        except RemovedError:  # said once, by who works on the log
+            return ""
         except BarographError as error:
             return str(error)
         except BaseException as error:  # noqa: BLE001 - reported, and tried again

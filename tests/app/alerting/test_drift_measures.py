@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
@@ -106,4 +107,16 @@ def test_after_an_error_the_log_is_opened_again(home):
         with log:
             log.executemany("UPDATE partition SET next = ? WHERE (topic, number) = (?, ?)", ends)
     assert drift.measure()["drift_alarm"] == 0
+    drift.close()
+
+
+@pytest.mark.slow
+def test_another_thread_may_close_it_at_any_moment(home):
+    append(home, feature_rows(remembering(200, 3, memory=0.3)))
+    drift = DriftMeasures(home, home, QUEUES, [].append)
+    with ThreadPoolExecutor(1) as thread:
+        measured = [thread.submit(drift.measure) for _ in range(30)]
+        while not measured[-1].done():
+            drift.close()
+    assert [each.result()["drift_alarm"] for each in measured] == [0] * 30
     drift.close()

@@ -1,5 +1,6 @@
 """The drift of one series for its monitor, and among the metrics."""
 
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,13 +16,16 @@ from barograph.registry.registry import Registry
 if TYPE_CHECKING:  # every caller has imported it
     from barograph.cases.case import Case
 
+_LEAVE_S = 2.0
+
 
 class DriftMeasures:
-    """Measures the drift of a case, with a log connection of its own. Not thread-safe.
+    """Measures the drift of a case, with a log connection of its own.
 
     `measure` returns what `DriftWatch.measures` does. The log is opened by the first call, in the
-    thread that calls; after an error the next call opens it again. A champion whose reference
-    cannot judge a key is reported to `warn`, once.
+    thread that calls, of which there may be one; after an error the next call opens it again.
+    `close` may be called by another thread. A champion whose reference cannot judge a key is
+    reported to `warn`, once.
     """
 
     def __init__(
@@ -33,25 +37,41 @@ class DriftMeasures:
         self._log: Log | None = None
         self._watch: DriftWatch | None = None
         self._counted: dict[str, int] = {}
+        self._guard = threading.Lock()
 
     def measure(self) -> Measures:
         """Look, show the drift among the metrics, and return it. Raises LogError."""
-        try:
-            if self._watch is None:
-                self._log = open_log(self._address)
-                live = live_of(self._case)
-                self._watch = DriftWatch(self._log, live, self._registry, self._case.name)
-            self._watch.look()
-        except BarographError:
-            self.close()
-            raise
-        measures = self._watch.measures()
-        self._warn_of_lacking(self._watch)
-        self._show(measures, self._watch.out_of_range())
-        return measures
+        with self._guard:
+            try:
+                watch = self._looked()
+            except BarographError:
+                self._close()
+                raise
+            measures = watch.measures()
+            self._warn_of_lacking(watch)
+            self._show(measures, watch.out_of_range())
+            return measures
 
     def close(self) -> None:
-        """Close the log, if it is open."""
+        """Close the log, if it is open.
+
+        Waits two seconds for a call that is under way; then the end of the process closes it.
+        """
+        if self._guard.acquire(timeout=_LEAVE_S):
+            try:
+                self._close()
+            finally:
+                self._guard.release()
+
+    def _looked(self) -> DriftWatch:
+        if self._watch is None:
+            self._log = open_log(self._address)
+            live = live_of(self._case)
+            self._watch = DriftWatch(self._log, live, self._registry, self._case.name)
+        self._watch.look()
+        return self._watch
+
+    def _close(self) -> None:
         log, self._log, self._watch = self._log, None, None
         if log is not None:
             log.close()

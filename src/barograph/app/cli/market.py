@@ -233,7 +233,7 @@ def candles(
     log_format: LogFormatOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Make hourly candles of the log's ticks, and compare them with a service's.
+    """Make candles of the log's ticks; compare them with a service's.
 
     An hour that was heard from end to end makes a candle in candles.raw. Where a service has that
     hour, too, both stay, and candles.checks says whether they differ. `barograph up` does the same
