@@ -1,8 +1,6 @@
 """The stages that make candles of the log's own ticks, and compare them with those of a service."""
 
-import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -11,7 +9,7 @@ from barograph import telemetry
 from barograph.codec import decode_candle_check
 from barograph.evaluation.candle_checks import CandleChecks, in_words
 from barograph.features.hourly.from_ticks import TickCandles
-from barograph.log import open_log
+from barograph.log import Log
 from barograph.log.topics import (
     CANDLE_CHECKS,
     CANDLE_LETTERS,
@@ -21,8 +19,8 @@ from barograph.log.topics import (
     ensure_topics,
 )
 from barograph.machine import Machine
-from barograph.pipeline.stage_outage import through_outages
-from barograph.pipeline.worker import Route, Tally, Until, work
+from barograph.pipeline.stage_ground import Ground
+from barograph.pipeline.worker import Route, Tally, Until
 
 CANDLE_ROUTE = Route(
     group="hourly-candles",
@@ -83,18 +81,16 @@ class CandleStages(msgspec.Struct, frozen=True, kw_only=True):
             self.warn(f"{len(differing) - _NAMED:,} more candles differ: see {CANDLE_CHECKS}")
 
     def _work(self, route: Route, new_machine: Callable[[], Machine], until: Until) -> Tally:
-        def once(until: Until) -> Tally:
-            with closing(open_log(self.address, lease_s=self.lease_s)) as log:
-                ensure_topics(log, self.partitions)
-                ensure_candle_topics(log)
-                return work(
-                    log,
-                    route,
-                    new_machine,
-                    clock_ns=time.time_ns,
-                    until=until,
-                    limit=self.batch_records,
-                    warn=self.warn,
-                )
+        def ensure(log: Log) -> None:
+            ensure_topics(log, self.partitions)
+            ensure_candle_topics(log)
 
-        return through_outages(once, until, self.warn, route.group) if self.patient else once(until)
+        ground = Ground(
+            self.address,
+            ensure,
+            self.warn,
+            batch_records=self.batch_records,
+            lease_s=self.lease_s,
+            patient=self.patient,
+        )
+        return ground.work(route, new_machine, until)

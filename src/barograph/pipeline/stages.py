@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Collection, Iterable
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +9,14 @@ import msgspec
 
 from barograph.cases.live_series import LiveSeries
 from barograph.errors import BadInputError
-from barograph.log import Log, open_log
+from barograph.log import Log
 from barograph.pipeline.case_topics import ensure_series
 from barograph.pipeline.counted import count_predictions
 from barograph.pipeline.follower import Follower
 from barograph.pipeline.scorer import Scorer
 from barograph.pipeline.shadow import Shadow
-from barograph.pipeline.stage_outage import through_outages
-from barograph.pipeline.worker import M, Route, Tally, Until, work
+from barograph.pipeline.stage_ground import Ground
+from barograph.pipeline.worker import M, Route, Tally, Until
 
 _SHADOW_LINGER_S = 0.1
 """The champion's prediction of the same row goes first."""
@@ -132,18 +131,12 @@ class Stages(msgspec.Struct, frozen=True, kw_only=True):
         until: Until,
         before_poll: Callable[[Iterable[Any]], None] | None = None,
     ) -> Tally:
-        def once(until: Until) -> Tally:
-            with closing(open_log(self.address, lease_s=self.lease_s)) as log:
-                ensure_series(log, self.live)
-                return work(
-                    log,
-                    route,
-                    new_machine,
-                    clock_ns=time.time_ns,
-                    until=until,
-                    before_poll=before_poll,
-                    limit=self.batch_records,
-                    warn=self.warn,
-                )
-
-        return through_outages(once, until, self.warn, route.group) if self.patient else once(until)
+        ground = Ground(
+            self.address,
+            lambda log: ensure_series(log, self.live),
+            self.warn,
+            batch_records=self.batch_records,
+            lease_s=self.lease_s,
+            patient=self.patient,
+        )
+        return ground.work(route, new_machine, until, before_poll)

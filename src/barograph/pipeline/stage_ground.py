@@ -1,0 +1,50 @@
+"""What every stage stands on: a handle of its own on a log, with the topics that it needs."""
+
+import time
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from barograph.log import Log, open_log
+from barograph.pipeline.stage_outage import through_outages
+from barograph.pipeline.worker import M, Route, Tally, Until, work
+
+
+class Ground(NamedTuple):
+    """A log's address, what makes the topics of a stage there, and how it works.
+
+    patient: wait for a log that is unavailable; otherwise `work` raises LogUnavailableError.
+    """
+
+    address: str | Path
+    ensure: Callable[[Log], object]
+    warn: Callable[[str], None]
+    batch_records: int
+    lease_s: float
+    patient: bool
+
+    def work(
+        self,
+        route: Route,
+        new_machine: Callable[[], M],
+        until: Until,
+        before_poll: Callable[[Iterable[Any]], None] | None = None,
+    ) -> Tally:
+        """Run a stage until stopped, on a handle that is closed at its end."""
+
+        def once(until: Until) -> Tally:
+            with closing(open_log(self.address, lease_s=self.lease_s)) as log:
+                self.ensure(log)
+                return work(
+                    log,
+                    route,
+                    new_machine,
+                    clock_ns=time.time_ns,
+                    until=until,
+                    before_poll=before_poll,
+                    limit=self.batch_records,
+                    warn=self.warn,
+                )
+
+        return through_outages(once, until, self.warn, route.group) if self.patient else once(until)
