@@ -18,7 +18,7 @@ HOURS ?= 36
 SEED ?= 1
 ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
-.PHONY: help install demo hourly-demo churn-demo kafka test test-operations test-fast test-narrow lint bench bench-check lock docs deploy leak claims ceiling drift-table first-minutes eda brief \
+.PHONY: help install demo hourly-demo churn-demo kafka test test-operations test-fast test-narrow lint bench bench-check lock docs deploy leak claims ceiling drift-table first-minutes eda brief docs-site \
   bandit pip-audit lint-workflows compare image image-check release-notes branch-rules wheel clean
 
 help:            ## what can be made
@@ -71,11 +71,16 @@ bench-check: .venv/installed-for-bench   ## every row of the bench once, small: 
 	$(BIN)/python benchmarks/run.py --check
 
 lock: $(TESTED)     ## pin everything, for every platform and Python that we support, in one file
-	$(BIN)/uv pip compile --quiet --universal --all-extras --group dev --group bench --group checks --no-emit-index-url \
+	$(BIN)/uv pip compile --quiet --universal --all-extras --group dev --group bench --group checks --group docs --no-emit-index-url \
 	  --no-header --no-annotate --python-version 3.11 pyproject.toml -o requirements.lock
 
 docs: $(STAMP)      ## the pages that are made from the code
 	$(BIN)/python docs/make.py
+	$(BIN)/python docs/pictures.py
+
+docs-site: .venv/installed-for-docs   ## the documentation as a site, every link checked: build/site
+	$(BIN)/python docs/build_site.py
+	@echo build/site/index.html
 
 deploy: $(TESTED)   ## the Grafana dashboard of deploy/, from its code
 	$(BIN)/python deploy/grafana/make.py
@@ -172,6 +177,11 @@ $(TESTED): $(STAMP)
 .venv/installed-for-checks: $(STAMP)
 	@echo "Installing what looks for weaknesses into .venv"
 	$(UV_INSTALL) --constraint requirements.lock --group checks --editable .
+	@touch $@
+
+.venv/installed-for-docs: $(STAMP)
+	@echo "Installing what builds the documentation's site into .venv"
+	$(UV_INSTALL) --constraint requirements.lock --group docs --editable .
 	@touch $@
 
 .venv/installed-for-bench: $(TESTED)

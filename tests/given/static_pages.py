@@ -1,4 +1,4 @@
-"""The files of the live page from a plain server, for what needs no API: its modules alone."""
+"""Files from a plain server: those of the live page, for what needs no API, or of any folder."""
 
 import functools
 import http.server
@@ -18,9 +18,9 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
 
 
 @contextmanager
-def served_static() -> Iterator[str]:
-    """The address of a server of the page's files, while the block runs."""
-    handler = functools.partial(_Quiet, directory=str(STATIC))
+def served_static(folder: Path = STATIC) -> Iterator[str]:
+    """The address of a server of a folder's files (the live page's), while the block runs."""
+    handler = functools.partial(_Quiet, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
