@@ -50,8 +50,7 @@ class Ways(NamedTuple):
     """Milliseconds of each prediction: its whole way, and that by stage.
 
     to_ticks: from the frame to the feed's commit, to_row: on to the featurizer's, to_prediction: on
-    to the scorer's, served: on to the reader. A commit counts from where its records are stamped;
-    its fsync belongs to the stage behind it.
+    to the scorer's, served: on to the reader. A commit counts from where its records are stamped.
     """
 
     to_ticks: Sequence[float]
@@ -81,25 +80,25 @@ def frame_to_ticks(_repeats: int) -> Measured:
 
 @row("API: of that, ticks.raw to features, p50", "ms", less_is_better=True)
 def ticks_to_row(_repeats: int) -> Measured:
-    """The same run: the feed's fsync and the featurizer."""
+    """The same run: the featurizer."""
     return Measured(float(np.percentile(_ways().to_row, 50)))
 
 
 @row("API: of that, features to prediction, p50", "ms", less_is_better=True)
 def row_to_prediction(_repeats: int) -> Measured:
-    """The same run: the featurizer's fsync and the scorer."""
+    """The same run: the scorer."""
     return Measured(float(np.percentile(_ways().to_prediction, 50)))
 
 
 @row("API: of that, prediction to reader, p50", "ms", less_is_better=True)
 def log_to_reader(_repeats: int) -> Measured:
-    """The same run: the scorer's fsync, the tail, the board, the fan-out, the socket."""
+    """The same run: the tail, the board, the fan-out, the socket."""
     return Measured(float(np.percentile(_ways().served, 50)))
 
 
 @row("API: of that, fsync of one page on this disk, p50", "ms", less_is_better=True)
 def fsync(_repeats: int) -> Measured:
-    """Right after that run; four lie in the way of a prediction, which no design can leave out."""
+    """Right after that run; the archive's lies in the way of a prediction, three beside it."""
     _ways()
     took_ms = []
     with tempfile.TemporaryFile(prefix="barograph-bench-") as file:

@@ -101,11 +101,11 @@ class Disk:
         real_write = Database.write
 
         @contextmanager
-        def write(database):
+        def write(database, *seen):
             with _as_the_log_says(database.path):
                 self.operation()
             self._write_to_the_log(database.path)
-            with real_write(database):
+            with real_write(database, *seen):
                 yield
             self.operation(only=KILL)
 

@@ -6,7 +6,8 @@ Apache Kafka (`log/kafka/`) is for what outgrows one machine.
 
 What holds for every log:
 
-1.  A record that `append` or `commit` returned for is durable: it survives SIGKILL.
+1.  A record that `append` or `commit` returned for is durable: it survives SIGKILL. Others may read
+    it a moment before, and what they write of it is never durable without it.
 2.  All records of one key lie in one partition, in the order they were written. The partition is
     `partition_of(key, partitions)`, the same on every log.
 3.  `commit` is all or nothing: outputs, checkpoints and the group's position stand together or

@@ -2,10 +2,12 @@
 
 All SQL stands by name in `schema.sql`. What these settings promise and cost:
 
-- WAL with `synchronous=FULL`: COMMIT returns after the write-ahead log is on the disk, so what was
-  acknowledged survives SIGKILL and power loss. That is one fsync for each transaction (about 0.2 ms
-  on an SSD), whatever the number of records in it: write in batches. `fullfsync` does the same on
-  macOS, where a plain fsync stops at the drive's cache.
+- A transaction returns after the write-ahead log is on the disk, so what was acknowledged survives
+  SIGKILL and power loss. That is one fsync for each transaction (about 0.2 ms on an SSD), whatever
+  the number of records in it: write in batches. SQLite itself syncs at checkpoints only
+  (`synchronous=NORMAL`); the fsync of a transaction comes behind its COMMIT (`durable.py`), when
+  others can read it and write theirs. `fullfsync` syncs on macOS what a plain fsync leaves in the
+  drive's cache.
 - Readers never wait for the writer, nor it for them. Writers of one file queue for its one write
   lock, each for at most `wait_s`.
 - A file that is removed, replaced or cut short while it is open is noticed by the next write:
@@ -14,7 +16,7 @@ All SQL stands by name in `schema.sql`. What these settings promise and cost:
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,7 @@ from barograph.errors import (
 )
 from barograph.files.disk import FULL, NO_HANDLES, check_handles, check_room, full
 from barograph.files.queries import named_queries
+from barograph.log.durable import Durable, durable_of, release
 from barograph.log.gate import WriterGate
 
 SCHEMA_VERSION = 2
@@ -85,8 +88,9 @@ class Database:
             self._connection = sqlite3.connect(
                 path, timeout=wait_s, isolation_level=None, check_same_thread=False
             )
-        wal = path.with_name(path.name + "-wal")
-        self._files = [_Opened(path, empties=False), _Opened(wal, empties=True)]
+        self._ahead = path.with_name(path.name + "-wal")
+        self._files = [_Opened(path, empties=False), _Opened(self._ahead, empties=True)]
+        self._durable: Durable | None = None
         self._gate: WriterGate | None = None
         self._unwritable: BarographError | None = None
         try:
@@ -157,12 +161,11 @@ class Database:
         """Raise where the file cannot be read by itself."""
         if not self.path.is_file() or not self.path.stat().st_size:
             raise self._unwritable or LogUnavailableError(str(self.path), "it is not there")
-        ahead = self.path.with_name(self.path.name + "-wal")
-        if ahead.exists() and ahead.stat().st_size:
+        if self._ahead.exists() and self._ahead.stat().st_size:
             raise LogUnavailableError(
                 str(self.path),
                 "it was not closed, which cannot be mended where nothing can be written; copy it "
-                f"and {ahead.name} into a folder of your own and name that as --home",
+                f"and {self._ahead.name} into a folder of your own and name that as --home",
             )
 
     def rows(self, query: str, *values: object) -> list[Any]:
@@ -193,10 +196,13 @@ class Database:
             return int(self._value("data_version"))
 
     @contextmanager
-    def write(self) -> Iterator[None]:
+    def write(self, seen: Callable[[], None] = lambda: None) -> Iterator[None]:
         """A transaction that is durable on leaving; an exception inside rolls it back.
 
-        Raises RemovedError when the log's files are no longer those that were opened.
+        seen: called when others can read it, and a loss of power could still undo it: only together
+        with all that was written since.
+        Raises RemovedError when the log's files are no longer those that were opened, and
+        LogUnavailableError also where it cannot be known to be durable.
         """
         if self._gate is None:
             raise self._unwritable or LogUnavailableError(str(self.path), "it is closed")
@@ -206,9 +212,15 @@ class Database:
         try:
             with self._transaction("BEGIN IMMEDIATE"):
                 self._files[1].look()
+                with self._declared():
+                    durable = self._durable = self._durable or durable_of(self._ahead)
                 yield
+            number = durable.committed()
         finally:
             self._gate.leave()
+        seen()
+        with self._declared():
+            durable.wait(number)
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -233,6 +245,9 @@ class Database:
         self._connection.close()
         if self._gate is not None:
             self._gate.close()
+        if self._durable is not None:
+            release(self._durable)
+            self._durable = None
 
     def _value(self, query: str) -> Any:  # noqa: ANN401 - a pragma answers a number or a word
         return self._connection.execute(_QUERIES[query]).fetchone()[0]

@@ -94,6 +94,7 @@ class SqliteMember:
         1. Every held partition's position moves on, where owner and epoch are still ours.
         2. One that is not ours undoes it all, and this member starts anew.
         3. Outputs are appended, checkpoints replaced.
+        4. Those who wait for the outputs in this process are woken; then the fsync follows.
         """
         outputs, checkpoints = list(outputs), checkpoints or {}
         check_values(outputs)
@@ -103,12 +104,12 @@ class SqliteMember:
         if not (self._void or moved or outputs or checkpoints):
             return
         self._fence(self._void | (checkpoints.keys() - self._held.keys()))
-        with self._database.write():
+        ends: dict[int, int] = {}
+        with self._database.write(lambda: self._arrivals.grew(ends)):
             self._fence(self._advance_all())
             ends = self._write(outputs, checkpoints)
         for claim in self._held.values():
             claim.committed = claim.done = claim.position
-        self._arrivals.grew(ends)
         self._show()
 
     def pass_over(self) -> None:

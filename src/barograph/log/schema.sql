@@ -5,7 +5,7 @@
 -- append costs one b-tree insert and no second index.
 
 -- name: settings
-PRAGMA synchronous = FULL;
+PRAGMA synchronous = NORMAL;
 PRAGMA fullfsync = ON;
 PRAGMA cache_size = -8192;
 PRAGMA wal_autocheckpoint = 4096;

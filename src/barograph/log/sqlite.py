@@ -103,7 +103,8 @@ class SqliteLog:
         messages = check_append(messages, producer, checkpoints)
         if not messages and not checkpoints:
             return
-        with self._lock, self._database.write():
+        ends: dict[int, int] = {}
+        with self._lock, self._database.write(lambda: self._arrivals.grew(ends)):
             if producer:
                 self._own(producer)
             ends = self._records.write(messages, self._clock_ns())
@@ -116,7 +117,6 @@ class SqliteLog:
                 "remove_producer_checkpoint",
                 [(producer, name) for name, state in states if state is None],
             )
-        self._arrivals.grew(ends)
 
     def producer_checkpoints(self, producer: str, *, take: bool = True) -> dict[str, bytes]:
         """See `Log.producer_checkpoints`."""
