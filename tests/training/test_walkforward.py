@@ -11,7 +11,7 @@ from barograph.errors import TooLittleDataError
 from barograph.evaluation import scores
 from barograph.learning import candidates
 from barograph.learning.candidates import Candidate
-from barograph.training.walkforward import Training, walk
+from barograph.training.walkforward import Training, questions_of, walk
 from customers import CUSTOMERS, customers
 
 HOW = Training(folds=3, resamples=100)
@@ -225,6 +225,18 @@ def test_a_part_that_has_every_yes_is_learned_from_and_not_held_out(table):
     ]
     assert set(stormy) <= set(question.fold.train)
     assert all(set(stormy) <= set(rest) for rest, _ in question.fold.inner)
+
+
+def test_of_the_parts_that_can_be_held_out_no_more_are_than_asked_for(table):
+    _, every = questions_of(CUSTOMERS, table, HOW)
+    _, few = questions_of(CUSTOMERS, table, HOW, 1)
+    for question, first in zip(every, few, strict=True):
+        assert len(question.fold.inner) > 1
+        ((rest, held),) = first.fold.inner
+        assert rest.tolist() == question.fold.inner[0][0].tolist()
+        assert held.tolist() == question.fold.inner[0][1].tolist()
+        assert first.fold.train.tolist() == question.fold.train.tolist()
+        assert first.fold.test.tolist() == question.fold.test.tolist()
 
 
 @pytest.mark.parametrize("answer", [0.0, 1.0])

@@ -194,22 +194,25 @@ class Walk:
         )
 
 
-def walk(
+def walk(  # noqa: PLR0913 - the data, settings, and callables
     case: Case,
     table: Table,
     how: Training,
     progress: Progress = lambda _step, _done, _of: None,
     going_on: Callable[[], bool] = lambda: True,
+    *,
+    held_out_parts: int | None = None,
 ) -> Walk:
     """Fit and test every candidate in every fold; one that fails in a fold is left out.
 
     Then try `how.trials` more, drawn by `case.varied`, while `going_on()` is true: each fold uses,
     for each candidate, the hyperparameters with the lowest log loss on its held-out rows. A trial
     counts only if it was tested in all folds.
+    held_out_parts: the most parts of each fold's train rows to hold out in turn; None is all.
     Raises TooLittleDataError if the folds are not feasible, a side has no row with a known y, or
     the reference or all other candidates cannot be fitted.
     """
-    split, questions = questions_of(case, table, how)
+    split, questions = questions_of(case, table, how, held_out_parts)
     tested: dict[str, list[Tested]] = {}
     left_out: dict[str, str] = {}
     candidates = case.candidates(table.features)
@@ -272,8 +275,13 @@ def _trial(candidate: Candidate, folds: Sequence[Tested]) -> Trial:
     )
 
 
-def questions_of(case: Case, table: Table, how: Training) -> tuple[SplitKind, list[Question]]:
-    """Cut the folds and take each one's target, without fitting anything. Raises as `walk`."""
+def questions_of(
+    case: Case, table: Table, how: Training, held_out_parts: int | None = None
+) -> tuple[SplitKind, list[Question]]:
+    """Cut the folds and take each one's target, without fitting anything.
+
+    held_out_parts, and what it raises: as for `walk`.
+    """
     split, folds = case.split(table, how.folds, how.split)
     questions = []
     for number, fold in enumerate(folds, 1):
@@ -291,7 +299,7 @@ def questions_of(case: Case, table: Table, how: Training) -> tuple[SplitKind, li
                 for rest, held in fold.inner
                 # A part is not held out if the remaining rows are of one class.
                 if len(np.unique(target.y[answered(rest)])) == 2
-            ),
+            )[:held_out_parts],
         )
         sides = [fold.train, fold.test, *(side for pair in fold.inner for side in pair)]
         if not all(map(len, sides)):
