@@ -60,3 +60,20 @@ def test_where_nothing_can_be_read_there_is_no_dataset(log, tmp_path):
         series_dataset.build(log, tmp_path, QUEUES)
     with closing(open_log(tmp_path / "empty")) as empty, pytest.raises(UnknownTopicError):
         series_dataset.build(empty, tmp_path, QUEUES)
+
+
+def test_rows_up_to_a_time_are_those_of_a_log_that_ended_then(log, tmp_path):
+    messages = list(queues.minutes(300, seed=1))
+    log.append(messages)
+    until_s = (queues.START_MINUTE + 200) * 60
+    early = series_dataset.build(log, tmp_path / "a", QUEUES, until_s=until_s)
+    with closing(open_log(tmp_path / "other")) as other:
+        other.create(queues.source_topic())
+        other.append([each for each in messages if minute_of(each) * 60 < until_s])
+        alone = series_dataset.build(other, tmp_path / "b", QUEUES)
+    assert (early.rows, alone.rows) == (400, 400)
+    assert (early.data_hash, early.table_sha256) == (alone.data_hash, alone.table_sha256)
+
+
+def minute_of(message):
+    return msgspec.json.decode(message.value, type=queues.Minute).minute

@@ -85,7 +85,7 @@ ANSWERS: Mapping[str, Any] = {
     "consume": Consumed,
     "rehearse": Rehearsal,
     "report card": Card,
-    "report compare": Comparison,
+    "report compare": (Comparison, {"compared": bool, "why": str}),
     "report drift": DriftReport,
     "report profile": {"page": str, "rows": int, "kept_with": str | None},
     "models list": {"versions": list[ListedVersion]},

@@ -52,12 +52,14 @@ class ExtractPlan(msgspec.Struct, frozen=True, kw_only=True):
     """So many hours of a product before `until_s`, the Unix second of an hour's end.
 
     recheck_hours: so many of those that are there are asked for again, to see revisions.
+    hold: keep the answers only, for a later run to judge and write.
     """
 
     product: str
     hours: int
     until_s: int
     recheck_hours: int = 0
+    hold: bool = False
 
 
 class Place(NamedTuple):
@@ -69,13 +71,17 @@ class Place(NamedTuple):
 
 
 class JudgedFile(NamedTuple):
-    """A file's candles: its name, their step in seconds, what the gate says, and the table."""
+    """A file's candles: its name, their step in seconds, what the gate says, and the table.
+
+    `unfinished` ones had not ended, `later` ones end after the time that was asked for.
+    """
 
     name: str
     step_s: int
     unfinished: int
     judged: Judged
     table: Any  # of Polars, whose home is the gate
+    later: int = 0
 
 
 class _Mark(msgspec.Struct):
@@ -124,7 +130,9 @@ def extract(  # noqa: PLR0913 - what is brought where, and who hears of it
     pages = _Pages(writer, service, client, plan)
     try:
         for hours in _spans(wanted - pages.asked(), writer.known, service.PAGE_HOURS):
-            if not pages.take(hours):
+            if plan.hold:
+                pages.hold(hours)
+            elif not pages.take(hours):
                 break
             progress(len(wanted & writer.known.by_hour.keys()), plan.hours)
     except StoppedError:
@@ -155,8 +163,8 @@ def extract_file(place: Place, file: JudgedFile, product: str) -> Extracted:
     done, report = writer.done, file.judged.report
     done.form, done.report, done.hours = report.form, report, len(hours)
     done.bad = report.rows - report.good
-    if file.unfinished:
-        done.left_out["unfinished"] = file.unfinished
+    left_out = {"unfinished": file.unfinished, "later": file.later}
+    done.left_out |= {name: count for name, count in left_out.items() if count}
     if hours:
         done.missing = (until_s - hours[0][0].start_s) // HOUR_S - len(hours)
     candles = [candle_of(row, product, "file", realized_vol=vol) for row, vol in hours]
@@ -240,6 +248,15 @@ class _Pages:
         self._mark.pages.append((hours.from_s, hours.to_s))
         self._writer.write(candles, self._mark)
         return True
+
+    def hold(self, hours: Hours) -> None:
+        """Keep one page's answer, without a judgement. Raises StoppedError."""
+        page, receive_time_ns = self._page(hours)
+        self._count(page)
+        candles = [self._candle(row, receive_time_ns) for row in page.rows if row.close is not None]
+        known = self._writer.known
+        self._writer.done.held += sum(each.start_s not in known.by_hour for each in candles)
+        known.take(candles)  # so that the next page begins where that of a run that writes does
 
     def check(self, page: CandlePage) -> None:
         """Raise PageError for a page whose known hours have quite other prices."""

@@ -23,9 +23,10 @@ class Extracted(msgspec.Struct, kw_only=True):
     and stay. `own` of the candles that went into the log are of hours that our own ticks made, too;
     `differing` of them differ, and `first_differing` names some. `bad` rows broke a rule of the
     gate and were left out; `missing` hours are still not there. `requests` were sent, `failures` of
-    them of no use, by reason; `reused` answers were kept by an earlier run. `left_out` counts what
-    else was in the answers, by kind. `report` is the
-    gate's, which `passed` or stopped everything; `stopped`: the run was told to end early.
+    them of no use, by reason; `reused` answers were kept by an earlier run. `held` hours were only
+    brought here, for a later run to judge and write. `left_out` counts what else was in the
+    answers, by kind. `report` is the gate's, which `passed` or stopped everything; `stopped`: the
+    run was told to end early.
     """
 
     source: str
@@ -47,6 +48,7 @@ class Extracted(msgspec.Struct, kw_only=True):
     missing: int = 0
     requests: int = 0
     reused: int = 0
+    held: int = 0
     failures: dict[str, int] = {}
     left_out: dict[str, int] = {}
     passed: bool = True

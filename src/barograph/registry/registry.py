@@ -233,10 +233,15 @@ class Registry:
             why = f"its facts cannot be read ({error})"
             raise RegistryError(f"{case}/{version}", why, RETRAIN) from error
 
-    def judged(self, case: str) -> list[Run]:
-        """The rows that gates of this case have used, which later gates must not use."""
+    def judged(self, case: str, without: Sequence[int] = ()) -> list[Run]:
+        """The rows that gates of this case have used, which later gates must not use.
+
+        without: versions whose gates do not count.
+        """
         runs: list[Run] = []
         for known in self.versions(case):
+            if known.version in without:
+                continue
             if HASHES[JUDGED] in known.tags:  # missing in versions from before this file existed
                 content = self._kept(case, known.version, JUDGED, _MAX_BESIDE_BYTES, JUDGED_CURE)
                 runs += runs_in(f"{case}/{known.version}", content)

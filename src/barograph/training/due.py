@@ -24,7 +24,7 @@ class Due(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Whether a case is due for training, and why.
 
     Before the first training `rows` usable rows of `needed` are there; `in_s` is about how long it
-    takes until there are so many, in seconds.
+    takes until there are so many, in seconds. `version` was trained the same way already.
     """
 
     due: bool
@@ -32,6 +32,7 @@ class Due(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     rows: int | None = None
     needed: int | None = None
     in_s: float | None = None
+    version: int | None = None
 
 
 class TrainingState(msgspec.Struct, frozen=True, kw_only=True):

@@ -42,18 +42,20 @@ def build(
     home: Path,
     case: Case,
     *,
+    until_s: int | None = None,
     progress: Callable[[int], None] = lambda _records: None,
 ) -> DatasetManifest:
     """Rebuild the dataset of a series case from all records of its source in the log.
 
-    A series without a machine is built from its row topic. progress: called with the number of
-    records so far. Columns: product, second, receive_time_ns, the series' columns as float64,
-    reasons (one digit of `types.Reason` each) and outcome (`value_now` one horizon later); null is
-    unknown. Rows are sorted by key and second. Raises UnknownTopicError, BadInputError for rows out
-    of order, and TooLittleDataError without rows.
+    A series without a machine is built from its row topic. until_s: leave out rows that end after
+    this Unix second. progress: called with the number of records so far. Columns: product, second,
+    receive_time_ns, the series' columns as float64, reasons (one digit of `types.Reason` each) and
+    outcome (`value_now` one horizon later); null is unknown. Rows are sorted by key and second.
+    Raises UnknownTopicError, BadInputError for rows out of order, and TooLittleDataError without
+    rows.
     """
     live = live_of(case)
-    reading = _Reading(log, live, progress)
+    reading = _Reading(log, live, progress, until_s)
     _, manifest_path = paths(home, case)
     rows = reading.rows()
     if not rows:
@@ -148,17 +150,22 @@ class _Rows:
 class _Reading:
     """Reads a topic's records as feature rows, counting records and dead letters."""
 
-    def __init__(self, log: Log, live: LiveSeries, progress: Callable[[int], None]) -> None:
+    def __init__(
+        self, log: Log, live: LiveSeries, progress: Callable[[int], None], until_s: int | None
+    ) -> None:
         self.topic = live.rows if live.machine is None else live.source
         self.records = 0
         self.dead_letters: dict[str, int] = {}
         self._log, self._live, self._progress = log, live, progress
+        self._until_s = until_s
 
     def rows(self) -> dict[str, _Rows]:
         """All rows by key; each partition has its own machine, as live."""
         rows: dict[str, _Rows] = {}
         for extent in self._log.extents(self.topic):
             for row, value in self._made(browse.upwards(self._log, self.topic, extent)):
+                if self._until_s is not None and row.second >= self._until_s:
+                    continue
                 if row.feature_set == self._live.feature_set:
                     rows.setdefault(row.product, _Rows()).add(row, value)
                 else:

@@ -7,7 +7,7 @@
     `candidate`, and the `champion` if the gate promotes it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -51,6 +51,8 @@ def train(  # noqa: PLR0913 - data, registry, settings and callables
     how: Training | None = None,
     *,
     clock_ns: Callable[[], int],
+    at_ns: int | None = None,
+    again: Sequence[int] = (),
     code_hash: str = "",
     progress: Progress = lambda _step, _done, _of: None,
     page: Callable[[Card], str] | None = None,
@@ -58,15 +60,17 @@ def train(  # noqa: PLR0913 - data, registry, settings and callables
     """Train, test and register a model, and let the gate decide (see the module docstring).
 
     The same dataset and seed give the same model, byte for byte, unless a search ran out of time.
-    The model card is attached to the version, as is the page that `page` makes of it, and what the
-    drift of live rows is measured against.
+    at_ns: the training's time in Unix nanoseconds, from which its champion is expired or not; now
+    if None. again: versions of this training that were cut off before they had a card: their gates
+    do not count as looks at the rows. The model card is attached to the version, as is the page
+    that `page` makes of it, and what the drift of live rows is measured against.
     Raises TooLittleDataError as `walkforward.walk` does, ExportRefusedError and RegistryError;
     nothing is registered then.
     """
     how = how or Training()
     timer = _Timer(clock_ns)
     registry.check_room()  # fail before the work
-    judged = registry.judged(case.name)  # likewise
+    judged = registry.judged(case.name, without=again)  # likewise
     table = case.table(dataset.frame)
     timer.lap("table")
     end_ns = clock_ns() + int(how.minutes * 60 * NS_PER_S)
@@ -79,13 +83,14 @@ def train(  # noqa: PLR0913 - data, registry, settings and callables
     pooled = Pooled(walked, how)
     tested = pooled.facts()
     figures = {row.name: _figures(row, tested.base_rate) for row in tested.scores}
-    facts, onnx = _live(walked, pooled, figures, dataset, how, clock_ns())
+    now_ns = clock_ns() if at_ns is None else at_ns
+    facts, onnx = _live(walked, pooled, figures, dataset, how, now_ns)
     row_us = _row_us(facts, onnx, walked, clock_ns)
-    gate = _Gate(case, table, pooled, registry, facts, row_us, clock_ns(), judged)
+    gate = _Gate(case, table, pooled, registry, facts, row_us, now_ns, judged)
     decision = gate.decide(how)
     timer.lap("score")
     progress("registry", 0, 1)
-    version = _register(case, registry, onnx, facts, decision, gate.runs)
+    version = _register(case, registry, onnx, facts, decision, gate.runs, promote=how.promote)
     if how.trials:  # without a search the report has the same facts
         registry.log_trials(case.name, walked.trials, dataset.data_hash, code_hash)
     timer.lap("register")
@@ -302,13 +307,15 @@ def _register(  # noqa: PLR0913 - the model, and the gate's decision with its ro
     facts: ModelFacts,
     decision: Decision,
     judged: list[Run],
+    *,
+    promote: bool,
 ) -> int:
     words = "; ".join(decision.reasons)
     version = registry.register(
         case.name, onnx, facts, {"decision": f"{decision.word}: {words}"}, judged=judged
     )
     registry.set_alias(case.name, "candidate", version)
-    if decision.promote:
+    if promote and decision.promote:
         registry.promote(case.name, version, words)
     return version
 

@@ -36,7 +36,7 @@ class Training(msgspec.Struct, frozen=True, kw_only=True):
     `trials` candidates with other hyperparameters are tried, for at most `minutes`. `control` runs
     the no-signal control too. A model expires `lifetime_h` hours after the end of the rows that it
     was tested on, or never if None. `quantile` and `candidates` are those asked for in place of the
-    case's.
+    case's. With `promote` the model becomes the champion where the gate says so.
     """
 
     seed: int = 1
@@ -51,6 +51,7 @@ class Training(msgspec.Struct, frozen=True, kw_only=True):
     gate: PromotionGate = PromotionGate()
     quantile: float | None = None
     candidates: tuple[str, ...] = ()
+    promote: bool = True
 
 
 class DataFacts(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,6 +16,7 @@ from barograph.simulated.law import PRESETS
 from barograph.simulated.market import SimulatedMarket
 from barograph.simulated.pages import CandleTerms
 from barograph.simulated.sources import simulated
+from barograph.times import format_time
 from candle_tables import START_S, csv_of, rows
 
 KEY = "s3cret-k3y"
@@ -148,3 +149,49 @@ def test_what_cannot_be_asked_for_is_refused(run, tmp_path, monkeypatch, words, 
     monkeypatch.delenv("CRYPTOCOMPARE_API_KEY", raising=False)
     code, _, err = run("extract", *words, "--home", tmp_path)
     assert (code, why in err) == (2, True)
+
+
+def test_answers_are_held_first_and_judged_and_written_by_the_next_run(run, exchange, tmp_path):
+    words = ("extract", "--hours", "400", "--until", UNTIL, "--source", "coinbase",
+             "--url", f"http://{exchange.address}", "--home", tmp_path / "h", "--json")  # fmt: skip
+    code, out, _ = run(*words, "--hold")
+    (held,) = json.loads(out)["extracts"]
+    assert (code, held["held"], held["new"], held["report"]) == (0, 400, 0, None)
+    assert written(tmp_path / "h") == []
+    asked = exchange.pages.candle_requests
+    code, out, _ = run(*words)
+    (done,) = json.loads(out)["extracts"]
+    assert (code, done["new"], done["held"], done["requests"]) == (0, 400, 0, 0)
+    assert done["reused"] == held["requests"] - sum(held["failures"].values())
+    assert exchange.pages.candle_requests == asked
+
+
+def test_of_a_file_only_hours_up_to_a_time_are_held_judged_and_written(run, csv, tmp_path):
+    until = format_time((START_S + 120 * 3600) * 10**9)
+    words = ("extract", "--file", csv(), "--until", until, "--home", tmp_path / "h", "--json")
+    code, out, _ = run(*words, "--hold")
+    (held,) = json.loads(out)["extracts"]
+    assert (code, held["held"], held["new"], held["left_out"]) == (0, 120, 0, {"later": 80})
+    assert not (tmp_path / "h" / "reports").exists()
+    code, out, _ = run(*words)
+    (done,) = json.loads(out)["extracts"]
+    assert (code, done["new"], done["left_out"], done["until_s"]) == (
+        0, 120, {"later": 80}, START_S + 120 * 3600,
+    )  # fmt: skip
+    assert done["report"]["judged_time_ns"] == (START_S + 120 * 3600) * 10**9
+    assert len(written(tmp_path / "h")) == 120
+
+
+def test_what_the_gate_would_stop_is_held_all_the_same(run, csv, tmp_path):
+    bad = csv("broken.csv", rows(3))
+    bad.write_text(bad.read_text() + ",,,,,5\n" * 24)
+    words = ("extract", "--file", bad, "--home", tmp_path / "h", "--json")
+    assert run(*words, "--hold")[0] == 0
+    assert run(*words)[0] == 1
+
+
+@pytest.mark.parametrize("with_follow", ["--hold", "--until=2025-06-15T12:00:00Z"])
+def test_what_has_no_next_hour_is_not_followed(run, tmp_path, with_follow):
+    code, out, err = run("extract", "--follow", with_follow, "--home", tmp_path / "h")
+    assert (code, out) == (2, "")
+    assert "--follow" in err

@@ -5,8 +5,12 @@ import re
 import shutil
 
 import pytest
+from msgspec.structs import replace
 
+from barograph.evaluation.gate import Decision
 from barograph.registry.registry import Registry
+from barograph.training.card import FILE, encoded
+from cards import made
 from registered_models import facts_of, graph
 
 
@@ -114,3 +118,34 @@ def test_the_list_has_what_decides_whether_a_version_is_of_use(run, registry):
     _, out, _ = run("models", "list", "--home", "h")
     assert "EXPIRED" in out
     assert "1  Keep: few" in out
+
+
+@pytest.mark.slow
+def test_what_the_gate_let_pass_is_promoted_once_with_its_reasons(run, registry):
+    versions(registry, 0.0)
+    card_with(registry, 1, Decision(promote=True, reasons=("better", "calibrated")))
+    words = ("models", "promote", "candidate", "--gated", "--home", "h", "--json")
+    assert run(*words)[0] == 2, "no version is the candidate yet"
+    registry.set_alias("spikes", "candidate", 1)
+    code, out, _ = run(*words)
+    assert (code, json.loads(out)["reason"]) == (0, "better; calibrated")
+    assert run(*words)[1] == out
+    assert len(registry.history("spikes")) == 1
+
+
+@pytest.mark.slow
+def test_what_the_gate_refused_stays_a_candidate_unless_it_is_promoted_by_hand(run, registry):
+    versions(registry, 0.0)
+    card_with(registry, 1, Decision(promote=False, reasons=("too few blocks",)))
+    code, out, err = run("models", "promote", "1", "--gated", "--home", "h")
+    assert (code, out, err) == (1, "", "barograph: spikes/1 stays a candidate: too few blocks.\n")
+    assert registry.champion_version("spikes") is None
+    assert run("models", "promote", "1", "--home", "h")[0] == 0
+    assert registry.champion_version("spikes") == 1
+
+
+def card_with(registry, version, decision):
+    made_card = made(timed=False)
+    gate = replace(made_card.training.gate, decision=decision)
+    training = replace(made_card.training, gate=gate)
+    registry.attach("spikes", version, FILE, encoded(replace(made_card, training=training)))

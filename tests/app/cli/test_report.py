@@ -151,7 +151,8 @@ def test_spans_and_versions_that_are_none_are_one_line(run, drifted, words, mess
 def test_a_profile_is_written_and_named(run, drifted):
     pytest.importorskip("ydata_profiling", exc_type=ImportError)
     words = ("report", "profile", *QUEUES_CASE, "--rows", "100", "--home", drifted, "--json")
-    code, out, _ = run(*words)
+    code, out, err = run(*words, "--no-keep")
+    assert err == "", "nothing was to be kept"
     answer = json.loads(out)
     assert (code, answer["rows"], answer["kept_with"]) == (0, 100, None)
     assert "100 of 8,000 rows" in Path(answer["page"]).read_text(encoding="utf-8")
@@ -222,6 +223,21 @@ def test_versions_of_one_registry_are_compared(run, branches):
     code, out, _ = run("report", "compare", *OF_CUSTOMERS, *words)
     assert code == 0
     assert "Candidate customers/1 is not worse than champion customers/1" in out
+
+
+@pytest.mark.slow
+def test_where_there_is_no_other_version_the_answer_is_why_nothing_was_compared(
+    run, between_branches, branches, made_home, tmp_path
+):
+    words = ("report", "compare", *OF_CUSTOMERS, "--if-other", "--json")
+    code, out, _ = run(*words, "--home", branches["head"])
+    why = {"compared": False, "why": "the candidate is the champion"}
+    assert (code, json.loads(out)) == (0, why)
+    empty = shutil.copytree(made_home, tmp_path / "empty")
+    code, out, _ = run(*words, "--home", branches["head"], "--champion-home", empty)
+    assert (code, json.loads(out)["why"]) == (0, "customers has no champion yet")
+    code, out, _ = between_branches("base", "head", "--if-other", "--json")
+    assert (code, json.loads(out)["verdict"]) == (0, "better")
 
 
 @pytest.mark.slow

@@ -7,7 +7,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from barograph.times import format_time
+from barograph.registry.registry import Registry
+from barograph.times import format_time, parse_time
 from barograph.training.due import turn
 from barograph.types import MAX_PRODUCTS
 from coinbase_messages import START, S, ticker
@@ -123,6 +124,14 @@ def not_trained(run, *words):
     return answer["why"]
 
 
+def test_a_dataset_up_to_a_time_is_of_a_series_whose_log_is_its_source(run):
+    code, out, err = run("dataset", "--until", "2026-01-31T00:00:00Z", "--home", "h")
+    assert (code, out, "--until" in err) == (2, "", True)
+    code, out, err = run("dataset", "--case", "hourly", "--until", "noon", "--home", "h")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "as 2026-01-31T00:00:00Z" in err
+
+
 def test_what_is_not_due_is_not_trained_and_that_is_no_error(run, monkeypatch):
     assert not_trained(run) == "there is nothing to train on yet"
     code, out, _ = run("train", "--if-due", "--home", "h")
@@ -169,3 +178,26 @@ def _held(lock):
         except BlockingIOError:
             return True
     return False
+
+
+AT = "2026-01-31T00:00:00Z"
+
+
+@pytest.mark.slow
+def test_a_training_is_done_once_as_at_a_time_and_promotes_only_if_it_may(run, people):
+    run("dataset", people(1200), "--case", "churn", "--home", "h")
+    words = ("train", "--case", "churn", "--no-control", "--folds", "2", "--home", "h",
+             "--candidates", "logistic", "--once", "--no-promote", "--at", AT)  # fmt: skip
+    code, out, _ = run(*words)
+    assert code == 0
+    assert "churn/1 (logistic) is a candidate that the gate lets pass" in out
+    registry = Registry(Path("h"))
+    assert registry.champion_version("churn") is None
+    assert registry.facts("churn", 1).created_time_ns == parse_time(AT)
+    code, out, _ = run(*words, "--json")
+    answer = json.loads(out)
+    assert (code, answer["due"], answer["version"]) == (0, False, 1)
+    assert "churn/1 was trained on these rows" in answer["why"]
+    assert [each.version for each in registry.versions("churn")] == [1]
+    run("models", "promote", "candidate", "--gated", "--case", "churn", "--home", "h")
+    assert registry.champion_version("churn") == 1

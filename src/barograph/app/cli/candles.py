@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from barograph.app.cli.answers import answer, as_json, print_lines, show, warn
-from barograph.app.cli.options import MOST_HOURS, HomeOption, JsonOption, LogOption, settings_of
+from barograph.app.cli.options import (
+    MOST_HOURS,
+    HomeOption,
+    JsonOption,
+    LogOption,
+    settings_of,
+    time_named,
+)
 from barograph.app.cli.stopping import stop_requested
 
 if TYPE_CHECKING:
@@ -62,6 +69,10 @@ def extract(
     recheck: Annotated[
         int, typer.Option(min=0, max=MOST_HOURS, help="Ask again for so many of the last hours.")
     ] = 0,
+    hold: Annotated[
+        bool,
+        typer.Option("--hold", help="Keep the answers only; a run without it judges and writes."),
+    ] = False,
     follow: Annotated[
         bool, typer.Option("--follow", help="Ask after the end of each hour, until Ctrl-C.")
     ] = False,
@@ -81,16 +92,21 @@ def extract(
     from barograph.log import open_log
 
     del case
-    if follow and (file or until):
-        raise typer.BadParameter("of a file or a past there is no next hour", param_hint="--follow")
+    if follow and (file or until or hold):
+        raise typer.BadParameter(
+            "it goes with neither --file, --until nor --hold", param_hint="--follow"
+        )
     settings, now_ns = settings_of(home), time.time_ns()
     policy = extracting.policy_of(settings)
     address = log or settings.home
     if file:
-        files = [extracting.judged_file(each, product, policy, now_ns) for each in file]
-        for each in files:
+        until_s = _until_s(until, now_ns) if until else None
+        files = [extracting.judged_file(each, product, policy, now_ns, until_s) for each in file]
+        for each in () if hold else files:
             extracting.write_report(settings.home, each.judged, each.table)
-        if all(each.judged.report.passed for each in files):
+        if hold:
+            done = extracting.held_files(files, product)
+        elif all(each.judged.report.passed for each in files):
             with closing(open_log(address)) as opened:
                 done = extracting.from_files(opened, settings, files, product)
         else:
@@ -104,6 +120,7 @@ def extract(
             url=url,
             key=extracting.key_of(os.environ, source, url),
             recheck_hours=recheck,
+            hold=hold,
         )
         if follow:
             raise typer.Exit(0 if _followed(settings, address, plan, json) else 1)
@@ -192,16 +209,12 @@ def _until_s(text: str, now_ns: int) -> int:
     from barograph.candle_records import HOUR_S
     from barograph.errors import BadInputError
     from barograph.feed.candles import last_end_s
-    from barograph.times import parse_time
     from barograph.types import NS_PER_S
 
-    if not text:
+    until_ns = time_named("--until", text)
+    if until_ns is None:
         return last_end_s(now_ns)
     cure = "Give the end of an hour, as 2026-01-31T00:00:00Z"
-    try:
-        until_ns = parse_time(text)
-    except ValueError as error:
-        raise BadInputError(f"--until {text}", str(error), cure) from None
     if until_ns % (HOUR_S * NS_PER_S):
         raise BadInputError(f"--until {text}", "no hour ends then", cure)
     if until_ns // NS_PER_S > last_end_s(now_ns):

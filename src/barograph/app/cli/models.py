@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from barograph.app.cli.answers import answer
+from barograph.app.cli.answers import answer, warn
 from barograph.app.cli.options import (
     MOST_HOURS,
     CaseOption,
@@ -23,9 +23,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from barograph.app.settings import Settings
+    from barograph.cases.case import Case
     from barograph.cases.live_series import LiveSeries
     from barograph.pipeline.live_scores import LiveReport
+    from barograph.registry.audit import Promotion
     from barograph.registry.model import Model
+    from barograph.registry.registry import Registry
 
 app = typer.Typer(help="The registry's models.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -101,20 +104,35 @@ def models_history(
 
 @app.command("promote")
 def models_promote(
-    version: Annotated[int, typer.Argument(max=999_999_999, help="Version number.")],
+    version: Annotated[str, typer.Argument(help="Version number, or candidate.")],
     reason: Annotated[str, typer.Option(help="Reason, for the history.")] = "promoted by hand",
+    gated: Annotated[
+        bool, typer.Option("--gated", help="Only if the gate of its training said so, and once.")
+    ] = False,
     home: HomeOption = None,
     case: CaseOption = "spikes",
     json: JsonOption = False,
 ) -> None:
-    """Make a version the champion; running scorers switch to it within a second."""
+    """Make a version the champion; running scorers switch to it within a second.
+
+    With --gated the reason is the gate's; exit code 1, and no change, where the gate refused the
+    version. A version that is champion already stays it, and the answer is its entry.
+    """
     from barograph.app.terminal import training_summary
     from barograph.registry.registry import Registry
+    from barograph.registry.versions import without_alias
 
     of = case_named(case)
-    entry = Registry(settings_of_existing(home).home).promote(
-        of.name, version, reason, of.feature_set
-    )
+    registry = Registry(settings_of_existing(home).home)
+    number = version_number(version)
+    if number is None:
+        number = registry.version_of(of.name, "candidate") if version == "candidate" else None
+    if number is None:
+        raise without_alias(of.name, version, registry.versions(of.name))
+    if gated:
+        entry = _promoted_by_gate(registry, of, number)
+    else:
+        entry = registry.promote(of.name, number, reason, of.feature_set)
     answer(entry, json, lambda: training_summary.promotion(of.name, entry, _next(case, home)))
 
 
@@ -132,6 +150,23 @@ def models_rollback(
     of = case_named(case)
     entry = Registry(settings_of_existing(home).home).rollback(of.name, reason, of.feature_set)
     answer(entry, json, lambda: training_summary.promotion(of.name, entry, _next(case, home)))
+
+
+def _promoted_by_gate(registry: "Registry", case: "Case", version: int) -> "Promotion":
+    """Promote a version whose gate said so, once. Raises typer.Exit(1) where it did not."""
+    from barograph.training import card
+
+    label = f"{case.name}/{version}"
+    shown = card.decoded(registry.attached(case.name, version, card.FILE), label)
+    decision = shown.training.gate.decision
+    words = "; ".join(decision.reasons)
+    if not decision.promote:
+        warn(f"{label} stays a candidate: {words}.")
+        raise typer.Exit(1)
+    history = registry.history(case.name)
+    if history and history[-1].version == version == registry.champion_version(case.name):
+        return history[-1]
+    return registry.promote(case.name, version, words, case.feature_set)
 
 
 def _next(case: str, home: "Path | None") -> str:

@@ -342,6 +342,20 @@ def speed_of(text: str) -> float | None:
         ) from None
 
 
+def time_named(option: str, text: str) -> int | None:
+    """The time that an option names in Unix nanoseconds; None if empty. Raises BadInputError."""
+    from barograph.errors import BadInputError
+    from barograph.times import parse_time
+
+    if not text:
+        return None
+    try:
+        return parse_time(text)
+    except ValueError as error:
+        cure = "Give a time with its zone, as 2026-01-31T00:00:00Z"
+        raise BadInputError(f"{option} {text}", str(error), cure) from None
+
+
 def zone_named(name: str) -> "tzinfo":
     """Return a time zone of the tz database. Raises BadInputError for an unknown name."""
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError

@@ -99,6 +99,10 @@ def report_compare(
         Path | None,
         typer.Option(help="File to write instead; with Markdown, charts go beside it as PNG."),
     ] = None,
+    if_other: Annotated[
+        bool,
+        typer.Option("--if-other", help="Do nothing unless there is a champion to compare with."),
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Compare a candidate with a champion on the same rows.
@@ -106,7 +110,9 @@ def report_compare(
     The rows are of the dataset in --home: those on which the candidate was tested, and that neither
     was fitted on. Scores and their paired differences with intervals, the gate's verdict, and what
     changed in data and code. Exit code 1 where the gate refuses the candidate even as a successor
-    of an expired champion, which need not be beaten: it is worse, or too little is known.
+    of an expired champion, which need not be beaten: it is worse, or too little is known. With
+    --if-other the answer is why nothing was compared, where there is no champion yet or the
+    candidate is it.
     """
     from barograph.app.cli.answers import show_document, warn
     from barograph.app.reports.comparison_words import headline
@@ -116,6 +122,11 @@ def report_compare(
     settings, chosen = settings_of_existing(home), case_named(case)
     other = settings if champion_home is None else settings_of_existing(champion_home)
     with_home = f" of {other.home}" if champion_home is not None else ""
+    if if_other and (why := _no_other(settings.home, other.home, chosen.name, champion, candidate)):
+        from barograph.app.cli.answers import answer
+
+        answer({"compared": False, "why": why}, json, lambda: f"not compared: {why}")
+        return
     result = comparing.compare(
         chosen,
         dataset.read(settings.home, chosen),
@@ -216,6 +227,7 @@ def report_profile(
         Path | None,
         typer.Option(help="File of the page; default HOME/reports/CASE/profile.html."),
     ] = None,
+    keep: Annotated[bool, typer.Option(help="Keep it with the version.")] = True,
     json: JsonOption = False,
 ) -> None:
     """Write a profile of a dataset: distributions and missing values.
@@ -231,14 +243,31 @@ def report_profile(
     frame = dataset.read(settings.home, chosen).frame
     sample = frame.gather_every(-(-len(frame) // rows) or 1)
     text = profile_page.page(sample, f"{chosen.name}: {len(sample):,} of {len(frame):,} rows")
-    registry = Registry(settings.home)
-    number = _kept_with(registry, chosen.name, version)
-    _keep(registry, chosen.name, number, {profile_page.FILE: text.encode()})
+    number = None
+    if keep:
+        registry = Registry(settings.home)
+        number = _kept_with(registry, chosen.name, version)
+        _keep(registry, chosen.name, number, {profile_page.FILE: text.encode()})
     file = out or settings.home / "reports" / chosen.name / profile_page.FILE
     _write(file, text)
     kept = None if number is None else f"{chosen.name}/{number}"
     answer({"page": str(file), "rows": len(sample), "kept_with": kept}, json, lambda: str(file))
-    _warn_unless_kept(chosen.name, number)
+    if keep:
+        _warn_unless_kept(chosen.name, number)
+
+
+def _no_other(home: Path, other: Path, case: str, champion: str, candidate: str) -> str:
+    """Why there are no two versions to compare; empty where there are. Raises RegistryError."""
+    from barograph.registry.registry import Registry
+
+    if champion == "champion" and Registry(other).champion_version(case) is None:
+        return f"{case} has no champion yet"
+    if home != other:
+        return ""
+    registry = Registry(home)
+    if _number(registry, case, champion) == _number(registry, case, candidate):
+        return f"the {candidate} is the {champion}"
+    return ""
 
 
 def _trained(home: Path, case: "Case", version: str, with_home: str = "") -> "Trained":

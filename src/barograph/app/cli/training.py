@@ -26,6 +26,7 @@ from barograph.app.cli.options import (
     names_in,
     no_nan,
     settings_of,
+    time_named,
     with_case,
     zone_named,
 )
@@ -70,6 +71,9 @@ def dataset(
     products: Annotated[str, typer.Option(help="Only these of recordings, comma-separated.")] = "",
     form: FormOption = None,
     zone: ZoneOption = "UTC",
+    until: Annotated[
+        str, typer.Option(metavar="TIME", help="Of hours: only rows that ended by then.")
+    ] = "",
     json: JsonOption = False,
 ) -> None:
     """Build labelled feature rows from the archive or from files.
@@ -82,6 +86,9 @@ def dataset(
     from barograph.training import record_dataset
 
     settings, chosen = settings_of(home), case_named(case)
+    until_ns = time_named("--until", until)
+    if until_ns is not None and _own_source(chosen) is None:
+        raise typer.BadParameter("it is for series whose log is their source", param_hint="--until")
     if chosen.stream is not None:
         with terminal.progress() as progress:
             table = record_dataset.build(
@@ -90,7 +97,7 @@ def dataset(
         answer(table, json, lambda: terminal.record_dataset(table))
         return
     recordings = _Recordings(files or [], names_in(products), form_in(form), zone_named(zone))
-    made = _built(settings, log, chosen, recordings)
+    made = _built(settings, log, chosen, recordings, until_ns)
     answer(made, json, lambda: terminal.dataset(made))
 
 
@@ -136,6 +143,16 @@ def train(
     if_due: Annotated[
         bool, typer.Option("--if-due", help="Train only if due, on a rebuilt dataset.")
     ] = False,
+    once: Annotated[
+        bool,
+        typer.Option("--once", help="Not again on the rows, settings and code of a version."),
+    ] = False,
+    promote: Annotated[
+        bool, typer.Option(help="Make it the champion where the gate says so.")
+    ] = True,
+    at_time: Annotated[
+        str, typer.Option("--at", metavar="TIME", help="Time of the training; default now.")
+    ] = "",
     follow: Annotated[
         bool, typer.Option(help="Train whenever due until Ctrl-C; checks every minute.")
     ] = False,
@@ -169,9 +186,13 @@ def train(
         lifetime_h=settings.model_lifetime_h,
         quantile=quantile,
         candidates=tuple(names),
+        promote=promote,
     )
+    at_ns = time_named("--at", at_time)
     made = (
-        _trained_if_due(settings, log, chosen, how) if if_due else _trained(settings, chosen, how)
+        _trained_if_due(settings, log, chosen, how)
+        if if_due
+        else _trained(settings, chosen, how, at_ns, once=once)
     )
     if isinstance(made, Due):
         answer(made, json, lambda: f"not trained: {made.why}")
@@ -199,7 +220,15 @@ def _refuse_horizon(case: "Case", horizon_s: int | None) -> None:
         )
 
 
-def _trained(settings: "Settings", case: "Case", how: "Training") -> "TrainingReport":
+def _trained(
+    settings: "Settings",
+    case: "Case",
+    how: "Training",
+    at_ns: int | None = None,
+    *,
+    once: bool = False,
+) -> "TrainingReport | Due":
+    """Train on the dataset; with `once` the version that was trained on it the same way counts."""
     import time
 
     from barograph.app.terminal import terminal
@@ -207,15 +236,30 @@ def _trained(settings: "Settings", case: "Case", how: "Training") -> "TrainingRe
     from barograph.sources import code_hash
     from barograph.training import train
     from barograph.training.dataset import read
+    from barograph.training.due import Due
+    from barograph.training.trained_alike import trained_alike
 
+    data, registry, code = (
+        read(settings.home, case),
+        Registry(settings.home, warn=warn),
+        code_hash(),
+    )
+    cut_off: list[int] = []
+    if once:
+        alike = trained_alike(registry, case.name, data.data_hash, how, code)
+        if isinstance(alike, Due):
+            return alike
+        cut_off = alike
     with terminal.progress() as progress:
         return train.train(
             case,
-            read(settings.home, case),
-            Registry(settings.home, warn=warn),
+            data,
+            registry,
             how,
             clock_ns=time.time_ns,
-            code_hash=code_hash(),
+            at_ns=at_ns,
+            again=cut_off,
+            code_hash=code,
             progress=progress.steps,
             page=_page,
         )
@@ -267,6 +311,7 @@ def _built(
     log: str | None,
     case: "Case",
     recordings: _Recordings = _NO_RECORDINGS,
+    until_ns: int | None = None,
 ) -> "DatasetManifest":
     """Rebuild the dataset of a case that is not of records, from archive, recordings or log."""
     from barograph.app.intake import rules_of
@@ -275,6 +320,7 @@ def _built(
     from barograph.log import open_log
     from barograph.pipeline.kept_letters import KeptLetters
     from barograph.training import dataset, series_dataset
+    from barograph.types import NS_PER_S
 
     if _own_source(case) is None:
         letters = KeptLetters(lambda: open_log(log or settings.home), settings.partitions)
@@ -297,7 +343,10 @@ def _built(
             f"case {case.name}", "its dataset is built from its log", "Leave out FILES"
         )
     with existing_log(settings, log) as opened, terminal.progress() as progress:
-        return series_dataset.build(opened, settings.home, case, progress=progress.records)
+        until_s = None if until_ns is None else until_ns // NS_PER_S
+        return series_dataset.build(
+            opened, settings.home, case, until_s=until_s, progress=progress.records
+        )
 
 
 def _follow(settings: "Settings", log: str | None, case: "Case") -> list[str]:

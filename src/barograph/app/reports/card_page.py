@@ -55,7 +55,8 @@ def _top(card: Card) -> Iterator[Element]:
         f"{training.tested.episodes:,} independent positives",
         class_="about",
     )
-    word = "The gate promoted it." if promoted else "The gate did not promote it."
+    promotes = "promoted it" if training.settings.promote else "lets it pass"
+    word = f"The gate {promotes}." if promoted else "The gate did not promote it."
     gate = training.gate
     on = f" It decided on {gate.judged_rows:,} tested rows. Champion: {gate.champion}."
     reasons = el("ul", *(el("li", reason) for reason in training.gate.decision.reasons))

@@ -41,6 +41,7 @@ class ServicePlan(msgspec.Struct, frozen=True, kw_only=True):
 
     `url` is its address where it is not its own, `key` an account's, empty for none. `until_s` is
     the Unix second of an hour's end, `recheck_hours` how many that are there are asked for again.
+    `hold`: keep the answers only, for a later run to judge and write.
     """
 
     source: Literal["coinbase", "cryptocompare"]
@@ -50,6 +51,7 @@ class ServicePlan(msgspec.Struct, frozen=True, kw_only=True):
     url: str = ""
     key: str = ""
     recheck_hours: int = 0
+    hold: bool = False
 
     def __repr__(self) -> str:
         """Without the key."""
@@ -102,14 +104,29 @@ def policy_of(settings: Settings) -> QualityPolicy:
     )
 
 
-def judged_file(path: Path, product: str, policy: QualityPolicy, now_ns: int) -> candles.JudgedFile:
-    """A file of candles as the gate judges it. Raises BadInputError as `read_candles`."""
+def judged_file(
+    path: Path, product: str, policy: QualityPolicy, now_ns: int, until_s: int | None = None
+) -> candles.JudgedFile:
+    """A file of candles as the gate judges it at `now_ns`. Raises BadInputError as `read_candles`.
+
+    until_s: leave out what ends after this Unix second, and judge as at that time.
+    """
     table = read_candles(path, product, now_ns // NS_PER_S)
+    frame = table.frame
+    if until_s is not None:
+        now_ns = until_s * NS_PER_S
+        in_time = frame["start_s"].fill_null(0) + table.step_s <= until_s
+        frame = frame.filter(in_time)
     subject = Subject(
         source=path.name, product=product, form=table.form, step_s=table.step_s, now_ns=now_ns
     )
     return candles.JudgedFile(
-        path.name, table.step_s, table.unfinished, judge(table.frame, policy, subject), table.frame
+        path.name,
+        table.step_s,
+        table.unfinished,
+        judge(frame, policy, subject),
+        frame,
+        len(table.frame) - len(frame),
     )
 
 
@@ -119,6 +136,22 @@ def from_files(
     """Bring files that passed the gate into the log, one after the other."""
     place = candles.Place(log, settings.home, policy_of(settings))
     return [candles.extract_file(place, file, product) for file in files]
+
+
+def held_files(files: Sequence[candles.JudgedFile], product: str) -> list[Extracted]:
+    """What is said of files that a later run judges and writes: nothing of any was written."""
+    return [
+        Extracted(
+            source="file",
+            product=product,
+            until_s=(file.judged.report.last_s or 0) + HOUR_S,
+            form=file.judged.report.form,
+            hours=file.judged.report.rows,
+            held=file.judged.report.rows,
+            left_out={"later": file.later} if file.later else {},
+        )
+        for file in files
+    ]
 
 
 def refused_files(files: Sequence[candles.JudgedFile], product: str) -> list[Extracted]:
@@ -170,6 +203,7 @@ def from_service(  # noqa: PLR0913 - what is brought where, and what a shell has
         hours=plan.hours,
         until_s=plan.until_s,
         recheck_hours=plan.recheck_hours,
+        hold=plan.hold,
     )
     return candles.extract(
         place,

@@ -30,6 +30,7 @@ def extracted(done: Extracted, page: str) -> str:
         (done.missing, "hours are missing"),
         (done.kept, "hours differ from another source's, which stay"),
         (done.reused, "answers were kept from an earlier run"),
+        (done.held, "hours are held for a later run, which judges and writes them"),
     ):
         if count:
             lines.append(f"{count:,} {words}")

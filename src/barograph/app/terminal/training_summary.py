@@ -26,13 +26,15 @@ def training(report: TrainingReport, following: str = "", lines: int = _LINES) -
 
     At most `lines` lines of 80 columns; reasons that have no room are counted.
     """
-    promoted = report.gate.decision.promote
+    passed = report.gate.decision.promote
     label = f"{report.case}/{report.model.version} ({report.model.chosen})"
-    head = (
-        _marked(promoted, f"{label} is champion")
-        if promoted
-        else _marked(promoted, f"{label} is a candidate; the gate did not promote it")
-    )
+    if not passed:
+        state = "is a candidate; the gate did not promote it"
+    elif report.settings.promote:
+        state = "is champion"
+    else:
+        state = "is a candidate that the gate lets pass"
+    head = _marked(passed, f"{label} {state}")
     above = [head, *_scores(report)]
     below = wrap(f"next: {following}", WIDTH - 2, break_long_words=False) if following else []
     left = lines - len(above) - len(below)

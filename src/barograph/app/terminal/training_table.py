@@ -36,7 +36,7 @@ def training(report: TrainingReport) -> RenderableType:
             style=_style(report, row.name),
         )
     version = f"{report.case}/{report.model.version} ({report.model.chosen})"
-    promoted = report.gate.decision.promote
+    promoted = report.gate.decision.promote and report.settings.promote
     verdict = Text(
         f"{version} is {'champion' if promoted else 'registered as candidate, not promoted'}:",
         style="bold green" if promoted else "bold yellow",
