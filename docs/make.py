@@ -1,15 +1,17 @@
 """Makes what follows from the code in the documentation; `--check` only says what is stale.
 
-`docs/features.md`, `docs/hourly-features.md`, `docs/metrics.md` and the JSON schemas in
-`docs/json/` are made whole. In other pages what stands between `<!-- NAME:begin -->` and
+`docs/features.md`, `docs/hourly-features.md`, `docs/metrics.md`, `docs/python.md` and the JSON
+schemas in `docs/json/` are made whole. In other pages what stands between `<!-- NAME:begin -->` and
 `<!-- NAME:end -->` is made: options and keys of each verb in `docs/cli.md`, the settings in
 `docs/settings.md`, the bounds of `docs/bounds.toml` in `docs/security.md`, the figures in
 `README.md`.
 """
 
+import enum
 import functools
 import inspect
 import json
+import re
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -303,6 +305,85 @@ def metrics_page() -> str:
     return "\n".join([*lines, ""])
 
 
+PYTHON = {
+    "barograph.cases": (
+        "tabular_case",
+        "Contract",
+        "Stream",
+        "series_case",
+        "LiveSeries",
+        "ColdStart",
+        "Case",
+        "Table",
+        "Target",
+    ),
+    "barograph.learning.candidates": ("logistic", "lightgbm", "xgboost", "Boosting"),
+    "barograph.log": ("open_log",),
+    "barograph.types": ("Message", "Record", "FeatureRow", "Reason", "DeadLetter", "Fault"),
+    "barograph.machine": ("Machine",),
+}
+"""Module → the names of it that stay as they are within a major version."""
+
+
+def python_page() -> str:
+    """The names that programs may import, with their signatures and docstrings."""
+    lines = [
+        "# Python",
+        "",
+        "Made from the code by `make docs`.",
+        "",
+        "What a program of your own may import: [a case](your-own-case.md) needs no more. These",
+        "names stay as they are within a major version; everything else is the inside of the",
+        "program, and may move or change with any version.",
+        "`import barograph` reads no file and changes no environment",
+        "([settings](settings.md#in-its-own-process)). What trains is imported on first use.",
+    ]
+    for module, names in PYTHON.items():
+        shown = "barograph.cases.candidates" if module.endswith("candidates") else module
+        lines += ["", f"## {shown}"]
+        for name in names:
+            lines += ["", f"### {name}", "", *_python_lines(getattr(import_module(module), name))]
+    return "\n".join([*lines, ""])
+
+
+def _python_lines(thing: Any) -> Iterator[str]:
+    """Signature and docstring of a class or function; the members of an enumeration by name."""
+    yield "```python"
+    if isinstance(thing, type) and issubclass(thing, enum.Enum):
+        yield f"{thing.__name__}: {', '.join(thing.__members__)}"
+    else:
+        yield from _signature(thing)
+    yield "```"
+    yield ""
+    yield from (inspect.getdoc(thing) or "").splitlines()
+
+
+def _signature(thing: Any) -> Iterator[str]:
+    """A call with one line for each argument; a protocol by its methods."""
+    if getattr(thing, "_is_protocol", False):
+        yield f"class {thing.__name__}(Protocol)"
+        for name, method in vars(thing).items():
+            if inspect.isfunction(method) and not name.startswith("_"):
+                yield f"    {name}{_plain(str(inspect.signature(method)))}"
+        return
+    parameters = inspect.signature(thing).parameters.values()
+    yield f"{thing.__name__}("
+    for each in parameters:
+        yield f"    {_plain(str(each))},"
+    answer = inspect.signature(thing).return_annotation
+    named = not isinstance(thing, type) and answer is not inspect.Signature.empty
+    yield f") -> {_plain(inspect.formatannotation(answer))}" if named else ")"
+
+
+def _plain(signature: str) -> str:
+    """Annotations without modules and bounds, and defaults without addresses in memory."""
+    short = re.sub(r"\b(?:\w+\.)+(?=[A-Za-z_])", "", signature)
+    short = re.sub(r"Annotated\[(\w+), Meta\([^)]*\)\]", r"\1", short)
+    short = re.sub(r"Optional\[(\w+)\]", r"\1 | None", short)
+    short = re.sub(r"ndarray\[tuple\[Any, \.\.\.\], dtype\[(\w+)\]\]", r"ndarray[\1]", short)
+    return re.sub(r"<(?:function|class) '?([^ >']+)[^>]*>", r"\1", short)
+
+
 def settings_table() -> str:
     """Every setting with its default from the class and its meaning from the example file."""
     meanings: dict[str, str] = {}
@@ -387,6 +468,7 @@ def pages() -> dict[Path, str]:
         ROOT / "docs" / "features.md": features_page(),
         ROOT / "docs" / "hourly-features.md": hourly_features_page(),
         ROOT / "docs" / "metrics.md": metrics_page(),
+        ROOT / "docs" / "python.md": python_page(),
         **{
             SCHEMAS / f"{verb.replace(' ', '-')}.json": json.dumps(schema_of(verb), indent=1) + "\n"
             for verb in ANSWERS

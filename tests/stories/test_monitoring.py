@@ -7,7 +7,6 @@ import json
 import math
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -31,6 +30,7 @@ from barograph.simulated.exchange import Exchange, Terms, running
 from barograph.simulated.law import PRESETS
 from barograph.simulated.market import SimulatedMarket
 from barograph.simulated.sources import simulated
+from local_ports import free_port
 from receivers import Receiver
 from registered_models import facts_of, graph
 from waiting import until
@@ -53,12 +53,6 @@ STALE_S = 5
 """In the place of the thirty seconds without a frame that are an alert."""
 
 LIMIT_S = 240.0
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def fetched(url):

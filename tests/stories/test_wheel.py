@@ -1,13 +1,13 @@
 """What is published is whole: installed into an empty environment it records, scores and serves."""
 
 import signal
-import socket
 import subprocess
 import urllib.request
 from contextlib import suppress
 
 import pytest
 
+from local_ports import free_port
 from waiting import until
 from wheels import LIMIT_S, NEWEST, OLDEST, alone, build, installed, interpreters, missing_in
 
@@ -43,11 +43,6 @@ def test_the_wheel_answers_on_each_python_that_is_here(built, version, tmp_path)
         assert done.stdout
 
 
-def port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
-
-
 def get(address):
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(address, timeout=60) as answer:
@@ -59,7 +54,7 @@ def test_what_is_installed_records_scores_and_serves_its_page(
     built, package, resolution, version, tmp_path
 ):
     programs = installed(built[package], tmp_path / "env", resolution, FOUND[version])
-    number = port()
+    number = free_port()
     words = ("up", "--venue", "simulated", "--products", "BTC-USD", "--no-retrain")
     process = subprocess.Popen(
         [programs / "barograph", *words, "--port", str(number), "--home", "h", "--minutes", "60"],
