@@ -1,6 +1,7 @@
 """The decorator of kernels."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from barograph.compiled import compiled
 from barograph.features import window
+from barograph.sources import PACKAGE
 
 
 @compiled
@@ -51,3 +53,32 @@ def test_the_folder_stays_when_numba_reads_its_environment_again(tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_kernels_that_came_with_the_installation_are_read_where_others_are_written(tmp_path):
+    """An image is made by root and run by another user, and a copied file may have another time."""
+    ignore = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(PACKAGE, tmp_path / "barograph", ignore=ignore)
+    elsewhere = tmp_path / "elsewhere"
+    program = (
+        "from barograph.features import window; window.log_e9(1.0)\n"
+        "print(sum(window.log_e9.stats.cache_hits.values()))"
+    )
+
+    def hits(**variables):
+        kept = {name: text for name, text in os.environ.items() if name != "NUMBA_CACHE_DIR"}
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            env=kept | {"PYTHONPATH": str(tmp_path)} | variables,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return int(done.stdout)
+
+    assert hits() == 0
+    for path in tmp_path.rglob("*.py"):
+        os.utime(path, (0, 0))
+    assert hits(NUMBA_CACHE_DIR=str(elsewhere)) == 1
+    assert list(elsewhere.rglob("*.nbc")) == []

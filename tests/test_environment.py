@@ -67,3 +67,21 @@ def test_where_neither_can_be_it_is_a_folder_of_this_process_and_a_warning(varia
     with warnings.catch_warnings():  # it is set now, and children say it no second time
         warnings.simplefilter("error")
         assert environment.for_numba() == folder
+
+
+def test_kernels_of_the_installation_are_of_its_sources_and_need_no_warning(variables, tmp_path):
+    shipped = tmp_path / "package" / "__pycache__" / f"numba-{kernels_hash()}"
+    (tmp_path / "package").mkdir()
+    variables.setattr(environment, "PACKAGE", tmp_path / "package")
+    assert environment.shipped_kernels() == ""
+    folder = environment.for_numba()
+    assert folder == str(shipped)
+    (shipped / "kernel.nbi").touch()
+    assert environment.shipped_kernels() == ""  # Numba reads and writes there
+    variables.setenv("NUMBA_CACHE_DIR", "")
+    variables.setattr(environment, "_lasting_folder", str)
+    variables.setattr("tempfile.tempdir", str(tmp_path))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert environment.for_numba().startswith(str(tmp_path / "barograph-compiled-"))
+    assert environment.shipped_kernels() == str(shipped)

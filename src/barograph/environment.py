@@ -13,6 +13,7 @@ Packages read these variables when they are imported, so each function runs befo
 
 import os
 import warnings
+from functools import cache
 from pathlib import Path
 
 from barograph.sources import PACKAGE, kernels_hash
@@ -38,20 +39,33 @@ def for_numba() -> str:
     """The folder of compiled kernels, one for each state of their sources, unless one is set.
 
     Numba renews a cached function when its own file changes, not when a function of another file
-    that was compiled into it does. A changed kernel would go on living inside `update`. Warns with
-    UnkeptKernelsWarning where no folder outlives the process; empty where there is none at all.
+    that was compiled into it does. A changed kernel would go on living inside `update`. Where no
+    folder outlives the process, one of its own; empty where there is not even that. Warns with
+    UnkeptKernelsWarning then, unless kernels came with the installation.
     """
     directory = os.environ.get("NUMBA_CACHE_DIR") or _lasting_folder()
     if not directory:
-        warnings.warn(
-            "compiled code cannot be kept: neither the package nor the cache can be written, so "
-            "each start compiles anew. Name a folder for it in XDG_CACHE_HOME.",
-            UnkeptKernelsWarning,
-            stacklevel=2,
-        )
+        if not shipped_kernels():
+            warnings.warn(
+                "compiled code cannot be kept: neither the package nor the cache can be written, "
+                "so each start compiles anew. Name a folder for it in XDG_CACHE_HOME.",
+                UnkeptKernelsWarning,
+                stacklevel=2,
+            )
         directory = _folder_of_this_process()
     os.environ["NUMBA_CACHE_DIR"] = directory
     return directory
+
+
+def shipped_kernels() -> str:
+    """The folder of kernels that came with the installation, which this user may not write.
+
+    Of the package's sources as they are. Empty where there is none, or where Numba writes there.
+    """
+    folder = PACKAGE / "__pycache__" / _kernels_folder()
+    if os.environ.get("NUMBA_CACHE_DIR") == str(folder) or not any(folder.glob("*")):
+        return ""
+    return str(folder)
 
 
 def for_onnxruntime() -> None:
@@ -76,12 +90,17 @@ def for_profiling() -> None:
 def _lasting_folder() -> str:
     """In the package, or in the user's cache; empty where neither takes files."""
     # Of a user without a home it stays relative, and is left out.
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))  # noqa: PTH111
-    name = f"numba-{kernels_hash()}"
-    for parent in (PACKAGE / "__pycache__", cache / "barograph"):
-        if parent.is_absolute() and _takes_files(parent / name):
-            return str(parent / name)
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111
+    cache_home = Path(home)
+    for parent in (PACKAGE / "__pycache__", cache_home / "barograph"):
+        if parent.is_absolute() and _takes_files(parent / _kernels_folder()):
+            return str(parent / _kernels_folder())
     return ""
+
+
+@cache
+def _kernels_folder() -> str:
+    return f"numba-{kernels_hash()}"
 
 
 def _takes_files(directory: Path) -> bool:
