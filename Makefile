@@ -10,9 +10,11 @@ CUSTOMERS ?= $(wildcard $(or $(BAROGRAPH_DATA),../shared/data)/churn/Telco-Custo
 CANDLES ?= $(wildcard $(or $(BAROGRAPH_DATA),../shared/data)/hourly/btc_usd_hourly_to_20241130.csv.gz)
 UV_INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
-# The engine of images, and the name of what `make image` builds.
+# The engine of images, and the name of what `make image` builds; with training it ends in -training.
 DOCKER ?= docker
 IMAGE ?= barograph:local
+WITH_TRAINING := --build-arg CONTENTS=training \
+  --build-arg EXTRAS="--extra kafka --extra jwt --extra xgboost --extra garch"
 # Of the comparison of two branches: hours of the simulated market, and its seed.
 HOURS ?= 36
 SEED ?= 1
@@ -127,11 +129,13 @@ compare: $(STAMP)   ## the model of this checkout beside that of BASE, on one ma
 	  --out build/comparison.md; code=$$?; \
 	  test -z "$$GITHUB_STEP_SUMMARY" || cat build/comparison.md >> "$$GITHUB_STEP_SUMMARY"; exit $$code
 
-image:           ## the image of deploy/Dockerfile as IMAGE; needs an engine
+image:           ## the two images of deploy/Dockerfile, IMAGE and IMAGE-training; needs an engine
 	$(DOCKER) build --file deploy/Dockerfile --tag $(IMAGE) .
+	$(DOCKER) build --file deploy/Dockerfile --tag $(IMAGE)-training $(WITH_TRAINING) .
 
-image-check:     ## whether IMAGE becomes healthy without root or a place to write; needs Docker
+image-check:     ## whether both become healthy without root or a place to write; needs Docker
 	$(PYTHON) deploy/check_image.py $(IMAGE)
+	$(PYTHON) deploy/check_image.py $(IMAGE)-training
 
 release-notes:   ## the part of the changelog about TAG: build/release_notes.md
 	$(PYTHON) deploy/release_notes.py $(TAG) build/release_notes.md

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 import brokers
+from barograph.app.cli.door import TO_TRAIN
 
 OURS = "barograph"
 SECRET = re.compile(r"password|secret|token|api_?key|credential", re.IGNORECASE)
@@ -59,6 +60,23 @@ def test_the_linter_of_dockerfiles_is_content(root):
     check(root, "hadolint", "deploy/Dockerfile")
 
 
+def test_what_the_image_of_the_services_leaves_out_is_what_a_verb_says_of_it(root):
+    text = (root / "deploy" / "image" / "services.excludes").read_text(encoding="utf-8")
+    names = {line for line in text.splitlines() if not line.startswith("#")}
+    assert names == {name.replace("sklearn", "scikit-learn") for name in TO_TRAIN}
+
+
+def test_images_with_training_are_built_with_the_same_extras(root, services):
+    arguments = services["train"]["build"]["args"]
+    options = [f'--build-arg {name}="{value}"' for name, value in arguments.items()]
+    makefile = (root / "Makefile").read_text(encoding="utf-8")
+    makefile = re.sub(r"\\\n\s*", "", makefile)
+    workflow = (root / ".github" / "workflows" / "release.yml").read_text(encoding="utf-8")
+    assert " ".join(options).replace('"training"', "training") in makefile
+    for name, value in arguments.items():
+        assert f"            {name}={value}\n" in workflow
+
+
 def test_every_command_in_the_compose_file_is_one_of_ours_with_its_options(services, verbs):
     commands = [each["command"] for each in services.values() if _is_ours(each)]
     assert len(commands) > 4
@@ -88,10 +106,12 @@ def test_ports_are_reached_from_this_machine_only(services):
 
 
 def test_versions_are_pinned_and_those_that_the_tests_run(services, root):
-    tags = dict(each["image"].rsplit(":", 1) for each in services.values())
+    images = {each["image"] for each in services.values()}
+    tags = dict(image.rsplit(":", 1) for image in images if not image.endswith("-training"))
     lock = (root / "requirements.lock").read_text(encoding="utf-8")
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert tags[OURS] == project["version"]
+    assert images >= {f"{OURS}:{tags[OURS]}", f"{OURS}:{tags[OURS]}-training"}
     assert tags["apache/kafka"] == brokers.version()
     assert f"mlflow-skinny=={tags['ghcr.io/mlflow/mlflow'].removeprefix('v')}\n" in lock
     assert [tag for tag in tags.values() if not re.search(r"\d+\.\d+", tag)] == []

@@ -23,6 +23,10 @@ ERRORS = {
     "no name": (OSError(errno.EADDRINUSE, "Address in use"), "the system refused: Address in use."),
     "no memory": (MemoryError(), "there is not enough memory"),
     "no package": (ImportError("libx.so: failed to map"), "a package cannot be loaded (libx.so"),
+    "no learner": (
+        ModuleNotFoundError("No module named 'sklearn'", name="sklearn.ensemble"),
+        "this needs sklearn.ensemble, which is not installed",
+    ),
     "no UTF-8": (UnicodeEncodeError("utf-8", "\udcff", 0, 1, "surrogates"), "not UTF-8"),
 }
 

@@ -18,6 +18,9 @@ Refusal = (BarographError, OSError, MemoryError, ImportError, UnicodeError)
 """Errors caused by input, machine or installation; any other exception is a bug and is raised."""
 
 
+TO_TRAIN = {"lightgbm", "matplotlib", "scipy", "sklearn"}
+"""What deploy/image/services.excludes leaves out of an image, by the names of their modules."""
+
 _LITTLE_BYTES = 256 << 20
 _LEAST_BYTES = 2_000_000 << 10
 _HEAVY = {
@@ -88,13 +91,22 @@ def _sentence(error: BaseException) -> str:
             "records at once (batch_records in barograph.toml)."
         )
     if isinstance(error, ImportError):
-        return (
-            f"a package cannot be loaded ({error}). Install Barograph again, or give it more "
-            "memory (`ulimit -v`)."
-        )
+        return _of_a_package(error)
     if isinstance(error, UnicodeError):
         return f"a name or a text is not UTF-8 ({error}). Rename the file, or correct the text."
     return str(error)
+
+
+def _of_a_package(error: ImportError) -> str:
+    if isinstance(error, ModuleNotFoundError) and (error.name or "").split(".")[0] in TO_TRAIN:
+        return (
+            f"this needs {error.name}, which is not installed, as in the image of the services. "
+            "Use the image whose tag ends in -training, or install Barograph again."
+        )
+    return (
+        f"a package cannot be loaded ({error}). Install Barograph again, or give it more "
+        "memory (`ulimit -v`)."
+    )
 
 
 def _of_the_system(error: OSError) -> str:
