@@ -121,11 +121,15 @@ class AlertWorkers(Beside):
 
     def __init__(self, plan: AlertPlan, warn: Callable[[str], None]) -> None:
         jobs: list[Job] = [(_ended("health"), partial(plan.health, warn=warn))]
-        jobs += [
-            (_ended(each.series.case), partial(plan.predictions, each, warn=warn))
-            for each in plan.series
-        ]
-        super().__init__(jobs, warn)
+        super().__init__([*jobs, *prediction_jobs(plan, warn)], warn)
+
+
+def prediction_jobs(plan: AlertPlan, warn: Callable[[str], None]) -> list[Job]:
+    """The work of a plan on the predictions of each of its series."""
+    return [
+        (_ended(each.series.case), partial(plan.predictions, each, warn=warn))
+        for each in plan.series
+    ]
 
 
 def _ended(name: str) -> str:

@@ -52,21 +52,19 @@ def watching(  # noqa: PLR0913 - the log, what is watched in it, and who hears o
     sinks: Sequence[Sink],
     warn: Callable[[str], None],
     *,
-    beside: "Sequence[Case]" = (),
     measured: tuple[Measured, ...] = (),
     link: str | None = None,
     after_backlog: bool = False,
 ) -> Iterator[Watching]:
     """Monitor, alert workers and senders in threads of their own while the `with` block runs.
 
-    beside: more cases of the log, whose predictions are watched and whose health is not measured.
     measured: more measures for the monitor of the first case. link: of the page, instead of the
     setting's. after_backlog: do not measure before the case has worked off what passed before its
     feed began. Raises BadInputError for a case that is no series.
     """
     with ExitStack() as stack:  # the monitors end first, the senders last
         senders = stack.enter_context(Senders(sinks, sending_plan(settings, address, link), warn))
-        plan = alert_plan(settings, address, [*cases, *beside])
+        plan = alert_plan(settings, address, cases)
         workers = stack.enter_context(AlertWorkers(plan, warn))
         monitors = [
             stack.enter_context(

@@ -25,7 +25,7 @@ from barograph.app.alerting.sink import Sink
 from barograph.app.alerting.watching import watching
 from barograph.app.intake import feed_of
 from barograph.app.logs import Events
-from barograph.app.runs import hours
+from barograph.app.runs.hours import HoursBeside
 from barograph.app.runs.retraining import Retraining, training
 from barograph.app.settings import Settings
 from barograph.app.terminal import listing, terminal
@@ -168,20 +168,17 @@ def run(  # noqa: PLR0913 - what runs on what, and who sees and hears of it
     """Feed, featurize, score, alert and retrain until `stop` is set or the plan's time is over.
 
     The live view is shown if standard output is a terminal, with the address of the `page`. sinks:
-    where alerts are sent; they link to the page, unless the settings name another. Where a case of
-    hours has a champion, its candles are made of the ticks, and it forecasts beside. Raises as
-    `live.listen` does.
+    where alerts are sent; they link to the page, unless the settings name another. From the moment
+    at which a case of hours has a champion, its candles are made of the ticks, and it forecasts
+    beside. Raises as `live.listen` does.
     """
     retraining = _retraining(settings, address, plan, warn)
-    hourly = hours.cases_with_champion(settings, warn)
     measured, link = (retraining.measures,), settings.page_url or page
     with (
         prompt_threads(),
         Listener(settings, address, plan, warn, page, events) as listener,
-        watching(
-            settings, address, [SPIKES], sinks, warn, beside=hourly, measured=measured, link=link
-        ),
-        hours.beside(settings, address, hourly, warn),
+        watching(settings, address, [SPIKES], sinks, warn, measured=measured, link=link),
+        HoursBeside(settings, address, warn),
         Pipeline(stages(settings, address, SPIKES, warn, patient=True), stop) as pipeline,
         retraining,
         PeriodicRetention(lambda: open_log(address), warn),
