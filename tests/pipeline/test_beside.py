@@ -1,11 +1,18 @@
 """Workers beside the pipeline: they finish what is there, and one that dies holds up nobody."""
 
+import threading
+import time
+
 import pytest
 
+from barograph.deadline import Deadline
 from barograph.errors import RemovedError
+from barograph.pipeline import beside
 from barograph.pipeline.beside import Beside
 from barograph.pipeline.worker import Tally
 from waiting import until
+
+LIMIT_S = 60.0
 
 
 def test_workers_end_when_they_are_idle_after_the_block():
@@ -51,3 +58,18 @@ def test_a_log_that_was_removed_is_said_by_check_alone():
             return False
 
         until(found)
+
+
+def test_a_worker_that_does_not_end_is_left_at_the_deadline(monkeypatch):
+    for name in ("_JOIN_S", "_LOOK_S"):
+        monkeypatch.setattr(beside, name, 10 * LIMIT_S)
+    deadline, goes_on = Deadline(), threading.Event()
+
+    def hanging(_ends):
+        goes_on.wait(LIMIT_S)
+
+    with Beside([("a worker", hanging)], pytest.fail, deadline):
+        deadline.begin(0.0)
+        began_s = time.monotonic()
+    assert time.monotonic() - began_s < LIMIT_S
+    goes_on.set()

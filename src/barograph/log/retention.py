@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import Self
 
+from barograph.deadline import RETAINED, Deadline
 from barograph.errors import BarographError, RemovedError
 from barograph.figures import duration
 from barograph.log import Log
@@ -30,7 +31,9 @@ class PeriodicRetention:
         warn: Callable[[str], None],
         *,
         every_s: float = _EVERY_S,
+        deadline: Deadline | None = None,
     ) -> None:
+        self._deadline = deadline or Deadline()
         self._open_log, self._warn, self._every_s = open_log, warn, every_s
         self._failure = self._ended_with = ""
         self._stop = threading.Event()
@@ -42,10 +45,10 @@ class PeriodicRetention:
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _where: object) -> None:
-        """Stop the thread; a removal of more than a second is left to end with the process."""
+        """Stop the thread; a removal that takes a second more or the deadline is left."""
         self._ended_with = "" if error is None else str(error)
         self._stop.set()
-        self._thread.join(_LEAVE_S)
+        self._thread.join(self._deadline.left_s(_LEAVE_S, RETAINED))
 
     def _run(self) -> None:
         while not self._stop.is_set():

@@ -4,16 +4,15 @@ Each is a thread with a log of its own. They are no part of the path from tick t
 one of them dies of is reported, and all others go on.
 """
 
-import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from barograph.cases.live_series import LiveSeries
-from barograph.log import Log, open_log
+from barograph.deadline import Deadline
+from barograph.log import Log
 from barograph.log.topics import ALERT_LETTERS, ALERTS, HEALTH, ensure_alert_topics
 from barograph.machine import Machine
 from barograph.pipeline.alerts import PredictionAlerts, Series
@@ -21,8 +20,8 @@ from barograph.pipeline.beside import Beside, Job
 from barograph.pipeline.case_topics import ensure_series
 from barograph.pipeline.counted import count_alerts
 from barograph.pipeline.health_alerts import HealthAlerts, HealthRule
-from barograph.pipeline.stage_outage import through_outages
-from barograph.pipeline.worker import Route, Tally, Until, work
+from barograph.pipeline.stage_ground import Ground
+from barograph.pipeline.worker import Route, Tally, Until
 
 STAMP = "alerted_time_ns"
 """The header in which the time of work stands."""
@@ -107,21 +106,24 @@ class AlertPlan(msgspec.Struct, frozen=True, kw_only=True):
         warn: Callable[[str], None],
         ensure: Callable[[Log], object] = lambda _log: None,
     ) -> Tally:
-        def once(until: Until) -> Tally:
-            with closing(open_log(self.address, lease_s=self.lease_s)) as log:
-                ensure(log)
-                ensure_alert_topics(log)
-                return work(log, route, new_machine, clock_ns=time.time_ns, until=until, warn=warn)
+        def ensure_all(log: Log) -> None:
+            ensure(log)
+            ensure_alert_topics(log)
 
-        return through_outages(once, until, warn, route.group, retry_s=self.retry_s)
+        ground = Ground(
+            self.address, ensure_all, warn, lease_s=self.lease_s, patient=True, retry_s=self.retry_s
+        )
+        return ground.work(route, new_machine, until)
 
 
 class AlertWorkers(Beside):
     """The workers of a plan as threads."""
 
-    def __init__(self, plan: AlertPlan, warn: Callable[[str], None]) -> None:
+    def __init__(
+        self, plan: AlertPlan, warn: Callable[[str], None], deadline: Deadline | None = None
+    ) -> None:
         jobs: list[Job] = [(_ended("health"), partial(plan.health, warn=warn))]
-        super().__init__([*jobs, *prediction_jobs(plan, warn)], warn)
+        super().__init__([*jobs, *prediction_jobs(plan, warn)], warn, deadline)
 
 
 def prediction_jobs(plan: AlertPlan, warn: Callable[[str], None]) -> list[Job]:

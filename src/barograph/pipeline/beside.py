@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Self
 
+from barograph.deadline import SENT, WATCHED, Deadline
 from barograph.pipeline.side_threads import SideThreads
 from barograph.pipeline.worker import Tally, Until
 
@@ -18,10 +19,14 @@ Job = tuple[str, Callable[[Until], object]]
 class Beside:
     """Workers as threads, running while the `with` block runs.
 
-    At its end they finish what is in the log by then, for two seconds at most.
+    At its end they finish what is in the log by then, for two seconds at most, and not beyond
+    `deadline`.
     """
 
-    def __init__(self, jobs: Iterable[Job], warn: Callable[[str], None]) -> None:
+    def __init__(
+        self, jobs: Iterable[Job], warn: Callable[[str], None], deadline: Deadline | None = None
+    ) -> None:
+        self._deadline = deadline or Deadline()
         self._stop = threading.Event()
         self._abandon = threading.Event()
         self._threads = SideThreads(
@@ -36,9 +41,9 @@ class Beside:
     def __exit__(self, *_: object) -> None:
         """Stop; a thread that does not end in time is left to the end of the process."""
         self._stop.set()
-        self._threads.join(_JOIN_S)
+        self._threads.join(self._deadline.left_s(_JOIN_S, WATCHED))
         self._abandon.set()
-        self._threads.join(_LOOK_S)
+        self._threads.join(self._deadline.left_s(_LOOK_S, SENT))
 
     def check(self) -> None:
         """Raise RemovedError if the log was removed."""

@@ -16,6 +16,7 @@ from typing import Self
 from barograph import codec
 from barograph.alert_records import HealthSample
 from barograph.cases.live_series import LiveSeries
+from barograph.deadline import MEASURED, Deadline
 from barograph.errors import BarographError, RemovedError
 from barograph.log import Log, browse, open_log
 from barograph.log.topics import HEALTH, STATUS, TICKS, ensure_alert_topics
@@ -34,6 +35,7 @@ Measured = Callable[[], Measures]
 Begins = Callable[[Log, int], bool]
 """From when on a log is measured: given the log and the time, in epoch nanoseconds."""
 
+_LEAVE_S = 2.0
 _WINDOW_NS = 60 * NS_PER_S
 _LAST = 200
 _STATUS_NS = 120 * NS_PER_S
@@ -204,7 +206,9 @@ class Monitor:
         source: str = SOURCE,
         clock_ns: Callable[[], int] = time.time_ns,
         begins: Begins = at_once,
+        deadline: Deadline | None = None,
     ) -> None:
+        self._deadline = deadline or Deadline()
         self._begins, self._begun = begins, False
         self._address, self._live, self._warn = address, live, warn
         self._measured, self._champion = measured, champion
@@ -220,9 +224,9 @@ class Monitor:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop; waits for a sample under way, two seconds at most."""
+        """Stop; waits for a sample under way, for two seconds at most and not beyond `deadline`."""
         self._stop.set()
-        self._thread.join(2.0)
+        self._thread.join(self._deadline.left_s(_LEAVE_S, MEASURED))
 
     def check(self) -> None:
         """Raise RemovedError if the log was removed."""

@@ -14,15 +14,17 @@ from barograph.pipeline.worker import M, Route, Tally, Until, work
 class Ground(NamedTuple):
     """A log's address, what makes the topics of a stage there, and how it works.
 
-    patient: wait for a log that is unavailable; otherwise `work` raises LogUnavailableError.
+    batch_records: how many records are polled at most for one commit. patient: wait for a log that
+    is unavailable, and try it every `retry_s` seconds; otherwise `work` raises LogUnavailableError.
     """
 
     address: str | Path
     ensure: Callable[[Log], object]
     warn: Callable[[str], None]
-    batch_records: int
     lease_s: float
     patient: bool
+    batch_records: int = 5000
+    retry_s: float = 1.0
 
     def work(
         self,
@@ -47,4 +49,6 @@ class Ground(NamedTuple):
                     warn=self.warn,
                 )
 
-        return through_outages(once, until, self.warn, route.group) if self.patient else once(until)
+        if not self.patient:
+            return once(until)
+        return through_outages(once, until, self.warn, route.group, retry_s=self.retry_s)

@@ -6,6 +6,7 @@ import time
 from types import TracebackType
 from typing import Self
 
+from barograph.deadline import FINISHED, LEFT, Deadline
 from barograph.errors import BarographError, RemovedError
 from barograph.pipeline.stages import Stages
 from barograph.pipeline.worker import Tally, Until
@@ -21,15 +22,21 @@ _LEAVE_S = 2.0
 class Pipeline:
     """The stages, running from `with` to its end, where they finish what the feed wrote.
 
-    Where `stop` is set by then they have `finish_s` seconds for that: the rest is done by the next
-    run, and the stages' `warn` says so. What the shadow dies of is reported to `warn`, and the
-    others go on.
+    Where `stop` is set by then they have `finish_s` seconds for that, and their share of what all
+    have until the `deadline`: the rest is done by the next run, and the stages' `warn` says so.
+    What the shadow dies of is reported to `warn`, and the others go on.
     """
 
     def __init__(
-        self, stages: Stages, stop: threading.Event | None = None, *, finish_s: float = 3.0
+        self,
+        stages: Stages,
+        stop: threading.Event | None = None,
+        *,
+        finish_s: float = 3.0,
+        deadline: Deadline | None = None,
     ) -> None:
         self._stop, self._finish_s = stop, finish_s
+        self._deadline = deadline or Deadline()
         self.featurized = Tally()
         self.scored = Tally()
         self.shadowed = Tally()
@@ -64,7 +71,7 @@ class Pipeline:
         self._fed.set()
         if error is not None or not self._finished():
             self._abandon.set()
-            self._wait(_LEAVE_S)
+            self._wait(self._deadline.left_s(_LEAVE_S, LEFT))
         if error is None:
             self.check()
 
@@ -72,7 +79,8 @@ class Pipeline:
         """Wait until all is done; False where that would be too long after a stop."""
         hurried = self._stop is not None and self._stop.is_set()
         try:
-            done = self._wait(self._finish_s if hurried else math.inf)
+            finish_s = self._deadline.left_s(self._finish_s, FINISHED)
+            done = self._wait(finish_s if hurried else math.inf)
         except BaseException:
             self._abandon.set()  # each leaves after the batch that it is at
             raise

@@ -1,6 +1,5 @@
 """Feed, featurizer and scorer beside each other: until told, and when a part cannot go on."""
 
-import gc
 import sys
 import threading
 import time
@@ -8,7 +7,8 @@ from contextlib import closing
 
 import pytest
 
-from barograph.app.runs.up import UpSummary, WatchSummary, prompt_threads, run, summary_table
+from barograph.app.cli.stopping import CLEAN_S
+from barograph.app.runs.up import ENDS_S, LOOK_S, UpSummary, WatchSummary, run, summary_table
 from barograph.app.settings import Settings
 from barograph.errors import BadInputError
 from barograph.feed.clock_offset import Offset
@@ -26,7 +26,6 @@ from barograph.simulated.sources import simulated
 from barograph.venues.coinbase.endpoints import endpoint
 from log_contents import values
 from screen_text import text_of
-from waiting import until
 
 S = 1_000_000_000
 PRODUCTS = ("BTC-USD", "ETH-USD")
@@ -48,14 +47,8 @@ def plan(address, **changes):
     )
 
 
-def test_threads_take_turns_often_and_what_has_started_is_not_collected(monkeypatch):
-    monkeypatch.setattr("barograph.app.runs.up._STARTED_S", 0.0)
-    before_s, frozen = sys.getswitchinterval(), gc.get_freeze_count()
-    with prompt_threads():
-        assert sys.getswitchinterval() < before_s
-        until(lambda: gc.get_freeze_count() > frozen)
-    assert sys.getswitchinterval() == before_s
-    assert not gc.get_freeze_count()
+def test_all_parts_have_ended_before_the_verb_is_killed():
+    assert ENDS_S + LOOK_S < CLEAN_S
 
 
 @pytest.mark.slow

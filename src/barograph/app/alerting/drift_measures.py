@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from barograph import telemetry
 from barograph.cases.case import live_of
+from barograph.deadline import MEASURED, Deadline
 from barograph.errors import BarographError
 from barograph.log import Log, open_log
 from barograph.pipeline.drift_watch import DriftWatch
@@ -29,8 +30,14 @@ class DriftMeasures:
     """
 
     def __init__(
-        self, address: str | Path, home: Path, case: "Case", warn: Callable[[str], None]
+        self,
+        address: str | Path,
+        home: Path,
+        case: "Case",
+        warn: Callable[[str], None],
+        deadline: Deadline | None = None,
     ) -> None:
+        self._deadline = deadline or Deadline()
         self._address, self._case, self._warn = address, case, warn
         self._warned = ""
         self._registry = Registry(home)
@@ -55,9 +62,10 @@ class DriftMeasures:
     def close(self) -> None:
         """Close the log, if it is open.
 
-        Waits two seconds for a call that is under way; then the end of the process closes it.
+        Waits two seconds for a call that is under way, and not beyond `deadline`; then the end of
+        the process closes it.
         """
-        if self._guard.acquire(timeout=_LEAVE_S):
+        if self._guard.acquire(timeout=self._deadline.left_s(_LEAVE_S, MEASURED)):
             try:
                 self._close()
             finally:

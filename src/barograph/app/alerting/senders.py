@@ -15,6 +15,7 @@ from barograph.app.alerting.services import Service
 from barograph.app.alerting.sink import Sink, SinkError
 from barograph.app.alerting.webhook import Webhook
 from barograph.app.secrets import ALERT_URLS, WEBHOOK_SECRET, WEBHOOK_URLS
+from barograph.deadline import SENT, Deadline
 from barograph.errors import BadInputError
 from barograph.foreign import one_line
 from barograph.pipeline.side_threads import SideThreads
@@ -76,8 +77,13 @@ class Senders:
     """
 
     def __init__(
-        self, sinks: Sequence[Sink], plan: SendingPlan, warn: Callable[[str], None]
+        self,
+        sinks: Sequence[Sink],
+        plan: SendingPlan,
+        warn: Callable[[str], None],
+        deadline: Deadline | None = None,
     ) -> None:
+        self._deadline = deadline or Deadline()
         self._stop = threading.Event()
         self._senders = [Sender(sink, plan, self._stop, warn) for sink in sinks]
         self._threads = SideThreads(
@@ -99,6 +105,6 @@ class Senders:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop; an attempt under way that takes longer than two seconds is left behind."""
+        """Stop; an attempt that takes two seconds more, or beyond the deadline, is left behind."""
         self._stop.set()
-        self._threads.join(_LEAVE_S)
+        self._threads.join(self._deadline.left_s(_LEAVE_S, SENT))

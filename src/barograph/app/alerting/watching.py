@@ -19,6 +19,7 @@ from barograph.app.alerting.sink import Sink
 from barograph.app.settings import Settings
 from barograph.cases.case import live_of
 from barograph.cases.live_series import LiveSeries
+from barograph.deadline import Deadline
 from barograph.pipeline.alert_workers import AlertWorkers
 from barograph.pipeline.backlog import worked_off
 from barograph.pipeline.monitor import Begins, Measured, Monitor, at_once
@@ -55,17 +56,20 @@ def watching(  # noqa: PLR0913 - the log, what is watched in it, and who hears o
     measured: tuple[Measured, ...] = (),
     link: str | None = None,
     after_backlog: bool = False,
+    deadline: Deadline | None = None,
 ) -> Iterator[Watching]:
     """Monitor, alert workers and senders in threads of their own while the `with` block runs.
 
     measured: more measures for the monitor of the first case. link: of the page, instead of the
     setting's. after_backlog: do not measure before the case has worked off what passed before its
-    feed began. Raises BadInputError for a case that is no series.
+    feed began. deadline: by when all of them have ended. Raises BadInputError for a case
+    that is no series.
     """
     with ExitStack() as stack:  # the monitors end first, the senders last
-        senders = stack.enter_context(Senders(sinks, sending_plan(settings, address, link), warn))
+        sending = sending_plan(settings, address, link)
+        senders = stack.enter_context(Senders(sinks, sending, warn, deadline))
         plan = alert_plan(settings, address, cases)
-        workers = stack.enter_context(AlertWorkers(plan, warn))
+        workers = stack.enter_context(AlertWorkers(plan, warn, deadline))
         monitors = [
             stack.enter_context(
                 Monitor(
@@ -74,12 +78,13 @@ def watching(  # noqa: PLR0913 - the log, what is watched in it, and who hears o
                     warn,
                     measured=(
                         *(measured if number == 0 else ()),
-                        _drift(stack, settings, address, case, warn),
+                        _drift(stack, settings, address, case, warn, deadline),
                     ),
                     champion=partial(Registry(settings.home).champion_label, case.name),
                     every_s=settings.health_every_s,
                     source=f"monitor-{case.name}",
                     begins=_worked_off(live_of(case)) if after_backlog else at_once,
+                    deadline=deadline,
                 )
             )
             for number, case in enumerate(cases)
@@ -91,15 +96,16 @@ def _worked_off(live: LiveSeries) -> Begins:
     return lambda log, now_ns: worked_off(log, live, now_ns)
 
 
-def _drift(
+def _drift(  # noqa: PLR0913 - what `watching` was given
     stack: ExitStack,
     settings: Settings,
     address: str | Path,
     case: "Case",
     warn: Callable[[str], None],
+    deadline: Deadline | None,
 ) -> Measured:
     """The drift of a case as its monitor measures it, until the stack ends."""
-    drift = DriftMeasures(address, settings.home, case, warn)
+    drift = DriftMeasures(address, settings.home, case, warn, deadline)
     stack.callback(drift.close)
     return drift.measure
 

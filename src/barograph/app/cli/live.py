@@ -72,8 +72,9 @@ def up(
     """
     from barograph.app.alerting.senders import sinks_of
     from barograph.app.runs import up
+    from barograph.deadline import Deadline
 
-    settings = settings_of(home)
+    settings, deadline = settings_of(home), Deadline()
     if not retrain:
         settings = settings.model_copy(update={"retrain_every_h": 0.0})
     on_screen = sys.stdout.isatty()
@@ -87,9 +88,9 @@ def up(
         plan = plan_of(settings, venue, products, address, minutes)
         place = log or settings.home
         # Where events are logged the start says the address too.
-        served = page_served(settings, place, port, quiet=events.logged)
+        served = page_served(settings, place, port, deadline, quiet=events.logged)
         with served if web else nullcontext("") as page:
-            done = up.run(settings, place, plan, stop, warn, page, events, sinks)
+            done = up.run(settings, place, plan, stop, warn, page, events, sinks, deadline)
     answer(done, json, lambda: up.summary_table(done))
 
 

@@ -26,6 +26,7 @@ from barograph.app.cli.stopping import stop_requested
 if TYPE_CHECKING:
     from barograph.app.settings import Settings
     from barograph.cases.case import Case
+    from barograph.deadline import Deadline
 
 app = typer.Typer()
 
@@ -51,16 +52,22 @@ def cases_served(named: list[str]) -> list["Case"]:
 
 @contextmanager
 def page_served(
-    settings: "Settings", address: Path | str, port: int | None, *, quiet: bool = False
+    settings: "Settings",
+    address: Path | str,
+    port: int | None,
+    deadline: "Deadline | None" = None,
+    *,
+    quiet: bool = False,
 ) -> Iterator[str]:
     """Serve the built-in cases over a log beside what writes it; yields the page's address.
 
-    Prints the address unless `quiet`. Raises BadInputError for a port that cannot be had.
+    Prints the address unless `quiet`. deadline: by when it has ended. Raises BadInputError for a
+    port that cannot be had.
     """
     from barograph.app.web.server import WebServer, listening_or_free
 
     listener = listening_or_free("127.0.0.1", port, warn)
-    with WebServer(settings, address, cases_served([]), listener, warn) as server:
+    with WebServer(settings, address, cases_served([]), listener, warn, deadline) as server:
         if not quiet:
             warn(f"the page is at {server.url}")
         yield server.url
@@ -94,6 +101,7 @@ def serve(
     """
     import msgspec
 
+    from barograph.app.prompt_threads import prompt_threads
     from barograph.app.web.server import WebServer, listening_or_free
 
     settings = settings_of(home)
@@ -104,6 +112,7 @@ def serve(
     with (
         stop_requested() as stop,
         observed(settings, "serve", 0, log_format) as events,
+        prompt_threads(),
         WebServer(settings, address, served, listener, warn) as server,
     ):
         if not events.logged:  # the start says it too

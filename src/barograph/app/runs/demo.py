@@ -18,7 +18,8 @@ import numpy as np
 
 from barograph.app.alerting.watching import watching
 from barograph.app.intake import feed_of
-from barograph.app.runs.up import Listener, WatchSummary, prompt_threads, watch
+from barograph.app.prompt_threads import prompt_threads
+from barograph.app.runs.up import Listener, WatchSummary, watch
 from barograph.app.settings import Settings
 from barograph.app.terminal import terminal, training_summary
 from barograph.app.terminal.detail import Detail, chosen

@@ -12,6 +12,7 @@ import msgspec
 from barograph.app.alerting.plans import alert_plan
 from barograph.app.settings import Settings
 from barograph.app.wiring import candle_stages, stages
+from barograph.deadline import WATCHED, Deadline
 from barograph.errors import RegistryError
 from barograph.pipeline.alert_workers import prediction_jobs
 from barograph.pipeline.beside import Beside, Job
@@ -84,6 +85,7 @@ class HoursBeside:
 
     Candles of the log's ticks, their checks, rows, forecasts and the alerts on them have a thread
     each; while no case has a champion there are none. look_s: seconds between two looks for one.
+    deadline: by when all have ended.
     A registry that cannot be read is a warning, once for each cause, and looked at again.
     """
 
@@ -93,7 +95,9 @@ class HoursBeside:
         address: str | Path,
         warn: Callable[[str], None],
         look_s: float = LOOK_S,
+        deadline: Deadline | None = None,
     ) -> None:
+        self._deadline = deadline or Deadline()
         self._settings, self._address, self._warn, self._look_s = settings, address, warn, look_s
         self._running: set[str] = set()
         self._turn, self._stop = threading.Lock(), threading.Event()
@@ -113,7 +117,7 @@ class HoursBeside:
         self._stop.set()
         with self._turn:
             self._workers.close()
-        self._looking.join(_JOIN_S)
+        self._looking.join(self._deadline.left_s(_JOIN_S, WATCHED))
 
     @property
     def running(self) -> frozenset[str]:
@@ -135,7 +139,7 @@ class HoursBeside:
             self._refused = ""
             if new := [case for case in found if case.name not in self._running]:
                 for jobs in (self._alerts(new), self._stages(new)):
-                    self._workers.enter_context(Beside(jobs, self._warn))
+                    self._workers.enter_context(Beside(jobs, self._warn, self._deadline))
                 self._running |= {case.name for case in new}
 
     def _keep_looking(self) -> None:

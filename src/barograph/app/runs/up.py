@@ -5,13 +5,12 @@ featurize --follow` and `barograph score --follow` run the same three as process
 child process, as with `barograph train --follow`.
 """
 
-import gc
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Self
 
@@ -25,6 +24,7 @@ from barograph.app.alerting.sink import Sink
 from barograph.app.alerting.watching import watching
 from barograph.app.intake import feed_of
 from barograph.app.logs import Events
+from barograph.app.prompt_threads import prompt_threads
 from barograph.app.runs.hours import HoursBeside
 from barograph.app.runs.retraining import Retraining, training
 from barograph.app.settings import Settings
@@ -32,6 +32,7 @@ from barograph.app.terminal import listing, terminal
 from barograph.app.terminal.live_view import render
 from barograph.app.wiring import stages
 from barograph.cases.spikes import LONGEST_WINDOW_S, SPIKES, WANTED
+from barograph.deadline import Deadline
 from barograph.evaluation.alerts import RELEASE, Alert
 from barograph.feed.live import LiveSummary, listen
 from barograph.feed.venue_socket import ListenPlan
@@ -49,12 +50,8 @@ from barograph.training.first_training import FirstTraining
 
 LOOK_S = 0.25
 
-_SWITCH_S = 0.0001
-"""How long a thread that computes lets another one wait for the interpreter, which has 5 ms of its
-own: a second's way to its prediction goes through five threads, and each may wait so long."""
-
-_STARTED_S = 10.0
-"""After so long all parts of this process run, with their packages loaded."""
+ENDS_S = 3.5
+"""How long all parts together may take to end after a stop; a verb is killed a second later."""
 
 _SILENT = Events()
 
@@ -164,24 +161,37 @@ def run(  # noqa: PLR0913 - what runs on what, and who sees and hears of it
     page: str = "",
     events: Events = _SILENT,
     sinks: Sequence[Sink] = (),
+    deadline: Deadline | None = None,
 ) -> UpSummary:
     """Feed, featurize, score, alert and retrain until `stop` is set or the plan's time is over.
 
     The live view is shown if standard output is a terminal, with the address of the `page`. sinks:
-    where alerts are sent; they link to the page, unless the settings name another. From the moment
-    at which a case of hours has a champion, its candles are made of the ticks, and it forecasts
-    beside. Raises as `live.listen` does.
+    where alerts are sent; they link to the page, unless the settings name another. deadline: begins
+    with a stop, for all parts here and around. From the moment at which a case of hours has a
+    champion, its candles are made of the ticks, and it forecasts beside. Raises as `live.listen`
+    does.
     """
-    retraining = _retraining(settings, address, plan, warn)
+    retraining, deadline = _retraining(settings, address, plan, warn), deadline or Deadline()
     measured, link = (retraining.measures,), settings.page_url or page
     with (
         prompt_threads(),
         Listener(settings, address, plan, warn, page, events) as listener,
-        watching(settings, address, [SPIKES], sinks, warn, measured=measured, link=link),
-        HoursBeside(settings, address, warn),
-        Pipeline(stages(settings, address, SPIKES, warn, patient=True), stop) as pipeline,
+        watching(
+            settings,
+            address,
+            [SPIKES],
+            sinks,
+            warn,
+            measured=measured,
+            link=link,
+            deadline=deadline,
+        ),
+        HoursBeside(settings, address, warn, deadline=deadline),
+        Pipeline(
+            stages(settings, address, SPIKES, warn, patient=True), stop, deadline=deadline
+        ) as pipeline,
         retraining,
-        PeriodicRetention(lambda: open_log(address), warn),
+        PeriodicRetention(lambda: open_log(address), warn, deadline=deadline),
         closing(open_log(address)) as log,
     ):
         ensure_alert_topics(log)
@@ -195,30 +205,11 @@ def run(  # noqa: PLR0913 - what runs on what, and who sees and hears of it
             alerts_of_log=True,
             events=events,
         )
+        if stop.is_set():
+            deadline.begin(ENDS_S)
         retraining.stop()
         # End the feed before the pipeline, which then processes the last records.
         return UpSummary(heard=listener.end(), seen=seen, trained=retraining.trained)
-
-
-@contextmanager
-def prompt_threads() -> Iterator[None]:
-    """Let the threads of this process take turns more often meanwhile, and be stopped less.
-
-    A full garbage collection looks at each object of the process, with all threads stopped. What
-    is there when it has started lives as long as the process, so it is left out from then on.
-    """
-    before_s = sys.getswitchinterval()
-    sys.setswitchinterval(_SWITCH_S)
-    started = threading.Timer(_STARTED_S, gc.freeze)
-    started.daemon = True
-    started.start()
-    try:
-        yield
-    finally:
-        started.cancel()
-        started.join()
-        gc.unfreeze()
-        sys.setswitchinterval(before_s)
 
 
 def _retraining(

@@ -21,6 +21,7 @@ from barograph.app.web.connection import Connection, WebSocketConnection
 from barograph.app.web.limits import DEFAULT_PORT
 from barograph.app.web.site import Site
 from barograph.cases.case import Case
+from barograph.deadline import SERVED, Deadline
 from barograph.errors import BadInputError, BarographError
 
 _STARTS_S = 10.0
@@ -90,15 +91,16 @@ class WebServer:
     cannot be served together.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it serves where, and until when
         self,
         settings: Settings,
         address: str | Path,
         cases: Sequence[Case],
         listener: socket.socket,
         warn: Callable[[str], None],
+        deadline: Deadline | None = None,
     ) -> None:
-        self._listener = listener
+        self._listener, self._deadline = listener, deadline or Deadline()
         host, port = listener.getsockname()[:2]
         self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         self._site = Site(settings, address, cases, warn)
@@ -142,10 +144,10 @@ class WebServer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End the streams, answer what is under way, and stop."""
+        """End the streams, answer what is under way, and stop; not beyond the deadline."""
         self._server.should_exit = True
         self._site.stop_streams()
-        self._thread.join(_STOPS_S)
+        self._thread.join(self._deadline.left_s(_STOPS_S, SERVED))
         self._listener.close()
 
     def check(self) -> None:
