@@ -34,7 +34,7 @@ FOLDERS = {
 ASSETS = {".css", ".json", ".png", ".svg", ".toml"}
 
 _LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
-_FENCE = re.compile(r"^(```|~~~)")
+_FENCED = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
 _TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
 
 
@@ -59,12 +59,9 @@ def staged(source: str, text: str, sites: dict[str, str]) -> str:
     Raises:
         BrokenLinkError: a link leads to a file that does not exist.
     """
-    lines, fenced = [], False
-    for line in text.splitlines():
-        if _FENCE.match(line):
-            fenced = not fenced
-        lines.append(line if fenced else _LINK.sub(lambda link: _led(source, link, sites), line))
-    return "\n".join([*lines, ""])
+    parts = _FENCED.split(text)
+    parts[::2] = [_LINK.sub(lambda link: _led(source, link, sites), part) for part in parts[::2]]
+    return "".join(parts)
 
 
 def _led(source: str, link: re.Match[str], sites: dict[str, str]) -> str:
