@@ -7,7 +7,15 @@ import pytest
 
 from barograph.cases import hourly
 from barograph.cases.case import adapted
-from barograph.cases.hourly import HOURLY, HOURLY_6H, HOURLY_24H
+from barograph.cases.hourly import (
+    HOURLY,
+    HOURLY_6H,
+    HOURLY_24H,
+    REALIZED,
+    REALIZED_6H,
+    REALIZED_24H,
+)
+from barograph.errors import TooLittleDataError
 from barograph.features.hourly.catalogue import FEATURE_SET_HASH, LONGEST_WINDOW_H, NAMES
 from barograph.learning.candidates import has_xgboost
 from barograph.registry.model import TAU
@@ -16,6 +24,7 @@ from barograph.training.walkforward import CHOSEN, Training, walk
 from hour_candles import dataset, invented, shared
 
 CASES = (HOURLY, HOURLY_6H, HOURLY_24H)
+OF_MINUTES = (REALIZED, REALIZED_6H, REALIZED_24H)
 
 
 @pytest.fixture(scope="module")
@@ -36,15 +45,34 @@ def test_a_forecast_is_of_the_volatility_of_the_hours_that_follow(case):
 
 
 def test_cases_of_longer_horizons_share_the_rows_of_the_first_and_no_group_or_topic_else():
-    assert HOURLY.live.machine is not None
-    assert HOURLY_6H.live.machine is HOURLY_24H.live.machine is None
-    assert len({case.live.rows for case in CASES}) == 1
+    every = (*CASES, *OF_MINUTES)
+    assert [case for case in every if case.live.machine is not None] == [HOURLY]
+    assert len({case.live.rows for case in every}) == 1
     for name in ("predictions", "shadow", "group_prefix"):
-        assert len({getattr(case.live, name) for case in CASES}) == 3
-    assert len({case.name for case in CASES}) == 3
+        assert len({getattr(case.live, name) for case in every}) == len(every)
+    assert len({case.name for case in every}) == len(every)
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", OF_MINUTES)
+def test_the_realised_volatility_of_the_hours_that_follow_is_that_of_their_minutes(case):
+    hours = case.live.horizon_s // 3600
+    candles = invented(900, seed=2, minutes=True)
+    minutes = np.array([candle.realized_vol for candle in candles])
+    frame = dataset(case, candles).frame
+    for row in (0, 500, 899 - hours):
+        following = np.sqrt(np.mean(minutes[row + 1 : row + 1 + hours] ** 2))
+        assert frame["outcome"][row] == pytest.approx(following, rel=1e-6)
+    table = case.table(frame)
+    assert case.live.value_now in table.features
+
+
+def test_without_minutes_there_is_no_realised_volatility_to_forecast():
+    frame = dataset(REALIZED, invented(900, seed=2)).frame
+    with pytest.raises(TooLittleDataError, match="Extract a file of one-minute candles"):
+        REALIZED.table(frame)
+
+
+@pytest.mark.parametrize("case", [*CASES, *OF_MINUTES])
 def test_candidates_use_columns_of_rows_tau_and_what_experiments_derive(case):
     made = {each.name: each for each in case.candidates(NAMES)}
     known = {*NAMES, TAU, hourly.EWMA, hourly.GARCH, *hourly.SAME_HOURS}
@@ -56,7 +84,8 @@ def test_candidates_use_columns_of_rows_tau_and_what_experiments_derive(case):
     trained |= {"xgboost_regression"} if has_xgboost() else set()
     assert {*made} - {*case.baselines} == trained
     assert {*case.to_beat} <= {*made}
-    assert ("same_hour_yesterday" in made) == (case is not HOURLY_24H)  # there it is persistence
+    # of a day it is persistence
+    assert ("same_hour_yesterday" in made) == (case.horizon_s < 24 * 3600)
     assert "same_hour_last_week" in made
 
 
@@ -126,10 +155,12 @@ def test_a_search_varies_the_trees_alone():
 
 
 @pytest.mark.slow
-def test_invented_hours_have_a_model_that_beats_the_baselines_and_intervals_that_hold():
-    case = adapted(HOURLY, quantile=None, candidates=("linear",))
+@pytest.mark.parametrize("of", [HOURLY, REALIZED_6H])
+def test_invented_hours_have_a_model_that_beats_the_baselines_and_intervals_that_hold(of):
+    case = adapted(of, quantile=None, candidates=("linear",))
     how = Training(folds=2, resamples=100)
-    pooled = Pooled(walk(case, case.table(dataset(case, invented(12_000, seed=1)).frame), how), how)
+    candles = invented(12_000, seed=1, minutes=of is not HOURLY)
+    pooled = Pooled(walk(case, case.table(dataset(case, candles).frame), how), how)
     rows = {row.name: row for row in pooled.score_rows()}
     assert rows[CHOSEN].qlike.estimate < rows["har"].qlike.estimate
     assert rows[CHOSEN].level.coverage.estimate == pytest.approx(0.9, abs=0.02)

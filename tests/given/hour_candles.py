@@ -39,8 +39,11 @@ def shared(product):
     ]  # fmt: skip
 
 
-def invented(hours, seed, product="BTC-USD"):
-    """Candles of a diffusion whose volatility follows the hour of the day and its own past."""
+def invented(hours, seed, product="BTC-USD", *, minutes=False):
+    """Candles of a diffusion whose volatility follows the hour of the day and its own past.
+
+    minutes: whether they offer the realised volatility of their sixty minutes.
+    """
     rng = np.random.default_rng(seed)
     deviation = np.zeros(hours)
     for hour in range(1, hours):
@@ -53,11 +56,13 @@ def invented(hours, seed, product="BTC-USD"):
     high = np.maximum(price.max(axis=1), opened)
     low = np.minimum(price.min(axis=1), opened)
     size = rng.lognormal(5, 0.5, hours)
+    realized = np.sqrt((np.diff(np.log(np.column_stack([opened, price])), axis=1) ** 2).sum(axis=1))
     return [
         Candle(
             product=product, start_s=START_S + 3600 * hour, open=f"{opened[hour]:.2f}",
             high=f"{high[hour]:.2f}", low=f"{low[hour]:.2f}", close=f"{price[hour, -1]:.2f}",
             volume=f"{size[hour]:.4f}", source="file",
+            realized_vol=float(realized[hour]) if minutes else None,
         )
         for hour in range(hours)
     ]  # fmt: skip

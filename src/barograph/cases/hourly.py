@@ -1,7 +1,9 @@
 """The hourly case: how volatile will the next hour be, and from where to where?
 
-The outcome of an hour is the Garman–Klass volatility of the 1, 6 or 24 hours after it. Models
-forecast its median, its root mean square and an interval, and the probability that it reaches tau.
+The outcome of an hour is the Garman–Klass volatility of the 1, 6 or 24 hours after it, or, in the
+cases `REALIZED`, their realised volatility, the root of the mean sum of squared one-minute returns,
+which candles of minutes offer. Models forecast its median, its root mean square and an interval,
+and the probability that it reaches tau.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,6 +20,7 @@ from barograph.cases.case import Axis, Case, SplitKind, Table, Target
 from barograph.cases.cold_start import ColdStart
 from barograph.cases.live_series import LiveSeries
 from barograph.cases.series import series_case, usable_rows
+from barograph.errors import TooLittleDataError
 from barograph.evaluation import labels
 from barograph.evaluation.conformal import LevelRule
 from barograph.evaluation.splits import Fold, Rows
@@ -74,7 +77,18 @@ _LOG_VOL = f"ln({VOL})"
 _HOURS = frozenset({"target_hour", "target_weekday"})
 """Columns whose order means little to a linear model; it has their waves."""
 
-_HAR = ("log_gk_mean_6h", "log_gk_mean_24h", "log_gk_mean_168h", "log_gk_mean_720h")
+GARMAN_KLASS, REALIZED_VOL = "gk_vol", "realized_vol"
+"""Beginnings of the columns of what may be forecast; the hours that they are of follow."""
+
+_HAR = {
+    GARMAN_KLASS: (
+        "gk_vol_1h", "log_gk_mean_6h", "log_gk_mean_24h", "log_gk_mean_168h", "log_gk_mean_720h",
+    ),
+    REALIZED_VOL: (
+        "realized_vol_1h", "realized_vol_6h", "realized_vol_24h", "realized_vol_168h",
+        "log_gk_mean_720h",
+    ),
+}  # fmt: skip
 _SEASON = ("same_hour_3d", "same_hour_14d", "same_hour_28d", "same_hour_of_week_4w")
 
 
@@ -82,8 +96,8 @@ _SEASON = ("same_hour_3d", "same_hour_14d", "same_hour_28d", "same_hour_of_week_
 class HourlyTable(Table):
     """A table with the full grid of hours, which the experimental baselines need.
 
-    `vols`, `returns`: (g,) Garman–Klass volatility and log return of all hours of the dataset by
-    product, NaN if unknown, with one more NaN before each hour that does not follow its
+    `vols`, `returns`: (g,) volatility, of the case's measure, and log return of all hours of the
+    dataset by product, NaN if unknown, with one more NaN before each hour that does not follow its
     predecessor; `place`: (n,) indices of the table's rows in them. `same_hours`: (n,) each, the
     value of the same hours one of `SAME_HOURS` ago, the row's own value where that is unknown.
     """
@@ -94,10 +108,10 @@ class HourlyTable(Table):
     same_hours: Mapping[str, Float64]
 
 
-def live_series(horizon_h: int) -> LiveSeries:
-    """The live path of forecasts of so many hours; those beyond one hour share its rows."""
-    several = horizon_h > 1
-    name = f"{horizon_h}h"
+def live_series(horizon_h: int, measure: str = GARMAN_KLASS) -> LiveSeries:
+    """The live path of forecasts of so many hours; all share the rows of the first case."""
+    several = horizon_h > 1 or measure != GARMAN_KLASS
+    name = f"{horizon_h}h" if measure == GARMAN_KLASS else f"realized-{horizon_h}h"
     return LiveSeries(
         source=CANDLES,
         rows=CANDLE_FEATURES,
@@ -107,7 +121,7 @@ def live_series(horizon_h: int) -> LiveSeries:
         group_prefix=f"hourly-{name}-" if several else "hourly-",
         columns=NAMES,
         feature_set=FEATURE_SET_HASH,
-        value_now=f"gk_vol_{horizon_h}h",
+        value_now=f"{measure}_{horizon_h}h",
         unit=VOL,
         step_s=HOUR_S,
         horizon_s=horizon_h * HOUR_S,
@@ -116,16 +130,26 @@ def live_series(horizon_h: int) -> LiveSeries:
     )
 
 
-def table_of(live: LiveSeries, frame: pl.DataFrame) -> Table:
-    """The usable hours, sorted by product and hour, with the grid of all."""
+def table_of(live: LiveSeries, measure: str, frame: pl.DataFrame) -> Table:
+    """The usable hours, sorted by product and hour, with the grid of all.
+
+    Raises TooLittleDataError where no hour has what is forecast.
+    """
     usable = usable_rows(frame, live, live.columns)
+    if usable.frame[live.value_now].null_count() == len(usable.frame):
+        raise TooLittleDataError(
+            f"hours with {live.value_now}",
+            "none",
+            "candles that offer it",
+            "Extract a file of one-minute candles (`barograph extract --file`)",
+        )
     second = usable.frame["second"].to_numpy()
 
     def known(name: str) -> Float64:
         values: Float64 = usable.frame[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
         return values
 
-    vols, place = baselines.grid(known("gk_vol_1h"), second, HOUR_S)
+    vols, place = baselines.grid(known(f"{measure}_1h"), second, HOUR_S)
     # The column is the return over that volatility.
     returns, _ = baselines.grid(known("scaled_return_1h") * known(BASE), second, HOUR_S)
     shared = {field.name: getattr(usable.table, field.name) for field in fields(Table)}
@@ -181,10 +205,12 @@ def target(
     return replace(question, beside=beside)
 
 
-def contenders(features: tuple[str, ...], *, horizon_h: int) -> tuple[Candidate, ...]:
+def contenders(
+    features: tuple[str, ...], *, horizon_h: int, measure: str = GARMAN_KLASS
+) -> tuple[Candidate, ...]:
     """Baselines, then regressions of all columns, by least squares and trees, and their mean."""
-    repeats, now = float(horizon_h), f"gk_vol_{horizon_h}h"
-    har = (_ratio("gk_vol_1h"), *map(_ratio, _HAR))
+    repeats, now = float(horizon_h), f"{measure}_{horizon_h}h"
+    har = tuple(map(_ratio, _HAR[measure]))
     season = tuple(_ratio(name) for name in _SEASON)
     relative = tuple(_ratio(name, BASE) for name in features)
     linear = candidates.least_squares(
@@ -246,13 +272,13 @@ def _ratio(name: str, base: str = "") -> Ratio:
     return Ratio(name, base if unit == _LOG_VOL else "", 0.0, LOG_FLOOR_VOL)
 
 
-def _case(name: str, horizon_h: int) -> Case:
-    live = live_series(horizon_h)
+def _case(name: str, horizon_h: int, measure: str = GARMAN_KLASS) -> Case:
+    live = live_series(horizon_h, measure)
     asked: Callable[..., Target] = partial(target, horizon_h=horizon_h)
     case = series_case(
         name,
         live,
-        candidates=partial(contenders, horizon_h=horizon_h),
+        candidates=partial(contenders, horizon_h=horizon_h, measure=measure),
         baselines=(
             "persistence", "har", "same_hour_yesterday", "same_hour_last_week", "ewma", "garch",
         ),
@@ -264,7 +290,7 @@ def _case(name: str, horizon_h: int) -> Case:
         case,
         to_beat=("persistence", "har"),
         block=max(_BLOCK_H, 10 * horizon_h),
-        table=partial(table_of, live),
+        table=partial(table_of, live, measure),
         split=partial(split, horizon_s=live.horizon_s),
         target=asked,
         at_quantile=lambda quantile: partial(asked, quantile=quantile),
@@ -277,3 +303,8 @@ def _case(name: str, horizon_h: int) -> Case:
 HOURLY = _case("hourly", 1)
 HOURLY_6H = _case("hourly-6h", 6)
 HOURLY_24H = _case("hourly-24h", 24)
+
+REALIZED = _case("hourly-realized", 1, REALIZED_VOL)
+REALIZED_6H = _case("hourly-realized-6h", 6, REALIZED_VOL)
+REALIZED_24H = _case("hourly-realized-24h", 24, REALIZED_VOL)
+"""By name on the command line: `--case barograph.cases.hourly:REALIZED`."""

@@ -97,15 +97,16 @@ def test_volume_is_relative_to_its_week_and_its_logarithm_is_bounded():
 def test_what_a_source_does_not_offer_is_told_from_what_is_missing():
     log = moving(np.zeros(200))
     row = every_row(log)[0][-1]
-    names = ("realized_vol_1h", "realized_vol_24h", "realized_vol_168h")
+    names = ("realized_vol_1h", "realized_vol_6h", "realized_vol_24h", "realized_vol_168h")
     columns = [COLUMN[name] for name in names]
     assert set(row["reasons"][columns].tolist()) == {Reason.NOT_OFFERED}
     log["realized_vol"] = 0.01
     log["realized_vol"][-1] = np.nan
     rows = every_row(log)[0]
-    assert rows["reasons"][0, columns].tolist() == [Reason.KNOWN, Reason.WARMUP, Reason.WARMUP]
-    assert rows["reasons"][-1, columns].tolist() == [Reason.NOT_OFFERED, 0, 0]
-    assert rows["values"][-1, columns[1]] == pytest.approx(0.01)
+    assert rows["reasons"][0, columns].tolist() == [Reason.KNOWN, *[Reason.WARMUP] * 3]
+    # A window of less than a day needs all its hours.
+    assert rows["reasons"][-1, columns].tolist() == [*[Reason.NOT_OFFERED] * 2, 0, 0]
+    assert rows["values"][-1, columns[2]] == pytest.approx(0.01)
 
 
 def test_one_missing_day_leaves_the_season_of_a_week_and_not_that_of_three_days():
