@@ -10,6 +10,9 @@ CUSTOMERS ?= $(wildcard $(or $(BAROGRAPH_DATA),../shared/data)/churn/Telco-Custo
 CANDLES ?= $(wildcard $(or $(BAROGRAPH_DATA),../shared/data)/hourly/btc_usd_hourly_to_20241130.csv.gz)
 UV_INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
+# The rooms whose tests compare floats.
+COMPUTING := app/web cases evaluation features learning pipeline registry simulated training
+
 # The engine of images, and the name of what `make image` builds; with training it ends in -training.
 DOCKER ?= docker
 IMAGE ?= barograph:local
@@ -56,9 +59,10 @@ test-fast: $(TESTED)   ## the tests of a working day
 	HYPOTHESIS_PROFILE=fast $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder \
 	  -m "not slow" --ignore tests/stories
 
-test-narrow: $(TESTED)   ## those again as on an older processor: numpy without AVX2 and AVX-512
+test-narrow: $(TESTED)   ## those of them that compute with floats, as on an older processor: numpy without AVX2 and AVX-512
 	@narrow="$$($(BIN)/python tests/given/narrow.py)" && echo "Without $$narrow" && \
-	  NPY_DISABLE_CPU_FEATURES="$$narrow" $(MAKE) test-fast
+	  NPY_DISABLE_CPU_FEATURES="$$narrow" HYPOTHESIS_PROFILE=fast $(BIN)/python -m pytest -n 2 \
+	  --dist loadscope --no-loadscope-reorder -m "not slow" $(addprefix tests/,$(COMPUTING))
 
 lint: $(TESTED)     ## format, lint, types, floors
 	$(BIN)/ruff format --check .

@@ -21,7 +21,7 @@ from programs import missing as missing_programs  # noqa: E402
 
 # Times of single examples mean nothing here: the first call of a kernel compiles it.
 settings.register_profile("house", deadline=None, print_blob=True)
-settings.register_profile("fast", deadline=None, print_blob=True, max_examples=15)
+settings.register_profile("fast", deadline=None, print_blob=True, max_examples=8)
 PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "house")
 settings.load_profile(PROFILE)
 

@@ -77,6 +77,7 @@ def test_every_event_survives_its_bytes(event):
     assert codec.decode_event(codec.encode(event)) == event
 
 
+@pytest.mark.slow
 @given(st.lists(events, max_size=20))
 def test_the_arrays_hold_what_the_words_say(given_events):
     known = []

@@ -34,6 +34,7 @@ def test_kernels_are_kept_where_the_environment_says():
     assert path.startswith(os.environ["NUMBA_CACHE_DIR"])
 
 
+@pytest.mark.slow
 def test_the_folder_stays_when_numba_reads_its_environment_again(tmp_path):
     """It does so at the next compilation after any variable of its own changed."""
     program = (

@@ -78,6 +78,7 @@ def test_lookups_that_wait_are_bounded_and_keep_no_loop(monkeypatch):
     answer.set()
 
 
+@pytest.mark.slow
 def test_a_client_that_reads_no_pong_is_cut_by_a_server():
     async def flood():
         gone = asyncio.Event()
@@ -102,6 +103,7 @@ def test_a_client_that_reads_no_pong_is_cut_by_a_server():
     asyncio.run(asyncio.wait_for(flood(), 30))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("turns", range(5))
 def test_who_was_accepted_when_a_server_stops_is_made_and_leaves_no_socket(turns):
     """A socket that was forgotten is a ResourceWarning, which is an error here."""

@@ -243,6 +243,7 @@ def test_real_lines_with_random_damage_give_what_the_machine_alone_gives(data, t
         assert by_lane(path, Rules()) == by_machine(path, Rules())  # exact: encoded records
 
 
+@pytest.mark.slow
 def test_a_line_that_is_too_long_is_refused_and_the_rest_is_read(tmp_path):
     long = json.dumps(ticker(2, note="x" * (1 << 20))).encode()
     block = [json.dumps(ticker(n)).encode() for n in range(5)]

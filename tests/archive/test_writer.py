@@ -230,6 +230,7 @@ steps = st.lists(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recording", [True, False], ids=["recording", "live"])
 @given(steps=steps)
 def test_manifests_are_right_and_whole_whoever_was_killed_when(tmp_path_factory, recording, steps):
@@ -401,6 +402,7 @@ except DiskFullError as full:
 """
 
 
+@pytest.mark.slow
 def test_where_there_is_no_room_everything_flushed_is_whole_and_nothing_else(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", FILL, tmp_path], capture_output=True, check=True, text=True

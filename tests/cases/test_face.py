@@ -18,6 +18,7 @@ def test_another_name_is_an_attribute_error():
         _ = cases.nothing
 
 
+@pytest.mark.slow
 def test_who_reads_records_imports_nothing_that_trains():
     code = "import sys, barograph.cases.record_file; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)

@@ -98,6 +98,7 @@ def test_the_walk_goes_forward_over_the_second_half_with_the_longest_window_betw
         assert gap_s >= (LONGEST_WINDOW_H + 1) * 3600
 
 
+@pytest.mark.slow
 def test_experimental_baselines_know_the_past_alone(table):
     """They are computed over the grid of hours, the unusable ones too."""
     _, (fold, *_) = HOURLY.split(table, 4, "auto")

@@ -151,6 +151,7 @@ def with_features(table, names):
     return dataclasses.replace(table, features=names, x=table.columns(names, rows))
 
 
+@pytest.mark.slow
 @LONG
 @given(st.integers(1, 4), st.booleans())
 def test_no_second_is_seen_from_both_sides_of_a_fold_or_of_a_part_that_is_held_out(folds, short):
@@ -219,6 +220,7 @@ def test_the_question_comes_from_training_labels_and_returns_before_each_row_and
         assert set(known.beside[TAU][table.key == place]) == {known.tau[product]}
 
 
+@pytest.mark.slow
 def test_a_product_with_too_little_history_has_no_question_and_says_so():
     table = SPIKES.table(pl.concat([frame(("A",), 2 * SECONDS), frame(("B",), 500)]))
     target = SPIKES.target(table, SPIKES.split(table, 2, "auto")[1][0].train)

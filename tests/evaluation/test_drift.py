@@ -34,6 +34,7 @@ def windows_of(of, values, start=0):
     return counts.windows(CADENCE.intervals)
 
 
+@pytest.mark.slow
 @settings(max_examples=30)  # each is a stream of hundreds of intervals
 @given(st.integers(1, 10**6))
 def test_an_unchanged_stream_rarely_reaches_a_limit_whatever_its_memory(seed):

@@ -11,6 +11,7 @@ from queues import COLUMNS
 MANY = reference_of(remembering(5000))
 
 
+@pytest.mark.slow
 @given(st.randoms())
 def test_a_reference_does_not_depend_on_the_order_of_its_rows(chance):
     values, second = remembering(400, seed=3), seconds(400)

@@ -70,6 +70,7 @@ def test_more_bad_rows_than_are_allowed_stop_everything(column, value, rule):
     assert [row.line for row in stopping.first[:3]] == [2, 22, 42]
 
 
+@pytest.mark.slow
 @given(st.sets(st.integers(0, 99), max_size=8), st.sampled_from(["values", "positive"]))
 def test_good_rows_are_those_that_nobody_spoiled(spoiled, rule):
     change = {"values": {"open": dict.fromkeys(spoiled)},

@@ -169,6 +169,7 @@ def test_a_plan_that_cannot_be_meant_is_refused(wrong):
         splits.SplitPlan(**wrong)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(pooled_seconds(), st.integers(1, 20))
 def test_sessions_end_at_holes_and_only_there(second, hole_s):
@@ -191,6 +192,7 @@ def several_sessions(draw):
     return np.array(draw(st.randoms(use_true_random=False)).sample(pooled.tolist(), len(pooled)))
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(several_sessions(), plans, st.sampled_from([1, 10, 30]))
 def test_a_session_left_out_is_apart_from_the_sessions_on_both_sides(second, plan, min_rows):
@@ -207,6 +209,7 @@ def test_a_session_left_out_is_apart_from_the_sessions_on_both_sides(second, pla
         assert_apart_on_both_sides(second, fold.train, fold.test, plan)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(several_sessions(), plans, st.sampled_from([1, 10, 30]))
 def test_inside_a_fold_the_other_sessions_are_held_out_in_turn_and_apart(second, plan, min_rows):

@@ -93,6 +93,7 @@ def test_any_cut_and_any_restore_give_the_same_bytes(drawn, cuts):
     assert np.concatenate(parts_late).tolist() == late.tolist()
 
 
+@pytest.mark.slow
 @long_runs
 @given(markets)
 def test_tick_by_tick_gives_the_same_bytes_as_one_batch(drawn):
@@ -333,6 +334,7 @@ def test_a_record_under_another_key_is_refused():
     assert outcome.values == Featurizer().receive(stream).values
 
 
+@pytest.mark.slow
 def test_a_product_too_many_is_refused_and_the_others_go_on():
     machine = Featurizer()
     names = [f"P{number}" for number in range(MAX_PRODUCTS)]

@@ -1,6 +1,7 @@
 """Windows: what enters and leaves, exactly, and that no sum can overflow."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,6 +19,7 @@ from barograph.types import MAX_RETURN_E9
 INT64_MAX = 2**63 - 1
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.integers(-(10**15), 10**15), max_size=80),
     st.integers(1, 20),

@@ -37,6 +37,7 @@ NUMBERS = st.one_of(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(*[NUMBERS] * 6), min_size=1, max_size=5))
 def test_whatever_the_gate_lets_pass_is_a_readable_candle(texts):
     n = len(texts)

@@ -58,6 +58,7 @@ def kept(home):
     return [(answer.facts.from_s, answer.facts.to_s, answer.body) for answer in kept_answers(home)]
 
 
+@pytest.mark.slow
 @BOTH
 def test_every_hour_goes_into_the_log_once_in_order(tmp_path, name):
     done = run(tmp_path, Service(name))
@@ -82,6 +83,7 @@ def test_both_services_have_the_same_hours(tmp_path):
     assert [each[:3] for each in prices[0]] == [each[:3] for each in prices[1]]
 
 
+@pytest.mark.slow
 @BOTH
 def test_what_is_there_is_not_asked_for_again(tmp_path, name):
     service = Service(name)
@@ -93,6 +95,7 @@ def test_what_is_there_is_not_asked_for_again(tmp_path, name):
     assert (later.requests, later.reused) == (0, 0)
 
 
+@pytest.mark.slow
 def test_an_hour_is_asked_for_once_and_the_last_of_a_page_twice(tmp_path):
     service = Service("cryptocompare")
     run(tmp_path, service)
@@ -100,6 +103,7 @@ def test_an_hour_is_asked_for_once_and_the_last_of_a_page_twice(tmp_path):
     assert len(hours) - len(set(hours)) == len(service.urls) - 1
 
 
+@pytest.mark.slow
 @BOTH
 def test_new_hours_alone_are_asked_for_later(tmp_path, name):
     service = Service(name)
@@ -172,6 +176,7 @@ def test_a_run_that_is_killed_between_archive_and_log_goes_on_with_the_kept_answ
     assert kept(tmp_path / "killed") == kept(calm)
 
 
+@pytest.mark.slow
 @BOTH
 def test_a_revised_hour_is_a_new_version_and_is_named(tmp_path, name):
     run(tmp_path, Service(name), hours=100, until_s=END_S - HOUR_S)
@@ -186,6 +191,7 @@ def test_a_revised_hour_is_a_new_version_and_is_named(tmp_path, name):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_hours_that_are_there_are_asked_for_again_on_request(tmp_path):
     run(tmp_path, Service("coinbase"), hours=100, until_s=END_S - HOUR_S)
     service = Service("coinbase", CandleFault(CandleFaultKind.REVISED, 1))
@@ -194,6 +200,7 @@ def test_hours_that_are_there_are_asked_for_again_on_request(tmp_path):
     assert (done.revised, done.new) == (1, 1)
 
 
+@pytest.mark.slow
 def test_an_hour_that_lacks_is_missing_until_a_later_run_finds_it(tmp_path):
     service = Service("cryptocompare", CandleFault(CandleFaultKind.MISSING, 1))
     done = run(tmp_path, service, hours=100, until_s=END_S - HOUR_S)
@@ -203,6 +210,7 @@ def test_an_hour_that_lacks_is_missing_until_a_later_run_finds_it(tmp_path):
     assert (done.missing, done.new, done.late) == (0, 2, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "weeks"), [("coinbase", 5), ("cryptocompare", 0.9)])
 def test_weeks_without_a_trade_are_empty_and_hours_before_the_first_trade_are_not(
     tmp_path, name, weeks
@@ -219,6 +227,7 @@ def test_weeks_without_a_trade_are_empty_and_hours_before_the_first_trade_are_no
     assert (done.passed, candles[-1].start_s) == (True, END_S - HOUR_S)
 
 
+@pytest.mark.slow
 def test_an_answer_in_another_currency_is_asked_for_again(tmp_path):
     service = Service("coinbase", CandleFault(CandleFaultKind.CURRENCY, 2))
     done = run(tmp_path, service)
@@ -240,6 +249,7 @@ def test_nothing_goes_into_the_log_after_the_gate_stopped(tmp_path):
     assert [(report.passed, rows) for report, rows in reported] == [(False, 300)]
 
 
+@pytest.mark.slow
 def test_the_newest_hour_must_be_fresh(tmp_path):
     service = Service("cryptocompare")
     assert run(tmp_path, service, hours=400).passed
@@ -275,6 +285,7 @@ def test_minutes_of_a_file_become_hours_with_volatility(tmp_path):
     assert all(each.realized_vol > 0 for each in written(tmp_path))
 
 
+@pytest.mark.slow
 def test_a_service_leaves_alone_what_a_file_brought_and_fills_its_holes(tmp_path):
     service = Service("coinbase")
     run(tmp_path / "asked", service, hours=60)
@@ -293,6 +304,7 @@ def test_a_service_leaves_alone_what_a_file_brought_and_fills_its_holes(tmp_path
     assert (done.there, done.new, done.late, done.kept) == (59, 1, 1, 1)
 
 
+@pytest.mark.slow
 def test_two_runs_of_one_product_do_not_mix(tmp_path):
     service = Service("coinbase")
 

@@ -112,6 +112,7 @@ def dying(after):
     return call
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(
     rows=st.lists(st.integers(0, 40), min_size=1, max_size=40),
@@ -199,6 +200,7 @@ def streamed(log, path, rate, clock, **more):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @given(rate=st.floats(0.01, 1e6))
 @settings(max_examples=20)
 def test_a_stream_keeps_its_rate_and_no_delay_adds_up(tmp_path_factory, rate):
@@ -362,6 +364,7 @@ def test_what_an_older_version_kept_is_honoured(log, ten, rows):
     assert produce(log, SUBSCRIBERS, ten, batches(3)).sent == 5
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(
     rows=st.lists(st.tuples(st.integers(0, 40), st.booleans()), min_size=1, max_size=20),

@@ -66,6 +66,7 @@ def test_a_pipe_is_refused_where_a_file_is_read_twice_and_what_it_gives_is_taken
         assert whole(once) == whole(twice) == content
 
 
+@pytest.mark.slow
 def test_a_pipe_is_read_to_the_end_of_its_writer(tmp_path):
     path = a_pipe(tmp_path)
     content = bytes(range(256)) * 2000

@@ -68,6 +68,7 @@ def test_what_a_decoder_may_raise_is_listed_in_one_place(nodes):
     assert own == []
 
 
+@pytest.mark.slow
 def test_nothing_is_left_for_later(texts):
     here = Path(__file__).name
     marked = [
@@ -80,6 +81,7 @@ def test_nothing_is_left_for_later(texts):
     assert marked == []
 
 
+@pytest.mark.slow
 def test_no_test_sleeps(tests):
     """A test waits for a condition, with a limit."""
     asleep = [
@@ -115,6 +117,7 @@ def test_the_search_for_sql_finds_sql(code):
     assert list(_sql(list(ast.walk(ast.parse(code)))))
 
 
+@pytest.mark.slow
 def test_sql_stands_in_sql_files_only(nodes):
     """Named queries with parameters: nothing is glued, so nothing can be injected."""
     places = [f"{name}:{line}" for name, of_file in nodes.items() for line in _sql(of_file)]

@@ -51,6 +51,7 @@ def parse(verbs, words):
     verbs[name].make_context(name, list(words[length:]))
 
 
+@pytest.mark.slow
 def test_the_compose_file_is_one(root):
     schema = ["--builtin-schema", "vendor.compose-spec"]
     check(root, "check-jsonschema", *schema, "deploy/compose.yaml")

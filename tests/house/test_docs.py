@@ -33,6 +33,7 @@ def make(root):
     return runpy.run_path(str(root / "docs" / "make.py"))
 
 
+@pytest.mark.slow
 def test_what_is_made_from_the_code_is_up_to_date(root):
     """Features, options and JSON keys, settings and the README's figures."""
     done = subprocess.run(

@@ -323,6 +323,7 @@ def test_a_reason_that_nothing_needs_is_found(code):
     assert File(code).needless() == [1]
 
 
+@pytest.mark.slow
 def test_the_narrow_run_turns_off_what_it_names_without_a_warning():
     """In a process of its own: numpy reads the variable when it is imported."""
     whole = {k: v for k, v in os.environ.items() if k != "NPY_DISABLE_CPU_FEATURES"}

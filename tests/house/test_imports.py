@@ -7,6 +7,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
+
 from barograph.app.cli.options import CASES
 
 HOMES = {
@@ -209,6 +211,7 @@ def test_the_package_alone_imports_reads_and_sets_nothing():
     assert done.stdout.split() == ["barograph", "__init__", "True"]
 
 
+@pytest.mark.slow
 def test_help_needs_nothing_heavy():
     """`barograph --help` answers at once."""
     code = "import sys, barograph.app.cli; print(*sorted({m.split('.')[0] for m in sys.modules}))"
@@ -217,6 +220,7 @@ def test_help_needs_nothing_heavy():
     assert heavy.intersection(done.stdout.split()) == set()
 
 
+@pytest.mark.slow
 def test_imports_go_down_the_floors_only(root):
     linter = Path(sys.executable).with_name("lint-imports")
     done = subprocess.run(

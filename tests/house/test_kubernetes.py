@@ -46,6 +46,7 @@ def verbs(root):
     return runpy.run_path(str(root / "docs" / "make.py"))["verbs"]()
 
 
+@pytest.mark.slow
 def test_they_are_of_the_schemas_of_kubernetes(folder):
     program = Path(sys.executable).with_name("kubernetes-validate")
     found = program if program.exists() else shutil.which(program.name)

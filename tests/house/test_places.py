@@ -4,6 +4,8 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
+
 MACHINE = re.compile(r"(?<![\w.])/(?:home|Users|work|mnt|media|private)/\w[\w.-]*/|[A-Z]:\\Users\\")
 INDEX = re.compile(
     r"(?:--(?:extra-)?index-url|--find-links|--trusted-host)[ =]\S"
@@ -13,6 +15,7 @@ INDEX = re.compile(
 PINNED = re.compile(r"[A-Za-z0-9._-]+(?:\[[\w,-]+\])?==[\w.+!-]+(?: ; .+)?")
 
 
+@pytest.mark.slow
 def test_no_file_names_a_place_of_a_machine(texts):
     places = [
         f"{path}:{number}"
@@ -23,6 +26,7 @@ def test_no_file_names_a_place_of_a_machine(texts):
     assert places == []
 
 
+@pytest.mark.slow
 def test_no_file_names_a_package_index(texts):
     here = Path(__file__).name
     places = [

@@ -90,6 +90,7 @@ def test_an_extra_is_asked_for_before_it_is_imported(monkeypatch, there):
     assert boosting.has_xgboost() is there
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", each(*LAWS))
 def test_fewer_bins_and_rows_grow_other_trees_that_forecast_about_as_well(kind):
     """They repeat to the bit as well: what is drawn follows from the seed."""

@@ -21,6 +21,7 @@ def of(candidate, whole):
     return whole.only([BOTH.features.index(name) for name in candidate.features]).x
 
 
+@pytest.mark.slow
 def test_its_forecast_is_the_geometric_mean_of_those_of_its_members():
     learned = slices(BOTH)
     part = examples(BOTH.features, 9)
@@ -36,6 +37,7 @@ def test_its_forecast_is_the_geometric_mean_of_those_of_its_members():
     assert fitted.volatility(part.x) == pytest.approx(mean, rel=1e-12)
 
 
+@pytest.mark.slow
 def test_its_graph_has_probability_and_median_of_the_model():
     fitted = BOTH.fit(slices(BOTH), seed=1)
     x = examples(BOTH.features, 11, rows=500).x

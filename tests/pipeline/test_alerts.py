@@ -85,6 +85,7 @@ def test_a_foreign_state_is_refused(state):
         PredictionAlerts(SERIES).restore({STATE: state})
 
 
+@pytest.mark.slow
 def test_as_many_products_as_are_followed_fit_a_checkpoint():
     machine = PredictionAlerts(SERIES)
     machine.receive(records(row(0, 0.6, product=f"P{n}") for n in range(MAX_PRODUCTS)))
@@ -112,6 +113,7 @@ def streams(draw):
     return sorted(made, key=lambda each: each.second)
 
 
+@pytest.mark.slow
 @given(streams(), st.sampled_from([0.0, 1.0, 3.0]))
 def test_each_alert_begins_once_ends_once_and_is_judged_at_most_once(rows, after_s):
     made = alerts_of(rows, PredictionAlerts(SERIES, after_s=after_s))
@@ -134,6 +136,7 @@ def test_each_alert_begins_once_ends_once_and_is_judged_at_most_once(rows, after
     )
 
 
+@pytest.mark.slow
 @given(streams(), st.lists(st.integers(0, 80), max_size=4), st.sampled_from([0.0, 2.0]))
 def test_a_machine_cut_and_restored_anywhere_makes_the_same_records(rows, cuts, after_s):
     whole = PredictionAlerts(SERIES, after_s=after_s).receive(records(rows))

@@ -89,6 +89,7 @@ def test_whole_hours_become_candles_and_one_with_a_hole_becomes_none(log, tmp_pa
     assert log.read(CANDLE_LETTERS, 0, 0, 10) == []
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(cuts=st.lists(st.integers(0, len(TICKS_MADE)), max_size=4), batch=st.integers(1, 4))
 def test_begun_again_anywhere_the_candles_are_the_same_bytes(tmp_path_factory, cuts, batch):

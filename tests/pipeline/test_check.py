@@ -123,6 +123,7 @@ def test_a_topic_that_is_not_there_is_an_error(log):
         look(log, "no.such")
 
 
+@pytest.mark.slow
 @given(
     events=st.lists(st.tuples(st.sampled_from(["A", "B", "C"]), st.integers(0, 500), st.booleans()))
 )

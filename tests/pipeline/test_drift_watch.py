@@ -51,6 +51,7 @@ def wild(count=200, start=START + 200 * STEP):
     return feature_rows(5 * remembering(count, 4, memory=0.3) + 9, start)
 
 
+@pytest.mark.slow
 def test_measures_follow_the_rows_and_the_champion(log, registry):
     registry.promote("queues", 1, "first")
     watch = DriftWatch(log, LIVE, registry, "queues")
@@ -83,6 +84,7 @@ def test_a_start_reads_the_last_window_back(log, registry):
     assert watch.measures()["drift_alarm"] == 1.0
 
 
+@pytest.mark.slow
 def test_a_champion_without_a_reference_says_so_and_no_champion_too(log, registry, tmp_path):
     registry.promote("queues", 3, "without")
     append(log, calm())
@@ -104,6 +106,7 @@ def test_a_champion_without_a_reference_says_so_and_no_champion_too(log, registr
     assert nobody.measures()["drift_judged"] is None
 
 
+@pytest.mark.slow
 def test_a_reference_that_is_too_short_is_measured_and_worded(log, registry):
     version = registry.register(
         "queues", onnx := graph(), facts_of(onnx, case="queues", feature_set=FEATURE_SET)

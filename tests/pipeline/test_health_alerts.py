@@ -153,6 +153,7 @@ def test_each_alert_begins_once_and_ends_once_and_none_overlap(samples):
     assert all(each.ended_ns >= each.started_ns for each in ended)
 
 
+@pytest.mark.slow
 @given(histories(), st.lists(st.integers(0, 60), max_size=4))
 def test_a_machine_cut_and_restored_anywhere_makes_the_same_records(samples, cuts):
     of = records(samples)

@@ -34,6 +34,7 @@ def test_a_topic_is_judged_from_a_moment_on(log):
     assert matured(log, PREDICTIONS, MARKET, since_ns=4001 * NS) == {}
 
 
+@pytest.mark.slow
 def test_a_version_is_shown_by_what_it_said_of_the_last_hours_and_was_not_trained_on(log):
     append(log, PREDICTIONS, storm("spikes/1", 2.0))
     append(log, SHADOW, storm("spikes/2", 20.0)[3000:])

@@ -298,6 +298,7 @@ def test_an_interval_learns_the_value_that_came_a_horizon_later():
         assert prediction.forecast == pytest.approx(bounds.root_mean_square)
 
 
+@pytest.mark.slow
 @settings(max_examples=10, deadline=None)
 @given(st.integers(0, 300), st.integers(0, 2**32 - 1))
 def test_a_restore_anywhere_changes_no_interval(cut, seed):

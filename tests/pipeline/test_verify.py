@@ -116,6 +116,7 @@ def test_a_featurizer_that_has_not_caught_up_is_distinguished(log):
     assert "caught up" in verify(log).difference.live
 
 
+@pytest.mark.slow
 def test_rows_near_the_cut_of_retention_are_left_out_and_the_rest_is_compared(tmp_path):
     now_ns = [1_700_100_000 * NS]
     log = SqliteLog(tmp_path / "log.sqlite", clock_ns=lambda: now_ns[0])

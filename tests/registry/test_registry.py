@@ -101,6 +101,7 @@ def test_reading_agrees_with_the_client_of_mlflow(registry):
     assert registry.version_of("spikes", "candidate") is None
 
 
+@pytest.mark.slow
 def test_aliases_move_and_only_the_champions_moves_are_audited(registry):
     for bias in range(3):
         register(registry, bias=bias)
@@ -150,6 +151,7 @@ def test_a_rollback_after_a_promotion_that_died_before_its_audit_finds_the_forme
     assert registry.rollback("spikes").version == 1
 
 
+@pytest.mark.slow
 def test_a_version_or_alias_that_is_not_there_is_named(registry):
     register(registry)
 
@@ -166,6 +168,7 @@ def test_a_version_or_alias_that_is_not_there_is_named(registry):
         registry.load("spikes", "champion", FEATURE_SET_HASH)
 
 
+@pytest.mark.slow
 def test_a_home_can_be_moved(registry, home, tmp_path):
     register(registry)
     home.rename(tmp_path / "elsewhere")
@@ -348,6 +351,7 @@ def test_a_database_that_was_left_half_made_is_made_anew(tmp_path):
     }
 
 
+@pytest.mark.slow
 def test_the_champion_is_read_while_another_connection_writes(registry, home):
     register(registry)
     registry.promote("spikes", 1, "gate")

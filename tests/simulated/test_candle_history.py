@@ -26,12 +26,14 @@ def all_bars():
     return history().bars("BTC-USD", 0, 2**33)
 
 
+@pytest.mark.slow
 def test_a_seed_has_one_history_and_another_seed_another():
     span = (END_S - 50 * HOUR_S, END_S)
     assert history().bars("BTC-USD", *span) == history().bars("BTC-USD", *span)
     assert history().bars("BTC-USD", *span) != history(2).bars("BTC-USD", *span)
 
 
+@pytest.mark.slow
 def test_a_part_is_as_it_is_in_the_whole():
     whole = all_bars()
     part = history().bars("BTC-USD", END_S - 100 * HOUR_S, END_S - 90 * HOUR_S)

@@ -190,6 +190,7 @@ def test_a_filter_that_cannot_be_meant_is_refused(thresholds, particles):
         forecast(MARKET, shown, np.full((thresholds, 1), TAU), 10, how)
 
 
+@pytest.mark.slow
 @given(
     weights=st.lists(st.floats(0, 1), min_size=2, max_size=50).filter(lambda w: sum(w) > 0),
     seed=st.integers(0, 2**32),

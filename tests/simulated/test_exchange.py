@@ -362,6 +362,7 @@ def test_connections_beyond_the_bound_are_turned_away(monkeypatch):
             reader(running_exchange.address)
 
 
+@pytest.mark.slow
 def test_a_reader_that_floods_with_pings_and_reads_no_pong_is_cut():
     with running(exchange(queue_bytes=1 << 18)) as running_exchange:
         pings = (b"\x89\xfd" + b"\0" * 4 + b"p" * 125) * 1000

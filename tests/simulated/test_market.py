@@ -105,6 +105,7 @@ def day():
     return runs
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(cuts=st.lists(st.integers(0, 90), max_size=5), seed=st.integers(0, 2**64))
 def test_the_frames_do_not_depend_on_where_they_were_cut(cuts, seed):

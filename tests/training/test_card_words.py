@@ -86,6 +86,7 @@ def test_a_baseline_is_beaten_by_a_whole_interval(of, verdict, why):
     assert (why in brier_goal.why[0]) if why else brier_goal.why == ()
 
 
+@pytest.mark.slow
 def test_few_episodes_are_a_reason_and_many_are_none():
     bad = {"pr_auc": 1.1}
     for episodes, is_reason in ((19, True), (20, False)):
@@ -106,6 +107,7 @@ def test_one_regime_is_a_reason_and_so_are_sessions_that_are_not_alike():
     assert "base rate of the sessions" not in " ".join(goal(goals(alike, bad), "PR-AUC").why)
 
 
+@pytest.mark.slow
 def test_the_worst_session_is_the_one_furthest_behind_the_reference():
     losses = [{CHOSEN: 0.3, "late": 0.4, "level": 1.0}, {CHOSEN: 0.2, "late": 0.1, "level": 1.0}]
     report = with_sessions(
@@ -158,6 +160,7 @@ def test_false_alarms_are_reported_by_the_hour_and_the_session():
     assert "No alarm was false." in failures(report, [], timeline())
 
 
+@pytest.mark.slow
 def test_the_largest_gap_says_whether_its_interval_holds_it():
     bins = [
         Bin(rows=10, mean_probability=0.2, came_true=interval(0.25, 0.1, 0.3)),

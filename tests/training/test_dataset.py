@@ -158,6 +158,7 @@ def test_the_size_of_parts_changes_nothing(home, tmp_path_factory, events, rows)
     assert manifests[0].read_bytes() == manifests[1].read_bytes()
 
 
+@pytest.mark.slow
 def test_the_manifest_tells_what_the_dataset_was_made_of(home):
     seen = []
     made = dataset.build(home, SPIKES, progress=seen.append)

@@ -46,6 +46,7 @@ def test_with_the_least_rows_every_fold_has_a_question_and_with_fewer_none(keys)
     assert least_rows(SPIKES, WANTED, folds=2, keys=keys) <= needed
 
 
+@pytest.mark.slow
 def test_a_real_table_with_fewer_rows_cannot_be_trained_on(simulated_rows):
     """The count is a lower bound: what it refuses, training refuses too."""
     needed = least_rows(SPIKES, WANTED, folds=4, keys=1)
@@ -155,6 +156,7 @@ def test_a_look_makes_no_log(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_an_archive_that_is_longer_than_its_log_counts(tmp_path):
     folder = tmp_path / "archive"
     folder.mkdir()

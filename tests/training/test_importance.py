@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -77,6 +78,7 @@ def test_a_threshold_that_stands_beside_features_is_none():
     assert [one.feature for one in importances] == ["level"]
 
 
+@pytest.mark.slow
 def test_without_time_rows_change_places_one_by_one():
     assert CUSTOMERS.block == 1
     importances = importance(walked(timed=False), seed=1)

@@ -213,6 +213,7 @@ def test_columns_come_with_what_each_rows_own_fold_puts_beside(walked, pooled):
     assert {"tau", "ewma_vol"} <= pooled.beside
 
 
+@pytest.mark.slow
 def test_records_without_time_have_no_volatility_and_no_ranking_but_by_probability():
     walked = walk(CUSTOMERS, CUSTOMERS.table(customers(800).frame), HOW)
     pooled = Pooled(walked, HOW)

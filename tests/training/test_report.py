@@ -3,11 +3,13 @@
 import json
 
 import msgspec
+import pytest
 
 from cards import report_of
 from changed_reports import changed_report
 
 
+@pytest.mark.slow
 def test_it_is_json_with_null_for_what_is_not_defined():
     (row, *_) = report_of().tested.scores
     undefined = msgspec.structs.replace(row, acting={"recall": float("nan")})

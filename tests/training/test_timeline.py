@@ -42,6 +42,7 @@ def drawn():
     return timeline(walked(), pooled())
 
 
+@pytest.mark.slow
 def test_a_case_without_time_has_none():
     assert timeline(walked(timed=False), pooled(timed=False)) is None
 

@@ -261,6 +261,7 @@ def test_nothing_is_registered_when_training_fails(registry):
     assert registry.versions("calm") == []
 
 
+@pytest.mark.slow
 def test_an_export_that_says_something_else_is_not_registered(registry):
     def forked(train, seed):
         return Forked(*fields(logistic(FEATURES).grow(train, seed)))

@@ -132,6 +132,7 @@ def test_each_fold_chooses_by_its_own_held_out_rows_and_never_a_baseline(table, 
     assert new_walk.choices == ["logistic"] * 3
 
 
+@pytest.mark.slow
 def test_of_equals_the_first_is_chosen(table):
     twins = case_with(
         candidates=lambda features: (
@@ -153,6 +154,7 @@ def test_a_fold_tells_what_it_was_made_of(walked):
     assert walked.split == "stratified"
 
 
+@pytest.mark.slow
 def test_rows_without_an_answer_take_no_part(table):
     y = table.outcome.copy()
     y[::7] = np.nan
@@ -182,6 +184,7 @@ def picky(name="picky"):
     return Candidate(name, ("calls",), grow, 1)
 
 
+@pytest.mark.slow
 def test_a_candidate_that_cannot_be_fitted_everywhere_is_left_out_and_says_why(table):
     new_walk = walk(
         case_with(candidates=lambda features: (*CUSTOMERS.candidates(features), picky())),

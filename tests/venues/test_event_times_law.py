@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -66,6 +67,7 @@ def rows_of(dialect, frames, fill):
     return {int(row["second"]): row["values"][VALUES].tolist() for row in rows}
 
 
+@pytest.mark.slow
 @settings(max_examples=80)
 @given(
     st.sampled_from(list(Dialect)),

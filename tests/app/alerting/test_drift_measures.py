@@ -71,6 +71,7 @@ def test_what_is_not_known_is_not_shown(tmp_path):
     drift.close()
 
 
+@pytest.mark.slow
 def test_a_reference_that_is_too_short_is_a_metric_and_one_warning(home):
     counted, warned = Counted(), []
     append(home, feature_rows(remembering(200, 3, memory=0.3)))

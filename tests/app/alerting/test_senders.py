@@ -19,6 +19,7 @@ from waiting import until
 from watched_series import with_topics
 
 
+@pytest.mark.slow
 def test_sinks_come_from_the_environment_and_from_options_each_once():
     environment = {
         "BAROGRAPH_ALERT_URLS": "json://127.0.0.1/TOKEN12345 \n json://127.0.0.1/OTHER",

@@ -12,6 +12,7 @@ from barograph.errors import BadInputError
 from receivers import Receiver
 
 
+@pytest.mark.slow
 def test_a_note_arrives_with_title_text_and_link():
     with Receiver() as receiver:
         Service(f"json://127.0.0.1:{receiver.port}/hook").send(

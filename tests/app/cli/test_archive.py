@@ -35,6 +35,7 @@ def test_verify_says_which_file_is_damaged_with_its_exit_code(run, tmp_path):
     assert (code, "damaged: 000001.ndjson.gz" in out) == (1, True)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("fed")
 def test_compacted_it_is_parquet_by_product_and_originals_may_go(run, tmp_path):
     code, out, _ = run("archive", "compact", *HOME, "--json")

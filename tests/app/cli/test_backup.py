@@ -2,9 +2,12 @@
 
 import json
 
+import pytest
+
 HOME = ("--home", "h")
 
 
+@pytest.mark.slow
 def test_a_home_goes_and_comes_back(run, recording, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "barograph.toml").write_text("seed = 2\n")
@@ -20,6 +23,7 @@ def test_a_home_goes_and_comes_back(run, recording, tmp_path, monkeypatch):
     assert run("archive", "verify", "--home", "again")[0] == 0
 
 
+@pytest.mark.slow
 def test_what_is_refused_is_one_line(run, recording):
     run("replay", recording(), "--no-stages", *HOME)
     for words, why in (

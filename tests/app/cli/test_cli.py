@@ -70,6 +70,7 @@ def test_a_wrong_command_line_is_one_line_that_names_the_help(run, words):
     assert err == f"barograph: {refusal['error']} {refusal['cure']}\n"
 
 
+@pytest.mark.slow
 def test_help_and_version_need_nothing_heavy():
     program = (
         "import sys; sys.argv = ['barograph', '--help']\n"

@@ -20,6 +20,7 @@ def refused(run, people):
     return {letter["fault"]: letter["identity"] for letter in letters}
 
 
+@pytest.mark.slow
 def test_the_list_counts_by_fault_and_names_the_letters(run, refused):
     code, out, err = run("deadletters", "list", *WHERE)
     assert (code, err) == (0, "")
@@ -31,6 +32,7 @@ def test_the_list_counts_by_fault_and_names_the_letters(run, refused):
     assert [letter["fault"] for letter in json.loads(out)["letters"]] == ["not_utf8"]
 
 
+@pytest.mark.slow
 def test_a_letter_is_shown_with_its_bytes(run, refused):
     identity = refused["missing_field"]
     _, out, _ = run("deadletters", "show", identity, *WHERE)
@@ -43,6 +45,7 @@ def test_a_letter_is_shown_with_its_bytes(run, refused):
     assert "00000000  ff" in out
 
 
+@pytest.mark.slow
 def test_a_mended_letter_is_sent_once_and_scored(run, refused, tmp_path):
     (mended,) = invent(1, 99)
     (tmp_path / "mended.json").write_bytes(mended)
@@ -112,6 +115,7 @@ def test_letters_of_the_market_are_the_usual_ones(run, recording):
     assert listing["counts"] == {"not_json": 1, "late": 1}
 
 
+@pytest.mark.slow
 def test_frames_of_a_product_that_was_not_asked_for_can_be_sent_later(run, recording):
     run("replay", recording(), "--products", "ETH-USD", "--no-stages", "--home", "h")
     run("featurize", "--home", "h")

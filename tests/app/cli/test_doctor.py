@@ -77,6 +77,7 @@ def test_a_simulated_exchange_that_runs_is_reached_and_in_time(run):
     assert found["simulated WebSocket"]["state"] == found["simulated REST"]["state"] == "ok"
 
 
+@pytest.mark.slow
 def test_a_version_without_a_champion_is_promoted_as_advised(run, examined, made_home, tmp_path):
     home, onnx = shutil.copytree(made_home, tmp_path / "home"), graph()
     Registry(home).register("spikes", onnx, facts_of(onnx))

@@ -77,6 +77,7 @@ def test_what_cannot_be_is_one_line_before_anything_listens(run, words, why):
     assert err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_bad_script_is_one_line(run, tmp_path):
     (tmp_path / "faults.toml").write_text('[[fault]]\nkind = "flood"\nat_s = 1\n')
     code, _, err = run("simulate", *QUICK, "--faults", "faults.toml")

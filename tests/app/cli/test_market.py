@@ -29,6 +29,7 @@ def test_a_replay_says_what_it_took_and_gave(run, recording):
     assert (code, "identical" in out) == (0, True)
 
 
+@pytest.mark.slow
 def test_a_file_that_is_refused_leaves_no_home(run, recording, tmp_path):
     (tmp_path / "empty.ndjson").touch()
     (tmp_path / "nothing.ndjson.gz").write_bytes(gzip.compress(b""))

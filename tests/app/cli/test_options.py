@@ -32,6 +32,7 @@ def test_a_setting_that_cannot_be_is_refused_by_name(run, monkeypatch):
     assert "folds" in err
 
 
+@pytest.mark.slow
 def test_a_settings_file_that_is_no_toml_is_refused(run, tmp_path):
     (tmp_path / "barograph.toml").write_text("folds = = 3")
     code, _, err = run("verify")

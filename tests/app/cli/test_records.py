@@ -27,6 +27,7 @@ def held(tmp_path, topic):
     return count
 
 
+@pytest.mark.slow
 def test_a_file_goes_in_once_and_comes_out_once(answer, people):
     file = people(30, b'{"customerID": "X"}', b"nonsense")
     assert (answer("produce", file)["sent"], answer("produce", file)["skipped"]) == (32, 32)
@@ -60,6 +61,7 @@ def test_a_dry_run_shows_the_records_and_makes_nothing(run, people, tmp_path):
     assert not (tmp_path / "h").exists()
 
 
+@pytest.mark.slow
 def test_a_producer_that_is_told_to_stop_says_what_is_left_and_goes_on_next_time(
     run, answer, people, tmp_path, signalled
 ):
@@ -76,6 +78,7 @@ def test_a_producer_that_is_told_to_stop_says_what_is_left_and_goes_on_next_time
     assert (rest["skipped"], rest["sent"]) == (went, 200 - went)
 
 
+@pytest.mark.slow
 def test_a_consumer_follows_until_it_is_told_to_stop(answer, people, tmp_path, signalled):
     answer("produce", people(20))
     signaller = signalled(lambda: held(tmp_path, STREAM.target) == 20)

@@ -72,6 +72,7 @@ def test_a_log_that_was_removed_is_reported_and_recovered(run, recording, tmp_pa
     assert (code, "nothing to recover" in out) == (0, True)
 
 
+@pytest.mark.slow
 def test_recovered_at_once_the_log_is_what_it_was(run, recording, tmp_path):
     run("replay", recording(), *HOME)
     for path in (tmp_path / "h").glob("log.sqlite*"):

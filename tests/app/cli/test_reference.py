@@ -10,6 +10,7 @@ import pytest
 from barograph.app.contract import schema_of
 
 
+@pytest.mark.slow
 def test_help_of_a_verb_is_what_its_option_prints(run):
     for words in ((), ("replay",), ("models", "show"), ("topics",)):
         code, out, err = run("help", *words)

@@ -108,6 +108,7 @@ def drifted(tmp_path):
     return home
 
 
+@pytest.mark.slow
 def test_drift_is_written_as_a_page_and_said_not_to_be_kept_without_a_version(run, drifted):
     code, out, err = run("report", "drift", *QUEUES_CASE, "--home", drifted)
     page = drifted / "reports" / "queues" / "drift.html"

@@ -82,6 +82,7 @@ def test_nothing_is_made_by_looking(run, tmp_path):
     assert not (tmp_path / "h").exists()
 
 
+@pytest.mark.slow
 def test_records_are_dumped_with_their_places_and_values_as_they_are(run, tmp_path):
     run("topics", "create", "t", "--partitions", "1", "--home", "h")
     log = open_log(tmp_path / "h")

@@ -64,6 +64,7 @@ def test_recordings_without_a_wanted_product_are_named_as_such(run):
     assert "no version has this alias" in err  # a directory stands for its recordings
 
 
+@pytest.mark.slow
 def test_local_times_of_a_recording_are_read_in_the_zone_that_is_named(run):
     lines = [
         {"timestamp": f"2025-07-01T12:00:{second:02}.5", "product_id": "BTC-USD",
@@ -132,6 +133,7 @@ def test_a_dataset_up_to_a_time_is_of_a_series_whose_log_is_its_source(run):
     assert "as 2026-01-31T00:00:00Z" in err
 
 
+@pytest.mark.slow
 def test_what_is_not_due_is_not_trained_and_that_is_no_error(run, monkeypatch):
     assert not_trained(run) == "there is nothing to train on yet"
     code, out, _ = run("train", "--if-due", "--home", "h")
@@ -143,6 +145,7 @@ def test_what_is_not_due_is_not_trained_and_that_is_no_error(run, monkeypatch):
     assert not_trained(run) == "retrain_every_h is 0"
 
 
+@pytest.mark.slow
 def test_what_is_due_is_trained_on_the_archive_as_it_is_by_now(run, recording):
     """Of a minute and a half nothing can be learned, and the dataset is of all of it."""
     run("replay", recording(), "--home", "h", "--no-stages")

@@ -73,6 +73,7 @@ def test_pictures_of_one_page_share_no_names_and_refer_to_their_own():
                 assert not reference or reference in own_names
 
 
+@pytest.mark.slow
 def test_curves_are_named_with_their_scores():
     labels = words(precision_recall(made()))
     for row in made().training.tested.scores:
@@ -95,12 +96,14 @@ def test_a_strip_comes_for_wide_and_for_narrow_pages():
     assert float(wide.get("viewBox").split()[2]) > 2 * float(narrow.get("viewBox").split()[2])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("low", [[None], [0.5], [None, 0.1, None]])
 def test_a_strip_may_be_short_or_begin_and_end_with_nothing(low):
     for picture in strip(strip_of(low, low)):
         assert picture.tag == "svg"
 
 
+@pytest.mark.slow
 def test_a_strip_shows_outcome_and_level_in_their_units():
     values = [1e-4, None, 3e-4]
     full = msgspec.structs.replace(
@@ -120,6 +123,7 @@ def test_a_strip_shows_outcome_and_level_in_their_units():
     assert "mid price" not in words(strip(strip_of(values, values))[0])
 
 
+@pytest.mark.slow
 def test_a_level_that_never_moves_is_drawn():
     flat = msgspec.structs.replace(strip_of([0.1] * 3, [0.1] * 3), level=[0.0, 0.0, None])
     assert all(picture.tag == "svg" for picture in strip(flat))

@@ -35,6 +35,7 @@ def rows_of(parts):
     ]
 
 
+@pytest.mark.slow
 def test_every_candidate_has_its_row_and_the_chosen_one_stands_out():
     parts = list(tried(made()))
     names = [row[0] for row in rows_of(parts)]
@@ -43,6 +44,7 @@ def test_every_candidate_has_its_row_and_the_chosen_one_stands_out():
     assert marked == [CHOSEN, CHOSEN]
 
 
+@pytest.mark.slow
 def test_what_acting_was_worth_has_a_column_for_each_figure_or_is_left_out():
     assert [len(row) for row in rows_of(acting(made()))] == [2, 2, 2]
     assert [len(row) for row in rows_of(acting(made(timed=False)))] == [4] * 4

@@ -29,6 +29,7 @@ def test_rows_without_a_number_leave_a_hole():
     assert low[0] == high[0] == 5.0
 
 
+@pytest.mark.slow
 def test_bad_rows_are_marked():
     start_s, close = START_S + 3600 * np.arange(48), np.linspace(1, 2, 48)
     plain, marked = (html(closes(start_s, close, bad)) for bad in ([], [START_S + 7200]))

@@ -21,6 +21,7 @@ def written(frame, **policy):
     return Reader(page(report, numbers["start_s"].to_numpy(), *columns))
 
 
+@pytest.mark.slow
 def test_a_bad_row_is_named_and_the_rest_passes():
     reader = written(table(300, high={7: "1"}))
     for part in ("Passed. 1 of 300 rows were left out.", "low ≤ open, close ≤ high", "reported",
@@ -29,12 +30,14 @@ def test_a_bad_row_is_named_and_the_rest_passes():
     assert reader.tags.count("svg") == 2
 
 
+@pytest.mark.slow
 def test_what_stops_is_said_first():
     reader = written(table(300, close=dict.fromkeys(range(0, 300, 9))))
     assert "Stopped. Not so: every time, price and volume is a number" in reader.text
     assert "✗ stops" in reader.text
 
 
+@pytest.mark.slow
 def test_nothing_wrong_is_said_too():
     assert "No row breaks a rule." in written(table(300)).text
 
@@ -45,6 +48,7 @@ def test_a_table_without_any_time_has_no_pictures():
     assert "svg" not in reader.tags
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tag", ["script", "f"])
 def test_a_files_name_is_text(tag):
     reader = written(table(300))

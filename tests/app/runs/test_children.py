@@ -45,6 +45,7 @@ def hostile(tmp_path, monkeypatch):
     return mark
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("own_case", [False, True])
 def test_no_file_of_the_working_directory_is_executed(hostile, monkeypatch, own_case):
     if own_case:  # then it is searched, but last
@@ -67,6 +68,7 @@ def test_a_case_of_ones_own_is_found_where_this_process_found_it(tmp_path, monke
         assert code_and_out(child) == (0, b"found\n")
 
 
+@pytest.mark.slow
 def test_settings_mean_the_same_in_parent_and_child(tmp_path, monkeypatch):
     """Also those of a barograph.toml, which lies in the working directory of the parent only."""
     monkeypatch.chdir(tmp_path)

@@ -75,6 +75,7 @@ def test_the_policy_is_the_settings(monkeypatch):
     assert policy_of(Settings()).max_bad_share == 0.001  # exact: the default
 
 
+@pytest.mark.slow
 def test_a_report_is_written_as_a_page_and_as_json(tmp_path, file):
     judged = judged_file(file, "BTC-USD", policy_of(Settings()), NOW_NS)
     written = write_report(tmp_path / "h", judged.judged, judged.table)

@@ -3,6 +3,7 @@
 import json
 
 import msgspec
+import pytest
 
 from barograph.app.runs.hourly_demo import HourlyForecast, sentence
 from barograph.types import NS_PER_S, Prediction, Verdict
@@ -44,6 +45,7 @@ def test_no_forecast_has_its_reason():
     assert sentence(forecast) == "next hour: no forecast (NO_MODEL)"
 
 
+@pytest.mark.slow
 def test_candles_that_the_gate_stops_end_it_and_the_report_says_why(
     monkeypatch, capfdbinary, tmp_path
 ):

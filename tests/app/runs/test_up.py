@@ -78,6 +78,7 @@ def test_it_ends_when_it_is_asked(tmp_path, exchange):
     assert done.heard.connections <= 1
 
 
+@pytest.mark.slow
 def test_a_venue_that_is_not_there_is_one_line_that_names_another(tmp_path):
     with pytest.raises(BadInputError, match="--venue simulated"):
         run(Settings(home=tmp_path), tmp_path, plan("127.0.0.1:9"), threading.Event(), pytest.fail)

@@ -60,6 +60,7 @@ def test_one_that_expired_by_the_clock_says_so_and_one_without_an_end_never_does
     assert words_of(table("spikes", later)).count("EXPIRED") == 1
 
 
+@pytest.mark.slow
 def test_one_whose_facts_were_touched_says_so_and_the_others_are_listed(registry):
     register(registry)
     register(registry)
@@ -72,6 +73,7 @@ def test_one_whose_facts_were_touched_says_so_and_the_others_are_listed(registry
     assert "spikes/1: its facts.json is not" in words_of(table("spikes", [damaged, sound]))
 
 
+@pytest.mark.slow
 def test_the_longest_names_fit_into_eighty_columns(registry):
     register(registry, candidate="gradient_boosting_regression", scores=FIGURES,
              expires_time_ns=SECOND)  # fmt: skip

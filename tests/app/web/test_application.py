@@ -1,5 +1,7 @@
 """The application: its page's files are served where they are, and other origins where set."""
 
+import pytest
+
 from barograph.app.web import application as module
 from web_site import market_log, served
 
@@ -17,6 +19,7 @@ def test_the_page_is_served_where_its_files_are(tmp_path, monkeypatch):
         assert client.get("/static/../a.js").status == 404
 
 
+@pytest.mark.slow
 def test_the_description_names_every_route(tmp_path):
     with market_log(tmp_path), served(tmp_path) as client:
         paths = client.get("/openapi.json").json["paths"]

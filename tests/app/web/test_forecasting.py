@@ -100,6 +100,7 @@ def test_a_series_of_hours_has_its_forecasts_in_buckets(client):
     assert {True, False} <= set(inside)
 
 
+@pytest.mark.slow
 def test_sixty_days_of_hours_are_kept(log, client):
     log.hours(40 * 24, newest_s=NEWEST - COUNT * HOUR, product="OLD-USD")
     until(lambda: "OLD-USD" in client.get("/v1/cases/hours-24h/keys").json["keys"])

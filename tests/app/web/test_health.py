@@ -128,6 +128,7 @@ def test_a_log_that_cannot_be_read_is_not_ready(tmp_path):
         assert health.json["reason"] == health.json["problems"][0]
 
 
+@pytest.mark.slow
 def test_each_case_that_runs_has_its_own_part(tmp_path):
     """Records without a model make the whole server unready; the market beside them is not."""
     with market_log(tmp_path), served(tmp_path, cases=(SPIKES, CUSTOMERS)) as client:

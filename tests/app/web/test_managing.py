@@ -116,6 +116,7 @@ def test_nothing_changes_without_the_token(client, path, headers):
     assert client.registry.champion_version("spikes") == 1
 
 
+@pytest.mark.slow
 def test_the_token_promotes_and_rolls_back(client):
     entry = client.post("/v1/models/promote", {"version": 2, "reason": "better"}, **BEARER).json
     assert (entry["version"], entry["previous"], entry["reason"]) == (2, 1, "better")

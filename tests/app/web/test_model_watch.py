@@ -18,6 +18,7 @@ def test_a_home_without_a_registry_has_no_model(tmp_path):
     assert model_now("spikes", standing, None) == NO_MODEL
 
 
+@pytest.mark.slow
 def test_champion_and_candidate_are_followed(made_home, tmp_path):
     registry, watch = crowned(made_home, tmp_path), ModelWatch(tmp_path)
     registry.set_alias("spikes", "candidate", 2)

@@ -34,6 +34,7 @@ def test_every_route_is_described_with_its_types(client):
     assert "SeriesPrediction" in document["components"]["schemas"]
 
 
+@pytest.mark.slow
 def test_every_example_works(client):
     document = client.get("/openapi.json").json
     sent = 0

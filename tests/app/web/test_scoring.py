@@ -58,6 +58,7 @@ def expected(features):
     return float(OnnxModel(graph(), len(FEATURES)).predict(x)[0])
 
 
+@pytest.mark.slow
 def test_one_row_and_many_get_what_the_model_says(client):
     [one] = client.post("/v1/predict", row()).json["predictions"]
     assert one["probability"] == pytest.approx(expected(GOOD), rel=1e-9)
@@ -129,6 +130,7 @@ def test_a_case_without_a_champion_says_how_to_get_one(client):
     assert "barograph train --case churn" in answer.json["cure"]
 
 
+@pytest.mark.slow
 def test_an_expired_champion_says_so_instead_of_a_probability(made_home, tmp_path):
     crowned(made_home, tmp_path, expires_time_ns=1)
     with market_log(tmp_path), served(tmp_path) as client:

@@ -2,6 +2,7 @@
 
 import math
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -92,6 +93,7 @@ def test_what_is_not_known_is_nan_and_a_verdict_keeps_its_name():
     assert row["model"] == 3
 
 
+@pytest.mark.slow
 def test_a_day_takes_no_more_memory_than_twice_its_rows():
     rows, limit = SeriesRows(), 5_000
     for second in range(40_000):
@@ -100,6 +102,7 @@ def test_a_day_takes_no_more_memory_than_twice_its_rows():
     assert rows.bytes <= 2 * (limit + 256) * series_rows.ROW.itemsize
 
 
+@pytest.mark.slow
 def test_a_smaller_part_gives_memory_back():
     rows = SeriesRows()
     for second in range(20_000):

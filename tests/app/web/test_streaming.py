@@ -45,6 +45,7 @@ def test_a_stream_begins_with_the_status_and_goes_on_with_what_comes(home):
         assert (gap["product"], gap["cause"], gap["missing"]) == ("BTC-USD", "trade_id", 3)
 
 
+@pytest.mark.slow
 def test_a_reader_resumes_behind_the_last_id_and_misses_nothing(home):
     with market_log(home) as log:
         with served(home) as client, client.stream() as events:
@@ -129,6 +130,7 @@ def test_a_web_socket_of_one_product_gets_no_other(home):
         assert heard(web_socket, "prediction")["data"]["product"] == "ETH-USD"
 
 
+@pytest.mark.slow
 def test_a_web_socket_resumes_behind_an_id_also_of_another_server(home):
     with market_log(home) as log:
         with served(home) as client, over_socket(client) as web_socket:
@@ -143,6 +145,7 @@ def test_a_web_socket_resumes_behind_an_id_also_of_another_server(home):
                 assert missed == [(SECOND + n) * NS for n in range(202, 901)]
 
 
+@pytest.mark.slow
 def test_a_web_socket_that_does_not_read_is_let_go_with_the_reason(home, monkeypatch):
     """What it had taken on comes first, then the reason, then the end (1013: try again later)."""
     monkeypatch.setattr(streaming, "GRACE_S", LIMIT_S)

@@ -79,6 +79,7 @@ def test_every_feature_equals_the_oracle(drawn, random):
                 assert ours == pytest.approx(value, rel=1e-7, abs=allowed), where
 
 
+@pytest.mark.slow
 @long_runs
 @given(drawn_candles, st.lists(st.integers(0, 2000), max_size=8))
 def test_any_cut_and_any_restore_give_the_same_bytes(drawn, cuts):
@@ -95,6 +96,7 @@ def test_any_cut_and_any_restore_give_the_same_bytes(drawn, cuts):
     assert b"".join(fates_of) == fates.tobytes()
 
 
+@pytest.mark.slow
 @settings(long_runs, max_examples=10)
 @given(drawn_candles)
 def test_hour_by_hour_gives_the_same_bytes_as_one_batch(drawn):
@@ -105,6 +107,7 @@ def test_hour_by_hour_gives_the_same_bytes_as_one_batch(drawn):
     assert b"".join(one_by_one) == rows.tobytes()  # exact: features to the bit
 
 
+@pytest.mark.slow
 @long_runs
 @given(drawn_candles, st.floats(0, 1))
 def test_starting_late_gives_the_same_bytes_after_one_longest_window(drawn, share):
@@ -132,6 +135,7 @@ def test_a_start_one_longest_window_earlier_is_early_enough_and_a_later_one_is_n
     assert too_late.tobytes() != last.tobytes()
 
 
+@pytest.mark.slow
 @long_runs
 @given(drawn_candles, st.floats(0, 1), st.integers(0, 2**32 - 1))
 def test_changing_the_future_changes_no_past_row(drawn, share, other_seed):
@@ -143,6 +147,7 @@ def test_changing_the_future_changes_no_past_row(drawn, share, other_seed):
     assert changed[: len(past)].tobytes() == past.tobytes()  # exact: features to the bit
 
 
+@pytest.mark.slow
 @long_runs
 @given(drawn_candles, drawn_candles, st.randoms(use_true_random=False))
 def test_two_products_interleaved_equal_each_alone(first, second, random):
@@ -159,6 +164,7 @@ def test_two_products_interleaved_equal_each_alone(first, second, random):
         assert both[both["product"] == product].tobytes() == rows.tobytes()
 
 
+@pytest.mark.slow
 @long_runs
 @given(st.integers(0, 2**32 - 1), parts, st.integers(0, 10**6))
 def test_a_revision_or_a_late_hour_gives_the_rows_that_it_would_have_given_in_time(

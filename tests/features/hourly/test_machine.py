@@ -137,6 +137,7 @@ def test_nothing_makes_nothing():
     assert HourlyFeatures().receive([]) == ([], [])
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=10)
 @given(drawn_candles, st.integers(0, 200))
 def test_records_give_the_rows_of_their_arrays_across_a_restart(drawn, cut):

@@ -38,6 +38,7 @@ def sums_of(hours, last):
     return sums
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(seeds, st.integers(RING_H, 10**6))
 def test_sums_are_those_of_the_hours_in_the_window(seed, last):
@@ -55,6 +56,7 @@ def test_sums_are_those_of_the_hours_in_the_window(seed, last):
             assert sums[place, GREATEST_GK] == inside[GK].max()
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(seeds, st.integers(RING_H, 10**6), st.integers(0, 50))
 def test_sliding_on_gives_the_sums_of_the_hours(seed, last, more):

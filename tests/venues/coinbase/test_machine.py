@@ -341,6 +341,7 @@ def test_any_exchange_frame_is_events_or_one_dead_letter(frames):
     check_outcomes(ExchangeFeed(), frames, {"subscriptions"})
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(st.lists(mutations(ENVELOPE) | mutations(beats(1, 1)), max_size=5))
 def test_any_advanced_frame_is_events_or_one_dead_letter(frames):

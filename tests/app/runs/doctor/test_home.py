@@ -105,6 +105,7 @@ def test_a_manifest_that_is_none_is_a_problem_of_the_archive(tmp_path):
     assert found.cure
 
 
+@pytest.mark.slow
 def test_champions_are_loaded_expire_and_are_missed(made_home, tmp_path):
     place = shutil.copytree(made_home, tmp_path / "home")
     registry, onnx = Registry(place), graph()
