@@ -19,6 +19,9 @@ PROBABILITY = "probability"
 FORECAST = "forecast"
 """The rule of alerts about the forecast value; all but these two are about measures of health."""
 
+NEWS_S = 600.0
+"""What is written longer after it happened, as by a replay, is no news: it wakes nobody."""
+
 _MAX_MEASURES = 5_000
 _ID_DIGITS = 24
 

@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+import time
 from contextlib import closing
 
 import msgspec
@@ -74,8 +75,11 @@ def test_the_age_of_the_feed_grows_while_nothing_comes(log):
 def test_a_gap_counts_for_a_minute(log):
     of_log = LogMeasures(log, MARKET)
     of_log.measure(NS)
-    gap = Gap(product="BTC-USD", start_ns=NS, end_ns=13 * NS, cause=GapCause.DISCONNECT)
-    session = msgspec.structs.replace(gap, end_ns=9_999 * NS, cause=GapCause.SESSION)
+    start_ns = time.time_ns() - 60 * NS
+    gap = Gap(
+        product="BTC-USD", start_ns=start_ns, end_ns=start_ns + 12 * NS, cause=GapCause.DISCONNECT
+    )
+    session = msgspec.structs.replace(gap, end_ns=start_ns + 50 * NS, cause=GapCause.SESSION)
     log.append([
         *(Message(TICKS, "BTC-USD", codec.encode(each)) for each in (gap, session)),
         beat("BTC-USD"),
@@ -84,6 +88,17 @@ def test_a_gap_counts_for_a_minute(log):
     assert of_log.measure(now_ns)[0]["gap_s:BTC-USD"] == pytest.approx(12.0)
     assert of_log.measure(now_ns + 59 * NS)[0]["gap_s:BTC-USD"] == pytest.approx(12.0)
     assert of_log.measure(now_ns + 61 * NS)[0]["gap_s:BTC-USD"] == 0.0
+
+
+def test_a_gap_that_ended_long_before_it_is_written_is_no_news(log):
+    of_log = LogMeasures(log, MARKET)
+    of_log.measure(NS)
+    end_ns = time.time_ns() - 2 * 3600 * NS
+    gap = Gap(
+        product="BTC-USD", start_ns=end_ns - 99 * NS, end_ns=end_ns, cause=GapCause.DISCONNECT
+    )
+    log.append([Message(TICKS, "BTC-USD", codec.encode(gap)), beat("BTC-USD")])
+    assert of_log.measure(newest_ns(log, TICKS))[0]["gap_s:BTC-USD"] == 0.0
 
 
 def test_dead_letters_count_for_a_minute_from_when_they_are_seen(log):

@@ -128,7 +128,7 @@ def _silences(heard: Heard, statuses: Sequence[FeedStatus], max_age_s: float) ->
     """What was not heard lately: everything, or some product."""
     limit = f"at most {duration(max_age_s)}"
     if heard.newest_ns is None:
-        return [] if heard.watched_s is not None else [f"nothing was ever received ({limit})"]
+        return [] if heard.watched_s is not None else ["nothing was ever received"]
     age_s = (heard.now_ns - heard.newest_ns) / NS_PER_S
     if age_s > max_age_s:
         return [f"nothing was received for {duration(age_s)}, {limit}"]

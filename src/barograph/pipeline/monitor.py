@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Self
 
 from barograph import codec
-from barograph.alert_records import HealthSample
+from barograph.alert_records import NEWS_S, HealthSample
 from barograph.cases.live_series import LiveSeries
 from barograph.deadline import MEASURED, Deadline
 from barograph.errors import BarographError, RemovedError
@@ -136,7 +136,9 @@ class LogMeasures:
         if now_ns - written_ns >= _WINDOW_NS:
             return
         gap = gap_of(record)
-        if gap is not None and gap.cause is not GapCause.SESSION:
+        if gap is None or written_ns - gap.end_ns > NEWS_S * NS_PER_S:
+            return
+        if gap.cause is not GapCause.SESSION:
             length_s = max(0, gap.end_ns - gap.start_ns) / NS_PER_S
             self._gaps.append((written_ns, gap.product, length_s))
 

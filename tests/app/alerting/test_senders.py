@@ -74,6 +74,13 @@ class Dying:
         raise ZeroDivisionError(note.key)
 
 
+def test_two_webhooks_of_one_host_are_counted_apart(tmp_path):
+    sinks = [Webhook("http://127.0.0.1:9/a"), Webhook("http://127.0.0.1:9/b"), Notebook()]
+    sent = Senders(sinks, SendingPlan(address=tmp_path, give_up_s=1.0), pytest.fail).sent
+    first, second, notebook = sent
+    assert (second, notebook) == (f"{first} (2)", "notebook")
+
+
 def test_sinks_that_hang_or_die_delay_nobody_and_are_left_behind(tmp_path):
     with_topics(tmp_path)
     notebook, hanging, dying, warnings = Notebook(), Hanging(), Dying(), []

@@ -9,8 +9,11 @@ from barograph.app.web import tail as module
 from barograph.app.web.series_board import SeriesBoard
 from barograph.app.web.tail import Tail, by_board
 from barograph.cases.spikes import SPIKES
+from barograph.codec import encode
+from barograph.errors import LogUnavailableError
 from barograph.log import open_log
-from barograph.types import DAY_S
+from barograph.log.topics import DEAD_LETTERS, TICKS
+from barograph.types import DAY_S, DeadLetter, Fault, Message
 from web_site import (
     NS,
     SECOND,
@@ -125,6 +128,34 @@ def test_a_start_reads_no_more_than_the_last_hour_before_it_is_filled(tmp_path, 
 
         monkeypatch.setattr(Tail, "_take_older", lambda _tail: None)
         run(tmp_path, meanwhile)
+
+
+def test_a_fill_that_a_broken_log_interrupts_goes_on_where_it_was(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_AGAIN_S", 0.01)
+    monkeypatch.setattr(module, "_AT_ONCE", 10)
+    upwards, pages = module.browse.upwards, []
+
+    def breaking(log, topic, extent):
+        for record in upwards(log, topic, extent):
+            if topic == DEAD_LETTERS:
+                pages.append(record.offset)
+                if len(pages) == 25:
+                    raise LogUnavailableError("log.sqlite", "a test")
+            yield record
+
+    monkeypatch.setattr(module.browse, "upwards", breaking)
+    with market_log(tmp_path) as log:
+        letter = DeadLetter(
+            fault=Fault.LATE, detail="", source=TICKS, position="0", key="0", original=b"?"
+        )
+        log.append([Message(DEAD_LETTERS, letter.key, encode(letter)) for _ in range(40)])
+
+        async def meanwhile(board, filled, _delivered, _warnings, _tail):
+            await asyncio.wait_for(filled.wait(), LIMIT_S)
+            assert board.status(0).feed.dead_letters == {"late": 40}
+
+        run(tmp_path, meanwhile)
+    assert len(pages) > 40
 
 
 def test_a_topic_that_is_made_later_is_followed_from_its_beginning(tmp_path, monkeypatch):

@@ -24,7 +24,7 @@ from random import Random, SystemRandom
 import msgspec
 
 from barograph import codec, telemetry
-from barograph.alert_records import AlertRecord, Change, Undelivered
+from barograph.alert_records import NEWS_S, AlertRecord, Change, Undelivered
 from barograph.app.alerting.marks import MOST_SENDS, Marks
 from barograph.app.alerting.notes import Note, Promised, held_note, note_of
 from barograph.app.alerting.quiet import QuietHours
@@ -43,9 +43,6 @@ from barograph.types import NS_PER_S, Message, Record, TopicPartition
 
 BEGIN = "begin"
 """The checkpoint of a sink: the offset from which it sends."""
-
-NEWS_S = 600.0
-"""An alert that is written longer after it happened is no news."""
 
 MAX_HELD = 1000
 """So many records go into one note about quiet hours."""

@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Self
 
@@ -86,6 +87,7 @@ class Senders:
         self._deadline = deadline or Deadline()
         self._stop = threading.Event()
         self._senders = [Sender(sink, plan, self._stop, warn) for sink in sinks]
+        self._labels = _distinct([sink.label for sink in sinks])
         self._threads = SideThreads(
             [
                 (f"alerts to {each.sink.label}: nothing is sent any more", each.run)
@@ -96,8 +98,8 @@ class Senders:
 
     @property
     def sent(self) -> dict[str, Sent]:
-        """What each sender did so far, by the label of its sink."""
-        return {each.sink.label: each.sent for each in self._senders}
+        """What each sender did so far, by the label of its sink; a second of one label has a 2."""
+        return dict(zip(self._labels, [each.sent for each in self._senders], strict=True))
 
     def __enter__(self) -> Self:
         """Start the threads and return self."""
@@ -108,3 +110,13 @@ class Senders:
         """Stop; an attempt that takes two seconds more, or beyond the deadline, is left behind."""
         self._stop.set()
         self._threads.join(self._deadline.left_s(_LEAVE_S, SENT))
+
+
+def _distinct(labels: Sequence[str]) -> list[str]:
+    """Labels with a number behind each that came before; two webhooks of a host have one label."""
+    counts = Counter[str]()
+    distinct = []
+    for label in labels:
+        counts[label] += 1
+        distinct.append(label if counts[label] == 1 else f"{label} ({counts[label]})")
+    return distinct

@@ -19,7 +19,7 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from barograph.alert_records import Change
+from barograph.alert_records import NEWS_S, Change
 from barograph.app.alerting.sink import Sink
 from barograph.app.alerting.watching import watching
 from barograph.app.intake import feed_of
@@ -47,6 +47,7 @@ from barograph.registry.registry import Registry
 from barograph.times import time_of
 from barograph.training.due import Due, due, newest_frame_ns, training_state
 from barograph.training.first_training import FirstTraining
+from barograph.types import NS_PER_S
 
 LOOK_S = 0.25
 
@@ -255,7 +256,8 @@ def summary_table(done: UpSummary) -> RenderableType:
 
 
 def _log_alert(events: Events, change: Change, alert: Alert) -> None:
-    log = events.alarm if change is Change.BEGAN else events.note
+    is_news = time.time_ns() - alert.started_ns <= NEWS_S * NS_PER_S
+    log = events.alarm if change is Change.BEGAN and is_news else events.note
     log(
         f"alert {change}",
         product=alert.product,

@@ -14,6 +14,8 @@ from contextlib import closing
 from itertools import islice, repeat
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from barograph.app.web.boards import Board, in_order
 from barograph.app.web.fill import by_turns, gaps_before, lots_before, newest, starts
 from barograph.app.web.series_rows import WINDOW_S
@@ -63,7 +65,9 @@ class Tail:
         """Why the log cannot be read now; empty where it can."""
         self._positions: dict[TopicPartition, int] = {}
         self._read: dict[str, list[tuple[Extent, Extent]]] = {}
-        """What each partition of a topic had at the fill, and the part of it that was read."""
+        """What each partition of a topic had at the fill, and the part of it that is read."""
+        self._filled_to: dict[TopicPartition, int] = {}
+        """How far each partition was read, where the fill goes on after a log that was away."""
         self._topics = {topic for board in boards for topic in board.fills}
         self._awaited = {topic for board in boards for topic in board.awaited}
         self._room = threading.Semaphore(_ON_THE_WAY)
@@ -111,20 +115,24 @@ class Tail:
         """Give the boards the newest records of their topics, without events."""
         for topic in self._known(log):
             boards = [board for board in self._boards if topic in board.fills]
-            extents = log.extents(topic)
-            fill = max((board.fills[topic] for board in boards), key=lambda each: each.newest)
-            parts = starts(log, topic, extents, fill)
-            self._read[topic] = list(zip(extents, parts, strict=True))
-            for part in parts:
-                self._positions[TopicPartition(topic, part.partition)] = part.next
-                records = browse.upwards(log, topic, part)
+            if topic not in self._read:
+                extents = log.extents(topic)
+                fill = max((board.fills[topic] for board in boards), key=lambda each: each.newest)
+                parts = starts(log, topic, extents, fill)
+                self._read[topic] = list(zip(extents, parts, strict=True))
+            for _, part in self._read[topic]:
+                place = TopicPartition(topic, part.partition)
+                self._positions[place] = part.next
+                left = replace(part, oldest=self._filled_to.get(place, part.oldest))
+                records = browse.upwards(log, topic, left)
                 while page := list(islice(records, _AT_ONCE)):
                     if self._stop.is_set():
                         return
                     for board in boards:
                         board.receive(page, quiet=True)
+                    self._filled_to[place] = page[-1].offset + 1
             for board in boards:
-                board.places.know(topic, [extent.next for extent in extents])
+                board.places.know(topic, [extent.next for extent, _ in self._read[topic]])
         self._is_filled = True
         self._call(self._filled)
         self._older.start()

@@ -73,7 +73,7 @@ def log(home: Path, file: Path) -> Iterator[Finding]:
         if (home / "archive").is_dir()
         else "Restore it from a copy, or move it away and begin anew"
     )
-    size = file.stat().st_size
+    size = sum(each.stat().st_size for each in (file, _wal(file)) if each.exists())
     try:
         damage = damage_of(file, LIMIT_S * 0.8)
     except sqlite3.OperationalError as error:

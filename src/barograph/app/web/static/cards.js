@@ -30,7 +30,7 @@ export function letterRows(letters) {
 }
 
 function signedMs(value) {
-  return value > 0 ? `+${milliseconds(value)}` : milliseconds(value).replace("-", "−");
+  return value > 0 ? `+${milliseconds(value)}` : milliseconds(value);
 }
 
 /** Which model speaks, since when, until when, and what it was worth so far beside what was promised. */

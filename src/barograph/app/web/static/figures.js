@@ -46,9 +46,10 @@ export function digits(value, places = 3) {
 export function milliseconds(value) {
   if (!known(value)) return UNKNOWN;
   const size = Math.abs(value);
-  if (size >= 10000) return `${BY_PLACES[0].format(value / 1000)} s`;
-  if (size >= 1000) return `${BY_PLACES[1].format(value / 1000)} s`;
-  return `${BY_PLACES[size < 10 ? 1 : 0].format(value)} ms`;
+  const sign = value < 0 ? "−" : "";
+  if (size >= 10000) return `${sign}${BY_PLACES[0].format(size / 1000)} s`;
+  if (size >= 1000) return `${sign}${BY_PLACES[1].format(size / 1000)} s`;
+  return `${sign}${BY_PLACES[size < 10 ? 1 : 0].format(size)} ms`;
 }
 
 export function rate(value) {
