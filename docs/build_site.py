@@ -25,8 +25,8 @@ ELSEWHERE = {
 """Pages outside of `docs/`, and what they are called on the site."""
 
 FOLDERS = {
-    "docs/decisions": "decisions/index.md",
-    "docs/json": "json/index.md",
+    "docs/decisions": "decisions.md",
+    "docs/json": "json-schemas.md",
     "docs/runbooks": "operations.md",
 }
 """Folders that pages link to, and the page that lists what is in them."""
@@ -73,7 +73,7 @@ def _led(source: str, link: re.Match[str], sites: dict[str, str]) -> str:
     place = os.path.normpath(PurePosixPath(source).parent / name)
     if not (ROOT / place).exists():
         raise BrokenLinkError(f"{source}: {target} leads nowhere")
-    if picture and place.endswith(".svg"):
+    if picture and place.startswith("docs/pictures/"):
         return _drawn(ROOT / place, words)
     on_site = sites.get(place) or FOLDERS.get(place) or _asset(place)
     if on_site is None:
@@ -106,7 +106,7 @@ def listing(folder: str, title: str, pattern: str) -> str:
     lines = [f"# {title}", ""]
     for path in sorted((DOCS / folder).glob(pattern)):
         heading = _TITLE.search(path.read_text(encoding="utf-8")) if path.suffix == ".md" else None
-        lines.append(f"- [{heading[1] if heading else path.name}]({path.name})")
+        lines.append(f"- [{heading[1] if heading else path.name}]({folder}/{path.name})")
     return "\n".join([*lines, ""])
 
 
@@ -122,8 +122,8 @@ def stage(folder: Path) -> None:
         site: staged(source, (ROOT / source).read_text(encoding="utf-8"), sites)
         for source, site in sites.items()
     }
-    pages["decisions/index.md"] = listing("decisions", "Decisions", "*.md")
-    pages["json/index.md"] = listing("json", "JSON schemas", "*.json")
+    pages["decisions.md"] = listing("decisions", "Decisions", "*.md")
+    pages["json-schemas.md"] = listing("json", "JSON schemas", "*.json")
     for site, text in pages.items():
         (folder / site).parent.mkdir(parents=True, exist_ok=True)
         (folder / site).write_text(text, encoding="utf-8")

@@ -39,16 +39,14 @@ def test_every_page_stands_in_the_navigation_once(root, pages):
     shown = list(places(yaml.safe_load(navigation)["nav"]))
     listed = {name for name in pages if name.startswith("decisions/0")}
     assert sorted(shown) == sorted(set(pages) - listed)
-    assert all(
-        f"({name.removeprefix('decisions/')})" in pages["decisions/index.md"] for name in listed
-    )
+    assert all(f"({name})" in pages["decisions.md"] for name in listed)
 
 
 @pytest.mark.parametrize(
     ("source", "written", "on_site"),
     [
         ("README.md", "[a](docs/cli.md#up)", "[a](cli.md#up)"),
-        ("README.md", "[a](docs/decisions/)", "[a](decisions/index.md)"),
+        ("README.md", "[a](docs/decisions/)", "[a](decisions.md)"),
         ("docs/page.md", "[a](../README.md#figures)", "[a](index.md#figures)"),
         ("docs/runbooks/down.md", "[a](../operations.md)", "[a](../operations.md)"),
         ("docs/operations.md", "[a](../deploy/README.md)", "[a](deploy.md)"),

@@ -27,11 +27,15 @@ from verb_words import verbs
 from waiting import until
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = ("quick-start", "how-to", "operations", "coming-from", "faq")
+RUN = ("quick-start", "tutorial", "how-to", "operations", "coming-from", "faq")
+PAGES = (*RUN, "alerts", "ci")
+"""Of the last two nothing is run; the words of their commands are looked at."""
+
 NOT_RUN = {
     "# takes minutes": "each is run by a story of its own: demo, training, rehearsal, reports",
     "# takes minutes, once": "`make install` is how these tests came to run",
     "# needs the internet": "a service of others",
+    "# needs a sink of yours": "tests/app/alerting/ and tests/stories/test_alerts_of_up.py send",
     "# needs root": "it changes this machine; tests/stories/test_service.py runs the unit",
 }
 """First line of a block that is not run, and why."""
@@ -125,7 +129,7 @@ def shell(folder, monkeypatch):
     begun.end()
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", RUN)
 def test_every_command_of_a_page_runs(shell, page):
     """In the order of the pages: each goes on where the one before ended."""
     for name, block in blocks():
