@@ -23,7 +23,7 @@ from barograph.evaluation.conformal import (
 HOUR = 3600
 TAIL = 50_000_000
 FIXED = LevelRule(slots=1, step=0.0)
-ADAPTIVE = LevelRule(slots=2, window=40, coverage=0.8, step=0.05)
+ADAPTIVE = LevelRule(slots=2, window=40, coverage=0.8, step=0.05, centred=True)
 
 residuals = st.integers(-20_000_000, 20_000_000)
 values = st.floats(0.0, 1e6)
@@ -65,6 +65,19 @@ def test_both_means_are_those_of_the_residuals(several, median):
     assert bounds.mean == pytest.approx(median * mean, rel=1e-9)
     assert bounds.root_mean_square == pytest.approx(median * math.sqrt(square), rel=1e-9)
     assert bounds.root_mean_square >= bounds.mean * (1 - 1e-12)
+
+
+@given(st.lists(st.integers(-3_000_000, 3_000_000), min_size=19, max_size=60), positive)
+def test_a_centred_median_is_moved_by_the_mean_residual_and_any_other_is_the_models(several, model):
+    assert intervals_of(FIXED, several).predict(0, model).median == model  # exact: it is not moved
+    centred = LevelRule(slots=1, step=0.0, window=50, centred=True)
+    intervals, kept = intervals_of(centred, several[-50:]), several[-50:]
+    mean = math.fsum(kept) / len(kept) / 1e6
+    assert intervals.predict(0, model).median == pytest.approx(model * math.exp(mean), rel=1e-12)
+    intervals.learn(HOUR, model * 2.0)  # its own residual is of the model's median
+    kept = [*kept, residual_of(model, model * 2.0, centred.floor)][-50:]
+    mean = math.fsum(kept) / len(kept) / 1e6
+    assert intervals.predict(HOUR, model).median == pytest.approx(model * math.exp(mean), rel=1e-12)
 
 
 def test_before_there_are_residuals_in_both_tails_there_is_no_interval():

@@ -57,6 +57,8 @@ EWMA_DECAY = float(np.exp(-1 / 24))
 """λ of the exponential weights: a time constant of a day."""
 
 LEVEL = LevelRule(floor=LOG_FLOOR_VOL)
+CENTRED_LEVEL = LevelRule(floor=LOG_FLOOR_VOL, centred=True)
+"""Of the next six hours: docs/decisions/0061 has the measurement."""
 
 _BLOCK_H = 168
 """Losses of neighbouring days are alike: blocks of a week."""
@@ -272,7 +274,7 @@ def _ratio(name: str, base: str = "") -> Ratio:
     return Ratio(name, base if unit == _LOG_VOL else "", 0.0, LOG_FLOOR_VOL)
 
 
-def _case(name: str, horizon_h: int, measure: str = GARMAN_KLASS) -> Case:
+def _case(name: str, horizon_h: int, measure: str = GARMAN_KLASS, level: LevelRule = LEVEL) -> Case:
     live = live_series(horizon_h, measure)
     asked: Callable[..., Target] = partial(target, horizon_h=horizon_h)
     case = series_case(
@@ -284,7 +286,7 @@ def _case(name: str, horizon_h: int, measure: str = GARMAN_KLASS) -> Case:
         ),
         longest_window_s=LONGEST_WINDOW_H * HOUR_S,
         false_alarms_per_hour=2 / 168,
-        level=LEVEL,
+        level=level,
     )  # fmt: skip
     return replace(
         case,
@@ -301,7 +303,7 @@ def _case(name: str, horizon_h: int, measure: str = GARMAN_KLASS) -> Case:
 
 
 HOURLY = _case("hourly", 1)
-HOURLY_6H = _case("hourly-6h", 6)
+HOURLY_6H = _case("hourly-6h", 6, level=CENTRED_LEVEL)
 HOURLY_24H = _case("hourly-24h", 24)
 
 REALIZED = _case("hourly-realized", 1, REALIZED_VOL)

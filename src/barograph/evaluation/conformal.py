@@ -43,7 +43,9 @@ class LevelRule(msgspec.Struct, frozen=True, kw_only=True):
 
     The day (UTC) has `slots` equal parts, by the moment at which a forecast is made; each keeps its
     last `window` residuals, and moves its two tail levels by `step` of their error after each
-    outcome. Values below `floor` count as `floor`. A model is promoted only if
+    outcome. Values below `floor` count as `floor`. With `centred` the median that is told is the
+    model's times exp(mean residual of its slot): for models whose residuals have another mean than
+    those that they were fitted on. A model is promoted only if
     the share of tested values that its intervals covered is not surely below `narrowest` or above
     `widest`. Raises BadInputError for invalid values.
     """
@@ -53,6 +55,7 @@ class LevelRule(msgspec.Struct, frozen=True, kw_only=True):
     window: int = 500
     step: float = 0.005
     floor: float = FLOOR
+    centred: bool = False
     narrowest: float = 0.88
     widest: float = 0.92
 
@@ -86,7 +89,7 @@ class LevelRule(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Bounds(NamedTuple):
-    """An interval around a median, and two means of the value, all in its unit.
+    """An interval around a median, two means of the value, and its median, all in its unit.
 
     `root_mean_square` is the forecast whose square is the expected square: QLIKE's functional.
     """
@@ -95,6 +98,7 @@ class Bounds(NamedTuple):
     high: float
     mean: float
     root_mean_square: float
+    median: float
 
 
 class SlotState(msgspec.Struct, frozen=True):
@@ -129,7 +133,7 @@ class _Slot:
         self._window = window
         self._arrived: deque[int] = deque()
         self._sorted: list[int] = []
-        self._sum = self._sum_of_squares = 0
+        self._sum = self._sum_of_squares = self._sum_of_logs = 0
         for residual in state.residuals:
             self.add(residual)
 
@@ -162,10 +166,15 @@ class _Slot:
         total = self.count * _UNIT
         return self._sum / total, math.sqrt(self._sum_of_squares / total)
 
+    def centre(self) -> float:
+        """Exp of the mean residual."""
+        return math.exp(self._sum_of_logs / (self.count * _MILLION))
+
     def _count(self, residual: int, sign: int) -> None:
         factor = math.exp(residual / _MILLION)
         self._sum += sign * round(factor * _UNIT)
         self._sum_of_squares += sign * round(factor * factor * _UNIT)
+        self._sum_of_logs += sign * residual
 
 
 class Intervals:
@@ -213,6 +222,7 @@ class Intervals:
             high=centre * math.exp(high / _MILLION),
             mean=centre * mean,
             root_mean_square=centre * root,
+            median=median * slot.centre() if self._level.centred else median,
         )
 
     def learn(self, second: int, value: float) -> None:
@@ -295,6 +305,7 @@ class Replayed(NamedTuple):
     high: Float64
     mean: Float64
     root_mean_square: Float64
+    median: Float64
 
 
 def replay(
@@ -305,7 +316,7 @@ def replay(
     second: (n,) increasing; median: (n,) forecasts; value: (n,) their outcomes. The intervals have
     learned all outcomes afterwards.
     """
-    out = np.full((len(second), 4), np.nan)
+    out = np.full((len(second), len(Replayed._fields)), np.nan)
     seconds, medians, values = second.tolist(), median.tolist(), value.tolist()
     matured = 0
     for row, now in enumerate(seconds):

@@ -137,7 +137,7 @@ class Scorer:
             return msgspec.structs.replace(prediction, median=median)
         return msgspec.structs.replace(
             prediction,
-            median=median,
+            median=bounds.median,
             forecast=bounds.root_mean_square,
             low=bounds.low,
             high=bounds.high,

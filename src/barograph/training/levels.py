@@ -161,7 +161,7 @@ def _replayed(
 ) -> tuple[Levels, LevelFacts]:
     rule = facts.rule
     centre = np.maximum(median, rule.floor)
-    out = np.tile(centre[:, None], 4)
+    out = np.tile(centre[:, None], 5)
     states: dict[str, IntervalState] = {}
     for place, key in enumerate(table.keys):
         of_key = np.flatnonzero(table.key[rows] == place)
@@ -172,6 +172,6 @@ def _replayed(
         known = ~np.isnan(said[:, 0])
         out[of_key[known]] = said[known]
         states[key] = intervals.settled()
-    low, high, mean, root_mean_square = out.T
-    levels = Levels(centre, mean, root_mean_square, low, high)
+    low, high, mean, root_mean_square, told = out.T
+    levels = Levels(np.maximum(told, rule.floor), mean, root_mean_square, low, high)
     return levels, LevelFacts(rule=rule, states=states)
