@@ -1,20 +1,18 @@
 """What a unit starts says that it is ready, alive while data come, and that it stops.
 
-Where systemd is process 1 it runs the unit itself; elsewhere the test stands in for systemd: it
-listens on the socket that the process is told of.
+The first tests stand in for systemd: they listen on the socket that the process is told of. In the
+last ones a systemd runs the unit.
 """
 
 import os
 import shutil
-import signal
 import socket
-import subprocess
-import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+import private_systemd
 from barograph.app.runs.service import UNIT, ServicePlan, write
 from verb_processes import Life
 from waiting import until
@@ -73,41 +71,59 @@ def test_a_feed_that_hears_nothing_is_ready_and_not_alive(manager, tmp_path):
     assert manager.count("STOPPING=1") == 1
 
 
-@pytest.mark.operations
-@pytest.mark.skipif(
-    Path("/proc/1/comm").read_text().strip() != "systemd" or os.geteuid() != 0,
-    reason="systemd is not process 1 here, or this is not root",
-)
-def test_systemd_runs_the_unit_and_starts_it_again(tmp_path):
-    home = Path("/var/lib") / f"barograph-test-{os.getpid()}"
-    name = f"{home.name}.service"
-    program = shutil.which("barograph")
-    write(
-        tmp_path,
-        ServicePlan(
-            program=Path(program), words=(*UP, "--home", str(home)), home=home, folder=home,
+@pytest.fixture(scope="module")
+def systemd(tmp_path_factory):
+    """One that has two units: `barograph`, and `refused`, whose command line is wrong."""
+    if reason := private_systemd.missing():
+        pytest.skip(reason)
+    folder = tmp_path_factory.mktemp("systemd")
+    units = folder / "tree" / "etc" / "systemd" / "system"
+    home = Path("/var/lib/barograph-home")
+    for name, words in (("barograph", UP), ("refused", (*UP[2:], "--venue", "none"))):
+        plan = ServicePlan(
+            program=Path(shutil.which("barograph")),
+            words=(*words, "--no-retrain", "--home", str(home)),
+            home=home,
+            folder=home,
             user="root",
-        ),
-    )  # fmt: skip
-    place = Path("/run/systemd/system") / name
-    shutil.copy(tmp_path / UNIT, place)
+        )
+        write(folder / name, plan)
+        (units / f"{name}.service.d").mkdir(parents=True)
+        shutil.copy(folder / name / UNIT, units / f"{name}.service")
+        kept = "[Service]\nStandardOutput=append:/run/output\nStandardError=append:/run/output\n"
+        (units / f"{name}.service.d" / "output.conf").write_text(kept, encoding="utf-8")
+    # This code, which need not be what is installed.
+    (folder / "tree" / "etc" / "barograph.env").write_text(
+        f"PYTHONPATH={os.environ.get('PYTHONPATH', '')}\n", encoding="utf-8"
+    )
+    (folder / "tree" / "var" / "lib" / home.name).mkdir(parents=True)
+    with closing(private_systemd.PrivateSystemd(folder)) as running:
+        yield running
 
-    def shown(what):
-        words = ["systemctl", "show", "--value", "--property", what, name]
-        return subprocess.run(words, capture_output=True, check=True, text=True).stdout.strip()
 
-    try:
-        subprocess.run(["systemctl", "daemon-reload"], check=True)
-        subprocess.run(["systemctl", "start", name], check=True, timeout=600)
-        assert shown("ActiveState") == "active"
-        first = int(shown("MainPID"))
-        os.kill(first, signal.SIGKILL)
-        until(lambda: shown("ActiveState") == "active" and int(shown("MainPID")) != first, 300)
-        began_s = time.monotonic()
-        subprocess.run(["systemctl", "stop", name], check=True)
-        assert time.monotonic() - began_s < 15
-        assert shown("Result") == "success"
-    finally:
-        subprocess.run(["systemctl", "stop", name], check=False)
-        place.unlink()
-        shutil.rmtree(home, ignore_errors=True)
+@pytest.mark.operations
+def test_systemd_runs_the_unit_confined_and_starts_it_again(systemd):
+    name = "barograph.service"
+    begun = systemd.systemctl("start", name)
+    assert begun.returncode == 0, systemd.systemctl("status", name).stdout + systemd.output()
+    assert systemd.shown(name, "ActiveState") == "active"
+    first = systemd.shown(name, "MainPID")
+    status = systemd.run("cat", f"/proc/{first}/status").stdout
+    for line in ("NoNewPrivs:\t1", "Seccomp:\t2", "CapBnd:\t0000000000000000"):
+        assert line in status
+    systemd.systemctl("kill", "--signal=KILL", name)
+    until(lambda: systemd.shown(name, "NRestarts") == "1")
+    until(lambda: systemd.shown(name, "ActiveState") == "active")
+    assert systemd.shown(name, "MainPID") != first
+    stopped = systemd.systemctl("stop", name)
+    assert stopped.returncode == 0, stopped.stderr
+    assert systemd.shown(name, "Result") == "success"
+
+
+@pytest.mark.operations
+def test_systemd_starts_nothing_again_that_was_refused(systemd):
+    name = "refused.service"
+    assert systemd.systemctl("start", name).returncode
+    assert systemd.shown(name, "ActiveState") == "failed"
+    assert systemd.shown(name, "ExecMainStatus") == "2"
+    assert systemd.shown(name, "NRestarts") == "0"
