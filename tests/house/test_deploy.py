@@ -95,8 +95,18 @@ def test_every_command_in_the_readme_is_one_of_ours_with_its_options(root, verbs
 
 def test_every_service_that_the_readme_names_is_there(root, compose):
     text = (root / "deploy" / "README.md").read_text(encoding="utf-8")
-    table = re.findall(r"^\| `([\w-]+)` \|", text, re.MULTILINE)
-    assert set(table) == set(compose["services"])
+    profiles, services = text.split("\n| profile |")[1].split("\n| service |")
+    named = re.compile(r"^\| `([\w-]+)` \|", re.MULTILINE)
+    services = services.partition("\n\n")[0]
+    assert set(named.findall(services)) == set(compose["services"])
+    of = {name: each.get("profiles", []) for name, each in compose["services"].items()}
+    assert set(named.findall(profiles)) == {each for some in of.values() for each in some} - {
+        "tools"
+    }
+    assert [name for name, some in of.items() if not some] == ["kafka", "topics"]
+    for line in services.splitlines()[2:]:
+        name, some = line.split("|")[1].strip(" `"), line.split("|")[3]
+        assert of[name] in ([], ["tools"]) or f"`{of[name][0]}`" in some
 
 
 def test_ports_are_reached_from_this_machine_only(services):
@@ -149,7 +159,7 @@ def test_services_wait_for_what_they_need(services):
         assert needs.keys() <= services.keys()
         if _is_ours(each) and name != "topics":
             assert needs["topics"]["condition"] == "service_completed_successfully", name
-        if name != "kafka":
+        if _is_ours(each) or name == "kafka-ui":
             assert needs["kafka"]["condition"] == "service_healthy", name
 
 
@@ -161,15 +171,38 @@ def test_each_container_that_works_on_is_scraped_at_the_port_that_it_has(root, s
     """By its service's name, inside the network of the containers only."""
     text = (root / "deploy" / "prometheus" / "compose.yml").read_text(encoding="utf-8")
     [job] = yaml.safe_load(text)["scrape_configs"]
-    [found] = job["dns_sd_configs"]
+    found, api = job["dns_sd_configs"]
     ours = {name: each for name, each in services.items() if _is_ours(each)}
     working = {name for name, each in ours.items() if "--follow" in each["command"]}
-    working |= {"feed", "consume"}
+    working = working - {"extract"} | {"feed", "consume"}
     assert set(found["names"]) == working
     for name in working:
         environment = ours[name]["environment"]
         assert environment["BAROGRAPH_METRICS_PORT"] == found["port"]
         assert environment["BAROGRAPH_METRICS_HOST"] == "0.0.0.0"  # noqa: S104 - in a container
         assert "ports" not in ours[name]
+    assert (api["names"], api["port"]) == (["serve"], 8000)
+    assert "--port=8000" in ours["serve"]["command"]
+    [relabelled] = job["relabel_configs"]
+    assert relabelled["replacement"] == "serve:8000"
+    assert ours["serve"]["environment"]["BAROGRAPH_WEB_HOSTS"] == "serve"
     mounted = {volume.split(":")[0] for volume in services["prometheus"]["volumes"]}
     assert {"./prometheus/compose.yml", "./prometheus/rules.yml"} <= mounted
+
+
+def test_every_file_that_a_container_reads_is_there_and_read_only(root, services):
+    mounts = [volume for each in services.values() for volume in each.get("volumes", [])]
+    ours = [mount.split(":") for mount in mounts if mount.startswith("./")]
+    assert len(ours) > 5
+    for source, _, mode in ours:
+        assert (root / "deploy" / source).exists(), source
+        assert mode == "ro"
+
+
+def test_grafana_finds_the_prometheus_of_the_containers_under_the_same_name(root):
+    folder = root / "deploy" / "grafana"
+    of_containers, of_machine = (
+        yaml.safe_load(path.read_text(encoding="utf-8"))["datasources"]
+        for path in (folder / "compose.yml", folder / "provisioning/datasources/prometheus.yml")
+    )
+    assert of_containers == [of_machine[0] | {"url": "http://prometheus:9090"}]
