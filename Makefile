@@ -24,7 +24,7 @@ SEED ?= 1
 ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 .PHONY: help install demo hourly-demo churn-demo kafka test test-operations test-fast test-narrow lint bench bench-check lock docs deploy leak claims ceiling drift-table first-minutes eda brief docs-site \
-  bandit pip-audit lint-workflows compare image image-check release-notes branch-rules wheel clean
+  bandit pip-audit lint-workflows compare image image-check pin-images release-notes branch-rules wheel clean
 
 help:            ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -140,6 +140,9 @@ image:           ## the two images of deploy/Dockerfile, IMAGE and IMAGE-trainin
 image-check:     ## whether both become healthy without root or a place to write; needs Docker
 	$(PYTHON) deploy/check_image.py $(IMAGE)
 	$(PYTHON) deploy/check_image.py $(IMAGE)-training
+
+pin-images:      ## add digests to the tags in deploy/compose.yaml and deploy/Dockerfile; asks registries
+	$(PYTHON) deploy/pin_images.py
 
 release-notes:   ## the part of the changelog about TAG: build/release_notes.md
 	$(PYTHON) deploy/release_notes.py $(TAG) build/release_notes.md

@@ -67,10 +67,9 @@ def ended(image, home, *words):
     return done.returncode, done.stdout, done.stderr
 
 
-def test_what_it_adds_to_its_base_is_not_too_large(image, record_property):
+def test_what_it_adds_to_its_base_is_not_too_large(image):
     added = dockerfile_steps.bytes_of(image.tree) - image.of_base
-    record_property("bytes", added)
-    assert added <= MOST_BYTES
+    assert added <= MOST_BYTES, added
 
 
 def test_it_runs_as_nobody_who_may_write_to_its_program(image, home):
