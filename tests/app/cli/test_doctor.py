@@ -123,3 +123,10 @@ def test_a_subject_is_looked_at_alone(examined, subject):
     _, _, found = examined("--for", subject, "--home", "new")
     assert "home" in found
     assert not any("simulated" in name for name in found)
+
+
+def test_a_subject_that_is_none_is_refused_with_those_there_are(run):
+    code, out, err = run("doctor", "--for", "nonsense")
+    assert (code, out) == (2, "")
+    assert ": 'nonsense' is not one of 'feed', 'kafka', 'report', 'airflow'" in err
+    assert "Value error" not in err

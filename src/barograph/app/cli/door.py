@@ -75,7 +75,7 @@ def usage_parts(error: "TyperException") -> tuple[str, str]:
     """What is wrong with a command line, and where its help is."""
     context = getattr(error, "ctx", None)
     command = "barograph" if context is None else context.command_path
-    message = " ".join(error.format_message().split())
+    message = " ".join(error.format_message().split()).replace(": Value error, ", ": ")
     return message if message.endswith((".", "?")) else f"{message}.", f"See `{command} --help`."
 
 

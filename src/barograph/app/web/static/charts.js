@@ -41,7 +41,9 @@ export class Charts {
     const hasPrice = view.series.mid.last.some((value) => value !== null);
     const shape = `${view.series.stepS > view.caseStepS} ${hasPrice} ${view.fan !== null}`;
     if (shape !== this._shape || !had) this._build(shape, hasPrice);
-    this._power = exponent(largest([...view.series.volatility.max, ...view.series.tau, ...(view.fan?.high ?? [])]));
+    // In the power of ten in which tile and card say the newest forecast.
+    const newest = (view.fan?.high ?? []).findLast((high) => typeof high === "number");
+    this._power = exponent(newest ?? largest([...view.series.volatility.max, ...view.series.tau]));
     for (const [name, plot] of Object.entries(this._plots)) plot.setData(this._data(name));
     this._place();
   }
