@@ -17,6 +17,7 @@ from contextlib import closing
 from pathlib import Path
 
 from barograph.errors import BarographError
+from barograph.log.by_file import ByFile
 from barograph.log.database import Database
 
 _LOOK_S = 0.005
@@ -64,7 +65,6 @@ class Arrivals:
         self._waiting: set[_Waiter] = set()
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
-        self.users = 0
 
     def grew(self, ends: Mapping[int, int]) -> None:
         """Note the next offsets of partitions that a commit of this process made longer."""
@@ -182,27 +182,14 @@ class Arrivals:
             self._ring(news)
 
 
-_shared: dict[tuple[int, int], Arrivals] = {}
-"""By device and inode of the file."""
-
-_shared_guard = threading.Lock()
+_shared = ByFile(Arrivals, Arrivals.stop)
 
 
 def arrivals_of(path: Path) -> Arrivals:
     """Return this process's arrivals of a log file, which is there; to be given to `release`."""
-    stat = path.stat()
-    with _shared_guard:
-        arrivals = _shared.setdefault((stat.st_dev, stat.st_ino), Arrivals(path))
-        arrivals.users += 1
-        return arrivals
+    return _shared.take(path)
 
 
 def release(arrivals: Arrivals) -> None:
     """Give back what `arrivals_of` returned; with the last user its thread ends."""
-    with _shared_guard:
-        arrivals.users -= 1
-        if arrivals.users:
-            return
-        for key in [key for key, each in _shared.items() if each is arrivals]:
-            del _shared[key]
-    arrivals.stop()
+    _shared.release(arrivals)

@@ -11,6 +11,8 @@ import os
 import threading
 from pathlib import Path
 
+from barograph.log.by_file import ByFile
+
 
 class Durable:
     """The write-ahead log at `path`, which is there, for the writers of this process. Thread-safe.
@@ -20,15 +22,14 @@ class Durable:
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_RDONLY)
-        self._turn = threading.Lock()
+        self._turn, self._guard = threading.Lock(), threading.Lock()
         self._commits = 0
         self._on_disk = 0
         self._failed: OSError | None = None
-        self.users = 0
 
     def committed(self) -> int:
         """Count a commit that others can read by now; returns its number, for `wait`."""
-        with _guard:
+        with self._guard:
             self._commits += 1
             return self._commits
 
@@ -63,30 +64,14 @@ def _sync(file: int) -> None:
         os.fdatasync(file)
 
 
-_shared: dict[tuple[int, int], Durable] = {}
-"""By device and inode of the write-ahead log, which its open file keeps from being used again."""
-
-_guard = threading.Lock()
+_shared = ByFile(Durable, Durable.close)
 
 
 def durable_of(path: Path) -> Durable:
     """Return this process's one for a write-ahead log. Raises OSError where it is not there."""
-    stat = path.stat()
-    with _guard:
-        durable = _shared.get((stat.st_dev, stat.st_ino))
-        if durable is None:
-            durable = Durable(path)
-            _shared[stat.st_dev, stat.st_ino] = durable
-        durable.users += 1
-        return durable
+    return _shared.take(path)
 
 
 def release(durable: Durable) -> None:
     """Give back what `durable_of` returned."""
-    with _guard:
-        durable.users -= 1
-        if durable.users:
-            return
-        for key in [key for key, each in _shared.items() if each is durable]:
-            del _shared[key]
-    durable.close()
+    _shared.release(durable)
