@@ -15,6 +15,8 @@ from barograph.feed.produce import Produced
 from barograph.feed.summary import Summary
 from barograph.pipeline.verify import Mismatch, Verification
 from barograph.pipeline.worker import Tally
+from barograph.training.dataset import DatasetManifest
+from barograph.training.dataset_parts import ProductFacts
 from barograph.training.record_dataset import RecordManifest, Refusal
 from rehearsals import rehearsal
 from screen_text import text_of
@@ -108,6 +110,24 @@ def test_a_dataset_of_records_tells_what_was_refused_without_obeying_it():
     for part in ("2 of 3 rows, 1 of them positive", "no outcome 1", "wrong_shape 1",
                  "a, line 2: \\x1b[2J [b]", "repeated keys  1"):  # fmt: skip
         assert part in shown
+
+
+def test_a_dataset_counts_rows_whatever_lies_between_them():
+    hours = DatasetManifest(
+        case="hourly", feature_set="f", data_hash="0" * 64, horizon_s=3600, events={"candle": 500},
+        dead_letters={}, late_ticks=0, rows=499, usable=90, unused={"WARMUP": 400}, left_out={},
+        products={"BTC-USD": ProductFacts(
+            rows=499, labelled=497, first_second=3599, last_second=3599 + 498 * 3600,
+        )},
+        unreadable={}, table_sha256="0" * 64,
+    )  # fmt: skip
+    shown = text_of(terminal.dataset(hours))
+    for part in ("499 rows, 497 with a label", "90 of 499 rows", "WARMUP 400"):
+        assert part in shown
+    assert "late ticks" not in shown
+    assert "late ticks  3" in text_of(
+        terminal.dataset(msgspec.structs.replace(hours, late_ticks=3))
+    )
 
 
 def test_a_verification_says_yes_or_names_the_first_difference():

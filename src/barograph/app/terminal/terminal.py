@@ -296,12 +296,13 @@ def dataset(made: "DatasetManifest") -> RenderableType:
         table.add_row("form", Text(f"{_some(names)}: {line}"))
     for product, facts in made.products.items():
         span = f"{time_of(facts.first_second * NS_PER_S)} → {time_of(facts.last_second * NS_PER_S)}"
-        table.add_row(product, f"{facts.rows:,} seconds, {facts.labelled:,} with a label  {span}")
+        table.add_row(product, f"{facts.rows:,} rows, {facts.labelled:,} with a label  {span}")
     table.add_row("usable", f"{made.usable:,} of {made.rows:,} rows")
     table.add_row("not usable", counts_of(made.unused))
     for name, why in made.left_out.items():
         table.add_row("left out", f"{name}: {why}")
-    table.add_row("late ticks", f"{made.late_ticks:,}")
+    if made.late_ticks:
+        table.add_row("late ticks", f"{made.late_ticks:,}")
     if made.dead_letters:
         count = sum(made.dead_letters.values())
         table.add_row("dead letters", f"{count:,}  {counts_of(made.dead_letters)}")
