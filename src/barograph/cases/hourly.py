@@ -143,7 +143,7 @@ def table_of(live: LiveSeries, measure: str, frame: pl.DataFrame) -> Table:
             f"hours with {live.value_now}",
             "none",
             "candles that offer it",
-            "Extract a file of one-minute candles (`barograph extract --file`)",
+            "Extract a file of one-minute candles",
         )
     second = usable.frame["second"].to_numpy()
 
