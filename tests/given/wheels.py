@@ -76,6 +76,16 @@ def interpreters():
     return found
 
 
+def resolved(version):
+    """What a new installation on a Python that need not be here takes of the registry's wheels.
+
+    Raises AssertionError where a package has none for it.
+    """
+    words = [_uv(), "pip", "compile", "--quiet", "--no-header", "--no-annotate"]
+    of = ["--python-version", version, "--python-platform", "x86_64-manylinux_2_28"]
+    return _run([*words, *of, "--only-binary", ":all:", "pyproject.toml"]).splitlines()
+
+
 def _uv():
     beside = Path(sys.executable).with_name("uv")
     return beside if beside.exists() else "uv"

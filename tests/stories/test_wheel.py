@@ -9,7 +9,17 @@ import pytest
 
 from local_ports import free_port
 from waiting import until
-from wheels import LIMIT_S, NEWEST, OLDEST, alone, build, installed, interpreters, missing_in
+from wheels import (
+    LIMIT_S,
+    NEWEST,
+    OLDEST,
+    alone,
+    build,
+    installed,
+    interpreters,
+    missing_in,
+    resolved,
+)
 
 pytestmark = pytest.mark.operations
 
@@ -41,6 +51,10 @@ def test_the_wheel_answers_on_each_python_that_is_here(built, version, tmp_path)
         )  # fmt: skip
         assert "Traceback" not in done.stderr
         assert done.stdout
+
+
+def test_every_package_has_a_wheel_for_the_newest_python():
+    assert len(resolved("3.14")) > 20
 
 
 def get(address):
