@@ -17,6 +17,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+import overlay_views
+
 PASSED_ON = re.compile(r"(PIP|UV|SSL|REQUESTS|CURL)_\w+|(https?|no)_proxy", re.IGNORECASE)
 """Variables by which this machine reaches its package registry."""
 
@@ -31,8 +33,6 @@ for word in "$@"; do
   /usr/bin/apt-get update && exec /usr/bin/apt-get "$@"
 done
 """
-
-PROGRAMS = ("unshare", "chroot", "mount")
 
 
 class Stage(NamedTuple):
@@ -56,14 +56,6 @@ def stages(text: str) -> list[Stage]:
         else:
             read[-1].steps.append((instruction, arguments.strip()))
     return read
-
-
-def missing() -> str:
-    """Why no Dockerfile can be executed here; empty if one can."""
-    absent = [name for name in PROGRAMS if shutil.which(name) is None]
-    if absent or os.geteuid():
-        return f"executing a Dockerfile needs root and {', '.join(PROGRAMS)}"
-    return ""
 
 
 class Execution:
@@ -117,10 +109,9 @@ class Execution:
         read-only then.
         """
         view = shlex.quote(str(self._view))
-        layers = f"lowerdir=/,upperdir={self.tree},workdir={self._work}"
         script = [
             "mount --make-rprivate /",
-            f"mount -t overlay overlay -o {shlex.quote(layers)} {view}",
+            overlay_views.mounted(self.tree, self._work, self._view),
             f"mount -t proc proc {view}/proc",
             f"mount --rbind /dev {view}/dev",
             f"mount -t tmpfs -o mode=1777 tmpfs {view}/tmp",  # noqa: S108 - of the view

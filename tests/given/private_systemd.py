@@ -6,17 +6,16 @@ are asked for, and not what else belongs to a boot.
 
 import os
 import shlex
-import shutil
 import subprocess
 import uuid
 from pathlib import Path
 
+import overlay_views
 from waiting import until
 
 SYSTEMD = Path("/lib/systemd/systemd")
 BEGIN = f"{SYSTEMD} --system --unit=basic.target --log-target=null"
 PATH = "PATH=/usr/sbin:/usr/bin:/sbin:/bin"
-PROGRAMS = ("unshare", "chroot", "mount", "nsenter", "systemctl")
 
 
 def _cgroups():
@@ -30,12 +29,12 @@ def _cgroups():
 
 def missing():
     """Why no systemd can be started here; empty if one can."""
-    absent = [name for name in PROGRAMS if shutil.which(name) is None]
-    if absent or not SYSTEMD.exists():
-        return f"no systemd: {', '.join(absent) or SYSTEMD} is not here"
-    if os.geteuid() or not os.access(_cgroups() or "/proc/self/mem/none", os.W_OK):
-        return "a systemd needs root and cgroup2"
-    return ""
+    if not SYSTEMD.exists():
+        return f"{SYSTEMD} is not here"
+    cgroups = _cgroups()
+    if cgroups is None or not os.access(cgroups, os.W_OK):
+        return "a systemd needs a cgroup2 that may be written"
+    return overlay_views.missing("nsenter", "systemctl")
 
 
 class PrivateSystemd:
@@ -49,10 +48,9 @@ class PrivateSystemd:
         self._cgroup = _cgroups() / f"barograph-{uuid.uuid4().hex[:8]}"
         self._cgroup.mkdir()
         quoted = shlex.quote(str(view))
-        layers = f"lowerdir=/,upperdir={tree},workdir={work}"
         inside = [
             "mount --make-rprivate /",
-            f"mount -t overlay overlay -o {shlex.quote(layers)} {quoted}",
+            overlay_views.mounted(tree, work, view),
             f"cd {quoted}",
             "mount -t proc proc proc",
             "mount -t sysfs -o ro sysfs sys",

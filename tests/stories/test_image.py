@@ -15,6 +15,7 @@ import urllib.request
 import pytest
 
 import dockerfile_steps
+import overlay_views
 from golden_home import SECONDS, golden_homes, market, unpacked
 from waiting import until
 
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.operations
 @pytest.fixture(scope="module")
 def image(tmp_path_factory, pytestconfig):
     """The image of the services."""
-    if reason := dockerfile_steps.missing():
+    if reason := overlay_views.missing():
         pytest.skip(reason)
     folder, root = tmp_path_factory.mktemp("image"), pytestconfig.rootpath
     try:
