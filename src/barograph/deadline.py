@@ -17,11 +17,13 @@ class Deadline:
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
-        self._begun_s, self._seconds = 0.0, math.inf
+        self._limit: tuple[float, float] | None = None
+        """Since when, and how many seconds; set in one step, also by a signal handler."""
 
     def begin(self, seconds: float) -> None:
-        """Let everything end within so many seconds from now."""
-        self._begun_s, self._seconds = self._monotonic(), seconds
+        """Let everything end within so many seconds from now, or from the first call's time."""
+        if self._limit is None:
+            self._limit = self._monotonic(), seconds
 
     def left_s(self, most_s: float, share: float) -> float:
         """How long a part may take that takes `most_s` at most by itself.
@@ -29,5 +31,27 @@ class Deadline:
         share: of the common time, that which is over when the part has to have ended; the rest is
         for those after it.
         """
-        passed_s = self._monotonic() - self._begun_s
-        return max(0.0, min(most_s, share * self._seconds - passed_s))
+        begun_s, seconds = self._limit or (self._monotonic(), math.inf)
+        passed_s = self._monotonic() - begun_s
+        return max(0.0, min(most_s, share * seconds - passed_s))
+
+
+class StartStopped(SystemExit):
+    """The verb is stopped while its parts start; whoever does not catch it leaves with code 0."""
+
+
+class Start:
+    """The start of a verb: `interrupt` leaves it until it is `over`. Main thread only."""
+
+    def __init__(self) -> None:
+        self._is_over = False
+
+    def over(self) -> None:
+        """Declare that everything runs: from now on the verb looks for a stop by itself."""
+        self._is_over = True
+
+    def interrupt(self) -> None:
+        """Raise StartStopped in the main thread, once, unless the start is over."""
+        if not self._is_over:
+            self._is_over = True
+            raise StartStopped(0)

@@ -75,3 +75,13 @@ def test_alerts_of_the_log_are_those_of_before_a_restart_too(tmp_path):
     assert (known.judgement, watch.judgements) == (Judgement.RIGHT, {"right": 1})
     assert watch.notices == {}
     assert watch.alert_count == 0  # its own machine is not asked
+
+
+def test_a_look_that_is_stopped_leaves_the_rest_for_the_next_one(tmp_path):
+    with closing(open_log(tmp_path)) as log:
+        ensure_topics(log)
+        watch = PredictionWatch(log)
+        made = [prediction("A", 1000 + n, 0.1) for n in range(5)]
+        log.append([Message(PREDICTIONS, each.product, codec.encode(each)) for each in made])
+        assert watch.look(lambda: sum(watch.verdicts.values()) == 2) == 2
+        assert watch.look() == 3

@@ -1,6 +1,7 @@
 """What is predicted, followed in the log: the newest of each product, alerts, latencies."""
 
 from collections import deque
+from collections.abc import Callable
 
 import msgspec
 
@@ -82,10 +83,15 @@ class PredictionWatch:
             for record in browse.last(log, FEATURES, _EARLIER_ROWS):
                 self._take_row(record)
 
-    def look(self) -> int:
-        """Take in what was written since the last look; return the number of predictions."""
+    def look(self, stopped: Callable[[], bool] = lambda: False) -> int:
+        """Take in what was written since the last look; return the number of predictions.
+
+        stopped: asked after each record; once it is true the rest is left for the next look.
+        """
         for record in self._rows.take():
             self._take_row(record)
+            if stopped():
+                return 0
         if self._alerts is not None:
             for alert in decoded(self._alerts.take()):
                 if self._is_own(alert):
@@ -93,10 +99,14 @@ class PredictionWatch:
                 else:
                     self._stand(alert)
                     self.health_changes.append(alert)
+                if stopped():
+                    return 0
         taken = 0
         for record in self._tail.take():
             self._read(record)
             taken += 1
+            if stopped():
+                break
         return taken
 
     def latencies(self) -> Latencies:

@@ -11,6 +11,7 @@ import pytest
 
 from barograph.app.cli import stopping
 from barograph.app.cli.stopping import stop_requested
+from barograph.deadline import Start, StartStopped
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -47,6 +48,27 @@ def test_afterwards_signals_do_what_they_did():
         pass
     assert not stop.is_set()
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_who_wants_to_know_of_a_stop_hears_of_it_before_the_event_is_set():
+    heard = []
+
+    def first():
+        heard.append(stop.is_set())
+
+    with stop_requested(first) as stop:
+        signal.raise_signal(signal.SIGTERM)
+        assert stop.wait(60)
+    assert heard[0] is False
+
+
+def test_a_start_is_left_at_the_signal_wherever_it_is():
+    start, before = Start(), signal.getsignal(signal.SIGTERM)
+    with stop_requested(then=start.interrupt) as stop:
+        with pytest.raises(StartStopped):
+            signal.raise_signal(signal.SIGTERM)
+        assert stop.is_set()
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 BEGIN = """

@@ -8,8 +8,17 @@ from contextlib import closing
 import pytest
 
 from barograph.app.cli.stopping import CLEAN_S
-from barograph.app.runs.up import ENDS_S, LOOK_S, UpSummary, WatchSummary, run, summary_table
+from barograph.app.runs.up import (
+    ENDS_S,
+    LOOK_S,
+    UpSummary,
+    WatchSummary,
+    nothing_done,
+    run,
+    summary_table,
+)
 from barograph.app.settings import Settings
+from barograph.deadline import Start
 from barograph.errors import BadInputError
 from barograph.feed.clock_offset import Offset
 from barograph.feed.live import LiveSummary
@@ -76,6 +85,32 @@ def test_it_ends_when_it_is_asked(tmp_path, exchange):
     stop.set()
     done = run(Settings(home=tmp_path), tmp_path, plan(exchange.address), stop, pytest.fail)
     assert done.heard.connections <= 1
+
+
+class StoppedAtItsEnd(Start):
+    """A start that is interrupted when everything runs."""
+
+    def over(self):
+        self.interrupt()
+
+
+@pytest.mark.slow
+def test_a_start_that_is_stopped_says_what_was_heard_by_then(tmp_path, exchange):
+    stop, start = threading.Event(), StoppedAtItsEnd()
+    settings, warned = Settings(home=tmp_path), []
+    done = run(settings, tmp_path, plan(exchange.address), stop, warned.append, start=start)
+    assert done.seen.seconds == done.seen.predictions == 0
+    with closing(open_log(tmp_path)) as log:
+        raw = sum(map(len, values(log, TICKS).values()))
+    heard = done.heard.feed
+    assert raw == heard.ticks + heard.heartbeats + sum(heard.gaps.values())
+
+
+def test_a_run_that_was_stopped_before_its_feed_has_a_summary_too():
+    done = nothing_done("simulated", "", PRODUCTS)
+    assert done.heard.products == PRODUCTS
+    assert done.heard.feed.ticks == done.seen.predictions == 0
+    assert "predictions   0" in shown(summary_table(done))
 
 
 @pytest.mark.slow

@@ -72,25 +72,30 @@ def up(
     """
     from barograph.app.alerting.senders import sinks_of
     from barograph.app.runs import up
-    from barograph.deadline import Deadline
+    from barograph.deadline import Deadline, Start, StartStopped
 
-    settings, deadline = settings_of(home), Deadline()
+    settings, deadline, start = settings_of(home), Deadline(), Start()
     if not retrain:
         settings = settings.model_copy(update={"retrain_every_h": 0.0})
     on_screen = sys.stdout.isatty()
     sinks = sinks_of(commands=on_alert or [], webhooks=webhook or [])
     sinks += bells(settings)
-    with (
-        stop_requested() as stop,
-        observed(settings, "up", metrics_port, log_format, on_screen=on_screen) as events,
-        _own_exchange(settings, venue, products, url) as address,
-    ):
-        plan = plan_of(settings, venue, products, address, minutes)
-        place = log or settings.home
-        # Where events are logged the start says the address too.
-        served = page_served(settings, place, port, deadline, quiet=events.logged)
-        with served if web else nullcontext("") as page:
-            done = up.run(settings, place, plan, stop, warn, page, events, sinks, deadline)
+    with stop_requested(lambda: deadline.begin(up.ENDS_S), start.interrupt) as stop:
+        try:
+            with (
+                observed(settings, "up", metrics_port, log_format, on_screen=on_screen) as events,
+                _own_exchange(settings, venue, products, url) as address,
+            ):
+                plan = plan_of(settings, venue, products, address, minutes)
+                place = log or settings.home
+                # Where events are logged the start says the address too.
+                served = page_served(settings, place, port, deadline, quiet=events.logged)
+                with served if web else nullcontext("") as page:
+                    done = up.run(
+                        settings, place, plan, stop, warn, page, events, sinks, deadline, start
+                    )
+        except StartStopped:
+            done = up.nothing_done(venue, url or "", tuple(products.split(",")))
     answer(done, json, lambda: up.summary_table(done))
 
 

@@ -13,7 +13,7 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
 from types import FrameType
@@ -155,14 +155,30 @@ def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
     raise SystemExit(128 + number)
 
 
+class _Stop(Event):
+    """Calls `first` before it is set."""
+
+    def __init__(self, first: Callable[[], None]) -> None:
+        super().__init__()
+        self._first = first
+
+    def set(self) -> None:
+        self._first()
+        super().set()
+
+
 @contextmanager
-def stop_requested() -> Iterator[Event]:
+def stop_requested(
+    first: Callable[[], None] = lambda: None, then: Callable[[], None] = lambda: None
+) -> Iterator[Event]:
     """Yield an event that the first SIGINT or SIGTERM sets, for a verb that then ends by itself.
 
+    first: called at once, whatever the main thread is doing, in another thread, and perhaps again.
+    then: called by the signal handler in the main thread, as soon as that runs; may raise.
     The next signal has its previous effect; inside `interruptible` it ends the process at once,
     as does exceeding `CLEAN_S` seconds. Use it in the main thread only.
     """
-    stop, watcher = Event(), _watcher
+    stop, watcher = _Stop(first), _watcher
     before = {number: signal.getsignal(number) for number in _SIGNALS}
 
     def take(_number: int, _frame: FrameType | None) -> None:
@@ -170,6 +186,7 @@ def stop_requested() -> Iterator[Event]:
         if watcher is not None:
             watcher.stopped = True
         restore()
+        then()
 
     def restore() -> None:
         for number, handler in before.items():

@@ -32,9 +32,10 @@ from barograph.app.terminal import listing, terminal
 from barograph.app.terminal.live_view import render
 from barograph.app.wiring import stages
 from barograph.cases.spikes import LONGEST_WINDOW_S, SPIKES, WANTED
-from barograph.deadline import Deadline
+from barograph.deadline import Deadline, Start, StartStopped
 from barograph.evaluation.alerts import RELEASE, Alert
 from barograph.feed.live import LiveSummary, listen
+from barograph.feed.summary import Summary
 from barograph.feed.venue_socket import ListenPlan
 from barograph.figures import MS, duration
 from barograph.log import Log, open_log
@@ -82,6 +83,33 @@ class UpSummary(msgspec.Struct, frozen=True, kw_only=True):
     heard: LiveSummary
     seen: WatchSummary
     trained: list[str]
+
+
+_NOTHING_SEEN = WatchSummary(
+    seconds=0.0,
+    predictions=0,
+    verdicts={},
+    models={},
+    alerts=0,
+    latency=Latencies(count=0, p50_ms=None, p99_ms=None),
+)
+
+
+def nothing_done(venue: str, address: str, products: tuple[str, ...]) -> UpSummary:
+    """The summary of a run that was stopped before its feed began."""
+    heard = LiveSummary(
+        venue=venue,
+        address=address,
+        products=products,
+        refused={},
+        connections=0,
+        queue_full=0,
+        holes_asked=0,
+        rest_failures=0,
+        clock=None,
+        feed=Summary(),
+    )
+    return UpSummary(heard=heard, seen=_NOTHING_SEEN, trained=[])
 
 
 class Listener:
@@ -143,6 +171,10 @@ class Listener:
         self._stop.set()
         return self._heard.result()
 
+    def heard(self) -> LiveSummary | None:
+        """The summary of a feed that was left; None where its thread did not begin."""
+        return self.end() if self._heard.running() or self._heard.done() else None
+
     def facts(self) -> dict[str, object]:
         """What the feed took and refused so far, by name."""
         return self._feed.summary.facts()
@@ -163,54 +195,65 @@ def run(  # noqa: PLR0913 - what runs on what, and who sees and hears of it
     events: Events = _SILENT,
     sinks: Sequence[Sink] = (),
     deadline: Deadline | None = None,
+    start: Start | None = None,
 ) -> UpSummary:
     """Feed, featurize, score, alert and retrain until `stop` is set or the plan's time is over.
 
     The live view is shown if standard output is a terminal, with the address of the `page`. sinks:
     where alerts are sent; they link to the page, unless the settings name another. deadline: begins
-    with a stop, for all parts here and around. From the moment at which a case of hours has a
+    with a stop, for all parts here and around. start: over when all parts run; a StartStopped
+    before is a summary of what was heard by then. From the moment at which a case of hours has a
     champion, its candles are made of the ticks, and it forecasts beside. Raises as `live.listen`
     does.
     """
     retraining, deadline = _retraining(settings, address, plan, warn), deadline or Deadline()
     measured, link = (retraining.measures,), settings.page_url or page
-    with (
-        prompt_threads(),
-        Listener(settings, address, plan, warn, page, events) as listener,
-        watching(
-            settings,
-            address,
-            [SPIKES],
-            sinks,
-            warn,
-            measured=measured,
-            link=link,
-            deadline=deadline,
-        ),
-        HoursBeside(settings, address, warn, deadline=deadline),
-        Pipeline(
-            stages(settings, address, SPIKES, warn, patient=True), stop, deadline=deadline
-        ) as pipeline,
-        retraining,
-        PeriodicRetention(lambda: open_log(address), warn, deadline=deadline),
-        closing(open_log(address)) as log,
-    ):
-        ensure_alert_topics(log)
-        seen = watch(
-            log,
+    listener = Listener(settings, address, plan, warn, page, events)
+    try:
+        with (
+            prompt_threads(),
             listener,
-            pipeline,
-            stop,
-            shown=sys.stdout.isatty(),
-            retraining=retraining,
-            alerts_of_log=True,
-            events=events,
-        )
-        if stop.is_set():
-            deadline.begin(ENDS_S)
-        retraining.stop()
-        # End the feed before the pipeline, which then processes the last records.
-        return UpSummary(heard=listener.end(), seen=seen, trained=retraining.trained)
+            watching(
+                settings,
+                address,
+                [SPIKES],
+                sinks,
+                warn,
+                measured=measured,
+                link=link,
+                deadline=deadline,
+            ),
+            HoursBeside(settings, address, warn, deadline=deadline),
+            Pipeline(
+                stages(settings, address, SPIKES, warn, patient=True), stop, deadline=deadline
+            ) as pipeline,
+            retraining,
+            PeriodicRetention(lambda: open_log(address), warn, deadline=deadline),
+            closing(open_log(address)) as log,
+        ):
+            ensure_alert_topics(log)
+            if start is not None:
+                start.over()
+            seen = watch(
+                log,
+                listener,
+                pipeline,
+                stop,
+                shown=sys.stdout.isatty(),
+                retraining=retraining,
+                alerts_of_log=True,
+                events=events,
+            )
+            if stop.is_set():
+                deadline.begin(ENDS_S)
+            retraining.stop()
+            # End the feed before the pipeline, which then processes the last records.
+            return UpSummary(heard=listener.end(), seen=seen, trained=retraining.trained)
+    except StartStopped:
+        heard = listener.heard()
+        if heard is None:
+            raise
+        return UpSummary(heard=heard, seen=_NOTHING_SEEN, trained=retraining.trained)
 
 
 def _retraining(
@@ -306,7 +349,7 @@ def watch(  # noqa: PLR0913 - the parts, and how long they are watched
     def going_on() -> bool:
         over = ends_s is not None and time.monotonic() >= ends_s
         pipeline.check()
-        watched.look()
+        watched.look(stop.is_set)
         watched.silent(time.time_ns(), _SILENT_S)
         while watched.changes:
             _log_alert(events, *watched.changes.popleft())
