@@ -232,8 +232,6 @@ def run(  # noqa: PLR0913 - what runs on what, and who sees and hears of it
             closing(open_log(address)) as log,
         ):
             ensure_alert_topics(log)
-            if start is not None:
-                start.over()
             seen = watch(
                 log,
                 listener,
@@ -243,6 +241,7 @@ def run(  # noqa: PLR0913 - what runs on what, and who sees and hears of it
                 retraining=retraining,
                 alerts_of_log=True,
                 events=events,
+                start=start,
             )
             if stop.is_set():
                 deadline.begin(ENDS_S)
@@ -336,13 +335,16 @@ def watch(  # noqa: PLR0913 - the parts, and how long they are watched
     release: float = RELEASE,
     events: Events = _SILENT,
     alerts_of_log: bool = False,
+    start: Start | None = None,
 ) -> WatchSummary:
     """Watch the predictions until `stop` is set, the feed ends, or `seconds` have passed.
 
-    shown: draw the live view. release, alerts_of_log: as PredictionWatch says. Re-raises errors of
-    feed and pipeline.
+    start: over once what the log holds already is read. shown: draw the live view. release,
+    alerts_of_log: as PredictionWatch says. Re-raises errors of feed and pipeline.
     """
     watched = PredictionWatch(log, release=release, alerts_of_log=alerts_of_log, case=SPIKES.name)
+    if start is not None:
+        start.over()
     started_s = time.monotonic()
     ends_s = None if seconds is None else started_s + seconds
 
