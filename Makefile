@@ -23,7 +23,7 @@ HOURS ?= 36
 SEED ?= 1
 ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
-.PHONY: help install demo hourly-demo churn-demo kafka test test-operations test-fast test-narrow lint bench bench-check lock docs deploy leak claims ceiling drift-table first-minutes eda brief docs-site \
+.PHONY: help install airflow airflow-up dvc demo hourly-demo churn-demo kafka test test-unattended test-operations test-fast test-narrow lint bench bench-check lock docs deploy leak claims ceiling drift-table first-minutes eda brief docs-site \
   bandit pip-audit lint-workflows compare image image-check pin-images release-notes branch-rules wheel clean
 
 help:            ## what can be made
@@ -44,12 +44,21 @@ churn-demo: $(if $(LOG),$(WITH_KAFKA),$(STAMP))   ## customers who will leave, i
 kafka: $(WITH_KAFKA)   ## a Kafka broker on 127.0.0.1:9092, until Ctrl-C; needs Java 17 and Maven
 	$(BIN)/python tests/given/brokers.py
 
+airflow: .venv-airflow/installed   ## Airflow in .venv-airflow, for the DAGs of dags/
+	@echo 'Installed. A scheduler with its page on 127.0.0.1:8080, until Ctrl-C:  make airflow-up'
+
+airflow-up: .venv-airflow/installed $(STAMP)   ## Airflow on 127.0.0.1:8080 with the DAGs, until Ctrl-C
+	deploy/airflow/up.sh
+
+dvc: .venv-dvc/installed   ## DVC in .venv-dvc, for the stages of dvc.yaml
+	@echo 'Installed. With both on the PATH:  PATH=.venv-dvc/bin:.venv/bin:$$PATH dvc repro'
+
 # Tests start processes by the hundred: let Python keep what it compiles, whatever else was said.
-test test-operations test-fast test-narrow: export PYTHONDONTWRITEBYTECODE =
+test test-operations test-fast test-narrow test-unattended: export PYTHONDONTWRITEBYTECODE =
 
 # Three on two cores: stories wait for processes and brokers half of their time.
 test: $(TESTED)     ## all tests but those of operation; the slow stories run side by side
-	$(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder -m "not operations"
+	$(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder -m "not operations and not unattended"
 
 test-operations: $(TESTED)   ## brokers and processes killed, full disks, hours of faults, a million frames
 	$(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder -m operations
@@ -58,6 +67,10 @@ test-operations: $(TESTED)   ## brokers and processes killed, full disks, hours 
 test-fast: $(TESTED)   ## the tests of a working day
 	HYPOTHESIS_PROFILE=fast $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder \
 	  -m "not slow" --ignore tests/stories
+
+# One after the other: each starts what fills both cores.
+test-unattended: $(TESTED) .venv-airflow/installed .venv-dvc/installed   ## the DAGs under a real Airflow, the stages under a real DVC
+	$(BIN)/python -m pytest -m unattended tests/stories
 
 test-narrow: $(TESTED)   ## those of them that compute with floats, as on an older processor: numpy without AVX2 and AVX-512
 	@narrow="$$($(BIN)/python tests/given/narrow.py)" && echo "Without $$narrow" && \
@@ -76,7 +89,11 @@ bench: .venv/installed-for-bench   ## speed beside its peers, into benchmarks/re
 bench-check: .venv/installed-for-bench   ## every row of the bench once, small: does it still work?
 	$(BIN)/python benchmarks/run.py --check
 
-lock: $(TESTED)     ## pin everything, for every platform and Python that we support, in one file
+lock: $(TESTED)     ## pin everything, for every platform and Python that we support
+	$(BIN)/uv pip compile --quiet --universal --no-emit-index-url --no-header --no-annotate \
+	  --python-version 3.11 deploy/airflow/requirements.in -o deploy/airflow/requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --no-emit-index-url --no-header --no-annotate \
+	  --python-version 3.11 deploy/dvc/requirements.in -o deploy/dvc/requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --all-extras --group dev --group bench --group checks --group docs --no-emit-index-url \
 	  --no-header --no-annotate --python-version 3.11 pyproject.toml -o requirements.lock
 
@@ -155,7 +172,7 @@ wheel: $(TESTED)    ## wheel and sdist in build/wheel, each installed into an em
 	$(BIN)/python tests/given/wheels.py build/wheel
 
 clean:           ## remove what was installed and made
-	rm -rf .venv .venv-quix build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-airflow .venv-dvc .venv-quix build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find src -name __pycache__ -prune -exec rm -rf {} +
 
 $(BIN)/uv:
@@ -182,6 +199,13 @@ $(TESTED): $(STAMP)
 	@echo "Installing what the tests need into .venv"
 	$(UV_INSTALL) --constraint requirements.lock --group dev --group checks \
 	  --editable ".[kafka,jwt,xgboost,garch,report]"
+	@touch $@
+
+# Environments of their own: neither resolves together with Barograph.
+.venv-%/installed: $(BIN)/uv deploy/%/requirements.lock
+	@echo "Installing what deploy/$* pins into .venv-$*"
+	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-$*
+	$(BIN)/uv pip install --quiet --python .venv-$*/bin/python --requirement deploy/$*/requirements.lock
 	@touch $@
 
 # Without the programs of the tests, which only root can install.

@@ -182,6 +182,19 @@ def test_of_a_file_only_hours_up_to_a_time_are_held_judged_and_written(run, csv,
     assert len(written(tmp_path / "h")) == 120
 
 
+def test_a_file_is_judged_as_at_a_time(run, csv, tmp_path):
+    end_s = START_S + 120 * 3600
+    until = format_time(end_s * 10**9)
+    code, out, _ = run("quality", csv(), "--until", until, "--home", tmp_path / "h", "--json")
+    report = json.loads(out)["report"]
+    assert (code, report["rows"], report["last_s"]) == (0, 120, end_s - 3600)
+    assert report["judged_time_ns"] == end_s * 10**9
+    code, _, err = run(
+        "quality", csv(), "--until", "2025-06-15T12:30:00Z", "--home", tmp_path / "h"
+    )
+    assert (code, err.count("\n")) == (2, 1)
+
+
 def test_what_the_gate_would_stop_is_held_all_the_same(run, csv, tmp_path):
     bad = csv("broken.csv", rows(3))
     bad.write_text(bad.read_text() + ",,,,,5\n" * 24)

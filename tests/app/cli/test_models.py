@@ -149,3 +149,14 @@ def card_with(registry, version, decision):
     gate = replace(made_card.training.gate, decision=decision)
     training = replace(made_card.training, gate=gate)
     registry.attach("spikes", version, FILE, encoded(replace(made_card, training=training)))
+
+
+@pytest.mark.slow
+def test_a_model_is_written_to_a_file_as_it_is_registered(run, registry, tmp_path):
+    versions(registry, 0.5)
+    code, out, _ = run("models", "show", "1", "--onnx", tmp_path / "new" / "m.onnx", "--home", "h",
+                       "--json")  # fmt: skip
+    assert (code, json.loads(out)["facts"]["candidate"]) == (0, "har")
+    assert (tmp_path / "new" / "m.onnx").read_bytes() == graph(0.5)
+    code, out, err = run("models", "show", "1", "--onnx", "/", "--home", "h")
+    assert (code, out, err.count("\n")) == (2, "", 1)

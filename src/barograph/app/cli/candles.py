@@ -186,6 +186,9 @@ def _followed(settings: "Settings", address: str | Path, plan: "ServicePlan", js
 def quality(
     file: Annotated[Path, typer.Argument(help="Candles: CSV or Parquet, packed or not.")],
     product: ProductOption = "BTC-USD",
+    until: Annotated[
+        str, typer.Option(metavar="TIME", help="Judge the hours up to this end, as at that time.")
+    ] = "",
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -197,8 +200,10 @@ def quality(
     from barograph.app.runs import extracting
     from barograph.app.terminal import quality_lines
 
-    settings = settings_of(home)
-    judged = extracting.judged_file(file, product, extracting.policy_of(settings), time.time_ns())
+    settings, now_ns = settings_of(home), time.time_ns()
+    policy = extracting.policy_of(settings)
+    until_s = _until_s(until, now_ns) if until else None
+    judged = extracting.judged_file(file, product, policy, now_ns, until_s)
     done = extracting.write_report(settings.home, judged.judged, judged.table)
     answer(done, json, lambda: quality_lines.quality(done.report, done.page))
     raise typer.Exit(0 if done.report.passed else 1)

@@ -1,5 +1,6 @@
 """Verbs on the registry's models: models list, show, history, promote, rollback."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -20,8 +21,6 @@ from barograph.app.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from barograph.app.settings import Settings
     from barograph.cases.case import Case
     from barograph.cases.live_series import LiveSeries
@@ -62,6 +61,9 @@ def models_show(
             min=1, max=MOST_HOURS, help="Hours of live scores, back from the newest prediction."
         ),
     ] = 24,
+    onnx: Annotated[
+        Path | None, typer.Option(help="Write the model to this file, too, as it is registered.")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Show all facts of one version, and its live scores."""
@@ -73,6 +75,8 @@ def models_show(
     of, settings = case_named(case), settings_of_existing(home)
     registry = Registry(settings.home)
     model = registry.load(of.name, which, None)
+    if onnx is not None:
+        _write_onnx(registry, model, onnx)
     standing = {
         alias: f"{of.name}/{number}"
         for alias in ("champion", "candidate")
@@ -169,7 +173,20 @@ def _promoted_by_gate(registry: "Registry", case: "Case", version: int) -> "Prom
     return registry.promote(case.name, version, words, case.feature_set)
 
 
-def _next(case: str, home: "Path | None") -> str:
+def _write_onnx(registry: "Registry", model: "Model", file: Path) -> None:
+    from barograph.errors import BadInputError
+    from barograph.files.disk import declared, write_whole
+
+    case, _, number = model.label.rpartition("/")
+    content = registry.attached(case, int(number), "model.onnx")
+    if not file.name:
+        raise BadInputError(f"--onnx {file}", "it names no file", "Name one, as in model.onnx")
+    with declared(file.parent, len(content)):
+        file.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(file, content)
+
+
+def _next(case: str, home: Path | None) -> str:
     return f"barograph models show{with_case(case)}{at(home)}"
 
 

@@ -1,0 +1,183 @@
+"""The DAGs under a real Airflow: scheduler, API and page, on small inputs.
+
+One Airflow serves all tests, which build on each other in their order.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from airflow_runs import BIN, ROOT, Airflow
+from barograph.cases.churn import invent
+from barograph.registry.registry import Registry
+from browsers import launched, opened
+from candle_tables import csv_of
+from invented_market_hours import bars
+from waiting import until
+
+pytestmark = [
+    pytest.mark.unattended,
+    pytest.mark.skipif(not BIN.is_dir(), reason="Airflow is not installed: `make airflow`"),
+]
+
+HOURS = 8000
+STAGES = ["extract", "quality_gate", "features", "profile", "train", "compare", "promote", "report"]
+PICTURES = ROOT / "build" / "airflow"
+SCHEDULE_LIMIT_S = 1500
+"""For what takes a minute; the machine may be busy."""
+
+
+def barograph(*words):
+    command = [sys.executable, "-c", "from barograph.app.cli import main; main()", *map(str, words)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Candles with and without a price, customers, and a home with a model of them."""
+    place = tmp_path_factory.mktemp("airflow")
+    (place / "candles.csv").write_text(csv_of(bars(HOURS)))
+    header = "time,open,high,low,close,volume"
+    (place / "broken.csv").write_text("\n".join([header, *[",,,,,635.15"] * 24]))
+    (place / "people.ndjson").write_bytes(b"\n".join([*invent(1200, 1), b""]))
+    home = place / "home"
+    barograph("dataset", place / "people.ndjson", "--case", "churn", "--home", home)
+    barograph("train", "--case", "churn", "--home", home, "--folds", "2", "--no-control",
+              "--candidates", "logistic")  # fmt: skip
+    (place / "people.ndjson").write_bytes(b"\n".join([*invent(200, 2), b""]))
+    return place
+
+
+@pytest.fixture(scope="module")
+def airflow(place, kafka):
+    (place / "airflow").mkdir()
+    names = {
+        "HOME": place / "home",
+        "CANDLES": place / "candles.csv",
+        "CANDIDATES": "linear",
+        "LOG": f"kafka://{kafka}/airflow",
+        "RECORDS": place / "people.ndjson",
+    }
+    settings = {f"BAROGRAPH_{name}": str(value) for name, value in names.items()}
+    with Airflow(place / "airflow", **settings) as airflow:
+        # Of its own for `airflow dags test`, whose run takes the place of one of that date.
+        shutil.copytree(place / "airflow", place / "tested")
+        airflow.tested = Airflow(place / "tested", **settings)
+        airflow.start()
+        yield airflow
+
+
+def made(home):
+    """What a run of the hourly pipeline leaves for good: dataset, model, and their facts."""
+    files = [home / "datasets" / "hourly.parquet", home / "datasets" / "hourly.json"]
+    registry = Registry(home)
+    version = registry.champion_version("hourly")
+    (known,) = [each for each in registry.versions("hourly") if each.version == version]
+    artifacts = home / "registry" / "artifacts" / known.run_id / "artifacts"
+    files += [artifacts / name for name in ("model.onnx", "facts.json", "judged.json")]
+    return {file.name: file.read_bytes() for file in files}
+
+
+def pictured(chromium, airflow, run, name):
+    """The graph of a run as the page draws it, as a file."""
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    with launched(chromium) as browser, opened(browser, width=1800) as watched:
+        page = watched.page
+        page.goto(f"{airflow.address}/dags/hourly_pipeline/runs/{run}")
+        page.get_by_label("Show Graph (Press g)").click()
+        for stage in STAGES:
+            page.locator(".react-flow__node").get_by_text(stage, exact=True).wait_for()
+        page.screenshot(path=PICTURES / f"{name}.png")
+
+
+def test_the_dags_are_imported_without_errors(airflow):
+    assert airflow.ask("GET", "importErrors")["import_errors"] == []
+
+
+def test_a_schedule_that_is_killed_between_two_tasks_runs_to_its_end(airflow, place, chromium):
+    airflow.ask("PATCH", "dags/hourly_pipeline", is_paused=False)
+    until(lambda: airflow.run_of("hourly_pipeline"), SCHEDULE_LIMIT_S, 0.5)
+    run = airflow.run_of("hourly_pipeline")
+    assert run["run_type"] == "scheduled"
+    run = run["dag_run_id"]
+
+    def has_features():
+        return airflow.states("hourly_pipeline", run).get("features") == "success"
+
+    until(has_features, SCHEDULE_LIMIT_S, 0.2)
+    airflow.kill()
+    airflow.start()
+    assert airflow.ended("hourly_pipeline", run) == "success"
+    assert airflow.states("hourly_pipeline", run) == dict.fromkeys(STAGES, "success")
+    told = {task: airflow.figures("hourly_pipeline", run, task) for task in STAGES}
+    assert told["quality_gate"]["extracts.0.passed"] is True
+    assert told["quality_gate"]["extracts.0.new"] > HOURS - 100
+    assert told["features"]["rows"] > HOURS - 100
+    assert told["promote"]["version"] == 1
+    assert Registry(place / "home").champion_version("hourly") == 1
+    pictured(chromium, airflow, run, "green")
+
+
+def test_the_same_logical_date_makes_the_same_bytes(airflow, place):
+    date = airflow.run_of("hourly_pipeline")["logical_date"]
+    before = made(place / "home")
+    elsewhere = json.dumps({"home": str(place / "other")})
+    test = ("dags", "test", "hourly_pipeline", date, "--mark-success-pattern", "profile", "--conf")
+    airflow.tested.call(*test, elsewhere)
+    assert made(place / "other") == before
+    airflow.tested.call(*test, elsewhere)
+    assert made(place / "other") == before
+    assert len(Registry(place / "other").versions("hourly")) == 1
+    assert len(Registry(place / "other").history("hourly")) == 1
+
+
+def test_nothing_runs_after_a_gate_that_fails(airflow, place, chromium):
+    conf = {"home": str(place / "stopped"), "file": str(place / "broken.csv")}
+    started = airflow.ask(
+        "POST", "dags/hourly_pipeline/dagRuns", logical_date="2025-06-15T15:05:00Z", conf=conf
+    )
+    run = started["dag_run_id"]
+    assert airflow.ended("hourly_pipeline", run) == "failed"
+    assert airflow.states("hourly_pipeline", run) == {
+        "extract": "success",
+        "quality_gate": "failed",
+        **dict.fromkeys(STAGES[2:], "upstream_failed"),
+    }
+    told = airflow.figures("hourly_pipeline", run, "quality_gate", "figures")
+    assert told["extracts.0.passed"] is False
+    assert (told["extracts.0.report.rows"], told["extracts.0.report.good"]) == (24, 0)
+    assert not (place / "stopped" / "datasets").exists()
+    pictured(chromium, airflow, run, "red")
+
+
+def test_records_are_scored_as_a_stream_and_in_batch_whose_asset_begins_the_stream(airflow, place):
+    for dag in ("kafka_streaming", "kafka_batch"):
+        airflow.ask("PATCH", f"dags/{dag}", is_paused=False)
+    conf = {"rate": 100, "seconds": 20}
+    started = airflow.ask("POST", "dags/kafka_streaming/dagRuns", logical_date=None, conf=conf)
+    run = started["dag_run_id"]
+    assert airflow.ended("kafka_streaming", run) == "success"
+    assert airflow.figures("kafka_streaming", run, "health")["state"] == "ok"
+    assert airflow.figures("kafka_streaming", run, "produce")["sent"] == 200
+    assert airflow.figures("kafka_streaming", run, "consume")["values"] == 200
+
+    with (place / "people.ndjson").open("ab") as file:
+        file.write(b"\n".join([*invent(100, 3), b""]))
+    batch = airflow.ask("POST", "dags/kafka_batch/dagRuns", logical_date=None)["dag_run_id"]
+    assert airflow.ended("kafka_batch", batch) == "success"
+    assert airflow.figures("kafka_batch", batch, "produce")["sent"] == 100
+    assert airflow.figures("kafka_batch", batch, "consume")["values"] == 100
+    topics = airflow.figures("kafka_batch", batch, "summary")["topics"]
+    counted = {each["name"]: each["records_at_most"] for each in topics}
+    assert counted["telco.predictions"] >= 300
+
+    def follows():
+        return airflow.run_of("kafka_streaming")["run_type"] == "asset_triggered"
+
+    until(follows, SCHEDULE_LIMIT_S, 0.5)
+    last = airflow.run_of("kafka_streaming")["dag_run_id"]
+    assert airflow.ended("kafka_streaming", last) == "success"
+    assert airflow.figures("kafka_streaming", last, "produce")["sent"] == 0
