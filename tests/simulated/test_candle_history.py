@@ -54,10 +54,32 @@ def test_hours_follow_each_other_and_prices_lie_within_their_range():
     assert all(b.open == a.close for a, b in zip(bars, follows, strict=True) if b is not None)
 
 
+def log_ranges():
+    return np.log([np.log(float(bar.high / bar.low)) for bar in all_bars()])
+
+
 def test_volatility_comes_in_clusters():
-    bars = all_bars()
-    ranges = np.log([np.log(float(bar.high / bar.low)) for bar in bars])
+    ranges = log_ranges()
     assert 0.5 < np.corrcoef(ranges[1:], ranges[:-1])[0, 1] < 0.95
+
+
+def test_the_middle_of_the_week_is_more_volatile_than_its_end():
+    start_s = np.array([bar.start_s for bar in all_bars()])
+    weekday = (start_s.astype("datetime64[s]").astype("datetime64[D]").astype(int) + 3) % 7
+    ranges = log_ranges()
+    by_day = [ranges[weekday == day].mean() for day in range(7)]
+    assert np.argmax(by_day) in {1, 2, 3}  # Monday is 0
+    assert np.argmin(by_day) in {5, 6}
+    assert 0.5 < max(by_day) - min(by_day) < 1.0
+
+
+def test_a_market_without_quiet_hours_has_the_others_as_they_are():
+    span = ((END_S // HOUR_S - 2 * QUIET_HOUR) * HOUR_S, END_S)
+    every = CandleHistory({"BTC-USD": 100_000.0}, START_NS, 1, quiet_hours=False)
+    bars = every.bars("BTC-USD", *span)
+    assert [bar.start_s for bar in bars] == list(range(*span, HOUR_S))
+    traded = [bar for bar in bars if bar.start_s // HOUR_S % QUIET_HOUR]
+    assert traded == history().bars("BTC-USD", *span)
 
 
 @pytest.mark.slow

@@ -64,6 +64,7 @@ def test_the_check_answers_in_json_and_says_what_was_not_promoted(tmp_path):
     assert [each["case"] for each in summary["trainings"]] == ["hourly", "hourly-6h", "hourly-24h"]
     first, second = summary["extracts"]
     assert (first["new"] + first["missing"], second["new"]) == (HOURS - 336, 336)
+    assert first["empty"] == 0
     promoted = [each["gate"]["decision"]["promote"] for each in summary["trainings"]]
     for forecast, champion in zip(summary["forecasts"], promoted, strict=True):
         # Of the hours behind the training only: those that the models had not seen.

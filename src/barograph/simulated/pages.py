@@ -37,12 +37,13 @@ class Asked(NamedTuple):
 class CandleTerms(msgspec.Struct, frozen=True, kw_only=True):
     """How the exchange serves candles: their seed, their faults, and CryptoCompare's key.
 
-    An empty key is not asked for.
+    An empty key is not asked for. Without `quiet_hours` each hour before the opening has trades.
     """
 
     seed: int = 1
     faults: tuple[CandleFault, ...] = ()
     key: str = ""
+    quiet_hours: bool = True
 
 
 class PageAnswer(NamedTuple):
@@ -68,7 +69,9 @@ class Pages:
         self._products = ProductsEndpoint(products)
         self._trades = TradesEndpoint(ledger, faults, rest_per_s)
         prices = {name: START_PRICES.get(name, OTHER_START_PRICE) for name in products}
-        self._history = CandleHistory(prices, ledger.start_ns, candles.seed)
+        self._history = CandleHistory(
+            prices, ledger.start_ns, candles.seed, quiet_hours=candles.quiet_hours
+        )
         self._candles = CandlesEndpoint(self._history, candles.faults, key=candles.key)
 
     @property
