@@ -9,7 +9,7 @@ x is a first-order autoregression of coefficient 0.98 with shocks of deviation 0
 UTC, weeks begin on Monday. An hour is twelve returns of a normal law.
 
 The season of the week and the size of the shocks are such that a model that knows the hour of the
-week forecasts the next 24 hours better than HAR, by more than a gate's interval, with any seed.
+week forecasts the next 24 hours better than HAR, by more than a gate's interval.
 """
 
 from collections.abc import Iterable, Mapping

@@ -56,6 +56,18 @@ def plan(address, **changes):
     )
 
 
+UNFINISHED = "stopped before all was scored that was heard; the next run goes on"
+
+
+def unexpected(warned):
+    """The warnings but for those that a run has, or has not, by how fast the machine is."""
+    return [
+        text
+        for text in warned
+        if text != UNFINISHED and not text.startswith("retraining: first training in about")
+    ]
+
+
 def test_all_parts_have_ended_before_the_verb_is_killed():
     assert ENDS_S + LOOK_S < CLEAN_S
 
@@ -65,27 +77,31 @@ def test_what_is_heard_is_featurized_and_scored_until_the_time_is_over(tmp_path,
     settings, warned = Settings(home=tmp_path), []
     before_s = sys.getswitchinterval()
     done = run(
-        settings, tmp_path, plan(exchange.address, seconds=3.0), threading.Event(), warned.append
+        settings, tmp_path, plan(exchange.address, seconds=4.0), threading.Event(), warned.append
     )
     assert sys.getswitchinterval() == before_s
-    assert done.heard.feed.ticks > 20
+    assert unexpected(warned) == []
+    assert UNFINISHED not in warned
+    # How much is heard, and how much of it was seen when the feed ended, is the machine's.
+    assert done.heard.feed.ticks > 0
     assert done.heard.feed.gaps == {}
     with closing(open_log(tmp_path)) as log:
         raw, rows, predictions = (
             sum(map(len, values(log, topic).values())) for topic in (TICKS, FEATURES, PREDICTIONS)
         )
         assert raw == done.heard.feed.ticks + done.heard.feed.heartbeats
-        assert rows == predictions >= done.seen.predictions > 20
+        assert rows == predictions >= done.seen.predictions
+        assert predictions > 0
         assert verify(log, archive=tmp_path / "archive").same
 
 
 @pytest.mark.slow
 def test_it_ends_when_it_is_asked(tmp_path, exchange):
-    stop = threading.Event()
+    stop, warned = threading.Event(), []
     stop.set()
-    warned = []  # how much is done by then depends on the machine
     done = run(Settings(home=tmp_path), tmp_path, plan(exchange.address), stop, warned.append)
     assert done.heard.connections <= 1
+    assert unexpected(warned) == []
 
 
 class StoppedAtItsEnd(Start):
@@ -116,8 +132,10 @@ def test_a_run_that_was_stopped_before_its_feed_has_a_summary_too():
 
 @pytest.mark.slow
 def test_a_venue_that_is_not_there_is_one_line_that_names_another(tmp_path):
+    settings, warned = Settings(home=tmp_path), []
     with pytest.raises(BadInputError, match="--venue simulated"):
-        run(Settings(home=tmp_path), tmp_path, plan("127.0.0.1:9"), threading.Event(), pytest.fail)
+        run(settings, tmp_path, plan("127.0.0.1:9"), threading.Event(), warned.append)
+    assert unexpected(warned) == []
 
 
 def shown(answer):
