@@ -188,13 +188,13 @@ class ExportRefusedError(BarographError):
 
 
 class ForeignFeaturesError(BarographError):
-    """A model or row was made with another feature set."""
+    """A model or dataset of `case` was made with another feature set."""
 
-    def __init__(self, what: str, theirs: str, ours: str) -> None:
-        self.what, self.theirs, self.ours = what, theirs, ours
+    def __init__(self, what: str, theirs: str, ours: str, case: str) -> None:
+        self.what, self.theirs, self.ours, self.case = what, theirs, ours, case
         super().__init__(
-            f"{what} was made with feature set {theirs}, this program computes {ours}. "
-            "Train again (`barograph dataset && barograph train`)."
+            f"{what} was made with feature set {theirs}, this program computes {ours}. Train again "
+            f"(`barograph dataset --case {case} && barograph train --case {case}`)."
         )
 
 

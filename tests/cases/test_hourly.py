@@ -8,6 +8,8 @@ import pytest
 from barograph.cases import hourly
 from barograph.cases.case import adapted
 from barograph.cases.hourly import (
+    DEVIATION_6H,
+    DEVIATION_24H,
     HOURLY,
     HOURLY_6H,
     HOURLY_24H,
@@ -25,6 +27,7 @@ from hour_candles import dataset, invented, shared
 
 CASES = (HOURLY, HOURLY_6H, HOURLY_24H)
 OF_MINUTES = (REALIZED, REALIZED_6H, REALIZED_24H)
+OF_CLOSES = (DEVIATION_6H, DEVIATION_24H)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +48,7 @@ def test_a_forecast_is_of_the_volatility_of_the_hours_that_follow(case):
 
 
 def test_cases_of_longer_horizons_share_the_rows_of_the_first_and_no_group_or_topic_else():
-    every = (*CASES, *OF_MINUTES)
+    every = (*CASES, *OF_MINUTES, *OF_CLOSES)
     assert [case for case in every if case.live.machine is not None] == [HOURLY]
     assert len({case.live.rows for case in every}) == 1
     for name in ("predictions", "shadow", "group_prefix"):
@@ -66,13 +69,27 @@ def test_the_realised_volatility_of_the_hours_that_follow_is_that_of_their_minut
     assert case.live.value_now in table.features
 
 
+@pytest.mark.parametrize("case", OF_CLOSES)
+def test_the_deviation_of_the_hours_that_follow_is_that_of_their_closes_returns(case):
+    hours = case.live.horizon_s // 3600
+    candles = invented(900, seed=2)
+    returns = np.diff(np.log([float(candle.close) for candle in candles]), prepend=np.nan)
+    frame = dataset(case, candles).frame
+    for row in (400, 800, 899 - hours):
+        following = np.sqrt(np.mean(returns[row + 1 : row + 1 + hours] ** 2))
+        assert frame["outcome"][row] == pytest.approx(following, rel=1e-6)
+    table = case.table(frame)
+    known = ~np.isnan(table.returns)
+    np.testing.assert_allclose(table.vols[known], np.abs(table.returns[known]))
+
+
 def test_without_minutes_there_is_no_realised_volatility_to_forecast():
     frame = dataset(REALIZED, invented(900, seed=2)).frame
     with pytest.raises(TooLittleDataError, match="Extract a file of one-minute candles"):
         REALIZED.table(frame)
 
 
-@pytest.mark.parametrize("case", [*CASES, *OF_MINUTES])
+@pytest.mark.parametrize("case", [*CASES, *OF_MINUTES, *OF_CLOSES])
 def test_candidates_use_columns_of_rows_tau_and_what_experiments_derive(case):
     made = {each.name: each for each in case.candidates(NAMES)}
     known = {*NAMES, TAU, hourly.EWMA, hourly.GARCH, *hourly.SAME_HOURS}

@@ -145,7 +145,7 @@ def test_an_unforeseen_error_is_reported_and_tried_again_too(error):
 @pytest.mark.parametrize(
     "never",
     [
-        ForeignFeaturesError("model spikes/2", "another", FEATURE_SET_HASH),
+        ForeignFeaturesError("model spikes/2", "another", FEATURE_SET_HASH, "spikes"),
         UnsoundModelError("spikes/2", "it has no features", "Train again"),
     ],
 )

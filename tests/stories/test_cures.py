@@ -14,7 +14,7 @@ from contextlib import closing
 import pytest
 
 from barograph.app.cli import door
-from barograph.cases.churn import invent
+from barograph.cases.churn import invent as invent_customers
 from barograph.errors import BadInputError, ForeignStateError, OffsetGapError, RemovedError
 from barograph.log import open_log
 from barograph.registry.registry import Registry
@@ -23,6 +23,7 @@ from barograph.simulated.market import SimulatedMarket
 from barograph.training.dataset import FEWER
 from barograph.types import Message
 from command_line import call
+from hour_candles import invented
 from registered_models import facts_of, graph
 
 CURES = {
@@ -31,6 +32,8 @@ CURES = {
     "topics create": "test_a_topic_of_ones_own_is_created",
     "verify": "test_an_archive_that_the_log_does_not_know_is_no_reason_not_to_verify",
     "dataset": "test_a_training_without_a_dataset_builds_one",
+    "dataset --case": "test_a_training_without_a_dataset_builds_one",
+    "featurize --case": "test_a_dataset_of_rows_that_another_case_makes_has_them_made",
     "train --case": "test_a_case_without_a_model_is_trained",
     "settings": "test_what_a_misspelt_setting_could_be_is_listed",
     "models show --case": "test_a_version_that_was_not_promoted_is_shown_and_promoted",
@@ -107,10 +110,21 @@ class User:
         path.write_bytes(b"\n".join(frame.data for frame in market.advance(seconds)) + b"\n")
         return path
 
+    def candles(self, hours):
+        """A file of made-up candles."""
+        path = self._files / "candles.csv"
+        names = ("time", "open", "high", "low", "close", "volume")
+        rows = [
+            (each.start_s, each.open, each.high, each.low, each.close, each.volume)
+            for each in invented(hours, seed=3)
+        ]
+        path.write_text("\n".join(",".join(map(str, row)) for row in [names, *rows]) + "\n")
+        return path
+
     def customers(self, *lines, count=800):
         """A file of made-up customers, with more lines after them."""
         path = self._files / "people.ndjson"
-        path.write_bytes(b"".join(line + b"\n" for line in (*invent(count, 1), *lines)))
+        path.write_bytes(b"".join(line + b"\n" for line in (*invent_customers(count, 1), *lines)))
         return path
 
 
@@ -159,8 +173,16 @@ def test_an_archive_that_the_log_does_not_know_is_no_reason_not_to_verify(user):
 
 def test_a_training_without_a_dataset_builds_one(user):
     user.must("replay", user.market(400))
-    assert user.obey(user.refused("train")) == "dataset"
+    assert user.obey(user.refused("train")) == "dataset --case spikes"
     assert "barograph dataset" not in user.do("train")[2]
+
+
+def test_a_dataset_of_rows_that_another_case_makes_has_them_made(user):
+    user.must("extract", "--file", user.candles(900), "--until", "2023-12-22T12:00:00Z")
+    user.must("dataset", "--case", "hourly")
+    message = user.refused("dataset", "--case", "hourly-6h")
+    assert user.obey(message) == "featurize --case hourly"
+    user.must("dataset", "--case", "hourly-6h")
 
 
 def test_a_case_without_a_model_is_trained(user):

@@ -1,9 +1,10 @@
 """The hourly case: how volatile will the next hour be, and from where to where?
 
-The outcome of an hour is the Garman–Klass volatility of the 1, 6 or 24 hours after it, or, in the
-cases `REALIZED`, their realised volatility, the root of the mean sum of squared one-minute returns,
-which candles of minutes offer. Models forecast its median, its root mean square and an interval,
-and the probability that it reaches tau.
+The outcome of an hour is the Garman–Klass volatility of the 1, 6 or 24 hours after it; in the cases
+`REALIZED` their realised volatility, the root of the mean sum of squared one-minute returns, which
+candles of minutes offer; in the cases `DEVIATION` the standard deviation of their closes' returns.
+Models forecast its median, its root mean square and an interval, and the probability that it
+reaches tau.
 """
 
 from collections.abc import Callable, Mapping
@@ -79,9 +80,10 @@ _LOG_VOL = f"ln({VOL})"
 _HOURS = frozenset({"target_hour", "target_weekday"})
 """Columns whose order means little to a linear model; it has their waves."""
 
-GARMAN_KLASS, REALIZED_VOL = "gk_vol", "realized_vol"
+GARMAN_KLASS, REALIZED_VOL, CLOSE_VOL = "gk_vol", "realized_vol", "close_vol"
 """Beginnings of the columns of what may be forecast; the hours that they are of follow."""
 
+_PREFIX = {GARMAN_KLASS: "", REALIZED_VOL: "realized-", CLOSE_VOL: "deviation-"}
 _HAR = {
     GARMAN_KLASS: (
         "gk_vol_1h", "log_gk_mean_6h", "log_gk_mean_24h", "log_gk_mean_168h", "log_gk_mean_720h",
@@ -90,6 +92,7 @@ _HAR = {
         "realized_vol_1h", "realized_vol_6h", "realized_vol_24h", "realized_vol_168h",
         "log_gk_mean_720h",
     ),
+    CLOSE_VOL: ("close_vol_6h", "close_vol_24h", "close_vol_168h", "close_vol_720h"),
 }  # fmt: skip
 _SEASON = ("same_hour_3d", "same_hour_14d", "same_hour_28d", "same_hour_of_week_4w")
 
@@ -113,7 +116,7 @@ class HourlyTable(Table):
 def live_series(horizon_h: int, measure: str = GARMAN_KLASS) -> LiveSeries:
     """The live path of forecasts of so many hours; all share the rows of the first case."""
     several = horizon_h > 1 or measure != GARMAN_KLASS
-    name = f"{horizon_h}h" if measure == GARMAN_KLASS else f"realized-{horizon_h}h"
+    name = f"{_PREFIX[measure]}{horizon_h}h"
     return LiveSeries(
         source=CANDLES,
         rows=CANDLE_FEATURES,
@@ -128,6 +131,7 @@ def live_series(horizon_h: int, measure: str = GARMAN_KLASS) -> LiveSeries:
         step_s=HOUR_S,
         horizon_s=horizon_h * HOUR_S,
         machine=None if several else HourlyFeatures,
+        rows_by="hourly" if several else "",
         cold_start=partial(ColdStart, horizon_s=horizon_h * HOUR_S, lowest=LOG_FLOOR_VOL),
     )
 
@@ -151,9 +155,12 @@ def table_of(live: LiveSeries, measure: str, frame: pl.DataFrame) -> Table:
         values: Float64 = usable.frame[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
         return values
 
-    vols, place = baselines.grid(known(f"{measure}_1h"), second, HOUR_S)
     # The column is the return over that volatility.
-    returns, _ = baselines.grid(known("scaled_return_1h") * known(BASE), second, HOUR_S)
+    returns, place = baselines.grid(known("scaled_return_1h") * known(BASE), second, HOUR_S)
+    if measure == CLOSE_VOL:  # of one hour it is the size of its return
+        vols = np.abs(returns)
+    else:
+        vols, _ = baselines.grid(known(f"{measure}_1h"), second, HOUR_S)
     shared = {field.name: getattr(usable.table, field.name) for field in fields(Table)}
     same_hours = {
         name: _earlier(usable.frame, live.value_now, ago_h * HOUR_S - live.horizon_s)[usable.rows]
@@ -309,4 +316,7 @@ HOURLY_24H = _case("hourly-24h", 24)
 REALIZED = _case("hourly-realized", 1, REALIZED_VOL)
 REALIZED_6H = _case("hourly-realized-6h", 6, REALIZED_VOL)
 REALIZED_24H = _case("hourly-realized-24h", 24, REALIZED_VOL)
-"""By name on the command line: `--case barograph.cases.hourly:REALIZED`."""
+
+DEVIATION_6H = _case("hourly-deviation-6h", 6, CLOSE_VOL)
+DEVIATION_24H = _case("hourly-deviation-24h", 24, CLOSE_VOL)
+"""Of one hour there is a single return, and no deviation."""

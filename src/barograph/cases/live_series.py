@@ -67,8 +67,11 @@ class LiveSeries:
     machine: Callable[[], Machine] | None
     """Returns a new machine that turns records of `source` into feature rows by key.
 
-    None if another case already computes these rows.
+    None if another case already computes these rows: that of `rows_by`.
     """
+
+    rows_by: str = ""
+    """Name of the case whose machine computes the rows, where it is another one."""
 
     cold_start: Callable[[], Baseline]
     """Returns a new baseline for one key."""

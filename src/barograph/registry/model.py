@@ -314,5 +314,6 @@ def refuse_unusable(model: Model, feature_set: str, known: Collection[str]) -> N
     facts are not sound or it asks for an input that is not known.
     """
     if model.facts.feature_set != feature_set:
-        raise ForeignFeaturesError(model.label, model.facts.feature_set, feature_set)
+        facts = model.facts
+        raise ForeignFeaturesError(model.label, facts.feature_set, feature_set, facts.case)
     refuse_unsound(model.label, model.facts, known)

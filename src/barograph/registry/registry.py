@@ -290,7 +290,7 @@ class Registry:
     ) -> tuple[ModelFacts, OnnxModel]:
         label, facts = f"{case}/{version}", self.facts(case, version)
         if feature_set is not None and facts.feature_set != feature_set:
-            raise ForeignFeaturesError(f"model {label}", facts.feature_set, feature_set)
+            raise ForeignFeaturesError(f"model {label}", facts.feature_set, feature_set, case)
         onnx = self._kept(case, version, "model.onnx", MAX_ONNX_BYTES)
         return facts, checked(label, onnx, facts, case)
 

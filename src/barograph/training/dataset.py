@@ -45,7 +45,6 @@ _EVENTS_AT_A_TIME = 20_000
 _PACKED = np.dtype([(name, EVENT[name]) for name in EVENT.names or ()])
 """EVENT without padding, whose bytes are undefined."""
 _KINDS = {"tick": [TICK], "heartbeat": [HEARTBEAT], "gap": [GAP], "trade": [TRADE, FILLED]}
-_BUILD = "Build it again (`barograph dataset`)"
 FEWER = (
     "Name the products to use of the recordings (`barograph dataset FILE… --products NAMES`), or "
     "replay them alone into a fresh --home (`barograph replay FILE… --products NAMES --home …`)"
@@ -157,33 +156,40 @@ def build(  # noqa: PLR0913 - what is read how, and whom to tell
 def read(home: Path, case: Case) -> Dataset:
     """Read the dataset of a case. Raises BadInputError, or ForeignFeaturesError if it is older."""
     table, manifest_path = paths(home, case)
-    with _readable(manifest_path, f"the dataset of {case.name}", f"there is none in {home}"):
+    build = _build(case)
+    with _readable(manifest_path, f"the dataset of {case.name}", f"there is none in {home}", build):
         manifest = msgspec.json.decode(read_regular(manifest_path), type=_Origin)
-    with _readable(table, str(table), "it is gone"):
+    with _readable(table, str(table), "it is gone", build):
         # Parquet has no checksum: a changed byte would silently change a number.
         if manifest.table_sha256 not in {"", file_sha256(table)}:
-            raise BadInputError(str(table), "it is not the file that was built", _BUILD)
+            raise BadInputError(str(table), "it is not the file that was built", build)
         frame = pl.read_parquet(table)
     if "future_realized_vol" in frame.columns:  # the column's name in older datasets
         frame = frame.rename({"future_realized_vol": "outcome"})
     if manifest.feature_set != case.feature_set:
-        raise ForeignFeaturesError(str(table), manifest.feature_set, case.feature_set)
+        raise ForeignFeaturesError(str(table), manifest.feature_set, case.feature_set, case.name)
     if manifest.rows != len(frame):
         why = f"its manifest has {manifest.rows} rows, the table {len(frame)}"
-        raise BadInputError(str(table), why, _BUILD)
+        raise BadInputError(str(table), why, build)
     return Dataset(frame, manifest.data_hash)
 
 
+def _build(case: Case) -> str:
+    if case.live is None:
+        return f"Build it (`barograph dataset FILE… --case {case.name}`)"
+    return f"Build it (`barograph dataset --case {case.name}`)"
+
+
 @contextmanager
-def _readable(path: Path, what: str, missing: str) -> Iterator[None]:
+def _readable(path: Path, what: str, missing: str, build: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise BadInputError(what, missing, _BUILD) from None
+        raise BadInputError(what, missing, build) from None
     except (*codec.UNREADABLE, pl.exceptions.PolarsError, OSError) as error:
         if isinstance(error, OSError) and error.errno in NO_HANDLES:
             raise
-        raise BadInputError(str(path), f"it cannot be read ({error})", _BUILD) from error
+        raise BadInputError(str(path), f"it cannot be read ({error})", build) from error
 
 
 class _Origin(msgspec.Struct):

@@ -63,7 +63,9 @@ def build(
             f"the dataset of {case.name}",
             f"no feature row from {reading.records} records of {reading.topic}",
             "some",
-            f"Look at what was refused (topic {live.dead_letters}), or wait for more records",
+            f"Make them (`barograph featurize --case {live.rows_by}`)"
+            if live.rows_by and not reading.records
+            else f"Look at what was refused (topic {live.dead_letters}), or wait for more records",
         )
     products: dict[str, ProductFacts] = {}
     frames = []

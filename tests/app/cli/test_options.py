@@ -7,7 +7,7 @@ import pytest
 import typer
 
 from barograph.app.cli import app
-from barograph.app.cli.options import CASES, case_named, read_bytes
+from barograph.app.cli.options import NAMED, case_named, read_bytes
 from barograph.app.settings import Settings
 from barograph.cases.churn import CHURN
 from barograph.cases.spikes import SPIKES
@@ -93,7 +93,7 @@ def test_a_misspelt_variable_is_named_with_the_one_that_is_meant(run, monkeypatc
 
 def test_the_cases_of_the_house_are_known_by_their_names():
     assert (case_named("spikes"), case_named("churn")) == (SPIKES, CHURN)
-    assert [case_named(name).name for name in CASES] == list(CASES)
+    assert [case_named(name).name for name in NAMED] == list(NAMED)
 
 
 def test_a_case_of_a_users_own_is_found_in_the_working_directory(run, tmp_path):
@@ -109,11 +109,15 @@ def test_a_case_of_a_users_own_is_found_in_the_working_directory(run, tmp_path):
     )
     (tmp_path / "h").mkdir()
     code, out, _ = run("models", "list", "--case", "ours.leavers:LEAVERS", "--home", "h")
-    assert (code, "no version of leavers yet" in " ".join(out.split())) == (0, True)
+    out = " ".join(out.split())
+    assert (code, "no version of leavers yet" in out) == (0, True)
+    assert "`barograph train --case ours.leavers:LEAVERS`" in out
+    code, _, err = run("train", "--case", "ours.leavers:LEAVERS", "--home", "h")
+    assert (code, "FILE… --case ours.leavers:LEAVERS`" in err) == (2, True)
 
 
 WRONG_CASES = {
-    "weather": "there is no such case. Use spikes, churn, hourly, hourly-6h, hourly-24h, or ",
+    "weather": "there is no such case. Use spikes, churn, hourly, hourly-6h, hourly-24h, ",
     "weather:": "there is no such case",
     ":CASE": "there is no such case",
     "nowhere_at_all:CASE": "there is no module nowhere_at_all",

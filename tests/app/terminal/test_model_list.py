@@ -32,7 +32,7 @@ def words_of(shown):
 @pytest.mark.slow
 def test_a_list_of_nothing_says_how_to_begin(registry):
     assert listed(registry, "spikes", SECOND) == []
-    assert "barograph train --case spikes" in words_of(table("spikes", []))
+    assert "barograph train --case spikes" in words_of(table("spikes", "spikes", []))
 
 
 @pytest.mark.slow
@@ -44,7 +44,7 @@ def test_a_version_is_listed_with_what_decides_whether_it_is_of_use(registry):
     assert version.created_time_ns == SECOND + 2 * 10**13
     assert version.scores == FIGURES["chosen"]
     assert version.decision == "Keep: 4 independent positives"
-    shown = words_of(table("spikes", [version]))
+    shown = words_of(table("spikes", "spikes", [version]))
     assert "0.43" in shown
     assert "of 0.10" in shown
     assert "1 Keep: 4 independent positives" in shown
@@ -57,7 +57,7 @@ def test_one_that_expired_by_the_clock_says_so_and_one_without_an_end_never_does
     assert [each.expired for each in listed(registry, "spikes", SECOND)] == [False, False]
     later = listed(registry, "spikes", SECOND + 1)
     assert [each.expired for each in later] == [True, False]
-    assert words_of(table("spikes", later)).count("EXPIRED") == 1
+    assert words_of(table("spikes", "spikes", later)).count("EXPIRED") == 1
 
 
 @pytest.mark.slow
@@ -70,7 +70,8 @@ def test_one_whose_facts_were_touched_says_so_and_the_others_are_listed(registry
     assert "its facts.json is not what was registered" in damaged.fault
     assert damaged.created_time_ns is None
     assert sound.fault == ""
-    assert "spikes/1: its facts.json is not" in words_of(table("spikes", [damaged, sound]))
+    shown = words_of(table("spikes", "spikes", [damaged, sound]))
+    assert "spikes/1: its facts.json is not" in shown
 
 
 @pytest.mark.slow
@@ -79,7 +80,7 @@ def test_the_longest_names_fit_into_eighty_columns(registry):
              expires_time_ns=SECOND)  # fmt: skip
     for alias in ("candidate", "champion"):
         registry.set_alias("spikes", alias, 1)
-    shown = text_of(table("spikes", listed(registry, "spikes", time.time_ns())))
+    shown = text_of(table("spikes", "spikes", listed(registry, "spikes", time.time_ns())))
     for word in ("candidate", "champion", "EXPIRED", "0.43", "2025-12-06", "11:20", "08:33"):
         assert word in shown
     assert max(map(len, shown.splitlines())) <= 80

@@ -6,6 +6,7 @@ import resource
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from barograph.app.cli.options import with_own_cases
 from barograph.errors import BadInputError, BarographError, facts_and_cure
 from barograph.files.disk import FULL, NO_HANDLES
 
@@ -68,7 +69,8 @@ def refusal(error: BaseException) -> str:
 
 def parts(error: BaseException) -> tuple[str, str]:
     """The facts of `refusal(error)`, and its cure, which is never empty."""
-    return facts_and_cure(error, refusal(error))
+    facts, cure = facts_and_cure(error, refusal(error))
+    return with_own_cases(facts), with_own_cases(cure)
 
 
 def usage_parts(error: "TyperException") -> tuple[str, str]:

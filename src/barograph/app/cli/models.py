@@ -44,7 +44,7 @@ def models_list(
 
     name = case_named(case).name
     versions = model_list.listed(Registry(settings_of_existing(home).home), name, time.time_ns())
-    answer({"versions": versions}, json, lambda: model_list.table(name, versions))
+    answer({"versions": versions}, json, lambda: model_list.table(name, case, versions))
 
 
 @app.command("show")

@@ -2,7 +2,7 @@
 
 import math
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -78,14 +78,26 @@ MOST_SEED = 2**32 - 1
 
 _SHORTEST_LOG_BYTES = 512
 """SQLite treats a shorter file as a new, empty database."""
-CASES: Mapping[str, str] = {
+CASES: dict[str, str] = {
     "spikes": "barograph.cases.spikes:SPIKES",
     "churn": "barograph.cases.churn:CHURN",
     "hourly": "barograph.cases.hourly:HOURLY",
     "hourly-6h": "barograph.cases.hourly:HOURLY_6H",
     "hourly-24h": "barograph.cases.hourly:HOURLY_24H",
 }
-"""Built-in cases: name to `module:attribute`."""
+"""Built-in cases that a server shows: name to `module:attribute`."""
+
+NAMED = CASES | {
+    "hourly-realized": "barograph.cases.hourly:REALIZED",
+    "hourly-realized-6h": "barograph.cases.hourly:REALIZED_6H",
+    "hourly-realized-24h": "barograph.cases.hourly:REALIZED_24H",
+    "hourly-deviation-6h": "barograph.cases.hourly:DEVIATION_6H",
+    "hourly-deviation-24h": "barograph.cases.hourly:DEVIATION_24H",
+}
+"""All built-in cases."""
+
+_OWN: dict[str, str] = {}
+"""Names of cases of one's own, and how they were named on the command line."""
 
 
 def settings_of(home: Path | None, *, tell: bool = True) -> "Settings":
@@ -189,9 +201,9 @@ def case_named(name: str) -> "Case":
     from barograph.cases.case import Case
     from barograph.errors import BadInputError
 
-    module, colon, attribute = CASES.get(name, name).partition(":")
+    module, colon, attribute = NAMED.get(name, name).partition(":")
     if not (colon and module and attribute) or module.startswith("."):
-        known = ", ".join(CASES)
+        known = ", ".join(NAMED)
         raise BadInputError(
             f"case {name}", "there is no such case", f"Use {known}, or package.module:NAME"
         )
@@ -203,7 +215,20 @@ def case_named(name: str) -> "Case":
             "nothing is called that" if case is None else kind,
             f"Name what {module} defines as one",
         )
+    if name not in NAMED:
+        _OWN[case.name] = name
     return case
+
+
+def with_own_cases(text: str) -> str:
+    """The text with commands that name cases of one's own as they were named."""
+    import re
+    import shlex
+
+    for name, named in _OWN.items():
+        parts = re.split(rf"(?<=--case ){re.escape(name)}(?![\w-])", text)
+        text = shlex.quote(named).join(parts)
+    return text
 
 
 def _imported(case: str, module: str) -> "ModuleType":

@@ -1,6 +1,7 @@
 """Terminal output of all models of a case: the list of versions and the promotion history."""
 
 from collections.abc import Mapping, Sequence
+from shlex import quote
 
 import msgspec
 from rich.box import SIMPLE_HEAD
@@ -56,10 +57,13 @@ def _listed(registry: Registry, case: str, version: Version, now_ns: int) -> Lis
     )
 
 
-def table(case: str, versions: Sequence[ListedVersion]) -> RenderableType:
-    """A table of versions, 80 columns wide, with decisions and faults below it."""
+def table(case: str, named: str, versions: Sequence[ListedVersion]) -> RenderableType:
+    """A table of versions, 80 columns wide, with decisions and faults below it.
+
+    named: how the case is named on the command line.
+    """
     if not versions:
-        return f"no version of {case} yet; train one (`barograph train --case {case}`)"
+        return f"no version of {case} yet; train one (`barograph train --case {quote(named)}`)"
     known = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), title=f"models of {case}")
     known.title_justify = "left"
     for title in ("", "aliases", "candidate", "created", "trained to", "expires", "PR-AUC"):

@@ -39,7 +39,8 @@ def page(
         parts.append(
             Text(
                 f"not usable: made with feature set {facts.feature_set}, this program computes "
-                f"{feature_set}; train again (`barograph dataset && barograph train`)",
+                f"{feature_set}; train again (`barograph dataset --case {facts.case} && "
+                f"barograph train --case {facts.case}`)",
                 style="yellow",
             )
         )
