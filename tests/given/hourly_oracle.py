@@ -237,7 +237,7 @@ def row(known, first, last, reason):
             values[name] = math.sqrt(variance(known[last - k]))
         else:
             missing(name, k + 1)
-    for n in (1, 24, 168):
+    for n in (1, 6, 24, 168):
         name = f"realized_vol_{n}h"
         if hours := window(n, name):
             offered = [known[h]["realized_vol"] for h in hours]

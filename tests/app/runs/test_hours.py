@@ -67,6 +67,7 @@ def test_a_case_is_taken_up_when_it_gets_its_first_champion(settings):
             promote(settings, "hourly-6h")
             until(lambda: beside.running == {"hourly", "hourly-6h"})
             topics = (f"{CANDLE_PREDICTIONS}.6h", CANDLE_PREDICTIONS)
+            until(lambda: {*topics} <= {each.name for each in log.topics()})
             until(lambda: all(browse.last(log, topic, 1) for topic in topics))
             promote(settings, "hourly")
             beside.look()

@@ -45,7 +45,6 @@ FATES = {
 }
 
 
-@pytest.mark.slow
 @long_runs
 @given(drawn_candles, st.randoms(use_true_random=False))
 def test_every_feature_equals_the_oracle(drawn, random):
@@ -79,7 +78,6 @@ def test_every_feature_equals_the_oracle(drawn, random):
                 assert ours == pytest.approx(value, rel=1e-7, abs=allowed), where
 
 
-@pytest.mark.slow
 @long_runs
 @given(drawn_candles, st.lists(st.integers(0, 2000), max_size=8))
 def test_any_cut_and_any_restore_give_the_same_bytes(drawn, cuts):
