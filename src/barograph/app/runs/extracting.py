@@ -139,13 +139,10 @@ def from_files(
 
 
 def held_files(files: Sequence[candles.JudgedFile], product: str) -> list[Extracted]:
-    """What is said of files that a later run judges and writes: nothing of any was written."""
+    """The answer for files that a later run judges and writes: nothing of any was written."""
     return [
-        Extracted(
-            source="file",
-            product=product,
-            until_s=(file.judged.report.last_s or 0) + HOUR_S,
-            form=file.judged.report.form,
+        msgspec.structs.replace(
+            _unwritten(file, product),
             hours=file.judged.report.rows,
             held=file.judged.report.rows,
             left_out={"later": file.later} if file.later else {},
@@ -155,19 +152,26 @@ def held_files(files: Sequence[candles.JudgedFile], product: str) -> list[Extrac
 
 
 def refused_files(files: Sequence[candles.JudgedFile], product: str) -> list[Extracted]:
-    """What is said of files of which one did not pass: nothing of any was written."""
+    """The answer for files of which one did not pass: nothing of any was written."""
     return [
-        Extracted(
-            source="file",
-            product=product,
-            until_s=(file.judged.report.last_s or 0) + HOUR_S,
-            form=file.judged.report.form,
+        msgspec.structs.replace(
+            _unwritten(file, product),
             bad=file.judged.report.rows - file.judged.report.good,
             passed=file.judged.report.passed,
             report=file.judged.report,
         )
         for file in files
     ]
+
+
+def _unwritten(file: candles.JudgedFile, product: str) -> Extracted:
+    report = file.judged.report
+    return Extracted(
+        source="file",
+        product=product,
+        until_s=(report.last_s or 0) + HOUR_S,
+        form=report.form,
+    )
 
 
 def from_service(  # noqa: PLR0913 - what is brought where, and what a shell has
