@@ -7,6 +7,7 @@ last ones a systemd runs the unit.
 import os
 import shutil
 import socket
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -81,7 +82,7 @@ def systemd(tmp_path_factory):
     home = Path("/var/lib/barograph-home")
     for name, words in (("barograph", UP), ("refused", (*UP[2:], "--venue", "none"))):
         plan = ServicePlan(
-            program=Path(shutil.which("barograph")),
+            program=Path(sys.executable).with_name("barograph"),
             words=(*words, "--no-retrain", "--home", str(home)),
             home=home,
             folder=home,
