@@ -12,6 +12,8 @@ from barograph.environment import UnkeptKernelsWarning
 from barograph.errors import BadInputError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import RenderableType
 
 
@@ -179,3 +181,20 @@ def print_lines(lines: Iterable[bytes]) -> None:
         shown = line if line.isascii() else json_escaped(line.decode()).encode()
         if not streams.write(shown + b"\n"):
             return
+
+
+def write_named(option: str, file: "Path", content: bytes, example: str) -> None:
+    """Write the file that an option names, with its folder. Raises BadInputError if it cannot be.
+
+    example: a name that would do.
+    """
+    from barograph.files.disk import declared, write_whole
+
+    if not file.name:
+        raise BadInputError(f"{option} {file}", "it names no file", f"Name one, as in {example}")
+    try:
+        with declared(file.parent, len(content)):
+            file.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(file, content)
+    except BadInputError as error:
+        raise BadInputError(str(file), error.why, f"Name another file ({option})") from error

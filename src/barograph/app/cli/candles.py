@@ -100,7 +100,7 @@ def extract(
     policy = extracting.policy_of(settings)
     address = log or settings.home
     if file:
-        until_s = _until_s(until, now_ns) if until else None
+        until_s = _cut_s(until, now_ns)
         files = [extracting.judged_file(each, product, policy, now_ns, until_s) for each in file]
         for each in () if hold else files:
             extracting.write_report(settings.home, each.judged, each.table)
@@ -202,11 +202,16 @@ def quality(
 
     settings, now_ns = settings_of(home), time.time_ns()
     policy = extracting.policy_of(settings)
-    until_s = _until_s(until, now_ns) if until else None
+    until_s = _cut_s(until, now_ns)
     judged = extracting.judged_file(file, product, policy, now_ns, until_s)
     done = extracting.write_report(settings.home, judged.judged, judged.table)
     answer(done, json, lambda: quality_lines.quality(done.report, done.page))
     raise typer.Exit(0 if done.report.passed else 1)
+
+
+def _cut_s(text: str, now_ns: int) -> int | None:
+    """The end of the last hour to take of a file; None takes all."""
+    return _until_s(text, now_ns) if text else None
 
 
 def _until_s(text: str, now_ns: int) -> int:

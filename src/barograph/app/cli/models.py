@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from barograph.app.cli.answers import answer, warn
+from barograph.app.cli.answers import answer, warn, write_named
 from barograph.app.cli.options import (
     MOST_HOURS,
     CaseOption,
@@ -174,16 +174,8 @@ def _promoted_by_gate(registry: "Registry", case: "Case", version: int) -> "Prom
 
 
 def _write_onnx(registry: "Registry", model: "Model", file: Path) -> None:
-    from barograph.errors import BadInputError
-    from barograph.files.disk import declared, write_whole
-
     case, _, number = model.label.rpartition("/")
-    content = registry.attached(case, int(number), "model.onnx")
-    if not file.name:
-        raise BadInputError(f"--onnx {file}", "it names no file", "Name one, as in model.onnx")
-    with declared(file.parent, len(content)):
-        file.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(file, content)
+    write_named("--onnx", file, registry.attached(case, int(number), "model.onnx"), "model.onnx")
 
 
 def _next(case: str, home: Path | None) -> str:

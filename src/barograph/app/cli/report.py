@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from barograph.app.cli.answers import say_json, show
+from barograph.app.cli.answers import answer, say_json, show, show_document, warn, write_named
 from barograph.app.cli.options import (
     MOST_RECORDS,
     CaseOption,
@@ -114,7 +114,6 @@ def report_compare(
     --if-other the answer is why nothing was compared, where there is no champion yet or the
     candidate is it.
     """
-    from barograph.app.cli.answers import show_document, warn
     from barograph.app.reports.comparison_words import headline
     from barograph.training import comparison as comparing
     from barograph.training import dataset
@@ -123,8 +122,6 @@ def report_compare(
     other = settings if champion_home is None else settings_of_existing(champion_home)
     with_home = f" of {other.home}" if champion_home is not None else ""
     if if_other and (why := _no_other(settings.home, other.home, chosen.name, champion, candidate)):
-        from barograph.app.cli.answers import answer
-
         answer({"compared": False, "why": why}, json, lambda: f"not compared: {why}")
         return
     result = comparing.compare(
@@ -175,7 +172,6 @@ def report_drift(
     the registry, as JSON and as a page; without a version yet it is only written. With --json it is
     printed, and a page is written only if --out is given.
     """
-    from barograph.app.cli.answers import warn
     from barograph.registry.registry import Registry
     from barograph.training import dataset, drift_report
 
@@ -234,7 +230,6 @@ def report_profile(
 
     It is made by ydata-profiling (extra `report`), and kept with a version in the registry.
     """
-    from barograph.app.cli.answers import answer
     from barograph.app.reports import profile_page
     from barograph.registry.registry import Registry
     from barograph.training import dataset
@@ -319,8 +314,6 @@ def _keep(
 
 
 def _warn_unless_kept(case: str, number: int | None) -> None:
-    from barograph.app.cli.answers import warn
-
     if number is None:
         warn(f"not kept with a model: case {case} has no version yet")
 
@@ -369,14 +362,4 @@ def _number(registry: "Registry", case: str, version: str) -> int:
 
 
 def _write(file: Path, text: str) -> None:
-    from barograph.errors import BadInputError
-    from barograph.files.disk import declared, write_whole
-
-    if not file.name:
-        raise BadInputError(f"--out {file}", "it names no file", "Name one, as in card.html")
-    try:
-        with declared(file.parent, len(text)):
-            file.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(file, text.encode())
-    except BadInputError as error:
-        raise BadInputError(str(file), error.why, "Name another file (--out)") from error
+    write_named("--out", file, text.encode(), "card.html")

@@ -239,11 +239,8 @@ def _trained(
     from barograph.training.due import Due
     from barograph.training.trained_alike import trained_alike
 
-    data, registry, code = (
-        read(settings.home, case),
-        Registry(settings.home, warn=warn),
-        code_hash(),
-    )
+    data, code = read(settings.home, case), code_hash()
+    registry = Registry(settings.home, warn=warn)
     cut_off: list[int] = []
     if once:
         alike = trained_alike(registry, case.name, data.data_hash, how, code)
