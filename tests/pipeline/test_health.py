@@ -158,7 +158,8 @@ def test_no_model_and_an_expired_one_are_not_ok(log):
     assert problem.startswith("no champion, and the baseline has not learned enough")
     live(log, prediction("A", NOW_S + 1, None, verdict=Verdict.MODEL_EXPIRED))
     (problem,) = look(log, champion=lambda: "spikes/3").health.problems
-    assert problem == "the champion spikes/3 has expired: train again (`barograph train`)"
+    cure = "`barograph train --case spikes`"
+    assert problem == f"the champion spikes/3 has expired: train again ({cure})"
 
 
 def test_a_baseline_that_predicts_is_ok_with_a_remark(log):

@@ -72,6 +72,8 @@ def test_it_explores_the_home_that_it_is_given_also_a_short_one(explore, tmp_pat
 
 
 def test_a_home_without_a_dataset_is_refused_and_nothing_is_invented(explore, tmp_path):
-    with pytest.raises(CellExecutionError, match=r"there is none in .*`barograph dataset`"):
+    with pytest.raises(
+        CellExecutionError, match=r"there is none in .*`barograph dataset --case spikes`"
+    ):
         explore(tmp_path)
     assert list(tmp_path.iterdir()) == []

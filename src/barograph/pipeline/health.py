@@ -120,7 +120,9 @@ def no_probability(verdicts: Collection[str], champion: str | None) -> str:
     if not verdicts or not {Verdict.NO_MODEL, Verdict.MODEL_EXPIRED}.issuperset(verdicts):
         return ""
     if Verdict.MODEL_EXPIRED in verdicts:
-        return f"the champion {champion} has expired: train again (`barograph train`)"
+        # A label is `case/version`; without one, the command is that of the default case.
+        option = f" --case {champion.partition('/')[0]}" if champion else ""
+        return f"the champion {champion} has expired: train again (`barograph train{option}`)"
     return "no champion, and the baseline has not learned enough: there is no probability"
 
 
