@@ -14,7 +14,7 @@ from barograph.codec import UNREADABLE
 from barograph.errors import RegistryError
 from barograph.evaluation import bootstrap, scores
 from barograph.registry.model import ModelFacts
-from barograph.training import card_words
+from barograph.training import card_words, skill_words
 from barograph.training.card_words import Bin, Goal
 from barograph.training.importance import Importance, importance
 from barograph.training.pooled import Pooled
@@ -41,8 +41,9 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     """A model card; undefined scores are NaN (null in JSON).
 
     `curves` has those of `CHOSEN` and the baselines to beat; `bins` is the reliability table of
-    `CHOSEN`. `threshold_rule` says how the alert threshold was chosen. `failures` are sentences.
-    `timeline` is None for a case without time.
+    `CHOSEN`. `threshold_rule` says how the alert threshold was chosen. `failures` are sentences,
+    as are those of `skill`, which say what beats the baselines where. `timeline` is None for a case
+    without time.
     """
 
     training: TrainingReport
@@ -54,6 +55,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     bins: list[Bin]
     importance: list[Importance]
     timeline: Timeline | None
+    skill: list[str] = []
 
 
 def card(walked: Walk, pooled: Pooled, report: TrainingReport, facts: ModelFacts) -> Card:
@@ -72,6 +74,7 @@ def card(walked: Walk, pooled: Pooled, report: TrainingReport, facts: ModelFacts
         bins=bins,
         importance=importance(walked, report.settings.seed),
         timeline=over_time,
+        skill=skill_words.sentences(report),
     )
 
 

@@ -18,6 +18,7 @@ from barograph.registry.model import TAU
 from barograph.registry.versions import Trial
 from barograph.training.levels import OF_LEVEL, LevelScores
 from barograph.training.pooled_levels import PooledLevels
+from barograph.training.skill import PooledForecasts, SkillRow, skill_rows
 from barograph.training.walkforward import CHOSEN, FoldFacts, Tested, Training, Walk
 from barograph.types import Interval
 
@@ -93,8 +94,9 @@ class EvaluationFacts(msgspec.Struct, frozen=True, kw_only=True):
     """The evaluation over the `rows` test rows of all folds.
 
     `scores` has the candidates in the case's order, then `CHOSEN`; `sessions` has the scores in
-    each regime of the test rows. `episodes` counts independent positives. The `*_left_out` map
-    names to reasons.
+    each regime of the test rows, `skill` those by key, regime of volatility, hour and session
+    beside the best baseline. `episodes` counts independent positives. The `*_left_out` map names to
+    reasons.
     """
 
     split: str
@@ -109,6 +111,7 @@ class EvaluationFacts(msgspec.Struct, frozen=True, kw_only=True):
     scores: list[ScoreRow]
     differences: list[ScoreDifference]
     sessions: list[SessionRow]
+    skill: list[SkillRow] = []
 
 
 class Pooled:
@@ -162,6 +165,7 @@ class Pooled:
             scores=self.score_rows(),
             differences=self.differences(),
             sessions=self.session_rows(),
+            skill=self.skill(),
         )
 
     @property
@@ -251,6 +255,29 @@ class Pooled:
         """Scores in each regime, in time order."""
         regime = self._table.regime[self.rows]
         return [self._session(np.flatnonzero(regime == number)) for number in np.unique(regime)]
+
+    def skill(self) -> list[SkillRow]:
+        """Scores by key, regime of volatility, hour and session, beside the best baseline's."""
+        how = self._how
+        of = PooledForecasts(
+            case=self._case,
+            table=self._table,
+            rows=self.rows,
+            y=self.y,
+            outcome=self.outcome,
+            probability=self.probability,
+            ranking={name: self._better_ranking(name) for name in self.names},
+            volatility=self.volatility,
+            chosen=CHOSEN,
+            baselines=self.baselines,
+        )
+        ratio = self.ranking.get(self._case.reference)
+        return skill_rows(of, ratio, count=how.resamples, level=how.level, seed=how.seed)
+
+    def _better_ranking(self, name: str) -> Float64:
+        by_probability = self._measured[name, scores.pr_auc]
+        better = at_best(by_probability, self._measured.get((name, _BY_RATIO)))
+        return self.probability[name] if better is by_probability else self.ranking[name]
 
     def _session(self, where: Rows) -> SessionRow:
         rows, y = self.rows[where], self.y[where]

@@ -9,6 +9,7 @@ from barograph.evaluation.diebold_mariano import DieboldMariano
 from barograph.evaluation.gate import Decision
 from barograph.training.levels import LevelScores
 from barograph.training.no_signal_control import Control
+from barograph.training.skill import PairedScore, SkillRow
 from barograph.training.walkforward import CHOSEN
 from rehearsals import candidate, difference, interval, session, training_report
 from screen_text import text_of
@@ -52,6 +53,20 @@ def test_what_acting_was_worth_stands_below_in_words():
 def test_differences_carry_their_sign_and_their_interval():
     text = shown(differences=[difference("lightgbm", "har", 0.0381, -0.0716, 0.1478)])
     assert "lightgbm har +0.04 [-0.07, +0.15] +0.038 [-0.072, +0.148]" in text
+
+
+def test_parts_of_the_test_stand_beside_the_best_baseline_and_hours_only_in_words():
+    paired = PairedScore(
+        baseline="r", chosen=0.61, of_baseline=0.65, difference=interval(-0.04, -0.06, -0.02)
+    )
+    part = SkillRow(
+        by="key", name="BTC-USD", rows=4321, blocks=30, events=3, base_rate=0.1, pr_auc=None,
+        log_loss=paired, log_r2=None, better_than_reference=[],
+    )  # fmt: skip
+    text = shown(skill=[part, msgspec.structs.replace(part, by="hour", name="03:00")])
+    assert "BTC-USD 4,321 0.10 n/d -0.04 [-0.06, -0.02]" in text
+    assert "03:00 4,321" not in text
+    assert "surely below that of r in: keys BTC-USD; hours of the day (UTC) 03:00." in text
 
 
 def test_each_session_stands_for_itself_beside_the_reference():

@@ -6,6 +6,7 @@ It is built of elements, so text from data is escaped everywhere.
 from collections.abc import Iterator
 
 from barograph.app.reports import card_charts
+from barograph.app.reports.card_skill import skill
 from barograph.app.reports.card_tables import (
     acting,
     control,
@@ -32,8 +33,8 @@ _HIGHER, _LOWER = "↑ higher is better", "↓ lower is better"
 def page(card: Card) -> str:
     """The model card as an HTML document."""
     parts = (
-        _top, _tiles, goals, _failures, _curves, _time, _leaning, tried, acting, sessions, folds,
-        control, _what, _data,
+        _top, _tiles, goals, _failures, skill, _curves, _time, _leaning, tried, acting, sessions,
+        folds, control, _what, _data,
     )  # fmt: skip
     elements = (element for part in parts for element in part(card))
     return document(f"{_label(card)}: model card", elements)

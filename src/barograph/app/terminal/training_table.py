@@ -7,6 +7,7 @@ from rich.text import Text
 from barograph.app.terminal.terminal import plain_table
 from barograph.figures import estimate, figure, interval
 from barograph.times import time_of
+from barograph.training import skill_words
 from barograph.training.report import TrainingReport
 
 _TENTHS = ("_s", "_per_hour")
@@ -56,6 +57,7 @@ def training(report: TrainingReport) -> RenderableType:
         _versus(report),
         *_versus_levels(report),
         _sessions(report),
+        *_skill(report),
         *_control(report),
         verdict,
         *reasons,
@@ -170,6 +172,26 @@ def _sessions(report: TrainingReport) -> Table:
             ),
         )
     return table
+
+
+def _skill(report: TrainingReport) -> list[Table | Text]:
+    """The choices beside the best baseline, by key and by regime, and the sentences of the card."""
+    rows = [row for row in report.tested.skill if row.by in ("all", "key", "regime")]
+    if not rows:
+        return []
+    table = plain_table(
+        f"{report.tested.scores[-1].name} minus the best baseline to beat, by part of the test",
+        ("part", "rows", "base", "PR-AUC", "logloss"),
+    )
+    for row in rows:
+        of = (row.pr_auc, row.log_loss)
+        table.add_row(
+            row.name,
+            f"{row.rows:,}",
+            figure(row.base_rate, 2),
+            *(interval(each.difference if each else None, 2, signed=True) for each in of),
+        )
+    return [table, *(Text(f"  · {sentence}") for sentence in skill_words.sentences(report))]
 
 
 def _control(report: TrainingReport) -> list[Text]:
