@@ -53,7 +53,7 @@ def test_a_card_whose_training_has_no_parts_yet_is_read():
     content = json.loads(encoded(newer))
     training = content["training"]
     tested = training.pop("tested")
-    del tested["skill"]
+    del tested["skill"], tested["knowable"]
     scores_of, rows = tested.pop("scores"), tested.pop("rows")
     for part in ("data", "model", "gate"):
         training |= training.pop(part)

@@ -8,7 +8,14 @@ import pytest
 
 from barograph.evaluation import bootstrap, gate, scores
 from barograph.training.pooled import Pooled
-from barograph.training.skill import RESAMPLES, THIRDS, PooledForecasts, parts, skill_rows
+from barograph.training.skill import (
+    RESAMPLES,
+    THIRDS,
+    PooledForecasts,
+    Resampling,
+    parts,
+    skill_rows,
+)
 from barograph.training.walkforward import CHOSEN
 from cards import HOW, STORMS, pooled, storms
 from cards import walked as walked_storms
@@ -43,7 +50,7 @@ def made():
 @pytest.fixture(scope="module")
 def rows(made):
     ratio = made.outcome
-    return skill_rows(made, ratio, count=40, level=0.95, seed=1)
+    return skill_rows(made, ratio, Resampling(40, 0.95, 1))
 
 
 def test_the_parts_of_one_kind_share_out_all_rows(made, rows):
@@ -108,7 +115,7 @@ def test_a_part_without_positives_has_no_ranking_and_none_without_forecasts_a_lo
     calm = np.zeros(len(made.y))
     calm[made.table.key == 1] = made.y[made.table.key == 1]
     of = dataclasses.replace(made, y=calm, volatility={"late": made.outcome})
-    by_name = {row.name: row for row in skill_rows(of, None, count=5, level=0.95, seed=1)}
+    by_name = {row.name: row for row in skill_rows(of, None, Resampling(5, 0.95, 1))}
     assert by_name["A-USD"].pr_auc is None
     assert by_name["B-USD"].pr_auc is not None
     assert not math.isnan(by_name["A-USD"].log_loss.difference.low)
@@ -122,7 +129,7 @@ def test_records_without_time_and_cases_without_a_baseline_to_beat_have_no_parts
         dataclasses.replace(made, case=timeless),
         dataclasses.replace(made, baselines=()),
     ):
-        assert skill_rows(of, None, count=5, level=0.95, seed=1) == []
+        assert skill_rows(of, None, Resampling(5, 0.95, 1)) == []
 
 
 @pytest.mark.slow

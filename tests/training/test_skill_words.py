@@ -4,10 +4,11 @@ import msgspec
 import pytest
 
 from barograph.evaluation.gate import PromotionGate
+from barograph.training.knowable_scores import Knowable
 from barograph.training.skill import PairedScore, SkillRow
 from barograph.training.skill_words import sentences
 from barograph.training.walkforward import CHOSEN, Training
-from rehearsals import interval, training_report
+from rehearsals import candidate, interval, training_report
 
 WORSE, OPEN, BETTER = (0.02, 0.01, 0.03), (0.0, -0.01, 0.01), (-0.02, -0.03, -0.01)
 
@@ -96,6 +97,45 @@ def test_parts_of_too_few_blocks_are_only_counted():
         "1 of 2 parts have fewer than 20 blocks: too few for an interval that can be trusted."
     ]
     assert of(msgspec.structs.replace(small, blocks=20)) != of(small)
+
+
+def known(**changed):
+    facts = {
+        "label_noise": 0.054, "still": 0.0145, "log_r2": interval(0.63, 0.6, 0.65),
+        "pr_auc": interval(0.56, 0.5, 0.6), "own_log_r2": interval(0.956, 0.9, 1),
+        "own_pr_auc": interval(0.79, 0.7, 0.8), "log_r2_share": interval(0.941, 0.9, 0.98),
+        "pr_auc_share": interval(0.774, 0.7, 0.85),
+    }  # fmt: skip
+    return Knowable(**facts | changed)
+
+
+def chosen(**scores):
+    return [candidate("r", 0.4, 0.3, 0.5), candidate(CHOSEN, 0.478, 0.4, 0.5, **scores)]
+
+
+def test_the_choices_have_a_share_of_what_can_be_known():
+    scores = chosen(log_r2=interval(0.593, 0.5, 0.7), pr_auc_by_ratio=interval(0.49, 0.4, 0.5))
+    first, second, last = sentences(training_report(knowable=known(), scores=scores))
+    smoother = "of a smoother that sees what came before and after each minute."
+    assert first == (
+        "The choices have 94% [90%, 98%] of the log R² that can be known: 0.593 of 0.630 [0.600, "
+        f"0.650] {smoother}"
+    )
+    assert second == (
+        "The choices have 77% [70%, 85%] of the PR-AUC that can be known above the base rate of "
+        f"0.200: 0.490 of 0.560 [0.500, 0.600] {smoother}"
+    )
+    assert last == (
+        "Who knew each minute's own volatility would have log R² 0.956 and PR-AUC 0.790: the rest "
+        "is chance in the label. In 1.5% of the rows nothing moves in the minute that follows."
+    )
+
+
+def test_without_a_share_the_sentence_says_that_little_can_be_known():
+    nothing = known(log_r2_share=None, pr_auc_share=None)
+    texts = sentences(training_report(knowable=nothing, scores=chosen()))
+    assert texts[0].startswith("Too little can be known to take a share of it: PR-AUC is 0.560")
+    assert len(texts) == 2  # no sentence about a log R² that the choices do not have
 
 
 def test_a_case_without_parts_says_nothing():

@@ -16,9 +16,10 @@ from barograph.evaluation.splits import Rows
 from barograph.learning.relative import VOL_FLOOR
 from barograph.registry.model import TAU
 from barograph.registry.versions import Trial
+from barograph.training.knowable_scores import Knowable, knowable_scores
 from barograph.training.levels import OF_LEVEL, LevelScores
 from barograph.training.pooled_levels import PooledLevels
-from barograph.training.skill import PooledForecasts, SkillRow, skill_rows
+from barograph.training.skill import PooledForecasts, Resampling, SkillRow, skill_rows
 from barograph.training.walkforward import CHOSEN, FoldFacts, Tested, Training, Walk
 from barograph.types import Interval
 
@@ -95,8 +96,9 @@ class EvaluationFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     `scores` has the candidates in the case's order, then `CHOSEN`; `sessions` has the scores in
     each regime of the test rows, `skill` those by key, regime of volatility, hour and session
-    beside the best baseline. `episodes` counts independent positives. The `*_left_out` map names to
-    reasons.
+    beside the best baseline; `knowable` is what could be known at best, None where outcomes are not
+    made of returns of seconds. `episodes` counts independent positives. The `*_left_out` map names
+    to reasons.
     """
 
     split: str
@@ -112,6 +114,7 @@ class EvaluationFacts(msgspec.Struct, frozen=True, kw_only=True):
     differences: list[ScoreDifference]
     sessions: list[SessionRow]
     skill: list[SkillRow] = []
+    knowable: Knowable | None = None
 
 
 class Pooled:
@@ -141,6 +144,9 @@ class Pooled:
             if rule is None
             else PooledLevels(walked, rule, self.rows, self.outcome, forecasting)
         )
+        every = np.ones(len(self.rows), np.bool_)
+        tau = self.columns((TAU,), every)[:, 0] if self.volatility else None
+        self._tau = None if tau is None else tau.astype(np.float64)
         self.ranking = self._ratios()
         self.acted = {
             name: np.concatenate([tested.acted for tested in folds])
@@ -151,7 +157,8 @@ class Pooled:
 
     def facts(self) -> EvaluationFacts:
         """The evaluation as facts for report and card."""
-        walked = self._walked
+        walked, of = self._walked, self._forecasts()
+        how = Resampling(self._how.resamples, self._how.level, self._how.seed)
         return EvaluationFacts(
             split=walked.split,
             folds=walked.fold_facts(),
@@ -165,7 +172,8 @@ class Pooled:
             scores=self.score_rows(),
             differences=self.differences(),
             sessions=self.session_rows(),
-            skill=self.skill(),
+            skill=skill_rows(of, self.ranking.get(self._case.reference), how),
+            knowable=knowable_scores(of, self._tau, how),
         )
 
     @property
@@ -256,10 +264,8 @@ class Pooled:
         regime = self._table.regime[self.rows]
         return [self._session(np.flatnonzero(regime == number)) for number in np.unique(regime)]
 
-    def skill(self) -> list[SkillRow]:
-        """Scores by key, regime of volatility, hour and session, beside the best baseline's."""
-        how = self._how
-        of = PooledForecasts(
+    def _forecasts(self) -> PooledForecasts:
+        return PooledForecasts(
             case=self._case,
             table=self._table,
             rows=self.rows,
@@ -271,8 +277,6 @@ class Pooled:
             chosen=CHOSEN,
             baselines=self.baselines,
         )
-        ratio = self.ranking.get(self._case.reference)
-        return skill_rows(of, ratio, count=how.resamples, level=how.level, seed=how.seed)
 
     def _better_ranking(self, name: str) -> Float64:
         by_probability = self._measured[name, scores.pr_auc]
@@ -309,10 +313,9 @@ class Pooled:
 
     def _ratios(self) -> dict[str, Float64]:
         """Each volatility forecast (n,) over its fold's tau."""
-        if not self.volatility:
+        if self._tau is None:
             return {}
-        tau = self.columns((TAU,), np.ones(len(self.rows), np.bool_))[:, 0]
-        return {name: forecast / tau for name, forecast in self.volatility.items()}
+        return {name: forecast / self._tau for name, forecast in self.volatility.items()}
 
     @property
     def _floor(self) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 from barograph.arrays import Float64
 from barograph.cases.case import Case, Table
 from barograph.evaluation import bootstrap, scores
-from barograph.evaluation.bootstrap import Resampled
+from barograph.evaluation.bootstrap import Resampled, Resamples
 from barograph.evaluation.gate import wide
 from barograph.evaluation.scores import Score
 from barograph.evaluation.splits import Rows
@@ -23,7 +23,7 @@ tau, an hour of the day (UTC) at which forecasts are made, or a stretch of histo
 
 THIRDS = ("calmest third", "middle third", "wildest third")
 RESAMPLES = 200
-"""Most block resamples of a part; there are dozens of parts."""
+"""Most block resamples of a part, as there are dozens, and of what can be known."""
 
 _HOUR_S = 3600
 
@@ -87,18 +87,32 @@ class PooledForecasts:
     baselines: Sequence[str]
 
 
-def skill_rows(
-    of: PooledForecasts, ratio: Float64 | None, *, count: int, level: float, seed: int
-) -> list[SkillRow]:
+class Resampling(NamedTuple):
+    """How intervals are drawn: at most `RESAMPLES` of `resamples`, at `level`, by `seed`."""
+
+    resamples: int
+    level: float
+    seed: int
+
+    def drawn(self, of: PooledForecasts, rows: Rows) -> Resamples:
+        """Block resamples of rows (m,) of the table."""
+        return bootstrap.resamples(
+            of.table.order[rows],
+            of.table.session[rows],
+            block_s=of.case.block,
+            count=min(self.resamples, RESAMPLES),
+            seed=self.seed,
+        )
+
+
+def skill_rows(of: PooledForecasts, ratio: Float64 | None, how: Resampling) -> list[SkillRow]:
     """Score each part; empty for a case without time and without a baseline to beat.
 
-    ratio: (n,) the reference's forecast over tau, None without one. count, level, seed: of the
-    block resamples, of which at most `RESAMPLES` are drawn.
+    ratio: (n,) the reference's forecast over tau, None without one.
     """
     if not of.case.horizon_s or not of.baselines:
         return []
     against = {score.name: _best(of, score) for score in _SCORES}
-    how = _Resampling(min(count, RESAMPLES), level, seed)
     return [_scored(of, each, against, how) for each in parts(of, ratio)]
 
 
@@ -127,12 +141,6 @@ def parts(of: PooledForecasts, ratio: Float64 | None) -> Iterator[Part]:
 _SCORES = (scores.pr_auc, scores.log_loss, scores.log_r2)
 
 
-class _Resampling(NamedTuple):
-    resamples: int
-    level: float
-    seed: int
-
-
 def _forecasts(of: PooledForecasts, score: Score) -> tuple[Mapping[str, Float64], Float64]:
     """What a score is called with: each model's forecast, and the truth."""
     if score is scores.pr_auc:
@@ -156,16 +164,10 @@ def _best(of: PooledForecasts, score: Score) -> str | None:
 
 
 def _scored(
-    of: PooledForecasts, part: Part, against: Mapping[str, str | None], how: _Resampling
+    of: PooledForecasts, part: Part, against: Mapping[str, str | None], how: Resampling
 ) -> SkillRow:
     rows, y = of.rows[part.where], of.y[part.where]
-    drawn = bootstrap.resamples(
-        of.table.order[rows],
-        of.table.session[rows],
-        block_s=of.case.block,
-        count=how.resamples,
-        seed=how.seed,
-    )
+    drawn = how.drawn(of, rows)
 
     def resampled(score: Score, names: Sequence[str]) -> list[Resampled]:
         forecasts, truth = _forecasts(of, score)

@@ -1,11 +1,15 @@
-"""Where the choices have skill and where not, in sentences that follow from the scores by rules."""
+"""How much skill the choices have, and where: sentences that follow from the scores by rules."""
 
 from collections.abc import Iterator, Sequence
 
-from barograph.figures import interval
+from barograph.figures import estimate, interval
+from barograph.training.card_words import chosen
+from barograph.training.knowable_scores import Knowable
+from barograph.training.pooled import ScoreRow
 from barograph.training.report import TrainingReport
 from barograph.training.skill import PartKind, SkillRow
 from barograph.training.walkforward import CHOSEN
+from barograph.types import Interval
 
 _KINDS: dict[PartKind, str] = {
     "key": "keys",
@@ -17,7 +21,7 @@ _SHOWN = 6
 
 
 def sentences(report: TrainingReport) -> list[str]:
-    """Sentences on what beats the reference, and where the choices beat the best baseline.
+    """Sentences on what can be known, what beats the reference, and where the choices beat others.
 
     A difference counts if its whole interval lies on one side of 0; a part of too few blocks for an
     interval, by the gate's rule, is only counted.
@@ -26,7 +30,8 @@ def sentences(report: TrainingReport) -> list[str]:
     known = [row for row in tested.skill if row.blocks >= least]
     few = [row for row in tested.skill if row.blocks < least]
     parts = [row for row in known if row.by != "all"]
-    found = [
+    found = [] if tested.knowable is None else list(_known(report, tested.knowable))
+    found += [
         sentence for row in known if row.by == "all" for sentence in _overall(row, tested.reference)
     ]
     found += _listed(
@@ -47,6 +52,32 @@ def sentences(report: TrainingReport) -> list[str]:
             "an interval that can be trusted."
         )
     return found
+
+
+def _known(report: TrainingReport, of: Knowable) -> Iterator[str]:
+    ours, rate = chosen(report), estimate(report.tested.base_rate)
+    for name, share, reached, best, above in (
+        ("log R²", of.log_r2_share, ours.log_r2, of.log_r2, ""),
+        ("PR-AUC", of.pr_auc_share, _ranked(ours), of.pr_auc, f" above the base rate of {rate}"),
+    ):
+        whole = f"{interval(best)} of a smoother that sees what came before and after each minute"
+        if share is not None:
+            yield (
+                f"The choices have {interval(share, 0, share=True)} of the {name} that can be "
+                f"known{above}: {estimate(reached)} of {whole}."
+            )
+        elif reached is not None:
+            yield f"Too little can be known to take a share of it: {name} is {whole}."
+    yield (
+        f"Who knew each minute's own volatility would have log R² {estimate(of.own_log_r2)} and "
+        f"PR-AUC {estimate(of.own_pr_auc)}: the rest is chance in the label. In {of.still:.1%} of "
+        "the rows nothing moves in the minute that follows."
+    )
+
+
+def _ranked(row: ScoreRow) -> Interval:
+    """The better of both rankings."""
+    return max(filter(None, (row.pr_auc, row.pr_auc_by_ratio)), key=lambda of: of.estimate)
 
 
 def _overall(row: SkillRow, reference: str) -> Iterator[str]:

@@ -9,8 +9,9 @@ from barograph.app.reports.card_page import page
 from barograph.evaluation.gate import Decision
 from barograph.figures import figure
 from barograph.training.card import Curve
+from barograph.training.knowable_scores import Knowable
 from barograph.training.walkforward import CHOSEN
-from cards import KEPT, START, made, replaced
+from cards import KEPT, START, interval, made, replaced
 from page_reader import Reader
 
 HOSTILE = """<script src="https://example.org">"&amp;'</script>"""
@@ -70,6 +71,17 @@ def test_what_was_found_stands_on_it():
     ]  # fmt: skip
     for phrase in expected:
         assert phrase in text, phrase
+
+
+@pytest.mark.slow
+def test_a_tile_says_what_can_be_known_where_that_is_estimated():
+    best = interval(0.8765, 0.8, 0.9)
+    of = Knowable(
+        label_noise=0.05, still=0.01, log_r2=best, pr_auc=best, own_log_r2=best, own_pr_auc=best,
+        log_r2_share=None, pr_auc_share=None,
+    )  # fmt: skip
+    assert words(replaced(made(), knowable=of)).count("can be known 0.876") == 1
+    assert "can be known" not in words(made())
 
 
 @pytest.mark.slow

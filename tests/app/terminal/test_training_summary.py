@@ -2,12 +2,14 @@
 
 import math
 
+import msgspec
 import pytest
 
 from barograph.app.terminal import terminal, training_summary
 from barograph.app.terminal.detail import Detail, choose
 from barograph.evaluation.gate import Decision
 from barograph.registry.audit import Promotion
+from barograph.training.knowable_scores import Knowable
 from barograph.training.walkforward import CHOSEN
 from rehearsals import candidate, interval, training_report
 from screen_text import text_of
@@ -36,6 +38,20 @@ def test_a_promoted_model_has_ticks():
         "  ✓ all 1 rules of the gate hold (-v or the card lists them)",
         "next: barograph up",
     ]
+
+
+def test_the_share_of_what_can_be_known_has_a_line_where_it_is_estimated():
+    share = interval(0.774, 0.7, 0.85)
+    of = Knowable(
+        label_noise=0.05, still=0.01, log_r2=share, pr_auc=share, own_log_r2=share,
+        own_pr_auc=share, log_r2_share=interval(0.941, 0.9, 1), pr_auc_share=share,
+    )  # fmt: skip
+    line = "  77% of the PR-AUC above the base rate that can be known, and 94% of log R²"
+    assert line in shown(training_report(knowable=of))
+    ranked_only = msgspec.structs.replace(of, log_r2_share=None)
+    assert line.removesuffix(", and 94% of log R²") in shown(training_report(knowable=ranked_only))
+    unknown = msgspec.structs.replace(of, pr_auc_share=None)
+    assert not any("can be known" in each for each in shown(training_report(knowable=unknown)))
 
 
 @pytest.mark.parametrize("count", [1, 3, 4, 9, 40])

@@ -26,6 +26,7 @@ from barograph.training.card import Card
 from barograph.training.card_words import chosen
 from barograph.training.timeline import STEPS
 from barograph.training.walkforward import CHOSEN
+from barograph.types import Interval
 
 _HIGHER, _LOWER = "↑ higher is better", "↓ lower is better"
 
@@ -85,6 +86,9 @@ def _tiles(card: Card) -> Iterator[Element]:
             continue
         theirs = [(row.name, getattr(row, name)) for row in beside]
         lines = [f"{other} {estimate(its, places)}" for other, its in theirs if its is not None]
+        best: Interval | None = getattr(training.tested.knowable, name, None)
+        if best is not None:
+            lines.append(f"can be known {estimate(best, places)}")
         tiles.append(
             el(
                 "div",

@@ -12,6 +12,7 @@ from barograph.app.terminal.terminal import plain
 from barograph.figures import NOT_DEFINED, estimate, figure, interval
 from barograph.foreign import spelled_out
 from barograph.registry.audit import Promotion
+from barograph.training.knowable_scores import Knowable
 from barograph.training.pooled import ScoreRow
 from barograph.training.report import TrainingReport
 from barograph.types import Interval
@@ -86,8 +87,22 @@ def _scores(report: TrainingReport) -> list[Text]:
         plain(
             f"  PR-AUC {interval(ours.pr_auc, 2)}, {reference.name} {interval(reference.pr_auc, 2)}"
         ),
+        *_known(tested.knowable),
         *(_acting(ours.acting) if report.gate.decision.promote else []),
     ]
+
+
+def _known(of: Knowable | None) -> list[Text]:
+    """How much of what can be known the choices know, where there is an estimate of that."""
+    if of is None or of.pr_auc_share is None:
+        return []
+    of_level = "" if of.log_r2_share is None else f", and {_share(of.log_r2_share)} of log R²"
+    above = f"{_share(of.pr_auc_share)} of the PR-AUC above the base rate that can be known"
+    return [plain(f"  {above}{of_level}")]
+
+
+def _share(of: Interval) -> str:
+    return figure(of.estimate, 0, share=True)
 
 
 def _of_value(report: TrainingReport, ours: ScoreRow) -> list[Text]:
