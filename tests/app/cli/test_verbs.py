@@ -5,7 +5,7 @@ import typer
 from typer.core import TyperGroup
 
 from barograph.app.cli import app
-from barograph.app.cli.verbs import PANELS, Verb, VerbGroup, first_sentence, name_of
+from barograph.app.cli.verbs import PANELS, Verb, VerbGroup, first_sentence, name_of, narrowed
 from barograph.app.terminal.detail import Detail, choose, chosen
 
 COMMAND = typer.main.get_command(app)
@@ -124,3 +124,23 @@ def test_v_and_q_exclude_each_other(run):
 
 def test_quiet_json_is_printed(run):
     assert run("settings", "-q", "--json")[1].startswith('{"settings":')
+
+
+@pytest.mark.parametrize("name", COMMAND.commands)
+def test_a_verb_that_is_built_alone_is_the_verb_among_all(name):
+    alone = typer.main.get_command(narrowed(app, [name]))
+    if name == "help":
+        assert alone.commands.keys() == COMMAND.commands.keys()
+    else:
+        assert [*alone.commands] == [name]
+    context = typer.Context(COMMAND)
+    ours, theirs = (
+        typer.Context(each.commands[name], info_name=name, parent=context).get_help()
+        for each in (alone, COMMAND)
+    )
+    assert ours == theirs
+
+
+@pytest.mark.parametrize("words", [[], ["--help"], ["-h", "train"], ["trian"], [""]])
+def test_what_names_no_verb_is_answered_by_all(words):
+    assert narrowed(app, words) is app

@@ -87,8 +87,10 @@ def run() -> None:
     environment.for_numpy()
     detail.choose(detail.Detail.SUMMARY)
     answers.begin(sys.argv[1:])
+    # A shell that asks for words completes verbs, too.
+    called = app if reference.COMPLETE in os.environ else verbs.narrowed(app, sys.argv[1:])
     with _one_line(), unkept_kernels_warned_of():
-        sys.exit(app(prog_name="barograph", standalone_mode=False) or 0)
+        sys.exit(called(prog_name="barograph", standalone_mode=False) or 0)
 
 
 @contextmanager

@@ -3,13 +3,14 @@
 Help is plain text: rich help would take twice as long to answer.
 """
 
+import copy
 import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
-from typer.main import get_command
+from typer.main import get_command, get_command_name
 
 from barograph.app.cli.answers import print_aside
 from barograph.app.terminal.detail import Detail, choose, chosen
@@ -185,3 +186,29 @@ def shared_by_all(app: typer.Typer) -> None:
         group.cls = VerbGroup
         if group.typer_instance is not None:
             shared_by_all(group.typer_instance)
+
+
+def narrowed(app: typer.Typer, words: Sequence[str]) -> typer.Typer:
+    """`app` with only the verb or group that `words` begin with, or `app` itself without one.
+
+    Typer builds every command that an app has before it runs one, which takes 50 ms for all verbs.
+    What lists or describes verbs gets all of them: help, and the refusal of a wrong name.
+    """
+    name = words[0] if words and words[0] != "help" else ""
+    only = copy.copy(app)
+    for group in app.registered_groups:
+        if group.name == name:
+            only.registered_groups = [group]
+            return only
+        if group.typer_instance is None or isinstance(group.name, str):
+            continue
+        for command in group.typer_instance.registered_commands:
+            if _called(command) == name:
+                only.registered_groups, only.registered_commands = [], [command]
+                return only
+    return app
+
+
+def _called(command: Any) -> str:  # noqa: ANN401 - typer does not export it
+    """What a registered command is called on the command line."""
+    return command.name or get_command_name(command.callback.__name__)
