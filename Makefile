@@ -56,16 +56,16 @@ dvc: .venv-dvc/installed   ## DVC in .venv-dvc, for the stages of dvc.yaml
 # Tests start processes by the hundred: let Python keep what it compiles, whatever else was said.
 test test-operations test-fast test-narrow test-unattended: export PYTHONDONTWRITEBYTECODE =
 
-# Three on two cores: stories wait for processes and brokers half of their time.
+# Three on two cores: tests wait for processes, brokers and servers a third of their time. What the
+# tests of one file share is made once, as a file goes to one of the three.
 test: $(TESTED)     ## all tests but those of operation; the slow stories run side by side
 	$(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder -m "not operations and not unattended"
 
 test-operations: $(TESTED)   ## brokers and processes killed, full disks, hours of faults, a million frames
 	$(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder -m operations
 
-# By file: what the tests of one share is made once, and not by both processes.
 test-fast: $(TESTED)   ## the tests of a working day
-	HYPOTHESIS_PROFILE=fast $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder \
+	HYPOTHESIS_PROFILE=fast $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder \
 	  -m "not slow" --ignore tests/stories
 
 # One after the other: each starts what fills both cores.

@@ -193,24 +193,21 @@ def pytest_terminal_summary(terminalreporter):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """With `--dist loadscope`, the stories of a file go to one worker, and other tests to any.
+    """With `--dist loadscope`, the tests of a file go to one worker.
 
-    Such stories share what takes long to make: a market, a training, brokers. The tests of a
-    working day go by file, for their modules share as much; those of the house share the syntax
-    trees of all files.
+    They share what takes long to make: a market, a training, brokers, a card. The tests of the
+    house share the syntax trees of all files.
     """
     if config.getvalue("dist") != "loadscope":
         return None
     from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415 - where it was asked for
 
-    class Stories(LoadScopeScheduling):
+    class Files(LoadScopeScheduling):
         def _split_scope(self, nodeid):
             file = nodeid.partition("::")[0]
-            if "/house/" in file:
-                return "house"
-            return file if PROFILE == "fast" or "/stories/" in file else nodeid
+            return "house" if "/house/" in file else file
 
-    return Stories(config, log)
+    return Files(config, log)
 
 
 def _limit_examples(test):

@@ -45,7 +45,7 @@ def test_an_unchanged_stream_rarely_reaches_a_limit_whatever_its_memory(seed):
 
 @pytest.mark.slow
 @settings(max_examples=30)
-@given(st.randoms(), st.integers(1, 10**6))
+@given(st.randoms(use_true_random=True), st.integers(1, 10**6))
 def test_a_reference_whose_windows_were_permuted_rarely_reaches_a_limit(chance, seed):
     """The blocks of an unchanged stream, in any order, are the stream."""
     values = remembering(3000, seed)

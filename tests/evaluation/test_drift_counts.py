@@ -36,7 +36,7 @@ def test_a_count_is_of_the_bins_and_values_beyond_the_range_of_each_row(known, v
         assert counts.outside[place, 0] == cut.outside(values)[some].sum()
 
 
-@given(VALUES, st.randoms(), st.integers(1, 20))
+@given(VALUES, st.randoms(use_true_random=True), st.integers(1, 20))
 def test_counts_depend_neither_on_the_order_of_rows_nor_on_their_batches(values, chance, interval):
     values = np.array(values)[:, None]
     second = np.arange(len(values))

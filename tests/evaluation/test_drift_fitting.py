@@ -12,7 +12,7 @@ MANY = reference_of(remembering(5000))
 
 
 @pytest.mark.slow
-@given(st.randoms())
+@given(st.randoms(use_true_random=True))
 def test_a_reference_does_not_depend_on_the_order_of_its_rows(chance):
     values, second = remembering(400, seed=3), seconds(400)
     order = list(range(400))

@@ -100,7 +100,7 @@ def test_a_market_that_does_not_move_has_no_tau():
 
 
 @settings(deadline=None)
-@given(st.sets(st.integers(0, 200)), st.randoms())
+@given(st.sets(st.integers(0, 200)), st.randoms(use_true_random=True))
 def test_episodes_equal_the_oracle_for_pooled_rows_in_any_order(spike_seconds, random):
     rows = [(s, float(s in spike_seconds)) for s in range(200)] * 2 + [(50, np.nan)]
     random.shuffle(rows)

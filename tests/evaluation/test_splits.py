@@ -29,7 +29,7 @@ def pooled_seconds(draw):
     )
     clock = np.cumsum(steps)
     pooled = np.concatenate([clock, clock[draw(st.integers(0, len(clock))) :]])
-    return draw(st.randoms(use_true_random=False)).sample(pooled.tolist(), len(pooled))
+    return draw(st.randoms(use_true_random=True)).sample(pooled.tolist(), len(pooled))
 
 
 def walk(second, plan):
@@ -189,7 +189,7 @@ def several_sessions(draw):
     starts = np.cumsum(np.array(rows) + holes)
     clock = np.concatenate([start + np.arange(n) for start, n in zip(starts, rows, strict=True)])
     pooled = np.concatenate([clock, clock[draw(st.integers(0, len(clock))) :]])
-    return np.array(draw(st.randoms(use_true_random=False)).sample(pooled.tolist(), len(pooled)))
+    return np.array(draw(st.randoms(use_true_random=True)).sample(pooled.tolist(), len(pooled)))
 
 
 @pytest.mark.slow
@@ -299,7 +299,7 @@ def test_without_time_every_side_has_its_share_of_yes_to_within_a_row(drawn, fol
 
 
 @settings(deadline=None)
-@given(lots(), st.integers(2, 5), st.randoms(use_true_random=False))
+@given(lots(), st.integers(2, 5), st.randoms(use_true_random=True))
 def test_without_time_the_order_of_a_file_means_nothing(drawn, folds, chance):
     y, lot = drawn
     lot = np.unique(lot, return_inverse=True)[1] * 7

@@ -32,7 +32,7 @@ def test_the_window_has_the_median_and_the_ends_of_its_samples(drawn):
     assert (window.min_ms, window.max_ms) == (min(kept), max(kept))
 
 
-@given(samples, st.randoms())
+@given(samples, st.randoms(use_true_random=True))
 def test_the_order_within_a_window_does_not_matter(drawn, random):
     there, back = ClockOffset(window_s=1000), ClockOffset(window_s=1000)
     for tenth, offset in drawn:

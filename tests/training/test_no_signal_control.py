@@ -26,7 +26,7 @@ def storms():
     return spikes_of(FEW).table(market("market", 6, seed=4).frame)
 
 
-@given(st.lists(st.integers(0, 2), min_size=1, max_size=30), st.randoms(use_true_random=False))
+@given(st.lists(st.integers(0, 2), min_size=1, max_size=30), st.randoms(use_true_random=True))
 def test_outcomes_are_moved_by_half_of_their_keys_history_and_none_is_lost(key, chance):
     count = len(key)
     order = np.array(chance.sample(range(1000), count))
