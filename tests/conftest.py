@@ -59,7 +59,7 @@ def made_home(tmp_path_factory):
     with (shared / "made-home.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not made.exists():
-            with Registry(home)._writing("none"):
+            with Registry(home)._store.writing("none"):
                 pass
             made.touch()
     return home

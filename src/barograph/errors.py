@@ -229,6 +229,15 @@ class UnsoundModelError(RegistryError):
     """A model version is whole, and nobody can ever score with it."""
 
 
+class RegistryServerError(RegistryError):
+    """The MLflow server that keeps the models gave no answer of use; nothing is said of a model."""
+
+    def __init__(self, address: str, why: str, cure: str) -> None:
+        self.version = self.address = address
+        self.why, self.cure = why, cure
+        BarographError.__init__(self, f"the registry at {address}: {why}. {cure}.")
+
+
 class MissingExtraError(BarographError):
     """What was asked for needs a package that is not installed."""
 

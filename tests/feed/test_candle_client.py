@@ -7,7 +7,7 @@ import pytest
 from barograph.candle_records import HOUR_S
 from barograph.errors import BadInputError
 from barograph.feed.candle_client import MAX_TRIES, CandleClient, StoppedError
-from barograph.feed.rest import AnswerError
+from barograph.rest import AnswerError
 from barograph.venues import cryptocompare
 from barograph.venues.candle_pages import Hours, PageError
 from barograph.venues.coinbase import candles as coinbase

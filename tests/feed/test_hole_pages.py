@@ -7,7 +7,7 @@ import pytest
 
 from barograph.feed.hole_pages import REQUESTS_PER_S, SPARE_PAGES, Asked, Filler
 from barograph.feed.inbox import Inbox
-from barograph.feed.rest import MAX_BODY_BYTES
+from barograph.rest import MAX_BODY_BYTES
 from barograph.venues.coinbase.endpoints import endpoint
 from barograph.venues.entries import Answer, Hole
 from scripted_venue import Scripted, forever, pages

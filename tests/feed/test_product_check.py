@@ -6,7 +6,7 @@ import pytest
 
 from barograph.errors import BadInputError
 from barograph.feed.product_check import check_products
-from barograph.feed.rest import AnswerError
+from barograph.rest import AnswerError
 from barograph.simulated.exchange import Exchange
 from barograph.simulated.exchange import running as exchanging
 from barograph.simulated.law import PRESETS

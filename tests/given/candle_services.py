@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from barograph.candle_records import HOUR_S
 from barograph.feed.candle_client import CandleClient
-from barograph.feed.rest import AnswerError
+from barograph.rest import AnswerError
 from barograph.simulated.candle_history import CandleHistory
 from barograph.simulated.candles_endpoint import CandlesEndpoint
 from barograph.venues import cryptocompare

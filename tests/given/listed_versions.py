@@ -6,6 +6,8 @@ from barograph.features.catalogue import FEATURE_SET_HASH
 class Versions:
     """A registry's part that a Follower uses, with models given by the test."""
 
+    problem = ""
+
     def __init__(self, models, **aliases):
         self.models, self.aliases = models, aliases
 

@@ -17,6 +17,14 @@ ELSEWHERE = {
         "tests/app/cli/test_forms.py",
         "test_the_form_alone_is_a_file_to_correct",
     ),
+    "doctor": (
+        "tests/stories/test_registry_on_a_server.py",
+        "test_a_live_run_follows_the_champion_of_a_server_and_outlives_it",
+    ),
+    "models history": (
+        "tests/stories/test_registry_on_a_server.py",
+        "test_trainings_promotions_and_their_history_are_on_the_server",
+    ),
     "demo": (
         "tests/stories/test_demo.py",
         "test_the_check_trains_promotes_predicts_and_verifies",

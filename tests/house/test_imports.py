@@ -106,7 +106,7 @@ HOMES = {
     "uvicorn": ({"app/web/server.py", "app/web/connection.py"}, "top"),
     "apprise": ({"app/alerting/services.py"}, "inside"),
     "websockets": ({"simulated/exchange.py", "feed/venue_socket.py", "wire.py"}, "top"),
-    "h11": ({"feed/rest.py"}, "top"),
+    "h11": ({"rest.py"}, "top"),
     "jwt": ({"feed/credentials.py"}, "inside"),
     "cryptography": ({"feed/credentials.py"}, "inside"),
     "lightgbm": ({"learning/boosting.py"}, "inside"),
@@ -139,8 +139,8 @@ HOMES = {
         "top",
     ),
     "pandera": ({"evaluation/quality.py"}, "inside"),
-    "mlflow": ({"registry/registry.py"}, "inside"),
-    "sqlalchemy": ({"registry/registry.py"}, "inside"),
+    "mlflow": ({"registry/embedded.py"}, "inside"),
+    "sqlalchemy": ({"registry/embedded.py"}, "inside"),
     "numba": ({"compiled.py"}, "top"),
 }
 """Package → the files that may import it, and whether at their top or inside a function only."""

@@ -21,6 +21,9 @@ TESTED_ELSEWHERE = {
     "venues/coinbase/advanced.py": "venues/coinbase/test_machine.py",
     "venues/continuity_state.py": "venues/test_continuity.py",  # its state
     "log/topics.py": "log/test_contract.py",  # four constants
+    "registry/embedded.py": "registry/test_registry.py",  # its store, where no other is named
+    "registry/storage.py": "stories/test_registry_on_a_server.py",  # what every store does
+    "registry/server.py": "stories/test_registry_on_a_server.py",  # with a real one
 }
 
 SUITES = {

@@ -97,6 +97,21 @@ def test_a_registry_that_breaks_is_reported_once_and_the_champion_stays_until_it
     ]
 
 
+def test_what_a_server_last_answered_is_followed_and_reported_until_it_answers_again():
+    warnings, machine = [], Machine()
+    versions = Versions({1: model("spikes/1"), 2: model("spikes/2")}, champion=1)
+    versions.problem = "the registry at http://x: it cannot be reached. Start it."
+    champion = followed(versions, warnings.append)
+    for _ in range(3):
+        settle(champion, machine)
+    assert machine.swaps == ["spikes/1"]
+    assert warnings == [f"{versions.problem} The last known champion, spikes/1, stays."]
+    versions.problem, versions.aliases["champion"] = "", 2
+    settle(champion, machine)
+    assert machine.swaps == ["spikes/1", "spikes/2"]
+    assert warnings[1:] == ["the registry can be used again: champion is spikes/2."]
+
+
 def test_a_registry_that_cannot_be_read_at_first_is_an_error_unless_there_is_time():
     warnings, versions, machine = [], Broken({1: model("spikes/1")}, champion=1), Machine()
     versions.broken = UNREAD

@@ -81,7 +81,7 @@ def test_reading_agrees_with_the_client_of_mlflow(registry):
     register(registry, bias=1.0)
     registry.promote("spikes", 1, "the first")
     registry.set_alias("spikes", "candidate", 2)
-    client = registry._mlflow
+    client = registry._store.client
 
     for version in registry.versions("spikes"):
         theirs = client.get_model_version("spikes", str(version.version))
@@ -146,7 +146,7 @@ def test_a_rollback_after_a_promotion_that_died_before_its_audit_finds_the_forme
     register(registry)
     register(registry, bias=1.0)
     registry.promote("spikes", 1, "gate")
-    registry._mlflow.set_registered_model_alias("spikes", "champion", "2")
+    registry._store.client.set_registered_model_alias("spikes", "champion", "2")
 
     assert registry.rollback("spikes").version == 1
 
@@ -184,7 +184,7 @@ def test_a_home_can_be_moved(registry, home, tmp_path):
 
 def artifact(registry: Registry, name: str, version: int = 1):
     run = registry.versions("spikes")[version - 1].run_id
-    return registry._artifacts(run) / name
+    return registry._store.artifacts(run) / name
 
 
 def truncated(path):
@@ -300,16 +300,17 @@ def test_what_a_killed_registration_left_goes_with_whoever_writes_next(registry)
     register(registry)
     runs = []
     for tags in ({"kind": "version"}, {}):
-        with registry._writing("spikes") as mlflow:
+        with registry._store.writing("spikes"):
+            mlflow = registry._store.client
             run = mlflow.create_run(
                 mlflow.get_experiment_by_name("spikes").experiment_id, tags=tags
             )
-            place = registry._artifacts(run.info.run_id)
+            place = registry._store.artifacts(run.info.run_id)
             place.mkdir(parents=True)
             (place / "model.onnx").write_bytes(b"half")
             runs.append(place)
-    with registry._writing("spikes") as mlflow:
-        assert mlflow.get_run(runs[0].parent.name).info.status == "KILLED"
+    with registry._store.writing("spikes"):
+        assert registry._store.client.get_run(runs[0].parent.name).info.status == "KILLED"
     assert [place.parent.exists() for place in runs] == [False, True]
     assert registry.load("spikes", 1, FEATURE_SET_HASH)
 

@@ -92,13 +92,13 @@ POISONS = {
 
 
 def artifact(registry, name, version=2):
-    return registry._artifacts(registry.versions("spikes")[version - 1].run_id) / name
+    return registry._store.artifacts(registry.versions("spikes")[version - 1].run_id) / name
 
 
 def crowned_by_force(registry, alias, version):
     """What `models promote` refuses, done with the database in hand."""
-    with registry._writing("spikes") as mlflow:
-        mlflow.set_registered_model_alias("spikes", alias, str(version))
+    with registry._store.writing("spikes") as writer:
+        writer.point("spikes", alias, version)
 
 
 @pytest.fixture
@@ -178,7 +178,7 @@ def trained(made_home, tmp_path_factory):
 def test_a_training_beside_a_poisoned_champion_goes_on_and_says_so(trained):
     case = dataclasses.replace(CUSTOMERS)
     (version,) = trained.versions(case.name)
-    onnx = trained._artifacts(version.run_id) / "model.onnx"
+    onnx = trained._store.artifacts(version.run_id) / "model.onnx"
     sound = onnx.read_bytes()
     onnx.write_bytes(PICKLE)
     try:
@@ -198,7 +198,7 @@ def test_who_hides_from_the_gate_what_it_has_seen_stops_all_training_and_nothing
     """Rows that a gate decided on may not decide again; an empty list would let them."""
     case = CUSTOMERS
     before = len(trained.versions(case.name)), trained.champion_version(case.name)
-    judged = trained._artifacts(trained.versions(case.name)[0].run_id) / "judged.json"
+    judged = trained._store.artifacts(trained.versions(case.name)[0].run_id) / "judged.json"
     sound = judged.read_bytes()
     judged.unlink() if poison is None else judged.write_bytes(poison)
     try:

@@ -111,7 +111,7 @@ def test_the_state_of_a_case_follows_from_its_registry_and_what_came_last(home):
     registry.promote("spikes", 1, "gate")
     known = training_state(registry, "spikes", NOW)
     assert known == TrainingState(heard_ns=NOW, trained_ns=SECOND + 9, expires_ns=SECOND + 7)
-    assert due_now(home, "spikes", None, 24.0).why == "there is nothing to train on yet"
+    assert due_now(Registry(home), "spikes", None, 24.0).why == "there is nothing to train on yet"
 
 
 def test_a_file_that_goes_meanwhile_is_none(tmp_path):

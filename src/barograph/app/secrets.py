@@ -1,6 +1,7 @@
 """The environment's names for what nobody else may read."""
 
 from barograph.feed import credentials
+from barograph.registry import tracking_server
 from barograph.venues import cryptocompare
 
 ALERT_URLS, WEBHOOK_URLS = "BAROGRAPH_ALERT_URLS", "BAROGRAPH_WEBHOOK_URLS"
@@ -18,6 +19,9 @@ SECRETS = frozenset(
         credentials.KEY,
         credentials.SECRET,
         cryptocompare.KEY,
+        tracking_server.URI,
+        tracking_server.PASSWORD,
+        tracking_server.TOKEN,
     }
 )
 """All of them: no other program is given these."""

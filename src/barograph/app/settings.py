@@ -20,6 +20,8 @@ from pydantic_settings import (
 from barograph.alert_records import Change
 from barograph.app.alerting.forecast_limits import forecast_limits
 from barograph.app.alerting.quiet import quiet_hours
+from barograph.errors import BadInputError
+from barograph.registry.tracking_server import tracking_server
 
 FILE = "barograph.toml"
 PREFIX = "BAROGRAPH_"
@@ -43,6 +45,7 @@ class Settings(BaseSettings):
     )
 
     home: Path = Path("barograph-home")
+    registry: str = ""
     partitions: Annotated[int, Field(ge=1, le=1024)] = 3
     silence_timeout_s: Annotated[float, Field(gt=0, le=86_400)] = 10.0
     queue_entries: Annotated[int, Field(ge=100, le=1_000_000)] = 20_000
@@ -88,6 +91,15 @@ class Settings(BaseSettings):
         if not str(home):
             raise ValueError("it is empty, and would be the working directory")
         return home
+
+    @field_validator("registry")
+    @classmethod
+    def _server(cls, registry: str) -> str:
+        try:
+            tracking_server(registry, {})
+        except BadInputError as error:
+            raise ValueError(f"{error.why}. {error.cure}") from None
+        return registry
 
     @field_validator("alert_changes")
     @classmethod

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from barograph.app.registries import registry_of
 from barograph.app.settings import Settings
 from barograph.cases.case import live_of, stream_of
 from barograph.feed.summary import Summary
@@ -23,7 +24,7 @@ from barograph.pipeline.stages import Stages
 from barograph.pipeline.threads import Pipeline
 from barograph.pipeline.worker import Route, Tally, Until, work
 from barograph.registry.model import Model
-from barograph.registry.registry import Alias, Registry
+from barograph.registry.registry import Alias
 
 if TYPE_CHECKING:  # every caller has imported it
     from barograph.cases.case import Case
@@ -52,7 +53,7 @@ def stages(  # noqa: PLR0913 - the settings, and what they leave open
 
     def follower(alias: Alias) -> Follower:
         return Follower(
-            Registry(settings.home),
+            registry_of(settings, last_known=True),
             case.name,
             live.feature_set,
             alias=alias,
@@ -103,7 +104,7 @@ def champion_of(
         return RecordScorer(case.name, stream_of(case).contract, model)
 
     return Follower(
-        Registry(settings.home),
+        registry_of(settings, last_known=True),
         case.name,
         case.feature_set if case.live is None else case.live.feature_set,
         refresh_s=settings.model_refresh_s,

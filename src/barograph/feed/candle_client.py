@@ -16,7 +16,7 @@ import msgspec
 from barograph.candle_records import CandleSource
 from barograph.errors import BadInputError
 from barograph.feed.backoff import Backoff
-from barograph.feed.rest import AnswerError, Rest
+from barograph.rest import AnswerError, Rest
 from barograph.venues.candle_pages import CandlePage, Hours, PageError, RefusedError
 from barograph.wire import Loop, reason_of, shown
 

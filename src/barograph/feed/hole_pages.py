@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from barograph.feed.hole_asks import HOLD_FOR_S, TRY_FOR_S
 from barograph.feed.inbox import AbandonedError, Inbox
-from barograph.feed.rest import AnswerError, Rest
+from barograph.rest import AnswerError, Rest
 from barograph.types import DeadLetter, Frame
 from barograph.venues.coinbase.endpoints import (
     PAGE_TRADES,

@@ -8,7 +8,7 @@ import msgspec
 
 from barograph.codec import UNREADABLE
 from barograph.errors import BadInputError
-from barograph.feed.rest import AnswerError, Rest
+from barograph.rest import AnswerError, Rest
 from barograph.venues.books import UNIFIED, book_of
 from barograph.venues.coinbase.endpoints import Endpoint, joined
 from barograph.venues.coinbase.product_list import (

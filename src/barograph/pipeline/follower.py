@@ -45,7 +45,8 @@ class Follower:
     meanwhile the present champion stays, and instead of a candidate that cannot be loaded there is
     none. It is tried again, less and less often; only a version that was made with another feature
     set than `feature_set`, or that is unsound, is not, until the alias points at another one
-    between. Not thread-safe: use one instance per thread.
+    between. Where the registry answers with what it last knew of its server, that is followed, and
+    reported too. Not thread-safe: use one instance per thread.
 
     try_out: called with each model that was loaded, beside the caller; raises ForeignFeaturesError
     or UnsoundModelError for one that the machines cannot use.
@@ -130,6 +131,7 @@ class Follower:
         if version != self._refused:
             self._refused = 0
             self._settle(version)
+        self._note_last_known(version)
 
     def _settle(self, version: int | None) -> None:
         """Load this version, and later ones while the alias moves meanwhile."""
@@ -157,11 +159,23 @@ class Follower:
                 break
             version = later
         self._tries = 0
-        if self._problem and version != self._refused:
-            label = "no version" if version is None else f"{self._case}/{version}"
-            if self._unread or version is not None:
-                self._warn(f"the registry can be used again: {self._alias} is {label}.")
-            self._problem, self._unread = "", False
+        if self._problem and version != self._refused and not self._registry.problem:
+            self._note_usable(version)
+
+    def _note_usable(self, version: int | None) -> None:
+        """Report that what was reported before is over."""
+        label = "no version" if version is None else f"{self._case}/{version}"
+        if self._unread or version is not None:
+            self._warn(f"the registry can be used again: {self._alias} is {label}.")
+        self._problem, self._unread = "", False
+
+    def _note_last_known(self, version: int | None) -> None:
+        """Report that the version is the last known one, since the registry gives no answer."""
+        taken = self._version if self._next_model is None else self._next_model.version
+        if self._registry.problem and version is not None and version == taken:
+            self._unread = True
+            label = f"{self._case}/{version}"
+            self._report(f"{self._registry.problem} The last known {self._alias}, {label}, stays.")
 
     def _raise_what_is_lacked(self, error: BaseException) -> None:
         """Raise in the first look of an impatient one what is no fault of the registry's."""

@@ -22,7 +22,7 @@ def reference_of(registry: Registry, case: str, version: int) -> Reference | Non
 
     Raises RegistryError for one that is damaged, and where there is no such version.
     """
-    known = {each.version: each for each in registry.versions(case)}.get(version)
+    known = registry.version(case, version)
     if known is not None and hash_name(FILE) not in known.tags:
         return None
     try:

@@ -8,24 +8,34 @@ from barograph.codec import UNREADABLE
 from barograph.errors import RegistryError
 from barograph.registry.model import ModelFacts, sha256_of
 
+HELD_OUT = "held_out_log_loss"
+"""The score of a trial's run in MLflow, one step for each fold."""
+
+
+def list_cure(case: str) -> str:
+    """The command that shows which versions of a case there are, as a cure."""
+    return f"List the versions with `barograph models list --case {case}`"
+
 
 class Version(msgspec.Struct, frozen=True, kw_only=True):
-    """One version in the registry's list; `tags` hold the facts as text."""
+    """One version in the registry's list; `tags` hold the facts as text.
+
+    `source` is where a server keeps its files; empty of a version under a home.
+    """
 
     version: int
     run_id: str
     aliases: tuple[str, ...]
     tags: dict[str, str]
+    source: str = ""
 
     def time_ns(self, fact: str) -> int | None:
         """A time among the facts in Unix nanoseconds, or None. Raises RegistryError if damaged."""
         try:
             return msgspec.json.decode(self.tags.get(fact, "null"), type=int | None)
         except UNREADABLE as error:
-            cure = "List the versions with `barograph models list --case …`"
-            raise RegistryError(
-                str(self.version), f"its tag {fact} is damaged ({error})", cure
-            ) from error
+            why = f"its tag {fact} is damaged ({error})"
+            raise RegistryError(str(self.version), why, list_cure("…")) from error
 
 
 def without_alias(case: str, alias: str, versions: Sequence[Version]) -> RegistryError:

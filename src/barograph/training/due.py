@@ -86,9 +86,9 @@ def training_state(registry: Registry, case: str, heard_ns: int | None) -> Train
     )
 
 
-def due_now(home: Path, case: str, heard_ns: int | None, every_h: float) -> Due:
+def due_now(registry: Registry, case: str, heard_ns: int | None, every_h: float) -> Due:
     """Decide by the current time whether a case is due. Raises RegistryError."""
-    return due(training_state(Registry(home), case, heard_ns), time.time_ns(), every_h)
+    return due(training_state(registry, case, heard_ns), time.time_ns(), every_h)
 
 
 def newest_file_ns(paths: Iterable[Path]) -> int | None:

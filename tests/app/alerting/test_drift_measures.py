@@ -43,7 +43,7 @@ def append(home, rows):
 
 
 def test_what_the_monitor_measures_is_among_the_metrics(home):
-    counted, drift = Counted(), DriftMeasures(home, home, QUEUES, [].append)
+    counted, drift = Counted(), DriftMeasures(home, Registry(home), QUEUES, [].append)
     append(home, feature_rows(remembering(200, 3, memory=0.3)))
     assert drift.measure()["drift_alarm"] == 0
     assert counted.now()["barograph_drift_alarm", CASE] == 0
@@ -63,7 +63,7 @@ def test_what_the_monitor_measures_is_among_the_metrics(home):
 
 
 def test_what_is_not_known_is_not_shown(tmp_path):
-    counted, drift = Counted(), DriftMeasures(tmp_path, tmp_path, QUEUES, [].append)
+    counted, drift = Counted(), DriftMeasures(tmp_path, Registry(tmp_path), QUEUES, [].append)
     append(tmp_path, feature_rows(remembering(20)))
     assert drift.measure()["data_drift_ratio"] is None
     assert ("data_drift_ratio", CASE) not in counted.now()
@@ -75,7 +75,7 @@ def test_what_is_not_known_is_not_shown(tmp_path):
 def test_a_reference_that_is_too_short_is_a_metric_and_one_warning(home):
     counted, warned = Counted(), []
     append(home, feature_rows(remembering(200, 3, memory=0.3)))
-    drift = DriftMeasures(home, home, QUEUES, warned.append)
+    drift = DriftMeasures(home, Registry(home), QUEUES, warned.append)
     drift.measure()
     assert (counted.now()["barograph_drift_judged", CASE], warned) == (1, [])
     onnx, registry = graph(), Registry(home)
@@ -96,7 +96,7 @@ def test_a_reference_that_is_too_short_is_a_metric_and_one_warning(home):
 
 def test_after_an_error_the_log_is_opened_again(home):
     append(home, feature_rows(remembering(200, 3, memory=0.3)))
-    drift = DriftMeasures(home, home, QUEUES, [].append)
+    drift = DriftMeasures(home, Registry(home), QUEUES, [].append)
     drift.measure()
     with closing(sqlite3.connect(home / "log.sqlite")) as log:
         ends = log.execute("SELECT next, topic, number FROM partition").fetchall()
@@ -114,7 +114,7 @@ def test_after_an_error_the_log_is_opened_again(home):
 @pytest.mark.slow
 def test_another_thread_may_close_it_at_any_moment(home):
     append(home, feature_rows(remembering(200, 3, memory=0.3)))
-    drift = DriftMeasures(home, home, QUEUES, [].append)
+    drift = DriftMeasures(home, Registry(home), QUEUES, [].append)
     with ThreadPoolExecutor(1) as thread:
         measured = [thread.submit(drift.measure) for _ in range(30)]
         while not measured[-1].done():

@@ -64,7 +64,7 @@ def test_one_that_expired_by_the_clock_says_so_and_one_without_an_end_never_does
 def test_one_whose_facts_were_touched_says_so_and_the_others_are_listed(registry):
     register(registry)
     register(registry)
-    facts = registry._artifacts(registry.versions("spikes")[0].run_id) / "facts.json"
+    facts = registry._store.artifacts(registry.versions("spikes")[0].run_id) / "facts.json"
     facts.write_bytes(facts.read_bytes().replace(b"0.4", b"0.1"))
     damaged, sound = listed(registry, "spikes", SECOND)
     assert "its facts.json is not what was registered" in damaged.fault

@@ -7,20 +7,21 @@ from barograph.app.web.boards import NO_MODEL
 from barograph.app.web.model_watch import ModelWatch, Standing, live_scores, model_now, show_live
 from barograph.app.web.series_rows import SeriesRows
 from barograph.evaluation.matured import judge, mature
+from barograph.registry.registry import Registry
 from champions import crowned
 from counted_metrics import Counted
 from watched_predictions import prediction
 
 
 def test_a_home_without_a_registry_has_no_model(tmp_path):
-    standing = ModelWatch(tmp_path).look("spikes")
+    standing = ModelWatch(Registry(tmp_path)).look("spikes")
     assert (standing.champion, standing.problem) == (None, "")
     assert model_now("spikes", standing, None) == NO_MODEL
 
 
 @pytest.mark.slow
 def test_champion_and_candidate_are_followed(made_home, tmp_path):
-    registry, watch = crowned(made_home, tmp_path), ModelWatch(tmp_path)
+    registry, watch = crowned(made_home, tmp_path), ModelWatch(Registry(tmp_path))
     registry.set_alias("spikes", "candidate", 2)
     model = model_now("spikes", watch.look("spikes"), {"rows": 3})
     assert (model.label, model.candidate, model.live) == ("spikes/1", "spikes/2", {"rows": 3})
@@ -31,7 +32,7 @@ def test_champion_and_candidate_are_followed(made_home, tmp_path):
 
 def test_a_registry_that_cannot_be_read_keeps_what_is_known_and_says_why(made_home, tmp_path):
     crowned(made_home, tmp_path)
-    watch = ModelWatch(tmp_path)
+    watch = ModelWatch(Registry(tmp_path))
     known = watch.look("spikes")
     (tmp_path / "registry" / "mlflow.db").write_bytes(b"no database" * 1000)
     standing = watch.look("spikes")

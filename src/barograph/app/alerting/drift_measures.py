@@ -32,7 +32,7 @@ class DriftMeasures:
     def __init__(
         self,
         address: str | Path,
-        home: Path,
+        registry: Registry,
         case: "Case",
         warn: Callable[[str], None],
         deadline: Deadline | None = None,
@@ -40,7 +40,7 @@ class DriftMeasures:
         self._deadline = deadline or Deadline()
         self._address, self._case, self._warn = address, case, warn
         self._warned = ""
-        self._registry = Registry(home)
+        self._registry = registry
         self._log: Log | None = None
         self._watch: DriftWatch | None = None
         self._counted: dict[str, int] = {}

@@ -8,6 +8,7 @@ from barograph.alert_records import Change
 from barograph.app.alerting.forecast_limits import forecast_limits
 from barograph.app.alerting.quiet import quiet_hours
 from barograph.app.alerting.sender import SendingPlan
+from barograph.app.registries import registry_of
 from barograph.app.settings import Settings
 from barograph.cases.case import live_of
 from barograph.errors import BarographError
@@ -93,7 +94,7 @@ def sending_plan(settings: Settings, address: str | Path, link: str | None = Non
         changes={Change(each.strip()) for each in settings.alert_changes.split(",")},
         quiet=quiet_hours(settings.quiet_hours),
         link=settings.page_url if link is None else link,
-        promised=promises(Registry(settings.home)),
+        promised=promises(registry_of(settings, last_known=True)),
     )
 
 

@@ -16,6 +16,7 @@ from barograph.app.alerting.plans import alert_plan, sending_plan
 from barograph.app.alerting.sender import Sent
 from barograph.app.alerting.senders import Senders
 from barograph.app.alerting.sink import Sink
+from barograph.app.registries import registry_of
 from barograph.app.settings import Settings
 from barograph.cases.case import live_of
 from barograph.cases.live_series import LiveSeries
@@ -23,7 +24,6 @@ from barograph.deadline import Deadline
 from barograph.pipeline.alert_workers import AlertWorkers
 from barograph.pipeline.backlog import worked_off
 from barograph.pipeline.monitor import Begins, Measured, Monitor, at_once
-from barograph.registry.registry import Registry
 
 _LOOK_S = 0.25
 
@@ -80,7 +80,9 @@ def watching(  # noqa: PLR0913 - the log, what is watched in it, and who hears o
                         *(measured if number == 0 else ()),
                         _drift(stack, settings, address, case, warn, deadline),
                     ),
-                    champion=partial(Registry(settings.home).champion_label, case.name),
+                    champion=partial(
+                        registry_of(settings, last_known=True).champion_label, case.name
+                    ),
                     every_s=settings.health_every_s,
                     source=f"monitor-{case.name}",
                     begins=_worked_off(live_of(case)) if after_backlog else at_once,
@@ -105,7 +107,8 @@ def _drift(  # noqa: PLR0913 - what `watching` was given
     deadline: Deadline | None,
 ) -> Measured:
     """The drift of a case as its monitor measures it, until the stack ends."""
-    drift = DriftMeasures(address, settings.home, case, warn, deadline)
+    registry = registry_of(settings, last_known=True)
+    drift = DriftMeasures(address, registry, case, warn, deadline)
     stack.callback(drift.close)
     return drift.measure
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from barograph.app.alerting.notes import Note
 from barograph.app.alerting.sink import SinkError
 from barograph.errors import BadInputError
-from barograph.feed.rest import AnswerError, Rest
+from barograph.rest import AnswerError, Rest
 from barograph.types import NS_PER_S
 from barograph.wire import Loop, reason_of
 

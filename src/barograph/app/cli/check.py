@@ -61,12 +61,12 @@ def check(
     Counts, rate, gaps, dead letters, lag and a sample; of a live log also the age of its data, its
     predictions and their model. Exit code 1 where the answer is no, with the reasons.
     """
+    from barograph.app.registries import registry_of
     from barograph.app.terminal import findings, terminal
     from barograph.pipeline.check import check as look
-    from barograph.registry.registry import Registry
 
     settings = settings_of(home)
-    registry = Registry(settings.home)
+    registry = registry_of(settings)
     with existing_log(settings, log) as opened, terminal.progress() as progress:
         result = look(
             opened,

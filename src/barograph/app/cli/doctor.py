@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from barograph.app.runs.doctor.examination import Finding, Look
     from barograph.app.settings import Settings
+    from barograph.registry.registry import Registry
     from barograph.venues.coinbase.endpoints import Endpoint
 
 app = typer.Typer()
@@ -74,7 +75,7 @@ def _looks(
     """The looks of a subject, or all, in the order in which their findings are shown."""
     from barograph.app.cli.options import case_named
     from barograph.app.runs.doctor import home as at_home
-    from barograph.app.runs.doctor import machine, network
+    from barograph.app.runs.doctor import machine, model_store, network
     from barograph.log import file_of
     from barograph.venues.coinbase.endpoints import endpoint
 
@@ -82,7 +83,7 @@ def _looks(
     place = settings.home if settings is not None else (home or Path("barograph-home"))
     address = log or str(place)
     file, site = file_of(address) if not _is_kafka(address) else None, endpoint(venue, url)
-    chosen = case_named(case)
+    chosen, setting = case_named(case), "" if settings is None else settings.registry
     alone = subject is not None
     looks: dict[str, Look] = {
         "settings": settings_look,
@@ -93,7 +94,10 @@ def _looks(
         "log": lambda: () if file is None else at_home.log(place, file),
         "archive": lambda: at_home.archive(place),
         "recovery": lambda: at_home.recovery(place, address),
-        "model": lambda: at_home.models(place, chosen.name, chosen.feature_set),
+        "registry": lambda: model_store.registry(place, setting),
+        "model": lambda: at_home.models(
+            place, chosen.name, chosen.feature_set, _elsewhere(settings)
+        ),
         "venue": lambda: network.venue(site, needed=alone),
         "clock": lambda: _clock(address, site),
         "brokers": lambda: _brokers(address, alone),
@@ -107,10 +111,24 @@ def _looks(
 _OF: dict[Subject, tuple[str, ...]] = {
     Subject.FEED: ("settings", "packages", "limits", "home", "log", "venue", "clock"),
     Subject.KAFKA: ("settings", "packages", "brokers"),
-    Subject.REPORT: ("settings", "packages", "home", "model"),
-    Subject.AIRFLOW: ("settings", "airflow", "home", "log", "model"),
+    Subject.REPORT: ("settings", "packages", "home", "registry", "model"),
+    Subject.AIRFLOW: ("settings", "airflow", "home", "log", "registry", "model"),
 }
 _EXTRA_OF = {Subject.KAFKA: ("kafka",), Subject.REPORT: ("report",)}
+
+
+def _elsewhere(settings: "Settings | None") -> "Registry | None":
+    """The registry of a server, with what it last answered; None for that under the home."""
+    from barograph.app.registries import registry_of
+    from barograph.errors import BarographError
+    from barograph.registry.tracking_server import tracking_server
+
+    try:
+        if settings is None or tracking_server(settings.registry) is None:
+            return None
+        return registry_of(settings, last_known=True)
+    except BarographError:
+        return None  # the look at the registry says so
 
 
 def _clock(address: str, site: "Endpoint") -> "Iterable[Finding]":

@@ -79,13 +79,14 @@ def demo(
     predictions stream into a live view and the live page until Ctrl-C. Of hourly, candles go
     through the quality gate, and the last two weeks come after the training.
     """
+    from barograph.app.registries import with_own_registry
     from barograph.app.runs import demo as show
 
     headless = check or json
     if file is not None and case != "hourly":
         raise typer.BadParameter("only --case hourly takes one", param_hint="--file")
     with home_or_temporary(home) as place:
-        settings = settings_of(place)
+        settings = with_own_registry(settings_of(place))
         page = nullcontext("") if headless else page_served(settings, settings.home, port)
         how = show.Showing(stop_requested, page, check=headless)
         if case == "hourly":

@@ -15,6 +15,7 @@ from barograph.app.cli.options import (
     at,
     case_named,
     existing_log,
+    settings_of,
     settings_of_existing,
     version_number,
     with_case,
@@ -40,10 +41,9 @@ def models_list(
     import time
 
     from barograph.app.terminal import model_list
-    from barograph.registry.registry import Registry
 
     name = case_named(case).name
-    versions = model_list.listed(Registry(settings_of_existing(home).home), name, time.time_ns())
+    versions = model_list.listed(_registry(home), name, time.time_ns())
     answer({"versions": versions}, json, lambda: model_list.table(name, case, versions))
 
 
@@ -67,13 +67,13 @@ def models_show(
     json: JsonOption = False,
 ) -> None:
     """Show all facts of one version, and its live scores."""
+    from barograph.app.registries import registry_of
     from barograph.app.terminal import model_page
-    from barograph.registry.registry import Registry
 
     number = version_number(version)
     which: Any = version if number is None else number
-    of, settings = case_named(case), settings_of_existing(home)
-    registry = Registry(settings.home)
+    of, settings = case_named(case), _settings(home)
+    registry = registry_of(settings)
     model = registry.load(of.name, which, None)
     if onnx is not None:
         _write_onnx(registry, model, onnx)
@@ -99,10 +99,9 @@ def models_history(
 ) -> None:
     """List every promotion and rollback with its reason."""
     from barograph.app.terminal import model_list
-    from barograph.registry.registry import Registry
 
     name = case_named(case).name
-    entries = Registry(settings_of_existing(home).home).history(name)
+    entries = _registry(home).history(name)
     answer({"promotions": entries}, json, lambda: model_list.audit(name, entries))
 
 
@@ -123,11 +122,10 @@ def models_promote(
     version. A version that is champion already stays it, and the answer is its entry.
     """
     from barograph.app.terminal import training_summary
-    from barograph.registry.registry import Registry
     from barograph.registry.versions import without_alias
 
     of = case_named(case)
-    registry = Registry(settings_of_existing(home).home)
+    registry = _registry(home)
     number = version_number(version)
     if number is None:
         number = registry.version_of(of.name, "candidate") if version == "candidate" else None
@@ -149,11 +147,27 @@ def models_rollback(
 ) -> None:
     """Make the previous champion the champion again."""
     from barograph.app.terminal import training_summary
-    from barograph.registry.registry import Registry
 
     of = case_named(case)
-    entry = Registry(settings_of_existing(home).home).rollback(of.name, reason, of.feature_set)
+    entry = _registry(home).rollback(of.name, reason, of.feature_set)
     answer(entry, json, lambda: training_summary.promotion(of.name, entry, _next(case, home)))
+
+
+def _settings(home: Path | None) -> "Settings":
+    """The settings, for a verb that needs models alone: they may be on a server, without a home.
+
+    Raises BadInputError as `settings_of_existing` otherwise.
+    """
+    from barograph.registry.tracking_server import tracking_server
+
+    settings = settings_of(home)
+    return settings if tracking_server(settings.registry) else settings_of_existing(home)
+
+
+def _registry(home: Path | None) -> "Registry":
+    from barograph.app.registries import registry_of
+
+    return registry_of(_settings(home))
 
 
 def _promoted_by_gate(registry: "Registry", case: "Case", version: int) -> "Promotion":

@@ -40,10 +40,10 @@ def predict(
     threshold, as a live run would have predicted it. The model is taken from --home; nothing else
     there is read or changed.
     """
+    from barograph.app.registries import registry_of
     from barograph.app.runs import predicting
     from barograph.app.terminal import terminal
     from barograph.archive.recording_files import recording_files
-    from barograph.registry.registry import Registry
 
     number = version_number(model)
     which: Any = model if number is None else number
@@ -54,7 +54,7 @@ def predict(
         products=names_in(products),
         zone=tzinfo,
     )
-    chosen = Registry(settings.home).load(of.name, which, of.feature_set)
+    chosen = registry_of(settings).load(of.name, which, of.feature_set)
     with terminal.progress() as progress:
         done = predicting.predict(settings, of, chosen, plan, warn, progress)
     answer(done, json, lambda: terminal.predicted(done))

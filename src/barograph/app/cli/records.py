@@ -183,6 +183,7 @@ def rehearse(
     A model is trained and gated, then producer and consumer run as in production, in both modes,
     with bad records among good ones. Exit code 1 if a record was lost or invented.
     """
+    from barograph.app.registries import with_own_registry
     from barograph.app.runs import rehearsal
     from barograph.app.terminal import terminal
 
@@ -196,7 +197,7 @@ def rehearse(
         keeps_home=home is not None,
     )
     with home_or_temporary(home) as place:
-        done = rehearsal.rehearse(settings_of(place), plan, reports)
+        done = rehearsal.rehearse(with_own_registry(settings_of(place)), plan, reports)
     answer(done, json, lambda: terminal.rehearsed(done, reports))
     raise typer.Exit(0 if done.ok else 1)
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import tzinfo
 
+    from barograph.app.settings import Settings
     from barograph.cases.case import Case
     from barograph.registry.registry import Alias, Registry
     from barograph.training.comparison import Comparison, Trained
@@ -54,11 +55,11 @@ def report_card(
     self-contained, with charts. With --json the card is printed as JSON, and a page is written
     only if --out is given.
     """
-    from barograph.registry.registry import Registry
+    from barograph.app.registries import registry_of
     from barograph.training import card
 
     settings, name = settings_of_existing(home), case_named(case).name
-    registry = Registry(settings.home)
+    registry = registry_of(settings)
     number = _number(registry, name, version)
     card_json = registry.attached(name, number, card.FILE)
     shown = card.decoded(card_json, f"{name}/{number}")
@@ -121,14 +122,14 @@ def report_compare(
     settings, chosen = settings_of_existing(home), case_named(case)
     other = settings if champion_home is None else settings_of_existing(champion_home)
     with_home = f" of {other.home}" if champion_home is not None else ""
-    if if_other and (why := _no_other(settings.home, other.home, chosen.name, champion, candidate)):
+    if if_other and (why := _no_other(settings, other, chosen.name, champion, candidate)):
         answer({"compared": False, "why": why}, json, lambda: f"not compared: {why}")
         return
     result = comparing.compare(
         chosen,
         dataset.read(settings.home, chosen),
-        _trained(other.home, chosen, champion, with_home),
-        _trained(settings.home, chosen, candidate),
+        _trained(other, chosen, champion, with_home),
+        _trained(settings, chosen, candidate),
     )
     if json:
         say_json(comparing.encoded(result))
@@ -172,7 +173,7 @@ def report_drift(
     the registry, as JSON and as a page; without a version yet it is only written. With --json it is
     printed, and a page is written only if --out is given.
     """
-    from barograph.registry.registry import Registry
+    from barograph.app.registries import registry_of
     from barograph.training import dataset, drift_report
 
     settings, chosen = settings_of_existing(home), case_named(case)
@@ -191,7 +192,7 @@ def report_drift(
         sides = drift_report.sides(data, before, after)
         columns = drift_report.columns_of(chosen, data)
         pages[evidently_page.FILE] = evidently_page.page(*sides, columns)
-    registry = Registry(settings.home)
+    registry = registry_of(settings)
     number = _kept_with(registry, chosen.name, version)
     encoded = drift_report.encoded(report)
     contents = {name: text.encode() for name, text in pages.items()}
@@ -230,8 +231,8 @@ def report_profile(
 
     It is made by ydata-profiling (extra `report`), and kept with a version in the registry.
     """
+    from barograph.app.registries import registry_of
     from barograph.app.reports import profile_page
-    from barograph.registry.registry import Registry
     from barograph.training import dataset
 
     settings, chosen = settings_of_existing(home), case_named(case)
@@ -240,7 +241,7 @@ def report_profile(
     text = profile_page.page(sample, f"{chosen.name}: {len(sample):,} of {len(frame):,} rows")
     number = None
     if keep:
-        registry = Registry(settings.home)
+        registry = registry_of(settings)
         number = _kept_with(registry, chosen.name, version)
         _keep(registry, chosen.name, number, {profile_page.FILE: text.encode()})
     file = out or settings.home / "reports" / chosen.name / profile_page.FILE
@@ -251,27 +252,29 @@ def report_profile(
         _warn_unless_kept(chosen.name, number)
 
 
-def _no_other(home: Path, other: Path, case: str, champion: str, candidate: str) -> str:
+def _no_other(
+    settings: "Settings", other: "Settings", case: str, champion: str, candidate: str
+) -> str:
     """Why there are no two versions to compare; empty where there are. Raises RegistryError."""
-    from barograph.registry.registry import Registry
+    from barograph.app.registries import registry_of
 
-    if champion == "champion" and Registry(other).champion_version(case) is None:
+    if champion == "champion" and registry_of(other).champion_version(case) is None:
         return f"{case} has no champion yet"
-    if home != other:
+    if settings.home != other.home:
         return ""
-    registry = Registry(home)
+    registry = registry_of(settings)
     if _number(registry, case, champion) == _number(registry, case, candidate):
         return f"the {candidate} is the {champion}"
     return ""
 
 
-def _trained(home: Path, case: "Case", version: str, with_home: str = "") -> "Trained":
+def _trained(settings: "Settings", case: "Case", version: str, with_home: str = "") -> "Trained":
     """A version with its card. Raises RegistryError, and ForeignFeaturesError if it is older."""
-    from barograph.registry.registry import Registry
+    from barograph.app.registries import registry_of
     from barograph.training import card
     from barograph.training.comparison import Trained
 
-    registry = Registry(home)
+    registry = registry_of(settings)
     number = _number(registry, case.name, version)
     label = f"{case.name}/{number}{with_home}"
     model = registry.load(case.name, number, case.feature_set)

@@ -231,8 +231,8 @@ def _trained(
     """Train on the dataset; with `once` the version that was trained on it the same way counts."""
     import time
 
+    from barograph.app.registries import registry_of
     from barograph.app.terminal import terminal
-    from barograph.registry.registry import Registry
     from barograph.sources import code_hash
     from barograph.training import train
     from barograph.training.dataset import read
@@ -240,7 +240,7 @@ def _trained(
     from barograph.training.trained_alike import trained_alike
 
     data, code = read(settings.home, case), code_hash()
-    registry = Registry(settings.home, warn=warn)
+    registry = registry_of(settings, warn=warn)
     cut_off: list[int] = []
     if once:
         alike = trained_alike(registry, case.name, data.data_hash, how, code)
@@ -365,6 +365,7 @@ def _follow(settings: "Settings", log: str | None, case: "Case") -> list[str]:
 
 
 def _due(settings: "Settings", log: str | None, case: "Case") -> "Due":
+    from barograph.app.registries import registry_of
     from barograph.training import dataset, due
 
     if case.stream is not None:
@@ -375,4 +376,4 @@ def _due(settings: "Settings", log: str | None, case: "Case") -> "Due":
             heard_ns = due.newest_record_ns(opened, source)
     else:
         heard_ns = due.newest_frame_ns(settings.home)
-    return due.due_now(settings.home, case.name, heard_ns, settings.retrain_every_h)
+    return due.due_now(registry_of(settings), case.name, heard_ns, settings.retrain_every_h)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 import msgspec
 
 from barograph.app.alerting.plans import alert_plan
+from barograph.app.registries import registry_of
 from barograph.app.settings import Settings
 from barograph.app.wiring import candle_stages, stages
 from barograph.deadline import WATCHED, Deadline
@@ -19,7 +20,6 @@ from barograph.pipeline.beside import Beside, Job
 from barograph.pipeline.candle_stages import CandleStages
 from barograph.pipeline.side_threads import SideThreads
 from barograph.pipeline.worker import Tally, Until
-from barograph.registry.registry import Registry
 
 if TYPE_CHECKING:  # compiled features, loaded where one of them has a champion
     from barograph.cases.case import Case
@@ -71,7 +71,7 @@ def cases_with_champion(settings: Settings) -> "list[Case]":
 
     Raises RegistryError.
     """
-    registry = Registry(settings.home)
+    registry = registry_of(settings, last_known=True)
     names = [name for name in NAMES if registry.champion_version(name) is not None]
     if not names:
         return []

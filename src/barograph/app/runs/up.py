@@ -25,6 +25,7 @@ from barograph.app.alerting.watching import watching
 from barograph.app.intake import feed_of
 from barograph.app.logs import Events
 from barograph.app.prompt_threads import prompt_threads
+from barograph.app.registries import registry_of
 from barograph.app.runs.hours import HoursBeside
 from barograph.app.runs.retraining import Retraining, training
 from barograph.app.settings import Settings
@@ -44,7 +45,6 @@ from barograph.log.topics import ensure_alert_topics
 from barograph.pipeline.progress import warmups_s
 from barograph.pipeline.threads import Pipeline
 from barograph.pipeline.watch import Latencies, PredictionWatch
-from barograph.registry.registry import Registry
 from barograph.times import time_of
 from barograph.training.due import Due, due, newest_frame_ns, training_state
 from barograph.training.first_training import FirstTraining
@@ -272,7 +272,7 @@ def _retraining(
     )
 
     def ask() -> Due:
-        state = training_state(Registry(home), SPIKES.name, newest_frame_ns(home))
+        state = training_state(registry_of(settings), SPIKES.name, newest_frame_ns(home))
         if every_h and state.trained_ns is None:
             return first.due()  # also before the first frame: it says how long that takes
         return due(state, time.time_ns(), every_h)

@@ -69,7 +69,7 @@ class SeenCase(NamedTuple):
     """What the board and the registry say of a case at one moment.
 
     heard: what came of the source. verdicts: the newest ones. problem: why the registry cannot be
-    read; empty where it can.
+    read; empty where it can. remark: why what is known of it is not of now; empty where it is.
     """
 
     board: Board
@@ -79,6 +79,7 @@ class SeenCase(NamedTuple):
     model: str | None
     model_age_s: float | None
     problem: str
+    remark: str
 
 
 class Judgement(NamedTuple):
@@ -104,6 +105,7 @@ def seen_of(board: Board, standing: Standing, now_ns: int) -> SeenCase:
         model=board.model.label,
         model_age_s=_age_s(now_ns, standing.since_ns),
         problem=standing.problem,
+        remark=standing.remark,
     )
 
 
@@ -183,7 +185,7 @@ def _part(seen: SeenCase, judgement: Judgement) -> CaseHealth:
         live=not judgement.behind,
         ready=not problems,
         problems=list(dict.fromkeys(problems)),
-        remarks=judgement.remarks,
+        remarks=[*judgement.remarks, *([seen.remark] if seen.remark else [])],
         data_age_s=_age_s(seen.heard.now_ns, seen.heard.newest_ns),
         lag=judgement.lag,
         gaps=seen.gaps,

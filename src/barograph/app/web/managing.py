@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from barograph import telemetry
 from barograph.alert_records import AlertRecord
+from barograph.app.registries import registry_of
 from barograph.app.web.answers import ModelNow
 from barograph.app.web.reading import CaseName, CaseQuery, board_of, in_thread, site_of
 from barograph.app.web.refused import RefusedError, answered, decoded_body
@@ -19,7 +20,6 @@ from barograph.errors import BarographError, RegistryError, facts_and_cure
 from barograph.pipeline import deadletters
 from barograph.registry.audit import Promotion
 from barograph.registry.model import ModelFacts
-from barograph.registry.registry import Registry
 from barograph.types import LATEST_NS
 
 CARD = "card.html"
@@ -109,9 +109,7 @@ async def card(request: Request, case: CaseQuery = "") -> Response:
         cure = f"Train and promote one (`barograph train --case {board.name}`)."
         raise RefusedError(404, f"case {board.name} has no champion.", cure)
     try:
-        page = await in_thread(
-            site, Registry(site.settings.home).attached, board.name, version, CARD
-        )
+        page = await in_thread(site, registry_of(site.settings).attached, board.name, version, CARD)
     except RegistryError as error:
         cure = f"Train again (`barograph train --case {board.name}`)."
         raise RefusedError(404, f"{board.name}/{version} has no readable card.", cure) from error
@@ -181,7 +179,7 @@ async def promote(
     _authorize(site.token, authorization)
     wanted = decoded_body(_promote, await request.body())
     case = site.cases[board_of(site, wanted.case).name]
-    registry = Registry(site.settings.home)
+    registry = registry_of(site.settings)
     return await _changed(
         site, registry.promote, case.name, wanted.version, wanted.reason, case.feature_set
     )
@@ -196,7 +194,7 @@ async def rollback(
     _authorize(site.token, authorization)
     wanted = decoded_body(_rollback, await request.body())
     case = site.cases[board_of(site, wanted.case).name]
-    registry = Registry(site.settings.home)
+    registry = registry_of(site.settings)
     return await _changed(site, registry.rollback, case.name, wanted.reason, case.feature_set)
 
 

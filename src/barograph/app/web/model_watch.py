@@ -1,7 +1,6 @@
 """What the registry says of each case, and how its champion fares by the rows in memory."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -26,20 +25,24 @@ _LIVE: Mapping[str, telemetry.Gauge] = {
 
 
 class Standing(NamedTuple):
-    """The versions of a case, and the champion's facts; a problem where they cannot be read."""
+    """The versions of a case, and the champion's facts; a problem where they cannot be read.
+
+    A remark says why they are not of now, but the last that a server answered.
+    """
 
     champion: int | None = None
     candidate: int | None = None
     since_ns: int | None = None
     facts: ModelFacts | None = None
     problem: str = ""
+    remark: str = ""
 
 
 class ModelWatch:
-    """Looks at the registry of a home. Not thread-safe."""
+    """Looks at a registry. Not thread-safe."""
 
-    def __init__(self, home: Path) -> None:
-        self._registry = Registry(home)
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
         self._known: dict[str, Standing] = {}
 
     def look(self, case: str) -> Standing:
@@ -55,7 +58,8 @@ class ModelWatch:
                 since_ns = next(
                     (each.time_ns for each in reversed(history) if each.version == champion), None
                 )
-            standing = Standing(champion, candidate, since_ns, facts)
+            remark = self._registry.problem
+            standing = Standing(champion, candidate, since_ns, facts, remark=remark)
         except (BarographError, OSError) as error:
             return self._known.get(case, Standing())._replace(problem=str(error))
         self._known[case] = standing

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from barograph import telemetry
+from barograph.app.registries import registry_of
 from barograph.app.secrets import TOKEN
 from barograph.app.settings import Settings
 from barograph.app.web.access_log import AccessLog
@@ -102,7 +103,7 @@ class Site:
             name: champion_of(settings, case, warn) for name, case in self.cases.items()
         }
         self._followed: set[str] = set()
-        self._watch = ModelWatch(settings.home)
+        self._watch = ModelWatch(registry_of(settings, last_known=True))
         self._live: dict[str, tuple[float, str, dict[str, float | int | None] | None]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tail: Tail | None = None

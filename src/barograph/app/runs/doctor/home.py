@@ -162,13 +162,19 @@ def clock(log: str, venue: str, now_ns: int) -> Finding | None:
     return clock_off(-offsets_ms[-1] / 1e3, f"the frames of {venue} in the log")
 
 
-def models(home: Path, case: str, feature_set: str | None) -> Iterator[Finding]:
-    """Whether a case has a champion that can be loaded and has not expired."""
-    if not home.is_dir():
-        return
+def models(
+    home: Path, case: str, feature_set: str | None, registry: Registry | None = None
+) -> Iterator[Finding]:
+    """Whether a case has a champion that can be loaded and has not expired.
+
+    registry: another than that under the home, which then need not be there.
+    """
+    if registry is None:
+        if not home.is_dir():
+            return
+        registry = Registry(home)
     option = _at(home)
     named = "" if case == "spikes" else f" --case {quote(case)}"
-    registry = Registry(home)
     try:
         version = registry.champion_version(case)
         versions = registry.versions(case)
@@ -190,7 +196,8 @@ def models(home: Path, case: str, feature_set: str | None) -> Iterator[Finding]:
         cure = f"`barograph train --case {quote(case)}{option}` on newer data"
         yield warning("model", f"champion {label} expired at {ended}Z", cure)
         return
-    yield ok("model", f"champion {label} loads")
+    known = "; it is the last known one, its server gives no answer" if registry.problem else ""
+    yield ok("model", f"champion {label} loads{known}")
 
 
 def _wal(file: Path) -> Path:

@@ -1,4 +1,4 @@
-"""GET and POST over HTTP/1.1 on the running event loop: bounded in bytes, ended at any moment.
+"""Requests over HTTP/1.1 on the running event loop: bounded in bytes, ended at any moment.
 
 h11 reads and writes the protocol; this is its shell. No redirect is followed, no coding but the
 plain one is taken, and TLS is verified.
@@ -7,7 +7,8 @@ plain one is taken, and TLS is verified.
 import asyncio
 import ssl
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -46,6 +47,21 @@ class AnswerError(Exception):
         super().__init__(why)
 
 
+class Answer(NamedTuple):
+    """The status and the body of an answer."""
+
+    status: int
+    body: bytes
+
+
+class Question(NamedTuple):
+    """A request without its address."""
+
+    method: str
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+
+
 class _Site(NamedTuple):
     host: str
     port: int
@@ -57,20 +73,15 @@ class _Wire(NamedTuple):
     writer: asyncio.StreamWriter
 
 
-class _Question(NamedTuple):
-    method: str
-    headers: tuple[tuple[str, str], ...] = ()
-    body: bytes = b""
-
-
 class Rest:
     """Bodies at addresses; through the proxies that the environment names where `proxies` is set.
 
     The proxy itself speaks HTTP: it fetches plain addresses and tunnels TLS ones.
+    ca_file: certificates to trust in place of the system's; empty for those.
     """
 
-    def __init__(self, *, proxies: bool) -> None:
-        self._proxies = proxies
+    def __init__(self, *, proxies: bool, ca_file: str = "") -> None:
+        self._proxies, self._ca_file = proxies, ca_file
 
     async def get(
         self,
@@ -84,7 +95,7 @@ class Rest:
 
         Raises AnswerError for any other answer, OSError where the network fails.
         """
-        return await self._exchange(url, _Question("GET", tuple(headers)), most_bytes)
+        return (await self._exchange(url, Question("GET", tuple(headers)), most_bytes)).body
 
     async def post(
         self,
@@ -98,14 +109,27 @@ class Rest:
         Sets no time limit of its own. Raises as `get`.
         """
         length = ("Content-Length", str(len(body)))
-        await self._exchange(url, _Question("POST", (length, *headers), body), most_bytes)
+        await self._exchange(url, Question("POST", (length, *headers), body), most_bytes)
 
-    async def _exchange(self, url: str, question: "_Question", most_bytes: int) -> bytes:
+    async def answer(
+        self, url: str, question: Question, most_bytes: int = MAX_BODY_BYTES
+    ) -> Answer:
+        """Ask what `question` says, and return the answer with its status, whatever that is.
+
+        A redirect is an AnswerError all the same. Sets no time limit of its own. Raises as `get`.
+        """
+        length = ("Content-Length", str(len(question.body)))
+        question = question._replace(headers=(length, *question.headers))
+        return await self._exchange(url, question, most_bytes, _refuse_unreadable)
+
+    async def _exchange(
+        self, url: str, question: Question, most_bytes: int, check: "_Check | None" = None
+    ) -> Answer:
         parts = urlsplit(url)
         site = _Site(parts.hostname or "", parts.port or _PORTS[parts.scheme])
         secure = parts.scheme == "https"
         proxy = self._proxy(parts)
-        context = ssl.create_default_context() if secure else None
+        context = self._context() if secure else None
         first = proxy or site
         reader, writer = await asyncio.open_connection(
             first.host, first.port, ssl=None if proxy else context, limit=_CHUNK_BYTES
@@ -121,10 +145,14 @@ class Rest:
                 target = url
                 headers += _authorization(proxy)
             request = h11.Request(method=question.method, target=target, headers=headers)
-            return await _answer(_Wire(reader, writer), request, most_bytes, question.body)
+            wire = _Wire(reader, writer)
+            return await _answer(wire, request, most_bytes, question.body, check)
         finally:
             # A TLS shutdown could block and is not needed: the answer is complete or given up.
             writer.transport.abort()
+
+    def _context(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=self._ca_file or None)
 
     def _proxy(self, parts: SplitResult) -> _Site | None:
         if not self._proxies or proxy_bypass(parts.netloc.rpartition("@")[2]):
@@ -156,10 +184,22 @@ async def _tunnel(wire: _Wire, site: _Site, proxy: _Site) -> None:
     await _answer(wire, h11.Request(method="CONNECT", target=target, headers=headers))
 
 
+_Check = Callable[[h11.Response], None]
+
+
 async def _answer(
-    wire: _Wire, request: h11.Request, most_bytes: int = MAX_BODY_BYTES, body_sent: bytes = b""
-) -> bytes:
-    """Send a request and read its whole answer; of a CONNECT, up to where the tunnel begins."""
+    wire: _Wire,
+    request: h11.Request,
+    most_bytes: int = MAX_BODY_BYTES,
+    body_sent: bytes = b"",
+    check: _Check | None = None,
+) -> Answer:
+    """Send a request and read its whole answer; of a CONNECT, up to where the tunnel begins.
+
+    check: raises AnswerError for a status or a header that is not wanted.
+    """
+    check = check or partial(_check, posted=request.method == b"POST")
+    status = 0
     connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
     parts = (request, *([h11.Data(data=body_sent)] if body_sent else []), h11.EndOfMessage())
     wire.writer.write(b"".join(connection.send(part) or b"" for part in parts))
@@ -174,11 +214,12 @@ async def _answer(
                 left_bytes -= len(data)
                 connection.receive_data(data)
             elif isinstance(event, h11.Response):
-                _check(event, posted=request.method == b"POST")
+                check(event)
+                status = event.status_code
             elif isinstance(event, h11.Data):
                 body += event.data
             elif not isinstance(event, h11.InformationalResponse):
-                return bytes(body)  # its end, or a tunnel's beginning
+                return Answer(status, bytes(body))  # its end, or a tunnel's beginning
             if len(body) > most_bytes or left_bytes < 0:
                 raise AnswerError(f"an answer of more than {most_bytes} bytes")
     except h11.RemoteProtocolError as error:
@@ -188,15 +229,31 @@ async def _answer(
 def _check(response: h11.Response, *, posted: bool) -> None:
     status = response.status_code
     headers = dict(response.headers)
+    _refuse_redirect(status, headers)
+    if not 200 <= status < 300 or (not posted and status in {204, 205, 206}):
+        raise AnswerError(f"HTTP status {status}", status, _seconds(headers.get(b"retry-after")))
+    if not posted:
+        _refuse_coded(headers)
+
+
+def _refuse_unreadable(response: h11.Response) -> None:
+    """Raise AnswerError for a redirect, and for a body that is not plain; of any status."""
+    headers = dict(response.headers)
+    _refuse_redirect(response.status_code, headers)
+    _refuse_coded(headers)
+
+
+def _refuse_redirect(status: int, headers: Mapping[bytes, bytes]) -> None:
     if 300 <= status < 400:
         location = shown(headers.get(b"location", b"nowhere").decode("latin-1"))
         raise AnswerError(
             f"HTTP status {status}, a redirect to {location}, which is not followed", status
         )
-    if not 200 <= status < 300 or (not posted and status in {204, 205, 206}):
-        raise AnswerError(f"HTTP status {status}", status, _seconds(headers.get(b"retry-after")))
+
+
+def _refuse_coded(headers: Mapping[bytes, bytes]) -> None:
     coding = headers.get(b"content-encoding", b"identity").strip().lower()
-    if coding != b"identity" and not posted:
+    if coding != b"identity":
         raise AnswerError(f"a body coded as {shown(coding.decode('latin-1'))}, not plain")
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from barograph.feed.rest import MAX_BODY_BYTES, AnswerError, Rest
+from barograph.rest import MAX_BODY_BYTES, AnswerError, Rest
 from certificates import certificate, serving
 
 HEADS = st.sampled_from(
