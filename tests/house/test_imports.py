@@ -134,7 +134,13 @@ HOMES = {
     "matplotlib": (
         {
             f"app/reports/{name}.py"  # which is imported where a report is written
-            for name in ("card_charts", "comparison_charts", "figures_svg", "quality_charts")
+            for name in (
+                "card_charts",
+                "card_skill",
+                "comparison_charts",
+                "figures_svg",
+                "quality_charts",
+            )
         },
         "top",
     ),
