@@ -2,13 +2,14 @@
 
 import dataclasses
 
+import msgspec
 import numpy as np
 import pytest
 
 from barograph.evaluation import scores
 from barograph.evaluation.knowable import Seconds
 from barograph.learning.relative import VOL_FLOOR
-from barograph.training.knowable_scores import _by_key, knowable_scores
+from barograph.training.knowable_scores import _by_key, figures_of, knowable_scores
 from barograph.training.pooled import Pooled
 from barograph.training.skill import PooledForecasts, Resampling
 from barograph.training.walkforward import CHOSEN, Training, walk
@@ -55,6 +56,20 @@ def test_a_share_is_of_the_log_r2_and_of_the_pr_auc_above_the_base_rate(pooled, 
         (best - rate) / (known.pr_auc.estimate - rate)
     )
     assert known.pr_auc_share.low < known.pr_auc_share.estimate < known.pr_auc_share.high
+
+
+@pytest.mark.slow
+def test_the_figures_of_a_model_are_those_that_are_defined(known):
+    assert figures_of(None) == {}
+    figures = figures_of(known)
+    assert figures == {
+        "knowable_pr_auc": known.pr_auc.estimate,
+        "knowable_log_r2": known.log_r2.estimate,
+        "pr_auc_share": known.pr_auc_share.estimate,
+        "log_r2_share": known.log_r2_share.estimate,
+    }
+    without = figures_of(msgspec.structs.replace(known, log_r2_share=None, pr_auc_share=None))
+    assert [*without] == ["knowable_pr_auc", "knowable_log_r2"]
 
 
 def forecasts(pooled, **changed):

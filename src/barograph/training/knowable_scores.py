@@ -24,13 +24,13 @@ _CERTAIN = 1e-6  # distance of a probability from 0 and 1, as for log loss
 class Knowable(msgspec.Struct, frozen=True, kw_only=True):
     """What could be known of the tested outcomes, by `evaluation.knowable`.
 
-    `log_r2` and `pr_auc` are the scores of a smoother that sees both sides of each label's minute:
-    what no forecast from the past beats by much. `own_log_r2` and `own_pr_auc` are those of one who
-    knows the minute's own volatility: what none beats at all. The shares are those of the choices:
-    of `log_r2`, and of `pr_auc` above the base rate; None where the interval of what can be known
-    does not lie above 0 or the base rate, and without a forecast of the choices. `label_noise` is
-    the variance of ln label by chance alone, `still` the share of labels at the lowest volatility
-    that counts: minutes without a move.
+    `log_r2` and `pr_auc` are the scores of a smoother that sees both sides of each label's minute
+    and every model's forecast: what no forecast from the past beats by much. `own_log_r2` and
+    `own_pr_auc` are those of one who knows the minute's own volatility: what none beats at all. The
+    shares are those of the choices: of `log_r2`, and of `pr_auc` above the base rate; None where
+    the interval of what can be known does not lie above 0 or the base rate, and without a forecast
+    of the choices. `label_noise` is the variance of ln label by chance alone, `still` the share of
+    labels at the lowest volatility that counts: minutes without a move.
     """
 
     label_noise: float
@@ -99,6 +99,19 @@ def knowable_scores(of: PooledForecasts, tau: Float64 | None, how: Resampling) -
     )
 
 
+def figures_of(of: Knowable | None) -> dict[str, float]:
+    """What can be known, and the shares of it that are defined, by name; empty without one."""
+    if of is None:
+        return {}
+    named = {
+        "knowable_pr_auc": of.pr_auc,
+        "knowable_log_r2": of.log_r2,
+        "pr_auc_share": of.pr_auc_share,
+        "log_r2_share": of.log_r2_share,
+    }
+    return {name: each.estimate for name, each in named.items() if each is not None}
+
+
 def _share(ours: Resampled, whole: Resampled, level: float) -> Interval | None:
     return (ours / whole).interval(level) if whole.interval(level).low > 0 else None
 
@@ -111,15 +124,14 @@ def _best(of: PooledForecasts, table: TableOfReturns, tau: Float64) -> _Best:
         imbalance[where] = knowable.imbalance(seconds, order[where], horizon_s)
         columns[where] = knowable.sides(seconds, order[where], horizon_s)
     stretch, log_tau = knowable.stretches(order), np.log(tau)[:, None]
-    forecast, relative = [columns], [knowable.relative(columns, log_tau)]
-    if of.chosen in of.volatility:
-        log_chosen = np.log(of.volatility[of.chosen])[:, None]
-        forecast.append(log_chosen)
-        relative.append(log_chosen - log_tau)
+    logs = [np.log(forecast)[:, None] for forecast in of.volatility.values()]
     probability = np.clip(of.probability[of.chosen], _CERTAIN, 1 - _CERTAIN)
-    relative.append(np.log(probability / (1 - probability))[:, None])
+    odds = np.log(probability / (1 - probability))[:, None]
+    relative = [knowable.relative(columns, log_tau), *(log - log_tau for log in logs), odds]
     return _Best(
-        both_sides=knowable.smoothed(np.hstack(forecast), np.log(of.outcome), stretch, horizon_s),
+        both_sides=knowable.smoothed(
+            np.hstack([columns, *logs]), np.log(of.outcome), stretch, horizon_s
+        ),
         ranking=knowable.ranked(np.hstack(relative), of.y, stretch, horizon_s),
         itself=knowable.itself(of.outcome, imbalance, horizon_s),
         noise=knowable.noise(imbalance, horizon_s),

@@ -22,6 +22,7 @@ from barograph.registry.registry import Registry
 from barograph.training import card, levels, no_signal_control
 from barograph.training.card import Card
 from barograph.training.drift_reference import reference_of
+from barograph.training.knowable_scores import figures_of
 from barograph.training.no_signal_control import Control
 from barograph.training.pooled import Pooled, ScoreRow
 from barograph.training.report import ChosenModel, GateFacts, TrainingReport
@@ -83,6 +84,7 @@ def train(  # noqa: PLR0913 - data, registry, settings and callables
     pooled = Pooled(walked, how)
     tested = pooled.facts()
     figures = {row.name: _figures(row, tested.base_rate) for row in tested.scores}
+    figures[CHOSEN] |= figures_of(tested.knowable)
     now_ns = clock_ns() if at_ns is None else at_ns
     facts, onnx = _live(walked, pooled, figures, dataset, how, now_ns)
     row_us = _row_us(facts, onnx, walked, clock_ns)

@@ -18,6 +18,7 @@ FACTS = msgspec.structs.replace(
         "chosen": {
             "base_rate": 0.1, "pr_auc": 0.4321, "pr_auc_low": 0.31, "pr_auc_high": 0.52,
             "roc_auc": 0.9, "brier": 0.06, "log_loss": 0.2, "calibration_error": 0.017,
+            "pr_auc_share": 0.714, "knowable_pr_auc": 0.625,
         },
         "last_fold": {"pr_auc": 0.25, "roc_auc": None},
     },
@@ -53,6 +54,7 @@ def test_without_a_log_it_shows_the_facts_and_the_tests_only():
         "trained on 1970-01-01 00:00:00Z → 1970-01-01 01:00:00Z", "tau BTC-USD 0.0001",
         "chosen 0.100 0.43 [0.31, 0.52] 0.900 0.0600 0.200 0.017",
         "last_fold n/d 0.250 n/d n/d n/d n/d",
+        "chosen: 71% of the PR-AUC above the base rate that can be known (0.625)",
     ):  # fmt: skip
         assert words in text
     assert "live" not in text

@@ -47,6 +47,7 @@ def page(
     parts.append(_facts(facts))
     if facts.scores:
         parts.append(_tested(facts.scores))
+        parts += _known(facts.scores)
     return Group(*parts, *(_live(live) if live is not None else ()))
 
 
@@ -81,6 +82,16 @@ def _tested(groups: Mapping[str, Mapping[str, float | None]]) -> Table:
             figure(known.get("calibration_error", nan)),
         )
     return table
+
+
+def _known(groups: Mapping[str, Mapping[str, float | None]]) -> Iterator[Text]:
+    """How much of what can be known a model knows, on a line, where it was estimated."""
+    for name, figures in groups.items():
+        if (share := figures.get("pr_auc_share")) is not None:
+            best = figure(figures.get("knowable_pr_auc"))
+            yield plain(
+                f"{name}: {share:.0%} of the PR-AUC above the base rate that can be known ({best})"
+            )
 
 
 def _bounded(figures: Mapping[str, float], name: str) -> str:
