@@ -194,7 +194,7 @@ def test_a_row_is_forecast_by_a_fit_on_other_stretches(fit):
     again = fit(columns, changed, stretch, H)
     # exact: the same fit of the same rows
     assert (again[stretch == 4] == forecast[stretch == 4]).all()
-    assert not (again[stretch == 5] == forecast[stretch == 5]).any()
+    assert np.abs(again - forecast)[stretch == 5].min() > 0
 
 
 def test_who_knows_the_minute_does_as_well_as_the_label_is_reliable():
@@ -205,5 +205,4 @@ def test_who_knows_the_minute_does_as_well_as_the_label_is_reliable():
     reliable = 1 - noise(off, H) / log.var()
     own = itself(np.exp(log), off, H)
     assert scores.log_r2(np.exp(log), own) == pytest.approx(reliable, abs=0.005)
-    # exact: a constant
     assert np.ptp(itself(np.exp(log * 0.01), off, H)) == 0.0
