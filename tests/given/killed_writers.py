@@ -3,7 +3,7 @@
 import os
 import signal
 
-from barograph.registry import registry
+from barograph.registry import embedded
 from barograph.registry.registry import Registry
 from barograph.registry.versions import Trial
 from registered_models import facts_of, graph
@@ -43,7 +43,7 @@ class KilledWriter(WARM.Process):
 
         for name in STEPS:
             setattr(MlflowClient, name, self._counted(getattr(MlflowClient, name)))
-        registry.write_whole = self._counted(registry.write_whole)
+        embedded.write_whole = self._counted(embedded.write_whole)
         train(self._home)
 
     def _counted(self, step):

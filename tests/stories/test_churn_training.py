@@ -55,7 +55,7 @@ def test_the_chosen_model_is_as_good_as_the_best_known_and_becomes_champion(repo
 def test_the_command_line_shows_a_champion_with_features_of_its_own(
     report, registry, monkeypatch, capsys
 ):
-    home = str(registry._root.parent)
+    home = str(registry._store._root.parent)
     monkeypatch.setattr(
         sys, "argv", ["barograph", "models", "show", "--case", "churn", "--home", home, "--json"]
     )

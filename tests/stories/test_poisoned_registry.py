@@ -66,7 +66,7 @@ def forged(registry):
         sha256_of(graph(1.0)).encode(), sha256_of(PICKLE).encode()
     )
     facts.write_bytes(facts_json)
-    with closing(sqlite3.connect(registry._database)) as database, database:
+    with closing(sqlite3.connect(registry._store._database)) as database, database:
         for key, value in (("onnx", sha256_of(PICKLE)), ("facts", sha256_of(facts_json))):
             database.execute(
                 "UPDATE model_version_tags SET value = ? WHERE key = ? AND version = 2",

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 from barograph.app.settings import Settings
 from barograph.registry.registry import Registry
-from barograph.registry.server import ServerStore
 from barograph.registry.tracking_server import HOME, tracking_server
 
 
@@ -22,6 +21,8 @@ def registry_of(
     server = tracking_server(settings.registry)
     if server is None:
         return Registry(settings.home, warn=warn)
+    from barograph.registry.server import ServerStore  # noqa: PLC0415 - with all of HTTP
+
     store = ServerStore(
         settings.home,
         server,
