@@ -52,7 +52,13 @@ def test_where_nothing_beats_the_reference_it_says_so(better, sentence):
 
 
 @pytest.mark.parametrize(
-    ("loss", "verdict"), [(WORSE, "surely worse"), (OPEN, "undecided"), (BETTER, "surely better")]
+    ("loss", "verdict"),
+    [
+        (WORSE, "surely worse"),
+        (OPEN, "undecided"),
+        (BETTER, "surely better"),
+        ((0.0, 0.0, 0.0), "the choices are that baseline"),
+    ],
 )
 def test_a_difference_counts_if_its_whole_interval_does(loss, verdict):
     up = PairedScore(
@@ -116,14 +122,14 @@ def chosen(**scores):
 def test_the_choices_have_a_share_of_what_can_be_known():
     scores = chosen(log_r2=interval(0.593, 0.5, 0.7), pr_auc_by_ratio=interval(0.49, 0.4, 0.5))
     first, second, last = sentences(training_report(knowable=known(), scores=scores))
-    smoother = "of a smoother that sees what came before and after each minute."
+    smoother = "where a smoother that sees what comes before and after each minute has"
     assert first == (
-        "The choices have 94% [90%, 98%] of the log R² that can be known: 0.593 of 0.630 [0.600, "
-        f"0.650] {smoother}"
+        "The choices have 94% [90%, 98%] of the log R² that can be known: 0.593, "
+        f"{smoother} 0.630 [0.600, 0.650]."
     )
     assert second == (
         "The choices have 77% [70%, 85%] of the PR-AUC that can be known above the base rate of "
-        f"0.200: 0.490 of 0.560 [0.500, 0.600] {smoother}"
+        f"0.200: 0.490, {smoother} 0.560 [0.500, 0.600]."
     )
     assert last == (
         "Who knew each minute's own volatility would have log R² 0.956 and PR-AUC 0.790: the rest "
@@ -134,7 +140,8 @@ def test_the_choices_have_a_share_of_what_can_be_known():
 def test_without_a_share_the_sentence_says_that_little_can_be_known():
     nothing = known(log_r2_share=None, pr_auc_share=None)
     texts = sentences(training_report(knowable=nothing, scores=chosen()))
-    assert texts[0].startswith("Too little can be known to take a share of it: PR-AUC is 0.560")
+    assert texts[0].startswith("Too little can be known to take a share of it: a smoother")
+    assert texts[0].endswith("has PR-AUC 0.560 [0.500, 0.600].")
     assert len(texts) == 2  # no sentence about a log R² that the choices do not have
 
 

@@ -60,14 +60,15 @@ def _known(report: TrainingReport, of: Knowable) -> Iterator[str]:
         ("log R²", of.log_r2_share, ours.log_r2, of.log_r2, ""),
         ("PR-AUC", of.pr_auc_share, _ranked(ours), of.pr_auc, f" above the base rate of {rate}"),
     ):
-        whole = f"{interval(best)} of a smoother that sees what came before and after each minute"
+        smoother = "a smoother that sees what comes before and after each minute has"
         if share is not None:
             yield (
                 f"The choices have {interval(share, 0, share=True)} of the {name} that can be "
-                f"known{above}: {estimate(reached)} of {whole}."
+                f"known{above}: {estimate(reached)}, where {smoother} {interval(best)}."
             )
         elif reached is not None:
-            yield f"Too little can be known to take a share of it: {name} is {whole}."
+            of_smoother = f"{smoother} {name} {interval(best)}"
+            yield f"Too little can be known to take a share of it: {of_smoother}."
     yield (
         f"Who knew each minute's own volatility would have log R² {estimate(of.own_log_r2)} and "
         f"PR-AUC {estimate(of.own_pr_auc)}: the rest is chance in the label. In {of.still:.1%} of "
@@ -102,6 +103,8 @@ def _overall(row: SkillRow, reference: str) -> Iterator[str]:
         of = paired.difference
         low, high = (-of.high, -of.low) if down else (of.low, of.high)
         verdict = "surely better" if low > 0 else "surely worse" if high < 0 else "undecided"
+        if not (low or high):
+            verdict = "the choices are that baseline"
         yield (
             f"Against {paired.baseline}, the best baseline by {name}, the difference is "
             f"{interval(of, 4, signed=True)}: {verdict}."
