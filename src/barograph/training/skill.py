@@ -15,7 +15,8 @@ from barograph.evaluation.gate import wide
 from barograph.evaluation.scores import Score
 from barograph.evaluation.splits import Rows
 from barograph.times import minute_of
-from barograph.types import DAY_S, Interval
+from barograph.training.clock import clock_of
+from barograph.types import HOUR_NS, Interval
 
 PartKind = Literal["all", "key", "regime", "hour", "session"]
 """What a part is of: every tested row, a key, a third of the rows by the reference's forecast over
@@ -24,8 +25,6 @@ tau, an hour of the day (UTC) at which forecasts are made, or a stretch of histo
 THIRDS = ("calmest third", "middle third", "wildest third")
 RESAMPLES = 200
 """Most block resamples of a part, as there are dozens, and of what can be known."""
-
-_HOUR_S = 3600
 
 
 class PairedScore(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,7 +127,7 @@ def parts(of: PooledForecasts, ratio: Float64 | None) -> Iterator[Part]:
         third = np.searchsorted(np.quantile(ratio, [1 / 3, 2 / 3]), ratio, side="right")
         for place in np.unique(third).tolist():
             yield Part("regime", THIRDS[place], np.flatnonzero(third == place))
-    hour = (table.order[rows] + 1) % DAY_S // _HOUR_S
+    hour = clock_of(of.case, table).ns(table.order[rows] + 1) // HOUR_NS % 24
     for each in np.unique(hour).tolist():
         yield Part("hour", f"{each:02d}:00", np.flatnonzero(hour == each))
     regimes = np.unique(table.regime[rows])

@@ -10,6 +10,7 @@ from barograph.arrays import Bool, Float64, Int64
 from barograph.cases.case import LEVEL, OUTCOME, Axis
 from barograph.evaluation import alarms, labels
 from barograph.evaluation.splits import Rows
+from barograph.training.clock import Clock, clock_of
 from barograph.training.pooled import Pooled
 from barograph.training.walkforward import CHOSEN, Walk
 from barograph.types import HOUR_NS, NS_PER_S
@@ -97,19 +98,6 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
     level_axis: Axis = LEVEL
 
 
-class _Clock(NamedTuple):
-    """Converts orders, which are linear in time, to Unix nanoseconds."""
-
-    origin_ns: int
-    unit_ns: int
-
-    def ns(self, order: int) -> int:
-        return self.origin_ns + int(order) * self.unit_ns
-
-    def orders(self, seconds: int) -> int:
-        return max(1, seconds * NS_PER_S // self.unit_ns)
-
-
 class _Rows(NamedTuple):
     """Tested rows of one key, by increasing order, with predictions and alarms."""
 
@@ -129,7 +117,7 @@ def timeline(walked: Walk, pooled: Pooled) -> Timeline | None:
     """Build the timeline of all folds' choices; None for a case without time."""
     if not walked.case.horizon_s:
         return None
-    clock = _clock(walked)
+    clock = clock_of(walked.case, walked.table)
     horizon = clock.orders(walked.case.horizon_s)
     keys = list(_by_key(walked, pooled))
     strips = [strip for rows in keys for strip in _strips(walked, rows, clock, horizon)]
@@ -159,15 +147,6 @@ def false_alerts(alarm: Int64, storms: Int64, horizon: int) -> Int64:
     touches = np.logical_or.reduceat(alarm >= opens, begins)
     false: Int64 = alarm[begins][~touches]
     return false
-
-
-def _clock(walked: Walk) -> _Clock:
-    order = walked.table.order
-    ends = [np.array([order.argmin()]), np.array([order.argmax()])]
-    first, last = (int(order[row[0]]) for row in ends)
-    first_ns, last_ns = (walked.case.span_ns(walked.table, row)[0] for row in ends)
-    unit_ns = (last_ns - first_ns) // (last - first) if last > first else NS_PER_S
-    return _Clock(first_ns - first * unit_ns, unit_ns)
 
 
 def _by_key(walked: Walk, pooled: Pooled) -> Iterator[_Rows]:
@@ -201,7 +180,7 @@ def _taus(walked: Walk, number: int) -> Float64:
     return of_rows
 
 
-def _strips(walked: Walk, rows: _Rows, clock: _Clock, horizon: int) -> Iterator[Strip]:
+def _strips(walked: Walk, rows: _Rows, clock: Clock, horizon: int) -> Iterator[Strip]:
     for regime in np.unique(rows.regime):
         of_regime = np.flatnonzero(rows.regime == regime)
         order = rows.order[of_regime]
@@ -219,7 +198,9 @@ def _strips(walked: Walk, rows: _Rows, clock: _Clock, horizon: int) -> Iterator[
             for number in np.unique(rows.fold[of_regime])
             if len(part := np.flatnonzero(rows.fold[of_regime] == number))
         ]
-        spans = [(clock.ns(order[part[0]]), clock.ns(order[part[-1]] + 1)) for part in parts]
+        spans = [
+            (clock.ns(int(order[part[0]])), clock.ns(int(order[part[-1]]) + 1)) for part in parts
+        ]
         storms = labels.episodes(order, rows.y[of_regime], horizon_s=horizon)
         yield Strip(
             key=rows.key,
@@ -265,7 +246,7 @@ def _significant(values: Float64, digits: int) -> list[float | None]:
     return [float(f"{value:.{digits}g}") if np.isfinite(value) else None for value in values]
 
 
-def _episodes(rows: _Rows, clock: _Clock, horizon: int) -> Iterator[Episode]:
+def _episodes(rows: _Rows, clock: Clock, horizon: int) -> Iterator[Episode]:
     storms = labels.episodes(rows.order, rows.y, horizon_s=horizon)
     known = alarms.leads(rows.order[rows.acted], storms, horizon)
     for (opens, closes), lead in zip(storms.tolist(), known.tolist(), strict=True):
@@ -283,7 +264,7 @@ def _within(order: Rows, opens: int, closes: int) -> tuple[int, int]:
     return int(np.searchsorted(order, opens)), int(np.searchsorted(order, closes, side="right"))
 
 
-def _false_alarms(rows: _Rows, clock: _Clock, horizon: int) -> Iterator[FalseAlarms]:
+def _false_alarms(rows: _Rows, clock: Clock, horizon: int) -> Iterator[FalseAlarms]:
     storms = labels.episodes(rows.order, rows.y, horizon_s=horizon)
     begins = false_alerts(rows.order[rows.acted], storms, horizon)
     hours = np.array([clock.ns(order) // HOUR_NS for order in begins.tolist()], np.int64)
