@@ -166,3 +166,11 @@ def test_a_registry_that_cannot_be_read_speaks_against_its_case(tmp_path):
         standing = Standing(problem="the registry is damaged")
         own = judged(log, [seen(board_that_heard(1), standing)], "spikes")["spikes"]
         assert (own.live, own.problems) == (True, ["the registry is damaged"])
+
+
+def test_what_a_server_of_models_last_answered_is_a_remark_and_no_problem(tmp_path):
+    with market_log(tmp_path) as log:
+        standing = Standing(remark="the registry at http://x: it cannot be reached")
+        own = judged(log, [seen(board_that_heard(1), standing)], "spikes")["spikes"]
+        assert (own.ready, own.problems) == (True, [])
+        assert standing.remark in own.remarks
