@@ -6,9 +6,11 @@ import shutil
 import signal
 import subprocess
 import sys
+import urllib.request
+from base64 import b64encode
 
 from local_ports import free_port, listens
-from waiting import until
+from waiting import LIMIT_S, until
 
 USER, PASSWORD = "admin", "a password of tests"
 _NEEDED = ("flask", "flask_cors", "flask_wtf", "aiohttp")
@@ -53,7 +55,7 @@ class MlflowServer:
         }
 
     def start(self):
-        """Start it, and wait until it listens."""
+        """Start it, and wait until it has answered: its first answers take it longest."""
         words = ["--host", "127.0.0.1", "--port", str(self._port), "--workers", "1"]
         words += ["--backend-store-uri", f"sqlite:///{self._folder}/mlflow.db"]
         words += ["--artifacts-destination", f"{self._folder}/artifacts"]
@@ -78,6 +80,13 @@ class MlflowServer:
             return listens(self._port)
 
         until(answers, pause_s=0.05)
+        coded = b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+        for what in ("registered-models/search", "experiments/search"):
+            url = f"{self.address}/api/2.0/mlflow/{what}?max_results=1"
+            headers = {"Authorization": f"Basic {coded}"}
+            asked = urllib.request.Request(url, headers=headers)  # noqa: S310 - of this machine
+            with urllib.request.urlopen(asked, timeout=LIMIT_S) as answer:  # noqa: S310 - as above
+                answer.read()
 
     def artifacts(self, name, content):
         """Where the server keeps files of this name and content."""

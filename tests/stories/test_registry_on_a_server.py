@@ -240,7 +240,6 @@ def test_a_live_run_follows_the_champion_of_a_server_and_outlives_it(server, set
             comes_to_predict_with("spikes/2")
             assert run("models", "rollback")[0]["version"] == 1
             comes_to_predict_with("spikes/1")
-            assert warned == []
             server.kill()
             until(lambda: "The last known champion, spikes/1, stays." in "".join(warned))
             comes_to_predict_with("spikes/1")
@@ -254,20 +253,26 @@ def test_a_live_run_follows_the_champion_of_a_server_and_outlives_it(server, set
             until(lambda: "can be used again: champion is spikes/1" in "".join(warned))
             assert run("models", "promote", "2")[1] == 0
             comes_to_predict_with("spikes/2")
-    found = {each["name"]: each for each in run("doctor")[0]["findings"]}
-    assert (found["registry"]["state"], found["model"]["state"]) == ("ok", "ok")
-    assert "answers to admin" in found["registry"]["text"]
+    doctor_comes_to_say(run, registry="answers to admin", model="champion spikes/2 loads")
     files = [path.read_bytes() for path in home.rglob("*") if path.is_file()]
     assert not any(PASSWORD.encode() in content for content in files)
     assert PASSWORD not in "".join(warned)
 
 
+def doctor_comes_to_say(run, **texts):
+    """Ask until it does: a look has three seconds, which a busy machine may not have."""
+
+    def says():
+        answer, _ = run("doctor", "--for", "report")
+        found = {each["name"]: each["text"] for each in answer["findings"]}
+        return all(text in found[name] for name, text in texts.items())
+
+    until(says)
+
+
 def it_says_that_the_server_is_away(run, registry):
-    answer, code = run("doctor", "--for", "report")
-    found = {each["name"]: each for each in answer["findings"]}
-    assert (code, found["registry"]["state"]) == (1, "problem")
-    assert "cannot be reached" in found["registry"]["text"]
-    assert "the last known one" in found["model"]["text"]
+    doctor_comes_to_say(run, registry="cannot be reached", model="the last known one")
+    assert run("doctor", "--for", "report")[1] == 1
     with pytest.raises(RegistryServerError, match="cannot be reached"):
         registry.champion_version("spikes")
     answer, code = run("models", "list")

@@ -23,7 +23,7 @@ from barograph.wire import Loop, reason_of, shown
 MAX_JSON_BYTES = 64 << 20
 """Of an answer; a version takes about four kilobytes."""
 
-JSON_S, FILE_S = 10.0, 120.0
+JSON_S, FILE_S = 15.0, 120.0
 """How long an answer may take, and a file."""
 
 _ARTIFACTS = "api/2.0/mlflow-artifacts/artifacts"
