@@ -8,8 +8,6 @@ import json
 import os
 import re
 import shlex
-import subprocess
-import sys
 import uuid
 from pathlib import Path
 
@@ -22,6 +20,7 @@ from barograph.simulated.law import PRESETS
 from barograph.simulated.market import SimulatedMarket
 from candle_tables import csv_of, rows
 from local_ports import free_port, listens
+from page_commands import answer
 from verb_processes import Life
 from verb_words import verbs
 from waiting import until
@@ -45,10 +44,8 @@ PORTS = ("8765", "8123")
 """Ports of the pages, in whose place the tests take free ones."""
 
 KAFKA = "# needs Kafka at 127.0.0.1:9092"
-LIMIT_S = 300.0
 
 _BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
-_PLAIN = re.compile(r"barograph [^|&><;$`]*")
 
 
 def blocks():
@@ -79,13 +76,10 @@ def folder(tmp_path_factory):
 
 
 class Shell:
-    """Runs lines in a folder: a plain call of `barograph` in a process that begins in no time."""
+    """Runs lines, each to its end or, where it ends with `&`, beside those that follow."""
 
-    def __init__(self, folder):
-        self._folder = folder
+    def __init__(self):
         self._ports = {port: str(free_port()) for port in PORTS}
-        binaries = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        self._environment = {**os.environ, "PATH": binaries}
         self._beside = []
 
     def run(self, line):
@@ -98,21 +92,7 @@ class Shell:
             port = int(words[words.index("--port") + 1])
             until(functools.partial(listens, port))
             return
-        if _PLAIN.fullmatch(line):
-            code, out, err = Life(*shlex.split(line)[1:]).end(LIMIT_S)
-            assert code == 0, (line, out.decode()[-2000:], err.decode()[-2000:])
-            return
-        done = subprocess.run(
-            ["sh", "-e"],
-            cwd=self._folder,
-            env=self._environment,
-            input=line,
-            capture_output=True,
-            check=False,
-            text=True,
-            timeout=LIMIT_S,
-        )
-        assert done.returncode == 0, (line, done.stdout[-2000:], done.stderr[-2000:])
+        answer(line)
 
     def end(self):
         """End what runs beside."""
@@ -125,7 +105,7 @@ def shell(folder, monkeypatch):
     monkeypatch.chdir(folder)
     for name in [name for name in os.environ if name.startswith("BAROGRAPH_")]:
         monkeypatch.delenv(name)
-    begun = Shell(folder)
+    begun = Shell()
     yield begun
     begun.end()
 

@@ -1,10 +1,7 @@
 """The page on a case of one's own: its code and its commands, run as they stand."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 import uuid
 from pathlib import Path
 
@@ -12,6 +9,7 @@ import pytest
 
 import queues
 from barograph.cases import LiveSeries
+from page_commands import answer
 
 PAGE = Path(__file__).parents[2] / "docs" / "your-own-case.md"
 KAFKA = "kafka://127.0.0.1:9092/mine"
@@ -31,23 +29,15 @@ def blocks(language):
 def run(tmp_path_factory):
     """Runs the commands below a heading: standard output."""
     folder = tmp_path_factory.mktemp("mine")
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    (folder / "machines.py").write_text(blocks("python")["The case"], encoding="utf-8")
 
     def call(commands, address=""):
-        done = subprocess.run(
-            ["sh", "-e"],
-            cwd=folder,
-            env={**os.environ, "PATH": path, "COLUMNS": "200", "BAROGRAPH_FOLDS": "2"},
-            input=commands.replace(KAFKA, address),
-            capture_output=True,
-            check=False,
-            text=True,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        lines = commands.replace(KAFKA, address).splitlines()
+        return "".join(answer(line, COLUMNS="200", BAROGRAPH_FOLDS="2") for line in lines)
 
-    (folder / "machines.py").write_text(blocks("python")["The case"], encoding="utf-8")
-    return call
+    with pytest.MonkeyPatch.context() as now:
+        now.chdir(folder)
+        yield call
 
 
 @pytest.fixture(scope="module")
