@@ -14,14 +14,15 @@ def spelled_out(text: str) -> str:
     line ends, tabs and spaces of any width. Bytes of a file's name that are no UTF-8 become \xff.
     The same text always gives the same one.
     """
-    if text.isprintable():
-        return text
-    return "".join(
-        _escaped(character)
-        if category(character) in _OBEYED and character not in "\n\t"
-        else character
-        for character in text
+    # By line: of a page of a megabyte hardly a line has a character that has to be looked at.
+    return "\n".join(
+        line if line.isprintable() else "".join(map(_shown, line)) for line in text.split("\n")
     )
+
+
+def _shown(character: str) -> str:
+    obeyed = character != "\t" and category(character) in _OBEYED
+    return _escaped(character) if obeyed else character
 
 
 def one_line(text: object) -> str:
