@@ -34,6 +34,13 @@ DATA = Path(os.environ.get("BAROGRAPH_DATA", ROOT.parent / "shared" / "data")).r
 
 _TOOL_S = 120.0
 
+LONGEST = {
+    "test_fuzz.py", "test_wheel.py", "test_hourly_demo.py", "test_hostile_places.py",
+    "test_demo.py", "test_simulation.py", "test_broker_kills.py", "test_hourly_live.py",
+    "test_page.py", "test_docs_commands.py", "test_json_contract.py", "test_monitoring.py",
+}  # fmt: skip
+"""Stories that take minutes. They begin first, so that no process ends with one alone."""
+
 MOST_RERUNS = 5
 """More stories than these that pass only at the second run fail the whole run."""
 
@@ -156,9 +163,10 @@ def pytest_collection_modifyitems(items):
     """
 
     def place(item):
-        if "three_brokers" in item.fixturenames:
+        story = "stories" in item.path.parts
+        if "three_brokers" in item.fixturenames or (story and item.path.name in LONGEST):
             return 0
-        if "stories" in item.path.parts:
+        if story:
             return 1
         return 2 if item.get_closest_marker("slow") else 3
 

@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from barograph.cases.market import MARKET
@@ -40,7 +40,8 @@ SESSIONS = [(0, 0, 100), (0, 300, 200), (0, 1000, 90), (1, 50, 130), (1, 400, 70
 
 @pytest.mark.slow
 @settings(max_examples=25, deadline=None)
-@given(order=st.permutations(SESSIONS), at_a_time=st.integers(1, 400), part=st.integers(1, 200))
+@given(order=st.permutations(SESSIONS), at_a_time=st.integers(1, 400), part=st.integers(10, 200))
+@example(order=SESSIONS[::-1], at_a_time=1, part=1)  # hundreds of parts: dear, and once enough
 def test_any_order_of_sessions_gives_the_same_table(tmp_path_factory, order, at_a_time, part):
     folders = [tmp_path_factory.mktemp("parts") for _ in range(2)]
     expected, facts = table(folders[0], SESSIONS, at_a_time=1000)
