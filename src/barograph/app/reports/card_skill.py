@@ -79,21 +79,30 @@ def _shown(rows: Sequence[SkillRow]) -> list[SkillRow]:
 def _differences(
     name: str, rows: Sequence[tuple[SkillRow, PairedScore | None]], least: int
 ) -> Element:
+    better = ARROWS[name]
     with mpl.rc_context(STYLE | {"font.size": 9}):
         drawing, axes = axes_of(NARROW, _ROW * len(rows) + _AROUND)
-        for place, (row, paired) in enumerate(rows):
-            if paired is not None:
-                of = paired.difference
-                colour, alpha = _colour(of, ARROWS[name]), 1.0 if row.blocks >= least else 0.35
-                axes.hlines(place, of.low, of.high, lw=2.4, color=colour, alpha=alpha)
-                axes.plot([of.estimate], [place], marker="o", ms=4, color=colour, alpha=alpha)
-            if place and rows[place - 1][0].by != row.by:
+        for trusted, alpha in ((True, 1.0), (False, 0.35)):
+            drawn = [
+                (place, paired.difference)
+                for place, (row, paired) in enumerate(rows)
+                if paired is not None and (row.blocks >= least) == trusted
+            ]
+            places, colours = (
+                [place for place, _ in drawn],
+                [_colour(of, better) for _, of in drawn],
+            )
+            ends = [of.low for _, of in drawn], [of.high for _, of in drawn]
+            axes.hlines(places, *ends, lw=2.4, colors=colours, alpha=alpha)
+            axes.scatter([of.estimate for _, of in drawn], places, s=16, c=colours, alpha=alpha)
+        for place in range(1, len(rows)):
+            if rows[place - 1][0].by != rows[place][0].by:
                 axes.axhline(place - 0.5, color=SOFT, lw=0.6)
         axes.axvline(0.0, color=INK, lw=1)
         axes.set(ylim=(len(rows) - 0.5, -0.5))
         axes.set_yticks(range(len(rows)), [row.name for row, _ in rows])
-        better = "right" if ARROWS[name] == "↑" else "left"
-        axes.set_xlabel(f"choices − baseline: better to the {better}")
+        side = "right" if better == "↑" else "left"
+        axes.set_xlabel(f"choices − baseline: better to the {side}")
         axes.locator_params(axis="x", nbins=5)
         axes.grid(visible=False, axis="y")
         return as_svg(drawing, f"skill {name}", f"{NAMES[name]} of each part less a baseline's")
