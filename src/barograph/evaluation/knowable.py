@@ -42,6 +42,9 @@ WINDOWS = (1 / 6, 1.0, 5.0, 30.0)
 STRETCHES = 10
 """Stretches of history, each of which is forecast by fits on the others."""
 
+STRENGTHS = (1.0, 30.0, 1000.0)
+"""Weights of the prior of no slope, in labels without overlap."""
+
 _PRIOR_S = 5.0  # seconds of the mean of all that a window is mixed with, as it may hold few
 _LEAST_SQUARE = 1e-14  # of a mean squared return: a volatility of 1e-7, as for scores
 _LEAST_MOVED = 1e-3  # share of seconds
@@ -122,11 +125,17 @@ def sides(seconds: Seconds, at: Int64, horizon_s: int) -> Float64:
     return np.column_stack(columns)
 
 
-def relative(columns: Float64, log_tau: Float64) -> Float64:
-    """The columns of `sides`, with ln volatility less ln tau (n, 1)."""
+def relative(columns: Float64, base: Float64) -> Float64:
+    """The columns of `sides`, with ln volatility less a logarithm (n,)."""
     out = columns.copy()
-    out[:, ::2] -= log_tau
+    out[:, ::2] -= base[:, None]
     return out
+
+
+def past_mean(columns: Float64) -> Float64:
+    """(n,) mean ln volatility of the past, of the columns of `sides`: a base without a model."""
+    mean: Float64 = columns[:, 4::4].mean(axis=1)
+    return mean
 
 
 def stretches(order: Int64) -> Int64:
@@ -136,19 +145,31 @@ def stretches(order: Int64) -> Int64:
     return of
 
 
-def smoothed(columns: Float64, log_outcome: Float64, stretch: Int64, horizon_s: int) -> Float64:
-    """(n,) least squares of ln label on `columns` (n, k), each stretch by a fit on the others.
+def smoothed(
+    columns: Float64, base: Float64, log_outcome: Float64, stretch: Int64, horizon_s: int
+) -> Float64:
+    """(n,) forecasts of ln label: `base` (n,) and least squares of what it leaves on `columns`.
 
-    Rows are consecutive seconds of a key; labels of `horizon_s` overlap, so one row in five is
-    fitted on where that is 60, and slopes of standardised columns are drawn to 0 with the weight of
-    one label without overlap.
+    columns: (n, k), relative to the base where they are of volatility, so that fits carry over to
+    stretches of another one. Each stretch is forecast by a fit on the others. Rows are consecutive
+    seconds of a key; labels of `horizon_s` overlap, so one row in five is fitted on where that is
+    60. Slopes of standardised columns are drawn to 0 with the weight of `STRENGTHS` labels without
+    overlap, whichever forecasts the other stretches best.
     """
-    return _by_stretch(_least_squares, columns, log_outcome, stretch, horizon_s)
+    left = log_outcome - base
+    fits = [
+        base + _by_stretch(_least_squares, columns, left, stretch, (horizon_s, strength))
+        for strength in STRENGTHS
+    ]
+    return min(fits, key=lambda fit: float(np.sum((log_outcome - fit) ** 2)))
 
 
 def ranked(columns: Float64, y: Float64, stretch: Int64, horizon_s: int) -> Float64:
-    """(n,) log odds of y by logistic regression on `columns` (n, k), fitted as `smoothed` is."""
-    return _by_stretch(_logistic, columns, y, stretch, horizon_s)
+    """(n,) log odds of y by logistic regression on `columns` (n, k), fitted as `smoothed` is.
+
+    The weight of the prior is the least of `STRENGTHS`.
+    """
+    return _by_stretch(_logistic, columns, y, stretch, (horizon_s, STRENGTHS[0]))
 
 
 def _by_stretch(
@@ -156,10 +177,11 @@ def _by_stretch(
     columns: Float64,
     truth: Float64,
     stretch: Int64,
-    horizon_s: int,
+    prior: tuple[int, float],
 ) -> Float64:
+    horizon_s, strength = prior
     x, every = _standardised(columns), max(1, horizon_s // _FITTED_IN_HORIZON)
-    ridge = horizon_s / every * _slopes(x.shape[1])
+    ridge = strength * horizon_s / every * _slopes(x.shape[1])
     out = np.empty(len(x))
     for each in np.unique(stretch):
         test = stretch == each

@@ -123,16 +123,23 @@ def _best(of: PooledForecasts, table: TableOfReturns, tau: Float64) -> _Best:
     for seconds, where in _by_key(of.table, table, of.rows):
         imbalance[where] = knowable.imbalance(seconds, order[where], horizon_s)
         columns[where] = knowable.sides(seconds, order[where], horizon_s)
-    stretch, log_tau = knowable.stretches(order), np.log(tau)[:, None]
-    logs = [np.log(forecast)[:, None] for forecast in of.volatility.values()]
+    stretch, log_tau = knowable.stretches(order), np.log(tau)
+    logs = {name: np.log(forecast) for name, forecast in of.volatility.items()}
+    base = logs.get(of.chosen, knowable.past_mean(columns))
+
+    def less(logarithm: Float64) -> list[Float64]:
+        return [
+            knowable.relative(columns, logarithm),
+            *((log - logarithm)[:, None] for log in logs.values()),
+        ]
+
     probability = np.clip(of.probability[of.chosen], _CERTAIN, 1 - _CERTAIN)
     odds = np.log(probability / (1 - probability))[:, None]
-    relative = [knowable.relative(columns, log_tau), *(log - log_tau for log in logs), odds]
     return _Best(
         both_sides=knowable.smoothed(
-            np.hstack([columns, *logs]), np.log(of.outcome), stretch, horizon_s
+            np.hstack(less(base)), base, np.log(of.outcome), stretch, horizon_s
         ),
-        ranking=knowable.ranked(np.hstack(relative), of.y, stretch, horizon_s),
+        ranking=knowable.ranked(np.hstack([*less(log_tau), odds]), of.y, stretch, horizon_s),
         itself=knowable.itself(of.outcome, imbalance, horizon_s),
         noise=knowable.noise(imbalance, horizon_s),
     )
