@@ -48,22 +48,16 @@ def test_the_mean_variance_ahead_is_that_of_garch_second_by_second(
     )
 
 
-@pytest.mark.slow
 @given(series)
-def test_ewma_is_the_weighted_mean_of_squares_since_the_last_hole(returns):
-    decay = math.exp(-1 / 60)
-    expected, weights = [], None
-    for r in returns:
-        if math.isnan(r):
-            weights = None
-            expected.append(math.nan)
-            continue
-        # The first square stands for all that was before.
-        weights = [(1.0, r * r)] if weights is None else weights
-        if len(weights) > 1 or (expected and not math.isnan(expected[-1])):
-            weights = [(w * decay, s) for w, s in weights] + [(1 - decay, r * r)]
-        expected.append(math.sqrt(math.fsum(w * s for w, s in weights)))
-    np.testing.assert_allclose(baselines.ewma_vol(returns, 60), expected, rtol=1e-9)
+def test_over_an_unknown_return_the_variance_stays_where_nothing_restarts(returns):
+    nowhere = np.zeros(len(returns), np.bool_)
+    carried = baselines.mean_variance(returns, 1e-9, 0.1, 0.8, 60, nowhere)
+    known = ~np.isnan(returns)
+    alone = baselines.mean_variance(returns[known], 1e-9, 0.1, 0.8, 60)
+    assert carried[known].tobytes() == alone.tobytes()  # exact: the same recursion
+    last = np.maximum.accumulate(np.where(known, np.arange(len(returns)), -1))
+    expected = np.where(last < 0, np.nan, carried[np.maximum(last, 0)])
+    np.testing.assert_array_equal(carried, expected)  # exact: the same number, carried on
 
 
 @given(series, series)

@@ -64,12 +64,12 @@ def test_the_reference_is_the_first_baseline():
 
 
 def test_a_case_can_be_asked_with_some_of_its_candidates():
-    few = adapted(SPIKES, quantile=None, candidates=["logistic"])
+    few = adapted(SPIKES, quantile=None, candidates=["ridge"])
     names = [each.name for each in few.candidates(WANTED)]
-    assert set(names) - {"garch"} == {"persistence", "har", "ewma", "climatology", "logistic"}
+    assert set(names) - {"garch"} == {"persistence", "har", "ewma", "climatology", "ridge"}
     assert adapted(SPIKES, quantile=None, candidates=()) is SPIKES
-    unknown = adapted(SPIKES, quantile=None, candidates=["logistic", "oracle"])
-    with pytest.raises(BadInputError, match=r"--candidates oracle: .* Name some of .*logistic"):
+    unknown = adapted(SPIKES, quantile=None, candidates=["ridge", "oracle"])
+    with pytest.raises(BadInputError, match=r"--candidates oracle: .* Name some of .*ridge"):
         unknown.candidates(WANTED)
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from barograph.cases import spikes
-from barograph.cases.spikes import CLOCKS, EWMA, GARCH, SPIKES, WANTED
+from barograph.cases.spikes import CLOCKS, FIRST, GARCH, SPIKES, WANTED
 from barograph.errors import TooLittleDataError
 from barograph.evaluation import labels
 from barograph.features.catalogue import COLUMN, FEATURES, NAMES
@@ -49,15 +49,16 @@ def frame(products=("A",), seconds=SECONDS, missing=(), unlabelled=(), seed=0, s
     return pl.concat(frames)
 
 
-def test_the_features_reach_back_300_seconds_at_most_and_know_no_price():
+def test_the_features_reach_back_an_hour_at_most_and_know_no_price():
     assert all(FEATURES[COLUMN[name]].warmup_s <= 300 for name in WANTED)
-    assert {"realized_vol_60s", "spread_bps", "book_imbalance", "flow_imbalance_60s"} <= {*WANTED}
+    assert max(FEATURES[COLUMN[name]].reach_s for name in WANTED) == spikes.LONGEST_WINDOW_S
+    assert {"ewma_vol_60s", "observed_vol_10s", "observed_vol_3600s"} <= {*WANTED}
     assert not {"spread", "traded_volume_60s", "realized_vol_900s", "hour_sin"} & {*WANTED}
 
 
 def test_the_hour_is_in_the_table_for_the_climatology_and_no_model_uses_it():
     table = SPIKES.table(frame())
-    assert table.features == (*WANTED, *CLOCKS)
+    assert table.features == (*FIRST, *CLOCKS)
     for candidate in SPIKES.candidates(table.features):
         if candidate.name == "climatology":
             assert candidate.features == (*CLOCKS, TAU)
@@ -68,8 +69,8 @@ def test_the_hour_is_in_the_table_for_the_climatology_and_no_model_uses_it():
 def test_what_only_the_experiment_computes_is_used_by_baselines_alone():
     table = SPIKES.table(frame())
     features_of = {made.name: {*made.features} for made in SPIKES.candidates(table.features)}
-    experimental = {name for name, used in features_of.items() if used & {EWMA, GARCH}}
-    assert experimental == {"ewma", "garch"} <= {*SPIKES.baselines}
+    experimental = {name for name, used in features_of.items() if GARCH in used}
+    assert experimental == {"garch"} <= {*SPIKES.baselines}
     assert {*SPIKES.to_beat} < {*SPIKES.baselines} < {*features_of}
     for name in features_of.keys() - {*SPIKES.baselines}:
         assert features_of[name] <= {*WANTED, TAU}
@@ -78,49 +79,59 @@ def test_what_only_the_experiment_computes_is_used_by_baselines_alone():
 def test_every_row_with_a_label_and_all_features_is_used_as_float32():
     rows = frame(("B", "A"))
     table = SPIKES.table(rows.sample(fraction=1.0, shuffle=True, seed=1))
-    assert table.features == (*WANTED, *CLOCKS)
+    assert table.features == (*FIRST, *CLOCKS)
     assert table.keys == ("A", "B")
     assert len(table.order) == 2 * SECONDS
     ordered = rows.sort("product", "second")
     assert (table.x == ordered.select(table.features).to_numpy().astype(np.float32)).all()
     assert (table.order == ordered["second"].to_numpy()).all()
     assert (table.outcome == ordered["outcome"].to_numpy()).all()
-    assert (table.unused, table.left_out) == ({}, {})
+    assert table.unused == {}
+    assert table.left_out == dict.fromkeys(
+        ["observed_vol_600s", "ewma_vol_60s"], "6,000 s of history are few for 600 s"
+    ) | {f"observed_vol_{w}s": f"6,000 s of history are few for {w} s" for w in (900, 1800, 3600)}
 
 
 def test_rows_without_label_or_feature_are_left_out_once_and_counted_by_reason():
     table = SPIKES.table(
         frame(
             missing=[
-                ("A", "realized_vol_300s", 0, 300, Reason.WARMUP),
-                ("A", "log_return_60s", 0, 60, Reason.WARMUP),
-                ("A", "realized_vol_300s", 3000, 3100, Reason.GAP),
+                ("A", "observed_vol_300s", 0, 200, Reason.WARMUP),
+                ("A", "tick_vol_60s", 0, 60, Reason.WARMUP),
+                ("A", "observed_vol_300s", 3000, 3050, Reason.GAP),
                 ("A", "realized_vol_900s", 0, 6000, Reason.GAP),  # not a feature of this case
             ],
             unlabelled=[10, 5999],
         )
     )
-    assert table.unused == {"label unknown": 2, "WARMUP": 299, "GAP": 100}
-    assert len(table.order) == SECONDS - 2 - 299 - 100
+    assert table.unused == {"label unknown": 2, "WARMUP": 199, "GAP": 50}
+    assert len(table.order) == SECONDS - 2 - 199 - 50
+
+
+def test_a_feature_that_would_cost_many_rows_after_holes_is_left_out():
+    holes = [("A", "tick_vol_300s", n, n + 300, Reason.GAP) for n in range(0, 6000, 1000)]
+    table = SPIKES.table(frame(missing=holes))
+    assert table.left_out["tick_vol_300s"] == "it would cost 30% of the rows, after holes"
+    assert len(table.order) == SECONDS
 
 
 def test_a_feature_that_a_venue_does_not_offer_is_left_out_and_costs_no_row():
-    missing = [("B", "flow_imbalance_60s", 0, SECONDS, Reason.NOT_OFFERED)]
+    missing = [("B", "tick_vol_60s", 0, SECONDS, Reason.NOT_OFFERED)]
     table = SPIKES.table(frame(("A", "B"), missing=missing))
-    assert table.left_out == {"flow_imbalance_60s": "B offers it in 0% of its rows"}
-    assert "flow_imbalance_60s" not in table.features
-    assert len(table.features) == len(WANTED) + len(CLOCKS) - 1
+    assert table.left_out["tick_vol_60s"] == "B offers it in 0% of its rows"
+    assert "tick_vol_60s" not in table.features
+    assert len(table.features) == len(FIRST) + len(CLOCKS) - 1
     assert len(table.order) == 2 * SECONDS
 
 
 @pytest.mark.parametrize(("seconds", "left_out"), [(700, True), (500, False)])
 def test_what_one_regime_of_some_length_does_not_offer_no_model_may_use(seconds, left_out):
     """Two nights of one product; in the second one its feed had no sizes."""
-    missing = [("A", "book_imbalance", 0, seconds, Reason.NOT_OFFERED)]
+    missing = [("A", "tick_vol_60s", 0, seconds, Reason.NOT_OFFERED)]
     nights = [frame(), frame(seconds=seconds, missing=missing, start_s=1_000_000 + 12 * 3600)]
     table = SPIKES.table(pl.concat(nights))
-    assert ("book_imbalance" in table.left_out) == left_out
-    assert ("book_imbalance" not in table.features) == left_out
+    assert ("tick_vol_60s" in table.left_out) == left_out
+    assert ("tick_vol_60s" not in table.features) == left_out
     assert table.unused == ({} if left_out else {"NOT_OFFERED": seconds})
     assert len(np.unique(table.regime)) == (2 if left_out else 1)
 
@@ -157,7 +168,7 @@ def with_features(table, names):
 def test_no_second_is_seen_from_both_sides_of_a_fold_or_of_a_part_that_is_held_out(folds, short):
     table = SPIKES.table(frame(("A", "B")))
     if short:
-        names = tuple(n for n in WANTED if FEATURES[COLUMN[n]].warmup_s <= 60)
+        names = tuple(n for n in FIRST if FEATURES[COLUMN[n]].reach_s <= 60)
         table = with_features(table, names)
     longest = 60 if short else 300
     kind, made = SPIKES.split(table, folds, "auto")
@@ -210,7 +221,7 @@ def test_the_question_comes_from_training_labels_and_returns_before_each_row_and
 
     assert target.tau == known.tau
     assert (target.y[fold.train] == known.y[fold.train]).all()
-    for name in (TAU, EWMA, GARCH):
+    for name in (TAU, GARCH):
         before, now = known.beside[name][fold.train], target.beside[name][fold.train]
         assert before.tobytes() == now.tobytes()  # exact: no row sees what it may not learn from
     for place, product in enumerate(table.keys):
@@ -269,8 +280,9 @@ def test_a_model_has_not_seen_what_lies_an_embargo_after_its_last_label():
     assert start_ns == 1_000_000 * NS_PER_S
     assert end_ns == (table.order[fold.train].max() + 61) * NS_PER_S
     facts = ModelFacts(
-        case="spikes", candidate="", features=(), feature_set="", tau={}, threshold=0.5,
-        horizon_s=60, train_start_ns=start_ns, train_end_ns=end_ns, data_hash="", seed=0,
+        case="spikes", candidate="", features=("observed_vol_60s", "tick_vol_300s"),
+        feature_set="", tau={}, threshold=0.5, horizon_s=60, train_start_ns=start_ns,
+        train_end_ns=end_ns, data_hash="", seed=0,
         sha256="", scores={}, created_time_ns=0,
     )  # fmt: skip
     unseen = table.order[rows[SPIKES.unseen(table, rows, facts)]]

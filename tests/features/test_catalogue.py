@@ -11,9 +11,9 @@ from barograph.features.catalogue import (
 )
 
 
-def test_version_two_has_the_features_of_the_design_and_those_of_single_ticks():
-    assert FEATURE_SET == 2
-    assert len(NAMES) == len(set(NAMES)) == 36 + 5
+def test_version_three_has_those_of_single_ticks_and_of_windows_over_holes():
+    assert FEATURE_SET == 3
+    assert len(NAMES) == len(set(NAMES)) == 36 + 5 + 13
     assert ROW["values"].shape == ROW["reasons"].shape == (len(FEATURES),)
     assert [COLUMN[name] for name in NAMES] == list(range(len(NAMES)))
 
@@ -27,7 +27,7 @@ def test_every_feature_says_what_it_is():
         assert feature.formula
         assert feature.unit
         assert feature.source
-        assert 0 <= feature.warmup_s <= LONGEST_WINDOW_S
+        assert 0 <= feature.warmup_s <= feature.reach_s <= LONGEST_WINDOW_S
 
 
 def test_no_raw_price_level_is_a_feature():
@@ -36,4 +36,4 @@ def test_no_raw_price_level_is_a_feature():
 
 def test_the_hash_names_this_feature_set():
     # A change here is a new feature set: bump FEATURE_SET and tell it in CHANGELOG.md.
-    assert FEATURE_SET_HASH == "5d6fa4ef5f7f9f89"
+    assert FEATURE_SET_HASH == "0a97c9505903de9b"

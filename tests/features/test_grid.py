@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from barograph.codec import GAP, HEARTBEAT, NAT
-from barograph.features.catalogue import COLUMN, FEATURES, LONGEST_WINDOW_S, NAMES
+from barograph.features.catalogue import COLUMN, FEATURES, NAMES, STALE_AFTER_S
 from barograph.types import Reason
 from invented_markets import NS, market
 from whole_rows import whole
@@ -65,4 +65,4 @@ def test_a_quote_older_than_the_longest_window_is_not_carried_on():
     beats["event_time_ns"] = (events["event_time_ns"][-1] // NS + np.arange(1, 2001)) * NS
     rows, _ = whole(np.concatenate([events, beats]))
     last_tick = events[events["kind"] == 0]["event_time_ns"][-1] // NS
-    assert rows["second"][-1] == last_tick + LONGEST_WINDOW_S - 1
+    assert rows["second"][-1] == last_tick + STALE_AFTER_S - 1

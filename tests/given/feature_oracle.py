@@ -21,11 +21,18 @@ NS = 1_000_000_000
 def features(events):
     """One product's rows, as functions that compute one when called; the places of late ones."""
     runs, late = bars(events)
-    rows = [
-        partial(row, run["bars"][max(0, i - 900) : i + 1], run["reason"])
-        for run in runs
-        for i in range(len(run["bars"]))
-    ]
+    rows, returns = [], {}
+    for run in runs:
+        if run["reason"] == Reason.WARMUP:
+            returns = {}  # another session, which knows nothing of the one before
+        returns |= {
+            bar["second"]: bar["log_mid"] - before["log_mid"]
+            for before, bar in pairwise(run["bars"])
+        }
+        rows += [
+            partial(row, run["bars"][max(0, i - 900) : i + 1], run["reason"], returns)
+            for i in range(len(run["bars"]))
+        ]
     return rows, late
 
 
@@ -121,8 +128,8 @@ def new_bar(before, second):
     return before | bar
 
 
-def row(seen, reason):
-    """The row at the last of the bars seen since the run began."""
+def row(seen, reason, return_at):
+    """The row at the last of the bars seen since the run began; `return_at` maps seconds."""
     last, run = seen[-1], len(seen) - 1
     values = dict.fromkeys(NAMES)
     reasons = dict.fromkeys(NAMES, reason)
@@ -214,6 +221,25 @@ def row(seen, reason):
         )
     if window(60):
         tape(window(60), values, missing)
+    for w in (10, 30, 60, 120, 300, 600, 900, 1800, 3600):
+        known = [return_at.get(s) for s in range(last["second"] - w + 1, last["second"] + 1)]
+        known = [min(r * r, 25 * 10**14) for r in known if r is not None]
+        if len(known) >= min(w // 2, 30):
+            values[f"observed_vol_{w}s"] = math.sqrt(Fraction(sum(known), len(known))) * 1e-9
+        if w in (60, 300, 3600):
+            values[f"observed_share_{w}s"] = len(known) / w
+    if values["observed_vol_60s"] is not None:
+        ages = range(600)
+        edges = (0, 10, 30, 60, 120, 300, 600)
+        total = weights = 0.0
+        for age in ages:
+            r = return_at.get(last["second"] - age)
+            young, old = next((a, b) for a, b in pairwise(edges) if a <= age < b)
+            weight = (math.exp(-young / 60) - math.exp(-old / 60)) / (old - young)
+            if r is not None:
+                total += weight * min(r * r, 25 * 10**14)
+                weights += weight
+        values["ewma_vol_60s"] = math.sqrt(total / weights) * 1e-9
     values["staleness_s"] = ((last["second"] + 1) * NS - last["tick"]["event_time_ns"]) / NS
     angle = 2 * math.pi * (last["second"] % 86400) / 86400
     values["hour_sin"], values["hour_cos"] = math.sin(angle), math.cos(angle)

@@ -11,11 +11,14 @@ from barograph.cases.spikes import SPIKES
 from barograph.codec import EVENT, TICK
 from barograph.evaluation.labels import later
 from barograph.features.featurizer import Featurizer
+from barograph.learning.candidates import logistic
+from barograph.learning.relative import Ratio, Relative
+from barograph.registry.model import TAU
 from barograph.simulated.law import PRESETS, LatentVolatility, generator
 from barograph.training.dataset_parts import frame_of
 
 START_S = 1_750_000_000
-FEW = ("persistence", "har", "relative", "logistic", "lightgbm_regression")
+FEW = ("persistence", "har", "ridge", "ticks", "logistic", "lightgbm_regression")
 _NS = 1_000_000_000
 _TICKS_PER_S = 2.4
 _VALUE_NOW = MARKET.places[MARKET.value_now]
@@ -35,10 +38,15 @@ def market(preset, hours, seed, products=("BTC-USD",), start_s=START_S):
 
 
 def spikes_of(names=FEW, name="spikes"):
-    """The case of spikes with some of its candidates."""
+    """The case of spikes with some of its candidates, and a classifier, which it has none of."""
 
     def contenders(features):
-        return tuple(made for made in SPIKES.candidates(features) if made.name in names)
+        ratios = [Ratio(f"observed_vol_{window_s}s", TAU) for window_s in (10, 60, 300)]
+        made = {
+            each.name: each
+            for each in (*SPIKES.candidates(features), logistic(Relative.of(ratios)))
+        }
+        return tuple(made[name] for name in names if name in made)
 
     return dataclasses.replace(SPIKES, name=name, candidates=contenders)
 

@@ -38,6 +38,7 @@ TREES = Boosting(rounds=60, learning_rate=0.1, least_rows_in_leaf=40, threads=1)
 
 CLASSIFIERS = {
     "persistence": persistence(),
+    "mean": persistence(VOLS, name="mean"),
     "logistic": logistic(FEATURES),
     "logistic_relative": logistic(VIEW),
     "gradient_boosting": gradient_boosting(
@@ -50,9 +51,9 @@ CLASSIFIERS = {
 REGRESSIONS = {
     "har": har(VOLS),
     "climatology": climatology(CLOCKS),
-    "relative": relative(RATIOS, BASE, SHORT),
-    "lightgbm_regression": lightgbm_regression(VIEW, BASE, TREES),
-    "xgboost_regression": xgboost_regression(VIEW, BASE, TREES),
+    "relative": relative(RATIOS, (BASE,), SHORT),
+    "lightgbm_regression": lightgbm_regression(VIEW, (BASE,), TREES),
+    "xgboost_regression": xgboost_regression(VIEW, (BASE,), TREES),
 }
 KINDS = CLASSIFIERS | REGRESSIONS
 

@@ -32,7 +32,7 @@ def test_a_regression_of_trees_forecasts_a_volatility_around_its_base(kind):
     part, other = (examples(VIEW.features, seed) for seed in (1, 2))
     fitted = REGRESSIONS[kind].grow(part, 0)
     assert isinstance(fitted.head, LogLogistic)
-    assert (fitted.head.base, fitted.head.tau) == tuple(map(VIEW.features.index, (BASE, TAU)))
+    assert (*fitted.head.base, fitted.head.tau) == VIEW.places((BASE, TAU))
     forecast, truth = np.log(fitted.volatility(other.x)), np.log(other.outcome)
     base = log_above(other.x[:, VIEW.features.index(BASE)])
     assert np.var(truth - forecast) < 0.6 * np.var(truth - base)
@@ -102,7 +102,7 @@ def test_fewer_bins_and_rows_grow_other_trees_that_forecast_about_as_well(kind):
     forecasts = {}
     for name, more in (("whole", {}), ("thin", {"bins": 31, "row_share": 0.5})):
         how = Boosting(rounds=60, learning_rate=0.1, least_rows_in_leaf=40, **more)
-        grow = regression(VIEW, BASE, 60, False, how)  # noqa: FBT003 - its scale is constant
+        grow = regression(VIEW, (BASE,), 60, False, how)  # noqa: FBT003 - its scale is constant
         first, again = (grow(part, 3).volatility(other.x) for _ in range(2))
         assert first.tobytes() == again.tobytes()  # exact: training repeats to the bit
         forecasts[name] = np.log(first)

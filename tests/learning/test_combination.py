@@ -11,8 +11,8 @@ from barograph.learning.relative import Ratio
 from barograph.registry.model import TAU, OnnxModel
 from model_kinds import BASE, KINDS, RATIOS, TREES, VIEW, VOLS, examples, slices
 
-LINEAR = least_squares((*RATIOS, Ratio("spread_bps", floor=0.0)), BASE, name="linear")
-TREE = lightgbm_regression(VIEW, BASE, TREES, varies=False)
+LINEAR = least_squares((*RATIOS, Ratio("spread_bps", floor=0.0)), (BASE,), name="linear")
+TREE = lightgbm_regression(VIEW, (BASE,), TREES, varies=False)
 BOTH = combination([KINDS["har"], LINEAR, TREE])
 
 

@@ -23,15 +23,15 @@ def line(weight, bias):
     return Linear(np.zeros(1), np.ones(1), np.array([weight]), bias)
 
 
-def regression(base=1):
+def regression(base=(1,)):
     """A law around ln base + 0.6 ln(short / long) − 0.1, without a base around −9 in its place."""
-    bias = -9.0 if base is None else -0.1
+    bias = -0.1 if base else -9.0
     law = LogLogistic(tau=2, spread=line(0.2, -0.8), base=base)
     return Fitted("law", FEATURES, VIEW, line(0.6, bias), law)
 
 
 vols = st.floats(2**-20, 2**-7, width=32)
-bases = st.sampled_from([None, 0, 1])
+bases = st.sampled_from([(), (0,), (1,), (0, 1)])
 rows = st.lists(st.tuples(vols, vols, vols), min_size=1, max_size=8).map(np.float32)
 
 
@@ -111,7 +111,7 @@ def test_trees_compare_what_is_seen_in_float32_in_the_graph_too():
 def test_a_classifier_has_a_forecast_where_a_feature_stands_for_it():
     x = np.float32([[1, 7], [2, 8]])
     core = Linear(np.zeros(2), np.ones(2), np.ones(2), 0.0)
-    persistent = Fitted("p", ("a", "b"), AsGiven(), core, Odds(volatility=1))
+    persistent = Fitted("p", ("a", "b"), AsGiven(), core, Odds(volatility=(1,)))
     assert persistent.volatility(x).tolist() == [7, 8]  # exact: a feature, passed on
     assert linear(("a", "b"), [1.0, 1.0]).volatility(x) is None
 

@@ -9,26 +9,29 @@ from barograph.errors import TooLittleDataError
 from barograph.learning import linear
 from barograph.learning.examples import Examples
 from barograph.learning.fitted import AsGiven, LogLogistic
-from barograph.learning.relative import VOL_FLOOR, Ratio, Relative
+from barograph.learning.relative import VOL_FLOOR, MeanRatio, Ratio, Relative
 from barograph.registry.model import TAU
 from model_kinds import FEATURES, VOLS, examples
 
 LOGS = Relative.of([Ratio(vol) for vol in VOLS], TAU)
 SHARES = Relative.of([Ratio(VOLS[0], VOLS[2]), Ratio(VOLS[1], VOLS[2])], VOLS[2], TAU)
 LEARNERS = {
-    "rising": (Relative.of([Ratio(VOLS[1], TAU)]), linear.rising),
+    "rising": (MeanRatio((0,), 1), linear.rising),
     "logistic": (LOGS, linear.logistic),
     "least_squares": (LOGS, linear.least_squares),
     "log_logistic": (SHARES, linear.log_logistic),
 }
 
+INPUTS = {
+    name: (VOLS[1], TAU) if name == "rising" else view.features
+    for name, (view, _) in LEARNERS.items()
+}
+
 
 def grown(name, part, **how):
     view, learner = LEARNERS[name]
-    if name == "rising":
-        how |= {"volatility": 0}
     if name == "log_logistic":
-        how |= {"spread": (0,), "base": VOLS[2]}
+        how |= {"spread": (0,), "base": (VOLS[2],)}
     return learner(view, **({"repeats": 1} | how))(part, 0)
 
 
@@ -58,7 +61,7 @@ def test_how_far_least_squares_was_off_is_one_scale_for_all_rows():
 
 @pytest.mark.parametrize("name", LEARNERS)
 def test_a_weight_counts_as_so_many_rows(name):
-    part = examples(LEARNERS[name][0].features, 3, rows=400)
+    part = examples(INPUTS[name], 3, rows=400)
     times = np.random.default_rng(3).integers(1, 4, 400)
     weighed = Examples(part.x, part.y, part.outcome, times.astype(float))
     many = np.repeat(np.arange(400), times)
@@ -76,7 +79,7 @@ def test_a_weight_counts_as_so_many_rows(name):
 @pytest.mark.parametrize("name", ["rising", "logistic", "log_logistic"])
 def test_rows_that_repeat_each_other_pull_no_harder_than_one(name):
     """Sixty copies of each row, with repeats of 60, are as good as the rows."""
-    part = examples(LEARNERS[name][0].features, 4, rows=60)
+    part = examples(INPUTS[name], 4, rows=60)
     copied = Examples(
         np.repeat(part.x, 60, axis=0), np.repeat(part.y, 60), np.repeat(part.outcome, 60)
     )
@@ -86,7 +89,7 @@ def test_rows_that_repeat_each_other_pull_no_harder_than_one(name):
 
 @given(seed=st.integers(0, 2**16))
 def test_a_rising_curve_never_falls_whatever_it_learns_from(seed):
-    part = examples(LEARNERS["rising"][0].features, seed, rows=300)
+    part = examples(INPUTS["rising"], seed, rows=300)
     turned = Examples(part.x, ~part.y)
     fitted = grown("rising", turned)
     x = np.column_stack([np.geomspace(1e-6, 1e-2, 50), np.full(50, 1e-4)]).astype(np.float32)
@@ -114,7 +117,7 @@ def test_one_wild_value_does_not_own_a_logistic_regression():
 
 @pytest.mark.parametrize("name", LEARNERS)
 def test_only_what_tells_yes_from_no_needs_both(name):
-    part = examples(LEARNERS[name][0].features, 7, rows=200)
+    part = examples(INPUTS[name], 7, rows=200)
     calm = Examples(part.x, np.zeros_like(part.y), part.outcome)
     if name in ("rising", "logistic"):
         with pytest.raises(TooLittleDataError, match="0 positives in 200 rows"):

@@ -115,9 +115,9 @@ def test_the_law_around_a_regression_knows_how_far_off_it_was(varies):
     part = Examples(x, outcome > 1e-4, outcome)
     core = Linear(np.zeros(1), np.ones(1), np.array([0.5]), 0.0)
 
-    law = law_around(view, core, part, view.apply(part.x), "long", part.weight, varies=varies)
+    law = law_around(view, core, part, view.apply(part.x), ("long",), part.weight, varies=varies)
 
-    assert (law.tau, law.base) == (view.features.index(TAU), view.features.index("long"))
+    assert (law.tau, law.base) == (view.features.index(TAU), view.places(["long"]))
     off = law.spread(view.apply(part.x)) - np.log(scale)
     assert np.abs(off).max() < 0.1
     if not varies:
@@ -128,8 +128,8 @@ def test_an_outcome_is_predicted_relative_to_its_base():
     view = Relative.of([Ratio("a")], "b")
     x = np.float32([[1, 2e-5]])
     part = Examples(x, np.array([True]), np.array([4e-5]))
-    assert log_ratio(view, "b", part)[0] == pytest.approx(math.log(2), abs=1e-7)
-    assert log_ratio(view, None, part)[0] == pytest.approx(math.log(4e-5), abs=1e-12)
+    assert log_ratio(view, ("b",), part)[0] == pytest.approx(math.log(2), abs=1e-7)
+    assert log_ratio(view, (), part)[0] == pytest.approx(math.log(4e-5), abs=1e-12)
 
 
 def test_a_constant_column_is_silenced():

@@ -43,7 +43,7 @@ def test_nothing_is_promoted_where_nothing_can_be_predicted(first, registry):
             "PR-AUC must be above the base rate" in reason
             for reason in report.gate.decision.reasons
         )
-        assert {"persistence", "har", "relative", "lightgbm", CHOSEN} <= {
+        assert {"persistence", "har", "ridge", "lightgbm_regression", CHOSEN} <= {
             row.name for row in report.tested.scores
         }
 

@@ -98,7 +98,10 @@ def test_a_whole_training_is_what_it_would_have_been_had_the_future_not_come(who
             case, Dataset(frame, "d"), registry, HOW, clock_ns=lambda ticks=ticks: next(ticks)
         )
         model = registry.load(name, report.model.version, SPIKES.feature_set)
-        rowless = msgspec.structs.replace(report.data, usable_rows=0, unused={})
+        # How many rows there are is told of the whole table, as is how long its history is.
+        rowless = msgspec.structs.replace(
+            report.data, usable_rows=0, unused={}, features_left_out={}
+        )
         trained.append(
             (
                 msgspec.structs.replace(model.facts, case=""),

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from barograph import codec
 from barograph.archive.manifest import ArchiveManifest, ProductCounts
+from barograph.cases.affordable import SHORT_S
 from barograph.cases.case import Table
 from barograph.cases.market import MARKET
-from barograph.cases.spikes import LONGEST_WINDOW_S, SPIKES, WANTED
+from barograph.cases.spikes import FIRST, SPIKES
 from barograph.errors import TooLittleDataError
 from barograph.features.featurizer import Featurizer
 from barograph.log import open_log
@@ -40,16 +41,16 @@ def rows_of(seconds, start=0):
 @pytest.mark.slow
 @pytest.mark.parametrize("keys", [1, 2, 10, 1000])
 def test_with_the_least_rows_every_fold_has_a_question_and_with_fewer_none(keys):
-    needed = least_rows(SPIKES, WANTED, folds=4, keys=keys)
+    needed = least_rows(SPIKES, FIRST, folds=4, keys=keys)
     assert needed % keys == 0
     assert 40 * 60 < needed / keys < 80 * 60
-    assert least_rows(SPIKES, WANTED, folds=2, keys=keys) <= needed
+    assert least_rows(SPIKES, FIRST, folds=2, keys=keys) <= needed
 
 
 @pytest.mark.slow
 def test_a_real_table_with_fewer_rows_cannot_be_trained_on(simulated_rows):
     """The count is a lower bound: what it refuses, training refuses too."""
-    needed = least_rows(SPIKES, WANTED, folds=4, keys=1)
+    needed = least_rows(SPIKES, FIRST, folds=4, keys=1)
     table = simulated_rows
     assert len(table.order) < needed
     with pytest.raises(TooLittleDataError):
@@ -60,8 +61,8 @@ def test_a_real_table_with_fewer_rows_cannot_be_trained_on(simulated_rows):
 def simulated_rows():
     rng, rows = np.random.default_rng(1), 3000
     return Table(
-        features=WANTED,
-        x=np.ones((rows, len(WANTED)), np.float32),
+        features=FIRST,
+        x=np.ones((rows, len(FIRST)), np.float32),
         outcome=rng.lognormal(size=rows),
         keys=("BTC-USD",),
         key=np.zeros(rows, np.int64),
@@ -74,7 +75,7 @@ def simulated_rows():
 
 
 def counted(rows):
-    count = UsableRows(MARKET, WANTED)
+    count = UsableRows(MARKET, FIRST)
     for row in rows:
         count.take(row)
     return count
@@ -118,8 +119,8 @@ def test_rows_of_other_features_are_no_rows():
 
 def of_home(home, keys=1):
     return FirstTraining(
-        SPIKES, home, home / "archive", features=WANTED, folds=4, keys=keys,
-        warmup_s=LONGEST_WINDOW_S,
+        SPIKES, home, home / "archive", features=FIRST, folds=4, keys=keys,
+        warmup_s=SHORT_S,
     )  # fmt: skip
 
 
@@ -129,7 +130,7 @@ def append(log, rows: list[FeatureRow]):
 
 @pytest.mark.slow
 def test_it_counts_down_and_is_due_when_there_are_rows_enough(tmp_path):
-    first, needed = of_home(tmp_path), least_rows(SPIKES, WANTED, folds=4, keys=1)
+    first, needed = of_home(tmp_path), least_rows(SPIKES, FIRST, folds=4, keys=1)
     with closing(open_log(tmp_path)) as log:
         decision = first.due()
         assert (decision.due, decision.rows, decision.needed) == (False, 0, needed)

@@ -49,11 +49,14 @@ def test_what_can_be_known_lies_between_the_choices_and_the_minute_itself(pooled
 @pytest.mark.slow
 def test_a_share_is_of_the_log_r2_and_of_the_pr_auc_above_the_base_rate(pooled, known):
     row = pooled.score_rows()[-1]
-    assert known.log_r2_share.estimate == pytest.approx(row.log_r2.estimate / known.log_r2.estimate)
+    assert known.log_r2_share.estimate == pytest.approx(
+        row.log_r2.estimate / known.log_r2.estimate,
+        rel=0.02,  # but for labels that reach beyond it
+    )
     rate = pooled.base_rate.estimate
     best = max(row.pr_auc.estimate, row.pr_auc_by_ratio.estimate)
     assert known.pr_auc_share.estimate == pytest.approx(
-        (best - rate) / (known.pr_auc.estimate - rate)
+        (best - rate) / (known.pr_auc.estimate - rate), rel=0.05
     )
     assert known.pr_auc_share.low < known.pr_auc_share.estimate < known.pr_auc_share.high
 
@@ -117,7 +120,7 @@ def test_where_nothing_can_be_known_there_is_no_share_of_it(pooled):
 def test_returns_are_timed_by_the_rows_of_their_run(walked):
     table = walked.table
     order = table.order[0]
-    [(seconds, where)] = _by_key(table, table, np.arange(len(table.order)))
+    [(seconds, where)] = _by_key(table, table, np.arange(len(table.order)), 2**62)
     assert isinstance(seconds, Seconds)
     assert where.tolist() == list(range(len(table.order)))
     at = np.searchsorted(seconds.second, order + 1)

@@ -18,7 +18,7 @@ from markets import market, spikes_of
 from small_table import table as small_table
 
 HOW = Training(folds=2, resamples=100)
-FEW = ("persistence", "har", "relative", "logistic")
+FEW = ("persistence", "har", "ticks", "logistic")
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +58,8 @@ def test_a_split_that_leaks_is_found_out(storms):
 
     def contenders(_features):
         by_heart = Boosting(rounds=100, leaves=200, least_rows_in_leaf=5, l2=0.0, threads=1)
-        seen = Relative.of([Ratio(f"realized_vol_{w}s") for w in (60, 300)])
-        return (candidates.persistence(), candidates.lightgbm(seen, by_heart))
+        seen = Relative.of([Ratio(f"observed_vol_{w}s") for w in (60, 300)])
+        return (candidates.persistence("observed_vol_60s"), candidates.lightgbm(seen, by_heart))
 
     def shuffled(table, _folds, _protocol):
         rows = np.random.default_rng(0).permutation(len(table.order))

@@ -36,7 +36,7 @@ def rows(pooled):
 @pytest.mark.slow
 def test_the_rows_are_the_candidates_and_what_was_chosen_from_fold_to_fold(walked, pooled, rows):
     assert list(rows) == [*FEW, CHOSEN] == [*pooled.names]
-    assert {name for name, row in rows.items() if not row.eligible} == {"persistence", "har"}
+    assert all(row.eligible for row in rows.values())
     tests = [question.fold.test for question in walked.questions]
     assert pooled.rows.tolist() == np.concatenate(tests).tolist()
     chosen = [walked.tested[name][fold].probability for fold, name in enumerate(walked.choices)]
@@ -204,13 +204,13 @@ def test_regimes_are_told_each_for_itself(walked):
 def test_columns_come_with_what_each_rows_own_fold_puts_beside(walked, pooled):
     where = np.zeros(len(pooled.rows), np.bool_)
     where[[0, -1]] = True
-    columns = pooled.columns(("realized_vol_60s", "tau"), where)
-    table, place = walked.table, walked.table.features.index("realized_vol_60s")
+    columns = pooled.columns(("observed_vol_60s", "tau"), where)
+    table, place = walked.table, walked.table.features.index("observed_vol_60s")
     assert columns[:, 0].tolist() == table.x[pooled.rows[[0, -1]], place].tolist()
     taus = [question.target.tau["BTC-USD"] for question in walked.questions]
     assert taus[0] != taus[1]
     assert columns[:, 1].tolist() == np.array(taus, np.float32).tolist()
-    assert {"tau", "ewma_vol"} <= pooled.beside
+    assert {"tau", "garch_vol"} <= pooled.beside
 
 
 @pytest.mark.slow

@@ -11,9 +11,6 @@ import numpy as np
 from barograph.arrays import Bool, Float64, Int64
 from barograph.compiled import compiled
 
-EWMA_DECAY = float(np.exp(-1 / 60))
-"""λ of σ²(t+1) = (1 − λ) r² + λ σ²(t): a time constant of 60 seconds."""
-
 
 def grid(values: Float64, second: Int64, step_s: int) -> tuple[Float64, Int64]:
     """The values (n,) with one more NaN at each hole, and the index of each row in them.
@@ -26,18 +23,36 @@ def grid(values: Float64, second: Int64, step_s: int) -> tuple[Float64, Int64]:
     return np.insert(values, holes, np.nan), np.arange(len(values)) + np.cumsum(broken)
 
 
-@compiled
-def mean_variance(
-    returns: Float64, omega: float, alpha: float, beta: float, horizon_s: int
+def mean_variance(  # noqa: PLR0913 - the returns, the law, and the horizon
+    returns: Float64,
+    omega: float,
+    alpha: float,
+    beta: float,
+    horizon_s: int,
+    restarts: Bool | None = None,
 ) -> Float64:
     """Mean variance of the `horizon_s` returns after each one, by GARCH(1,1); (n,) of (n,).
 
         σ²(t+1) = ω + α r²(t) + β σ²(t)
 
-    returns: NaN marks a break, after which the recursion restarts with r² of the first return as
-    σ². Source: Bollerslev (1986), J. Econometrics 31(3). With ω = 0 and α + β = 1 it is the
-    exponentially weighted mean of RiskMetrics (1996).
+    returns: NaN is an unknown one. restarts: (n,) where the recursion forgets what was before and
+    takes r² of the next return as σ², by default wherever a return is unknown; over an unknown one
+    elsewhere σ² stays. Source: Bollerslev (1986), J. Econometrics 31(3). With ω = 0 and α + β = 1
+    it is the exponentially weighted mean of RiskMetrics (1996).
     """
+    return _recursion(
+        returns,
+        np.isnan(returns) if restarts is None else restarts,
+        (omega, alpha, beta),
+        horizon_s,
+    )
+
+
+@compiled
+def _recursion(
+    returns: Float64, restarts: Bool, weights: tuple[float, float, float], horizon_s: int
+) -> Float64:
+    omega, alpha, beta = weights
     kept = alpha + beta
     # Mean over k = 1 … h of kept^(k−1): the remaining share of the deviation from the long run.
     share = 1.0 if kept >= 1.0 else (1.0 - kept**horizon_s) / (1.0 - kept) / horizon_s
@@ -46,18 +61,13 @@ def mean_variance(
     variance = -1.0
     for t in range(len(returns)):
         square = returns[t] * returns[t]
-        if np.isnan(square):
+        if restarts[t]:
             variance = -1.0
-            continue
-        variance = square if variance < 0.0 else omega + alpha * square + beta * variance
-        out[t] = long_run + share * (variance - long_run)
+        if not np.isnan(square):
+            variance = square if variance < 0.0 else omega + alpha * square + beta * variance
+        if variance >= 0.0:
+            out[t] = long_run + share * (variance - long_run)
     return out
-
-
-def ewma_vol(returns: Float64, horizon_s: int) -> Float64:
-    """Forecast volatility (n,) in 1/√s after each return, by exponential weights; NaN at breaks."""
-    variance = mean_variance(returns, 0.0, 1 - EWMA_DECAY, EWMA_DECAY, horizon_s)
-    return np.sqrt(variance)
 
 
 def has_garch() -> bool:
@@ -65,11 +75,13 @@ def has_garch() -> bool:
     return find_spec("arch") is not None
 
 
-def garch_vol(returns: Float64, learned_from: Bool, horizon_s: int) -> Float64:
+def garch_vol(
+    returns: Float64, learned_from: Bool, horizon_s: int, restarts: Bool | None = None
+) -> Float64:
     """Forecast volatility (n,) in 1/√s after each return, by GARCH(1,1).
 
-    Fitted on the returns that `learned_from` (n,) marks; zero if those are constant. Needs the
-    extra `garch`.
+    returns, restarts: as for `mean_variance`. Fitted on the returns that `learned_from` (n,) marks;
+    zero if those are constant. Needs the extra `garch`.
     """
     from arch import arch_model  # noqa: PLC0415 - an extra
 
@@ -81,6 +93,11 @@ def garch_vol(returns: Float64, learned_from: Bool, horizon_s: int) -> Float64:
     parameters = model.fit(disp="off", show_warning=False).params
     omega = float(parameters["omega"]) * scale**2
     variance = mean_variance(
-        returns, omega, float(parameters["alpha[1]"]), float(parameters["beta[1]"]), horizon_s
+        returns,
+        omega,
+        float(parameters["alpha[1]"]),
+        float(parameters["beta[1]"]),
+        horizon_s,
+        restarts,
     )
     return np.sqrt(variance)

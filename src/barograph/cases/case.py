@@ -194,6 +194,16 @@ class Case:
     With a level, models are chosen and promoted by QLIKE of the value's forecast.
     """
 
+    prefers_simple: bool = False
+    """Whether `candidates` are listed from simple to complex, and the first one is chosen whose log
+    loss on held-out rows is within a standard error of the lowest, baselines included.
+
+    Otherwise the one with the lowest is, and no baseline.
+    """
+
+    refit: bool = False
+    """Whether the registered model is fitted on all rows, and not as its last fold tested it."""
+
     varied: Callable[[Candidate, np.random.Generator], Candidate] | None = None
     """(candidate, rng) → the candidate with other hyperparameters; None for no search."""
 

@@ -224,12 +224,14 @@ def contenders(
     relative = tuple(_ratio(name, BASE) for name in features)
     linear = candidates.least_squares(
         [ratio for ratio in relative if ratio.above not in _HOURS],
-        BASE,
+        (BASE,),
         name="linear",
         repeats=repeats,
     )
     view = Relative.of(relative, BASE, TAU)
-    lightgbm = candidates.lightgbm_regression(view, BASE, _BOOSTING, repeats=repeats, varies=False)
+    lightgbm = candidates.lightgbm_regression(
+        view, (BASE,), _BOOSTING, repeats=repeats, varies=False
+    )
     return (
         candidates.persistence(now, repeats=repeats),
         candidates.least_squares(har, name="har", repeats=repeats),
@@ -248,7 +250,11 @@ def contenders(
         linear,
         lightgbm,
         *(
-            [candidates.xgboost_regression(view, BASE, _XGBOOSTING, repeats=repeats, varies=False)]
+            [
+                candidates.xgboost_regression(
+                    view, (BASE,), _XGBOOSTING, repeats=repeats, varies=False
+                )
+            ]
             if candidates.has_xgboost()
             else []
         ),

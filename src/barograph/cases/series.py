@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from barograph.arrays import Bool, Float64, Int64, UInt8
+from barograph.cases.affordable import APART, Window, unaffordable
 from barograph.cases.case import Case, SplitKind, Table, Target
 from barograph.cases.live_series import LiveSeries
 from barograph.errors import TooLittleDataError
@@ -44,11 +45,17 @@ class Usable(NamedTuple):
 
 
 def usable_rows(
-    frame: pl.DataFrame, live: LiveSeries, wanted: Sequence[str], always: Sequence[str] = ()
+    frame: pl.DataFrame,
+    live: LiveSeries,
+    wanted: Sequence[str],
+    always: Sequence[str] = (),
+    windows: Sequence[Window] = (),
 ) -> Usable:
     """The usable rows of a dataset, sorted by key and second, with the offered features.
 
-    wanted: columns that models may use. always: columns known in every row. A wanted feature is
+    wanted: columns that models may use. always: columns known in every row. windows: those of the
+    wanted features, in their order, of which some may be left out as too dear
+    (`affordable`). A wanted feature is
     kept if it is offered in 99 % of each key's rows in every regime of at least 600 rows; a model
     that needed more could not predict there.
     """
@@ -60,10 +67,17 @@ def usable_rows(
     outcome = frame["outcome"].fill_null(np.nan).to_numpy()
     reasons = _reasons(frame, live, wanted)
     known = ~np.isnan(outcome)
-    waits = ((reasons != Reason.KNOWN) & (reasons != Reason.NOT_OFFERED)).any(axis=1)
-
     regime = splits.sessions(order, hole_s=REGIME_HOLE_S)
-    left_out = _not_offered(reasons, wanted, known & ~waits, keys, key, regime)
+    dear = (
+        unaffordable(windows, reasons[known], key[known], regime[known], live.step_s)
+        if windows
+        else {}
+    )
+    kept = [place for place, name in enumerate(wanted) if name not in dear]
+    waits = (reasons != Reason.KNOWN) & (reasons != Reason.NOT_OFFERED)
+    complete = known & ~waits[:, kept].any(axis=1)
+
+    left_out = dear | _not_offered(reasons, wanted, complete, keys, key, regime)
     used = [place for place, name in enumerate(wanted) if name not in left_out]
     usable = known & (reasons[:, used] == Reason.KNOWN).all(axis=1)
     names = (*(wanted[place] for place in used), *always)
@@ -142,7 +156,7 @@ def split(  # noqa: PLR0913 - what the folds are of, and how far apart
     )
     if protocol == "auto":
         _, rows = np.unique(table.regime, return_counts=True)
-        several = (rows >= REGIME_ROWS).sum() >= 3
+        several = (rows >= REGIME_ROWS).sum() >= APART
         protocol = "leave-session-out" if several else "walk-forward"
     if protocol == "leave-session-out":
         plan = msgspec.structs.replace(plan, min_rows=REGIME_ROWS)

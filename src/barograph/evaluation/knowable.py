@@ -33,7 +33,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from barograph.arrays import Float64, Int64
+from barograph.arrays import Bool, Float64, Int64
 from barograph.errors import BadInputError
 
 WINDOWS = (1 / 6, 1.0, 5.0, 30.0)
@@ -60,6 +60,18 @@ class Seconds(NamedTuple):
     square: Float64
 
 
+def has_returns(seconds: Seconds, at: Int64, horizon_s: int) -> Bool:
+    """(n,) whether every return of the horizon of the label at each second (n,) is known."""
+    if not len(seconds.second):
+        return np.zeros(len(at), np.bool_)
+    first = np.searchsorted(seconds.second, at + 1)
+    last = np.minimum(first + horizon_s - 1, len(seconds.second) - 1)
+    known: Bool = (seconds.second[last] == at + horizon_s) & (
+        seconds.second[np.minimum(first, len(seconds.second) - 1)] == at + 1
+    )
+    return known
+
+
 def imbalance(seconds: Seconds, at: Int64, horizon_s: int) -> Float64:
     """(n,) δ of each label: squares of odd less even seconds over all, 0 where nothing moved.
 
@@ -67,8 +79,8 @@ def imbalance(seconds: Seconds, at: Int64, horizon_s: int) -> Float64:
     horizon is missing.
     """
     first = np.searchsorted(seconds.second, at + 1)
-    last = np.minimum(first + horizon_s - 1, len(seconds.second) - 1)
-    if np.any(seconds.second[last] != at + horizon_s):
+    last = first + horizon_s - 1
+    if not has_returns(seconds, at, horizon_s).all():
         raise BadInputError(
             "returns of labels", "some are missing", "Give every second of each label's horizon"
         )

@@ -147,8 +147,14 @@ def _brier(truth: Float64, forecast: Float64) -> Means:
 
 def _log_loss(truth: Float64, forecast: Float64) -> Means:
     _refuse_improbable(truth, forecast)
+    return _mean(log_losses(truth, forecast))
+
+
+def log_losses(truth: Float64, forecast: Float64) -> Float64:
+    """The log loss of each row: (n,) of y (n,), 1.0 or 0.0, and probabilities (n,)."""
     clipped = np.clip(forecast, LOG_LOSS_CLIP, 1 - LOG_LOSS_CLIP)
-    return _mean(-np.log(np.where(truth == 1.0, clipped, 1 - clipped)))
+    loss: Float64 = -np.log(np.where(truth == 1.0, clipped, 1 - clipped))
+    return loss
 
 
 def _refuse_unvolatile(truth: Float64, forecast: Float64) -> None:
@@ -314,6 +320,5 @@ calibration_error = Score("calibration_error", False, _calibration_error)  # noq
 
 def weighted_log_loss(truth: Float64, forecast: Float64, weight: Float64) -> float:
     """Log loss in nats with row weights `weight` (n,)."""
-    clipped = np.clip(forecast, LOG_LOSS_CLIP, 1 - LOG_LOSS_CLIP)
-    loss = -np.log(np.where(truth == 1.0, clipped, 1 - clipped))
+    loss = log_losses(truth, forecast)
     return float(np.sum(weight * loss) / np.sum(weight))

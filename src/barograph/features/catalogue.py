@@ -12,25 +12,59 @@ import msgspec
 
 from barograph.features.rows import row_dtype
 
-FEATURE_SET = 2
+FEATURE_SET = 3
 """The version of the feature set; part of its hash."""
 
-LONGEST_WINDOW_S = 900
+LONGEST_WINDOW_S = 3600
 """No value depends on anything older than this many seconds before its own."""
+
+STALE_AFTER_S = 900
+"""A quote that has stood for so long without a tick is not carried on: that would invent calm."""
+
+OBSERVED_S = (10, 30, 60, 120, 300, 600, 900, 1800, 3600)
+"""The windows that carry on over holes, in seconds."""
+
+EWMA_S = 60
+"""Time constant of the exponential weights."""
+
+EWMA_STEPS_S = (10, 30, 60, 120, 300, 600)
+"""The ages between which the exponential weights are their mean: sums of windows make them, so that
+the memory is finite and exact.
+"""
+
+SHARES_S = (60, 300, 3600)
+"""Those whose share of known seconds is a feature."""
+
+
+def least_observed(window_s: int) -> int:
+    """The fewest known returns of a window that carries on over holes: half of it, at most 30."""
+    return min(window_s // 2, 30)
 
 
 class Feature(msgspec.Struct, frozen=True):
-    """One column: `warmup_s` complete seconds must have been seen since the last hole."""
+    """One column.
+
+    `warmup_s` complete seconds must have been seen since the last hole; of a window that carries on
+    over holes, in the window. No value depends on anything older than `window_s` before its own;
+    0 where the warm-up is the window.
+    """
 
     name: str
     formula: str
     unit: str
     warmup_s: int
     source: str
+    window_s: int = 0
+
+    @property
+    def reach_s(self) -> int:
+        """How far back a value looks."""
+        return max(self.warmup_s, self.window_s)
 
 
 _ABDL = "Andersen, Bollerslev, Diebold, Labys (2003), Econometrica 71(2)"
 _BNS = "Barndorff-Nielsen, Shephard (2004), J. Financial Econometrics 2(1)"
+_RISKMETRICS = "J.P. Morgan, Reuters (1996), RiskMetrics Technical Document, 4th ed."
 _PARKINSON = "Parkinson (1980), J. Business 53(1)"
 _CORSI = "Corsi (2009), J. Financial Econometrics 7(2): relative components"
 _STOIKOV = "Stoikov (2018), Quantitative Finance 18(12)"
@@ -144,12 +178,38 @@ def _ticks() -> Iterator[Feature]:
     )
 
 
+def _observed() -> Iterator[Feature]:
+    for w in OBSERVED_S:
+        least = least_observed(w)
+        yield Feature(
+            f"observed_vol_{w}s",
+            f"sqrt(Σ r² / n) of the n ≥ {least} returns known of the last {w} s, over holes; "
+            "a return counts as 5 % at most",
+            "1/√s",
+            least,
+            _ABDL,
+            w,
+        )
+    yield Feature(
+        f"ewma_vol_{EWMA_S}s",
+        f"sqrt(Σ w r² / Σ w) of the returns known of the last {EWMA_STEPS_S[-1]} s, over holes; "
+        f"w is the mean of exp(−age / {EWMA_S} s) from each of the ages of 0, "
+        f"{', '.join(map(str, EWMA_STEPS_S))} s to the next",
+        "1/√s",
+        least_observed(EWMA_S),
+        _RISKMETRICS,
+        EWMA_STEPS_S[-1],
+    )
+    for w in SHARES_S:
+        yield Feature(f"observed_share_{w}s", f"n / {w} of observed_vol_{w}s", "1", 0, _HOUSE, w)
+
+
 def _hours() -> Iterator[Feature]:
     yield Feature("hour_sin", "sin(2π · seconds of the UTC day / 86400)", "1", 0, _HOUSE)
     yield Feature("hour_cos", "cos(2π · seconds of the UTC day / 86400)", "1", 0, _HOUSE)
 
 
-FEATURES = (*_moves(), *_book_and_tape(), *_ticks(), *_hours())
+FEATURES = (*_moves(), *_book_and_tape(), *_ticks(), *_observed(), *_hours())
 NAMES = tuple(feature.name for feature in FEATURES)
 COLUMN = {name: i for i, name in enumerate(NAMES)}
 """Name → place in a row's `values`."""

@@ -11,7 +11,7 @@ import numpy as np
 from barograph import codec
 from barograph.arrays import Int64, Records
 from barograph.codec import GapNumbers, Numbers
-from barograph.features.catalogue import FEATURE_SET_HASH, LONGEST_WINDOW_S, ROW
+from barograph.features.catalogue import FEATURE_SET_HASH, ROW, STALE_AFTER_S
 from barograph.features.grid import FUTURE_NS, is_future, update
 from barograph.features.product_states import ProductStates, StateKind
 from barograph.features.rows import feature_rows
@@ -39,7 +39,7 @@ class Featurizer:
 
     def __init__(self) -> None:
         self._states = ProductStates(_KIND, MAX_PRODUCTS)
-        self._rows = np.zeros(4 * LONGEST_WINDOW_S, ROW)
+        self._rows = np.zeros(4 * STALE_AFTER_S, ROW)
         self._late = np.zeros(4096, np.int64)
 
     def product_index(self, product: str) -> int:

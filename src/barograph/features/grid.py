@@ -12,8 +12,8 @@ import numpy as np
 from barograph.arrays import Int64, Records
 from barograph.codec import FILLED, GAP, HEARTBEAT, NAT, TICK
 from barograph.compiled import compiled
-from barograph.features import flow, price, ticks, variance
-from barograph.features.catalogue import LONGEST_WINDOW_S
+from barograph.features import flow, observed, price, ticks, variance
+from barograph.features.catalogue import STALE_AFTER_S
 from barograph.features.window import MAX_VOLUME_E8, log_e9
 from barograph.types import DAY_S, MAX_RETURN_E9, NS_PER_S, Reason
 
@@ -33,7 +33,7 @@ def update(states: Records, events: Records, rows: Records, late: Int64) -> tupl
     """Take events in, in log order; write a row for every second that they close.
 
     states: (products,) of STATE, changed in place; events: (n,) of EVENT, `product` < products;
-    rows: (m,) of ROW, m > LONGEST_WINDOW_S, filled from the start; late: (≥ n,) int64, filled with
+    rows: (m,) of ROW, m > STALE_AFTER_S, filled from the start; late: (≥ n,) int64, filled with
     the places of ticks and trades whose second had already closed, and of events of the future;
     they change nothing. A trade behind a gap or one that was filled belongs to no open second
     either, and is not late. A gap that ends before it starts begins an older session.
@@ -43,7 +43,7 @@ def update(states: Records, events: Records, rows: Records, late: Int64) -> tupl
     n_rows = 0
     n_late = 0
     for i in range(len(events)):
-        if n_rows + LONGEST_WINDOW_S > len(rows):
+        if n_rows + STALE_AFTER_S > len(rows):
             return i, n_rows, n_late
         event = events[i]
         if is_future(event):
@@ -100,8 +100,8 @@ def _close_before(state: Any, second: int, event: Any, rows: Records, n_rows: in
     while state.open and state.second < second:
         if state.tick_count == 0:
             state.quiet_run += 1
-            if state.quiet_run >= LONGEST_WINDOW_S:
-                # The quote is older than every window: carrying it on would invent calm.
+            if state.quiet_run >= STALE_AFTER_S:
+                # Carrying on a quote so old would invent calm.
                 _forget(state, _STALE)
                 state.closed_through = second - 1
                 break
@@ -126,6 +126,7 @@ def _forget(state: Any, reason: int) -> None:
 def _begin_session(state: Any, second: int) -> None:
     """An older session begins: the product's state is as before its first event."""
     _forget(state, _WARMUP)
+    observed.begin_session(state)
     state.closed_through = second - 1
     state.last_trade_id = -1
 
@@ -202,10 +203,12 @@ def _close(state: Any, event: Any, row: Any) -> None:
     state.log_mid_e9 = state.tick_log_mid_e9
     return_e9 = state.log_mid_e9 - before_e9
     row.return_e9 = NAT
+    known_e9 = observed.UNKNOWN
     if state.anchored:
         if abs(return_e9) <= MAX_RETURN_E9:
             state.run += 1
             row.return_e9 = return_e9
+            known_e9 = return_e9
         else:
             state.run = 0
             state.reason = _OUT_OF_RANGE
@@ -219,6 +222,7 @@ def _close(state: Any, event: Any, row: Any) -> None:
         variance.push(state, second, state.run, return_e9)
         flow.push(state, second, state.run)
         ticks.push(state, second, state.run)
+    observed.push(state, second, known_e9)
 
     row.product = event.product
     row.second = second
@@ -231,6 +235,7 @@ def _close(state: Any, event: Any, row: Any) -> None:
     variance.write(state, state.run, values)
     flow.write(state, second, state.run, values, row.reasons)
     ticks.write(state, state.run, values, row.reasons)
+    observed.write(state, values)
     for i in range(len(values)):
         if not math.isnan(values[i]):
             row.reasons[i] = 0

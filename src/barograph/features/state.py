@@ -4,7 +4,7 @@ import numpy as np
 
 from barograph.arrays import Int64, Records
 from barograph.codec import NAT
-from barograph.features import flow, price, ticks, variance
+from barograph.features import flow, observed, price, ticks, variance
 from barograph.features.catalogue import FEATURE_SET_HASH
 from barograph.features.checkpoint import layout_of, seal, unseal
 from barograph.types import Reason
@@ -39,6 +39,7 @@ STATE = np.dtype(
         *price.FIELDS,
         *flow.FIELDS,
         *ticks.FIELDS,
+        *observed.FIELDS,
     ],
     align=True,
 )
@@ -87,6 +88,7 @@ def new_states(products: int) -> Records:
     states["reason"] = int(Reason.WARMUP)
     states["closed_through"] = NAT
     states["last_trade_id"] = -1
+    states["observed_since"] = NAT
     return states
 
 

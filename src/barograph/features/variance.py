@@ -5,11 +5,13 @@ from typing import Any
 
 from barograph.arrays import Float64, Int64
 from barograph.compiled import compiled
-from barograph.features.catalogue import COLUMN, LONGEST_WINDOW_S
+from barograph.features.catalogue import COLUMN
 from barograph.features.window import ago, put, slide
 
+_LONGEST_S = 900
+
 FIELDS = [
-    ("returns", "i4", (LONGEST_WINDOW_S,)),  # |return_e9| ≤ MAX_RETURN_E9 < 2³¹
+    ("returns", "i4", (_LONGEST_S,)),  # |return_e9| ≤ MAX_RETURN_E9 < 2³¹
     ("square_sum_10", "i8"),
     ("square_sum_30", "i8"),
     ("square_sum_60", "i8"),

@@ -12,7 +12,7 @@ from barograph.arrays import Float32, Float64
 from barograph.learning.examples import Examples, Learner, both_kinds, uncalibrated
 from barograph.learning.fitted import Fitted, Odds, Seen, Trees, View
 from barograph.learning.log_logistic import law_around, log_ratio
-from barograph.learning.relative import Relative
+from barograph.learning.relative import Base, Relative
 from barograph.learning.trees import TreeTable
 
 Boosted = Callable[[Seen, Float64, Float64, int], Trees]
@@ -66,7 +66,7 @@ def lightgbm(view: View, how: Boosting) -> Learner:
 
 
 def lightgbm_regression(
-    view: Relative, base: str, repeats: float, varies: bool, how: Boosting
+    view: Relative, base: Base, repeats: float, varies: bool, how: Boosting
 ) -> Learner:
     """LightGBM regression of ln v − ln base, v the outcome; varies: as in `law_around`."""
     return _regression(view, base, repeats, varies, partial(_by_lightgbm, how, "huber"))
@@ -78,7 +78,7 @@ def xgboost(view: View, how: Boosting) -> Learner:
 
 
 def xgboost_regression(
-    view: Relative, base: str, repeats: float, varies: bool, how: Boosting
+    view: Relative, base: Base, repeats: float, varies: bool, how: Boosting
 ) -> Learner:
     """XGBoost regression of ln v − ln base, v the outcome; varies: as in `law_around`."""
     boosted = partial(_by_xgboost, how, "reg:pseudohubererror")
@@ -95,7 +95,7 @@ def _classifier(view: View, boosted: Boosted) -> Learner:
 
 
 def _regression(
-    view: Relative, base: str, repeats: float, varies: bool, boosted: Boosted
+    view: Relative, base: Base, repeats: float, varies: bool, boosted: Boosted
 ) -> Learner:
     def grow(train: Examples, seed: int) -> Fitted:
         seen = view.apply(train.x)

@@ -21,7 +21,7 @@ from barograph.learning.boosting import Boosting, BoostingStages, has_xgboost
 from barograph.learning.combination import combined
 from barograph.learning.examples import Examples, Learner
 from barograph.learning.fitted import AsGiven, Fitted, View, sigmoid
-from barograph.learning.relative import Ratio, Relative
+from barograph.learning.relative import Base, MeanRatio, Ratio, Relative
 from barograph.registry.model import TAU
 
 __all__ = [
@@ -141,6 +141,15 @@ class Candidate:
             median=np.concatenate(known_medians) if len(known_medians) == len(out) else None,
         )
 
+    def refit(self, train: Examples, z: Float64, y: Bool, weight: Float64, seed: int) -> Fitted:
+        """Fit on `train`, calibrated on what models of the same kind said of rows not theirs.
+
+        z: (n,) uncalibrated log-odds of such rows; y, weight: (n,) their answers and weights.
+        """
+        slope, bias = platt(z, y, weight / self.repeats)
+        grown = self.grow(train, seed)
+        return replace(grown, name=self.name, features=self.features, slope=slope, bias=bias)
+
     def _grown(self, of: Sequence[Examples], seed: int) -> list[Fitted]:
         """A model of each of the examples; trees are grown on all cores.
 
@@ -154,16 +163,18 @@ class Candidate:
 
 
 def persistence(
-    vol: str = "realized_vol_60s", *, repeats: float = 60, name: str = "persistence"
+    vol: str | Base = "realized_vol_60s", *, repeats: float = 60, name: str = "persistence"
 ) -> Candidate:
     """Persistence: an increasing logistic curve of the current volatility relative to tau.
 
     It ranks by that ratio, and its forecast is the current volatility. The slope has a unit normal
-    prior.
+    prior. Of several volatilities it is the geometric mean: their forecasts combined with equal
+    weights, on which nothing is fitted but the curve. Source: Timmermann (2006), Forecast
+    Combinations, Handbook of Economic Forecasting 1.
     """
-    view = Relative.of([Ratio(vol, TAU)])
-    grow = linear.rising(view, volatility=view.features.index(vol), repeats=repeats)
-    return Candidate(name, view.features, grow, repeats)
+    vols = (vol,) if isinstance(vol, str) else vol
+    view = MeanRatio(tuple(range(len(vols))), len(vols))
+    return Candidate(name, (*vols, TAU), linear.rising(view, repeats=repeats), repeats)
 
 
 def har(vols: tuple[str, ...], *, repeats: float = 60) -> Candidate:
@@ -176,17 +187,26 @@ def har(vols: tuple[str, ...], *, repeats: float = 60) -> Candidate:
 
 
 def least_squares(
-    ratios: Sequence[Ratio], base: str | None = None, *, name: str, repeats: float = 60
+    ratios: Sequence[Ratio],
+    base: Base = (),
+    *,
+    name: str,
+    repeats: float = 60,
+    prior_rows: float = 1,
 ) -> Candidate:
     """Least-squares regression of future log volatility, relative to `base`, on any columns.
 
     Each weight on a standardised input, clipped at ±10 deviations, has a normal prior, so that
-    columns that nearly repeat each other do no harm. A ratio with a floor of 0 is a column as it
-    is given.
+    columns that nearly repeat each other do no harm: it is worth `prior_rows` rows. A ratio with a
+    floor of 0 is a column as it is given.
     """
-    others = (TAU,) if base is None else (base, TAU)
-    view = Relative.of(ratios, *others)
-    return Candidate(name, view.features, linear.ridge(view, base, repeats=repeats), repeats)
+    view = Relative.of(ratios, *base, TAU)
+    return Candidate(
+        name,
+        view.features,
+        linear.ridge(view, base, repeats=repeats, prior_rows=prior_rows),
+        repeats,
+    )
 
 
 def combination(
@@ -215,7 +235,7 @@ def climatology(hour: tuple[str, ...], *, repeats: float = 60) -> Candidate:
 
 def relative(
     ratios: tuple[Ratio, ...],
-    base: str,
+    base: Base,
     spread: tuple[Ratio, ...] = (),
     *,
     repeats: float = 60,
@@ -227,7 +247,7 @@ def relative(
     between regimes, so there are none. Source: Bennett (1983), J. Royal Statistical Society C
     32(2).
     """
-    view = Relative.of(ratios, base, TAU)
+    view = Relative.of(ratios, *base, TAU)
     places = tuple(ratios.index(ratio) for ratio in spread)
     grow = linear.log_logistic(view, places, base=base, repeats=repeats)
     return Candidate(name, view.features, grow, repeats)
@@ -265,7 +285,7 @@ def lightgbm(
 
 def lightgbm_regression(
     view: Relative,
-    base: str,
+    base: Base,
     how: Boosting | None = None,
     *,
     repeats: float = 60,
@@ -286,7 +306,7 @@ def xgboost(view: Relative, how: Boosting | None = None, *, repeats: float = 60)
 
 def xgboost_regression(
     view: Relative,
-    base: str,
+    base: Base,
     how: Boosting | None = None,
     *,
     repeats: float = 60,

@@ -18,7 +18,7 @@ import numpy as np
 
 from barograph.arrays import Float32, Float64
 from barograph.learning.onnx_graph import Graph
-from barograph.learning.relative import log_above, log_above_nodes
+from barograph.learning.relative import log_above, log_above_nodes, log_mean, log_mean_nodes
 from barograph.learning.trees import TreeTable
 
 Seen = Float64 | Float32
@@ -109,10 +109,11 @@ class Trees:
 class Odds:
     """A classifier's head: the core's number is the log-odds.
 
-    volatility: index of the feature used as volatility forecast, or None.
+    volatility: indices of the features whose geometric mean is the volatility forecast, of one of
+    them that feature itself; empty for no forecast.
     """
 
-    volatility: int | None = None
+    volatility: tuple[int, ...] = ()
 
     def z(self, core: Float64, seen: Seen, x: Float32) -> Float64:
         """Uncalibrated log-odds (n,)."""
@@ -122,7 +123,9 @@ class Odds:
     def forecast(self, core: Float64, x: Float32) -> Float64 | None:
         """Volatilities (n,) in 1/√s, or None."""
         del core
-        return None if self.volatility is None else x[:, self.volatility].astype(np.float64)
+        if len(self.volatility) == 1:
+            return x[:, self.volatility[0]].astype(np.float64)
+        return np.exp(log_mean(x, self.volatility)) if self.volatility else None
 
     def nodes(self, graph: Graph, core: str, seen: str, given: str) -> str:
         """Add the log-odds to a graph; return the name of its output (n, 1)."""
@@ -132,28 +135,30 @@ class Odds:
     def median_nodes(self, graph: Graph, core: str, given: str) -> str | None:
         """Add the forecast to a graph; return the name of its output (n, 1), None without one."""
         del core
-        return None if self.volatility is None else graph.column(given, self.volatility)
+        if len(self.volatility) == 1:
+            return graph.column(given, self.volatility[0])
+        if not self.volatility:
+            return None
+        return graph.add("Exp", log_mean_nodes(graph, given, self.volatility))
 
 
 @dataclass(frozen=True, slots=True)
 class LogLogistic:
     """A regression's head: ln v is logistic around ln base + core, with scale exp(spread(seen)).
 
-    So the odds of v ≥ tau are exp((ln base + core − ln tau) / scale). `base` and `tau` are feature
-    indices; without a base, ln v is centred on the core. The logistic distribution has the heavy
-    tails
-    of log volatility: its loss is absolute for large errors and squared for small ones.
+    So the odds of v ≥ tau are exp((ln base + core − ln tau) / scale). `tau` is the index of a
+    feature, `base` of those whose geometric mean is the base; without any, ln v is centred on the
+    core. The logistic distribution has the heavy tails of log volatility: its loss is absolute for
+    large errors and squared for small ones.
     """
 
     tau: int
     spread: Linear
-    base: int | None = None
+    base: tuple[int, ...] = ()
 
     def location(self, core: Float64, x: Float32) -> Float64:
         """Median of ln v (n,)."""
-        if self.base is None:
-            return core
-        return core + log_above(x[:, self.base])
+        return core + log_mean(x, self.base) if self.base else core
 
     def z(self, core: Float64, seen: Seen, x: Float32) -> Float64:
         """Uncalibrated log-odds (n,)."""
@@ -175,10 +180,9 @@ class LogLogistic:
 
     def location_nodes(self, graph: Graph, core: str, given: str) -> str:
         """Add the median of ln v to a graph; return the name of its output (n, 1)."""
-        if self.base is None:
+        if not self.base:
             return core
-        base = log_above_nodes(graph, graph.column(given, self.base))
-        return graph.add("Add", core, base)
+        return graph.add("Add", core, log_mean_nodes(graph, given, self.base))
 
     def median_nodes(self, graph: Graph, core: str, given: str) -> str:
         """Add the forecast to a graph; return the name of its output (n, 1)."""

@@ -11,15 +11,15 @@ from barograph.arrays import Float64
 from barograph.learning.examples import Examples, Learner, both_kinds, uncalibrated, unweighted
 from barograph.learning.fitted import Fitted, LogLogistic, Odds, View
 from barograph.learning.log_logistic import law_around, log_ratio, most_likely
-from barograph.learning.relative import Relative, log_above
+from barograph.learning.relative import Base, MeanRatio, Relative, log_above
 from barograph.registry.model import TAU
 
 _Z_LIMIT = 10.0  # standard deviations; limits the influence of outliers
 LEAST_SLOPE = 1e-3  # keeps the slope positive, so that the ranking is never reversed
 
 
-def rising(view: Relative, *, volatility: int | None, repeats: float) -> Learner:
-    """An increasing logistic curve of the view's only column."""
+def rising(view: MeanRatio, *, repeats: float) -> Learner:
+    """An increasing logistic curve of a geometric mean over tau, which is the forecast too."""
 
     def grow(train: Examples, _seed: int) -> Fitted:
         both_kinds(train.y)
@@ -31,7 +31,8 @@ def rising(view: Relative, *, volatility: int | None, repeats: float) -> Learner
         if weights[0] < LEAST_SLOPE:
             rate = np.average(train.y, weights=train.weight)
             weights, bias = np.array([LEAST_SLOPE]), float(np.log(rate / (1 - rate)))
-        return uncalibrated(view, replace(core, weights=weights, bias=bias), Odds(volatility))
+        core = replace(core, weights=weights, bias=bias)
+        return uncalibrated(view, core, Odds(view.places))
 
     return grow
 
@@ -59,23 +60,23 @@ def least_squares(view: Relative, *, repeats: float) -> Learner:
         root = np.sqrt(train.weight)
         solution, *_ = np.linalg.lstsq(beside * root[:, None], target * root)
         core = replace(core, weights=solution[:-1], bias=float(solution[-1]))
-        law = law_around(view, core, train, seen, None, train.weight / repeats, varies=False)
+        law = law_around(view, core, train, seen, (), train.weight / repeats, varies=False)
         return uncalibrated(view, core, law)
 
     return grow
 
 
-def ridge(view: Relative, base: str | None, *, repeats: float) -> Learner:
+def ridge(view: Relative, base: Base, *, repeats: float, prior_rows: float = 1) -> Learner:
     """Weighted least squares of ln v − ln base on clipped inputs, with a normal prior.
 
-    The prior of each weight is worth one independent row. The error law has one scale.
+    The prior of each weight is worth `prior_rows` independent rows. The error law has one scale.
     """
 
     def grow(train: Examples, _seed: int) -> Fitted:
         seen, target = view.apply(train.x), log_ratio(view, base, train)
         core = unweighted(seen, _Z_LIMIT)
         beside = np.column_stack([core.standard(seen), np.ones(len(target))])
-        prior = np.full(beside.shape[1], repeats)
+        prior = np.full(beside.shape[1], prior_rows * repeats)
         prior[-1] = 0.0
         weighted = beside * train.weight[:, None]
         solution = np.linalg.solve(weighted.T @ beside + np.diag(prior), weighted.T @ target)
@@ -87,7 +88,7 @@ def ridge(view: Relative, base: str | None, *, repeats: float) -> Learner:
 
 
 def log_logistic(
-    view: Relative, spread: tuple[int, ...], *, base: str | None = None, repeats: float
+    view: Relative, spread: tuple[int, ...], *, base: Base = (), repeats: float
 ) -> Learner:
     """Linear location and log scale of ln v − ln base, by maximum a posteriori estimation.
 
@@ -105,8 +106,8 @@ def log_logistic(
         widths[columns] = spread_weights
         core = replace(blank, weights=weights, bias=bias)
         scale = replace(blank, weights=widths, bias=width)
-        place = None if base is None else view.features.index(base)
-        return uncalibrated(view, core, LogLogistic(view.features.index(TAU), scale, place))
+        head = LogLogistic(view.features.index(TAU), scale, view.places(base))
+        return uncalibrated(view, core, head)
 
     return grow
 

@@ -7,20 +7,16 @@ import numpy as np
 from barograph.arrays import Float64
 from barograph.learning.examples import Examples, unweighted
 from barograph.learning.fitted import Core, LogLogistic
-from barograph.learning.relative import Relative, log_above
+from barograph.learning.relative import Base, Relative, log_above, log_mean
 from barograph.registry.model import TAU
 
 _LIMIT = 10.0  # bound of a log scale
 
 
-def log_ratio(view: Relative, base: str | None, part: Examples) -> Float64:
+def log_ratio(view: Relative, base: Base, part: Examples) -> Float64:
     """The regression target ln v − ln base (n,), or ln v without a base."""
     log_outcome = log_above(part.outcome)
-    return (
-        log_outcome
-        if base is None
-        else log_outcome - log_above(part.x[:, view.features.index(base)])
-    )
+    return log_outcome - log_mean(part.x, view.places(base)) if base else log_outcome
 
 
 def law_around(  # noqa: PLR0913 - the regression, its data, and the scale
@@ -28,7 +24,7 @@ def law_around(  # noqa: PLR0913 - the regression, its data, and the scale
     core: Core,
     train: Examples,
     seen: Float64,
-    base: str | None,
+    base: Base,
     weight: Float64,
     *,
     varies: bool,
@@ -43,8 +39,7 @@ def law_around(  # noqa: PLR0913 - the regression, its data, and the scale
     spread = scale.standard(seen) if varies else nothing
     _, _, widths, width = most_likely(nothing, spread, off, weight)
     scale = replace(scale, weights=widths if varies else scale.weights, bias=width)
-    place = None if base is None else view.features.index(base)
-    return LogLogistic(view.features.index(TAU), scale, place)
+    return LogLogistic(view.features.index(TAU), scale, view.places(base))
 
 
 def most_likely(

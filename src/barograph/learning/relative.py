@@ -14,6 +14,10 @@ VOL_FLOOR = 1e-7
 """Lower bound of volatilities in 1/√s, so that a constant minute has a finite logarithm."""
 
 
+Base = tuple[str, ...]
+"""The features whose geometric mean is what a regression is relative to; empty for nothing."""
+
+
 class Ratio(NamedTuple):
     """The column ln max(|above|, floor) − ln max(|below|, floor_below); names are features.
 
@@ -38,6 +42,10 @@ class Relative:
         """The view of `ratios`; its features are those that they name, then `others`."""
         named = [name for ratio in ratios for name in ratio[:2] if name]
         return cls(tuple(dict.fromkeys([*named, *others])), tuple(ratios))
+
+    def places(self, names: Sequence[str]) -> tuple[int, ...]:
+        """The indices of these features."""
+        return tuple(map(self.features.index, names))
 
     @cached_property
     def _above(self) -> Int64:
@@ -109,10 +117,45 @@ class Relative:
         return graph.add("Sub", scaled, off)
 
 
+@dataclass(frozen=True, slots=True)
+class MeanRatio:
+    """The view with one column: ln of a geometric mean of features over that of another one.
+
+    places: (k,) of the features of the mean; below: of the other one.
+    """
+
+    places: tuple[int, ...]
+    below: int
+
+    def apply(self, x: Float32) -> Float64:
+        """Transform x (n, f) to inputs (n, 1) float64."""
+        out: Float64 = log_mean(x, self.places) - log_above(x[:, self.below])
+        return out[:, None]
+
+    def nodes(self, graph: Graph, given: str) -> str:
+        """Add the transform of `given`, float64 (n, f), to a graph; return the output's name."""
+        below = log_above_nodes(graph, graph.column(given, self.below))
+        return graph.add("Sub", log_mean_nodes(graph, given, self.places), below)
+
+
 def log_above(values: Float32 | Float64, floor: float | Float64 = VOL_FLOOR) -> Float64:
     """Ln max(|values|, floor) in float64; `floor` is a number or one per column."""
     out: Float64 = np.log(np.maximum(np.abs(values.astype(np.float64)), floor))
     return out
+
+
+def log_mean(x: Float32, places: Sequence[int]) -> Float64:
+    """The mean over these columns of x (n, f) of `log_above`, (n,): ln of their geometric mean."""
+    out: Float64 = log_above(x[:, list(places)]) @ np.full(len(places), 1 / len(places))
+    return out
+
+
+def log_mean_nodes(graph: Graph, given: str, places: Sequence[int]) -> str:
+    """Add `log_mean` of `given` (n, f) to a graph; return the name of its output (n, 1)."""
+    logs = log_above_nodes(
+        graph, graph.add("Gather", given, graph.constant(np.array(places)), axis=1)
+    )
+    return graph.add("MatMul", logs, graph.constant(np.full((len(places), 1), 1 / len(places))))
 
 
 def log_above_nodes(graph: Graph, value: str, floor: float | Float64 = VOL_FLOOR) -> str:

@@ -15,6 +15,8 @@ from barograph.registry.model import Model
 from barograph.types import FeatureRow, Prediction, Reason, Verdict
 
 _WARMUP_S = tuple(feature.warmup_s for feature in FEATURES)
+# A window that carries on over holes says nothing about the seconds since the last one.
+_EMPTIED = tuple((f.warmup_s, COLUMN[f.name]) for f in FEATURES if not f.window_s)
 _VALUE_NOW = COLUMN[MARKET.value_now]
 _VOLATILITIES = tuple((w, COLUMN[f"realized_vol_{w}s"]) for w in (10, 30, 60, 300, 900))
 _SPREAD = COLUMN["spread_bps"]
@@ -33,6 +35,7 @@ class Wait(NamedTuple):
     """What a first probability waits for: `have` of `need`, and the seconds left without a gap.
 
     learning: pairs of the baseline are counted; otherwise complete seconds of the longest window.
+    What a window that carries on over holes still knows is not counted: it may be full earlier.
     """
 
     learning: bool
@@ -72,10 +75,10 @@ class Progress:
         count = self.run_s + 1 if self._second == row.second - MARKET.step_s else 0
         self._second = row.second
         longest, least_missing = 0, None
-        for warmup_s, value, reason in zip(_WARMUP_S, row.values, row.reasons, strict=True):
-            if value is not None:
+        for warmup_s, place in _EMPTIED:
+            if row.values[place] is not None:
                 longest = max(longest, warmup_s)
-            elif reason != _NOT_OFFERED:
+            elif row.reasons[place] != _NOT_OFFERED:
                 least_missing = min(warmup_s, least_missing or warmup_s)
         # A feature that lacks only a lost quote says nothing about the run.
         if least_missing is not None and least_missing > longest:

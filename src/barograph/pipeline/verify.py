@@ -18,7 +18,7 @@ from barograph.archive.joined import entries_in_log
 from barograph.archive.recall import PRODUCER, ArchiveComparison, compare
 from barograph.archive.standing import numbers_in
 from barograph.errors import BadInputError
-from barograph.features.catalogue import FEATURE_SET_HASH, LONGEST_WINDOW_S, NAMES
+from barograph.features.catalogue import FEATURE_SET_HASH, LONGEST_WINDOW_S, NAMES, STALE_AFTER_S
 from barograph.features.featurizer import Featurizer
 from barograph.log import Log, partition_of
 from barograph.types import DeadLetter, FeatureRow, Record
@@ -160,7 +160,7 @@ def _refuse_unless_alike(what: str, of_raw: int, of_features: int) -> None:
         )
 
 
-_SETTLES_S = 2 * LONGEST_WINDOW_S
+_SETTLES_S = LONGEST_WINDOW_S + STALE_AFTER_S
 """Where the head of a topic is gone: after this long neither side remembers it."""
 
 

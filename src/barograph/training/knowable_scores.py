@@ -66,11 +66,22 @@ class _Best(NamedTuple):
 def knowable_scores(of: PooledForecasts, tau: Float64 | None, how: Resampling) -> Knowable | None:
     """Score what could be known; None where outcomes are not made of returns of seconds.
 
+    Seconds after the last tested row tell nothing here, as they would not have come yet, and labels
+    that reach beyond it are left out.
+
     tau: (n,) of the tested rows, None where no model forecasts a volatility.
     """
-    if tau is None or not isinstance(of.table, TableOfReturns):
+    table = of.table
+    if tau is None or not isinstance(table, TableOfReturns):
         return None
-    best = _best(of, of.table, tau)
+    whole = np.zeros(len(of.rows), np.bool_)
+    order = of.table.order[of.rows]
+    for seconds, where in _by_key(of.table, table, of.rows, int(order.max())):
+        whole[where] = knowable.has_returns(seconds, order[where], of.case.horizon_s)
+    if not whole.any():
+        return None
+    of, tau = of.some(whole), tau[whole]
+    best = _best(of, table, tau, int(order.max()))
     drawn = how.drawn(of, of.rows)
 
     def resampled(score: Score, truth: Float64, *forecasts: Float64) -> list[Resampled]:
@@ -116,11 +127,11 @@ def _share(ours: Resampled, whole: Resampled, level: float) -> Interval | None:
     return (ours / whole).interval(level) if whole.interval(level).low > 0 else None
 
 
-def _best(of: PooledForecasts, table: TableOfReturns, tau: Float64) -> _Best:
+def _best(of: PooledForecasts, table: TableOfReturns, tau: Float64, last: int) -> _Best:
     horizon_s, order = of.case.horizon_s, of.table.order[of.rows]
     imbalance = np.empty(len(of.rows))
     columns = np.empty((len(of.rows), 4 * len(knowable.WINDOWS)))
-    for seconds, where in _by_key(of.table, table, of.rows):
+    for seconds, where in _by_key(of.table, table, of.rows, last):
         imbalance[where] = knowable.imbalance(seconds, order[where], horizon_s)
         columns[where] = knowable.sides(seconds, order[where], horizon_s)
     stretch, log_tau = knowable.stretches(order), np.log(tau)
@@ -145,8 +156,10 @@ def _best(of: PooledForecasts, table: TableOfReturns, tau: Float64) -> _Best:
     )
 
 
-def _by_key(table: Table, grid: TableOfReturns, rows: Rows) -> Iterator[tuple[Seconds, Rows]]:
-    """Yield the known returns of each key, and the places (m,) of its rows among `rows`.
+def _by_key(
+    table: Table, grid: TableOfReturns, rows: Rows, last: int
+) -> Iterator[tuple[Seconds, Rows]]:
+    """Yield the known returns of each key up to second `last`, and the places of its rows (m,).
 
     A run of the grid is timed by its rows; one without a row is left out.
     """
@@ -156,5 +169,5 @@ def _by_key(table: Table, grid: TableOfReturns, rows: Rows) -> Iterator[tuple[Se
     start[run[grid.place]], key[run[grid.place]] = table.order - grid.place, table.key
     second, square = np.arange(len(run)) + start[run], grid.returns**2
     for each in np.unique(table.key[rows]):
-        of_key = known & (key[run] == each)
+        of_key = known & (key[run] == each) & (second <= last)
         yield Seconds(second[of_key], square[of_key]), np.flatnonzero(table.key[rows] == each)

@@ -16,6 +16,7 @@ from barograph.evaluation.splits import Rows
 from barograph.learning.relative import VOL_FLOOR
 from barograph.registry.model import TAU
 from barograph.registry.versions import Trial
+from barograph.training import choices
 from barograph.training.knowable_scores import Knowable, knowable_scores
 from barograph.training.levels import OF_LEVEL, LevelScores
 from barograph.training.pooled_levels import PooledLevels
@@ -39,7 +40,7 @@ class ScoreRow(msgspec.Struct, frozen=True, kw_only=True):
 
     `log_r2`, `qlike` and `pr_auc_by_ratio` are of its volatility forecast, None without one;
     `pr_auc_by_ratio` ranks by forecast / tau, without the calibration of each fold. `eligible` is
-    false for baselines, which cannot be chosen. `level` is there where the case has a level and the
+    false for what cannot be chosen. `level` is there where the case has a level and the
     candidate a forecast; then `log_r2` is of the median and `qlike` of the root mean square.
     """
 
@@ -124,6 +125,8 @@ class Pooled:
         self._walked, self._case, self._table, self._how = walked, walked.case, walked.table, how
         of_folds = {**walked.tested, CHOSEN: walked.chosen}
         self.names = tuple(of_folds)
+        eligible = choices.eligible(walked.case, walked.table, walked.tested)
+        self._eligible = {*eligible, CHOSEN}
         self.rows = np.concatenate([question.fold.test for question in walked.questions])
         self.y = np.concatenate(
             [question.answers(question.fold.test) for question in walked.questions]
@@ -217,7 +220,7 @@ class Pooled:
         return [
             ScoreRow(
                 name=name,
-                eligible=name not in self._case.baselines,
+                eligible=name in self._eligible,
                 pr_auc=self.interval(name, scores.pr_auc),
                 pr_auc_by_ratio=self._of_forecast(name, _BY_RATIO),
                 lift=self.interval(name, scores.lift),

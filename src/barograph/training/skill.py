@@ -1,13 +1,13 @@
 """Where the choices have skill: scores of parts of the tested rows, beside the best baseline's."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import msgspec
 import numpy as np
 
-from barograph.arrays import Float64
+from barograph.arrays import Bool, Float64
 from barograph.cases.case import Case, Table
 from barograph.evaluation import bootstrap, scores
 from barograph.evaluation.bootstrap import Resampled, Resamples
@@ -84,6 +84,22 @@ class PooledForecasts:
     volatility: Mapping[str, Float64]
     chosen: str
     baselines: Sequence[str]
+
+    def some(self, where: Bool) -> "PooledForecasts":
+        """The same of the tested rows at `where` (n,) alone."""
+
+        def of(forecasts: Mapping[str, Float64]) -> Mapping[str, Float64]:
+            return {name: forecast[where] for name, forecast in forecasts.items()}
+
+        return replace(
+            self,
+            rows=self.rows[where],
+            y=self.y[where],
+            outcome=self.outcome[where],
+            probability=of(self.probability),
+            ranking=of(self.ranking),
+            volatility=of(self.volatility),
+        )
 
 
 class Resampling(NamedTuple):

@@ -3,8 +3,9 @@
 1.  `walkforward` fits and tests every candidate in every fold, and chooses one in each.
 2.  The gate compares the pooled forecasts of these choices with those of the baselines and the
     current champion, on the test rows that no gate has used yet.
-3.  The chosen model of the last fold, as tested there, is exported and registered. It becomes the
-    `candidate`, and the `champion` if the gate promotes it.
+3.  A model is exported and registered: the choice of the last fold, as tested there, or the
+    choice of the whole history, fitted on all of it (`registered`). It becomes the `candidate`, and
+    the `champion` if the gate promotes it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +26,7 @@ from barograph.training.drift_reference import reference_of
 from barograph.training.knowable_scores import figures_of
 from barograph.training.no_signal_control import Control
 from barograph.training.pooled import Pooled, ScoreRow
+from barograph.training.registered import Registered, registered
 from barograph.training.report import ChosenModel, GateFacts, TrainingReport
 from barograph.training.walkforward import CHOSEN, Progress, Training, Walk, walk
 from barograph.types import NS_PER_S, Interval
@@ -86,8 +88,9 @@ def train(  # noqa: PLR0913 - data, registry, settings and callables
     figures = {row.name: _figures(row, tested.base_rate) for row in tested.scores}
     figures[CHOSEN] |= figures_of(tested.knowable)
     now_ns = clock_ns() if at_ns is None else at_ns
-    facts, onnx = _live(walked, pooled, figures, dataset, how, now_ns)
-    row_us = _row_us(facts, onnx, walked, clock_ns)
+    model = registered(walked, how)
+    facts, onnx = _live(walked, pooled, model, figures, dataset, how, now_ns)
+    row_us = _row_us(facts, onnx, walked, model, clock_ns)
     gate = _Gate(case, table, pooled, registry, facts, row_us, now_ns, judged)
     decision = gate.decide(how)
     timer.lap("score")
@@ -180,7 +183,12 @@ class _Gate:
             block=self._case.block,
             events=self._case.events(table, rows, y),
             feature_set=self._case.feature_set,
-            baselines={name: pooled.forecast(name, where) for name in pooled.baselines},
+            # A baseline that is registered itself need not be better than itself.
+            baselines={
+                name: pooled.forecast(name, where)
+                for name in pooled.baselines
+                if name != self._facts.candidate
+            },
             level=self._level(where),
             seed=how.seed,
         )
@@ -245,41 +253,46 @@ class _Gate:
 def _live(  # noqa: PLR0913 - what was trained, on what, and how
     walked: Walk,
     pooled: Pooled,
+    model: Registered,
     figures: dict[str, dict[str, float | None]],
     dataset: Dataset,
     how: Training,
     created_time_ns: int,
 ) -> tuple[ModelFacts, bytes]:
-    """Facts and verified ONNX export of the last fold's choice."""
-    case, table, last, chosen = walked.case, walked.table, walked.questions[-1], walked.chosen[-1]
-    fitted, test = chosen.fitted, last.fold.test
-    x = last.target.columns(table, fitted.features, test)
+    """Facts and verified ONNX export of the model to register."""
+    case, table, fitted = walked.case, walked.table, model.fitted
+    x = model.target.columns(table, fitted.features, model.checked)
     onnx = export(fitted, x, median=case.level is not None)
-    start_ns, end_ns = case.span_ns(table, last.fold.train)
+    start_ns, end_ns = case.span_ns(table, model.rows)
     _, tested_ns = case.span_ns(table, pooled.rows)
-    y = last.answers(test)
-    measures = (scores.base_rate, scores.pr_auc, scores.roc_auc, scores.brier, scores.log_loss)
-    itself = {measure.name: measure(y, chosen.probability) for measure in measures}
     facts = ModelFacts(
         case=case.name,
         candidate=fitted.name,
         features=fitted.features,
         feature_set=case.feature_set,
-        tau=dict(last.target.tau),
-        threshold=chosen.threshold,
+        tau=dict(model.target.tau),
+        threshold=model.threshold,
         horizon_s=case.horizon_s,
         train_start_ns=start_ns,
         train_end_ns=end_ns,
         data_hash=dataset.data_hash,
         seed=how.seed,
         sha256=sha256_of(onnx),
-        scores=figures | {"last_fold": _defined(itself)},
+        scores=figures | ({} if case.refit else {"last_fold": _of_last_fold(walked)}),
         created_time_ns=created_time_ns,
         expires_time_ns=_expires_ns(tested_ns, how),
-        last_order=int(table.order[last.fold.train].max()),
+        last_order=int(table.order[model.rows].max()),
         level=None if pooled.levels is None else pooled.levels.facts,
     )
     return facts, onnx
+
+
+def _of_last_fold(walked: Walk) -> dict[str, float | None]:
+    """What the registered model itself did in the last fold."""
+    last, chosen = walked.questions[-1], walked.chosen[-1]
+    measures = (scores.base_rate, scores.pr_auc, scores.roc_auc, scores.brier, scores.log_loss)
+    y = last.answers(last.fold.test)
+    return _defined({measure.name: measure(y, chosen.probability) for measure in measures})
 
 
 def _expires_ns(tested_ns: int, how: Training) -> int | None:
@@ -289,15 +302,16 @@ def _expires_ns(tested_ns: int, how: Training) -> int | None:
     return tested_ns + int(how.lifetime_h * 3600 * NS_PER_S)
 
 
-def _row_us(facts: ModelFacts, onnx: bytes, walked: Walk, clock_ns: Callable[[], int]) -> float:
+def _row_us(
+    facts: ModelFacts, onnx: bytes, walked: Walk, model: Registered, clock_ns: Callable[[], int]
+) -> float:
     """Median time to score one row with the ONNX graph, in µs."""
-    last, model = walked.questions[-1], OnnxModel(onnx, len(facts.features))
-    rows = last.fold.test[:_TIMED_ROWS]
-    x = last.target.columns(walked.table, facts.features, rows)
+    graph = OnnxModel(onnx, len(facts.features))
+    x = model.target.columns(walked.table, facts.features, model.checked[:_TIMED_ROWS])
     took = []
     for row in range(len(x)):
         started_ns = clock_ns()
-        model.predict(x[row : row + 1])
+        graph.predict(x[row : row + 1])
         took.append(clock_ns() - started_ns)
     return float(np.median(took)) / 1000
 

@@ -21,7 +21,7 @@ from barograph.learning.candidates import Candidate, Proof, Slices
 from barograph.learning.examples import Examples
 from barograph.learning.fitted import Fitted
 from barograph.registry.versions import Trial
-from barograph.training import levels
+from barograph.training import choices, levels
 
 CHOSEN = "chosen"
 """Name under which the choices of all folds are scored together."""
@@ -110,14 +110,18 @@ class Question:
 class Tested:
     """A candidate in one fold: its model, predictions for the test rows (n,), and threshold.
 
-    `selection` is its log loss on the held-out rows, or its QLIKE where the case has a level.
-    `held_out` are its forecasts (m,) of those rows, None without one.
+    `z` is its uncalibrated log-odds there. `selection` is its log loss on the held-out rows (m,),
+    or its QLIKE where the case has a level; `held_out` are its forecasts of those rows, None
+    without one, and `held_out_probability` its probabilities.
     """
 
+    candidate: Candidate
     fitted: Fitted
+    z: Float64
     probability: Float64
     volatility: Float64 | None
     held_out: Float64 | None
+    held_out_probability: Float64
     threshold: float
     selection: float
 
@@ -129,7 +133,11 @@ class Tested:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Walk:
-    """The results `tested[name][fold]` of all candidates in all folds."""
+    """The results `tested[name][fold]` of all candidates in all folds.
+
+    `choices` names the candidate that each fold chose by its held-out rows, `final` the one that
+    is chosen by the test rows of all folds, which are held-out rows of the whole history.
+    """
 
     case: Case
     table: Table
@@ -137,19 +145,9 @@ class Walk:
     questions: Sequence[Question]
     tested: Mapping[str, Sequence[Tested]]
     left_out: Mapping[str, str]
+    choices: Sequence[str]
+    final: str
     trials: Sequence[Trial] = ()
-
-    @property
-    def choices(self) -> list[str]:
-        """Name of each fold's best candidate by its selection; the first of ties.
-
-        Baselines are not eligible.
-        """
-        contenders = [name for name in self.tested if name not in self.case.baselines]
-        return [
-            min(contenders, key=lambda name: self.tested[name][fold].selection)
-            for fold in range(len(self.questions))
-        ]
 
     @property
     def chosen(self) -> list[Tested]:
@@ -240,7 +238,7 @@ def walk(  # noqa: PLR0913 - the data, settings, and callables
             if candidate.name == case.reference:
                 raise
             refused = error
-    if not any(name not in case.baselines for name in tested):
+    if not choices.eligible(case, table, tested):
         raise refused
     varied = [candidate for candidate in candidates if candidate.name in tested]
     trials = [_trial(candidate, tested[candidate.name]) for candidate in varied]
@@ -253,7 +251,34 @@ def walk(  # noqa: PLR0913 - the data, settings, and callables
             min(pair, key=lambda one: one.selection)
             for pair in zip(tested[candidate.name], folds, strict=True)
         ]
-    return Walk(case, table, split, questions, tested, left_out, trials)
+    chosen = [_choice(case, table, question, tested, n) for n, question in enumerate(questions)]
+    final = _final(case, table, questions, tested) if case.prefers_simple else chosen[-1]
+    return Walk(case, table, split, questions, tested, left_out, chosen, final, trials)
+
+
+def _choice(
+    case: Case, table: Table, question: Question, tested: Mapping[str, list[Tested]], fold: int
+) -> str:
+    """The candidate that a fold chooses by its held-out rows."""
+    if not case.prefers_simple:
+        return choices.lowest(case, table, tested, fold)
+    rows = question.fold.held_out
+    names = choices.eligible(case, table, tested)
+    of = {name: tested[name][fold].held_out_probability for name in names}
+    return choices.simplest_of(case, table, rows, question.answers(rows), of)
+
+
+def _final(
+    case: Case, table: Table, questions: Sequence[Question], tested: Mapping[str, list[Tested]]
+) -> str:
+    """The candidate that the whole history chooses by the test rows of all folds."""
+    rows = np.concatenate([question.fold.test for question in questions])
+    y = np.concatenate([question.answers(question.fold.test) for question in questions])
+    of = {
+        name: np.concatenate([fold.probability for fold in tested[name]])
+        for name in choices.eligible(case, table, tested)
+    }
+    return choices.simplest_of(case, table, rows, y, of)
 
 
 def _drawn(case: Case, candidates: Sequence[Candidate], how: Training) -> list[Candidate]:
@@ -348,10 +373,13 @@ def _test(  # noqa: PLR0913 - the rows, the candidate, and what is known of it
     y, x = question.answers(held_out), target.columns(table, candidate.features, fold.test)
     out = fitted.both(x)
     tested = Tested(
+        candidate=candidate,
         fitted=fitted,
+        z=out.z,
         probability=fitted.calibrated(out.z),
         volatility=out.volatility,
         held_out=proof.median,
+        held_out_probability=probability,
         threshold=case.threshold(table, held_out, y, probability),
         selection=_selection(case, table, held_out, y, proof),
     )

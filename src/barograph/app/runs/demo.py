@@ -162,7 +162,7 @@ def compile_kernels() -> None:
     storms = labels.episodes(np.arange(2), y, horizon_s=1)
     watches = [alarms.WatchedRows(second=np.arange(2), probability=y, episodes=storms)]
     alarms.threshold_for_budget(watches, false_alarms_per_hour=1)
-    baselines.ewma_vol(y, 1)
+    baselines.mean_variance(y, 0.0, 0.1, 0.9, 1)
     trees = TreeTable()
     trees.add({"leaf_value": 0.0})
     trees.total(np.zeros((1, 1), np.float32))

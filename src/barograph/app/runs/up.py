@@ -32,7 +32,8 @@ from barograph.app.settings import Settings
 from barograph.app.terminal import listing, terminal
 from barograph.app.terminal.live_view import render
 from barograph.app.wiring import stages
-from barograph.cases.spikes import LONGEST_WINDOW_S, SPIKES, WANTED
+from barograph.cases.affordable import SHORT_S
+from barograph.cases.spikes import FIRST, SPIKES
 from barograph.deadline import Deadline, Start, StartStopped
 from barograph.evaluation.alerts import RELEASE, Alert
 from barograph.feed.live import LiveSummary, listen
@@ -265,10 +266,10 @@ def _retraining(
         SPIKES,
         address,
         home / "archive",
-        features=WANTED,
+        features=FIRST,
         folds=settings.folds,
         keys=len(plan.products),
-        warmup_s=LONGEST_WINDOW_S,
+        warmup_s=SHORT_S,
     )
 
     def ask() -> Due:
