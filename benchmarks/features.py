@@ -119,7 +119,7 @@ def from_file(repeats: int) -> Measured:
 
 @row("tick by tick, beside river", "ticks/s", ("ratio", ">=", 20))
 def tick_by_tick(repeats: int) -> Measured:
-    """`update` called with one event at a time; river keeps eight sums where we fill 41 columns."""
+    """`update` called with one event at a time; river keeps eight sums where we fill 54 columns."""
     events, products = benchmark_events()
     events = events[:_TICKS_BY_RIVER]
     names = ("bid", "ask", "trade_id", "last_size", "side")

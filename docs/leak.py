@@ -22,7 +22,7 @@ from barograph.training.walkforward import Training, walk
 from barograph.types import Interval
 
 HOURS, SEED = 4, 1
-NAMES = ("persistence", "logistic", "lightgbm")
+NAMES = ("persistence", "ridge", "lightgbm_regression")
 BIG = Boosting(rounds=100, learning_rate=0.2, leaves=63, least_rows_in_leaf=5, l2=1.0)
 """What a tree library does when nobody holds it back."""
 
@@ -45,7 +45,7 @@ def scores_under(case: Case, table: Table) -> tuple[dict[str, Interval], float]:
         case,
         stride=1,
         candidates=lambda features: tuple(
-            one.varied(BIG) if one.name == "lightgbm" else one
+            one.varied(BIG) if one.name == "lightgbm_regression" else one
             for one in case.candidates(features)
             if one.name in NAMES
         ),

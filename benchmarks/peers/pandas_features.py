@@ -5,6 +5,8 @@ import math
 import numpy as np
 import pandas as pd
 
+from peers.polars_features import EWMA_STEPS, OBSERVED_S
+
 NS = 1_000_000_000
 LEAST_DURATION_S = 0.01
 _CARRIED = ["event_time_ns", "bid", "ask", "bid_size", "ask_size", "volume_24h"]
@@ -107,6 +109,15 @@ def _columns(grid: pd.DataFrame) -> pd.DataFrame:
     columns["tick_spread_bps_mean_10s"] = (spreads.rolling(10).sum() / count).mask(
         count == 0, spread_bps
     )
+    square, run = r**2, pd.Series(np.arange(len(grid)), grid.index)
+    for w in OBSERVED_S:
+        columns[f"observed_vol_{w}s"] = _root(square.rolling(w, min(w // 2, 30)).mean())
+    for w in (60, 300, 3600):
+        columns[f"observed_share_{w}s"] = run.clip(upper=w) / w
+    known = {w: run.clip(upper=w) for w, _ in EWMA_STEPS}
+    total = sum(step * square.rolling(w, 1).mean() * known[w] for w, step in EWMA_STEPS)
+    weight = sum(step * known[w] for w, step in EWMA_STEPS)
+    columns["ewma_vol_60s"] = _root(total / weight).where(run >= 30)
     angle = 2 * math.pi * (grid.index % 86_400) / 86_400
     columns["hour_sin"] = pd.Series(np.sin(angle), grid.index)
     columns["hour_cos"] = pd.Series(np.cos(angle), grid.index)

@@ -1,7 +1,7 @@
 """A replay as a script does it: lines → gzip, SQLite, four rolling volatilities, a score a second.
 
 One loop in one process. It keeps every line and every tick, as ours does, and commits as often; it
-looks for no hole, no repeat and no damage, has four windows in place of 41 features, computes them
+looks for no hole, no repeat and no damage, has four windows in place of 54 features, computes them
 in floats, writes no feature row, and cannot go on where it was killed.
 """
 

@@ -5,12 +5,31 @@ after the first, as the first second is only seen in part.
 """
 
 import math
+from itertools import pairwise
 from pathlib import Path
 
 import polars as pl
 
 NS = 1_000_000_000
 LEAST_DURATION_S = 0.01
+OBSERVED_S = (10, 30, 60, 120, 300, 600, 900, 1800, 3600)
+EWMA_S, EWMA_AGES_S = 60, (0, 10, 30, 60, 120, 300, 600)
+
+
+def _ewma_steps() -> list[tuple[int, float]]:
+    """(window, what its sum counts for), so that together they weigh by age in steps."""
+    heights = [
+        (math.exp(-young / EWMA_S) - math.exp(-old / EWMA_S)) / (old - young)
+        for young, old in pairwise(EWMA_AGES_S)
+    ]
+    beyond = [*heights[1:], 0.0]
+    return [
+        (w, height - next_one)
+        for w, height, next_one in zip(EWMA_AGES_S[1:], heights, beyond, strict=True)
+    ]
+
+
+EWMA_STEPS = _ewma_steps()
 OFFERED = ("bid_size", "ask_size", "volume_24h", "last_size")
 SCHEMA = {
     "product_id": pl.String,
@@ -143,6 +162,13 @@ def _windows() -> dict[str, pl.Expr]:
         ticks = total("ticks", w)
         return pl.when(ticks == 0).then(none).otherwise(total(column, w) / ticks)
 
+    def observed(w: int) -> pl.Expr:
+        least = min(w // 2, 30)
+        return _root(pl.col("square").rolling_mean(w, min_samples=least).over("product"))
+
+    def known(w: int) -> pl.Expr:
+        return pl.min_horizontal("run", pl.lit(w))
+
     bought, sold = total("bought", 60), total("sold", 60)
     traded = bought + sold
     hour = 2 * math.pi * (pl.col("second") % 86_400) / 86_400
@@ -162,9 +188,25 @@ def _windows() -> dict[str, pl.Expr]:
         "flow_imbalance_60s": pl.when(traded == 0).then(0.0).otherwise((bought - sold) / traded),
         **{f"tick_vol_{w}s": _root(by_tick("moves", w, pl.lit(0.0))) for w in (10, 30, 60, 300)},
         "tick_spread_bps_mean_10s": by_tick("spreads", 10, pl.col("spread_bps")),
+        **{f"observed_vol_{w}s": observed(w) for w in OBSERVED_S},
+        **{f"observed_share_{w}s": known(w) / w for w in (60, 300, 3600)},
         "hour_sin": hour.sin(),
         "hour_cos": hour.cos(),
     }
+
+
+def _ewma() -> pl.Expr:
+    """Exponential weights in steps of the windows, with a memory of 600 s."""
+
+    def known(w: int) -> pl.Expr:
+        return pl.min_horizontal("run", pl.lit(w))
+
+    total, weight = pl.lit(0.0), pl.lit(0.0)
+    for w, step in EWMA_STEPS:
+        # As the mean of a window comes to its sum where it is not yet full.
+        mean = pl.col("square").rolling_mean(w, min_samples=1).over("product")
+        total, weight = total + step * mean * known(w), weight + step * known(w)
+    return pl.when(pl.col("run") >= 30).then(_root(total / weight))
 
 
 def _root(mean_square: pl.Expr) -> pl.Expr:
@@ -189,6 +231,7 @@ def _mixed() -> dict[str, pl.Expr]:
             for short, long in (("10", "300"), ("30", "300"), ("60", "300"), ("60", "900"))
         },
         "tick_intensity_ratio_60_300s": ratio("tick_intensity", "60", "300"),
+        "ewma_vol_60s": _ewma(),
     }
 
 

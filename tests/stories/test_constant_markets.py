@@ -76,7 +76,7 @@ def shuffled(table, _folds, _protocol):
 
 def with_neighbours(features):
     slow = tuple(name for name in features if name.endswith(("_60s", "_300s")))
-    return (candidates.persistence(), Candidate("neighbours", slow, neighbours))
+    return (candidates.persistence("observed_vol_60s"), Candidate("neighbours", slow, neighbours))
 
 
 def neighbours(rows, _seed):
