@@ -84,7 +84,8 @@ def test_a_misspelt_variable_is_named_with_the_one_that_is_meant(run, monkeypatc
     monkeypatch.setenv("BAROGRAPH_PARTITION", "7")
     code, out, err = run("settings", "--json")
     assert code == 0
-    assert json.loads(out)["settings"][1]["value"] == 3
+    values = {each["name"]: each["value"] for each in json.loads(out)["settings"]}
+    assert values["partitions"] == 3
     assert err == (
         "barograph: BAROGRAPH_PARTITION is no setting and is ignored. "
         "Did you mean BAROGRAPH_PARTITIONS?\n"

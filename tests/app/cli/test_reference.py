@@ -53,7 +53,7 @@ def test_settings_say_what_set_them(run, monkeypatch):
 
 def test_settings_are_a_line_each(run):
     _, out, _ = run("settings")
-    assert [line.split()[0] for line in out.splitlines()][:2] == ["home", "partitions"]
+    assert [line.split()[0] for line in out.splitlines()][:3] == ["home", "registry", "partitions"]
     assert "default" in out
 
 
