@@ -13,7 +13,7 @@ import polars as pl
 NS = 1_000_000_000
 LEAST_DURATION_S = 0.01
 OBSERVED_S = (10, 30, 60, 120, 300, 600, 900, 1800, 3600)
-EWMA_S, EWMA_AGES_S = 60, (0, 10, 30, 60, 120, 300, 600)
+EWMA_S, EWMA_AGES_S = 60, (0, 10, 30, 60, 120, 300)
 
 
 def _ewma_steps() -> list[tuple[int, float]]:
@@ -196,7 +196,7 @@ def _windows() -> dict[str, pl.Expr]:
 
 
 def _ewma() -> pl.Expr:
-    """Exponential weights in steps of the windows, with a memory of 600 s."""
+    """Exponential weights in steps of the windows, with a memory of 300 s."""
 
     def known(w: int) -> pl.Expr:
         return pl.min_horizontal("run", pl.lit(w))

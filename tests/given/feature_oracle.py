@@ -25,6 +25,7 @@ def features(events):
     for run in runs:
         if run["reason"] == Reason.WARMUP:
             returns = {}  # another session, which knows nothing of the one before
+        returns = {second: r for second, r in returns.items() if second < run["lost"]}
         returns |= {
             bar["second"]: bar["log_mid"] - before["log_mid"]
             for before, bar in pairwise(run["bars"])
@@ -39,19 +40,22 @@ def features(events):
 def bars(events):
     """Unbroken runs of one-second bars: `{"reason": why it had to begin, "bars": [...]}`.
 
+    "lost": the second from which on gaps before the run say that all was lost.
+
     A run's first bar is only its anchor: it was seen in part, or lies across a hole.
     """
     runs, late = [], []
-    run = {"reason": Reason.WARMUP, "bars": []}
+    run = {"reason": Reason.WARMUP, "bars": [], "lost": math.inf}
     open_bar = None
     closed_through = -math.inf
     last_id = -1
 
     def finish(reason):
         nonlocal run, open_bar
+        lost = math.inf if run["bars"] else run["lost"]
         if run["bars"]:
             runs.append(run)
-        run, open_bar = {"reason": reason, "bars": []}, None
+        run, open_bar = {"reason": reason, "bars": [], "lost": lost}, None
 
     def close(event):
         nonlocal run, closed_through
@@ -59,7 +63,7 @@ def bars(events):
         bar["log_mid"] = round(math.log(bar["mid"]) * 1e9)
         if run["bars"] and abs(bar["log_mid"] - run["bars"][-1]["log_mid"]) > 10**8:
             runs.append(run)
-            run = {"reason": Reason.OUT_OF_RANGE, "bars": []}
+            run = {"reason": Reason.OUT_OF_RANGE, "bars": [], "lost": math.inf}
         run["bars"].append(bar)
         closed_through = bar["second"]
 
@@ -78,6 +82,7 @@ def bars(events):
             closed_through, last_id = second - 1, -1
         elif event["kind"] == GAP:
             finish(Reason.GAP)
+            run["lost"] = min(run["lost"], until)  # also what heartbeats had closed
             closed_through = max(closed_through, second - 1)
         elif event["kind"] == HEARTBEAT:
             closed_through = max(closed_through, second - 1)
@@ -229,8 +234,8 @@ def row(seen, reason, return_at):
         if w in (60, 300, 3600):
             values[f"observed_share_{w}s"] = len(known) / w
     if values["observed_vol_60s"] is not None:
-        ages = range(600)
-        edges = (0, 10, 30, 60, 120, 300, 600)
+        ages = range(300)
+        edges = (0, 10, 30, 60, 120, 300)
         total = weights = 0.0
         for age in ages:
             r = return_at.get(last["second"] - age)

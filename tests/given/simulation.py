@@ -42,6 +42,7 @@ from barograph.archive.files import archive_files
 from barograph.archive.joined import entries_in_log
 from barograph.archive.recall import PRODUCER, compare
 from barograph.errors import BadInputError, BarographError, DiskFullError, LogUnavailableError
+from barograph.features.catalogue import FEATURES as COLUMNS
 from barograph.features.catalogue import NAMES
 from barograph.features.featurizer import Featurizer
 from barograph.features.rows import feature_rows
@@ -70,6 +71,14 @@ RECORDED_LINES = 240
 PER_TICK = ("tick_", "staleness_s", "volume_24h", "quiet_share")
 """Features that begin so depend on each ticker by itself: one that was lost within a second whose
 trades were recovered shows in them, and a snapshot too."""
+
+
+def lacks_some(name, reasons):
+    """Whether a window that carries on over holes may lack a return that a whole one has."""
+    if not COLUMNS[NAMES.index(name)].window_s:
+        return False
+    whole = name.replace("observed_vol", "realized_vol")
+    return whole not in NAMES or whole == name or reasons[NAMES.index(whole)] != "0"
 
 
 class ViolationError(AssertionError):
@@ -288,7 +297,7 @@ class World:
                 continue
             true = truth.get((product, second))
             for name, digit, value in zip(NAMES, row.reasons, row.values, strict=True):
-                if digit != "0" or name.startswith(PER_TICK):
+                if digit != "0" or name.startswith(PER_TICK) or lacks_some(name, row.reasons):
                     continue
                 if true is None:
                     raise ViolationError(

@@ -68,8 +68,11 @@ def test_the_number_of_cores_changes_no_bit(kind, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", each(*(name for name in KINDS if name != "climatology")))
+@pytest.mark.parametrize(
+    "kind", each(*(name for name in KINDS if name not in {"climatology", "mean"}))
+)
 def test_a_candidate_learns_what_is_there(kind):
+    """Two of them learn nothing but a curve: of the hour, and of a mean that tells little here."""
     candidate = KINDS[kind]
     part = examples(candidate.features, 9)
     probability = candidate.fit(slices(candidate), seed=7).predict(part.x)

@@ -123,7 +123,7 @@ def test_rows_near_the_cut_of_retention_are_left_out_and_the_rest_is_compared(tm
     for name in (TICKS, FEATURES):
         log.create(Topic(name=name, partitions=1, retention_s=100))
     log.create(Topic(name=DEAD_LETTERS))
-    messages = list(ticks("BTC-USD", 5000))
+    messages = list(ticks("BTC-USD", 8000))
     log.append(messages[:1000])
     featurize(log)
     now_ns[0] += 200 * NS
@@ -134,6 +134,25 @@ def test_rows_near_the_cut_of_retention_are_left_out_and_the_rest_is_compared(tm
     assert verified.same
     assert verified.unsettled > 0
     assert verified.rows > 2000
+    log.close()
+
+
+def test_where_all_that_is_left_is_near_the_cut_nothing_differs(tmp_path):
+    now_ns = [1_700_100_000 * NS]
+    log = SqliteLog(tmp_path / "log.sqlite", clock_ns=lambda: now_ns[0])
+    for name in (TICKS, FEATURES):
+        log.create(Topic(name=name, partitions=1, retention_s=100))
+    log.create(Topic(name=DEAD_LETTERS))
+    messages = list(ticks("BTC-USD", 1500))
+    log.append(messages[:1000])
+    featurize(log)
+    now_ns[0] += 200 * NS
+    log.append(messages[1000:])
+    featurize(log)
+    assert log.retain() > 0
+    verified = verify(log)
+    assert verified.same
+    assert (verified.rows, verified.unsettled > 0) == (0, True)
     log.close()
 
 

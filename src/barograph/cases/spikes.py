@@ -173,7 +173,8 @@ def contenders(features: tuple[str, ...]) -> tuple[Candidate, ...]:
     view = Relative.of((*every, *activity), *base, TAU)
     ridge = candidates.least_squares(every, base, name="ridge", prior_rows=_RIDGE_ROWS)
     trees = candidates.lightgbm_regression(view, base, _BOOSTING, varies=False)
-    return (
+    known = {*features, TAU, GARCH}
+    made = (
         candidates.persistence("observed_vol_60s"),
         candidates.persistence(EWMA, name="ewma"),
         candidates.persistence(base, name="mean"),
@@ -191,6 +192,7 @@ def contenders(features: tuple[str, ...]) -> tuple[Candidate, ...]:
         ),
         candidates.combination((ridge, trees)),
     )
+    return tuple(each for each in made if known.issuperset(each.features))
 
 
 def varied(candidate: Candidate, rng: np.random.Generator) -> Candidate:

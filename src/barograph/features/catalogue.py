@@ -27,7 +27,7 @@ OBSERVED_S = (10, 30, 60, 120, 300, 600, 900, 1800, 3600)
 EWMA_S = 60
 """Time constant of the exponential weights."""
 
-EWMA_STEPS_S = (10, 30, 60, 120, 300, 600)
+EWMA_STEPS_S = (10, 30, 60, 120, 300)
 """The ages between which the exponential weights are their mean: sums of windows make them, so that
 the memory is finite and exact.
 """

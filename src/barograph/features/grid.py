@@ -58,6 +58,7 @@ def update(states: Records, events: Records, rows: Records, late: Int64) -> tupl
                 _begin_session(state, event.event_time_ns // NS_PER_S)
                 continue
             _forget(state, _GAP)
+            observed.lose(state, second)
             state.closed_through = max(state.closed_through, event.event_time_ns // NS_PER_S - 1)
             continue
         second = event.event_time_ns // NS_PER_S

@@ -86,6 +86,25 @@ def push(state: Any, second: int, return_e9: int) -> None:
 
 
 @compiled
+def lose(state: Any, first: int) -> None:
+    """Take back what is known of second `first` and of later ones: a gap says they were lost."""
+    if state.observed_since == NAT:
+        return
+    ring, sums, counts = state.observed, state.observed_square_sums, state.observed_counts
+    through = state.observed_through
+    oldest = max(state.observed_since, through - LONGEST_WINDOW_S + 1)
+    for second in range(max(first, oldest), through + 1):
+        lost = int(ring[second % LONGEST_WINDOW_S])
+        if lost == UNKNOWN:
+            continue
+        for i in range(len(_WINDOWS)):
+            if second > through - _WINDOWS[i]:
+                sums[i] -= min(lost * lost, MAX_SQUARE_E18)
+                counts[i] -= 1
+        ring[second % LONGEST_WINDOW_S] = UNKNOWN
+
+
+@compiled
 def _shift(state: Any, second: int, return_e9: int) -> None:
     """Move every window on by the second that follows, and put its return away."""
     ring, sums, counts = state.observed, state.observed_square_sums, state.observed_counts

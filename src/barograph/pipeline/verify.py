@@ -127,7 +127,7 @@ class _Comparison:
                 self.unsettled += 1
                 continue
             ours = next(replayed, None)
-            while cut and ours is not None and _before(ours, row, settled):
+            while cut and ours is not None and _unsettled(ours, settled):
                 ours = next(replayed, None)
             if row.feature_set != FEATURE_SET_HASH and _same_place(row, ours):
                 self.foreign[row.feature_set] = self.foreign.get(row.feature_set, 0) + 1
@@ -138,6 +138,8 @@ class _Comparison:
                 if self.rows % _CHUNK == 0:
                     self._progress(self.rows)
         left = next(replayed, None)
+        while cut and left is not None and _unsettled(left, settled):
+            left = next(replayed, None)
         return None if left is None else _missing(codec.decode_row(left))
 
 
@@ -164,10 +166,10 @@ _SETTLES_S = LONGEST_WINDOW_S + STALE_AFTER_S
 """Where the head of a topic is gone: after this long neither side remembers it."""
 
 
-def _before(value: bytes, row: FeatureRow, settled: dict[str, int]) -> bool:
+def _unsettled(value: bytes, settled: dict[str, int]) -> bool:
     """Whether a replayed row belongs to the unsettled head, which the live side skipped too."""
     ours = codec.decode_row(value)
-    return ours.second < settled.get(ours.product, row.second)
+    return ours.second < settled.get(ours.product, ours.second)
 
 
 def _same_place(row: FeatureRow, replayed_value: bytes | None) -> bool:
