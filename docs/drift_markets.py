@@ -14,7 +14,7 @@ import numpy as np
 
 from barograph.arrays import Float64
 from barograph.cases.market import MARKET
-from barograph.cases.spikes import WANTED
+from barograph.cases.spikes import CLOCKS
 from barograph.evaluation import (
     drift,
     drift_counts,
@@ -34,6 +34,7 @@ from barograph.evaluation.drift_usual import (
     kolmogorov_smirnov,
     stability_index,
 )
+from barograph.features.catalogue import FEATURES
 from barograph.features.featurizer import Featurizer
 from barograph.pipeline.drift_windows import CONFIRMED_BY, RELEASE
 from barograph.simulated import law, market
@@ -46,7 +47,16 @@ START_S = 1_760_000_000
 HOUR_S, DOUBLED_H, WARMUP_S, INTERVAL_S = 3600, 4, 900, 300
 THINNED = 6
 """For the usual tests the reference has every sixth row: 7,200 of 12 hours."""
-COLUMNS = tuple(dict.fromkeys([*WANTED, MARKET.value_now]))
+_OF_ONE_PRODUCT = {"quote currency", "base currency"}
+COLUMNS = tuple(
+    each.name
+    for each in FEATURES
+    if each.warmup_s <= INTERVAL_S
+    and not each.window_s
+    and each.name not in CLOCKS
+    and each.unit not in _OF_ONE_PRODUCT
+)
+"""What says most of a market: windows of up to 300 s, without what only tells products apart."""
 PLACES = [MARKET.places[name] for name in COLUMNS]
 MADE_BY = (
     drift, drift_counts, drift_fitting, drift_limits, drift_statistics, drift_usual, law, market
