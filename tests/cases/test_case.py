@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from barograph.cases.case import Target, adapted
-from barograph.cases.spikes import SPIKES, WANTED
+from barograph.cases.spikes import CLOCKS, SPIKES, WANTED
 from barograph.errors import BadInputError
 from customers import CUSTOMERS
 from small_table import table
@@ -65,12 +65,12 @@ def test_the_reference_is_the_first_baseline():
 
 def test_a_case_can_be_asked_with_some_of_its_candidates():
     few = adapted(SPIKES, quantile=None, candidates=["ridge"])
-    names = [each.name for each in few.candidates(WANTED)]
+    names = [each.name for each in few.candidates((*WANTED, *CLOCKS))]
     assert set(names) - {"garch"} == {"persistence", "har", "ewma", "climatology", "ridge"}
     assert adapted(SPIKES, quantile=None, candidates=()) is SPIKES
     unknown = adapted(SPIKES, quantile=None, candidates=["ridge", "oracle"])
     with pytest.raises(BadInputError, match=r"--candidates oracle: .* Name some of .*ridge"):
-        unknown.candidates(WANTED)
+        unknown.candidates((*WANTED, *CLOCKS))
 
 
 def test_a_quantile_is_asked_of_a_case_that_has_one():
