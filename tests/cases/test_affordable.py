@@ -27,6 +27,10 @@ def test_a_feature_that_costs_more_than_its_share_of_the_rows_is_left_out():
     assert left_out == {"of_60": "it would cost 6% of the rows, after holes"}
 
 
+def test_a_wait_of_half_a_minute_is_never_too_dear():
+    assert unaffordable(features(30), reasons(0.5), ONE, ONE, 1) == {}
+
+
 def test_what_is_not_offered_costs_nothing_here():
     of = reasons(1.0, reason=Reason.NOT_OFFERED)
     assert unaffordable(features(60), of, ONE, ONE, 1) == {}

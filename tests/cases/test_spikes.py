@@ -66,6 +66,18 @@ def test_the_hour_is_in_the_table_for_the_climatology_and_no_model_uses_it():
             assert not {*CLOCKS} & {*candidate.features}
 
 
+def test_a_history_full_of_holes_keeps_the_windows_that_every_forecast_starts_from():
+    holes = [
+        ("A", name, n, n + 8, Reason.GAP)
+        for name in WANTED
+        if name.startswith(("observed_vol", "ewma"))
+        for n in range(0, SECONDS, 100)
+    ]
+    table = SPIKES.table(frame(missing=holes))
+    assert {*FIRST} <= {*table.features}
+    assert len(table.order) == SECONDS * 92 // 100
+
+
 def test_a_candidate_whose_columns_are_not_there_is_none():
     every = {made.name for made in SPIKES.candidates((*WANTED, *CLOCKS))}
     without = tuple(name for name in WANTED if name != "ewma_vol_60s")

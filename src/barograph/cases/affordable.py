@@ -16,6 +16,9 @@ MOST_COST = 0.05
 """Share of the rows that a feature may cost; of 20 recordings with a hole every few minutes, one of
 300 s costs 27 %."""
 
+NEVER_DEAR_S = 30
+"""A wait that no history is too full of holes for: every forecast needs some window."""
+
 SHORT_S, LEAST_HISTORY, LEAST_APART = 300, 16, 8
 """A window beyond `SHORT_S` seconds is used of a history at least `LEAST_HISTORY` times as long, or
 `LEAST_APART` times one of `APART` regimes, which lie further apart than any window."""
@@ -30,6 +33,10 @@ class Window(Protocol):
     @property
     def name(self) -> str:
         """The name of its column."""
+
+    @property
+    def warmup_s(self) -> int:
+        """How many known seconds a value waits for."""
 
     @property
     def reach_s(self) -> int:
@@ -54,6 +61,6 @@ def unaffordable(
     for feature, cost in zip(features, waits.mean(axis=0).tolist(), strict=True):
         if feature.reach_s > max(SHORT_S, history_s // times):
             left_out[feature.name] = f"{history_s:,} s of history are few for {feature.reach_s} s"
-        elif cost > MOST_COST:
+        elif cost > MOST_COST and feature.warmup_s > NEVER_DEAR_S:
             left_out[feature.name] = f"it would cost {cost:.0%} of the rows, after holes"
     return left_out

@@ -53,8 +53,7 @@ _TICKS = (
         for name in ("tick_spread_bps_mean_10s", "spread_bps_mean_30s")
     ),
 )
-"""Tick volatility relative to tau, and tick rate and spread relative to their longer means.
-"""
+"""Tick volatility relative to tau, and tick rate and spread relative to their longer means."""
 
 _ACTIVITY = (
     *_TICKS,
