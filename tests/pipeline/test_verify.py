@@ -117,19 +117,25 @@ def test_a_featurizer_that_has_not_caught_up_is_distinguished(log):
 
 
 @pytest.mark.slow
-def test_rows_near_the_cut_of_retention_are_left_out_and_the_rest_is_compared(tmp_path):
+def cut_log(folder, seconds):
+    """A featurized log of so many seconds, of which retention has taken the first 1,000."""
     now_ns = [1_700_100_000 * NS]
-    log = SqliteLog(tmp_path / "log.sqlite", clock_ns=lambda: now_ns[0])
+    log = SqliteLog(folder / "log.sqlite", clock_ns=lambda: now_ns[0])
     for name in (TICKS, FEATURES):
         log.create(Topic(name=name, partitions=1, retention_s=100))
     log.create(Topic(name=DEAD_LETTERS))
-    messages = list(ticks("BTC-USD", 8000))
+    messages = list(ticks("BTC-USD", seconds))
     log.append(messages[:1000])
     featurize(log)
     now_ns[0] += 200 * NS
     log.append(messages[1000:])
     featurize(log)
     assert log.retain() > 0
+    return log
+
+
+def test_rows_near_the_cut_of_retention_are_left_out_and_the_rest_is_compared(tmp_path):
+    log = cut_log(tmp_path, 8000)
     verified = verify(log)
     assert verified.same
     assert verified.unsettled > 0
@@ -138,18 +144,7 @@ def test_rows_near_the_cut_of_retention_are_left_out_and_the_rest_is_compared(tm
 
 
 def test_where_all_that_is_left_is_near_the_cut_nothing_differs(tmp_path):
-    now_ns = [1_700_100_000 * NS]
-    log = SqliteLog(tmp_path / "log.sqlite", clock_ns=lambda: now_ns[0])
-    for name in (TICKS, FEATURES):
-        log.create(Topic(name=name, partitions=1, retention_s=100))
-    log.create(Topic(name=DEAD_LETTERS))
-    messages = list(ticks("BTC-USD", 1500))
-    log.append(messages[:1000])
-    featurize(log)
-    now_ns[0] += 200 * NS
-    log.append(messages[1000:])
-    featurize(log)
-    assert log.retain() > 0
+    log = cut_log(tmp_path, 1500)
     verified = verify(log)
     assert verified.same
     assert (verified.rows, verified.unsettled > 0) == (0, True)

@@ -22,8 +22,8 @@ def reference_of(
 ) -> Reference | None:
     """The reference of the model with these facts; None for a case whose rows have no time.
 
-    Its rows are those of the dataset in the last fold's training span, with those of that span that
-    are missing, and without those of the fold's test.
+    Its rows are those of the dataset in the span that the model was fitted on, with those of that
+    span that are missing, and without those of the last fold's test.
     """
     live = case.live
     if live is None:

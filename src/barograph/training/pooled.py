@@ -21,7 +21,7 @@ from barograph.training.knowable_scores import Knowable, knowable_scores
 from barograph.training.levels import OF_LEVEL, LevelScores
 from barograph.training.pooled_levels import PooledLevels
 from barograph.training.skill import PooledForecasts, Resampling, SkillRow, skill_rows
-from barograph.training.walkforward import CHOSEN, FoldFacts, Tested, Training, Walk
+from barograph.training.walkforward import CHOSEN, FoldFacts, Tested, Training, Walk, tests_of
 from barograph.types import Interval
 
 _OF_PROBABILITY = (
@@ -127,10 +127,7 @@ class Pooled:
         self.names = tuple(of_folds)
         eligible = choices.eligible(walked.case, walked.table, walked.tested)
         self._eligible = {*eligible, CHOSEN}
-        self.rows = np.concatenate([question.fold.test for question in walked.questions])
-        self.y = np.concatenate(
-            [question.answers(question.fold.test) for question in walked.questions]
-        )
+        self.rows, self.y = tests_of(walked.questions)
         self.probability = {
             name: np.concatenate([tested.probability for tested in folds])
             for name, folds in of_folds.items()

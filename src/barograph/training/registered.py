@@ -7,7 +7,7 @@ import numpy as np
 from barograph.cases.case import Target
 from barograph.evaluation.splits import Rows
 from barograph.learning.fitted import Fitted
-from barograph.training.walkforward import Training, Walk
+from barograph.training.walkforward import Training, Walk, tests_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,22 +51,21 @@ def _refitted(walked: Walk, how: Training) -> Registered:
     seen = np.unique(np.concatenate(of_folds))
     target = case.target(table, seen)
     rows = seen[~np.isnan(target.y[seen])]
-    tested = np.concatenate([question.fold.test for question in walked.questions])
-    y = np.concatenate([question.answers(question.fold.test) for question in walked.questions])
+    tested, y = tests_of(walked.questions)
+    z = np.concatenate([fold.z for fold in folds])
     candidate = folds[-1].candidate
     thinned = rows[table.order[rows] % case.stride == 0]
     fitted = candidate.refit(
         target.examples(table, candidate.features, thinned if len(thinned) else rows),
-        np.concatenate([fold.z for fold in folds]),
+        z,
         y == 1.0,
         table.weight(tested),
         how.seed,
     )
-    probability = fitted.calibrated(np.concatenate([fold.z for fold in folds]))
     return Registered(
         fitted=fitted,
         target=target,
-        threshold=case.threshold(table, tested, y, probability),
+        threshold=case.threshold(table, tested, y, fitted.calibrated(z)),
         rows=rows,
         checked=tested,
     )

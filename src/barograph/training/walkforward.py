@@ -262,23 +262,25 @@ def _choice(
     """The candidate that a fold chooses by its held-out rows."""
     if not case.prefers_simple:
         return choices.lowest(case, table, tested, fold)
-    rows = question.fold.held_out
-    names = choices.eligible(case, table, tested)
+    rows, names = question.fold.held_out, choices.eligible(case, table, tested)
     of = {name: tested[name][fold].held_out_probability for name in names}
     return choices.simplest_of(case, table, rows, question.answers(rows), of)
+
+
+def tests_of(questions: Sequence[Question]) -> tuple[Rows, Float64]:
+    """The test rows (n,) of all folds, one after the other, and their y (n,)."""
+    tests = [question.fold.test for question in questions]
+    answers = [each.answers(rows) for each, rows in zip(questions, tests, strict=True)]
+    return np.concatenate(tests), np.concatenate(answers)
 
 
 def _final(
     case: Case, table: Table, questions: Sequence[Question], tested: Mapping[str, list[Tested]]
 ) -> str:
     """The candidate that the whole history chooses by the test rows of all folds."""
-    rows = np.concatenate([question.fold.test for question in questions])
-    y = np.concatenate([question.answers(question.fold.test) for question in questions])
-    of = {
-        name: np.concatenate([fold.probability for fold in tested[name]])
-        for name in choices.eligible(case, table, tested)
-    }
-    return choices.simplest_of(case, table, rows, y, of)
+    names = choices.eligible(case, table, tested)
+    of = {name: np.concatenate([each.probability for each in tested[name]]) for name in names}
+    return choices.simplest_of(case, table, *tests_of(questions), of)
 
 
 def _drawn(case: Case, candidates: Sequence[Candidate], how: Training) -> list[Candidate]:
