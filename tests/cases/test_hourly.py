@@ -79,8 +79,8 @@ def test_the_deviation_of_the_hours_that_follow_is_that_of_their_closes_returns(
         following = np.sqrt(np.mean(returns[row + 1 : row + 1 + hours] ** 2))
         assert frame["outcome"][row] == pytest.approx(following, rel=1e-6)
     table = case.table(frame)
-    known = ~np.isnan(table.returns)
-    np.testing.assert_allclose(table.vols[known], np.abs(table.returns[known]))
+    known = ~np.isnan(table.returns_1h)
+    np.testing.assert_allclose(table.vols[known], np.abs(table.returns_1h[known]))
 
 
 def test_without_minutes_there_is_no_realised_volatility_to_forecast():
@@ -120,10 +120,10 @@ def test_experimental_baselines_know_the_past_alone(table):
     """They are computed over the grid of hours, the unusable ones too."""
     _, (fold, *_) = HOURLY.split(table, 4, "auto")
     target = HOURLY.target(table, fold.train)
-    changed = dataclasses.replace(table, vols=table.vols.copy(), returns=table.returns.copy())
+    changed = dataclasses.replace(table, vols=table.vols.copy(), returns_1h=table.returns_1h.copy())
     middle = fold.test[100]
     changed.vols[table.place[middle] + 1 :] = 1.0
-    changed.returns[table.place[middle] + 1 :] = 0.1
+    changed.returns_1h[table.place[middle] + 1 :] = 0.1
     again = HOURLY.target(changed, fold.train)
     for name in {hourly.EWMA, hourly.GARCH} & {*target.beside}:
         before, after = target.beside[name][: middle + 1], again.beside[name][: middle + 1]

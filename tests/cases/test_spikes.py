@@ -228,14 +228,14 @@ def test_the_question_comes_from_training_labels_and_returns_before_each_row_and
     fold = SPIKES.split(table, 2, "auto")[1][0]
     known = SPIKES.target(table, fold.train)
     rng = np.random.default_rng(seed)
-    outcome, returns = table.outcome.copy(), table.returns.copy()
+    outcome, returns = table.outcome.copy(), table.returns_1s.copy()
     others = np.setdiff1d(np.arange(len(outcome)), fold.train)
     outcome[others] = rng.lognormal(-8, 2, len(others))
     later = np.ones(len(returns), np.bool_)
     later[table.place[fold.train]] = False
     returns[later] *= rng.lognormal(0, 2, later.sum())
 
-    changed = dataclasses.replace(table, outcome=outcome, returns=returns)
+    changed = dataclasses.replace(table, outcome=outcome, returns_1s=returns)
     target = SPIKES.target(changed, fold.train)
 
     assert target.tau == known.tau

@@ -15,8 +15,8 @@ import urllib.request
 import pytest
 
 import dockerfile_steps
+import golden_home
 import overlay_views
-from golden_home import SECONDS, golden_homes, market, unpacked
 from waiting import until
 
 USER = 10001
@@ -118,8 +118,8 @@ def test_it_becomes_healthy_on_a_read_only_tree_and_compiles_nothing(image, home
 
 
 def test_it_promotes_a_registered_model_and_scores_with_it(image, home, tmp_path):
-    shutil.move(unpacked(golden_homes()[-1], tmp_path), home / "backup")
-    (home / "more.ndjson").write_bytes(market(SECONDS, 20))
+    shutil.move(golden_home.make(tmp_path), home / "backup")
+    (home / "more.ndjson").write_bytes(golden_home.market(golden_home.SECONDS, 20))
     for path in (home, *home.rglob("*")):
         os.chown(path, USER, USER)
     at = ("--home", "restored")

@@ -6,14 +6,21 @@ import msgspec
 import numpy as np
 import pytest
 
+from barograph.cases.hourly import HOURLY
 from barograph.evaluation import scores
 from barograph.evaluation.knowable import Seconds
 from barograph.learning.relative import VOL_FLOOR
-from barograph.training.knowable_scores import _by_key, figures_of, knowable_scores
+from barograph.training.knowable_scores import (
+    TableOfReturns,
+    _by_key,
+    figures_of,
+    knowable_scores,
+)
 from barograph.training.pooled import Pooled
 from barograph.training.skill import PooledForecasts, Resampling
 from barograph.training.walkforward import CHOSEN, Training, walk
 from cards import pooled as pooled_storms
+from hour_candles import dataset, invented
 from markets import market, spikes_of
 
 HOW = Training(folds=2, resamples=60, seed=5)
@@ -134,3 +141,18 @@ def test_returns_are_timed_by_the_rows_of_their_run(walked):
 @pytest.mark.slow
 def test_a_case_without_returns_of_seconds_has_no_estimate():
     assert pooled_storms().facts().knowable is None
+
+
+@pytest.mark.slow
+def test_a_few_labels_tell_nothing_of_what_could_be_known(pooled):
+    few, enough = (pooled._forecasts().some(np.arange(n)) for n in (300, 2_000))
+    how = Resampling(20, 0.95, 1)
+    assert knowable_scores(few, pooled._tau[:300], how) is None
+    assert knowable_scores(enough, pooled._tau[:2_000], how) is not None
+
+
+def test_hours_are_no_seconds():
+    """Their returns once counted as of one second each, and a training of them ended in a crash."""
+    assert not isinstance(
+        HOURLY.table(dataset(HOURLY, invented(900, seed=2)).frame), TableOfReturns
+    )

@@ -101,14 +101,14 @@ _SEASON = ("same_hour_3d", "same_hour_14d", "same_hour_28d", "same_hour_of_week_
 class HourlyTable(Table):
     """A table with the full grid of hours, which the experimental baselines need.
 
-    `vols`, `returns`: (g,) volatility, of the case's measure, and log return of all hours of the
+    `vols`, `returns_1h`: (g,) volatility, of the case's measure, and log return of all hours of the
     dataset by product, NaN if unknown, with one more NaN before each hour that does not follow its
     predecessor; `place`: (n,) indices of the table's rows in them. `same_hours`: (n,) each, the
     value of the same hours one of `SAME_HOURS` ago, the row's own value where that is unknown.
     """
 
     vols: Float64
-    returns: Float64
+    returns_1h: Float64
     place: Int64
     same_hours: Mapping[str, Float64]
 
@@ -167,7 +167,7 @@ def table_of(live: LiveSeries, measure: str, frame: pl.DataFrame) -> Table:
         for name, ago_h in SAME_HOURS.items()
     }
     return HourlyTable(
-        **shared, vols=vols, returns=returns, place=place[usable.rows], same_hours=same_hours
+        **shared, vols=vols, returns_1h=returns, place=place[usable.rows], same_hours=same_hours
     )
 
 
@@ -208,9 +208,9 @@ def target(
     variance = baselines.mean_variance(table.vols, 0.0, 1 - decay, decay, horizon_h)
     beside[EWMA] = np.sqrt(variance)[table.place]
     if baselines.has_garch():
-        learned_from = np.zeros(len(table.returns), np.bool_)
+        learned_from = np.zeros(len(table.returns_1h), np.bool_)
         learned_from[table.place[train]] = True
-        beside[GARCH] = baselines.garch_vol(table.returns, learned_from, horizon_h)[table.place]
+        beside[GARCH] = baselines.garch_vol(table.returns_1h, learned_from, horizon_h)[table.place]
     return replace(question, beside=beside)
 
 

@@ -112,13 +112,13 @@ FALSE_ALARMS_PER_HOUR = 2.0
 class MarketTable(Table):
     """A table with the full grid of returns, which the experimental baselines need.
 
-    `returns`: (g,) one-second log returns of all rows of the dataset by product and second, NaN if
-    unknown, with one more NaN before each row that does not follow its predecessor; `restarts`:
+    `returns_1s`: (g,) one-second log returns of all rows of the dataset by product and second, NaN
+    if unknown, with one more NaN before each row that does not follow its predecessor; `restarts`:
     (g,) where nothing of the longest window before is known; `place`: (n,) indices of the table's
     rows in both.
     """
 
-    returns: Float64
+    returns_1s: Float64
     restarts: Bool
     place: Int64
 
@@ -135,7 +135,7 @@ def table(frame: pl.DataFrame) -> Table:
     shared = {field.name: getattr(usable.table, field.name) for field in fields(Table)}
     log_mid = usable.frame["log_mid_e9"].cast(pl.Float64).fill_null(np.nan).to_numpy() * 1e-9
     shared["level"] = np.exp(log_mid[usable.rows])
-    return MarketTable(**shared, returns=returns, restarts=restarts, place=place[usable.rows])
+    return MarketTable(**shared, returns_1s=returns, restarts=restarts, place=place[usable.rows])
 
 
 def split(table: Table, folds: int, protocol: SplitKind) -> tuple[SplitKind, list[Fold]]:
@@ -149,9 +149,11 @@ def target(table: Table, train: Rows, quantile: float = labels.QUANTILE) -> Targ
     question = series.target(table, train, quantile)
     beside = dict(question.beside)
     if isinstance(table, MarketTable) and baselines.has_garch():
-        learned_from = np.zeros(len(table.returns), np.bool_)
+        learned_from = np.zeros(len(table.returns_1s), np.bool_)
         learned_from[table.place[train]] = True
-        garch = baselines.garch_vol(table.returns, learned_from, labels.HORIZON_S, table.restarts)
+        garch = baselines.garch_vol(
+            table.returns_1s, learned_from, labels.HORIZON_S, table.restarts
+        )
         beside[GARCH] = garch[table.place]
     return replace(question, beside=beside)
 

@@ -47,10 +47,10 @@ class Knowable(msgspec.Struct, frozen=True, kw_only=True):
 class TableOfReturns(Protocol):
     """A table with the grid of one-second log returns that its outcomes are made of.
 
-    `returns` (g,) is NaN at each hole, `place` (n,) the index of each row in it.
+    `returns_1s` (g,) is NaN at each hole, `place` (n,) the index of each row in it.
     """
 
-    returns: Float64
+    returns_1s: Float64
     place: Int64
 
 
@@ -64,7 +64,7 @@ class _Best(NamedTuple):
 
 
 def knowable_scores(of: PooledForecasts, tau: Float64 | None, how: Resampling) -> Knowable | None:
-    """Score what could be known; None where outcomes are not made of returns of seconds.
+    """Score what could be known; None where outcomes are few or not made of returns of seconds.
 
     Seconds after the last tested row tell nothing here, as they would not have come yet, and labels
     that reach beyond it are left out.
@@ -78,7 +78,7 @@ def knowable_scores(of: PooledForecasts, tau: Float64 | None, how: Resampling) -
     order = of.table.order[of.rows]
     for seconds, where in _by_key(of.table, table, of.rows, int(order.max())):
         whole[where] = knowable.has_returns(seconds, order[where], of.case.horizon_s)
-    if not whole.any():
+    if len(np.unique(order[whole])) < knowable.STRETCHES * of.case.horizon_s:
         return None
     of, tau = of.some(whole), tau[whole]
     best = _best(of, table, tau, int(order.max()))
@@ -163,11 +163,11 @@ def _by_key(
 
     A run of the grid is timed by its rows; one without a row is left out.
     """
-    known = ~np.isnan(grid.returns)
+    known = ~np.isnan(grid.returns_1s)
     run = np.cumsum(~known)
     start, key = np.zeros(run[-1] + 1, np.int64), np.full(run[-1] + 1, -1)
     start[run[grid.place]], key[run[grid.place]] = table.order - grid.place, table.key
-    second, square = np.arange(len(run)) + start[run], grid.returns**2
+    second, square = np.arange(len(run)) + start[run], grid.returns_1s**2
     for each in np.unique(table.key[rows]):
         of_key = known & (key[run] == each) & (second <= last)
         yield Seconds(second[of_key], square[of_key]), np.flatnonzero(table.key[rows] == each)
