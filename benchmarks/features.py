@@ -17,10 +17,10 @@ import pandas as pd
 from barograph.archive.recorded_events import recording_events
 from barograph.archive.recording import Recording
 from barograph.arrays import Records
-from barograph.features.catalogue import COLUMN, LONGEST_WINDOW_S, NAMES, ROW
-from barograph.features.featurizer import Featurizer
-from barograph.features.grid import update
-from barograph.features.state import new_states
+from barograph.feature_set.catalogue import COLUMN, LONGEST_WINDOW_S, NAMES, ROW
+from barograph.feature_set.featurizer import Featurizer
+from barograph.feature_set.grid import update
+from barograph.feature_set.state import new_states
 from barograph.types import NS_PER_S
 from measure import RECORDING, Measured, benchmark_events, benchmark_ticks, interleaved, row
 from peers import pandas_features, polars_features, river_features

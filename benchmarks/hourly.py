@@ -6,9 +6,9 @@ import numpy as np
 import polars as pl
 
 from barograph.arrays import Records
-from barograph.features.hourly.catalogue import COLUMN, NAMES
-from barograph.features.hourly.hours import CANDLE
-from barograph.features.hourly.machine import HourlyFeatures
+from barograph.feature_set.hourly.catalogue import COLUMN, NAMES
+from barograph.feature_set.hourly.hours import CANDLE
+from barograph.feature_set.hourly.machine import HourlyFeatures
 from measure import DATA, Measured, NotMeasuredError, interleaved, row
 from peers import polars_hourly
 

@@ -23,7 +23,7 @@ import numpy as np
 
 from barograph.archive.recording import Recorded, Recording
 from barograph.codec import decode_numbers, decode_prediction, encode, event_array
-from barograph.features.featurizer import Featurizer
+from barograph.feature_set.featurizer import Featurizer
 from barograph.feed.feed import Feed
 from barograph.feed.ingest import Batches
 from barograph.log import Topic

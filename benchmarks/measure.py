@@ -24,7 +24,7 @@ import polars as pl
 from barograph.archive.recorded_events import recording_events
 from barograph.archive.recording import Recording
 from barograph.arrays import Records
-from barograph.features.featurizer import Featurizer
+from barograph.feature_set.featurizer import Featurizer
 
 ROOT = Path(__file__).parent.parent
 DATA = Path(os.environ.get("BAROGRAPH_DATA", ROOT.parent / "shared" / "data")).resolve()

@@ -11,9 +11,9 @@ from barograph.cases.market import MARKET
 from barograph.cases.spikes import WANTED
 from barograph.codec import decode_numbers, decode_row, encode, event_array
 from barograph.evaluation import labels
-from barograph.features.catalogue import COLUMN, FEATURE_SET_HASH
-from barograph.features.featurizer import Featurizer
-from barograph.features.rows import feature_rows
+from barograph.feature_set.catalogue import COLUMN, FEATURE_SET_HASH
+from barograph.feature_set.featurizer import Featurizer
+from barograph.feature_set.rows import feature_rows
 from barograph.learning.candidates import Slices, lightgbm
 from barograph.learning.examples import Examples
 from barograph.learning.fitted import Fitted, Trees

@@ -22,7 +22,7 @@ from barograph.candle_records import HOUR_S
 from barograph.cases.case import Table
 from barograph.cases.hourly import HOURLY
 from barograph.evaluation import scores
-from barograph.features.hourly.catalogue import LONGEST_WINDOW_H
+from barograph.feature_set.hourly.catalogue import LONGEST_WINDOW_H
 from barograph.learning.relative import VOL_FLOOR
 from barograph.log import open_log
 from barograph.simulated.candle_history import CandleHistory

@@ -34,8 +34,8 @@ from barograph.evaluation.drift_usual import (
     kolmogorov_smirnov,
     stability_index,
 )
-from barograph.features.catalogue import FEATURES
-from barograph.features.featurizer import Featurizer
+from barograph.feature_set.catalogue import FEATURES
+from barograph.feature_set.featurizer import Featurizer
 from barograph.pipeline.drift_windows import CONFIRMED_BY, RELEASE
 from barograph.simulated import law, market
 from barograph.simulated.law import PRESETS

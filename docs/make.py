@@ -28,16 +28,16 @@ from barograph.app.cli import app
 from barograph.app.cli.verbs import name_of
 from barograph.app.contract import ANSWERS, schema_of
 from barograph.app.settings import Settings
-from barograph.features.catalogue import (
+from barograph.feature_set.catalogue import (
     FEATURE_SET,
     FEATURE_SET_HASH,
     FEATURES,
     LONGEST_WINDOW_S,
     Feature,
 )
-from barograph.features.hourly import catalogue as hourly
-from barograph.features.hourly.catalogue import HourlyFeature
-from barograph.features.hourly.windows import LEAST_PERCENT, LENIENT_FROM_H
+from barograph.feature_set.hourly import catalogue as hourly
+from barograph.feature_set.hourly.catalogue import HourlyFeature
+from barograph.feature_set.hourly.windows import LEAST_PERCENT, LENIENT_FROM_H
 from barograph.feed.summary import Summary
 from barograph.figures import three_digits
 from barograph.files.disk import write_whole
@@ -209,7 +209,7 @@ def features_page() -> str:
     lines = [
         "# Features",
         "",
-        "Made from the catalogue (`src/barograph/features/catalogue.py`) by `make docs`.",
+        "Made from the catalogue (`src/barograph/feature_set/catalogue.py`) by `make docs`.",
         "",
         f"Feature set version {FEATURE_SET}, hash `{FEATURE_SET_HASH}`, {len(FEATURES)} features.",
         "Each is one number per product at a closed second t. It is missing, with one of the",
@@ -238,7 +238,7 @@ def _feature_line(place: int, feature: Feature | HourlyFeature, past: int) -> st
 _HOURLY_TEXT = """\
 # Hourly features
 
-Made from the catalogue (`src/barograph/features/hourly/catalogue.py`) by `make docs`.
+Made from the catalogue (`src/barograph/feature_set/hourly/catalogue.py`) by `make docs`.
 
 Feature set version {version}, hash `{hash}`, {count} features.
 Each is one number per product and hour, known when the hour is over: a candle is stamped with its

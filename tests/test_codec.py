@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from barograph import codec
 from barograph.codec import FILLED, GAP, HEARTBEAT, NAT, TICK, TRADE
-from barograph.features.catalogue import FEATURE_SET_HASH, FEATURES, ROW
-from barograph.features.featurizer import Featurizer
-from barograph.features.rows import feature_rows
+from barograph.feature_set.catalogue import FEATURE_SET_HASH, FEATURES, ROW
+from barograph.feature_set.featurizer import Featurizer
+from barograph.feature_set.rows import feature_rows
 from barograph.types import (
     LATEST_NS,
     DeadLetter,

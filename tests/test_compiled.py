@@ -10,7 +10,7 @@ import numba
 import pytest
 
 from barograph.compiled import compiled
-from barograph.features import window
+from barograph.feature_set import window
 from barograph.sources import PACKAGE
 
 
@@ -63,7 +63,7 @@ def test_kernels_that_came_with_the_installation_are_read_where_others_are_writt
     shutil.copytree(PACKAGE, tmp_path / "barograph", ignore=ignore)
     elsewhere = tmp_path / "elsewhere"
     program = (
-        "from barograph.features import window; window.log_e9(1.0)\n"
+        "from barograph.feature_set import window; window.log_e9(1.0)\n"
         "print(sum(window.log_e9.stats.cache_hits.values()))"
     )
 

@@ -5,7 +5,7 @@ import pytest
 import queues
 from barograph.cases.churn import STREAM
 from barograph.cases.market import MARKET
-from barograph.features.featurizer import Featurizer
+from barograph.feature_set.featurizer import Featurizer
 from barograph.machine import Machine
 from barograph.pipeline.record_scorer import RecordScorer
 from barograph.pipeline.scorer import Scorer

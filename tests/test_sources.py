@@ -43,7 +43,7 @@ def test_sources_that_compile_something_are_of_the_kernels(package):
     assert sources.kernels_hash() != before
 
 
-@pytest.mark.parametrize("name", ["types.py", "codec.py", "features/catalogue.py"])
+@pytest.mark.parametrize("name", ["types.py", "codec.py", "feature_set/catalogue.py"])
 def test_sources_of_constants_that_are_compiled_in_are_of_the_kernels(package, name):
     before = sources.kernels_hash()
     with (package / name).open("a") as constants:

@@ -8,7 +8,7 @@ import math
 
 import polars as pl
 
-from barograph.features.hourly import catalogue
+from barograph.feature_set.hourly import catalogue
 
 HOUR_S = 3600
 

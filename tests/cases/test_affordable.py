@@ -3,7 +3,7 @@
 import numpy as np
 
 from barograph.cases.affordable import LEAST_APART, LEAST_HISTORY, MOST_COST, unaffordable
-from barograph.features.catalogue import Feature
+from barograph.feature_set.catalogue import Feature
 from barograph.types import Reason
 
 ROWS = 10_000

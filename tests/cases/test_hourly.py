@@ -18,7 +18,7 @@ from barograph.cases.hourly import (
     REALIZED_24H,
 )
 from barograph.errors import TooLittleDataError
-from barograph.features.hourly.catalogue import FEATURE_SET_HASH, LONGEST_WINDOW_H, NAMES
+from barograph.feature_set.hourly.catalogue import FEATURE_SET_HASH, LONGEST_WINDOW_H, NAMES
 from barograph.learning.candidates import has_xgboost
 from barograph.registry.model import TAU
 from barograph.training.pooled import Pooled

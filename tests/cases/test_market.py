@@ -2,7 +2,7 @@
 
 from barograph.cases.market import MARKET
 from barograph.cases.spikes import SPIKES
-from barograph.features.catalogue import FEATURE_SET_HASH
+from barograph.feature_set.catalogue import FEATURE_SET_HASH
 from barograph.pipeline.stages import featurize_route, score_route, shadow_route
 
 

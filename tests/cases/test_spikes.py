@@ -12,7 +12,7 @@ from barograph.cases import spikes
 from barograph.cases.spikes import CLOCKS, FIRST, GARCH, SPIKES, WANTED
 from barograph.errors import TooLittleDataError
 from barograph.evaluation import labels
-from barograph.features.catalogue import COLUMN, FEATURES, NAMES
+from barograph.feature_set.catalogue import COLUMN, FEATURES, NAMES
 from barograph.registry.model import TAU, ModelFacts
 from barograph.types import NS_PER_S, Reason
 

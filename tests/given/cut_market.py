@@ -3,7 +3,7 @@
 import msgspec
 
 from barograph import codec
-from barograph.features.featurizer import Featurizer
+from barograph.feature_set.featurizer import Featurizer
 from barograph.simulated.law import PRESETS
 from barograph.simulated.market import SimulatedMarket
 from barograph.types import NS_PER_S, Record

@@ -10,7 +10,7 @@ from functools import partial
 from itertools import pairwise
 
 from barograph.codec import FILLED, GAP, HEARTBEAT, TICK
-from barograph.features.catalogue import NAMES
+from barograph.feature_set.catalogue import NAMES
 from barograph.types import Reason
 
 # Features

@@ -10,9 +10,9 @@ import polars as pl
 from barograph.candle_records import Candle
 from barograph.cases.case import Dataset
 from barograph.evaluation import labels
-from barograph.features.hourly.catalogue import NAMES
-from barograph.features.hourly.hours import CANDLE
-from barograph.features.hourly.machine import HourlyFeatures, _numbers
+from barograph.feature_set.hourly.catalogue import NAMES
+from barograph.feature_set.hourly.hours import CANDLE
+from barograph.feature_set.hourly.machine import HourlyFeatures, _numbers
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = Path(os.environ.get("BAROGRAPH_DATA", ROOT / ".." / "shared" / "data")) / "hourly"

@@ -8,7 +8,7 @@ import math
 from fractions import Fraction
 from functools import partial
 
-from barograph.features.hourly.catalogue import COLUMN, FEATURES, NAMES
+from barograph.feature_set.hourly.catalogue import COLUMN, FEATURES, NAMES
 from barograph.types import Reason
 
 LEAST_VOL, LEAST_VOLUME = 1e-5, 1e-8

@@ -5,10 +5,10 @@ from hypothesis import strategies as st
 
 from barograph.candle_records import HOUR_S, Candle
 from barograph.codec import NAT, encode
-from barograph.features.hourly.catalogue import ROW
-from barograph.features.hourly.hours import CANDLE
-from barograph.features.hourly.kernel import update
-from barograph.features.hourly.state import new_states
+from barograph.feature_set.hourly.catalogue import ROW
+from barograph.feature_set.hourly.hours import CANDLE
+from barograph.feature_set.hourly.kernel import update
+from barograph.feature_set.hourly.state import new_states
 from barograph.types import Record
 
 START_H = 480_000

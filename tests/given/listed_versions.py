@@ -1,6 +1,6 @@
 """A registry that lists what a test wants, for those who follow it."""
 
-from barograph.features.catalogue import FEATURE_SET_HASH
+from barograph.feature_set.catalogue import FEATURE_SET_HASH
 
 
 class Versions:

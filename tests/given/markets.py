@@ -10,7 +10,7 @@ from barograph.cases.market import MARKET
 from barograph.cases.spikes import SPIKES
 from barograph.codec import EVENT, TICK
 from barograph.evaluation.labels import later
-from barograph.features.featurizer import Featurizer
+from barograph.feature_set.featurizer import Featurizer
 from barograph.learning.candidates import logistic
 from barograph.learning.relative import Ratio, Relative
 from barograph.registry.model import TAU

@@ -24,7 +24,7 @@ def older_package(folder):
     """
     package = folder / PACKAGE.name
     shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
-    catalogue, flow = (package / "features" / name for name in ("catalogue.py", "flow.py"))
+    catalogue, flow = (package / "feature_set" / name for name in ("catalogue.py", "flow.py"))
     text = catalogue.read_text(encoding="utf-8")
     assert _ITS_WINDOWS in text
     shorter = _ITS_WINDOWS.replace("(60, 300)", "(60,)")

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from barograph.features.catalogue import FEATURE_SET_HASH
+from barograph.feature_set.catalogue import FEATURE_SET_HASH
 from barograph.learning.relative import Ratio, Relative
 from barograph.registry.model import ModelFacts, sha256_of
 from handmade_models import linear

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from barograph.features.catalogue import COLUMN, FEATURE_SET_HASH, FEATURES
+from barograph.feature_set.catalogue import COLUMN, FEATURE_SET_HASH, FEATURES
 from barograph.registry.model import Model, ModelFacts
 from barograph.types import FeatureRow
 

@@ -42,10 +42,10 @@ from barograph.archive.files import archive_files
 from barograph.archive.joined import entries_in_log
 from barograph.archive.recall import PRODUCER, compare
 from barograph.errors import BadInputError, BarographError, DiskFullError, LogUnavailableError
-from barograph.features.catalogue import FEATURES as COLUMNS
-from barograph.features.catalogue import NAMES
-from barograph.features.featurizer import Featurizer
-from barograph.features.rows import feature_rows
+from barograph.feature_set.catalogue import FEATURES as COLUMNS
+from barograph.feature_set.catalogue import NAMES
+from barograph.feature_set.featurizer import Featurizer
+from barograph.feature_set.rows import feature_rows
 from barograph.feed.feed import Feed
 from barograph.feed.hole_asks import Asks
 from barograph.feed.ingest import Batches

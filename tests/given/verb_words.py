@@ -9,7 +9,7 @@ import typer
 from barograph.app.cli import app
 from barograph.cases.churn import CHURN as CHURN_CASE
 from barograph.cases.churn import invent
-from barograph.features.catalogue import FEATURE_SET_HASH
+from barograph.feature_set.catalogue import FEATURE_SET_HASH
 from barograph.registry.model import ModelFacts, sha256_of
 from barograph.registry.registry import Registry
 from barograph.simulated.law import PRESETS

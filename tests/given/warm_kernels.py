@@ -4,7 +4,7 @@ from importlib import import_module
 
 from barograph import environment
 from barograph.codec import encode
-from barograph.features.featurizer import Featurizer
+from barograph.feature_set.featurizer import Featurizer
 from barograph.log.topics import TICKS
 from barograph.simulated.law import PRESETS
 from barograph.simulated.market import SimulatedMarket

@@ -1,6 +1,6 @@
 """All rows that a market's events close, at once."""
 
-from barograph.features.featurizer import Featurizer
+from barograph.feature_set.featurizer import Featurizer
 
 
 def whole(events, products=1):

@@ -251,7 +251,7 @@ def test_no_job_names_a_case(nodes):
         f"{path}:{node.lineno}"
         for path, of_file in nodes.items()
         # The feature set of hours bears the name of the case that uses it.
-        if not path.startswith(("cases/", "app/", "features/hourly/"))
+        if not path.startswith(("cases/", "app/", "feature_set/hourly/"))
         for node in of_file
         if (isinstance(node, ast.Constant) and node.value in {*CASES})
         or (isinstance(node, ast.ImportFrom) and node.module in modules)

@@ -12,7 +12,7 @@ TESTED_ELSEWHERE = {
     "cases/__init__.py": "cases/test_face.py",
     "app/runs/demo.py": "stories/test_demo.py",  # it is a story
     "app/runs/rehearsal.py": "stories/test_rehearsal.py",  # so is it
-    "features/catalogue.py": "features/test_catalogue.py",
+    "feature_set/catalogue.py": "feature_set/test_catalogue.py",
     "log/__init__.py": "log/test_contract.py",
     "log/kafka/__init__.py": "log/test_contract.py",
     "venues/entries.py": "venues/coinbase/test_machine.py",  # what it takes
@@ -34,8 +34,8 @@ SUITES = {
     "venues/test_numbers_law.py": "what no number can do, over all that venues/ does",
     "venues/test_regimes_law.py": "what no recording loses, over all that venues/ does",
     "venues/test_event_times_law.py": "what no event time can do, over all that venues/ does",
-    "features/test_golden.py": "the values of a feature set, over all kernels",
-    "features/hourly/test_golden.py": "the same, of hours",
+    "feature_set/test_golden.py": "the values of a feature set, over all kernels",
+    "feature_set/hourly/test_golden.py": "the same, of hours",
 }
 
 LONG: dict[str, str] = {}

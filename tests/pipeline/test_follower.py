@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from barograph.cases.market import MARKET
 from barograph.errors import ForeignFeaturesError, RegistryError, UnsoundModelError
-from barograph.features.catalogue import FEATURE_SET_HASH
+from barograph.feature_set.catalogue import FEATURE_SET_HASH
 from barograph.pipeline.follower import Follower
 from barograph.pipeline.scorer import Scorer
 from barograph.pipeline.shadow import Shadow

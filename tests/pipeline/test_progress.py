@@ -3,8 +3,8 @@
 from barograph import codec
 from barograph.cases.cold_start import ColdStart
 from barograph.cases.market import MARKET
-from barograph.features.catalogue import COLUMN, FEATURES
-from barograph.features.featurizer import Featurizer
+from barograph.feature_set.catalogue import COLUMN, FEATURES
+from barograph.feature_set.featurizer import Featurizer
 from barograph.log.topics import FEATURES as ROWS
 from barograph.pipeline.progress import Progress, warmups_s
 from barograph.pipeline.scorer import Scorer

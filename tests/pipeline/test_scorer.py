@@ -13,7 +13,7 @@ from barograph.cases.cold_start import COLD_START, ColdStart
 from barograph.cases.market import MARKET
 from barograph.errors import ForeignFeaturesError, ForeignStateError, UnsoundModelError
 from barograph.evaluation.conformal import Intervals, IntervalState, LevelRule, SlotState
-from barograph.features.catalogue import FEATURES
+from barograph.feature_set.catalogue import FEATURES
 from barograph.pipeline.scorer import Scorer
 from barograph.pipeline.shadow import Shadow
 from barograph.registry.model import LevelFacts

@@ -13,7 +13,7 @@ from barograph.app.wiring import feed_through, stages
 from barograph.cases.cold_start import COLD_START
 from barograph.cases.spikes import SPIKES
 from barograph.errors import RegistryError, UnknownTopicError
-from barograph.features.catalogue import FEATURE_SET_HASH
+from barograph.feature_set.catalogue import FEATURE_SET_HASH
 from barograph.log import open_log
 from barograph.log.topics import FEATURES, PREDICTIONS, SHADOW, ensure_topics
 from barograph.pipeline.follower import Follower

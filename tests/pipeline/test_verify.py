@@ -7,7 +7,7 @@ import pytest
 
 from barograph import codec
 from barograph.errors import BadInputError, UnknownTopicError
-from barograph.features.featurizer import Featurizer
+from barograph.feature_set.featurizer import Featurizer
 from barograph.feed.feed import Feed
 from barograph.log import Topic, open_log
 from barograph.log.sqlite import SqliteLog

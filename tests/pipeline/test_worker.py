@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from barograph import codec
 from barograph.errors import OffsetGapError
-from barograph.features.featurizer import Featurizer
+from barograph.feature_set.featurizer import Featurizer
 from barograph.log import MAX_VALUE_BYTES, Topic, open_log
 from barograph.log.sqlite import SqliteLog
 from barograph.pipeline.worker import NEXT, Route, Tally, dead_letter, when_idle, work

@@ -9,7 +9,7 @@ import pytest
 
 from barograph.errors import ForeignFeaturesError, RegistryError
 from barograph.evaluation.conformal import IntervalState, LevelRule, SlotState
-from barograph.features.catalogue import FEATURE_SET_HASH
+from barograph.feature_set.catalogue import FEATURE_SET_HASH
 from barograph.registry import database
 from barograph.registry.model import LevelFacts, sha256_of
 from barograph.registry.registry import Registry

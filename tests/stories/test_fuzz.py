@@ -15,8 +15,8 @@ from barograph import codec
 from barograph.app.terminal.live_view import render
 from barograph.candle_records import HOUR_S, Candle
 from barograph.cases.market import MARKET
-from barograph.features.featurizer import Featurizer
-from barograph.features.hourly.machine import HourlyFeatures
+from barograph.feature_set.featurizer import Featurizer
+from barograph.feature_set.hourly.machine import HourlyFeatures
 from barograph.log import Topic, open_log
 from barograph.log.topics import FEATURES, PREDICTIONS
 from barograph.pipeline import check

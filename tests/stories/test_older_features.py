@@ -6,7 +6,7 @@ from contextlib import closing
 import pytest
 
 from barograph.codec import decode_row
-from barograph.features.catalogue import FEATURE_SET_HASH
+from barograph.feature_set.catalogue import FEATURE_SET_HASH
 from barograph.log import open_log
 from barograph.log.topics import FEATURES
 from homes import recorded

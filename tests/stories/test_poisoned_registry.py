@@ -17,7 +17,7 @@ from barograph.app.wiring import stages
 from barograph.cases.market import MARKET
 from barograph.cases.spikes import SPIKES
 from barograph.errors import BarographError, RegistryError
-from barograph.features.catalogue import FEATURE_SET_HASH
+from barograph.feature_set.catalogue import FEATURE_SET_HASH
 from barograph.log import open_log
 from barograph.log.topics import FEATURES, PREDICTIONS, SHADOW, ensure_topics
 from barograph.pipeline.scorer import Scorer

@@ -9,7 +9,7 @@ from barograph import codec
 from barograph.app.terminal.live_view import render
 from barograph.cases.market import MARKET
 from barograph.errors import BadInputError
-from barograph.features.featurizer import Featurizer
+from barograph.feature_set.featurizer import Featurizer
 from barograph.log import browse, open_log
 from barograph.log.topics import (
     DEAD_LETTERS,

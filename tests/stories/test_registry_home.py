@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import handmade_models
-from barograph.features.catalogue import FEATURE_SET_HASH
+from barograph.feature_set.catalogue import FEATURE_SET_HASH
 from barograph.registry.registry import Registry
 from killed_writers import KilledWriter, train
 
@@ -30,7 +30,7 @@ def forbid(event, arguments):
 
 sys.addaudithook(forbid)
 
-from barograph.features.catalogue import FEATURE_SET_HASH
+from barograph.feature_set.catalogue import FEATURE_SET_HASH
 from barograph.registry.model import ModelFacts, sha256_of
 from barograph.registry.registry import Registry
 from handmade_models import linear

@@ -15,7 +15,7 @@ from barograph.app.settings import Settings
 from barograph.app.wiring import stages
 from barograph.cases.spikes import SPIKES
 from barograph.errors import RegistryError, RegistryServerError
-from barograph.features.catalogue import FEATURE_SET_HASH
+from barograph.feature_set.catalogue import FEATURE_SET_HASH
 from barograph.feed.feed import Feed
 from barograph.log import browse, open_log
 from barograph.log.topics import PREDICTIONS

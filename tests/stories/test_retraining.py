@@ -14,7 +14,7 @@ from barograph.app.settings import Settings
 from barograph.app.wiring import stages
 from barograph.cases.market import MARKET
 from barograph.cases.spikes import SPIKES
-from barograph.features.catalogue import FEATURE_SET_HASH
+from barograph.feature_set.catalogue import FEATURE_SET_HASH
 from barograph.feed.feed import Feed
 from barograph.log import open_log
 from barograph.log.topics import FEATURES, PREDICTIONS, ensure_topics

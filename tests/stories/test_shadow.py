@@ -19,7 +19,7 @@ from barograph.cases.market import MARKET
 from barograph.cases.spikes import SPIKES
 from barograph.evaluation import scores
 from barograph.evaluation.labels import later
-from barograph.features.catalogue import FEATURE_SET_HASH
+from barograph.feature_set.catalogue import FEATURE_SET_HASH
 from barograph.feed.feed import Feed
 from barograph.log import open_log
 from barograph.log.topics import FEATURES, PREDICTIONS, SHADOW

@@ -13,7 +13,7 @@ from barograph.cases.case import Target
 from barograph.cases.market import MARKET
 from barograph.cases.spikes import SPIKES
 from barograph.evaluation import bootstrap, scores
-from barograph.features.catalogue import COLUMN, FEATURE_SET_HASH, NAMES
+from barograph.feature_set.catalogue import COLUMN, FEATURE_SET_HASH, NAMES
 from barograph.pipeline.scorer import Scorer
 from barograph.registry.model import TAU
 from barograph.simulated.law import PRESETS, spike_probability

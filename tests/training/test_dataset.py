@@ -17,8 +17,8 @@ from barograph.archive.recording_files import recording_files
 from barograph.archive.writer import ArchiveWriter
 from barograph.cases.spikes import SPIKES
 from barograph.errors import BadInputError, ForeignFeaturesError, TooLittleDataError
-from barograph.features.catalogue import FEATURE_SET_HASH, NAMES
-from barograph.features.featurizer import Featurizer
+from barograph.feature_set.catalogue import FEATURE_SET_HASH, NAMES
+from barograph.feature_set.featurizer import Featurizer
 from barograph.feed.feed import Feed
 from barograph.feed.ingest import ingest
 from barograph.feed.replay import replay

@@ -7,8 +7,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from barograph.cases.market import MARKET
-from barograph.features.catalogue import NAMES, ROW
-from barograph.features.featurizer import Featurizer
+from barograph.feature_set.catalogue import NAMES, ROW
+from barograph.feature_set.featurizer import Featurizer
 from barograph.training import dataset_parts
 from barograph.training.dataset_parts import Parts
 

@@ -15,7 +15,7 @@ from barograph.cases.case import Table
 from barograph.cases.market import MARKET
 from barograph.cases.spikes import FIRST, SPIKES
 from barograph.errors import TooLittleDataError
-from barograph.features.featurizer import Featurizer
+from barograph.feature_set.featurizer import Featurizer
 from barograph.log import open_log
 from barograph.log.topics import FEATURES, ensure_topics
 from barograph.training.first_training import (

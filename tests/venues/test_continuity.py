@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from barograph.features.featurizer import Featurizer
+from barograph.feature_set.featurizer import Featurizer
 from barograph.times import format_time
 from barograph.types import MAX_PRODUCTS, Fault, Gap, GapCause, Tick
 from barograph.venues.coinbase.advanced import AdvancedTrade

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from barograph import codec
-from barograph.features.catalogue import COLUMN, LONGEST_WINDOW_S
-from barograph.features.featurizer import Featurizer
+from barograph.feature_set.catalogue import COLUMN, LONGEST_WINDOW_S
+from barograph.feature_set.featurizer import Featurizer
 from barograph.types import Frame
 from barograph.venues.coinbase.machine import Coinbase
 from barograph.venues.entries import Dialect, Heard, Opening, Settlement

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from barograph import codec
-from barograph.features.catalogue import COLUMN
-from barograph.features.featurizer import Featurizer
+from barograph.feature_set.catalogue import COLUMN
+from barograph.feature_set.featurizer import Featurizer
 from barograph.types import Fault, Frame, Gap, Tick
 from barograph.venues.coinbase.machine import Coinbase
 from barograph.venues.entries import Dialect, Heard, Opening, Settlement

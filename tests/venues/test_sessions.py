@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from barograph import codec
-from barograph.features.catalogue import FEATURES, LONGEST_WINDOW_S
-from barograph.features.featurizer import Featurizer
+from barograph.feature_set.catalogue import FEATURES, LONGEST_WINDOW_S
+from barograph.feature_set.featurizer import Featurizer
 from barograph.log.topics import TICKS
 from barograph.types import NS_PER_S, Fault, Gap, GapCause, Reason, Record, Tick
 from barograph.venues.coinbase.machine import Coinbase

@@ -25,7 +25,7 @@ from barograph.errors import TooLittleDataError
 from barograph.evaluation import labels
 from barograph.evaluation.conformal import LevelRule
 from barograph.evaluation.splits import Fold, Rows
-from barograph.features.hourly.catalogue import (
+from barograph.feature_set.hourly.catalogue import (
     FEATURE_SET_HASH,
     FEATURES,
     LOG_FLOOR_VOL,
@@ -33,7 +33,7 @@ from barograph.features.hourly.catalogue import (
     NAMES,
     VOL,
 )
-from barograph.features.hourly.machine import HourlyFeatures
+from barograph.feature_set.hourly.machine import HourlyFeatures
 from barograph.learning import candidates
 from barograph.learning.candidates import Candidate
 from barograph.learning.relative import Ratio, Relative

@@ -7,8 +7,8 @@ prediction topics and group prefix, and no machine.
 from barograph.cases.cold_start import ColdStart
 from barograph.cases.live_series import LiveSeries
 from barograph.evaluation.labels import HORIZON_S
-from barograph.features.catalogue import FEATURE_SET_HASH, NAMES
-from barograph.features.featurizer import Featurizer
+from barograph.feature_set.catalogue import FEATURE_SET_HASH, NAMES
+from barograph.feature_set.featurizer import Featurizer
 from barograph.log.topics import DEAD_LETTERS, FEATURES, PREDICTIONS, SHADOW, TICKS
 
 MARKET = LiveSeries(

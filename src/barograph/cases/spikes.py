@@ -19,7 +19,7 @@ from barograph.cases.market import MARKET
 from barograph.cases.series import series_case, usable_rows
 from barograph.evaluation import labels
 from barograph.evaluation.splits import Fold, Rows
-from barograph.features.catalogue import COLUMN, EWMA_S, FEATURES, OBSERVED_S
+from barograph.feature_set.catalogue import COLUMN, EWMA_S, FEATURES, OBSERVED_S
 from barograph.learning import candidates
 from barograph.learning.candidates import Candidate
 from barograph.learning.relative import Ratio, Relative

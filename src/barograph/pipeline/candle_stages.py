@@ -8,7 +8,7 @@ import msgspec
 from barograph import telemetry
 from barograph.codec import decode_candle_check
 from barograph.evaluation.candle_checks import CandleChecks, in_words
-from barograph.features.hourly.from_ticks import TickCandles
+from barograph.feature_set.hourly.from_ticks import TickCandles
 from barograph.log import Log
 from barograph.log.topics import (
     CANDLE_CHECKS,

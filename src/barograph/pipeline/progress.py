@@ -10,7 +10,7 @@ from typing import NamedTuple
 from barograph.cases.cold_start import COLD_START, ColdStart
 from barograph.cases.market import MARKET
 from barograph.evaluation.labels import came_due
-from barograph.features.catalogue import COLUMN, FEATURES
+from barograph.feature_set.catalogue import COLUMN, FEATURES
 from barograph.registry.model import Model
 from barograph.types import FeatureRow, Prediction, Reason, Verdict
 

@@ -18,8 +18,8 @@ from barograph.archive.joined import entries_in_log
 from barograph.archive.recall import PRODUCER, ArchiveComparison, compare
 from barograph.archive.standing import numbers_in
 from barograph.errors import BadInputError
-from barograph.features.catalogue import FEATURE_SET_HASH, LONGEST_WINDOW_S, NAMES, STALE_AFTER_S
-from barograph.features.featurizer import Featurizer
+from barograph.feature_set.catalogue import FEATURE_SET_HASH, LONGEST_WINDOW_S, NAMES, STALE_AFTER_S
+from barograph.feature_set.featurizer import Featurizer
 from barograph.log import Log, partition_of
 from barograph.types import DeadLetter, FeatureRow, Record
 from barograph.venues.coinbase.machine import Coinbase

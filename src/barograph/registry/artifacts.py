@@ -8,7 +8,7 @@ import msgspec
 from barograph.codec import UNREADABLE
 from barograph.errors import RegistryError
 from barograph.evaluation.gate import Run
-from barograph.features.catalogue import FEATURE_SET_HASH, NAMES
+from barograph.feature_set.catalogue import FEATURE_SET_HASH, NAMES
 from barograph.files.disk import NO_HANDLES, only_regular
 from barograph.registry.model import (
     RETRAIN,

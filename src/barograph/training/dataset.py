@@ -28,8 +28,8 @@ from barograph.arrays import Records
 from barograph.cases.case import Case, Dataset, live_of
 from barograph.codec import EVENT, FILLED, GAP, HEARTBEAT, TICK, TRADE
 from barograph.errors import BadInputError, ForeignFeaturesError, TooLittleDataError
-from barograph.features.catalogue import FEATURE_SET_HASH
-from barograph.features.featurizer import Featurizer
+from barograph.feature_set.catalogue import FEATURE_SET_HASH
+from barograph.feature_set.featurizer import Featurizer
 from barograph.files import parquet
 from barograph.files.disk import NO_HANDLES, declared, put_in_place, read_regular, write_whole
 from barograph.files.lines import file_sha256

@@ -10,8 +10,8 @@ from barograph.arrays import Float64, Records
 from barograph.cases.live_series import LiveSeries
 from barograph.codec import NAT
 from barograph.evaluation import labels
-from barograph.features.catalogue import NAMES
-from barograph.features.featurizer import Featurizer
+from barograph.feature_set.catalogue import NAMES
+from barograph.feature_set.featurizer import Featurizer
 from barograph.files import parquet
 
 _ROWS_OF_A_PART = 50_000

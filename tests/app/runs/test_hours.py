@@ -11,7 +11,7 @@ from barograph.app.settings import Settings
 from barograph.app.wiring import candle_stages
 from barograph.candle_records import Candle
 from barograph.errors import LogUnavailableError
-from barograph.features.hourly.catalogue import FEATURE_SET_HASH
+from barograph.feature_set.hourly.catalogue import FEATURE_SET_HASH
 from barograph.log import browse, open_log
 from barograph.log.topics import (
     CANDLE_PREDICTIONS,

@@ -9,7 +9,7 @@ from rich.console import Console
 from barograph import codec
 from barograph.app.terminal.live_view import render
 from barograph.cases.cold_start import COLD_START
-from barograph.features.featurizer import Featurizer
+from barograph.feature_set.featurizer import Featurizer
 from barograph.log import open_log
 from barograph.log.topics import FEATURES, PREDICTIONS, ensure_topics
 from barograph.pipeline.watch import PredictionWatch

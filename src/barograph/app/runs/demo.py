@@ -28,7 +28,7 @@ from barograph.cases import baselines
 from barograph.cases.spikes import SPIKES
 from barograph.codec import encode
 from barograph.evaluation import alarms, bootstrap, labels, scores
-from barograph.features.featurizer import Featurizer
+from barograph.feature_set.featurizer import Featurizer
 from barograph.feed.ingest import ingest
 from barograph.feed.summary import Summary
 from barograph.feed.venue_socket import ListenPlan

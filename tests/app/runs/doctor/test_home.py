@@ -13,7 +13,7 @@ import pytest
 from barograph.app.runs.doctor import home
 from barograph.app.runs.doctor.examination import State
 from barograph.codec import encode
-from barograph.features.catalogue import FEATURE_SET_HASH
+from barograph.feature_set.catalogue import FEATURE_SET_HASH
 from barograph.feed.recover import recover
 from barograph.log import Topic, open_log
 from barograph.log.topics import STATUS, ensure_topics
