@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from barograph.arrays import Float32, Float64
+from barograph.learning import sklearn_trees
 from barograph.learning.examples import Examples, Learner, both_kinds, uncalibrated
 from barograph.learning.fitted import Fitted, Odds, Seen, Trees, View
 from barograph.learning.log_logistic import law_around, log_ratio
@@ -122,7 +123,7 @@ def gradient_boosting(view: View, how: BoostingStages) -> Learner:
             max_features=how.feature_share,
             random_state=seed,
         ).fit(view.apply(train.x).astype(np.float32), train.y, sample_weight=train.weight)
-        core = Trees(partial(_decision_function, boosted), TreeTable.of_sklearn(boosted))
+        core = Trees(partial(_decision_function, boosted), sklearn_trees.boosted_table(boosted))
         return uncalibrated(view, core, Odds())
 
     return grow

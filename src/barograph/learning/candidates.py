@@ -73,7 +73,8 @@ class Candidate:
     horizon of h seconds overlap h-fold at one-second steps, so priors are weighed against
     rows / repeats. `parameters` are the hyperparameters of a search; `otherwise` returns the
     learner for other ones. A combination has `members`, and `join` makes it of what was fitted
-    of them.
+    of them. `fitted_until_ns` is of one that comes trained: folds that test rows of before it leave
+    it out.
     """
 
     name: str
@@ -84,6 +85,7 @@ class Candidate:
     otherwise: Callable[[Boosting], Learner] | None = None
     members: tuple["Candidate", ...] = ()
     join: Callable[[Sequence[Fitted]], Fitted] | None = None
+    fitted_until_ns: int | None = None
 
     def varied(self, how: Boosting) -> "Candidate":
         """The candidate with other hyperparameters. Raises BadInputError if it is not boosted."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from barograph.arrays import Bool, Float32, Float64
 from barograph.errors import BadInputError, TooLittleDataError
-from barograph.learning.fitted import Core, Fitted, Linear, LogLogistic, Odds, Seen, View
+from barograph.learning.fitted import Chance, Core, Fitted, Linear, LogLogistic, Odds, Seen, View
 
 
 class Examples:
@@ -47,7 +47,7 @@ Learner = Callable[[Examples, int], Fitted]
 """(training examples, seed) → a model without calibration."""
 
 
-def uncalibrated(view: View, core: Core, head: Odds | LogLogistic) -> Fitted:
+def uncalibrated(view: View, core: Core, head: Odds | Chance | LogLogistic) -> Fitted:
     """A model without calibration, name and features, which `Candidate.prove` sets."""
     return Fitted("", (), view, core, head)
 

@@ -2,10 +2,11 @@
 
     view   features (n, f) float32 → inputs (n, m) float64          `AsGiven`, `Encoding`,
     `Relative` core   inputs → one number (n,)                              `Linear`, `Trees`
-    head   that number → log-odds z                                `Odds`, `LogLogistic`
+    head   that number → log-odds z                                `Odds`, `Chance`, `LogLogistic`
     p = sigmoid(slope · z + bias), calibrated on held-out rows
 
-`Odds` is the head of classifiers: the number is the log-odds. `LogLogistic` is the head of
+`Odds` and `Chance` are the heads of classifiers: the number is the log-odds, or the probability,
+of which a forest says 0 and 1 too. `LogLogistic` is the head of
 regressions: the number is the log of future volatility, with a scale of its error, which gives a
 forecast and the probability of reaching any threshold. Each part can add itself to an ONNX graph.
 """
@@ -143,6 +144,41 @@ class Odds:
 
 
 @dataclass(frozen=True, slots=True)
+class Chance:
+    """A classifier's head: the core's number is a probability p, 0 and 1 included.
+
+    The log-odds are those of (p · rows + ½) / (rows + 1): nobody who saw so many independent rows
+    knows p better than that, and the order of the rows stays. Source: Krichevsky, Trofimov (1981),
+    IEEE Transactions on Information Theory 27(2).
+    """
+
+    rows: float
+
+    def z(self, core: Float64, seen: Seen, x: Float32) -> Float64:
+        """Uncalibrated log-odds (n,)."""
+        del seen, x
+        z: Float64 = np.log(core * self.rows + 0.5) - np.log((1 - core) * self.rows + 0.5)
+        return z
+
+    def forecast(self, core: Float64, x: Float32) -> None:
+        """None: it has no forecast of the value itself."""
+
+    def nodes(self, graph: Graph, core: str, seen: str, given: str) -> str:
+        """Add the log-odds to a graph; return the name of its output (n, 1)."""
+        del seen, given
+        rows, half = graph.constant(np.float64(self.rows)), graph.constant(np.float64(0.5))
+        other = graph.add("Sub", graph.constant(np.float64(1)), core)
+        yes, no = (
+            graph.add("Log", graph.add("Add", graph.add("Mul", side, rows), half))
+            for side in (core, other)
+        )
+        return graph.add("Sub", yes, no)
+
+    def median_nodes(self, graph: Graph, core: str, given: str) -> None:
+        """Add nothing: there is no forecast."""
+
+
+@dataclass(frozen=True, slots=True)
 class LogLogistic:
     """A regression's head: ln v is logistic around ln base + core, with scale exp(spread(seen)).
 
@@ -204,7 +240,7 @@ class Fitted:
     features: tuple[str, ...]
     view: View
     core: Core
-    head: Odds | LogLogistic
+    head: Odds | Chance | LogLogistic
     slope: float = 1.0
     bias: float = 0.0
 

@@ -35,16 +35,6 @@ class TreeTable:
         return table
 
     @classmethod
-    def of_sklearn(cls, boosted: Any) -> "TreeTable":  # noqa: ANN401 - untyped package
-        """All trees of a binary `GradientBoostingClassifier`; its prior becomes one more leaf."""
-        table = cls()
-        rate = boosted.init_.class_prior_[1]
-        table.add({"leaf_value": math.log(rate / (1 - rate))})
-        for (tree,) in boosted.estimators_:
-            table.add(_sklearn_tree(tree.tree_, boosted.learning_rate))
-        return table
-
-    @classmethod
     def of_xgboost(cls, booster: Any) -> "TreeTable":  # noqa: ANN401 - untyped package
         """All trees of a `Booster`; its base score becomes one more leaf."""
         table = cls()
@@ -130,19 +120,6 @@ def _total(  # noqa: PLR0913 - the columns of a table
                 side = 1 if x[row, feature[place]] > threshold[place] else 0
             total[row] += leaf[child[side, place]]
     return total
-
-
-def _sklearn_tree(tree: Any, rate: float, node: int = 0) -> dict[str, Any]:  # noqa: ANN401
-    """A tree of scikit-learn in LightGBM's form."""
-    left, right = tree.children_left[node], tree.children_right[node]
-    if left == right:  # both −1: a leaf
-        return {"leaf_value": rate * float(tree.value[node, 0, 0])}
-    return {
-        "split_feature": int(tree.feature[node]),
-        "threshold": float(tree.threshold[node]),
-        "left_child": _sklearn_tree(tree, rate, left),
-        "right_child": _sklearn_tree(tree, rate, right),
-    }
 
 
 def _xgboost_tree(tree: dict[str, Any], node: int = 0) -> dict[str, Any]:
