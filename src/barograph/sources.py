@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
@@ -13,11 +14,16 @@ _CONSTANTS = re.compile(  # what is in capitals
 _LENGTH = 16
 
 
-def code_hash() -> str:
-    """SHA-256 of all sources with their names, 16 hexadecimal digits, as trainings are marked."""
+def code_hash(own: Iterable[Path] = ()) -> str:
+    """SHA-256 of all sources with their names, 16 hexadecimal digits, as trainings are marked.
+
+    own: files of the caller's that count too, by their contents alone.
+    """
     digest = hashlib.sha256()
     for path in _sources():
         digest.update(f"{path.relative_to(PACKAGE)}\0".encode() + path.read_bytes())
+    for path in own:
+        digest.update(b"own\0" + path.read_bytes())
     return digest.hexdigest()[:_LENGTH]
 
 

@@ -16,7 +16,8 @@ from barograph.feed.produce import Produced
 from barograph.training.pooled import EvaluationFacts, ScoreDifference, ScoreRow, SessionRow
 from barograph.training.record_dataset import RecordManifest
 from barograph.training.report import ChosenModel, GateFacts, TrainingReport
-from barograph.training.walkforward import CHOSEN, DataFacts, Training
+from barograph.training.walk_facts import DataFacts
+from barograph.training.walkforward import CHOSEN, Training
 from barograph.types import Interval, RecordPrediction, Verdict
 from changed_reports import changed_report
 

@@ -111,7 +111,11 @@ HOMES = {
     "cryptography": ({"feed/credentials.py"}, "inside"),
     "lightgbm": ({"learning/boosting.py"}, "inside"),
     "xgboost": ({"learning/boosting.py"}, "inside"),
-    "sklearn": ({"learning/boosting.py", "learning/linear.py"}, "inside"),
+    "sklearn": (
+        {"learning/boosting.py", "learning/linear.py", "learning/estimators.py"},
+        "inside",
+    ),
+    "skl2onnx": ({"learning/estimators.py"}, "inside"),
     "scipy": (
         {"learning/log_logistic.py", "evaluation/drift_limits.py", "evaluation/drift_usual.py"},
         "inside",

@@ -91,8 +91,8 @@ def test_a_seed_of_ones_own_stays():
 
 def test_a_value_on_a_threshold_goes_where_the_estimator_sends_it():
     # Thresholds are float64 between two float32 values; in float32 some of them are one of both.
-    x = np.nextafter(np.float32(0.1), np.float32(1), dtype=np.float32) * np.ones((400, 1), np.float32)
-    x[::2] = np.float32(0.1)
+    x = np.full((400, 1), 100, np.float32)
+    x[1::2] = np.nextafter(np.float32(100), np.float32(200))
     y = np.tile([False, True], 200)
     train = estimators.Examples(x, y)
     fitted = from_sklearn(DecisionTreeClassifier(), features=("a",), name="mine").grow(train, 1)

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.ensemble import GradientBoostingClassifier
 
 from barograph.learning.onnx_graph import Graph
 from barograph.learning.trees import TreeTable
@@ -48,17 +47,6 @@ def test_trees_of_lightgbm_say_what_it_says(rows, objective):
     raw = booster.predict(x, raw_score=True)
     assert np.allclose(table.total(x), raw, rtol=0, atol=1e-12)
     assert len(table.roots) == 30
-
-
-@pytest.mark.parametrize("depth", [1, 4])
-def test_trees_of_scikit_learn_say_what_it_says_with_its_first_guess(rows, depth):
-    x, y = rows
-    boosted = GradientBoostingClassifier(
-        n_estimators=30, max_depth=depth, subsample=0.5, random_state=1
-    ).fit(x, y)
-    table = TreeTable.of_sklearn(boosted)
-    assert np.allclose(table.total(x), boosted.decision_function(x), rtol=0, atol=1e-12)
-    assert len(table.roots) == 31
 
 
 @needs_xgboost

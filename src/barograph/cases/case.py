@@ -5,7 +5,7 @@ Jobs never import a case. Names are neutral here: a row has an `order` (a time i
 derive the binary target of the models.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Literal, NamedTuple
@@ -22,7 +22,7 @@ from barograph.evaluation.conformal import LevelRule
 from barograph.evaluation.splits import Fold, Rows
 from barograph.learning.candidates import Candidate
 from barograph.learning.examples import Examples
-from barograph.registry.model import ModelFacts
+from barograph.registry.model import TAU, ModelFacts
 
 SplitKind = Literal["auto", "walk-forward", "leave-session-out", "stratified"]
 """How folds are cut: by time, by session, or stratified at random if rows have no time."""
@@ -188,6 +188,9 @@ class Case:
     at_quantile: Callable[[float], Callable[[Table, Rows], Target]] | None = None
     """Quantile of the training outcomes → the `target` of that; None where no quantile counts."""
 
+    table_with: Callable[[tuple[str, ...]], Callable[[pl.DataFrame], Table]] | None = None
+    """Features → the `table` that has these too; None where `table` has every feature of a row."""
+
     level: LevelRule | None = None
     """How a series' value itself is forecast, with intervals; None if only its reaching tau is.
 
@@ -225,11 +228,24 @@ class Case:
         return self.baselines[0]
 
 
-def adapted(case: Case, *, quantile: float | None, candidates: Collection[str]) -> Case:
+Own = Callable[[tuple[str, ...]], Sequence[Candidate]]
+"""Features → candidates of the caller's own."""
+
+
+def adapted(
+    case: Case,
+    *,
+    quantile: float | None = None,
+    candidates: Collection[str] = (),
+    own: Sequence[Candidate | Own] = (),
+) -> Case:
     """The case with another quantile as its tau, and with these candidates beside its baselines.
 
-    None and no candidate leave the case as it is. Raises BadInputError for a quantile where the
-    case has none; its candidates raise it for a name that is not among them.
+    candidates: names of the case's. own: candidates besides, or functions of the features that
+    return some; a row is used if the features that these name are known too. None and no candidate
+    leave the case as it is. Raises BadInputError for a quantile where the case has none, and for a
+    feature that its rows never have; its candidates raise it for a name that is not among them, or
+    is twice.
     """
     if quantile is not None:
         if case.at_quantile is None:
@@ -239,13 +255,22 @@ def adapted(case: Case, *, quantile: float | None, candidates: Collection[str]) 
                 "Leave it out",
             )
         case = replace(case, target=case.at_quantile(quantile))
-    if candidates:
-        case = replace(case, candidates=partial(_some, case, frozenset(candidates)))
+    needed = [name for one in own if isinstance(one, Candidate) for name in one.features]
+    if needed and case.table_with is not None:
+        names = tuple(name for name in dict.fromkeys(needed) if name != TAU)
+        case = replace(case, table=case.table_with(names))
+    if candidates or own:
+        case = replace(case, candidates=partial(_some, case, frozenset(candidates), tuple(own)))
     return case
 
 
-def _some(case: Case, names: frozenset[str], features: tuple[str, ...]) -> tuple[Candidate, ...]:
-    """The baselines of a case, and the named ones of its other candidates."""
+def _some(
+    case: Case,
+    names: frozenset[str],
+    own: tuple[Candidate | Own, ...],
+    features: tuple[str, ...],
+) -> tuple[Candidate, ...]:
+    """The baselines of a case, the named ones of its other candidates, and those of the caller."""
     every = case.candidates(features)
     eligible = [each.name for each in every if each.name not in case.baselines]
     if unknown := sorted(names.difference(eligible)):
@@ -255,7 +280,16 @@ def _some(case: Case, names: frozenset[str], features: tuple[str, ...]) -> tuple
             f"Name some of {', '.join(eligible)}; the baselines are always tested",
         )
     kept = names.union(case.baselines)
-    return tuple(each for each in every if each.name in kept)
+    of_case = tuple(each for each in every if each.name in kept)
+    beside = [each for one in own for each in ([one] if isinstance(one, Candidate) else one(features))]
+    taken = [each.name for each in (*of_case, *beside)]
+    if twice := sorted({name for name in taken if taken.count(name) > 1}):
+        raise BadInputError(
+            f"candidate {twice[0]}",
+            f"two are called that in case {case.name}",
+            "Give it a name of its own",
+        )
+    return (*of_case, *beside)
 
 
 def live_of(case: Case) -> LiveSeries:

@@ -4,7 +4,9 @@ The outcome of a second is the realised volatility of the next 60; a spike is an
 tau, the product's 0.90 quantile in the training rows.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from difflib import get_close_matches
 from functools import partial
 from itertools import pairwise
 
@@ -17,6 +19,7 @@ from barograph.cases.affordable import SHORT_S
 from barograph.cases.case import Axis, SplitKind, Table, Target
 from barograph.cases.market import MARKET
 from barograph.cases.series import series_case, usable_rows
+from barograph.errors import BadInputError
 from barograph.evaluation import labels
 from barograph.evaluation.splits import Fold, Rows
 from barograph.feature_set.catalogue import COLUMN, EWMA_S, FEATURES, OBSERVED_S
@@ -123,9 +126,9 @@ class MarketTable(Table):
     place: Int64
 
 
-def table(frame: pl.DataFrame) -> Table:
+def table(frame: pl.DataFrame, wanted: tuple[str, ...] = WANTED) -> Table:
     """The usable rows, sorted by product and second, with their grid of returns."""
-    usable = usable_rows(frame, MARKET, WANTED, CLOCKS, [FEATURES[COLUMN[name]] for name in WANTED])
+    usable = usable_rows(frame, MARKET, wanted, CLOCKS, [FEATURES[COLUMN[name]] for name in wanted])
     returns = usable.frame["return_e9"].cast(pl.Float64).fill_null(np.nan).to_numpy() * 1e-9
     second = usable.frame["second"].to_numpy()
     returns, place = baselines.grid(returns, second, MARKET.step_s)
@@ -136,6 +139,19 @@ def table(frame: pl.DataFrame) -> Table:
     log_mid = usable.frame["log_mid_e9"].cast(pl.Float64).fill_null(np.nan).to_numpy() * 1e-9
     shared["level"] = np.exp(log_mid[usable.rows])
     return MarketTable(**shared, returns_1s=returns, restarts=restarts, place=place[usable.rows])
+
+
+def table_with(features: tuple[str, ...]) -> Callable[[pl.DataFrame], Table]:
+    """The `table` with these features too. Raises BadInputError for a name of none."""
+    if unknown := [name for name in features if name not in COLUMN and name != GARCH]:
+        near = get_close_matches(unknown[0], COLUMN, 3)
+        raise BadInputError(
+            f"feature {unknown[0]}",
+            "the catalogue has no such feature",
+            f"Name some of docs/features.md{', such as ' if near else ''}{', '.join(near)}",
+        )
+    others = [name for name in features if name not in (*CLOCKS, GARCH)]
+    return partial(table, wanted=tuple(dict.fromkeys([*WANTED, *others])))
 
 
 def split(table: Table, folds: int, protocol: SplitKind) -> tuple[SplitKind, list[Fold]]:
@@ -230,6 +246,7 @@ SPIKES = replace(
     prefers_simple=True,
     refit=True,
     table=table,
+    table_with=table_with,
     split=split,
     target=target,
     unseen=unseen,

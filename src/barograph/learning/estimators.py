@@ -62,12 +62,13 @@ def from_sklearn(
     ExportRefusedError where its ONNX differs by more than 1e-6 on a training row; MissingExtraError
     where skl2onnx is needed and not installed.
     """
-    from sklearn.base import is_classifier, is_regressor  # noqa: PLC0415 - only who trains
+    from sklearn.base import BaseEstimator, is_classifier, is_regressor  # noqa: PLC0415 - heavy
 
     what, names = f"candidate {name}", tuple(features)
     if not names or len(set(names)) < len(names) or not name:
         raise BadInputError(what, f"its features are {', '.join(names) or 'none'}", "Name each once")
-    if not (is_classifier(estimator) or is_regressor(estimator)) or isinstance(estimator, type):
+    known = isinstance(estimator, BaseEstimator)
+    if not known or not (is_classifier(estimator) or is_regressor(estimator)):
         kind = f"{estimator!r}"[:100]
         raise BadInputError(
             what, f"{kind} is no classifier or regressor of scikit-learn", "Give one, not fitted"

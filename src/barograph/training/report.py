@@ -8,7 +8,8 @@ import msgspec
 from barograph.evaluation.gate import Decision
 from barograph.training.no_signal_control import Control
 from barograph.training.pooled import EvaluationFacts
-from barograph.training.walkforward import DataFacts, Training
+from barograph.training.walk_facts import DataFacts
+from barograph.training.walkforward import Training
 
 
 class ChosenModel(msgspec.Struct, frozen=True, kw_only=True):

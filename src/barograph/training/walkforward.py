@@ -21,7 +21,9 @@ from barograph.learning.candidates import Candidate, Proof, Slices
 from barograph.learning.examples import Examples
 from barograph.learning.fitted import Fitted
 from barograph.registry.versions import Trial
+from barograph.times import time_of
 from barograph.training import choices, levels
+from barograph.training.walk_facts import DataFacts, FoldFacts, SideFacts
 
 CHOSEN = "chosen"
 """Name under which the choices of all folds are scored together."""
@@ -52,46 +54,6 @@ class Training(msgspec.Struct, frozen=True, kw_only=True):
     quantile: float | None = None
     candidates: tuple[str, ...] = ()
     promote: bool = True
-
-
-class DataFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """The data of a training: the dataset, and its usable rows and features.
-
-    `unused` counts unusable rows by reason, `features_left_out` maps names to reasons; `keys` are
-    the products, or other keys of the rows.
-    """
-
-    data_hash: str
-    feature_set: str
-    usable_rows: int
-    unused: dict[str, int]
-    features: tuple[str, ...]
-    features_left_out: dict[str, str]
-    keys: tuple[str, ...]
-
-
-class SideFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """One side of a fold: number of rows, their span in time and their share of positives."""
-
-    rows: int
-    start_ns: int
-    end_ns: int
-    base_rate: float
-
-
-class FoldFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """One fold: its sides, the tau of each key, the choice and its scores.
-
-    `selection` is each candidate's log loss on held-out rows, or its QLIKE where the case has a
-    level (infinite without a forecast), `thresholds` the probability from which each one acts.
-    """
-
-    train: SideFacts
-    test: SideFacts
-    tau: dict[str, float]
-    chosen: str
-    selection: dict[str, float]
-    thresholds: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -204,6 +166,8 @@ def walk(  # noqa: PLR0913 - the data, settings, and callables
 ) -> Walk:
     """Fit and test every candidate in every fold; one that fails in a fold is left out.
 
+    So is one whose features the rows do not have, and one that comes trained on tested rows.
+
     Then try `how.trials` more, drawn by `case.varied`, while `going_on()` is true: each fold uses,
     for each candidate, the hyperparameters with the lowest log loss on its held-out rows. A trial
     counts only if it was tested in all folds.
@@ -232,6 +196,7 @@ def walk(  # noqa: PLR0913 - the data, settings, and callables
 
     for place, candidate in enumerate(candidates):
         try:
+            _refuse_untestable(case, table, questions, candidate)
             tested[candidate.name] = tried(candidate, place)
         except TooLittleDataError as error:
             left_out[candidate.name] = str(error)
@@ -254,6 +219,30 @@ def walk(  # noqa: PLR0913 - the data, settings, and callables
     chosen = [_choice(case, table, question, tested, n) for n, question in enumerate(questions)]
     final = _final(case, table, questions, tested) if case.prefers_simple else chosen[-1]
     return Walk(case, table, split, questions, tested, left_out, chosen, final, trials)
+
+
+def _refuse_untestable(
+    case: Case, table: Table, questions: Sequence[Question], candidate: Candidate
+) -> None:
+    """Raise TooLittleDataError without its features, or if it comes trained on tested rows."""
+    lacking = {*candidate.features}.difference(table.features, questions[0].target.beside)
+    if lacking:
+        why = "; ".join(
+            f"{name}: {table.left_out.get(name, 'no row has it')}" for name in sorted(lacking)
+        )
+        cure = "Take features of these rows, or record longer"
+        raise TooLittleDataError(f"candidate {candidate.name}", f"no {why}", "its features", cure)
+    until_ns = candidate.fitted_until_ns
+    if until_ns is None:
+        return
+    first_ns = min(case.span_ns(table, question.fold.test)[0] for question in questions)
+    if first_ns < until_ns:
+        raise TooLittleDataError(
+            f"candidate {candidate.name}",
+            f"tests from {time_of(first_ns)} on, and it was trained until {time_of(until_ns)}",
+            "rows that it has not seen",
+            "Test it on later rows, or train it on earlier ones",
+        )
 
 
 def _choice(

@@ -135,7 +135,10 @@ def train(
         ),
     ] = None,
     candidates: Annotated[
-        str, typer.Option(help="Only these beside the baselines, comma-separated.")
+        str,
+        typer.Option(
+            help="Only these beside the baselines, comma-separated; your own as module:NAME."
+        ),
     ] = "",
     seed: Annotated[
         int | None, typer.Option(min=0, max=MOST_SEED, help="Seed of every random draw.")
@@ -163,11 +166,17 @@ def train(
     """Train, evaluate and register a model, and let the gate decide."""
     from barograph.app.terminal import training_summary, training_table
     from barograph.cases.case import adapted
+    from barograph.cases.own_candidates import own_candidates
     from barograph.training.due import Due
     from barograph.training.walkforward import Training
 
     settings, names = settings_of(home), names_in(candidates)
-    chosen = adapted(case_named(case), quantile=quantile, candidates=names)
+    chosen = adapted(
+        case_named(case),
+        quantile=quantile,
+        candidates=[name for name in names if ":" not in name],
+        own=[one for name in names if ":" in name for one in own_candidates(name)],
+    )
     _refuse_horizon(chosen, horizon)
     if follow:
         with observed(settings, "train --follow", metrics_port, log_format) as events:
@@ -233,13 +242,14 @@ def _trained(
 
     from barograph.app.registries import registry_of
     from barograph.app.terminal import terminal
+    from barograph.cases.own_modules import own_files
     from barograph.sources import code_hash
     from barograph.training import train
     from barograph.training.dataset import read
     from barograph.training.due import Due
     from barograph.training.trained_alike import trained_alike
 
-    data, code = read(settings.home, case), code_hash()
+    data, code = read(settings.home, case), code_hash(own_files())
     registry = registry_of(settings, warn=warn)
     cut_off: list[int] = []
     if once:

@@ -11,7 +11,8 @@ from barograph.training.card import Card
 from barograph.training.card_words import NAMES, chosen
 from barograph.training.levels import LevelScores
 from barograph.training.pooled import ScoreDifference, SessionRow
-from barograph.training.walkforward import CHOSEN, SideFacts
+from barograph.training.walk_facts import SideFacts
+from barograph.training.walkforward import CHOSEN
 
 ARROWS = {"pr_auc": "↑", "log_r2": "↑", "brier": "↓", "log_loss": "↓"}
 """Which way a score is better."""

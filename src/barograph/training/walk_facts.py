@@ -1,0 +1,43 @@
+"""What a report says of the data of a training and of its folds."""
+
+import msgspec
+
+
+class DataFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """The data of a training: the dataset, and its usable rows and features.
+
+    `unused` counts unusable rows by reason, `features_left_out` maps names to reasons; `keys` are
+    the products, or other keys of the rows.
+    """
+
+    data_hash: str
+    feature_set: str
+    usable_rows: int
+    unused: dict[str, int]
+    features: tuple[str, ...]
+    features_left_out: dict[str, str]
+    keys: tuple[str, ...]
+
+
+class SideFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """One side of a fold: number of rows, their span in time and their share of positives."""
+
+    rows: int
+    start_ns: int
+    end_ns: int
+    base_rate: float
+
+
+class FoldFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """One fold: its sides, the tau of each key, the choice and its scores.
+
+    `selection` is each candidate's log loss on held-out rows, or its QLIKE where the case has a
+    level (infinite without a forecast), `thresholds` the probability from which each one acts.
+    """
+
+    train: SideFacts
+    test: SideFacts
+    tau: dict[str, float]
+    chosen: str
+    selection: dict[str, float]
+    thresholds: dict[str, float]

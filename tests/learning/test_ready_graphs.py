@@ -1,0 +1,103 @@
+"""Candidates that come as a graph: what they must be, and that they are calibrated like others."""
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper
+from sklearn.linear_model import LogisticRegression
+
+from barograph.errors import BadInputError
+from barograph.learning import ready_graphs
+from barograph.learning.ready_graphs import from_onnx
+from barograph.registry.model import OnnxModel, export
+from model_kinds import VOLS, examples, slices
+
+FLOAT, DOUBLE = TensorProto.FLOAT, TensorProto.DOUBLE
+
+
+def graph(  # noqa: PLR0913 - what differs from one export to another
+    *, kind=FLOAT, width=3, rows="n", columns=1, opset=17, ir=8, twice=False, odds=False
+):
+    """P = sigmoid(10⁴ · Σ x): as (n, 1), or (n, 2) with that of the other class before it."""
+    dtype = np.float32 if kind == FLOAT else np.float64
+
+    def constant(name, values):
+        values = np.asarray(values)
+        of = kind if values.dtype.kind == "f" else TensorProto.INT64
+        return helper.make_tensor(name, of, values.shape, values.astype(dtype).ravel() if of == kind else values.ravel())
+
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["z"])]
+    nodes += [] if odds else [helper.make_node("Sigmoid", ["z"], ["p"])]
+    last, shape = ("z" if odds else "p"), ["n", 1]
+    constants = [constant("w", np.full((width, 1), 1e4)), constant("one", np.array([[1.0]]))]
+    if columns == 2:
+        nodes += [
+            helper.make_node("Sub", ["one", "p"], ["q"]),
+            helper.make_node("Concat", ["q", "p"], ["both"], axis=1),
+        ]
+        last, shape = "both", ["n", 2]
+    nodes.append(helper.make_node("ArgMax", [last], ["label"], axis=1, keepdims=0))
+    outputs = [helper.make_tensor_value_info("label", TensorProto.INT64, ["n"])]
+    outputs.append(helper.make_tensor_value_info(last, kind, shape))
+    if twice:
+        nodes.append(helper.make_node("Neg", [last], ["other"]))
+        outputs.append(helper.make_tensor_value_info("other", kind, shape))
+    made = helper.make_graph(
+        nodes, "theirs", [helper.make_tensor_value_info("x", kind, [rows, width])], outputs, constants
+    )
+    versions = [helper.make_opsetid("", opset), helper.make_opsetid("ai.onnx.ml", 3)]
+    return helper.make_model(made, opset_imports=versions, ir_version=ir).SerializeToString()
+
+
+@pytest.mark.parametrize("kind", [FLOAT, DOUBLE])
+@pytest.mark.parametrize("columns", [1, 2])
+@pytest.mark.parametrize("opset", [13, 17, 21])
+def test_a_graph_becomes_a_model_that_says_what_it_says_calibrated(kind, columns, opset):
+    onnx = graph(kind=kind, columns=columns, opset=opset)
+    candidate = from_onnx(onnx, features=VOLS, name="theirs")
+    fitted = candidate.fit(slices(candidate), 1)
+    x = examples(VOLS, 9).x
+    said = fitted.core(x)
+    assert np.allclose(said, 1 / (1 + np.exp(-1e4 * x.sum(axis=1, dtype=np.float64))), atol=1e-6)
+    model = OnnxModel(export(fitted, x), 3)
+    assert np.abs(model.predict(x) - fitted.predict(x)).max() < 1e-6
+    assert np.array_equal(np.argsort(said, kind="stable"), np.argsort(fitted.z(x), kind="stable"))
+
+
+def test_what_skl2onnx_makes_is_taken_as_it_is():
+    skl2onnx = pytest.importorskip("skl2onnx")
+    train = examples(VOLS, 1)
+    theirs = LogisticRegression().fit(train.x * 1e4, train.y.astype(int))
+    onnx = skl2onnx.to_onnx(theirs, train.x[:1], options={"zipmap": False}).SerializeToString()
+    candidate = from_onnx(onnx, features=VOLS, name="theirs")
+    assert np.allclose(
+        candidate.grow(train, 1).core(train.x), theirs.predict_proba(train.x)[:, 1], atol=1e-5
+    )
+
+
+@pytest.mark.parametrize(
+    ("onnx", "why"),
+    [
+        (b"nonsense", "no valid ONNX graph"),
+        (graph(width=2), r"its input is \(n, 2\), not \(n, 3\)"),
+        (graph(rows=1), r"its input is \(1, 3\)"),
+        (graph(twice=True), "which of its outputs"),
+        (graph(opset=12, ir=7), "version 12 of ONNX's operators"),
+    ],
+)
+def test_another_graph_is_refused_at_once_with_what_it_should_be(onnx, why):
+    with pytest.raises(BadInputError, match=why):
+        from_onnx(onnx, features=VOLS, name="theirs")
+
+
+def test_a_graph_that_is_too_large_is_refused(monkeypatch):
+    monkeypatch.setattr(ready_graphs, "MAX_ONNX_BYTES", 100)
+    with pytest.raises(BadInputError, match="allowed are"):
+        from_onnx(graph(), features=VOLS, name="theirs")
+
+
+def test_a_score_is_not_taken_for_a_probability():
+    candidate = from_onnx(graph(odds=True), features=VOLS, name="theirs")
+    train = examples(VOLS, 1)
+    far = type(train)(train.x * np.float32(1e4), train.y, train.outcome)
+    with pytest.raises(BadInputError, match="Export probabilities"):
+        candidate.grow(far, 1)
