@@ -1,0 +1,120 @@
+"""`barograph.candidates`: models that may compete for a case, built in or your own."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+from barograph.cases.case import Case
+from barograph.cases.named import case_named
+from barograph.errors import BadInputError
+from barograph.learning import ready_graphs
+from barograph.learning.candidates import (
+    Boosting,
+    BoostingStages,
+    Candidate,
+    climatology,
+    combination,
+    gradient_boosting,
+    har,
+    least_squares,
+    lightgbm,
+    lightgbm_regression,
+    logistic,
+    persistence,
+    relative,
+    xgboost,
+    xgboost_regression,
+)
+from barograph.learning.estimators import from_sklearn
+from barograph.learning.relative import Ratio, Relative
+from barograph.types import NS_PER_S
+
+__all__ = [
+    "Boosting",
+    "BoostingStages",
+    "Candidate",
+    "Ratio",
+    "Relative",
+    "climatology",
+    "combination",
+    "default",
+    "from_onnx",
+    "from_sklearn",
+    "gradient_boosting",
+    "har",
+    "least_squares",
+    "lightgbm",
+    "lightgbm_regression",
+    "logistic",
+    "persistence",
+    "relative",
+    "xgboost",
+    "xgboost_regression",
+]
+
+
+def default(case: str | Case = "spikes") -> list[Candidate]:
+    """The candidates that `barograph train` tries for a case, from simple to complex.
+
+    `evaluate` makes each of them of those of its features that the rows offer; a candidate of your
+    own needs all of its features. Raises BadInputError for a case of records, whose candidates
+    depend on its contract.
+    """
+    return list(_default(case_named(case) if isinstance(case, str) else case))
+
+
+def is_default(candidate: Candidate, case: Case) -> bool:
+    """Whether `default` returned this very candidate for the case."""
+    return any(one is candidate for one in _default(case))
+
+
+@cache
+def _default(case: Case) -> tuple[Candidate, ...]:
+    if case.live is None:
+        raise BadInputError(
+            f"case {case.name}",
+            "its candidates depend on the fields of its contract",
+            "Leave out `candidates`, for all of them",
+        )
+    return case.candidates(case.live.columns)
+
+
+def from_onnx(
+    onnx: bytes | str | Path,
+    *,
+    features: Sequence[str],
+    name: str,
+    fitted_until: datetime | None = None,
+    repeats: float = 60,
+) -> Candidate:
+    """A candidate that is an ONNX graph: never fitted, calibrated in each fold as all others.
+
+    onnx: a model, or its path: one input (n, f), float32 or float64, whose columns are `features`,
+    and one floating-point output with the probability, (n,) or (n, 1), or with that of both
+    classes, (n, 2); other outputs, such as labels, are not used. fitted_until: the end of what it
+    was trained on, with a time zone; where earlier rows are tested it is left out, and the report
+    says so. Without it nobody knows what it has seen, and its scores are worth what you know of
+    that. repeats: rows that carry the information of one independent row.
+
+    Raises BadInputError for a file that cannot be read, another graph, one of more than 64 MiB, and
+    one that needs operators that are not ONNX's own, control flow or files beside it; when it is
+    tested, for outputs that are no probabilities.
+    """
+    until_ns = None
+    if fitted_until is not None:
+        if fitted_until.tzinfo is None:
+            raise BadInputError(
+                f"fitted_until={fitted_until}", "it has no time zone", "Give it one (`tzinfo=UTC`)"
+            )
+        since = fitted_until.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
+        until_ns = (since.days * 86_400 + since.seconds) * NS_PER_S + since.microseconds * 1000
+    if not isinstance(onnx, bytes):
+        try:
+            onnx = Path(onnx).read_bytes()
+        except OSError as error:
+            why = f"it cannot be read ({error.strerror})"
+            raise BadInputError(str(onnx), why, "Name a file of ONNX, or give its bytes") from error
+    return ready_graphs.from_onnx(
+        onnx, features=features, name=name, fitted_until_ns=until_ns, repeats=repeats
+    )
