@@ -1,0 +1,94 @@
+"""Cases by their names: the built-in ones, and any other as `package.module:NAME`."""
+
+import importlib
+import re
+import shlex
+import sys
+import traceback
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from barograph.errors import BadInputError
+
+if TYPE_CHECKING:
+    from barograph.cases.case import Case
+
+
+CASES: dict[str, str] = {
+    "spikes": "barograph.cases.spikes:SPIKES",
+    "churn": "barograph.cases.churn:CHURN",
+    "hourly": "barograph.cases.hourly:HOURLY",
+    "hourly-6h": "barograph.cases.hourly:HOURLY_6H",
+    "hourly-24h": "barograph.cases.hourly:HOURLY_24H",
+}
+"""Built-in cases that a server shows: name to `module:attribute`."""
+
+NAMED = CASES | {
+    "hourly-realized": "barograph.cases.hourly:REALIZED",
+    "hourly-realized-6h": "barograph.cases.hourly:REALIZED_6H",
+    "hourly-realized-24h": "barograph.cases.hourly:REALIZED_24H",
+    "hourly-deviation-6h": "barograph.cases.hourly:DEVIATION_6H",
+    "hourly-deviation-24h": "barograph.cases.hourly:DEVIATION_24H",
+}
+"""All built-in cases."""
+
+_OWN: dict[str, str] = {}
+"""Names of cases of one's own, and how they were named where they were asked for."""
+
+
+def case_named(name: str) -> "Case":
+    """Return a built-in case by name, or a user's case by `package.module:NAME`.
+
+    The module is searched on Python's path, then in the working directory. Raises
+    BadInputError if the module cannot be imported or defines no such case.
+    """
+    from barograph.cases.case import Case  # noqa: PLC0415 - with polars; a name alone is light
+
+    module, colon, attribute = NAMED.get(name, name).partition(":")
+    if not (colon and module and attribute) or module.startswith("."):
+        known = ", ".join(NAMED)
+        raise BadInputError(
+            f"case {name}", "there is no such case", f"Use {known}, or package.module:NAME"
+        )
+    case = getattr(_imported(name, module), attribute, None)
+    if not isinstance(case, Case):
+        kind = f"{attribute} is a {type(case).__name__}, not a barograph.cases.Case"
+        raise BadInputError(
+            f"case {name}",
+            "nothing is called that" if case is None else kind,
+            f"Name what {module} defines as one",
+        )
+    if name not in NAMED:
+        _OWN[case.name] = name
+    return case
+
+
+def with_own_cases(text: str) -> str:
+    """The text with commands that name cases of one's own as they were named."""
+    for name, named in _OWN.items():
+        parts = re.split(rf"(?<=--case ){re.escape(name)}(?![\w-])", text)
+        text = shlex.quote(named).join(parts)
+    return text
+
+
+def _imported(case: str, module: str) -> ModuleType:
+    if "" not in sys.path:
+        sys.path.append("")  # last, so that no file here hides an installed module
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise BadInputError(
+            f"case {case}",
+            f"there is no module {error.name}",
+            "Run where it can be imported, or install it",
+        ) from error
+    except (
+        SyntaxError, ImportError, NameError, AttributeError, TypeError, ValueError, LookupError,
+        ArithmeticError, AssertionError, OSError, RuntimeError,
+    ) as error:  # fmt: skip  # what importing a module under development raises
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        where = "" if isinstance(error, SyntaxError) else f" ({last.filename}, line {last.lineno})"
+        why = " ".join(str(error).split())
+        raise BadInputError(
+            f"case {case}", f"{type(error).__name__}: {why}{where}", "Correct the module"
+        ) from error
