@@ -156,7 +156,8 @@ def _in_order(rows: Records) -> Records:
     """The rows by product, as they were first seen, and second; copied only where they are not."""
     if (np.diff(rows["product"]) == 0).all() and (np.diff(rows["second"]) > 0).all():
         return rows
-    return rows[np.lexsort((rows["second"], rows["product"]))]
+    ordered: Records = rows[np.lexsort((rows["second"], rows["product"]))]
+    return ordered
 
 
 def _frame(rows: Records, products: Sequence[str]) -> pl.DataFrame:
