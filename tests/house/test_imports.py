@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from barograph.app.cli.options import CASES
+from barograph.cases.named import CASES
 
 HOMES = {
     "typer": ({"app/cli/__init__.py"}, "top"),

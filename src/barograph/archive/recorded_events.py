@@ -16,7 +16,7 @@ from barograph.venues.coinbase.fast_lane import Columns
 from barograph.venues.coinbase.machine import Coinbase
 from barograph.venues.coinbase.recorded_lines import Wrapper
 from barograph.venues.continuity import Continuity
-from barograph.venues.entries import Heard
+from barograph.venues.entries import Heard, Rules
 
 _EVENTS_AT_A_TIME = 8192
 _LONGEST_RUN = 256
@@ -39,6 +39,31 @@ def recording_events(
     Raises BadInputError and FileChangedError as Recording does.
     """
     return _Reading(recording, continuity or Continuity(), product_index, refuse).events()
+
+
+def events_of_recordings(
+    recordings: Iterable[Recording],
+    rules: Rules,
+    *,
+    product_index: Callable[[str], int],
+    refuse: Callable[[DeadLetter], None] = lambda _letter: None,
+    read: Callable[[Recording], None] = lambda _recording: None,
+) -> Iterator[Records]:
+    """Yield the events that a feed would make of recordings, each on its own connections.
+
+    rules: those of an empty home. read: called with each recording behind its last event. The rest
+    is as for `recording_events`.
+    """
+    continuity = Continuity(rules)
+    for recording in recordings:
+        recording.open()
+        for connection in list(continuity.connections):
+            if not connection.startswith(recording.connection):
+                continuity.close(connection)
+        yield from recording_events(
+            recording, continuity, product_index=product_index, refuse=refuse
+        )
+        read(recording)
 
 
 class _Reading:

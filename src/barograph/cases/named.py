@@ -1,13 +1,10 @@
 """Cases by their names: the built-in ones, and any other as `package.module:NAME`."""
 
-import importlib
 import re
 import shlex
-import sys
-import traceback
-from types import ModuleType
 from typing import TYPE_CHECKING
 
+from barograph.cases.own_modules import imported
 from barograph.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -50,7 +47,7 @@ def case_named(name: str) -> "Case":
         raise BadInputError(
             f"case {name}", "there is no such case", f"Use {known}, or package.module:NAME"
         )
-    case = getattr(_imported(name, module), attribute, None)
+    case = getattr(imported(f"case {name}", module), attribute, None)
     if not isinstance(case, Case):
         kind = f"{attribute} is a {type(case).__name__}, not a barograph.cases.Case"
         raise BadInputError(
@@ -69,26 +66,3 @@ def with_own_cases(text: str) -> str:
         parts = re.split(rf"(?<=--case ){re.escape(name)}(?![\w-])", text)
         text = shlex.quote(named).join(parts)
     return text
-
-
-def _imported(case: str, module: str) -> ModuleType:
-    if "" not in sys.path:
-        sys.path.append("")  # last, so that no file here hides an installed module
-    try:
-        return importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        raise BadInputError(
-            f"case {case}",
-            f"there is no module {error.name}",
-            "Run where it can be imported, or install it",
-        ) from error
-    except (
-        SyntaxError, ImportError, NameError, AttributeError, TypeError, ValueError, LookupError,
-        ArithmeticError, AssertionError, OSError, RuntimeError,
-    ) as error:  # fmt: skip  # what importing a module under development raises
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        where = "" if isinstance(error, SyntaxError) else f" ({last.filename}, line {last.lineno})"
-        why = " ".join(str(error).split())
-        raise BadInputError(
-            f"case {case}", f"{type(error).__name__}: {why}{where}", "Correct the module"
-        ) from error

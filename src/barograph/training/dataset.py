@@ -20,7 +20,7 @@ import polars as pl
 
 from barograph import codec
 from barograph.archive import joined
-from barograph.archive.recorded_events import recording_events
+from barograph.archive.recorded_events import events_of_recordings
 from barograph.archive.recorded_form import cure_of_unread, describe, why_unread
 from barograph.archive.recording import Recording
 from barograph.archive.recording_files import recording_files
@@ -37,7 +37,6 @@ from barograph.training.dataset_parts import Parts, ProductFacts
 from barograph.types import DeadLetter
 from barograph.venues.books import UNIFIED
 from barograph.venues.coinbase.machine import Coinbase
-from barograph.venues.continuity import Continuity
 from barograph.venues.entries import Rules
 from barograph.venues.forms.own import OwnForm
 
@@ -325,15 +324,16 @@ class _Reading:
 
     def recorded(self, recordings: Iterable[Recording], rules: Rules) -> Iterator[Records]:
         """Yield the events that a feed would make of recordings, each on its own connections."""
-        continuity = Continuity(rules)
-        for recording in recordings:
-            recording.open()
-            for connection in list(continuity.connections):
-                if not connection.startswith(recording.connection):
-                    continuity.close(connection)
-            index, refuse = self.product_index, self._refuse
-            yield from recording_events(recording, continuity, product_index=index, refuse=refuse)
-            self.forms[recording.name] = recording.form_line
+        yield from events_of_recordings(
+            recordings,
+            rules,
+            product_index=self.product_index,
+            refuse=self._refuse,
+            read=self._note_form,
+        )
+
+    def _note_form(self, recording: Recording) -> None:
+        self.forms[recording.name] = recording.form_line
 
     def _refuse(self, letter: DeadLetter) -> None:
         self._first = self._first or letter.detail

@@ -7,9 +7,10 @@ import pytest
 import typer
 
 from barograph.app.cli import app
-from barograph.app.cli.options import NAMED, case_named, read_bytes
+from barograph.app.cli.options import NAMED, read_bytes
 from barograph.app.settings import Settings
 from barograph.cases.churn import CHURN
+from barograph.cases.named import case_named
 from barograph.cases.spikes import SPIKES
 from barograph.errors import BadInputError
 

@@ -6,9 +6,9 @@ from contextlib import closing
 
 import msgspec
 
-from barograph.app.cli.options import CASES
 from barograph.app.cli.serve import cases_served
 from barograph.app.web.server import ServeSummary, listening
+from barograph.cases.named import CASES
 from web_site import market_log
 
 

@@ -13,13 +13,13 @@ from barograph.app.cli.options import (
     HomeOption,
     JsonOption,
     LogOption,
-    case_named,
     existing_log,
     no_nan,
     settings_of,
     worked_on,
 )
 from barograph.app.cli.stopping import stop_requested
+from barograph.cases.named import case_named
 
 if TYPE_CHECKING:
     from barograph.app.alerting.sink import Sink

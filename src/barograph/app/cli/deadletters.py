@@ -12,11 +12,11 @@ from barograph.app.cli.options import (
     HomeOption,
     JsonOption,
     LogOption,
-    case_named,
     existing_log,
     read_bytes,
     settings_of,
 )
+from barograph.cases.named import case_named
 
 if TYPE_CHECKING:
     from barograph.cases.contract import Stream

@@ -73,9 +73,9 @@ def _looks(
     log: str | None,
 ) -> "dict[str, Look]":
     """The looks of a subject, or all, in the order in which their findings are shown."""
-    from barograph.app.cli.options import case_named
     from barograph.app.runs.doctor import home as at_home
     from barograph.app.runs.doctor import machine, model_store, network
+    from barograph.cases.named import case_named
     from barograph.log import file_of
     from barograph.venues.coinbase.endpoints import endpoint
 

@@ -6,7 +6,7 @@ import resource
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from barograph.app.cli.options import with_own_cases
+from barograph.cases.named import with_own_cases
 from barograph.errors import BadInputError, BarographError, facts_and_cure
 from barograph.files.disk import FULL, NO_HANDLES
 

@@ -18,7 +18,6 @@ from barograph.app.cli.options import (
     JsonOption,
     LogOption,
     ZoneOption,
-    case_named,
     existing_log,
     home_or_temporary,
     names_in,
@@ -30,6 +29,7 @@ from barograph.app.cli.options import (
 )
 from barograph.app.cli.serve import PortOption, page_served
 from barograph.app.cli.stopping import stop_requested
+from barograph.cases.named import case_named
 
 if TYPE_CHECKING:
     from barograph.app.logs import Events

@@ -13,13 +13,13 @@ from barograph.app.cli.options import (
     JsonOption,
     LogOption,
     at,
-    case_named,
     existing_log,
     settings_of,
     settings_of_existing,
     version_number,
     with_case,
 )
+from barograph.cases.named import case_named
 
 if TYPE_CHECKING:
     from barograph.app.settings import Settings

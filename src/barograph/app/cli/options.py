@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from barograph.app.settings import Settings
-    from barograph.cases.case import Case
     from barograph.errors import BadInputError
     from barograph.log import Log
 
@@ -77,26 +76,6 @@ MOST_SEED = 2**32 - 1
 
 _SHORTEST_LOG_BYTES = 512
 """SQLite treats a shorter file as a new, empty database."""
-CASES: dict[str, str] = {
-    "spikes": "barograph.cases.spikes:SPIKES",
-    "churn": "barograph.cases.churn:CHURN",
-    "hourly": "barograph.cases.hourly:HOURLY",
-    "hourly-6h": "barograph.cases.hourly:HOURLY_6H",
-    "hourly-24h": "barograph.cases.hourly:HOURLY_24H",
-}
-"""Built-in cases that a server shows: name to `module:attribute`."""
-
-NAMED = CASES | {
-    "hourly-realized": "barograph.cases.hourly:REALIZED",
-    "hourly-realized-6h": "barograph.cases.hourly:REALIZED_6H",
-    "hourly-realized-24h": "barograph.cases.hourly:REALIZED_24H",
-    "hourly-deviation-6h": "barograph.cases.hourly:DEVIATION_6H",
-    "hourly-deviation-24h": "barograph.cases.hourly:DEVIATION_24H",
-}
-"""All built-in cases."""
-
-_OWN: dict[str, str] = {}
-"""Names of cases of one's own, and how they were named on the command line."""
 
 
 def settings_of(home: Path | None, *, tell: bool = True) -> "Settings":
@@ -189,46 +168,6 @@ def at(home: Path | None) -> str:
     import shlex
 
     return "" if home is None else f" --home {shlex.quote(str(home))}"
-
-
-def case_named(name: str) -> "Case":
-    """Return a built-in case by name, or a user's case by `package.module:NAME`.
-
-    The module is searched on Python's path, then in the working directory. Raises
-    BadInputError if the module cannot be imported or defines no such case.
-    """
-    from barograph.cases.case import Case
-    from barograph.cases.own_modules import imported
-    from barograph.errors import BadInputError
-
-    module, colon, attribute = NAMED.get(name, name).partition(":")
-    if not (colon and module and attribute) or module.startswith("."):
-        known = ", ".join(NAMED)
-        raise BadInputError(
-            f"case {name}", "there is no such case", f"Use {known}, or package.module:NAME"
-        )
-    case = getattr(imported(f"case {name}", module), attribute, None)
-    if not isinstance(case, Case):
-        kind = f"{attribute} is a {type(case).__name__}, not a barograph.cases.Case"
-        raise BadInputError(
-            f"case {name}",
-            "nothing is called that" if case is None else kind,
-            f"Name what {module} defines as one",
-        )
-    if name not in NAMED:
-        _OWN[case.name] = name
-    return case
-
-
-def with_own_cases(text: str) -> str:
-    """The text with commands that name cases of one's own as they were named."""
-    import re
-    import shlex
-
-    for name, named in _OWN.items():
-        parts = re.split(rf"(?<=--case ){re.escape(name)}(?![\w-])", text)
-        text = shlex.quote(named).join(parts)
-    return text
 
 
 @contextmanager

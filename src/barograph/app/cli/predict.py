@@ -11,12 +11,12 @@ from barograph.app.cli.options import (
     HomeOption,
     JsonOption,
     ZoneOption,
-    case_named,
     names_in,
     settings_of,
     version_number,
     zone_named,
 )
+from barograph.cases.named import case_named
 
 app = typer.Typer()
 

@@ -18,13 +18,13 @@ from barograph.app.cli.options import (
     HomeOption,
     JsonOption,
     LogOption,
-    case_named,
     home_or_temporary,
     no_nan,
     settings_of,
     worked_on,
 )
 from barograph.app.cli.stopping import stop_requested
+from barograph.cases.named import case_named
 
 if TYPE_CHECKING:
     from threading import Event

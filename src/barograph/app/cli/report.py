@@ -12,11 +12,11 @@ from barograph.app.cli.options import (
     HomeOption,
     JsonOption,
     ZoneOption,
-    case_named,
     settings_of_existing,
     version_number,
     zone_named,
 )
+from barograph.cases.named import case_named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,17 +11,16 @@ import typer
 from barograph.app.cli.answers import answer, warn
 from barograph.app.cli.observing import LogFormatOption, observed
 from barograph.app.cli.options import (
-    CASES,
     MOST_MINUTES,
     HomeOption,
     JsonOption,
     LogOption,
-    case_named,
     existing,
     no_nan,
     settings_of,
 )
 from barograph.app.cli.stopping import stop_requested
+from barograph.cases.named import CASES, case_named
 
 if TYPE_CHECKING:
     from barograph.app.settings import Settings

@@ -7,16 +7,15 @@ import typer
 
 from barograph.app.cli.answers import answer, print_records
 from barograph.app.cli.options import (
-    CASES,
     MOST_RECORDS,
     MOST_SECONDS,
     HomeOption,
     JsonOption,
     LogOption,
-    case_named,
     existing_log,
     settings_of,
 )
+from barograph.cases.named import CASES, case_named
 
 if TYPE_CHECKING:
     from barograph.log import Topic

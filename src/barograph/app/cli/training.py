@@ -21,7 +21,6 @@ from barograph.app.cli.options import (
     LogOption,
     ZoneOption,
     at,
-    case_named,
     existing_log,
     names_in,
     no_nan,
@@ -31,6 +30,7 @@ from barograph.app.cli.options import (
     zone_named,
 )
 from barograph.app.cli.stopping import stop_requested
+from barograph.cases.named import case_named
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

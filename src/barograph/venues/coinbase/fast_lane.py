@@ -127,10 +127,8 @@ class Columns:
         self._frames = 0
         for slot, text in self._last.items():
             line = self._continuity.lines[self._names[slot]]
-            line.tick = self._tick(text)
-            line.last_ns = int(self._lines[slot]["last_ns"])
-            counted = int(self._lines[slot]["counted_trade_id"])
-            line.trade_id = None if counted < 0 else counted
+            line.tick = tick_of(text, self._opening)
+            count_on(line, self._lines[slot])
         self._last.clear()
 
     def learn(self, products: Iterable[str]) -> None:
@@ -146,34 +144,42 @@ class Columns:
                 self._lines = np.concatenate([self._lines, np.zeros(1, LINE)])
                 self._lines[slot]["name_high"], self._lines[slot]["name_low"] = words(name)
                 self._lines[slot]["product"] = self._product_index(product)
-            self._know(self._lines[slot], self._continuity.lines[product])
+            know(self._lines[slot], self._continuity.lines[product], self._opening)
 
-    def _know(self, lane: Any, line: ProductContinuity) -> None:
-        tick = line.tick
-        lane["plain"] = (
-            tick is not None
-            and line.settled_trade_id is None
-            and line.is_plain(self._opening.connection)
-        )
-        if tick is None or not lane["plain"]:
-            return
-        lane["last_ns"] = line.last_ns
-        lane["counted_trade_id"] = _known(line.trade_id)
-        lane["event_time_ns"] = tick.event_time_ns
-        lane["trade_id"] = _known(tick.trade_id)
-        lane["sequence"] = _known(tick.sequence)
-        for field in ("price", "bid", "ask", "bid_size", "ask_size", "volume_24h"):
-            text = getattr(tick, field)
-            lane[field] = np.nan if text is None else float(text)
 
-    def _tick(self, text: bytes) -> Tick:
-        """Return the tick of a plain line, as a fresh machine reads it."""
-        machine = ExchangeFeed()
-        machine.open(self._opening)
-        (tick,) = machine.receive(Frame(data=text, connection=self._opening.connection)).events
-        if not isinstance(tick, Tick):
-            raise TypeError(tick)
-        return tick
+def know(lane: Any, line: ProductContinuity, opening: Opening) -> None:
+    """Load the state of a machine's product into its place of LINE."""
+    tick = line.tick
+    lane["plain"] = (
+        tick is not None and line.settled_trade_id is None and line.is_plain(opening.connection)
+    )
+    if tick is None or not lane["plain"]:
+        return
+    lane["last_ns"] = line.last_ns
+    lane["counted_trade_id"] = _known(line.trade_id)
+    lane["event_time_ns"] = tick.event_time_ns
+    lane["trade_id"] = _known(tick.trade_id)
+    lane["sequence"] = _known(tick.sequence)
+    for field in ("price", "bid", "ask", "bid_size", "ask_size", "volume_24h"):
+        text = getattr(tick, field)
+        lane[field] = np.nan if text is None else float(text)
+
+
+def count_on(line: ProductContinuity, lane: Any) -> None:
+    """Give the time and the trade id of a place of LINE back to the machine's product."""
+    line.last_ns = int(lane["last_ns"])
+    counted = int(lane["counted_trade_id"])
+    line.trade_id = None if counted < 0 else counted
+
+
+def tick_of(text: bytes, opening: Opening) -> Tick:
+    """Return the tick of a plain line, as a fresh machine reads it."""
+    machine = ExchangeFeed()
+    machine.open(opening)
+    (tick,) = machine.receive(Frame(data=text, connection=opening.connection)).events
+    if not isinstance(tick, Tick):
+        raise TypeError(tick)
+    return tick
 
 
 def _known(count: int | None) -> int:
@@ -199,23 +205,24 @@ def _scan(  # noqa: PLR0913 - the block, what is remembered of lines and product
         if stop < 0:
             break
         slot = _slot(lines, guess, ticker.name_high, ticker.name_low)
-        if slot < 0 or not _sound(ticker) or not _follows(ticker, lines[slot], counts, timeout_ns):
+        if slot < 0 or not sound(ticker) or not follows(ticker, lines[slot], counts, timeout_ns):
             break
-        _note(ticker, lines[slot], counts, place, stop)
-        _write(ticker, lines[slot].product, events[filled])
+        note(ticker, lines[slot], counts, place, stop)
+        write(ticker, lines[slot].product, events[filled])
         filled += 1
         place = stop
     return place, filled
 
 
 @compiled
-def _sound(ticker: Any) -> bool:
+def sound(ticker: Any) -> bool:
+    """Whether a quote is one."""
     n = ticker.numbers
     return n[PRICE] > 0.0 and 0.0 < n[BID] <= n[ASK]
 
 
 @compiled
-def _follows(ticker: Any, line: Any, counts: bool, timeout_ns: int) -> bool:
+def follows(ticker: Any, line: Any, counts: bool, timeout_ns: int) -> bool:
     """Whether a tick is news of its product, and no hole lies before it."""
     elapsed_ns = ticker.event_time_ns - line.last_ns
     if not line.plain or elapsed_ns > timeout_ns:
@@ -256,7 +263,7 @@ def _equal(a: float, b: float) -> bool:
 
 
 @compiled
-def _note(ticker: Any, line: Any, counts: bool, place: int, stop: int) -> None:
+def note(ticker: Any, line: Any, counts: bool, place: int, stop: int) -> None:
     """Make the line's tick the product's last one."""
     if counts and ticker.trade_id >= 0:
         line.counted_trade_id = ticker.trade_id
@@ -276,7 +283,8 @@ def _note(ticker: Any, line: Any, counts: bool, place: int, stop: int) -> None:
 
 
 @compiled
-def _write(ticker: Any, product: int, event: Any) -> None:
+def write(ticker: Any, product: int, event: Any) -> None:
+    """Write a ticker without a receive time as an event."""
     event.event_time_ns = ticker.event_time_ns
     event.receive_time_ns = NAT
     event.gap_start_ns = 0

@@ -87,7 +87,7 @@ def form_of(text: str) -> OwnForm:
         columns=_columns(table),
         delimiter=_delimiter(table),
     )
-    _check(form)
+    check(form)
     return form
 
 
@@ -153,7 +153,8 @@ def _delimiter(table: dict[str, Any]) -> str:
     return delimiter
 
 
-def _check(form: OwnForm) -> None:
+def check(form: OwnForm) -> None:
+    """Raise FormError unless a form names all that a tick needs."""
     if unnamed := [role for role, name in form.fields.items() if name == UNNAMED]:
         raise FormError(
             f'[fields] {", ".join(unnamed)} is still "{UNNAMED}": write the name of its field there'

@@ -1,0 +1,137 @@
+"""The events of a table of ticks: what `barograph replay` would make of it as a recording."""
+
+from collections.abc import Iterator
+from typing import Literal
+
+import numpy as np
+
+from barograph import codec
+from barograph.arrays import Records
+from barograph.codec import EVENT, TICK
+from barograph.library.tick_columns import TickTable
+from barograph.library.ticks import Refused, Ticks
+from barograph.times import format_time
+from barograph.types import DeadLetter, Fault, Frame
+from barograph.venues.coinbase.machine import Coinbase
+from barograph.venues.coinbase.row_lane import RowLane, Rows
+from barograph.venues.entries import Dialect, Heard, Opening, Rules
+from barograph.venues.forms.fields import frame_of
+from barograph.venues.refusals import FrameRefusedError
+
+_SOURCE = "frame"
+_SURVEYED = 2000
+_EVENTS_AT_A_TIME = 1 << 20
+
+
+def ticks_of_table(table: TickTable, rules: Rules, clock: Literal["venue", "recorder"]) -> Ticks:
+    """The ticks of a table, with gaps where ids or silence show that some are missing.
+
+    Rows that cannot be used become dead letters, with their number from 0 as position.
+    """
+    return _Reading(table, rules, clock).ticks()
+
+
+class _Reading:
+    def __init__(self, table: TickTable, rules: Rules, clock: Literal["venue", "recorder"]) -> None:
+        self._table, self._rows = table, table.rows
+        self._refused = Refused()
+        self._machine = Coinbase(rules)
+        self._opening = Opening(
+            connection=_SOURCE,
+            dialect=Dialect.EXCHANGE,
+            continuity=_continuity(table.rows),
+            event_clock=clock,
+            recorded=True,
+        )
+        self._machine.take(self._opening)
+        self._lane = RowLane(self._rows, self._opening, self._machine.continuity)
+        self._places: dict[str, int] = {}
+
+    def ticks(self) -> Ticks:
+        parts = list(self._parts())
+        return Ticks(
+            np.concatenate(parts) if parts else np.zeros(0, EVENT),
+            self._places,
+            silence_timeout_s=self._machine.continuity.rules.silence_timeout_s,
+            refused=self._refused,
+        )
+
+    def _parts(self) -> Iterator[Records]:
+        n = len(self._rows.time_ns)
+        room = min(n, _EVENTS_AT_A_TIME) + 8
+        events, filled, row = np.zeros(room, EVENT), 0, 0
+        while row < n:
+            row, filled = self._lane.take(row, events, filled)
+            if row < n and filled < room:
+                heard = self._hear(row)
+                row += 1
+                if len(heard) > room - filled:
+                    yield events[:filled]
+                    events, filled = np.zeros(max(room, len(heard)), EVENT), 0
+                events[filled : filled + len(heard)] = heard
+                filled += len(heard)
+            if filled == len(events):
+                yield events
+                events, filled = np.zeros(room, EVENT), 0
+        yield events[:filled]
+
+    def _hear(self, row: int) -> Records:
+        """The events of a row about which the machine has to think."""
+        number = int(self._rows.name[row])
+        name = "" if number < 0 else self._table.names[number].strip()
+        product = self._machine.continuity.book(name)
+        last = self._lane.last_row(product)
+        if last is not None:
+            self._lane.give_back(product, self._frame(last))
+        try:
+            frame = self._frame(row)
+        except FrameRefusedError as refused:
+            self._refuse(refused.fault, refused.detail, row)
+            return np.zeros(0, EVENT)
+        received = self._machine.take(
+            Heard(Frame(data=frame, connection=_SOURCE), Dialect.EXCHANGE)
+        )
+        for letter in received.dead_letters:
+            self._refuse(letter.fault, letter.detail, row, letter.original)
+        numbers = codec.numbers_of(received.events, self._refused.add)
+        events = codec.event_array(numbers, self._place)
+        received_ns = self._rows.received_ns[row]
+        for event in events:
+            if event["kind"] == TICK:
+                self._lane.write(row, event)
+            event["receive_time_ns"] = received_ns
+        if product in self._machine.continuity.lines:
+            self._lane.learn(number, product, self._place(product))
+        return events
+
+    def _place(self, product: str) -> int:
+        return self._places.setdefault(product, len(self._places))
+
+    def _frame(self, row: int) -> bytes:
+        time_ns = int(self._rows.time_ns[row])
+        if time_ns < 0:
+            raise FrameRefusedError(Fault.BAD_TIME, "its time is none of 1970 to 2262")
+        return frame_of(self._table.values(row), format_time(time_ns), Dialect.EXCHANGE)
+
+    def _refuse(self, fault: Fault, detail: str, row: int, original: bytes = b"") -> None:
+        self._refused.add(
+            DeadLetter(
+                fault=fault,
+                detail=detail,
+                source=_SOURCE,
+                position=str(row),
+                key="",
+                original=original,
+            )
+        )
+
+
+def _continuity(rows: Rows) -> Literal["trade_id", "none"]:
+    """As `recorded_lines.continuity_of` judges a recording: by how many of the first ids repeat."""
+    names, ids = rows.name[:_SURVEYED], rows.trade_id[:_SURVEYED]
+    seen = repeated = 0
+    for name in np.unique(names):
+        known = ids[(names == name) & (ids >= 0)]
+        seen += len(known)
+        repeated += int((known[1:] == known[:-1]).sum())
+    return "none" if repeated * 10 > seen else "trade_id"

@@ -1,0 +1,178 @@
+"""Features of ticks, as a frame: the rows that `barograph dataset` makes of the same ticks."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from barograph.arrays import Records, UInt8
+from barograph.cases.case import Case, live_of
+from barograph.cases.market import MARKET
+from barograph.cases.named import case_named
+from barograph.codec import NAT
+from barograph.errors import BadInputError, TooLittleDataError
+from barograph.feature_set.catalogue import NAMES
+from barograph.feature_set.featurizer import Featurizer
+from barograph.library.foreign_frames import optional
+from barograph.library.reading import read_ticks
+from barograph.library.ticks import Ticks
+from barograph.types import Reason
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+_UNKNOWN = [reason.name for reason in Reason]
+_REASONS = pl.Enum(_UNKNOWN)
+
+
+class Features:
+    """Features of closed seconds, a row for each product and second; immutable.
+
+    `frame` is a Polars frame sorted by product (first seen) and second, with the columns
+
+    - `product`, and `second`: epoch seconds, int64; features are known at the end of that second;
+    - `receive_time_ns`: of the event that closed the second, null where no recorder kept it;
+    - `log_mid_e9`, `return_e9`: closing log mid and one-second log return, in 1e-9;
+    - every feature of the catalogue (docs/features.md) as float64; null is unknown, never filled.
+
+    `X[name]` is a column, `X[names]` a frame of some; `len(X)` counts the rows. It is taken as a
+    table by whatever reads the Arrow C stream interface (Polars, pandas, PyArrow, DuckDB).
+    `case` is the case whose features these are; `late_ticks` how many ticks came after their second
+    had closed, which are in no feature.
+    """
+
+    def __init__(
+        self, frame: pl.DataFrame, reason_codes: UInt8, case: Case, *, late_ticks: int = 0
+    ) -> None:
+        self.frame, self.case, self.late_ticks = frame, case, late_ticks
+        self._reason_codes = reason_codes
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of all columns of `frame`."""
+        return self.frame.columns
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the features, in the order of the catalogue."""
+        return live_of(self.case).columns
+
+    @cached_property
+    def reasons(self) -> pl.DataFrame:
+        """Why values are null: `product`, `second`, and a column for each feature.
+
+        Each has WARMUP, GAP, OUT_OF_RANGE, STALE or NOT_OFFERED (docs/vocabulary.md#reasons), and
+        null where the value is known.
+        """
+        of_features = {
+            name: pl.Series(np.ascontiguousarray(self._reason_codes[:, place]))
+            for place, name in enumerate(self.names)
+        }
+        frame = self.frame.select("product", "second").with_columns(**of_features)
+        known = pl.col(self.names).replace(int(Reason.KNOWN), None)
+        return frame.with_columns(known).with_columns(pl.col(self.names).cat.to(_REASONS))
+
+    def rows(self, outcome: pl.Series) -> pl.DataFrame:
+        """The rows as a dataset holds them: with one digit of `Reason` a feature, and an outcome.
+
+        outcome: (n,) float64, null where it is not known.
+        """
+        digits = np.ascontiguousarray(self._reason_codes + ord("0"))
+        texts = digits.view(f"S{digits.shape[1]}").ravel().astype(str).tolist()
+        return self.frame.with_columns(
+            pl.Series("reasons", texts, dtype=pl.String), outcome.alias("outcome")
+        )
+
+    def to_pandas(self) -> "pd.DataFrame":
+        """`frame` as a pandas frame; NaN is unknown. Needs pandas and PyArrow."""
+        optional("pandas", "pyarrow")
+        return self.frame.to_pandas()
+
+    def to_arrow(self) -> "pa.Table":
+        """`frame` as an Arrow table, without a copy. Needs PyArrow."""
+        optional("pyarrow")
+        return self.frame.to_arrow()
+
+    def __getitem__(self, key: Any) -> Any:  # noqa: ANN401 - as a Polars frame has it
+        return self.frame[key]
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return self.frame.__arrow_c_stream__(requested_schema)
+
+    def __repr__(self) -> str:
+        products = self.frame["product"].n_unique()
+        return f"Features of {products} products in {len(self):,} seconds\n{self.frame}"
+
+
+def features(
+    ticks: object, *, silence_timeout_s: float | None = 10.0, case: str | Case = "spikes"
+) -> Features:
+    """Features of ticks, the same to the bit as `barograph dataset` makes of the same ticks.
+
+    ticks: what `read_ticks` returns, or any frame that it takes. Where ticks are missing (ids jump,
+    or nothing comes for more than `silence_timeout_s` of event time) there is a gap: no second is
+    invented, and windows over it are null (`Features.reasons` says why).
+    silence_timeout_s: None for no gaps by silence; of `Ticks` it must be what they were read with.
+    case: a built-in case on ticks, or a `barograph.cases.Case` of your own.
+    Warm-ups and windows of each feature stand in docs/features.md.
+    Raises BadInputError for what are no ticks and for a case of other rows, TooLittleDataError
+    where no second closes: a second is closed by a later event of its product.
+    """
+    case = case_named(case) if isinstance(case, str) else case
+    if live_of(case).feature_set != MARKET.feature_set:
+        raise BadInputError(
+            f"case {case.name}",
+            "its features are not made of ticks",
+            f"Name one whose are ({MARKET.rows}), such as spikes",
+        )
+    if not isinstance(ticks, Ticks):
+        ticks = read_ticks(ticks, silence_timeout_s=silence_timeout_s)
+    elif ticks.silence_timeout_s != silence_timeout_s:
+        raise BadInputError(
+            f"silence_timeout_s={silence_timeout_s}",
+            f"these ticks were read with silence_timeout_s={ticks.silence_timeout_s}, and gaps are "
+            "made as ticks are read",
+            "Give read_ticks the same value",
+        )
+    featurizer = Featurizer()
+    for product in ticks.products:
+        featurizer.product_index(product)
+    rows, late = featurizer.update(ticks.events)
+    if not len(rows):
+        raise TooLittleDataError(
+            "features", f"no closed second in {len(ticks):,} events", "some minutes", "Give more"
+        )
+    rows = _in_order(rows)
+    return Features(_frame(rows, ticks.products), rows["reasons"], case, late_ticks=len(late))
+
+
+def _in_order(rows: Records) -> Records:
+    """The rows by product, as they were first seen, and second; copied only where they are not."""
+    if (np.diff(rows["product"]) == 0).all() and (np.diff(rows["second"]) > 0).all():
+        return rows
+    ordered: Records = rows[np.lexsort((rows["second"], rows["product"]))]
+    return ordered
+
+
+def _frame(rows: Records, products: Sequence[str]) -> pl.DataFrame:
+    names = pl.Series(products, dtype=pl.String)
+    frame = pl.DataFrame(
+        {
+            "product": names.gather(rows["product"].astype(np.uint32)),
+            "second": rows["second"],
+            "receive_time_ns": rows["receive_time_ns"],
+            "log_mid_e9": rows["log_mid_e9"],
+            "return_e9": rows["return_e9"],
+            **{name: rows["values"][:, place] for place, name in enumerate(NAMES)},
+        }
+    )
+    return frame.with_columns(
+        pl.col("receive_time_ns", "return_e9").replace(int(NAT), None),
+        pl.col(*NAMES).fill_nan(None),
+    )

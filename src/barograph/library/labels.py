@@ -1,0 +1,76 @@
+"""Labels of feature rows: the volatility of the next minute, and whether it is a spike."""
+
+import warnings
+
+import numpy as np
+import polars as pl
+
+from barograph.errors import BadInputError, TooLittleDataError
+from barograph.evaluation import labels
+from barograph.library.frames import Features
+
+_VALUE = "realized_vol_{}s"
+
+
+def label(
+    X: Features,  # noqa: N803 - as scikit-learn names it
+    *,
+    horizon_s: int = labels.HORIZON_S,
+    quantile: float = labels.QUANTILE,
+    min_labels: int = 600,
+) -> pl.DataFrame:
+    """Labels of feature rows, a row for each row of `X`, in its order.
+
+    Columns: `product`, `second`; `future_realized_vol`, the realised volatility of the `horizon_s`
+    seconds after the row, in 1/√s; `spike`, 1 where that is at least tau, else 0; `tau`, the
+    `quantile` of the product's known labels, in 1/√s. All three are null where they cannot be
+    known: where the horizon meets a gap or the end of the rows, that is never "calm".
+
+    tau is computed from all rows given, so it knows what came later: fit and judge with it as
+    an exploration. `barograph.evaluate`, as `barograph train`, computes it anew from the training
+    rows of each fold.
+
+    horizon_s: one whose realised volatility is a feature (10, 30, 60, 300 or 900). A product with
+    fewer than `min_labels` known labels (overlapping ones: 600 are ten independent minutes) or
+    without movement has no tau and no spikes, and there is a warning that says so.
+    Raises BadInputError for a horizon or quantile that is none, TooLittleDataError where no product
+    has a tau.
+    """
+    value = _VALUE.format(horizon_s)
+    if value not in X.names:
+        offered = [name[13:-1] for name in X.names if name.startswith("realized_vol_")]
+        raise BadInputError(
+            f"horizon_s={horizon_s}", "no feature is its realised volatility",
+            f"Use one of {', '.join(offered)}",
+        )  # fmt: skip
+    if not 0 < quantile < 1:
+        raise BadInputError(f"quantile={quantile}", "it is not between 0 and 1", "Use 0.90, say")
+    parts, lacking = [], {}
+    for (product,), rows in X.frame.select("product", "second", value).group_by(
+        "product", maintain_order=True
+    ):
+        outcome = labels.later(
+            rows["second"].to_numpy(),
+            rows[value].fill_null(np.nan).to_numpy(),
+            horizon_s=horizon_s,
+        )
+        tau = None
+        try:
+            tau = labels.tau(outcome, quantile=quantile, min_labels=min_labels)
+        except TooLittleDataError as error:
+            lacking[str(product)] = error
+        spike = np.full(len(rows), np.nan) if tau is None else labels.spikes(outcome, tau)
+        parts.append(
+            rows.select(
+                "product",
+                "second",
+                pl.Series("future_realized_vol", outcome).fill_nan(None),
+                pl.Series("spike", spike).fill_nan(None).cast(pl.Int8),
+                pl.lit(tau, pl.Float64).alias("tau"),
+            )
+        )
+    if len(lacking) == len(parts):
+        raise next(iter(lacking.values()))
+    for product, why in lacking.items():
+        warnings.warn(f"{product} has no tau: {why}", stacklevel=2)
+    return pl.concat(parts)
