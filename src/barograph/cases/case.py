@@ -24,8 +24,8 @@ from barograph.learning.candidates import Candidate
 from barograph.learning.examples import Examples
 from barograph.registry.model import TAU, ModelFacts
 
-SplitKind = Literal["auto", "walk-forward", "leave-session-out", "stratified"]
-"""How folds are cut: by time, by session, or stratified at random if rows have no time."""
+SplitKind = Literal["auto", "walk-forward", "leave-session-out", "stratified", "given"]
+"""How folds are cut: by time, by session, stratified at random if rows have no time, or as given."""
 
 
 class Dataset(NamedTuple):

@@ -11,10 +11,12 @@ by both sides. Sides are train and test rows and, within the train rows, each he
 rows fitted on instead.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 import numpy as np
 
-from barograph.arrays import Float64, Int64
+from barograph.arrays import Bool, Float64, Int64
 from barograph.errors import BadInputError, TooLittleDataError
 
 Rows = Int64
@@ -118,11 +120,45 @@ def walk_forward(second: Int64, plan: SplitPlan) -> list[Fold]:
         train = np.flatnonzero(second <= start - plan.distance_s)
         if len(train) < plan.min_rows:
             raise _too_little("train", len(train), plan)
-        past = np.sort(second[train])
-        cuts = past[np.linspace(0, len(past), plan.inner + 1).astype(np.int64)[1:-1]]
-        part = np.searchsorted(cuts, second[train], side="right")
-        folds.append(Fold(train=train, test=test, inner=_in_turn(second, train, part, plan)))
+        folds.append(Fold(train=train, test=test, inner=_stretches(second, train, plan)))
     return folds
+
+
+def as_given(second: Int64, sides: Sequence[tuple[Rows, Rows]], plan: SplitPlan) -> list[Fold]:
+    """Folds of (train, test) rows that another splitter cut, purged to the distance of the plan.
+
+    Train rows that are nearer to a test row are left out, before and after it. `plan.inner`
+    stretches of equal row counts are held out in turn; `plan.folds` and `first_share` are not used.
+    Raises BadInputError where a row is tested twice, TooLittleDataError if a side of a fold has
+    fewer than `plan.min_rows` rows.
+    """
+    tests = np.concatenate([test for _, test in sides]) if sides else np.empty(0, np.int64)
+    if len(np.unique(tests)) != len(tests):
+        raise BadInputError(
+            "the splitter", "it tests a row twice", "Use one whose tests do not overlap"
+        )
+    folds = []
+    for given, test in sides:
+        away = _far_from(second[given], np.sort(second[test]), plan.distance_s)
+        train, test = np.sort(given[away]), np.sort(test)  # noqa: PLW2901 - the same rows
+        for side, rows in (("a test", test), ("train", train)):
+            if len(rows) < plan.min_rows:
+                raise _too_little(side, len(rows), plan)
+        folds.append(Fold(train=train, test=test, inner=_stretches(second, train, plan)))
+    if not folds:
+        raise _too_little("a test", 0, plan)
+    return folds
+
+
+def _far_from(second: Int64, tested: Int64, distance_s: int) -> Bool:
+    """(n,) mask of the seconds at least so far from all tested ones, which are sorted."""
+    if not len(tested):
+        return np.ones(len(second), np.bool_)
+    after = np.searchsorted(tested, second)
+    next_s = tested[np.minimum(after, len(tested) - 1)]
+    last_s = tested[np.maximum(after - 1, 0)]
+    far: Bool = (np.abs(next_s - second) >= distance_s) & (np.abs(second - last_s) >= distance_s)
+    return far
 
 
 def leave_session_out(second: Int64, session: Int64, plan: SplitPlan) -> list[Fold]:
@@ -153,6 +189,13 @@ def leave_session_out(second: Int64, session: Int64, plan: SplitPlan) -> list[Fo
         part = np.where(np.isin(session[train], tested), session[train], -1)
         folds.append(Fold(train=train, test=test, inner=_in_turn(second, train, part, plan)))
     return folds
+
+
+def _stretches(second: Int64, train: Rows, plan: SplitPlan) -> tuple[tuple[Rows, Rows], ...]:
+    """`plan.inner` stretches of the train rows, of equal row counts, held out in turn."""
+    past = np.sort(second[train])
+    cuts = past[np.linspace(0, len(past), plan.inner + 1).astype(np.int64)[1:-1]]
+    return _in_turn(second, train, np.searchsorted(cuts, second[train], side="right"), plan)
 
 
 def _in_turn(

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
-from barograph.cases.case import Case
+from barograph.cases.case import Case, Own
 from barograph.cases.named import case_named
 from barograph.errors import BadInputError
 from barograph.learning import ready_graphs
@@ -61,23 +61,24 @@ def default(case: str | Case = "spikes") -> list[Candidate]:
     own needs all of its features. Raises BadInputError for a case of records, whose candidates
     depend on its contract.
     """
-    return list(_default(case_named(case) if isinstance(case, str) else case))
-
-
-def is_default(candidate: Candidate, case: Case) -> bool:
-    """Whether `default` returned this very candidate for the case."""
-    return any(one is candidate for one in _default(case))
-
-
-@cache
-def _default(case: Case) -> tuple[Candidate, ...]:
+    case = case_named(case) if isinstance(case, str) else case
     if case.live is None:
         raise BadInputError(
             f"case {case.name}",
             "its candidates depend on the fields of its contract",
             "Leave out `candidates`, for all of them",
         )
-    return case.candidates(case.live.columns)
+    return list(_made_once(case.candidates, case.live.columns))
+
+
+def is_default(candidate: Candidate, case: Case) -> bool:
+    """Whether `default` returned this very candidate for the case."""
+    return any(one is candidate for one in default(case))
+
+
+@cache
+def _made_once(make: Own, columns: tuple[str, ...]) -> tuple[Candidate, ...]:
+    return tuple(make(columns))
 
 
 def from_onnx(

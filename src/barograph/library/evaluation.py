@@ -1,0 +1,287 @@
+"""`barograph.evaluate`: the protocol of `barograph train` on frames, without a home."""
+
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+import polars as pl
+
+from barograph.cases.case import Case, Dataset, Own, SplitKind, Table, adapted, live_of
+from barograph.cases.named import case_named
+from barograph.errors import BadInputError
+from barograph.evaluation import labels, splits
+from barograph.evaluation.gate import Decision
+from barograph.evaluation.splits import Fold, SplitPlan
+from barograph.feature_set.catalogue import COLUMN, FEATURES
+from barograph.files.disk import write_whole
+from barograph.learning.candidates import Candidate
+from barograph.library.candidates import is_default
+from barograph.library.frames import Features
+from barograph.registry.memory import MemoryStore
+from barograph.registry.model import Model
+from barograph.registry.registry import Registry
+from barograph.training import card, train
+from barograph.training.card import Card
+from barograph.training.no_signal_control import Control
+from barograph.training.walkforward import Training
+from barograph.types import Interval
+
+if TYPE_CHECKING:
+    import os
+
+_VERSION = 1
+
+
+class Evaluation:
+    """What an honest evaluation found; immutable. `card` has all of it, as a model card.
+
+    `model` is the model that `barograph train` would have registered: facts and ONNX graph.
+    """
+
+    def __init__(self, card: Card, model: Model) -> None:
+        self.card, self.model = card, model
+
+    @cached_property
+    def scores(self) -> pl.DataFrame:
+        """A row for each candidate, and for `chosen`, what the folds chose, on all tested rows.
+
+        `candidate`; `eligible`, whether it could be chosen; then each score with its interval, as
+        NAME, NAME_low, NAME_high: `pr_auc` (beside the base rate, see `base_rate`), `roc_auc`,
+        `brier`, `log_loss`, `calibration_error`, and of a forecast of volatility `log_r2` and
+        `qlike`, null without one. Intervals are block bootstrap ones of the same resamples.
+        """
+        rows = [
+            {"candidate": row.name, "eligible": row.eligible}
+            | {
+                column: value
+                for name in _SCORES
+                for column, value in _columns(name, getattr(row, name)).items()
+            }
+            | dict(row.acting)
+            for row in self.card.training.tested.scores
+        ]
+        return pl.DataFrame(rows, infer_schema_length=None)
+
+    def differences(self, minus: str) -> pl.DataFrame:
+        """Each candidate minus a baseline, on the same resamples: paired block bootstrap.
+
+        `candidate`, then `pr_auc`, `brier` and `log_loss`, each with _low and _high; an interval
+        that holds 0 tells nothing apart. Raises BadInputError for what is no baseline to beat.
+        """
+        known = self.card.training.tested.differences
+        rows = [
+            {"candidate": one.name}
+            | {
+                column: value
+                for name in ("pr_auc", "brier", "log_loss")
+                for column, value in _columns(name, getattr(one, name)).items()
+            }
+            for one in known
+            if one.minus == minus
+        ]
+        if not rows:
+            baselines = ", ".join(dict.fromkeys(one.minus for one in known))
+            raise BadInputError(minus, "it is no baseline here", f"Name one of {baselines}")
+        return pl.DataFrame(rows)
+
+    @property
+    def base_rate(self) -> Interval:
+        """The share of spikes in the tested rows: the PR-AUC of a forecast without skill."""
+        return self.card.training.tested.base_rate
+
+    @property
+    def gate(self) -> Decision:
+        """Whether the gate of `train` would promote, and the sentences of the rules that say so."""
+        return self.card.training.gate.decision
+
+    @property
+    def control(self) -> Control | None:
+        """The same training on labels without a signal; None where it was not asked for."""
+        return self.card.training.control
+
+    @property
+    def chosen(self) -> str:
+        """The candidate that the whole history chooses."""
+        return self.card.training.model.chosen
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        """The candidates that could not be tested, each with the reason."""
+        return self.card.training.tested.candidates_left_out
+
+    def report(self, path: "str | os.PathLike[str]") -> Path:
+        """Write the model card as one HTML page, and return its path. Raises BadInputError."""
+        from barograph.app.reports.card_page import page  # noqa: PLC0415 - draws with matplotlib
+
+        place = Path(path)
+        write_whole(place, page(self.card).encode())
+        return place
+
+    def __repr__(self) -> str:
+        tested = self.card.training.tested
+        return (
+            f"Evaluation of {self.card.training.case}: {tested.rows:,} tested rows of "
+            f"{len(tested.folds)} folds ({tested.split}), {tested.episodes:,} episodes\n"
+            f"{self.scores.select('candidate', 'pr_auc', 'pr_auc_low', 'pr_auc_high', 'log_loss')}"
+        )
+
+
+_SCORES = ("pr_auc", "roc_auc", "brier", "log_loss", "calibration_error", "log_r2", "qlike")
+
+
+def _columns(name: str, of: Interval | None) -> dict[str, float | None]:
+    values = (None,) * 3 if of is None else (of.estimate, of.low, of.high)
+    return dict(zip((name, f"{name}_low", f"{name}_high"), values, strict=True))
+
+
+def evaluate(  # noqa: PLR0913 - rows, models, and how they are compared
+    X: Features,  # noqa: N803 - as scikit-learn names it
+    y: pl.DataFrame,
+    candidates: Sequence[Candidate] | None = None,
+    cv: Any = None,  # noqa: ANN401 - any splitter of scikit-learn's kind
+    *,
+    case: str | Case | None = None,
+    quantile: float = labels.QUANTILE,
+    folds: int = 4,
+    control: bool = False,
+    resamples: int = 1000,
+    seed: int = 1,
+) -> Evaluation:
+    """Train and test candidates as `barograph train` does: the same code, without a home.
+
+    In each fold all is derived from its training rows alone: tau of each product, models, their
+    calibration on rows held out in turn, thresholds, and the choice. Scores are of the test rows of
+    all folds together, with block bootstrap intervals; the gate has no champion to beat, only the
+    baselines, which are always tested.
+
+    X: features. y: of `barograph.label`, or some rows of it; of its columns only
+    `future_realized_vol` is used, since its tau knows the tested rows. candidates: those of
+    `barograph.candidates`; None for all of the case. cv: a splitter such as `PurgedWalkForward`,
+    whose `split(X, y, groups)` gets the seconds of the rows as groups; training rows nearer to a
+    tested one than horizon and longest window are left out whatever it says. None for the case's
+    own: `folds` folds forward in time, or sessions left out in turn where there are three or more.
+    case: that of X where None. quantile: which one of the training outcomes is tau. control: test
+    on labels without a signal too, which takes as long again. resamples: of the bootstrap. The same
+    arguments give the same result.
+
+    Raises BadInputError for a `y` of another horizon, quantile or other rows, for a feature that
+    there is not and as candidates do, TooLittleDataError where the rows are too few for the folds.
+    """
+    case = X.case if case is None else case_named(case) if isinstance(case, str) else case
+    outcome = _outcome(X, y, case, quantile)
+    case = adapted(case, quantile=quantile, own=() if candidates is None else _own(case, candidates))
+    if cv is not None:
+        case = replace(case, split=lambda table, _folds, _kind: _cut(cv, table, case.horizon_s))
+    rows = X.rows(outcome)
+    registry = Registry(Path(), store=MemoryStore())
+    train.train(
+        case,
+        Dataset(rows, _hash(rows)),
+        registry,
+        Training(
+            folds=folds, control=control, resamples=resamples, seed=seed, quantile=quantile,
+            candidates=tuple(one.name for one in candidates or ()), promote=False,
+        ),
+        clock_ns=time.time_ns,
+    )  # fmt: skip
+    content = registry.attached(case.name, _VERSION, card.FILE)
+    model = registry.load(case.name, _VERSION, case.feature_set)
+    return Evaluation(card.decoded(content, model.label), model)
+
+
+def _own(case: Case, candidates: Sequence[Candidate]) -> list[Candidate | Own]:
+    """The given candidates beside the baselines; defaults made of the features that there are."""
+    defaults = {one.name for one in candidates if is_default(one, case)} - {*case.baselines}
+    of_case = case.candidates
+
+    def kept(features: tuple[str, ...]) -> list[Candidate]:
+        return [one for one in of_case(features) if one.name in defaults]
+
+    return [kept, *(one for one in candidates if not is_default(one, case))]
+
+
+def _cut(cv: Any, table: Table, horizon_s: int) -> tuple[SplitKind, list[Fold]]:  # noqa: ANN401
+    """The folds of a splitter, with the distance that the used features ask for."""
+    longest_s = max((FEATURES[COLUMN[name]].reach_s for name in table.features), default=0)
+    plan = SplitPlan(horizon_s=horizon_s, embargo_s=max(horizon_s, longest_s))
+    second = table.order
+    # Splitters take rows in the order of time; the table is sorted by product.
+    by_time = np.argsort(second, kind="stable")
+    sides = cv.split(np.empty((len(second), 0)), table.outcome[by_time], second[by_time])
+    given = [(by_time[np.asarray(train)], by_time[np.asarray(test)]) for train, test in sides]
+    return "given", splits.as_given(second, given, plan)
+
+
+def _outcome(X: Features, y: pl.DataFrame, case: Case, quantile: float) -> pl.Series:  # noqa: N803
+    """(n,) outcomes of the rows of X, null where y has none. Raises BadInputError."""
+    lacking = {"product", "second", "future_realized_vol"}.difference(y.columns)
+    if lacking:
+        why = f"it has no column {', '.join(sorted(lacking))}"
+        raise BadInputError("y", why, "Give what `barograph.label(X)` returns, or rows of it")
+    live = live_of(case)
+    known = pl.concat(
+        [
+            rows.select(
+                "product",
+                "second",
+                pl.Series(
+                    "known",
+                    labels.later(
+                        rows["second"].to_numpy(),
+                        rows[live.value_now].fill_null(np.nan).to_numpy(),
+                        horizon_s=case.horizon_s,
+                    ),
+                ).fill_nan(None),
+            )
+            for _, rows in X.frame.group_by("product", maintain_order=True)
+        ]
+    )
+    said = known.join(
+        y.select("product", "second", "future_realized_vol"),
+        on=["product", "second"], how="left", maintain_order="left",
+    )  # fmt: skip
+    if len(said) != len(X) or said["future_realized_vol"].is_not_null().sum() != (
+        y["future_realized_vol"].is_not_null().sum()
+    ):
+        raise BadInputError(
+            "y", "its rows are not those of X", "Give what `barograph.label(X)` returns, or rows of it"
+        )
+    where = said.filter(pl.col("future_realized_vol").is_not_null())
+    # exact: both are the same feature of the same row
+    if not where["known"].eq_missing(where["future_realized_vol"]).all():
+        raise BadInputError(
+            "y",
+            f"its values are not the {live.value_now} of {case.horizon_s} s later, which case "
+            f"{case.name} forecasts",
+            f"Use `barograph.label(X, horizon_s={case.horizon_s})`: folds are kept apart by that",
+        )
+    if len(y) == len(X) and "tau" in y.columns:
+        _refuse_other_quantile(y, quantile)
+    return said["future_realized_vol"]
+
+
+def _refuse_other_quantile(y: pl.DataFrame, quantile: float) -> None:
+    """Raise BadInputError where a tau of y is not that quantile of its product's labels."""
+    for (product,), rows in y.drop_nulls(["tau", "future_realized_vol"]).group_by("product"):
+        asked = labels.tau(rows["future_realized_vol"].to_numpy(), quantile=quantile, min_labels=1)
+        if rows["tau"][0] != asked:  # exact: an observed value
+            raise BadInputError(
+                "y",
+                f"its tau of {product} is not the {quantile:g} quantile of its labels",
+                "Give the same `quantile` to label and evaluate",
+            )
+
+
+def _hash(rows: pl.DataFrame) -> str:
+    """SHA-256 of the rows' values, by column."""
+    digest = hashlib.sha256(msgspec.json.encode(rows.columns))
+    for column in rows.get_columns():
+        plain = column.to_list() if column.dtype == pl.String else column.fill_null(np.nan)
+        digest.update(msgspec.json.encode(plain) if isinstance(plain, list) else plain.to_numpy().tobytes())
+    return digest.hexdigest()
