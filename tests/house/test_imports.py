@@ -140,6 +140,7 @@ HOMES = {
             f"app/reports/{name}.py"  # which is imported where a report is written
             for name in (
                 "card_charts",
+                "card_figures",
                 "card_skill",
                 "comparison_charts",
                 "figures_svg",
