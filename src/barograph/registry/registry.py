@@ -25,6 +25,7 @@ from barograph.registry.artifacts import (
 from barograph.registry.audit import Promotion, former
 from barograph.registry.database import BACKUP
 from barograph.registry.embedded import EmbeddedStore
+from barograph.registry.mlflow_flavours import flavour_files
 from barograph.registry.model import (
     MAX_ONNX_BYTES,
     RETRAIN,
@@ -86,15 +87,18 @@ class Registry:
         params: Mapping[str, str] | None = None,
         *,
         judged: Sequence[Run] = (),
+        example: Mapping[str, float | str] | None = None,
     ) -> int:
         """Store a model as the next version of `case` and return its number; no alias changes.
 
         The version appears complete or not at all. `params` are training parameters to show in
         MLflow; scores and the rest come from `facts`. `judged`: the rows that the gate used.
+        `example`: of an input, for who loads it through MLflow (`mlflow_flavours.inputs_of`).
         """
-        checked(f"{case} (new)", onnx, facts, case)
+        graph = checked(f"{case} (new)", onnx, facts, case)
         facts_json, runs = msgspec.json.encode(facts), msgspec.json.encode(judged)
         files = {"model.onnx": onnx, "facts.json": facts_json, JUDGED: runs}
+        files |= flavour_files(facts, example, has_median=graph.has_median)
         tags = tags_of(facts, facts_json) | dict(params or {}) | {HASHES[JUDGED]: sha256_of(runs)}
         new = NewVersion(
             files=files, tags=tags, scores=list(figures_of(facts)), time_ns=facts.created_time_ns

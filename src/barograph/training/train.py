@@ -95,7 +95,10 @@ def train(  # noqa: PLR0913 - data, registry, settings and callables
     decision = gate.decide(how)
     timer.lap("score")
     progress("registry", 0, 1)
-    version = _register(case, registry, onnx, facts, decision, gate.runs, promote=how.promote)
+    example = _example(walked, model)
+    version = _register(
+        case, registry, onnx, facts, decision, gate.runs, example, promote=how.promote
+    )
     if how.trials:  # without a search the report has the same facts
         registry.log_trials(case.name, walked.trials, dataset.data_hash, code_hash)
     timer.lap("register")
@@ -323,17 +326,32 @@ def _register(  # noqa: PLR0913 - the model, and the gate's decision with its ro
     facts: ModelFacts,
     decision: Decision,
     judged: list[Run],
+    example: Mapping[str, float | str],
     *,
     promote: bool,
 ) -> int:
     words = "; ".join(decision.reasons)
     version = registry.register(
-        case.name, onnx, facts, {"decision": f"{decision.word}: {words}"}, judged=judged
+        case.name,
+        onnx,
+        facts,
+        {"decision": f"{decision.word}: {words}"},
+        judged=judged,
+        example=example,
     )
     registry.set_alias(case.name, "candidate", version)
     if promote and decision.promote:
         registry.promote(case.name, version, words)
     return version
+
+
+def _example(walked: Walk, model: Registered) -> dict[str, float | str]:
+    """An input of the model: the last row that its export was checked on, and its key."""
+    row, names = model.checked[-1:], model.fitted.features
+    values = model.target.columns(walked.table, names, row)[0].tolist()
+    return {"product": walked.table.keys[int(walked.table.key[row[0]])]} | dict(
+        zip(names, values, strict=True)
+    )
 
 
 def _figures(row: ScoreRow, base_rate: Interval) -> dict[str, float | None]:
