@@ -230,9 +230,8 @@ def follows(ticker: Any, line: Any, counts: bool, timeout_ns: int) -> bool:
     if elapsed_ns < 0 and ticker.event_time_ns // NS_PER_S < line.last_ns // NS_PER_S:
         return False  # its second has closed
     if counts and ticker.trade_id >= 0:
-        # The next trade or the same one again; anything else is a hole or comes late.
-        after = ticker.trade_id - line.counted_trade_id
-        if line.counted_trade_id < 0 or after < 0 or after > 1:
+        # The next trade; the same id once more may tell another one, and the rest are holes or late.
+        if line.counted_trade_id < 0 or ticker.trade_id != line.counted_trade_id + 1:
             return False
     return not _may_repeat(ticker, line)
 
