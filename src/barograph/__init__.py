@@ -11,12 +11,15 @@ if TYPE_CHECKING:
     from barograph.library.frames import Features, features
     from barograph.library.labels import label
     from barograph.library.reading import read_ticks
+    from barograph.library.splitters import LeaveSessionOut, PurgedWalkForward
     from barograph.library.ticks import Ticks
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Features": "frames",
+    "LeaveSessionOut": "splitters",
+    "PurgedWalkForward": "splitters",
     "Ticks": "ticks",
     "features": "frames",
     "label": "labels",
@@ -26,6 +29,8 @@ _HOMES = {
 
 __all__ = [
     "Features",
+    "LeaveSessionOut",
+    "PurgedWalkForward",
     "Ticks",
     "features",
     "label",
