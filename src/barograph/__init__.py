@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from barograph.library.frames import Features, features
+    from barograph.library.home import Home
+    from barograph.library.home import open_home as open  # noqa: A004 - as `import barograph as bg`
     from barograph.library.labels import label
+    from barograph.library.models import Model
     from barograph.library.reading import read_ticks
     from barograph.library.splitters import LeaveSessionOut, PurgedWalkForward
     from barograph.library.ticks import Ticks
@@ -18,22 +21,28 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Features": "frames",
+    "Home": "home",
     "LeaveSessionOut": "splitters",
+    "Model": "models",
     "PurgedWalkForward": "splitters",
     "Ticks": "ticks",
     "features": "frames",
     "label": "labels",
+    "open": "home:open_home",
     "read_ticks": "reading",
 }
-"""Public name → the module of `barograph.library` that has it."""
+"""Public name → its module in `barograph.library`, and behind a colon its name there if another."""
 
 __all__ = [
     "Features",
+    "Home",
     "LeaveSessionOut",
+    "Model",
     "PurgedWalkForward",
     "Ticks",
     "features",
     "label",
+    "open",
     "read_ticks",
 ]
 
@@ -43,7 +52,8 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module  # noqa: PLC0415 - a name costs nothing before it is used
 
-    value = getattr(import_module(f"{__name__}.library.{_HOMES[name]}"), name)
+    module, _, own_name = _HOMES[name].partition(":")
+    value = getattr(import_module(f"{__name__}.library.{module}"), own_name or name)
     globals()[name] = value
     return value
 
