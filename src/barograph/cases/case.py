@@ -150,6 +150,8 @@ class Case:
     to_beat: tuple[str, ...]
     block: int
     stride: int
+    longest_window_s: int = 0
+    """How far back a feature looks at most, in seconds; 0 where rows have no time."""
 
     table: Callable[[pl.DataFrame], Table]
     """Dataset → its usable rows. It must not choose anything by the tested rows."""

@@ -286,6 +286,7 @@ def series_case(  # noqa: PLR0913 - everything specific to one series
         to_beat=baselines,
         block=10 * live.horizon_s // live.step_s,
         stride=1,
+        longest_window_s=longest_window_s,
         table=lambda frame: usable_rows(frame, live, live.columns).table,
         split=cut,
         target=target,

@@ -104,6 +104,14 @@ def walk_forward(second: Int64, plan: SplitPlan) -> list[Fold]:
     counts are held out in turn. Raises TooLittleDataError if a side of a fold has fewer than
     `plan.min_rows` rows.
     """
+    return [
+        Fold(train=train, test=test, inner=_stretches(second, train, plan))
+        for train, test in forward_sides(second, plan)
+    ]
+
+
+def forward_sides(second: Int64, plan: SplitPlan) -> list[tuple[Rows, Rows]]:
+    """(train rows, test rows) of each fold of `walk_forward`. Raises as it does."""
     clock = np.sort(second)
     first = round(plan.first_share * len(clock))
     edges = np.linspace(first, len(clock), plan.folds + 1).round().astype(np.int64)
@@ -112,7 +120,7 @@ def walk_forward(second: Int64, plan: SplitPlan) -> list[Fold]:
     # All rows of a cut's second, of every product, belong to its later side.
     starts = clock[edges[:-1]]
     stops = np.append(starts[1:], clock[-1] + 1)
-    folds = []
+    sides = []
     for start, stop in zip(starts, stops, strict=True):
         test = np.flatnonzero((second >= start) & (second < stop))
         if len(test) < plan.min_rows:
@@ -120,8 +128,8 @@ def walk_forward(second: Int64, plan: SplitPlan) -> list[Fold]:
         train = np.flatnonzero(second <= start - plan.distance_s)
         if len(train) < plan.min_rows:
             raise _too_little("train", len(train), plan)
-        folds.append(Fold(train=train, test=test, inner=_stretches(second, train, plan)))
-    return folds
+        sides.append((train, test))
+    return sides
 
 
 def as_given(second: Int64, sides: Sequence[tuple[Rows, Rows]], plan: SplitPlan) -> list[Fold]:
@@ -170,8 +178,31 @@ def leave_session_out(second: Int64, session: Int64, plan: SplitPlan) -> list[Fo
     used. Raises TooLittleDataError for fewer than three such sessions, and if the train rows are
     fewer than `plan.min_rows`.
     """
+    tested = _tested(session, plan)
+    folds = []
+    for train, test in session_sides(second, session, plan):
+        # Sessions too short to be tested are not held out either.
+        part = np.where(np.isin(session[train], tested), session[train], -1)
+        folds.append(Fold(train=train, test=test, inner=_in_turn(second, train, part, plan)))
+    return folds
+
+
+def session_sides(second: Int64, session: Int64, plan: SplitPlan) -> list[tuple[Rows, Rows]]:
+    """(train rows, test rows) of each fold of `leave_session_out`. Raises as it does."""
+    sides = []
+    for number in _tested(session, plan):
+        test = np.flatnonzero(session == number)
+        train = _away_from(second, np.flatnonzero(session != number), test, plan)
+        if len(train) < plan.min_rows:
+            raise _too_little("train", len(train), plan)
+        sides.append((train, test))
+    return sides
+
+
+def _tested(session: Int64, plan: SplitPlan) -> Int64:
+    """The sessions that have enough rows. Raises TooLittleDataError for fewer than three."""
     numbers, rows = np.unique(session, return_counts=True)
-    tested = numbers[rows >= plan.min_rows]
+    tested: Int64 = numbers[rows >= plan.min_rows]
     if len(tested) < 3:
         raise TooLittleDataError(
             "leave-session-out",
@@ -179,16 +210,7 @@ def leave_session_out(second: Int64, session: Int64, plan: SplitPlan) -> list[Fo
             "3",
             "Record more sessions, or walk forward (`--split walk-forward`)",
         )
-    folds = []
-    for number in tested:
-        test = np.flatnonzero(session == number)
-        train = _away_from(second, np.flatnonzero(session != number), test, plan)
-        if len(train) < plan.min_rows:
-            raise _too_little("train", len(train), plan)
-        # Sessions too short to be tested are not held out either.
-        part = np.where(np.isin(session[train], tested), session[train], -1)
-        folds.append(Fold(train=train, test=test, inner=_in_turn(second, train, part, plan)))
-    return folds
+    return tested
 
 
 def _stretches(second: Int64, train: Rows, plan: SplitPlan) -> tuple[tuple[Rows, Rows], ...]:

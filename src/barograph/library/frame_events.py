@@ -1,6 +1,5 @@
 """The events of a table of ticks: what `barograph replay` would make of it as a recording."""
 
-from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
@@ -20,7 +19,8 @@ from barograph.venues.refusals import FrameRefusedError
 
 _SOURCE = "frame"
 _SURVEYED = 2000
-_EVENTS_AT_A_TIME = 1 << 20
+_ROOM = 1024
+"""For gaps, which stand between the ticks."""
 
 
 def ticks_of_table(table: TickTable, rules: Rules, clock: Literal["venue", "recorder"]) -> Ticks:
@@ -48,32 +48,24 @@ class _Reading:
         self._places: dict[str, int] = {}
 
     def ticks(self) -> Ticks:
-        parts = list(self._parts())
+        n, row, filled = len(self._rows.time_ns), 0, 0
+        events = np.zeros(n + _ROOM, EVENT)
+        while row < n:
+            row, filled = self._lane.take(row, events, filled)
+            if row == n:
+                break
+            heard = self._hear(row)
+            row += 1
+            if filled + len(heard) + n - row > len(events):
+                events = np.concatenate([events, np.zeros(len(heard) + _ROOM + n // 8, EVENT)])
+            events[filled : filled + len(heard)] = heard
+            filled += len(heard)
         return Ticks(
-            np.concatenate(parts) if parts else np.zeros(0, EVENT),
+            events[:filled],
             self._places,
             silence_timeout_s=self._machine.continuity.rules.silence_timeout_s,
             refused=self._refused,
         )
-
-    def _parts(self) -> Iterator[Records]:
-        n = len(self._rows.time_ns)
-        room = min(n, _EVENTS_AT_A_TIME) + 8
-        events, filled, row = np.zeros(room, EVENT), 0, 0
-        while row < n:
-            row, filled = self._lane.take(row, events, filled)
-            if row < n and filled < room:
-                heard = self._hear(row)
-                row += 1
-                if len(heard) > room - filled:
-                    yield events[:filled]
-                    events, filled = np.zeros(max(room, len(heard)), EVENT), 0
-                events[filled : filled + len(heard)] = heard
-                filled += len(heard)
-            if filled == len(events):
-                yield events
-                events, filled = np.zeros(room, EVENT), 0
-        yield events[:filled]
 
     def _hear(self, row: int) -> Records:
         """The events of a row about which the machine has to think."""

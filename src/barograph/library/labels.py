@@ -13,7 +13,7 @@ _VALUE = "realized_vol_{}s"
 
 
 def label(
-    X: Features,  # noqa: N803 - as scikit-learn names it
+    X: Features,
     *,
     horizon_s: int = labels.HORIZON_S,
     quantile: float = labels.QUANTILE,

@@ -138,21 +138,21 @@ def tick_table(frame: pl.DataFrame, roles: Mapping[str, str], zone: tzinfo) -> T
 
 
 def _names(product: pl.Series) -> tuple[list[str], Int32]:
-    texts = product.cast(pl.String)
-    names = texts.unique(maintain_order=True)
-    if len(names) == 1 and names[0] is not None:
-        return [names[0]], np.zeros(len(product), np.int32)
-    known = names.drop_nulls()
-    numbers = pl.Series(range(len(known)), dtype=pl.Int32)
-    places = texts.replace_strict(known, numbers, default=-1, return_dtype=pl.Int32)
-    return known.to_list(), _writable(places.fill_null(-1).to_numpy())
+    """The names, and the number of each row's: −1 for none."""
+    coded = product.cast(pl.String).cast(pl.Categorical)
+    distinct = coded.unique().drop_nulls()
+    # A category's number is the process's, so others may lie between.
+    names = [""] * (1 + max(distinct.to_physical().to_list(), default=-1))
+    for number, name in zip(distinct.to_physical(), distinct.cast(pl.String), strict=True):
+        names[number] = name
+    numbers = _filled(coded.to_physical().cast(pl.Int32), -1)
+    return names, _writable(numbers.to_numpy())
 
 
 def _number(raw: pl.DataFrame, role: str, n: int) -> Float64:
     if role not in raw.columns:
         return np.full(n, np.nan)
-    numbers = raw[role].cast(pl.Float64, strict=False).fill_null(np.nan)
-    return _writable(numbers.to_numpy())
+    return _writable(_filled(raw[role].cast(pl.Float64, strict=False), np.nan).to_numpy())
 
 
 def _trade_ids(raw: pl.DataFrame, n: int) -> Int64:
@@ -161,19 +161,15 @@ def _trade_ids(raw: pl.DataFrame, n: int) -> Int64:
     ids = raw[TRADE_ID]
     if ids.dtype.is_float():  # as pandas has integers among which some are missing
         ids = ids.fill_nan(None)
-    ids = ids.cast(pl.Int64, strict=False).fill_null(-1)
-    return _writable(ids.to_numpy())
+    return _writable(_filled(ids.cast(pl.Int64, strict=False), -1).to_numpy())
 
 
 def _sides(raw: pl.DataFrame, n: int) -> Int32:
     if SIDE not in raw.columns:
         return np.zeros(n, np.int32)
-    sides = (
-        raw[SIDE]
-        .cast(pl.String)
-        .replace_strict(["buy", "sell"], [1, -1], default=0, return_dtype=pl.Int32)
-    )
-    return _writable(sides.fill_null(0).to_numpy())
+    sides = raw[SIDE].cast(pl.String)
+    bought, sold = ((sides == side).cast(pl.Int32) for side in ("buy", "sell"))
+    return _writable(_filled(bought - sold, 0).to_numpy())
 
 
 def _times(raw: pl.DataFrame, role: str, n: int, zone: tzinfo) -> Int64:
@@ -194,7 +190,7 @@ def _times(raw: pl.DataFrame, role: str, n: int, zone: tzinfo) -> Int64:
             times = times.set(times > latest, None) * scale
     else:
         times = pl.Series(_moments(times.to_list(), zone), dtype=pl.Int64)
-    return _writable(times.fill_null(int(NAT)).to_numpy())
+    return _writable(_filled(times, int(NAT)).to_numpy())
 
 
 def _moments(values: Sequence[Any], zone: tzinfo) -> list[int | None]:
@@ -219,6 +215,20 @@ def _as_json(value: Any) -> Any:  # noqa: ANN401 - any value of a frame
     return value
 
 
+def _filled(series: pl.Series, value: float) -> pl.Series:
+    return series.fill_null(value) if series.null_count() else series
+
+
+class _Writable:
+    """An array as one that may be written: kernels are compiled for those, and write into none."""
+
+    def __init__(self, array: NDArray[Any]) -> None:
+        self._array = array  # keeps its memory
+        interface = array.__array_interface__
+        self.__array_interface__ = interface | {"data": (interface["data"][0], False)}
+
+
 def _writable(array: NDArray[_Number]) -> NDArray[_Number]:
-    # Kernels are compiled for arrays that can be written; no kernel writes into these.
+    if len(array) and not array.flags.writeable and array.flags.c_contiguous:
+        return np.asarray(_Writable(array))
     return np.require(array, requirements=["C", "W"])

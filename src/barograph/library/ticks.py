@@ -203,7 +203,10 @@ def ticks_of_events(frame: pl.DataFrame, rules: Rules) -> Ticks:
     for name in _NUMBERS:
         events[name] = frame[name].fill_null(np.nan).to_numpy()
     # What a kind of event does not have is 0, as `codec.event_array` leaves it.
-    without = {GAP: (*_NUMBERS, "trade_id"), HEARTBEAT: (*_NUMBERS, "trade_id")}
+    without: dict[int, tuple[str, ...]] = {
+        GAP: (*_NUMBERS, "trade_id"),
+        HEARTBEAT: (*_NUMBERS, "trade_id"),
+    }
     for kind in (TRADE, FILLED):
         without[kind] = ("bid", "ask", "bid_size", "ask_size", "volume_24h")
     for kind, fields in without.items():

@@ -67,7 +67,7 @@ def appended_time_ns(record: Record) -> int:
 
 def records(log: Log, topic: str) -> Iterator[Record]:
     """All that the topic holds now, the oldest first; what is written meanwhile is not among it."""
-    return _merged(log, log.extents(topic), topic)
+    return merged(log, log.extents(topic), topic)
 
 
 def first(  # noqa: PLR0913 - a place in a log, and which records from there
@@ -98,7 +98,7 @@ def first(  # noqa: PLR0913 - a place in a log, and which records from there
                 "Name one of those, oldest or newest",
             )
         extents = [msgspec.structs.replace(extent, oldest=offset)]
-    return islice(_with_key(_merged(log, extents, topic), key), limit)
+    return islice(_with_key(merged(log, extents, topic), key), limit)
 
 
 def last(
@@ -189,7 +189,8 @@ def _with_key(of: Iterator[Record], key: str | None) -> Iterator[Record]:
     return of if key is None else (record for record in of if record.key == key)
 
 
-def _merged(log: Log, extents: list[Extent], topic: str) -> Iterator[Record]:
+def merged(log: Log, extents: list[Extent], topic: str) -> Iterator[Record]:
+    """The records of several partitions, each from its `oldest` on, the oldest first."""
     partitions = (upwards(log, topic, extent) for extent in extents)
     return heapq.merge(*partitions, key=appended_time_ns)
 

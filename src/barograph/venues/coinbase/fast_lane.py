@@ -229,11 +229,9 @@ def follows(ticker: Any, line: Any, counts: bool, timeout_ns: int) -> bool:
         return False
     if elapsed_ns < 0 and ticker.event_time_ns // NS_PER_S < line.last_ns // NS_PER_S:
         return False  # its second has closed
-    if counts and ticker.trade_id >= 0:
-        # The next trade or the same one again; anything else is a hole or comes late.
-        after = ticker.trade_id - line.counted_trade_id
-        if line.counted_trade_id < 0 or after < 0 or after > 1:
-            return False
+    next_id = line.counted_trade_id + 1
+    if counts and ticker.trade_id >= 0 and (next_id < 1 or ticker.trade_id != next_id):
+        return False  # a hole, late, or the last id once more, perhaps of another trade
     return not _may_repeat(ticker, line)
 
 

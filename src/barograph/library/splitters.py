@@ -1,0 +1,194 @@
+"""Splits in time as scikit-learn's splitters: purge and embargo between train and test."""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from barograph.arrays import Int64
+from barograph.cases.series import REGIME_HOLE_S, REGIME_ROWS
+from barograph.errors import BadInputError
+from barograph.evaluation import splits
+from barograph.evaluation.labels import HORIZON_S
+from barograph.feature_set.catalogue import COLUMN, FEATURES
+
+_EMBARGO_S = 300
+"""Where neither it nor the columns are known."""
+
+
+class _Splitter:
+    """What both splitters share: which rows count, the embargo, and scikit-learn's protocol."""
+
+    def __init__(self, horizon_s: int, embargo_s: int | None, min_rows: int) -> None:
+        self.horizon_s, self.embargo_s, self.min_rows = horizon_s, embargo_s, min_rows
+        self._plan([])  # refuses what is no plan
+
+    def split(
+        self,
+        X: object,
+        y: object = None,
+        groups: npt.ArrayLike | None = None,
+    ) -> Iterator[tuple[Int64, Int64]]:
+        """Yield (train rows, test rows) of each fold: (m,) int64 indices into `X`, increasing.
+
+        groups: (n,) the epoch second of each row, in any order and pooled over products;
+        `X["second"]` where it is left out. Rows whose `y` is null or NaN are on no side: what
+        cannot be known is neither learned nor judged.
+        Raises BadInputError without seconds, TooLittleDataError for a side with fewer than
+        `min_rows` rows.
+        """
+        second = _seconds(X, groups)
+        used = np.flatnonzero(_known(y, len(second)))
+        for train, test in self._sides(second[used], _columns(X)):
+            yield used[train], used[test]
+
+    def get_metadata_routing(self) -> object:
+        """What scikit-learn's metadata routing passes to `split`: groups."""
+        from sklearn.utils.metadata_routing import MetadataRequest  # noqa: PLC0415 - heavy
+
+        request = MetadataRequest(owner=self)
+        request.split.add_request(param="groups", alias=True)
+        return request
+
+    def _sides(self, second: Int64, columns: Sequence[str]) -> list[tuple[Int64, Int64]]:
+        raise NotImplementedError
+
+    def _plan(self, columns: Sequence[str], **others: Any) -> splits.SplitPlan:  # noqa: ANN401
+        return splits.SplitPlan(
+            horizon_s=self.horizon_s,
+            embargo_s=self._embargo_s(columns),
+            min_rows=self.min_rows,
+            **others,
+        )
+
+    def _embargo_s(self, columns: Sequence[str]) -> int:
+        reaches = {name: FEATURES[COLUMN[name]].reach_s for name in columns if name in COLUMN}
+        if self.embargo_s is None:
+            return max(reaches.values(), default=_EMBARGO_S)
+        longest = max(reaches, key=lambda name: reaches[name], default=None)
+        if longest is not None and reaches[longest] > self.embargo_s:
+            warnings.warn(
+                f"embargo_s={self.embargo_s} is less than the {reaches[longest]} s of {longest}: "
+                "train and test share seconds. Use embargo_s=None, or leave that column out.",
+                stacklevel=5,
+            )
+        return self.embargo_s
+
+    def __repr__(self) -> str:
+        of = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
+        return f"{type(self).__name__}({of})"
+
+
+class PurgedWalkForward(_Splitter):
+    """Folds in time order, each trained only on what was known before its test.
+
+    A scikit-learn splitter, as `barograph train` splits. All products are cut at the same moments.
+    `first_share` of the rows come before the first test; the rest are `n_splits` tests of equal
+    size. No train row is nearer to a test than `horizon_s` (its label) plus `embargo_s` (the
+    longest window of a feature), so no second is used by both.
+
+    embargo_s: None for the longest window of the columns of `X`, as far as they are features of the
+    catalogue, and 300 where `X` has no names. A shorter one than that is warned of.
+    min_rows: fewest rows of a side.
+    Source: López de Prado (2018), Advances in Financial Machine Learning, ch. 7.
+    """
+
+    def __init__(
+        self,
+        n_splits: int = 4,
+        *,
+        horizon_s: int = HORIZON_S,
+        embargo_s: int | None = None,
+        first_share: float = splits.FIRST_SHARE,
+        min_rows: int = 300,
+    ) -> None:
+        self.n_splits, self.first_share = n_splits, first_share
+        super().__init__(horizon_s, embargo_s, min_rows)
+
+    def get_n_splits(
+        self,
+        X: object = None,  # noqa: ARG002 - scikit-learn passes all three
+        y: object = None,  # noqa: ARG002
+        groups: object = None,  # noqa: ARG002
+    ) -> int:
+        """The number of folds."""
+        return self.n_splits
+
+    def _sides(self, second: Int64, columns: Sequence[str]) -> list[tuple[Int64, Int64]]:
+        return splits.forward_sides(second, self._plan(columns))
+
+    def _plan(self, columns: Sequence[str], **others: Any) -> splits.SplitPlan:  # noqa: ANN401
+        return super()._plan(columns, folds=self.n_splits, first_share=self.first_share, **others)
+
+
+class LeaveSessionOut(_Splitter):
+    """One fold for each session, trained on all the others: whether a model transfers.
+
+    A scikit-learn splitter, as `barograph train` splits three or more sessions. A hole of more than
+    `hole_s` between rows begins a session; one of fewer than `min_rows` rows is only trained on.
+    Later sessions are trained on too: it says nothing of how a model would have done in time.
+    Purge and embargo, with `horizon_s` and `embargo_s`, are as for `PurgedWalkForward`.
+    """
+
+    def __init__(
+        self,
+        *,
+        horizon_s: int = HORIZON_S,
+        embargo_s: int | None = None,
+        hole_s: int = REGIME_HOLE_S,
+        min_rows: int = REGIME_ROWS,
+    ) -> None:
+        self.hole_s = hole_s
+        super().__init__(horizon_s, embargo_s, min_rows)
+
+    def get_n_splits(
+        self,
+        X: object = None,
+        y: object = None,
+        groups: npt.ArrayLike | None = None,
+    ) -> int:
+        """The number of folds, which the seconds tell. Raises BadInputError without them."""
+        return sum(1 for _ in self.split(X, y, groups))
+
+    def _sides(self, second: Int64, columns: Sequence[str]) -> list[tuple[Int64, Int64]]:
+        session = splits.sessions(second, hole_s=self.hole_s)
+        return splits.session_sides(second, session, self._plan(columns))
+
+
+def _seconds(X: object, groups: npt.ArrayLike | None) -> Int64:
+    if groups is None:
+        if "second" not in _columns(X):
+            raise BadInputError(
+                "a split in time", "the seconds of the rows are not known",
+                "Give groups=X['second'], or an X that has this column",
+            )  # fmt: skip
+        groups = X["second"]  # type: ignore[index]  # a frame's column
+    second = np.asarray(groups)
+    if second.ndim != 1 or not np.issubdtype(second.dtype, np.integer):
+        raise BadInputError(
+            "groups", f"they are no column of whole epoch seconds but {second.dtype}",
+            "Give X['second']",
+        )  # fmt: skip
+    return second.astype(np.int64)
+
+
+def _columns(X: object) -> Sequence[str]:
+    columns = getattr(X, "columns", None)
+    return [] if columns is None else [str(name) for name in columns]
+
+
+def _known(y: object, n: int) -> npt.NDArray[np.bool_]:
+    if y is None:
+        return np.ones(n, np.bool_)
+    values = np.asarray(y)
+    if values.dtype == np.object_:  # nulls among whole numbers
+        known = np.array([value is not None and value == value for value in values], np.bool_)  # noqa: PLR0124 - NaN is not itself
+    elif np.issubdtype(values.dtype, np.floating):
+        known = ~np.isnan(values)
+    else:
+        known = np.ones(len(values), np.bool_)
+    if len(known) != n:
+        raise BadInputError("a split", f"y has {len(known)} rows and groups {n}", "Give y of X")
+    return known
