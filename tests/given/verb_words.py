@@ -45,6 +45,7 @@ WORDS = {
     "score": (),
     "verify": (),
     "check": (),
+    "check-feature": ("spikes", "--limit", "2000"),
     "simulate": ("--port", "0", "--minutes", "0.001", "--seed", "1"),
     "dataset": (),
     "train": (*CHURN, "--folds", "2", "--no-control"),

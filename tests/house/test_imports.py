@@ -23,6 +23,7 @@ HOMES = {
             "app/terminal/model_page.py",
             "app/terminal/model_list.py",
             "app/terminal/doctor_page.py",
+            "app/terminal/feature_laws.py",
             "app/terminal/forms_seen.py",
             "app/terminal/settings_table.py",
             "app/terminal/training_summary.py",

@@ -23,7 +23,7 @@ from verb_words import HOMELESS, WORDS, Door, verbs, words_of
 pytestmark = pytest.mark.operations
 
 READ = {
-    "alerts list", "archive list", "archive verify", "check", "deadletters list",
+    "alerts list", "archive list", "archive verify", "check", "check-feature", "deadletters list",
     "deadletters show",
     "models history", "models list", "models show", "report compare", "topics dump",
     "topics list", "verify",

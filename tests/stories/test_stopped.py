@@ -60,6 +60,7 @@ WORDS = {
     "up": "--venue simulated --products BTC-USD --port 0 --home {new}",
     "feed": "--venue simulated --url ws://127.0.0.1:{deaf} --products BTC-USD --home {new}",
     "simulate": "--port 0",
+    "check-feature": "spikes --home {home}",
     "check": "--topic ticks.raw --min 1 --home {home}",
     "dataset": "--home {home}",
     "train": "--home {home} --folds 2",

@@ -29,6 +29,7 @@ from barograph.app.wiring import Consumed
 from barograph.archive.compact import Compaction
 from barograph.archive.inventory import Inspection, Inventory
 from barograph.archive.recorded_form import Look
+from barograph.cases.feature_laws import FeatureCheck
 from barograph.feed.extracted import Extracted
 from barograph.feed.live import LiveSummary
 from barograph.feed.produce import Produced
@@ -76,6 +77,7 @@ ANSWERS: Mapping[str, Any] = {
     "score": Tally,
     "verify": Verification,
     "check": Check,
+    "check-feature": FeatureCheck,
     "simulate": LedgerSummary,
     "serve": ServeSummary,
     "dataset": (DatasetManifest, RecordManifest),

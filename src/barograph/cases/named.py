@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 from barograph.cases.own_modules import imported
@@ -36,14 +37,16 @@ _OWN: dict[str, str] = {}
 def case_named(name: str) -> "Case":
     """Return a built-in case by name, or a user's case by `package.module:NAME`.
 
+    A package that is installed may name cases too, as entry points of the group `barograph.cases`.
     The module is searched on Python's path, then in the working directory. Raises
     BadInputError if the module cannot be imported or defines no such case.
     """
     from barograph.cases.case import Case  # noqa: PLC0415 - with polars; a name alone is light
 
-    module, colon, attribute = NAMED.get(name, name).partition(":")
+    place = NAMED.get(name) or (name if ":" in name else installed().get(name, ""))
+    module, colon, attribute = place.partition(":")
     if not (colon and module and attribute) or module.startswith("."):
-        known = ", ".join(NAMED)
+        known = ", ".join([*NAMED, *installed()])
         raise BadInputError(
             f"case {name}", "there is no such case", f"Use {known}, or package.module:NAME"
         )
@@ -58,6 +61,11 @@ def case_named(name: str) -> "Case":
     if name not in NAMED:
         _OWN[case.name] = name
     return case
+
+
+def installed() -> dict[str, str]:
+    """Cases of installed packages: entry point of the group `barograph.cases` → `module:NAME`."""
+    return {each.name: each.value for each in entry_points(group="barograph.cases")}
 
 
 def with_own_cases(text: str) -> str:

@@ -21,6 +21,7 @@ try:
         backup,
         candles,
         check,
+        check_feature,
         deadletters,
         doctor,
         door,
@@ -57,7 +58,7 @@ try:
     )
     for theme in (
         market, forms, live, candles, serve, exchange, check, doctor, training, predict, records,
-        recover, backup, service, reference,
+        recover, backup, service, check_feature, reference,
     ):  # fmt: skip
         app.add_typer(theme.app)
     app.add_typer(alerts.app, name="alerts")

@@ -25,7 +25,7 @@ PANELS = {
         "serve", "alerts", "candles", "featurize", "score", "consume", "verify", "recover",
         "backup", "restore", "service", "deadletters", "rehearse",
     ),
-    "Plumbing": ("topics", "archive", "completion"),
+    "Plumbing": ("topics", "archive", "check-feature", "completion"),
 }  # fmt: skip
 """The verbs and groups of verbs, in the order of `barograph --help`."""
 
