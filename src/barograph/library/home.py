@@ -29,6 +29,7 @@ from barograph.registry.tracking_server import tracking_server
 from barograph.types import LATEST_NS, Record, TopicPartition
 from barograph.venues.entries import Rules
 
+_ALIASES: dict[str, Alias] = {"champion": "champion", "candidate": "candidate"}
 _NEWEST = 100
 _AT_A_TIME = 1000
 _WAIT_S = 1.0
@@ -185,12 +186,8 @@ class Home:
         was made with another version of the features.
         """
         chosen = case_named(case) if isinstance(case, str) else case
-        version: Alias | int
-        if which == "champion" or which == "candidate":  # noqa: PLR1714 - tells mypy which
-            version = which
-        elif str(which).isdecimal():
-            version = int(which)
-        else:
+        version = _ALIASES.get(str(which)) or (int(which) if str(which).isdecimal() else None)
+        if version is None:
             raise BadInputError(
                 f"model {which!r}", "it is no version", "Use champion, candidate or a number"
             )

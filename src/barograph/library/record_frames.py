@@ -104,7 +104,7 @@ def frame_of_words(family: Family, words: Sequence[Any], case: Case | None) -> p
     """
     hints: dict[str, Any] = {}
     for kind in family.words:
-        hints = {**typing.get_type_hints(kind), **hints}
+        hints |= typing.get_type_hints(kind)
     columns: dict[str, pl.Series] = {}
     if len(family.words) > 1:
         names = [type(word).__name__.lower() for word in words]
@@ -120,6 +120,8 @@ def frame_of_words(family: Family, words: Sequence[Any], case: Case | None) -> p
 
 def _series(values: list[Any], hint: Any) -> pl.Series:  # noqa: ANN401 - a type
     dtype = _dtype(hint)
+    if dtype == pl.Int64:  # a count in one word of a family may be a flag in another
+        values = [None if value is None else int(value) for value in values]
     if dtype is None:
         texts = [None if value is None else msgspec.json.encode(value).decode() for value in values]
         return pl.Series(texts, dtype=pl.String)
