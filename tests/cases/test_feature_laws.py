@@ -87,14 +87,11 @@ class Forgets(Counters):
 
 
 class Shares(Counters):
-    """One window for all queues."""
+    """Who waits in all queues together."""
 
-    def receive(self, records):
-        out = super().receive(records)
-        windows = [state.waiting for state in self.states.values()]
-        for state in self.states.values():
-            state.waiting = windows[0]
-        return out
+    def _row(self, minute, state):
+        everybody = sum(one.waiting[-1] for one in self.states.values() if one.waiting)
+        return with_value(super()._row(minute, state), everybody)
 
 
 class Remembers(Changed):

@@ -43,15 +43,18 @@ def imported(what: str, module: str) -> ModuleType:
         SyntaxError, ImportError, NameError, AttributeError, TypeError, ValueError, LookupError,
         ArithmeticError, AssertionError, OSError, RuntimeError, BadInputError,
     ) as error:  # fmt: skip  # what importing a module under development raises
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        where = "" if isinstance(error, SyntaxError) else f" ({last.filename}, line {last.lineno})"
-        why = " ".join(str(error).split())
-        raise BadInputError(
-            what, f"{type(error).__name__}: {why}{where}", "Correct the module"
-        ) from error
+        raise failed(what, error, "Correct the module") from error
     if found.__file__ is not None and not module.startswith("barograph."):
         _FILES.append(Path(found.__file__))
     return found
+
+
+def failed(what: str, error: Exception, cure: str) -> BadInputError:
+    """What a failure in code of one's own is to its author: kind, words, file and line."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    where = "" if isinstance(error, SyntaxError) else f" ({last.filename}, line {last.lineno})"
+    why = " ".join(str(error).split())
+    return BadInputError(what, f"{type(error).__name__}: {why}{where}", cure)
 
 
 def own_files() -> list[Path]:

@@ -43,7 +43,7 @@ def check_feature(
     from barograph.cases.case import live_of
     from barograph.cases.feature_laws import check_features
     from barograph.cases.named import case_named
-    from barograph.cases.own_modules import defined
+    from barograph.cases.own_modules import defined, failed
     from barograph.log import browse
 
     chosen = case_named(case)
@@ -51,9 +51,13 @@ def check_feature(
     said = defined(f"--oracle {oracle}", oracle) if oracle else None
     with existing_log(settings, log) as opened:
         records = list(islice(browse.records(opened, live.source), limit))
-    made = check_features(
-        live, records, longest_window_s=chosen.longest_window_s, oracle=said
-    )
+    try:
+        made = check_features(live, records, longest_window_s=chosen.longest_window_s, oracle=said)
+    except (
+        NameError, AttributeError, TypeError, ValueError, LookupError, ArithmeticError,
+        AssertionError, RuntimeError,
+    ) as error:  # fmt: skip  # what code under development raises
+        raise failed(f"case {case}", error, "Correct the machine, or the oracle") from error
     answer(made, json, lambda: feature_laws.page(made))
     if not made.ok:
         raise typer.Exit(1)
