@@ -196,9 +196,7 @@ def test_without_rows_or_a_machine_nothing_can_be_said():
     with pytest.raises(BadInputError, match="gave no row, 1 were refused"):
         check_features(LIVE, [Record("t", 0, 0, "north", b"{")], longest_window_s=600)
     with pytest.raises(BadInputError, match="Name the case whose machine"):
-        check_features(
-            dataclasses.replace(LIVE, machine=None), RECORDS, longest_window_s=600
-        )
+        check_features(dataclasses.replace(LIVE, machine=None), RECORDS, longest_window_s=600)
 
 
 def test_what_is_no_row_is_refused():

@@ -52,7 +52,9 @@ CONVERTED = [
 
 
 def named(estimator):
-    return "-".join(type(one).__name__ for one in getattr(estimator, "named_steps", {"": estimator}).values())
+    return "-".join(
+        type(one).__name__ for one in getattr(estimator, "named_steps", {"": estimator}).values()
+    )
 
 
 def of_each(*, all_of=True):
@@ -74,7 +76,9 @@ def test_the_graph_says_of_unseen_rows_what_the_estimator_says(estimator):
     assert np.allclose(whole, one_by_one, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("estimator", [RandomForestClassifier(10, n_jobs=2), RandomForestRegressor(5)])
+@pytest.mark.parametrize(
+    "estimator", [RandomForestClassifier(10, n_jobs=2), RandomForestRegressor(5)]
+)
 def test_the_same_rows_and_seed_give_the_same_bytes(estimator):
     candidate = from_sklearn(estimator, features=VOLS, name="mine")
     one, other, else_ = (candidate.fit(slices(candidate), seed).to_onnx() for seed in (1, 1, 2))
@@ -86,7 +90,10 @@ def test_the_same_rows_and_seed_give_the_same_bytes(estimator):
 
 def test_a_seed_of_ones_own_stays():
     candidate = from_sklearn(RandomForestClassifier(5, random_state=7), features=VOLS, name="mine")
-    assert candidate.fit(slices(candidate), 1).to_onnx() == candidate.fit(slices(candidate), 2).to_onnx()
+    assert (
+        candidate.fit(slices(candidate), 1).to_onnx()
+        == candidate.fit(slices(candidate), 2).to_onnx()
+    )
 
 
 def test_a_value_on_a_threshold_goes_where_the_estimator_sends_it():
@@ -137,7 +144,10 @@ def test_what_is_no_estimator_or_gives_no_probabilities_is_refused_at_once():
 @pytest.mark.parametrize(
     ("estimator", "why"),
     [
-        (make_pipeline(FunctionTransformer(np.sqrt), LogisticRegression()), "skl2onnx cannot convert"),
+        (
+            make_pipeline(FunctionTransformer(np.sqrt), LogisticRegression()),
+            "skl2onnx cannot convert",
+        ),
         (KNeighborsClassifier(), "functions or control flow"),
         (RandomForestClassifier(5, max_features="all"), "its fit failed"),
     ],

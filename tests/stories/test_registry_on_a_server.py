@@ -3,10 +3,14 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 import threading
 import time
 from contextlib import closing
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from barograph import codec
@@ -22,6 +26,7 @@ from barograph.log.topics import PREDICTIONS
 from barograph.pipeline.threads import Pipeline
 from barograph.registry.drift import attach_reference, reference_of
 from barograph.registry.kept_answers import FOLDER
+from barograph.registry.memory import MemoryStore
 from barograph.registry.registry import Registry
 from barograph.registry.server import ServerStore
 from barograph.registry.tracking_server import tracking_server
@@ -36,7 +41,7 @@ from drifting_rows import reference_of as made_reference
 from drifting_rows import remembering
 from mlflow_servers import PASSWORD, MlflowServer, missing
 from quick_training import HOW
-from registered_models import facts_of, graph
+from registered_models import FEATURES, facts_of, graph
 from waiting import until
 
 pytestmark = pytest.mark.operations
@@ -76,9 +81,11 @@ def run(settings, monkeypatch, capfdbinary):
     return call_verb
 
 
-@pytest.fixture(params=["home", "server"])
+@pytest.fixture(params=["home", "server", "memory"])
 def registry(request, made_home, tmp_path):
-    """The same of both stores."""
+    """The same of all stores."""
+    if request.param == "memory":
+        return Registry(tmp_path, store=MemoryStore())
     if request.param == "home":
         return Registry(shutil.copytree(made_home, tmp_path / "own"))
     return registry_of(request.getfixturevalue("settings"))
@@ -88,6 +95,25 @@ def named(case, **changes):
     """Facts and graph of a model of a case that no other test has."""
     onnx = graph(changes.pop("bias", 0.0))
     return onnx, facts_of(onnx, case=case, **changes)
+
+
+def test_mlflow_itself_loads_the_champion_of_a_server(settings):
+    pytest.importorskip("pandas")
+    registry, example = registry_of(settings), dict.fromkeys(FEATURES, 1e-5)
+    onnx, facts = named("by-mlflow")
+    registry.register("by-mlflow", onnx, facts, example=example)
+    registry.promote("by-mlflow", 1, "a test")
+    script = Path(__file__).parents[1] / "given" / "mlflow_user.py"
+    words = [sys.executable, "-W", "ignore", script, "models:/by-mlflow@champion"]
+    # The settings' variables name the server and its account.
+    done = subprocess.run(
+        [*words, json.dumps([example])], capture_output=True, check=False, timeout=300
+    )
+    assert done.returncode == 0, done.stderr.decode()[-2000:]
+    answer = json.loads(done.stdout.splitlines()[-1])
+    model = registry.load("by-mlflow", "champion", None).onnx
+    said = model.predict(np.full((1, 2), 1e-5, np.float32)).tolist()
+    assert answer["probability"] == answer["of_example"] == said  # exact: one graph, one row
 
 
 def test_whatever_keeps_them_models_are_the_same(registry):

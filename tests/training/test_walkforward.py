@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
+import queue_levels
 from barograph.cases.case import Target
 from barograph.errors import TooLittleDataError
 from barograph.evaluation import scores
@@ -13,6 +14,7 @@ from barograph.learning import candidates
 from barograph.learning.candidates import Candidate
 from barograph.training.walkforward import Training, questions_of, walk
 from customers import CUSTOMERS, customers
+from queues import QUEUES
 
 HOW = Training(folds=3, resamples=100)
 
@@ -316,3 +318,32 @@ def test_rows_to_learn_from_are_thinned_and_rows_to_predict_are_not(table):
     kept = [table.order[side] % 4 == 0 for side in (*(rest for rest, _ in fold.inner), fold.train)]
     assert rows["logistic"][:5] == [int(some.sum()) for some in kept]
     assert len(new_walk.tested["logistic"][0].probability) == len(fold.test) == 1000
+
+
+def test_a_candidate_whose_features_no_row_has_is_left_out_with_the_reason(table):
+    odd = candidates.logistic(("tenure", "shoe_size"), repeats=1, name="odd")
+    case = case_with(candidates=lambda names: (*CUSTOMERS.candidates(names)[:2], odd))
+    walked = walk(case, table, HOW)
+    assert "odd" not in walked.tested
+    assert "shoe_size: no row has it" in walked.left_out["odd"]
+    assert "tenure:" not in walked.left_out["odd"]
+
+
+def test_a_candidate_that_comes_trained_on_tested_rows_is_left_out():
+    table = QUEUES.table(queue_levels.dataset(1500, seed=1).frame)
+    first_ns = min(
+        QUEUES.span_ns(table, question.fold.test)[0]
+        for question in questions_of(QUEUES, table, HOW)[1]
+    )
+    by_name = {}
+    for name, until_ns in (("before", first_ns), ("after", first_ns + 1)):
+        ready = dataclasses.replace(
+            QUEUES.candidates(table.features)[1], name=name, fitted_until_ns=until_ns
+        )
+        by_name[name] = ready
+    case = dataclasses.replace(
+        QUEUES, candidates=lambda names: (QUEUES.candidates(names)[0], *by_name.values())
+    )
+    walked = walk(case, table, HOW)
+    assert list(walked.tested) == ["persistence", "before"]
+    assert "it was trained until" in walked.left_out["after"]

@@ -283,7 +283,9 @@ def _some(
         )
     kept = names.union(case.baselines)
     of_case = tuple(each for each in every if each.name in kept)
-    beside = [each for one in own for each in ([one] if isinstance(one, Candidate) else one(features))]
+    beside = [
+        each for one in own for each in ([one] if isinstance(one, Candidate) else one(features))
+    ]
     taken = [each.name for each in (*of_case, *beside)]
     if twice := sorted({name for name in taken if taken.count(name) > 1}):
         raise BadInputError(

@@ -320,7 +320,9 @@ def _oracle(live: LiveSeries, records: Sequence[Record], oracle: Oracle) -> str:
         for name, one, two in zip(live.columns, row.values, said, strict=False):
             same = one is None if two is None else one is not None and _close(one, two)
             if not same:
-                return f"{name} of {row.product} at second {row.second} is {one}, the oracle's {two}"
+                return (
+                    f"{name} of {row.product} at second {row.second} is {one}, the oracle's {two}"
+                )
     return ""
 
 

@@ -16,7 +16,9 @@ def defined(what: str, name: str) -> Any:  # noqa: ANN401 - whatever it defines
     """What `module:NAME` names. Raises BadInputError, about `what`, where there is nothing."""
     module, colon, attribute = name.partition(":")
     if not (colon and module and attribute) or module.startswith("."):
-        raise BadInputError(what, "it is not package.module:NAME", "Name a module and what it defines")
+        raise BadInputError(
+            what, "it is not package.module:NAME", "Name a module and what it defines"
+        )
     value = getattr(imported(what, module), attribute, None)
     if value is None:
         cure = f"Name what {module} defines"

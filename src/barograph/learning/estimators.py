@@ -66,7 +66,9 @@ def from_sklearn(
 
     what, names = f"candidate {name}", tuple(features)
     if not names or len(set(names)) < len(names) or not name:
-        raise BadInputError(what, f"its features are {', '.join(names) or 'none'}", "Name each once")
+        raise BadInputError(
+            what, f"its features are {', '.join(names) or 'none'}", "Name each once"
+        )
     known = isinstance(estimator, BaseEstimator)
     if not known or not (is_classifier(estimator) or is_regressor(estimator)):
         kind = f"{estimator!r}"[:100]
@@ -249,5 +251,7 @@ def _weights(copy: Any, weight: Float64) -> dict[str, Float64]:  # noqa: ANN401 
 
     if isinstance(copy, Pipeline):
         step, last = copy.steps[-1]
-        return {f"{step}__sample_weight": weight} if has_fit_parameter(last, "sample_weight") else {}
+        return (
+            {f"{step}__sample_weight": weight} if has_fit_parameter(last, "sample_weight") else {}
+        )
     return {"sample_weight": weight} if has_fit_parameter(copy, "sample_weight") else {}

@@ -14,7 +14,9 @@ from barograph.learning.fitted import AsGiven, Chance, Fitted, Seen
 from barograph.learning.onnx_graph import LEAST_OPSET, Graph, versions_of
 from barograph.registry.model import MAX_ONNX_BYTES, OnnxModel
 
-_CURE = "Export it with one input (n, features) and the probability as an output (n,), (n, 1) or (n, 2)"
+_CURE = (
+    "Export it with one input (n, features) and the probability as an output (n,), (n, 1) or (n, 2)"
+)
 
 
 def from_onnx(

@@ -175,7 +175,9 @@ def evaluate(  # noqa: PLR0913 - rows, models, and how they are compared
     """
     case = X.case if case is None else case_named(case) if isinstance(case, str) else case
     outcome = _outcome(X, y, case, quantile)
-    case = adapted(case, quantile=quantile, own=() if candidates is None else _own(case, candidates))
+    case = adapted(
+        case, quantile=quantile, own=() if candidates is None else _own(case, candidates)
+    )
     if cv is not None:
         case = replace(case, split=lambda table, _folds, _kind: _cut(cv, table, case.horizon_s))
     rows = X.rows(outcome)
@@ -250,7 +252,9 @@ def _outcome(X: Features, y: pl.DataFrame, case: Case, quantile: float) -> pl.Se
         y["future_realized_vol"].is_not_null().sum()
     ):
         raise BadInputError(
-            "y", "its rows are not those of X", "Give what `barograph.label(X)` returns, or rows of it"
+            "y",
+            "its rows are not those of X",
+            "Give what `barograph.label(X)` returns, or rows of it",
         )
     where = said.filter(pl.col("future_realized_vol").is_not_null())
     # exact: both are the same feature of the same row
@@ -283,5 +287,7 @@ def _hash(rows: pl.DataFrame) -> str:
     digest = hashlib.sha256(msgspec.json.encode(rows.columns))
     for column in rows.get_columns():
         plain = column.to_list() if column.dtype == pl.String else column.fill_null(np.nan)
-        digest.update(msgspec.json.encode(plain) if isinstance(plain, list) else plain.to_numpy().tobytes())
+        digest.update(
+            msgspec.json.encode(plain) if isinstance(plain, list) else plain.to_numpy().tobytes()
+        )
     return digest.hexdigest()
