@@ -37,7 +37,6 @@ def test_what_is_not_there_or_fails_says_so_about_what_was_asked(folder, name, t
 
 
 def test_a_failure_names_file_and_line():
-    try:
+    with pytest.raises(AttributeError) as raised:
         imported("x", "json").nothing  # noqa: B018 - it raises
-    except AttributeError as error:
-        assert "test_own_modules.py, line" in str(failed("a thing", error, "Correct it"))
+    assert "test_own_modules.py, line" in str(failed("a thing", raised.value, "Correct it"))

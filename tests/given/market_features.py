@@ -13,5 +13,5 @@ def features_and_labels(hours, seed, products=("BTC-USD", "ETH-USD")):
     dataset = market("market", hours, seed, products)
     digits = "".join(dataset.frame["reasons"].to_list()).encode()
     codes = np.frombuffer(digits, np.uint8).reshape(len(dataset.frame), -1) - ord("0")
-    X = Features(dataset.frame.drop("reasons", "outcome"), codes, SPIKES)  # noqa: N806 - as there
+    X = Features(dataset.frame.drop("reasons", "outcome"), codes, SPIKES)
     return X, label(X), dataset

@@ -74,7 +74,7 @@ def test_baselines_are_always_tested_beside_what_was_given(evaluation):
 
 @pytest.mark.slow
 def test_tau_is_that_of_each_folds_training_rows(market, evaluation):
-    X, y, _ = market
+    _, y, _ = market
     folds = evaluation.card.training.tested.folds
     taus = [fold.tau["BTC-USD"] for fold in folds]
     assert len(set(taus)) == 2
@@ -122,7 +122,7 @@ def test_labels_of_another_horizon_quantile_or_market_are_refused(market):
     few = {"candidates": [TREE], **FEW}
     with pytest.raises(BadInputError, match="not the realized_vol_60s of 60 s later"):
         bg.evaluate(X, bg.label(X, horizon_s=30), **few)
-    with pytest.raises(BadInputError, match="not the 0.9 quantile"):
+    with pytest.raises(BadInputError, match=r"not the 0\.9 quantile"):
         bg.evaluate(X, bg.label(X, quantile=0.95), **few)
     with pytest.raises(BadInputError, match="its rows are not those of X"):
         bg.evaluate(X, y.with_columns(pl.col("second") + 10**6), **few)

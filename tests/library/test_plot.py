@@ -13,8 +13,8 @@ from cards import made
 def strip(key, start_ns):
     return Strip(
         key=key, start_ns=start_ns, end_ns=start_ns + 4 * 10**9, step_ns=10**9, rows=4,
-        low=[0.1, 0.2, None, 0.1], high=[0.2, 0.6, None, 0.2], storms=[(start_ns, start_ns + 10**9)],
-        thresholds=[],
+        low=[0.1, 0.2, None, 0.1], high=[0.2, 0.6, None, 0.2], thresholds=[],
+        storms=[(start_ns, start_ns + 10**9)],
     )  # fmt: skip
 
 

@@ -1,8 +1,10 @@
 """A forest from a module of one's own, all the way: trained, promoted, scored live and again."""
 
 import json
+import re
 import shutil
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -17,30 +19,22 @@ from verb_processes import Life
 
 pytestmark = pytest.mark.operations
 
-MODULE = '''
-"""A forest, and the case of spikes that registers it whether or not it is better than simpler ones."""
-
-from dataclasses import replace
-
-from sklearn.ensemble import RandomForestClassifier
-
-import barograph as bg
-from barograph.cases.spikes import SPIKES
-
-COLUMNS = ["observed_vol_10s", "observed_vol_60s", "quiet_share_60s", "log_return_10s"]
-FOREST = bg.candidates.from_sklearn(
-    RandomForestClassifier(20, min_samples_leaf=30), features=COLUMNS, name="forest"
-)
-CASE = replace(SPIKES, prefers_simple=False)
-'''
+PAGE = Path(__file__).parents[2] / "docs" / "your-own-case.md"
 PRODUCTS = ("BTC-USD", "ETH-USD")
+
+
+def module():
+    """`mine.py` as the page has it, with the case that registers the forest in any case."""
+    section = PAGE.read_text(encoding="utf-8").partition("## A candidate of your own\n")[2]
+    blocks = re.findall(r"^```python\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
+    return "".join(blocks[:2])
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """Two recordings, one after the other, and the module."""
     place = tmp_path_factory.mktemp("mine")
-    (place / "mine.py").write_text(MODULE, encoding="utf-8")
+    (place / "mine.py").write_text(module(), encoding="utf-8")
     market = SimulatedMarket(PRESETS["market"], PRODUCTS, 1, 1_750_000_000 * 10**9)
     for name, minutes in (("first", 150), ("second", 10)):
         frames = [frame.data for _ in range(minutes) for frame in market.advance(60)]

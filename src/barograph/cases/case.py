@@ -25,7 +25,7 @@ from barograph.learning.examples import Examples
 from barograph.registry.model import TAU, ModelFacts
 
 SplitKind = Literal["auto", "walk-forward", "leave-session-out", "stratified", "given"]
-"""How folds are cut: by time, by session, stratified at random if rows have no time, or as given."""
+"""How folds are cut: by time, by session, stratified at random without time, or as given."""
 
 
 class Dataset(NamedTuple):

@@ -30,6 +30,7 @@ _SHOWN = 300
 _TOO_FEW = "not shown: the records span too little time for it, bring more (--limit)"
 
 Rows = list[tuple[str, bytes]]
+"""Key and bytes of each row, as a machine returns them."""
 
 
 class Law(msgspec.Struct, frozen=True, kw_only=True):
@@ -231,7 +232,9 @@ def _restores(
 ) -> str:
     for _ in range(_TRIES):
         cuts = _some_cuts(len(records), chance)
-        machine, rows, kept = make(), [], {}
+        machine = make()
+        rows: Rows = []
+        kept: dict[str, bytes] = {}
         for start, stop in pairwise([0, *cuts, len(records)]):
             rows += list(machine.receive(records[start:stop]).values)
             kept |= {key: bytes(state) for key, state in machine.snapshot().items()}
@@ -303,7 +306,8 @@ def _past(
 
 def _oracle(live: LiveSeries, records: Sequence[Record], oracle: Oracle) -> str:
     assert live.machine is not None  # noqa: S101 - `check_features` refused it
-    machine, past = live.machine(), {}
+    machine = live.machine()
+    past: dict[str, list[bytes]] = {}
     compared: list[tuple[FeatureRow, list[bytes]]] = []
     for record in records:
         outcome = machine.receive([record])

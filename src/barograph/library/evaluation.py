@@ -141,7 +141,7 @@ def _columns(name: str, of: Interval | None) -> dict[str, float | None]:
 
 
 def evaluate(  # noqa: PLR0913 - rows, models, and how they are compared
-    X: Features,  # noqa: N803 - as scikit-learn names it
+    X: Features,
     y: pl.DataFrame,
     candidates: Sequence[Candidate] | None = None,
     cv: Any = None,  # noqa: ANN401 - any splitter of scikit-learn's kind
@@ -220,7 +220,7 @@ def _cut(cv: Any, table: Table, horizon_s: int) -> tuple[SplitKind, list[Fold]]:
     return "given", splits.as_given(second, given, plan)
 
 
-def _outcome(X: Features, y: pl.DataFrame, case: Case, quantile: float) -> pl.Series:  # noqa: N803
+def _outcome(X: Features, y: pl.DataFrame, case: Case, quantile: float) -> pl.Series:
     """(n,) outcomes of the rows of X, null where y has none. Raises BadInputError."""
     lacking = {"product", "second", "future_realized_vol"}.difference(y.columns)
     if lacking:

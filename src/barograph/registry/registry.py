@@ -79,7 +79,7 @@ class Registry:
         """Why what was read last is not of now, in one line; empty where it is."""
         return self._store.problem
 
-    def register(
+    def register(  # noqa: PLR0913 - the model, and what is kept beside it
         self,
         case: str,
         onnx: bytes,
