@@ -12,13 +12,14 @@ from barograph.library.record_frames import family_of, frame_of_words, time_ns
 from barograph.types import DeadLetter, Fault, FeatureRow, Gap, GapCause, Record, Trade
 
 NS = 10**9
+COLUMNS = len(NAMES)
 
 
 def record(value):
     return Record("a.topic", 0, 7, "BTC-USD", value)
 
 
-def row(second=100, *, feature_set=FEATURE_SET_HASH, columns=len(NAMES)):
+def row(second=100, *, feature_set=FEATURE_SET_HASH, columns=COLUMNS):
     return FeatureRow(
         product="BTC-USD",
         second=second,
@@ -87,5 +88,5 @@ def test_what_is_nested_is_json_and_bytes_stay_bytes():
 
 @pytest.mark.parametrize("value", [b"{}", b"no JSON", b'{"type":"quote/1"}'])
 def test_a_record_of_another_program_is_refused(value):
-    with pytest.raises(BadInputError, match="a.topic/0, offset 7: its record is of no type"):
+    with pytest.raises(BadInputError, match=r"a.topic/0, offset 7: its record is of no type"):
         family_of(record(value))

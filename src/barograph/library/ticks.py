@@ -41,6 +41,7 @@ _NUMBERS = ("price", "bid", "ask", "bid_size", "ask_size", "volume_24h", "last_s
 class Ticks:
     """Ticks, heartbeats, trades and gaps of any products, in the order of the source; immutable.
 
+    Made by `read_ticks` and `Home.ticks`.
     `events`: (n,) of `barograph.codec.EVENT`, whose `product` indexes `products`. `frame` is the
     same as a Polars frame. `refused` counts what could not be used, by fault, and `dead_letters`
     has it (the first 100,000) with bytes, reason and place. `forms` say how each file was read.
