@@ -23,6 +23,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import msgspec
 import typer
 
+import barograph
 from barograph import telemetry
 from barograph.app.cli import app
 from barograph.app.cli.verbs import name_of
@@ -307,6 +308,9 @@ def metrics_page() -> str:
 
 
 PYTHON = {
+    "barograph": tuple(
+        name for name in barograph.__all__ if not inspect.ismodule(getattr(barograph, name))
+    ),
     "barograph.cases": (
         "tabular_case",
         "Contract",
@@ -333,9 +337,10 @@ def python_page() -> str:
         "",
         "Made from the code by `make docs`.",
         "",
-        "What a program of your own may import: [a case](your-own-case.md) needs no more. These",
-        "names stay as they are within a major version; everything else is the inside of the",
-        "program, and may move or change with any version.",
+        "What a program of your own may import: [a notebook](notebooks.md) and",
+        "[a case](your-own-case.md) need no more. These names stay as they are within a major",
+        "version; everything else is the inside of the program, and may move or change with any",
+        "version.",
         "`import barograph` reads no file and changes no environment",
         "([settings](settings.md#in-its-own-process)). What trains is imported on first use.",
     ]
@@ -357,6 +362,27 @@ def _python_lines(thing: Any) -> Iterator[str]:
     yield "```"
     yield ""
     yield from (inspect.getdoc(thing) or "").splitlines()
+    if getattr(thing, "__module__", "").startswith("barograph.library."):
+        yield from _methods(thing)
+
+
+def _methods(kind: Any) -> Iterator[str]:
+    """The public methods and properties of a class, each with signature and docstring."""
+    for name in sorted(dir(kind) if isinstance(kind, type) else ()):
+        member = inspect.getattr_static(kind, name)
+        if name.startswith("_"):
+            continue
+        if inspect.isfunction(member):
+            call = "\n".join(_signature(member)).replace("(\n    self,\n)", "()")
+            call = call.replace("\n    self,", "", 1)
+        elif isinstance(member, property | functools.cached_property):
+            member = member.fget if isinstance(member, property) else member.func
+            answer = inspect.signature(member).return_annotation
+            call = f"{name}: {_plain(inspect.formatannotation(answer))}"
+        else:
+            continue
+        yield from ("", f"#### {kind.__name__}.{name}", "", "```python", *call.splitlines(), "```")
+        yield from ("", *(inspect.getdoc(member) or "").splitlines())
 
 
 def _signature(thing: Any) -> Iterator[str]:
@@ -368,12 +394,24 @@ def _signature(thing: Any) -> Iterator[str]:
                 yield f"    {name}{_plain(str(inspect.signature(method)))}"
         return
     parameters = inspect.signature(thing).parameters.values()
+    if isinstance(thing, type) and "Made by " in (inspect.getdoc(thing) or ""):
+        yield f"class {thing.__name__}"
+        return
     yield f"{thing.__name__}("
+    by_name = False
     for each in parameters:
+        if each.kind is each.KEYWORD_ONLY and not by_name and not _is_struct(thing):
+            by_name = True
+            yield "    *,"
         yield f"    {_plain(str(each))},"
     answer = inspect.signature(thing).return_annotation
     named = not isinstance(thing, type) and answer is not inspect.Signature.empty
     yield f") -> {_plain(inspect.formatannotation(answer))}" if named else ")"
+
+
+def _is_struct(thing: Any) -> bool:
+    """Whether all of its fields are given by name, which is said once for the page."""
+    return isinstance(thing, type) and issubclass(thing, msgspec.Struct)
 
 
 def _plain(signature: str) -> str:

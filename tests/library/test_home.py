@@ -5,65 +5,16 @@ import threading
 from contextlib import closing
 from itertools import islice
 
-import numpy as np
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
 import barograph as bg
 from barograph import codec
-from barograph.cases.market import MARKET
-from barograph.errors import BadInputError, RegistryError
+from barograph.errors import BadInputError
 from barograph.feature_set.catalogue import NAMES
-from barograph.feature_set.featurizer import Featurizer
 from barograph.log import browse, open_log
-from barograph.pipeline.scorer import Scorer
-from barograph.pipeline.worker import when_idle, work
-from barograph.registry.registry import Registry
-from barograph.simulated.law import PRESETS
-from barograph.simulated.market import SimulatedMarket
 from barograph.types import Message, Prediction
-from homes import Home as FedHome
-from market_stages import FEATURIZE, SCORE
-from registered_models import facts_of, graph
-
-START_S = 1_750_000_000
-TAU = {"BTC-USD": 0.0001}
-"""Of the two products of the recording a model knows one."""
-
-
-@pytest.fixture(scope="module")
-def recording(tmp_path_factory):
-    market = SimulatedMarket(PRESETS["market"], ["BTC-USD", "ETH-USD"], 3, START_S * 10**9)
-    frames = market.advance(200)
-    market.advance(30)  # lost
-    frames += market.advance(400)
-    path = tmp_path_factory.mktemp("recorded") / "market.ndjson"
-    path.write_bytes(b"".join(frame.data + b"\n" for frame in frames))
-    return path
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory, recording, made_home):
-    """A home that replayed the recording, featurized it and scored it with its champion."""
-    folder = tmp_path_factory.mktemp("lived") / "home"
-    shutil.copytree(made_home, folder)
-    registry, onnx = Registry(folder), graph()
-    registry.register("spikes", onnx, facts_of(onnx, tau=TAU))
-    registry.promote("spikes", 1, "the first")
-    fed = FedHome(folder)
-    fed.replay(recording)
-    with closing(fed.log) as log:
-        model = registry.load("spikes", "champion", MARKET.feature_set)
-        work(log, FEATURIZE, Featurizer, clock_ns=lambda: 0, until=when_idle)
-        work(log, SCORE, lambda: Scorer(MARKET, model), clock_ns=lambda: 0, until=when_idle)
-    return folder
-
-
-@pytest.fixture
-def home(folder):
-    with bg.open(folder) as home:
-        yield home
 
 
 @pytest.mark.slow
@@ -77,44 +28,6 @@ def test_feature_rows_have_their_names_and_are_those_of_the_recording(home, reco
 
 
 @pytest.mark.slow
-def test_a_model_gives_the_probabilities_of_the_live_scorer(home, recording):
-    model, X = home.model("champion"), bg.features(bg.read_ticks(recording))
-    predictions = home.read("ticks.predictions").sort("product", "second")
-    scored = predictions["model"] == model.label
-    live = predictions.select(
-        pl.when(scored).then("probability").fill_null(np.nan).alias("probability")
-    )["probability"].to_numpy()
-    ours = model.predict_proba(X)
-    # exact: one row at a time, as live
-    np.testing.assert_array_equal(ours[:, 1], live)
-    known = ~np.isnan(live)
-    assert known.any()
-    assert not known.all()
-    np.testing.assert_array_equal(np.isnan(ours).any(axis=1), ~known)
-    decided = model.predict(X)
-    np.testing.assert_array_equal(np.isnan(decided), ~known)
-    assert (decided[known] == predictions["alarm"].to_numpy()[known]).all()
-
-
-@pytest.mark.slow
-def test_any_frame_with_the_columns_can_be_scored_and_one_without_is_refused(home, recording):
-    model, X = home.model(1), bg.features(bg.read_ticks(recording))
-    columns = ["product", *(name for name in model.features if name != "tau")]
-    ours = model.predict_proba(X)
-    np.testing.assert_array_equal(model.predict_proba(X[columns].to_pandas()), ours)
-    np.testing.assert_array_equal(model.predict_proba(X[columns].to_arrow()), ours)
-    with pytest.raises(BadInputError, match="has no column product"):
-        model.predict_proba(X[columns[1:]])
-
-
-def test_a_version_that_is_none_is_refused(home):
-    with pytest.raises(RegistryError, match="spikes/7"):
-        home.model(7)
-    with pytest.raises(BadInputError, match="it is no version"):
-        home.model("best")
-
-
-@pytest.mark.slow
 def test_records_are_read_by_time_and_product(home):
     every = home.read("ticks.predictions")
     last = every["event_time_ns"].max()
@@ -123,8 +36,8 @@ def test_records_are_read_by_time_and_product(home):
         some,
         every.filter(pl.col("product") == "ETH-USD", pl.col("event_time_ns") >= last - 60 * 10**9),
     )
-    first = home.read("ticks.predictions", until=START_S + 100)
-    assert_frame_equal(first, every.filter(pl.col("event_time_ns") < (START_S + 100) * 10**9))
+    first = home.read("ticks.predictions", until=1_750_000_000 + 100)
+    assert_frame_equal(first, every.filter(pl.col("event_time_ns") < (1_750_000_000 + 100) * 10**9))
     assert first.schema["verdict"] == pl.Enum(
         ["PREDICTED", "WARMUP", "GAP", "STALE", "OUT_OF_RANGE", "MODEL_EXPIRED", "NO_MODEL"]
     )

@@ -31,6 +31,7 @@ _REASONS = pl.Enum(_UNKNOWN)
 class Features:
     """Features of closed seconds, a row for each product and second; immutable.
 
+    Made by `features`.
     `frame` is a Polars frame sorted by product (first seen) and second, with the columns
 
     - `product`, and `second`: epoch seconds, int64; features are known at the end of that second;

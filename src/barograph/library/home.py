@@ -67,6 +67,7 @@ def open_home(
 class Home:
     """A home, or a log elsewhere with the models of a home; it is read and never written.
 
+    Made by `open`.
     Use it in a `with` block, or `close` it. Not thread-safe.
     """
 
@@ -93,7 +94,7 @@ class Home:
         counts back from the newest record of the topic.
         products: only records of these keys.
         case: whose feature rows the topic has, where it is a case of your own.
-        Columns are the fields of the records (docs/json.md), features under their names; what
+        Columns are the fields of the records (docs/vocabulary.md), features under their names; what
         cannot be read is left out with a warning that counts it.
         Raises UnknownTopicError, and BadInputError for what is no moment.
         """

@@ -12,10 +12,10 @@ from barograph.registry.model import TAU
 
 
 class Model:
-    """A version of the registry, verified by its hashes. Not thread-safe.
+    """A version of the registry, verified by its hashes. Made by `Home.model`. Not thread-safe.
 
     `label` is "case/version"; `facts` are what stands beside its graph: features, tau by product,
-    threshold, scores, what it was trained on (docs/json). `case` is the case that it forecasts.
+    threshold, scores, what it was trained on. `case` is the case that it forecasts.
     """
 
     def __init__(self, model: registered.Model, case: Case) -> None:

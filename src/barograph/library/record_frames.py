@@ -85,7 +85,12 @@ def family_of(record: Record) -> Family:
 
 
 def time_ns(family: Family, word: Any) -> int | None:  # noqa: ANN401 - one of family.words
-    """When a word happened, in epoch ns; a feature row at its end, a candle at its start."""
+    """When a word happened, in epoch ns; a feature row at its end, a candle at its start.
+
+    A gap at its end. None where the word does not tell.
+    """
+    if isinstance(word, Gap):
+        return word.end_ns
     if not family.time:
         return None
     time = getattr(word, family.time)

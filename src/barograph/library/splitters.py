@@ -29,7 +29,7 @@ class _Splitter:
         self,
         X: object,
         y: object = None,
-        groups: npt.ArrayLike | None = None,
+        groups: object = None,
     ) -> Iterator[tuple[Int64, Int64]]:
         """Yield (train rows, test rows) of each fold: (m,) int64 indices into `X`, increasing.
 
@@ -147,7 +147,7 @@ class LeaveSessionOut(_Splitter):
         self,
         X: object = None,
         y: object = None,
-        groups: npt.ArrayLike | None = None,
+        groups: object = None,
     ) -> int:
         """The number of folds, which the seconds tell. Raises BadInputError without them."""
         return sum(1 for _ in self.split(X, y, groups))
@@ -157,7 +157,7 @@ class LeaveSessionOut(_Splitter):
         return splits.session_sides(second, session, self._plan(columns))
 
 
-def _seconds(X: object, groups: npt.ArrayLike | None) -> Int64:
+def _seconds(X: object, groups: object) -> Int64:
     if groups is None:
         if "second" not in _columns(X):
             raise BadInputError(

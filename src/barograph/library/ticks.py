@@ -41,6 +41,7 @@ _NUMBERS = ("price", "bid", "ask", "bid_size", "ask_size", "volume_24h", "last_s
 class Ticks:
     """Ticks, heartbeats, trades and gaps of any products, in the order of the source; immutable.
 
+    Made by `read_ticks` and `Home.ticks`.
     `events`: (n,) of `barograph.codec.EVENT`, whose `product` indexes `products`. `frame` is the
     same as a Polars frame. `refused` counts what could not be used, by fault, and `dead_letters`
     has it (the first 100,000) with bytes, reason and place. `forms` say how each file was read.
@@ -183,6 +184,8 @@ def ticks_of_events(frame: pl.DataFrame, rules: Rules) -> Ticks:
         )
     except pl.exceptions.PolarsError as error:
         raise _changed(str(error)) from None
+    if frame["product"].null_count():
+        raise _changed("product is never null")
     names = frame["product"].unique(maintain_order=True)
     numbers = pl.Series(range(len(names)), dtype=pl.Int32)
     kinds, sides = list(KINDS), list(SIDES)
@@ -190,7 +193,7 @@ def ticks_of_events(frame: pl.DataFrame, rules: Rules) -> Ticks:
         kind=pl.col("kind").replace_strict(
             kinds, list(range(len(kinds))), default=-1, return_dtype=pl.Int8
         ),
-        product=pl.col("product").replace_strict(names, numbers, default=-1).fill_null(-1),
+        product=pl.col("product").replace_strict(names, numbers),
         side=pl.col("side").replace_strict(sides, [1, -1], default=0, return_dtype=pl.Int8),
         event_time_ns=pl.col("event_time_ns").fill_null(-1),
         receive_time_ns=pl.col("receive_time_ns").fill_null(int(NAT)),
@@ -260,8 +263,8 @@ def _check(events: Records) -> None:
     ticks = events[kind == TICK]
     with np.errstate(invalid="ignore"):
         quotes = (ticks["bid"] >= _LEAST) & (ticks["bid"] <= ticks["ask"]) & (ticks["ask"] <= _MOST)
-    if ((kind < 0) | (events["product"] < 0)).any():
-        raise _changed(f"kind is one of {', '.join(KINDS)}, and product is never null")
+    if (kind < 0).any():
+        raise _changed(f"kind is one of {', '.join(KINDS)}")
     if ((time_ns < 0) | (time_ns > LATEST_NS)).any():
         raise _changed("event_time_ns is a time from 1970 to 2262")
     if not quotes.all():

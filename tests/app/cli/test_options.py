@@ -7,11 +7,8 @@ import pytest
 import typer
 
 from barograph.app.cli import app
-from barograph.app.cli.options import NAMED, read_bytes
+from barograph.app.cli.options import read_bytes
 from barograph.app.settings import Settings
-from barograph.cases.churn import CHURN
-from barograph.cases.named import case_named
-from barograph.cases.spikes import SPIKES
 from barograph.errors import BadInputError
 
 READS = {
@@ -93,11 +90,6 @@ def test_a_misspelt_variable_is_named_with_the_one_that_is_meant(run, monkeypatc
     )
 
 
-def test_the_cases_of_the_house_are_known_by_their_names():
-    assert (case_named("spikes"), case_named("churn")) == (SPIKES, CHURN)
-    assert [case_named(name).name for name in NAMED] == list(NAMED)
-
-
 def test_a_case_of_a_users_own_is_found_in_the_working_directory(run, tmp_path):
     (tmp_path / "ours").mkdir()
     (tmp_path / "ours" / "leavers.py").write_text(
@@ -116,32 +108,6 @@ def test_a_case_of_a_users_own_is_found_in_the_working_directory(run, tmp_path):
     assert "`barograph train --case ours.leavers:LEAVERS`" in out
     code, _, err = run("train", "--case", "ours.leavers:LEAVERS", "--home", "h")
     assert (code, "FILE… --case ours.leavers:LEAVERS`" in err) == (2, True)
-
-
-WRONG_CASES = {
-    "weather": "there is no such case. Use spikes, churn, hourly, hourly-6h, hourly-24h, ",
-    "weather:": "there is no such case",
-    ":CASE": "there is no such case",
-    "nowhere_at_all:CASE": "there is no module nowhere_at_all",
-    "needs_more:CASE": "there is no module nobody_has_this",
-    "broken:CASE": "broken.py, line 3)",
-    "unwritten:CASE": "(unwritten.py, line 1)",
-    "other:CASE": "nothing is called that",
-    "other:OTHER": "OTHER is a str, not a barograph.cases.Case",
-    "json.:CASE": "there is no module json.",
-    "..:CASE": "there is no such case",
-}
-
-
-@pytest.mark.parametrize("name", WRONG_CASES)
-def test_a_case_that_is_none_is_refused_with_what_is_wrong(name, tmp_path):
-    (tmp_path / "needs_more.py").write_text("import nobody_has_this")
-    (tmp_path / "broken.py").write_text("def f():\n    return 1\nf() + 'x'\n")
-    (tmp_path / "unwritten.py").write_text("CASE = (")
-    (tmp_path / "other.py").write_text("OTHER = 'spikes'")
-    with pytest.raises(BadInputError) as refused:
-        case_named(name)
-    assert WRONG_CASES[name] in str(refused.value)
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path):

@@ -1,0 +1,40 @@
+"""Cases by name: those of the house, and a user's own."""
+
+import pytest
+
+from barograph.cases.churn import CHURN
+from barograph.cases.named import NAMED, case_named
+from barograph.cases.spikes import SPIKES
+from barograph.errors import BadInputError
+
+
+def test_the_cases_of_the_house_are_known_by_their_names():
+    assert (case_named("spikes"), case_named("churn")) == (SPIKES, CHURN)
+    assert [case_named(name).name for name in NAMED] == list(NAMED)
+
+
+WRONG_CASES = {
+    "weather": "there is no such case. Use spikes, churn, hourly, hourly-6h, hourly-24h, ",
+    "weather:": "there is no such case",
+    ":CASE": "there is no such case",
+    "nowhere_at_all:CASE": "there is no module nowhere_at_all",
+    "needs_more:CASE": "there is no module nobody_has_this",
+    "broken:CASE": "broken.py, line 3)",
+    "unwritten:CASE": "(unwritten.py, line 1)",
+    "other:CASE": "nothing is called that",
+    "other:OTHER": "OTHER is a str, not a barograph.cases.Case",
+    "json.:CASE": "there is no module json.",
+    "..:CASE": "there is no such case",
+}
+
+
+@pytest.mark.parametrize("name", WRONG_CASES)
+def test_a_case_that_is_none_is_refused_with_what_is_wrong(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "needs_more.py").write_text("import nobody_has_this")
+    (tmp_path / "broken.py").write_text("def f():\n    return 1\nf() + 'x'\n")
+    (tmp_path / "unwritten.py").write_text("CASE = (")
+    (tmp_path / "other.py").write_text("OTHER = 'spikes'")
+    with pytest.raises(BadInputError) as refused:
+        case_named(name)
+    assert WRONG_CASES[name] in str(refused.value)
