@@ -330,7 +330,7 @@ def test_a_candidate_whose_features_no_row_has_is_left_out_with_the_reason(table
 
 
 def test_a_candidate_that_comes_trained_on_tested_rows_is_left_out():
-    table = QUEUES.table(queue_levels.dataset(1500, seed=1).frame)
+    table = QUEUES.table(queue_levels.dataset(4000, seed=1).frame)
     first_ns = min(
         QUEUES.span_ns(table, question.fold.test)[0]
         for question in questions_of(QUEUES, table, HOW)[1]

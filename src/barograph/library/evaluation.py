@@ -173,13 +173,13 @@ def evaluate(  # noqa: PLR0913 - rows, models, and how they are compared
     Raises BadInputError for a `y` of another horizon, quantile or other rows, for a feature that
     there is not and as candidates do, TooLittleDataError where the rows are too few for the folds.
     """
-    case = X.case if case is None else case_named(case) if isinstance(case, str) else case
-    outcome = _outcome(X, y, case, quantile)
-    case = adapted(
-        case, quantile=quantile, own=() if candidates is None else _own(case, candidates)
-    )
+    named = case_named(case) if isinstance(case, str) else case
+    asked: Case = X.case if named is None else named
+    outcome = _outcome(X, y, asked, quantile)
+    own = () if candidates is None else _own(asked, candidates)
+    case = adapted(asked, quantile=quantile, own=own)
     if cv is not None:
-        case = replace(case, split=lambda table, _folds, _kind: _cut(cv, table, case.horizon_s))
+        case = replace(case, split=lambda table, _folds, _kind: _cut(cv, table, asked.horizon_s))
     rows = X.rows(outcome)
     registry = Registry(Path(), store=MemoryStore())
     train.train(
