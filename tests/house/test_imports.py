@@ -130,12 +130,13 @@ HOMES = {
             "registry/model.py",
             "learning/onnx_graph.py",
             "learning/encoding.py",
+            "learning/ready_graphs.py",
             "learning/trees.py",
         },
         "inside",
     ),
     "onnxruntime": ({"registry/model.py"}, "inside"),
-    "google": ({"registry/model.py"}, "inside"),
+    "google": ({"registry/model.py", "learning/ready_graphs.py"}, "inside"),
     "matplotlib": (
         {
             f"app/reports/{name}.py"  # which is imported where a report is written

@@ -24,6 +24,7 @@ def test_a_graph_becomes_a_model_that_says_what_it_says_calibrated(kind, columns
     assert np.allclose(said, 1 / (1 + np.exp(-1e4 * x.sum(axis=1, dtype=np.float64))), atol=1e-6)
     model = OnnxModel(export(fitted, x), 3)
     assert np.abs(model.predict(x) - fitted.predict(x)).max() < 1e-6
+    # exact: the order of the rows is kept, ties included
     assert np.array_equal(np.argsort(said, kind="stable"), np.argsort(fitted.z(x), kind="stable"))
 
 

@@ -46,9 +46,10 @@ def test_the_figures_are_those_of_train_on_the_same_rows(market, tmp_path):
         clock_ns=lambda: 1,
     )
     for row, theirs in zip(found.scores.rows(named=True), report.tested.scores, strict=True):
+        ours = row["candidate"], row["pr_auc"], row["pr_auc_low"], row["log_loss"]
+        pr_auc, log_loss = theirs.pr_auc, theirs.log_loss
         # exact: the same code on the same rows
-        assert (row["candidate"], row["pr_auc"]) == (theirs.name, theirs.pr_auc.estimate)
-        assert (row["pr_auc_low"], row["log_loss"]) == (theirs.pr_auc.low, theirs.log_loss.estimate)
+        assert ours == (theirs.name, pr_auc.estimate, pr_auc.low, log_loss.estimate)
     assert found.gate.promote == report.gate.decision.promote
     assert [one for one in found.gate.reasons if "time per row" not in one] == [
         one for one in report.gate.decision.reasons if "time per row" not in one
