@@ -311,6 +311,8 @@ PYTHON = {
     "barograph": tuple(
         name for name in barograph.__all__ if not inspect.ismodule(getattr(barograph, name))
     ),
+    "barograph.library.candidates": ("default", "from_sklearn", "from_onnx"),
+    "barograph.library.plot": ("calibration", "precision_recall", "timeline"),
     "barograph.cases": (
         "tabular_case",
         "Contract",
@@ -329,6 +331,12 @@ PYTHON = {
 }
 """Module → the names of it that stay as they are within a major version."""
 
+_SHOWN = {
+    "barograph.library.candidates": "barograph.candidates",
+    "barograph.library.plot": "barograph.plot",
+    "barograph.learning.candidates": "barograph.cases.candidates",
+}
+
 
 def python_page() -> str:
     """The names that programs may import, with their signatures and docstrings."""
@@ -345,7 +353,7 @@ def python_page() -> str:
         "([settings](settings.md#in-its-own-process)). What trains is imported on first use.",
     ]
     for module, names in PYTHON.items():
-        shown = "barograph.cases.candidates" if module.endswith("candidates") else module
+        shown = _SHOWN.get(module, module)
         lines += ["", f"## {shown}"]
         for name in names:
             lines += ["", f"### {name}", "", *_python_lines(getattr(import_module(module), name))]

@@ -79,10 +79,12 @@ def test_a_row_that_is_not_known_is_not_filled(tmp_path):
     (tmp_path / "facts.json").write_bytes(msgspec.json.encode(facts))
     model = LoadedModel(tmp_path)
     frame = pandas.DataFrame({name: [1e-5, None, 2e-5] for name in reversed(FEATURES)}, [5, 6, 7])
+    frame["product"] = "BTC-USD"
     answer = model.predict(frame)
     assert answer.index.tolist() == [5, 6, 7]
     assert answer["probability"].isna().tolist() == [False, True, False]
     assert model.predict(frame.iloc[1:2])["probability"].isna().all()
+    assert model.predict(frame.assign(product="SOL-USD"))["probability"].isna().all()
 
 
 def test_another_graph_than_that_of_the_facts_is_not_loaded(tmp_path):

@@ -100,6 +100,7 @@ def named(case, **changes):
 def test_mlflow_itself_loads_the_champion_of_a_server(settings):
     pytest.importorskip("pandas")
     registry, example = registry_of(settings), dict.fromkeys(FEATURES, 1e-5)
+    example["product"] = "BTC-USD"
     onnx, facts = named("by-mlflow")
     registry.register("by-mlflow", onnx, facts, example=example)
     registry.promote("by-mlflow", 1, "a test")

@@ -23,8 +23,8 @@ from barograph.files.disk import write_whole
 from barograph.learning.candidates import Candidate
 from barograph.library.candidates import is_default
 from barograph.library.frames import Features
+from barograph.library.models import Model
 from barograph.registry.memory import MemoryStore
-from barograph.registry.model import Model
 from barograph.registry.registry import Registry
 from barograph.training import card, train
 from barograph.training.card import Card
@@ -41,7 +41,7 @@ _VERSION = 1
 class Evaluation:
     """What an honest evaluation found; immutable. `card` has all of it, as a model card.
 
-    `model` is the model that `barograph train` would have registered: facts and ONNX graph.
+    `model` is the model that `barograph train` would have registered.
     """
 
     def __init__(self, card: Card, model: Model) -> None:
@@ -194,7 +194,7 @@ def evaluate(  # noqa: PLR0913 - rows, models, and how they are compared
     )  # fmt: skip
     content = registry.attached(case.name, _VERSION, card.FILE)
     model = registry.load(case.name, _VERSION, case.feature_set)
-    return Evaluation(card.decoded(content, model.label), model)
+    return Evaluation(card.decoded(content, model.label), Model(model, asked))
 
 
 def _own(case: Case, candidates: Sequence[Candidate]) -> list[Candidate | Own]:

@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from barograph import __version__
-from barograph.arrays import Float32, Float64
+from barograph.arrays import Bool, Float32, Float64
 from barograph.codec import UNREADABLE
 from barograph.errors import RegistryError
 from barograph.registry.artifacts import checked, content_of
@@ -30,8 +30,9 @@ _KEY = "product"
 
 
 def inputs_of(facts: ModelFacts) -> tuple[str, ...]:
-    """The columns that `predict` takes: the features, with `product` in the place of tau."""
-    return tuple(_KEY if name == TAU else name for name in facts.features)
+    """The columns that `predict` takes: features, and of a series `product`, which decides tau."""
+    names = tuple(name for name in facts.features if name != TAU)
+    return (*names, _KEY) if facts.tau else names
 
 
 def flavour_files(
@@ -116,17 +117,24 @@ class LoadedModel:
         del params
         frame = pd.DataFrame(model_input)
         x = self._columns(frame)
-        known = np.isfinite(x).all(axis=1)
-        out = {name: np.full(len(x), np.nan) for name in self._outputs}
-        if known.any():
-            answers = self._onnx.forecast(np.ascontiguousarray(x[known]))
-            for name, answer in zip(self._outputs, answers, strict=False):
-                out[name][known] = answer
-        return pd.DataFrame(out, index=frame.index)
+        known = np.isfinite(x).all(axis=1) & self._has_tau(frame)
+        out = np.full((len(x), len(self._outputs)), np.nan)
+        for row in np.flatnonzero(known).tolist():  # one at a time, to the bits of the live scorer
+            probability, median = self._onnx.forecast(x[row : row + 1])
+            out[row, 0] = probability[0]
+            if median is not None:
+                out[row, 1] = median[0]
+        return pd.DataFrame(out, index=frame.index, columns=list(self._outputs))
 
     @property
     def _outputs(self) -> tuple[str, ...]:
         return (OUTPUT, MEDIAN) if self._onnx.has_median else (OUTPUT,)
+
+    def _has_tau(self, frame: Any) -> Bool:  # noqa: ANN401 - pandas
+        """(n,) whether the model was trained on a row's product, as the live scorer asks."""
+        if not self.facts.tau:
+            return np.ones(len(frame), np.bool_)
+        return np.array([str(key) in self.facts.tau for key in frame[_KEY]], np.bool_)
 
     def _columns(self, frame: Any) -> Float32:  # noqa: ANN401 - pandas
         columns: list[Float64] = []
