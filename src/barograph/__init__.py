@@ -5,8 +5,7 @@ features, labels, honest splits, and what a home holds. Each name is imported on
 not in `__all__`, or in `barograph.cases`, is private and may change.
 """
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # as type checkers know it, without importing typing
 if TYPE_CHECKING:
     from barograph.library import candidates, plot
     from barograph.library.evaluation import Evaluation, evaluate

@@ -20,6 +20,7 @@ class Capsule:
     "frame", [FRAME, FRAME.lazy(), FRAME.to_arrow(), FRAME.to_pandas(), Capsule()], ids=type
 )
 def test_a_frame_of_any_library_becomes_one_of_polars(frame):
+    # exact: the same values, moved
     assert polars_of(frame).equals(FRAME)
 
 

@@ -67,8 +67,8 @@ def recorded(path, rows):
 def same(frame_ticks, file_ticks):
     assert frame_ticks.refused == file_ticks.refused
     assert frame_ticks.products == file_ticks.products
-    # exact: both are the events of one machine
     ours, theirs = (ticks.events[list(PACKED.names)] for ticks in (frame_ticks, file_ticks))
+    # exact: both are the events of one machine
     assert ours.astype(PACKED).tobytes() == theirs.astype(PACKED).tobytes()
 
 

@@ -91,6 +91,7 @@ def test_a_table_of_features_is_a_frame_for_others(X):
     assert_frame_equal(pl.DataFrame(X), X.frame)
     assert X.to_arrow().num_rows == len(X)
     of_pandas = X.to_pandas()["realized_vol_60s"].to_numpy()
+    # exact: the same values, moved
     np.testing.assert_array_equal(of_pandas, X["realized_vol_60s"].fill_null(np.nan).to_numpy())
     assert repr(X).startswith("Features of 2 products in ")
 

@@ -19,6 +19,7 @@ def only(X, rows):
 @pytest.mark.parametrize("horizon_s", [10, 60])
 def test_a_label_is_the_volatility_of_the_seconds_that_follow_or_unknown(X, horizon_s):
     y = bg.label(X, horizon_s=horizon_s)
+    # exact: names and whole seconds
     assert y.select("product", "second").equals(X[["product", "second"]])
     for (product,), rows in X.frame.group_by("product"):
         returns = dict(zip(rows["second"], rows["return_e9"], strict=True))

@@ -22,9 +22,12 @@ def test_a_model_gives_the_probabilities_of_the_live_scorer(home, recording):
     known = ~np.isnan(live)
     assert known.any()
     assert not known.all()
+    # exact: booleans
     np.testing.assert_array_equal(np.isnan(ours).any(axis=1), ~known)
     decided = model.predict(X)
+    # exact: booleans
     np.testing.assert_array_equal(np.isnan(decided), ~known)
+    # exact: 0 and 1
     assert (decided[known] == predictions["alarm"].to_numpy()[known]).all()
 
 
@@ -33,7 +36,9 @@ def test_any_frame_with_the_columns_can_be_scored_and_one_without_is_refused(hom
     model, X = home.model(1), bg.features(bg.read_ticks(recording))
     columns = ["product", *(name for name in model.features if name != "tau")]
     ours = model.predict_proba(X)
+    # exact: the same values, moved
     np.testing.assert_array_equal(model.predict_proba(X[columns].to_pandas()), ours)
+    # exact: the same values, moved
     np.testing.assert_array_equal(model.predict_proba(X[columns].to_arrow()), ours)
     with pytest.raises(BadInputError, match="has no column product"):
         model.predict_proba(X[columns[1:]])

@@ -27,6 +27,7 @@ def test_a_recording_is_read_packed_or_not_and_several_in_the_order_of_time(hole
     later.write_bytes(gzip.compress(b"".join(lines[3000:])))
     earlier.write_bytes(b"".join(lines[:3000]))
     parts = bg.read_ticks([later, earlier])
+    # exact: the events of one machine
     assert parts.frame.filter(pl.col("kind") == "tick").equals(
         bg.read_ticks(str(holed)).frame.filter(pl.col("kind") == "tick")
     )
@@ -51,6 +52,7 @@ def test_a_table_is_read_by_the_names_of_its_columns(tmp_path, name):
     ticks = bg.read_ticks(path, columns=columns)
     assert len(ticks) == 40
     of_frame = bg.read_ticks(odd, columns=columns)
+    # exact: the events of one machine
     assert of_frame.frame.drop("price").equals(ticks.frame.drop("price"))
 
 

@@ -88,6 +88,7 @@ def test_scikit_learn_takes_it_for_a_splitter(cv):
     assert cv.get_n_splits(X, y, second) == len(folds) == 3
     for one, other in zip(folds, cv.split(X, y, second), strict=True):
         for rows, again in zip(one, other, strict=True):
+            # exact: places of rows
             np.testing.assert_array_equal(rows, again)
             assert (np.diff(rows) > 0).all()
 
@@ -128,6 +129,7 @@ def test_the_embargo_is_the_longest_window_of_the_columns():
     ours = list(bg.PurgedWalkForward(2, min_rows=50).split(wide, y, second))
     by_hand = list(bg.PurgedWalkForward(2, embargo_s=300, min_rows=50).split(wide, y, second))
     for one, other in zip(ours, by_hand, strict=True):
+        # exact: places of rows
         np.testing.assert_array_equal(one[0], other[0])
 
 

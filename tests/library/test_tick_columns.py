@@ -64,6 +64,7 @@ def test_what_is_no_number_time_or_name_is_unknown():
     )
     assert made.rows.time_ns.tolist() == [START_NS, int(NAT)]
     assert made.rows.trade_id.tolist() == [7, -1]
+    # exact: parsed from short digits
     np.testing.assert_array_equal(made.rows.last_size, [0.5, np.nan])
     assert made.rows.side.tolist() == [-1, 0]
     unnamed = tick_table(

@@ -33,7 +33,12 @@ def ticks_of_table(table: TickTable, rules: Rules, clock: Literal["venue", "reco
 
 class _Reading:
     def __init__(self, table: TickTable, rules: Rules, clock: Literal["venue", "recorder"]) -> None:
-        self._table, self._rows = table, table.rows
+        self._table, self._repeated = table, table.repeated()
+        self._rows = table.rows
+        if len(self._repeated):
+            names = self._rows.name.copy()
+            names[list(self._repeated)] = -1  # so that the lane leaves them alone
+            self._rows = self._rows._replace(name=names)
         self._refused = Refused()
         self._machine = Coinbase(rules)
         self._opening = Opening(
@@ -69,6 +74,9 @@ class _Reading:
 
     def _hear(self, row: int) -> Records:
         """The events of a row about which the machine has to think."""
+        if row in self._repeated:
+            self._refuse(Fault.DUPLICATE, "the same as a row before", row)
+            return np.zeros(0, EVENT)
         number = int(self._rows.name[row])
         name = "" if number < 0 else self._table.names[number].strip()
         product = self._machine.continuity.book(name)

@@ -79,7 +79,7 @@ def family_of(record: Record) -> Family:
         raise BadInputError(
             f"{record.topic}/{record.partition}, offset {record.offset}",
             "its record is of no type that this version knows",
-            "Name another topic, or look at it (`barograph topics dump TOPIC`)",
+            "Name another topic",
         )
     return _FAMILIES[tag]
 
@@ -168,8 +168,8 @@ def _with_features(
     columns = _columns(feature_sets[0], case) if rows else ()
     if any(len(row.values) != len(columns) for row in rows):
         raise BadInputError(
-            "feature rows", "they have another number of values than their feature set", "Look at "
-            "them (`barograph topics dump TOPIC`)",
+            "feature rows", "they have another number of values than their feature set",
+            "Read later ones (since=…)",
         )  # fmt: skip
     values = pl.DataFrame(
         [row.values for row in rows], dict.fromkeys(columns, pl.Float64), orient="row"

@@ -111,6 +111,17 @@ class TickTable(NamedTuple):
         """What stands in a row, by roles, as a reader of JSON would have it."""
         return {role: _as_json(value) for role, value in self.raw.row(row, named=True).items()}
 
+    def repeated(self) -> frozenset[int]:
+        """The rows that are the same as one before, where nothing else tells trades apart.
+
+        So a recording of such rows is heard: a repeat of its bytes is refused.
+        """
+        if {TRADE_ID, LAST_SIZE, SIDE} & set(self.raw.columns):
+            return frozenset()
+        told = self.raw.drop(RECEIVED, strict=False)
+        again = ~pl.select(pl.struct(told.get_columns()).is_first_distinct()).to_series()
+        return frozenset(again.arg_true().to_list())
+
 
 def tick_table(frame: pl.DataFrame, roles: Mapping[str, str], zone: tzinfo) -> TickTable:
     """The columns of a frame that have a role; zone: of its times without one.
