@@ -48,7 +48,7 @@ def test_what_is_made_from_the_code_is_up_to_date(root):
 
 def test_every_verb_has_a_section_with_an_example(root, make):
     text = (root / "docs" / "cli.md").read_text(encoding="utf-8")
-    section = re.compile(r"^## ([a-z][a-z ]*)\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+    section = re.compile(r"^## ([a-z][a-z -]*)\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
     sections = dict(section.findall(text))
     assert set(sections) == set(make["verbs"]())
     for verb, section in sections.items():

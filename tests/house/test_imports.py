@@ -176,7 +176,8 @@ HOMES = {
                 "figures_svg",
                 "quality_charts",
             )
-        },
+        }
+        | {"library/plot.py"},  # for types alone
         "top",
     ),
     "pandera": ({"evaluation/quality.py"}, "inside"),

@@ -9,6 +9,16 @@ import pytest
 import barograph
 
 PUBLIC = {
+    "Evaluation": {
+        "base_rate": "property",
+        "chosen": "property",
+        "control": "property",
+        "differences": "(self, minus)",
+        "gate": "property",
+        "left_out": "property",
+        "report": "(self, path)",
+        "scores": "property",
+    },
     "Features": {
         "columns": "property",
         "names": "property",
@@ -37,18 +47,56 @@ PUBLIC = {
         "split": "(self, X, y=None, groups=None)",
     },
     "Ticks": {"dead_letters": "property", "frame": "property"},
+    "candidates": {
+        "Boosting": "class",
+        "BoostingStages": "class",
+        "Candidate": "class",
+        "Ratio": "class",
+        "Relative": "class",
+        "climatology": "(hour, *, repeats=60)",
+        "combination": "(members, *, name='combination', repeats=60)",
+        "default": "(case='spikes')",
+        "from_onnx": "(onnx, *, features, name, fitted_until=None, repeats=60)",
+        "from_sklearn": "(estimator, *, features, name, repeats=60)",
+        "gradient_boosting": "(features, how=None, *, repeats=60, view=None)",
+        "har": "(vols, *, repeats=60)",
+        "least_squares": "(ratios, base=(), *, name, repeats=60, prior_rows=1)",
+        "lightgbm": "(features, how=None, *, repeats=60, view=None)",
+        "lightgbm_regression": "(view, base, how=None, *, repeats=60, varies=True)",
+        "logistic": "(features, *, repeats=60, view=None, name='logistic')",
+        "persistence": "(vol='realized_vol_60s', *, repeats=60, name='persistence')",
+        "relative": "(ratios, base, spread=(), *, repeats=60, name='relative')",
+        "xgboost": "(view, how=None, *, repeats=60)",
+        "xgboost_regression": "(view, base, how=None, *, repeats=60, varies=True)",
+    },
+    "evaluate": "(X, y, candidates=None, cv=None, *, case=None, quantile=0.9, folds=4, "
+    "control=False, resamples=1000, seed=1)",
     "features": "(ticks, *, silence_timeout_s=10.0, case='spikes')",
     "label": "(X, *, horizon_s=60, quantile=0.9, min_labels=600)",
     "open": "(address, *, home=None, registry='')",
-    "read_ticks": "(source, *, columns=None, products=None, silence_timeout_s=10.0, "
-    "clock='venue', zone='UTC')",
+    "plot": {
+        "calibration": "(r)",
+        "precision_recall": "(r)",
+        "timeline": "(r, product=None, part=0)",
+    },
+    "read_ticks": "(source, *, columns=None, products=None, silence_timeout_s=10.0, clock='venue', "
+    "zone='UTC')",
 }
 
 
 def shown(thing):
-    """The signature of a function; the public members of a class, methods with their arguments."""
+    """The signature of a function; the public members of a class, methods with their arguments.
+
+    Of a module its functions, with their arguments, and its classes.
+    """
     if inspect.isfunction(thing):
         return called(thing)
+    if inspect.ismodule(thing):
+        members = {name: getattr(thing, name) for name in thing.__all__}
+        return {
+            name: called(member) if inspect.isfunction(member) else "class"
+            for name, member in members.items()
+        }
     members = {name: inspect.getattr_static(thing, name) for name in sorted(dir(thing))}
     return {
         name: called(member) if inspect.isfunction(member) else "property"
@@ -73,7 +121,11 @@ def test_every_public_name_is_offered_and_documented(root):
     assert list(PUBLIC) == barograph.__all__ == sorted(barograph.__all__)
     assert set(barograph.__all__) < set(dir(barograph))
     page = (root / "docs" / "python.md").read_text(encoding="utf-8")
-    assert [name for name in PUBLIC if f"### {name}\n" not in page] == []
+    modules = {name for name in PUBLIC if inspect.ismodule(getattr(barograph, name))}
+    titles = {
+        name: f"## barograph.{name}\n" if name in modules else f"### {name}\n" for name in PUBLIC
+    }
+    assert [name for name, title in titles.items() if title not in page] == []
     for name in PUBLIC:
         assert inspect.getdoc(getattr(barograph, name))
 

@@ -82,9 +82,8 @@ def test_the_graph_says_of_unseen_rows_what_the_estimator_says(estimator):
 def test_the_same_rows_and_seed_give_the_same_bytes(estimator):
     candidate = from_sklearn(estimator, features=VOLS, name="mine")
     one, other, else_ = (candidate.fit(slices(candidate), seed).to_onnx() for seed in (1, 1, 2))
-    # exact: a training repeated on one machine
-    assert one == other
-    assert one != else_
+    assert one == other  # exact: a training repeated on one machine
+    assert one != else_  # exact: another seed, other trees
     assert estimator.random_state is None
     assert not hasattr(estimator, "estimators_"), "the estimator given is not fitted"
 
