@@ -64,7 +64,7 @@ def test_mlflow_loads_the_champion_with_its_signature_and_example(tmp_path):
     x = np.array([[3e-5, 4e-5, 5.6e-5], [3e-5, 4e-5, 7e-5]], np.float32)
     said = OnnxModel(onnx, 3).predict(x)
     assert answer["probability"][:2] == pytest.approx(said, rel=1e-12)
-    assert set(answer["probability"][2:]) == {None}
+    assert all(one is None for one in answer["probability"][2:])
     assert answer["of_example"] == pytest.approx(said[:1], rel=1e-12)
     assert not list(Path(home).rglob("*.pkl"))
     # What MLflow leaves there does not hurt: the version is still what was registered.
