@@ -49,3 +49,12 @@ def test_sources_of_constants_that_are_compiled_in_are_of_the_kernels(package, n
     with (package / name).open("a") as constants:
         constants.write("# changed\n")
     assert sources.kernels_hash() != before
+
+
+def test_files_of_the_callers_own_count_by_their_contents(tmp_path):
+    one, other = tmp_path / "one.py", tmp_path / "other.py"
+    one.write_text("a")
+    other.write_text("a")
+    assert sources.code_hash([one]) == sources.code_hash([other]) != sources.code_hash()
+    other.write_text("b")
+    assert sources.code_hash([one]) != sources.code_hash([other])

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from barograph.cases.case import Target, adapted
 from barograph.cases.spikes import CLOCKS, SPIKES, WANTED
 from barograph.errors import BadInputError
+from barograph.learning import candidates
 from customers import CUSTOMERS
 from small_table import table
 
@@ -77,3 +78,22 @@ def test_a_quantile_is_asked_of_a_case_that_has_one():
     assert adapted(SPIKES, quantile=0.8, candidates=()).target is not SPIKES.target
     with pytest.raises(BadInputError, match="Leave it out"):
         adapted(CUSTOMERS, quantile=0.8, candidates=())
+
+
+def test_candidates_of_the_callers_own_stand_behind_the_baselines():
+    one = candidates.persistence("ewma_vol_60s", name="one")
+
+    def made(features):
+        return [candidates.persistence(features[0], name="two")]
+
+    names = [each.name for each in adapted(SPIKES, own=[one, made]).candidates((*WANTED, *CLOCKS))]
+    assert names[-2:] == ["one", "two"]
+    assert set(names) - {"garch", "one", "two"} == {"persistence", "har", "ewma", "climatology"}
+    both = adapted(SPIKES, candidates=["ridge"], own=[one]).candidates((*WANTED, *CLOCKS))
+    assert [each.name for each in both][-2:] == ["ridge", "one"]
+
+
+def test_two_candidates_cannot_have_one_name():
+    twice = adapted(SPIKES, own=[candidates.persistence("ewma_vol_60s", name="har")])
+    with pytest.raises(BadInputError, match="Give it a name of its own"):
+        twice.candidates((*WANTED, *CLOCKS))

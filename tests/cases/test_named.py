@@ -38,3 +38,22 @@ def test_a_case_that_is_none_is_refused_with_what_is_wrong(name, tmp_path, monke
     with pytest.raises(BadInputError) as refused:
         case_named(name)
     assert WRONG_CASES[name] in str(refused.value)
+
+
+def test_an_installed_package_names_cases_of_its_own(tmp_path, monkeypatch):
+    info = tmp_path / "theirs-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n")
+    entries = "theirs = theirs_case:CASE", "spikes = theirs_case:CASE", "lost = theirs_lost:CASE"
+    (info / "entry_points.txt").write_text("\n".join(["[barograph.cases]", *entries]))
+    (tmp_path / "theirs_case.py").write_text(
+        "from dataclasses import replace\nfrom barograph.cases.churn import CHURN\n"
+        "CASE = replace(CHURN, name='theirs')\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    assert case_named("theirs").name == "theirs"
+    assert case_named("spikes") is SPIKES, "names of the house come first"
+    with pytest.raises(BadInputError, match="there is no module theirs_lost"):
+        case_named("lost")
+    with pytest.raises(BadInputError, match=r"Use spikes.* theirs, "):
+        case_named("weather")

@@ -9,10 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from barograph.cases import spikes
+from barograph.cases.case import adapted
 from barograph.cases.spikes import CLOCKS, FIRST, GARCH, SPIKES, WANTED
-from barograph.errors import TooLittleDataError
+from barograph.errors import BadInputError, TooLittleDataError
 from barograph.evaluation import labels
 from barograph.feature_set.catalogue import COLUMN, FEATURES, NAMES
+from barograph.learning.candidates import persistence
 from barograph.registry.model import TAU, ModelFacts
 from barograph.types import NS_PER_S, Reason
 
@@ -327,3 +329,13 @@ def test_the_card_is_given_the_mid_price_of_each_row():
     table = SPIKES.table(frame())
     np.testing.assert_allclose(table.level, 100_000, rtol=1e-6)
     assert len(table.level) == len(table.order)
+
+
+def test_a_candidate_of_ones_own_gets_the_features_that_it_names():
+    own = persistence("microprice_deviation_bps", name="own")
+    table = adapted(SPIKES, own=[own]).table(frame(("A",)))
+    assert table.features == (*FIRST, "microprice_deviation_bps", *CLOCKS)
+    with pytest.raises(BadInputError, match=r"catalogue has no such feature.*observed_vol_60s"):
+        adapted(SPIKES, own=[persistence("observed_vol_61s", name="own")])
+    hour = adapted(SPIKES, own=[persistence(("hour_sin", "ewma_vol_60s"), name="own")])
+    assert hour.table(frame(("A",))).features == (*FIRST, *CLOCKS)

@@ -325,3 +325,38 @@ def test_without_time_sides_of_one_kind_are_too_little(yes):
     y[:yes] = 1.0
     with pytest.raises(TooLittleDataError, match="folds without time"):
         splits.stratified(y, np.arange(60), 3)
+
+
+@given(pooled_seconds(), plans, st.integers(1, 4), st.integers(0, 2**31))
+def test_whatever_a_splitter_gives_no_second_is_seen_from_both_sides(seconds, plan, parts, seed):
+    second = np.array(seconds)
+    side = np.random.default_rng(seed).integers(0, parts + 1, len(second))
+    if seed % 2:  # stretches of time rather than rows at random
+        side = np.sort(side)[np.argsort(np.argsort(second, kind="stable"))]
+    sides = [
+        (np.flatnonzero(side != number), np.flatnonzero(side == number)) for number in range(parts)
+    ]
+    try:
+        folds = splits.as_given(second, sides, plan)
+    except TooLittleDataError:
+        assume(False)  # noqa: FBT003
+    for fold, (given_rows, test) in zip(folds, sides, strict=True):
+        assert fold.test.tolist() == test.tolist()
+        assert set(fold.train) <= set(given_rows)
+        far = np.abs(second[fold.train][:, None] - second[fold.test]).min(axis=1)
+        assert far.min() >= plan.distance_s
+        near = np.setdiff1d(given_rows, fold.train)
+        if len(near):
+            assert np.abs(second[near][:, None] - second[test]).min(axis=1).max() < plan.distance_s
+        for rest, held in fold.inner:
+            assert np.abs(second[rest][:, None] - second[held]).min() >= plan.distance_s
+
+
+def test_a_splitter_that_tests_a_row_twice_or_nothing_is_refused():
+    second, rows = np.arange(2000), np.arange(2000)
+    plan = splits.SplitPlan(horizon_s=10, embargo_s=10)
+    with pytest.raises(BadInputError, match="tests a row twice"):
+        splits.as_given(second, [(rows[:1000], rows[1200:]), (rows[:1000], rows[1500:])], plan)
+    for sides in ([], [(rows[:1000], rows[:0])], [(rows[:0], rows[1000:])]):
+        with pytest.raises(TooLittleDataError):
+            splits.as_given(second, sides, plan)

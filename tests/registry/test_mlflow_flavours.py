@@ -67,7 +67,8 @@ def test_mlflow_loads_the_champion_with_its_signature_and_example(tmp_path):
     assert all(one is None for one in answer["probability"][2:])
     assert answer["of_example"] == pytest.approx(said[:1], rel=1e-12)
     assert not list(Path(home).rglob("*.pkl"))
-    # What MLflow leaves there does not hurt: the version is still what was registered.
+    # What MLflow leaves there does not hurt.
+    # exact: the version is still what was registered
     assert registry.load("spikes", "champion", None).facts == facts
 
 

@@ -109,6 +109,9 @@ def test_some_candidates_are_trained_and_the_report_says_which(run, people):
     code, out, err = run(*words, "--candidates", "oracle")
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert "the baselines are always tested" in err
+    code, out, err = run(*words, "--candidates", "logistic,nowhere_at_all:FOREST")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "--candidates nowhere_at_all:FOREST: there is no module nowhere_at_all" in err
     code, out, _ = run(*words, "--candidates", "logistic")
     assert code == 0
     assert len(out.splitlines()) <= 12
