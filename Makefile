@@ -61,7 +61,7 @@ test test-operations test-fast test-narrow test-unattended: export PYTHONDONTWRI
 test: $(TESTED)     ## all tests but those of operation; the slow stories run side by side
 	$(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder -m "not operations and not unattended"
 
-test-operations: $(TESTED)   ## brokers and processes killed, full disks, hours of faults, a million frames
+test-operations: $(TESTED)   ## what an operator meets: kills, full disks, damage, foreign records, services, monitoring, hours of faults
 	$(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder -m operations
 
 test-fast: $(TESTED)   ## the tests of a working day

@@ -13,7 +13,9 @@ from statistics import median
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import polars as pl
 
+import barograph
 from barograph.archive.recorded_events import recording_events
 from barograph.archive.recording import Recording
 from barograph.arrays import Records
@@ -81,6 +83,39 @@ def from_arrays(repeats: int) -> Measured:
         lambda: _rows(events, len(products)), lambda: polars_features.features(ticks), 5 * repeats
     )
     return Measured(len(events) / ours, len(events) / peer)
+
+
+@cache
+def _frame() -> pl.DataFrame:
+    """The benchmark's ticks as a user's own frame, without gaps and other kinds of events."""
+    ticks = barograph.read_ticks(RECORDING).frame.filter(pl.col("kind") == "tick")
+    return ticks.drop("kind", "gap_start_ns")
+
+
+@row("ticks to features through bg.features, beside the arrays", "ticks/s", ("ratio", ">=", 0.9))
+def from_ticks(repeats: int) -> Measured:
+    """The library with ticks that were read once; the peer is our kernel on the bare array."""
+    ticks = barograph.read_ticks(_frame())
+    ours, peer = interleaved(
+        lambda: barograph.features(ticks),
+        lambda: _rows(ticks.events, len(ticks.products)),
+        5 * repeats,
+    )
+    return Measured(len(ticks) / ours, len(ticks) / peer)
+
+
+@row("frame to features through bg.features, beside the arrays", "ticks/s", ("ratio", ">=", 0.9))
+def from_frame(repeats: int) -> Measured:
+    """The library with a Polars frame, whose ticks are checked for holes and repeats first."""
+    frame = _frame()
+    ticks = barograph.read_ticks(frame)
+    assert barograph.features(frame).frame.equals(barograph.features(ticks).frame)
+    ours, peer = interleaved(
+        lambda: barograph.features(frame),
+        lambda: _rows(ticks.events, len(ticks.products)),
+        5 * repeats,
+    )
+    return Measured(len(frame) / ours, len(frame) / peer)
 
 
 @row("features from arrays, beside pandas", "ticks/s", ("ratio", ">=", 2))

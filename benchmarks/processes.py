@@ -52,6 +52,16 @@ def help_seconds(repeats: int) -> Measured:
     return Measured(*(median(side) for side in zip(*timed, strict=True)))
 
 
+@row("import barograph", "s", ("ours", "<=", 0.1), less_is_better=True)
+def import_seconds(repeats: int) -> Measured:
+    """The whole process; the peer is an interpreter that starts and does nothing."""
+    timed = [
+        (_process(sys.executable, "-c", "import barograph"), _process(sys.executable, "-c", ""))
+        for _ in range(2 * repeats)
+    ]
+    return Measured(*(median(side) for side in zip(*timed, strict=True)))
+
+
 def _process(*command: Path | str) -> float:
     return seconds(
         lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603

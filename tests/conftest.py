@@ -1,5 +1,6 @@
 """What all tests share: real data, real brokers, and patience on a shared machine."""
 
+import contextlib
 import fcntl
 import gc
 import os
@@ -59,9 +60,7 @@ def data():
 @pytest.fixture(scope="session")
 def made_home(tmp_path_factory):
     """A home whose database MLflow has made, which takes it seconds: once for all processes."""
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
+    shared = _shared_folder(tmp_path_factory)
     home, made = shared / "made-home", shared / "made-home.done"
     with (shared / "made-home.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -125,20 +124,38 @@ def _program(name):
 
 @pytest.fixture(scope="session")
 def kafka(request):
-    """Where a broker listens: BAROGRAPH_TEST_KAFKA, or one started for this process of pytest."""
-    address = os.environ.get("BAROGRAPH_TEST_KAFKA")
-    return address or request.getfixturevalue("_one_broker").address
+    """Where a broker listens: BAROGRAPH_TEST_KAFKA, or one that is started for the whole run."""
+    return os.environ.get("BAROGRAPH_TEST_KAFKA") or request.getfixturevalue("_shared_broker")
 
 
 @pytest.fixture(scope="session")
-def _one_broker(jars, tmp_path_factory):  # noqa: ARG001 - the skip
-    yield from _brokers(tmp_path_factory, 1)
+def _shared_broker(jars, tmp_path_factory):  # noqa: ARG001 - the skip
+    """The address of one broker for all processes of pytest.
+
+    The first that needs it starts it, and ends only when no other one uses it.
+    """
+    shared = _shared_folder(tmp_path_factory)
+    address = shared / "kafka-address"
+    with contextlib.ExitStack() as stack, (shared / "kafka.users").open("w") as users:
+        with (shared / "kafka.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            fcntl.flock(users, fcntl.LOCK_SH)
+            starts = not address.exists()
+            if starts:
+                broker = stack.enter_context(_brokers(tmp_path_factory, 1))
+                address.write_text(broker.address)
+        yield address.read_text()
+        if starts:
+            fcntl.flock(users, fcntl.LOCK_EX)
+            address.unlink()
+            stack.close()
 
 
 @pytest.fixture(scope="module")
 def three_brokers(jars, tmp_path_factory):  # noqa: ARG001 - the skip
     """A cluster of three, for stories that stop some of them; see `Brokers`."""
-    yield from _brokers(tmp_path_factory, 3)
+    with _brokers(tmp_path_factory, 3) as brokers:
+        yield brokers
 
 
 def pytest_collection_finish():
@@ -147,6 +164,13 @@ def pytest_collection_finish():
     gc.enable()
 
 
+def _shared_folder(tmp_path_factory):
+    """A temporary folder of all processes of this run."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+@contextlib.contextmanager
 def _brokers(tmp_path_factory, count):
     folder = tmp_path_factory.mktemp("kafka")
     with Brokers(folder, count) as brokers:

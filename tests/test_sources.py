@@ -38,7 +38,7 @@ def test_sources_that_compile_something_are_of_the_kernels(package):
     before = sources.kernels_hash()
     (package / "errors.py").write_text("")
     assert sources.kernels_hash() == before
-    with (package / "features" / "window.py").open("a") as kernel:
+    with (package / "feature_set" / "window.py").open("a") as kernel:
         kernel.write("# changed\n")
     assert sources.kernels_hash() != before
 

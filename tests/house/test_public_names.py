@@ -36,12 +36,14 @@ PUBLIC = {
         "topics": "property",
     },
     "LeaveSessionOut": {
+        "made": "(*, horizon_s=60, embargo_s=None, hole_s=21600, min_rows=200)",
         "get_metadata_routing": "(self)",
         "get_n_splits": "(self, X=None, y=None, groups=None)",
         "split": "(self, X, y=None, groups=None)",
     },
     "Model": {"features": "property", "predict": "(self, X)", "predict_proba": "(self, X)"},
     "PurgedWalkForward": {
+        "made": "(n_splits=4, *, horizon_s=60, embargo_s=None, first_share=0.4, min_rows=300)",
         "get_metadata_routing": "(self)",
         "get_n_splits": "(self, X=None, y=None, groups=None)",
         "split": "(self, X, y=None, groups=None)",
@@ -98,7 +100,8 @@ def shown(thing):
             for name, member in members.items()
         }
     members = {name: inspect.getattr_static(thing, name) for name in sorted(dir(thing))}
-    return {
+    made = {} if "Made by " in inspect.getdoc(thing) else {"made": called(thing)}
+    return made | {
         name: called(member) if inspect.isfunction(member) else "property"
         for name, member in members.items()
         if not name.startswith("_")
@@ -106,7 +109,7 @@ def shown(thing):
 
 
 def called(function):
-    """A call without annotations."""
+    """A call of a function or class, without annotations."""
     parameters = inspect.signature(function).parameters.values()
     plain = [each.replace(annotation=inspect.Parameter.empty) for each in parameters]
     return str(inspect.Signature(plain))

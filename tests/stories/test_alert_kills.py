@@ -25,6 +25,8 @@ from receivers import Receiver
 from waiting import until
 from watched_series import SERIES, alerts_in, plan, predictions, sample, with_topics
 
+pytestmark = pytest.mark.operations
+
 KILLS = int(os.environ.get("BAROGRAPH_ALERT_KILLS", "8"))
 PRODUCTS = ("BTC-USD", "ETH-USD", "SOL-USD", "DOGE-USD")
 NS = 10**9
@@ -64,7 +66,6 @@ def undisturbed(folder, sent):
         return sorted(record.value for record in browse.records(log, ALERTS))
 
 
-@pytest.mark.operations
 def test_alerts_of_a_process_that_is_killed_at_random_moments_come_once_or_twice(
     address, tmp_path_factory
 ):
@@ -121,7 +122,6 @@ def begin_sink(log, address, receiver):
         until(lambda: last.key in receiver.came_keys())
 
 
-@pytest.mark.operations
 def test_a_webhook_that_is_dead_for_a_while_gets_everything_once_it_is_back(address):
     with_topics(address)
     with closing(open_log(address)) as log:

@@ -2,8 +2,12 @@
 
 import json
 
+import pytest
+
 from verb_processes import Life
 from waiting import until
+
+pytestmark = pytest.mark.operations
 
 LIMIT_S = 240.0
 

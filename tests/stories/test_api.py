@@ -28,6 +28,8 @@ from web_site import (
     until_known,
 )
 
+pytestmark = pytest.mark.operations
+
 BODIES = int(os.environ.get("BAROGRAPH_FUZZ_BODIES", "3000"))
 """Fuzzed bodies; 100000 in the one full run that is reported."""
 

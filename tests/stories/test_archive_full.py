@@ -17,6 +17,8 @@ from log_contents import traces
 from refusals import line_of
 from verb_processes import Life
 
+pytestmark = pytest.mark.operations
+
 COMMAND = [sys.executable, "-c", "from barograph.app.cli import main; main()"]
 
 

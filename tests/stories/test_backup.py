@@ -23,6 +23,8 @@ from log_contents import events, heard_again, total
 from verb_processes import Life
 from waiting import until
 
+pytestmark = pytest.mark.operations
+
 BACKUPS = 8
 _EVERY_S = 720
 
@@ -123,7 +125,6 @@ def large(tmp_path_factory):
     return folder / "home"
 
 
-@pytest.mark.operations
 def test_a_backup_that_is_killed_is_never_taken_for_a_whole_one(large, tmp_path):
     killed = 0
     for number in range(12):
@@ -140,7 +141,6 @@ def test_a_backup_that_is_killed_is_never_taken_for_a_whole_one(large, tmp_path)
     assert killed
 
 
-@pytest.mark.operations
 def test_a_restore_that_is_killed_leaves_no_half_home(large, tmp_path):
     back_up(large, tmp_path / "backup")
     for number in range(12):
@@ -155,7 +155,6 @@ def test_a_restore_that_is_killed_leaves_no_half_home(large, tmp_path):
             Life("archive", "verify", "--home", home).answer()
 
 
-@pytest.mark.operations
 def test_a_disk_that_is_full_is_left_as_it_was(large, tmp_path):
     folder = tmp_path / "small"
     folder.mkdir()

@@ -13,6 +13,8 @@ from coinbase_messages import START, S, ticker
 from homes import heard
 from log_contents import events, heard_again
 
+pytestmark = pytest.mark.operations
+
 
 @pytest.fixture(params=["sqlite", pytest.param("kafka", marks=pytest.mark.slow)])
 def address(request, tmp_path):

@@ -17,6 +17,8 @@ from refusals import line_of
 from verb_processes import Life
 from waiting import until
 
+pytestmark = pytest.mark.operations
+
 
 def recording(path, numbers, mode="wb"):
     """One tick a second, as lines."""

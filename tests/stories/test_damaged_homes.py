@@ -16,6 +16,8 @@ import pytest
 from barograph.app.cli import run
 from verb_words import CHURN, words_of
 
+pytestmark = pytest.mark.operations
+
 PAGE = 4096
 LOG = (
     "check", "consume", "deadletters list", "deadletters show", "featurize", "topics dump",
@@ -141,7 +143,6 @@ def place(tmp_path_factory):
     return tmp_path_factory.mktemp("damaged") / "home"
 
 
-@pytest.mark.operations
 @pytest.mark.parametrize(("thing", "damage"), TABLE)
 def test_what_is_damaged_is_named_or_not_looked_at(
     full_home, inputs, place, door, sound, thing, damage

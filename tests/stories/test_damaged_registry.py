@@ -24,6 +24,8 @@ from second_ticks import ticks
 from verb_processes import Life
 from waiting import until
 
+pytestmark = pytest.mark.operations
+
 
 @pytest.fixture
 def home(made_home, tmp_path):

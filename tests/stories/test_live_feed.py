@@ -21,6 +21,8 @@ from log_contents import events, heard_again, letters
 from verb_processes import Life
 from waiting import until
 
+pytestmark = pytest.mark.operations
+
 PRODUCTS = ("BTC-USD", "ETH-USD")
 SPEED = 10.0
 
@@ -107,7 +109,6 @@ def test_a_feed_that_is_told_to_stop_has_all_it_took_and_every_hole_is_filled(ex
         assert causes.count(GapCause.DISCONNECT) < answer["connections"]
 
 
-@pytest.mark.operations
 def test_a_feed_that_is_killed_and_started_again_misses_nothing_it_does_not_tell(exchange, home):
     endings = [signal.SIGKILL] * 3 + [signal.SIGTERM]
     for number, by in enumerate(endings):

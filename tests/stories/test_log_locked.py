@@ -17,6 +17,8 @@ from log_contents import events, heard_again, values
 from verb_processes import Life
 from waiting import until
 
+pytestmark = pytest.mark.operations
+
 AWAY = b"the log cannot be written ("
 BACK = b"the log can be written again"
 

@@ -35,6 +35,8 @@ from receivers import Receiver
 from registered_models import facts_of, graph
 from waiting import until
 
+pytestmark = pytest.mark.operations
+
 COMMAND = [sys.executable, "-c", "from barograph.app.cli import main; main()"]
 S = 1_000_000_000
 PRODUCTS = ("BTC-USD", "ETH-USD")

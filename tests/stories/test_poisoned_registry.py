@@ -32,6 +32,8 @@ from registered_models import facts_of, graph
 from second_ticks import ticks
 from waiting import until
 
+pytestmark = pytest.mark.operations
+
 PICKLE = pickle.dumps({"weights": [1.0]})
 
 

@@ -28,6 +28,8 @@ from live_scoring import scores_of
 from market_stages import FEATURIZE, SCORE, MarketScorer
 from numbered_ticks import ticks
 
+pytestmark = pytest.mark.operations
+
 POISON = [
     b"", b"{}", b"[]", b"null", b"\xff\xfe", b"[" * 100_000, b'{"a":' * 100_000, b"9" * 5000,
     b'"\\ud800"', b"NaN", b'{"type":"tick/2"}', b'{"type":"tick/1","product":"BTC-USD"',

@@ -22,6 +22,8 @@ from log_contents import events, heard_again
 from verb_processes import Life
 from waiting import until
 
+pytestmark = pytest.mark.operations
+
 PRODUCTS = ("BTC-USD", "ETH-USD")
 
 

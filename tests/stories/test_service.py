@@ -18,6 +18,8 @@ from barograph.app.runs.service import UNIT, ServicePlan, write
 from verb_processes import Life
 from waiting import until
 
+pytestmark = pytest.mark.operations
+
 UP = ("--venue", "simulated", "--products", "BTC-USD", "--port", "0")
 
 
@@ -102,7 +104,6 @@ def systemd(tmp_path_factory):
         yield running
 
 
-@pytest.mark.operations
 def test_systemd_runs_the_unit_confined_and_starts_it_again(systemd):
     name = "barograph.service"
     begun = systemd.systemctl("start", name)
@@ -121,7 +122,6 @@ def test_systemd_runs_the_unit_confined_and_starts_it_again(systemd):
     assert systemd.shown(name, "Result") == "success"
 
 
-@pytest.mark.operations
 def test_systemd_starts_nothing_again_that_was_refused(systemd):
     name = "refused.service"
     assert systemd.systemctl("start", name).returncode

@@ -16,6 +16,8 @@ from notebook_sinks import Notebook, begun
 from waiting import until
 from watched_series import alerts_in, with_topics
 
+pytestmark = pytest.mark.operations
+
 NS = 10**9
 
 

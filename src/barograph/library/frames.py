@@ -163,17 +163,21 @@ def _in_order(rows: Records) -> Records:
 
 def _frame(rows: Records, products: Sequence[str]) -> pl.DataFrame:
     names = pl.Series(products, dtype=pl.String)
-    frame = pl.DataFrame(
-        {
-            "product": names.gather(rows["product"].astype(np.uint32)),
-            "second": rows["second"],
-            "receive_time_ns": rows["receive_time_ns"],
-            "log_mid_e9": rows["log_mid_e9"],
-            "return_e9": rows["return_e9"],
-            **{name: rows["values"][:, place] for place, name in enumerate(NAMES)},
-        }
+    values = np.ascontiguousarray(rows["values"].T)
+    return pl.DataFrame(
+        [
+            names.gather(rows["product"].astype(np.uint32)).alias("product"),
+            pl.Series("second", np.ascontiguousarray(rows["second"])),
+            _whole("receive_time_ns", rows),
+            pl.Series("log_mid_e9", np.ascontiguousarray(rows["log_mid_e9"])),
+            _whole("return_e9", rows),
+            *(pl.Series(name, values[i], nan_to_null=True) for i, name in enumerate(NAMES)),
+        ]
     )
-    return frame.with_columns(
-        pl.col("receive_time_ns", "return_e9").replace(int(NAT), None),
-        pl.col(*NAMES).fill_nan(None),
-    )
+
+
+def _whole(name: str, rows: Records) -> pl.Series:
+    numbers = np.ascontiguousarray(rows[name])
+    unknown = numbers == NAT
+    series = pl.Series(name, numbers)
+    return series.set(pl.Series(unknown), None) if unknown.any() else series
