@@ -155,6 +155,10 @@ def test_whatever_keeps_them_models_are_the_same(registry):
     ):  # fmt: skip
         with pytest.raises(RegistryError, match="/7: there is no such version"):
             act()
+
+
+@pytest.mark.parametrize("registry", ["home", "server"], indirect=True)
+def test_a_name_that_mlflow_does_not_take_is_refused(registry):
     with pytest.raises(RegistryError, match="MLflow refused"):
         registry.register("a:b", *named("a:b"))
 
