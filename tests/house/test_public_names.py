@@ -10,6 +10,7 @@ import barograph
 
 PUBLIC = {
     "Evaluation": {
+        "made": "(card, model)",
         "base_rate": "property",
         "chosen": "property",
         "control": "property",
