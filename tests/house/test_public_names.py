@@ -10,7 +10,6 @@ import barograph
 
 PUBLIC = {
     "Evaluation": {
-        "made": "(card, model)",
         "base_rate": "property",
         "chosen": "property",
         "control": "property",

@@ -54,4 +54,6 @@ def test_the_code_does_what_the_page_says(names):
     assert len(names["scores"]) == 3
     assert (names["scores"] > 0).all()  # and none is NaN
     assert names["p"].shape == (len(names["X"]),)
+    assert names["r"].left_out == {}
+    assert "forest" in names["r"].scores["candidate"].to_list()
     assert names["alert"].text.startswith("BTC-USD")

@@ -39,7 +39,9 @@ _VERSION = 1
 
 
 class Evaluation:
-    """What an honest evaluation found; immutable. `card` has all of it, as a model card.
+    """What an honest evaluation found; immutable. Made by `evaluate`.
+
+    `card` has all of it, as a model card.
 
     `model` is the model that `barograph train` would have registered.
     """
