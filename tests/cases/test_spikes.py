@@ -339,3 +339,11 @@ def test_a_candidate_of_ones_own_gets_the_features_that_it_names():
         adapted(SPIKES, own=[persistence("observed_vol_61s", name="own")])
     hour = adapted(SPIKES, own=[persistence(("hour_sin", "ewma_vol_60s"), name="own")])
     assert hour.table(frame(("A",))).features == (*FIRST, *CLOCKS)
+
+
+def test_a_feature_that_a_candidate_of_ones_own_names_is_kept_whatever_rows_it_costs():
+    own = persistence("observed_vol_3600s", name="own")
+    assert "observed_vol_3600s" in SPIKES.table(frame(("A",))).left_out
+    table = adapted(SPIKES, own=[own]).table(frame(("A",)))
+    assert "observed_vol_3600s" not in table.left_out
+    assert table.columns(("observed_vol_3600s",), np.arange(5)).shape == (5, 1)

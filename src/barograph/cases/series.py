@@ -5,7 +5,7 @@ key's 0.90 quantile in the training rows. The functions here serve every series 
 builds one from them alone.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -44,17 +44,18 @@ class Usable(NamedTuple):
     rows: Bool
 
 
-def usable_rows(
+def usable_rows(  # noqa: PLR0913 - rows, and which columns count how
     frame: pl.DataFrame,
     live: LiveSeries,
     wanted: Sequence[str],
     always: Sequence[str] = (),
     windows: Sequence[Window] = (),
+    asked: Collection[str] = (),
 ) -> Usable:
     """The usable rows of a dataset, sorted by key and second, with the offered features.
 
     wanted: columns that models may use. always: columns known in every row. windows: those of the
-    wanted features, in their order, of which some may be left out as too dear (`affordable`). A
+    wanted features, in their order, of which some may be left out as too dear (`affordable`), but none that is asked. A
     wanted feature is kept if it is offered in 99 % of each key's rows in every regime of at least
     600 rows; a model that needed more could not predict there.
     """
@@ -72,6 +73,7 @@ def usable_rows(
         if windows
         else {}
     )
+    dear = {name: why for name, why in dear.items() if name not in asked}
     kept = [place for place, name in enumerate(wanted) if name not in dear]
     waits = (reasons != Reason.KNOWN) & (reasons != Reason.NOT_OFFERED)
     complete = known & ~waits[:, kept].any(axis=1)

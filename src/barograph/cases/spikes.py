@@ -126,9 +126,14 @@ class MarketTable(Table):
     place: Int64
 
 
-def table(frame: pl.DataFrame, wanted: tuple[str, ...] = WANTED) -> Table:
-    """The usable rows, sorted by product and second, with their grid of returns."""
-    usable = usable_rows(frame, MARKET, wanted, CLOCKS, [FEATURES[COLUMN[name]] for name in wanted])
+def table(frame: pl.DataFrame, asked: tuple[str, ...] = ()) -> Table:
+    """The usable rows, sorted by product and second, with their grid of returns.
+
+    asked: features that are kept whatever they cost, besides those that models use.
+    """
+    wanted = tuple(dict.fromkeys([*WANTED, *asked]))
+    windows = [FEATURES[COLUMN[name]] for name in wanted]
+    usable = usable_rows(frame, MARKET, wanted, CLOCKS, windows, asked)
     returns = usable.frame["return_e9"].cast(pl.Float64).fill_null(np.nan).to_numpy() * 1e-9
     second = usable.frame["second"].to_numpy()
     returns, place = baselines.grid(returns, second, MARKET.step_s)
@@ -142,7 +147,7 @@ def table(frame: pl.DataFrame, wanted: tuple[str, ...] = WANTED) -> Table:
 
 
 def table_with(features: tuple[str, ...]) -> Callable[[pl.DataFrame], Table]:
-    """The `table` with these features too. Raises BadInputError for a name of none."""
+    """The `table` with these features, whatever they cost. Raises BadInputError for another name."""
     if unknown := [name for name in features if name not in COLUMN and name != GARCH]:
         near = get_close_matches(unknown[0], COLUMN, 3)
         raise BadInputError(
@@ -150,8 +155,7 @@ def table_with(features: tuple[str, ...]) -> Callable[[pl.DataFrame], Table]:
             "the catalogue has no such feature",
             f"Name some of docs/features.md{', such as ' if near else ''}{', '.join(near)}",
         )
-    others = [name for name in features if name not in (*CLOCKS, GARCH)]
-    return partial(table, wanted=tuple(dict.fromkeys([*WANTED, *others])))
+    return partial(table, asked=tuple(name for name in features if name not in (*CLOCKS, GARCH)))
 
 
 def split(table: Table, folds: int, protocol: SplitKind) -> tuple[SplitKind, list[Fold]]:
