@@ -191,7 +191,7 @@ class Case:
     """Quantile of the training outcomes → the `target` of that; None where no quantile counts."""
 
     table_with: Callable[[tuple[str, ...]], Callable[[pl.DataFrame], Table]] | None = None
-    """Features → the `table` that has these too, whatever rows they cost; None if `table` has all."""
+    """Features → the `table` with these too, whatever rows they cost; None if `table` has all."""
 
     level: LevelRule | None = None
     """How a series' value itself is forecast, with intervals; None if only its reaching tau is.

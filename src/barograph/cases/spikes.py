@@ -147,7 +147,7 @@ def table(frame: pl.DataFrame, asked: tuple[str, ...] = ()) -> Table:
 
 
 def table_with(features: tuple[str, ...]) -> Callable[[pl.DataFrame], Table]:
-    """The `table` with these features, whatever they cost. Raises BadInputError for another name."""
+    """The `table` with these features, whatever they cost. Raises BadInputError for others."""
     if unknown := [name for name in features if name not in COLUMN and name != GARCH]:
         near = get_close_matches(unknown[0], COLUMN, 3)
         raise BadInputError(
