@@ -56,8 +56,8 @@ def usable_rows(  # noqa: PLR0913 - rows, and which columns count how
 
     wanted: columns that models may use. always: columns known in every row. windows: those of the
     wanted features, in their order, of which some may be left out as too dear (`affordable`), but
-    none that is `asked`. A wanted feature is kept if it is offered in 99 % of each key's rows in every regime of at least
-    600 rows; a model that needed more could not predict there.
+    none that is `asked`. A wanted feature is kept if it is offered in 99 % of each key's rows in
+    every regime of at least 600 rows; a model that needed more could not predict there.
     """
     frame = frame.sort("product", "second")
     keys = tuple(frame["product"].unique().sort().to_list())
