@@ -48,6 +48,9 @@ def test_so_are_those_of_a_real_recording(data, tmp_path):
     pl.DataFrame.lazy, pl.DataFrame.to_pandas, pl.DataFrame.to_arrow, lambda frame: frame,
 ])  # fmt: skip
 def test_the_rows_of_a_frame_are_those_of_a_recording_of_its_ticks(form, holed_ticks, tmp_path):
+    if form in {pl.DataFrame.to_pandas, pl.DataFrame.to_arrow}:
+        pytest.importorskip("pandas")
+        pytest.importorskip("pyarrow")
     frame = own(holed_ticks)
     columns = {"product": "product", "event_time_ns": "time", "receive_time_ns": "received"}
     columns |= {name: name for name in OWN[3:]}
@@ -89,11 +92,16 @@ def test_a_table_of_features_is_a_frame_for_others(X):
     assert X.columns[:2] == ["product", "second"]
     assert X.names == NAMES
     assert_frame_equal(pl.DataFrame(X), X.frame)
+    assert repr(X).startswith("Features of 2 products in ")
+
+
+def test_it_becomes_a_table_of_arrow_or_pandas(X):
+    pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
     assert X.to_arrow().num_rows == len(X)
     of_pandas = X.to_pandas()["realized_vol_60s"].to_numpy()
     # exact: the same values, moved
     np.testing.assert_array_equal(of_pandas, X["realized_vol_60s"].fill_null(np.nan).to_numpy())
-    assert repr(X).startswith("Features of 2 products in ")
 
 
 def test_a_time_out_that_the_ticks_were_not_read_with_is_refused(holed_ticks):

@@ -33,6 +33,8 @@ def test_a_model_gives_the_probabilities_of_the_live_scorer(home, recording):
 
 @pytest.mark.slow
 def test_any_frame_with_the_columns_can_be_scored_and_one_without_is_refused(home, recording):
+    pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
     model, X = home.model(1), bg.features(bg.read_ticks(recording))
     columns = ["product", *(name for name in model.features if name != "tau")]
     ours = model.predict_proba(X)

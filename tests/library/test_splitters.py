@@ -101,14 +101,24 @@ def test_it_works_where_scikit_learn_validates(cv):
     forest = RandomForestClassifier(5, random_state=1)
     scores = cross_val_score(forest, X, y, groups=second, **how)
     assert len(scores) == 3
-    of_pandas = cross_val_score(forest, X.to_pandas(), y.to_pandas(), groups=second, **how)
-    np.testing.assert_allclose(of_pandas, scores)
     model = make_pipeline(SimpleImputer(), LogisticRegression())
     search = GridSearchCV(model, {"logisticregression__C": [0.1, 1.0]}, **how, refit=False)
     assert search.fit(X, y, groups=second).n_splits_ == 3
     with sklearn.config_context(enable_metadata_routing=True):
         routed = cross_val_score(forest, X, y, params={"groups": second}, **how)
     np.testing.assert_allclose(routed, scores)
+
+
+@pytest.mark.slow
+def test_frames_of_pandas_are_split_alike():
+    pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    X, y, second = market()
+    how = {"cv": SPLITTERS[0], "scoring": "average_precision", "error_score": "raise"}
+    forest = RandomForestClassifier(5, random_state=1)
+    scores = cross_val_score(forest, X, y, groups=second, **how)
+    of_pandas = cross_val_score(forest, X.to_pandas(), y.to_pandas(), groups=second, **how)
+    np.testing.assert_allclose(of_pandas, scores)
 
 
 @pytest.mark.slow

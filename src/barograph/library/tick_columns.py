@@ -77,7 +77,8 @@ def roles_of(names: Sequence[str], columns: Mapping[str, str] | None, what: str)
         raise BadInputError(
             what,
             f"its columns are not those of ticks: {', '.join(names)[:300]}",
-            f"Say which of them are {_NEEDED}: columns={{'name in it': 'bid', …}}",
+            f"Say which of them are {_NEEDED}: columns={{'name in it': 'bid', …}}; "
+            "where all are of one product, add a column with its name",
         )
     return roles
 

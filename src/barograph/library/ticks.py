@@ -59,7 +59,8 @@ class Ticks:
     ) -> None:
         self.events, self.products = events, tuple(products)
         self.silence_timeout_s = silence_timeout_s
-        self.refused = dict(refused.counts) if refused else {}
+        counts: Mapping[str, int] = refused.counts if refused else {}
+        self.refused = {str(fault): number for fault, number in counts.items()}
         self.forms = dict(forms)
         self._letters = refused.letters if refused else []
 
