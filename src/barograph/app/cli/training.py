@@ -178,6 +178,8 @@ def train(
         own=[one for name in names if ":" in name for one in own_candidates(name)],
     )
     _refuse_horizon(chosen, horizon)
+    if follow or if_due:
+        _refuse_beside_due("--follow" if follow else "--if-due", at_time=at_time, once=once)
     if follow:
         with observed(settings, "train --follow", metrics_port, log_format) as events:
             events.started(settings.home, log or settings.home, case=case)
@@ -216,6 +218,14 @@ def train(
         )
 
 
+def _refuse_beside_due(option: str, *, at_time: str, once: bool) -> None:
+    """Raise BadParameter for options that a training which waits until it is due cannot keep."""
+    for name, given in (("--at", bool(at_time)), ("--once", once)):
+        if given:
+            why = f"it trains as at the time of now, and only on new data; leave out {name}"
+            raise typer.BadParameter(f"{why}, or {option}", param_hint=f"{option} {name}")
+
+
 def _refuse_horizon(case: "Case", horizon_s: int | None) -> None:
     """Raise BadInputError for a horizon that is not the case's: dataset and live path hold it."""
     from barograph.errors import BadInputError
@@ -245,11 +255,12 @@ def _trained(
     from barograph.cases.own_modules import own_files
     from barograph.sources import code_hash
     from barograph.training import train
-    from barograph.training.dataset import read
+    from barograph.training.dataset import read, refuse_later_rows
     from barograph.training.due import Due
     from barograph.training.trained_alike import trained_alike
 
     data, code = read(settings.home, case), code_hash(own_files())
+    refuse_later_rows(case, data, at_ns)
     registry = registry_of(settings, warn=warn)
     cut_off: list[int] = []
     if once:
