@@ -60,7 +60,8 @@ CaseOption = Annotated[
     str,
     typer.Option(
         "--case",
-        help="Case: spikes, churn, hourly, hourly-6h, hourly-24h, or your own as module:NAME.",
+        help="Case: spikes, spikes-10s, spikes-5m, spikes-15m, churn, hourly, hourly-6h, "
+        "hourly-24h, or your own as module:NAME.",
     ),
 ]
 
@@ -80,6 +81,9 @@ _SHORTEST_LOG_BYTES = 512
 """SQLite treats a shorter file as a new, empty database."""
 CASES: dict[str, str] = {
     "spikes": "barograph.cases.spikes:SPIKES",
+    "spikes-10s": "barograph.cases.spikes:SPIKES_10S",
+    "spikes-5m": "barograph.cases.spikes:SPIKES_5M",
+    "spikes-15m": "barograph.cases.spikes:SPIKES_15M",
     "churn": "barograph.cases.churn:CHURN",
     "hourly": "barograph.cases.hourly:HOURLY",
     "hourly-6h": "barograph.cases.hourly:HOURLY_6H",
