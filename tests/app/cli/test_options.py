@@ -118,7 +118,7 @@ def test_a_case_of_a_users_own_is_found_in_the_working_directory(run, tmp_path):
 
 
 WRONG_CASES = {
-    "weather": "there is no such case. Use spikes, churn, hourly, hourly-6h, hourly-24h, ",
+    "weather": "there is no such case. Use spikes, spikes-10s, spikes-5m, spikes-15m, churn, ",
     "weather:": "there is no such case",
     ":CASE": "there is no such case",
     "nowhere_at_all:CASE": "there is no module nowhere_at_all",
