@@ -85,7 +85,7 @@ def test_a_case_of_another_horizon_is_trained_and_forecasts_beside_the_minute(ar
         newest = client.get(f"/v1/cases/{CASE}/predictions/{PRODUCT}").json
         last = forecasts[max(forecasts)]
         assert (newest["case"], newest["horizon_s"]) == (CASE, 300)
-        assert newest["probability"] == last.probability
+        assert newest["probability"] == last.probability  # exact: the same number, served
         assert newest["matured"]["outcome"] == (last.value_now >= known[-1].tau)
         assert math.isclose(newest["share_of_tau"], last.value_now / last.tau)
         until(lambda: client.get("/health").json["cases"].keys() == {SPIKES.name, CASE})
