@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from barograph.cases.case import Case
+from barograph.cases.case import Case, Table
 from barograph.cases.spikes import HORIZONS, SPIKES
 from barograph.training import dataset
 from barograph.training.pooled import Pooled, ScoreDifference, ScoreRow
@@ -25,7 +25,7 @@ from barograph.types import Interval
 
 CASES = {case.horizon_s: case for case in sorted((SPIKES, *HORIZONS), key=lambda c: c.horizon_s)}
 HOW = Training(split="leave-session-out")
-SCORES = ("horizon", "forecast", "PR-AUC", "log loss", "log R²")
+SCORES = ("horizon", "forecast", "PR-AUC", "log loss", "log R²", "within sessions")
 TESTED = ("horizon", "sessions", "tested rows", "episodes", "blocks", "base rate", "chosen of all")
 
 
@@ -50,7 +50,10 @@ def skill_of(home: Path, case: Case, recordings: Sequence[Path]) -> Skill:
         each for each in pooled.differences() if (each.name, each.minus) == (CHOSEN, best.name)
     )
     rows, horizon = pooled.rows, f"{case.horizon_s} s"
-    scores = [(horizon, row.name, *scores_of(row)) for row in (*baselines, scored[CHOSEN])]
+    scores: list[tuple[str, ...]] = [
+        (horizon, row.name, *scores_of(row), f"{within_sessions(table, pooled, row.name):.3f}")
+        for row in (*baselines, scored[CHOSEN])
+    ]
     scores.append((horizon, f"chosen less {best.name}", *differences_of(less)))
     tested = (
         horizon,
@@ -70,9 +73,21 @@ def scores_of(row: ScoreRow) -> tuple[str, str, str]:
     return interval(row.pr_auc), interval(row.log_loss), r2
 
 
-def differences_of(less: ScoreDifference) -> tuple[str, str, str]:
+def within_sessions(table: Table, pooled: Pooled, name: str) -> float:
+    """Log R² against the mean of each session and product, which a forecast cannot know."""
+    rows = pooled.rows
+    _, group = np.unique(
+        np.stack([table.regime[rows], table.key[rows]]), axis=1, return_inverse=True
+    )
+    outcome = np.log(pooled.outcome)
+    mean = np.bincount(group, outcome) / np.bincount(group)
+    left = outcome - np.log(pooled.volatility[name])
+    return float(1 - (left**2).sum() / ((outcome - mean[group]) ** 2).sum())
+
+
+def differences_of(less: ScoreDifference) -> tuple[str, str, str, str]:
     """What the chosen forecasts have more than a baseline."""
-    return interval(less.pr_auc, "+.3f"), interval(less.log_loss, "+.3f"), ""
+    return interval(less.pr_auc, "+.3f"), interval(less.log_loss, "+.3f"), "", ""
 
 
 def interval(score: Interval, form: str = ".3f") -> str:
