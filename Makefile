@@ -23,7 +23,7 @@ HOURS ?= 36
 SEED ?= 1
 ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
-.PHONY: help install airflow airflow-up dvc demo hourly-demo churn-demo kafka test test-unattended test-operations test-fast test-narrow lint bench bench-check lock docs deploy leak claims ceiling drift-table first-minutes eda brief docs-site \
+.PHONY: help install airflow airflow-up dvc demo hourly-demo churn-demo kafka test test-unattended test-operations test-fast test-narrow lint bench bench-check lock docs deploy leak claims ceiling drift-table first-minutes horizons eda brief docs-site \
   bandit pip-audit lint-workflows compare image image-check pin-images release-notes branch-rules wheel clean
 
 help:            ## what can be made
@@ -122,6 +122,9 @@ drift-table: $(STAMP)   ## the tables of docs/drift.md: how often drift tests al
 
 first-minutes: $(STAMP)   ## what could be said before there is a model, on RECORDINGS="…" in order of time
 	$(BIN)/python docs/first_minutes.py $(RECORDINGS)
+
+horizons: $(STAMP)  ## how well 10 s, a minute, 5 min and 15 min can be forecast, on RECORDINGS="…"
+	$(BIN)/python docs/horizons.py $(RECORDINGS)
 
 eda: $(TESTED)      ## the exploration, run on BAROGRAPH_HOME or a simulated market: build/eda.html
 	BAROGRAPH_HOME=$(abspath $(BAROGRAPH_HOME)) $(BIN)/jupyter nbconvert --log-level ERROR \

@@ -14,7 +14,7 @@ def test_the_cases_of_the_house_are_known_by_their_names():
 
 
 WRONG_CASES = {
-    "weather": "there is no such case. Use spikes, churn, hourly, hourly-6h, hourly-24h, ",
+    "weather": "there is no such case. Use spikes, spikes-10s, spikes-5m, spikes-15m, churn, ",
     "weather:": "there is no such case",
     ":CASE": "there is no such case",
     "nowhere_at_all:CASE": "there is no module nowhere_at_all",

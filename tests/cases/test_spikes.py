@@ -10,7 +10,18 @@ from hypothesis import strategies as st
 
 from barograph.cases import spikes
 from barograph.cases.case import adapted
-from barograph.cases.spikes import CLOCKS, FIRST, GARCH, SPIKES, WANTED
+from barograph.cases.spikes import (
+    CLOCKS,
+    FIRST,
+    GARCH,
+    HORIZONS,
+    LONG_EWMA,
+    SPIKES,
+    SPIKES_5M,
+    SPIKES_10S,
+    SPIKES_15M,
+    WANTED,
+)
 from barograph.errors import BadInputError, TooLittleDataError
 from barograph.evaluation import labels
 from barograph.feature_set.catalogue import COLUMN, FEATURES, NAMES
@@ -347,3 +358,63 @@ def test_a_feature_that_a_candidate_of_ones_own_names_is_kept_whatever_rows_it_c
     table = adapted(SPIKES, own=[own]).table(frame(("A",)))
     assert "observed_vol_3600s" not in table.left_out
     assert table.columns(("observed_vol_3600s",), np.arange(5)).shape == (5, 1)
+
+
+def windows_of(case, features=(*WANTED, *CLOCKS)):
+    return {made.name: made.features for made in case.candidates(features)}
+
+
+@pytest.mark.parametrize(
+    ("case", "now", "har", "ewma"),
+    [
+        (SPIKES_10S, "observed_vol_10s", (10, 60, 300), "ewma_vol_60s"),
+        (SPIKES, "observed_vol_60s", (10, 60, 300), "ewma_vol_60s"),
+        (SPIKES_5M, "observed_vol_300s", (60, 300, 1800), LONG_EWMA),
+        (SPIKES_15M, "observed_vol_900s", (120, 900, 3600), LONG_EWMA),
+    ],
+)
+def test_the_baselines_of_a_horizon_look_back_as_far_as_it_looks_ahead(case, now, har, ewma):
+    features_of = windows_of(case)
+    assert features_of["persistence"] == (now, TAU)
+    assert {*features_of["har"]} - {TAU} == {f"observed_vol_{w}s" for w in har}
+    assert {*features_of["ewma"]} == {ewma, TAU}
+    assert {*features_of} == {*windows_of(SPIKES)}
+
+
+def test_where_history_is_short_persistence_is_of_the_longest_window_below_the_horizon():
+    features_of = windows_of(SPIKES_15M, SPIKES_15M.table(frame()).features)
+    assert features_of["persistence"] == ("observed_vol_300s", TAU)
+    assert {*features_of["har"]} == {"observed_vol_120s", TAU}
+
+
+@pytest.mark.parametrize("case", HORIZONS)
+def test_a_horizon_has_the_purge_the_blocks_and_the_patience_of_its_length(case):
+    table = case.table(frame(("A", "B"), 4 * SECONDS))
+    longest = max(FEATURES[COLUMN[name]].reach_s for name in table.features)
+    for fold in case.split(table, 2, "walk-forward")[1]:
+        first, last = table.order[fold.test].min(), table.order[fold.train].max()
+        assert first - max(longest, case.horizon_s) > last + case.horizon_s
+    assert case.block == 10 * case.horizon_s
+    assert case.stride == max(5, case.horizon_s // 12)
+    assert f" {min(2.0, 120 / case.horizon_s):.3g} false alarms" in case.threshold_rule
+
+
+@pytest.mark.slow
+def test_a_quarter_of_an_hour_needs_ten_of_them_for_its_threshold():
+    table = SPIKES_15M.table(pl.concat([frame(("A",), 9000), frame(("B",), 8999)]))
+    target = SPIKES_15M.target(table, np.arange(len(table.order)))
+    assert list(target.tau) == ["A"]
+    assert "8999 known labels, need 9000" in target.left_out["B"]
+    assert set(SPIKES.target(table, np.arange(len(table.order))).tau) == {"A", "B"}
+
+
+def test_the_exponential_weights_of_a_long_horizon_decay_over_it():
+    table = SPIKES_5M.table(frame(seconds=4000))
+    ewma = SPIKES_5M.target(table, np.arange(4000)).beside[LONG_EWMA]
+    variance, expected = None, []
+    for each in table.returns_1s:  # the row's own return is the last that it knows
+        if not np.isnan(each):
+            before = each**2 if variance is None else variance
+            variance = np.exp(-1 / 300) * before + (1 - np.exp(-1 / 300)) * each**2
+        expected.append(np.nan if variance is None else np.sqrt(variance))
+    np.testing.assert_allclose(ewma, np.array(expected)[table.place], rtol=1e-12)

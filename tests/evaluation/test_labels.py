@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import feature_oracle
-from barograph.cases.market import MARKET
+from barograph.cases.market import market_series
 from barograph.errors import BadInputError, TooLittleDataError
 from barograph.evaluation import labels
 from cut_market import rows_of_a_market_with_a_cut
@@ -44,20 +44,26 @@ def test_a_changed_future_changes_no_outcome_whose_horizon_ended_before_it(of, d
     assert before[past].tobytes() == after[past].tobytes()  # exact: the same numbers
 
 
+@pytest.fixture(scope="module")
+def rows():
+    return rows_of_a_market_with_a_cut()
+
+
 @pytest.mark.slow
-def test_the_outcome_of_the_market_is_the_volatility_of_the_seconds_to_come():
+@pytest.mark.parametrize("horizon_s", [10, 60, 300])
+def test_the_outcome_of_the_market_is_the_volatility_of_the_seconds_to_come(rows, horizon_s):
     """To the bit: the integer window of the feature is the root mean square of the returns."""
-    rows, place = rows_of_a_market_with_a_cut(), MARKET.places[MARKET.value_now]
+    live = market_series(horizon_s)
+    place = live.places[live.value_now]
     for product in ("BTC-USD", "ETH-USD"):
         of = {row.second: row for row in rows if row.product == product}
         vol = [math.nan if row.values[place] is None else row.values[place] for row in of.values()]
-        outcome = labels.later(np.array([*of]), np.array(vol), horizon_s=MARKET.horizon_s)
+        outcome = labels.later(np.array([*of]), np.array(vol), horizon_s=horizon_s)
         return_e9_of = {second: row.return_e9 for second, row in of.items()}
         expected = [
-            feature_oracle.future_realized_vol(return_e9_of, second, MARKET.horizon_s)
-            for second in of
+            feature_oracle.future_realized_vol(return_e9_of, second, horizon_s) for second in of
         ]
-        assert 100 < sum(each is None for each in expected) < 300
+        assert 0 <= sum(each is None for each in expected) - 2 * horizon_s < 200
         assert [None if math.isnan(each) else each for each in outcome.tolist()] == expected
 
 
@@ -122,3 +128,8 @@ def test_row_by_row_those_come_due_that_have_a_later_row(seconds, horizon_s):
         due += labels.came_due(waiting, each - horizon_s)
         waiting.append(each)
     assert due == np.isfinite(labels.later(second, np.ones(len(second)), horizon_s=horizon_s)).sum()
+
+
+@pytest.mark.parametrize(("horizon_s", "least"), [(10, 600), (60, 600), (300, 3000)])
+def test_a_threshold_rests_on_ten_independent_labels(horizon_s, least):
+    assert labels.least_labels(horizon_s) == least

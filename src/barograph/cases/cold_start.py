@@ -24,8 +24,9 @@ class ColdStart:
     Pairs of the current value and the value `horizon_s` seconds later are counted in `BINS` by
     `BINS` logarithmic bins of ratio 1.25, the lowest below `lowest`·1.25, the highest unbounded.
     The counts give tau (the 0.90 quantile of all later values) and, for the bin of the current
-    value, the share of later values at or above tau, shrunk towards the overall share. The defaults
-    are those of the market: 60 seconds, volatilities from 1e-8/√s.
+    value, the share of later values at or above tau, shrunk towards the overall share; nothing
+    is said before `least_seen` pairs. The defaults are those of the market: 60 seconds,
+    volatilities from 1e-8/√s.
     """
 
     FORM = "cold-start/1"
@@ -34,10 +35,16 @@ class ColdStart:
     SHRINKAGE = 30.0
     _WIDTH = math.log(1.25)
 
-    def __init__(self, *, horizon_s: int = HORIZON_S, lowest: float = _LOWEST_VOLATILITY) -> None:
+    def __init__(
+        self,
+        *,
+        horizon_s: int = HORIZON_S,
+        lowest: float = _LOWEST_VOLATILITY,
+        least_seen: int = LEAST_SEEN,
+    ) -> None:
         self.later = np.zeros((self.BINS, self.BINS), np.uint32)
         self.waiting: deque[tuple[int, int]] = deque()
-        self._horizon_s, self._lowest = horizon_s, math.log(lowest)
+        self._horizon_s, self._lowest, self._least_seen = horizon_s, math.log(lowest), least_seen
         # The market's checkpoints keep the form they had before other series existed.
         of_market = (horizon_s, lowest) == (HORIZON_S, _LOWEST_VOLATILITY)
         self._form = self.FORM if of_market else f"{self.FORM} {horizon_s} {lowest!r}"
@@ -59,10 +66,10 @@ class ColdStart:
         self.waiting.append((second, place))
 
     def predict(self, value: float) -> tuple[float, float] | None:
-        """(probability, tau) at the current `value`; None before `LEAST_SEEN` counted pairs."""
+        """(probability, tau) at the current `value`; None before `least_seen` counted pairs."""
         seen = self.later.sum(axis=0)
         total = int(seen.sum())
-        if total < self.LEAST_SEEN:
+        if total < self._least_seen:
             return None
         spike = int(np.searchsorted(np.cumsum(seen), 0.9 * total, side="right"))
         overall = seen[spike:].sum() / total

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 CASES: dict[str, str] = {
     "spikes": "barograph.cases.spikes:SPIKES",
+    "spikes-10s": "barograph.cases.spikes:SPIKES_10S",
+    "spikes-5m": "barograph.cases.spikes:SPIKES_5M",
+    "spikes-15m": "barograph.cases.spikes:SPIKES_15M",
     "churn": "barograph.cases.churn:CHURN",
     "hourly": "barograph.cases.hourly:HOURLY",
     "hourly-6h": "barograph.cases.hourly:HOURLY_6H",

@@ -165,10 +165,17 @@ def split(  # noqa: PLR0913 - what the folds are of, and how far apart
     return protocol, splits.walk_forward(table.order, plan)
 
 
-def target(table: Table, train: Rows, quantile: float = labels.QUANTILE) -> Target:
+def target(
+    table: Table,
+    train: Rows,
+    quantile: float = labels.QUANTILE,
+    *,
+    min_labels: int = labels.LEAST_LABELS,
+) -> Target:
     """Positive by each key's tau, which is also a `beside` column; too short keys are left out.
 
-    quantile: which one of a key's training outcomes is its tau, between 0 and 1.
+    quantile: which one of a key's training outcomes is its tau, between 0 and 1. min_labels: the
+    fewest training outcomes of a key that has one.
     """
     y = np.full(len(table.order), np.nan)
     beside = {TAU: np.full(len(table.order), np.nan)}
@@ -177,7 +184,9 @@ def target(table: Table, train: Rows, quantile: float = labels.QUANTILE) -> Targ
     for place, product in enumerate(table.keys):
         try:
             tau[product] = labels.tau(
-                table.outcome[train[table.key[train] == place]], quantile=quantile
+                table.outcome[train[table.key[train] == place]],
+                quantile=quantile,
+                min_labels=min_labels,
             )
         except TooLittleDataError as error:
             left_out[product] = str(error)
@@ -202,7 +211,7 @@ class Alarms(NamedTuple):
     @property
     def threshold_rule(self) -> str:
         """The rule of `threshold` in words."""
-        budget = f"{self.false_alarms_per_hour:g} false alarms per hour and product"
+        budget = f"{self.false_alarms_per_hour:.3g} false alarms per hour and product"
         return f"the lowest with at most {budget}"
 
     def threshold(self, table: Table, rows: Rows, y: Float64, probability: Float64) -> float:

@@ -1,7 +1,7 @@
-"""The spikes case: will the next minute be a volatility spike?
+"""The spikes cases: will the next minute, or another horizon, be a volatility spike?
 
-The outcome of a second is the realised volatility of the next 60; a spike is an outcome at or above
-tau, the product's 0.90 quantile in the training rows.
+The outcome of a second is the realised volatility of the next 10, 60, 300 or 900; a spike is an
+outcome at or above tau, the product's 0.90 quantile in the training rows.
 """
 
 from collections.abc import Callable
@@ -16,8 +16,9 @@ import polars as pl
 from barograph.arrays import Bool, Float64, Int64
 from barograph.cases import baselines, series
 from barograph.cases.affordable import SHORT_S
-from barograph.cases.case import Axis, SplitKind, Table, Target
-from barograph.cases.market import MARKET
+from barograph.cases.case import Axis, Case, SplitKind, Table, Target
+from barograph.cases.live_series import LiveSeries
+from barograph.cases.market import MARKET, case_name, market_series
 from barograph.cases.series import series_case, usable_rows
 from barograph.errors import BadInputError
 from barograph.evaluation import labels
@@ -35,7 +36,9 @@ minutes; of the others a window as long would cost nearly all rows.
 """
 
 STRIDE_S = 5
-"""Spacing of training rows in seconds; neighbours still share 55 of 60 returns."""
+"""Spacing of training rows in seconds; of 60 returns neighbours still share 55. Of a longer horizon
+it is a twelfth.
+"""
 
 CLOCKS = ("hour_sin", "hour_cos")
 """Known in every row. With few days of history the time of day identifies the period, so that only
@@ -96,7 +99,13 @@ would identify the product.
 FIRST = tuple(name for name in WANTED if FEATURES[COLUMN[name]].reach_s <= SHORT_S)
 """What a first training uses, whose history is short."""
 
-EWMA, GARCH = f"ewma_vol_{EWMA_S}s", "garch_vol"
+EWMA, LONG_EWMA, GARCH = f"ewma_vol_{EWMA_S}s", "ewma_vol", "garch_vol"
+"""A feature, and the two forecasts that only the experiment computes. LONG_EWMA, of horizons beyond
+the feature's time constant, has the horizon as its own.
+"""
+
+_HAR_S = {10: (10, 60, 300), 60: (10, 60, 300), 300: (60, 300, 1800), 900: (120, 900, 3600)}
+"""Windows of the HAR by horizon: about a sixth of it, itself, and five times it."""
 
 # With a dozen episodes per hour, deeper trees overfit: over six simulated markets of 12 hours these
 # settings raised PR-AUC from 0.375 to 0.403, against 0.402 for persistence. A second thread saves
@@ -108,7 +117,9 @@ _BOOSTING = candidates.Boosting(
 _RIDGE_ROWS = 1000.0  # of 33,000 of the real sessions, one in five seconds: docs/evaluation.md
 
 FALSE_ALARMS_PER_HOUR = 2.0
-"""Budget of the alert threshold on held-out rows, per product."""
+"""Budget of the alert threshold on held-out rows, per product; one in 30 horizons where these are
+longer than a minute.
+"""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -126,17 +137,17 @@ class MarketTable(Table):
     place: Int64
 
 
-def table(frame: pl.DataFrame, asked: tuple[str, ...] = ()) -> Table:
+def table(live: LiveSeries, frame: pl.DataFrame, asked: tuple[str, ...] = ()) -> Table:
     """The usable rows, sorted by product and second, with their grid of returns.
 
     asked: features that are kept whatever they cost, besides those that models use.
     """
     wanted = tuple(dict.fromkeys([*WANTED, *asked]))
     windows = [FEATURES[COLUMN[name]] for name in wanted]
-    usable = usable_rows(frame, MARKET, wanted, CLOCKS, windows, asked)
+    usable = usable_rows(frame, live, wanted, CLOCKS, windows, asked)
     returns = usable.frame["return_e9"].cast(pl.Float64).fill_null(np.nan).to_numpy() * 1e-9
     second = usable.frame["second"].to_numpy()
-    returns, place = baselines.grid(returns, second, MARKET.step_s)
+    returns, place = baselines.grid(returns, second, live.step_s)
     restarts = np.zeros(len(returns), np.bool_)
     since_s = np.diff(second, prepend=second[0])
     restarts[place] = (since_s > LONGEST_WINDOW_S) | (since_s < 0)
@@ -146,34 +157,47 @@ def table(frame: pl.DataFrame, asked: tuple[str, ...] = ()) -> Table:
     return MarketTable(**shared, returns_1s=returns, restarts=restarts, place=place[usable.rows])
 
 
-def table_with(features: tuple[str, ...]) -> Callable[[pl.DataFrame], Table]:
+def table_with(live: LiveSeries, features: tuple[str, ...]) -> Callable[[pl.DataFrame], Table]:
     """The `table` with these features, whatever they cost. Raises BadInputError for others."""
-    if unknown := [name for name in features if name not in COLUMN and name != GARCH]:
+    beside = {GARCH, LONG_EWMA} if live.horizon_s > EWMA_S else {GARCH}
+    if unknown := [name for name in features if name not in {*COLUMN, *beside}]:
         near = get_close_matches(unknown[0], COLUMN, 3)
         raise BadInputError(
             f"feature {unknown[0]}",
             "the catalogue has no such feature",
             f"Name some of docs/features.md{', such as ' if near else ''}{', '.join(near)}",
         )
-    return partial(table, asked=tuple(name for name in features if name not in (*CLOCKS, GARCH)))
+    asked = tuple(name for name in features if name not in {*CLOCKS, *beside})
+    return partial(table, live, asked=asked)
 
 
-def split(table: Table, folds: int, protocol: SplitKind) -> tuple[SplitKind, list[Fold]]:
+def split(
+    table: Table, folds: int, protocol: SplitKind, *, horizon_s: int
+) -> tuple[SplitKind, list[Fold]]:
     """Cut folds as `series.split`, with the longest window of the used features as embargo."""
     embargo_s = max(FEATURES[COLUMN[name]].reach_s for name in table.features)
-    return series.split(table, folds, protocol, horizon_s=MARKET.horizon_s, embargo_s=embargo_s)
+    return series.split(table, folds, protocol, horizon_s=horizon_s, embargo_s=embargo_s)
 
 
-def target(table: Table, train: Rows, quantile: float = labels.QUANTILE) -> Target:
+def target(
+    table: Table, train: Rows, quantile: float = labels.QUANTILE, *, horizon_s: int
+) -> Target:
     """Spikes by each product's tau, with the experimental baselines as `beside` columns."""
-    question = series.target(table, train, quantile)
-    beside = dict(question.beside)
-    if isinstance(table, MarketTable) and baselines.has_garch():
-        learned_from = np.zeros(len(table.returns_1s), np.bool_)
-        learned_from[table.place[train]] = True
-        garch = baselines.garch_vol(
-            table.returns_1s, learned_from, labels.HORIZON_S, table.restarts
+    least = labels.least_labels(horizon_s)
+    question = series.target(table, train, quantile, min_labels=least)
+    if not isinstance(table, MarketTable):
+        return question
+    beside, returns = dict(question.beside), table.returns_1s
+    if horizon_s > EWMA_S:
+        decay = float(np.exp(-1 / horizon_s))
+        variance = baselines.mean_variance(
+            returns, 0.0, 1 - decay, decay, horizon_s, table.restarts
         )
+        beside[LONG_EWMA] = np.sqrt(variance)[table.place]
+    if baselines.has_garch():
+        learned_from = np.zeros(len(returns), np.bool_)
+        learned_from[table.place[train]] = True
+        garch = baselines.garch_vol(returns, learned_from, horizon_s, table.restarts)
         beside[GARCH] = garch[table.place]
     return replace(question, beside=beside)
 
@@ -185,8 +209,15 @@ def unseen(table: Table, rows: Rows, facts: ModelFacts) -> Bool:
     return table.order[rows] * NS_PER_S >= first_ns
 
 
-def contenders(features: tuple[str, ...]) -> tuple[Candidate, ...]:
-    """From simple to complex: baselines, the mean of the windows, regressions, trees, a mean."""
+def contenders(features: tuple[str, ...], *, horizon_s: int) -> tuple[Candidate, ...]:
+    """From simple to complex: baselines, the mean of the windows, regressions, trees, a mean.
+
+    Persistence is of the horizon itself, or of the longest window below it that is in `features`.
+    """
+    offered = [w for w in OBSERVED_S if f"observed_vol_{w}s" in features]
+    now_s = max(w for w in offered if w <= horizon_s)
+    har = tuple(f"observed_vol_{w}s" for w in _HAR_S[horizon_s] if w in offered)
+    ewma = LONG_EWMA if horizon_s > EWMA_S else EWMA
     base = tuple(name for name in _BASE if name in features)
     steps = tuple(Ratio(short, long) for short, long in pairwise((_SHORTEST, *base)))
     every = (*steps, *_within(features, _BESIDE))
@@ -194,12 +225,12 @@ def contenders(features: tuple[str, ...]) -> tuple[Candidate, ...]:
     view = Relative.of((*every, *activity), *base, TAU)
     ridge = candidates.least_squares(every, base, name="ridge", prior_rows=_RIDGE_ROWS)
     trees = candidates.lightgbm_regression(view, base, _BOOSTING, varies=False)
-    known = {*features, TAU, GARCH}
+    known = {*features, TAU, GARCH, LONG_EWMA}
     made = (
-        candidates.persistence("observed_vol_60s"),
-        candidates.persistence(EWMA, name="ewma"),
+        candidates.persistence(f"observed_vol_{now_s}s"),
+        candidates.persistence(ewma, name="ewma"),
         candidates.persistence(base, name="mean"),
-        candidates.har(tuple(f"observed_vol_{window_s}s" for window_s in (10, 60, 300))),
+        candidates.har(har),
         *([candidates.persistence(GARCH, name="garch")] if baselines.has_garch() else []),
         candidates.climatology(CLOCKS),
         ridge,
@@ -236,27 +267,39 @@ def _within(features: tuple[str, ...], ratios: tuple[Ratio, ...]) -> tuple[Ratio
     return tuple(ratio for ratio in ratios if {ratio.above, ratio.below} <= known)
 
 
-SPIKES = replace(
-    series_case(
-        "spikes",
-        MARKET,
-        candidates=contenders,
+def _case(live: LiveSeries) -> Case:
+    horizon_s = live.horizon_s
+    asked = partial(target, horizon_s=horizon_s)
+    case = series_case(
+        case_name(horizon_s),
+        live,
+        candidates=partial(contenders, horizon_s=horizon_s),
         baselines=("persistence", "har", "ewma", "garch", "climatology"),
         longest_window_s=LONGEST_WINDOW_S,
-        false_alarms_per_hour=FALSE_ALARMS_PER_HOUR,
-    ),
-    to_beat=("persistence", "har", "ewma"),
-    stride=STRIDE_S,
-    prefers_simple=True,
-    refit=True,
-    table=table,
-    table_with=table_with,
-    split=split,
-    target=target,
-    unseen=unseen,
-    at_quantile=lambda quantile: partial(target, quantile=quantile),
-    varied=varied,
-    goals={"pr_auc": 0.9, "log_r2": 0.25},
-    outcome_axis=Axis("volatility", "bps/√s", 1e4),
-    level_axis=Axis("mid price", "quote currency"),
+        false_alarms_per_hour=min(FALSE_ALARMS_PER_HOUR, 3600 / (30 * horizon_s)),
+    )
+    return replace(
+        case,
+        to_beat=("persistence", "har", "ewma"),
+        stride=max(STRIDE_S, horizon_s // 12),
+        prefers_simple=True,
+        refit=True,
+        table=partial(table, live),
+        table_with=partial(table_with, live),
+        split=partial(split, horizon_s=horizon_s),
+        target=asked,
+        unseen=unseen,
+        at_quantile=lambda quantile: partial(asked, quantile=quantile),
+        varied=varied,
+        goals={"pr_auc": 0.9, "log_r2": 0.25},
+        outcome_axis=Axis("volatility", "bps/√s", 1e4),
+        level_axis=Axis("mid price", "quote currency"),
+    )
+
+
+SPIKES = _case(MARKET)
+
+SPIKES_10S, SPIKES_5M, SPIKES_15M = HORIZONS = tuple(
+    _case(market_series(horizon_s)) for horizon_s in (10, 300, 900)
 )
+"""Other horizons, on the rows of `SPIKES`."""

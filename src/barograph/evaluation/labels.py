@@ -18,6 +18,14 @@ HORIZON_S = 60
 QUANTILE = 0.90
 """Quantile of the training labels that is the spike threshold."""
 
+LEAST_LABELS = 600
+"""Fewest known labels for a spike threshold."""
+
+
+def least_labels(horizon_s: int) -> int:
+    """The fewest labels of rows a second apart for a threshold: ten independent ones."""
+    return max(LEAST_LABELS, 10 * horizon_s)
+
 
 def later(second: Int64, value: Float64, *, horizon_s: int) -> Float64:
     """The outcome of each row: the value of the row `horizon_s` later.
@@ -54,7 +62,9 @@ def came_due(waiting: deque[int], second: int) -> bool:
     return True
 
 
-def tau(training_labels: Float64, *, quantile: float = QUANTILE, min_labels: int = 600) -> float:
+def tau(
+    training_labels: Float64, *, quantile: float = QUANTILE, min_labels: int = LEAST_LABELS
+) -> float:
     """The spike threshold: a quantile of one product's training labels, in the labels' unit.
 
     It is the sorted label of rank ceil(quantile · (n − 1)) from 0 (numpy's "higher"), so it is

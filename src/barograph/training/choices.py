@@ -1,7 +1,6 @@
 """Which candidate a fold chooses by its held-out rows, and which one the whole history."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
 
 import numpy as np
 
@@ -10,21 +9,8 @@ from barograph.cases.case import Case, Table
 from barograph.evaluation.choice import simplest
 from barograph.evaluation.scores import log_losses
 from barograph.evaluation.splits import Rows
-from barograph.learning.fitted import Fitted
 from barograph.registry.model import TAU
-
-
-class Tested(Protocol):
-    """What the choice needs of a candidate in one fold; see `walkforward.Tested`."""
-
-    @property
-    def fitted(self) -> Fitted:
-        """The model."""
-
-    @property
-    def selection(self) -> float:
-        """Its loss on the held-out rows."""
-
+from barograph.training.tested import Tested
 
 Results = Mapping[str, Sequence[Tested]]
 """What was tested, by candidate and fold, the candidates in the order of the case."""

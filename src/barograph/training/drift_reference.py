@@ -1,4 +1,4 @@
-"""The drift reference of a training: its last fold's rows, and its tested forecasts."""
+"""The drift reference of a training: the rows of its model's fit, and its tested forecasts."""
 
 from collections.abc import Mapping, Sequence
 
@@ -22,20 +22,19 @@ def reference_of(
 ) -> Reference | None:
     """The reference of the model with these facts; None for a case whose rows have no time.
 
-    Its rows are those of the dataset in the span that the model was fitted on, with those of that
-    span that are missing, and without those of the last fold's test.
+    Its rows are those of the dataset in the span that the model was fitted on, also unusable ones.
+    A model that is registered as its last fold tested it was not fitted on the test of that fold.
     """
     live = case.live
     if live is None:
         return None
     columns = _columns(walked.table.features, live)
-    tested = walked.table.order[walked.questions[-1].fold.test]
-    first, last = int(tested.min()), int(tested.max())
     start, end = facts.train_start_ns // NS_PER_S, facts.train_end_ns // NS_PER_S
     second = pl.col("second")
-    frame = dataset.frame.filter(
-        second.is_between(start, end, closed="left") & ~second.is_between(first, last)
-    )
+    frame = dataset.frame.filter(second.is_between(start, end, closed="left"))
+    if not case.refit:
+        tested = walked.table.order[walked.questions[-1].fold.test]
+        frame = frame.filter(~second.is_between(int(tested.min()), int(tested.max())))
     return reference(
         rows_of(frame, columns),
         columns,

@@ -21,8 +21,9 @@ from barograph.training.knowable_scores import Knowable, knowable_scores
 from barograph.training.levels import OF_LEVEL, LevelScores
 from barograph.training.pooled_levels import PooledLevels
 from barograph.training.skill import PooledForecasts, Resampling, SkillRow, skill_rows
+from barograph.training.tested import Tested
 from barograph.training.walk_facts import FoldFacts
-from barograph.training.walkforward import CHOSEN, Tested, Training, Walk, tests_of
+from barograph.training.walkforward import CHOSEN, Training, Walk, tests_of
 from barograph.types import Interval
 
 _OF_PROBABILITY = (

@@ -12,7 +12,8 @@ from barograph.evaluation.splits import Rows
 from barograph.registry.model import LevelFacts
 from barograph.training import levels
 from barograph.training.levels import Levels, LevelScores
-from barograph.training.walkforward import CHOSEN, Tested, Walk
+from barograph.training.tested import Tested
+from barograph.training.walkforward import CHOSEN, Walk
 from barograph.types import Interval
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
-from barograph.arrays import Bool, Float64
+from barograph.arrays import Float64
 from barograph.cases.case import Case, SplitKind, Table, Target
 from barograph.errors import TooLittleDataError
 from barograph.evaluation import scores
@@ -19,10 +19,10 @@ from barograph.evaluation.gate import PromotionGate
 from barograph.evaluation.splits import Fold, Rows
 from barograph.learning.candidates import Candidate, Proof, Slices
 from barograph.learning.examples import Examples
-from barograph.learning.fitted import Fitted
 from barograph.registry.versions import Trial
 from barograph.times import time_of
 from barograph.training import choices, levels
+from barograph.training.tested import Tested
 from barograph.training.walk_facts import DataFacts, FoldFacts, SideFacts
 
 CHOSEN = "chosen"
@@ -66,31 +66,6 @@ class Question:
     def answers(self, rows: Rows) -> Float64:
         """(len(rows),) y of the rows: 1.0 or 0.0."""
         return self.target.y[rows]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Tested:
-    """A candidate in one fold: its model, predictions for the test rows (n,), and threshold.
-
-    `z` is its uncalibrated log-odds there. `selection` is its log loss on the held-out rows (m,),
-    or its QLIKE where the case has a level; `held_out` are its forecasts of those rows, None
-    without one, and `held_out_probability` its probabilities.
-    """
-
-    candidate: Candidate
-    fitted: Fitted
-    z: Float64
-    probability: Float64
-    volatility: Float64 | None
-    held_out: Float64 | None
-    held_out_probability: Float64
-    threshold: float
-    selection: float
-
-    @property
-    def acted(self) -> Bool:
-        """(n,) mask of the test rows with an alarm."""
-        return self.probability >= self.threshold
 
 
 @dataclass(frozen=True, slots=True, eq=False)

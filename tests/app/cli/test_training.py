@@ -84,7 +84,13 @@ def test_local_times_of_a_recording_are_read_in_the_zone_that_is_named(run):
 
 
 ASKED = {
-    "another horizon": (("--horizon", "300"), "docs/your-own-case.md"),
+    "another horizon": (("--horizon", "300"), "(--case spikes-5m)"),
+    "another horizon of hours": (
+        ("--case", "hourly-realized", "--horizon", "21600"),
+        "(--case hourly-realized-6h)",
+    ),
+    "a horizon of no case": (("--horizon", "45"), "docs/your-own-case.md"),
+    "a horizon of records": (("--case", "churn", "--horizon", "45"), "docs/your-own-case.md"),
     "a quantile of records": (("--case", "churn", "--quantile", "0.8"), "Leave it out"),
     "a quantile beyond all": (("--quantile", "1"), "--help"),
 }

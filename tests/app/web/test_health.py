@@ -20,7 +20,7 @@ from barograph.app.web.model_watch import Standing
 from barograph.app.web.record_board import RecordBoard
 from barograph.app.web.series_board import SeriesBoard
 from barograph.app.wiring import consume
-from barograph.cases.spikes import SPIKES
+from barograph.cases.spikes import SPIKES, SPIKES_5M
 from barograph.log import open_log
 from barograph.log.topics import STATUS, TICKS
 from barograph.pipeline.case_topics import ensure_stream
@@ -85,7 +85,9 @@ def test_gaps_of_the_last_hour_are_counted():
     assert gaps_lately(board, NOW_NS + 3_601 * NS) == 0
 
 
-@pytest.mark.parametrize("board", [RecordBoard(CUSTOMERS), SeriesBoard(QUEUES)])
+@pytest.mark.parametrize(
+    "board", [RecordBoard(CUSTOMERS), SeriesBoard(QUEUES), SeriesBoard(SPIKES_5M)]
+)
 def test_a_case_that_nothing_reads_for_is_not_judged_unless_it_is_the_default(tmp_path, board):
     with market_log(tmp_path) as log:
         assert judgement_of(log, seen(board)) is None

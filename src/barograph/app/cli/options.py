@@ -58,7 +58,7 @@ CaseOption = Annotated[
     str,
     typer.Option(
         "--case",
-        help="Case: spikes, churn, hourly, hourly-6h, hourly-24h, or your own as module:NAME.",
+        help="Case: spikes (-10s, -5m, -15m), churn, hourly (-6h, -24h), or yours as module:NAME.",
     ),
 ]
 

@@ -30,7 +30,7 @@ from barograph.app.cli.options import (
     zone_named,
 )
 from barograph.app.cli.stopping import stop_requested
-from barograph.cases.named import case_named
+from barograph.cases.named import NAMED, case_named
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -234,9 +234,27 @@ def _refuse_horizon(case: "Case", horizon_s: int | None) -> None:
         raise BadInputError(
             f"--horizon {horizon_s}",
             f"the dataset and the predictions of {case.name} are for {case.horizon_s} s",
-            "Write a case of that horizon on the same rows (docs/your-own-case.md says how), and "
-            "name it with --case package.module:NAME",
+            f"Name the case of that horizon (--case {named})"
+            if (named := _of_horizon(case, horizon_s))
+            else "Write a case of that horizon on the same rows (docs/your-own-case.md says how), "
+            "and name it with --case package.module:NAME",
         )
+
+
+def _of_horizon(case: "Case", horizon_s: int) -> str:
+    """The built-in case of another horizon on the same rows; empty where there is none."""
+    if case.live is None:
+        return ""
+    measure = case.live.value_now.rpartition("_")[0]
+    for name in NAMED:
+        live = case_named(name).live
+        if (
+            live is not None
+            and (live.rows, live.horizon_s) == (case.live.rows, horizon_s)
+            and live.value_now.rpartition("_")[0] == measure
+        ):
+            return name
+    return ""
 
 
 def _trained(

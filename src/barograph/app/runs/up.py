@@ -26,7 +26,7 @@ from barograph.app.intake import feed_of
 from barograph.app.logs import Events
 from barograph.app.prompt_threads import prompt_threads
 from barograph.app.registries import registry_of
-from barograph.app.runs.hours import HoursBeside
+from barograph.app.runs.cases_beside import CasesBeside
 from barograph.app.runs.retraining import Retraining, training
 from barograph.app.settings import Settings
 from barograph.app.terminal import listing, terminal
@@ -203,9 +203,9 @@ def run(  # noqa: PLR0913 - what runs on what, and who sees and hears of it
     The live view is shown if standard output is a terminal, with the address of the `page`. sinks:
     where alerts are sent; they link to the page, unless the settings name another. deadline: begins
     with a stop, for all parts here and around. start: over when all parts run; a StartStopped
-    before is a summary of what was heard by then. From the moment at which a case of hours has a
-    champion, its candles are made of the ticks, and it forecasts beside. Raises as `live.listen`
-    does.
+    before is a summary of what was heard by then. From the moment at which another horizon has a
+    champion, it forecasts beside; a case of hours, too, from candles that are made of the ticks.
+    Raises as `live.listen` does.
     """
     retraining, deadline = _retraining(settings, address, plan, warn), deadline or Deadline()
     measured, link = (retraining.measures,), settings.page_url or page
@@ -224,7 +224,7 @@ def run(  # noqa: PLR0913 - what runs on what, and who sees and hears of it
                 link=link,
                 deadline=deadline,
             ),
-            HoursBeside(settings, address, warn, deadline=deadline),
+            CasesBeside(settings, address, warn, deadline=deadline),
             Pipeline(
                 stages(settings, address, SPIKES, warn, patient=True), stop, deadline=deadline
             ) as pipeline,

@@ -142,8 +142,9 @@ def unjudged(seen: Sequence[SeenCase], problems: list[str], default: str) -> dic
 def judgement_of(log: Log, seen: SeenCase) -> Judgement | None:
     """Judge a case by its log; None for one of which no stage has ever read.
 
-    The market is judged as by `check`: by the age of all that a live feed writes. Another case has
-    no feed that says when news is due, so only what waits for its stages counts, and its model.
+    The market is judged as by `check`: by the age of all that a live feed writes. Another case, as
+    of another horizon on the market's rows, has no feed of its own that says when news is due, so
+    only what waits for its stages counts, and its model.
     """
     topics = {topic.name for topic in log.topics()}
     board = seen.board
@@ -154,7 +155,7 @@ def judgement_of(log: Log, seen: SeenCase) -> Judgement | None:
         is_read = source in topics and log.positions(group, source)
         groups = {group: source} if is_read else {}
     lag = {group: _lag(log, group, topic) for group, topic in groups.items()}
-    if board.source == TICKS:
+    if isinstance(board, SeriesBoard) and board.makes_market_rows:
         health = _of_market(log, seen, groups, topics)
         late = any(wait_s > (health.max_age_s or 0.0) for wait_s in health.behind_s.values())
         return Judgement([*health.problems], [*health.remarks], lag, late)

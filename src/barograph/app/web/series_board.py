@@ -69,15 +69,17 @@ class SeriesBoard(Board):
         live = live_of(case)
         self.case, self.live = case, live
         self.is_market = live.source == TICKS
+        self.makes_market_rows = self.is_market and live.machine is not None
         self._window_s = window_of(live.step_s)
         shown_s = min(self._window_s, SHOWN_STEPS * live.step_s)
         fills = {
             live.predictions: Fill(NEWEST_ROWS, MOST_RECORDS, shown_s, _second_predicted),
             live.source: Fill(NEWEST_HEARD),
         }
-        if self.is_market:  # whose features tell how long a warm-up takes
-            fills[live.rows] = Fill(NEWEST_ROWS, 0, PROGRESS_S, _second_of_row)
+        if self.is_market:
             fills[STATUS] = Fill(NEWEST_STATUSES)
+        if self.makes_market_rows:  # whose features tell how long a warm-up takes
+            fills[live.rows] = Fill(NEWEST_ROWS, 0, PROGRESS_S, _second_of_row)
         super().__init__(
             case.name,
             source=live.source,
