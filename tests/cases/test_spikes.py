@@ -52,7 +52,7 @@ def frame(products=("A",), seconds=SECONDS, missing=(), unlabelled=(), seed=0, s
 def test_the_features_reach_back_an_hour_at_most_and_know_no_price():
     assert all(FEATURES[COLUMN[name]].warmup_s <= 300 for name in WANTED)
     assert max(FEATURES[COLUMN[name]].reach_s for name in WANTED) == spikes.LONGEST_WINDOW_S
-    assert {"ewma_vol_60s", "observed_vol_10s", "observed_vol_3600s"} <= {*WANTED}
+    assert {"ewma_vol_60s", "observed_vol_10s", "typical_vol_3600s"} <= {*WANTED}
     assert not {"spread", "traded_volume_60s", "realized_vol_900s", "hour_sin"} & {*WANTED}
 
 
@@ -70,7 +70,7 @@ def test_a_history_full_of_holes_keeps_the_windows_that_every_forecast_starts_fr
     holes = [
         ("A", name, n, n + 8, Reason.GAP)
         for name in WANTED
-        if name.startswith(("observed_vol", "ewma"))
+        if name.startswith(("observed_vol", "typical_vol", "ewma"))
         for n in range(0, SECONDS, 100)
     ]
     table = SPIKES.table(frame(missing=holes))
@@ -106,8 +106,8 @@ def test_every_row_with_a_label_and_all_features_is_used_as_float32():
     assert (table.outcome == ordered["outcome"].to_numpy()).all()
     assert table.unused == {}
     assert table.left_out == {
-        f"observed_vol_{w}s": f"6,000 s of history are few for {w} s"
-        for w in (600, 900, 1800, 3600)
+        f"{kind}_vol_{w}s": f"6,000 s of history are few for {w} s"
+        for kind, w in (("observed", 600), ("typical", 900), ("typical", 1800), ("typical", 3600))
     }
 
 
