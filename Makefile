@@ -23,7 +23,7 @@ HOURS ?= 36
 SEED ?= 1
 ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
-.PHONY: help install airflow airflow-up dvc demo hourly-demo churn-demo kafka test test-unattended test-operations test-fast test-narrow lint bench bench-check lock docs deploy leak claims ceiling drift-table first-minutes horizons eda brief docs-site \
+.PHONY: help install airflow airflow-up dvc demo hourly-demo churn-demo kafka test test-unattended test-operations test-fast test-narrow lint bench bench-check lock docs deploy leak claims ceiling more-skill drift-table first-minutes horizons eda brief docs-site \
   bandit pip-audit lint-workflows compare image image-check pin-images release-notes branch-rules wheel clean
 
 help:            ## what can be made
@@ -116,6 +116,9 @@ claims: $(STAMP)    ## what such projects claim, met honestly and not, on the ca
 
 ceiling: $(STAMP)   ## how much models find of what can be known, in a simulated market
 	$(BIN)/python docs/ceiling.py
+
+more-skill: $(STAMP)   ## what more would help on the sessions of BAROGRAPH_HOME=H, which has a dataset of spikes
+	$(BIN)/python docs/more_skill.py $(BAROGRAPH_HOME) $(ARGS)
 
 drift-table: $(STAMP)   ## the tables of docs/drift.md: how often drift tests alarm, beside the usual ones
 	$(BIN)/python docs/drift.py

@@ -21,6 +21,7 @@ from barograph.cases.spikes import (
     SPIKES_10S,
     SPIKES_15M,
     WANTED,
+    wanted,
 )
 from barograph.errors import BadInputError, TooLittleDataError
 from barograph.evaluation import labels
@@ -65,7 +66,7 @@ def frame(products=("A",), seconds=SECONDS, missing=(), unlabelled=(), seed=0, s
 def test_the_features_reach_back_an_hour_at_most_and_know_no_price():
     assert all(FEATURES[COLUMN[name]].warmup_s <= 300 for name in WANTED)
     assert max(FEATURES[COLUMN[name]].reach_s for name in WANTED) == spikes.LONGEST_WINDOW_S
-    assert {"ewma_vol_60s", "observed_vol_10s", "observed_vol_3600s"} <= {*WANTED}
+    assert {"ewma_vol_60s", "observed_vol_10s", "typical_vol_3600s"} <= {*WANTED}
     assert not {"spread", "traded_volume_60s", "realized_vol_900s", "hour_sin"} & {*WANTED}
 
 
@@ -83,7 +84,7 @@ def test_a_history_full_of_holes_keeps_the_windows_that_every_forecast_starts_fr
     holes = [
         ("A", name, n, n + 8, Reason.GAP)
         for name in WANTED
-        if name.startswith(("observed_vol", "ewma"))
+        if name.startswith(("observed_vol", "typical_vol", "ewma"))
         for n in range(0, SECONDS, 100)
     ]
     table = SPIKES.table(frame(missing=holes))
@@ -119,8 +120,8 @@ def test_every_row_with_a_label_and_all_features_is_used_as_float32():
     assert (table.outcome == ordered["outcome"].to_numpy()).all()
     assert table.unused == {}
     assert table.left_out == {
-        f"observed_vol_{w}s": f"6,000 s of history are few for {w} s"
-        for w in (600, 900, 1800, 3600)
+        f"{kind}_vol_{w}s": f"6,000 s of history are few for {w} s"
+        for kind, w in (("observed", 600), ("typical", 900), ("typical", 1800), ("typical", 3600))
     }
 
 
@@ -353,14 +354,15 @@ def test_a_candidate_of_ones_own_gets_the_features_that_it_names():
 
 
 def test_a_feature_that_a_candidate_of_ones_own_names_is_kept_whatever_rows_it_costs():
-    own = persistence("observed_vol_3600s", name="own")
-    assert "observed_vol_3600s" in SPIKES.table(frame(("A",))).left_out
+    own = persistence("typical_vol_3600s", name="own")
+    assert "typical_vol_3600s" in SPIKES.table(frame(("A",))).left_out
     table = adapted(SPIKES, own=[own]).table(frame(("A",)))
-    assert "observed_vol_3600s" not in table.left_out
-    assert table.columns(("observed_vol_3600s",), np.arange(5)).shape == (5, 1)
+    assert "typical_vol_3600s" not in table.left_out
+    assert table.columns(("typical_vol_3600s",), np.arange(5)).shape == (5, 1)
 
 
-def windows_of(case, features=(*WANTED, *CLOCKS)):
+def windows_of(case, features=None):
+    features = features or (*wanted(case.horizon_s), *CLOCKS)
     return {made.name: made.features for made in case.candidates(features)}
 
 

@@ -11,9 +11,9 @@ from barograph.feature_set.catalogue import (
 )
 
 
-def test_version_three_has_those_of_single_ticks_and_of_windows_over_holes():
-    assert FEATURE_SET == 3
-    assert len(NAMES) == len(set(NAMES)) == 36 + 5 + 13
+def test_version_four_has_those_of_single_ticks_of_windows_over_holes_and_typical_ones():
+    assert FEATURE_SET == 4
+    assert len(NAMES) == len(set(NAMES)) == 36 + 5 + 13 + 3
     assert ROW["values"].shape == ROW["reasons"].shape == (len(FEATURES),)
     assert [COLUMN[name] for name in NAMES] == list(range(len(NAMES)))
 
@@ -36,4 +36,4 @@ def test_no_raw_price_level_is_a_feature():
 
 def test_the_hash_names_this_feature_set():
     # A change here is a new feature set: bump FEATURE_SET and tell it in CHANGELOG.md.
-    assert FEATURE_SET_HASH == "04ca8767383568ee"
+    assert FEATURE_SET_HASH == "3cc15bfbe8e96b5d"

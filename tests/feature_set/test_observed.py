@@ -1,46 +1,16 @@
 """Windows that carry on over holes: what they know, and that they invent nothing."""
 
-import math
-
 import numpy as np
 import pytest
 
-from barograph.codec import EVENT, GAP, TICK
 from barograph.feature_set.catalogue import COLUMN, least_observed
 from barograph.types import Reason
-from invented_markets import NS
+from moving_quotes import START_S, gap, of, ticks
 from whole_rows import whole
-
-START_S = 1_700_000_000
-
-
-def ticks(seconds, start_s=START_S, move_e9=1000):
-    """A tick in each second, `move_e9` above the one before; the last second stays open."""
-    events = np.zeros(seconds, EVENT)
-    events["kind"] = TICK
-    events["event_time_ns"] = (start_s + np.arange(seconds)) * NS + NS // 2
-    mid = 100.0 * np.exp(move_e9 * 1e-9 * np.arange(seconds))
-    events["bid"], events["ask"] = mid * (1 - 1e-5), mid * (1 + 1e-5)
-    events["bid_size"] = events["ask_size"] = math.nan
-    events["trade_id"] = -1
-    return events
-
-
-def gap(start_s, end_s):
-    event = np.zeros(1, EVENT)
-    event["kind"] = GAP
-    event["gap_start_ns"], event["event_time_ns"] = start_s * NS, end_s * NS
-    return event
-
-
-def of(rows, name):
-    return rows["values"][:, COLUMN[name]]
 
 
 def test_a_hole_of_two_seconds_costs_no_row_after_it():
-    events = np.concatenate(
-        [ticks(400), gap(START_S + 400, START_S + 402), ticks(400, START_S + 402)]
-    )
+    events = np.concatenate([ticks(400), gap(400, 402), ticks(400, START_S + 402)])
     rows, _ = whole(events)
     after = rows["second"] >= START_S + 402
     assert np.isnan(of(rows, "realized_vol_300s")[after][:300]).all()
@@ -53,7 +23,7 @@ def test_no_return_across_a_hole_is_counted():
     later = ticks(100, START_S + 460)
     later["bid"] *= 2
     later["ask"] *= 2
-    events = np.concatenate([ticks(400), gap(START_S + 400, START_S + 460), later])
+    events = np.concatenate([ticks(400), gap(400, 460), later])
     rows, _ = whole(events)
     for name in ("observed_vol_120s", "observed_vol_3600s", "ewma_vol_60s"):
         seen = of(rows, name)
@@ -74,9 +44,7 @@ def test_a_window_waits_for_its_fewest_known_returns(window_s):
 
 
 def test_after_a_hole_as_long_as_the_longest_window_nothing_is_left():
-    events = np.concatenate(
-        [ticks(400), gap(START_S + 400, START_S + 5000), ticks(20, START_S + 5000, 9000)]
-    )
+    events = np.concatenate([ticks(400), gap(400, 5000), ticks(20, START_S + 5000, 9000)])
     rows, _ = whole(events)
     after = rows["second"] >= START_S + 5000
     assert of(rows, "observed_share_3600s")[after].tolist() == [n / 3600 for n in range(19)]
@@ -84,7 +52,7 @@ def test_after_a_hole_as_long_as_the_longest_window_nothing_is_left():
 
 
 def test_an_older_session_knows_nothing_of_the_later_one():
-    back = gap(START_S + 400, START_S - 1000)
+    back = gap(400, -1000)
     rows, _ = whole(np.concatenate([ticks(400), back, ticks(50, START_S - 1000)]))
     older = rows["second"] < START_S
     assert of(rows, "observed_share_3600s")[older].tolist() == [n / 3600 for n in range(49)]

@@ -245,6 +245,12 @@ def row(seen, reason, return_at):
                 total += weight * min(r * r, 25 * 10**14)
                 weights += weight
         values["ewma_vol_60s"] = math.sqrt(total / weights) * 1e-9
+    for w in (900, 1800, 3600):
+        ends = range(last["second"] - w + 60, last["second"] + 1)
+        logs = [log_minute(return_at, end) for end in ends if end in return_at]
+        logs = [log for log in logs if log is not None]
+        if logs:
+            values[f"typical_vol_{w}s"] = math.exp(math.fsum(logs) / len(logs))
     values["staleness_s"] = ((last["second"] + 1) * NS - last["tick"]["event_time_ns"]) / NS
     angle = 2 * math.pi * (last["second"] % 86400) / 86400
     values["hour_sin"], values["hour_cos"] = math.sin(angle), math.cos(angle)
@@ -260,6 +266,15 @@ def row(seen, reason, return_at):
         "values": values,
         "reasons": reasons,
     }
+
+
+def log_minute(return_at, end):
+    """The logarithm of the volatility of the minute that ends with second `end`, in whole 1e-8."""
+    known = [return_at[s] for s in range(end - 59, end + 1) if s in return_at]
+    if len(known) < 30:
+        return None
+    mean = sum(min(r * r, 25 * 10**14) for r in known) / len(known)
+    return round(math.log(max(math.sqrt(mean) * 1e-9, 1e-7)) * 1e8) / 1e8
 
 
 def spread_bps(bar):

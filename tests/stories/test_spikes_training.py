@@ -187,7 +187,7 @@ def test_on_real_sessions_that_they_never_saw_the_choices_know_more_than_persist
 
 @pytest.mark.operations
 def test_the_mean_of_the_windows_beats_what_is_known_on_twenty_real_sessions(data, tmp_path):
-    """Measured: PR-AUC 0.588 by ratio beside 0.557 of EWMA, log loss 0.219 beside 0.226."""
+    """Measured beside EWMA: PR-AUC 0.594 and 0.557, log R² 0.615 and 0.551."""
     recordings = [
         path
         for path in sorted((data / "recordings").glob("*.ndjson.gz"))
@@ -207,7 +207,7 @@ def test_the_mean_of_the_windows_beats_what_is_known_on_twenty_real_sessions(dat
     best = max(rows[name].pr_auc_by_ratio.estimate for name in few if name != "mean")
     assert rows["mean"].pr_auc_by_ratio.estimate > best + 0.02
     for other in ("persistence", "ewma", "har"):
-        assert rows["mean"].log_r2.estimate > rows[other].log_r2.estimate + 0.03
+        assert rows["mean"].log_r2.estimate > rows[other].log_r2.estimate + 0.05
     surely = {each.minus: each.log_loss.high for each in tested.differences if each.name == "mean"}
     assert max(surely.values()) < 0
 
@@ -234,7 +234,7 @@ def test_a_real_recording_of_five_hours_is_trained_and_judged(data, tmp_path, re
     made = dataset.build(tmp_path, SPIKES)
     assert (made.rows, made.events["gap"]) == (18156, 26)
     assert made.left_out["tick_vol_300s"] == "it would cost 43% of the rows, after holes"
-    assert made.left_out["observed_vol_3600s"] == "16,536 s of history are few for 3600 s"
+    assert made.left_out["typical_vol_3600s"] == "16,536 s of history are few for 3600 s"
     assert made.usable > 15_000
 
     case = dataclasses.replace(SPIKES, name="recorded")

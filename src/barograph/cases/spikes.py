@@ -23,7 +23,7 @@ from barograph.cases.series import series_case, usable_rows
 from barograph.errors import BadInputError
 from barograph.evaluation import labels
 from barograph.evaluation.splits import Fold, Rows
-from barograph.feature_set.catalogue import COLUMN, EWMA_S, FEATURES, OBSERVED_S
+from barograph.feature_set.catalogue import COLUMN, EWMA_S, FEATURES, OBSERVED_S, TYPICAL_S
 from barograph.learning import candidates
 from barograph.learning.candidates import Candidate
 from barograph.learning.relative import Ratio, Relative
@@ -80,14 +80,22 @@ _BESIDE = (
 )
 """Scale-free features beside the volatilities."""
 
-_SHORTEST, *_BASE = (f"observed_vol_{window_s}s" for window_s in OBSERVED_S)
+_WINDOWS = (
+    *(f"observed_vol_{window_s}s" for window_s in OBSERVED_S if window_s < min(TYPICAL_S)),
+    *(f"typical_vol_{window_s}s" for window_s in TYPICAL_S),
+)
+"""Volatilities from the shortest to the longest window. The typical minute tells what an hour was
+like; the root mean square of so long a window is that of its wildest minutes.
+"""
+
+SHORTEST, *BASE = _WINDOWS
 """Forecasts start from the mean of the log volatilities of all windows but the shortest."""
 
 WANTED = tuple(
     dict.fromkeys(
         [
             f"ewma_vol_{EWMA_S}s",
-            *(f"observed_vol_{window_s}s" for window_s in OBSERVED_S),
+            *_WINDOWS,
             *(name for ratio in (*_TICKS, *_BESIDE) for name in ratio[:2] if name not in {"", TAU}),
         ]
     )
@@ -107,14 +115,24 @@ the feature's time constant, has the horizon as its own.
 _HAR_S = {10: (10, 60, 300), 60: (10, 60, 300), 300: (60, 300, 1800), 900: (120, 900, 3600)}
 """Windows of the HAR by horizon: about a sixth of it, itself, and five times it."""
 
+
+def wanted(horizon_s: int) -> tuple[str, ...]:
+    """What models and baselines of a horizon use."""
+    of_baselines = (f"observed_vol_{window_s}s" for window_s in _HAR_S[horizon_s])
+    return tuple(dict.fromkeys([*WANTED, *of_baselines]))
+
+
 # With a dozen episodes per hour, deeper trees overfit: over six simulated markets of 12 hours these
 # settings raised PR-AUC from 0.375 to 0.403, against 0.402 for persistence. A second thread saves
 # half a second on an idle machine and costs ten on a busy one.
-_BOOSTING = candidates.Boosting(
+BOOSTING = candidates.Boosting(
     leaves=4, least_rows_in_leaf=600 // STRIDE_S, l2=100.0, feature_share=0.5, threads=1
 )
 
-_RIDGE_ROWS = 1000.0  # of 33,000 of the real sessions, one in five seconds: docs/evaluation.md
+RIDGE_ROWS = 1000.0
+"""Worth of the ridge's prior in independent rows; the real sessions have 33,000 rows, one in five
+seconds.
+"""
 
 FALSE_ALARMS_PER_HOUR = 2.0
 """Budget of the alert threshold on held-out rows, per product; one in 30 horizons where these are
@@ -142,9 +160,9 @@ def table(live: LiveSeries, frame: pl.DataFrame, asked: tuple[str, ...] = ()) ->
 
     asked: features that are kept whatever they cost, besides those that models use.
     """
-    wanted = tuple(dict.fromkeys([*WANTED, *asked]))
-    windows = [FEATURES[COLUMN[name]] for name in wanted]
-    usable = usable_rows(frame, live, wanted, CLOCKS, windows, asked)
+    names = tuple(dict.fromkeys([*wanted(live.horizon_s), *asked]))
+    windows = [FEATURES[COLUMN[name]] for name in names]
+    usable = usable_rows(frame, live, names, CLOCKS, windows, asked)
     returns = usable.frame["return_e9"].cast(pl.Float64).fill_null(np.nan).to_numpy() * 1e-9
     second = usable.frame["second"].to_numpy()
     returns, place = baselines.grid(returns, second, live.step_s)
@@ -218,13 +236,13 @@ def contenders(features: tuple[str, ...], *, horizon_s: int) -> tuple[Candidate,
     now_s = max(w for w in offered if w <= horizon_s)
     har = tuple(f"observed_vol_{w}s" for w in _HAR_S[horizon_s] if w in offered)
     ewma = LONG_EWMA if horizon_s > EWMA_S else EWMA
-    base = tuple(name for name in _BASE if name in features)
-    steps = tuple(Ratio(short, long) for short, long in pairwise((_SHORTEST, *base)))
+    base = tuple(name for name in BASE if name in features)
+    steps = tuple(Ratio(short, long) for short, long in pairwise((SHORTEST, *base)))
     every = (*steps, *_within(features, _BESIDE))
     ticks, activity = _within(features, _TICKS), _within(features, _ACTIVITY)
     view = Relative.of((*every, *activity), *base, TAU)
-    ridge = candidates.least_squares(every, base, name="ridge", prior_rows=_RIDGE_ROWS)
-    trees = candidates.lightgbm_regression(view, base, _BOOSTING, varies=False)
+    ridge = candidates.least_squares(every, base, name="ridge", prior_rows=RIDGE_ROWS)
+    trees = candidates.lightgbm_regression(view, base, BOOSTING, varies=False)
     known = {*features, TAU, GARCH, LONG_EWMA}
     made = (
         candidates.persistence(f"observed_vol_{now_s}s"),
@@ -238,7 +256,7 @@ def contenders(features: tuple[str, ...], *, horizon_s: int) -> tuple[Candidate,
         *([candidates.relative(activity, (TAU,), name="activity")] if activity else []),
         trees,
         *(
-            [candidates.xgboost_regression(view, base, _BOOSTING, varies=False)]
+            [candidates.xgboost_regression(view, base, BOOSTING, varies=False)]
             if candidates.has_xgboost()
             else []
         ),
@@ -256,7 +274,7 @@ def varied(candidate: Candidate, rng: np.random.Generator) -> Candidate:
         least_rows_in_leaf=int(rng.choice([60, 120, 240])),
         l2=float(rng.choice([10.0, 100.0, 300.0])),
         feature_share=float(rng.choice([0.3, 0.5, 0.8])),
-        threads=_BOOSTING.threads,
+        threads=BOOSTING.threads,
     )
     return candidate.varied(how)
 

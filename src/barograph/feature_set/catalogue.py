@@ -12,7 +12,7 @@ import msgspec
 
 from barograph.feature_set.rows import row_dtype
 
-FEATURE_SET = 3
+FEATURE_SET = 4
 """The version of the feature set; part of its hash."""
 
 LONGEST_WINDOW_S = 3600
@@ -34,6 +34,12 @@ the memory is finite and exact.
 
 SHARES_S = (60, 300, 3600)
 """Those whose share of known seconds is a feature."""
+
+MINUTE_S = 60
+"""The volatility whose geometric mean over a window is the typical one."""
+
+TYPICAL_S = (900, 1800, 3600)
+"""The windows of the typical volatility, in seconds."""
 
 
 def least_observed(window_s: int) -> int:
@@ -202,6 +208,16 @@ def _observed() -> Iterator[Feature]:
     )
     for w in SHARES_S:
         yield Feature(f"observed_share_{w}s", f"n / {w} of observed_vol_{w}s", "1", 0, _HOUSE, w)
+    for w in TYPICAL_S:
+        yield Feature(
+            f"typical_vol_{w}s",
+            f"exp(mean of ln max(v, 10⁻⁷)), v the observed_vol_{MINUTE_S}s of every second with a "
+            f"known return whose minute lies within the last {w} s",
+            "1/√s",
+            least_observed(MINUTE_S),
+            _HOUSE,
+            w,
+        )
 
 
 def _hours() -> Iterator[Feature]:

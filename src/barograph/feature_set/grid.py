@@ -12,7 +12,7 @@ import numpy as np
 from barograph.arrays import Int64, Records
 from barograph.codec import FILLED, GAP, HEARTBEAT, NAT, TICK
 from barograph.compiled import compiled
-from barograph.feature_set import flow, observed, price, ticks, variance
+from barograph.feature_set import flow, observed, price, ticks, typical, variance
 from barograph.feature_set.catalogue import STALE_AFTER_S
 from barograph.feature_set.window import MAX_VOLUME_E8, log_e9
 from barograph.types import DAY_S, MAX_RETURN_E9, NS_PER_S, Reason
@@ -59,6 +59,7 @@ def update(states: Records, events: Records, rows: Records, late: Int64) -> tupl
                 continue
             _forget(state, _GAP)
             observed.lose(state, second)
+            typical.lose(state, second)
             state.closed_through = max(state.closed_through, event.event_time_ns // NS_PER_S - 1)
             continue
         second = event.event_time_ns // NS_PER_S
@@ -128,6 +129,7 @@ def _begin_session(state: Any, second: int) -> None:
     """An older session begins: the product's state is as before its first event."""
     _forget(state, _WARMUP)
     observed.begin_session(state)
+    typical.begin_session(state)
     state.closed_through = second - 1
     state.last_trade_id = -1
 
@@ -224,6 +226,7 @@ def _close(state: Any, event: Any, row: Any) -> None:
         flow.push(state, second, state.run)
         ticks.push(state, second, state.run)
     observed.push(state, second, known_e9)
+    typical.push(state, second, known_e9)
 
     row.product = event.product
     row.second = second
@@ -237,6 +240,7 @@ def _close(state: Any, event: Any, row: Any) -> None:
     flow.write(state, second, state.run, values, row.reasons)
     ticks.write(state, state.run, values, row.reasons)
     observed.write(state, values)
+    typical.write(state, values)
     for i in range(len(values)):
         if not math.isnan(values[i]):
             row.reasons[i] = 0

@@ -4,7 +4,7 @@ import numpy as np
 
 from barograph.arrays import Int64, Records
 from barograph.codec import NAT
-from barograph.feature_set import flow, observed, price, ticks, variance
+from barograph.feature_set import flow, observed, price, ticks, typical, variance
 from barograph.feature_set.catalogue import FEATURE_SET_HASH
 from barograph.feature_set.checkpoint import layout_of, seal, unseal
 from barograph.types import Reason
@@ -40,6 +40,7 @@ STATE = np.dtype(
         *flow.FIELDS,
         *ticks.FIELDS,
         *observed.FIELDS,
+        *typical.FIELDS,
     ],
     align=True,
 )
@@ -89,6 +90,7 @@ def new_states(products: int) -> Records:
     states["closed_through"] = NAT
     states["last_trade_id"] = -1
     states["observed_since"] = NAT
+    states["minutes_since"] = NAT
     return states
 
 
