@@ -22,6 +22,7 @@ try:
         candles,
         check,
         check_feature,
+        dataset,
         deadletters,
         doctor,
         door,
@@ -57,8 +58,8 @@ try:
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": verbs.WIDTH},
     )
     for theme in (
-        market, forms, live, candles, serve, exchange, check, doctor, training, predict, records,
-        recover, backup, service, check_feature, reference,
+        market, forms, live, candles, serve, exchange, check, doctor, dataset, training, predict,
+        records, recover, backup, service, check_feature, reference,
     ):  # fmt: skip
         app.add_typer(theme.app)
     app.add_typer(alerts.app, name="alerts")

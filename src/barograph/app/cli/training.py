@@ -1,15 +1,12 @@
-"""Verbs that build datasets and models: dataset, train."""
+"""The verb that trains."""
 
 import sys
-from contextlib import closing
-from datetime import UTC, tzinfo
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from barograph.app.cli.answers import answer, answer_json, warn
-from barograph.app.cli.forms import FormOption, form_in
+from barograph.app.cli.dataset import built, own_source
 from barograph.app.cli.observing import LogFormatOption, MetricsPortOption, observed
 from barograph.app.cli.options import (
     MOST_MINUTES,
@@ -19,7 +16,6 @@ from barograph.app.cli.options import (
     HomeOption,
     JsonOption,
     LogOption,
-    ZoneOption,
     at,
     existing_log,
     names_in,
@@ -27,78 +23,19 @@ from barograph.app.cli.options import (
     settings_of,
     time_named,
     with_case,
-    zone_named,
 )
 from barograph.app.cli.stopping import stop_requested
 from barograph.cases.named import NAMED, case_named
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from barograph.app.settings import Settings
     from barograph.cases.case import Case
     from barograph.training.card import Card
-    from barograph.training.dataset import DatasetManifest
     from barograph.training.due import Due
     from barograph.training.report import TrainingReport
     from barograph.training.walkforward import Training
-    from barograph.venues.forms.own import OwnForm
 
 app = typer.Typer()
-
-
-class _Recordings(NamedTuple):
-    """Recordings to build a dataset from, and how to read them."""
-
-    files: "Sequence[Path]" = ()
-    products: "Sequence[str]" = ()
-    form: "OwnForm | None" = None
-    zone: tzinfo = UTC
-
-
-_NO_RECORDINGS = _Recordings()
-
-
-@app.command()
-def dataset(
-    files: Annotated[
-        list[Path] | None,
-        typer.Argument(help="Recordings to use instead of the archive, or files of records."),
-    ] = None,
-    home: HomeOption = None,
-    log: LogOption = None,
-    case: CaseOption = "spikes",
-    products: Annotated[str, typer.Option(help="Only these of recordings, comma-separated.")] = "",
-    form: FormOption = None,
-    zone: ZoneOption = "UTC",
-    until: Annotated[
-        str, typer.Option(metavar="TIME", help="Of hours: only rows that ended by then.")
-    ] = "",
-    json: JsonOption = False,
-) -> None:
-    """Build labelled feature rows from the archive or from files.
-
-    FILES are recordings used instead of the archive, without a log. A record case is always
-    built from FILES, through its contract; a series from another source than the market's is
-    built from its log.
-    """
-    from barograph.app.terminal import terminal
-    from barograph.training import record_dataset
-
-    settings, chosen = settings_of(home), case_named(case)
-    until_ns = time_named("--until", until)
-    if until_ns is not None and _own_source(chosen) is None:
-        raise typer.BadParameter("it is for series whose log is their source", param_hint="--until")
-    if chosen.stream is not None:
-        with terminal.progress() as progress:
-            table = record_dataset.build(
-                settings.home, chosen, files or [], progress=progress.records
-            )
-        answer(table, json, lambda: terminal.record_dataset(table))
-        return
-    recordings = _Recordings(files or [], names_in(products), form_in(form), zone_named(zone))
-    made = _built(settings, log, chosen, recordings, until_ns)
-    answer(made, json, lambda: terminal.dataset(made))
 
 
 @app.command()
@@ -301,14 +238,6 @@ def _trained(
         )
 
 
-def _warn_of_damage(made: "DatasetManifest") -> None:
-    for path, why in made.unreadable.items():
-        warn(
-            f"{path}: {why}; its content is not in the dataset. Restore it from a copy "
-            "(`barograph archive verify` names all damage) and build the dataset again."
-        )
-
-
 def _page(card: "Card") -> str:
     from barograph.app.reports.card_page import (
         page,  # draws with matplotlib, which nobody else waits for
@@ -331,58 +260,8 @@ def _trained_if_due(
             return decision
         warn(f"training {case.name}: {decision.why}")
         if case.stream is None:
-            _built(settings, log, case)
+            built(settings, log, case)
         return _trained(settings, case, how)
-
-
-def _own_source(case: "Case") -> str | None:
-    """The source topic of a series that only its log keeps, not the archive."""
-    from barograph.log.topics import TICKS
-
-    return None if case.live is None or case.live.source == TICKS else case.live.source
-
-
-def _built(
-    settings: "Settings",
-    log: str | None,
-    case: "Case",
-    recordings: _Recordings = _NO_RECORDINGS,
-    until_ns: int | None = None,
-) -> "DatasetManifest":
-    """Rebuild the dataset of a case that is not of records, from archive, recordings or log."""
-    from barograph.app.intake import rules_of
-    from barograph.app.terminal import terminal
-    from barograph.errors import BadInputError
-    from barograph.log import open_log
-    from barograph.pipeline.kept_letters import KeptLetters
-    from barograph.training import dataset, series_dataset
-    from barograph.types import NS_PER_S
-
-    if _own_source(case) is None:
-        letters = KeptLetters(lambda: open_log(log or settings.home), settings.partitions)
-        with closing(letters), terminal.progress() as progress:
-            made = dataset.build(
-                settings.home,
-                case,
-                recordings=recordings.files,
-                rules=rules_of(settings, recordings.products),
-                form=recordings.form,
-                zone=recordings.zone,
-                # Those of the archive are in its log already.
-                refuse=letters.add if recordings.files else lambda _letter: None,
-                progress=progress.events,
-            )
-        _warn_of_damage(made)
-        return made
-    if recordings.files:
-        raise BadInputError(
-            f"case {case.name}", "its dataset is built from its log", "Leave out FILES"
-        )
-    with existing_log(settings, log) as opened, terminal.progress() as progress:
-        until_s = None if until_ns is None else until_ns // NS_PER_S
-        return series_dataset.build(
-            opened, settings.home, case, until_s=until_s, progress=progress.records
-        )
 
 
 def _follow(settings: "Settings", log: str | None, case: "Case") -> list[str]:
@@ -410,7 +289,7 @@ def _due(settings: "Settings", log: str | None, case: "Case") -> "Due":
     if case.stream is not None:
         # A record case is trained on the files given to `dataset`.
         heard_ns = due.newest_file_ns([dataset.paths(settings.home, case)[1]])
-    elif (source := _own_source(case)) is not None:
+    elif (source := own_source(case)) is not None:
         with existing_log(settings, log) as opened:
             heard_ns = due.newest_record_ns(opened, source)
     else:
