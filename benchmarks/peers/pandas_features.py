@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from peers.polars_features import EWMA_STEPS, OBSERVED_S
+from peers.polars_features import EWMA_STEPS, OBSERVED_S, TYPICAL_S
 
 NS = 1_000_000_000
 LEAST_DURATION_S = 0.01
@@ -112,6 +112,9 @@ def _columns(grid: pd.DataFrame) -> pd.DataFrame:
     square, run = r**2, pd.Series(np.arange(len(grid)), grid.index)
     for w in OBSERVED_S:
         columns[f"observed_vol_{w}s"] = _root(square.rolling(w, min(w // 2, 30)).mean())
+    minute = np.log(columns["observed_vol_60s"].clip(lower=1e-7))
+    for w in TYPICAL_S:
+        columns[f"typical_vol_{w}s"] = np.exp(minute.rolling(w - 59, 1).mean())
     for w in (60, 300, 3600):
         columns[f"observed_share_{w}s"] = run.clip(upper=w) / w
     known = {w: run.clip(upper=w) for w, _ in EWMA_STEPS}

@@ -13,6 +13,7 @@ import polars as pl
 NS = 1_000_000_000
 LEAST_DURATION_S = 0.01
 OBSERVED_S = (10, 30, 60, 120, 300, 600, 900, 1800, 3600)
+TYPICAL_S = (900, 1800, 3600)
 EWMA_S, EWMA_AGES_S = 60, (0, 10, 30, 60, 120, 300)
 
 
@@ -221,8 +222,13 @@ def _mixed() -> dict[str, pl.Expr]:
         share = pl.col(f"{name}_{short}s") / pl.col(f"{name}_{long}s")
         return pl.when(pl.col(f"{name}_{long}s") == 0).then(1.0).otherwise(share)
 
+    def typical(w: int) -> pl.Expr:
+        minute = pl.col("observed_vol_60s").clip(lower_bound=1e-7).log()
+        return minute.rolling_mean(w - 59, min_samples=1).over("product").exp()
+
     jump = 1 - (pl.col("bipower_vol_60s") / pl.col("realized_vol_60s")) ** 2
     return {
+        **{f"typical_vol_{w}s": typical(w) for w in TYPICAL_S},
         "jump_share_60s": pl.when(pl.col("realized_vol_60s") == 0)
         .then(0.0)
         .otherwise(jump.clip(lower_bound=0)),
