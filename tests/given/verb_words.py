@@ -76,7 +76,7 @@ WORDS = {
 }
 """What each verb is called with, beside `--home`; a new verb needs its words here."""
 
-HOMELESS = {"alerts test", "simulate", "help", "completion", "forms", "restore"}
+HOMELESS = {"simulate", "help", "completion", "forms", "restore"}
 
 
 def verbs():

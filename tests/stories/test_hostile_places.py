@@ -29,7 +29,7 @@ READ = {
     "topics list", "verify",
 }  # fmt: skip
 """They change nothing, so they answer in any home that can be read."""
-AWAY = HOMELESS | {"demo", "settings", "doctor", "backup", "service"}
+AWAY = HOMELESS | {"alerts test", "demo", "settings", "doctor", "backup", "service"}
 """They need no home, say what is wrong with it, or write elsewhere."""
 SLOW = {"train", "rehearse", "demo"}
 """They work for seconds before they answer."""

@@ -87,7 +87,7 @@ WORDS = {
     "archive verify": "--home {home}",
     "archive compact": "--home {home}",
     "alerts list": "--follow --home {home}",
-    "alerts test": "--on-alert true",
+    "alerts test": "--on-alert true --home {home}",
     "alerts run": "--home {home}",
     "deadletters list": "--home {home}",
     "deadletters show": "ticks.deadletter/0/0 --home {home}",

@@ -42,7 +42,7 @@ def test_a_test_goes_through_every_sink_and_says_what_happened(run, home, monkey
     with Receiver() as receiver:
         monkeypatch.setenv("BAROGRAPH_WEBHOOK_URLS", receiver.url)
         monkeypatch.setenv("BAROGRAPH_WEBHOOK_SECRET", "s3cret")
-        code, out, err = run("alerts", "test", "--on-alert", "true", "--json")
+        code, out, err = run("alerts", "test", "--on-alert", "true", *HOME, "--json")
         assert (code, err) == (0, "")
         assert [each["delivered"] for each in json.loads(out)["sinks"]] == [True, True]
         assert "s3cret" not in out

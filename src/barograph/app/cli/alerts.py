@@ -90,6 +90,7 @@ def alerts_list(
 def alerts_test(
     on_alert: OnAlertOption = None,
     webhook: WebhookOption = None,
+    home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
     """Send a marked test message through every sink.
@@ -101,7 +102,7 @@ def alerts_test(
     from barograph.app.terminal import alert_tables
     from barograph.errors import BadInputError
 
-    settings = settings_of(None)
+    settings = settings_of(home)
     sinks = sinks_of(commands=on_alert or [], webhooks=webhook or [])
     if not sinks:
         raise BadInputError(

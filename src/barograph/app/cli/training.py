@@ -169,6 +169,8 @@ def train(
     settings, names = settings_of(home), names_in(candidates)
     chosen = adapted(case_named(case), quantile=quantile, candidates=names)
     _refuse_horizon(chosen, horizon)
+    if follow or if_due:
+        _refuse_beside_due("--follow" if follow else "--if-due", at_time=at_time, once=once)
     if follow:
         with observed(settings, "train --follow", metrics_port, log_format) as events:
             events.started(settings.home, log or settings.home, case=case)
@@ -205,6 +207,14 @@ def train(
             ),
             lambda: training_table.training(made),
         )
+
+
+def _refuse_beside_due(option: str, *, at_time: str, once: bool) -> None:
+    """Raise BadParameter for options that a training which waits until it is due cannot keep."""
+    for name, given in (("--at", bool(at_time)), ("--once", once)):
+        if given:
+            why = f"it trains as at the time of now, and only on new data; leave out {name}"
+            raise typer.BadParameter(f"{why}, or {option}", param_hint=f"{option} {name}")
 
 
 def _refuse_horizon(case: "Case", horizon_s: int | None) -> None:
