@@ -3,9 +3,13 @@
 `barograph` is found on the PATH of the worker. It gets its words one by one, without a shell.
 """
 
+import ctypes
 import json
+import os
 import signal
+import stat
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -14,6 +18,9 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 
 PATIENCE_S = 30
 """Seconds that a verb may take to end when it is told to."""
+
+LOOK_S = 2
+"""How often a task looks whether the worker that supervises it is still there."""
 
 FIGURES = "figures"
 """Key under which the figures of a task without a return value are kept: one that failed."""
@@ -27,6 +34,9 @@ class VerbOperator(BaseOperator):
     does not have is left out. no: what the verb's exit code 1 does, its "no": "fail" the task for
     good, "skip" it with all behind it, have it tried again ("retry"), or count as an "answer" like
     any other. Every other code is an error, after which the task is tried again.
+
+    A verb ends with its worker, so that a next try does not meet it: also, on Linux, where the
+    process of the task or its supervisor is killed with SIGKILL.
     """
 
     template_fields = ("options", "arguments")
@@ -53,13 +63,31 @@ class VerbOperator(BaseOperator):
         if self.arguments:
             words += ["--", *self.arguments]
         self.log.info("%s", words)
-        with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as self._process:
+        with subprocess.Popen(
+            words,
+            stdin=subprocess.DEVNULL,  # ours is the line to the supervisor
+            stdout=subprocess.PIPE,
+            text=True,
+            preexec_fn=_end_with_parent,  # noqa: PLW1509 - it takes no lock
+        ) as self._process:
             try:
-                out, _ = self._process.communicate()
+                out = self._output()
             except BaseException:  # among them Airflow's timeout
                 self.on_kill()
                 raise
         return self._answered(self._process.returncode, out, context)
+
+    def _output(self) -> str:
+        """What the verb writes until it ends. Raises where the supervisor of the task is gone."""
+        supervisor = os.getppid()
+        # `airflow dags test` has none, and may outlive the shell that it was started from.
+        supervised = stat.S_ISSOCK(os.fstat(0).st_mode)
+        while True:
+            try:
+                return self._process.communicate(timeout=LOOK_S)[0]
+            except subprocess.TimeoutExpired:
+                if supervised and os.getppid() != supervisor:
+                    raise AirflowException("the supervisor of this task is gone") from None
 
     def on_kill(self) -> None:
         """End the verb politely; a next try goes on where it was."""
@@ -82,6 +110,16 @@ class VerbOperator(BaseOperator):
         context["ti"].xcom_push(key=FIGURES, value=figures)
         ending = {"fail": AirflowFailException, "skip": AirflowSkipException}
         raise ending.get(self.no, AirflowException)(f"the answer is no: {json.dumps(figures)}")
+
+
+_LIBC = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1
+
+
+def _end_with_parent() -> None:
+    """Have Linux send this process SIGTERM when the thread that started it ends, also by a kill."""
+    if sys.platform == "linux":
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _part(answer: Any, path: str) -> Any:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 
+from barograph.registry.registry import Registry
 from brokers import free_ports
 from waiting import until
 
@@ -18,6 +19,8 @@ LIMIT_S = 1500.0
 """How long a run may take; the machine may be busy."""
 
 DONE = {"success", "failed"}
+STAGES = ["extract", "quality_gate", "features", "profile", "train", "compare", "promote", "report"]
+"""The tasks of the hourly pipeline, in their order."""
 
 
 class Airflow:
@@ -72,6 +75,25 @@ class Airflow:
         assert (done.returncode == 0) == (code == 0), f"{done.stdout[-3000:]}{done.stderr[-3000:]}"
         return done.stdout + done.stderr
 
+    def begun(self, *words):
+        """The running process of `airflow WORDS`, in a session of its own."""
+        with (self.place / "begun.log").open("ab") as log:
+            return subprocess.Popen(
+                [BIN / "airflow", *map(str, words)],
+                env=self._environment, cwd=self.place, stdin=subprocess.DEVNULL,
+                stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+
+    def verbs(self):
+        """The verbs that its tasks run now: process to the words of its command line."""
+        mark, found = f"AIRFLOW_HOME={self.place}".encode(), {}
+        for pid in _alive(None, mark):
+            with suppress(FileNotFoundError, ProcessLookupError):
+                words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+                if len(words) > 2 and words[1].endswith(b"/barograph"):
+                    found[pid] = [word.decode() for word in words[2:-1]]
+        return found
+
     def start(self):
         """Scheduler, processor of DAGs and API server; ready when all of them are."""
         with (self.place / "standalone.log").open("ab") as log:
@@ -84,15 +106,16 @@ class Airflow:
 
     def kill(self):
         """Kill all its processes at once, with the tasks and verbs that they run."""
-        if self._processes is None:
-            return
-        session, mark = self._processes.pid, f"AIRFLOW_HOME={self.place}".encode()
+        session, mark = None, f"AIRFLOW_HOME={self.place}".encode()
+        if self._processes is not None:
+            session = self._processes.pid
         for pid in _alive(session, mark):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        self._processes.wait()
+        if self._processes is not None:
+            self._processes.wait()
+            self._processes = None
         until(lambda: not _alive(session, mark), 60)
-        self._processes = None
 
     def _ready(self):
         assert self._processes.poll() is None, (self.place / "standalone.log").read_text()[-3000:]
@@ -134,6 +157,29 @@ class Airflow:
         path = f"dags/{dag}/dagRuns/{run}"
         until(lambda: self.ask("GET", path)["state"] in DONE, LIMIT_S, 0.5)
         return self.ask("GET", path)["state"]
+
+
+def lasting_bytes(home):
+    """What runs of the hourly pipeline leave for good: dataset, models, and their facts."""
+    files = {name: home / "datasets" / name for name in ("hourly.parquet", "hourly.json")}
+    for known in Registry(home).versions("hourly"):
+        artifacts = home / "registry" / "artifacts" / known.run_id / "artifacts"
+        for name in ("model.onnx", "facts.json", "judged.json"):
+            files[f"{known.version}/{name}"] = artifacts / name
+    return {name: file.read_bytes() for name, file in files.items()}
+
+
+def parent_of(pid):
+    """The process that started a process, or that took it over."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def is_alive(pid):
+    """Whether there is such a process, and it is not dead yet."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def _alive(session, mark):

@@ -4,14 +4,18 @@ One Airflow serves all tests, which build on each other in their order.
 """
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 
-from airflow_runs import BIN, ROOT, Airflow
+from airflow_runs import BIN, ROOT, STAGES, Airflow, is_alive, lasting_bytes, parent_of
 from barograph.cases.churn import invent
+from barograph.log import browse, open_log
 from barograph.registry.registry import Registry
 from browsers import launched, opened
 from candle_tables import csv_of
@@ -24,8 +28,10 @@ pytestmark = [
 ]
 
 HOURS = 8000
-STAGES = ["extract", "quality_gate", "features", "profile", "train", "compare", "promote", "report"]
 PICTURES = ROOT / "build" / "airflow"
+DATES = [f"2025-06-15T{hour:02}:05:00+00:00" for hour in (0, 6, 12)]
+UNSEEN = ("--mark-success-pattern", "profile")
+"""Options of `airflow dags test` that leave out the page of no other task's concern."""
 SCHEDULE_LIMIT_S = 1500
 """For what takes a minute; the machine may be busy."""
 
@@ -70,17 +76,6 @@ def airflow(place, kafka):
         yield airflow
 
 
-def made(home):
-    """What a run of the hourly pipeline leaves for good: dataset, model, and their facts."""
-    files = [home / "datasets" / "hourly.parquet", home / "datasets" / "hourly.json"]
-    registry = Registry(home)
-    version = registry.champion_version("hourly")
-    (known,) = [each for each in registry.versions("hourly") if each.version == version]
-    artifacts = home / "registry" / "artifacts" / known.run_id / "artifacts"
-    files += [artifacts / name for name in ("model.onnx", "facts.json", "judged.json")]
-    return {file.name: file.read_bytes() for file in files}
-
-
 def pictured(chromium, airflow, run, name):
     """The graph of a run as the page draws it, as a file."""
     PICTURES.mkdir(parents=True, exist_ok=True)
@@ -97,7 +92,22 @@ def test_the_dags_are_imported_without_errors(airflow):
     assert airflow.ask("GET", "importErrors")["import_errors"] == []
 
 
-def test_a_schedule_that_is_killed_between_two_tasks_runs_to_its_end(airflow, place, chromium):
+def a_worker_is_killed(airflow, verb):
+    """Kill what supervises a running verb: the verb ends too, before its task is tried again."""
+
+    def running():
+        return [pid for pid, words in airflow.verbs().items() if words[0] == verb]
+
+    until(running, SCHEDULE_LIMIT_S, 0.05)
+    (pid,) = running()
+    task = parent_of(pid)
+    os.kill(parent_of(task), signal.SIGKILL)
+    until(lambda: not is_alive(pid) and not is_alive(task), 60)
+
+
+def test_a_schedule_that_is_killed_between_two_tasks_and_in_one_runs_to_its_end(
+    airflow, place, chromium
+):
     airflow.ask("PATCH", "dags/hourly_pipeline", is_paused=False)
     until(lambda: airflow.run_of("hourly_pipeline"), SCHEDULE_LIMIT_S, 0.5)
     run = airflow.run_of("hourly_pipeline")
@@ -110,6 +120,7 @@ def test_a_schedule_that_is_killed_between_two_tasks_runs_to_its_end(airflow, pl
     until(has_features, SCHEDULE_LIMIT_S, 0.2)
     airflow.kill()
     airflow.start()
+    a_worker_is_killed(airflow, "train")
     assert airflow.ended("hourly_pipeline", run) == "success"
     assert airflow.states("hourly_pipeline", run) == dict.fromkeys(STAGES, "success")
     told = {task: airflow.figures("hourly_pipeline", run, task) for task in STAGES}
@@ -123,15 +134,33 @@ def test_a_schedule_that_is_killed_between_two_tasks_runs_to_its_end(airflow, pl
 
 def test_the_same_logical_date_makes_the_same_bytes(airflow, place):
     date = airflow.run_of("hourly_pipeline")["logical_date"]
-    before = made(place / "home")
+    before = lasting_bytes(place / "home")
     elsewhere = json.dumps({"home": str(place / "other")})
-    test = ("dags", "test", "hourly_pipeline", date, "--mark-success-pattern", "profile", "--conf")
+    test = ("dags", "test", "hourly_pipeline", date, *UNSEEN, "--conf")
     airflow.tested.call(*test, elsewhere)
-    assert made(place / "other") == before
+    assert lasting_bytes(place / "other") == before
     airflow.tested.call(*test, elsewhere)
-    assert made(place / "other") == before
+    assert lasting_bytes(place / "other") == before
     assert len(Registry(place / "other").versions("hourly")) == 1
     assert len(Registry(place / "other").history("hourly")) == 1
+
+
+def test_a_backfill_makes_the_bytes_of_its_dates_one_at_a_time(airflow, place):
+    homes = place / "one by one", place / "backfilled"
+    conf = [json.dumps({"home": str(home)}) for home in homes]
+    for date in DATES:
+        airflow.tested.call("dags", "test", "hourly_pipeline", date, *UNSEEN, "--conf", conf[0])
+    span = ("--from-date", DATES[0], "--to-date", DATES[-1])
+    one = ("--max-active-runs", "1", "--dag-run-conf", conf[1])
+    airflow.call("backfill", "create", "--dag-id", "hourly_pipeline", *span, *one)
+    runs = airflow.ask("GET", "dags/hourly_pipeline/dagRuns?run_type=backfill")["dag_runs"]
+    runs = {run["logical_date"].replace("Z", "+00:00"): run["dag_run_id"] for run in runs}
+    assert sorted(runs) == DATES
+    for date in DATES:
+        assert airflow.ended("hourly_pipeline", runs[date]) == "success"
+    assert [len(Registry(home).versions("hourly")) for home in homes] == [len(DATES)] * 2
+    before, after = (lasting_bytes(home) for home in homes)
+    assert after == before
 
 
 def test_nothing_runs_after_a_gate_that_fails(airflow, place, chromium):
@@ -151,6 +180,18 @@ def test_nothing_runs_after_a_gate_that_fails(airflow, place, chromium):
     assert (told["extracts.0.report.rows"], told["extracts.0.report.good"]) == (24, 0)
     assert not (place / "stopped" / "datasets").exists()
     pictured(chromium, airflow, run, "red")
+
+
+def test_the_stream_is_green_by_itself(airflow, kafka):
+    log = f"kafka://{kafka}/tested"
+    conf = json.dumps({"rate": 100, "seconds": 20, "log": log})
+    airflow.tested.call("dags", "test", "kafka_streaming", DATES[0], "--conf", conf)
+    topics = json.loads(barograph("topics", "list", "--log", log, "--json"))["topics"]
+    counted = {each["name"]: each["records_at_most"] for each in topics}
+    # A transaction's end takes a place too.
+    assert counted["telco.churn.predictions"] >= 200
+    with closing(open_log(log)) as opened:
+        assert len(browse.last(opened, "telco.churn.predictions", 1000)) == 200
 
 
 def test_records_are_scored_as_a_stream_and_in_batch_whose_asset_begins_the_stream(airflow, place):

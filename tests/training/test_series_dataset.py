@@ -8,10 +8,11 @@ import pytest
 
 import queues
 from barograph import codec
-from barograph.errors import TooLittleDataError, UnknownTopicError
+from barograph.cases.churn import CHURN
+from barograph.errors import BadInputError, TooLittleDataError, UnknownTopicError
 from barograph.log import open_log
 from barograph.training import dataset, series_dataset
-from barograph.types import Message
+from barograph.types import NS_PER_S, Message
 from queues import LIVE, QUEUES
 
 
@@ -77,3 +78,18 @@ def test_rows_up_to_a_time_are_those_of_a_log_that_ended_then(log, tmp_path):
 
 def minute_of(message):
     return msgspec.json.decode(message.value, type=queues.Minute).minute
+
+
+def test_a_training_as_at_a_time_takes_no_rows_that_were_not_known_then(log, tmp_path):
+    log.append(queues.minutes(100, seed=1))
+    series_dataset.build(log, tmp_path, QUEUES)
+    rows = dataset.read(tmp_path, QUEUES)
+    known_ns = (max(rows.frame["second"]) + 1) * NS_PER_S
+    dataset.refuse_later_rows(QUEUES, rows, known_ns)
+    dataset.refuse_later_rows(QUEUES, rows, None)
+    earlier_ns = known_ns - 1
+    with pytest.raises(BadInputError, match="Build it again with --until"):
+        dataset.refuse_later_rows(QUEUES, rows, earlier_ns)
+    series_dataset.build(log, tmp_path, QUEUES, until_s=earlier_ns // NS_PER_S)
+    dataset.refuse_later_rows(QUEUES, dataset.read(tmp_path, QUEUES), earlier_ns)
+    dataset.refuse_later_rows(CHURN, rows, 0)

@@ -33,8 +33,9 @@ from barograph.feature_set.featurizer import Featurizer
 from barograph.files import parquet
 from barograph.files.disk import NO_HANDLES, declared, put_in_place, read_regular, write_whole
 from barograph.files.lines import file_sha256
+from barograph.times import time_of
 from barograph.training.dataset_parts import Parts, ProductFacts
-from barograph.types import DeadLetter
+from barograph.types import NS_PER_S, DeadLetter
 from barograph.venues.books import UNIFIED
 from barograph.venues.coinbase.machine import Coinbase
 from barograph.venues.continuity import Continuity
@@ -172,6 +173,22 @@ def read(home: Path, case: Case) -> Dataset:
         why = f"its manifest has {manifest.rows} rows, the table {len(frame)}"
         raise BadInputError(str(table), why, build)
     return Dataset(frame, manifest.data_hash)
+
+
+def refuse_later_rows(case: Case, dataset: Dataset, at_ns: int | None) -> None:
+    """Raise BadInputError where a series has rows that were not known at `at_ns`, if that is given.
+
+    A backfill whose runs overlap would train as at one time on the rows of a later one.
+    """
+    if at_ns is None or case.live is None:  # records have no time
+        return
+    last_ns = (int(dataset.frame["second"].to_numpy().max()) + 1) * NS_PER_S
+    if last_ns > at_ns:
+        raise BadInputError(
+            f"a training as at {time_of(at_ns)}",
+            f"the dataset of {case.name} has rows up to {time_of(last_ns)}",
+            "Build it again with --until and that time, or leave out --at",
+        )
 
 
 def _build(case: Case) -> str:

@@ -245,11 +245,12 @@ def _trained(
     from barograph.app.terminal import terminal
     from barograph.sources import code_hash
     from barograph.training import train
-    from barograph.training.dataset import read
+    from barograph.training.dataset import read, refuse_later_rows
     from barograph.training.due import Due
     from barograph.training.trained_alike import trained_alike
 
     data, code = read(settings.home, case), code_hash()
+    refuse_later_rows(case, data, at_ns)
     registry = registry_of(settings, warn=warn)
     cut_off: list[int] = []
     if once:
