@@ -30,12 +30,17 @@ def missing():
 class MlflowServer:
     """`mlflow server --app-name basic-auth` in `folder`; it ends with its `with` block.
 
-    Its database is a copy of that of `made_home`, since making one takes seconds.
+    Its database is a copy of that of `made_home`, since making one takes seconds. prefix: the path
+    that all its addresses begin with, as at a host of many. bucket: an s3:// folder whose files it
+    does not hand over.
     """
 
-    def __init__(self, folder, made_home):
-        self._folder, self._port = folder, free_port()
-        self.address = f"http://127.0.0.1:{self._port}"
+    def __init__(self, folder, made_home, *, prefix="", bucket=""):
+        self._folder, self._port, self._prefix = folder, free_port(), prefix
+        self._files = ["--artifacts-destination", f"{folder}/artifacts"]
+        if bucket:
+            self._files = ["--no-serve-artifacts", "--default-artifact-root", bucket]
+        self.address = f"http://127.0.0.1:{self._port}{prefix}"
         shutil.copyfile(made_home / "registry" / "mlflow.db", folder / "mlflow.db")
         (folder / "accounts.ini").write_text(
             "[mlflow]\ndefault_permission = READ\nadmin_username = admin\n"
@@ -58,7 +63,7 @@ class MlflowServer:
         """Start it, and wait until it has answered: its first answers take it longest."""
         words = ["--host", "127.0.0.1", "--port", str(self._port), "--workers", "1"]
         words += ["--backend-store-uri", f"sqlite:///{self._folder}/mlflow.db"]
-        words += ["--artifacts-destination", f"{self._folder}/artifacts"]
+        words += [*self._files, *(["--static-prefix", self._prefix] if self._prefix else [])]
         ours = {
             "MLFLOW_AUTH_CONFIG_PATH": f"{self._folder}/accounts.ini",
             "MLFLOW_FLASK_SERVER_SECRET_KEY": "of tests",

@@ -36,6 +36,7 @@ NOT_RUN = {
     "# needs the internet": "a service of others",
     "# needs a sink of yours": "tests/app/alerting/ and tests/stories/test_alerts_of_up.py send",
     "# needs a server of MLflow": "tests/stories/test_registry_on_a_server.py has one",
+    "# needs a bucket": "tests/stories/test_registry_in_a_bucket.py has one",
     "# needs root": "it changes this machine; tests/stories/test_service.py runs the unit",
 }
 """First line of a block that is not run, and why."""

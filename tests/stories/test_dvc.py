@@ -2,21 +2,17 @@
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from pathlib import Path
 
-import httpx
 import pytest
 
-from brokers import free_ports
 from candle_tables import csv_of
 from invented_market_hours import bars
-from waiting import until
+from s3_servers import BIN, s3_server, variables
 
 ROOT = Path(__file__).resolve().parents[2]
-BIN = ROOT / ".venv-dvc" / "bin"
 HOURS = 8000
 
 pytestmark = [
@@ -28,24 +24,8 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def s3(tmp_path_factory):
     """The address of an S3 server with an empty bucket."""
-    (port,) = free_ports(1)
-    address = f"http://127.0.0.1:{port}"
-    log = tmp_path_factory.mktemp("s3") / "log"
-    words = [BIN / "moto_server", "--host", "127.0.0.1", "--port", str(port)]
-    with log.open("wb") as out, subprocess.Popen(words, stdout=out, stderr=out) as server:
-        try:
-
-            def made():
-                assert server.poll() is None
-                try:
-                    return httpx.put(f"{address}/barograph", timeout=30).status_code == 200
-                except httpx.TransportError:
-                    return False
-
-            until(made, pause_s=0.1)
-            yield address
-        finally:
-            server.send_signal(signal.SIGKILL)
+    with s3_server(tmp_path_factory.mktemp("s3")) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -57,8 +37,7 @@ def shell(s3, tmp_path_factory):
         "HOME": str(home),  # no cache or configuration of anybody's
         "DVC_SITE_CACHE_DIR": str(home),
         "XDG_CONFIG_HOME": str(home), "XDG_CACHE_HOME": str(home),
-        "AWS_ENDPOINT_URL": s3, "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_DEFAULT_REGION": "us-east-1", "GIT_CONFIG_GLOBAL": os.devnull,
+        **variables(s3), "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@b", "GIT_COMMITTER_NAME": "a",
         "GIT_COMMITTER_EMAIL": "a@b", "DVC_NO_ANALYTICS": "1",
         "NUMBA_CACHE_DIR": str(ROOT / "build" / "numba"),

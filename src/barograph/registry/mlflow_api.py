@@ -16,6 +16,7 @@ from msgspec import Meta
 
 from barograph.codec import UNREADABLE
 from barograph.errors import RegistryError, RegistryServerError
+from barograph.registry.s3_files import ENDPOINTS, REGIONS, refusal, s3_access, utc_now
 from barograph.registry.tracking_server import CA_FILE, PASSWORD, TOKEN, USERNAME, TrackingServer
 from barograph.rest import Answer, AnswerError, Question, Rest
 from barograph.wire import Loop, reason_of, shown
@@ -129,14 +130,37 @@ class MlflowApi:
 
     def file(self, folder: str, name: str, limit: int) -> bytes:
         """The file `name` of an artifact folder. Raises GoneError too."""
+        if urlsplit(folder).scheme == "s3":
+            return self._in_bucket("GET", folder, name, b"", limit)
         question = Question("GET", (*self.server.headers(), ("Accept", "*/*")))
         return self._sent(self._artifact(folder, name), question, FILE_S, limit).body
 
     def put_file(self, folder: str, name: str, content: bytes) -> None:
         """Store a file in an artifact folder."""
+        if urlsplit(folder).scheme == "s3":
+            self._in_bucket("PUT", folder, name, content, MAX_JSON_BYTES)
+            return
         kind = ("Content-Type", "application/octet-stream")
         question = Question("PUT", (*self.server.headers(), kind), content)
         self._sent(self._artifact(folder, name), question, FILE_S, MAX_JSON_BYTES)
+
+    def _in_bucket(self, method: str, folder: str, name: str, content: bytes, limit: int) -> bytes:
+        """Read or write a file that clients reach without the server."""
+        access = s3_access(self.server.address)
+        url, question = access.request(method, folder, name, content, utc_now())
+        bucket = Rest(proxies=True, ca_file=access.ca_file)
+        try:
+            answer = self._exchanged(url, question, FILE_S, limit, bucket)
+        except (OSError, AnswerError) as error:
+            why = f"its bucket at {access.endpoint} gives no answer of use ({reason_of(error)})"
+            cure = f"Correct {ENDPOINTS[-1]} or {REGIONS[-1]}, and try again"
+            raise RegistryServerError(self.server.address, why, cure) from None
+        if answer.status == 404 and method == "GET":
+            raise GoneError(refusal(answer))
+        if not 200 <= answer.status < 300:
+            cure = "Let its owner allow this key to read and write there, or try again later"
+            raise RegistryServerError(self.server.address, refusal(answer), cure)
+        return answer.body
 
     def _asked(self, method: str, what: str, fields: dict[str, Any] | None) -> Answer:
         body = b"" if fields is None else msgspec.json.encode(fields)
@@ -178,10 +202,17 @@ class MlflowApi:
                     return answer
             time.sleep(_PAUSE_S)
 
-    def _exchanged(self, url: str, question: Question, limit_s: float, most_bytes: int) -> Answer:
+    def _exchanged(
+        self,
+        url: str,
+        question: Question,
+        limit_s: float,
+        most_bytes: int,
+        rest: Rest | None = None,
+    ) -> Answer:
         async def answered() -> Answer:
             async with asyncio.timeout(limit_s):
-                return await self._rest.answer(url, question, most_bytes)
+                return await (rest or self._rest).answer(url, question, most_bytes)
 
         with asyncio.Runner(loop_factory=Loop) as runner:
             return runner.run(answered())
