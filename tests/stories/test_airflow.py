@@ -29,7 +29,7 @@ pytestmark = [
 
 HOURS = 8000
 PICTURES = ROOT / "build" / "airflow"
-DATES = [f"2025-06-15T{hour:02}:05:00+00:00" for hour in (0, 6, 12)]
+DATES = [f"2025-06-15T{hour:02}:05:00+00:00" for hour in (0, 6)]
 UNSEEN = ("--mark-success-pattern", "profile")
 """Options of `airflow dags test` that leave out the page of no other task's concern."""
 SCHEDULE_LIMIT_S = 1500
