@@ -6,7 +6,6 @@ Tasks are run one by one with the command line of Airflow, whose process is the 
 import json
 import os
 import signal
-import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -65,7 +64,7 @@ def verb_of(airflow, worker):
         assert worker.poll() is None, (airflow.place / "begun.log").read_text()[-3000:]
         return airflow.verbs()
 
-    until(started, LIMIT_S, 0.01)
+    until(started, LIMIT_S, 0.05)
     (pid,) = airflow.verbs()
     return pid
 
@@ -78,9 +77,14 @@ def undisturbed(airflow):
     worker = airflow.begun("dags", "test", "hourly_pipeline", DATE, "--conf", conf)
     for stage in STAGES:
         pid = verb_of(airflow, worker)
-        while (used := used_s(pid)) is not None:
-            took_s[stage] = used
-            time.sleep(0.01)
+
+        def is_gone(pid=pid, stage=stage):
+            used = used_s(pid)
+            if used is not None:
+                took_s[stage] = used
+            return used is None
+
+        until(is_gone, LIMIT_S, 0.05)
     assert worker.wait(LIMIT_S) == 0, (airflow.place / "begun.log").read_text()[-3000:]
     assert Registry(home).champion_version("hourly") == 1
     pages = sorted(path.name for path in (home / "reports" / "hourly").iterdir())
@@ -102,7 +106,7 @@ def test_each_task_is_killed_with_its_worker_and_with_its_verb_and_the_end_is_th
                 assert used is not None, f"{stage} ended before it was killed"
                 return used > min(took_s[stage] / 2, LATEST_S)
 
-            until(is_half_done, LIMIT_S, 0.005)
+            until(is_half_done, LIMIT_S, 0.02)
             os.kill(worker.pid if victim == "worker" else pid, signal.SIGKILL)
             worker.wait(LIMIT_S)
             until(lambda pid=pid: used_s(pid) is None, LIMIT_S)
