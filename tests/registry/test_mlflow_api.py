@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from barograph.errors import RegistryError, RegistryServerError
+from barograph.registry import s3_files
 from barograph.registry.mlflow_api import GoneError, MlflowApi, ThereAlreadyError
 from barograph.registry.tracking_server import CA_FILE, PASSWORD, USERNAME, tracking_server
 from certificates import certificate, serving
@@ -48,7 +49,7 @@ class Answer(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    do_POST = do_GET  # noqa: N815 - of the base
+    do_POST = do_PUT = do_GET  # noqa: N815 - of the base
 
 
 @contextmanager
@@ -140,6 +141,38 @@ def test_who_writes_asks_a_busy_server_again_and_who_reads_does_not():
         assert asking.post("x", dict[str, int], name="spikes") == {}
         assert [method for method, _ in asked] == ["GET", "POST", "POST"]
         assert asked[-1][1] == "/api/2.0/mlflow/x"
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (
+            (403, b"<Error><Code>AccessDenied</Code></Error>"),
+            r"403 \(AccessDenied\). Let its owner",
+        ),
+        ((503, b""), "503. Let its owner"),
+        ((301, b""), "a redirect to nowhere, which is not followed.*AWS_DEFAULT_REGION"),
+    ],
+)
+def test_a_bucket_that_refuses_is_one_line_without_a_secret(monkeypatch, answer, why):
+    monkeypatch.setenv(s3_files.KEY, "key")
+    monkeypatch.setenv(s3_files.SECRET, SECRET)
+    with answering(answer) as (port, asked):
+        monkeypatch.setenv(s3_files.ENDPOINTS[0], f"http://127.0.0.1:{port}")
+        with pytest.raises(RegistryServerError, match=why) as caught:
+            api(port).put_file("s3://bucket/1", "model.onnx", b"content")
+        assert SECRET not in str(caught.value)
+        assert asked == [("PUT", "/bucket/1/model.onnx")]
+
+
+def test_a_file_that_is_not_in_the_bucket_is_gone(monkeypatch):
+    monkeypatch.setenv(s3_files.KEY, "key")
+    monkeypatch.setenv(s3_files.SECRET, SECRET)
+    with answering((404, b"<Error><Code>NoSuchKey</Code></Error>"), (200, b"{}")) as (port, _):
+        monkeypatch.setenv(s3_files.ENDPOINTS[0], f"http://127.0.0.1:{port}")
+        with pytest.raises(GoneError, match="NoSuchKey"):
+            api(port).file("s3://bucket/1", "card.json", 100)
+        assert api(port).file("s3://bucket/1", "card.json", 100) == b"{}"
 
 
 def test_files_are_asked_only_of_the_server_itself():
