@@ -97,7 +97,7 @@ with DAG(
         task_id="promote",
         verb=["models", "promote", "candidate", "--gated"],
         options=OF_CASE,
-        figures=["version", "previous", "reason"],
+        figures=["version", "previous", "champion", "reason"],
         no="skip",
         outlets=[HOURLY_CHAMPION],
     )

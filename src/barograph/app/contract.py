@@ -41,7 +41,7 @@ from barograph.pipeline.deadletters import LetterList, LetterShown, Redriven
 from barograph.pipeline.live_scores import LiveReport
 from barograph.pipeline.verify import Verification
 from barograph.pipeline.worker import Tally
-from barograph.registry.audit import Promotion
+from barograph.registry.audit import NotPromoted, Promotion
 from barograph.registry.model import ModelFacts
 from barograph.simulated.ledger import LedgerSummary
 from barograph.training.card import Card
@@ -91,7 +91,7 @@ ANSWERS: Mapping[str, Any] = {
     "models list": {"versions": list[ListedVersion]},
     "models history": {"promotions": list[Promotion]},
     "models show": {"facts": ModelFacts, "live": LiveReport | None},
-    "models promote": Promotion,
+    "models promote": (Promotion, NotPromoted),
     "models rollback": Promotion,
     "topics create": {"topics": list[Holding]},
     "topics list": {"topics": list[Holding]},

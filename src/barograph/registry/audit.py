@@ -16,6 +16,14 @@ class Promotion(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class NotPromoted(msgspec.Struct, frozen=True, kw_only=True):
+    """A version that its gate refused, with the gate's reasons; `champion` stays, None without."""
+
+    version: int
+    champion: int | None
+    reason: str
+
+
 def former(history: Sequence[Promotion], champion: int | None) -> int | None:
     """The champion before `champion` by the history (oldest entry first); None if there was none.
 

@@ -139,6 +139,9 @@ def test_what_the_gate_refused_stays_a_candidate_unless_it_is_promoted_by_hand(r
     card_with(registry, 1, Decision(promote=False, reasons=("too few blocks",)))
     code, out, err = run("models", "promote", "1", "--gated", "--home", "h")
     assert (code, out, err) == (1, "", "barograph: spikes/1 stays a candidate: too few blocks.\n")
+    code, out, _ = run("models", "promote", "1", "--gated", "--home", "h", "--json")
+    refused = {"version": 1, "champion": None, "reason": "too few blocks"}
+    assert (code, json.loads(out)) == (1, refused)
     assert registry.champion_version("spikes") is None
     assert run("models", "promote", "1", "--home", "h")[0] == 0
     assert registry.champion_version("spikes") == 1

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from barograph.app.cli.answers import answer, warn, write_named
+from barograph.app.cli.answers import answer, answer_json, warn, write_named
 from barograph.app.cli.options import (
     MOST_HOURS,
     CaseOption,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from barograph.cases.case import Case
     from barograph.cases.live_series import LiveSeries
     from barograph.pipeline.live_scores import LiveReport
-    from barograph.registry.audit import Promotion
+    from barograph.registry.audit import NotPromoted, Promotion
     from barograph.registry.model import Model
     from barograph.registry.registry import Registry
 
@@ -122,6 +122,7 @@ def models_promote(
     version. A version that is champion already stays it, and the answer is its entry.
     """
     from barograph.app.terminal import training_summary
+    from barograph.registry.audit import NotPromoted
     from barograph.registry.versions import without_alias
 
     of = case_named(case)
@@ -133,6 +134,11 @@ def models_promote(
         raise without_alias(of.name, version, registry.versions(of.name))
     if gated:
         entry = _promoted_by_gate(registry, of, number)
+        if isinstance(entry, NotPromoted):
+            warn(f"{of.name}/{number} stays a candidate: {entry.reason}.")
+            if json:
+                answer_json(entry)
+            raise typer.Exit(1)
     else:
         entry = registry.promote(of.name, number, reason, of.feature_set)
     answer(entry, json, lambda: training_summary.promotion(of.name, entry, _next(case, home)))
@@ -170,8 +176,11 @@ def _registry(home: Path | None) -> "Registry":
     return registry_of(_settings(home))
 
 
-def _promoted_by_gate(registry: "Registry", case: "Case", version: int) -> "Promotion":
-    """Promote a version whose gate said so, once. Raises typer.Exit(1) where it did not."""
+def _promoted_by_gate(
+    registry: "Registry", case: "Case", version: int
+) -> "Promotion | NotPromoted":
+    """Promote a version whose gate said so, once."""
+    from barograph.registry.audit import NotPromoted
     from barograph.training import card
 
     label = f"{case.name}/{version}"
@@ -179,8 +188,8 @@ def _promoted_by_gate(registry: "Registry", case: "Case", version: int) -> "Prom
     decision = shown.training.gate.decision
     words = "; ".join(decision.reasons)
     if not decision.promote:
-        warn(f"{label} stays a candidate: {words}.")
-        raise typer.Exit(1)
+        champion = registry.champion_version(case.name)
+        return NotPromoted(version=version, champion=champion, reason=words)
     history = registry.history(case.name)
     if history and history[-1].version == version == registry.champion_version(case.name):
         return history[-1]
