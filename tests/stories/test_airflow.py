@@ -158,6 +158,12 @@ def test_a_backfill_makes_the_bytes_of_its_dates_one_at_a_time(airflow, place):
     assert sorted(runs) == DATES
     for date in DATES:
         assert airflow.ended("hourly_pipeline", runs[date]) == "success"
+    # Six hours more are too few for a gate: the second date's model stays a candidate.
+    states = airflow.states("hourly_pipeline", runs[DATES[-1]])
+    assert states == dict.fromkeys(STAGES, "success") | {"promote": "skipped"}
+    assert (
+        airflow.figures("hourly_pipeline", runs[DATES[-1]], "promote", "figures")["champion"] == 1
+    )
     assert [len(Registry(home).versions("hourly")) for home in homes] == [len(DATES)] * 2
     before, after = (lasting_bytes(home) for home in homes)
     assert after == before
