@@ -150,6 +150,7 @@ def test_a_backfill_makes_the_bytes_of_its_dates_one_at_a_time(airflow, place):
     conf = [json.dumps({"home": str(home)}) for home in homes]
     for date in DATES:
         airflow.tested.call("dags", "test", "hourly_pipeline", date, *UNSEEN, "--conf", conf[0])
+    airflow.ask("PATCH", "dags/hourly_pipeline", is_paused=False)  # else its runs stay queued
     span = ("--from-date", DATES[0], "--to-date", DATES[-1])
     one = ("--max-active-runs", "1", "--dag-run-conf", conf[1])
     airflow.call("backfill", "create", "--dag-id", "hourly_pipeline", *span, *one)
