@@ -79,17 +79,6 @@ def test_what_waits_until_it_is_due_takes_no_time_of_its_own(run, waits, other):
         assert "leave out" not in run(*words, *cured)[2]
 
 
-@pytest.mark.parametrize("waits", ["--if-due", "--follow"])
-@pytest.mark.parametrize("other", [("--once",), ("--at", "2026-01-31T00:00:00Z")])
-def test_what_waits_until_it_is_due_takes_no_time_of_its_own(run, waits, other):
-    words = ("train", "--case", "churn", "--home", "h")
-    code, out, err = run(*words, waits, *other)
-    assert (code, out, err.count("\n")) == (2, "", 1)
-    assert f"leave out {other[0]}, or {waits}" in err
-    for cured in (other, ("--if-due",)):
-        assert "leave out" not in run(*words, *cured)[2]
-
-
 @pytest.mark.slow
 def test_what_is_not_due_is_not_trained_and_that_is_no_error(run, monkeypatch):
     assert not_trained(run) == "there is nothing to train on yet"
