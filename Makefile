@@ -150,8 +150,12 @@ lint-workflows: .venv/installed-for-checks $(BIN)/actionlint   ## .github/workfl
 compare: $(STAMP)   ## the model of this checkout beside that of BASE, on one market: build/comparison.md
 	@test -x '$(BASE)/$(BIN)/barograph' || { echo 'BASE=$(BASE) is no checkout in which `make install` was done'; exit 2; }
 	rm -rf build/base build/head
-	$(BASE)/$(BIN)/barograph demo --check --hours $(HOURS) --seed $(SEED) --home build/base
-	$(BIN)/barograph demo --check --hours $(HOURS) --seed $(SEED) --home build/head
+	$(BIN)/python deploy/simulated_recordings.py build/market $(HOURS) $(SEED)
+	$(BASE)/$(BIN)/barograph dataset build/market/trained.ndjson.gz --home build/base
+	$(BASE)/$(BIN)/barograph train --no-promote --home build/base
+	$(BIN)/barograph dataset build/market/trained.ndjson.gz --home build/head
+	$(BIN)/barograph train --no-promote --home build/head
+	$(BIN)/barograph dataset build/market/trained.ndjson.gz build/market/later.ndjson.gz --home build/head
 	@$(BIN)/barograph report compare --home build/head --champion-home build/base --champion candidate \
 	  --out build/comparison.md; code=$$?; \
 	  test -z "$$GITHUB_STEP_SUMMARY" || cat build/comparison.md >> "$$GITHUB_STEP_SUMMARY"; exit $$code

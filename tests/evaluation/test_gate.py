@@ -141,6 +141,7 @@ def test_one_broken_rule_keeps_a_candidate_out_and_is_the_only_reason_given(what
     )
     assert not decision.promote
     assert decision.word == "Keep"
+    assert decision.counted == ("must be at least" not in why)
     (reason,) = decision.reasons
     assert why in reason
 

@@ -1,4 +1,4 @@
-"""Programs that the tests run beside Barograph: a browser, a monitoring server, systemd's checks.
+"""Programs that tests and bench run beside Barograph: a browser, monitoring, systemd's checks, wrk.
 
 As a script it installs those that are missing with apt-get, where it may, which means as root on
 Debian; elsewhere it prints what would install them, and the tests that need them are skipped.
@@ -16,10 +16,11 @@ PACKAGES = {
     "prometheus": "prometheus",
     "prometheus-alertmanager": "prometheus-alertmanager",
     "systemd-analyze": "systemd",
+    "wrk": "wrk",
 }
 """Program → the Debian package that has it."""
 
-WHY = "the tests run a Kafka broker, a browser and Prometheus"
+WHY = "the tests run a Kafka broker, a browser and Prometheus, the bench a generator of load"
 
 
 def missing(*programs: str) -> str:

@@ -9,6 +9,7 @@ from barograph.errors import BadInputError
 from barograph.evaluation import scores
 from barograph.training.comparison import changes, compare, encoded
 from barograph.training.walkforward import questions_of
+from barograph.types import NS_PER_S
 from compared_models import (
     CUSTOMERS_MADE,
     GOOD,
@@ -21,6 +22,7 @@ from compared_models import (
     trained_in,
 )
 from customers import CUSTOMERS, customers
+from markets import market, spikes_of
 from queue_levels import QUEUE_LEVELS
 from queue_levels import dataset as queues
 
@@ -111,6 +113,24 @@ def test_a_case_in_time_is_compared(home):
     assert pair_of(comparison, "log_loss").difference.high < 0
     assert 0 < comparison.start_ns < comparison.end_ns
     assert comparison.events > 0
+
+
+def test_models_that_were_fitted_on_all_rows_are_compared_on_those_after_both(home):
+    """Of their own dataset each of them knows every row."""
+    case = spikes_of(names=("persistence", "har", "ridge"))
+    assert case.refit
+    longer = market("market", 6, seed=2)
+    second = longer.frame["second"]
+    until = Dataset(longer.frame.filter(second < second.min() + 4 * 3600), "until")
+    models = [trained_in(home, case, until) for _ in range(2)]
+    with pytest.raises(BadInputError, match=r"no row after those of .* Record more"):
+        compare(case, until, *models)
+    comparison = compare(case, longer, *models)
+    trained_ns = models[0].model.facts.train_end_ns
+    assert trained_ns < comparison.start_ns < comparison.end_ns
+    assert comparison.end_ns == (second.max() + 1) * NS_PER_S
+    # exact: the same model on the same rows
+    assert {pair.difference.estimate for pair in comparison.scores} == {0.0}
 
 
 def test_a_level_is_compared_by_qlike_and_coverage(home):

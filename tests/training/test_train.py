@@ -150,7 +150,19 @@ def test_a_window_is_judged_once_and_then_decides_nothing_any_more(registry):
     assert registry.champion_version(case.name) == later.model.version == 4
 
 
-HARD = PromotionGate(min_episodes=10**6)
+HARD = PromotionGate(max_row_us=0.0)
+
+
+@pytest.mark.slow
+def test_rows_that_are_too_few_to_promote_are_left_for_a_later_gate(registry):
+    """A training every six hours once used up each day's rows before they were enough."""
+    few = msgspec.structs.replace(HOW, gate=PromotionGate(min_episodes=10**6))
+    case, first = trained(registry, "few", how=few)
+    assert not first.gate.decision.promote
+    _, again = trained(registry, "few")
+    assert again.gate.judged_rows == first.gate.judged_rows == 3000
+    assert again.gate.decision.promote
+    assert registry.champion_version(case.name) == 2
 
 
 @pytest.mark.slow

@@ -114,11 +114,14 @@ class Contender(Forecast, frozen=True, kw_only=True, eq=False):
 class Decision(msgspec.Struct, frozen=True):
     """Whether to promote, with the sentences of the rules that decided it.
 
-    These are the broken rules, or all rules if none is broken.
+    These are the broken rules, or all rules if none is broken. `counted` is whether it was a look
+    at its rows: without the fewest episodes and blocks nothing they show can promote, so a later
+    gate may use them with more.
     """
 
     promote: bool
     reasons: tuple[str, ...]
+    counted: bool = True
 
     @property
     def word(self) -> str:
@@ -148,6 +151,7 @@ def decide(
     Raises BadInputError for forecasts of other lengths and for duplicate names.
     """
     rule = rule or PromotionGate()
+    counted = True
     rules = [
         (
             candidate.feature_set == window.feature_set,
@@ -156,7 +160,8 @@ def decide(
     ]
     if window.level is None:
         positives = f"independent positives must be at least {rule.min_episodes}: {window.events}"
-        rules.insert(0, (window.events >= rule.min_episodes, positives))
+        counted = window.events >= rule.min_episodes
+        rules.insert(0, (counted, positives))
     if candidate.row_us is not None:
         rules.append(
             (
@@ -176,12 +181,13 @@ def decide(
         drawn = window.drawn(rule.resamples)
         blocks = f"blocks must be at least {rule.min_blocks}: {drawn.blocks}"
         rules.append((drawn.blocks >= rule.min_blocks, blocks))
+        counted = counted and drawn.blocks >= rule.min_blocks
         if window.level is None:
             rules += _measured(champion, candidate, window, rule, drawn)
         else:
             rules += _measured_levels(champion, candidate, window, rule, drawn)
     broken = tuple(sentence for holds, sentence in rules if not holds)
-    return Decision(not broken, broken or tuple(sentence for _, sentence in rules))
+    return Decision(not broken, broken or tuple(sentence for _, sentence in rules), counted)
 
 
 def unjudged(order: Int64, judged: list[Run], distance: int) -> Bool:

@@ -1,8 +1,9 @@
 """Compare two registered models on the same rows, as a pull request asks: is the new one worse?
 
 The rows are those on which the candidate was tested in its last fold, less those that the champion
-may know: neither was fitted on any of them. The promotion gate decides, with the champion to be
-matched and then with the champion to be beaten.
+may know: neither was fitted on any of them. Models of a case that fits them again on all rows of
+their training are compared on rows that came after both. The promotion gate decides, with the
+champion to be matched and then with the champion to be beaten.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,7 +25,7 @@ from barograph.evaluation.gate import (
     wide,
 )
 from barograph.evaluation.scores import ReliabilityBin, Score
-from barograph.evaluation.splits import Rows
+from barograph.evaluation.splits import Fold, Rows
 from barograph.registry.model import LevelFacts, Model
 from barograph.times import minute_of
 from barograph.training import levels
@@ -115,12 +116,13 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 def compare(case: Case, dataset: Dataset, champion: Trained, candidate: Trained) -> Comparison:
     """Score both models on the rows that neither was fitted on, and let the gate decide.
 
-    dataset: that of the candidate's training. Raises BadInputError for models of different targets,
-    for another dataset, and where no row is left; ForeignFeaturesError is the registry's to raise.
+    dataset: that of the candidate's training, or a longer one where models are fitted again on all
+    rows. Raises BadInputError for models of different targets, for another dataset, and where no
+    row is left; ForeignFeaturesError is the registry's to raise.
     """
     _refuse_other_targets(case, champion, candidate)
     facts, how = candidate.model.facts, candidate.card.training.settings
-    if dataset.data_hash != facts.data_hash:
+    if not case.refit and dataset.data_hash != facts.data_hash:
         raise BadInputError(
             f"the dataset of {case.name}",
             f"{candidate.label} was judged on other data ({facts.data_hash[:12]}, not "
@@ -129,7 +131,10 @@ def compare(case: Case, dataset: Dataset, champion: Trained, candidate: Trained)
         )
     case = adapted(case, quantile=how.quantile, candidates=())
     table = case.table(dataset.frame)
-    question = questions_of(case, table, how)[1][-1]
+    if case.refit:
+        question = _after_both(case, table, champion, candidate)
+    else:
+        question = questions_of(case, table, how)[1][-1]
     both = _Both(case, table, question, {CHAMPION: champion, CANDIDATE: candidate})
     window = both.window(how)
     contenders = both.contender(CHAMPION), both.contender(CANDIDATE)
@@ -152,6 +157,29 @@ def compare(case: Case, dataset: Dataset, champion: Trained, candidate: Trained)
         changes=changes(champion, candidate),
         looks={name: _looks(both.y, each) for name, each in both.probability.items()},
     )
+
+
+def _after_both(case: Case, table: Table, *of: Trained) -> Question:
+    """The rows that neither model was fitted on, with tau of the rows before them."""
+    every = np.arange(len(table.order))
+    later = np.ones(len(every), np.bool_)
+    for each in of:
+        later &= case.unseen(table, every, each.model.facts)
+    before = every[~later]
+    cure = f"Record more, and build it again (`barograph dataset --case {case.name}`)"
+    if not later.any() or not len(before):
+        names = " and ".join(each.label for each in of)
+        where = "before" if later.any() else "after"
+        raise BadInputError(
+            f"the dataset of {case.name}", f"it has no row {where} those of {names}", cure
+        )
+    target = case.target(table, before)
+    rows = every[later & ~np.isnan(target.y)]
+    if not len(rows):
+        raise TooLittleDataError(
+            f"the dataset of {case.name}", "no outcome after both trainings", "some", cure
+        )
+    return Question(Fold(train=before, test=rows, inner=()), target)
 
 
 def encoded(comparison: Comparison) -> bytes:

@@ -160,7 +160,7 @@ class _Gate:
         distance = max(1, case.horizon_s)
         order = table.order[pooled.rows]
         self._where = gate.unjudged(order, judged, distance)
-        self.runs = gate.runs(order[self._where], distance)
+        self.runs = gate.runs(order[self._where], distance)  # what this gate uses up
         self._champion: Contender | None = None
         self._compared = self._compare(registry)
 
@@ -204,7 +204,10 @@ class _Gate:
             level=forecast.level,
             row_us=self._row_us,
         )
-        return gate.decide(self._champion, candidate, window, how.gate)
+        decision = gate.decide(self._champion, candidate, window, how.gate)
+        if not decision.counted:
+            self.runs = []
+        return decision
 
     def _level(self, where: Bool) -> LevelWindow | None:
         rule = self._case.level

@@ -109,11 +109,12 @@ def report_compare(
     """Compare a candidate with a champion on the same rows.
 
     The rows are of the dataset in --home: those on which the candidate was tested, and that neither
-    was fitted on. Scores and their paired differences with intervals, the gate's verdict, and what
-    changed in data and code. Exit code 1 where the gate refuses the candidate even as a successor
-    of an expired champion, which need not be beaten: it is worse, or too little is known. With
-    --if-other the answer is why nothing was compared, where there is no champion yet or the
-    candidate is it.
+    was fitted on; of a case that fits its models again on all rows, those after both trainings, so
+    build a longer dataset first. Scores and their paired differences with intervals, the gate's
+    verdict, and what changed in data and code. Exit code 1 where the gate refuses the candidate
+    even as a successor of an expired champion, which need not be beaten: it is worse, or too little
+    is known. With --if-other the answer is why nothing was compared, where there is no champion yet
+    or the candidate is it.
     """
     from barograph.app.reports.comparison_words import headline
     from barograph.training import comparison as comparing
