@@ -46,7 +46,7 @@ def doctor(
     log: LogOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Look for faults of machine, home and models, and name the cures.
+    """Look for faults of machine, home and models, and name cures.
 
     It looks at the network, too, changes nothing, and takes at most three seconds for each look.
     Exit code 0 without a problem, warnings or not, and 1 with one.

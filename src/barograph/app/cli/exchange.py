@@ -46,7 +46,7 @@ def simulate(
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Run a simulated exchange on this machine, with faults on demand.
+    """Run a simulated exchange here, with faults on demand.
 
     It speaks both Coinbase protocols and serves trades over REST. On exit it prints what it
     generated and sent.

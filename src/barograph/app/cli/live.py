@@ -111,7 +111,7 @@ def feed(
     log: LogOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Record a live venue into the archive and ticks.raw until Ctrl-C.
+    """Record a live venue into archive and ticks.raw until Ctrl-C.
 
     Each hole in the data is detected, and filled from REST or recorded as a gap.
     """

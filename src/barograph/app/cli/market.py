@@ -319,7 +319,7 @@ def verify(
     log: LogOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Recompute all features and compare them with those written live.
+    """Recompute all features and compare them with the live ones.
 
     They are computed from ticks.raw, or from the archived frames, and compared byte by byte;
     exit code 1 and the first difference if any differ.

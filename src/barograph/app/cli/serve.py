@@ -94,7 +94,7 @@ def serve(
     log: LogOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Serve the API and the live page over the log of other processes.
+    """Serve API and live page over the log of other processes.
 
     It reads the log and the registry; promoting a model needs the token of BAROGRAPH_TOKEN.
     """
