@@ -11,7 +11,7 @@ CANDLES ?= $(wildcard $(or $(BAROGRAPH_DATA),../shared/data)/hourly/btc_usd_hour
 UV_INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
 # The rooms whose tests compare floats.
-COMPUTING := app/web cases evaluation features learning pipeline registry simulated training
+COMPUTING := app/web cases evaluation feature_set learning library pipeline registry simulated training
 
 # The engine of images, and the name of what `make image` builds; with training it ends in -training.
 DOCKER ?= docker
