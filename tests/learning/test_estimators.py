@@ -63,6 +63,7 @@ def of_each(*, all_of=True):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimator", of_each())
 def test_the_graph_says_of_unseen_rows_what_the_estimator_says(estimator):
     candidate = from_sklearn(estimator, features=VOLS, name="mine")
@@ -76,6 +77,7 @@ def test_the_graph_says_of_unseen_rows_what_the_estimator_says(estimator):
     assert np.allclose(whole, one_by_one, rtol=0, atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "estimator", [RandomForestClassifier(10, n_jobs=2), RandomForestRegressor(5)]
 )

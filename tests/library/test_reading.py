@@ -21,6 +21,7 @@ QUOTES = pl.DataFrame(
 )
 
 
+@pytest.mark.slow
 def test_a_recording_is_read_packed_or_not_and_several_in_the_order_of_time(holed, tmp_path):
     lines = holed.read_bytes().splitlines(keepends=True)
     later, earlier = tmp_path / "a.ndjson.gz", tmp_path / "b.ndjson"

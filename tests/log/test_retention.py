@@ -74,6 +74,7 @@ def test_that_the_log_is_gone_is_left_to_who_works_on_it():
         until(lambda: len(tries) > 3)
 
 
+@pytest.mark.slow
 def test_a_removal_that_does_not_end_holds_nobody():
     entered, never = threading.Event(), threading.Event()
 

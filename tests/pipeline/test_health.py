@@ -213,6 +213,7 @@ def test_predictions_that_stopped_and_records_that_wait_for_their_reader_are_nam
     assert report.health.prediction_age_s == report.health.probability_age_s
 
 
+@pytest.mark.slow
 def test_one_product_that_is_predicted_no_more_is_named(log):
     """A real second passes between the two predictions, by the clock of the log."""
     live(log, prediction("A", NOW_S, 0.5))

@@ -33,6 +33,7 @@ def test_its_topics_are_there_before_it_works_and_its_handle_is_closed(tmp_path)
         handle.topics()
 
 
+@pytest.mark.slow
 def test_only_who_is_patient_tries_again(tmp_path):
     tries = []
 

@@ -67,6 +67,7 @@ def test_a_command_that_is_not_there_is_an_error():
         Command("/no/such/program").send(trial_note(1))
 
 
+@pytest.mark.slow
 def test_one_that_hangs_is_killed_with_what_it_started(tmp_path):
     pid = tmp_path / "pid"
     code = (

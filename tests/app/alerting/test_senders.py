@@ -81,6 +81,7 @@ def test_two_webhooks_of_one_host_are_counted_apart(tmp_path):
     assert (second, notebook) == (f"{first} (2)", "notebook")
 
 
+@pytest.mark.slow
 def test_sinks_that_hang_or_die_delay_nobody_and_are_left_behind(tmp_path):
     with_topics(tmp_path)
     notebook, hanging, dying, warnings = Notebook(), Hanging(), Dying(), []

@@ -16,6 +16,7 @@ from notebook_sinks import Notebook, begun, now
 from watched_series import with_topics
 
 
+@pytest.mark.slow
 def test_a_run_ends_by_time_and_says_what_was_sent(tmp_path):
     with_topics(tmp_path)
     sink, stop = Notebook(), threading.Event()
@@ -32,6 +33,7 @@ def test_a_run_ends_by_time_and_says_what_was_sent(tmp_path):
     assert again.seconds < done.seconds
 
 
+@pytest.mark.slow
 def test_a_log_that_is_removed_ends_it_in_one_line_and_none_is_made_in_its_place(tmp_path):
     with_topics(tmp_path)
     begun(tmp_path, Notebook(), log := open_log(tmp_path))

@@ -52,6 +52,7 @@ def test_what_acting_was_worth_has_a_column_for_each_figure_or_is_left_out():
     assert list(acting(replaced(made(), scores=silent))) == []
 
 
+@pytest.mark.slow
 def test_each_session_and_each_fold_has_its_row():
     training = made().training
     assert [row[1] for row in rows_of(sessions(made()))] == [

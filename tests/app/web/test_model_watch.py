@@ -30,6 +30,7 @@ def test_champion_and_candidate_are_followed(made_home, tmp_path):
     assert (model.label, model.candidate) == ("spikes/2", None)
 
 
+@pytest.mark.slow
 def test_a_registry_that_cannot_be_read_keeps_what_is_known_and_says_why(made_home, tmp_path):
     crowned(made_home, tmp_path)
     watch = ModelWatch(Registry(tmp_path))

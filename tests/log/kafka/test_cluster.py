@@ -72,6 +72,7 @@ def test_an_address_where_nobody_answers_says_so():
             cluster(address, wait_s=0.1).metadata()
 
 
+@pytest.mark.slow
 def test_an_address_that_answered_this_process_before_has_the_whole_patience(monkeypatch):
     monkeypatch.setattr(module, "_ANSWER_S", 0.1)
     with socket.socket() as nobody:

@@ -81,6 +81,7 @@ def test_a_broker_that_is_not_there_is_a_problem(closed):
     assert "make kafka" in found.cure
 
 
+@pytest.mark.slow
 def test_what_listens_and_is_no_broker_is_a_problem_in_time():
     pytest.importorskip("confluent_kafka", reason="needs the extra 'kafka'")
     with socket.create_server(("127.0.0.1", 0)) as silent:
