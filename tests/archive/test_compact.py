@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from archive_contents import read_archive
 from barograph.archive import compact as module
-from barograph.archive.compact import COLUMNS, compact, compacted
+from barograph.archive.compact import compact, compacted
+from barograph.archive.lake import COLUMNS
 from barograph.archive.writer import ArchiveWriter
 from barograph.errors import BadInputError
 from barograph.types import Frame, Gap, Tick
@@ -200,7 +201,7 @@ def test_another_archive_is_not_mixed_into_what_is_there(archive, tmp_path):
 def test_what_a_venue_calls_a_product_leads_nowhere_else(tmp_path):
     write(tmp_path / "archive", ticker(0, product_id="../../x"))
     compact(tmp_path / "archive", tmp_path / "out")
-    (path,) = (tmp_path / "out").rglob("*.parquet")
+    (path,) = (tmp_path / "out").rglob("hour=*.parquet")
     assert path.parts[-3] == "product=..%2F..%2Fx"
 
 

@@ -1,13 +1,10 @@
-"""The archive's events as Parquet: a file for each product and hour of event time.
+"""The archive's events as a lake of Parquet files (`lake`).
 
-`product=BTC-USD/date=2026-01-31/hour=07.parquet` has the ticks, trades, heartbeats and gaps of that
-hour in the feed's order, prices and sizes as the venue wrote them. They come from the archive
-through the venue machine, as live, so a gap is the gap that was seen.
-
+They come from the archive through the venue machine, as live, so a gap is the gap that was seen.
 For each finished file of the archive, in order:
 
 1.  Its events go, in parts of a bounded size, beside what the Parquet files have of earlier ones.
-2.  Each Parquet file that changes is replaced, whole.
+2.  Each Parquet file that changes is replaced, whole, and then the index.
 3.  `progress.json` says that the archive's file is done and where the venue machine stands.
 
 Each row names the archive's file it came from. So what was killed between 2 and 3 is done again
@@ -18,62 +15,37 @@ import fcntl
 import shutil
 from base64 import b64decode, b64encode
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple, Self
-from urllib.parse import quote
+from typing import Self
 
 import msgspec
 import polars as pl
 
-from barograph.archive.files import ArchiveFile, existing_files
+from barograph.archive.files import ArchiveFile, archive_files, existing_files
 from barograph.archive.joined import Joined
-from barograph.codec import UNREADABLE
+from barograph.archive.lake import (
+    COLUMNS,
+    NUMBERED,
+    PROGRESS,
+    Hour,
+    LakeProgress,
+    read_index,
+    read_progress,
+    write_index,
+)
+from barograph.codec import numbers_of
 from barograph.errors import BadInputError
 from barograph.files import parquet
-from barograph.files.disk import declared, put_in_place, read_regular, write_whole
+from barograph.files.disk import declared, put_in_place, write_whole
 from barograph.files.lines import file_sha256
-from barograph.types import HOUR_NS, NS_PER_S, DeadLetter, Event, Gap, Heartbeat, Tick
+from barograph.types import HOUR_NS, DeadLetter, Event, Gap, Heartbeat, Tick
 from barograph.venues.coinbase.machine import Coinbase
 
 _ROWS_AT_A_TIME = 100_000
-_PROGRESS, _PARTS = "progress.json", ".parts-"
-_TIME = pl.Datetime("ns", "UTC")
-
-COLUMNS: Mapping[str, pl.DataType | type[pl.DataType]] = {
-    "product": pl.String,
-    "kind": pl.String,
-    "event_time": _TIME,
-    "receive_time": _TIME,
-    "price": pl.String,
-    "size": pl.String,
-    "side": pl.String,
-    "bid": pl.String,
-    "ask": pl.String,
-    "bid_size": pl.String,
-    "ask_size": pl.String,
-    "volume_24h": pl.String,
-    "trade_id": pl.Int64,
-    "sequence": pl.Int64,
-    "snapshot": pl.Boolean,
-    "filled": pl.Boolean,
-    "gap_start": _TIME,
-    "gap_cause": pl.String,
-    "gap_missing": pl.Int64,
-    "gap_filled": pl.Int64,
-    "event_clock": pl.String,
-    "connection": pl.String,
-    "archive_file": pl.Int64,
-}
-"""What a Parquet file has; null is unknown, or of another kind.
-
-`kind` is tick, trade, heartbeat or gap. A gap's `event_time` is its end; `trade_id` of a heartbeat
-is the last one that it knows of.
-"""
-
+_PARTS = ".parts-"
 
 class Compaction(msgspec.Struct, frozen=True, kw_only=True):
     """What was compacted to `out`: `files` of the archive by this run, `before` by earlier ones.
@@ -91,24 +63,6 @@ class Compaction(msgspec.Struct, frozen=True, kw_only=True):
     written: int
 
 
-class _Progress(msgspec.Struct):
-    """Name → sha256 of each file that is done, and the venue machine after the last of them."""
-
-    files: dict[str, str] = {}
-    machine: str | None = None
-
-
-class _Hour(NamedTuple):
-    product: str
-    hour: int
-
-    def path(self, out: Path) -> Path:
-        """The Parquet file; what a venue calls a product cannot lead out of its directory."""
-        time = datetime.fromtimestamp(self.hour * HOUR_NS // NS_PER_S, UTC)
-        folder = out / f"product={quote(self.product, safe='')}" / f"date={time:%Y-%m-%d}"
-        return folder / f"hour={time:%H}.parquet"
-
-
 def compact(
     archive: Path, out: Path, *, progress: Callable[[int], None] = lambda _events: None
 ) -> Compaction:
@@ -120,15 +74,10 @@ def compact(
     """
     files = existing_files(archive)
     with _alone(out):
-        done = _read_progress(out)
+        done = read_progress(out)
         before = len(done.files)
-        machine = Coinbase()
-        if done.machine is not None:
-            machine.restore(b64decode(done.machine))
-        counts, letters, written = Counter[str](), Counter[str](), 0
-
-        def refuse(letter: DeadLetter) -> None:
-            letters[letter.fault] += 1
+        compacting = _Compacting(done)
+        counts, written = Counter[str](), 0
 
         joined = Joined(archive, [file for file in files if file.there])
         for file in files:
@@ -137,32 +86,90 @@ def compact(
                     joined.pass_over(file)
                 continue
             with _Parts(out, file.number) as parts:
-                for event in machine.hear(joined.read(file), refuse):
-                    parts.add(event)
-                    counts[parts.kind] += 1
+                for event in compacting.events(joined, file, parts):
+                    counts[type(event).__name__.lower()] += 1
                     if not counts.total() % _ROWS_AT_A_TIME:
                         progress(counts.total())
                 written += parts.put()
             done.files[file.path.name] = digest
-            done.machine = b64encode(machine.snapshot()).decode()
-            write_whole(out / _PROGRESS, msgspec.json.encode(done))
+            write_whole(out / PROGRESS, msgspec.json.encode(compacting.progress()))
     return Compaction(
         out=str(out),
         files=len(done.files) - before,
         before=before,
         open=[file.path.name for file in files if file.is_open],
         events=dict(counts.most_common()),
-        dead_letters=dict(letters.most_common()),
+        dead_letters=dict(compacting.letters.most_common()),
         written=written,
     )
 
 
+def compact_open(archive: Path, lake: Path, out: Path) -> LakeProgress:
+    """Compact what an archive has beyond a lake to `out`, which is empty; the lake stays as it is.
+
+    Those are files that a feed may still change; what it adds meanwhile is left out or not. Returns
+    how far lake and `out` are together.
+    """
+    done = read_progress(lake)
+    compacting = _Compacting(done)
+    files = archive_files(archive)
+    joined = Joined(archive, [file for file in files if file.there])
+    for file in files:
+        if file.there and file.path.name in done.files:
+            joined.pass_over(file)
+        elif file.there:
+            with _Parts(out, file.number) as parts:
+                for _ in compacting.events(joined, file, parts):
+                    pass
+                parts.put()
+    return compacting.progress()
+
+
+class _Compacting:
+    """A lake on its way: the venue machine, each product's numbers, and what holds no event."""
+
+    def __init__(self, done: LakeProgress) -> None:
+        self.letters = Counter[str]()
+        self._done, self._machine = done, Coinbase()
+        self._all_letters = Counter(done.dead_letters)
+        if done.machine is not None:
+            self._machine.restore(b64decode(done.machine))
+
+    def events(self, joined: Joined, file: ArchiveFile, parts: "_Parts") -> Iterator[Event]:
+        """Yield the events of the next file, each added to `parts` with its number."""
+        for event in self._machine.hear(joined.noted(file, self._done.unreadable), self._refuse):
+            parts.add(event, self._number(event))
+            yield event
+
+    def progress(self) -> LakeProgress:
+        """How far it is now."""
+        self._done.machine = b64encode(self._machine.snapshot()).decode()
+        self._done.dead_letters = dict(self._all_letters)
+        return self._done
+
+    def _number(self, event: Event) -> int | None:
+        """The number of an event; None of one that the featurizer would refuse."""
+        if self._done.form < NUMBERED or not numbers_of([event], self._refuse_numbers):
+            return None
+        numbers = self._done.events
+        number = numbers.get(event.product, 0)
+        numbers[event.product] = number + 1
+        return number
+
+    def _refuse(self, letter: DeadLetter) -> None:
+        self.letters[letter.fault] += 1
+        self._all_letters[letter.fault] += 1
+
+    def _refuse_numbers(self, letter: DeadLetter) -> None:
+        self._all_letters[letter.fault] += 1
+
+
 def compacted(out: Path) -> frozenset[str]:
     """Return the SHA-256 of every archive file that is compacted to `out`."""
-    return frozenset(_read_progress(out).files.values())
+    return frozenset(read_progress(out).files.values())
 
 
-def _to_do(file: ArchiveFile, done: _Progress) -> str:
+def _to_do(file: ArchiveFile, done: LakeProgress) -> str:
     """Return the SHA-256 of a file that has to be compacted; empty where it is done."""
     name = file.path.name
     known = done.files.get(name)
@@ -187,10 +194,9 @@ class _Parts:
         with declared(out):
             self._temporary = TemporaryDirectory(dir=out, prefix=_PARTS)
         self._folder, self._out, self._number = Path(self._temporary.name), out, number
-        self._rows: dict[_Hour, list[tuple[object, ...]]] = {}
+        self._rows: dict[Hour, list[tuple[object, ...]]] = {}
         self._waiting = self._written = 0
-        self._paths: dict[_Hour, list[Path]] = {}
-        self.kind = ""
+        self._paths: dict[Hour, list[Path]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -198,11 +204,10 @@ class _Parts:
     def __exit__(self, *_: object) -> None:
         self._temporary.cleanup()
 
-    def add(self, event: Event) -> None:
+    def add(self, event: Event, number: int | None) -> None:
         """Add an event as a row of its hour's Parquet file."""
-        row = _row(event, self._number)
-        self.kind = str(row[1])
-        hour = _Hour(event.product, _time_ns(event) // HOUR_NS)
+        row = _row(event, self._number, number)
+        hour = Hour(event.product, _time_ns(event) // HOUR_NS)
         self._rows.setdefault(hour, []).append(row)
         self._waiting += 1
         if self._waiting >= _ROWS_AT_A_TIME:
@@ -213,14 +218,16 @@ class _Parts:
         self._spill()
         with declared(self._out):
             for hour, parts in self._paths.items():
-                self._put(hour.path(self._out), parts)
+                self._put(self._out / hour.path, parts)
+            write_index(self._out, read_index(self._out), list(self._paths), self._folder)
         return len(self._paths)
 
     def _put(self, path: Path, parts: list[Path]) -> None:
         tables = [pl.scan_parquet(part) for part in parts]
         if path.exists():
             earlier = pl.col("archive_file") < self._number
-            tables.insert(0, pl.scan_parquet(path).filter(earlier))
+            kept = pl.scan_parquet(path, hive_partitioning=False, schema=COLUMNS, missing_columns="insert")
+            tables.insert(0, kept.filter(earlier))
         whole = self._folder / "whole.parquet"
         parquet.join(tables, whole)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -240,14 +247,15 @@ def _time_ns(event: Event) -> int:
     return event.end_ns if isinstance(event, Gap) else event.event_time_ns
 
 
-def _row(event: Event, number: int) -> tuple[object, ...]:
+def _row(event: Event, archive_file: int, number: int | None) -> tuple[object, ...]:
     values = dict.fromkeys(COLUMNS)
     values |= {
         "product": event.product,
         "event_time": _time_ns(event),
         "receive_time": event.receive_time_ns,
         "connection": event.connection or None,
-        "archive_file": number,
+        "archive_file": archive_file,
+        "number": number,
     }
     if isinstance(event, Tick):
         values |= {name: getattr(event, name) for name in _OF_A_TICK}
@@ -289,15 +297,3 @@ def _alone(out: Path) -> Iterator[None]:
         for rest in out.glob(f"{_PARTS}*"):  # of one that was killed
             shutil.rmtree(rest)
         yield
-
-
-def _read_progress(out: Path) -> _Progress:
-    path = out / _PROGRESS
-    try:
-        return msgspec.json.decode(read_regular(path), type=_Progress)
-    except FileNotFoundError:
-        return _Progress()
-    except UNREADABLE as error:
-        raise BadInputError(
-            str(path), f"it cannot be read ({error})", "Give another --out"
-        ) from error

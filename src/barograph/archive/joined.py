@@ -53,6 +53,20 @@ class Joined:
         for entry in read_file(file.path, 0, until):
             yield from self.take(file.number, entry)
 
+    def noted(
+        self, file: ArchiveFile, unreadable: dict[str, str]
+    ) -> Iterator[Entry | DeadLetter]:
+        """Yield what a whole file adds; `unreadable` gets its path with its first damage."""
+        size = file.path.stat().st_size
+        if file.manifest is not None and file.manifest.bytes != size:
+            why = f"it has {size} bytes, and had {file.manifest.bytes}"
+            unreadable.setdefault(str(file.path), why)
+        for entry in self.read(file):
+            if isinstance(entry, DeadLetter):
+                why = f"{entry.detail} (from line {entry.position})"
+                unreadable.setdefault(str(file.path), why)
+            yield entry
+
     def pass_over(self, file: ArchiveFile, until: Place | None = None) -> None:
         """Read past a file, so that what follows is judged as after it."""
         if not self._is_one:
@@ -118,15 +132,7 @@ def whole(
     files = [file for file in archive_files(directory) if file.there]
     joined = Joined(directory, files)
     for file in files:
-        size = file.path.stat().st_size
-        if file.manifest is not None and file.manifest.bytes != size:
-            why = f"it has {size} bytes, and had {file.manifest.bytes}"
-            noted.setdefault(str(file.path), why)
-        for entry in joined.read(file):
-            if isinstance(entry, DeadLetter):
-                why = f"{entry.detail} (from line {entry.position})"
-                noted.setdefault(str(file.path), why)
-            yield entry
+        yield from joined.noted(file, noted)
 
 
 def entries_in_log(directory: Path, standing: ArchivePosition) -> Iterator[Entry | DeadLetter]:

@@ -53,6 +53,11 @@ class Featurizer:
         """The product at a place."""
         return self._states.names[index]
 
+    def state(self, index: int) -> np.void:
+        """The state of the product at a place, which later events change."""
+        state: np.void = self._states.array[index]
+        return state
+
     def update(self, events: Records) -> tuple[Records, Int64]:
         """Rows that `events` close, and the places of late ones in `events`, in new arrays."""
         if len(events) > len(self._late):

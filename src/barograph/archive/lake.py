@@ -1,0 +1,214 @@
+"""Compacted events as they lie: a Parquet file for each product and hour of event time.
+
+`product=BTC-USD/date=2026-01-31/hour=07.parquet` has the ticks, trades, heartbeats and gaps of that
+hour in the feed's order, prices and sizes as the venue wrote them. `index.parquet` tells which
+events each file has, so that a reader of some of them opens no other.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote
+
+import msgspec
+import numpy as np
+import polars as pl
+
+from barograph.arrays import Records
+from barograph.codec import EVENT, FILLED, GAP, HEARTBEAT, NAT, TICK, TRADE, UNREADABLE
+from barograph.errors import BadInputError
+from barograph.files import parquet
+from barograph.files.disk import put_in_place, read_regular
+from barograph.types import HOUR_NS, NS_PER_S
+
+PROGRESS, INDEX = "progress.json", "index.parquet"
+NUMBERED = 2
+"""The form of a lake whose events have numbers; an older one's have none."""
+
+_TIME = pl.Datetime("ns", "UTC")
+
+COLUMNS: Mapping[str, pl.DataType | type[pl.DataType]] = {
+    "product": pl.String,
+    "kind": pl.String,
+    "event_time": _TIME,
+    "receive_time": _TIME,
+    "price": pl.String,
+    "size": pl.String,
+    "side": pl.String,
+    "bid": pl.String,
+    "ask": pl.String,
+    "bid_size": pl.String,
+    "ask_size": pl.String,
+    "volume_24h": pl.String,
+    "trade_id": pl.Int64,
+    "sequence": pl.Int64,
+    "snapshot": pl.Boolean,
+    "filled": pl.Boolean,
+    "gap_start": _TIME,
+    "gap_cause": pl.String,
+    "gap_missing": pl.Int64,
+    "gap_filled": pl.Int64,
+    "event_clock": pl.String,
+    "connection": pl.String,
+    "archive_file": pl.Int64,
+    "number": pl.Int64,
+}
+"""What a Parquet file has; null is unknown, or of another kind.
+
+`kind` is tick, trade, heartbeat or gap. A gap's `event_time` is its end; `trade_id` of a heartbeat
+is the last one that it knows of. `number` counts the product's events from 0 in the feed's order;
+null is one that no feature is made of.
+"""
+
+INDEX_COLUMNS: Mapping[str, type[pl.DataType]] = {
+    "product": pl.String,
+    "hour": pl.Int64,
+    "path": pl.String,
+    "first": pl.Int64,
+    "last": pl.Int64,
+}
+"""A row for each Parquet file with numbered events.
+
+`hour` since 1970, `path` relative to the lake, `first` and `last` number in it.
+"""
+
+_KINDS = {"tick": TICK, "heartbeat": HEARTBEAT, "gap": GAP, "trade": TRADE}
+_NUMBERS = ("price", "bid", "ask", "bid_size", "ask_size", "volume_24h", "last_size")
+_TEXTS = {"last_size": "size"}
+_TIMES = {"event_time_ns": "event_time", "receive_time_ns": "receive_time"}
+_TIMES |= {"gap_start_ns": "gap_start"}
+_READ = ("kind", *_TIMES.values(), "price", "size", "side", "bid", "ask", "bid_size", "ask_size")
+_READ += ("volume_24h", "trade_id", "filled", "number")
+
+
+class LakeProgress(msgspec.Struct, kw_only=True):
+    """What a lake is made of, and how far.
+
+    `files`: name → SHA-256 of each archive file that is done; `machine`: the venue machine after
+    the last of them, in Base64. `events` is how many numbered events each product has, in the order
+    of their first; `dead_letters` counts by fault what holds no event, and `unreadable` maps
+    damaged archive files to their first damage.
+    """
+
+    form: int = 1
+    files: dict[str, str] = {}
+    machine: str | None = None
+    events: dict[str, int] = {}
+    dead_letters: dict[str, int] = {}
+    unreadable: dict[str, str] = {}
+
+
+class Hour(NamedTuple):
+    """A product's hour since 1970."""
+
+    product: str
+    hour: int
+
+    @property
+    def path(self) -> str:
+        """Of its Parquet file, relative; what a venue calls a product leads nowhere else."""
+        time = datetime.fromtimestamp(self.hour * HOUR_NS // NS_PER_S, UTC)
+        folder = f"product={quote(self.product, safe='')}/date={time:%Y-%m-%d}"
+        return f"{folder}/hour={time:%H}.parquet"
+
+
+def read_progress(lake: Path) -> LakeProgress:
+    """How far a lake is; one that was not begun has no file. Raises BadInputError."""
+    path = lake / PROGRESS
+    try:
+        return msgspec.json.decode(read_regular(path), type=LakeProgress)
+    except FileNotFoundError:
+        return LakeProgress(form=NUMBERED)
+    except UNREADABLE as error:
+        raise BadInputError(
+            str(path), f"it cannot be read ({error})", "Give another --out"
+        ) from error
+
+
+def read_index(lake: Path) -> pl.DataFrame:
+    """The index of a lake, with INDEX_COLUMNS. Raises BadInputError."""
+    path = lake / INDEX
+    try:
+        return pl.read_parquet(path)
+    except FileNotFoundError:
+        return pl.DataFrame(schema=INDEX_COLUMNS)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        why = f"it cannot be read ({' '.join(str(error).split())[:200]})"
+        raise BadInputError(str(path), why, "Restore it from a copy, or give another --out") from None
+
+
+def write_index(lake: Path, index: pl.DataFrame, changed: Sequence[Hour], scratch: Path) -> None:
+    """Write an index anew whose files at `changed` are others than it says.
+
+    scratch: a folder on the lake's disk.
+    """
+    ends = pl.col("number").min().alias("first"), pl.col("number").max().alias("last")
+    rows = [
+        pl.scan_parquet(lake / hour.path, hive_partitioning=False)
+        .select(
+            pl.lit(hour.product).alias("product"),
+            pl.lit(hour.hour, pl.Int64).alias("hour"),
+            pl.lit(hour.path).alias("path"),
+            *ends,
+        )
+        .head(1)
+        for hour in changed
+    ]
+    if not rows:
+        return
+    new = pl.concat(pl.collect_all(rows)).filter(pl.col("first").is_not_null())
+    kept = index.join(new.select("path"), on="path", how="anti")
+    whole = scratch / INDEX
+    parquet.write(pl.concat([kept, new]).sort("product", "hour"), whole)
+    put_in_place(whole, lake / INDEX)
+
+
+def read_events(paths: Sequence[str], first: int, end: int) -> Records:
+    """Read a product's events from number `first` to before `end`: (n,) of `codec.EVENT`, in order.
+
+    paths: of all files that have one of them. Their `product` is 0. Raises BadInputError where a
+    file cannot be read or a number is missing or there twice.
+    """
+    try:
+        frame = (
+            pl.scan_parquet(list(paths), hive_partitioning=False)
+            .select(_READ)
+            .filter(pl.col("number").is_between(first, end, closed="left"))
+            .collect()
+            .sort("number")
+        )
+    except (pl.exceptions.PolarsError, OSError) as error:
+        why = f"it cannot be read ({' '.join(str(error).split())[:200]})"
+        raise BadInputError(f"{paths[0]} …", why, _ANEW) from None
+    numbers = frame["number"].to_numpy()
+    if len(numbers) != end - first or not np.array_equal(numbers, np.arange(first, end)):
+        why = f"of events {first:,} to {end - 1:,} it has {frame['number'].n_unique():,}"
+        raise BadInputError(f"{paths[0]} …", why, _ANEW)
+    return _events_of(frame)
+
+
+_ANEW = "Restore it from a copy, or compact the archive to another place (`--lake DIR`)"
+
+
+def _events_of(frame: pl.DataFrame) -> Records:
+    events = np.zeros(len(frame), EVENT)
+    kind = frame["kind"].replace_strict(_KINDS, return_dtype=pl.Int8).to_numpy().copy()
+    kind[(frame["filled"].fill_null(value=False) & (frame["kind"] == "trade")).to_numpy()] = FILLED
+    events["kind"] = kind
+    for field, column in _TIMES.items():
+        unknown = 0 if field == "gap_start_ns" else int(NAT)
+        events[field] = frame[column].to_physical().fill_null(unknown).to_numpy()
+    has_price = kind != HEARTBEAT
+    has_price &= kind != GAP
+    trade_id = frame["trade_id"].fill_null(-1).to_numpy()
+    events["trade_id"] = np.where(has_price, trade_id, 0)
+    for field in _NUMBERS:
+        text = frame[_TEXTS.get(field, field)]
+        number = text.cast(pl.Float64).fill_null(np.nan).to_numpy()
+        has_one = has_price if field in {"price", "last_size"} else kind == TICK
+        events[field] = np.where(has_one, number, 0.0)
+    sides = {"buy": 1, "sell": -1}
+    side = frame["side"].replace_strict(sides, default=0, return_dtype=pl.Int8).fill_null(0)
+    events["side"] = np.where(has_price, side.to_numpy(), 0)
+    return events
