@@ -68,7 +68,7 @@ def test_after_the_longest_window_of_ticks_nothing_else_is_left(before):
     """Whatever there was before: otherwise every stretch would be computed twice."""
     events = market((1, [segment(300), segment(LONGEST_WINDOW_S + 120, before)]))
     begin = np.searchsorted(events["event_time_ns"], events["event_time_ns"][-1] - 3_700 * 10**9)
-    assert 0 < begin
+    assert begin > 0
     whole, later = state_after(events), state_after(events[begin:])
     assert checkpoint_of(whole) != checkpoint_of(later)
     assert digest_of(whole) == digest_of(later)

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from barograph.cases.market import MARKET
 from barograph.feature_set.catalogue import NAMES, ROW
-from barograph.feature_set.featurizer import Featurizer
 from barograph.training import dataset_parts
 from barograph.training.dataset_parts import Parts
 
+NAMED = ("BTC-USD", "ETH-USD")
 VALUE_NOW = NAMES.index(MARKET.value_now)
 
 
@@ -24,14 +24,11 @@ def rows_of(product, first, count):
 
 
 def table(folder, sessions, *, at_a_time):
-    featurizer = Featurizer()
-    for name in ("BTC-USD", "ETH-USD"):
-        featurizer.product_index(name)
     parts = Parts(folder, MARKET)
     rows = np.concatenate([rows_of(*session) for session in sessions])
     for start in range(0, len(rows), at_a_time):
-        parts.add(rows[start : start + at_a_time], featurizer)
-    facts = parts.finish(featurizer)
+        parts.add(rows[start : start + at_a_time], NAMED.__getitem__)
+    facts = parts.finish(NAMED.__getitem__)
     return pl.concat([pl.read_parquet(path) for path in parts.paths]), facts
 
 

@@ -47,6 +47,7 @@ from barograph.venues.coinbase.machine import Coinbase
 _ROWS_AT_A_TIME = 100_000
 _PARTS = ".parts-"
 
+
 class Compaction(msgspec.Struct, frozen=True, kw_only=True):
     """What was compacted to `out`: `files` of the archive by this run, `before` by earlier ones.
 
@@ -105,7 +106,7 @@ def compact(
 
 
 def compact_open(archive: Path, lake: Path, out: Path) -> LakeProgress:
-    """Compact what an archive has beyond a lake to `out`, which is empty; the lake stays as it is.
+    """Compact what an archive has beyond a lake to `out`, which is made; the lake stays as it is.
 
     Those are files that a feed may still change; what it adds meanwhile is left out or not. Returns
     how far lake and `out` are together.
@@ -114,6 +115,8 @@ def compact_open(archive: Path, lake: Path, out: Path) -> LakeProgress:
     compacting = _Compacting(done)
     files = archive_files(archive)
     joined = Joined(archive, [file for file in files if file.there])
+    with declared(out):
+        out.mkdir(parents=True)
     for file in files:
         if file.there and file.path.name in done.files:
             joined.pass_over(file)
@@ -226,7 +229,9 @@ class _Parts:
         tables = [pl.scan_parquet(part) for part in parts]
         if path.exists():
             earlier = pl.col("archive_file") < self._number
-            kept = pl.scan_parquet(path, hive_partitioning=False, schema=COLUMNS, missing_columns="insert")
+            kept = pl.scan_parquet(
+                path, hive_partitioning=False, schema=COLUMNS, missing_columns="insert"
+            )
             tables.insert(0, kept.filter(earlier))
         whole = self._folder / "whole.parquet"
         parquet.join(tables, whole)

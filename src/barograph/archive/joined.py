@@ -53,9 +53,7 @@ class Joined:
         for entry in read_file(file.path, 0, until):
             yield from self.take(file.number, entry)
 
-    def noted(
-        self, file: ArchiveFile, unreadable: dict[str, str]
-    ) -> Iterator[Entry | DeadLetter]:
+    def noted(self, file: ArchiveFile, unreadable: dict[str, str]) -> Iterator[Entry | DeadLetter]:
         """Yield what a whole file adds; `unreadable` gets its path with its first damage."""
         size = file.path.stat().st_size
         if file.manifest is not None and file.manifest.bytes != size:

@@ -5,7 +5,7 @@ hour in the feed's order, prices and sizes as the venue wrote them. `index.parqu
 events each file has, so that a reader of some of them opens no other.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -135,7 +135,9 @@ def read_index(lake: Path) -> pl.DataFrame:
         return pl.DataFrame(schema=INDEX_COLUMNS)
     except (pl.exceptions.PolarsError, OSError) as error:
         why = f"it cannot be read ({' '.join(str(error).split())[:200]})"
-        raise BadInputError(str(path), why, "Restore it from a copy, or give another --out") from None
+        raise BadInputError(
+            str(path), why, "Restore it from a copy, or give another --out"
+        ) from None
 
 
 def write_index(lake: Path, index: pl.DataFrame, changed: Sequence[Hour], scratch: Path) -> None:

@@ -1,10 +1,10 @@
 """What of a state decides the rows to come: two histories that agree in it have the same future.
 
 Windows forget. What stands in a ring beyond its window, how long ago a full run began, the sums of
-a run that a hole ended: none of it reaches a row any more, but all of it lies in the state. `settled`
-is a state without it. So a reader that begins in the middle of a history, and compares what it has
-with what a reader of the whole has, knows that all its rows from there on are the same to the bit:
-no argument about the length of windows is needed.
+a run that a hole ended: none of it reaches a row any more, but all of it lies in the state.
+`settled` is a state without it. So a reader that begins in the middle of a history, and compares
+what it has with what a reader of the whole has, knows that all its rows from there on are the same
+to the bit: no argument about the length of windows is needed.
 """
 
 import hashlib
@@ -16,9 +16,7 @@ from barograph.feature_set import flow, price, ticks, variance
 from barograph.feature_set.catalogue import LONGEST_WINDOW_S, MINUTE_S
 from barograph.feature_set.state import STATE, checkpoint_of
 
-_RUN_FIELDS = [
-    name for name, *_ in (*variance.FIELDS, *price.FIELDS, *flow.FIELDS, *ticks.FIELDS)
-]
+_RUN_FIELDS = [name for name, *_ in (*variance.FIELDS, *price.FIELDS, *flow.FIELDS, *ticks.FIELDS)]
 """Of windows that a hole ends: they know the seconds of the run alone."""
 
 _RINGS = {name: STATE[name].shape[0] for name in _RUN_FIELDS if STATE[name].shape}

@@ -11,6 +11,7 @@ import polars as pl
 from barograph.errors import BadInputError
 from barograph.files.disk import declared
 
+_ROWS_OF_A_GROUP = 50_000
 _PROBE_BYTES = 1 << 16
 """More than the footer of a table takes."""
 
@@ -22,9 +23,12 @@ def write(frame: pl.DataFrame, path: Path) -> None:
 
 
 def join(parts: Sequence[pl.LazyFrame], path: Path, needed_bytes: int = 0) -> None:
-    """Concatenate Parquet files in bounded memory. Raises DiskFullError, BadInputError."""
+    """Concatenate Parquet files in bounded memory. Raises DiskFullError, BadInputError.
+
+    The bytes depend on the rows alone, and not on how they are divided into parts.
+    """
     with _declared(path, needed_bytes):
-        pl.concat(parts).sink_parquet(path)
+        pl.concat(parts).sink_parquet(path, row_group_size=_ROWS_OF_A_GROUP)
 
 
 def _append(path: Path) -> None:

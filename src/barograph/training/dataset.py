@@ -6,16 +6,16 @@ describes its source.
 """
 
 import fcntl
-import hashlib
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, tzinfo
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
-import numpy as np
 import polars as pl
 
 from barograph import codec
@@ -26,7 +26,6 @@ from barograph.archive.recording import Recording
 from barograph.archive.recording_files import recording_files
 from barograph.arrays import Records
 from barograph.cases.case import Case, Dataset, live_of
-from barograph.codec import EVENT, FILLED, GAP, HEARTBEAT, TICK, TRADE
 from barograph.errors import BadInputError, ForeignFeaturesError, TooLittleDataError
 from barograph.feature_set.catalogue import FEATURE_SET_HASH
 from barograph.feature_set.featurizer import Featurizer
@@ -34,6 +33,7 @@ from barograph.files import parquet
 from barograph.files.disk import NO_HANDLES, declared, put_in_place, read_regular, write_whole
 from barograph.files.lines import file_sha256
 from barograph.times import time_of
+from barograph.training.data_hash import DataHash, events_by_kind
 from barograph.training.dataset_parts import Parts, ProductFacts
 from barograph.types import NS_PER_S, DeadLetter
 from barograph.venues.books import UNIFIED
@@ -42,9 +42,6 @@ from barograph.venues.entries import Rules
 from barograph.venues.forms.own import OwnForm
 
 _EVENTS_AT_A_TIME = 20_000
-_PACKED = np.dtype([(name, EVENT[name]) for name in EVENT.names or ()])
-"""EVENT without padding, whose bytes are undefined."""
-_KINDS = {"tick": [TICK], "heartbeat": [HEARTBEAT], "gap": [GAP], "trade": [TRADE, FILLED]}
 FEWER = (
     "Name the products to use of the recordings (`barograph dataset FILE… --products NAMES`), or "
     "replay them alone into a fresh --home (`barograph replay FILE… --products NAMES --home …`)"
@@ -54,10 +51,10 @@ FEWER = (
 class DatasetManifest(msgspec.Struct, frozen=True, kw_only=True):
     """Source and contents of a series dataset.
 
-    `data_hash` is the SHA-256 of the events as `codec.EVENT`, in order. `usable` counts rows with a
-    label and all used features, `unused` the others by reason; `left_out` says why a wanted feature
-    is not used. `unreadable` maps damaged archive files to their first damage; `table_sha256` is
-    that of the table; `forms` say how recordings are read.
+    `data_hash` identifies the events, each product's in order. `usable` counts rows with a label
+    and all used features, `unused` the others by reason; `left_out` says why a wanted feature is
+    not used. `unreadable` maps damaged archive files to their first damage; `table_sha256` is that
+    of the table; `forms` say how recordings are read.
     """
 
     case: str
@@ -101,7 +98,6 @@ def build(  # noqa: PLR0913 - what is read how, and whom to tell
     """
     archive = home / "archive"
     live, reading = live_of(case), _Reading(progress, refuse)
-    table, manifest_path = paths(home, case)
     if recordings:
         recordings = recording_files(recordings, zone, form)  # before a folder is created
         opened = [Recording(path, zone, pipes=True, form=form) for path in recordings]
@@ -112,41 +108,73 @@ def build(  # noqa: PLR0913 - what is read how, and whom to tell
         raise BadInputError(
             str(archive),
             "there are no frames in it",
-            reading.cure("Feed it (`barograph replay FILE…`)"),
+            _cure(reading.unreadable, "Feed it (`barograph replay FILE…`)"),
         )
     with making(home, case) as temporary:
         parts = Parts(temporary, live)
         for rows in reading.rows_of(events):
-            parts.add(rows, reading.featurizer)
-        products = parts.finish(reading.featurizer)
+            parts.add(rows, reading.featurizer.product)
+        products = parts.finish(reading.featurizer.product)
         if not products:
             reading.refuse_unread(recordings, zone, form)
-            raise TooLittleDataError(
-                f"the dataset of {case.name}",
-                f"no closed second in {sum(reading.events.values())} events",
-                "some minutes",
-                reading.cure("Look at what was refused (topic ticks.deadletter), or record longer"),
-            )
-        whole = temporary / "whole.parquet"
-        size = sum(part.stat().st_size for part in parts.paths)
-        parquet.join([pl.scan_parquet(part) for part in parts.paths], whole, size)
-        table_sha256 = put_table(whole, home, case)
+        return put(home, case, temporary, parts.paths, products, reading.counted())
+
+
+class Counted(NamedTuple):
+    """What was read for a dataset, as its manifest has it."""
+
+    data_hash: str
+    events: dict[str, int]
+    dead_letters: dict[str, int]
+    late_ticks: int
+    unreadable: dict[str, str]
+    forms: dict[str, str]
+
+    def cure(self, otherwise: str) -> str:
+        """The cure for an empty dataset: restore the first damaged file, or else `otherwise`."""
+        return _cure(self.unreadable, otherwise)
+
+
+def put(  # noqa: PLR0913 - a dataset is all of these
+    home: Path,
+    case: Case,
+    temporary: Path,
+    parts: Sequence[Path],
+    products: dict[str, ProductFacts],
+    counted: Counted,
+) -> DatasetManifest:
+    """Join the parts of a table into the dataset of a case, and write its manifest.
+
+    temporary: of `making`. Raises TooLittleDataError for no product, DiskFullError, BadInputError.
+    """
+    if not products:
+        raise TooLittleDataError(
+            f"the dataset of {case.name}",
+            f"no closed second in {sum(counted.events.values())} events",
+            "some minutes",
+            counted.cure("Look at what was refused (topic ticks.deadletter), or record longer"),
+        )
+    whole = temporary / "whole.parquet"
+    size = sum(part.stat().st_size for part in parts)
+    parquet.join([pl.scan_parquet(part) for part in parts], whole, size)
+    table_sha256 = put_table(whole, home, case)
+    table, manifest_path = paths(home, case)
     usable = case.table(pl.read_parquet(table))
     manifest = DatasetManifest(
         case=case.name,
         feature_set=FEATURE_SET_HASH,
-        data_hash=reading.data_hash,
-        horizon_s=live.horizon_s,
-        events=reading.events,
-        dead_letters=reading.dead_letters,
-        late_ticks=reading.late_ticks,
+        data_hash=counted.data_hash,
+        horizon_s=live_of(case).horizon_s,
+        events=counted.events,
+        dead_letters=counted.dead_letters,
+        late_ticks=counted.late_ticks,
         rows=sum(facts.rows for facts in products.values()),
         usable=len(usable.order),
         unused=dict(usable.unused),
         left_out=dict(usable.left_out),
         products=products,
-        unreadable=reading.unreadable,
-        forms=reading.forms,
+        unreadable=counted.unreadable,
+        forms=counted.forms,
         table_sha256=table_sha256,
     )
     write_manifest(manifest_path, manifest)
@@ -280,31 +308,34 @@ class _Reading:
     ) -> None:
         self._keep, self._first = refuse, ""
         self.featurizer = Featurizer()
-        self.events = dict.fromkeys(_KINDS, 0)
+        self.events = Counter[str]()
         self.dead_letters: dict[str, int] = {}
         self.unreadable: dict[str, str] = {}
         self.forms: dict[str, str] = {}
         self.late_ticks = 0
         self._products: list[str] = []
         self._progress = progress
-        self._hash = hashlib.sha256()
+        self._hash = DataHash()
 
-    @property
-    def data_hash(self) -> str:
-        """Hash of all events so far, and of the product names that they refer to."""
-        whole = self._hash.copy()
-        whole.update(msgspec.json.encode(self._products))
-        return whole.hexdigest()
+    def counted(self) -> "Counted":
+        """What was read so far."""
+        return Counted(
+            data_hash=self._hash.hexdigest(self._products),
+            events=dict(self.events),
+            dead_letters=self.dead_letters,
+            late_ticks=self.late_ticks,
+            unreadable=self.unreadable,
+            forms=self.forms,
+        )
 
     def rows_of(self, events: Iterable[Records]) -> Iterator[Records]:
         """Yield arrays (n,) of ROW, in the order in which seconds closed."""
         for some in events:
-            for name, kinds in _KINDS.items():
-                self.events[name] += int(np.isin(some["kind"], kinds).sum())
-            self._hash.update(some.astype(_PACKED).tobytes())
+            self.events.update(events_by_kind(some))
+            self._hash.add(some, self.featurizer.product)
             rows, late = self.featurizer.update(some)
             self.late_ticks += len(late)
-            self._progress(sum(self.events.values()))
+            self._progress(self.events.total())
             yield rows
 
     def product_index(self, product: str) -> int:
@@ -328,16 +359,11 @@ class _Reading:
         """Raise BadInputError where recordings gave dead letters alone."""
         files = [path for path in recordings if path.is_file()]
         faults = self.dead_letters
-        if files and faults and not sum(self.events.values()):
+        if files and faults and not self.events.total():
             why = why_unread(
                 "none of its lines", faults, self._first, lambda: describe(files[0], zone, form)
             )
             raise BadInputError(str(files[0]), why, cure_of_unread(faults))
-
-    def cure(self, otherwise: str) -> str:
-        """The cure for an empty dataset: restore the first damaged file, or else `otherwise`."""
-        damage = [f"Restore {path} from a copy: {why}" for path, why in self.unreadable.items()]
-        return damage[0] if damage else otherwise
 
     def recorded(self, recordings: Iterable[Recording], rules: Rules) -> Iterator[Records]:
         """Yield the events that a feed would make of recordings, each on its own connections."""
@@ -356,3 +382,8 @@ class _Reading:
         self._first = self._first or letter.detail
         self.dead_letters[letter.fault] = self.dead_letters.get(letter.fault, 0) + 1
         self._keep(letter)
+
+
+def _cure(unreadable: Mapping[str, str], otherwise: str) -> str:
+    damage = [f"Restore {path} from a copy: {why}" for path, why in unreadable.items()]
+    return damage[0] if damage else otherwise

@@ -1,5 +1,6 @@
 """Rows of a market's dataset on their way into one table: by product, in files of bounded size."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -11,7 +12,6 @@ from barograph.cases.live_series import LiveSeries
 from barograph.codec import NAT
 from barograph.evaluation import labels
 from barograph.feature_set.catalogue import NAMES
-from barograph.feature_set.featurizer import Featurizer
 from barograph.files import parquet
 
 _ROWS_OF_A_PART = 50_000
@@ -43,8 +43,11 @@ class Parts:
         """The written files, by product and, once finished, by second."""
         return [path for product in sorted(self._paths) for path in self._paths[product]]
 
-    def add(self, rows: Records, featurizer: Featurizer) -> None:
-        """Add rows of any products, each session in the order of its seconds."""
+    def add(self, rows: Records, product_name: Callable[[int], str]) -> None:
+        """Add rows of any products, each session in the order of its seconds.
+
+        product_name: of a row's `product`.
+        """
         for product in np.unique(rows["product"]).tolist():
             of_product = rows[rows["product"] == product]
             steps_back = np.flatnonzero(np.diff(of_product["second"]) <= 0) + 1
@@ -52,17 +55,17 @@ class Parts:
                 waiting = self._waiting.setdefault(product, [])
                 if waiting and len(waiting[-1]) and some["second"][0] <= waiting[-1]["second"][-1]:
                     self._unsorted.add(product)
-                    self._write(product, featurizer.product(product), last=True)
+                    self._write(product, product_name(product), last=True)
                     waiting = self._waiting[product]
                 waiting.append(some)
                 if sum(map(len, waiting)) >= _ROWS_OF_A_PART:
-                    self._write(product, featurizer.product(product), last=False)
+                    self._write(product, product_name(product), last=False)
 
-    def finish(self, featurizer: Featurizer) -> dict[str, ProductFacts]:
+    def finish(self, product_name: Callable[[int], str]) -> dict[str, ProductFacts]:
         """Write the remaining rows and return the facts of each product by name."""
         products = {}
         for product in sorted(self._waiting):
-            name = featurizer.product(product)
+            name = product_name(product)
             self._write(product, name, last=True)
             if product in self._unsorted:
                 self._sort(product)

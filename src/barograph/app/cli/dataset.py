@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from barograph.app.settings import Settings
     from barograph.cases.case import Case
     from barograph.training.dataset import DatasetManifest
+    from barograph.training.engines import Engine
     from barograph.venues.forms.own import OwnForm
 
 app = typer.Typer()
@@ -61,6 +62,22 @@ def dataset(
     until: Annotated[
         str, typer.Option(metavar="TIME", help="Of hours: only rows that ended by then.")
     ] = "",
+    engine: Annotated[
+        str,
+        typer.Option(
+            metavar="ENGINE",
+            help="embedded, local (processes of this machine), or spark, spark://HOST:PORT, "
+            "spark:MASTER as spark:local[2].",
+        ),
+    ] = "embedded",
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes of --engine local; default one a processor."),
+    ] = None,
+    lake: Annotated[
+        Path | None,
+        typer.Option(help="Compacted events to use instead of the home's, with another --engine."),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Build labelled feature rows from the archive or from files.
@@ -68,14 +85,38 @@ def dataset(
     FILES are recordings used instead of the archive, without a log. A record case is always
     built from FILES, through its contract; a series from another source than the market's is
     built from its log.
+
+    With --engine local or spark, the archive is compacted first (`barograph archive compact`), and
+    stretches of about a day are computed side by side: the same bytes. Run again, it goes on.
     """
     from barograph.app.terminal import terminal
-    from barograph.training import record_dataset
+    from barograph.training import lake_dataset, record_dataset
 
     settings, chosen = settings_of(home), case_named(case)
     until_ns = time_named("--until", until)
     if until_ns is not None and own_source(chosen) is None:
         raise typer.BadParameter("it is for series whose log is their source", param_hint="--until")
+    many = engine_named(engine, workers)
+    if many is None and lake is not None:
+        raise typer.BadParameter("it is for --engine local and spark", param_hint="--lake")
+    if many is not None:
+        if files or products or own_source(chosen) is not None or chosen.stream is not None:
+            why = (
+                "only a market's archive or lake is read so, whole: leave out FILES and --products"
+            )
+            raise typer.BadParameter(why, param_hint="--engine")
+        with terminal.progress() as progress:
+            made = lake_dataset.build(
+                settings.home,
+                chosen,
+                many,
+                lake=lake,
+                compacted=progress.events,
+                computed=progress.computed,
+            )
+        _warn_of_damage(made)
+        answer(made, json, lambda: terminal.dataset(made))
+        return
     if chosen.stream is not None:
         with terminal.progress() as progress:
             table = record_dataset.build(
@@ -86,6 +127,27 @@ def dataset(
     recordings = _Recordings(files or [], names_in(products), form_in(form), zone_named(zone))
     made = built(settings, log, chosen, recordings, until_ns)
     answer(made, json, lambda: terminal.dataset(made))
+
+
+def engine_named(name: str, workers: int | None) -> "Engine | None":
+    """The engine of that name; None for the embedded one. Raises BadParameter."""
+    import os
+
+    from barograph.training.engines import LocalEngine
+    from barograph.training.spark import SparkEngine
+
+    if workers is not None and name != "local":
+        raise typer.BadParameter("it is for --engine local", param_hint="--workers")
+    if name == "embedded":
+        return None
+    if name == "local":
+        return LocalEngine(workers or os.cpu_count() or 1)
+    if name == "spark" or name.startswith("spark://"):
+        return SparkEngine(None if name == "spark" else name)
+    if name.startswith("spark:") and name != "spark:":
+        return SparkEngine(name.removeprefix("spark:"))
+    why = f"{name!r} is none: embedded, local, spark, spark://HOST:PORT, spark:MASTER"
+    raise typer.BadParameter(why, param_hint="--engine")
 
 
 def _warn_of_damage(made: "DatasetManifest") -> None:

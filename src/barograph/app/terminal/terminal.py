@@ -113,6 +113,10 @@ class Bar:
         """Show the events read so far."""
         self._bars.update(self._task, description=f"{done:,} events")
 
+    def computed(self, done: int, of: int) -> None:
+        """Show `done` events of all computed."""
+        self._bars.update(self._task, description=f"{done:,} events", completed=done, total=of)
+
     def records(self, done: int) -> None:
         """Show the records processed so far."""
         self._bars.update(self._task, description=f"{done:,} records")

@@ -1,0 +1,195 @@
+"""Build the market's dataset from a lake, by many processes: the bytes of `dataset.build`.
+
+1.  What the archive has beyond the lake is compacted: finished files into it, those that a feed may
+    still change beside it.
+2.  Stretches of about a day of a product are computed, each by itself.
+3.  Seams are proved: where a stretch ends in another state than the next began with, as after hours
+    of silence, the next is computed again from that state.
+4.  Their rows become one table, in their order.
+
+Whoever is killed finds the stretches that are finished, and goes on.
+"""
+
+import hashlib
+import shutil
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+import polars as pl
+
+from barograph.archive.compact import compact, compact_open
+from barograph.archive.files import archive_files
+from barograph.archive.lake import NUMBERED, LakeProgress, read_index, read_progress
+from barograph.cases.case import Case, live_of
+from barograph.errors import BadInputError
+from barograph.files.disk import declared
+from barograph.training.data_hash import DataHash
+from barograph.training.dataset import FEWER, Counted, DatasetManifest, making, put
+from barograph.training.dataset_parts import Parts
+from barograph.training.engines import Engine
+from barograph.training.stretches import (
+    Computed,
+    Stretch,
+    going_on,
+    plan,
+    result_of,
+    rows_of,
+    state_after,
+)
+from barograph.types import MAX_PRODUCTS
+
+
+def build(  # noqa: PLR0913 - what is read how, and whom to tell
+    home: Path,
+    case: Case,
+    engine: Engine,
+    *,
+    lake: Path | None = None,
+    compacted: Callable[[int], None] = lambda _events: None,
+    computed: Callable[[int, int], None] = lambda _events, _of: None,
+) -> DatasetManifest:
+    """Rebuild the dataset of a case from a lake.
+
+    lake: one that is used as it is; else that of `home`, with all that its archive has beyond.
+    compacted, computed: called with the events so far, and of how many.
+    The result is that of `dataset.build`, to the byte of its table. Raises BadInputError for a lake
+    that was compacted before events had numbers, for a damaged one and for nothing to read;
+    TooLittleDataError, DiskFullError, and what the engine raises.
+    """
+    with making(home, case) as temporary:
+        index, known = _whole_index(home, lake, temporary, compacted)
+        if len(known.events) > MAX_PRODUCTS:
+            raise BadInputError(
+                "the dataset", f"there are {MAX_PRODUCTS:,} products already", FEWER
+            )
+        identity = hashlib.sha256(msgspec.json.encode((known.files, known.events))).hexdigest()
+        kept = home / "datasets" / f".{case.name}-stretches"
+        work = _Work(engine, kept / identity[:16], computed)
+        for other in kept.glob("*"):  # of what the lake was at an earlier attempt
+            if other != work.folder:
+                shutil.rmtree(other)
+        with declared(work.folder):
+            work.folder.mkdir(parents=True, exist_ok=True)
+        stretches = work.proved(list(plan(index, known.events, identity)))
+        manifest = _assembled(home, case, temporary, work.folder, stretches, known)
+        shutil.rmtree(kept)
+    return manifest
+
+
+def _whole_index(
+    home: Path, lake: Path | None, temporary: Path, compacted: Callable[[int], None]
+) -> tuple[pl.DataFrame, LakeProgress]:
+    """The index of all compacted files with their absolute paths, and how far they are."""
+    place = (lake or home / "parquet").absolute()
+    archive = home / "archive"
+    is_ours = lake is None and any(file.there for file in archive_files(archive))
+    if is_ours:
+        compact(archive, place, progress=compacted)
+    known = read_progress(place)
+    if known.form < NUMBERED:
+        raise BadInputError(
+            str(place),
+            "it was compacted by a version that gave events no numbers",
+            "Compact the archive anew (`barograph archive compact --out DIR`) and give --lake DIR",
+        )
+    index = _absolute(place)
+    if is_ours:
+        beside = temporary / "open"
+        known = compact_open(archive, place, beside)
+        index = pl.concat([index, _absolute(beside)])
+    if not known.files and not known.events:
+        raise BadInputError(
+            str(place), "there are no events in it", "Feed some (`barograph replay FILE…`)"
+        )
+    return index, known
+
+
+def _absolute(lake: Path) -> pl.DataFrame:
+    paths = pl.lit(f"{lake}/") + pl.col("path")
+    return read_index(lake).with_columns(paths.alias("path"))
+
+
+class _Work:
+    """Has an engine compute stretches into a folder."""
+
+    def __init__(self, engine: Engine, folder: Path, computed: Callable[[int, int], None]) -> None:
+        self.folder = folder
+        self._engine, self._computed = engine, computed
+
+    def proved(self, stretches: list[Stretch]) -> list[tuple[Stretch, Computed]]:
+        """All of them computed, each going on from where the one before it ended."""
+        self._compute(stretches)
+        while again := self._unproved(stretches):
+            stretches = [again.get(stretch.key, stretch) for stretch in stretches]
+            self._compute(list(again.values()))
+        return [(stretch, self._result(stretch)) for stretch in stretches]
+
+    def _unproved(self, stretches: Sequence[Stretch]) -> dict[str, Stretch]:
+        """The first of each product that began with another state, from the state it should."""
+        again: dict[str, Stretch] = {}
+        before: Stretch | None = None
+        after, broken = "", ""
+        for stretch in stretches:
+            result = self._result(stretch)
+            if before is None or before.product != stretch.product:
+                after = ""
+            if result.before != after and broken != stretch.product and before is not None:
+                again[stretch.key] = going_on(stretch, state_after(before, self.folder))
+                broken = stretch.product
+            before, after = stretch, result.after
+        return again
+
+    def _compute(self, stretches: Sequence[Stretch]) -> None:
+        total = sum(stretch.end - stretch.first for stretch in stretches)
+        left = [each for each in stretches if result_of(each, self.folder) is None]
+        events = total - sum(each.end - each.first for each in left)
+        self._computed(events, total)
+
+        def done(result: Computed) -> None:
+            nonlocal events
+            events += sum(result.events.values())
+            self._computed(events, total)
+
+        if left:
+            self._engine.compute(left, self.folder, done)
+
+    def _result(self, stretch: Stretch) -> Computed:
+        result = result_of(stretch, self.folder)
+        if result is None:
+            raise BadInputError(
+                str(self.folder), f"the result of {stretch.product} is gone", "Run it again"
+            )
+        return result
+
+
+def _assembled(  # noqa: PLR0913 - a dataset is all of these
+    home: Path,
+    case: Case,
+    temporary: Path,
+    folder: Path,
+    stretches: Sequence[tuple[Stretch, Computed]],
+    known: LakeProgress,
+) -> DatasetManifest:
+    names = list(known.events)
+    place = {name: number for number, name in enumerate(names)}
+    parts, hashed = Parts(temporary, live_of(case)), DataHash()
+    events, late_ticks = Counter[str](), 0
+    for stretch, result in stretches:
+        rows = rows_of(stretch, folder)
+        rows["product"] = place[stretch.product]
+        parts.add(rows, names.__getitem__)
+        hashed.add_blocks(stretch.product, stretch.end - stretch.first, result.blocks)
+        events.update(result.events)
+        late_ticks += result.late_ticks
+    counted = Counted(
+        data_hash=hashed.hexdigest(names),
+        events=dict(events),
+        dead_letters=known.dead_letters,
+        late_ticks=late_ticks,
+        unreadable=known.unreadable,
+        forms={},
+    )
+    products = parts.finish(names.__getitem__)
+    return put(home, case, temporary, parts.paths, products, counted)

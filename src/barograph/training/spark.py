@@ -1,0 +1,130 @@
+"""Stretches on Apache Spark: each a task, without a shuffle."""
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from barograph.errors import BadInputError, BarographError, MissingExtraError
+from barograph.training.stretches import Computed, Stretch, compute, result_of
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+_LOOK_S = 0.5
+_QUIET = Path(__file__).with_name("spark-log4j2.properties")
+_ON_THIS_MACHINE = {
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.host": "127.0.0.1",
+    "spark.ui.enabled": "false",  # it listens on all interfaces
+}
+
+
+class SparkEngine:
+    """A Spark cluster by its master (`spark://host:7077`, `local[2]`, `yarn`), or as configured.
+
+    Its workers have this version of Barograph, and see lake and datasets under the same paths. What
+    Spark is to use else stands in its own configuration (`SPARK_CONF_DIR`). Raises BadInputError
+    where there is no Java or cluster, and MissingExtraError.
+    """
+
+    def __init__(self, master: str | None) -> None:
+        self._master = master
+
+    def compute(
+        self, stretches: Sequence[Stretch], folder: Path, done: Callable[[Computed], None]
+    ) -> None:
+        """See `engines.Engine`. A task that is lost is Spark's to try again."""
+        session = self._session()
+        failed: list[BaseException] = []
+
+        def job() -> None:
+            try:
+                tasks = session.sparkContext.parallelize(list(stretches), len(stretches))
+                tasks.foreach(_Compute(folder))
+            except BaseException as error:  # noqa: BLE001 - raised by who waits for it
+                failed.append(error)
+
+        try:
+            thread = threading.Thread(target=job, name="spark", daemon=True)
+            thread.start()
+            waiting = list(stretches)
+            while thread.is_alive():
+                thread.join(_LOOK_S)
+                waiting = _told(waiting, folder, done)
+            if failed:
+                raise _declared(failed[0]) from None
+            for stretch in _told(waiting, folder, done):
+                raise BadInputError(
+                    f"the stretch of {stretch.product} from event {stretch.first:,}",
+                    f"no result of it is in {folder}",
+                    "Give a --home that all workers see under the same path",
+                )
+        finally:
+            session.stop()
+
+    def _session(self) -> "SparkSession":
+        try:
+            from pyspark.errors import PySparkException  # noqa: PLC0415 - an extra
+            from pyspark.sql import SparkSession  # noqa: PLC0415
+        except ImportError:
+            raise MissingExtraError("a dataset on Spark", "spark") from None
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+        builder = SparkSession.builder.appName("barograph dataset")
+        builder = builder.config("spark.ui.showConsoleProgress", "false")
+        if self._master is not None:
+            builder = builder.master(self._master)
+        if (self._master or "").startswith("local"):
+            for name, value in _ON_THIS_MACHINE.items():
+                builder = builder.config(name, value)
+        if "SPARK_CONF_DIR" not in os.environ:
+            builder = builder.config(
+                "spark.driver.extraJavaOptions", f"-Dlog4j2.configurationFile={_QUIET}"
+            )
+        try:
+            session: SparkSession = builder.getOrCreate()
+        except (PySparkException, OSError) as error:
+            raise BadInputError(
+                f"Spark at {self._master or 'its configured master'}",
+                f"it does not start ({' '.join(str(error).split())[:300]})",
+                "Install Java 17 (openjdk-17-jre-headless), and check the master's address",
+            ) from None
+        return session
+
+
+class _Compute:
+    """What a worker does with a task: computed once, whoever tries again."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __call__(self, stretch: Stretch) -> None:
+        compute(stretch, self._folder)
+
+
+def _told(
+    waiting: Sequence[Stretch], folder: Path, done: Callable[[Computed], None]
+) -> list[Stretch]:
+    """Pass on what is computed by now; returns the others."""
+    left = []
+    for stretch in waiting:
+        result = result_of(stretch, folder)
+        if result is None:
+            left.append(stretch)
+        else:
+            done(result)
+    return left
+
+
+def _declared(error: BaseException) -> BaseException:
+    """The error of ours that a worker met; what Spark itself raised otherwise, in a line."""
+    if isinstance(error, BarographError):
+        return error
+    text = str(error)
+    lines = [line.strip() for line in text.splitlines() if "barograph.errors." in line]
+    why = lines[0].partition(": ")[2] if lines else " ".join(text.split())[:500]
+    return BadInputError(
+        "Spark", f"a task failed ({why})", "Mend that, and run it again: it goes on"
+    )

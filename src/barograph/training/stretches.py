@@ -1,0 +1,191 @@
+"""Stretches of a lake's events, each computed by itself: rows of features, and what proves them.
+
+A stretch is a run of one product's events. It is read from some two hours earlier, so that every
+window is full where it begins, and starts as if nothing had been before. What such a start lacks is
+what windows forget; that they forgot it is not argued but seen: a stretch tells what of its state
+decided its rows when it began (`feature_set.settled`), and what does when it ends. Where the end of
+one is the begin of the next, both have the rows of a reader that read everything.
+"""
+
+import hashlib
+import os
+import time
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import polars as pl
+
+from barograph.archive.lake import read_events
+from barograph.arrays import Records
+from barograph.errors import BadInputError
+from barograph.feature_set.catalogue import FEATURE_SET_HASH
+from barograph.feature_set.featurizer import Featurizer
+from barograph.feature_set.settled import digest_of
+from barograph.feature_set.state import checkpoint_of
+from barograph.files.disk import declared, read_regular
+from barograph.training.data_hash import BLOCK_EVENTS, blocks_of, events_by_kind
+from barograph.types import DAY_S
+
+EARLIER_H = 2
+"""Hours before its own first one from which a stretch is read: more than the longest window."""
+
+MOST_EVENTS = 64 * BLOCK_EVENTS
+"""A stretch has at most so many events, which bounds the memory of whoever computes it."""
+
+_HOURS_A_DAY = DAY_S // 3600
+
+
+class Stretch(msgspec.Struct, frozen=True, kw_only=True):
+    """Events `first` to before `end` of a product, read from event `reach` on.
+
+    `paths` are all files that have one of them. `state`: the checkpoint of the product's state
+    before `first`, where it is known: then nothing earlier is read. `lake` identifies what the
+    files hold.
+    """
+
+    product: str
+    paths: tuple[str, ...]
+    reach: int
+    first: int
+    end: int
+    lake: str
+    state: bytes | None = None
+    feature_set: str = FEATURE_SET_HASH
+
+    @property
+    def key(self) -> str:
+        """Identifies its result."""
+        return hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:32]
+
+
+class Computed(msgspec.Struct, frozen=True, kw_only=True):
+    """What a stretch came to, beside its rows.
+
+    `before` and `after` are of what its rows depend on and leave behind; empty where it starts from
+    the very beginning. `blocks` are those of `data_hash`; `seconds` is what it took.
+    """
+
+    before: str
+    after: str
+    events: dict[str, int]
+    late_ticks: int
+    rows: int
+    blocks: list[bytes]
+    seconds: float
+
+
+def plan(index: pl.DataFrame, events: Mapping[str, int], lake: str) -> Iterator[Stretch]:
+    """Yield the stretches of a lake, by product and in their order: about a day each.
+
+    index: of `archive.lake`, with absolute paths. events: how many each product has.
+    """
+    of_product = index.sort("product", "hour").partition_by("product", as_dict=True)
+    for product, count in events.items():
+        files = of_product.get((product,))
+        if files is not None and count:
+            yield from _of_product(product, count, files, lake)
+
+
+def _of_product(product: str, count: int, files: pl.DataFrame, lake: str) -> Iterator[Stretch]:
+    hour, first, last = (files[name].to_numpy() for name in ("hour", "first", "last"))
+    _, begins = np.unique(hour // _HOURS_A_DAY, return_index=True)
+    days = first[begins] // BLOCK_EVENTS * BLOCK_EVENTS
+    days = np.unique([0, *days[days < count], count])
+    edges = [
+        each for begin, end in pairwise(days) for each in range(int(begin), int(end), MOST_EVENTS)
+    ]
+    for begin, end in zip(edges, [*edges[1:], count], strict=True):
+        own = (first <= begin) & (begin <= last)
+        if not own.any():
+            raise BadInputError(
+                f"the lake's index of {product}",
+                f"no file has event {begin:,}",
+                "Restore it from a copy, or compact the archive to another place (`--lake DIR`)",
+            )
+        from_hour = int(hour[own].min())
+        earlier = (hour >= from_hour - EARLIER_H) & (hour <= from_hour) & (first <= begin)
+        reach = int(first[earlier].min())
+        needed = (first < end) & (last >= reach)
+        yield Stretch(
+            product=product,
+            paths=tuple(files["path"].filter(pl.Series(needed)).to_list()),
+            reach=reach,
+            first=begin,
+            end=end,
+            lake=lake,
+        )
+
+
+def compute(stretch: Stretch, folder: Path) -> Computed:
+    """Compute a stretch into `folder`, or return what was computed there before.
+
+    Raises BadInputError for a damaged lake and one made with other features, and DiskFullError.
+    """
+    done = result_of(stretch, folder)
+    if done is not None:
+        return done
+    if stretch.feature_set != FEATURE_SET_HASH:
+        raise BadInputError(
+            "this worker's Barograph",
+            f"its feature set is {FEATURE_SET_HASH}, not {stretch.feature_set}",
+            "Install the same version on every machine",
+        )
+    started = time.monotonic()
+    featurizer, begin = Featurizer(), stretch.reach
+    featurizer.product_index(stretch.product)
+    if stretch.state is not None:
+        featurizer.restore({stretch.product: stretch.state})
+        begin = stretch.first
+    events = read_events(stretch.paths, begin, stretch.end)
+    featurizer.update(events[: stretch.first - begin])
+    before = digest_of(featurizer.state(0)) if stretch.first else ""
+    events = events[stretch.first - begin :]
+    rows, late = featurizer.update(events)
+    state = featurizer.state(0)
+    done = Computed(
+        before=before,
+        after=digest_of(state),
+        events=events_by_kind(events),
+        late_ticks=len(late),
+        rows=len(rows),
+        blocks=blocks_of(events),
+        seconds=time.monotonic() - started,
+    )
+    with declared(folder):
+        # Another attempt at it may be under way: each writes files of its own, and puts them there.
+        partial = folder / f"{stretch.key}.{os.getpid()}"
+        with partial.open("wb") as file:
+            np.save(file, rows, allow_pickle=False)
+        partial.replace(folder / f"{stretch.key}.npy")
+        partial.write_bytes(checkpoint_of(state))
+        partial.replace(folder / f"{stretch.key}.state")
+        partial.write_bytes(msgspec.json.encode(done))
+        partial.replace(folder / f"{stretch.key}.json")
+    return done
+
+
+def result_of(stretch: Stretch, folder: Path) -> Computed | None:
+    """What a stretch came to in `folder`; None where it was not computed there."""
+    try:
+        return msgspec.json.decode(read_regular(folder / f"{stretch.key}.json"), type=Computed)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return None
+
+
+def rows_of(stretch: Stretch, folder: Path) -> Records:
+    """The computed rows (n,) of `catalogue.ROW`, in order."""
+    rows: Records = np.load(folder / f"{stretch.key}.npy", allow_pickle=False)
+    return rows
+
+
+def state_after(stretch: Stretch, folder: Path) -> bytes:
+    """The checkpoint of the product's state at the end of a computed stretch."""
+    return read_regular(folder / f"{stretch.key}.state")
+
+
+def going_on(stretch: Stretch, state: bytes) -> Stretch:
+    """The same stretch, from the state that its product has where it begins."""
+    return msgspec.structs.replace(stretch, state=state, reach=stretch.first)

@@ -1,0 +1,179 @@
+"""The dataset of a lake is that of the archive, however it was divided and whoever was killed."""
+
+import random
+from contextlib import closing
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from barograph.archive.lake import read_progress
+from barograph.archive.writer import ArchiveWriter
+from barograph.cases.spikes import SPIKES
+from barograph.errors import BadInputError
+from barograph.simulated.law import PRESETS
+from barograph.simulated.market import SimulatedMarket
+from barograph.training import data_hash, dataset, stretches
+from barograph.training.lake_dataset import build
+from barograph.venues.entries import Closing, Dialect, Heard, Opening
+from engines_here import EngineEndedError, EngineHere
+
+START_NS = 1_750_000_000 * 10**9
+PRODUCTS = ("BTC-USD", "ETH-USD")
+HOLES_S = (120, 5, 7200, 30)
+
+
+def fed(home, minutes=(50, 70, 25, 40), seed=3, *, files=2):
+    """A home whose feed heard a market with holes between, in so many files of its archive."""
+    for entries in heard(minutes, seed, files):
+        written(home, entries).close()
+    return home
+
+
+def written(home, entries):
+    """The writer of a file of the archive, which is acknowledged and may go on."""
+    writer = ArchiveWriter(home / "archive")
+    for entry in entries:
+        writer.write(entry)
+    writer.flush()
+    writer.acknowledge()
+    return writer
+
+
+def heard(minutes, seed, files):
+    """What a feed hears, for each of so many files."""
+    market = SimulatedMarket(PRESETS["market"], PRODUCTS, seed, START_NS)
+    parts = []
+    for number, (length, hole_s) in enumerate(zip(minutes, HOLES_S, strict=False)):
+        frames = market.advance(60 * length, f"simulated/{number}")
+        parts.append([Opening(connection=frames[0].connection, dialect=Dialect.EXCHANGE)])
+        parts[-1] += [Heard(frame, Dialect.EXCHANGE) for frame in frames]
+        parts[-1].append(Closing(frames[0].connection))
+        market.advance(hole_s)
+    entries = [entry for part in parts for entry in part]
+    size = -(-len(entries) // files)
+    return [entries[start : start + size] for start in range(0, len(entries), size)]
+
+
+def built(home):
+    """The manifest of the embedded engine, and the bytes of its table."""
+    manifest = dataset.build(home, SPIKES)
+    return manifest, dataset.paths(home, SPIKES)[0].read_bytes()
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    return fed(tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture(scope="module")
+def expected(home):
+    return built(home)
+
+
+def check(home, expected, engine, **options):
+    manifest = build(home, SPIKES, engine, **options)
+    assert manifest == expected[0]
+    assert dataset.paths(home, SPIKES)[0].read_bytes() == expected[1]
+    assert not list((home / "datasets").glob(".spikes-*/*"))
+
+
+@pytest.mark.slow
+@settings(
+    max_examples=min(8, settings().max_examples),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+@given(
+    block=st.sampled_from([64, 500, 1 << 16]),
+    most=st.integers(1, 40),
+    day_h=st.sampled_from([1, 2, 24]),
+    earlier_h=st.sampled_from([0, 1, 2]),
+    seed=st.integers(0, 99),
+)
+def test_however_it_is_divided_the_bytes_are_those_of_one_reader(
+    tmp_path_factory, block, most, day_h, earlier_h, seed
+):
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (data_hash, stretches):
+            patch.setattr(module, "BLOCK_EVENTS", block)
+        patch.setattr(stretches, "MOST_EVENTS", most * block)
+        patch.setattr(stretches, "_HOURS_A_DAY", day_h)
+        patch.setattr(stretches, "EARLIER_H", earlier_h)
+        home = fed(tmp_path_factory.mktemp("home"), (20, 25, 5, 10), seed % 3)
+        shuffled = random.Random(seed)
+        check(home, built(home), EngineHere(order=lambda _: shuffled.random()))
+
+
+def test_the_lake_of_a_home_is_brought_up_to_its_archive(home, expected):
+    check(home, expected, EngineHere())
+    check(home, expected, EngineHere())  # with a lake that is there
+
+
+def test_what_a_feed_may_still_change_is_read_too(tmp_path):
+    first, second = heard((10, 10), 3, 2)
+    written(tmp_path, first).close()
+    with closing(written(tmp_path, second)):
+        expected = built(tmp_path)
+        check(tmp_path, expected, EngineHere())
+    finished = read_progress(tmp_path / "parquet").events
+    assert 0 < sum(finished.values()) < sum(expected[0].events.values())
+
+
+@pytest.mark.slow
+def test_whoever_is_killed_goes_on_with_the_stretches_that_are_left(home, expected, monkeypatch):
+    monkeypatch.setattr(stretches, "_HOURS_A_DAY", 1)
+    monkeypatch.setattr(data_hash, "BLOCK_EVENTS", 500)
+    monkeypatch.setattr(stretches, "BLOCK_EVENTS", 500)
+    expected = built(home)
+    computed = []
+    for lives in (0, 1, 3):
+        engine = EngineHere(lives=lives)
+        with pytest.raises(EngineEndedError):
+            build(home, SPIKES, engine)
+        computed += engine.computed
+    engine = EngineHere()
+    check(home, expected, engine)
+    assert len(computed) == 4
+    planned = [each for each in computed if each in engine.computed]
+    assert planned == []  # none was computed twice
+
+
+@pytest.mark.slow
+def test_a_stretch_after_hours_of_silence_is_computed_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(stretches, "_HOURS_A_DAY", 1)
+    monkeypatch.setattr(data_hash, "BLOCK_EVENTS", 100)
+    monkeypatch.setattr(stretches, "BLOCK_EVENTS", 100)
+    monkeypatch.setattr(stretches, "EARLIER_H", 0)
+    home = fed(tmp_path)
+    expected, engine = built(home), EngineHere()
+    check(home, expected, engine)
+    assert len(engine.computed) > len(set(engine.computed))
+
+
+def test_a_lake_stands_for_an_archive_that_is_gone(home, expected, tmp_path):
+    build(home, SPIKES, EngineHere())
+    (tmp_path / "datasets").mkdir()
+    manifest = build(tmp_path, SPIKES, EngineHere(), lake=home / "parquet")
+    assert manifest == expected[0]
+
+
+def test_a_lake_that_lacks_events_is_refused(tmp_path):
+    home = fed(tmp_path)
+    build(home, SPIKES, EngineHere())
+    sorted((home / "parquet").rglob("hour=*.parquet"))[1].unlink()
+    with pytest.raises(BadInputError, match="it cannot be read"):
+        build(home, SPIKES, EngineHere(), lake=home / "parquet")
+
+
+def test_a_lake_of_an_older_version_says_how_to_make_another(tmp_path):
+    home = fed(tmp_path)
+    (home / "parquet").mkdir()
+    (home / "parquet" / "progress.json").write_text('{"files": {}}')
+    with pytest.raises(BadInputError, match="archive compact --out DIR"):
+        build(home, SPIKES, EngineHere())
+
+
+def test_nothing_to_read_says_how_to_fill_it(tmp_path):
+    with pytest.raises(BadInputError, match="barograph replay"):
+        build(tmp_path, SPIKES, EngineHere())
