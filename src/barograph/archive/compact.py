@@ -74,7 +74,7 @@ def compact(
     DiskFullError.
     """
     files = existing_files(archive)
-    with _alone(out):
+    with alone(out):
         done = read_progress(out)
         before = len(done.files)
         compacting = _Compacting(done)
@@ -288,7 +288,8 @@ _OF_A_TICK = (
 
 
 @contextmanager
-def _alone(out: Path) -> Iterator[None]:
+def alone(out: Path) -> Iterator[None]:
+    """Keep others from writing a lake, which is made. Raises BadInputError, DiskFullError."""
     with declared(out):
         out.mkdir(parents=True, exist_ok=True)
         lock = (out / "lock").open("wb")
