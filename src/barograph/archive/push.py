@@ -23,11 +23,14 @@ from barograph.archive.manifest import ArchiveManifest
 from barograph.archive.object_store import ObjectStore
 from barograph.archive.pushed import ARCHIVE, LAKE, keep_record, read_record
 from barograph.errors import BadInputError, ObjectStoreError
-from barograph.files.disk import declared, sync_directory
+from barograph.files.disk import check_room, declared, sync_directory
 from barograph.files.lines import file_sha256
 
 _RECORD_EVERY = 64
 """Files after which the record is kept: one that a kill loses costs a look at each of them."""
+
+_RECORD_BYTES = 1 << 20
+"""What must be free for the record, before anything is sent."""
 
 _ELSEWHERE = "Push to another address"
 
@@ -70,6 +73,7 @@ def push(
     """
     files = existing_files(archive)
     _check_apart(store, {ARCHIVE: archive, LAKE: lake})
+    check_room(archive, _RECORD_BYTES)
     pushing = _Pushing(archive, store, progress)
     pushing.claim()
     try:
@@ -216,7 +220,7 @@ class _Pushing:
                 if file.path.name not in self.sent and not self._is_proven(file, file.manifest):
                     self._send(file, file.manifest)
                 with declared(self._archive):
-                    file.path.unlink()
+                    _unlink(file.path)
                 removed.append(file.path.name)
         if removed:
             with declared(self._archive):
@@ -234,6 +238,10 @@ class _Pushing:
     def _names(self, file: ArchiveFile) -> tuple[str, str]:
         of_manifest = file_of(self._archive, file.number, MANIFEST).name
         return f"{ARCHIVE}/{file.path.name}", f"{ARCHIVE}/{of_manifest}"
+
+
+def _unlink(path: Path) -> None:
+    path.unlink()
 
 
 def _check_apart(store: ObjectStore, folders: dict[str, Path]) -> None:
