@@ -3,10 +3,14 @@
 import json
 import os
 import signal
+from unittest.mock import patch
 
 import httpx
 import pytest
 
+from barograph.archive import object_store
+from barograph.archive.object_store import open_store
+from barograph.files.lines import file_sha256
 from barograph.registry.s3_files import s3_access, utc_now
 from barograph.simulated.law import PRESETS
 from barograph.simulated.market import SimulatedMarket
@@ -138,3 +142,21 @@ def test_a_push_that_is_killed_or_stopped_goes_on(s3, home, tmp_path, number):
     for name in ("000001.ndjson.gz", "000002.ndjson.gz"):
         here, there = (place / "archive" / name for place in (home, tmp_path / "fresh"))
         assert here.read_bytes() == there.read_bytes()
+
+
+@pytest.mark.usefixtures("s3")
+def test_what_goes_in_parts_is_proven_by_reading_it_and_all_else_by_the_hash_of_s3(tmp_path):
+    """S3 keeps a hash of what came in one piece, and a hash of hashes of what came in parts."""
+    store = open_store(f"s3://{BUCKET}/parts")
+    large, small = tmp_path / "large", tmp_path / "small"
+    large.write_bytes(os.urandom(11 << 20))
+    small.write_bytes(b"x" * 1000)
+    with patch.object(object_store, "_PART_BYTES", 5 << 20):
+        for path, read_back in ((large, True), (small, False)):
+            digest = file_sha256(path)
+            with patch.object(store, "_chunks", wraps=store._chunks) as chunks:
+                store.put(path, path.name, digest)
+                assert store.proves(path.name, digest, path.stat().st_size)
+                assert not store.proves(path.name, "0" * 64, path.stat().st_size)
+            assert bool(chunks.call_count) == read_back
+            assert store.fetch(path.name, tmp_path / "back") == digest

@@ -164,7 +164,8 @@ class ObjectStore:
             return {}
         if source.stat().st_size >= 2 * _PART_BYTES:
             return {"chunksize": _PART_BYTES}
-        return {"chunksize": _PART_BYTES, "ChecksumSHA256": _base64(digest)}
+        checksum = {"ChecksumAlgorithm": "SHA256", "ChecksumSHA256": _base64(digest)}
+        return {"chunksize": _PART_BYTES, **checksum}
 
     @contextmanager
     def _told(self, name: str = "") -> Iterator[None]:

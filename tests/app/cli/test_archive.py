@@ -85,6 +85,9 @@ def test_a_lake_that_is_named_and_not_there_is_refused_before_anything_is_sent(r
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert "archive compact --out none" in err
     assert not (tmp_path / "store").exists()
+    assert run("archive", "compact", "--out", "none", *HOME)[0] == 0
+    assert run("archive", "push", "store", "--lake", "none", *HOME)[0] == 0
+    assert (tmp_path / "store" / "parquet" / "index.parquet").exists()
 
 
 @pytest.mark.parametrize("verb", ["list", "verify", "compact", "push"])
