@@ -83,7 +83,8 @@ def push(
             pushed_lake = push_lake(lake, store, pushing.ours.lake)
     finally:
         pushing.keep_record()
-    removed, kept = [], {}
+    removed: list[str] = []
+    kept: dict[str, str] = {}
     if unknown is not None:
         removed, kept = pushing.remove(files, compacted(lake), unknown)
     return Pushed(
