@@ -172,17 +172,13 @@ def read_events(paths: Sequence[str], first: int, end: int) -> Records:
     paths: of all files that have one of them. Their `product` is 0. Raises BadInputError where a
     file cannot be read or a number is missing or there twice.
     """
+    tables = [pl.scan_parquet(path, hive_partitioning=False) for path in paths]
+    number = pl.col("number").is_between(first, end, closed="left")
     try:
-        frame = (
-            pl.scan_parquet(list(paths), hive_partitioning=False)
-            .select(_READ)
-            .filter(pl.col("number").is_between(first, end, closed="left"))
-            .collect()
-            .sort("number")
-        )
+        frame = pl.concat([table.select(_READ).filter(number) for table in tables]).collect()
     except (pl.exceptions.PolarsError, OSError) as error:
-        why = f"it cannot be read ({' '.join(str(error).split())[:200]})"
-        raise BadInputError(f"{paths[0]} …", why, _ANEW) from None
+        raise _damaged(paths, error) from None
+    frame = frame.sort("number")
     numbers = frame["number"].to_numpy()
     if len(numbers) != end - first or not np.array_equal(numbers, np.arange(first, end)):
         why = f"of events {first:,} to {end - 1:,} it has {frame['number'].n_unique():,}"
@@ -191,6 +187,18 @@ def read_events(paths: Sequence[str], first: int, end: int) -> Records:
 
 
 _ANEW = "Restore it from a copy, or compact the archive to another place (`--lake DIR`)"
+
+
+def _damaged(paths: Sequence[str], error: Exception) -> BadInputError:
+    """The error of the first of these files that cannot be read by itself."""
+    for path in paths:
+        try:
+            pl.scan_parquet(path, hive_partitioning=False).select(_READ).collect()
+        except (pl.exceptions.PolarsError, OSError) as its_own:
+            why = " ".join(str(its_own).split())[:200]
+            return BadInputError(path, f"it cannot be read ({why})", _ANEW)
+    why = " ".join(str(error).split())[:200]
+    return BadInputError(f"{paths[0]} …", f"they cannot be read ({why})", _ANEW)
 
 
 def _events_of(frame: pl.DataFrame) -> Records:

@@ -1,8 +1,9 @@
 """The identity of a dataset's events: their number by kind, and a hash.
 
-Several processes can make the hash together: each product's events, in their order, are cut into blocks of BLOCK_EVENTS, and each block is hashed
-by itself; the product's hash is that of its blocks' hashes. So whoever reads some whole blocks can
-hash them, wherever the rest is read, and the whole does not depend on how the reading was divided.
+Several processes can make the hash together: each product's events, in their order, are cut into
+blocks of BLOCK_EVENTS, and each block is hashed by itself; the product's hash is that of its
+blocks' hashes. So whoever reads some whole blocks can hash them, wherever the rest is read, and the
+whole does not depend on how the reading was divided.
 """
 
 import hashlib

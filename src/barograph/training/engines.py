@@ -73,7 +73,7 @@ class LocalEngine:
             except BrokenProcessPool:
                 return [*running.values(), *waiting]
             except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
+                pool.shutdown(cancel_futures=True)  # what is running takes seconds
                 raise
 
 

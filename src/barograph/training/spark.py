@@ -1,6 +1,7 @@
 """Stretches on Apache Spark: each a task, without a shuffle."""
 
 import os
+import re
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -43,7 +44,7 @@ class SparkEngine:
         def job() -> None:
             try:
                 tasks = session.sparkContext.parallelize(list(stretches), len(stretches))
-                tasks.foreach(_Compute(folder))
+                failed.extend(tasks.flatMap(_Compute(folder)).collect())
             except BaseException as error:  # noqa: BLE001 - raised by who waits for it
                 failed.append(error)
 
@@ -55,7 +56,11 @@ class SparkEngine:
                 thread.join(_LOOK_S)
                 waiting = _told(waiting, folder, done)
             if failed:
-                raise _declared(failed[0]) from None
+                error = failed[0]
+                if isinstance(error, BarographError):
+                    raise error
+                cure = "Run it again where that has passed: it goes on"
+                raise BadInputError("Spark", f"it gave up ({_in_a_line(error)})", cure) from None
             for stretch in _told(waiting, folder, done):
                 raise BadInputError(
                     f"the stretch of {stretch.product} from event {stretch.first:,}",
@@ -67,7 +72,8 @@ class SparkEngine:
 
     def _session(self) -> "SparkSession":
         try:
-            from pyspark.errors import PySparkException  # noqa: PLC0415 - an extra
+            from py4j.protocol import Py4JError  # noqa: PLC0415 - an extra, as all of it
+            from pyspark.errors import PySparkException  # noqa: PLC0415
             from pyspark.sql import SparkSession  # noqa: PLC0415
         except ImportError:
             raise MissingExtraError("a dataset on Spark", "spark") from None
@@ -85,10 +91,10 @@ class SparkEngine:
             )
         try:
             session: SparkSession = builder.getOrCreate()
-        except (PySparkException, OSError) as error:
+        except (PySparkException, Py4JError, OSError) as error:
             raise BadInputError(
                 f"Spark at {self._master or 'its configured master'}",
-                f"it does not start ({' '.join(str(error).split())[:300]})",
+                f"it does not start ({_in_a_line(error)})",
                 "Install Java 17 (openjdk-17-jre-headless), and check the master's address",
             ) from None
         return session
@@ -100,8 +106,13 @@ class _Compute:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def __call__(self, stretch: Stretch) -> None:
-        compute(stretch, self._folder)
+    def __call__(self, stretch: Stretch) -> list[BarographError]:
+        """The error that the input has, of which another attempt makes nothing else."""
+        try:
+            compute(stretch, self._folder)
+        except BarographError as error:
+            return [error]
+        return []
 
 
 def _told(
@@ -118,13 +129,8 @@ def _told(
     return left
 
 
-def _declared(error: BaseException) -> BaseException:
-    """The error of ours that a worker met; what Spark itself raised otherwise, in a line."""
-    if isinstance(error, BarographError):
-        return error
-    text = str(error)
-    lines = [line.strip() for line in text.splitlines() if "barograph.errors." in line]
-    why = lines[0].partition(": ")[2] if lines else " ".join(text.split())[:500]
-    return BadInputError(
-        "Spark", f"a task failed ({why})", "Mend that, and run it again: it goes on"
-    )
+def _in_a_line(error: BaseException) -> str:
+    """What Spark says that went wrong: of a traceback the last line, of Java's the first."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    raised = [line for line in lines if re.match(r"(: )?[\w.]+(Error|Exception): ", line)]
+    return (raised or lines or [type(error).__name__])[0].removeprefix(": ")[:300]
