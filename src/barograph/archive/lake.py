@@ -172,33 +172,33 @@ def read_events(paths: Sequence[str], first: int, end: int) -> Records:
     paths: of all files that have one of them. Their `product` is 0. Raises BadInputError where a
     file cannot be read or a number is missing or there twice.
     """
-    tables = [pl.scan_parquet(path, hive_partitioning=False) for path in paths]
+    events, times_seen = np.zeros(end - first, EVENT), np.zeros(end - first, np.uint8)
+    whole = events.view(f"V{EVENT.itemsize}")  # NumPy copies records field by field
     number = pl.col("number").is_between(first, end, closed="left")
-    try:
-        frame = pl.concat([table.select(_READ).filter(number) for table in tables]).collect()
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise _damaged(paths, error) from None
-    frame = frame.sort("number")
-    numbers = frame["number"].to_numpy()
-    if len(numbers) != end - first or not np.array_equal(numbers, np.arange(first, end)):
-        why = f"of events {first:,} to {end - 1:,} it has {frame['number'].n_unique():,}"
+    for path in paths:
+        try:
+            table = pl.scan_parquet(path, hive_partitioning=False)
+            frame = table.select(_READ).filter(number).collect()
+        except (pl.exceptions.PolarsError, OSError) as error:
+            why = f"it cannot be read ({' '.join(str(error).split())[:200]})"
+            raise BadInputError(path, why, _ANEW) from None
+        places = frame["number"].to_numpy() - first
+        some = _events_of(frame).view(whole.dtype)
+        if len(places) and (np.diff(places) == 1).all():  # all but late ones
+            span = slice(places[0], places[-1] + 1)
+            times_seen[span] += 1
+            whole[span] = some
+        else:
+            np.add.at(times_seen, places, 1)
+            whole[places] = some
+    if not (times_seen == 1).all():
+        place = int(np.flatnonzero(times_seen != 1)[0])
+        why = f"event {first + place:,} is there {times_seen[place]} times"
         raise BadInputError(f"{paths[0]} …", why, _ANEW)
-    return _events_of(frame)
+    return events
 
 
 _ANEW = "Restore it from a copy, or compact the archive to another place (`--lake DIR`)"
-
-
-def _damaged(paths: Sequence[str], error: Exception) -> BadInputError:
-    """The error of the first of these files that cannot be read by itself."""
-    for path in paths:
-        try:
-            pl.scan_parquet(path, hive_partitioning=False).select(_READ).collect()
-        except (pl.exceptions.PolarsError, OSError) as its_own:
-            why = " ".join(str(its_own).split())[:200]
-            return BadInputError(path, f"it cannot be read ({why})", _ANEW)
-    why = " ".join(str(error).split())[:200]
-    return BadInputError(f"{paths[0]} …", f"they cannot be read ({why})", _ANEW)
 
 
 def _events_of(frame: pl.DataFrame) -> Records:

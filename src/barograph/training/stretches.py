@@ -32,7 +32,7 @@ from barograph.types import DAY_S
 EARLIER_H = 2
 """Hours before its own first one from which a stretch is read: more than the longest window."""
 
-MOST_EVENTS = 64 * BLOCK_EVENTS
+MOST_EVENTS = 32 * BLOCK_EVENTS
 """A stretch has at most so many events, which bounds the memory of whoever computes it."""
 
 _HOURS_A_DAY = DAY_S // 3600
