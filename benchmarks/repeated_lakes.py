@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import polars as pl
 
 from barograph.archive.compact import compact
@@ -46,9 +47,8 @@ def repeated(base: Path, lake: Path, times: int) -> int:
         ).sort("number")
         for (product,), files in index.partition_by("product", as_dict=True).items()
     }
-    ends = [frame["event_time"].to_physical() for frame in whole.values()]
-    first_ns, last_ns = min(end.min() for end in ends), max(end.max() for end in ends)
-    span_ns = last_ns - first_ns + 10**9
+    times_ns = np.concatenate([frame["event_time"].to_physical() for frame in whole.values()])
+    span_ns = int(np.ptp(times_ns)) + 10**9
     written = []
     for product, frame in whole.items():
         of_hour: dict[int, list[pl.DataFrame]] = {}

@@ -3,8 +3,8 @@
 import os
 import re
 import sys
-import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,45 +38,43 @@ class SparkEngine:
         self, stretches: Sequence[Stretch], folder: Path, done: Callable[[Computed], None]
     ) -> None:
         """See `engines.Engine`. A task that is lost is Spark's to try again."""
-        session = self._session()
-        failed: list[BaseException] = []
+        session, raised = self._session()
 
-        def job() -> None:
-            try:
-                tasks = session.sparkContext.parallelize(list(stretches), len(stretches))
-                failed.extend(tasks.flatMap(_Compute(folder)).collect())
-            except BaseException as error:  # noqa: BLE001 - raised by who waits for it
-                failed.append(error)
+        def job() -> list[BarographError]:
+            tasks = session.sparkContext.parallelize(list(stretches), len(stretches))
+            errors: list[BarographError] = tasks.flatMap(_Compute(folder)).collect()
+            return errors
 
+        waiting = list(stretches)
+        thread = ThreadPoolExecutor(1, "spark")
         try:
-            thread = threading.Thread(target=job, name="spark", daemon=True)
-            thread.start()
-            waiting = list(stretches)
-            while thread.is_alive():
-                thread.join(_LOOK_S)
+            running = thread.submit(job)
+            while not wait([running], _LOOK_S).done:
                 waiting = _told(waiting, folder, done)
-            if failed:
-                error = failed[0]
-                if isinstance(error, BarographError):
-                    raise error
-                cure = "Run it again where that has passed: it goes on"
-                raise BadInputError("Spark", f"it gave up ({_in_a_line(error)})", cure) from None
-            for stretch in _told(waiting, folder, done):
-                raise BadInputError(
-                    f"the stretch of {stretch.product} from event {stretch.first:,}",
-                    f"no result of it is in {folder}",
-                    "Give a --home that all workers see under the same path",
-                )
+            for error in running.result():
+                raise error
+        except raised as error:
+            cure = "Run it again where that has passed: it goes on"
+            raise BadInputError("Spark", f"it gave up ({_in_a_line(error)})", cure) from None
         finally:
             session.stop()
+            thread.shutdown(wait=False)
+        for stretch in _told(waiting, folder, done):
+            raise BadInputError(
+                f"the stretch of {stretch.product} from event {stretch.first:,}",
+                f"no result of it is in {folder}",
+                "Give a --home that all workers see under the same path",
+            )
 
-    def _session(self) -> "SparkSession":
+    def _session(self) -> "tuple[SparkSession, tuple[type[Exception], ...]]":
+        """A session, and what it raises."""
         try:
             from py4j.protocol import Py4JError  # noqa: PLC0415 - an extra, as all of it
             from pyspark.errors import PySparkException  # noqa: PLC0415
             from pyspark.sql import SparkSession  # noqa: PLC0415
         except ImportError:
             raise MissingExtraError("a dataset on Spark", "spark") from None
+        raised = (PySparkException, Py4JError)
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         builder = SparkSession.builder.appName("barograph dataset")
         builder = builder.config("spark.ui.showConsoleProgress", "false")
@@ -91,13 +89,13 @@ class SparkEngine:
             )
         try:
             session: SparkSession = builder.getOrCreate()
-        except (PySparkException, Py4JError, OSError) as error:
+        except (*raised, OSError) as error:
             raise BadInputError(
                 f"Spark at {self._master or 'its configured master'}",
                 f"it does not start ({_in_a_line(error)})",
                 "Install Java 17 (openjdk-17-jre-headless), and check the master's address",
             ) from None
-        return session
+        return session, raised
 
 
 class _Compute:
@@ -129,7 +127,7 @@ def _told(
     return left
 
 
-def _in_a_line(error: BaseException) -> str:
+def _in_a_line(error: Exception) -> str:
     """What Spark says that went wrong: of a traceback the last line, of Java's the first."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     raised = [line for line in lines if re.match(r"(: )?[\w.]+(Error|Exception): ", line)]

@@ -20,6 +20,7 @@ import polars as pl
 
 from barograph.archive.lake import read_events
 from barograph.arrays import Records
+from barograph.codec import UNREADABLE
 from barograph.errors import BadInputError
 from barograph.feature_set.catalogue import FEATURE_SET_HASH
 from barograph.feature_set.featurizer import Featurizer
@@ -171,7 +172,7 @@ def result_of(stretch: Stretch, folder: Path) -> Computed | None:
     """What a stretch came to in `folder`; None where it was not computed there."""
     try:
         return msgspec.json.decode(read_regular(folder / f"{stretch.key}.json"), type=Computed)
-    except (FileNotFoundError, msgspec.DecodeError):
+    except (FileNotFoundError, *UNREADABLE):
         return None
 
 
