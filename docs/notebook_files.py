@@ -1,4 +1,4 @@
-"""Writes the pages of `docs/gallery/` as notebooks for Jupyter into `build/gallery`; `make gallery`.
+"""Writes the pages of `docs/gallery/` as notebooks for Jupyter; `make gallery` runs it.
 
 A page is what is kept: its diff can be read, its links are checked, and the documentation's site
 shows it. A block of Python becomes a cell, a block of `sh` a cell that runs in the shell (`%%sh`),

@@ -74,7 +74,9 @@ class Evaluation:
         """Each candidate minus a baseline, on the same resamples: paired block bootstrap.
 
         `candidate`, then `pr_auc`, `brier` and `log_loss`, each with _low and _high; an interval
-        that holds 0 tells nothing apart. Raises BadInputError for what is no baseline to beat.
+        that holds 0 tells nothing apart. `pr_auc` takes of each side the better of two rankings, by
+        probability or by forecast / tau, as the gate does: it is not always the difference of what
+        `scores` has. Raises BadInputError for what is no baseline to beat.
         """
         known = self.card.training.tested.differences
         rows = [

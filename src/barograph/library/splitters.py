@@ -39,9 +39,11 @@ class _Splitter:
         Raises BadInputError without seconds, TooLittleDataError for a side with fewer than
         `min_rows` rows.
         """
-        second = _seconds(X, groups)
+        second, columns = _seconds(X, groups), _columns(X)
         used = np.flatnonzero(_known(y, len(second)))
-        for train, test in self._sides(second[used], _columns(X)):
+        if leak := self._leak(columns):
+            warnings.warn(leak, stacklevel=2)
+        for train, test in self._sides(second[used], columns):
             yield used[train], used[test]
 
     def get_metadata_routing(self) -> object:
@@ -64,17 +66,20 @@ class _Splitter:
         )
 
     def _embargo_s(self, columns: Sequence[str]) -> int:
-        reaches = {name: FEATURES[COLUMN[name]].reach_s for name in columns if name in COLUMN}
-        if self.embargo_s is None:
-            return max(reaches.values(), default=_EMBARGO_S)
+        if self.embargo_s is not None:
+            return self.embargo_s
+        return max(_reaches_s(columns).values(), default=_EMBARGO_S)
+
+    def _leak(self, columns: Sequence[str]) -> str:
+        """What a split of these columns shares between train and test; empty for nothing."""
+        reaches = _reaches_s(columns)
         longest = max(reaches, key=lambda name: reaches[name], default=None)
-        if longest is not None and reaches[longest] > self.embargo_s:
-            warnings.warn(
-                f"embargo_s={self.embargo_s} is less than the {reaches[longest]} s of {longest}: "
-                "train and test share seconds. Use embargo_s=None, or leave that column out.",
-                stacklevel=5,
-            )
-        return self.embargo_s
+        if self.embargo_s is None or longest is None or reaches[longest] <= self.embargo_s:
+            return ""
+        return (
+            f"embargo_s={self.embargo_s} is less than the {reaches[longest]} s of {longest}: "
+            "train and test share seconds. Use embargo_s=None, or leave that column out."
+        )
 
     def __repr__(self) -> str:
         of = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
@@ -177,6 +182,11 @@ def _seconds(X: object, groups: object) -> Int64:
 def _columns(X: object) -> Sequence[str]:
     columns = getattr(X, "columns", None)
     return [] if columns is None else [str(name) for name in columns]
+
+
+def _reaches_s(columns: Sequence[str]) -> dict[str, int]:
+    """How far back each column looks, in seconds, as far as they are features of the catalogue."""
+    return {name: FEATURES[COLUMN[name]].reach_s for name in columns if name in COLUMN}
 
 
 def _known(y: object, n: int) -> npt.NDArray[np.bool_]:
