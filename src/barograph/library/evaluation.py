@@ -44,6 +44,14 @@ class Evaluation:
     `card` has all of it, as a model card.
 
     `model` is the model that `barograph train` would have registered.
+
+    >>> r = bg.evaluate(X, y, candidates=bg.candidates.default()[:1], folds=2, resamples=100)
+    >>> r.base_rate.low <= r.base_rate.estimate <= r.base_rate.high
+    True
+    >>> r.gate.promote, r.gate.reasons[0][:44]
+    (False, 'independent positives must be at least 20: 5')
+    >>> r.report("card.html").name
+    'card.html'
     """
 
     def __init__(self, card: Card, model: Model) -> None:
@@ -176,6 +184,11 @@ def evaluate(  # noqa: PLR0913 - rows, models, and how they are compared
 
     Raises BadInputError for a `y` of another horizon, quantile or other rows, for a feature that
     there is not and as candidates do, TooLittleDataError where the rows are too few for the folds.
+
+    >>> har = [one for one in bg.candidates.default() if one.name == "har"]
+    >>> r = bg.evaluate(X, y, candidates=har, folds=2, resamples=100)
+    >>> r.scores["candidate"].to_list()
+    ['persistence', 'ewma', 'har', 'garch', 'climatology', 'chosen']
     """
     named = case_named(case) if isinstance(case, str) else case
     asked: Case = X.case if named is None else named

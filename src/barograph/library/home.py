@@ -47,6 +47,11 @@ def open_home(
     A home that was trained from files has models and no log: it opens too, and its topics are
     refused when they are asked for.
     Raises BadInputError where there is neither.
+
+    >>> with bg.open("H") as home:
+    ...     predictions = home.read("ticks.predictions", since="5m")
+    >>> predictions.columns[:3]
+    ['product', 'second', 'event_time_ns']
     """
     text = str(address)
     folder = Path(text) if "://" not in text else None
@@ -67,6 +72,15 @@ class Home:
 
     Made by `open`.
     Use it in a `with` block, or `close` it. Not thread-safe.
+
+    >>> home = bg.open("H")
+    >>> "ticks.features" in home.topics
+    True
+    >>> home.model("champion")
+    Model spikes/1 (har, 2 inputs)
+    >>> next(home.follow("ticks.predictions", since="1h")).product
+    'BTC-USD'
+    >>> home.close()
     """
 
     def __init__(self, address: str, home: Path | None, registry: str) -> None:

@@ -98,6 +98,13 @@ class PurgedWalkForward(_Splitter):
     catalogue, and 300 where `X` has no names. A shorter one than that is warned of.
     min_rows: fewest rows of a side.
     Source: López de Prado (2018), Advances in Financial Machine Learning, ch. 7.
+
+    >>> second = np.arange(6000)
+    >>> cv = bg.PurgedWalkForward(n_splits=2, horizon_s=60, embargo_s=300)
+    >>> for train, test in cv.split(second, groups=second):
+    ...     print(f"trained on 0 to {train[-1]}, tested on {test[0]} to {test[-1]}")
+    trained on 0 to 2039, tested on 2400 to 4199
+    trained on 0 to 3839, tested on 4200 to 5999
     """
 
     def __init__(
@@ -135,6 +142,11 @@ class LeaveSessionOut(_Splitter):
     `hole_s` between rows begins a session; one of fewer than `min_rows` rows is only trained on.
     Later sessions are trained on too: it says nothing of how a model would have done in time.
     Purge and embargo, with `horizon_s` and `embargo_s`, are as for `PurgedWalkForward`.
+
+    >>> second = np.concatenate([np.arange(1000) + day * 86_400 for day in range(3)])
+    >>> cv = bg.LeaveSessionOut(horizon_s=60, embargo_s=300)
+    >>> [(len(train), len(test)) for train, test in cv.split(second, groups=second)]
+    [(2000, 1000), (2000, 1000), (2000, 1000)]
     """
 
     def __init__(
