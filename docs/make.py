@@ -363,8 +363,8 @@ def python_page() -> str:
         "",
         "In the examples `bg` is `barograph`, `np` NumPy and `pl` Polars. `market.ndjson` is a",
         "recording of two hours, `X` are its features and `y` their labels; `H` is a home that",
-        "heard it and has a champion. Each example is run by a test. Shapes are of arrays: n rows, f",
-        "features.",
+        "heard it and has a champion. Each example is run by a test. Of shapes, n is the number",
+        "of rows and f that of features.",
     ]
     for module, names in PYTHON.items():
         shown = _SHOWN.get(module, module)
