@@ -59,7 +59,8 @@ def run(tmp_path):
         home, folder = tmp_path / "home", tmp_path / "folder"
         home.mkdir()
         folder.mkdir()
-        own = {key: text for key, text in os.environ.items() if not key.startswith("BAROGRAPH_")}
+        foreign = ("BAROGRAPH_", "MLFLOW_")
+        own = {key: text for key, text in os.environ.items() if not key.startswith(foreign)}
         client = NotebookClient(
             notebook, timeout=SECONDS_PER_CELL, resources={"metadata": {"path": str(folder)}}
         )

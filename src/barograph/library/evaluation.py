@@ -64,7 +64,8 @@ class Evaluation:
         `candidate`; `eligible`, whether it could be chosen; then each score with its interval, as
         NAME, NAME_low, NAME_high: `pr_auc` (beside the base rate, see `base_rate`), `roc_auc`,
         `brier`, `log_loss`, `calibration_error`, and of a forecast of volatility `log_r2` and
-        `qlike`, null without one. Intervals are block bootstrap ones of the same resamples.
+        `qlike`, null without one. `log_loss` is in nats, the others have no unit. Intervals are
+        block bootstrap ones of the same resamples.
         """
         rows = [
             {"candidate": row.name, "eligible": row.eligible}
