@@ -23,7 +23,7 @@ HOURS ?= 36
 SEED ?= 1
 ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
-.PHONY: help install airflow airflow-up dvc demo hourly-demo churn-demo kafka test test-unattended test-operations test-fast test-narrow lint bench bench-check lock docs deploy leak claims ceiling more-skill drift-table first-minutes horizons eda brief docs-site \
+.PHONY: help install airflow airflow-up dvc demo hourly-demo churn-demo kafka test test-unattended test-operations test-fast test-narrow lint bench bench-check lock docs deploy leak claims ceiling more-skill drift-table first-minutes horizons eda gallery brief docs-site \
   bandit pip-audit lint-workflows compare image image-check pin-images release-notes branch-rules wheel clean
 
 help:            ## what can be made
@@ -134,6 +134,9 @@ eda: $(TESTED)      ## the exploration, run on BAROGRAPH_HOME or a simulated mar
 	  --execute --to html --output-dir build notebooks/eda.ipynb
 	@echo build/eda.html
 
+gallery: $(STAMP)   ## docs/gallery as notebooks for Jupyter: build/gallery
+	$(BIN)/python docs/notebook_files.py
+
 brief: $(TESTED)    ## the scoping brief as build/scoping_brief.pdf
 	$(BIN)/python docs/brief.py
 
@@ -208,7 +211,7 @@ $(TESTED): $(STAMP)
 	@$(BIN)/python tests/given/programs.py
 	@echo "Installing what the tests need into .venv"
 	$(UV_INSTALL) --constraint requirements.lock --group dev --group checks \
-	  --editable ".[kafka,jwt,xgboost,garch,report,sklearn,lake]"
+	  --editable ".[kafka,jwt,xgboost,garch,report,sklearn,spark,lake]"
 	@touch $@
 
 # Environments of their own: neither resolves together with Barograph.

@@ -30,6 +30,7 @@ import page  # noqa: F401
 import pipeline  # noqa: F401
 import processes  # noqa: F401
 import records  # noqa: F401
+import scale  # noqa: F401
 import scoring  # noqa: F401
 import web  # noqa: F401
 from barograph.figures import NOT_DEFINED, three_digits
@@ -45,6 +46,7 @@ _VERSIONS = (
     "pandas",
     "river",
     "onnxruntime",
+    "pyspark",
     "lightgbm",
     "msgspec",
     "confluent-kafka",

@@ -14,6 +14,11 @@ from verb import VerbOperator
 HOUR = "{{ logical_date.strftime('%Y-%m-%dT%H:00:00Z') }}"
 """The last full hour before the logical date."""
 
+VERSION = """
+{%- set trained = ti.xcom_pull(task_ids='train') or {} -%}
+{{ trained.get('model.version') or trained.get('version') }}"""
+"""The version of this run, trained by it or before in the same way; another run's may be newer."""
+
 AT_HOME = {"--home": "{{ params.home }}"}
 OF_CASE = AT_HOME | {"--case": "hourly"}
 CANDLES = AT_HOME | {
@@ -89,22 +94,24 @@ with DAG(
     compare = VerbOperator(
         task_id="compare",
         verb=["report", "compare", "--if-other", "--format=html"],
-        options=OF_CASE | {"--out": f"{PAGES}-comparison.html"},
+        options=OF_CASE | {"--candidate": VERSION, "--out": f"{PAGES}-comparison.html"},
         figures=["verdict", "reasons", "rows", "compared", "why"],
         no="answer",
     )
     promote = VerbOperator(
         task_id="promote",
-        verb=["models", "promote", "candidate", "--gated"],
+        verb=["models", "promote", "--gated"],
         options=OF_CASE,
+        arguments=[VERSION],
         figures=["version", "previous", "champion", "reason"],
         no="skip",
         outlets=[HOURLY_CHAMPION],
     )
     report = VerbOperator(
         task_id="report",
-        verb=["report", "card", "candidate"],
+        verb=["report", "card"],
         options=OF_CASE | {"--out": f"{PAGES}-card.html"},
+        arguments=[VERSION],
         figures=["training.model", "training.tested.rows", "training.gate.decision", "failures"],
         trigger_rule="none_failed",
     )

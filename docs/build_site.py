@@ -5,8 +5,10 @@ them, links follow, and drawings become a part of their page, so that they take 
 that leads nowhere ends the build.
 """
 
+import json
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -26,6 +28,7 @@ ELSEWHERE = {
 
 FOLDERS = {
     "docs/decisions": "decisions.md",
+    "docs/gallery": "notebooks.md",
     "docs/json": "json-schemas.md",
     "docs/runbooks": "operations.md",
 }
@@ -33,8 +36,11 @@ FOLDERS = {
 
 ASSETS = {".css", ".json", ".png", ".svg", ".toml"}
 
+_NOTEBOOKS = runpy.run_path(str(DOCS / "notebook_files.py"))
+
 _LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
 _FENCED = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
+_PAGE = re.compile(r"\]\(((?![a-z]+:)[^)\s#]+)\.md(#[^)\s]*)?\)")
 _TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
 
 
@@ -101,6 +107,12 @@ def _drawn(path: Path, words: str) -> str:
     )
 
 
+def notebook(text: str) -> str:
+    """A page of the gallery, as it is on the site, as a notebook of Jupyter."""
+    made = _NOTEBOOKS["notebook"](_PAGE.sub(r"](\1.html\2)", text))
+    return json.dumps(made, indent=1) + "\n"
+
+
 def listing(folder: str, title: str, pattern: str) -> str:
     """A page that lists the files of a folder of `docs/` by their titles."""
     lines = [f"# {title}", ""]
@@ -124,7 +136,12 @@ def stage(folder: Path) -> None:
     }
     pages["decisions.md"] = listing("decisions", "Decisions", "*.md")
     pages["json-schemas.md"] = listing("json", "JSON schemas", "*.json")
-    for site, text in pages.items():
+    of_gallery = [site for site in pages if site.startswith("gallery/")]
+    files = {site.replace(".md", ".ipynb"): notebook(pages[site]) for site in of_gallery}
+    for site in of_gallery:
+        offer = f"[This page as a notebook]({PurePosixPath(site).stem}.ipynb)"
+        pages[site] = _TITLE.sub(rf"\g<0>\n\n{offer}", pages[site], count=1)
+    for site, text in (pages | files).items():
         (folder / site).parent.mkdir(parents=True, exist_ok=True)
         (folder / site).write_text(text, encoding="utf-8")
     for path in DOCS.rglob("*"):

@@ -311,7 +311,7 @@ PYTHON = {
     "barograph": tuple(
         name for name in barograph.__all__ if not inspect.ismodule(getattr(barograph, name))
     ),
-    "barograph.library.candidates": ("default", "from_sklearn", "from_onnx"),
+    "barograph.library.candidates": tuple(barograph.candidates.__all__),
     "barograph.library.plot": ("calibration", "precision_recall", "timeline"),
     "barograph.cases": (
         "tabular_case",
@@ -326,7 +326,16 @@ PYTHON = {
     ),
     "barograph.learning.candidates": ("logistic", "lightgbm", "xgboost", "Boosting"),
     "barograph.log": ("open_log",),
-    "barograph.types": ("Message", "Record", "FeatureRow", "Reason", "DeadLetter", "Fault"),
+    "barograph.types": (
+        "Message",
+        "Record",
+        "FeatureRow",
+        "Outcome",
+        "Reason",
+        "DeadLetter",
+        "Fault",
+    ),
+    "barograph.simulated.market": ("SimulatedMarket",),
     "barograph.machine": ("Machine",),
 }
 """Module → the names of it that stay as they are within a major version."""
@@ -351,6 +360,11 @@ def python_page() -> str:
         "version.",
         "`import barograph` reads no file and changes no environment",
         "([settings](settings.md#in-its-own-process)). What trains is imported on first use.",
+        "",
+        "In the examples `bg` is `barograph`, `np` NumPy and `pl` Polars. `market.ndjson` is a",
+        "recording of two hours, `X` are its features and `y` their labels; `H` is a home that",
+        "heard it and has a champion. Each example is run by a test. Of shapes, n is the number",
+        "of rows and f that of features.",
     ]
     for module, names in PYTHON.items():
         shown = _SHOWN.get(module, module)
@@ -369,9 +383,24 @@ def _python_lines(thing: Any) -> Iterator[str]:
         yield from _signature(thing)
     yield "```"
     yield ""
-    yield from (inspect.getdoc(thing) or "").splitlines()
+    yield from _shown_docstring(thing)
     if getattr(thing, "__module__", "").startswith("barograph.library."):
         yield from _methods(thing)
+
+
+def _shown_docstring(thing: Any) -> Iterator[str]:
+    """The lines of a docstring, its examples between fences."""
+    fenced = False
+    for line in (inspect.getdoc(thing) or "").splitlines():
+        if line.startswith(">>> ") and not fenced:
+            yield "```pycon"
+            fenced = True
+        if fenced and not line:
+            yield "```"
+            fenced = False
+        yield line
+    if fenced:
+        yield "```"
 
 
 def _methods(kind: Any) -> Iterator[str]:
@@ -390,7 +419,7 @@ def _methods(kind: Any) -> Iterator[str]:
         else:
             continue
         yield from ("", f"#### {kind.__name__}.{name}", "", "```python", *call.splitlines(), "```")
-        yield from ("", *(inspect.getdoc(member) or "").splitlines())
+        yield from ("", *_shown_docstring(member))
 
 
 def _signature(thing: Any) -> Iterator[str]:

@@ -39,6 +39,7 @@ LONGEST = {
     "test_fuzz.py", "test_wheel.py", "test_hourly_demo.py", "test_hostile_places.py",
     "test_demo.py", "test_simulation.py", "test_broker_kills.py", "test_hourly_live.py",
     "test_page.py", "test_docs_commands.py", "test_json_contract.py", "test_monitoring.py",
+    "test_gallery.py",
 }  # fmt: skip
 """Stories that take minutes. They begin first, so that no process ends with one alone."""
 

@@ -42,6 +42,7 @@ def test_what_is_not_settled_reaches_no_later_row(drawn, cut):
     events = market(drawn)
     cut = min(cut, len(events))
     state = state_after(events[:cut])
+    # exact: the promise is the same bits
     assert rows_from(settled(state), events[cut:]) == rows_from(state, events[cut:])
 
 
@@ -53,6 +54,7 @@ def test_who_began_later_and_agrees_in_it_makes_the_same_rows(drawn, begin, cut)
     begin, cut = sorted((min(begin, len(events)), min(cut, len(events))))
     whole, later = state_after(events[:cut]), state_after(events[begin:cut])
     if digest_of(whole) == digest_of(later):
+        # exact: the promise is the same bits
         assert rows_from(later, events[cut:]) == rows_from(whole, events[cut:])
 
 

@@ -1,5 +1,7 @@
 """The pages of the documentation's site: what becomes of links, pictures and the navigation."""
 
+import json
+import re
 import runpy
 import subprocess
 import sys
@@ -63,6 +65,19 @@ def test_every_page_stands_in_the_navigation_once(root, pages):
 )
 def test_links_follow_their_pages(site, source, written, on_site):
     assert site["staged"](source, written, site["sources"]()) == on_site
+
+
+def test_each_page_of_the_gallery_offers_itself_as_a_notebook(site, tmp_path):
+    site["stage"](tmp_path / "pages")
+    pages = sorted((tmp_path / "pages" / "gallery").glob("*.md"))
+    assert pages
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        assert f"[This page as a notebook]({page.stem}.ipynb)" in text
+        offered = json.loads(page.with_suffix(".ipynb").read_text(encoding="utf-8"))
+        code = [cell for cell in offered["cells"] if cell["cell_type"] == "code"]
+        assert len(code) == len(re.findall("^```(?:python|sh)$", text, re.MULTILINE))
+        assert ".md" not in "".join(cell["source"][0] for cell in offered["cells"])
 
 
 def test_a_link_that_leads_nowhere_ends_the_build(site):

@@ -63,6 +63,9 @@ HOMES = {
             "cases/tabular.py",
             "cases/spikes.py",
             "archive/compact.py",
+            "archive/lake.py",
+            "training/lake_dataset.py",
+            "training/stretches.py",
             "app/runs/predicting.py",
             *(
                 f"library/{name}.py"  # whose frames are Polars'
@@ -136,6 +139,8 @@ HOMES = {
         },
         "inside",
     ),
+    "pyspark": ({"training/spark.py"}, "inside"),
+    "py4j": ({"training/spark.py"}, "inside"),  # what pyspark is made of
     "skl2onnx": ({"learning/estimators.py"}, "inside"),
     "scipy": (
         {"learning/log_logistic.py", "evaluation/drift_limits.py", "evaluation/drift_usual.py"},

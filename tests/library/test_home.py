@@ -14,7 +14,10 @@ from barograph import codec
 from barograph.errors import BadInputError
 from barograph.feature_set.catalogue import NAMES
 from barograph.log import browse, open_log
+from barograph.registry.registry import Registry
 from barograph.types import Message, Prediction
+from lived_home import TAU
+from registered_models import facts_of, graph
 
 
 @pytest.mark.slow
@@ -89,6 +92,21 @@ def test_a_place_without_a_home_is_refused_and_stays_without_one(tmp_path):
     with pytest.raises(BadInputError, match="there is no log"):
         bg.open(tmp_path / "empty")
     assert list((tmp_path / "empty").iterdir()) == []
+
+
+def test_a_home_that_was_trained_from_files_has_models_and_no_log(made_home, tmp_path):
+    home = shutil.copytree(made_home, tmp_path / "home")
+    registry, onnx = Registry(home), graph()
+    registry.register("spikes", onnx, facts_of(onnx, tau=TAU))
+    registry.promote("spikes", 1, "the first")
+    assert not (home / "log.sqlite").exists()
+    with bg.open(home) as opened:
+        assert opened.model("champion").label == "spikes/1"
+        assert repr(opened) == f"Home({str(home)!r})"
+        for ask in (lambda: opened.topics, lambda: opened.read("ticks.raw"), opened.ticks):
+            with pytest.raises(BadInputError, match=r"there is no log\. Feed one first"):
+                ask()
+    assert not (home / "log.sqlite").exists()
 
 
 def test_a_log_without_a_home_has_no_models(folder):

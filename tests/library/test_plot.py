@@ -1,6 +1,7 @@
 """Figures of an evaluation: what they show, and what cannot be shown."""
 
 import pytest
+from IPython.core.formatters import PNGFormatter
 
 import barograph as bg
 from barograph.cases.case import Axis
@@ -37,6 +38,12 @@ def test_calibration_and_precision_are_those_of_the_card(evaluation):
     texts = [text.get_text() for text in figure.legends[0].get_texts()]
     assert any(text.startswith("chosen") for text in texts)
     assert any(text.startswith("base rate") for text in texts)
+
+
+@pytest.mark.parametrize("plot", [bg.plot.calibration, bg.plot.precision_recall, bg.plot.timeline])
+def test_a_notebook_shows_the_figure_that_a_cell_ends_with(evaluation, plot):
+    """As IPython finds out, which knows figures of Matplotlib only once pyplot was used."""
+    assert PNGFormatter()(plot(evaluation)).startswith(b"\x89PNG")
 
 
 def test_the_timeline_is_of_one_product_and_one_stretch(evaluation, tmp_path):

@@ -143,10 +143,12 @@ def test_the_embargo_is_the_longest_window_of_the_columns():
         np.testing.assert_array_equal(one[0], other[0])
 
 
-def test_an_embargo_that_is_shorter_than_a_window_is_warned_of():
+@pytest.mark.parametrize("kind", [bg.PurgedWalkForward, bg.LeaveSessionOut])
+def test_an_embargo_that_is_shorter_than_a_window_is_warned_of_where_it_is_split(kind):
     X, y, second = market()
-    with pytest.warns(UserWarning, match="less than the 60 s of realized_vol_60s"):
-        next(bg.PurgedWalkForward(2, embargo_s=30, min_rows=50).split(X, y, second))
+    with pytest.warns(UserWarning, match="less than the 60 s of realized_vol_60s") as said:
+        next(kind(embargo_s=30, min_rows=50).split(X, y, second), None)
+    assert [one.filename for one in said] == [__file__]
 
 
 def test_what_cannot_be_split_is_refused():

@@ -43,6 +43,7 @@ CURES = {
     "train": "test_a_dataset_of_another_feature_set_is_built_and_trained_on_again",
     "dataset --products": "test_too_many_products_are_fewer_where_some_are_named",
     "replay --products --home": "test_too_many_products_are_fewer_where_some_are_named",
+    "archive compact --out": "test_a_lake_without_numbers_is_made_anew_elsewhere",
     "archive verify": "test_what_is_damaged_in_an_archive_is_named",
     "models rollback --case": "test_a_damaged_model_is_trained_again_or_rolled_back",
     "models list": "test_the_versions_that_there_are_are_listed",
@@ -245,6 +246,17 @@ def test_what_is_damaged_in_an_archive_is_named(user):
     file.write_bytes(file.read_bytes()[:-99])
     user.obey(user.do("dataset")[2], code=1)
     assert file.name in user.heard
+
+
+def test_a_lake_without_numbers_is_made_anew_elsewhere(user):
+    user.must("replay", user.market())
+    lake = user.home / "parquet"
+    lake.mkdir()
+    (lake / "progress.json").write_text("{}")
+    elsewhere = str(user.home / "lake")
+    engine = ("dataset", "--engine", "local", "--workers", "1")
+    user.obey(user.refused(*engine).replace("DIR", elsewhere))
+    user.must(*engine, "--lake", elsewhere)
 
 
 def test_too_many_products_are_fewer_where_some_are_named(user):

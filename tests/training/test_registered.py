@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from barograph.learning.candidates import platt
+from barograph.learning.calibration import platt
 from barograph.training.registered import registered
 from barograph.training.walkforward import Training, walk
 from markets import market, spikes_of

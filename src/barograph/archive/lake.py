@@ -172,22 +172,30 @@ def read_events(paths: Sequence[str], first: int, end: int) -> Records:
     paths: of all files that have one of them. Their `product` is 0. Raises BadInputError where a
     file cannot be read or a number is missing or there twice.
     """
-    try:
-        frame = (
-            pl.scan_parquet(list(paths), hive_partitioning=False)
-            .select(_READ)
-            .filter(pl.col("number").is_between(first, end, closed="left"))
-            .collect()
-            .sort("number")
-        )
-    except (pl.exceptions.PolarsError, OSError) as error:
-        why = f"it cannot be read ({' '.join(str(error).split())[:200]})"
-        raise BadInputError(f"{paths[0]} …", why, _ANEW) from None
-    numbers = frame["number"].to_numpy()
-    if len(numbers) != end - first or not np.array_equal(numbers, np.arange(first, end)):
-        why = f"of events {first:,} to {end - 1:,} it has {frame['number'].n_unique():,}"
+    events, times_seen = np.zeros(end - first, EVENT), np.zeros(end - first, np.uint8)
+    whole = events.view(f"V{EVENT.itemsize}")  # NumPy copies records field by field
+    number = pl.col("number").is_between(first, end, closed="left")
+    for path in paths:
+        try:
+            table = pl.scan_parquet(path, hive_partitioning=False)
+            frame = table.select(_READ).filter(number).collect()
+        except (pl.exceptions.PolarsError, OSError) as error:
+            why = f"it cannot be read ({' '.join(str(error).split())[:200]})"
+            raise BadInputError(path, why, _ANEW) from None
+        places = frame["number"].to_numpy() - first
+        some = _events_of(frame).view(whole.dtype)
+        if len(places) and (np.diff(places) == 1).all():  # all but late ones
+            span = slice(places[0], places[-1] + 1)
+            times_seen[span] += 1
+            whole[span] = some
+        else:
+            np.add.at(times_seen, places, 1)
+            whole[places] = some
+    if not (times_seen == 1).all():
+        place = int(np.flatnonzero(times_seen != 1)[0])
+        why = f"event {first + place:,} is there {times_seen[place]} times"
         raise BadInputError(f"{paths[0]} …", why, _ANEW)
-    return _events_of(frame)
+    return events
 
 
 _ANEW = "Restore it from a copy, or compact the archive to another place (`--lake DIR`)"

@@ -16,10 +16,12 @@ from barograph.feature_set import flow, price, ticks, variance
 from barograph.feature_set.catalogue import LONGEST_WINDOW_S, MINUTE_S
 from barograph.feature_set.state import STATE, checkpoint_of
 
-_RUN_FIELDS = [name for name, *_ in (*variance.FIELDS, *price.FIELDS, *flow.FIELDS, *ticks.FIELDS)]
+_RUN_FIELDS: list[str] = [
+    str(field[0]) for of in (variance, price, flow, ticks) for field in of.FIELDS
+]
 """Of windows that a hole ends: they know the seconds of the run alone."""
 
-_RINGS = {name: STATE[name].shape[0] for name in _RUN_FIELDS if STATE[name].shape}
+_RINGS: dict[str, int] = {name: STATE[name].shape[0] for name in _RUN_FIELDS if STATE[name].shape}
 _LEVELS = {"volumes_24h": _RINGS.pop("volumes_24h")}
 """Rings of levels, which know that of the second that the run starts from, too."""
 

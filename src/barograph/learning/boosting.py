@@ -26,6 +26,9 @@ class Boosting:
 
     `bins` is the most values of a column that trees tell apart; each tree is grown on `row_share`
     of the rows.
+
+    >>> bg.candidates.Boosting(rounds=50).parameters()["rounds"]
+    50
     """
 
     rounds: int = 120
@@ -46,7 +49,11 @@ class Boosting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoostingStages:
-    """Hyperparameters of scikit-learn's boosting; shares are of rows and columns per round."""
+    """Hyperparameters of scikit-learn's boosting; shares are of rows and columns per round.
+
+    >>> bg.candidates.BoostingStages().depth
+    3
+    """
 
     rounds: int = 150
     learning_rate: float = 0.05

@@ -18,27 +18,14 @@ from barograph.arrays import Bool, Float64
 from barograph.errors import BadInputError
 from barograph.learning import boosting, linear
 from barograph.learning.boosting import Boosting, BoostingStages, has_xgboost
+from barograph.learning.calibration import platt
 from barograph.learning.combination import combined
 from barograph.learning.examples import Examples, Learner
 from barograph.learning.fitted import AsGiven, Fitted, View, sigmoid
 from barograph.learning.relative import Base, MeanRatio, Ratio, Relative
 from barograph.registry.model import TAU
 
-__all__ = [
-    "Boosting",
-    "BoostingStages",
-    "Candidate",
-    "Examples",
-    "Proof",
-    "Slices",
-    "has_xgboost",
-]
-
-_CALIBRATION_DOUBT = (
-    0.1  # prior standard deviation of slope and bias: docs/evaluation.md, candidates
-)
-_NEWTON_STEPS = 20
-_CONVERGED = 1e-9
+__all__ = ["Boosting", "BoostingStages", "Candidate", "Examples", "Proof", "Slices", "has_xgboost"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +56,19 @@ class Proof(NamedTuple):
 class Candidate:
     """A way to train a model: name, features in input order, and learner.
 
+    It is fitted on rows (n, f) float32 of its features, volatilities in 1/√s, tau last or where the
+    features have it, and gives a probability (n,), and a volatility in 1/√s where it forecasts one.
+
     `repeats` is the number of rows that carry the information of one independent row: labels with a
     horizon of h seconds overlap h-fold at one-second steps, so priors are weighed against
     rows / repeats. `parameters` are the hyperparameters of a search; `otherwise` returns the
     learner for other ones. A combination has `members`, and `join` makes it of what was fitted
     of them. `fitted_until_ns` is of one that comes trained: folds that test rows of before it leave
     it out.
+
+    >>> candidate = bg.candidates.logistic(("spread_bps", "tick_intensity_60s"))
+    >>> candidate.name, candidate.features, candidate.repeats
+    ('logistic', ('spread_bps', 'tick_intensity_60s'), 60)
     """
 
     name: str
@@ -173,6 +167,9 @@ def persistence(
     prior. Of several volatilities it is the geometric mean: their forecasts combined with equal
     weights, on which nothing is fitted but the curve. Source: Timmermann (2006), Forecast
     Combinations, Handbook of Economic Forecasting 1.
+
+    >>> bg.candidates.persistence("observed_vol_60s").features
+    ('observed_vol_60s', 'tau')
     """
     vols = (vol,) if isinstance(vol, str) else vol
     view = MeanRatio(tuple(range(len(vols))), len(vols))
@@ -182,7 +179,12 @@ def persistence(
 def har(vols: tuple[str, ...], *, repeats: float = 60) -> Candidate:
     """Least-squares regression of future log volatility on log volatilities of several windows.
 
+    vols: names of features in 1/√s, of short and long windows.
+
     Source: Corsi (2009), J. Financial Econometrics 7(2): heterogeneous autoregression.
+
+    >>> bg.candidates.har(("realized_vol_60s", "realized_vol_300s")).features
+    ('realized_vol_60s', 'realized_vol_300s', 'tau')
     """
     view = Relative.of([Ratio(vol) for vol in vols], TAU)
     return Candidate("har", view.features, linear.least_squares(view, repeats=repeats), repeats)
@@ -201,6 +203,10 @@ def least_squares(
     Each weight on a standardised input, clipped at ±10 deviations, has a normal prior, so that
     columns that nearly repeat each other do no harm: it is worth `prior_rows` rows. A ratio with a
     floor of 0 is a column as it is given.
+
+    >>> ratios = [bg.candidates.Ratio("ewma_vol_60s"), bg.candidates.Ratio("spread_bps", floor=0)]
+    >>> bg.candidates.least_squares(ratios, name="linear").features
+    ('ewma_vol_60s', 'spread_bps', 'tau')
     """
     view = Relative.of(ratios, *base, TAU)
     return Candidate(
@@ -214,7 +220,12 @@ def least_squares(
 def combination(
     members: Sequence[Candidate], *, name: str = "combination", repeats: float = 60
 ) -> Candidate:
-    """The mean of the log forecasts of several regressions, as one graph."""
+    """The mean of the log forecasts of several regressions, as one graph.
+
+    >>> short, long = (bg.candidates.har((f"observed_vol_{s}s",)) for s in (60, 300))
+    >>> bg.candidates.combination((short, long)).features
+    ('observed_vol_60s', 'tau', 'observed_vol_300s')
+    """
     features = tuple(dict.fromkeys(column for one in members for column in one.features))
     join = partial(combined, features)
 
@@ -229,7 +240,11 @@ def combination(
 
 
 def climatology(hour: tuple[str, ...], *, repeats: float = 60) -> Candidate:
-    """Log-logistic regression of future volatility on the hour of the day alone."""
+    """Log-logistic regression of future volatility on the hour of the day alone.
+
+    >>> bg.candidates.climatology(("hour_sin", "hour_cos")).features
+    ('hour_sin', 'hour_cos', 'tau')
+    """
     view = Relative.of([Ratio(name, floor=0.0) for name in hour], TAU)
     grow = linear.log_logistic(view, (), repeats=repeats)
     return Candidate("climatology", view.features, grow, repeats)
@@ -248,6 +263,10 @@ def relative(
     spread: the ratios that predict the scale of the error. Absolute features do not transfer
     between regimes, so there are none. Source: Bennett (1983), J. Royal Statistical Society C
     32(2).
+
+    >>> calm = bg.candidates.Ratio("observed_vol_10s", "observed_vol_300s")
+    >>> bg.candidates.relative((calm,), ("observed_vol_60s",)).features
+    ('observed_vol_10s', 'observed_vol_300s', 'observed_vol_60s', 'tau')
     """
     view = Relative.of(ratios, *base, TAU)
     places = tuple(ratios.index(ratio) for ratio in spread)
@@ -265,6 +284,9 @@ def logistic(
     """Logistic regression with an L2 penalty on standardised inputs, clipped at ±10 deviations.
 
     Inputs that are constant in training get no weight.
+
+    >>> bg.candidates.logistic(("observed_vol_60s", "spread_bps"), name="two").name
+    'two'
     """
     features, view = _seen(features, view)
     return Candidate(name, features, linear.logistic(view, repeats), repeats)
@@ -280,6 +302,10 @@ def lightgbm(
     """Gradient-boosted classification trees by LightGBM.
 
     Sources: Ke et al. (2017), NeurIPS 30; Platt (1999), Advances in Large Margin Classifiers.
+
+    >>> how = bg.candidates.Boosting(rounds=50, leaves=8)
+    >>> bg.candidates.lightgbm(("observed_vol_60s", "spread_bps"), how).parameters["leaves"]
+    8
     """
     features, view = _seen(features, view)
     return _boosted("lightgbm", features, partial(boosting.lightgbm, view), how, repeats)
@@ -296,13 +322,22 @@ def lightgbm_regression(
     """Gradient-boosted regression trees for the log of future volatility over `base`.
 
     varies: whether the scale of the error depends on the inputs or is constant.
+
+    >>> view = bg.candidates.Relative.of([bg.candidates.Ratio("spread_bps")], "ewma_vol_60s", "tau")
+    >>> bg.candidates.lightgbm_regression(view, ("ewma_vol_60s",)).features
+    ('spread_bps', 'ewma_vol_60s', 'tau')
     """
     learner = partial(boosting.lightgbm_regression, view, base, repeats, varies)
     return _boosted("lightgbm_regression", view.features, learner, how, repeats)
 
 
 def xgboost(view: Relative, how: Boosting | None = None, *, repeats: float = 60) -> Candidate:
-    """Gradient-boosted classification trees by XGBoost. Source: Chen, Guestrin (2016), KDD."""
+    """Gradient-boosted classification trees by XGBoost. Source: Chen, Guestrin (2016), KDD.
+
+    >>> view = bg.candidates.Relative.of([bg.candidates.Ratio("spread_bps")])
+    >>> bg.candidates.xgboost(view).features
+    ('spread_bps',)
+    """
     return _boosted("xgboost", view.features, partial(boosting.xgboost, view), how, repeats)
 
 
@@ -314,7 +349,12 @@ def xgboost_regression(
     repeats: float = 60,
     varies: bool = True,
 ) -> Candidate:
-    """Gradient-boosted regression trees by XGBoost, for the target of `lightgbm_regression`."""
+    """Gradient-boosted regression trees by XGBoost, for the target of `lightgbm_regression`.
+
+    >>> view = bg.candidates.Relative.of([bg.candidates.Ratio("spread_bps")], "ewma_vol_60s", "tau")
+    >>> bg.candidates.xgboost_regression(view, ("ewma_vol_60s",)).name
+    'xgboost_regression'
+    """
     learner = partial(boosting.xgboost_regression, view, base, repeats, varies)
     return _boosted("xgboost_regression", view.features, learner, how, repeats)
 
@@ -329,6 +369,10 @@ def gradient_boosting(
     """Stochastic gradient boosting by scikit-learn.
 
     Source: Friedman (2002), Computational Statistics & Data Analysis 38(4).
+
+    >>> how = bg.candidates.BoostingStages(rounds=80)
+    >>> bg.candidates.gradient_boosting(("observed_vol_60s",), how).name
+    'gradient_boosting'
     """
     grow = boosting.gradient_boosting(view or AsGiven(), how or BoostingStages())
     return Candidate("gradient_boosting", features, grow, repeats)
@@ -350,34 +394,3 @@ def _seen(features: tuple[str, ...] | Relative, view: View | None) -> tuple[tupl
     if isinstance(features, Relative):
         return features.features, features
     return features, view or AsGiven()
-
-
-def platt(raw: Float64, y: Bool, weight: Float64) -> tuple[float, float]:
-    """Slope and bias of the logistic curve from raw log-odds (n,) to a probability.
-
-    A normal prior around the identity, on the slope and on the bias at the mean score, keeps the
-    change small for few rows or rows of one class, since raw models are nearly calibrated.
-    """
-    middle = float(np.average(raw, weights=weight)) if len(raw) else 0.0
-    beside = np.stack([raw - middle, np.ones_like(raw)])
-    prior = np.eye(2) / _CALIBRATION_DOUBT**2
-
-    def cost(change: Float64) -> float:
-        z = raw + change @ beside
-        loss = np.logaddexp(0.0, np.where(y, -z, z)) @ weight
-        return float(loss + change @ prior @ change / 2)
-
-    change = np.zeros(2)
-    for _ in range(_NEWTON_STEPS):
-        p = sigmoid(raw + change @ beside)
-        gradient = beside @ (weight * (p - y)) + prior @ change
-        curvature = (beside * (weight * p * (1 - p))) @ beside.T + prior
-        step = np.linalg.solve(curvature, gradient)
-        if np.abs(step).max() < _CONVERGED:
-            break
-        before = cost(change)
-        while cost(change - step) > before and np.abs(step).max() >= _CONVERGED:
-            step /= 2  # backtrack while it overshoots
-        change = change - step
-    factor = max(linear.LEAST_SLOPE, 1 + float(change[0]))
-    return factor, float(change[1] - change[0] * middle)

@@ -61,6 +61,15 @@ def from_sklearn(
     fails, is larger than 64 MiB as ONNX, or needs operators that are not ONNX's own;
     ExportRefusedError where its ONNX differs by more than 1e-6 on a training row; MissingExtraError
     where skl2onnx is needed and not installed.
+
+    >>> from sklearn.ensemble import RandomForestClassifier
+    >>> forest = bg.candidates.from_sklearn(
+    ...     RandomForestClassifier(20, min_samples_leaf=30),
+    ...     features=["observed_vol_10s", "observed_vol_60s"],
+    ...     name="forest",
+    ... )
+    >>> forest.name, forest.features
+    ('forest', ('observed_vol_10s', 'observed_vol_60s'))
     """
     from sklearn.base import BaseEstimator, is_classifier, is_regressor  # noqa: PLC0415 - heavy
 

@@ -22,6 +22,9 @@ class Ratio(NamedTuple):
     """The column ln max(|above|, floor) − ln max(|below|, floor_below); names are features.
 
     Without `below` nothing is subtracted; with a `floor` of 0 `above` is used without logarithm.
+
+    >>> bg.candidates.Ratio("observed_vol_10s", "observed_vol_300s").below
+    'observed_vol_300s'
     """
 
     above: str
@@ -32,7 +35,14 @@ class Ratio(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Relative:
-    """The view with one float64 column for each ratio: features (n, f) → inputs (n, m)."""
+    """The view with one float64 column for each ratio: features (n, f) → inputs (n, m).
+
+    >>> view = bg.candidates.Relative.of([bg.candidates.Ratio("observed_vol_10s", "tau")])
+    >>> view.features
+    ('observed_vol_10s', 'tau')
+    >>> view.apply(np.array([[2e-4, 1e-4]], np.float32)).round(3)  # ln 2
+    array([[0.693]])
+    """
 
     features: tuple[str, ...]
     ratios: tuple[Ratio, ...]

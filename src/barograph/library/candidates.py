@@ -60,6 +60,9 @@ def default(case: str | Case = "spikes") -> list[Candidate]:
     `evaluate` makes each of them of those of its features that the rows offer; a candidate of your
     own needs all of its features. Raises BadInputError for a case of records, whose candidates
     depend on its contract.
+
+    >>> [one.name for one in bg.candidates.default()][:4]
+    ['persistence', 'ewma', 'mean', 'har']
     """
     case = case_named(case) if isinstance(case, str) else case
     if case.live is None:
@@ -101,6 +104,10 @@ def from_onnx(
     Raises BadInputError for a file that cannot be read, another graph, one of more than 64 MiB, and
     one that needs operators that are not ONNX's own, control flow or files beside it; when it is
     tested, for outputs that are no probabilities.
+
+    >>> theirs = bg.candidates.from_onnx("theirs.onnx", features=["ewma_vol_60s"], name="theirs")
+    >>> theirs.features
+    ('ewma_vol_60s',)
     """
     until_ns = None
     if fitted_until is not None:

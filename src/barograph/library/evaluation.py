@@ -44,6 +44,14 @@ class Evaluation:
     `card` has all of it, as a model card.
 
     `model` is the model that `barograph train` would have registered.
+
+    >>> r = bg.evaluate(X, y, candidates=bg.candidates.default()[:1], folds=2, resamples=100)
+    >>> r.base_rate.low <= r.base_rate.estimate <= r.base_rate.high
+    True
+    >>> r.gate.promote, r.gate.reasons[0][:44]
+    (False, 'independent positives must be at least 20: 5')
+    >>> r.report("card.html").name
+    'card.html'
     """
 
     def __init__(self, card: Card, model: Model) -> None:
@@ -56,7 +64,8 @@ class Evaluation:
         `candidate`; `eligible`, whether it could be chosen; then each score with its interval, as
         NAME, NAME_low, NAME_high: `pr_auc` (beside the base rate, see `base_rate`), `roc_auc`,
         `brier`, `log_loss`, `calibration_error`, and of a forecast of volatility `log_r2` and
-        `qlike`, null without one. Intervals are block bootstrap ones of the same resamples.
+        `qlike`, null without one. `log_loss` is in nats, the others have no unit. Intervals are
+        block bootstrap ones of the same resamples.
         """
         rows = [
             {"candidate": row.name, "eligible": row.eligible}
@@ -74,7 +83,9 @@ class Evaluation:
         """Each candidate minus a baseline, on the same resamples: paired block bootstrap.
 
         `candidate`, then `pr_auc`, `brier` and `log_loss`, each with _low and _high; an interval
-        that holds 0 tells nothing apart. Raises BadInputError for what is no baseline to beat.
+        that holds 0 tells nothing apart. `pr_auc` takes of each side the better of two rankings, by
+        probability or by forecast / tau, as the gate does: it is not always the difference of what
+        `scores` has. Raises BadInputError for what is no baseline to beat.
         """
         known = self.card.training.tested.differences
         rows = [
@@ -174,6 +185,11 @@ def evaluate(  # noqa: PLR0913 - rows, models, and how they are compared
 
     Raises BadInputError for a `y` of another horizon, quantile or other rows, for a feature that
     there is not and as candidates do, TooLittleDataError where the rows are too few for the folds.
+
+    >>> har = [one for one in bg.candidates.default() if one.name == "har"]
+    >>> r = bg.evaluate(X, y, candidates=har, folds=2, resamples=100)
+    >>> r.scores["candidate"].to_list()
+    ['persistence', 'ewma', 'har', 'garch', 'climatology', 'chosen']
     """
     named = case_named(case) if isinstance(case, str) else case
     asked: Case = X.case if named is None else named

@@ -43,6 +43,14 @@ class Features:
     table by whatever reads the Arrow C stream interface (Polars, pandas, PyArrow, DuckDB).
     `case` is the case whose features these are; `late_ticks` how many ticks came after their second
     had closed, which are in no feature.
+
+    >>> X = bg.features(bg.read_ticks("market.ndjson"))
+    >>> len(X), X.names[:2]
+    (7199, ('log_return_10s', 'log_return_60s'))
+    >>> X[["second", "spread_bps"]].columns
+    ['second', 'spread_bps']
+    >>> X.to_pandas().shape == X.frame.shape
+    True
     """
 
     def __init__(
@@ -124,6 +132,12 @@ def features(
     Warm-ups and windows of each feature stand in docs/features.md.
     Raises BadInputError for what are no ticks and for a case of other rows, TooLittleDataError
     where no second closes: a second is closed by a later event of its product.
+
+    >>> X = bg.features(bg.read_ticks("market.ndjson"))
+    >>> X["realized_vol_60s"].null_count()  # until its window has filled
+    60
+    >>> X.reasons["realized_vol_60s"].value_counts().drop_nulls().rows()
+    [('WARMUP', 60)]
     """
     case = case_named(case) if isinstance(case, str) else case
     if live_of(case).feature_set != MARKET.feature_set:

@@ -44,24 +44,27 @@ def open_home(
     home: where the models are, for an address that is no home.
     registry: an MLflow server that keeps the models, as the setting `registry` names it; empty for
     `MLFLOW_TRACKING_URI`, or else the home's own.
-    Raises BadInputError where there is no home or log.
+    A home that was trained from files has models and no log: it opens too, and its topics are
+    refused when they are asked for.
+    Raises BadInputError where there is neither.
+
+    >>> with bg.open("H") as home:
+    ...     predictions = home.read("ticks.predictions", since="5m")
+    >>> predictions.columns[:3]
+    ['product', 'second', 'event_time_ns']
     """
     text = str(address)
     folder = Path(text) if "://" not in text else None
-    file = file_of(text)
     if folder is not None and not folder.is_dir():
         raise BadInputError(
             str(folder.absolute()),
             "there is no such home",
             "Name another, or feed one first (`barograph replay FILE --home …`)",
         )
-    if file is not None and not file.exists():
-        raise BadInputError(
-            str(file.absolute()),
-            "there is no log",
-            "Feed one first (`barograph replay FILE --home …`)",
-        )
-    return Home(open_log(text), Path(home) if home is not None else folder, registry)
+    opened = Home(text, Path(home) if home is not None else folder, registry)
+    if folder is None or not (folder / "registry").is_dir():
+        opened.topics  # noqa: B018 - refused here rather than at the first question
+    return opened
 
 
 class Home:
@@ -69,10 +72,20 @@ class Home:
 
     Made by `open`.
     Use it in a `with` block, or `close` it. Not thread-safe.
+
+    >>> home = bg.open("H")
+    >>> "ticks.features" in home.topics
+    True
+    >>> home.model("champion")
+    Model spikes/1 (har, 2 inputs)
+    >>> next(home.follow("ticks.predictions", since="1h")).product
+    'BTC-USD'
+    >>> home.close()
     """
 
-    def __init__(self, log: Log, home: Path | None, registry: str) -> None:
-        self._log, self._home, self._registry = log, home, registry
+    def __init__(self, address: str, home: Path | None, registry: str) -> None:
+        self._address, self._home, self._registry = address, home, registry
+        self._opened: Log | None = None
 
     @property
     def topics(self) -> list[str]:
@@ -194,11 +207,25 @@ class Home:
             )
         return Model(self._models().load(chosen.name, version, chosen.feature_set), chosen)
 
+    @property
+    def _log(self) -> Log:
+        """The log, opened when it is first needed. Raises BadInputError where there is none."""
+        if self._opened is None:
+            file = file_of(self._address)
+            if file is not None and not file.exists():
+                raise BadInputError(
+                    str(file.absolute()),
+                    "there is no log",
+                    "Feed one first (`barograph replay FILE --home …`)",
+                )
+            self._opened = open_log(self._address)
+        return self._opened
+
     def _models(self) -> Registry:
         server = tracking_server(self._registry)
         if self._home is None:
             raise BadInputError(
-                str(self._log.address),
+                self._address,
                 "its log has no home, and models are kept under one",
                 "Name it (barograph.open(log, home=…))",
             )
@@ -256,7 +283,8 @@ class Home:
 
     def close(self) -> None:
         """Close the log. Idempotent."""
-        self._log.close()
+        if self._opened is not None:
+            self._opened.close()
 
     def __enter__(self) -> Self:
         return self
@@ -265,7 +293,7 @@ class Home:
         self.close()
 
     def __repr__(self) -> str:
-        return f"Home({str(self._log.address)!r})"
+        return f"Home({self._address!r})"
 
 
 def _time_of(record: Record, family: Family) -> int:

@@ -35,6 +35,12 @@ def label(
     without movement has no tau and no spikes, and there is a warning that says so.
     Raises BadInputError for a horizon or quantile that is none, TooLittleDataError where no product
     has a tau.
+
+    >>> y = bg.label(X, horizon_s=60, quantile=0.90)
+    >>> y.columns
+    ['product', 'second', 'future_realized_vol', 'spike', 'tau']
+    >>> round(y["spike"].mean(), 2), y["spike"].null_count()  # the last minute is not over
+    (0.1, 60)
     """
     value = _VALUE.format(horizon_s)
     if value not in X.names:

@@ -16,6 +16,14 @@ class Model:
 
     `label` is "case/version"; `facts` are what stands beside its graph: features, tau by product,
     threshold, scores, what it was trained on. `case` is the case that it forecasts.
+
+    >>> with bg.open("H") as home:
+    ...     model = home.model("champion")
+    >>> p = model.predict_proba(X)
+    >>> p.shape == (len(X), 2)
+    True
+    >>> bool(np.isnan(p[0, 1]))  # its windows had not filled
+    True
     """
 
     def __init__(self, model: registered.Model, case: Case) -> None:

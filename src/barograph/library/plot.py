@@ -19,6 +19,9 @@ def calibration(r: Evaluation) -> "Figure":
     """Observed share of spikes, with block bootstrap intervals, against predicted probability.
 
     Of what the folds chose, on all tested rows; on the diagonal it is calibrated.
+
+    >>> r = bg.evaluate(X, y, candidates=bg.candidates.default()[:1], folds=2, resamples=100)
+    >>> bg.plot.calibration(r).savefig("calibration.png")
     """
     from barograph.app.reports import card_figures  # noqa: PLC0415 - draws with matplotlib
 
@@ -29,6 +32,9 @@ def precision_recall(r: Evaluation) -> "Figure":
     """Precision at each recall, of what the folds chose and of the baselines to beat.
 
     With the base rate, which a forecast without skill has everywhere.
+
+    >>> r = bg.evaluate(X, y, candidates=bg.candidates.default()[:1], folds=2, resamples=100)
+    >>> bg.plot.precision_recall(r).savefig("precision_recall.png")
     """
     from barograph.app.reports import card_figures  # noqa: PLC0415 - draws with matplotlib
 
@@ -40,6 +46,9 @@ def timeline(r: Evaluation, product: str | None = None, part: int = 0) -> "Figur
 
     product: None for the first. part: which of its stretches without a long hole, from 0 in time
     order; of all products the longest dozens are kept. Raises BadInputError where there is none.
+
+    >>> r = bg.evaluate(X, y, candidates=bg.candidates.default()[:1], folds=2, resamples=100)
+    >>> bg.plot.timeline(r, "BTC-USD").savefig("timeline.png")
     """
     from barograph.app.reports import card_figures  # noqa: PLC0415 - draws with matplotlib
     from barograph.app.reports.figures_svg import WIDE  # noqa: PLC0415 - likewise

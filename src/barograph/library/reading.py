@@ -40,6 +40,21 @@ def read_ticks(  # noqa: PLR0913 - what is read, and how
     silence_timeout_s: no event of a product for longer, by event time, is a gap; None for none.
     clock: whose `time` is, where `columns` names it.
     zone: of times without one.
+    Raises BadInputError for what is no source of ticks, and where none of it can be read.
+
+    >>> quotes = pl.DataFrame(
+    ...     {
+    ...         "symbol": ["ABC"] * 4,
+    ...         "ts": [1_750_000_000, 1_750_000_001, 1_750_000_002, 1_750_000_100],  # epoch seconds
+    ...         "bid": [99.0, 99.1, 120.0, 99.2],
+    ...         "ask": [100.0, 100.1, 100.2, 100.2],
+    ...     }
+    ... )
+    >>> ticks = bg.read_ticks(quotes, columns={"symbol": "product", "ts": "time"})
+    >>> ticks.frame["kind"].to_list()
+    ['tick', 'tick', 'gap', 'tick']
+    >>> ticks.refused
+    {'crossed_quote': 1}
     """
     if silence_timeout_s is not None and not silence_timeout_s > 0:
         raise BadInputError(

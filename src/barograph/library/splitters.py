@@ -39,9 +39,11 @@ class _Splitter:
         Raises BadInputError without seconds, TooLittleDataError for a side with fewer than
         `min_rows` rows.
         """
-        second = _seconds(X, groups)
+        second, columns = _seconds(X, groups), _columns(X)
         used = np.flatnonzero(_known(y, len(second)))
-        for train, test in self._sides(second[used], _columns(X)):
+        if leak := self._leak(columns):
+            warnings.warn(leak, stacklevel=2)
+        for train, test in self._sides(second[used], columns):
             yield used[train], used[test]
 
     def get_metadata_routing(self) -> object:
@@ -64,17 +66,20 @@ class _Splitter:
         )
 
     def _embargo_s(self, columns: Sequence[str]) -> int:
-        reaches = {name: FEATURES[COLUMN[name]].reach_s for name in columns if name in COLUMN}
-        if self.embargo_s is None:
-            return max(reaches.values(), default=_EMBARGO_S)
+        if self.embargo_s is not None:
+            return self.embargo_s
+        return max(_reaches_s(columns).values(), default=_EMBARGO_S)
+
+    def _leak(self, columns: Sequence[str]) -> str:
+        """What a split of these columns shares between train and test; empty for nothing."""
+        reaches = _reaches_s(columns)
         longest = max(reaches, key=lambda name: reaches[name], default=None)
-        if longest is not None and reaches[longest] > self.embargo_s:
-            warnings.warn(
-                f"embargo_s={self.embargo_s} is less than the {reaches[longest]} s of {longest}: "
-                "train and test share seconds. Use embargo_s=None, or leave that column out.",
-                stacklevel=5,
-            )
-        return self.embargo_s
+        if self.embargo_s is None or longest is None or reaches[longest] <= self.embargo_s:
+            return ""
+        return (
+            f"embargo_s={self.embargo_s} is less than the {reaches[longest]} s of {longest}: "
+            "train and test share seconds. Use embargo_s=None, or leave that column out."
+        )
 
     def __repr__(self) -> str:
         of = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
@@ -93,6 +98,13 @@ class PurgedWalkForward(_Splitter):
     catalogue, and 300 where `X` has no names. A shorter one than that is warned of.
     min_rows: fewest rows of a side.
     Source: López de Prado (2018), Advances in Financial Machine Learning, ch. 7.
+
+    >>> second = np.arange(6000)
+    >>> cv = bg.PurgedWalkForward(n_splits=2, horizon_s=60, embargo_s=300)
+    >>> for train, test in cv.split(second, groups=second):
+    ...     print(f"trained on 0 to {train[-1]}, tested on {test[0]} to {test[-1]}")
+    trained on 0 to 2039, tested on 2400 to 4199
+    trained on 0 to 3839, tested on 4200 to 5999
     """
 
     def __init__(
@@ -130,6 +142,11 @@ class LeaveSessionOut(_Splitter):
     `hole_s` between rows begins a session; one of fewer than `min_rows` rows is only trained on.
     Later sessions are trained on too: it says nothing of how a model would have done in time.
     Purge and embargo, with `horizon_s` and `embargo_s`, are as for `PurgedWalkForward`.
+
+    >>> second = np.concatenate([np.arange(1000) + day * 86_400 for day in range(3)])
+    >>> cv = bg.LeaveSessionOut(horizon_s=60, embargo_s=300)
+    >>> [(len(train), len(test)) for train, test in cv.split(second, groups=second)]
+    [(2000, 1000), (2000, 1000), (2000, 1000)]
     """
 
     def __init__(
@@ -177,6 +194,11 @@ def _seconds(X: object, groups: object) -> Int64:
 def _columns(X: object) -> Sequence[str]:
     columns = getattr(X, "columns", None)
     return [] if columns is None else [str(name) for name in columns]
+
+
+def _reaches_s(columns: Sequence[str]) -> dict[str, int]:
+    """How far back each column looks, in seconds, as far as they are features of the catalogue."""
+    return {name: FEATURES[COLUMN[name]].reach_s for name in columns if name in COLUMN}
 
 
 def _known(y: object, n: int) -> npt.NDArray[np.bool_]:

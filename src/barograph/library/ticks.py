@@ -46,6 +46,12 @@ class Ticks:
     same as a Polars frame. `refused` counts what could not be used, by fault, and `dead_letters`
     has it (the first 100,000) with bytes, reason and place. `forms` say how each file was read.
     `silence_timeout_s` is the silence beyond which a gap was made, None for no such gaps.
+
+    >>> ticks = bg.read_ticks("market.ndjson")
+    >>> ticks.products
+    ('BTC-USD',)
+    >>> ticks.frame.select("kind", "event_time_ns", "bid", "ask").row(0)
+    ('tick', 1750000000993273000, 100000.51, 100000.52)
     """
 
     def __init__(

@@ -181,6 +181,10 @@ class Registry:
         facts, onnx = self._sound(case, version, feature_set)
         return Model(f"{case}/{version}", facts, onnx)
 
+    def knows_later(self, case: str, version: int, than: int) -> bool:
+        """Whether a version was trained on data that end later than another's."""
+        return self.facts(case, version).train_end_ns > self.facts(case, than).train_end_ns
+
     def facts(self, case: str, version: int) -> ModelFacts:
         """The facts of a version, without reading its graph."""
         facts_json = self._kept(case, version, "facts.json", _MAX_FACTS_BYTES)

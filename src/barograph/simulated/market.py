@@ -97,6 +97,9 @@ class Truth(msgspec.Struct, frozen=True, kw_only=True):
 class SimulatedMarket:
     """The frames of one market: a deterministic function of (model, products, seed, start_ns).
 
+    model: `market` or `constant` of `barograph.simulated.law.PRESETS`. start_ns: epoch ns. What
+    `advance` returns for so many seconds are frames, whose `data` are the lines of a recording.
+
     `advance(a)` then `advance(b)` gives what `advance(a + b)` gives, byte for byte. A product's
     frames depend on its name and the seed, not on the other products. Prices start at
     `START_PRICES`. Raises BadInputError for a model without a stationary law, an empty or repeated

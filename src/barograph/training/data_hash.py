@@ -1,27 +1,38 @@
 """The identity of a dataset's events: their number by kind, and a hash.
 
-Several processes can make the hash together: each product's events, in their order, are cut into blocks of BLOCK_EVENTS, and each block is hashed
-by itself; the product's hash is that of its blocks' hashes. So whoever reads some whole blocks can
-hash them, wherever the rest is read, and the whole does not depend on how the reading was divided.
+Several processes can make the hash together: each product's events, in their order, are cut into
+blocks of BLOCK_EVENTS, and each block is hashed by itself; the product's hash is that of its
+blocks' hashes. So whoever reads some whole blocks can hash them, wherever the rest is read, and the
+whole does not depend on how the reading was divided.
 """
 
 import hashlib
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import msgspec
 import numpy as np
 
-from barograph.arrays import Records
+from barograph.arrays import Int64, Records
 from barograph.codec import EVENT, FILLED, GAP, HEARTBEAT, TICK, TRADE
 
 BLOCK_EVENTS = 1 << 16
 """Events of a product that are hashed as one."""
 
-_PACKED = np.dtype([(name, EVENT[name]) for name in EVENT.names or () if name != "product"])
-"""EVENT without its padding, whose bytes are undefined, and without a product's place."""
+_FIELDS = dict(EVENT.fields or {})
+_BYTES = EVENT.itemsize
 
-_FIELDS = list(_PACKED.names or ())
 
+def _unhashed() -> Int64:
+    """The places of an event's bytes that are no field's, or its product's: those are undefined."""
+    free = np.ones(_BYTES, bool)
+    for name, (dtype, offset, *_) in _FIELDS.items():
+        if name != "product":
+            free[offset : offset + dtype.itemsize] = False
+    return np.flatnonzero(free)
+
+
+_UNHASHED = _unhashed()
 
 _KINDS = {"tick": [TICK], "heartbeat": [HEARTBEAT], "gap": [GAP], "trade": [TRADE, FILLED]}
 
@@ -41,14 +52,12 @@ class DataHash:
     def add(self, events: Records, product_name: Callable[[int], str]) -> None:
         """Add events (n,) of `codec.EVENT`. product_name: of an event's `product`."""
         products = events["product"]
-        if len(events) and (products == products[0]).all():
-            self._of(product_name(int(products[0]))).add(_bytes_of(events))
-            return
-        order = np.argsort(products, kind="stable")
-        cuts = np.flatnonzero(np.diff(products[order])) + 1
-        for places in np.split(order, cuts) if len(order) else ():
-            # Named in the order of their first event, as a reader of one product after the other.
-            self._of(product_name(int(products[places[0]]))).add(_bytes_of(events[places]))
+        order = np.argsort(products.astype(np.uint16), kind="stable")
+        products, whole = products[order], memoryview(_bytes_of(events, order))
+        starts = [0, *(np.flatnonzero(np.diff(products)) + 1).tolist()] if len(products) else []
+        for start, stop in pairwise([*starts, len(products)]):
+            name = product_name(int(products[start]))
+            self._of(name).add(whole[start * _BYTES : stop * _BYTES])
 
     def add_blocks(self, product: str, events: int, blocks: Sequence[bytes]) -> None:
         """Add what `blocks_of` returned for so many events, which begin with a block."""
@@ -79,13 +88,12 @@ class _ProductHash:
         self._block, self._whole = hashlib.sha256(), hashlib.sha256()
         self._last = b""  # the hash of a block that is not full, where it came as such
 
-    def add(self, packed: bytes) -> None:
-        size = _PACKED.itemsize
-        while packed:
-            left = (BLOCK_EVENTS - self._events % BLOCK_EVENTS) * size
-            some, packed = packed[:left], packed[left:]
+    def add(self, events: memoryview) -> None:
+        while events:
+            left = (BLOCK_EVENTS - self._events % BLOCK_EVENTS) * _BYTES
+            some, events = events[:left], events[left:]
             self._block.update(some)
-            self._events += len(some) // size
+            self._events += len(some) // _BYTES
             if self._events % BLOCK_EVENTS == 0:
                 self._whole.update(self._block.digest())
                 self._block = hashlib.sha256()
@@ -109,8 +117,9 @@ class _ProductHash:
         return name, self._events, whole.hexdigest()
 
 
-def _bytes_of(events: Records) -> bytes:
-    packed = np.empty(len(events), _PACKED)
-    for name in _FIELDS:
-        packed[name] = events[name]
-    return packed.tobytes()
+def _bytes_of(events: Records, order: Int64 | None = None) -> bytes:
+    # As plain bytes: NumPy copies records field by field.
+    whole = np.ascontiguousarray(events).view(f"V{_BYTES}")
+    whole = whole.copy() if order is None else whole[order]
+    whole.view(np.uint8).reshape(len(events), _BYTES)[:, _UNHASHED] = 0
+    return whole.tobytes()

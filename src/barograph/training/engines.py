@@ -4,10 +4,11 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from itertools import islice
 from multiprocessing.connection import wait as wait_for
 from pathlib import Path
 from typing import Protocol
@@ -58,31 +59,19 @@ class LocalEngine:
         self, stretches: Sequence[Stretch], folder: Path, done: Callable[[Computed], None]
     ) -> list[Stretch]:
         """Compute stretches; returns those of which the processes were lost."""
-        waiting = iter(stretches)
+        waiting, left = iter(stretches), {stretch.key: stretch for stretch in stretches}
         running: dict[Future[Computed], Stretch] = {}
         with _pool(min(self._workers, len(stretches))) as pool:
             try:
-                while True:
-                    for stretch in _some(waiting, 2 * self._workers - len(running)):
+                while left:
+                    for stretch in islice(waiting, 2 * self._workers - len(running)):
                         running[pool.submit(compute, stretch, folder)] = stretch
-                    if not running:
-                        return []
                     for future in wait(running, return_when=FIRST_COMPLETED).done:
                         done(future.result())
-                        del running[future]
+                        del left[running.pop(future).key]
             except BrokenProcessPool:
-                return [*running.values(), *waiting]
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-
-
-def _some(stretches: Iterator[Stretch], count: int) -> Iterable[Stretch]:
-    for _ in range(count):
-        stretch = next(stretches, None)
-        if stretch is None:
-            return
-        yield stretch
+                pass  # what is left says which
+        return list(left.values())
 
 
 @contextmanager
@@ -92,8 +81,11 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     os.environ[_THREADS] = "1"
     try:
         spawn = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(workers, spawn, initializer=_begin_worker) as pool:
+        pool = ProcessPoolExecutor(workers, spawn, initializer=_begin_worker)
+        try:
             yield pool
+        finally:
+            pool.shutdown(cancel_futures=True)  # what is running takes seconds
     finally:
         if before is None:
             del os.environ[_THREADS]

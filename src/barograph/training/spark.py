@@ -1,9 +1,10 @@
 """Stretches on Apache Spark: each a task, without a shuffle."""
 
 import os
+import re
 import sys
-import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,40 +38,43 @@ class SparkEngine:
         self, stretches: Sequence[Stretch], folder: Path, done: Callable[[Computed], None]
     ) -> None:
         """See `engines.Engine`. A task that is lost is Spark's to try again."""
-        session = self._session()
-        failed: list[BaseException] = []
+        session, raised = self._session()
 
-        def job() -> None:
-            try:
-                tasks = session.sparkContext.parallelize(list(stretches), len(stretches))
-                tasks.foreach(_Compute(folder))
-            except BaseException as error:  # noqa: BLE001 - raised by who waits for it
-                failed.append(error)
+        def job() -> list[BarographError]:
+            tasks = session.sparkContext.parallelize(list(stretches), len(stretches))
+            errors: list[BarographError] = tasks.flatMap(_Compute(folder)).collect()
+            return errors
 
+        waiting = list(stretches)
+        thread = ThreadPoolExecutor(1, "spark")
         try:
-            thread = threading.Thread(target=job, name="spark", daemon=True)
-            thread.start()
-            waiting = list(stretches)
-            while thread.is_alive():
-                thread.join(_LOOK_S)
+            running = thread.submit(job)
+            while not wait([running], _LOOK_S).done:
                 waiting = _told(waiting, folder, done)
-            if failed:
-                raise _declared(failed[0]) from None
-            for stretch in _told(waiting, folder, done):
-                raise BadInputError(
-                    f"the stretch of {stretch.product} from event {stretch.first:,}",
-                    f"no result of it is in {folder}",
-                    "Give a --home that all workers see under the same path",
-                )
+            for error in running.result():
+                raise error
+        except raised as error:
+            cure = "Run it again where that has passed: it goes on"
+            raise BadInputError("Spark", f"it gave up ({_in_a_line(error)})", cure) from None
         finally:
             session.stop()
+            thread.shutdown(wait=False)
+        for stretch in _told(waiting, folder, done):
+            raise BadInputError(
+                f"the stretch of {stretch.product} from event {stretch.first:,}",
+                f"no result of it is in {folder}",
+                "Give a --home that all workers see under the same path",
+            )
 
-    def _session(self) -> "SparkSession":
+    def _session(self) -> "tuple[SparkSession, tuple[type[Exception], ...]]":
+        """A session, and what it raises."""
         try:
-            from pyspark.errors import PySparkException  # noqa: PLC0415 - an extra
+            from py4j.protocol import Py4JError  # noqa: PLC0415 - an extra, as all of it
+            from pyspark.errors import PySparkException  # noqa: PLC0415
             from pyspark.sql import SparkSession  # noqa: PLC0415
         except ImportError:
             raise MissingExtraError("a dataset on Spark", "spark") from None
+        raised = (PySparkException, Py4JError)
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         builder = SparkSession.builder.appName("barograph dataset")
         builder = builder.config("spark.ui.showConsoleProgress", "false")
@@ -85,13 +89,13 @@ class SparkEngine:
             )
         try:
             session: SparkSession = builder.getOrCreate()
-        except (PySparkException, OSError) as error:
+        except (*raised, OSError) as error:
             raise BadInputError(
                 f"Spark at {self._master or 'its configured master'}",
-                f"it does not start ({' '.join(str(error).split())[:300]})",
+                f"it does not start ({_in_a_line(error)})",
                 "Install Java 17 (openjdk-17-jre-headless), and check the master's address",
             ) from None
-        return session
+        return session, raised
 
 
 class _Compute:
@@ -100,8 +104,13 @@ class _Compute:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def __call__(self, stretch: Stretch) -> None:
-        compute(stretch, self._folder)
+    def __call__(self, stretch: Stretch) -> list[BarographError]:
+        """The error that the input has, of which another attempt makes nothing else."""
+        try:
+            compute(stretch, self._folder)
+        except BarographError as error:
+            return [error]
+        return []
 
 
 def _told(
@@ -118,13 +127,8 @@ def _told(
     return left
 
 
-def _declared(error: BaseException) -> BaseException:
-    """The error of ours that a worker met; what Spark itself raised otherwise, in a line."""
-    if isinstance(error, BarographError):
-        return error
-    text = str(error)
-    lines = [line.strip() for line in text.splitlines() if "barograph.errors." in line]
-    why = lines[0].partition(": ")[2] if lines else " ".join(text.split())[:500]
-    return BadInputError(
-        "Spark", f"a task failed ({why})", "Mend that, and run it again: it goes on"
-    )
+def _in_a_line(error: Exception) -> str:
+    """What Spark says that went wrong: of a traceback the last line, of Java's the first."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    raised = [line for line in lines if re.match(r"(: )?[\w.]+(Error|Exception): ", line)]
+    return (raised or lines or [type(error).__name__])[0].removeprefix(": ")[:300]

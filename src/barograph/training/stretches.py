@@ -20,6 +20,7 @@ import polars as pl
 
 from barograph.archive.lake import read_events
 from barograph.arrays import Records
+from barograph.codec import UNREADABLE
 from barograph.errors import BadInputError
 from barograph.feature_set.catalogue import FEATURE_SET_HASH
 from barograph.feature_set.featurizer import Featurizer
@@ -32,7 +33,7 @@ from barograph.types import DAY_S
 EARLIER_H = 2
 """Hours before its own first one from which a stretch is read: more than the longest window."""
 
-MOST_EVENTS = 64 * BLOCK_EVENTS
+MOST_EVENTS = 32 * BLOCK_EVENTS
 """A stretch has at most so many events, which bounds the memory of whoever computes it."""
 
 _HOURS_A_DAY = DAY_S // 3600
@@ -171,7 +172,7 @@ def result_of(stretch: Stretch, folder: Path) -> Computed | None:
     """What a stretch came to in `folder`; None where it was not computed there."""
     try:
         return msgspec.json.decode(read_regular(folder / f"{stretch.key}.json"), type=Computed)
-    except (FileNotFoundError, msgspec.DecodeError):
+    except (FileNotFoundError, *UNREADABLE):
         return None
 
 

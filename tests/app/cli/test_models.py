@@ -147,6 +147,21 @@ def test_what_the_gate_refused_stays_a_candidate_unless_it_is_promoted_by_hand(r
     assert registry.champion_version("spikes") == 1
 
 
+@pytest.mark.slow
+def test_a_run_of_an_earlier_date_takes_no_champion_of_later_data_down(run, registry):
+    versions(registry, 0.0, train_end_ns=2)
+    versions(registry, 1.0, train_end_ns=1)
+    card_with(registry, 2, Decision(promote=True, reasons=("better",)))
+    registry.promote("spikes", 1, "first")
+    code, _, err = run("models", "promote", "2", "--gated", "--home", "h")
+    why = "spikes/1, the champion, was trained on later data"
+    assert (code, err) == (1, f"barograph: spikes/2 stays a candidate: {why}.\n")
+    registry.set_alias("spikes", "candidate", 2)
+    code, out, _ = run("report", "compare", "--if-other", "--json", "--home", "h")
+    assert (code, json.loads(out)) == (0, {"compared": False, "why": why})
+    assert registry.champion_version("spikes") == 1
+
+
 def card_with(registry, version, decision):
     made_card = made(timed=False)
     gate = replace(made_card.training.gate, decision=decision)

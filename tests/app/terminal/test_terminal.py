@@ -176,6 +176,24 @@ def test_a_screen_shows_what_others_wrote_and_obeys_nothing(monkeypatch):
         assert not set("\x1b\x07\u202e") & set(text)
 
 
+def test_nothing_moves_where_only_colours_are_asked_for(monkeypatch):
+    """As in a cell of Jupyter, which sets both for the commands that it starts."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("CLICOLOR_FORCE", "1")
+    shown = io.StringIO()
+    monkeypatch.setattr("sys.stderr", shown)
+    with terminal.progress() as bar:
+        bar.steps("fold", 1, 4)
+    assert shown.getvalue() == ""
+    phases = terminal.Phases(terminal.Screen(stderr=True))
+    with phases.of("reading") as status:
+        status.update("still")
+    text = shown.getvalue()
+    assert text.count("\n") == 1
+    assert "\x1b[32m✓" in text  # the colours stay
+    assert not re.search(r"\x1b\[[0-9?]*[A-JKhl]", text)
+
+
 def test_a_phase_is_told_as_it_is_called(monkeypatch):
     shown = io.StringIO()
     monkeypatch.setattr("sys.stderr", shown)

@@ -145,6 +145,7 @@ def _warn_of_moved(archive: Path) -> None:
 def engine_named(name: str, workers: int | None) -> "Engine | None":
     """The engine of that name; None for the embedded one. Raises BadParameter."""
     import os
+    import re
 
     from barograph.training.engines import LocalEngine
     from barograph.training.spark import SparkEngine
@@ -155,10 +156,13 @@ def engine_named(name: str, workers: int | None) -> "Engine | None":
         return None
     if name == "local":
         return LocalEngine(workers or os.cpu_count() or 1)
-    if name == "spark" or name.startswith("spark://"):
-        return SparkEngine(None if name == "spark" else name)
-    if name.startswith("spark:") and name != "spark:":
-        return SparkEngine(name.removeprefix("spark:"))
+    if name == "spark":
+        return SparkEngine(None)
+    master = name if name.startswith("spark://") else name.partition("spark:")[2]
+    if re.fullmatch(
+        r"spark://.+|local(\[[\d*,]+\])?|local-cluster\[[\d,]+\]|yarn|k8s://.+", master
+    ):
+        return SparkEngine(master)
     why = f"{name!r} is none: embedded, local, spark, spark://HOST:PORT, spark:MASTER"
     raise typer.BadParameter(why, param_hint="--engine")
 

@@ -119,7 +119,8 @@ def models_promote(
     """Make a version the champion; running scorers switch to it within a second.
 
     With --gated the reason is the gate's; exit code 1, and no change, where the gate refused the
-    version. A version that is champion already stays it, and the answer is its entry.
+    version, or the champion was trained on later data. A version that is champion already stays it,
+    and the answer is its entry.
     """
     from barograph.app.terminal import training_summary
     from barograph.registry.audit import NotPromoted
@@ -187,11 +188,14 @@ def _promoted_by_gate(
     shown = card.decoded(registry.attached(case.name, version, card.FILE), label)
     decision = shown.training.gate.decision
     words = "; ".join(decision.reasons)
+    champion = registry.champion_version(case.name)
     if not decision.promote:
-        champion = registry.champion_version(case.name)
         return NotPromoted(version=version, champion=champion, reason=words)
+    if champion is not None and registry.knows_later(case.name, champion, version):
+        why = f"{case.name}/{champion}, the champion, was trained on later data"
+        return NotPromoted(version=version, champion=champion, reason=why)
     history = registry.history(case.name)
-    if history and history[-1].version == version == registry.champion_version(case.name):
+    if history and history[-1].version == version == champion:
         return history[-1]
     return registry.promote(case.name, version, words, case.feature_set)
 

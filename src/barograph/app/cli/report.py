@@ -102,7 +102,10 @@ def report_compare(
     ] = None,
     if_other: Annotated[
         bool,
-        typer.Option("--if-other", help="Do nothing unless there is a champion to compare with."),
+        typer.Option(
+            "--if-other",
+            help="Do nothing unless there is a champion to compare with, of no later data.",
+        ),
     ] = False,
     json: JsonOption = False,
 ) -> None:
@@ -264,9 +267,16 @@ def _no_other(
     if settings.home != other.home:
         return ""
     registry = registry_of(settings)
-    if _number(registry, case, champion) == _number(registry, case, candidate):
-        return f"the {candidate} is the {champion}"
+    numbers = _number(registry, case, champion), _number(registry, case, candidate)
+    if numbers[0] == numbers[1]:
+        return f"{_words(candidate, case)} is the {champion}"
+    if registry.knows_later(case, *numbers):
+        return f"{case}/{numbers[0]}, the {champion}, was trained on later data"
     return ""
+
+
+def _words(version: str, case: str) -> str:
+    return f"{case}/{version}" if version.isdecimal() else f"the {version}"
 
 
 def _trained(settings: "Settings", case: "Case", version: str, with_home: str = "") -> "Trained":

@@ -20,6 +20,7 @@ from barograph.app.reports.figures_svg import (
     STYLE,
     VERMILION,
     WIDE,
+    CellFigure,
     axes_of,
 )
 from barograph.arrays import Float64
@@ -82,7 +83,7 @@ def strip(data: Strip, axes: tuple[Axis, Axis], width: float) -> Figure:
     """The forecast over time, above outcome and level; `axes` say how to show these two."""
     heights = [120.0] + [78.0] * bool(data.outcome_low) + [62.0] * bool(data.level)
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(width / INCH, sum(heights) / INCH), layout="constrained")
+        figure = CellFigure(figsize=(width / INCH, sum(heights) / INCH), layout="constrained")
         panels = figure.subplots(
             len(heights), sharex=True, squeeze=False, gridspec_kw={"height_ratios": heights}
         )[:, 0].tolist()

@@ -47,9 +47,21 @@ STYLE = {
 }
 
 
+class CellFigure(Figure):
+    """A figure that a notebook shows where a cell ends with it.
+
+    IPython knows how to show a `Figure` only once pyplot was used, which nothing here does.
+    """
+
+    def _repr_png_(self) -> bytes:
+        drawn = io.BytesIO()
+        self.savefig(drawn, format="png")
+        return drawn.getvalue()
+
+
 def axes_of(width: float, height: float) -> tuple[Figure, Axes]:
     """A figure of so many SVG units, and its only axes."""
-    figure = Figure(figsize=(width / INCH, height / INCH), layout="constrained")
+    figure = CellFigure(figsize=(width / INCH, height / INCH), layout="constrained")
     return figure, figure.add_subplot()
 
 

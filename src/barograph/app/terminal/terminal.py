@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from io import StringIO
 from typing import TYPE_CHECKING
 
@@ -67,6 +67,15 @@ class Screen(Console):
                 yield segment
             else:
                 yield segment._replace(text=spelled_out(segment.text))
+
+
+def can_be_written_over(console: Console) -> bool:
+    """Whether what a console writes can move: on a terminal, and not where only colours are.
+
+    Rich takes `FORCE_COLOR`, which Jupyter and CI set for the commands of a cell or a step, for a
+    terminal; there each turn of a spinner would be a line of its own.
+    """
+    return console.is_terminal and console.file.isatty()
 
 
 def text_of(answer: RenderableType) -> str:
@@ -159,7 +168,7 @@ def progress() -> Iterator[Bar]:
         TimeRemainingColumn(),
         console=console,
         transient=True,
-        disable=chosen() is Detail.QUIET or not console.is_terminal,
+        disable=chosen() is Detail.QUIET or not can_be_written_over(console),
     )
     with bars:
         yield Bar(bars)
@@ -177,7 +186,8 @@ class Phases:
     def of(self, what: str) -> Iterator[Status]:
         """Time one phase; its name is the part of `what` before the first colon or comma."""
         started = time.monotonic()
-        with self._console.status(Text(what)) as status:
+        status = self._console.status(Text(what))
+        with status if can_be_written_over(self._console) else nullcontext():
             yield status
         name = what.split(":", maxsplit=1)[0].split(",", maxsplit=1)[0]
         self.seconds[name] = round(time.monotonic() - started, 3)
