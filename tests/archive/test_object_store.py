@@ -88,7 +88,11 @@ def test_an_address_of_no_use_is_refused_without_its_secret(address):
 
 @pytest.mark.parametrize(
     ("address", "why"),
-    [("what://x", "nothing here reaches it"), ("s3:///x", "it names no bucket")],
+    [
+        ("what://x", "nothing here reaches it"),
+        ("s3:///x", "it names no bucket"),
+        ("file:///", "it is the whole disk"),
+    ],
 )
 def test_an_address_that_nobody_knows_is_refused(address, why):
     with pytest.raises(BadInputError, match=why):

@@ -105,7 +105,7 @@ def test_two_homes_that_go_on_from_one_archive_do_not_push_to_one_place(archive,
 
 def test_a_store_that_is_the_home_itself_is_refused(archive, tmp_path):
     (tmp_path / "link").symlink_to(archive.parent)
-    for name in ("home", "link"):
+    for name in ("home", "link", "home/archive", "home/parquet/below"):
         with pytest.raises(BadInputError, match="itself lies there"):
             move(archive, open_store(str(tmp_path / name)), unknown=())
     assert (archive / FIRST).exists()

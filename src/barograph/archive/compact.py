@@ -179,7 +179,9 @@ def _to_do(file: ArchiveFile, done: LakeProgress) -> str:
     if not file.there:
         if known is None and done.files:
             raise BadInputError(
-                str(file.path), "it is gone, and was not compacted", "Restore it from a copy"
+                str(file.path),
+                "it is gone, and was not compacted",
+                "Restore it from a copy, or pull it (`barograph archive pull URL`)",
             )
         return ""
     digest = file_sha256(file.path) if file.manifest is None else file.manifest.sha256

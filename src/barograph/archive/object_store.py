@@ -21,6 +21,7 @@ from barograph.registry.s3_files import KEY, SECRET, S3Access, access_in
 
 EXTRA = "lake"
 _S3 = ("s3", "s3a")
+_LOCAL = ("file", "local")
 _WHOLE_AT_ONCE = {*_S3, "gs", "gcs", "abfs", "abfss", "az", "adl", "memory"}
 """Protocols by which an object gets its name only once all of it is there."""
 
@@ -46,7 +47,7 @@ class ObjectStore:
     @property
     def folder(self) -> Path | None:
         """The folder on this machine that it is; None of another kind."""
-        return Path(self._root) if self._protocol in {"file", "local"} else None
+        return Path(self._root) if self._protocol in _LOCAL else None
 
     def of(self, name: str) -> str:
         """The address of an object, as errors name it."""
@@ -232,6 +233,8 @@ def open_store(address: str, environment: Mapping[str, str] | None = None) -> Ob
             address, f"nothing here reaches it ({error})", "Give s3://bucket/prefix or a path"
         ) from error
     root = root.rstrip("/")
+    if not root and system.protocol[0] in _LOCAL:
+        raise BadInputError(address, "it is the whole disk", "Name a folder on it")
     return ObjectStore(system.unstrip_protocol(root), system, root, failures)
 
 

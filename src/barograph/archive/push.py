@@ -249,8 +249,10 @@ def _check_apart(store: ObjectStore, folders: dict[str, Path]) -> None:
     """Raise BadInputError where the store is the home itself: nothing would be a copy."""
     if store.folder is None:
         return
+    place = store.folder.resolve()
     for name, folder in folders.items():
-        if (store.folder / name).resolve() == folder.resolve():
+        there = folder.resolve()
+        if place / name == there or place.is_relative_to(there):
             raise BadInputError(
                 store.address, f"{folder} itself lies there", "Name a folder on another disk"
             )
