@@ -23,7 +23,7 @@ HOURS ?= 36
 SEED ?= 1
 ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
-.PHONY: help install airflow airflow-up dvc demo hourly-demo churn-demo kafka test test-unattended test-operations test-fast test-narrow lint bench bench-check lock docs deploy leak claims ceiling more-skill drift-table first-minutes horizons eda gallery brief docs-site \
+.PHONY: help install airflow airflow-up dvc demo hourly-demo churn-demo kafka test test-unattended test-operations test-fast test-narrow lint bench bench-check lock docs deploy leak claims ceiling more-skill drift-table first-minutes horizons history-cost eda gallery brief docs-site \
   bandit pip-audit lint-workflows compare image image-check pin-images release-notes branch-rules wheel clean
 
 help:            ## what can be made
@@ -133,6 +133,9 @@ eda: $(TESTED)      ## the exploration, run on BAROGRAPH_HOME or a simulated mar
 	BAROGRAPH_HOME=$(abspath $(BAROGRAPH_HOME)) $(BIN)/jupyter nbconvert --log-level ERROR \
 	  --execute --to html --output-dir build notebooks/eda.ipynb
 	@echo build/eda.html
+
+history-cost: .venv/installed-for-bench   ## the tables of docs/history.md: what a million ticks cost, from archive to dataset
+	$(BIN)/python benchmarks/history_cost.py --times 1 25 241
 
 gallery: $(STAMP)   ## docs/gallery as notebooks for Jupyter: build/gallery
 	$(BIN)/python docs/notebook_files.py

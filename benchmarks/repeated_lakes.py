@@ -26,6 +26,13 @@ TIMES = ("event_time", "receive_time", "gap_start")
 
 def compacted(recording: Path, home: Path) -> Path:
     """The lake of a home that replayed a recording."""
+    replayed(recording, home)
+    compact(home / "archive", home / "parquet")
+    return home / "parquet"
+
+
+def replayed(recording: Path, home: Path) -> None:
+    """Replay a recording into the log and archive of a home."""
     log = open_log(home)
     frames = feed.Feed(log, home / "archive")
     try:
@@ -33,8 +40,6 @@ def compacted(recording: Path, home: Path) -> Path:
     finally:
         frames.close()
         log.close()
-    compact(home / "archive", home / "parquet")
-    return home / "parquet"
 
 
 def repeated(base: Path, lake: Path, times: int) -> int:

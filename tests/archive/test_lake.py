@@ -191,3 +191,12 @@ def test_an_index_and_progress_that_are_none_say_so(lake):
 def test_where_nothing_is_there_is_an_empty_lake(tmp_path):
     assert read_progress(tmp_path) == LakeProgress(form=NUMBERED)
     assert len(read_index(tmp_path)) == 0
+
+
+def test_other_readers_take_it_as_it_lies(lake):
+    """As docs/history.md shows it: the folders' names are columns beside those of the files."""
+    table = pl.scan_parquet(f"{lake}/**/hour=*.parquet", hive_partitioning=True)
+    rows = table.filter(pl.col("product") == "BTC-USD", pl.col("kind") == "tick").collect()
+    assert len(rows) == 7
+    assert rows["date"].dtype == pl.Date
+    assert rows.sort("number")["event_time"].is_sorted()

@@ -26,7 +26,7 @@ from verb_words import verbs
 from waiting import until
 
 DOCS = Path(__file__).parents[2] / "docs"
-RUN = ("quick-start", "tutorial", "how-to", "operations", "coming-from", "faq")
+RUN = ("quick-start", "tutorial", "how-to", "operations", "coming-from", "faq", "history")
 PAGES = (*RUN, "alerts", "ci")
 """Of the last two nothing is run; the words of their commands are looked at."""
 
@@ -37,6 +37,7 @@ NOT_RUN = {
     "# needs a sink of yours": "tests/app/alerting/ and tests/stories/test_alerts_of_up.py send",
     "# needs a server of MLflow": "tests/stories/test_registry_on_a_server.py has one",
     "# needs a bucket": "tests/stories/test_registry_in_a_bucket.py has one",
+    "# needs the extra spark": "tests/stories/test_dataset_on_spark.py has it",
     "# needs root": "it changes this machine; tests/stories/test_service.py runs the unit",
 }
 """First line of a block that is not run, and why."""

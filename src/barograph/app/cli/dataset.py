@@ -72,7 +72,7 @@ def dataset(
     ] = "embedded",
     workers: Annotated[
         int | None,
-        typer.Option(min=1, help="Processes of --engine local; default one a processor."),
+        typer.Option(min=1, max=1024, help="Processes of --engine local; default one a processor."),
     ] = None,
     lake: Annotated[
         Path | None,
