@@ -214,7 +214,7 @@ $(TESTED): $(STAMP)
 	@$(BIN)/python tests/given/programs.py
 	@echo "Installing what the tests need into .venv"
 	$(UV_INSTALL) --constraint requirements.lock --group dev --group checks \
-	  --editable ".[kafka,jwt,xgboost,garch,report,sklearn,spark]"
+	  --editable ".[kafka,jwt,xgboost,garch,report,sklearn,spark,lake]"
 	@touch $@
 
 # Environments of their own: neither resolves together with Barograph.

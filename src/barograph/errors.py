@@ -238,6 +238,14 @@ class RegistryServerError(RegistryError):
         BarographError.__init__(self, f"the registry at {address}: {why}. {cure}.")
 
 
+class ObjectStoreError(BarographError):
+    """A bucket or folder that history is moved to cannot be used, or what lies there is no use."""
+
+    def __init__(self, address: str, why: str, cure: str) -> None:
+        self.address, self.why, self.cure = address, why, cure
+        super().__init__(f"{address}: {why}. {cure}.")
+
+
 class MissingExtraError(BarographError):
     """What was asked for needs a package that is not installed."""
 

@@ -1,5 +1,6 @@
 """The archive's book says whose its files are."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -71,3 +72,17 @@ def test_no_number_is_given_twice(tmp_path):
     book.begin(9, "a")
     assert next_number(tmp_path, book, 7) == 10
     assert owners(tmp_path) == {1: ""}
+
+
+def test_a_book_follows_an_earlier_copy_of_itself_and_nothing_else():
+    book = Book(archive="a", logs={"x": OwnerLog("log.sqlite")})
+    book.begin(1, "x")
+    earlier = msgspec.json.decode(msgspec.json.encode(book), type=Book)
+    assert book.follows(earlier)
+    book.logs["y"] = OwnerLog("other.sqlite")
+    book.begin(2, "x")
+    book.begin(3, "y")
+    assert (book.follows(earlier), earlier.follows(book)) == (True, False)
+    earlier.begin(2, "z")
+    assert not book.follows(earlier)
+    assert not book.follows(Book(archive="b"))

@@ -99,3 +99,14 @@ def test_a_missing_archive_is_reported(tmp_path):
     for look in (inventory, inspect):
         with pytest.raises(BadInputError, match="there is no archive"):
             look(tmp_path / "none")
+
+
+def test_a_removed_file_is_sound_where_it_was_compacted_or_pushed(archive):
+    digest = inventory(archive).files[0].manifest.sha256
+    (archive / "000001.ndjson.gz").unlink()
+    (damage,) = inspect(archive).damaged
+    assert damage.why == "it is gone, and was neither compacted nor pushed"
+    by_lake, by_store = inspect(archive, compacted={digest}), inspect(archive, pushed={digest})
+    assert (by_lake.removed, by_lake.pushed) == (["000001.ndjson.gz"], [])
+    assert (by_store.removed, by_store.pushed) == (["000001.ndjson.gz"], ["000001.ndjson.gz"])
+    assert (by_lake.sound, by_store.sound) == (True, True)

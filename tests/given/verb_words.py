@@ -68,6 +68,8 @@ WORDS = {
     "archive list": (),
     "archive verify": (),
     "archive compact": (),
+    "archive push": ("{home}-history",),
+    "archive pull": ("{inputs}/history",),
     "alerts list": (),
     "alerts test": ("--on-alert", "true"),
     "alerts run": ("--minutes", "0.01"),
@@ -148,6 +150,7 @@ def make_home(home, inputs, registry):
         models.set_alias("churn", "candidate", version)
         models.attach("churn", version, FILE, encoded(made(timed=False)))
     Life("backup", inputs / "backup", "--home", home).answer()
+    Life("archive", "push", inputs / "history", "--home", home).answer()
     Life("featurize", "--home", home).answer()  # who only reads leaves the log's -wal and -shm
 
 

@@ -41,6 +41,22 @@ ELSEWHERE = {
         "tests/app/cli/test_doctor.py",
         "test_a_version_without_a_champion_is_promoted_as_advised",
     ),
+    "archive push --remove": (
+        "tests/app/cli/test_archive.py",
+        "test_moved_away_the_archive_is_sound_and_comes_back_to_any_home",
+    ),
+    "archive pull": (
+        "tests/app/cli/test_archive.py",
+        "test_moved_away_the_archive_is_sound_and_comes_back_to_any_home",
+    ),
+    "archive compact": (
+        "tests/app/cli/test_archive.py",
+        "test_moved_away_the_archive_is_sound_and_comes_back_to_any_home",
+    ),
+    "archive compact --out": (
+        "tests/app/cli/test_archive.py",
+        "test_a_lake_that_is_named_and_not_there_is_refused_before_anything_is_sent",
+    ),
     "recover --log": (
         "tests/stories/test_one_home_two_logs.py",
         "test_a_home_moves_to_kafka_with_its_recording_and_to_a_log_made_anew",

@@ -20,6 +20,7 @@ HOMES = {
             "app/terminal/backup_lines.py",
             "app/terminal/listing.py",
             "app/terminal/findings.py",
+            "app/terminal/history.py",
             "app/terminal/model_page.py",
             "app/terminal/model_list.py",
             "app/terminal/doctor_page.py",
@@ -157,6 +158,10 @@ HOMES = {
         "inside",
     ),
     "pyarrow": ({"library/frames.py"}, "inside"),
+    "fsspec": ({"archive/object_store.py"}, "inside"),
+    "s3fs": ({"archive/object_store.py"}, "inside"),
+    "botocore": ({"archive/object_store.py"}, "inside"),
+    "aiohttp": ({"archive/object_store.py"}, "inside"),
     "arch": ({"cases/baselines.py"}, "inside"),
     "onnx": (
         {

@@ -352,7 +352,9 @@ def test_there_is_no_room_and_then_there_is(home, inputs, mount):
     place = mount("home", "size=40m")
     shutil.copytree(home, place, dirs_exist_ok=True)
     fill(place)
-    verbs_that_write = ("dataset", "archive compact", "models promote", "report card")
+    verbs_that_write = (
+        "dataset", "archive compact", "archive push", "models promote", "report card",
+    )  # fmt: skip
     for verb in verbs_that_write:
         assert_refused(Door(words_of(verb, place, inputs)).end(), "Free at least 67 MB there")
     with pytest.raises(BarographError):

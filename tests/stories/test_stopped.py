@@ -41,7 +41,7 @@ main()
 """
 
 # The words of each verb, with {home}, {new} (another home), {market}, {people}, {candles},
-# {backup} and {deaf} (a port).
+# {backup}, {history} (a store) and {deaf} (a port).
 WORDS = {
     "help": "models show",
     "settings": "--home {home}",
@@ -87,6 +87,8 @@ WORDS = {
     "archive list": "--home {home}",
     "archive verify": "--home {home}",
     "archive compact": "--home {home}",
+    "archive push": "{new}/history --home {home}",
+    "archive pull": "{history} --home {new}",
     "alerts list": "--follow --home {home}",
     "alerts test": "--on-alert true --home {home}",
     "alerts run": "--home {home}",
@@ -125,8 +127,9 @@ def place(made_home, tmp_path_factory):
         _, err = process.communicate(timeout=300)
         assert process.returncode == 0, err.decode()
     registered(home)
-    code, _, err = Life("backup", place / "backup", "--home", home).end()
-    assert code == 0, err.decode()
+    for words in (("backup", place / "backup"), ("archive", "push", place / "history")):
+        code, _, err = Life(*words, "--home", home).end()
+        assert code == 0, err.decode()
     return place
 
 
@@ -168,6 +171,7 @@ def stopped(verb, place, deaf, number, at_s):
         people=place / "people.ndjson",
         candles=place / "candles.csv",
         backup=place / "backup",
+        history=place / "history",
         deaf=deaf,
     )
     process = begin([*verb.split(), *words.split()])

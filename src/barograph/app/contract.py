@@ -28,6 +28,8 @@ from barograph.app.web.server import ServeSummary
 from barograph.app.wiring import Consumed
 from barograph.archive.compact import Compaction
 from barograph.archive.inventory import Inspection, Inventory
+from barograph.archive.pull import Pulled
+from barograph.archive.push import Pushed
 from barograph.archive.recorded_form import Look
 from barograph.cases.feature_laws import FeatureCheck
 from barograph.feed.extracted import Extracted
@@ -101,6 +103,8 @@ ANSWERS: Mapping[str, Any] = {
     "archive list": Inventory,
     "archive verify": Inspection,
     "archive compact": Compaction,
+    "archive push": Pushed,
+    "archive pull": Pulled,
     "recover": Recovered,
     "backup": BackedUp,
     "restore": Restored,

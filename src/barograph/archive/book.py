@@ -67,6 +67,22 @@ class Book(msgspec.Struct, kw_only=True):
         """The highest file number begun so far; 0 where there is none."""
         return max((begun.last for begun in self.files), default=0)
 
+    def follows(self, earlier: "Book") -> bool:
+        """Whether it is of the same archive, and says all that an earlier copy of it does."""
+        return (
+            self.archive == earlier.archive
+            and earlier.logs.keys() <= self.logs.keys()
+            and all(
+                any(
+                    ours.log == theirs.log
+                    and ours.first <= theirs.first
+                    and theirs.last <= ours.last
+                    for ours in self.files
+                )
+                for theirs in earlier.files
+            )
+        )
+
     def stood_at(self, address: str) -> set[str]:
         """Return the ids of the logs that were at an address."""
         return {log for log, owner in self.logs.items() if owner.address == address}
@@ -84,20 +100,25 @@ def read_book(directory: Path) -> Book | None:
     """The book of an archive; None where there is none. Raises BadInputError for a damaged one."""
     path = directory / BOOK
     try:
-        content = read_regular(path)
+        return book_of(read_regular(path), str(path))
+    except FileNotFoundError:
+        return None
+
+
+def book_of(content: bytes, place: str) -> Book:
+    """The book that these bytes are. Raises BadInputError, which names their place."""
+    try:
         form = _decode_form(content).form
         if form > _FORM:
             raise BadInputError(
-                str(path),
+                place,
                 f"a newer Barograph wrote this archive (form {form}, known is {_FORM})",
                 "Update Barograph, or use another --home",
             )
         return _decode(content)
-    except FileNotFoundError:
-        return None
     except UNREADABLE as error:
         raise BadInputError(
-            str(path),
+            place,
             f"it cannot be read ({error})",
             "Restore it from a copy, or remove it: the log then says whose the files are",
         ) from error

@@ -74,7 +74,7 @@ def compact(
     DiskFullError.
     """
     files = existing_files(archive)
-    with _alone(out):
+    with alone(out):
         done = read_progress(out)
         before = len(done.files)
         compacting = _Compacting(done)
@@ -179,7 +179,9 @@ def _to_do(file: ArchiveFile, done: LakeProgress) -> str:
     if not file.there:
         if known is None and done.files:
             raise BadInputError(
-                str(file.path), "it is gone, and was not compacted", "Restore it from a copy"
+                str(file.path),
+                "it is gone, and was not compacted",
+                "Restore it from a copy, or pull it (`barograph archive pull URL`)",
             )
         return ""
     digest = file_sha256(file.path) if file.manifest is None else file.manifest.sha256
@@ -285,7 +287,8 @@ def _row(event: Event, archive_file: int, number: int | None) -> tuple[object, .
 
 
 @contextmanager
-def _alone(out: Path) -> Iterator[None]:
+def alone(out: Path) -> Iterator[None]:
+    """Keep others from writing a lake, which is made. Raises BadInputError, DiskFullError."""
     with declared(out):
         out.mkdir(parents=True, exist_ok=True)
         lock = (out / "lock").open("wb")

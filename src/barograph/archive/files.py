@@ -138,12 +138,18 @@ def keep_manifest(directory: Path, manifest: ArchiveManifest) -> None:
 
 def _read_manifest(path: Path) -> ArchiveManifest | None:
     try:
-        return _decode_manifest(read_regular(path))
+        return manifest_in(read_regular(path), str(path))
     except FileNotFoundError:
         return None
+
+
+def manifest_in(content: bytes, place: str) -> ArchiveManifest:
+    """The manifest that these bytes are. Raises BadInputError, which names their place."""
+    try:
+        return _decode_manifest(content)
     except UNREADABLE as error:
         raise BadInputError(
-            str(path), f"it is no manifest ({error})", "Restore it from a copy, or remove it"
+            place, f"it is no manifest ({error})", "Restore it from a copy, or remove it"
         ) from error
 
 

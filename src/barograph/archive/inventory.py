@@ -55,12 +55,14 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True):
     """What an inspection of all files found.
 
     `finished` files were held against their manifests; of those `without_manifest` each line was
-    read. `removed` are gone, and compacted before.
+    read. `removed` are gone, and were compacted or pushed before; `pushed` are those of them that
+    stand in a store.
     """
 
     finished: int
     without_manifest: list[str]
     removed: list[str]
+    pushed: list[str]
     lines: int
     damaged: list[Damage]
 
@@ -99,16 +101,18 @@ def inspect(
     directory: Path,
     *,
     compacted: Collection[str] = (),
+    pushed: Collection[str] = (),
     progress: Callable[[int], None] = lambda _lines: None,
 ) -> Inspection:
     """Read every line of every file, and compare each file with its manifest.
 
-    compacted: the sha256 of files that may be gone. progress: called with the lines read so far.
-    Raises BadInputError where there is no archive, and for a manifest that is none.
+    compacted, pushed: the sha256 of files that may be gone. progress: called with the lines so
+    far. Raises BadInputError where there is no archive, and for a manifest that is none.
     """
     damaged: list[Damage] = []
     without: list[str] = []
     removed: list[str] = []
+    stored: list[str] = []
     lines = finished = 0
     for file in existing_files(directory):
         why = ""
@@ -123,16 +127,20 @@ def inspect(
                 without.append(file.path.name)
                 if unreadable is not None and not (file.is_open and _is_torn(unreadable)):
                     why = f"line {unreadable.position}: {unreadable.detail}"
+        elif file.manifest is not None and file.manifest.sha256 in pushed:
+            removed.append(file.path.name)
+            stored.append(file.path.name)
         elif file.manifest is not None and file.manifest.sha256 in compacted:
             removed.append(file.path.name)
         else:
-            why = "it is gone, and was not compacted"
+            why = "it is gone, and was neither compacted nor pushed"
         if why:
             damaged.append(Damage(file=file.path.name, why=why))
     return Inspection(
         finished=finished,
         without_manifest=without,
         removed=removed,
+        pushed=stored,
         lines=lines,
         damaged=damaged,
     )

@@ -10,13 +10,13 @@ import hashlib
 import hmac
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from urllib.parse import quote, urlsplit
 
 import msgspec
 
-from barograph.errors import RegistryServerError
+from barograph.errors import BarographError, RegistryServerError
 from barograph.rest import Answer, Question
 from barograph.wire import shown
 
@@ -86,22 +86,36 @@ def s3_access(address: str, environment: Mapping[str, str] | None = None) -> S3A
 
     Raises RegistryServerError where it does not say who asks, or names an endpoint of no use.
     """
-    variables = os.environ if environment is None else environment
-    cure = f"Set {KEY} and {SECRET}, or start it with `--serve-artifacts`"
+
+    def refused(why: str, cure: str) -> RegistryServerError:
+        why = f"it keeps files in a bucket that clients reach themselves, and {why}"
+        return RegistryServerError(address, why, f"{cure}, or start it with `--serve-artifacts`")
+
+    return access_in(os.environ if environment is None else environment, refused)
+
+
+def access_in(
+    variables: Mapping[str, str], refused: Callable[[str, str], BarographError]
+) -> S3Access:
+    """What these variables say about S3: who asks, where, and whose certificates are believed.
+
+    refused: makes the error that is raised, from facts and cure, where they do not say who asks or
+    name an endpoint of no use.
+    """
+    cure = f"Set {KEY} and {SECRET}"
     for name in (KEY, SECRET):
         if not variables.get(name):
-            why = f"it keeps files in a bucket that clients reach themselves, and {name} is not set"
-            raise RegistryServerError(address, why, cure)
+            raise refused(f"{name} is not set", cure)
     for name in (KEY, SECRET, SESSION, *REGIONS):
         if not variables.get(name, "").isprintable():
-            raise RegistryServerError(address, f"{name} holds characters that no header can", cure)
+            raise refused(f"{name} holds characters that no header can", cure)
     region = next((variables[name] for name in REGIONS if variables.get(name)), "us-east-1")
     named = next((name for name in ENDPOINTS if variables.get(name)), "")
     endpoint = variables[named].rstrip("/") if named else f"https://s3.{region}.amazonaws.com"
     parts = urlsplit(endpoint)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.username:
-        why = f"the endpoint of its bucket in {named or REGIONS[0]} is no http or https address"
-        raise RegistryServerError(address, why, 'Give one as "https://s3.example.org"')
+        why = f"the endpoint in {named or REGIONS[0]} is no http or https address"
+        raise refused(why, 'Give one as "https://s3.example.org"')
     return S3Access(
         key=variables[KEY],
         secret=variables[SECRET],

@@ -1,4 +1,4 @@
-"""The archive by the command line: listed, verified, made Parquet."""
+"""The archive by the command line: listed, verified, made Parquet, moved and brought back."""
 
 import json
 
@@ -52,8 +52,46 @@ def test_compacted_it_is_parquet_by_product_and_originals_may_go(run, tmp_path):
     assert (code, "it is gone" in out) == (1, True)
 
 
-@pytest.mark.parametrize("verb", ["list", "verify", "compact"])
+@pytest.mark.slow
+@pytest.mark.usefixtures("fed")
+def test_moved_away_the_archive_is_sound_and_comes_back_to_any_home(run, tmp_path):
+    run("archive", "compact", *HOME)
+    frames = tmp_path / "h" / "archive" / "000001.ndjson.gz"
+    original = frames.read_bytes()
+    code, out, err = run("archive", "push", "store", *HOME, "--remove", "--json")
+    assert (code, err) == (0, "")
+    done = json.loads(out)
+    assert (done["files"], done["removed"], frames.exists()) == (1, [frames.name], False)
+    code, out, _ = run("archive", "verify", *HOME, "--out", "elsewhere")
+    assert (code, "1 of them pushed" in out) == (0, True)
+    code, out, err = run("dataset", *HOME)
+    assert (code, "`barograph archive pull URL`" in err) == (2, True)
+    code, out, _ = run("archive", "push", "store", *HOME)
+    assert (code, "nothing sent to" in out) == (0, True)
+    for home in (HOME, ("--home", "fresh")):
+        code, out, _ = run("archive", "pull", "store", *home, "--json")
+        assert (code, json.loads(out)["files"]) == (0, 1)
+        assert (tmp_path / home[1] / "archive" / frames.name).read_bytes() == original
+    for name in ("ndjson.gz", "manifest.json"):
+        (tmp_path / "store" / "archive" / f"000001.{name}").unlink()
+    frames.unlink()
+    code, out, _ = run("archive", "push", "store", *HOME, "--json")
+    assert (code, json.loads(out)["lost"]) == (1, [frames.name])
+
+
+@pytest.mark.usefixtures("fed")
+def test_a_lake_that_is_named_and_not_there_is_refused_before_anything_is_sent(run, tmp_path):
+    code, out, err = run("archive", "push", "store", "--lake", "none", *HOME)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "archive compact --out none" in err
+    assert not (tmp_path / "store").exists()
+    assert run("archive", "compact", "--out", "none", *HOME)[0] == 0
+    assert run("archive", "push", "store", "--lake", "none", *HOME)[0] == 0
+    assert (tmp_path / "store" / "parquet" / "index.parquet").exists()
+
+
+@pytest.mark.parametrize("verb", ["list", "verify", "compact", "push"])
 def test_without_an_archive_one_line_says_what_to_do(run, verb):
-    code, out, err = run("archive", verb, *HOME)
+    code, out, err = run("archive", verb, *(["store"] if verb == "push" else []), *HOME)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert "there is no archive" in err

@@ -16,6 +16,7 @@ READS = {
     "models rollback": (), "report card": ("1",), "report compare": (), "report drift": (),
     "report profile": (),
     "archive list": (), "archive verify": (), "archive compact": (), "alerts list": (),
+    "archive push": ("store",),
     "deadletters list": (), "deadletters show": ("{letter}",), "topics list": (),
     "topics dump": ("ticks.raw",), "check": (), "verify": (), "serve": ("--port", "0"),
     "recover": (),

@@ -63,13 +63,14 @@ def test_an_inventory_has_a_line_for_each_file_and_the_sum():
 @pytest.mark.parametrize("damaged", [[], [Damage(file="000001.ndjson.gz", why="it is gone")]])
 def test_an_inspection_names_what_is_damaged(damaged):
     inspection = Inspection(
-        finished=3, without_manifest=["000004.ndjson.gz"], removed=["x"], lines=99, damaged=damaged
-    )
+        finished=3, without_manifest=["000004.ndjson.gz"], removed=["x", "y"], pushed=["y"],
+        lines=99, damaged=damaged,
+    )  # fmt: skip
     text = shown(findings.inspection(inspection))
     assert ("sound" in text) == (not damaged)
     assert ("damaged: 000001.ndjson.gz: it is gone" in text) == bool(damaged)
     assert "without manifest: 000004.ndjson.gz" in text
-    assert "compacted and removed: 1" in text
+    assert "compacted or pushed, and removed: 2, 1 of them pushed" in text
 
 
 def test_a_compaction_says_what_was_left_and_what_may_go():

@@ -125,8 +125,21 @@ def dataset(
         answer(table, json, lambda: terminal.record_dataset(table))
         return
     recordings = _Recordings(files or [], names_in(products), form_in(form), zone_named(zone))
+    if not files and own_source(chosen) is None:
+        _warn_of_moved(settings.home / "archive")
     made = built(settings, log, chosen, recordings, until_ns)
     answer(made, json, lambda: terminal.dataset(made))
+
+
+def _warn_of_moved(archive: Path) -> None:
+    from barograph.archive.files import archive_files
+
+    if gone := [file.path.name for file in archive_files(archive) if not file.there]:
+        warn(
+            f"{len(gone):,} of the archive's files are not on this disk (first {gone[0]}); their "
+            "events are not in the dataset. Bring them back (`barograph archive pull URL`), or "
+            "build it from what is compacted (--engine local)."
+        )
 
 
 def engine_named(name: str, workers: int | None) -> "Engine | None":

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from barograph.pipeline.check import Check, GapTotal
 
 _TO_REMOVE = (
-    "The originals are kept. You may delete those of finished files (archive/*.ndjson.gz, not the "
-    "manifests): `barograph dataset` and `verify --archive` can then no longer use them."
+    "The originals are kept. `barograph archive push URL --remove` moves those of finished files "
+    "elsewhere. You may delete them too (archive/*.ndjson.gz, not the manifests): "
+    "`barograph dataset` and `verify --archive` can then no longer use them."
 )
 
 
@@ -76,7 +77,8 @@ def inspection(inspected: "Inspection") -> RenderableType:
     if inspected.without_manifest:
         lines.append(Text(f"without manifest: {', '.join(inspected.without_manifest)}"))
     if inspected.removed:
-        lines.append(Text(f"compacted and removed: {len(inspected.removed):,}"))
+        stored = f", {len(inspected.pushed):,} of them pushed" if inspected.pushed else ""
+        lines.append(Text(f"compacted or pushed, and removed: {len(inspected.removed):,}{stored}"))
     verdict = "sound" if inspected.sound else f"{len(inspected.damaged):,} damaged"
     checked = f"{inspected.finished:,} files checked, {inspected.lines:,} lines read"
     return Group(Text(f"{verdict}: {checked}"), *lines)

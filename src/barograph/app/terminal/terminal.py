@@ -142,6 +142,10 @@ class Bar:
         """Show the letters re-driven so far."""
         self._bars.update(self._task, description=f"{done:,} sent again")
 
+    def moved(self, done: int, of: int) -> None:
+        """Show `done` bytes of `of` that stand where they are to stand."""
+        self._bars.update(self._task, description=f"{done / 1e6:,.0f} MB", completed=done, total=of)
+
     def steps(self, what: str, done: int, of: int) -> None:
         """Show step `done` of `of`, described by `what`."""
         self._bars.update(self._task, description=what, completed=done, total=of)
