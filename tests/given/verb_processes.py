@@ -42,7 +42,8 @@ class Life(WARM.Process):
         begin(self)
 
     def run(self):
-        """In the child: become the command."""
+        """In the child: become the command, which may have children of its own."""
+        multiprocessing.current_process()._config["daemon"] = False
         os.environ.clear()
         os.environ.update(self._environment)
         for number, name in ((1, "out"), (2, "err")):

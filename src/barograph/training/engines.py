@@ -82,10 +82,15 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     try:
         spawn = multiprocessing.get_context("spawn")
         pool = ProcessPoolExecutor(workers, spawn, initializer=_begin_worker)
+        ended = False
         try:
             yield pool
+            ended = True
         finally:
-            pool.shutdown(cancel_futures=True)  # what is running takes seconds
+            if not ended:  # nobody waits for what runs
+                for process in multiprocessing.active_children():
+                    process.terminate()
+            pool.shutdown(cancel_futures=True)
     finally:
         if before is None:
             del os.environ[_THREADS]
