@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,12 +12,12 @@ from barograph.arrays import Records, UInt8
 from barograph.cases.case import Case, live_of
 from barograph.cases.market import MARKET
 from barograph.cases.named import case_named
-from barograph.codec import NAT
+from barograph.codec import EVENT, NAT
 from barograph.errors import BadInputError, TooLittleDataError
-from barograph.feature_set.catalogue import NAMES
+from barograph.feature_set.catalogue import NAMES, ROW
 from barograph.feature_set.featurizer import Featurizer
 from barograph.library.foreign_frames import optional
-from barograph.library.reading import read_ticks
+from barograph.library.reading import read_ticks, table_reading
 from barograph.library.ticks import Ticks
 from barograph.types import Reason
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 _UNKNOWN = [reason.name for reason in Reason]
 _REASONS = pl.Enum(_UNKNOWN)
+_NO_ROWS = np.zeros(0, ROW)
+_PART = 8192
+"""Events that are made of a frame before features are made of them: less than 1 MB."""
 
 
 class Features:
@@ -132,25 +136,57 @@ def features(
             "its features are not made of ticks",
             f"Name one whose are ({MARKET.rows}), such as spikes",
         )
-    if not isinstance(ticks, Ticks):
-        ticks = read_ticks(ticks, silence_timeout_s=silence_timeout_s)
-    elif ticks.silence_timeout_s != silence_timeout_s:
+    if isinstance(ticks, Ticks) and ticks.silence_timeout_s != silence_timeout_s:
         raise BadInputError(
             f"silence_timeout_s={silence_timeout_s}",
             f"these ticks were read with silence_timeout_s={ticks.silence_timeout_s}, and gaps are "
             "made as ticks are read",
             "Give read_ticks the same value",
         )
-    featurizer = Featurizer()
-    for product in ticks.products:
-        featurizer.product_index(product)
-    rows, late = featurizer.update(ticks.events)
-    if not len(rows):
-        raise TooLittleDataError(
-            "features", f"no closed second in {len(ticks):,} events", "some minutes", "Give more"
+    made = _Rows()
+    if isinstance(ticks, Ticks):
+        made.take(ticks.events, ticks.products)
+    elif (reading := table_reading(ticks, silence_timeout_s)) is not None:
+        # What is still in the processor's cache is read faster than an array of all events.
+        for events in reading.parts(repeat(np.zeros(_PART, EVENT))):
+            made.take(events, reading.products)
+    else:
+        ticks = read_ticks(ticks, silence_timeout_s=silence_timeout_s)
+        made.take(ticks.events, ticks.products)
+    return made.features(case)
+
+
+class _Rows:
+    """The rows that events close."""
+
+    def __init__(self) -> None:
+        self._featurizer = Featurizer()
+        self._products: Sequence[str] = ()
+        self._rows: list[Records] = []
+        self._events = self._late = 0
+
+    def take(self, events: Records, products: Sequence[str]) -> None:
+        """Take in the next events; products: of these and all earlier ones."""
+        for product in products[len(self._products) :]:
+            self._featurizer.product_index(product)
+        rows, late = self._featurizer.update(events)
+        self._rows.append(rows)
+        self._products = products
+        self._events += len(events)
+        self._late += len(late)
+
+    def features(self, case: Case) -> Features:
+        """The features of all events. Raises TooLittleDataError where they close no second."""
+        rows = self._rows[0] if len(self._rows) == 1 else np.concatenate([_NO_ROWS, *self._rows])
+        if not len(rows):
+            raise TooLittleDataError(
+                "features", f"no closed second in {self._events:,} events", "some minutes",
+                "Give more",
+            )  # fmt: skip
+        rows = _in_order(rows)
+        return Features(
+            _frame(rows, self._products), rows["reasons"], case, late_ticks=self._late
         )
-    rows = _in_order(rows)
-    return Features(_frame(rows, ticks.products), rows["reasons"], case, late_ticks=len(late))
 
 
 def _in_order(rows: Records) -> Records:

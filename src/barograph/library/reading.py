@@ -1,7 +1,7 @@
 """`read_ticks`: ticks of recordings, tables and frames."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import tzinfo
+from datetime import UTC, tzinfo
 from os import PathLike
 from pathlib import Path
 from typing import Literal
@@ -11,7 +11,7 @@ from barograph.archive.recorded_form import look
 from barograph.archive.recording_files import recording_files
 from barograph.errors import BadInputError
 from barograph.library.foreign_frames import polars_of
-from barograph.library.frame_events import ticks_of_table
+from barograph.library.frame_events import TableReading
 from barograph.library.tick_columns import roles_of, tick_table
 from barograph.library.ticks import EVENT_COLUMNS, Ticks, read_recordings, ticks_of_events
 from barograph.venues.books import UNIFIED
@@ -41,21 +41,13 @@ def read_ticks(  # noqa: PLR0913 - what is read, and how
     clock: whose `time` is, where `columns` names it.
     zone: of times without one.
     """
-    if silence_timeout_s is not None and not silence_timeout_s > 0:
-        raise BadInputError(
-            f"silence_timeout_s={silence_timeout_s}", "it is not above 0", "Use 10, or None"
-        )
+    rules = _rules(products, silence_timeout_s)
     try:
         tz = ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise BadInputError(
             f"zone={zone!r}", "there is no such time zone", "One is Europe/Paris"
         ) from None
-    rules = Rules(
-        products=None if products is None else frozenset(products),
-        silence_timeout_s=silence_timeout_s,
-        books=UNIFIED,
-    )
     paths = _paths(source)
     if paths is not None:
         form = None if columns is None else _form(paths, columns, clock, tz)
@@ -64,7 +56,34 @@ def read_ticks(  # noqa: PLR0913 - what is read, and how
     if set(frame.columns) >= EVENT_COLUMNS:
         return ticks_of_events(frame, rules)
     roles = roles_of(frame.columns, columns, "the frame")
-    return ticks_of_table(tick_table(frame, roles, tz), rules, clock)
+    return TableReading(tick_table(frame, roles, tz), rules, clock).ticks()
+
+
+def table_reading(source: object, silence_timeout_s: float | None) -> TableReading | None:
+    """The reading of a frame whose columns tell what they are, as `read_ticks` would read it.
+
+    None for paths and for frames with the columns of `Ticks.frame`. Raises BadInputError.
+    """
+    if _paths(source) is not None:
+        return None
+    frame = polars_of(source)
+    if set(frame.columns) >= EVENT_COLUMNS:
+        return None
+    rules = _rules(None, silence_timeout_s)
+    roles = roles_of(frame.columns, None, "the frame")
+    return TableReading(tick_table(frame, roles, UTC), rules, "venue")
+
+
+def _rules(products: Collection[str] | None, silence_timeout_s: float | None) -> Rules:
+    if silence_timeout_s is not None and not silence_timeout_s > 0:
+        raise BadInputError(
+            f"silence_timeout_s={silence_timeout_s}", "it is not above 0", "Use 10, or None"
+        )
+    return Rules(
+        products=None if products is None else frozenset(products),
+        silence_timeout_s=silence_timeout_s,
+        books=UNIFIED,
+    )
 
 
 def _paths(source: object) -> list[Path] | None:
