@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from barograph.arrays import Records, UInt8
+from barograph.arrays import Int64, Records, UInt8
 from barograph.cases.case import Case, live_of
 from barograph.cases.market import MARKET
 from barograph.cases.named import case_named
@@ -17,7 +17,7 @@ from barograph.errors import BadInputError, TooLittleDataError
 from barograph.feature_set.catalogue import NAMES, ROW
 from barograph.feature_set.featurizer import Featurizer
 from barograph.library.foreign_frames import optional
-from barograph.library.reading import read_ticks, table_reading
+from barograph.library.reading import ticks_or_table
 from barograph.library.ticks import Ticks
 from barograph.types import Reason
 
@@ -143,16 +143,14 @@ def features(
             "made as ticks are read",
             "Give read_ticks the same value",
         )
+    read = ticks if isinstance(ticks, Ticks) else ticks_or_table(ticks, silence_timeout_s)
     made = _Rows()
-    if isinstance(ticks, Ticks):
-        made.take(ticks.events, ticks.products)
-    elif (reading := table_reading(ticks, silence_timeout_s)) is not None:
-        # What is still in the processor's cache is read faster than an array of all events.
-        for events in reading.parts(repeat(np.zeros(_PART, EVENT))):
-            made.take(events, reading.products)
+    if isinstance(read, Ticks):
+        made.take(read.events, read.products)
     else:
-        ticks = read_ticks(ticks, silence_timeout_s=silence_timeout_s)
-        made.take(ticks.events, ticks.products)
+        # A part that is still in the processor's cache is read faster than an array of all events.
+        for events in read.parts(repeat(np.zeros(_PART, EVENT))):
+            made.take(events, read.products)
     return made.features(case)
 
 
@@ -183,37 +181,32 @@ class _Rows:
                 "features", f"no closed second in {self._events:,} events", "some minutes",
                 "Give more",
             )  # fmt: skip
-        rows = _in_order(rows)
-        return Features(
-            _frame(rows, self._products), rows["reasons"], case, late_ticks=self._late
-        )
+        return _features(rows, self._products, case, self._late)
 
 
-def _in_order(rows: Records) -> Records:
-    """The rows by product, as they were first seen, and second; copied only where they are not."""
-    if (np.diff(rows["product"]) == 0).all() and (np.diff(rows["second"]) > 0).all():
-        return rows
-    ordered: Records = rows[np.lexsort((rows["second"], rows["product"]))]
-    return ordered
-
-
-def _frame(rows: Records, products: Sequence[str]) -> pl.DataFrame:
-    names = pl.Series(products, dtype=pl.String)
-    values = np.ascontiguousarray(rows["values"].T)
-    return pl.DataFrame(
+def _features(rows: Records, products: Sequence[str], case: Case, late_ticks: int) -> Features:
+    """The rows by product, as they were first seen, and second."""
+    product, second = rows["product"], rows["second"]
+    order = np.lexsort((second, product))
+    n = len(rows)
+    # Columns are slices of one series, which is made much faster than a series for each of them.
+    values = pl.Series(rows["values"][order].T.ravel(), nan_to_null=True)
+    frame = pl.DataFrame(
         [
-            names.gather(rows["product"].astype(np.uint32)).alias("product"),
-            pl.Series("second", np.ascontiguousarray(rows["second"])),
-            _whole("receive_time_ns", rows),
-            pl.Series("log_mid_e9", np.ascontiguousarray(rows["log_mid_e9"])),
-            _whole("return_e9", rows),
-            *(pl.Series(name, values[i], nan_to_null=True) for i, name in enumerate(NAMES)),
+            pl.Series("product", products, dtype=pl.String).gather(
+                product[order].astype(np.uint32)
+            ),
+            pl.Series("second", second[order]),
+            _whole("receive_time_ns", rows["receive_time_ns"][order]),
+            pl.Series("log_mid_e9", rows["log_mid_e9"][order]),
+            _whole("return_e9", rows["return_e9"][order]),
+            *(values.slice(i * n, n).alias(name) for i, name in enumerate(NAMES)),
         ]
     )
+    return Features(frame, rows["reasons"][order], case, late_ticks=late_ticks)
 
 
-def _whole(name: str, rows: Records) -> pl.Series:
-    numbers = np.ascontiguousarray(rows[name])
+def _whole(name: str, numbers: Int64) -> pl.Series:
     unknown = numbers == NAT
     series = pl.Series(name, numbers)
     return series.set(pl.Series(unknown), None) if unknown.any() else series

@@ -1,7 +1,7 @@
 """`read_ticks`: ticks of recordings, tables and frames."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, tzinfo
+from datetime import tzinfo
 from os import PathLike
 from pathlib import Path
 from typing import Literal
@@ -48,30 +48,31 @@ def read_ticks(  # noqa: PLR0913 - what is read, and how
         raise BadInputError(
             f"zone={zone!r}", "there is no such time zone", "One is Europe/Paris"
         ) from None
+    made = _read(source, columns, rules, clock, tz)
+    return made.ticks() if isinstance(made, TableReading) else made
+
+
+def ticks_or_table(source: object, silence_timeout_s: float | None) -> Ticks | TableReading:
+    """What `read_ticks` returns, or the table that it would read now. Raises BadInputError."""
+    return _read(source, None, _rules(None, silence_timeout_s), "venue", ZoneInfo("UTC"))
+
+
+def _read(
+    source: object,
+    columns: Mapping[str, str] | None,
+    rules: Rules,
+    clock: Clocks,
+    zone: tzinfo,
+) -> Ticks | TableReading:
     paths = _paths(source)
     if paths is not None:
-        form = None if columns is None else _form(paths, columns, clock, tz)
-        return read_recordings(paths, rules, tz, form)
+        form = None if columns is None else _form(paths, columns, clock, zone)
+        return read_recordings(paths, rules, zone, form)
     frame = polars_of(source)
     if set(frame.columns) >= EVENT_COLUMNS:
         return ticks_of_events(frame, rules)
     roles = roles_of(frame.columns, columns, "the frame")
-    return TableReading(tick_table(frame, roles, tz), rules, clock).ticks()
-
-
-def table_reading(source: object, silence_timeout_s: float | None) -> TableReading | None:
-    """The reading of a frame whose columns tell what they are, as `read_ticks` would read it.
-
-    None for paths and for frames with the columns of `Ticks.frame`. Raises BadInputError.
-    """
-    if _paths(source) is not None:
-        return None
-    frame = polars_of(source)
-    if set(frame.columns) >= EVENT_COLUMNS:
-        return None
-    rules = _rules(None, silence_timeout_s)
-    roles = roles_of(frame.columns, None, "the frame")
-    return TableReading(tick_table(frame, roles, UTC), rules, "venue")
+    return TableReading(tick_table(frame, roles, zone), rules, clock)
 
 
 def _rules(products: Collection[str] | None, silence_timeout_s: float | None) -> Rules:
