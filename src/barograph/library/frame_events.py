@@ -71,9 +71,9 @@ class TableReading:
         )
 
     def parts(self, buffers: Iterator[Records]) -> Iterator[Records]:
-        """The events in order, each part in the next of `buffers` (n > 0 of EVENT).
+        """The events in order, each part in the next of `buffers`, each (n > 0,) of EVENT.
 
-        A part is valid until its buffer comes again. To be called once.
+        A part is valid until its buffer comes again. No part is empty. To be called once.
         """
         n, row = len(self._rows.time_ns), 0
         events, filled = next(buffers), 0
@@ -84,8 +84,9 @@ class TableReading:
                 heard = self._hear(row)
                 row += 1
             if filled + len(heard) >= len(events):
-                yield events[:filled]
-                events, filled = next(buffers), 0
+                if filled:
+                    yield events[:filled]
+                    events, filled = next(buffers), 0
                 if len(heard) > len(events):
                     yield heard
                     continue
