@@ -9,7 +9,7 @@ from pathlib import Path
 import numba
 import pytest
 
-from barograph.compiled import compiled
+from barograph.compiled import compiled, compiled_into_callers
 from barograph.feature_set import window
 from barograph.sources import PACKAGE
 
@@ -22,10 +22,26 @@ def _sum_of(values):
     return total
 
 
+@compiled_into_callers
+def _first_of(values):
+    return values[0]
+
+
+@compiled
+def _twice_the_first_of(values):
+    return 2 * _first_of(values)
+
+
 def test_a_kernel_is_machine_code_for_each_combination_of_types():
     assert (_sum_of((1, 2, 3)), _sum_of((0.5, 0.25))) == (6, pytest.approx(0.75))
     assert len(_sum_of.signatures) == 2
     assert _sum_of.py_func((1, 2)) == 3
+
+
+def test_a_kernel_that_is_compiled_into_its_callers_is_kept_as_any_other():
+    assert (_twice_the_first_of((3, 4)), _first_of((5, 6))) == (6, 5)
+    assert _first_of.targetoptions["forceinline"]
+    assert _first_of.stats.cache_path.startswith(os.environ["NUMBA_CACHE_DIR"])
 
 
 def test_kernels_are_kept_where_the_environment_says():

@@ -20,7 +20,20 @@ _SHIPPED = environment.shipped_kernels()
 
 def compiled(kernel: _Kernel) -> _Kernel:
     """The kernel as machine code, for each combination of types that it is called with."""
-    dispatcher = numba.njit(kernel)
+    return _kept(kernel, numba.njit(kernel))
+
+
+def compiled_into_callers(kernel: _Kernel) -> _Kernel:
+    """As `compiled`, and inlined into every kernel that calls it.
+
+    For a kernel that several call with arrays of different fixed lengths: where it is inlined,
+    lengths and other constants of the caller are known, so its divisions become multiplications.
+    """
+    return _kept(kernel, numba.njit(kernel, forceinline=True))
+
+
+def _kept(kernel: _Kernel, dispatcher: Any) -> _Kernel:  # noqa: ANN401 - Numba's
+    """The dispatcher with a cache of our own."""
     if dispatcher is not kernel:  # as it is with NUMBA_DISABLE_JIT
         dispatcher._cache = _KernelCache(kernel)  # noqa: SLF001 - where enable_caching puts its own
     return dispatcher  # type: ignore[no-any-return]

@@ -1,6 +1,8 @@
 """A table of ticks gives what `replay` makes of it as a recording: lane and machine together."""
 
 import json
+from datetime import UTC
+from itertools import repeat
 
 import numpy as np
 import polars as pl
@@ -9,8 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from barograph.codec import EVENT
+from barograph.library.frame_events import TableReading
 from barograph.library.reading import read_ticks
+from barograph.library.tick_columns import tick_table
 from barograph.types import NS_PER_S
+from barograph.venues.entries import Rules
 
 START_NS = 1_750_000_000 * NS_PER_S
 PACKED = np.dtype([(name, EVENT[name]) for name in EVENT.names if name != "price"])
@@ -39,6 +44,7 @@ row = st.tuples(
     st.sampled_from([0.25, 1e-6, 12.0, None]),
     st.sampled_from(["buy", "sell", "BUY", None]),
 )
+timeouts = st.sampled_from([10.0, 2.0, None])
 GOOD = ("BTC-USD", 0.4, 1, (100.0, 100.01), 0.25, "buy")
 
 
@@ -72,8 +78,29 @@ def same(frame_ticks, file_ticks):
     assert ours.astype(PACKED).tobytes() == theirs.astype(PACKED).tobytes()
 
 
+@given(rows=st.lists(row, max_size=60), room=st.integers(1, 70), timeout_s=timeouts)
+@pytest.mark.slow
+def test_events_in_parts_are_those_of_the_whole(rows, room, timeout_s):
+    table_of = tick_table(
+        as_frame(table([GOOD, *rows])), {role: n for n, role in ROLES.items()}, UTC
+    )
+    rules = Rules(silence_timeout_s=timeout_s)
+    reading, buffer = TableReading(table_of, rules, "venue"), np.zeros(room, EVENT)
+    parts = [part.copy() for part in reading.parts(repeat(buffer))]
+    whole = TableReading(table_of, rules, "venue").ticks()
+    assert all(len(part) for part in parts)
+    assert tuple(reading.products) == whole.products
+    assert dict(reading.refused.counts) == whole.refused
+    ours, theirs = (
+        events[list(PACKED.names)].astype(PACKED)
+        for events in (np.concatenate(parts), whole.events)
+    )
+    # exact: both are the events of one machine
+    assert ours.tobytes() == theirs.tobytes()
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(rows=st.lists(row, min_size=1, max_size=60), timeout_s=st.sampled_from([10.0, 2.0, None]))
+@given(rows=st.lists(row, min_size=1, max_size=60), timeout_s=timeouts)
 @pytest.mark.slow
 def test_a_frame_gives_the_events_of_a_recording_of_its_rows(tmp_path, rows, timeout_s):
     rows = [*table([GOOD]), *table(rows)]  # of nothing usable a recording is refused as a whole
@@ -85,7 +112,7 @@ def test_a_frame_gives_the_events_of_a_recording_of_its_rows(tmp_path, rows, tim
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rows=st.lists(st.tuples(row, st.sampled_from([0.1, 1.0, 9.999, 10.001, 70.0])), min_size=1),
-    timeout_s=st.sampled_from([10.0, 2.0, None]),
+    timeout_s=timeouts,
 )
 @pytest.mark.slow
 def test_so_does_one_without_ids_whose_rows_are_sound_and_in_order(tmp_path, rows, timeout_s):

@@ -9,6 +9,7 @@ import barograph as bg
 from barograph.cases.spikes import SPIKES
 from barograph.errors import BadInputError, TooLittleDataError
 from barograph.feature_set.catalogue import NAMES
+from barograph.library import frames
 from barograph.training import dataset
 from barograph.types import Reason
 
@@ -59,6 +60,14 @@ def test_the_rows_of_a_frame_are_those_of_a_recording_of_its_ticks(form, holed_t
     del columns["receive_time_ns"]
     recorded = bg.features(bg.read_ticks(path, columns=columns))
     assert_frame_equal(bg.features(form(frame)).frame, recorded.frame, check_exact=True)
+
+
+def test_a_frame_in_parts_gives_the_rows_of_its_ticks(holed_ticks, monkeypatch):
+    monkeypatch.setattr(frames, "_PART", 100)
+    of_frame, of_ticks = bg.features(own(holed_ticks)), bg.features(bg.read_ticks(own(holed_ticks)))
+    assert_frame_equal(of_frame.frame, of_ticks.frame, check_exact=True)
+    assert_frame_equal(of_frame.reasons, of_ticks.reasons)
+    assert of_frame.late_ticks == of_ticks.late_ticks
 
 
 def test_no_second_is_invented_over_a_hole(X, holed_ticks):

@@ -74,6 +74,17 @@ def test_what_is_no_number_time_or_name_is_unknown():
     assert unnamed.names[unnamed.rows.name[1]] == "B-USD"
 
 
+@pytest.mark.parametrize("kind", [pl.Categorical, pl.Enum(["sell", "?", "buy", "B-USD", "A-USD"])])
+def test_categories_are_what_their_texts_are(kind):
+    texts = {"product": ["A-USD", "B-USD", None, "A-USD"], "side": ["sell", None, "buy", "?"]}
+    columns = {"bid": [1.0] * 4, "ask": [2.0] * 4, "time": [START_NS] * 4}
+    frame = pl.DataFrame(columns | texts, schema_overrides=dict.fromkeys(texts, kind))
+    made = tick_table(frame, ROLES | {"side": "side"}, UTC)
+    names = [None if number < 0 else made.names[number] for number in made.rows.name]
+    assert names == texts["product"]
+    assert made.rows.side.tolist() == [-1, 0, 1, 0]
+
+
 def test_arrays_are_views_of_the_frame_where_its_column_is_as_wanted():
     frame = pl.DataFrame(BARE | {"time": [START_NS, START_NS + 1]})
     rows = tick_table(frame, ROLES, UTC).rows

@@ -14,6 +14,7 @@ from barograph.codec import FILLED, GAP, HEARTBEAT, NAT, TICK
 from barograph.compiled import compiled
 from barograph.feature_set import flow, observed, price, ticks, typical, variance
 from barograph.feature_set.catalogue import STALE_AFTER_S
+from barograph.feature_set.holed_window import UNKNOWN
 from barograph.feature_set.window import MAX_VOLUME_E8, log_e9
 from barograph.types import DAY_S, MAX_RETURN_E9, NS_PER_S, Reason
 
@@ -206,7 +207,7 @@ def _close(state: Any, event: Any, row: Any) -> None:
     state.log_mid_e9 = state.tick_log_mid_e9
     return_e9 = state.log_mid_e9 - before_e9
     row.return_e9 = NAT
-    known_e9 = observed.UNKNOWN
+    known_e9 = UNKNOWN
     if state.anchored:
         if abs(return_e9) <= MAX_RETURN_E9:
             state.run += 1

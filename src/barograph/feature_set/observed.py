@@ -14,6 +14,7 @@ import numpy as np
 from barograph.arrays import Float64
 from barograph.codec import NAT
 from barograph.compiled import compiled
+from barograph.feature_set import holed_window
 from barograph.feature_set.catalogue import (
     COLUMN,
     EWMA_S,
@@ -23,6 +24,7 @@ from barograph.feature_set.catalogue import (
     SHARES_S,
     least_observed,
 )
+from barograph.feature_set.holed_window import HoledWindows
 from barograph.feature_set.variance import realized_vol
 
 FIELDS = [
@@ -33,12 +35,6 @@ FIELDS = [
     ("observed_counts", "i8", (len(OBSERVED_S),)),
 ]
 """State of this file. `observed_since` is the first second of the session, NAT before it."""
-
-UNKNOWN = -(2**31)
-"""Stands in the ring for a second without a return; a return is below 2³¹ by MAX_RETURN_E9."""
-
-MAX_SQUARE_E18 = 2_500_000_000_000_000
-"""A squared return counts as at most this, that of 5 %: 3,600 of them do not overflow int64."""
 
 _WINDOWS = np.array(OBSERVED_S, np.int64)
 _LEAST = np.array([least_observed(w) for w in OBSERVED_S], np.int64)
@@ -72,53 +68,22 @@ def begin_session(state: Any) -> None:
 @compiled
 def push(state: Any, second: int, return_e9: int) -> None:
     """Take in a closed second's return in 1e-9, or UNKNOWN; seconds left out are holes."""
-    before = state.observed_through
-    if state.observed_since == NAT or second - before > LONGEST_WINDOW_S:
-        state.observed_since = second
-        for i in range(len(_WINDOWS)):
-            state.observed_square_sums[i] = 0
-            state.observed_counts[i] = 0
-    else:
-        for lost in range(before + 1, second):
-            _shift(state, lost, UNKNOWN)
-    _shift(state, second, return_e9)
+    since, through = state.observed_since, state.observed_through
+    state.observed_since = holed_window.push(_windows(state), since, through, second, return_e9)
     state.observed_through = second
 
 
 @compiled
 def lose(state: Any, first: int) -> None:
     """Take back what is known of second `first` and of later ones: a gap says they were lost."""
-    if state.observed_since == NAT:
-        return
-    ring, sums, counts = state.observed, state.observed_square_sums, state.observed_counts
-    through = state.observed_through
-    oldest = max(state.observed_since, through - LONGEST_WINDOW_S + 1)
-    for second in range(max(first, oldest), through + 1):
-        lost = int(ring[second % LONGEST_WINDOW_S])
-        if lost == UNKNOWN:
-            continue
-        for i in range(len(_WINDOWS)):
-            if second > through - _WINDOWS[i]:
-                sums[i] -= min(lost * lost, MAX_SQUARE_E18)
-                counts[i] -= 1
-        ring[second % LONGEST_WINDOW_S] = UNKNOWN
+    holed_window.lose(_windows(state), state.observed_since, state.observed_through, first)
 
 
 @compiled
-def _shift(state: Any, second: int, return_e9: int) -> None:
-    """Move every window on by the second that follows, and put its return away."""
-    ring, sums, counts = state.observed, state.observed_square_sums, state.observed_counts
-    for i in range(len(_WINDOWS)):
-        left = second - _WINDOWS[i]
-        if left >= state.observed_since:
-            leaving = int(ring[left % LONGEST_WINDOW_S])
-            if leaving != UNKNOWN:
-                sums[i] -= min(leaving * leaving, MAX_SQUARE_E18)
-                counts[i] -= 1
-        if return_e9 != UNKNOWN:
-            sums[i] += min(return_e9 * return_e9, MAX_SQUARE_E18)
-            counts[i] += 1
-    ring[second % LONGEST_WINDOW_S] = return_e9
+def _windows(state: Any) -> Any:
+    return HoledWindows(
+        state.observed, state.observed_square_sums, state.observed_counts, _WINDOWS, squared=True
+    )
 
 
 @compiled

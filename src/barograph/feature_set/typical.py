@@ -14,7 +14,7 @@ import numpy as np
 
 from barograph.codec import NAT
 from barograph.compiled import compiled
-from barograph.feature_set import observed
+from barograph.feature_set import holed_window
 from barograph.feature_set.catalogue import (
     COLUMN,
     LONGEST_WINDOW_S,
@@ -23,6 +23,7 @@ from barograph.feature_set.catalogue import (
     TYPICAL_S,
     least_observed,
 )
+from barograph.feature_set.holed_window import UNKNOWN, HoledWindows
 from barograph.feature_set.variance import realized_vol
 
 _MINUTES = LONGEST_WINDOW_S - MINUTE_S + 1  # seconds at which a minute within the window ends
@@ -35,9 +36,6 @@ FIELDS = [
     ("minute_counts", "i8", (len(TYPICAL_S),)),
 ]
 """State of this file. `minutes_since` is the first second of the session, NAT before it."""
-
-UNKNOWN = -(2**31)
-"""Stands in the ring for a second without a minute; a logarithm is at least that of the floor."""
 
 FLOOR = 1e-7
 """A minute's volatility counts as at least this, in 1/√s: one without a move has no logarithm."""
@@ -57,36 +55,23 @@ def begin_session(state: Any) -> None:
 @compiled
 def push(state: Any, second: int, return_e9: int) -> None:
     """Take in the minute that ends with a closed second, of whose return `observed` knows."""
-    before = state.minutes_through
-    if state.minutes_since == NAT or second - before > _MINUTES:
-        state.minutes_since = second
-        for i in range(len(_COUNTED)):
-            state.minute_sums_e8[i] = 0
-            state.minute_counts[i] = 0
-    else:
-        for lost in range(before + 1, second):
-            _shift(state, lost, UNKNOWN)
-    _shift(state, second, UNKNOWN if return_e9 == observed.UNKNOWN else _minute_e8(state))
+    minute_e8 = UNKNOWN if return_e9 == UNKNOWN else _minute_e8(state)
+    since, through = state.minutes_since, state.minutes_through
+    state.minutes_since = holed_window.push(_windows(state), since, through, second, minute_e8)
     state.minutes_through = second
 
 
 @compiled
 def lose(state: Any, first: int) -> None:
     """Take back the minutes that end at second `first` or later: a gap says they were lost."""
-    if state.minutes_since == NAT:
-        return
-    ring, sums, counts = state.minutes_e8, state.minute_sums_e8, state.minute_counts
-    through = state.minutes_through
-    oldest = max(state.minutes_since, through - _MINUTES + 1)
-    for second in range(max(first, oldest), through + 1):
-        lost_e8 = int(ring[second % _MINUTES])
-        if lost_e8 == UNKNOWN:
-            continue
-        for i in range(len(_COUNTED)):
-            if second > through - _COUNTED[i]:
-                sums[i] -= lost_e8
-                counts[i] -= 1
-        ring[second % _MINUTES] = UNKNOWN
+    holed_window.lose(_windows(state), state.minutes_since, state.minutes_through, first)
+
+
+@compiled
+def _windows(state: Any) -> Any:
+    return HoledWindows(
+        state.minutes_e8, state.minute_sums_e8, state.minute_counts, _COUNTED, squared=False
+    )
 
 
 @compiled
@@ -105,20 +90,3 @@ def _minute_e8(state: Any) -> int:
         return UNKNOWN
     vol = max(realized_vol(state.observed_square_sums[_MINUTE], count), FLOOR)
     return int(np.rint(math.log(vol) * 1e8))
-
-
-@compiled
-def _shift(state: Any, second: int, minute_e8: int) -> None:
-    """Move every window on by the second that follows, and put its minute away."""
-    ring, sums, counts = state.minutes_e8, state.minute_sums_e8, state.minute_counts
-    for i in range(len(_COUNTED)):
-        left = second - _COUNTED[i]
-        if left >= state.minutes_since:
-            leaving_e8 = int(ring[left % _MINUTES])
-            if leaving_e8 != UNKNOWN:
-                sums[i] -= leaving_e8
-                counts[i] -= 1
-        if minute_e8 != UNKNOWN:
-            sums[i] += minute_e8
-            counts[i] += 1
-    ring[second % _MINUTES] = minute_e8

@@ -1,5 +1,7 @@
 """The events of a table of ticks: what `barograph replay` would make of it as a recording."""
 
+from collections.abc import Iterator
+from itertools import chain, count
 from typing import Literal
 
 import numpy as np
@@ -23,15 +25,13 @@ _ROOM = 1024
 """For gaps, which stand between the ticks."""
 
 
-def ticks_of_table(table: TickTable, rules: Rules, clock: Literal["venue", "recorder"]) -> Ticks:
-    """The ticks of a table, with gaps where ids or silence show that some are missing.
+class TableReading:
+    """Reads a table of ticks once, with gaps where ids or silence show that some are missing.
 
-    Rows that cannot be used become dead letters, with their number from 0 as position.
+    Rows that cannot be used become dead letters in `refused`, with their number from 0 as position.
+    `products` has those that were read so far, in the order of `product` of the events.
     """
-    return _Reading(table, rules, clock).ticks()
 
-
-class _Reading:
     def __init__(self, table: TickTable, rules: Rules, clock: Literal["venue", "recorder"]) -> None:
         self._table, self._repeated = table, table.repeated()
         self._rows = table.rows
@@ -39,7 +39,7 @@ class _Reading:
             names = self._rows.name.copy()
             names[list(self._repeated)] = -1  # so that the lane leaves them alone
             self._rows = self._rows._replace(name=names)
-        self._refused = Refused()
+        self.refused = Refused()
         self._machine = Coinbase(rules)
         self._opening = Opening(
             connection=_SOURCE,
@@ -52,25 +52,48 @@ class _Reading:
         self._lane = RowLane(self._rows, self._opening, self._machine.continuity)
         self._places: dict[str, int] = {}
 
+    @property
+    def products(self) -> list[str]:
+        """The products of the events so far, in the order of their numbers."""
+        return list(self._places)
+
     def ticks(self) -> Ticks:
-        n, row, filled = len(self._rows.time_ns), 0, 0
-        events = np.zeros(n + _ROOM, EVENT)
-        while row < n:
-            row, filled = self._lane.take(row, events, filled)
-            if row == n:
-                break
-            heard = self._hear(row)
-            row += 1
-            if filled + len(heard) + n - row > len(events):
-                events = np.concatenate([events, np.zeros(len(heard) + _ROOM + n // 8, EVENT)])
-            events[filled : filled + len(heard)] = heard
-            filled += len(heard)
+        """All ticks of the table. To be called once, and `parts` not at all."""
+        n = len(self._rows.time_ns)
+        first, later = np.zeros(n + _ROOM, EVENT), (_ROOM + n // 8 for _ in count())
+        buffers = chain([first], (np.zeros(room, EVENT) for room in later))
+        parts = list(self.parts(buffers))
         return Ticks(
-            events[:filled],
+            parts[0] if len(parts) == 1 else np.concatenate([first[:0], *parts]),
             self._places,
             silence_timeout_s=self._machine.continuity.rules.silence_timeout_s,
-            refused=self._refused,
+            refused=self.refused,
         )
+
+    def parts(self, buffers: Iterator[Records]) -> Iterator[Records]:
+        """The events in order, each part in the next of `buffers`, each (n > 0,) of EVENT.
+
+        A part is valid until its buffer comes again. No part is empty. To be called once.
+        """
+        n, row = len(self._rows.time_ns), 0
+        events, filled = next(buffers), 0
+        while row < n:
+            row, filled = self._lane.take(row, events, filled)
+            heard = events[:0]
+            if row < n and filled < len(events):
+                heard = self._hear(row)
+                row += 1
+            if filled + len(heard) >= len(events):
+                if filled:
+                    yield events[:filled]
+                    events, filled = next(buffers), 0
+                if len(heard) > len(events):
+                    yield heard
+                    continue
+            events[filled : filled + len(heard)] = heard
+            filled += len(heard)
+        if filled:
+            yield events[:filled]
 
     def _hear(self, row: int) -> Records:
         """The events of a row about which the machine has to think."""
@@ -93,7 +116,7 @@ class _Reading:
         )
         for letter in received.dead_letters:
             self._refuse(letter.fault, letter.detail, row, letter.original)
-        numbers = codec.numbers_of(received.events, self._refused.add)
+        numbers = codec.numbers_of(received.events, self.refused.add)
         events = codec.event_array(numbers, self._place)
         received_ns = self._rows.received_ns[row]
         for event in events:
@@ -114,7 +137,7 @@ class _Reading:
         return frame_of(self._table.values(row), format_time(time_ns), Dialect.EXCHANGE)
 
     def _refuse(self, fault: Fault, detail: str, row: int, original: bytes = b"") -> None:
-        self._refused.add(
+        self.refused.add(
             DeadLetter(
                 fault=fault,
                 detail=detail,

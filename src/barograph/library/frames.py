@@ -2,21 +2,22 @@
 
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
-from barograph.arrays import Records, UInt8
+from barograph.arrays import Int64, Records, UInt8
 from barograph.cases.case import Case, live_of
 from barograph.cases.market import MARKET
 from barograph.cases.named import case_named
-from barograph.codec import NAT
+from barograph.codec import EVENT, NAT
 from barograph.errors import BadInputError, TooLittleDataError
-from barograph.feature_set.catalogue import NAMES
+from barograph.feature_set.catalogue import NAMES, ROW
 from barograph.feature_set.featurizer import Featurizer
 from barograph.library.foreign_frames import optional
-from barograph.library.reading import read_ticks
+from barograph.library.reading import ticks_or_table
 from barograph.library.ticks import Ticks
 from barograph.types import Reason
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 _UNKNOWN = [reason.name for reason in Reason]
 _REASONS = pl.Enum(_UNKNOWN)
+_NO_ROWS = np.zeros(0, ROW)
+_PART = 8192
+"""Events that are made of a frame before features are made of them: less than 1 MB."""
 
 
 class Features:
@@ -146,52 +150,77 @@ def features(
             "its features are not made of ticks",
             f"Name one whose are ({MARKET.rows}), such as spikes",
         )
-    if not isinstance(ticks, Ticks):
-        ticks = read_ticks(ticks, silence_timeout_s=silence_timeout_s)
-    elif ticks.silence_timeout_s != silence_timeout_s:
+    if isinstance(ticks, Ticks) and ticks.silence_timeout_s != silence_timeout_s:
         raise BadInputError(
             f"silence_timeout_s={silence_timeout_s}",
             f"these ticks were read with silence_timeout_s={ticks.silence_timeout_s}, and gaps are "
             "made as ticks are read",
             "Give read_ticks the same value",
         )
-    featurizer = Featurizer()
-    for product in ticks.products:
-        featurizer.product_index(product)
-    rows, late = featurizer.update(ticks.events)
-    if not len(rows):
-        raise TooLittleDataError(
-            "features", f"no closed second in {len(ticks):,} events", "some minutes", "Give more"
-        )
-    rows = _in_order(rows)
-    return Features(_frame(rows, ticks.products), rows["reasons"], case, late_ticks=len(late))
+    read = ticks if isinstance(ticks, Ticks) else ticks_or_table(ticks, silence_timeout_s)
+    made = _Rows()
+    if isinstance(read, Ticks):
+        made.take(read.events, read.products)
+    else:
+        # A part that is still in the processor's cache is read faster than an array of all events.
+        for events in read.parts(repeat(np.zeros(_PART, EVENT))):
+            made.take(events, read.products)
+    return made.features(case)
 
 
-def _in_order(rows: Records) -> Records:
-    """The rows by product, as they were first seen, and second; copied only where they are not."""
-    if (np.diff(rows["product"]) == 0).all() and (np.diff(rows["second"]) > 0).all():
-        return rows
-    ordered: Records = rows[np.lexsort((rows["second"], rows["product"]))]
-    return ordered
+class _Rows:
+    """The rows that events close."""
+
+    def __init__(self) -> None:
+        self._featurizer = Featurizer()
+        self._products: Sequence[str] = ()
+        self._rows: list[Records] = []
+        self._events = self._late = 0
+
+    def take(self, events: Records, products: Sequence[str]) -> None:
+        """Take in the next events; products: of these and all earlier ones."""
+        for product in products[len(self._products) :]:
+            self._featurizer.product_index(product)
+        rows, late = self._featurizer.update(events)
+        self._rows.append(rows)
+        self._products = products
+        self._events += len(events)
+        self._late += len(late)
+
+    def features(self, case: Case) -> Features:
+        """The features of all events. Raises TooLittleDataError where they close no second."""
+        rows = self._rows[0] if len(self._rows) == 1 else np.concatenate([_NO_ROWS, *self._rows])
+        if not len(rows):
+            raise TooLittleDataError(
+                "features", f"no closed second in {self._events:,} events", "some minutes",
+                "Give more",
+            )  # fmt: skip
+        return _features(rows, self._products, case, self._late)
 
 
-def _frame(rows: Records, products: Sequence[str]) -> pl.DataFrame:
-    names = pl.Series(products, dtype=pl.String)
-    values = np.ascontiguousarray(rows["values"].T)
-    return pl.DataFrame(
+def _features(rows: Records, products: Sequence[str], case: Case, late_ticks: int) -> Features:
+    """The rows by product, as they were first seen, and second."""
+    product, second = rows["product"], rows["second"]
+    order = np.lexsort((second, product))
+    n = len(rows)
+    # Columns are slices of one series, which is made much faster than a series for each of them.
+    values = pl.Series(rows["values"][order].T.ravel(), nan_to_null=True)
+    frame = pl.DataFrame(
         [
-            names.gather(rows["product"].astype(np.uint32)).alias("product"),
-            pl.Series("second", np.ascontiguousarray(rows["second"])),
-            _whole("receive_time_ns", rows),
-            pl.Series("log_mid_e9", np.ascontiguousarray(rows["log_mid_e9"])),
-            _whole("return_e9", rows),
-            *(pl.Series(name, values[i], nan_to_null=True) for i, name in enumerate(NAMES)),
+            pl.Series("product", products, dtype=pl.String).gather(
+                product[order].astype(np.uint32)
+            ),
+            pl.Series("second", second[order]),
+            _whole("receive_time_ns", rows["receive_time_ns"][order]),
+            pl.Series("log_mid_e9", rows["log_mid_e9"][order]),
+            _whole("return_e9", rows["return_e9"][order]),
+            *(values.slice(i * n, n).alias(name) for i, name in enumerate(NAMES)),
         ]
     )
+    return Features(frame, rows["reasons"][order], case, late_ticks=late_ticks)
 
 
-def _whole(name: str, rows: Records) -> pl.Series:
-    numbers = np.ascontiguousarray(rows[name])
+def _whole(name: str, numbers: Int64) -> pl.Series:
     unknown = numbers == NAT
     series = pl.Series(name, numbers)
     return series.set(pl.Series(unknown), None) if unknown.any() else series

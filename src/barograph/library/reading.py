@@ -11,7 +11,7 @@ from barograph.archive.recorded_form import look
 from barograph.archive.recording_files import recording_files
 from barograph.errors import BadInputError
 from barograph.library.foreign_frames import polars_of
-from barograph.library.frame_events import ticks_of_table
+from barograph.library.frame_events import TableReading
 from barograph.library.tick_columns import roles_of, tick_table
 from barograph.library.ticks import EVENT_COLUMNS, Ticks, read_recordings, ticks_of_events
 from barograph.venues.books import UNIFIED
@@ -56,30 +56,50 @@ def read_ticks(  # noqa: PLR0913 - what is read, and how
     >>> ticks.refused
     {'crossed_quote': 1}
     """
-    if silence_timeout_s is not None and not silence_timeout_s > 0:
-        raise BadInputError(
-            f"silence_timeout_s={silence_timeout_s}", "it is not above 0", "Use 10, or None"
-        )
+    rules = _rules(products, silence_timeout_s)
     try:
         tz = ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise BadInputError(
             f"zone={zone!r}", "there is no such time zone", "One is Europe/Paris"
         ) from None
-    rules = Rules(
-        products=None if products is None else frozenset(products),
-        silence_timeout_s=silence_timeout_s,
-        books=UNIFIED,
-    )
+    made = _read(source, columns, rules, clock, tz)
+    return made.ticks() if isinstance(made, TableReading) else made
+
+
+def ticks_or_table(source: object, silence_timeout_s: float | None) -> Ticks | TableReading:
+    """What `read_ticks` returns, or the table that it would read now. Raises BadInputError."""
+    return _read(source, None, _rules(None, silence_timeout_s), "venue", ZoneInfo("UTC"))
+
+
+def _read(
+    source: object,
+    columns: Mapping[str, str] | None,
+    rules: Rules,
+    clock: Clocks,
+    zone: tzinfo,
+) -> Ticks | TableReading:
     paths = _paths(source)
     if paths is not None:
-        form = None if columns is None else _form(paths, columns, clock, tz)
-        return read_recordings(paths, rules, tz, form)
+        form = None if columns is None else _form(paths, columns, clock, zone)
+        return read_recordings(paths, rules, zone, form)
     frame = polars_of(source)
     if set(frame.columns) >= EVENT_COLUMNS:
         return ticks_of_events(frame, rules)
     roles = roles_of(frame.columns, columns, "the frame")
-    return ticks_of_table(tick_table(frame, roles, tz), rules, clock)
+    return TableReading(tick_table(frame, roles, zone), rules, clock)
+
+
+def _rules(products: Collection[str] | None, silence_timeout_s: float | None) -> Rules:
+    if silence_timeout_s is not None and not silence_timeout_s > 0:
+        raise BadInputError(
+            f"silence_timeout_s={silence_timeout_s}", "it is not above 0", "Use 10, or None"
+        )
+    return Rules(
+        products=None if products is None else frozenset(products),
+        silence_timeout_s=silence_timeout_s,
+        books=UNIFIED,
+    )
 
 
 def _paths(source: object) -> list[Path] | None:

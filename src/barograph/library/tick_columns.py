@@ -44,6 +44,7 @@ from barograph.venues.forms.own import FIELDS
 _Number = TypeVar("_Number", np.float64, np.int64, np.int32)
 _OWN_TIMES = {"event_time_ns": TIME, "receive_time_ns": RECEIVED}
 _NUMBERS = (PRICE, BID, ASK, BID_SIZE, ASK_SIZE, VOLUME, LAST_SIZE)
+_SIGNS = {"buy": 1, "sell": -1}
 _NEEDED = "product, time, and bid and ask (or mid with spread or spread_bps)"
 
 
@@ -149,16 +150,22 @@ def tick_table(frame: pl.DataFrame, roles: Mapping[str, str], zone: tzinfo) -> T
     return TickTable(rows, names, raw)
 
 
-def _names(product: pl.Series) -> tuple[list[str], Int32]:
-    """The names, and the number of each row's: −1 for none."""
-    coded = product.cast(pl.String).cast(pl.Categorical)
-    distinct = coded.unique().drop_nulls()
-    # A category's number is the process's, so others may lie between.
-    names = [""] * (1 + max(distinct.to_physical().to_list(), default=-1))
-    for number, name in zip(distinct.to_physical(), distinct.cast(pl.String), strict=True):
-        names[number] = name
-    numbers = _filled(coded.to_physical().cast(pl.Int32), -1)
-    return names, _writable(numbers.to_numpy())
+def _names(texts: pl.Series) -> tuple[list[str], Int32]:
+    """The texts, the unused ones of an Enum too, and the number of each row's: −1 for none."""
+    if isinstance(texts.dtype, pl.Enum):
+        coded, names = texts, texts.dtype.categories.to_list()
+    else:
+        is_coded = isinstance(texts.dtype, pl.Categorical)
+        coded = texts if is_coded else texts.cast(pl.String).cast(pl.Categorical)
+        distinct = coded.unique().drop_nulls()
+        # A category's number is the process's, so others may lie between.
+        names = [""] * (1 + max(distinct.to_physical().to_list(), default=-1))
+        for number, name in zip(distinct.to_physical(), distinct.cast(pl.String), strict=True):
+            names[number] = name
+    numbers = coded.to_physical()
+    if numbers.null_count():
+        numbers = numbers.cast(pl.Int32).fill_null(-1)
+    return names, numbers.to_numpy().astype(np.int32)
 
 
 def _number(raw: pl.DataFrame, role: str, n: int) -> Float64:
@@ -179,8 +186,13 @@ def _trade_ids(raw: pl.DataFrame, n: int) -> Int64:
 def _sides(raw: pl.DataFrame, n: int) -> Int32:
     if SIDE not in raw.columns:
         return np.zeros(n, np.int32)
-    sides = raw[SIDE].cast(pl.String)
-    bought, sold = ((sides == side).cast(pl.Int32) for side in ("buy", "sell"))
+    sides = raw[SIDE]
+    if isinstance(sides.dtype, (pl.Categorical, pl.Enum)):
+        names, numbers = _names(sides)
+        signs = np.array([*(_SIGNS.get(name, 0) for name in names), 0], np.int32)
+        return signs[numbers]  # −1 is the last one
+    sides = sides.cast(pl.String)
+    bought, sold = ((sides == side).cast(pl.Int32) for side in _SIGNS)
     return _writable(_filled(bought - sold, 0).to_numpy())
 
 
