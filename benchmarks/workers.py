@@ -36,6 +36,7 @@ class Cluster(NamedTuple):
     log: Log
     brokers: str
     namespace: str
+    partitions: int
 
     @property
     def address(self) -> str:
@@ -57,7 +58,7 @@ class Cluster(NamedTuple):
             except kafka.KafkaException:  # the group is not there yet, or its coordinator
                 return False
             held = [len(member.assignment.topic_partitions) for member in held_by]
-            return len(held) == members and min(held) > 0 and sum(held) == PARTITIONS
+            return len(held) == members and min(held) > 0 and sum(held) == self.partitions
 
         wait_for(is_shared, f"{members} members of {group}")
 
@@ -78,11 +79,17 @@ class Cluster(NamedTuple):
         producer.init_transactions()
         producer.begin_transaction()
         for topic, key, value in ((m.topic, m.key, m.value) for m in messages):
-            producer.produce(self.name(topic), value, key, partition_of(key, PARTITIONS))
+            producer.produce(self.name(topic), value, key, partition_of(key, self.partitions))
         producer.flush()
         start_ns = time.time_ns()
         producer.commit_transaction()
         return start_ns
+
+
+def checkpoint_bytes(cluster: Cluster) -> int:
+    """The segments of the log's `__checkpoints`, as they lie on the broker's disk."""
+    folders = _broker().folder.glob(f"broker-*/data/{cluster.name('__checkpoints')}-*")
+    return sum(file.stat().st_size for folder in folders for file in folder.glob("*.log"))
 
 
 def wait_for(condition: Callable[[], bool], what: str) -> None:
@@ -94,12 +101,12 @@ def wait_for(condition: Callable[[], bool], what: str) -> None:
 
 
 @contextmanager
-def fresh_log() -> Iterator[Cluster]:
+def fresh_log(partitions: int = PARTITIONS) -> Iterator[Cluster]:
     """A new log with the market's topics, on the one broker of this process."""
     brokers, namespace = _broker().address, f"b{uuid.uuid4().hex[:8]}"
     with closing(open_log(f"kafka://{brokers}/{namespace}")) as log:
-        ensure_topics(log, PARTITIONS)
-        yield Cluster(log, brokers, namespace)
+        ensure_topics(log, partitions)
+        yield Cluster(log, brokers, namespace, partitions)
 
 
 @contextmanager
