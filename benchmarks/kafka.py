@@ -30,11 +30,11 @@ from barograph.log import Topic
 from barograph.log.topics import FEATURES, TICKS
 from barograph.simulated.law import PRESETS
 from barograph.simulated.market import SimulatedMarket
-from barograph.types import NS_PER_S, Heartbeat, Message, Tick, Verdict
+from barograph.types import NS_PER_S, Heartbeat, Message, Record, Tick, Verdict
 from barograph.venues.coinbase.exchange import ExchangeFeed
 from barograph.venues.entries import Dialect, Heard
 from measure import ROOT, Measured, NotMeasuredError, logged_recording, row, sized
-from workers import PARTITIONS, Predictions, at_work, fresh_log
+from workers import PARTITIONS, Cluster, Predictions, at_work, fresh_log
 
 PEERS = Path(__file__).parent / "peers"
 _MOST_TURNS = 3
@@ -113,26 +113,44 @@ def latency(_repeats: int) -> Measured:
     a member of another group has its prediction; the 1,200 of a minute. A history of 16 minutes
     comes before, so that the champion predicts each of them. No peer: it would have to do the same.
     """
-    took_ms: list[float] = []
+    with fresh_log() as cluster, at_work(cluster):
+        took_ms = [
+            (read_ns - received_ns) / 1e6
+            for received_ns, read_ns in (
+                (decode_prediction(record.value).receive_time_ns, read_ns)
+                for record, read_ns in live_predictions(cluster)
+            )
+            if received_ns is not None
+        ]
+    return Measured(float(np.percentile(took_ms, 99)))
+
+
+def live_predictions(cluster: Cluster) -> list[tuple[Record, int]]:
+    """Feed the log of workers at work; the predictions of a live minute, and when each was read.
+
+    In epoch nanoseconds. Each has a `receive_time_ns`, that of the frame that closed its second.
+    """
+    read: list[tuple[Record, int]] = []
     products, catch_up_s, live_s = _LIVE[: sized(20, 2)], sized(_CATCH_UP_S, 10), sized(_LIVE_S, 3)
-    with fresh_log() as cluster, at_work(cluster), tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder:
         predictions = Predictions(cluster.log)
         first = int(time.time()) + catch_up_s
         feed = Feed(cluster.log, Path(folder), partitions=PARTITIONS)
         with ThreadPoolExecutor(1) as pool, closing(feed):
             feeding = pool.submit(_feed, feed, _frames(products, first + live_s))
-            while len(took_ms) < live_s * len(products):
+            while len(read) < live_s * len(products):
                 if feeding.done():
                     feeding.result()  # raises what it died of
                 assert time.time() < first + live_s + _CATCH_UP_S, "not all predictions came"
                 records = predictions.take()
                 read_ns = time.time_ns()
-                for prediction in (decode_prediction(record.value) for record in records):
+                for record in records:
+                    prediction = decode_prediction(record.value)
                     if first <= prediction.second < first + live_s:
                         assert prediction.verdict is Verdict.PREDICTED
                         assert prediction.receive_time_ns is not None
-                        took_ms.append((read_ns - prediction.receive_time_ns) / 1e6)
-    return Measured(float(np.percentile(took_ms, 99)))
+                        read.append((record, read_ns))
+    return read
 
 
 def _feed(feed: Feed, entries: Iterable[Heard | None]) -> None:

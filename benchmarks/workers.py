@@ -110,15 +110,21 @@ def fresh_log(partitions: int = PARTITIONS) -> Iterator[Cluster]:
 
 
 @contextmanager
-def at_work(cluster: Cluster, featurizers: int = 1) -> Iterator[None]:
+def at_work(
+    cluster: Cluster,
+    featurizers: int = 1,
+    program: Callable[[str], Sequence[str | Path]] = lambda _verb: [BAROGRAPH],
+) -> Iterator[None]:
     """Featurizers and a scorer with a champion, each `barograph … --follow`, holding partitions.
 
-    None may have lost a partition or died when they are told to stop.
+    None may have lost a partition or died when they are told to stop. program: what is called for
+    a verb in place of `barograph`.
     """
     verbs = ["featurize"] * featurizers + ["score"]
     workers = [
         subprocess.Popen(  # noqa: S603 - our own program
-            [BAROGRAPH, verb, "--follow", "--json", "--log", cluster.address, "--home", _home()],
+            [*program(verb), verb, "--follow", "--json", "--log", cluster.address]
+            + ["--home", str(_home())],
             stdout=subprocess.PIPE,
         )
         for verb in verbs
