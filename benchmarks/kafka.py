@@ -82,7 +82,7 @@ def two_workers(repeats: int) -> Measured:
 def single(repeats: int) -> Measured:
     """One record in a transaction of its own; the peer is the client, doing the same."""
     with fresh_log() as cluster:
-        message = _ticks()[0]
+        message = recorded_ticks()[0]
         producer = confluent_kafka.Producer(
             {"bootstrap.servers": cluster.brokers, "transactional.id": cluster.name("single")}
         )
@@ -195,8 +195,8 @@ def _in_turns(ours: Callable[[], float], peer: Callable[[], float], repeats: int
 def _ours(featurizers: int = 1) -> float:
     """Ticks a second from ticks.raw to the last prediction."""
     first = sized(_WARM_TICKS, 1_000)
-    warm, rest = _ticks()[:first], _ticks()[first:]
-    warm_rows, rows = _rows_after(first)
+    warm, rest = recorded_ticks()[:first], recorded_ticks()[first:]
+    warm_rows, rows = rows_after(first)
     with fresh_log() as cluster, at_work(cluster, featurizers):
         predictions = Predictions(cluster.log)
         cluster.write_at_once(warm)
@@ -209,7 +209,7 @@ def _ours(featurizers: int = 1) -> float:
 def _plain() -> float:
     """Ticks a second that the plain loop copies."""
     first = sized(_WARM_TICKS, 1_000)
-    warm, rest = _ticks()[:first], _ticks()[first:]
+    warm, rest = recorded_ticks()[:first], recorded_ticks()[first:]
     with fresh_log() as cluster:
         script = [str(PEERS / "kafka_plain.py"), cluster.brokers, cluster.name(TICKS)]
         copying = subprocess.Popen(  # noqa: S603 - our own script
@@ -242,7 +242,7 @@ def _quix() -> float:
     python, ticks = _quix_python(), sized(_QUIX_TICKS, 200)
     with fresh_log() as cluster:
         cluster.log.create(Topic(name="means", partitions=PARTITIONS))
-        cluster.write_at_once(_ticks()[:ticks])
+        cluster.write_at_once(recorded_ticks()[:ticks])
         names = cluster.name(TICKS), cluster.name("means")
         done = subprocess.run(  # noqa: S603 - our own script
             [python, PEERS / "quix_mean.py", cluster.brokers, *names, str(ticks)],
@@ -275,7 +275,7 @@ def _quix_python() -> Path:
 
 
 @cache
-def _ticks() -> Sequence[Message]:
+def recorded_ticks() -> Sequence[Message]:
     """The benchmark recording as it stands in ticks.raw.
 
     Each product's ends with a heartbeat of the second after, so that the last prediction of each is
@@ -297,10 +297,10 @@ def _ticks() -> Sequence[Message]:
 
 
 @cache
-def _rows_after(count: int) -> tuple[int, int]:
+def rows_after(count: int) -> tuple[int, int]:
     """How many feature rows, and so predictions, the first so many ticks make, and all."""
     featurizer = Featurizer()
-    numbers = [decode_numbers(message.value) for message in _ticks()]
+    numbers = [decode_numbers(message.value) for message in recorded_ticks()]
     parts = numbers[:count], numbers[count:]
     first, rest = (
         len(featurizer.update(event_array(part, featurizer.product_index))[0]) for part in parts

@@ -45,24 +45,30 @@ class Noting:
         return getattr(self._producer, name)
 
     def begin_transaction(self) -> None:
+        """Note when, and begin."""
         self._begun, self._delivered, self._offsets = time.time_ns(), 0, 0
         self._producer.begin_transaction()
 
-    def produce(self, *record: object, on_delivery: Callable[..., None] | None, **how: object) -> None:
+    def produce(
+        self, *record: object, on_delivery: Callable[..., None] | None, **how: object
+    ) -> None:
+        """Produce; of the last record, which alone has a callback, note when the broker has it."""
+
         def delivered(error: object, message: object) -> None:
             self._delivered = time.time_ns()
             if on_delivery is not None:
                 on_delivery(error, message)
 
-        # Only the last record has a callback of its own: the others cost what they always do.
         called = delivered if on_delivery is not None else None
         self._producer.produce(*record, on_delivery=called, **how)
 
     def send_offsets_to_transaction(self, *how: object) -> None:
+        """Send them, and note when the broker has them."""
         self._producer.send_offsets_to_transaction(*how)
         self._offsets = time.time_ns()
 
     def commit_transaction(self, *how: object) -> None:
+        """Commit, and keep the steps of the transaction."""
         committing = time.time_ns()
         self._producer.commit_transaction(*how)
         self._steps.append(
@@ -75,8 +81,8 @@ def note_transactions() -> list[Steps]:
     steps: list[Steps] = []
     producer = kafka_cluster.Cluster.producer
 
-    def noting(self: kafka_cluster.Cluster, name: str, timeout_s: float) -> Any:  # noqa: ANN401 - as above
-        return Noting(producer(self, name, timeout_s), steps)
+    def noting(self: kafka_cluster.Cluster, transactional_id: str, timeout_s: float) -> Any:  # noqa: ANN401 - as above
+        return Noting(producer(self, transactional_id, timeout_s), steps)
 
     kafka_cluster.Cluster.producer = noting  # type: ignore[method-assign]
     return steps
@@ -130,7 +136,9 @@ def stages(
             if who == "feed":
                 parts.append(("waits for its batch and its last commit", own.begun))
             else:
-                parts.append(("waits for its own last commit", max(at, min(before.committed, made))))
+                parts.append(
+                    ("waits for its own last commit", max(at, min(before.committed, made)))
+                )
                 parts.append(("fetches and computes", own.begun))
             if own.offsets:
                 parts.append(("hands over records and positions", own.offsets))

@@ -1,8 +1,8 @@
 """Kafka: how long a worker takes over partitions whose states lie in `__checkpoints`.
 
-One real broker, as in `kafka.py`. The old owner of six partitions leaves; the worker, a process that
-has started before, joins, reads back the states of all products, reads a thousand records of each
-partition again, and commits.
+One real broker, as in `kafka.py`. The old owner of six partitions leaves; the worker, a process
+that has started before, joins, reads back the states of all products, reads a thousand records of
+each partition again, and commits.
 
 .venv/bin/python benchmarks/takeover.py 100 1000 10000     prints how it grows, and nothing else
 """
@@ -25,12 +25,13 @@ from barograph.codec import decode_numbers, encode, event_array
 from barograph.feature_set.featurizer import Featurizer
 from barograph.feature_set.state import checkpoint_of
 from barograph.log import Member, open_log, partition_of
+from barograph.log.kafka.checkpoints import CHECKPOINTS
 from barograph.log.topics import TICKS
 from barograph.pipeline.stages import featurize_route
-from barograph.pipeline.worker import NEXT, Tally, work
+from barograph.pipeline.worker import NEXT, Route, Tally, work
 from barograph.types import NS_PER_S, Message, Tick, TopicPartition
 from measure import Measured, row, sized
-from workers import Cluster, checkpoint_bytes, fresh_log, wait_for
+from workers import Cluster, disk_bytes, fresh_log, wait_for
 
 PARTITIONS = 6
 _PRODUCTS = 10_000
@@ -93,6 +94,7 @@ def taken_over(products: int) -> Takeover:
         try:
             assert worker.stdout is not None
             assert worker.stdout.readline() == "ready\n", "the new worker did not start"
+            topic_mb = disk_bytes(cluster, CHECKPOINTS.name) / 1e6
             cluster.write_at_once(list(_closing(products, start_ns)))
             started_s = time.monotonic()
             member.leave()
@@ -102,7 +104,7 @@ def taken_over(products: int) -> Takeover:
             worker.communicate()
         assert worker.returncode == 0, f"the new worker ended with {worker.returncode}"
         taken = msgspec.json.decode(output, type=Takeover)
-        return msgspec.structs.replace(taken, topic_mb=checkpoint_bytes(cluster) / 1e6)
+        return msgspec.structs.replace(taken, topic_mb=topic_mb)
 
 
 class _Part(NamedTuple):
@@ -122,7 +124,7 @@ def _old_owner(cluster: Cluster, products: int) -> tuple[Member, int]:
     again = [_tick(part.products[n % len(part.products)], end_ns)
              for part in parts for n in range(_AGAIN)]  # fmt: skip
     cluster.write_at_once(again)
-    member = cluster.log.join(featurize_route(SPIKES.live).group, [TICKS])
+    member = cluster.log.join(_route().group, [TICKS])
     polled = 0
 
     def all_polled() -> bool:
@@ -159,13 +161,13 @@ def _tick(product: str, time_ns: int, price: float = 100.0) -> Message:
         product=product,
         event_time_ns=time_ns,
         receive_time_ns=time_ns,
-        price=price,
-        bid=price - 0.01,
-        ask=price + 0.01,
-        bid_size=1.5,
-        ask_size=2.5,
-        volume_24h=1e6,
-        last_size=0.25,
+        price=f"{price:.4f}",
+        bid=f"{price - 0.01:.4f}",
+        ask=f"{price + 0.01:.4f}",
+        bid_size="1.5",
+        ask_size="2.5",
+        volume_24h="1000000",
+        last_size="0.25",
     )
     return Message(TICKS, product, encode(tick))
 
@@ -184,6 +186,11 @@ def _warm_states() -> tuple[Sequence[bytes], int]:
         numbers = [decode_numbers(tick.value) for tick in ticks]
         featurizer.update(event_array(numbers, featurizer.product_index))
     return [checkpoint_of(featurizer.state(n)) for n in range(_WARM_PRODUCTS)], end_ns
+
+
+def _route() -> Route:
+    assert SPIKES.live is not None
+    return featurize_route(SPIKES.live)
 
 
 def _worker(address: str) -> None:
@@ -206,15 +213,15 @@ def _worker(address: str) -> None:
             now_s = time.monotonic()
             for name in (name for name, is_reached in reached.items() if is_reached):
                 done_s.setdefault(name, now_s - started_s)
-            return all(reached.values())
+            if all(reached.values()):
+                assert tally.dead_letters == 0
+                assert tally.values > 0
+                return True
+            return False
 
-        route = featurize_route(SPIKES.live)
+        route = _route()
         work(log, route, Featurizer, clock_ns=time.time_ns, until=until)
-    print(
-        msgspec.json.encode(
-            Takeover(**done_s, before_mb=before_mb, peak_mb=_peak_mb())
-        ).decode()
-    )
+    print(msgspec.json.encode(Takeover(**done_s, before_mb=before_mb, peak_mb=_peak_mb())).decode())
 
 
 def _peak_mb() -> float:

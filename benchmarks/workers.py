@@ -86,10 +86,15 @@ class Cluster(NamedTuple):
         return start_ns
 
 
-def checkpoint_bytes(cluster: Cluster) -> int:
-    """The segments of the log's `__checkpoints`, as they lie on the broker's disk."""
-    folders = _broker().folder.glob(f"broker-*/data/{cluster.name('__checkpoints')}-*")
+def disk_bytes(cluster: Cluster, topic: str) -> int:
+    """The segments of a topic of the log, as they lie on the broker's disk."""
+    folders = _broker().folder.glob(f"broker-*/data/{cluster.name(topic)}-*")
     return sum(file.stat().st_size for folder in folders for file in folder.glob("*.log"))
+
+
+def broker_process() -> int:
+    """The process id of the broker."""
+    return int(_broker()._processes[0].pid)  # noqa: SLF001 - of the tests' own
 
 
 def wait_for(condition: Callable[[], bool], what: str) -> None:
@@ -114,25 +119,24 @@ def at_work(
     cluster: Cluster,
     featurizers: int = 1,
     program: Callable[[str], Sequence[str | Path]] = lambda _verb: [BAROGRAPH],
-) -> Iterator[None]:
+) -> Iterator[Sequence["subprocess.Popen[bytes]"]]:
     """Featurizers and a scorer with a champion, each `barograph … --follow`, holding partitions.
 
     None may have lost a partition or died when they are told to stop. program: what is called for
     a verb in place of `barograph`.
     """
     verbs = ["featurize"] * featurizers + ["score"]
+    options = ["--follow", "--json", "--log", cluster.address, "--home", str(_home())]
     workers = [
         subprocess.Popen(  # noqa: S603 - our own program
-            [*program(verb), verb, "--follow", "--json", "--log", cluster.address]
-            + ["--home", str(_home())],
-            stdout=subprocess.PIPE,
+            [*program(verb), verb, *options], stdout=subprocess.PIPE
         )
         for verb in verbs
     ]
     try:
         cluster.wait_for_group("featurizer", featurizers)
         cluster.wait_for_group("scorer", 1)
-        yield
+        yield workers
         for worker in workers:
             worker.terminate()
         for verb, worker in zip(verbs, workers, strict=True):

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from barograph.types import NS_PER_S
 
 MOST_RECORDS = 20_000
-"""Checkpoints wait for at most so many records of their partition: a restart receives them again."""
+"""Checkpoints wait for at most so many records of their partition: a restart reads them again."""
 
 MOST_WAIT_NS = 60 * NS_PER_S
 """And for at most so long, so that a short retention still keeps those records."""

@@ -14,8 +14,8 @@ outcome of records received again is dropped: it was committed before.
 
 Checkpoints with every commit would cost their whole size for each of the small batches of a live
 stream: megabytes a second of states beside kilobytes of values. Now and then they cost next to
-nothing (`checkpoint_cadence.py`), and a restart reads the records since, and one batch, again. These
-must still be there: OffsetGapError otherwise. A worker that is stopped leaves no such rest.
+nothing (`checkpoint_cadence.py`), and a restart reads the records since, and one batch, again.
+These must still be there: OffsetGapError otherwise. A worker that is stopped leaves no such rest.
 """
 
 import time
