@@ -30,11 +30,11 @@ from barograph.log import Topic
 from barograph.log.topics import FEATURES, TICKS
 from barograph.simulated.law import PRESETS
 from barograph.simulated.market import SimulatedMarket
-from barograph.types import NS_PER_S, Heartbeat, Message, Tick, Verdict
+from barograph.types import NS_PER_S, Heartbeat, Message, Record, Tick, Verdict
 from barograph.venues.coinbase.exchange import ExchangeFeed
 from barograph.venues.entries import Dialect, Heard
 from measure import ROOT, Measured, NotMeasuredError, logged_recording, row, sized
-from workers import PARTITIONS, Predictions, at_work, fresh_log
+from workers import PARTITIONS, Cluster, Predictions, at_work, fresh_log
 
 PEERS = Path(__file__).parent / "peers"
 _MOST_TURNS = 3
@@ -82,7 +82,7 @@ def two_workers(repeats: int) -> Measured:
 def single(repeats: int) -> Measured:
     """One record in a transaction of its own; the peer is the client, doing the same."""
     with fresh_log() as cluster:
-        message = _ticks()[0]
+        message = recorded_ticks()[0]
         producer = confluent_kafka.Producer(
             {"bootstrap.servers": cluster.brokers, "transactional.id": cluster.name("single")}
         )
@@ -113,26 +113,44 @@ def latency(_repeats: int) -> Measured:
     a member of another group has its prediction; the 1,200 of a minute. A history of 16 minutes
     comes before, so that the champion predicts each of them. No peer: it would have to do the same.
     """
-    took_ms: list[float] = []
+    with fresh_log() as cluster, at_work(cluster):
+        took_ms = [
+            (read_ns - received_ns) / 1e6
+            for received_ns, read_ns in (
+                (decode_prediction(record.value).receive_time_ns, read_ns)
+                for record, read_ns in live_predictions(cluster)
+            )
+            if received_ns is not None
+        ]
+    return Measured(float(np.percentile(took_ms, 99)))
+
+
+def live_predictions(cluster: Cluster) -> list[tuple[Record, int]]:
+    """Feed the log of workers at work; the predictions of a live minute, and when each was read.
+
+    In epoch nanoseconds. Each has a `receive_time_ns`, that of the frame that closed its second.
+    """
+    read: list[tuple[Record, int]] = []
     products, catch_up_s, live_s = _LIVE[: sized(20, 2)], sized(_CATCH_UP_S, 10), sized(_LIVE_S, 3)
-    with fresh_log() as cluster, at_work(cluster), tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder:
         predictions = Predictions(cluster.log)
         first = int(time.time()) + catch_up_s
         feed = Feed(cluster.log, Path(folder), partitions=PARTITIONS)
         with ThreadPoolExecutor(1) as pool, closing(feed):
             feeding = pool.submit(_feed, feed, _frames(products, first + live_s))
-            while len(took_ms) < live_s * len(products):
+            while len(read) < live_s * len(products):
                 if feeding.done():
                     feeding.result()  # raises what it died of
                 assert time.time() < first + live_s + _CATCH_UP_S, "not all predictions came"
                 records = predictions.take()
                 read_ns = time.time_ns()
-                for prediction in (decode_prediction(record.value) for record in records):
+                for record in records:
+                    prediction = decode_prediction(record.value)
                     if first <= prediction.second < first + live_s:
                         assert prediction.verdict is Verdict.PREDICTED
                         assert prediction.receive_time_ns is not None
-                        took_ms.append((read_ns - prediction.receive_time_ns) / 1e6)
-    return Measured(float(np.percentile(took_ms, 99)))
+                        read.append((record, read_ns))
+    return read
 
 
 def _feed(feed: Feed, entries: Iterable[Heard | None]) -> None:
@@ -177,8 +195,8 @@ def _in_turns(ours: Callable[[], float], peer: Callable[[], float], repeats: int
 def _ours(featurizers: int = 1) -> float:
     """Ticks a second from ticks.raw to the last prediction."""
     first = sized(_WARM_TICKS, 1_000)
-    warm, rest = _ticks()[:first], _ticks()[first:]
-    warm_rows, rows = _rows_after(first)
+    warm, rest = recorded_ticks()[:first], recorded_ticks()[first:]
+    warm_rows, rows = rows_after(first)
     with fresh_log() as cluster, at_work(cluster, featurizers):
         predictions = Predictions(cluster.log)
         cluster.write_at_once(warm)
@@ -191,7 +209,7 @@ def _ours(featurizers: int = 1) -> float:
 def _plain() -> float:
     """Ticks a second that the plain loop copies."""
     first = sized(_WARM_TICKS, 1_000)
-    warm, rest = _ticks()[:first], _ticks()[first:]
+    warm, rest = recorded_ticks()[:first], recorded_ticks()[first:]
     with fresh_log() as cluster:
         script = [str(PEERS / "kafka_plain.py"), cluster.brokers, cluster.name(TICKS)]
         copying = subprocess.Popen(  # noqa: S603 - our own script
@@ -224,7 +242,7 @@ def _quix() -> float:
     python, ticks = _quix_python(), sized(_QUIX_TICKS, 200)
     with fresh_log() as cluster:
         cluster.log.create(Topic(name="means", partitions=PARTITIONS))
-        cluster.write_at_once(_ticks()[:ticks])
+        cluster.write_at_once(recorded_ticks()[:ticks])
         names = cluster.name(TICKS), cluster.name("means")
         done = subprocess.run(  # noqa: S603 - our own script
             [python, PEERS / "quix_mean.py", cluster.brokers, *names, str(ticks)],
@@ -257,7 +275,7 @@ def _quix_python() -> Path:
 
 
 @cache
-def _ticks() -> Sequence[Message]:
+def recorded_ticks() -> Sequence[Message]:
     """The benchmark recording as it stands in ticks.raw.
 
     Each product's ends with a heartbeat of the second after, so that the last prediction of each is
@@ -279,10 +297,10 @@ def _ticks() -> Sequence[Message]:
 
 
 @cache
-def _rows_after(count: int) -> tuple[int, int]:
+def rows_after(count: int) -> tuple[int, int]:
     """How many feature rows, and so predictions, the first so many ticks make, and all."""
     featurizer = Featurizer()
-    numbers = [decode_numbers(message.value) for message in _ticks()]
+    numbers = [decode_numbers(message.value) for message in recorded_ticks()]
     parts = numbers[:count], numbers[count:]
     first, rest = (
         len(featurizer.update(event_array(part, featurizer.product_index))[0]) for part in parts

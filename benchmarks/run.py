@@ -23,6 +23,7 @@ from rich.table import Table
 import features  # noqa: F401 - its rows register themselves
 import hourly  # noqa: F401
 import kafka  # noqa: F401
+import kafka_costs  # noqa: F401
 import live  # noqa: F401
 import log_records  # noqa: F401
 import measure
@@ -32,6 +33,7 @@ import processes  # noqa: F401
 import records  # noqa: F401
 import scale  # noqa: F401
 import scoring  # noqa: F401
+import takeover  # noqa: F401
 import web  # noqa: F401
 from barograph.figures import NOT_DEFINED, three_digits
 from barograph.files.disk import write_whole

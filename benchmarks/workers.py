@@ -36,6 +36,7 @@ class Cluster(NamedTuple):
     log: Log
     brokers: str
     namespace: str
+    partitions: int
 
     @property
     def address(self) -> str:
@@ -57,7 +58,7 @@ class Cluster(NamedTuple):
             except kafka.KafkaException:  # the group is not there yet, or its coordinator
                 return False
             held = [len(member.assignment.topic_partitions) for member in held_by]
-            return len(held) == members and min(held) > 0 and sum(held) == PARTITIONS
+            return len(held) == members and min(held) > 0 and sum(held) == self.partitions
 
         wait_for(is_shared, f"{members} members of {group}")
 
@@ -78,11 +79,22 @@ class Cluster(NamedTuple):
         producer.init_transactions()
         producer.begin_transaction()
         for topic, key, value in ((m.topic, m.key, m.value) for m in messages):
-            producer.produce(self.name(topic), value, key, partition_of(key, PARTITIONS))
+            producer.produce(self.name(topic), value, key, partition_of(key, self.partitions))
         producer.flush()
         start_ns = time.time_ns()
         producer.commit_transaction()
         return start_ns
+
+
+def disk_bytes(cluster: Cluster, topic: str) -> int:
+    """The segments of a topic of the log, as they lie on the broker's disk."""
+    folders = _broker().folder.glob(f"broker-*/data/{cluster.name(topic)}-*")
+    return sum(file.stat().st_size for folder in folders for file in folder.glob("*.log"))
+
+
+def broker_process() -> int:
+    """The process id of the broker."""
+    return int(_broker()._processes[0].pid)  # noqa: SLF001 - of the tests' own
 
 
 def wait_for(condition: Callable[[], bool], what: str) -> None:
@@ -94,32 +106,37 @@ def wait_for(condition: Callable[[], bool], what: str) -> None:
 
 
 @contextmanager
-def fresh_log() -> Iterator[Cluster]:
+def fresh_log(partitions: int = PARTITIONS) -> Iterator[Cluster]:
     """A new log with the market's topics, on the one broker of this process."""
     brokers, namespace = _broker().address, f"b{uuid.uuid4().hex[:8]}"
     with closing(open_log(f"kafka://{brokers}/{namespace}")) as log:
-        ensure_topics(log, PARTITIONS)
-        yield Cluster(log, brokers, namespace)
+        ensure_topics(log, partitions)
+        yield Cluster(log, brokers, namespace, partitions)
 
 
 @contextmanager
-def at_work(cluster: Cluster, featurizers: int = 1) -> Iterator[None]:
+def at_work(
+    cluster: Cluster,
+    featurizers: int = 1,
+    program: Callable[[str], Sequence[str | Path]] = lambda _verb: [BAROGRAPH],
+) -> Iterator[Sequence["subprocess.Popen[bytes]"]]:
     """Featurizers and a scorer with a champion, each `barograph … --follow`, holding partitions.
 
-    None may have lost a partition or died when they are told to stop.
+    None may have lost a partition or died when they are told to stop. program: what is called for
+    a verb in place of `barograph`.
     """
     verbs = ["featurize"] * featurizers + ["score"]
+    options = ["--follow", "--json", "--log", cluster.address, "--home", str(_home())]
     workers = [
         subprocess.Popen(  # noqa: S603 - our own program
-            [BAROGRAPH, verb, "--follow", "--json", "--log", cluster.address, "--home", _home()],
-            stdout=subprocess.PIPE,
+            [*program(verb), verb, *options], stdout=subprocess.PIPE
         )
         for verb in verbs
     ]
     try:
         cluster.wait_for_group("featurizer", featurizers)
         cluster.wait_for_group("scorer", 1)
-        yield
+        yield workers
         for worker in workers:
             worker.terminate()
         for verb, worker in zip(verbs, workers, strict=True):

@@ -13,10 +13,9 @@ comes out the same, because a machine is a function of what it received. For the
 outcome of records received again is dropped: it was committed before.
 
 Checkpoints with every commit would cost their whole size for each of the small batches of a live
-stream: megabytes a second of states beside kilobytes of values. Every `checkpoint_every` records of
-a partition they cost next to nothing, and a restart reads at most that many records, and one batch,
-again. These must still be there: OffsetGapError otherwise. A worker that is stopped leaves no such
-rest.
+stream: megabytes a second of states beside kilobytes of values. Now and then they cost next to
+nothing (`checkpoint_cadence.py`), and a restart reads the records since, and one batch, again.
+These must still be there: OffsetGapError otherwise. A worker that is stopped leaves no such rest.
 """
 
 import time
@@ -29,6 +28,7 @@ from barograph import codec
 from barograph.errors import FencedError, ForeignStateError
 from barograph.log import MAX_VALUE_BYTES, Log
 from barograph.machine import Machine
+from barograph.pipeline.checkpoint_cadence import CheckpointCadence
 from barograph.pipeline.counted import WorkerCounts
 from barograph.types import NS_PER_S, DeadLetter, Message, Outcome, Record, TopicPartition
 
@@ -118,8 +118,8 @@ def work(  # noqa: PLR0913 - the route, the machine, and what a shell has that a
     worker without any is not idle: it waits for one that others leave.
     before_poll: called with the machines between two batches, e.g. to swap a model.
     timeout_s: how long a poll waits, and so how late at most `until` is called.
-    checkpoint_every: after how many records of a partition its checkpoints are committed; None for
-    machines without memory, which receive nothing twice.
+    checkpoint_every: the fewest records of a partition between two commits of its checkpoints; None
+    for machines without memory, which receive nothing twice.
     warn: called with a line when a state is made again from the records, and how far that is.
     """
     worker = _Worker(log, route, new_machine, checkpoint_every, clock_ns, timer_ns, warn)
@@ -208,7 +208,7 @@ class _Worker(Generic[M]):
             took_ns = self._timer_ns() - started_ns
             spent_ns += took_ns
             headers = self._headers(took_ns // len(of_place))
-            if self._every is not None and part.behind >= self._every:
+            if self._every and part.cadence.is_due(self._every, part.behind, started_ns):
                 checkpoints[place] = part.snapshot()
             outputs += [Message(route.target, key, value, headers) for key, value in outcome.values]
             outputs += [dead_letter(route.dead_letters, each) for each in outcome.dead_letters]
@@ -296,7 +296,7 @@ class _Part(Generic[M]):
     ) -> None:
         self._new_machine = new_machine
         self.machine, self.behind = new_machine(), 0
-        self._place = place
+        self._place, self.cadence = place, CheckpointCadence(checkpoints)
         self._next_offset = -1  # behind the last record that the machine took; −1: none yet
         states = {
             key: state for key, state in checkpoints.items() if key != NEXT and state != _VOID
@@ -358,7 +358,9 @@ class _Part(Generic[M]):
 
     def snapshot(self) -> dict[str, bytes]:
         self.behind = 0
-        return {**self.machine.snapshot(), NEXT: b"%d" % self._next_offset}
+        kept = {**self.machine.snapshot(), NEXT: b"%d" % self._next_offset}
+        self.cadence.taken(kept)
+        return kept
 
 
 def _pages(log: Log, place: TopicPartition, start: int, end: int) -> Iterator[list[Record]]:

@@ -141,6 +141,9 @@ class Cluster:
                 "message.max.bytes": LARGEST_MESSAGE_BYTES,
                 "compression.type": "lz4",
                 "linger.ms": 5,
+                # A broker refuses to add positions to a transaction while it still completes the
+                # one before; the client's own 100 ms until it asks again outlast that many times.
+                "retry.backoff.ms": 5,  # doubled each time, up to a second
             },
         )
 
