@@ -7,6 +7,7 @@ installed.
 import json
 import os
 import runpy
+import sys
 from pathlib import Path
 
 import nbformat
@@ -64,7 +65,8 @@ def run(tmp_path):
         client = NotebookClient(
             notebook, timeout=SECONDS_PER_CELL, resources={"metadata": {"path": str(folder)}}
         )
-        client.execute(env={**own, "HOME": str(home)})
+        path = f"{Path(sys.executable).parent}{os.pathsep}{own['PATH']}"  # of `barograph`
+        client.execute(env={**own, "HOME": str(home), "PATH": path})
         found = Ran(notebook)
         assert found.warned == []
         return found
