@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from barograph.errors import BadInputError, DiskFullError
-from barograph.files.disk import declared, put_in_place, read_regular, write_whole
+from barograph.files.disk import declared, only_holder, put_in_place, read_regular, write_whole
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
@@ -52,3 +52,14 @@ def test_what_is_no_file_is_never_replaced(tmp_path, make):
         put_in_place(whole, place)
     assert place.stat().st_mode == kind
     assert {each.name for each in tmp_path.iterdir()} == {"card.html", "whole"}
+
+
+def test_a_lock_has_one_holder_and_is_free_behind_it(tmp_path):
+    held = BadInputError("it", "another has it", "Wait for it")
+    lock = tmp_path / "lock"
+    with only_holder(lock, held):
+        with pytest.raises(BadInputError) as raised, only_holder(lock, held):
+            pytest.fail("two hold it")
+        assert raised.value is held
+    with only_holder(lock, held):
+        pass

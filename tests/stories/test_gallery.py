@@ -14,6 +14,8 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from notebook_output import printed
+
 pytestmark = pytest.mark.operations
 
 ROOT = Path(__file__).parents[2]
@@ -72,15 +74,6 @@ def run(tmp_path):
         return found
 
     return ran
-
-
-def printed(cells, stream="stdout"):
-    return "".join(
-        output.text
-        for cell in cells
-        for output in cell.outputs
-        if output.output_type == "stream" and output.name == stream
-    )
 
 
 def test_every_page_of_the_gallery_has_its_story():

@@ -13,6 +13,7 @@ from barograph.simulated.law import PRESETS
 from barograph.simulated.market import SimulatedMarket
 from barograph.training import dataset
 from barograph.venues.entries import Dialect, Heard, Opening
+from notebook_output import printed
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "eda.ipynb"
 SECONDS_PER_CELL = 240
@@ -30,15 +31,6 @@ def explore(monkeypatch, tmp_path):
         return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
     return run
-
-
-def printed(cells, stream="stdout"):
-    return "".join(
-        output.text
-        for cell in cells
-        for output in cell.outputs
-        if output.output_type == "stream" and output.name == stream
-    )
 
 
 def pictures(cell):

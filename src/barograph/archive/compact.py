@@ -11,7 +11,6 @@ Each row names the archive's file it came from. So what was killed between 2 and
 without a trace: rows of the file that is not done are not kept.
 """
 
-import fcntl
 import shutil
 from base64 import b64decode, b64encode
 from collections import Counter
@@ -39,7 +38,7 @@ from barograph.archive.lake import (
 from barograph.codec import numbers_of
 from barograph.errors import BadInputError
 from barograph.files import parquet
-from barograph.files.disk import declared, put_in_place, write_whole
+from barograph.files.disk import declared, only_holder, put_in_place, write_whole
 from barograph.files.lines import file_sha256
 from barograph.types import HOUR_NS, DeadLetter, Event, Gap, Heartbeat, Tick, Trade
 from barograph.venues.coinbase.machine import Coinbase
@@ -291,14 +290,10 @@ def alone(out: Path) -> Iterator[None]:
     """Keep others from writing a lake, which is made. Raises BadInputError, DiskFullError."""
     with declared(out):
         out.mkdir(parents=True, exist_ok=True)
-        lock = (out / "lock").open("wb")
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BadInputError(
-                str(out), "another compaction writes here", "Wait for it, or give another --out"
-            ) from None
+    held = BadInputError(
+        str(out), "another compaction writes here", "Wait for it, or give another --out"
+    )
+    with only_holder(out / "lock", held):
         for rest in out.glob(f"{_PARTS}*"):  # of one that was killed
             shutil.rmtree(rest)
         yield

@@ -209,8 +209,7 @@ def _events_of(frame: pl.DataFrame) -> Records:
     for field, column in _TIMES.items():
         unknown = 0 if field == "gap_start_ns" else int(NAT)
         events[field] = frame[column].to_physical().fill_null(unknown).to_numpy()
-    has_price = kind != HEARTBEAT
-    has_price &= kind != GAP
+    has_price = ~np.isin(kind, (HEARTBEAT, GAP))
     trade_id = frame["trade_id"].fill_null(-1).to_numpy()
     events["trade_id"] = np.where(has_price, trade_id, 0)
     for field in _NUMBERS:

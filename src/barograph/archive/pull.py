@@ -5,10 +5,9 @@ manifest, and then the manifest and the file get their names. So a pull that is 
 files alone, and the next one goes on.
 """
 
-import fcntl
 import re
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
 
 import msgspec
@@ -25,7 +24,7 @@ from barograph.archive.manifest import ArchiveManifest
 from barograph.archive.object_store import ObjectStore
 from barograph.archive.pushed import ARCHIVE, keep_record, read_record
 from barograph.errors import BadInputError, ObjectStoreError
-from barograph.files.disk import check_room, declared, put_in_place, write_whole
+from barograph.files.disk import check_room, declared, only_holder, put_in_place, write_whole
 from barograph.files.lines import file_sha256
 
 _PUSH_AGAIN = "Restore the object, or push it again from a home that has the file"
@@ -188,14 +187,6 @@ def _book_to_keep(archive: Path, store: ObjectStore, listed: dict[str, int]) -> 
     return theirs if theirs != ours and theirs.follows(ours) else None
 
 
-@contextmanager
-def _alone(lock: Path, why: str) -> Iterator[None]:
-    with declared(lock.parent):
-        file = lock.open("wb")
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            cure = "Wait for it or give another --home"
-            raise BadInputError(str(lock.parent), why, cure) from None
-        yield
+def _alone(lock: Path, why: str) -> AbstractContextManager[None]:
+    cure = "Wait for it or give another --home"
+    return only_holder(lock, BadInputError(str(lock.parent), why, cure))

@@ -1,6 +1,7 @@
 """Writes that survive a crash, and the errors of a disk as a person meets them."""
 
 import errno
+import fcntl
 import os
 import stat
 from collections.abc import Iterator
@@ -53,6 +54,22 @@ def full(path: Path, why: str, needed_bytes: int = 0) -> DiskFullError:
         f"{why}, {free_mb:,.1f} of {size_mb:,.0f} MB are free",
         f"Free at least {max(needed_bytes, _LEAST_ROOM_BYTES) / 1e6:,.0f} MB there",
     )
+
+
+@contextmanager
+def only_holder(lock: Path, otherwise: BadInputError) -> Iterator[None]:
+    """Hold a lock file, which is made; the lock ends with its process.
+
+    Raises `otherwise` where another process holds it, and as `declared`.
+    """
+    with declared(lock.parent):
+        file = lock.open("wb")
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise otherwise from None
+        yield
 
 
 def check_room(directory: Path, needed_bytes: int) -> None:

@@ -5,7 +5,6 @@ of `ticks.features` for the same frames, with their outcomes. The manifest `<cas
 describes its source.
 """
 
-import fcntl
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -30,7 +29,14 @@ from barograph.errors import BadInputError, ForeignFeaturesError, TooLittleDataE
 from barograph.feature_set.catalogue import FEATURE_SET_HASH
 from barograph.feature_set.featurizer import Featurizer
 from barograph.files import parquet
-from barograph.files.disk import NO_HANDLES, declared, put_in_place, read_regular, write_whole
+from barograph.files.disk import (
+    NO_HANDLES,
+    declared,
+    only_holder,
+    put_in_place,
+    read_regular,
+    write_whole,
+)
 from barograph.files.lines import file_sha256
 from barograph.times import time_of
 from barograph.training.data_hash import DataHash, events_by_kind
@@ -261,16 +267,12 @@ def making(home: Path, case: Case) -> Iterator[Path]:
     folder = home / "datasets"
     with declared(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / f".{case.name}.making").open("wb")
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BadInputError(
-                f"the dataset of {case.name}",
-                f"another process builds it in {folder}",
-                "Wait for it, or give another --home",
-            ) from None
+    held = BadInputError(
+        f"the dataset of {case.name}",
+        f"another process builds it in {folder}",
+        "Wait for it, or give another --home",
+    )
+    with only_holder(folder / f".{case.name}.making", held):
         place = folder / f".{case.name}-parts"
         for left in (place, *folder.glob(f".{case.name}-{'[a-z0-9_]' * 8}")):  # of older versions
             shutil.rmtree(left, ignore_errors=True)

@@ -117,6 +117,7 @@ class _Work:
     def __init__(self, engine: Engine, folder: Path, computed: Callable[[int, int], None]) -> None:
         self.folder = folder
         self._engine, self._computed = engine, computed
+        self._results: dict[str, Computed] = {}
 
     def proved(self, stretches: list[Stretch]) -> list[tuple[Stretch, Computed]]:
         """All of them computed, each going on from where the one before it ended."""
@@ -124,7 +125,7 @@ class _Work:
         while again := self._unproved(stretches):
             stretches = [again.get(stretch.key, stretch) for stretch in stretches]
             self._compute(list(again.values()))
-        return [(stretch, self._result(stretch)) for stretch in stretches]
+        return [(stretch, self._results[stretch.key]) for stretch in stretches]
 
     def _unproved(self, stretches: Sequence[Stretch]) -> dict[str, Stretch]:
         """The first of each product that began with another state, from the state it should."""
@@ -132,7 +133,7 @@ class _Work:
         before: Stretch | None = None
         after, broken = "", ""
         for stretch in stretches:
-            result = self._result(stretch)
+            result = self._results[stretch.key]
             if before is None or before.product != stretch.product:
                 after = ""
             if result.before != after and broken != stretch.product and before is not None:
@@ -143,7 +144,8 @@ class _Work:
 
     def _compute(self, stretches: Sequence[Stretch]) -> None:
         total = sum(stretch.end - stretch.first for stretch in stretches)
-        left = [each for each in stretches if result_of(each, self.folder) is None]
+        self._take(stretches)
+        left = [each for each in stretches if each.key not in self._results]
         events = total - sum(each.end - each.first for each in left)
         self._computed(events, total)
 
@@ -154,14 +156,14 @@ class _Work:
 
         if left:
             self._engine.compute(left, self.folder, done)
+            self._take(left)
 
-    def _result(self, stretch: Stretch) -> Computed:
-        result = result_of(stretch, self.folder)
-        if result is None:
-            raise BadInputError(
-                str(self.folder), f"the result of {stretch.product} is gone", "Run it again"
-            )
-        return result
+    def _take(self, stretches: Sequence[Stretch]) -> None:
+        """Read what the folder has of them; each is read once."""
+        for stretch in stretches:
+            result = result_of(stretch, self.folder)
+            if result is not None:
+                self._results[stretch.key] = result
 
 
 def _assembled(  # noqa: PLR0913 - a dataset is all of these
