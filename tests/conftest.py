@@ -206,6 +206,26 @@ def pytest_collection_modifyitems(items):
     items.sort(key=place)
 
 
+def pytest_configure(config):
+    """In CI a failure is printed when it happens: a run that is ended from outside has told it."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("CI") and reporter is not None and "PYTEST_XDIST_WORKER" not in os.environ:
+        config.pluginmanager.register(_AtOnce(reporter))
+
+
+class _AtOnce:
+    """Prints each failure, and each first failure of a story that runs again, at once."""
+
+    def __init__(self, reporter):
+        self._reporter = reporter
+
+    def pytest_runtest_logreport(self, report):
+        if report.outcome in ("failed", "rerun"):
+            self._reporter.ensure_newline()
+            self._reporter.write_line(f"{report.outcome}: {report.nodeid}, {report.when}")
+            self._reporter.write_line(report.longreprtext)
+
+
 def pytest_sessionfinish(session):
     """A run in which many stories pass only at the second time has a fault of its own."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
