@@ -17,6 +17,7 @@ CATCHES_ALL = {
     "log/retention.py": "its thread: reported, and tried again when it is due",
     "app/runs/up.py": "closes the log, and raises again",
     "log/database.py": "closes, or rolls back, and raises again",
+    "training/engines.py": "a worker: raised by who reads its answer",
     "feed/feed.py": "lets another feed in, and raises again",
 }
 """Files that may name BaseException; Exception nobody may."""

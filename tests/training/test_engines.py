@@ -1,5 +1,6 @@
 """Processes of this machine: one that is killed is replaced, and none outlives its parent."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -37,14 +38,16 @@ def planned(tmp_path_factory):
     return found
 
 
-def children():
-    """The processes that this one began."""
-    tasks = Path(f"/proc/{os.getpid()}/task")
-    return [int(pid) for task in tasks.iterdir() for pid in (task / "children").read_text().split()]
-
-
 def workers():
-    return [pid for pid in children() if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    """The worker processes that this one began."""
+    found = []
+    for task in Path(f"/proc/{os.getpid()}/task").iterdir():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # ended meanwhile
+            for pid in (task / "children").read_text().split():
+                with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                    if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                        found.append(int(pid))
+    return found
 
 
 def test_all_are_computed_each_told_once(planned, tmp_path):
@@ -55,22 +58,61 @@ def test_all_are_computed_each_told_once(planned, tmp_path):
     assert not workers()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc")
-def test_a_worker_that_is_killed_changes_nothing(planned, tmp_path):
-    killed = []
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc")
 
-    def kill_one():
-        until(workers, 60)
-        for pid in workers()[:1]:
-            os.kill(pid, signal.SIGKILL)
-            killed.append(pid)
 
-    thread = threading.Thread(target=kill_one)
+@contextlib.contextmanager
+def killing(times):
+    """A thread that kills so many workers as soon as it sees them; gives the list of these."""
+    killed, ended = [], threading.Event()
+
+    def kill():
+        while len(killed) < times and not ended.is_set():
+            for pid in workers()[: times - len(killed)]:
+                with contextlib.suppress(ProcessLookupError):  # it ended by itself
+                    os.kill(pid, signal.SIGKILL)
+                    killed.append(pid)
+
+    thread = threading.Thread(target=kill)
     thread.start()
-    LocalEngine(2).compute(planned, tmp_path, lambda _result: None)
-    thread.join()
-    assert killed
+    try:
+        yield killed
+    finally:
+        ended.set()
+        thread.join()
+
+
+@LINUX
+def test_a_worker_that_is_killed_as_it_begins_changes_nothing(planned, tmp_path):
+    with killing(2) as killed:
+        LocalEngine(2).compute(planned, tmp_path, lambda _result: None)
+    assert len(killed) == 2
     assert all(result_of(each, tmp_path) for each in planned)
+    assert not workers()
+
+
+@LINUX
+def test_nor_does_one_that_is_killed_between_any_two_results(planned, tmp_path):
+    told, killed = [], []
+
+    def kill_one(result):
+        told.append(result)
+        if len(told) < len(planned) and (alive := workers()):
+            os.kill(alive[len(told) % len(alive)], signal.SIGKILL)
+            killed.append(len(told))
+
+    LocalEngine(2).compute(planned, tmp_path, kill_one)
+    assert killed
+    assert sorted(told, key=str) == sorted((result_of(x, tmp_path) for x in planned), key=str)
+    assert not workers()
+
+
+@LINUX
+def test_what_loses_its_workers_again_and_again_is_given_up(planned, tmp_path):
+    lost = pytest.raises(BadInputError, match=r"killed 3 times.*Use fewer --workers")
+    with killing(1000), lost:
+        LocalEngine(1).compute(planned[:1], tmp_path, lambda _result: None)
+    assert not workers()
 
 
 def test_what_is_damaged_is_said_by_the_worker_that_met_it(planned, tmp_path):
@@ -83,18 +125,16 @@ def test_what_is_damaged_is_said_by_the_worker_that_met_it(planned, tmp_path):
 
 
 ORPHANED = """
-import sys, time
-from pathlib import Path
-from barograph.training.engines import _pool
+import sys
+from barograph.training.engines import _Worker
 if __name__ == "__main__":
-    with _pool(1) as pool:
-        pool.submit(time.time).result()
-        print(list(pool._processes)[0], flush=True)
-        sys.stdin.read()
+    worker = _Worker()
+    print(worker._process.pid, flush=True)
+    sys.stdin.read()
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc")
+@LINUX
 def test_workers_end_with_who_began_them_however_it_ends(tmp_path):
     script = tmp_path / "orphaned.py"
     script.write_text(ORPHANED)

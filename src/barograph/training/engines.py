@@ -4,20 +4,21 @@ import multiprocessing
 import os
 import signal
 import threading
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from itertools import islice
-from multiprocessing.connection import wait as wait_for
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 from barograph.errors import BadInputError
 from barograph.training.stretches import Computed, Stretch, compute
 
 _LIVES = 3
-"""So often workers may be lost before it counts as our fault."""
+"""A stretch whose processes are lost so often is given up."""
+
+_LOST = (EOFError, OSError)
+"""What a pipe raises whose other end is gone, perhaps within a message."""
 
 _THREADS = "POLARS_MAX_THREADS"
 
@@ -34,7 +35,9 @@ class Engine(Protocol):
 class LocalEngine:
     """So many processes of this machine. One that is lost is replaced, and its stretch done again.
 
-    Raises BadInputError where they are lost again and again.
+    Each has a pipe of its own and shares no lock with the others: it may be killed at any moment
+    (docs/decisions/0085). Raises BadInputError where the processes of a stretch are lost again and
+    again.
     """
 
     def __init__(self, workers: int) -> None:
@@ -44,53 +47,107 @@ class LocalEngine:
         self, stretches: Sequence[Stretch], folder: Path, done: Callable[[Computed], None]
     ) -> None:
         """See Engine."""
-        left = list(stretches)
-        for _ in range(_LIVES):
-            left = self._attempt(left, folder, done)
-            if not left:
-                return
-        raise BadInputError(
-            f"the stretch of {left[0].product} from event {left[0].first:,}",
-            f"its process was killed {_LIVES} times, as where memory runs out",
-            "Use fewer --workers",
-        )
+        waiting, losses = deque(stretches), Counter[str]()
+        with _Workers(self._workers) as workers:
+            while waiting or workers.busy:
+                while waiting and workers.has_room:
+                    workers.give(waiting.popleft(), folder)
+                for stretch, result in workers.answers():
+                    if result is not None:
+                        done(result)
+                        continue
+                    losses[stretch.key] += 1
+                    if losses[stretch.key] == _LIVES:
+                        raise BadInputError(
+                            f"the stretch of {stretch.product} from event {stretch.first:,}",
+                            f"its process was killed {_LIVES} times, as where memory runs out",
+                            "Use fewer --workers",
+                        )
+                    waiting.appendleft(stretch)
 
-    def _attempt(
-        self, stretches: Sequence[Stretch], folder: Path, done: Callable[[Computed], None]
-    ) -> list[Stretch]:
-        """Compute stretches; returns those of which the processes were lost."""
-        waiting, left = iter(stretches), {stretch.key: stretch for stretch in stretches}
-        running: dict[Future[Computed], Stretch] = {}
-        with _pool(min(self._workers, len(stretches))) as pool:
+
+class _Worker:
+    """A process that computes one stretch after the other.
+
+    It begins anew, with one thread: a fork of ours would share our locks.
+    """
+
+    def __init__(self) -> None:
+        spawn = multiprocessing.get_context("spawn")
+        self.pipe, theirs = spawn.Pipe()
+        self._process = spawn.Process(target=_serve, args=(theirs,))
+        with _threads(1), suppress(OSError):  # killed at once, or no process was to be had
+            self._process.start()
+        theirs.close()
+
+    def give(self, stretch: Stretch, folder: Path) -> None:
+        """Let it compute a stretch; if it is lost, its pipe says so."""
+        with suppress(*_LOST):
+            self.pipe.send((stretch, folder))
+
+    def end(self) -> None:
+        """Kill it, whatever it does."""
+        self.pipe.close()
+        if self._process.pid is not None:
+            self._process.kill()
+            self._process.join()
+
+
+class _Workers:
+    """At most so many processes, begun when they are needed; all end with the context."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._idle: list[_Worker] = []
+        self.busy: dict[Connection, tuple[_Worker, Stretch]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in [*self._idle, *(worker for worker, _ in self.busy.values())]:
+            worker.end()
+
+    @property
+    def has_room(self) -> bool:
+        """Whether another stretch can be given."""
+        return len(self.busy) < self._most
+
+    def give(self, stretch: Stretch, folder: Path) -> None:
+        """Let one of them compute a stretch."""
+        worker = self._idle.pop() if self._idle else _Worker()
+        self.busy[worker.pipe] = worker, stretch
+        worker.give(stretch, folder)
+
+    def answers(self) -> Iterator[tuple[Stretch, Computed | None]]:
+        """Wait for some stretches, each with its result, or None if its process was lost.
+
+        Raises what computing it raised.
+        """
+        wait([*self.busy])
+        for pipe, (worker, stretch) in [*self.busy.items()]:
+            if not pipe.poll():
+                continue
             try:
-                while left:
-                    for stretch in islice(waiting, 2 * self._workers - len(running)):
-                        running[pool.submit(compute, stretch, folder)] = stretch
-                    for future in wait(running, return_when=FIRST_COMPLETED).done:
-                        done(future.result())
-                        del left[running.pop(future).key]
-            except BrokenProcessPool:
-                pass  # what is left says which
-        return list(left.values())
+                answer = pipe.recv()
+            except _LOST:
+                answer = None
+                worker.end()
+            else:
+                self._idle.append(worker)
+            del self.busy[pipe]
+            if isinstance(answer, BaseException):
+                raise answer
+            yield stretch, answer
 
 
 @contextmanager
-def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Processes that begin anew, each of one thread: a fork of ours would share its locks."""
+def _threads(count: int) -> Iterator[None]:
+    """Processes that begin within have so many threads of Polars."""
     before = os.environ.get(_THREADS)
-    os.environ[_THREADS] = "1"
+    os.environ[_THREADS] = str(count)
     try:
-        spawn = multiprocessing.get_context("spawn")
-        pool = ProcessPoolExecutor(workers, spawn, initializer=_begin_worker)
-        ended = False
-        try:
-            yield pool
-            ended = True
-        finally:
-            if not ended:  # nobody waits for what runs
-                for process in multiprocessing.active_children():
-                    process.terminate()
-            pool.shutdown(cancel_futures=True)
+        yield
     finally:
         if before is None:
             del os.environ[_THREADS]
@@ -98,14 +155,25 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
             os.environ[_THREADS] = before
 
 
-def _begin_worker() -> None:
-    """End with the process that began this one; Ctrl-C is for that one to answer."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _serve(pipe: Connection) -> None:
+    """Compute what comes through the pipe, until the process that began this one ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for that one to answer
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+    while True:
+        try:
+            stretch, folder = pipe.recv()
+        except _LOST:
+            return
+        answer: Computed | BaseException
+        try:
+            answer = compute(stretch, folder)
+        except BaseException as error:  # noqa: BLE001 - raised where the answer is read
+            answer = error
+        pipe.send(answer)
 
 
 def _end_with(sentinel: int) -> None:
-    wait_for([sentinel])
+    wait([sentinel])
     os._exit(1)
