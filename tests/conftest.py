@@ -206,11 +206,11 @@ def pytest_collection_modifyitems(items):
     items.sort(key=place)
 
 
-def pytest_configure(config):
+def pytest_sessionstart(session):
     """In CI a failure is printed when it happens: a run that is ended from outside has told it."""
-    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if os.environ.get("CI") and reporter is not None and "PYTEST_XDIST_WORKER" not in os.environ:
-        config.pluginmanager.register(_AtOnce(reporter))
+        session.config.pluginmanager.register(_AtOnce(reporter))
 
 
 class _AtOnce:
