@@ -221,7 +221,7 @@ class _AtOnce:
 
     def pytest_runtest_logreport(self, report):
         if report.outcome in ("failed", "rerun"):
-            self._reporter.ensure_newline()
+            self._reporter.write_line("")
             self._reporter.write_line(f"{report.outcome}: {report.nodeid}, {report.when}")
             self._reporter.write_line(report.longreprtext)
 
