@@ -75,7 +75,7 @@ def _size(base: Path, times: int) -> str:
     ticks = repeated(base, place, times)
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
-        made = lake_dataset.build(Path(folder), SPIKES, LocalEngine(WORKERS), lake=place)
+        made = lake_dataset.build(Path(folder), SPIKES, LocalEngine(WORKERS), lake=str(place))
         took_s = time.perf_counter() - started
     most_mb = max(
         resource.getrusage(who).ru_maxrss / 1e3

@@ -43,7 +43,7 @@ def _from_lake(engine: Engine) -> float:
     with tempfile.TemporaryDirectory(prefix="barograph-bench-") as folder:
 
         def work() -> None:
-            made = lake_dataset.build(Path(folder), SPIKES, engine, lake=place)
+            made = lake_dataset.build(Path(folder), SPIKES, engine, lake=str(place))
             assert sum(made.events.values()) == ticks
 
         return ticks / seconds(work) / CORES

@@ -1,5 +1,7 @@
 """A lake's files give the numbers that the featurizer gets live, and say where they are damaged."""
 
+from importlib.util import find_spec
+
 import numpy as np
 import polars as pl
 import pytest
@@ -20,7 +22,7 @@ from barograph.archive.lake import (
 )
 from barograph.archive.writer import ArchiveWriter
 from barograph.codec import EVENT
-from barograph.errors import BadInputError
+from barograph.errors import BadInputError, ObjectStoreError
 from barograph.types import HOUR_NS, Gap, GapCause, Heartbeat, Side, Tick, Trade
 from barograph.venues.entries import Dialect, Heard, Opening
 from coinbase_messages import frame, heartbeat, ticker
@@ -167,6 +169,21 @@ def test_a_number_that_is_missing_or_there_twice_is_damage(lake):
         read_events(paths[:1], 0, count)
     with pytest.raises(BadInputError, match="is there 2 times"):
         read_events([*paths, paths[0]], 0, count)
+
+
+@pytest.mark.skipif(find_spec("fsspec") is None, reason="the extra lake is not installed")
+def test_files_of_an_object_store_are_read_by_their_addresses(lake):
+    folder, paths, count = lake, sorted(lake.rglob("hour=*.parquet")), 0
+    assert paths
+    for path in paths:
+        product = read_index(folder).filter(pl.col("path") == path.relative_to(folder).as_posix())
+        first, last = product["first"][0], product["last"][0]
+        expected = read_events([str(path)], first, last + 1)
+        assert (read_events([f"file://{path}"], first, last + 1) == expected).all()
+        count += len(expected)
+    assert count
+    with pytest.raises(ObjectStoreError, match="it is not there"):
+        read_events([f"file://{folder}/product=X/date=2025-01-01/hour=00.parquet"], 0, 1)
 
 
 @pytest.mark.parametrize("damage", [b"", b"PAR1 and no more PAR1"])

@@ -45,6 +45,16 @@ def test_what_is_put_is_listed_read_proven_and_fetched(store, source, tmp_path):
     assert (tmp_path / "fetched").read_bytes() == CONTENT
 
 
+def test_what_is_removed_is_gone_and_all_else_stays(store):
+    for name in ("a/b/1", "a/b/2", "a/bc"):
+        store.write(b"x", name)
+    assert store.has("a/b/1")
+    store.remove("a/b")
+    assert not store.has("a/b/1")
+    assert store.sizes("a") == {"a/bc": 1}
+    store.remove("a/b")  # nothing is there
+
+
 def test_what_arrives_otherwise_is_refused(store, source):
     with pytest.raises(ObjectStoreError, match="what stands there after it was sent is not"):
         store.put(source, "a", "0" * 64)

@@ -14,11 +14,11 @@ class EngineHere:
         self.computed = []
         self._order, self._lives = order, lives
 
-    def compute(self, stretches, folder, done):
+    def compute(self, stretches, results, done):
         if self._order is not None:
             stretches = sorted(stretches, key=self._order)
         for stretch in stretches:
             if self._lives is not None and len(self.computed) >= self._lives:
                 raise EngineEndedError
-            done(compute(stretch, folder))
+            done(compute(stretch, results))
             self.computed.append((stretch.product, stretch.first))

@@ -14,6 +14,7 @@ from barograph.files.lines import file_sha256
 from barograph.registry.s3_files import s3_access, utc_now
 from barograph.simulated.law import PRESETS
 from barograph.simulated.market import SimulatedMarket
+from programs import missing
 from s3_servers import BIN, BUCKET, s3_server, variables
 from verb_processes import Life
 from waiting import until
@@ -98,6 +99,31 @@ def test_pushed_pulled_and_moved_it_gives_the_same_dataset(home, tmp_path):
     Life("verify", "--archive", "--home", fresh).answer()
     Life("archive", "pull", URL, "--home", home).answer()
     assert dataset_of(home) == rows
+
+
+@pytest.mark.usefixtures("s3")
+@pytest.mark.parametrize("engine", [("local", "--workers", 2), ("spark:local[2]",)])
+def test_workers_read_the_lake_in_the_bucket_and_leave_there_what_they_compute(
+    home, tmp_path, engine
+):
+    """As where machines share no folder: home is the caller's alone."""
+    if engine[0].startswith("spark"):
+        pytest.importorskip("pyspark", reason="the extra `spark` is not installed")
+        if reason := missing("java"):
+            pytest.skip(reason)
+    rows = dataset_of(home)
+    Life("archive", "compact", "--home", home).answer()
+    pushed(home)
+    fresh = tmp_path / "fresh"
+    places = ("--lake", f"{URL}/parquet", "--scratch", f"{URL}/scratch")
+    Life("dataset", "--engine", *engine, *places, "--home", fresh).answer()
+    (table,) = fresh.rglob("dataset*/**/*.parquet")
+    assert table.read_bytes() == rows
+    assert not [*fresh.rglob("*.npy"), *fresh.rglob("hour=*")]
+    assert not open_store(URL).sizes("scratch")
+    assert "it is not there" in refused(
+        "dataset", "--engine", "local", "--lake", f"{URL}/none", "--home", fresh
+    )
 
 
 def test_what_cannot_be_used_is_one_line_with_a_cure(s3, home, tmp_path, monkeypatch):

@@ -16,7 +16,8 @@ from barograph.archive.lake import read_index, read_progress
 from barograph.errors import BadInputError
 from barograph.training import stretches
 from barograph.training.engines import LocalEngine
-from barograph.training.stretches import plan, result_of
+from barograph.training.results import Folder, Results
+from barograph.training.stretches import plan
 from simulated_archives import fed
 from waiting import until
 
@@ -38,6 +39,11 @@ def planned(tmp_path_factory):
     return found
 
 
+@pytest.fixture
+def results(tmp_path):
+    return Results(Folder(tmp_path / "results"))
+
+
 def workers():
     """The worker processes that this one began."""
     found = []
@@ -50,11 +56,10 @@ def workers():
     return found
 
 
-def test_all_are_computed_each_told_once(planned, tmp_path):
+def test_all_are_computed_each_told_once(planned, results):
     told = []
-    LocalEngine(2).compute(planned, tmp_path, told.append)
-    results = [result_of(each, tmp_path) for each in planned]
-    assert sorted(told, key=str) == sorted(results, key=str)
+    LocalEngine(2).compute(planned, results, told.append)
+    assert sorted(told, key=str) == sorted((results.computed(x.key) for x in planned), key=str)
     assert not workers()
 
 
@@ -83,16 +88,16 @@ def killing(times):
 
 
 @LINUX
-def test_a_worker_that_is_killed_as_it_begins_changes_nothing(planned, tmp_path):
+def test_a_worker_that_is_killed_as_it_begins_changes_nothing(planned, results):
     with killing(2) as killed:
-        LocalEngine(2).compute(planned, tmp_path, lambda _result: None)
+        LocalEngine(2).compute(planned, results, lambda _result: None)
     assert len(killed) == 2
-    assert all(result_of(each, tmp_path) for each in planned)
+    assert all(results.computed(each.key) for each in planned)
     assert not workers()
 
 
 @LINUX
-def test_nor_does_one_that_is_killed_between_any_two_results(planned, tmp_path):
+def test_nor_does_one_that_is_killed_between_any_two_results(planned, results):
     told, killed = [], []
 
     def kill_one(result):
@@ -101,26 +106,26 @@ def test_nor_does_one_that_is_killed_between_any_two_results(planned, tmp_path):
             os.kill(alive[len(told) % len(alive)], signal.SIGKILL)
             killed.append(len(told))
 
-    LocalEngine(2).compute(planned, tmp_path, kill_one)
+    LocalEngine(2).compute(planned, results, kill_one)
     assert killed
-    assert sorted(told, key=str) == sorted((result_of(x, tmp_path) for x in planned), key=str)
+    assert sorted(told, key=str) == sorted((results.computed(x.key) for x in planned), key=str)
     assert not workers()
 
 
 @LINUX
-def test_what_loses_its_workers_again_and_again_is_given_up(planned, tmp_path):
+def test_what_loses_its_workers_again_and_again_is_given_up(planned, results):
     lost = pytest.raises(BadInputError, match=r"killed 3 times.*Use fewer --workers")
     with killing(1000), lost:
-        LocalEngine(1).compute(planned[:1], tmp_path, lambda _result: None)
+        LocalEngine(1).compute(planned[:1], results, lambda _result: None)
     assert not workers()
 
 
-def test_what_is_damaged_is_said_by_the_worker_that_met_it(planned, tmp_path):
+def test_what_is_damaged_is_said_by_the_worker_that_met_it(planned, results):
     lost = [*planned, planned[0].__class__(
         product="X", paths=("/none/x.parquet",), reach=0, first=0, end=1, lake="lake"
     )]  # fmt: skip
     with pytest.raises(BadInputError, match=r"/none/x\.parquet"):
-        LocalEngine(2).compute(lost, tmp_path, lambda _result: None)
+        LocalEngine(2).compute(lost, results, lambda _result: None)
     assert not workers()
 
 

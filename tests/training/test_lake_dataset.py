@@ -2,6 +2,7 @@
 
 import random
 from contextlib import closing
+from importlib.util import find_spec
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -115,8 +116,22 @@ def test_a_stretch_after_hours_of_silence_is_computed_again(tmp_path, monkeypatc
 def test_a_lake_stands_for_an_archive_that_is_gone(home, expected, tmp_path):
     build(home, SPIKES, EngineHere())
     (tmp_path / "datasets").mkdir()
-    manifest = build(tmp_path, SPIKES, EngineHere(), lake=home / "parquet")
+    manifest = build(tmp_path, SPIKES, EngineHere(), lake=str(home / "parquet"))
     assert manifest == expected[0]
+
+
+@pytest.mark.skipif(find_spec("s3fs") is None, reason="the extra lake is not installed")
+def test_lake_and_results_may_lie_in_an_object_store(home, expected, tmp_path):
+    build(home, SPIKES, EngineHere())
+    scratch, killed = f"file://{tmp_path}/scratch", EngineHere(lives=1)
+    options = {"lake": f"file://{home}/parquet", "scratch": scratch}
+    (tmp_path / "home" / "datasets").mkdir(parents=True)
+    with pytest.raises(EngineEndedError):
+        build(tmp_path / "home", SPIKES, killed, **options)
+    engine = EngineHere()
+    check(tmp_path / "home", expected, engine, **options)
+    assert not {*killed.computed} & {*engine.computed}
+    assert not [path for path in (tmp_path / "scratch").rglob("*") if path.is_file()]
 
 
 def test_a_lake_that_lacks_events_is_refused(tmp_path):
@@ -124,7 +139,7 @@ def test_a_lake_that_lacks_events_is_refused(tmp_path):
     build(home, SPIKES, EngineHere())
     sorted((home / "parquet").rglob("hour=*.parquet"))[1].unlink()
     with pytest.raises(BadInputError, match="it cannot be read"):
-        build(home, SPIKES, EngineHere(), lake=home / "parquet")
+        build(home, SPIKES, EngineHere(), lake=str(home / "parquet"))
 
 
 def test_a_lake_of_an_older_version_says_how_to_make_another(tmp_path):

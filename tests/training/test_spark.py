@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from barograph.errors import MissingExtraError
+from barograph.training.results import Folder, Results
 from barograph.training.spark import SparkEngine, _Compute, _in_a_line
 from barograph.training.stretches import Stretch
 
@@ -14,11 +15,11 @@ STRETCH = Stretch(product="X", paths=("/none/x.parquet",), reach=0, first=0, end
 def test_without_pyspark_it_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyspark.sql", None)
     with pytest.raises(MissingExtraError, match="extra 'spark'"):
-        SparkEngine("local[1]").compute([STRETCH], tmp_path, print)
+        SparkEngine("local[1]").compute([STRETCH], Results(Folder(tmp_path)), print)
 
 
 def test_an_error_of_the_input_is_an_answer_and_not_a_failure_to_repeat(tmp_path):
-    (error,) = _Compute(tmp_path)(STRETCH)
+    (error,) = _Compute(Results(Folder(tmp_path)))(STRETCH)
     assert "/none/x.parquet" in str(error)
 
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from barograph.archive.lake import INDEX_COLUMNS
 from barograph.errors import BadInputError
 from barograph.training import stretches
-from barograph.training.stretches import EARLIER_H, Stretch, compute, plan, result_of
+from barograph.training.results import Folder, Results
+from barograph.training.stretches import EARLIER_H, Stretch, compute, plan
 
 
 def index_of(*files):
@@ -87,11 +88,5 @@ def test_what_it_reads_and_by_which_features_is_its_key():
 
 def test_a_worker_with_other_features_computes_nothing(tmp_path):
     with pytest.raises(BadInputError, match="Install the same version"):
-        compute(msgspec.structs.replace(STRETCH, feature_set="another"), tmp_path)
+        compute(msgspec.structs.replace(STRETCH, feature_set="another"), Results(Folder(tmp_path)))
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_result_that_was_not_finished_is_none(tmp_path):
-    assert result_of(STRETCH, tmp_path) is None
-    (tmp_path / f"{STRETCH.key}.json").write_bytes(b'{"before"')
-    assert result_of(STRETCH, tmp_path) is None

@@ -5,9 +5,12 @@ hour in the feed's order, prices and sizes as the venue wrote them. `index.parqu
 events each file has, so that a reader of some of them opens no other.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -15,6 +18,7 @@ import msgspec
 import numpy as np
 import polars as pl
 
+from barograph.archive.object_store import open_store
 from barograph.arrays import Records
 from barograph.codec import EVENT, FILLED, GAP, HEARTBEAT, NAT, TICK, TRADE, UNREADABLE
 from barograph.errors import BadInputError
@@ -169,16 +173,18 @@ def write_index(lake: Path, index: pl.DataFrame, changed: Sequence[Hour], scratc
 def read_events(paths: Sequence[str], first: int, end: int) -> Records:
     """Read a product's events from number `first` to before `end`: (n,) of `codec.EVENT`, in order.
 
-    paths: of all files that have one of them. Their `product` is 0. Raises BadInputError where a
-    file cannot be read or a number is missing or there twice.
+    paths: of all files that have one of them, or addresses in an object store. Their `product` is
+    0. Raises BadInputError where a file cannot be read or a number is missing or there twice, and
+    ObjectStoreError.
     """
     events, times_seen = np.zeros(end - first, EVENT), np.zeros(end - first, np.uint8)
     whole = events.view(f"V{EVENT.itemsize}")  # NumPy copies records field by field
     number = pl.col("number").is_between(first, end, closed="left")
     for path in paths:
         try:
-            table = pl.scan_parquet(path, hive_partitioning=False)
-            frame = table.select(_READ).filter(number).collect()
+            with _at_hand(path) as file:
+                table = pl.scan_parquet(file, hive_partitioning=False)
+                frame = table.select(_READ).filter(number).collect()
         except (pl.exceptions.PolarsError, OSError) as error:
             why = f"it cannot be read ({' '.join(str(error).split())[:200]})"
             raise BadInputError(path, why, _ANEW) from None
@@ -199,6 +205,21 @@ def read_events(paths: Sequence[str], first: int, end: int) -> Records:
 
 
 _ANEW = "Restore it from a copy, or compact the archive to another place (`--lake DIR`)"
+
+
+@contextmanager
+def _at_hand(path: str) -> Iterator[str]:
+    """A Parquet file on this machine; one of an object store is there as long as the context."""
+    if "://" not in path:
+        yield path
+        return
+    *lake, folder, date, name = path.split("/")
+    with TemporaryDirectory(prefix="barograph-") as scratch:
+        _store("/".join(lake)).fetch(f"{folder}/{date}/{name}", Path(scratch) / name)
+        yield f"{scratch}/{name}"
+
+
+_store = lru_cache(1)(open_store)
 
 
 def _events_of(frame: pl.DataFrame) -> Records:

@@ -67,6 +67,17 @@ class ObjectStore:
         start = len(self._root.lstrip("/")) + 1
         return {name.lstrip("/")[start:]: facts["size"] for name, facts in found.items()}
 
+    def has(self, name: str) -> bool:
+        """Whether an object is there. Raises ObjectStoreError."""
+        with self._told(name):
+            return bool(self._system.exists(self._path(name)))
+
+    def remove(self, below: str) -> None:
+        """Remove all objects whose name begins with `below/`. Raises ObjectStoreError."""
+        for name in self.sizes(below):
+            with self._told(name):
+                self._system.rm_file(self._path(name))  # `rm` takes [1] in a name for a pattern
+
     def read(self, name: str) -> bytes:
         """A small object. Raises ObjectStoreError, for one over 64 MiB too."""
         content = b""

@@ -8,11 +8,11 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
-from pathlib import Path
 from typing import Protocol, Self
 
 from barograph.errors import BadInputError
-from barograph.training.stretches import Computed, Stretch, compute
+from barograph.training.results import Computed, Results
+from barograph.training.stretches import Stretch, compute
 
 _LIVES = 3
 """A stretch whose processes are lost so often is given up."""
@@ -24,10 +24,10 @@ _THREADS = "POLARS_MAX_THREADS"
 
 
 class Engine(Protocol):
-    """Computes stretches into a folder, in any order and any number at a time."""
+    """Computes stretches, in any order and any number at a time."""
 
     def compute(
-        self, stretches: Sequence[Stretch], folder: Path, done: Callable[[Computed], None]
+        self, stretches: Sequence[Stretch], results: Results, done: Callable[[Computed], None]
     ) -> None:
         """Compute all of them (`stretches.compute`); `done` is called with each result."""
 
@@ -44,14 +44,14 @@ class LocalEngine:
         self._workers = workers
 
     def compute(
-        self, stretches: Sequence[Stretch], folder: Path, done: Callable[[Computed], None]
+        self, stretches: Sequence[Stretch], results: Results, done: Callable[[Computed], None]
     ) -> None:
         """See Engine."""
         waiting, losses = deque(stretches), Counter[str]()
         with _Workers(self._workers) as workers:
             while waiting or workers.busy:
                 while waiting and workers.has_room:
-                    workers.give(waiting.popleft(), folder)
+                    workers.give(waiting.popleft(), results)
                 for stretch, result in workers.answers():
                     if result is not None:
                         done(result)
@@ -80,10 +80,10 @@ class _Worker:
             self._process.start()
         theirs.close()
 
-    def give(self, stretch: Stretch, folder: Path) -> None:
+    def give(self, stretch: Stretch, results: Results) -> None:
         """Let it compute a stretch; if it is lost, its pipe says so."""
         with suppress(*_LOST):
-            self.pipe.send((stretch, folder))
+            self.pipe.send((stretch, results))
 
     def end(self) -> None:
         """Kill it, whatever it does."""
@@ -113,11 +113,11 @@ class _Workers:
         """Whether another stretch can be given."""
         return len(self.busy) < self._most
 
-    def give(self, stretch: Stretch, folder: Path) -> None:
+    def give(self, stretch: Stretch, results: Results) -> None:
         """Let one of them compute a stretch."""
         worker = self._idle.pop() if self._idle else _Worker()
         self.busy[worker.pipe] = worker, stretch
-        worker.give(stretch, folder)
+        worker.give(stretch, results)
 
     def answers(self) -> Iterator[tuple[Stretch, Computed | None]]:
         """Wait for some stretches, each with its result, or None if its process was lost.
@@ -163,12 +163,12 @@ def _serve(pipe: Connection) -> None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
     while True:
         try:
-            stretch, folder = pipe.recv()
+            stretch, results = pipe.recv()
         except _LOST:
             return
         answer: Computed | BaseException
         try:
-            answer = compute(stretch, folder)
+            answer = compute(stretch, results)
         except BaseException as error:  # noqa: BLE001 - raised where the answer is read
             answer = error
         pipe.send(answer)

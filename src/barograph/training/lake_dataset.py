@@ -21,23 +21,23 @@ import polars as pl
 
 from barograph.archive.compact import compact, compact_open
 from barograph.archive.files import archive_files
-from barograph.archive.lake import NUMBERED, LakeProgress, read_index, read_progress
+from barograph.archive.lake import (
+    INDEX,
+    NUMBERED,
+    PROGRESS,
+    LakeProgress,
+    read_index,
+    read_progress,
+)
+from barograph.archive.object_store import open_store
 from barograph.cases.case import Case, live_of
 from barograph.errors import BadInputError
-from barograph.files.disk import declared
 from barograph.training.data_hash import DataHash
 from barograph.training.dataset import FEWER, Counted, DatasetManifest, making, put
 from barograph.training.dataset_parts import Parts
 from barograph.training.engines import Engine
-from barograph.training.stretches import (
-    Computed,
-    Stretch,
-    going_on,
-    plan,
-    result_of,
-    rows_of,
-    state_after,
-)
+from barograph.training.results import Computed, Results, results_in
+from barograph.training.stretches import Stretch, going_on, plan
 from barograph.types import MAX_PRODUCTS
 
 
@@ -46,13 +46,16 @@ def build(  # noqa: PLR0913 - what is read how, and whom to tell
     case: Case,
     engine: Engine,
     *,
-    lake: Path | None = None,
+    lake: str | None = None,
+    scratch: str | None = None,
     compacted: Callable[[int], None] = lambda _events: None,
     computed: Callable[[int, int], None] = lambda _events, _of: None,
 ) -> DatasetManifest:
     """Rebuild the dataset of a case from a lake.
 
-    lake: one that is used as it is; else that of `home`, with all that its archive has beyond.
+    lake: folder or address of one that is used as it is; else that of `home`, with all that its
+    archive has beyond. scratch: folder or address where workers leave what they computed, which
+    all of them reach; else in `home`.
     compacted, computed: called with the events so far, and of how many.
     The result is that of `dataset.build`, to the byte of its table. Raises BadInputError for a lake
     that was compacted before events had numbers, for a damaged one and for nothing to read;
@@ -65,59 +68,69 @@ def build(  # noqa: PLR0913 - what is read how, and whom to tell
                 "the dataset", f"there are {MAX_PRODUCTS:,} products already", FEWER
             )
         identity = hashlib.sha256(msgspec.json.encode((known.files, known.events))).hexdigest()
-        kept = home / "datasets" / f".{case.name}-stretches"
-        work = _Work(engine, kept / identity[:16], computed)
+        kept, name = home / "datasets" / f".{case.name}-stretches", identity[:16]
         for other in kept.glob("*"):  # of what the lake was at an earlier attempt
-            if other != work.folder:
+            if other.name != name or scratch is not None:
                 shutil.rmtree(other)
-        with declared(work.folder):
-            work.folder.mkdir(parents=True, exist_ok=True)
+        results = results_in(str(kept), name)
+        if scratch is not None:
+            results = results_in(scratch, f"{case.name}-stretches-{name}")
+        work = _Work(engine, results, computed)
         stretches = work.proved(list(plan(index, known.events, identity)))
-        manifest = _assembled(home, case, temporary, work.folder, stretches, known)
-        shutil.rmtree(kept)
+        manifest = _assembled(home, case, temporary, results, stretches, known)
+        results.clear()
     return manifest
 
 
 def _whole_index(
-    home: Path, lake: Path | None, temporary: Path, compacted: Callable[[int], None]
+    home: Path, lake: str | None, temporary: Path, compacted: Callable[[int], None]
 ) -> tuple[pl.DataFrame, LakeProgress]:
-    """The index of all compacted files with their absolute paths, and how far they are."""
-    place = (lake or home / "parquet").absolute()
-    archive = home / "archive"
+    """The index of all compacted files with their whole paths, and how far they are."""
+    archive, place = home / "archive", str((home / "parquet").absolute())
     is_ours = lake is None and any(file.there for file in archive_files(archive))
     if is_ours:
-        compact(archive, place, progress=compacted)
-    known = read_progress(place)
+        compact(archive, Path(place), progress=compacted)
+    elif lake is not None:
+        place = lake if "://" in lake else str(Path(lake).absolute())
+    index, known = _read(place, temporary)
     if known.form < NUMBERED:
         raise BadInputError(
-            str(place),
+            place,
             "it was compacted by a version that gave events no numbers",
             "Compact the archive anew (`barograph archive compact --out DIR`) and give --lake DIR",
         )
-    index = _absolute(place)
     if is_ours:
         beside = temporary / "open"
-        known = compact_open(archive, place, beside)
-        index = pl.concat([index, _absolute(beside)])
+        known = compact_open(archive, Path(place), beside)
+        index = pl.concat([index, _read(str(beside), temporary)[0]])
     if not known.files and not known.events:
         raise BadInputError(
-            str(place), "there are no events in it", "Feed some (`barograph replay FILE…`)"
+            place, "there are no events in it", "Feed some (`barograph replay FILE…`)"
         )
     return index, known
 
 
-def _absolute(lake: Path) -> pl.DataFrame:
-    paths = pl.lit(f"{lake}/") + pl.col("path")
-    return read_index(lake).with_columns(paths.alias("path"))
+def _read(place: str, temporary: Path) -> tuple[pl.DataFrame, LakeProgress]:
+    """Index, with whole paths, and progress of a lake in a folder or at an address."""
+    lake = Path(place)
+    if "://" in place:
+        store, lake = open_store(place), temporary
+        place = store.address
+        for name in (PROGRESS, INDEX):
+            store.fetch(name, lake / name)
+    return read_index(lake).with_columns(path=pl.lit(f"{place}/") + pl.col("path")), read_progress(
+        lake
+    )
 
 
 class _Work:
-    """Has an engine compute stretches into a folder."""
+    """Has an engine compute stretches."""
 
-    def __init__(self, engine: Engine, folder: Path, computed: Callable[[int, int], None]) -> None:
-        self.folder = folder
-        self._engine, self._computed = engine, computed
-        self._results: dict[str, Computed] = {}
+    def __init__(
+        self, engine: Engine, results: Results, computed: Callable[[int, int], None]
+    ) -> None:
+        self._engine, self._results, self._computed = engine, results, computed
+        self._known: dict[str, Computed] = {}
 
     def proved(self, stretches: list[Stretch]) -> list[tuple[Stretch, Computed]]:
         """All of them computed, each going on from where the one before it ended."""
@@ -125,7 +138,7 @@ class _Work:
         while again := self._unproved(stretches):
             stretches = [again.get(stretch.key, stretch) for stretch in stretches]
             self._compute(list(again.values()))
-        return [(stretch, self._results[stretch.key]) for stretch in stretches]
+        return [(stretch, self._known[stretch.key]) for stretch in stretches]
 
     def _unproved(self, stretches: Sequence[Stretch]) -> dict[str, Stretch]:
         """The first of each product that began with another state, from the state it should."""
@@ -133,11 +146,11 @@ class _Work:
         before: Stretch | None = None
         after, broken = "", ""
         for stretch in stretches:
-            result = self._results[stretch.key]
+            result = self._known[stretch.key]
             if before is None or before.product != stretch.product:
                 after = ""
             if result.before != after and broken != stretch.product and before is not None:
-                again[stretch.key] = going_on(stretch, state_after(before, self.folder))
+                again[stretch.key] = going_on(stretch, self._results.state(before.key))
                 broken = stretch.product
             before, after = stretch, result.after
         return again
@@ -145,7 +158,7 @@ class _Work:
     def _compute(self, stretches: Sequence[Stretch]) -> None:
         total = sum(stretch.end - stretch.first for stretch in stretches)
         self._take(stretches)
-        left = [each for each in stretches if each.key not in self._results]
+        left = [each for each in stretches if each.key not in self._known]
         events = total - sum(each.end - each.first for each in left)
         self._computed(events, total)
 
@@ -155,22 +168,21 @@ class _Work:
             self._computed(events, total)
 
         if left:
-            self._engine.compute(left, self.folder, done)
+            self._engine.compute(left, self._results, done)
             self._take(left)
 
     def _take(self, stretches: Sequence[Stretch]) -> None:
-        """Read what the folder has of them; each is read once."""
-        for stretch in stretches:
-            result = result_of(stretch, self.folder)
-            if result is not None:
-                self._results[stretch.key] = result
+        """Read which of them are computed; each is read once."""
+        for key in self._results.finished().intersection(each.key for each in stretches):
+            if (computed := self._results.computed(key)) is not None:
+                self._known[key] = computed
 
 
 def _assembled(  # noqa: PLR0913 - a dataset is all of these
     home: Path,
     case: Case,
     temporary: Path,
-    folder: Path,
+    results: Results,
     stretches: Sequence[tuple[Stretch, Computed]],
     known: LakeProgress,
 ) -> DatasetManifest:
@@ -179,7 +191,7 @@ def _assembled(  # noqa: PLR0913 - a dataset is all of these
     parts, hashed = Parts(temporary, live_of(case)), DataHash()
     events, late_ticks = Counter[str](), 0
     for stretch, result in stretches:
-        rows = rows_of(stretch, folder)
+        rows = results.rows(stretch.key)
         rows["product"] = place[stretch.product]
         parts.add(rows, names.__getitem__)
         hashed.add_blocks(stretch.product, stretch.end - stretch.first, result.blocks)

@@ -3,18 +3,23 @@
 import os
 import re
 import sys
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from barograph.errors import BadInputError, BarographError, MissingExtraError
-from barograph.training.stretches import Computed, Stretch, compute, result_of
+from barograph.training.results import Computed, Results
+from barograph.training.stretches import Stretch, compute
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _LOOK_S = 0.5
+_REST = 10
+"""A look at what is finished is followed by so many times what it took."""
+
 _QUIET = Path(__file__).with_name("spark-log4j2.properties")
 _ON_THIS_MACHINE = {
     "spark.driver.bindAddress": "127.0.0.1",
@@ -26,31 +31,35 @@ _ON_THIS_MACHINE = {
 class SparkEngine:
     """A Spark cluster by its master (`spark://host:7077`, `local[2]`, `yarn`), or as configured.
 
-    Its workers have this version of Barograph, and see lake and datasets under the same paths. What
-    Spark is to use else stands in its own configuration (`SPARK_CONF_DIR`). Raises BadInputError
-    where there is no Java or cluster, and MissingExtraError.
+    Its workers have this version of Barograph, and see lake and results under the same paths, or
+    reach them in an object store. What Spark is to use else stands in its own configuration
+    (`SPARK_CONF_DIR`). Raises BadInputError where there is no Java or cluster, and
+    MissingExtraError.
     """
 
     def __init__(self, master: str | None) -> None:
         self._master = master
 
     def compute(
-        self, stretches: Sequence[Stretch], folder: Path, done: Callable[[Computed], None]
+        self, stretches: Sequence[Stretch], results: Results, done: Callable[[Computed], None]
     ) -> None:
         """See `engines.Engine`. A task that is lost is Spark's to try again."""
         session, raised = self._session()
 
         def job() -> list[BarographError]:
             tasks = session.sparkContext.parallelize(list(stretches), len(stretches))
-            errors: list[BarographError] = tasks.flatMap(_Compute(folder)).collect()
+            errors: list[BarographError] = tasks.flatMap(_Compute(results)).collect()
             return errors
 
-        waiting = list(stretches)
+        waiting = {stretch.key: stretch for stretch in stretches}
+        look_s = _LOOK_S
         thread = ThreadPoolExecutor(1, "spark")
         try:
             running = thread.submit(job)
-            while not wait([running], _LOOK_S).done:
-                waiting = _told(waiting, folder, done)
+            while not wait([running], look_s).done:
+                begun_s = time.monotonic()
+                _tell(waiting, results, done)
+                look_s = max(_LOOK_S, _REST * (time.monotonic() - begun_s))
             for error in running.result():
                 raise error
         except raised as error:
@@ -59,11 +68,13 @@ class SparkEngine:
         finally:
             session.stop()
             thread.shutdown(wait=False)
-        for stretch in _told(waiting, folder, done):
+        _tell(waiting, results, done)
+        for stretch in waiting.values():
             raise BadInputError(
                 f"the stretch of {stretch.product} from event {stretch.first:,}",
-                f"no result of it is in {folder}",
-                "Give a --home that all workers see under the same path",
+                "its worker left the result where it is not seen from here",
+                "Give a --home that all workers see under the same path, or a --scratch that they "
+                "reach",
             )
 
     def _session(self) -> "tuple[SparkSession, tuple[type[Exception], ...]]":
@@ -101,30 +112,24 @@ class SparkEngine:
 class _Compute:
     """What a worker does with a task: computed once, whoever tries again."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, results: Results) -> None:
+        self._results = results
 
     def __call__(self, stretch: Stretch) -> list[BarographError]:
         """The error that the input has, of which another attempt makes nothing else."""
         try:
-            compute(stretch, self._folder)
+            compute(stretch, self._results)
         except BarographError as error:
             return [error]
         return []
 
 
-def _told(
-    waiting: Sequence[Stretch], folder: Path, done: Callable[[Computed], None]
-) -> list[Stretch]:
-    """Pass on what is computed by now; returns the others."""
-    left = []
-    for stretch in waiting:
-        result = result_of(stretch, folder)
-        if result is None:
-            left.append(stretch)
-        else:
-            done(result)
-    return left
+def _tell(waiting: dict[str, Stretch], results: Results, done: Callable[[Computed], None]) -> None:
+    """Pass on what is computed by now, and take it out of `waiting`."""
+    for key in sorted(results.finished() & waiting.keys()):
+        if (computed := results.computed(key)) is not None:
+            del waiting[key]
+            done(computed)
 
 
 def _in_a_line(error: Exception) -> str:

@@ -8,26 +8,22 @@ one is the begin of the next, both have the rows of a reader that read everythin
 """
 
 import hashlib
-import os
 import time
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
-from pathlib import Path
 
 import msgspec
 import numpy as np
 import polars as pl
 
 from barograph.archive.lake import read_events
-from barograph.arrays import Records
-from barograph.codec import UNREADABLE
 from barograph.errors import BadInputError
 from barograph.feature_set.catalogue import FEATURE_SET_HASH
 from barograph.feature_set.featurizer import Featurizer
 from barograph.feature_set.settled import digest_of
 from barograph.feature_set.state import checkpoint_of
-from barograph.files.disk import declared, read_regular
 from barograph.training.data_hash import BLOCK_EVENTS, blocks_of, events_by_kind
+from barograph.training.results import Computed, Results
 from barograph.types import DAY_S
 
 EARLIER_H = 2
@@ -62,26 +58,10 @@ class Stretch(msgspec.Struct, frozen=True, kw_only=True):
         return hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:32]
 
 
-class Computed(msgspec.Struct, frozen=True, kw_only=True):
-    """What a stretch came to, beside its rows.
-
-    `before` and `after` are of what its rows depend on and leave behind; empty where it starts from
-    the very beginning. `blocks` are those of `data_hash`; `seconds` is what it took.
-    """
-
-    before: str
-    after: str
-    events: dict[str, int]
-    late_ticks: int
-    rows: int
-    blocks: list[bytes]
-    seconds: float
-
-
 def plan(index: pl.DataFrame, events: Mapping[str, int], lake: str) -> Iterator[Stretch]:
     """Yield the stretches of a lake, by product and in their order: about a day each.
 
-    index: of `archive.lake`, with absolute paths. events: how many each product has.
+    index: of `archive.lake`, with whole paths or addresses. events: how many each product has.
     """
     of_product = index.sort("product", "hour").partition_by("product", as_dict=True)
     for product, count in events.items():
@@ -120,12 +100,13 @@ def _of_product(product: str, count: int, files: pl.DataFrame, lake: str) -> Ite
         )
 
 
-def compute(stretch: Stretch, folder: Path) -> Computed:
-    """Compute a stretch into `folder`, or return what was computed there before.
+def compute(stretch: Stretch, results: Results) -> Computed:
+    """Compute a stretch into `results`, or return what was computed there before.
 
-    Raises BadInputError for a damaged lake and one made with other features, and DiskFullError.
+    Raises BadInputError for a damaged lake and one made with other features, DiskFullError, and
+    ObjectStoreError where lake or results lie in one.
     """
-    done = result_of(stretch, folder)
+    done = results.computed(stretch.key)
     if done is not None:
         return done
     if stretch.feature_set != FEATURE_SET_HASH:
@@ -155,36 +136,8 @@ def compute(stretch: Stretch, folder: Path) -> Computed:
         blocks=blocks_of(events),
         seconds=time.monotonic() - started,
     )
-    with declared(folder):
-        # Another attempt at it may be under way: each writes files of its own, and puts them there.
-        partial = folder / f"{stretch.key}.{os.getpid()}"
-        with partial.open("wb") as file:
-            np.save(file, rows, allow_pickle=False)
-        partial.replace(folder / f"{stretch.key}.npy")
-        partial.write_bytes(checkpoint_of(state))
-        partial.replace(folder / f"{stretch.key}.state")
-        partial.write_bytes(msgspec.json.encode(done))
-        partial.replace(folder / f"{stretch.key}.json")
+    results.put(stretch.key, rows, checkpoint_of(state), done)
     return done
-
-
-def result_of(stretch: Stretch, folder: Path) -> Computed | None:
-    """What a stretch came to in `folder`; None where it was not computed there."""
-    try:
-        return msgspec.json.decode(read_regular(folder / f"{stretch.key}.json"), type=Computed)
-    except (FileNotFoundError, *UNREADABLE):
-        return None
-
-
-def rows_of(stretch: Stretch, folder: Path) -> Records:
-    """The computed rows (n,) of `catalogue.ROW`, in order."""
-    rows: Records = np.load(folder / f"{stretch.key}.npy", allow_pickle=False)
-    return rows
-
-
-def state_after(stretch: Stretch, folder: Path) -> bytes:
-    """The checkpoint of the product's state at the end of a computed stretch."""
-    return read_regular(folder / f"{stretch.key}.state")
 
 
 def going_on(stretch: Stretch, state: bytes) -> Stretch:

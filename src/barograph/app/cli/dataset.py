@@ -75,8 +75,20 @@ def dataset(
         typer.Option(min=1, max=1024, help="Processes of --engine local; default one a processor."),
     ] = None,
     lake: Annotated[
-        Path | None,
-        typer.Option(help="Compacted events to use instead of the home's, with another --engine."),
+        str | None,
+        typer.Option(
+            metavar="PLACE",
+            help="Folder or address (s3://…) of compacted events to use instead of the home's, "
+            "with another --engine.",
+        ),
+    ] = None,
+    scratch: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PLACE",
+            help="Folder or address that all workers reach, for what they compute; default in the "
+            "home.",
+        ),
     ] = None,
     json: JsonOption = False,
 ) -> None:
@@ -97,8 +109,9 @@ def dataset(
     if until_ns is not None and own_source(chosen) is None:
         raise typer.BadParameter("it is for series whose log is their source", param_hint="--until")
     many = engine_named(engine, workers)
-    if many is None and lake is not None:
-        raise typer.BadParameter("it is for --engine local and spark", param_hint="--lake")
+    for option, given in (("--lake", lake), ("--scratch", scratch)):
+        if many is None and given is not None:
+            raise typer.BadParameter("it is for --engine local and spark", param_hint=option)
     if many is not None:
         if files or products or own_source(chosen) is not None or chosen.stream is not None:
             why = (
@@ -111,6 +124,7 @@ def dataset(
                 chosen,
                 many,
                 lake=lake,
+                scratch=scratch,
                 compacted=progress.events,
                 computed=progress.computed,
             )
