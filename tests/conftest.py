@@ -44,7 +44,7 @@ LONGEST = {
 """Stories that take minutes. They begin first, so that no process ends with one alone."""
 
 MOST_RERUNS = 5
-"""More stories than these that pass only at the second run fail the whole run."""
+"""More tests than these that pass only at the second run fail the whole run."""
 
 
 @pytest.fixture(scope="session")
@@ -199,7 +199,7 @@ def pytest_collection_modifyitems(items):
         operations = item.get_closest_marker("operations")
         if place(item) < 2 or "kafka" in item.fixturenames or operations:
             item.add_marker(pytest.mark.slow)
-        if os.environ.get("CI") and (place(item) < 2 or item.get_closest_marker("operations")):
+        if os.environ.get("CI"):
             item.add_marker(pytest.mark.flaky(reruns=1))
         if PROFILE == "fast":
             _limit_examples(item.obj)
@@ -214,7 +214,7 @@ def pytest_sessionstart(session):
 
 
 class _AtOnce:
-    """Prints each failure, and each first failure of a story that runs again, at once."""
+    """Prints each failure, and each first failure of a test that runs again, at once."""
 
     def __init__(self, reporter):
         self._reporter = reporter
@@ -227,7 +227,7 @@ class _AtOnce:
 
 
 def pytest_sessionfinish(session):
-    """A run in which many stories pass only at the second time has a fault of its own."""
+    """A run in which many tests pass only at the second time has a fault of its own."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     reruns = reporter.stats.get("rerun", []) if reporter else []
     if len(reruns) > MOST_RERUNS:
@@ -235,7 +235,7 @@ def pytest_sessionfinish(session):
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Show how each story failed that passed when it ran again, so that it can be mended."""
+    """Show how each test failed that passed when it ran again, so that it can be mended."""
     reruns = terminalreporter.stats.get("rerun", [])
     if not reruns:
         return
