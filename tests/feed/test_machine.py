@@ -1,11 +1,14 @@
 """The feed's venue machine: what entries come to, as messages and in figures."""
 
+from contextlib import closing
+
 import msgspec
 import pytest
 
 from barograph.archive.writer import ArchiveWriter
 from barograph.codec import decode_dead_letter, decode_event
 from barograph.feed.machine import FeedMachine
+from barograph.feed.plain_ticks import PlainTicks
 from barograph.log.topics import DEAD_LETTERS, TICKS
 from barograph.venues.entries import Dialect, Heard, Opening, Rules
 from coinbase_messages import START, TICKER, S, frame
@@ -54,3 +57,18 @@ def test_frames_come_to_the_same_one_by_one_and_together(tmp_path, fill):
     assert together.summary == alone.summary
     assert together.venue.snapshot() == alone.venue.snapshot()
     assert manifests[0] == manifests[1]
+
+
+def test_plain_ticks_become_messages_and_are_counted(tmp_path):
+    machine = FeedMachine(Rules())
+    ticks = PlainTicks(["B", "A", "B"], [b"1", b"2", b"3"], {"B": [START, START + S], "A": [START]})
+    with closing(ArchiveWriter(tmp_path)) as writer:
+        machine.take_plain(ticks, writer)
+    assert [(each.key, each.value) for each in machine.messages] == [
+        ("B", b"1"),
+        ("A", b"2"),
+        ("B", b"3"),
+    ]
+    assert machine.summary.products == {"B": 2, "A": 1}
+    assert list(machine.summary.products) == ["B", "A"]
+    assert machine.summary.last_event_time_ns == START + S

@@ -41,6 +41,7 @@ from barograph.codec import encode
 from barograph.errors import ReplacedProducerError
 from barograph.feed.machine import FeedMachine
 from barograph.feed.marks import Recalled
+from barograph.feed.plain_ticks import may_be_plain, plain_ticks
 from barograph.feed.summary import Summary
 from barograph.feed.unarchived import Unarchived
 from barograph.log import Log
@@ -158,6 +159,24 @@ class Feed:
             n, source = self._writer.write_frames(frames, opening.dialect), (name, lines)
             self._refused(self._machine.take_frames(frames[:n], opening, source, self._writer))
             frames, lines = frames[n:], lines[n:]
+
+    def take_plain(self, lines: Sequence[bytes], opening: Opening) -> int:
+        """As `take_frames` with lines of a recording, those that are plain, where it is worth it.
+
+        lines: frames as they stand, without a receive time. Returns how many it took: up to the
+        first that is not plain.
+        """
+        continuity = self._machine.venue.continuity
+        if not may_be_plain(len(lines), opening, continuity):
+            return 0
+        ticks = plain_ticks(lines, opening, continuity)
+        lines = lines[: len(ticks.values)]
+        if lines:
+            self.pending += len(lines)
+            self.pending_bytes += sum(map(len, lines))
+            self._writer.write_lines(lines, opening)
+            self._machine.take_plain(ticks, self._writer)
+        return len(lines)
 
     def report(self, status: FeedStatus) -> None:
         """Publish the status of a connection with the next commit."""

@@ -8,6 +8,7 @@ import msgspec
 from barograph.archive.continuity_checkpoint import ContinuityCheckpoint
 from barograph.archive.writer import ArchiveWriter
 from barograph.codec import encode
+from barograph.feed.plain_ticks import PlainTicks
 from barograph.feed.summary import Summary
 from barograph.foreign import one_line
 from barograph.log.topics import DEAD_LETTERS, TICKS
@@ -71,6 +72,16 @@ class FeedMachine:
         self._count(times, archive)
         self._heard(len(frames))
         return refused
+
+    def take_plain(self, ticks: PlainTicks, archive: ArchiveWriter) -> None:
+        """Take up ticks that the venue's continuity has heard. archive: counts them."""
+        self.messages += [
+            Message(TICKS, product, value)
+            for product, value in zip(ticks.products, ticks.values, strict=True)
+        ]
+        self.summary.count_ticks(ticks.times)
+        archive.note_ticks(ticks.times)
+        self._heard(len(ticks.values))
 
     def _count(self, times: dict[str, list[int]], archive: ArchiveWriter) -> None:
         self.summary.count_ticks(times)

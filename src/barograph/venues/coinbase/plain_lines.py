@@ -19,7 +19,7 @@ MAX_NAME_BYTES = 16
 
 # Kinds of members; those below 16 that are decimals have their place in `numbers`.
 _OTHER, _TYPE, PRODUCT, PRICE, BID, ASK, TIME = 0, 1, 2, 3, 4, 5, 6
-BID_SIZE, ASK_SIZE, VOLUME, LAST_SIZE, _SIDE, _TRADE_ID, _SEQUENCE = 7, 8, 9, 10, 11, 12, 13
+BID_SIZE, ASK_SIZE, VOLUME, LAST_SIZE, SIDE, TRADE_ID, SEQUENCE = 7, 8, 9, 10, 11, 12, 13
 
 TICKER = np.dtype(
     [
@@ -31,10 +31,15 @@ TICKER = np.dtype(
         ("sequence", "i8"),
         ("side", "i8"),
         ("numbers", "f8", (LAST_SIZE + 1,)),
+        ("starts", "i8", (SEQUENCE + 1,)),
+        ("stops", "i8", (SEQUENCE + 1,)),
     ],
     align=True,
 )
-"""One line as it was read. `seen` has a bit for each kind of member; unknown counts are −1."""
+"""One line as it was read. `seen` has a bit for each kind of member; unknown counts are −1.
+
+`starts` and `stops` say where in the block the value of each kind stands, with its quotes.
+"""
 
 LAYOUT = np.dtype([("high", "u8"), ("low", "u8"), ("kind", "i8")])
 """A member's name, as two words, and its kind: the next line's members come in the same order."""
@@ -52,9 +57,9 @@ _NAMES = {
     ASK_SIZE: b"best_ask_size",
     VOLUME: b"volume_24h",
     LAST_SIZE: b"last_size",
-    _SIDE: b"side",
-    _TRADE_ID: b"trade_id",
-    _SEQUENCE: b"sequence",
+    SIDE: b"side",
+    TRADE_ID: b"trade_id",
+    SEQUENCE: b"sequence",
 }
 _NEEDED = sum(1 << kind for kind in (PRODUCT, PRICE, BID, ASK, TIME))
 
@@ -106,9 +111,11 @@ def read_line(block: UInt8, place: int, layout: Any, memo: Int64, ticker: Any) -
         if p < 0 or (kind != _OTHER and ticker.seen >> kind & 1):
             return -1
         ticker.seen |= 1 << kind
+        ticker.starts[kind] = p
         p = _value(block, p, kind, memo, ticker)
         if p < 0:
             return -1
+        ticker.stops[kind] = p
         member += 1
     if block[p] != _CLOSE or ticker.seen & _NEEDED != _NEEDED:
         return -1
@@ -168,9 +175,9 @@ def _look_up(high: int, low: int) -> int:
 
 @compiled
 def _value(block: UInt8, p: int, kind: int, memo: Int64, ticker: Any) -> int:
-    if kind == _TRADE_ID:
+    if kind == TRADE_ID:
         p, ticker.trade_id = _count(block, p)
-    elif kind == _SEQUENCE:
+    elif kind == SEQUENCE:
         p, ticker.sequence = _count(block, p)
     elif block[p] != _QUOTE:
         p = _count(block, p)[0] if kind == _OTHER else -1
@@ -180,7 +187,7 @@ def _value(block: UInt8, p: int, kind: int, memo: Int64, ticker: Any) -> int:
         p, ticker.name_high, ticker.name_low, length = _word(block, p + 1)
         if length == 0 or length > MAX_NAME_BYTES:
             return -1
-    elif kind == _SIDE:
+    elif kind == SIDE:
         p, ticker.side = _side(block, p + 1)
     elif kind == TIME:
         p, ticker.event_time_ns = _time(block, p + 1, memo)
