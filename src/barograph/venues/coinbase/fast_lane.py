@@ -14,6 +14,7 @@ import numpy as np
 from barograph.arrays import Int64, Records, UInt8
 from barograph.codec import NAT, TICK
 from barograph.compiled import compiled
+from barograph.plain_json import words
 from barograph.types import NS_PER_S, Frame, Tick
 from barograph.venues.coinbase import plain_lines
 from barograph.venues.coinbase.exchange import ExchangeFeed
@@ -25,7 +26,6 @@ from barograph.venues.coinbase.plain_lines import (
     LAST_SIZE,
     PRICE,
     VOLUME,
-    words,
 )
 from barograph.venues.coinbase.tick_values import NOWHERE, TickValues, write_value
 from barograph.venues.continuity import Continuity
