@@ -43,4 +43,4 @@ def test_a_decimal_is_the_float_that_json_reads_or_left_alone(text):
         assert text[:1] == b"0" or len(text) > 15
     else:
         assert place == len(text) + 1
-        assert value == json.loads(text)  # exact: rounded once
+        assert value == json.loads(text)

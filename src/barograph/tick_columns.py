@@ -15,7 +15,7 @@ from barograph.compiled import compiled
 from barograph.plain_json import count, decimal, word, words
 from barograph.types import Record
 
-_MAX_NAME_BYTES = 16
+_LONGEST_NAME = 16
 _NAME = np.dtype([("high", "u8"), ("low", "u8")])
 _BUY, _SELL = words(b"buy")[1], words(b"sell")[1]
 _QUOTE, _CLOSE, _NEWLINE, _ZERO, _NINE = 34, 125, 10, 48, 57
@@ -45,7 +45,7 @@ def tick_array(records: Sequence[Record], product_index: Callable[[str], int]) -
     places = {key: place for place, key in enumerate(dict.fromkeys(keys))}
     names = np.zeros(len(places), _NAME)
     for key, place in places.items():
-        if not key.isascii() or len(key) > _MAX_NAME_BYTES:
+        if not key.isascii() or len(key) > _LONGEST_NAME:
             return None
         names[place] = words(key.encode())
     of = np.fromiter(map(places.__getitem__, keys), np.int32, len(keys))
@@ -77,7 +77,7 @@ def _tick(block: UInt8, p: int, name: Any, event: Any) -> int:
     if p < 0:
         return -1
     p, high, low, length = word(block, p)
-    if p < 0 or length == 0 or length > _MAX_NAME_BYTES or high != name.high or low != name.low:
+    if p < 0 or length == 0 or length > _LONGEST_NAME or high != name.high or low != name.low:
         return -1
     p, event.event_time_ns = _time(block, _behind(block, p, _TIME))
     p, event.price = _number(block, _behind(block, p, _PRICE))

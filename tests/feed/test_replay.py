@@ -12,7 +12,7 @@ from archive_contents import read_archive
 from barograph.archive.files import archive_files
 from barograph.archive.recording import Recording
 from barograph.errors import BadInputError
-from barograph.feed import feed as feeding
+from barograph.feed import plain_ticks
 from barograph.feed import replay as replaying
 from barograph.feed.plain_ticks import may_be_plain
 from barograph.feed.replay import Pace, replay
@@ -270,12 +270,12 @@ def test_plain_lines_leave_what_the_machine_alone_leaves_of_them(
     for name, often in (("plain", True), ("alone", False)):
         home = Home(folder / name)
         with (
-            patch.object(feeding, "may_be_plain", may_always_be_plain if often else never),
+            patch.object(plain_ticks, "may_be_plain", may_always_be_plain if often else never),
             patch.object(replaying, "_LONGEST_PAUSE", 1),
         ):
             left.append(left_by(path, home, batch_lines, kills, rules))
         home.log.close()
-    assert left[0] == left[1]  # exact: encoded records
+    assert left[0] == left[1]
 
 
 def may_always_be_plain(lines, opening, continuity):

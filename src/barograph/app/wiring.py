@@ -178,8 +178,8 @@ def consume(  # noqa: PLR0913 - the settings, and what they leave open
 def feed_through(running: Pipeline, take: Callable[[], Summary], *, live: bool) -> Summary:
     """Run a feed with the stages beside it if `live`, else before them.
 
-    In one process the threads contend for the interpreter: side by side a replay takes a sixth more
-    processor time than one after the other, and on a busy machine several times as long.
+    In one process the threads contend for the interpreter: side by side a replay takes a fifth to a
+    half more processor time than one after the other.
     """
     if live:
         with running:

@@ -34,14 +34,18 @@ def may_be_plain(lines: int, opening: Opening, continuity: Continuity) -> bool:
     """Whether the lane may read so many lines of a connection, and is worth it."""
     if opening.fill or continuity.holds or opening.connection not in continuity.connections:
         return False
-    return 0 < len(continuity.accepted) * LINES_A_PRODUCT <= lines
+    known = len(continuity.accepted)
+    return known > 0 and known * LINES_A_PRODUCT <= lines
 
 
 def plain_ticks(lines: Sequence[bytes], opening: Opening, continuity: Continuity) -> PlainTicks:
     """Take the first lines that are plain; the continuity has heard their ticks then.
 
-    lines: frames of an open connection, without newlines and without a receive time.
+    lines: frames of a connection, without newlines and without a receive time. None is taken where
+    `may_be_plain` says so.
     """
+    if not may_be_plain(len(lines), opening, continuity):
+        return _NONE
     places: dict[str, int] = {}
     timeout_s = continuity.rules.silence_timeout_s
     lane = Columns(opening, continuity, timeout_s, lambda p: places.setdefault(p, len(places)))
