@@ -20,7 +20,8 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-import features  # noqa: F401 - its rows register themselves
+import committed  # noqa: F401 - its rows register themselves
+import features  # noqa: F401
 import hourly  # noqa: F401
 import kafka  # noqa: F401
 import kafka_costs  # noqa: F401

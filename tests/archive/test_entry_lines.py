@@ -5,7 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from barograph.archive.entry_lines import LONGEST_LINE_BYTES, entry_of, line_of
+from barograph.archive.entry_lines import (
+    LONGEST_LINE_BYTES,
+    entry_of,
+    head_of,
+    line_of,
+    with_bodies,
+)
 from barograph.types import DeadLetter, Fault, Frame
 from barograph.venues.entries import Answer, Closing, Dialect, Heard, Opening, Rules, Settlement
 
@@ -108,3 +114,11 @@ def test_a_line_that_is_none_is_a_letter_of_its_file():
 def test_a_reader_of_ours_takes_what_a_later_version_adds():
     line = msgspec.json.encode({"connection": "c", "closed": True, "why": "told"})
     assert entry_of("f", 1, line) == Closing("c")
+
+
+@pytest.mark.parametrize("note", [b"", b"{[" * 90, b"{[" * 200])
+def test_frames_together_are_the_lines_that_they_are_alone(note):
+    frames = [b'{"n":%d,"note":"%b"}' % (n, note) for n in range(4)]
+    alone = [Heard(Frame(data=frame, connection="c"), Dialect.EXCHANGE) for frame in frames]
+    together = with_bodies(head_of("c", Dialect.EXCHANGE), frames)
+    assert together == b"".join(map(line_of, alone))

@@ -19,7 +19,7 @@ from barograph.archive.recall import LOG_ID, STANDING, Recall, compare, is_read_
 from barograph.archive.standing import ArchivePosition, numbers_in, with_file
 from barograph.archive.writer import ArchiveWriter
 from barograph.errors import BadInputError, RemovedError
-from barograph.types import Heartbeat
+from barograph.types import Frame, Heartbeat
 from barograph.venues.entries import Answer, Closing, Dialect, Heard, Opening, Settlement
 from small_archive import datas, heard, write
 
@@ -113,6 +113,28 @@ def test_a_clock_that_is_set_back_a_little_begins_no_file_and_an_old_recording_d
         writer.write(at(hours, number))
     writer.close()
     assert frames_of(tmp_path) == [[0, 1, 2], [3, 4]]
+
+
+def test_lines_together_are_the_frames_that_they_are_alone(tmp_path):
+    lines = [b'{"n":%d}' % n for n in range(5)]
+    for name in ("alone", "together"):
+        writer = ArchiveWriter(tmp_path / name, file_bytes=1)
+        writer.write(OPENING)
+        for some in (lines[:3], lines[3:]):
+            if name == "alone":
+                frames = [Frame(data=line, connection="c") for line in some]
+                assert writer.write_frames(frames, OPENING.dialect) == len(some)
+            else:
+                writer.write_lines(some, OPENING)
+            writer.flush()
+            writer.acknowledge()
+        writer.close()
+    alone, together = (
+        {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()}
+        for name in ("alone", "together")
+    )
+    assert together == alone
+    assert len(alone) == 5
 
 
 def test_frames_whose_receipt_nobody_knows_go_where_the_others_are(tmp_path):

@@ -2,14 +2,19 @@
 
 import json
 import os
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archive_contents import read_archive
+from barograph.archive.files import archive_files
 from barograph.archive.recording import Recording
 from barograph.errors import BadInputError
+from barograph.feed import plain_ticks
+from barograph.feed import replay as replaying
+from barograph.feed.plain_ticks import may_be_plain
 from barograph.feed.replay import Pace, replay
 from barograph.times import format_time
 from barograph.types import Fault, GapCause
@@ -17,6 +22,7 @@ from barograph.venues.entries import Heard, Rules
 from coinbase_messages import START, TICKER, S, envelope, gaps, heartbeat, ticker
 from homes import MESSAGES, Clock, Home, recorded
 from log_contents import events, letters
+from recorded_lines import ONE_PRODUCT, ends, lines, written
 
 
 class KilledError(Exception):
@@ -191,7 +197,7 @@ def test_an_empty_or_absent_file_stops_the_replay_before_it_begins(tmp_path, hom
     assert events(home.log) == {}
 
 
-def interrupted(home, paths, kills, batch_lines):
+def interrupted(home, paths, kills, batch_lines, rules=None):
     """Replay, and be killed after so many commits, once for each of `kills`; then to the end."""
     for kill in [*kills, None]:
         commits = 0
@@ -202,7 +208,7 @@ def interrupted(home, paths, kills, batch_lines):
             if commits == kill:
                 raise KilledError
 
-        feed = home.feed(batch_lines=batch_lines)
+        feed = home.feed(rules, batch_lines=batch_lines)
         try:
             replay(feed, paths, progress=progress)
         except KilledError:
@@ -229,6 +235,55 @@ def test_a_replay_killed_after_any_commits_leaves_what_an_unkilled_one_leaves(
     assert home.traces() == whole.traces()
     whole.log.close()
     home.log.close()
+
+
+def left_by(path, home, batch_lines, kills=(), rules=None):
+    """All that a replay leaves that is killed after so many commits, once for each of `kills`."""
+    interrupted(home, [path], kills, batch_lines, rules)
+    kept = {
+        name: state
+        for name, state in home.log.producer_checkpoints("feed", take=False).items()
+        if name == "continuity" or name.startswith("recording:")
+    }
+    counts = [
+        (file.manifest.products, file.manifest.connections, file.manifest.dead_letters)
+        for file in archive_files(home.archive)
+    ]
+    return home.traces(), kept, counts
+
+
+@pytest.mark.slow
+@settings(max_examples=60)
+@given(
+    st.lists(st.tuples(lines, ends), min_size=1, max_size=60),
+    st.lists(st.integers(1, 4), max_size=2),
+    st.integers(1, 40),
+    st.sampled_from([None, ONE_PRODUCT]),
+)
+def test_plain_lines_leave_what_the_machine_alone_leaves_of_them(
+    tmp_path_factory, drawn, kills, batch_lines, rules
+):
+    folder = tmp_path_factory.mktemp("replay")
+    path = folder / "recording.ndjson"
+    path.write_bytes(written(drawn).strip() or b"{")
+    left = []
+    for name, often in (("plain", True), ("alone", False)):
+        home = Home(folder / name)
+        with (
+            patch.object(plain_ticks, "may_be_plain", may_always_be_plain if often else never),
+            patch.object(replaying, "_LONGEST_PAUSE", 1),
+        ):
+            left.append(left_by(path, home, batch_lines, kills, rules))
+        home.log.close()
+    assert left[0] == left[1]
+
+
+def may_always_be_plain(lines, opening, continuity):
+    return may_be_plain(max(lines, 9999), opening, continuity)
+
+
+def never(*_):
+    return False
 
 
 def test_a_replay_killed_between_archive_and_log_repeats_and_misses_nothing(tmp_path, home):

@@ -35,5 +35,6 @@ def test_letters_are_bounded_in_bytes_however_few_they_are():
         kept.add(letter(number, 1 << 20))
         assert sum(len(each.value) for each in kept.messages()) <= unarchived.MAX_BYTES
     assert kept.dropped + len(kept.messages()) == 100
+    assert kept.warning().startswith(f"{kept.dropped:,} dead letters ")
     kept.clear()
     assert (kept.messages(), kept.dropped) == ([], 0)

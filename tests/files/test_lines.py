@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from barograph.files.lines import BadLine, TornError, chunks_of, lines_of, packed
+from barograph.files.lines import (
+    BadLine,
+    Lines,
+    TornError,
+    Unended,
+    chunks_of,
+    lines_in,
+    lines_of,
+    packed,
+    runs_in,
+)
 from barograph.types import Fault
 
 contents = st.lists(st.binary(max_size=40).filter(lambda line: b"\r" not in line)).map(
@@ -60,3 +70,37 @@ def test_a_bad_line_is_a_letter_of_its_file_and_line():
     assert (letter.identity, letter.detail, letter.original) == (
         "000001.ndjson.gz@7", "why", b"rest"
     )  # fmt: skip
+
+
+@given(st.lists(st.binary(max_size=12)), st.integers(1, 9))
+def test_lines_are_the_same_wherever_chunks_end(chunks, max_bytes):
+    whole = b"".join(chunks)
+    *ended, rest = whole.split(b"\n")
+    expected = [(line, True) for line in ended] + [(rest, False)] * bool(rest)
+    for (number, line), (original, is_ended) in zip(
+        lines_in(chunks, max_bytes, 3), expected, strict=True
+    ):
+        assert original == expected[number - 4][0]
+        if len(original) > max_bytes:
+            assert line == BadLine(Fault.TOO_LONG, line.detail, original[:1024], is_ended)
+        else:
+            assert line == (original.removesuffix(b"\r") if is_ended else original)
+            assert type(line) is (bytes if is_ended else Unended)
+
+
+@given(st.lists(st.binary(max_size=12)), st.data())
+def test_lines_come_one_by_one_or_together_and_again_after_going_back(chunks, drawn):
+    expected = list(lines_in(chunks, 9))
+    lines, got = Lines(runs_in(chunks, 9)), []
+    while True:
+        if drawn.draw(st.booleans()):
+            got += [each for each in [next(lines, None)] if each is not None]
+            continue
+        number, some = lines.some(drawn.draw(st.integers(1, 5)))
+        if not some:
+            break
+        back = drawn.draw(st.integers(0, len(some) - 1))
+        lines.back(back)
+        got += enumerate(some[: len(some) - back], number)
+    assert got == expected
+    assert list(lines) == []

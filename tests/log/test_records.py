@@ -1,8 +1,13 @@
+import sqlite3
 from contextlib import closing
+from unittest.mock import patch
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from barograph.log import Topic
+from barograph.log import Topic, partition_of
+from barograph.log import records as module
 from barograph.log.database import Database
 from barograph.log.records import Records
 from barograph.log.sqlite import SqliteLog
@@ -47,6 +52,48 @@ def test_records_without_headers_of_one_append_share_their_stamp(database, recor
     assert one.headers is two.headers
     assert one.headers == {APPENDED_TIME: "7"}
     assert three.headers == {"h": "x", APPENDED_TIME: "8"}
+
+
+keys = st.text(max_size=9) | st.sampled_from(["", "a\0b", "é" * 127, "é" * 128])
+values_ = st.binary(max_size=9) | st.sampled_from([b"", b"x" * ((1 << 17) - 1), b"x" * (1 << 17)])
+headers_ = st.sampled_from([{}, {}, {"h": "é"}])
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(st.tuples(keys, values_), max_size=40),
+    st.lists(headers_, max_size=40),
+    st.integers(1, 9),
+    st.integers(1, 9),
+)
+def test_records_come_back_the_same_together_and_one_by_one(
+    tmp_path_factory, drawn, headers, together, most
+):
+    path = tmp_path_factory.mktemp("log") / "log.sqlite"
+    messages = [
+        Message("b", key, value, head)
+        for (key, value), head in zip(drawn, (*headers, *[{}] * len(drawn)), strict=False)
+    ]
+    with closing(SqliteLog(path)) as log:
+        log.create(Topic(name="b", partitions=2))
+        with (
+            patch.object(module, "_TOGETHER", together),
+            patch.object(module, "_MOST_TOGETHER", most),
+        ):
+            log.append(messages)
+            log.append(messages)
+        for number in range(2):
+            sent = [each for each in messages if partition_of(each.key, 2) == number] * 2
+            read = log.read("b", number, 0, 999)
+            assert [(r.offset, r.key, r.value) for r in read] == [
+                (offset, each.key, each.value) for offset, each in enumerate(sent)
+            ]
+            assert [{**r.headers, APPENDED_TIME: ""} for r in read] == [
+                {**each.headers, APPENDED_TIME: ""} for each in sent
+            ]
+    with closing(sqlite3.connect(path)) as database:
+        types = "SELECT DISTINCT typeof(slot), typeof(key), typeof(value) FROM record"
+        assert set(database.execute(types)) <= {("integer", "text", "blob")}
 
 
 def test_a_negative_limit_is_none(database, records):

@@ -17,6 +17,7 @@ from barograph.feature_set.catalogue import FEATURE_SET_HASH
 from barograph.log import open_log
 from barograph.log.topics import FEATURES, PREDICTIONS, SHADOW, ensure_topics
 from barograph.pipeline.follower import Follower
+from barograph.pipeline.stages import Stages
 from barograph.pipeline.threads import Pipeline
 from listed_versions import Versions
 from log_contents import models_in, total
@@ -36,6 +37,22 @@ def test_what_the_feed_wrote_last_is_still_scored(tmp_path, live):
         feed_through(running, lambda part=part: log.append(ticks(300, part * 300)), live=live)
         assert running.scored.values == running.featurized.values
     assert total(log, FEATURES) == total(log, PREDICTIONS) == 899
+    log.close()
+
+
+@pytest.mark.slow
+def test_what_is_fed_before_is_scored_once_all_of_it_is_featurized(tmp_path, monkeypatch):
+    log, score, rows = open_log(tmp_path), Stages.score, []
+
+    def scored(self, until):
+        rows.append(total(log, FEATURES))
+        return score(self, until)
+
+    monkeypatch.setattr(Stages, "score", scored)
+    ensure_topics(log)
+    running = Pipeline(stages(Settings(home=tmp_path), tmp_path, SPIKES, pytest.fail))
+    feed_through(running, lambda: log.append(ticks(100)), live=False)
+    assert rows == [running.scored.values] == [99]
     log.close()
 
 

@@ -5,6 +5,7 @@ A frame stands in its line as it is when it is one line of JSON (`frame`), else 
 """
 
 from base64 import b64encode
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
@@ -82,9 +83,9 @@ def renamed(entry: Entry, prefix: str) -> Entry:
     return msgspec.structs.replace(entry, connection=prefix + entry.connection)
 
 
-def head_of(frame: Frame, dialect: Dialect) -> bytes:
+def head_of(connection: str, dialect: Dialect) -> bytes:
     """Return the beginning that the lines of all frames of a connection share."""
-    return _encode({"connection": frame.connection, "dialect": dialect})[:-1]
+    return _encode({"connection": connection, "dialect": dialect})[:-1]
 
 
 def with_body(head: bytes, frame: Frame) -> bytes:
@@ -97,10 +98,19 @@ def with_body(head: bytes, frame: Frame) -> bytes:
     return b"%b,%b}\n" % (head, _coded(frame.data))
 
 
+def with_bodies(head: bytes, frames: Sequence[bytes]) -> bytes:
+    """Return the lines of frames without a receive time, each an object of JSON in one line."""
+    lines = b"\n".join(frames)
+    if lines.count(b"{") + lines.count(b"[") >= len(frames) + _MOST_BRACKETS:  # perhaps all in one
+        return b"".join(with_body(head, Frame(data=frame, connection="")) for frame in frames)
+    head += b',"frame":'
+    return head + lines.replace(b"\n", b"}\n" + head) + b"}\n"
+
+
 def line_of(entry: Entry) -> bytes:
     """Return an entry as its line of JSON."""
     if isinstance(entry, Heard):
-        return with_body(head_of(*entry), entry.frame)
+        return with_body(head_of(entry.frame.connection, entry.dialect), entry.frame)
     if isinstance(entry, Answer):
         connection = entry.frame.connection
         head = _encode({"connection": connection, "answer": entry.product})[:-1]

@@ -65,6 +65,11 @@ class ArchiveManifest(msgspec.Struct, kw_only=True):
         received = [ns for frame in frames if (ns := frame.receive_time_ns) is not None]
         self._add(frames[0].connection, len(frames), received)
 
+    def add_lines(self, connection: str, lines: int) -> None:
+        """Count so many lines of frames of a connection, without a receive time."""
+        self.frames += lines
+        self._add(connection, lines, ())
+
     def _add(self, connection: str, lines: int, received: Sequence[int]) -> None:
         self.lines += lines
         self.connections[connection] = self.connections.get(connection, 0) + lines

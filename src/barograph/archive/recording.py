@@ -1,6 +1,6 @@
 """Recordings by other programs: each line as the venue's own frame, whatever its form."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, tzinfo
 from itertools import chain, islice
 from pathlib import Path
@@ -14,13 +14,14 @@ from barograph.codec import UNREADABLE
 from barograph.errors import BadInputError
 from barograph.files.containers import contained
 from barograph.files.input_file import InputFile, seen
-from barograph.files.lines import BadLine, Unended, chunks_of, lines_in
+from barograph.files.lines import BadLine, Lines, Unended, chunks_of, lines_in, runs_in
 from barograph.files.packed import TornError
 from barograph.foreign import one_line
 from barograph.types import DeadLetter, Fault, Frame
 from barograph.venues.coinbase.recorded_lines import continuity_of, time_of
 from barograph.venues.coinbase.surveys import numbers_of
 from barograph.venues.entries import Dialect, Entry, Heard, Opening, connection_of
+from barograph.venues.forms.envelope import Wrapper
 from barograph.venues.forms.own import OwnForm
 from barograph.venues.forms.own_rows import prepared
 from barograph.venues.forms.reader import FormReader, Unwrapped, line_of
@@ -124,6 +125,13 @@ class Recording:
         return line_of(self.reader, self.container)
 
     @property
+    def plain_opening(self) -> Opening | None:
+        """How the connection of bare Exchange frames opened; None where none was read yet."""
+        if not self.reader.exchange_is_plain:
+            return None
+        return self._openings.get((Wrapper.EXCHANGE, "venue"))
+
+    @property
     def can_begin_again(self) -> bool:
         """Whether it can be read more than once."""
         return self._file is None or self._file.size is not None
@@ -195,18 +203,30 @@ class Recording:
         )
         return [remark]
 
-    def lines(self) -> Iterator[tuple[int, bytes | BadLine]]:
+    def lines(self) -> Lines:
         """Every line as it stands, blank ones too, with its number; the rest of a torn file."""
         self._begin()
+        return Lines(self._runs())
+
+    def _runs(self) -> Iterator[tuple[int, Sequence[bytes | BadLine]]]:
         number, is_local = 0, self.reader.is_local
-        for number, line in lines_in(self._chunks, self._max_line_bytes):
+        for number, lines in runs_in(self._chunks, self._max_line_bytes):
             if is_local:
                 # Which of two hours a local time means follows from the lines before it, also
                 # from those that whoever reads on in the middle skips.
-                self.frame_of(line)
-            yield number, line
+                yield from self._told(number, lines)
+            else:
+                yield number, lines
         if number == 0:
             raise self._without_lines()
+
+    def _told(
+        self, first: int, lines: Sequence[bytes | BadLine]
+    ) -> Iterator[tuple[int, Sequence[bytes | BadLine]]]:
+        """Yield each line alone once its time was read."""
+        for number, line in enumerate(lines, first):
+            self.frame_of(line)
+            yield number, (line,)
 
     def blocks(self) -> Iterator[bytes]:
         """Yield the lines in blocks, for a reader that parses plain ones itself.

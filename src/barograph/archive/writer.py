@@ -18,7 +18,7 @@ from os.path import samestat
 from pathlib import Path
 
 from barograph.archive.book import Book, OwnerLog, keep_book, next_number
-from barograph.archive.entry_lines import entry_of, head_of, line_of, with_body
+from barograph.archive.entry_lines import entry_of, head_of, line_of, with_bodies, with_body
 from barograph.archive.files import (
     FRAMES,
     ArchiveFile,
@@ -35,7 +35,7 @@ from barograph.errors import BadInputError, DiskFullError, RemovedError
 from barograph.files.disk import declared, sync_directory, write_whole
 from barograph.files.lines import packed
 from barograph.types import HOUR_NS, DeadLetter, Event, Frame
-from barograph.venues.entries import Closing, Dialect, Entry, Heard, received_of
+from barograph.venues.entries import Closing, Dialect, Entry, Heard, Opening, received_of
 
 ASIDE = "aside"
 """The folder of what was moved out of an archive."""
@@ -111,14 +111,24 @@ class ArchiveWriter:
             if received_ns is not None and not from_ns <= received_ns < until_ns:
                 frames = frames[:number]
                 break
-        connection = frames[0].connection
-        head = self._heads.get((connection, dialect))
-        if head is None:
-            head = self._heads[connection, dialect] = head_of(frames[0], dialect)
+        head = self._head(frames[0].connection, dialect)
         self._lines += [with_body(head, frame) for frame in frames]
         self._counts.add_frames(frames)
         self._acknowledged = False
         return len(frames)
+
+    def write_lines(self, lines: Sequence[bytes], opening: Opening) -> None:
+        """Add frames of a connection, without a receive time, each an object of JSON in a line."""
+        self._turn(None)
+        self._lines.append(with_bodies(self._head(opening.connection, opening.dialect), lines))
+        self._counts.add_lines(opening.connection, len(lines))
+        self._acknowledged = False
+
+    def _head(self, connection: str, dialect: Dialect) -> bytes:
+        head = self._heads.get((connection, dialect))
+        if head is None:
+            head = self._heads[connection, dialect] = head_of(connection, dialect)
+        return head
 
     def note_ticks(self, times: Mapping[str, Sequence[int]]) -> None:
         """Count ticks that the frames written last came to: the event times of each product's."""

@@ -10,12 +10,13 @@ import numpy as np
 
 from barograph import codec
 from barograph.arrays import Int64, Records
-from barograph.codec import GapNumbers, Numbers
+from barograph.codec import GapNumbers, Numbers, UnreadableError
 from barograph.feature_set.catalogue import FEATURE_SET_HASH, ROW, STALE_AFTER_S
 from barograph.feature_set.grid import FUTURE_NS, is_future, update
 from barograph.feature_set.product_states import ProductStates, StateKind
 from barograph.feature_set.rows import feature_rows
 from barograph.feature_set.state import checkpoint_of, new_states, state_of
+from barograph.tick_columns import tick_array
 from barograph.types import (
     APPENDED_TIME,
     MAX_PRODUCTS,
@@ -81,15 +82,7 @@ class Featurizer:
 
     def receive(self, records: Sequence[Record]) -> Outcome:
         """Feature rows as JSON under their product; what is no event or late as dead letters."""
-        readable, numbers, dead_letters = codec.decode_numbers.all_of(records)
-        try:
-            events = codec.event_array(numbers, self.product_index)
-            usable = len(events) == 0 or events["event_time_ns"].max() <= _latest_ns(readable)
-        except ValueError:  # UnreadableError, too
-            usable = False
-        if not usable:
-            readable, numbers = self._usable(readable, numbers, dead_letters)
-            events = codec.event_array(numbers, self.product_index)
+        readable, events, dead_letters = self._read(records)
         rows, late = self.update(events)
         for place in late.tolist():
             dead_letters.append(_late(readable[place], events[place]))
@@ -100,6 +93,27 @@ class Featurizer:
             ],
             dead_letters,
         )
+
+    def _read(
+        self, records: Sequence[Record]
+    ) -> tuple[Sequence[Record], Records, list[DeadLetter]]:
+        """The records that can be used, their events, and a dead letter of each of the others."""
+        try:
+            ticks = tick_array(records, self.product_index)
+        except UnreadableError:  # of one of its products
+            ticks = None
+        if ticks is not None and ticks["event_time_ns"].max() <= _latest_ns(records):
+            return records, ticks, []
+        readable, numbers, dead_letters = codec.decode_numbers.all_of(records)
+        try:
+            events = codec.event_array(numbers, self.product_index)
+            usable = len(events) == 0 or events["event_time_ns"].max() <= _latest_ns(readable)
+        except ValueError:  # UnreadableError, too
+            usable = False
+        if not usable:
+            readable, numbers = self._usable(readable, numbers, dead_letters)
+            events = codec.event_array(numbers, self.product_index)
+        return readable, events, dead_letters
 
     def _usable(
         self,

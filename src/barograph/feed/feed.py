@@ -159,6 +159,13 @@ class Feed:
             self._refused(self._machine.take_frames(frames[:n], opening, source, self._writer))
             frames, lines = frames[n:], lines[n:]
 
+    def take_plain(self, lines: Sequence[bytes], opening: Opening) -> int:
+        """As `take_frames`, with the first lines of a recording that are plain: so many."""
+        taken = self._machine.take_plain(lines, opening, self._writer)
+        self.pending += taken
+        self.pending_bytes += sum(map(len, lines[:taken]))
+        return taken
+
     def report(self, status: FeedStatus) -> None:
         """Publish the status of a connection with the next commit."""
         self.pending += 1
@@ -204,8 +211,7 @@ class Feed:
         while True:
             self.keep()
             self._writer.finish()
-            files = behind(self._archive, standing, self._book, {self._log_id})
-            if not files:
+            if not (files := behind(self._archive, standing, self._book, {self._log_id})):
                 break
             recall = Recall(standing, files)
             yield from self._recall(machine, recall)
@@ -214,10 +220,7 @@ class Feed:
         machine.summary, self._machine = self._machine.summary, machine
         machine.messages = self._unarchived.messages()
         if self._unarchived.dropped:
-            self.warn(
-                f"{self._unarchived.dropped:,} dead letters that came while the log could not be "
-                "written are lost: they were no frames, so the archive has none of them"
-            )
+            self.warn(self._unarchived.warning())
         self.commit()
 
     def close(self) -> None:
@@ -345,14 +348,13 @@ class Feed:
         standing = ArchivePosition(
             last.last, last.size or 0, None, (), last.lines, self._run, self._has, self._whole
         )
-        everything = [file for file in archive_files(self._archive) if file.there]
         # Compared by spans: a file at `last` that the log has whole has no end place.
         had = ArchivePosition(has=self._has)
-        known = [(file, had.end_in(file.number)) for file in everything]
+        there = (file for file in archive_files(self._archive) if file.there)
+        known = [(file, had.end_in(file.number)) for file in there]
         numbers = {file.number for file in files}
-        joined = Joined(
-            self._archive, [file for file, end in known if end or file.number in numbers]
-        ).as_taken(had)
+        taken = [file for file, end in known if end or file.number in numbers]
+        joined = Joined(self._archive, taken).as_taken(had)
         for file, end in known:
             if end is not None:
                 joined.pass_over(file, end)
@@ -360,13 +362,11 @@ class Feed:
         for _ in self._recall(self._machine, recall, joined):
             progress(self.summary.ticks)
         progress(self.summary.ticks)
-        standing = recall.standing
         if not joined.is_one:
             # A later reader of these files closes them too, where this log's own files follow.
             for connection in self.connections:
                 self._machine.take(Closing(connection))
-        self._has, self._whole = standing.has, False
-        self.unknown = []
+        self._has, self._whole, self.unknown = recall.standing.has, False, []
         self.commit()
 
     def _recall(

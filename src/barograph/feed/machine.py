@@ -2,12 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import repeat
 
 import msgspec
 
 from barograph.archive.continuity_checkpoint import ContinuityCheckpoint
 from barograph.archive.writer import ArchiveWriter
 from barograph.codec import encode
+from barograph.feed.plain_ticks import plain_ticks
 from barograph.feed.summary import Summary
 from barograph.foreign import one_line
 from barograph.log.topics import DEAD_LETTERS, TICKS
@@ -71,6 +73,21 @@ class FeedMachine:
         self._count(times, archive)
         self._heard(len(frames))
         return refused
+
+    def take_plain(self, lines: Sequence[bytes], opening: Opening, archive: ArchiveWriter) -> int:
+        """Take the first lines that are plain, as `plain_ticks` does; returns how many.
+
+        archive: gets them, and counts what they come to.
+        """
+        ticks = plain_ticks(lines, opening, self.venue.continuity)
+        taken = len(ticks.values)
+        if taken:
+            archive.write_lines(lines[:taken], opening)
+            archive.note_ticks(ticks.times)
+            self.summary.count_ticks(ticks.times)
+            self.messages += map(Message, repeat(TICKS), ticks.products, ticks.values)
+            self._heard(taken)
+        return taken
 
     def _count(self, times: dict[str, list[int]], archive: ArchiveWriter) -> None:
         self.summary.count_ticks(times)

@@ -8,7 +8,7 @@ What a log took of a recording from the archive has no line numbers: there the f
 the last line that the mark of that log knows.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from hashlib import sha256
 
 import msgspec
@@ -16,12 +16,10 @@ import msgspec
 from barograph.archive.recording import Recording
 from barograph.archive.taken import REPLAY, Taken, connection_named
 from barograph.errors import BadInputError
-from barograph.files.lines import BadLine, Unended, file_sha256
+from barograph.files.lines import BadLine, Lines, Unended, file_sha256
 from barograph.types import Frame
 
 _KEY, _KEY_OF_FILE, _KEY_OF_FRAMES = "recording:", "file:", "recalled:"
-
-Lines = Iterator[tuple[int, bytes | BadLine]]
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -3,7 +3,7 @@
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, tzinfo
 from pathlib import Path
 
@@ -22,6 +22,8 @@ from barograph.venues.forms.own import OwnForm
 
 _SHORTEST_SLEEP_S = 0.02
 _LEAST_SPEED = 1e-6
+_SHORTEST_REACH, _LONGEST_REACH = 256, 8192
+_GOOD, _LONGEST_PAUSE = 32, 256
 
 Progress = Callable[[int, int, int], None]
 """Called after each batch of a replay with bytes read, bytes in all, ticks so far."""
@@ -137,6 +139,8 @@ class _Replay:
         self._end = self._passage.mark.end
         self._run = _Run()
         self._begun = False
+        self._reach, self._alone, self._pause = _LONGEST_REACH, 1, 1
+        """How many lines are tried together whether they are plain, and after how many not."""
 
     def run(self) -> None:
         """Replay the lines that the log does not have yet."""
@@ -160,24 +164,53 @@ class _Replay:
 
     def _take_lines(self) -> None:
         """Take all lines, and commit as often as there are enough."""
-        feed, read, run = self._feed, self._recording.read, self._run
-        waits = not self._pace.is_none
-        for number, line in self._passage.lines:
-            entry = read(number, line)
-            if type(entry) is Recorded and self._begun and not waits:
-                if entry.opening is not run.opening:
-                    self._take_run()
-                    run.opening = entry.opening
-                run.numbers.append(number)
-                run.frames.append(entry.frame)
-                run.lines.append(line)  # type: ignore[arg-type]  # a BadLine is a dead letter
-            elif entry is not None:
-                self._take_run()
-                self._take_line(entry, number, line)
+        feed, lines, run = self._feed, self._passage.lines, self._run
+        while True:
+            room = max(feed.batch_lines - feed.pending - len(run.lines), 1)
+            number, some = lines.some(min(room, self._alone or self._reach))
+            if not some:
+                break
+            if self._alone:
+                for place, line in enumerate(some, number):
+                    self._take_read(place, line)
+                self._alone -= len(some)
+            else:
+                lines.back(len(some) - self._take_plain(number, some))
             if feed.pending + len(run.lines) >= feed.batch_lines:
                 self._take_run()
                 self._commit()
         self._take_run()
+
+    def _take_plain(self, number: int, lines: Sequence[bytes | BadLine]) -> int:
+        """Take the first lines as long as they are plain; returns how many."""
+        opening, taken = self._recording.plain_opening, 0
+        if opening is not None and self._pace.is_none and set(map(type, lines)) == {bytes}:
+            self._take_run()
+            taken = self._feed.take_plain(lines, opening)  # type: ignore[arg-type]  # just seen
+        if taken:
+            self._passage.taken.add_all(number + taken - 1, lines[:taken])  # type: ignore[arg-type]
+            self._feed.summary.lines += taken
+        if taken == len(lines):
+            self._reach = min(4 * self._reach, _LONGEST_REACH)
+        else:
+            # Where few lines are plain, looking for them costs more than it saves.
+            self._reach = max(2 * taken, _SHORTEST_REACH)
+            self._alone = self._pause = min(2 * self._pause, _LONGEST_PAUSE) if taken < _GOOD else 1
+        return taken
+
+    def _take_read(self, number: int, line: bytes | BadLine) -> None:
+        """Take a line as the recording reads it."""
+        entry, run = self._recording.read(number, line), self._run
+        if type(entry) is Recorded and self._begun and self._pace.is_none:
+            if entry.opening is not run.opening:
+                self._take_run()
+                run.opening = entry.opening
+            run.numbers.append(number)
+            run.frames.append(entry.frame)
+            run.lines.append(line)  # type: ignore[arg-type]  # a BadLine is a dead letter
+        elif entry is not None:
+            self._take_run()
+            self._take_line(entry, number, line)
 
     def _take_run(self) -> None:
         """Take the lines that were read, together where they are of one connection."""

@@ -42,3 +42,10 @@ class Unarchived:
         self.dropped = self._bytes = 0
         self._statuses.clear()
         self._letters.clear()
+
+    def warning(self) -> str:
+        """Say in a line what was dropped."""
+        return (
+            f"{self.dropped:,} dead letters that came while the log could not be "
+            "written are lost: they were no frames, so the archive has none of them"
+        )

@@ -3,7 +3,7 @@
 Our own archive and the recordings of others are read alike, and isal is at home here alone.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import file_digest
 from pathlib import Path
 from typing import NamedTuple
@@ -66,18 +66,26 @@ def lines_in(
 
     The last line is Unended, or a BadLine that is not `ended`, where its newline is missing.
     """
-    number, rest, skipped = after, b"", 0
+    for first, lines in runs_in(chunks, max_bytes, after):
+        yield from enumerate(lines, first)
+
+
+def runs_in(
+    chunks: Iterable[bytes], max_bytes: int, after: int = 0
+) -> Iterator[tuple[int, Sequence[bytes | BadLine]]]:
+    """Yield the lines of `lines_in`, those of a chunk together behind the number of the first."""
+    number, rest, skipped = after + 1, b"", 0
     torn = ""
     try:
         for chunk in chunks:
+            returns = b"\r" in chunk or b"\r" in rest
             *whole, rest = (rest + chunk).split(b"\n")
-            for line in whole:
-                number += 1
-                if skipped or len(line) > max_bytes:
-                    yield number, _too_long(line, len(line) + skipped)
-                    skipped = 0
+            if whole:
+                if returns or skipped or max(map(len, whole)) > max_bytes:
+                    yield number, _told(whole, max_bytes, skipped)
                 else:
-                    yield number, line.removesuffix(b"\r")
+                    yield number, whole
+                number, skipped = number + len(whole), 0
             if len(rest) > max_bytes:
                 # The dead letter keeps the line's head and length; the rest is discarded.
                 skipped += len(rest) - _KEPT_OF_BAD_LINE
@@ -85,11 +93,59 @@ def lines_in(
     except TornError as error:
         torn = str(error)
     if torn:
-        yield number + 1, BadLine(Fault.TRUNCATED, torn, rest[:_KEPT_OF_BAD_LINE], ended=False)
+        yield number, [BadLine(Fault.TRUNCATED, torn, rest[:_KEPT_OF_BAD_LINE], ended=False)]
     elif skipped:
-        yield number + 1, _too_long(rest, len(rest) + skipped)._replace(ended=False)
+        yield number, [_too_long(rest, len(rest) + skipped)._replace(ended=False)]
     elif rest:
-        yield number + 1, Unended(rest)
+        yield number, [Unended(rest)]
+
+
+class Lines:
+    """Numbered lines, one by one or as many as are there together. Not thread-safe.
+
+    runs: lists of lines that are not empty, each with the number of its first.
+    """
+
+    def __init__(self, runs: Iterator[tuple[int, Sequence[bytes | BadLine]]]) -> None:
+        self._runs = runs
+        self._number, self._place = 0, 0
+        self._lines: Sequence[bytes | BadLine] = ()
+
+    def __iter__(self) -> "Lines":
+        return self
+
+    def __next__(self) -> tuple[int, bytes | BadLine]:
+        number, lines = self.some(1)
+        if not lines:
+            raise StopIteration
+        return number, lines[0]
+
+    def some(self, most: int) -> tuple[int, Sequence[bytes | BadLine]]:
+        """Return the next lines, up to `most`, and the number of the first; none at the end."""
+        if self._place == len(self._lines):
+            self._number, self._lines = next(self._runs, (0, ()))
+            self._place = 0
+        start, self._place = self._place, min(self._place + most, len(self._lines))
+        return self._number + start, self._lines[start : self._place]
+
+    def back(self, lines: int) -> None:
+        """Go back by so many of the lines that `some` gave last."""
+        self._place -= lines
+
+
+def _told(lines: list[bytes], max_bytes: int, skipped: int) -> list[bytes | BadLine]:
+    """Return lines without carriage returns; those that are too long as what is kept of them.
+
+    skipped: how many bytes of the first were discarded.
+    """
+    told: list[bytes | BadLine] = []
+    for line in lines:
+        if skipped or len(line) > max_bytes:
+            told.append(_too_long(line, len(line) + skipped))
+            skipped = 0
+        else:
+            told.append(line.removesuffix(b"\r"))
+    return told
 
 
 def _too_long(line: bytes, length: int) -> BadLine:

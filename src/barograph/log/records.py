@@ -7,7 +7,9 @@ Measured on two cores with values of 250 bytes, in batches of 1,000 or more: abo
 record, fsync and WAL checkpoint included, and 1 µs to read one.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate, chain
+from operator import add
 
 import msgspec
 
@@ -18,6 +20,12 @@ from barograph.types import APPENDED_TIME, Message, Record
 
 _OFFSET_BITS = 40
 _OFFSET = (1 << _OFFSET_BITS) - 1
+
+_TOGETHER, _MOST_TOGETHER = 16, 4096
+"""From so many records on one statement adds them, and so many at most."""
+
+_LONGEST_KEY, _LONGEST_VALUE = (1 << 8) - 1, (1 << 17) - 1
+"""Bytes of what fits the layout of `add_records`."""
 
 _headers = msgspec.json.Decoder(dict[str, str])
 
@@ -58,7 +66,6 @@ class Records:
         """
         ends: dict[int, _End] = {}
         routes: dict[tuple[str, str], _End] = {}
-        rows: list[tuple[object, ...]] = []
         for message in messages:
             route = (message.topic, message.key)
             end = routes.get(route)
@@ -67,16 +74,57 @@ class Records:
                 partition = ids[partition_of(message.key, len(ids))]
                 end = ends.get(partition)
                 if end is None:
-                    end = ends[partition] = _End(partition, self.bounds(partition)[1])
+                    end = ends[partition] = _End(self.bounds(partition)[1])
                 routes[route] = end
-            headers = msgspec.json.encode(message.headers).decode() if message.headers else None
-            rows.append((end.slot, message.key, message.value, headers, now_ns))
-            end.slot += 1
-            end.bytes += len(message.value)
-        self._database.change_many("add_record", rows)
+            end.messages.append(message)
         for partition, end in ends.items():
-            self._database.change("grow", end.slot & _OFFSET, end.bytes, partition)
-        return {partition: end.slot & _OFFSET for partition, end in ends.items()}
+            size = self._add(end.offset, partition, end.messages, now_ns)
+            end.offset += len(end.messages)
+            self._database.change("grow", end.offset, size, partition)
+        return {partition: end.offset for partition, end in ends.items()}
+
+    def _add(self, offset: int, partition: int, messages: Sequence[Message], now_ns: int) -> int:
+        """Add messages to one partition, from an offset on; return the bytes of their values."""
+        slot = _slot(partition, offset)
+        values = [message.value for message in messages]
+        headers = messages[0].headers
+        if (
+            len(messages) >= _TOGETHER
+            and max(map(len, values)) <= _LONGEST_VALUE
+            and all(message.headers == headers for message in messages)
+        ):
+            keys = [message.key.encode() for message in messages]
+            if max(map(len, keys)) <= _LONGEST_KEY:
+                self._add_together(slot, keys, values, _json(headers), now_ns)
+                return sum(map(len, values))
+        rows = [
+            (slot + place, message.key, message.value, _json(message.headers), now_ns)
+            for place, message in enumerate(messages)
+        ]
+        self._database.change_many("add_record", rows)
+        return sum(map(len, values))
+
+    def _add_together(
+        self, slot: int, keys: list[bytes], values: list[bytes], headers: str | None, now_ns: int
+    ) -> None:
+        """Add records in one statement, which takes two thirds of the time of one for each.
+
+        And it is one stretch without Python's lock, where other threads work.
+        """
+        for start in range(0, len(keys), _MOST_TOGETHER):
+            some = slice(start, start + _MOST_TOGETHER)
+            key_bytes, value_bytes = list(map(len, keys[some])), list(map(len, values[some]))
+            begins = accumulate(map(add, key_bytes, value_bytes), initial=0)
+            places = [
+                begin << 25 | key << 17 | value
+                for begin, key, value in zip(begins, key_bytes, value_bytes, strict=False)
+            ]
+            content = b"".join(chain.from_iterable(zip(keys[some], values[some], strict=True)))
+            # One byte more, since SQLite takes a part of nothing for NULL.
+            layout = msgspec.json.encode(places).decode()
+            self._database.change(
+                "add_records", slot + start, content + b"\0", layout, headers, now_ns
+            )
 
     def read(self, topic: str, number: int, offset: int, limit: int) -> list[Record]:
         """Up to `limit` records from `offset` on. Raises OffsetGapError when that one is gone."""
@@ -154,13 +202,17 @@ def _what_decoding_raises() -> tuple[type[Exception], ...]:
 
 
 class _End:
-    """The growing end of a partition while a batch is laid out."""
+    """The growing end of a partition while a batch is laid out, and what comes behind it."""
 
-    __slots__ = ("bytes", "slot")
+    __slots__ = ("messages", "offset")
 
-    def __init__(self, partition: int, offset: int) -> None:
-        self.slot = _slot(partition, offset)
-        self.bytes = 0
+    def __init__(self, offset: int) -> None:
+        self.offset = offset
+        self.messages: list[Message] = []
+
+
+def _json(headers: Mapping[str, str]) -> str | None:
+    return msgspec.json.encode(headers).decode() if headers else None
 
 
 def _slot(partition: int, offset: int) -> int:

@@ -127,6 +127,16 @@ SELECT oldest, next FROM partition WHERE id = ?;
 -- name: add_record
 INSERT INTO record (slot, key, value, headers, appended_time_ns) VALUES (?, ?, ?, ?, ?);
 
+-- name: add_records
+-- (first slot, all keys and values one behind the other, layout, headers, time). The layout has for
+-- each record, in one number, where its key begins (from bit 25 on), the bytes of the key (8 bits)
+-- and of the value behind it (17 bits).
+INSERT INTO record (slot, key, value, headers, appended_time_ns)
+SELECT ?1 + place.key,
+  CAST(substr(?2, (place.value >> 25) + 1, place.value >> 17 & 255) AS TEXT),
+  substr(?2, (place.value >> 25) + 1 + (place.value >> 17 & 255), place.value & 131071), ?4, ?5
+FROM json_each(?3) AS place;
+
 -- name: grow
 UPDATE partition SET next = ?, bytes = bytes + ? WHERE id = ?;
 

@@ -16,6 +16,7 @@ class Ground(NamedTuple):
 
     batch_records: how many records are polled at most for one commit. patient: wait for a log that
     is unavailable, and try it every `retry_s` seconds; otherwise `work` raises LogUnavailableError.
+    wait_s: how long a poll waits for records, and so how late at most the end of them shows.
     """
 
     address: str | Path
@@ -25,6 +26,7 @@ class Ground(NamedTuple):
     patient: bool
     batch_records: int = 5000
     retry_s: float = 1.0
+    wait_s: float = 0.25
 
     def work(
         self,
@@ -46,6 +48,7 @@ class Ground(NamedTuple):
                     until=until,
                     before_poll=before_poll,
                     limit=self.batch_records,
+                    timeout_s=self.wait_s,
                     warn=self.warn,
                 )
 

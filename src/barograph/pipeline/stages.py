@@ -65,7 +65,10 @@ def _route(live: LiveSeries, stage: str, source: str, target: str, stamp: str) -
 
 
 class Stages(msgspec.Struct, frozen=True, kw_only=True):
-    """What the stages of a series run on: a log's address and what the settings say."""
+    """What the stages of a series run on: a log's address and what the settings say.
+
+    wait_s: how long a poll waits for records; a stage that ends with them ends that much later.
+    """
 
     live: LiveSeries
     address: str | Path
@@ -76,6 +79,7 @@ class Stages(msgspec.Struct, frozen=True, kw_only=True):
     batch_records: int
     lease_s: float
     patient: bool = False
+    wait_s: float = 0.25
 
     def featurize(self, until: Until) -> Tally:
         """Run the featurizer until stopped. Raises BadInputError for rows of another case."""
@@ -138,5 +142,6 @@ class Stages(msgspec.Struct, frozen=True, kw_only=True):
             batch_records=self.batch_records,
             lease_s=self.lease_s,
             patient=self.patient,
+            wait_s=self.wait_s,
         )
         return ground.work(route, new_machine, until, before_poll)

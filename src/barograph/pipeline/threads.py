@@ -43,6 +43,7 @@ class Pipeline:
         self._stages = stages
         self._fed = threading.Event()
         self._all_featurized = threading.Event()
+        self._in_turn = False
         self._abandon = threading.Event()
         self._failures: list[BaseException] = []
         self._threads: list[threading.Thread] = []
@@ -52,7 +53,12 @@ class Pipeline:
         self._fed.set()
 
     def __enter__(self) -> Self:
-        """Start; where all is fed already without a shadow that would have nothing to say."""
+        """Start; where all is fed already without a shadow that would have nothing to say.
+
+        Then the featurizer has the interpreter for itself first: what reads its rows meanwhile
+        takes more time from it than is saved beside it.
+        """
+        self._in_turn = self._fed.is_set()
         targets = [self._featurize, self._score]
         if not self._fed.is_set() or self._stages.shadowed():
             targets.append(self._shadow)
@@ -115,12 +121,14 @@ class Pipeline:
             self._all_featurized.set()
 
     def _score(self) -> None:
+        self._wait_for_turn()
         try:
             self.scored = self._stages.score(self._until(self._all_featurized))
         except BaseException as error:  # noqa: BLE001 - likewise
             self._fail(error)
 
     def _shadow(self) -> None:
+        self._wait_for_turn()
         try:
             self.shadowed = self._stages.shadow(self._until(self._all_featurized))
         except RemovedError as error:  # the log is gone, for the others too
@@ -128,6 +136,10 @@ class Pipeline:
         except BaseException as error:  # noqa: BLE001 - reported, and nothing depends on it
             why = error if isinstance(error, BarographError) else repr(error)
             self._stages.warn(f"the candidate shadows the champion no more: {why}")
+
+    def _wait_for_turn(self) -> None:
+        if self._in_turn:
+            self._all_featurized.wait()
 
     def _fail(self, error: BaseException) -> None:
         self._failures.append(error)

@@ -20,6 +20,8 @@ These must still be there: OffsetGapError otherwise. A worker that is stopped le
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
 from typing import Generic, TypeVar
 
 import msgspec
@@ -48,6 +50,7 @@ _LOOK_EVERY_NS = NS_PER_S
 _PASS_OVER_NS = NS_PER_S
 _PROGRESS_NS = 5 * NS_PER_S
 _PAGE_RECORDS = 1000
+_place_of = attrgetter("topic", "partition")
 
 
 M = TypeVar("M", bound=Machine)
@@ -195,8 +198,8 @@ class _Worker(Generic[M]):
         checkpoints: dict[TopicPartition, Mapping[str, bytes]] = {}
         values, letters, spent_ns = list[bytes](), list[DeadLetter](), 0
         route, by_place = self._route, dict[TopicPartition, list[Record]]()
-        for record in records:
-            by_place.setdefault(TopicPartition(record.topic, record.partition), []).append(record)
+        for place, run in groupby(records, _place_of):
+            by_place.setdefault(TopicPartition(*place), []).extend(run)
         for place, of_place in by_place.items():
             part = self._parts[place]
             if self._every is not None and (

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from barograph.plain_json import words
 from barograph.times import parse_time
 from barograph.venues.coinbase import plain_lines
 from barograph.venues.coinbase.plain_lines import PRICE, VOLUME
@@ -33,7 +34,7 @@ def test_all_members_are_read():
     assert values["sequence"] == ticker(1)["sequence"]
     assert values["side"] == 1
     assert values["numbers"][PRICE] == float(ticker(1)["price"])
-    assert (values["name_high"], values["name_low"]) == plain_lines.words(b"BTC-USD")
+    assert (values["name_high"], values["name_low"]) == words(b"BTC-USD")
 
 
 def test_members_that_are_not_there_are_unknown():

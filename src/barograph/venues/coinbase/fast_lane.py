@@ -14,6 +14,7 @@ import numpy as np
 from barograph.arrays import Int64, Records, UInt8
 from barograph.codec import NAT, TICK
 from barograph.compiled import compiled
+from barograph.plain_json import words
 from barograph.types import NS_PER_S, Frame, Tick
 from barograph.venues.coinbase import plain_lines
 from barograph.venues.coinbase.exchange import ExchangeFeed
@@ -25,8 +26,8 @@ from barograph.venues.coinbase.plain_lines import (
     LAST_SIZE,
     PRICE,
     VOLUME,
-    words,
 )
+from barograph.venues.coinbase.tick_values import NOWHERE, TickValues, write_value
 from barograph.venues.continuity import Continuity
 from barograph.venues.continuity_state import ProductContinuity
 from barograph.venues.entries import Opening
@@ -96,10 +97,18 @@ class Columns:
         """The products that the lane has learned."""
         return self._names
 
-    def take(self, block: bytes, place: int, events: Records, filled: int) -> tuple[int, int]:
+    def take(
+        self,
+        block: bytes,
+        place: int,
+        events: Records,
+        filled: int,
+        values: TickValues | None = None,
+    ) -> tuple[int, int]:
         """Read plain lines into `events`, from `place` in `block` and from `filled` on.
 
-        block: whole lines, each with its newline. Returns where the first line begins that is not
+        block: whole lines, each with its newline. values: where the bytes of their ticks go, each
+        in the place of its event. Returns where the first line begins that is not
         plain, or the block's end, and how far `events` is filled now; it stops when they are full.
         """
         lines = self._lines
@@ -111,6 +120,7 @@ class Columns:
             (self._opening.continuity == "trade_id", self._timeout_ns),
             events,
             filled,
+            NOWHERE if values is None else values.arrays,
         )
         self._frames += now - filled
         # The last lines are copied out of the block: the machine needs them as ticks later.
@@ -195,6 +205,7 @@ def _scan(  # noqa: PLR0913 - the block, what is remembered of lines and product
     rules: Any,
     events: Records,
     filled: int,
+    values: Any,
 ) -> tuple[int, int]:
     """See `Columns.take`. rules: whether `trade_id` counts what should come, and the time-out."""
     layout, memo, tickers, guess = memory
@@ -209,6 +220,8 @@ def _scan(  # noqa: PLR0913 - the block, what is remembered of lines and product
             break
         note(ticker, lines[slot], counts, place, stop)
         write(ticker, lines[slot].product, events[filled])
+        if len(values[1]):
+            write_value(block, ticker, filled, values)
         filled += 1
         place = stop
     return place, filled

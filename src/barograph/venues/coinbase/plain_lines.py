@@ -12,6 +12,7 @@ import numpy as np
 
 from barograph.arrays import Int64, UInt8
 from barograph.compiled import compiled
+from barograph.plain_json import count, decimal, word, words
 from barograph.types import NS_PER_S
 
 MAX_NAME_BYTES = 16
@@ -19,7 +20,7 @@ MAX_NAME_BYTES = 16
 
 # Kinds of members; those below 16 that are decimals have their place in `numbers`.
 _OTHER, _TYPE, PRODUCT, PRICE, BID, ASK, TIME = 0, 1, 2, 3, 4, 5, 6
-BID_SIZE, ASK_SIZE, VOLUME, LAST_SIZE, _SIDE, _TRADE_ID, _SEQUENCE = 7, 8, 9, 10, 11, 12, 13
+BID_SIZE, ASK_SIZE, VOLUME, LAST_SIZE, SIDE, TRADE_ID, SEQUENCE = 7, 8, 9, 10, 11, 12, 13
 
 TICKER = np.dtype(
     [
@@ -31,10 +32,15 @@ TICKER = np.dtype(
         ("sequence", "i8"),
         ("side", "i8"),
         ("numbers", "f8", (LAST_SIZE + 1,)),
+        ("starts", "i8", (SEQUENCE + 1,)),
+        ("stops", "i8", (SEQUENCE + 1,)),
     ],
     align=True,
 )
-"""One line as it was read. `seen` has a bit for each kind of member; unknown counts are −1."""
+"""One line as it was read. `seen` has a bit for each kind of member; unknown counts are −1.
+
+`starts` and `stops` say where in the block the value of each kind stands, with its quotes.
+"""
 
 LAYOUT = np.dtype([("high", "u8"), ("low", "u8"), ("kind", "i8")])
 """A member's name, as two words, and its kind: the next line's members come in the same order."""
@@ -52,17 +58,11 @@ _NAMES = {
     ASK_SIZE: b"best_ask_size",
     VOLUME: b"volume_24h",
     LAST_SIZE: b"last_size",
-    _SIDE: b"side",
-    _TRADE_ID: b"trade_id",
-    _SEQUENCE: b"sequence",
+    SIDE: b"side",
+    TRADE_ID: b"trade_id",
+    SEQUENCE: b"sequence",
 }
 _NEEDED = sum(1 << kind for kind in (PRODUCT, PRICE, BID, ASK, TIME))
-
-
-def words(name: bytes) -> tuple[int, int]:
-    """Return the high and low word of a name of at most 16 bytes, as the readers see it."""
-    number = int.from_bytes(name, "big")
-    return number >> 64, number & (2**64 - 1)
 
 
 _KEYS = np.array([(*words(name), kind) for kind, name in _NAMES.items()], LAYOUT)
@@ -71,11 +71,9 @@ _HEAD = np.frombuffer(b'{"type":', np.uint8)
 _TICKER = np.frombuffer(b'"ticker"', np.uint8)
 _SHORTEST = 64  # bytes; no line with what a ticker needs is shorter
 
-_QUOTE, _BACKSLASH, _COLON, _COMMA, _CLOSE = 34, 92, 58, 44, 125
+_QUOTE, _COLON, _COMMA, _CLOSE = 34, 58, 44, 125
 _SPACE, _NEWLINE, _RETURN, _POINT, _MINUS, _ZERO = 32, 10, 13, 46, 45, 48
 _T, _Z = 84, 90
-_EXACT = 1 << 53
-_POWERS = 10.0 ** np.arange(19)  # exact in float64, as all up to 10²²
 _DAYS_BEFORE = np.array([0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365])
 
 
@@ -106,9 +104,11 @@ def read_line(block: UInt8, place: int, layout: Any, memo: Int64, ticker: Any) -
         if p < 0 or (kind != _OTHER and ticker.seen >> kind & 1):
             return -1
         ticker.seen |= 1 << kind
+        ticker.starts[kind] = p
         p = _value(block, p, kind, memo, ticker)
         if p < 0:
             return -1
+        ticker.stops[kind] = p
         member += 1
     if block[p] != _CLOSE or ticker.seen & _NEEDED != _NEEDED:
         return -1
@@ -144,7 +144,7 @@ def _kind(block: UInt8, p: int, layout: Any, member: int) -> Any:
     """(place of the value, kind of the member) of a member's name and colon."""
     if block[p] != _QUOTE:
         return -1, _OTHER
-    p, high, low, _ = _word(block, p + 1)
+    p, high, low, _ = word(block, p + 1)
     if p < 0 or block[p] != _COLON:
         return -1, _OTHER
     p = _blank(block, p + 1)
@@ -168,97 +168,33 @@ def _look_up(high: int, low: int) -> int:
 
 @compiled
 def _value(block: UInt8, p: int, kind: int, memo: Int64, ticker: Any) -> int:
-    if kind == _TRADE_ID:
-        p, ticker.trade_id = _count(block, p)
-    elif kind == _SEQUENCE:
-        p, ticker.sequence = _count(block, p)
+    if kind == TRADE_ID:
+        p, ticker.trade_id = count(block, p)
+    elif kind == SEQUENCE:
+        p, ticker.sequence = count(block, p)
     elif block[p] != _QUOTE:
-        p = _count(block, p)[0] if kind == _OTHER else -1
+        p = count(block, p)[0] if kind == _OTHER else -1
     elif kind == _OTHER:
-        p = _word(block, p + 1)[0]
+        p = word(block, p + 1)[0]
     elif kind == PRODUCT:
-        p, ticker.name_high, ticker.name_low, length = _word(block, p + 1)
+        p, ticker.name_high, ticker.name_low, length = word(block, p + 1)
         if length == 0 or length > MAX_NAME_BYTES:
             return -1
-    elif kind == _SIDE:
+    elif kind == SIDE:
         p, ticker.side = _side(block, p + 1)
     elif kind == TIME:
         p, ticker.event_time_ns = _time(block, p + 1, memo)
     else:
-        p, ticker.numbers[kind] = _decimal(block, p + 1)
+        p, ticker.numbers[kind] = decimal(block, p + 1)
     return p
 
 
 @compiled
 def _side(block: UInt8, p: int) -> Any:
-    p, _, low, _ = _word(block, p)
+    p, _, low, _ = word(block, p)
     if low not in (_BUY, _SELL):
         return -1, 0
     return p, 1 if low == _BUY else -1
-
-
-@compiled
-def _word(block: UInt8, p: int) -> Any:
-    """(place after the closing quote or −1, the last 16 bytes as two words, length).
-
-    No byte is zero, so words that begin with one tell a shorter name from every longer one.
-    """
-    high = np.uint64(0)
-    low = np.uint64(0)
-    start = p
-    while True:
-        c = block[p]
-        if c == _QUOTE:
-            return p + 1, high, low, p - start
-        if c < _SPACE or c > 126 or c == _BACKSLASH:
-            return -1, high, low, 0
-        high = high << np.uint64(8) | low >> np.uint64(56)
-        low = low << np.uint64(8) | np.uint64(c)
-        p += 1
-
-
-@compiled
-def _count(block: UInt8, p: int) -> Any:
-    """(place after it or −1, a natural number of at most 18 digits)."""
-    start = p
-    value = 0
-    while np.uint8(block[p] - _ZERO) <= 9:
-        value = value * 10 + int(block[p] - _ZERO)
-        p += 1
-    digits = p - start
-    if digits == 0 or digits > 18 or (digits > 1 and block[start] == _ZERO):
-        return -1, 0
-    return p, value
-
-
-@compiled
-def _decimal(block: UInt8, p: int) -> Any:
-    """(place after the closing quote or −1, the float64 next to a plain decimal).
-
-    A whole number up to 2⁵³ and a power of ten up to 10²² are exact, so their quotient is rounded
-    once, as float() rounds. Source: Clinger (1990), PLDI: how to read floating point numbers.
-    """
-    start = p
-    whole = 0
-    while np.uint8(block[p] - _ZERO) <= 9:
-        whole = whole * 10 + int(block[p] - _ZERO)
-        p += 1
-    digits = p - start
-    if digits == 0 or digits > 18 or (digits > 1 and block[start] == _ZERO):
-        return -1, 0.0
-    places = 0
-    if block[p] == _POINT:
-        p += 1
-        start = p
-        while np.uint8(block[p] - _ZERO) <= 9:
-            whole = whole * 10 + int(block[p] - _ZERO)
-            p += 1
-        places = p - start
-        if places == 0 or digits + places > 18:
-            return -1, 0.0
-    if block[p] != _QUOTE or whole > _EXACT:
-        return -1, 0.0
-    return p + 1, whole / _POWERS[places]
 
 
 @compiled
