@@ -27,6 +27,11 @@ PARTS = 8
 LEAST_QUIET = 0.25
 """Fewest quiet rows for each row of an episode. With fewer, a few of them would stand for all."""
 
+MARGIN_BINS = 4
+"""By how many bins, some 1 %, the tau that rows are kept by is lower: folds begin between the ends
+of parts, and their own tau is that of a sample.
+"""
+
 _BIN_BITS = 44  # bits of a float64 below its exponent and 8 bits of its mantissa: steps of 0.4 %
 _PART_BITS = 32
 _GOLDEN = 0x9E3779B97F4A7C15
@@ -116,8 +121,8 @@ class OutcomeBins:
     def lowest_tau(self, quantile: float, spacing: int) -> tuple[float, int]:
         """The lowest quantile after each part, and how many outcomes of the history reach it.
 
-        An outcome of the history counts `spacing` times. The value is the lower end of a bin, at
-        most 0.4 % below the outcome in it, and above 0.
+        An outcome of the history counts `spacing` times. The value is the lower end of a bin,
+        `MARGIN_BINS` below the one that the quantile is in, and above 0.
         """
         keys, counts = self._tally.counts()
         if not len(keys):
@@ -132,7 +137,7 @@ class OutcomeBins:
         rank = np.ceil((below[:, -1:] - 1) * quantile)
         lowest = bins[(below <= rank).sum(axis=1).min()]
         # Where the quantile is 0, whatever is above 0 is of an episode.
-        spike = max(int(lowest), 1)
+        spike = max(int(lowest) - MARGIN_BINS, 1)
         return _value_of(spike), int(table[0, bins >= spike].sum())
 
 
