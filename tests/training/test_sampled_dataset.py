@@ -46,7 +46,7 @@ def invented(draw):
 def read(frame, max_rows, *, case=CASE, how=HOW, rows_of_a_group=50_000, at_once=None):
     with tempfile.TemporaryDirectory() as home, pytest.MonkeyPatch.context() as now:
         if at_once:
-            now.setattr("barograph.training.sampled_dataset._ROWS_AT_ONCE", at_once)
+            now.setattr("barograph.training.dataset_table.ROWS_AT_ONCE", at_once)
         return read_for(written(Path(home), case, frame, rows_of_a_group), case, how, max_rows)
 
 

@@ -33,7 +33,8 @@ from barograph.files.disk import declared, only_holder, put_in_place, write_whol
 from barograph.files.lines import file_sha256
 from barograph.training.data_hash import DataHash, events_by_kind
 from barograph.training.dataset_parts import Parts, ProductFacts
-from barograph.training.dataset_table import paths, read, refuse_later_rows
+from barograph.training.dataset_table import FoundTable, paths, read, refuse_later_rows
+from barograph.training.usable_counts import usable_counts
 from barograph.types import DeadLetter
 from barograph.venues.books import UNIFIED
 from barograph.venues.coinbase.machine import Coinbase
@@ -160,7 +161,8 @@ def put(  # noqa: PLR0913 - a dataset is all of these
     parquet.join([pl.scan_parquet(part) for part in parts], whole, size)
     table_sha256 = put_table(whole, home, case)
     table, manifest_path = paths(home, case)
-    usable = case.table(pl.read_parquet(table))
+    rows = sum(facts.rows for facts in products.values())
+    counts = usable_counts(FoundTable(table, rows, counted.data_hash), case)
     manifest = DatasetManifest(
         case=case.name,
         feature_set=FEATURE_SET_HASH,
@@ -169,10 +171,10 @@ def put(  # noqa: PLR0913 - a dataset is all of these
         events=counted.events,
         dead_letters=counted.dead_letters,
         late_ticks=counted.late_ticks,
-        rows=sum(facts.rows for facts in products.values()),
-        usable=len(usable.order),
-        unused=dict(usable.unused),
-        left_out=dict(usable.left_out),
+        rows=rows,
+        usable=counts.usable,
+        unused=counts.unused,
+        left_out=counts.left_out,
         products=products,
         unreadable=counted.unreadable,
         forms=counted.forms,

@@ -16,6 +16,9 @@ from barograph.files.lines import file_sha256
 from barograph.times import time_of
 from barograph.types import NS_PER_S
 
+ROWS_AT_ONCE = 50_000
+"""Rows of a piece: those of a row group, as tables are written."""
+
 
 def paths(home: Path, case: Case) -> tuple[Path, Path]:
     """Paths of a case's dataset and its manifest."""
@@ -35,6 +38,14 @@ class FoundTable(NamedTuple):
         rows = pl.scan_parquet(self.path)
         # The column's name in older datasets.
         return rows.rename({"future_realized_vol": "outcome"}, strict=False)
+
+    def pieces(self, *columns: str) -> Iterator[pl.DataFrame]:
+        """Yield the rows in their order, some at a time. columns: the only ones; all if none."""
+        rows = self.scanned()
+        if columns:
+            rows = rows.select(columns)
+        for start in range(0, self.rows, ROWS_AT_ONCE):
+            yield rows.slice(start, ROWS_AT_ONCE).collect()
 
 
 def found(home: Path, case: Case) -> FoundTable:

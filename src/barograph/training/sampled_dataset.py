@@ -43,8 +43,6 @@ MOST_ROWS = 2_000_000
 dataset and seed give the same model. docs/history.md has what a row takes.
 """
 
-_ROWS_AT_ONCE = 50_000
-
 
 def read_for(
     home: Path, case: Case, how: Training, max_rows: int | None = None
@@ -114,6 +112,12 @@ class _Table:
         room = max_rows // 2
         cut = self._cut(room)
         tau, episode_rows = self._taus(cut)
+        if cut.history_rows and not cut.on_stride:
+            raise BadInputError(
+                f"--max-rows {max_rows}",
+                f"no older row of case {self.case.name} is on its stride of {self.case.stride}",
+                "Leave it out, or give the case a stride that its seconds are multiples of",
+            )
         q = one_in(cut.on_stride - episode_rows, episode_rows, room)
         if not q:
             raise self._too_few(max_rows, episode_rows)
@@ -144,7 +148,7 @@ class _Table:
     @cached_property
     def _times(self) -> tuple[Tally, Spans]:
         minutes, regimes = Tally(), Spans(REGIME_HOLE_S)
-        for some in self._pieces("second"):
+        for some in self.found.pieces("second"):
             second = some["second"].to_numpy().astype(np.int64)
             minutes.add(second // MINUTE_S)
             regimes.add(second)
@@ -224,16 +228,9 @@ class _Table:
     def _by_product(self, *columns: str) -> Iterator[tuple[str, pl.DataFrame]]:
         """Yield the rows in their order, some of one product at a time. columns: all if none."""
         names = ("product", "second", *columns) if columns else ()
-        for some in self._pieces(*names):
+        for some in self.found.pieces(*names):
             for part in some.partition_by("product", maintain_order=True):
                 yield str(part["product"][0]), part
-
-    def _pieces(self, *columns: str) -> Iterator[pl.DataFrame]:
-        scan = self.found.scanned()
-        if columns:
-            scan = scan.select(columns)
-        for start in range(0, self.found.rows, _ROWS_AT_ONCE):
-            yield scan.slice(start, _ROWS_AT_ONCE).collect()
 
 
 def _outcome(rows: pl.DataFrame) -> Float64:
