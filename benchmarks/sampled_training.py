@@ -1,6 +1,6 @@
 """What a training costs and loses on a sample of its rows, as docs/history.md quotes it.
 
-    .venv/bin/python benchmarks/sampled_training.py [--hours 48] [--parts 4 8 16] [--times 1 4 16]
+    .venv/bin/python benchmarks/sampled_training.py [--hours 96] [--parts 4 8 16] [--times 1 4 16]
 
 `make sampled-training`. The first table compares models of a simulated market, fitted on all rows
 and on a sample of them, on the same tested rows. The second repeats 12 hours of it so many times
@@ -12,7 +12,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,8 +40,11 @@ from barograph.types import NS_PER_S
 from barograph.venues.entries import Dialect, Heard, Opening
 from measure import temporary_folder
 
-PRODUCTS = ("BTC-USD", "ETH-USD")
+COMPARED, REPEATED = ("BTC-USD",), ("BTC-USD", "ETH-USD")
+"""Products of the first table and of the second."""
+
 START_S = 1_760_000_000
+REPEATED_HOURS = 12
 HOW = Training(folds=4, resamples=500)
 SHOWN = ("persistence", "ridge", "ticks", "lightgbm_regression", "chosen")
 _FLUSH_EVERY_S = 600
@@ -51,7 +54,7 @@ _ROWS_OF_A_PART = 50_000
 def main() -> None:
     """Print both tables, or, as a process of the second, one of its rows."""
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--hours", type=int, default=48)
+    arguments.add_argument("--hours", type=int, default=96)
     arguments.add_argument("--parts", nargs="*", type=int, default=[4, 8, 16])
     arguments.add_argument("--times", nargs="*", type=int, default=[1, 4, 16])
     arguments.add_argument("--home", type=Path, help="train on this one alone")
@@ -67,14 +70,14 @@ def main() -> None:
     )  # fmt: skip
     print(f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
     home = temporary_folder()
-    simulated(home, options.hours)
+    simulated(home, COMPARED, options.hours)
     for part in options.parts:
         for row in _compared(home, part):
             print(row, flush=True)
-    heads = ("rows", "kept", "seconds to read", "seconds", "MB at most to read", "MB at most")
-    print(f"\n| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
+    columns = ("rows", "kept", "seconds to read", "seconds", "MB at most to read", "MB at most")
+    print(f"\n| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
     base = temporary_folder()
-    rows = simulated(base, 12)
+    rows = simulated(base, REPEATED, REPEATED_HOURS)
     for times in options.times:
         home = temporary_folder()
         repeated(base, home, times)
@@ -83,9 +86,9 @@ def main() -> None:
         print(done.stdout.strip(), flush=True)
 
 
-def simulated(home: Path, hours: int) -> int:
+def simulated(home: Path, products: Sequence[str], hours: int) -> int:
     """Make the dataset of a simulated market's first hours; its rows."""
-    market = SimulatedMarket(PRESETS["market"], PRODUCTS, 7, START_S * NS_PER_S)
+    market = SimulatedMarket(PRESETS["market"], products, 7, START_S * NS_PER_S)
     writer = ArchiveWriter(home / "archive")
     writer.write(Opening(connection="simulated", dialect=Dialect.EXCHANGE))
     for _ in range(hours * 3600 // _FLUSH_EVERY_S):
@@ -102,7 +105,7 @@ def repeated(base: Path, home: Path, times: int) -> None:
     span_s = int(np.ptp(frame["second"].to_numpy())) + 1
     (home / "datasets").mkdir(parents=True)
     folder = temporary_folder()
-    parts = []
+    parts: list[Path] = []
     for of_product in frame.partition_by("product", maintain_order=True):
         for number in range(times):
             later = of_product.with_columns(
