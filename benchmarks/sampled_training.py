@@ -1,6 +1,6 @@
 """What a training costs and loses on a sample of its rows, as docs/history.md quotes it.
 
-    .venv/bin/python benchmarks/sampled_training.py [--hours 96] [--parts 4 8 16] [--times 1 4 16]
+    .venv/bin/python benchmarks/sampled_training.py [--hours 48] [--parts 4 8] [--times 1 4 16]
 
 `make sampled-training`. The first table compares models of a simulated market, fitted on all rows
 and on a sample of them, on the same tested rows. The second repeats 12 hours of it so many times
@@ -12,7 +12,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,8 +40,7 @@ from barograph.types import NS_PER_S
 from barograph.venues.entries import Dialect, Heard, Opening
 from measure import temporary_folder
 
-COMPARED, REPEATED = ("BTC-USD",), ("BTC-USD", "ETH-USD")
-"""Products of the first table and of the second."""
+PRODUCTS = ("BTC-USD", "ETH-USD")
 
 START_S = 1_760_000_000
 REPEATED_HOURS = 12
@@ -54,8 +53,8 @@ _ROWS_OF_A_PART = 50_000
 def main() -> None:
     """Print both tables, or, as a process of the second, one of its rows."""
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--hours", type=int, default=96)
-    arguments.add_argument("--parts", nargs="*", type=int, default=[4, 8, 16])
+    arguments.add_argument("--hours", type=int, default=48)
+    arguments.add_argument("--parts", nargs="*", type=int, default=[4, 8])
     arguments.add_argument("--times", nargs="*", type=int, default=[1, 4, 16])
     arguments.add_argument("--home", type=Path, help="train on this one alone")
     arguments.add_argument("--max-rows", type=int)
@@ -70,14 +69,14 @@ def main() -> None:
     )  # fmt: skip
     print(f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
     home = temporary_folder()
-    simulated(home, COMPARED, options.hours)
+    simulated(home, options.hours)
     for part in options.parts:
         for row in _compared(home, part):
             print(row, flush=True)
     columns = ("rows", "kept", "seconds to read", "seconds", "MB at most to read", "MB at most")
     print(f"\n| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
     base = temporary_folder()
-    rows = simulated(base, REPEATED, REPEATED_HOURS)
+    rows = simulated(base, REPEATED_HOURS)
     for times in options.times:
         home = temporary_folder()
         repeated(base, home, times)
@@ -86,9 +85,9 @@ def main() -> None:
         print(done.stdout.strip(), flush=True)
 
 
-def simulated(home: Path, products: Sequence[str], hours: int) -> int:
+def simulated(home: Path, hours: int) -> int:
     """Make the dataset of a simulated market's first hours; its rows."""
-    market = SimulatedMarket(PRESETS["market"], products, 7, START_S * NS_PER_S)
+    market = SimulatedMarket(PRESETS["market"], PRODUCTS, 7, START_S * NS_PER_S)
     writer = ArchiveWriter(home / "archive")
     writer.write(Opening(connection="simulated", dialect=Dialect.EXCHANGE))
     for _ in range(hours * 3600 // _FLUSH_EVERY_S):
