@@ -144,13 +144,13 @@ def test_tau_of_labels_that_stand_for_others_is_that_of_all_of_them(of, quantile
     value += 1e-6
     every = np.repeat(value, times)
     tau = labels.tau(value, quantile=quantile, min_labels=1, stands_for=times)
-    assert tau == labels.tau(every, quantile=quantile, min_labels=1)  # exact: an observed value
+    assert tau == labels.tau(every, quantile=quantile, min_labels=1)
     same = labels.tau(every, quantile=quantile, min_labels=1, stands_for=np.ones_like(every, int))
-    assert same == tau  # exact: an observed value
+    assert same == tau
 
 
 def test_labels_count_for_as_many_as_they_stand_for_and_missing_ones_for_none():
     label, times = np.array([1.0, math.nan, 3.0]), np.array([3, 90, 2])
-    assert labels.tau(label, min_labels=5, stands_for=times) == 3.0  # exact: an observed value
+    assert labels.tau(label, min_labels=5, stands_for=times) == 3.0
     with pytest.raises(TooLittleDataError, match="have 5 known labels, need 6"):
         labels.tau(label, min_labels=6, stands_for=times)

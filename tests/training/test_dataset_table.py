@@ -13,12 +13,14 @@ def test_a_table_is_found_with_its_rows_and_hash(tmp_path):
     frame = queue_rows({"south": [1.0, None, 2.0]})
     table = dataset_table.found(written(tmp_path, QUEUES, frame), QUEUES)
     assert (table.rows, table.data_hash) == (3, "d")
+    # exact: the same rows
     assert dataset_table.whole(table, QUEUES).frame.equals(frame)
 
 
 def test_an_older_name_of_the_outcome_is_understood(tmp_path):
     frame = queue_rows({"south": [1.0, None, 2.0]})
     home = written(tmp_path, QUEUES, frame.rename({"outcome": "future_realized_vol"}))
+    # exact: the same rows
     assert dataset_table.read(home, QUEUES).frame.equals(frame)
 
 

@@ -59,6 +59,7 @@ def test_every_row_of_an_episode_on_the_stride_is_kept_and_all_newer_rows_are(fr
     assert how == msgspec.structs.replace(HOW, max_rows=max_rows)
     assert len(rows) <= max_rows
     newer = frame.filter(pl.col("second") >= facts.complete_from_s)
+    # exact: the same rows
     assert rows.filter(~pl.col(HISTORY)).select(frame.columns).equals(newer)
     assert (rows.filter(~pl.col(HISTORY))[STANDS_FOR] == 1).all()
     assert len(newer) == facts.complete_rows <= max_rows // 2
@@ -69,6 +70,7 @@ def test_every_row_of_an_episode_on_the_stride_is_kept_and_all_newer_rows_are(fr
     assert len(spikes) == facts.episode_rows
     history = rows.filter(HISTORY)
     assert (
+        # exact: the same rows
         history.filter(pl.col(STANDS_FOR) == 5)
         .select(frame.columns)
         .equals(spikes if facts.one_in > 1 else on_stride)
@@ -85,6 +87,7 @@ def test_every_row_of_an_episode_on_the_stride_is_kept_and_all_newer_rows_are(fr
 def test_neither_row_groups_nor_pieces_change_what_is_kept(frame, rows_of_a_group, at_once):
     whole, how = read(frame, 200)
     parts, same = read(frame, 200, rows_of_a_group=rows_of_a_group, at_once=at_once)
+    # exact: the same rows
     assert whole.frame.equals(parts.frame)
     assert (whole.sample, how) == (parts.sample, same)
 
@@ -95,7 +98,9 @@ def test_another_seed_keeps_other_quiet_rows_and_the_same_episodes():
     one, other = (read(frame, 700, how=Training(seed=seed))[0] for seed in (1, 2))
     assert one.sample.one_in > 1
     spikes, others = (each.frame.filter(HISTORY, pl.col(STANDS_FOR) == 5) for each in (one, other))
+    # exact: the same rows
     assert spikes.equals(others)
+    # exact: the same rows
     assert not one.frame.equals(other.frame)
 
 
@@ -120,6 +125,7 @@ def test_no_more_rows_than_asked_for_are_read_as_they_are(tmp_path):
         kept, how = read_for(home, CASE, HOW, most)
         assert kept.sample is None
         assert how is HOW
+        # exact: the same rows
         assert kept.frame.equals(dataset_table.read(home, CASE).frame)
 
 
