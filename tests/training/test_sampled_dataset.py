@@ -167,3 +167,10 @@ def test_another_table_than_was_built_is_refused(tmp_path):
     table.write_bytes(table.read_bytes()[:-50] + bytes(50))
     with pytest.raises(BadInputError, match="it is not the file that was built"):
         read_for(home, CASE, HOW, 300)
+
+
+def test_a_stride_that_no_older_row_is_on_is_refused():
+    """Otherwise the whole history would be left out, and nobody would know."""
+    frame = queue_rows({"south": [1.0] * 900}, start_s=30)
+    with pytest.raises(BadInputError, match="Give --max-rows 900, or the case a stride"):
+        read(frame, 300)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -84,19 +85,16 @@ def table_of(case: Case, dataset: Dataset) -> Table:
     return table
 
 
-@dataclass(frozen=True)
-class _Cut:
-    """Where the complete rows begin, which rows are of episodes, and how many others are kept."""
+class _Cut(NamedTuple):
+    """Where the complete rows begin, and what is older.
+
+    `bins` has the outcomes by product: those on the stride before the cut, all after it.
+    """
 
     complete_from_s: int
-    parts: Int64
-    bins: dict[str, OutcomeBins]
     history_rows: int
     on_stride: int
-
-    def part(self, second: Int64) -> Int64:
-        """(n,) 0 for the history, 1 to `PARTS` for the complete rows."""
-        return np.searchsorted(self.parts, second, side="right")
+    bins: dict[str, OutcomeBins]
 
 
 @dataclass(frozen=True)
@@ -116,7 +114,7 @@ class _Table:
             raise BadInputError(
                 f"--max-rows {max_rows}",
                 f"no older row of case {self.case.name} is on its stride of {self.case.stride}",
-                "Leave it out, or give the case a stride that its seconds are multiples of",
+                f"Give --max-rows {self.found.rows}, or the case a stride that divides its seconds",
             )
         q = one_in(cut.on_stride - episode_rows, episode_rows, room)
         if not q:
@@ -162,16 +160,15 @@ class _Table:
         ends = np.searchsorted(after, after[-1] * np.arange(1, PARTS) / PARTS)
         parts = np.append(start_s, minute[is_complete][ends] * MINUTE_S)
         bins: dict[str, OutcomeBins] = {}
-        cut = _Cut(start_s, parts, bins, int(rows[~is_complete].sum()), 0)
         on_stride = 0
         for product, some in self._by_product("outcome"):
             second = some["second"].to_numpy().astype(np.int64)
-            part, outcome = cut.part(second), _outcome(some)
+            part, outcome = np.searchsorted(parts, second, side="right"), _outcome(some)
             counted = (part > 0) | self._on_stride(second)
             on_stride += int((counted & (part == 0)).sum())
             known = counted & ~np.isnan(outcome)
             bins.setdefault(product, OutcomeBins()).add(outcome[known], part[known])
-        return _Cut(start_s, parts, bins, cut.history_rows, on_stride)
+        return _Cut(start_s, int(rows[~is_complete].sum()), on_stride, bins)
 
     def _taus(self, cut: _Cut) -> tuple[dict[str, float], int]:
         """The provisional tau of each product, and how many rows on the stride reach them."""
