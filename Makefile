@@ -23,7 +23,7 @@ HOURS ?= 36
 SEED ?= 1
 ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
-.PHONY: help install airflow airflow-up dvc demo hourly-demo churn-demo kafka test test-unattended test-operations test-fast test-narrow lint bench bench-check lock docs deploy leak claims ceiling more-skill drift-table first-minutes horizons history-cost eda gallery brief docs-site \
+.PHONY: help install airflow airflow-up dvc demo hourly-demo churn-demo kafka test test-unattended test-operations test-fast test-narrow lint bench bench-check lock docs deploy leak claims ceiling more-skill drift-table first-minutes horizons history-cost sampled-training eda gallery brief docs-site \
   bandit pip-audit lint-workflows compare image image-check pin-images release-notes branch-rules wheel clean
 
 help:            ## what can be made
@@ -136,6 +136,9 @@ eda: $(TESTED)      ## the exploration, run on BAROGRAPH_HOME or a simulated mar
 
 history-cost: .venv/installed-for-bench   ## the tables of docs/history.md: what a million ticks cost, from archive to dataset
 	$(BIN)/python benchmarks/history_cost.py --times 1 25 241
+
+sampled-training: .venv/installed-for-bench   ## the tables of docs/history.md: what a training on a sample of its rows costs and loses
+	$(BIN)/python benchmarks/sampled_training.py
 
 gallery: $(STAMP)   ## docs/gallery as notebooks for Jupyter: build/gallery
 	$(BIN)/python docs/notebook_files.py

@@ -59,6 +59,7 @@ _WORDS = {
     bytes: "string (base64)",
     Any: "any value",
     NoneType: "null",
+    msgspec.UnsetType: "absent",
 }
 
 
@@ -108,8 +109,9 @@ def _keys_of(place: str, kind: Any) -> Iterator[tuple[str, str]]:
     elif inner is Interval:
         yield place + step, "interval"
     else:
-        if NoneType in get_args(kind):
-            yield place, "object or null"
+        for nothing in (NoneType, msgspec.UnsetType):
+            if nothing in get_args(kind):
+                yield place, f"object or {_WORDS[nothing]}"
         yield from keys(inner, f"{place}{step}.")
 
 

@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 from barograph.app.cli import app
 from barograph.app.cli.answers import as_json
 from barograph.app.contract import ANSWERS, DRAFT, schema_of
+from barograph.cases.sampled import SampleFacts
 from barograph.pipeline.worker import Tally
 from barograph.training.due import Due
 from rehearsals import training_report
@@ -77,3 +78,11 @@ def test_every_answer_is_an_object():
     for answer in ANSWERS.values():
         for kind in answer if isinstance(answer, tuple) else (answer,):
             assert isinstance(kind, dict) or issubclass(kind, msgspec.Struct)
+
+
+def test_a_key_that_may_be_unset_is_not_required():
+    definitions = schema_of("train")["$defs"]
+    assert "sample" in definitions["DataFacts"]["properties"]
+    assert "sample" not in definitions["DataFacts"]["required"]
+    assert "unused" in definitions["DataFacts"]["required"]
+    assert {*definitions["SampleFacts"]["required"]} == {*SampleFacts.__struct_fields__}

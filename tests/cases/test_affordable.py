@@ -1,8 +1,11 @@
 """Which features a history can afford."""
 
 import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from barograph.cases.affordable import LEAST_APART, LEAST_HISTORY, MOST_COST, unaffordable
+from barograph.cases.affordable import LEAST_APART, LEAST_HISTORY, MOST_COST, shares, unaffordable
 from barograph.feature_set.catalogue import Feature
 from barograph.types import Reason
 
@@ -55,3 +58,21 @@ def test_no_window_of_five_minutes_is_too_long_for_any_history():
     few = np.zeros(50, np.int64)
     assert unaffordable(features(300), reasons(0)[:50], few, few, 1) == {}
     assert unaffordable(features(300), reasons(0)[:0], few[:0], few[:0], 1) == {}
+
+
+def test_rows_that_stand_for_others_cost_as_much_as_those():
+    of, times = reasons(0.04, 0.06, 0.1), np.ones(ROWS, np.int64)
+    times[: ROWS // 20] = 4
+    every = np.repeat(np.arange(ROWS), times)
+    windows = features(30, 60, 900)
+    whole = unaffordable(windows, of[every], ONE[0] + every * 0, every * 0, 1)
+    assert unaffordable(windows, of, ONE, ONE, 1, times) == whole
+    assert whole != unaffordable(windows, of, ONE, ONE, 1)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(1, 9)), min_size=1, max_size=30))
+def test_a_share_counts_each_row_for_as_many_as_it_stands_for(of):
+    true, times = (np.array(column) for column in zip(*of, strict=True))
+    expected = np.repeat(true, times).mean()
+    assert shares(true[:, None], times).tolist() == [pytest.approx(expected)]
+    assert shares(true[:, None]).tolist() == [pytest.approx(true.mean())]

@@ -6,10 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from barograph.cases.case import Target, adapted
+from barograph.cases.sampled import SampledRows
 from barograph.cases.spikes import CLOCKS, SPIKES, WANTED
 from barograph.errors import BadInputError
 from barograph.learning import candidates
 from customers import CUSTOMERS
+from queues import QUEUES
 from small_table import table
 
 
@@ -97,3 +99,76 @@ def test_two_candidates_cannot_have_one_name():
     twice = adapted(SPIKES, own=[candidates.persistence("ewma_vol_60s", name="har")])
     with pytest.raises(BadInputError, match="Give it a name of its own"):
         twice.candidates((*WANTED, *CLOCKS))
+
+
+stood_for = st.lists(st.tuples(st.integers(0, 3), st.integers(1, 9)), min_size=1, max_size=40)
+
+
+def sampled(table_of, times, history=None):
+    history = np.zeros(len(times), np.bool_) if history is None else np.array(history)
+    return dataclasses.replace(table_of, sampled=SampledRows(np.array(times), history))
+
+
+@given(stood_for)
+def test_a_row_weighs_as_much_as_all_rows_that_it_stands_for(of):
+    regime, times = (np.array(column) for column in zip(*of, strict=True))
+    some = sampled(dataclasses.replace(table(), regime=regime), times)
+    every = np.repeat(np.arange(len(of)), times)
+    whole = dataclasses.replace(table(), regime=regime[every])
+    expected = np.bincount(every, whole.weight(np.arange(len(every))))
+    np.testing.assert_allclose(some.weight(np.arange(len(of))), expected, rtol=1e-9)
+
+
+@given(stood_for, st.integers(1, 5))
+def test_thinned_rows_weigh_as_the_thinned_rows_of_the_whole(of, spacing):
+    """Rows that stand for no more than the spacing are each one of the thinned whole."""
+    regime, times = (np.array(column) for column in zip(*of, strict=True))
+    rows = np.arange(len(of))
+    complete = sampled(dataclasses.replace(table(), regime=regime), np.ones(len(of), np.int64))
+    plain = dataclasses.replace(table(), regime=regime)
+    np.testing.assert_allclose(complete.weight(rows, spacing), plain.weight(rows), rtol=1e-9)
+    some = sampled(plain, times * spacing)
+    every = np.repeat(rows, times)
+    whole = dataclasses.replace(table(), regime=regime[every])
+    expected = np.bincount(every, whole.weight(np.arange(len(every))))
+    np.testing.assert_allclose(some.weight(rows, spacing), expected, rtol=1e-9)
+
+
+def test_a_row_stands_for_at_least_the_rows_up_to_the_next():
+    some, rows = sampled(table(), [20, 5, 1, 1]), np.array([0, 1, 3])
+    assert some.stands_for(rows, 5).tolist() == [20, 5, 5]
+    assert some.stands_for(rows).tolist() == [20, 5, 1]
+    assert table().stands_for(rows) is None
+    assert len(some.weight(np.array([], np.int64))) == 0
+
+
+def test_the_complete_rows_alone_are_a_table_of_their_own():
+    some = sampled(
+        dataclasses.replace(table(), level=np.arange(4.0)),
+        [20, 5, 1, 1],
+        [True, True, False, False],
+    )
+    kept = some.complete()
+    assert kept.sampled is None
+    assert kept.order.tolist() == [2, 3]
+    assert kept.level.tolist() == [2.0, 3.0]
+    assert kept.x.tolist() == some.x[2:].tolist()
+    assert table().complete().order.tolist() == table().order.tolist()
+    assert some.only(np.array([0, 3])).sampled.stands_for.tolist() == [20, 1]
+
+
+def test_rows_of_a_history_are_not_fitted_on_where_a_baseline_is_unknown_in_them():
+    some = sampled(table(), [20, 5, 1, 1], [True, True, False, False])
+    garch = {"garch": np.array([np.nan, 1.0, 2.0, 3.0])}
+    target = Target(np.array([0.0, 1.0, 0.0, 1.0]), {}, {}, garch)
+    rows = np.arange(4)
+    assert target.examples(some, ("a", "garch"), rows).x[:, 1].tolist() == [1.0, 2.0, 3.0]
+    of_features = target.examples(some, ("a",), rows, 5)
+    assert of_features.x[:, 0].tolist() == table().x[:, 0].tolist()
+    assert of_features.count.tolist() == [20, 5, 5, 5]
+    assert target.examples(table(), ("a",), rows).count is None
+
+
+@pytest.mark.parametrize(("stride", "spacing"), [(1, 1), (60, 1), (300, 5), (90, 3)])
+def test_rows_on_the_stride_are_so_many_rows_apart(stride, spacing):
+    assert dataclasses.replace(QUEUES, stride=stride).spacing == spacing

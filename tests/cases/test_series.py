@@ -4,8 +4,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from barograph.cases import sampled
 from barograph.cases.series import Alarms, usable_rows
-from barograph.errors import TooLittleDataError
+from barograph.errors import BadInputError, TooLittleDataError
 from barograph.registry.model import TAU
 from barograph.types import Reason
 from queues import LIVE, QUEUES, START_MINUTE
@@ -112,3 +113,45 @@ def test_too_few_rows_of_every_key_are_no_question():
     table = QUEUES.table(frame(minutes=200))
     with pytest.raises(TooLittleDataError):
         QUEUES.split(table, 5, "walk-forward")
+
+
+def thin_history(until, q=4):
+    """Rows of which those before minute `until` are one in `q`, as a sampled dataset has them."""
+    rows = frame(missing=[3, 4])
+    minute = pl.col("second") // 60 - START_MINUTE
+    return rows.with_columns(
+        (minute < until).alias(sampled.HISTORY),
+        pl.when(minute < until).then(q).otherwise(1).alias(sampled.STANDS_FOR),
+        pl.lit(7, pl.Int64).alias(sampled.REGIME),
+    ).filter((minute >= until) | (minute % q == 0))
+
+
+def test_rows_of_a_sampled_history_count_for_those_they_stand_for():
+    table = QUEUES.table(thin_history(1000))
+    assert table.unused == {"label unknown": 20, "GAP": 2 * 4}, "minute 3 is left out, 4 is not"
+    assert table.sampled.stands_for.sum() == 2 * (MINUTES - 10 - 4)
+    assert {*table.regime} == {7}
+    outcome = table.outcome[table.key == 0]
+    times = table.sampled.stands_for[table.key == 0]
+    tau = QUEUES.target(table, np.arange(len(table.order))).tau["north"]
+    expected = np.quantile(np.repeat(outcome, times), 0.9, method="higher")
+    assert tau == expected  # exact: an observed value
+
+
+def test_a_sampled_history_is_walked_forward_and_no_row_of_it_is_tested():
+    table = QUEUES.table(thin_history(700))
+    protocol, folds = QUEUES.split(table, 2, "auto")
+    assert protocol == "walk-forward"
+    for fold in folds:
+        assert not table.sampled.history[np.concatenate([fold.test, fold.held_out])].any()
+        assert table.sampled.history[fold.train].sum() == table.sampled.history.sum()
+
+
+def test_sessions_of_a_sampled_history_cannot_be_left_out():
+    with pytest.raises(BadInputError, match=r"Walk forward \(leave out --split\)"):
+        QUEUES.split(QUEUES.table(thin_history(700)), 2, "leave-session-out")
+
+
+def test_too_few_complete_rows_say_what_makes_more():
+    with pytest.raises(TooLittleDataError, match="Give a larger --max-rows"):
+        QUEUES.split(QUEUES.table(thin_history(1450)), 2, "auto")

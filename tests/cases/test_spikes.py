@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from barograph.cases import spikes
+from barograph.cases import sampled, spikes
 from barograph.cases.case import adapted
 from barograph.cases.spikes import (
     CLOCKS,
@@ -420,3 +420,28 @@ def test_the_exponential_weights_of_a_long_horizon_decay_over_it():
             variance = np.exp(-1 / 300) * before + (1 - np.exp(-1 / 300)) * each**2
         expected.append(np.nan if variance is None else np.sqrt(variance))
     np.testing.assert_allclose(ewma, np.array(expected)[table.place], rtol=1e-12)
+
+
+def test_baselines_that_need_every_second_learn_from_the_complete_rows_alone():
+    """Returns between the rows of a sampled history are not known, and none is made up."""
+    whole = frame(seconds=9000)
+    history = pl.col("second") < 1_003_000
+    rows = whole.with_columns(
+        history.alias(sampled.HISTORY),
+        pl.when(history).then(15).otherwise(1).alias(sampled.STANDS_FOR),
+        pl.lit(0, pl.Int64).alias(sampled.REGIME),
+    ).filter(~history | (pl.col("second") % 15 == 0))
+    table = SPIKES_5M.table(rows)
+    of_history = table.sampled.history
+    assert np.isnan(table.returns_1s[table.place[of_history]]).all()
+    target = SPIKES_5M.target(table, np.arange(len(table.order)))
+    for name in {LONG_EWMA, GARCH} & {*target.beside}:
+        assert np.isnan(target.beside[name][of_history]).all()
+        assert not np.isnan(target.beside[name][~of_history]).any()
+    ewma = next(c for c in SPIKES_5M.candidates(table.features) if c.name == "ewma")
+    examples = target.examples(table, ewma.features, np.arange(len(table.order)))
+    assert len(examples.y) == (~of_history).sum()
+    alone = SPIKES_5M.table(whole.filter(~history))
+    of_alone = SPIKES_5M.target(alone, np.arange(len(alone.order))).beside[LONG_EWMA]
+    np.testing.assert_allclose(target.beside[LONG_EWMA][~of_history], of_alone, rtol=1e-12)
+    assert table.complete().place.tolist() == table.place[~of_history].tolist()

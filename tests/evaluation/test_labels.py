@@ -133,3 +133,24 @@ def test_row_by_row_those_come_due_that_have_a_later_row(seconds, horizon_s):
 @pytest.mark.parametrize(("horizon_s", "least"), [(10, 600), (60, 600), (300, 3000)])
 def test_a_threshold_rests_on_ten_independent_labels(horizon_s, least):
     assert labels.least_labels(horizon_s) == least
+
+
+repeated = st.lists(st.tuples(st.floats(0, 1), st.integers(1, 9)), min_size=1, max_size=60)
+
+
+@given(repeated, st.floats(0.01, 0.99))
+def test_tau_of_labels_that_stand_for_others_is_that_of_all_of_them(of, quantile):
+    value, times = (np.array(column) for column in zip(*of, strict=True))
+    value += 1e-6
+    every = np.repeat(value, times)
+    tau = labels.tau(value, quantile=quantile, min_labels=1, stands_for=times)
+    assert tau == labels.tau(every, quantile=quantile, min_labels=1)
+    same = labels.tau(every, quantile=quantile, min_labels=1, stands_for=np.ones_like(every, int))
+    assert same == tau
+
+
+def test_labels_count_for_as_many_as_they_stand_for_and_missing_ones_for_none():
+    label, times = np.array([1.0, math.nan, 3.0]), np.array([3, 90, 2])
+    assert labels.tau(label, min_labels=5, stands_for=times) == 3.0
+    with pytest.raises(TooLittleDataError, match="have 5 known labels, need 6"):
+        labels.tau(label, min_labels=6, stands_for=times)

@@ -360,3 +360,44 @@ def test_a_splitter_that_tests_a_row_twice_or_nothing_is_refused():
     for sides in ([], [(rows[:1000], rows[:0])], [(rows[:0], rows[1000:])]):
         with pytest.raises(TooLittleDataError):
             splits.as_given(second, sides, plan)
+
+
+@settings(deadline=None)
+@given(pooled_seconds(), st.floats(0, 0.6), plans)
+def test_a_history_is_only_fitted_on_and_keeps_its_distance(second, share, plan):
+    second = np.array(second)
+    history = second < np.quantile(second, share)
+    try:
+        folds = splits.walk_forward(second, plan, history)
+    except TooLittleDataError:
+        assume(False)  # noqa: FBT003
+    complete = second[~history]
+    for fold in folds:
+        assert not history[fold.test].any()
+        assert not history[fold.held_out].any()
+        assert_apart(second[fold.train], second[fold.test], plan)
+        assert_inner_parts_are_sound(second, fold, plan)
+        for rest, held in fold.inner:
+            assert_apart_on_both_sides(second, rest, held, plan)
+        start = second[fold.test].min()
+        before = np.flatnonzero(second <= start - plan.distance_s)
+        assert fold.train.tolist() == before.tolist(), "all rows that are old enough"
+    tested = np.concatenate([fold.test for fold in folds])
+    assert len({*tested}) == len(tested)
+    first = np.sort(complete)[round(plan.first_share * len(complete))]
+    assert sorted(second[tested]) == sorted(complete[complete >= first])
+
+
+@settings(deadline=None)
+@given(pooled_seconds(), plans)
+def test_without_a_row_of_history_the_folds_are_the_same(second, plan):
+    second = np.array(second)
+    for one, other in zip(
+        walk(second, plan),
+        splits.walk_forward(second, plan, np.zeros(len(second), np.bool_)),
+        strict=True,
+    ):
+        assert one.train.tolist() == other.train.tolist()
+        assert one.test.tolist() == other.test.tolist()
+        for (rest, held), (same_rest, same_held) in zip(one.inner, other.inner, strict=True):
+            assert (rest.tolist(), held.tolist()) == (same_rest.tolist(), same_held.tolist())

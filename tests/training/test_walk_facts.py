@@ -5,6 +5,7 @@ import math
 import msgspec
 
 from barograph.training.walk_facts import DataFacts, FoldFacts, SideFacts
+from samples import FACTS
 
 SIDE = SideFacts(rows=3, start_ns=1, end_ns=2, base_rate=0.5)
 
@@ -18,7 +19,9 @@ def test_they_come_back_from_json_as_they_were():
         train=SIDE, test=SIDE, tau={"k": 0.25}, chosen="har", selection={"har": 0.5},
         thresholds={"har": 0.125},
     )  # fmt: skip
-    for facts in (data, fold):
+    sampled = msgspec.structs.replace(data, sample=FACTS)
+    side = msgspec.structs.replace(SIDE, stands_for=15)
+    for facts in (data, fold, sampled, side):
         assert msgspec.json.decode(msgspec.json.encode(facts), type=type(facts)) == facts
 
 
@@ -27,3 +30,7 @@ def test_the_loss_of_what_forecasts_no_value_is_infinite_and_null_in_json():
         train=SIDE, test=SIDE, tau={}, chosen="har", selection={"tree": math.inf}, thresholds={}
     )
     assert b'"selection":{"tree":null}' in msgspec.json.encode(fold)
+
+
+def test_where_nothing_was_sampled_nothing_is_said_of_it():
+    assert b"stands_for" not in msgspec.json.encode(SIDE)

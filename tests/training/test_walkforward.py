@@ -8,7 +8,8 @@ import pytest
 
 import queue_levels
 from barograph.cases.case import Target
-from barograph.errors import TooLittleDataError
+from barograph.cases.sampled import SampledRows
+from barograph.errors import BadInputError, TooLittleDataError
 from barograph.evaluation import scores
 from barograph.learning import candidates
 from barograph.learning.candidates import Candidate
@@ -347,3 +348,26 @@ def test_a_candidate_that_comes_trained_on_tested_rows_is_left_out():
     walked = walk(case, table, HOW)
     assert list(walked.tested) == ["persistence", "before"]
     assert "it was trained until" in walked.left_out["after"]
+
+
+def test_folds_that_test_rows_of_a_sampled_history_are_refused(table):
+    """A split of one's own that does not know of them would score a sample."""
+    history = np.arange(len(table.order)) < 50
+    sampled = SampledRows(np.where(history, 5, 1), history)
+    with pytest.raises(BadInputError, match="samples_history=False"):
+        questions_of(CUSTOMERS, dataclasses.replace(table, sampled=sampled), HOW)
+    nothing = sampled._replace(history=np.zeros_like(history))
+    questions_of(CUSTOMERS, dataclasses.replace(table, sampled=nothing), HOW)
+
+
+@pytest.mark.slow
+def test_a_side_counts_the_rows_that_its_rows_stand_for(walked):
+    times = np.where(walked.table.outcome == 1.0, 1, 4)
+    sampled = SampledRows(times, np.zeros(len(times), np.bool_))
+    of = dataclasses.replace(walked, table=dataclasses.replace(walked.table, sampled=sampled))
+    for question, facts in zip(walked.questions, of.fold_facts(), strict=True):
+        rows = question.fold.train
+        y = question.answers(rows)
+        assert facts.train.rows == len(rows)
+        assert facts.train.stands_for == times[rows].sum()
+        assert facts.train.base_rate == pytest.approx(y.sum() / times[rows].sum())

@@ -4,7 +4,7 @@ Imported only where schemas are made: the answers' types come from every room.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import msgspec.inspect
@@ -164,9 +164,13 @@ def _schemas(variants: list[Any]) -> tuple[list[dict[str, Any]], dict[str, Any]]
     }
 
 
-def _shortened(kinds: list[Any]) -> set[str]:
-    """Names of the structs among `kinds`, however deep, that are encoded without their defaults."""
-    names, seen = set(), set()
+def _shortened(kinds: list[Any]) -> dict[str, set[str]]:
+    """Keys that may be lacking, by name of the structs among `kinds`, however deep.
+
+    They are those with a default where it is not encoded, and those that may be unset.
+    """
+    lacking: dict[str, set[str]] = {}
+    seen = set()
 
     def walk(part: Any) -> None:  # noqa: ANN401 - any node of msgspec.inspect
         if isinstance(part, tuple | list):
@@ -176,23 +180,25 @@ def _shortened(kinds: list[Any]) -> set[str]:
         if not isinstance(part, msgspec.Struct) or id(part) in seen:
             return
         seen.add(id(part))
-        if (
-            isinstance(part, msgspec.inspect.StructType)
-            and part.cls.__struct_config__.omit_defaults
-        ):
-            names.add(part.cls.__name__)
+        if isinstance(part, msgspec.inspect.StructType):
+            omits = part.cls.__struct_config__.omit_defaults
+            lacking[part.cls.__name__] = {
+                each.encode_name
+                for each in msgspec.structs.fields(part.cls)
+                if msgspec.UnsetType in get_args(each.type) or (omits and not each.required)
+            }
         for name in part.__struct_fields__:
             walk(getattr(part, name))
 
     walk(msgspec.inspect.multi_type_info(kinds))
-    return names
+    return lacking
 
 
-def _as_encoded(schema: Any, short: set[str]) -> Any:  # noqa: ANN401 - JSON
+def _as_encoded(schema: Any, short: Mapping[str, set[str]]) -> Any:  # noqa: ANN401 - JSON
     """A schema in which numbers may be null, and objects have all of their keys and no other.
 
-    Null stands for a number that is not defined. Structs are encoded whole, but for those whose
-    names are in `short`: they may lack keys.
+    Null stands for a number that is not defined. Structs are encoded whole, but for the keys that
+    `short` has under their names.
     """
     if isinstance(schema, list):
         return [_as_encoded(each, short) for each in schema]
@@ -204,7 +210,7 @@ def _as_encoded(schema: Any, short: set[str]) -> Any:  # noqa: ANN401 - JSON
     if changed.get("type") == "number":
         changed["type"] = ["number", "null"]
     if changed.get("type") == "object" and "properties" in changed:
-        if changed.get("title") not in short:
-            changed["required"] = list(changed["properties"])
+        lacking = short.get(changed.get("title", ""), set())
+        changed["required"] = [name for name in changed["properties"] if name not in lacking]
         changed["additionalProperties"] = False
     return changed

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from barograph.arrays import Int64, UInt8
+from barograph.arrays import Bool, Float64, Int64, UInt8
 from barograph.types import Reason
 
 MOST_COST = 0.05
@@ -43,24 +43,38 @@ class Window(Protocol):
         """How far back a value looks, in seconds."""
 
 
-def unaffordable(
-    features: Sequence[Window], reasons: UInt8, key: Int64, regime: Int64, step_s: int
+def unaffordable(  # noqa: PLR0913 - features, and the columns of their rows
+    features: Sequence[Window],
+    reasons: UInt8,
+    key: Int64,
+    regime: Int64,
+    step_s: int,
+    stands_for: Int64 | None = None,
 ) -> dict[str, str]:
     """The features to leave out, each with the reason.
 
     reasons: (n, f) of `types.Reason` of these features in the rows with a known outcome; key: (n,)
     whose rows they are, `step_s` apart; regime: (n,) of the rows. What no row offers costs nothing
-    here.
+    here. stands_for: (n,) how many rows each stands for; None where each is one of its own.
     """
     if not len(key):
         return {}
-    history_s = int(np.bincount(key).max()) * step_s
+    history_s = int(np.bincount(key, stands_for).max()) * step_s
     times = LEAST_HISTORY if len(np.unique(regime)) < APART else LEAST_APART
     waits = (reasons != Reason.KNOWN) & (reasons != Reason.NOT_OFFERED)
     left_out = {}
-    for feature, cost in zip(features, waits.mean(axis=0).tolist(), strict=True):
+    for feature, cost in zip(features, shares(waits, stands_for).tolist(), strict=True):
         if feature.reach_s > max(SHORT_S, history_s // times):
             left_out[feature.name] = f"{history_s:,} s of history are few for {feature.reach_s} s"
         elif cost > MOST_COST and feature.warmup_s > NEVER_DEAR_S:
             left_out[feature.name] = f"it would cost {cost:.0%} of the rows, after holes"
     return left_out
+
+
+def shares(true: Bool, stands_for: Int64 | None = None) -> Float64:
+    """The share (f,) of rows in which each column of (n, f) is true.
+
+    stands_for: (n,) how many rows each stands for; None where each is one of its own.
+    """
+    share: Float64 = np.average(true, axis=0, weights=stands_for)
+    return share

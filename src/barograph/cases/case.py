@@ -8,7 +8,8 @@ derive the binary target of the models.
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Literal, NamedTuple
+from math import lcm
+from typing import Any, Literal, NamedTuple, Self
 
 import msgspec
 import numpy as np
@@ -17,6 +18,7 @@ import polars as pl
 from barograph.arrays import Bool, Float32, Float64, Int64
 from barograph.cases.contract import Stream
 from barograph.cases.live_series import LiveSeries
+from barograph.cases.sampled import SampledRows, SampleFacts
 from barograph.errors import BadInputError
 from barograph.evaluation.conformal import LevelRule
 from barograph.evaluation.splits import Fold, Rows
@@ -29,10 +31,14 @@ SplitKind = Literal["auto", "walk-forward", "leave-session-out", "stratified", "
 
 
 class Dataset(NamedTuple):
-    """The prepared rows of a case, and the hash of their source data."""
+    """The prepared rows of a case, and the hash of their source data.
+
+    `sample` says what was kept where not all rows are in `frame`.
+    """
 
     frame: pl.DataFrame
     data_hash: str
+    sample: SampleFacts | None = None
 
 
 class Axis(msgspec.Struct, frozen=True):
@@ -65,6 +71,8 @@ class Table:
     regime: (n,) int64, rows of one regime are close in time. `left_out` maps each wanted but unused
     feature to the reason, `unused` each reason to its number of unusable rows. `level`: (n,) float,
     what the model card draws beside the forecasts, as the price of a market; None for nothing.
+    `sampled` says what each row stands for where the history was sampled; None where all rows are
+    there.
     """
 
     features: tuple[str, ...]
@@ -78,22 +86,71 @@ class Table:
     left_out: Mapping[str, str]
     unused: Mapping[str, int]
     level: Float64 | None = None
+    sampled: SampledRows | None = None
 
     def columns(self, features: tuple[str, ...], rows: Rows) -> Float32:
         """(len(rows), len(features)) float32, C-contiguous: these features of these rows."""
         places = [self.features.index(name) for name in features]
         return np.ascontiguousarray(self.x[rows[:, None], places])
 
-    def weight(self, rows: Rows) -> Float64:
+    def stands_for(self, rows: Rows, spacing: int = 1) -> Int64 | None:
+        """(len(rows),) how many rows each stands for; None where each is one of its own.
+
+        spacing: of `rows`, in rows of the table: one that stands for fewer has been thinned.
+        """
+        return None if self.sampled is None else np.maximum(self.sampled.stands_for[rows], spacing)
+
+    def weight(self, rows: Rows, spacing: int = 1) -> Float64:
         """Sample weights (len(rows),) with mean 1; a regime of n rows has total weight n^¼.
 
-        More rows of the same regime add little information about the next regime.
+        More rows of the same regime add little information about the next regime. spacing: of
+        `rows`, in rows of the table. Of a sampled history n are the rows that are stood for, and
+        the sum of the weights is what it is of those, thinned alike.
         """
+        stands_for = self.stands_for(rows, spacing)
+        if stands_for is not None:
+            return _represented(self.regime[rows], stands_for, spacing)
         _, place, count = np.unique(self.regime[rows], return_inverse=True, return_counts=True)
         weight: Float64 = count[place].astype(np.float64) ** -0.75
         if len(rows):
             weight /= weight.mean()
         return weight
+
+    def complete(self) -> Self:
+        """The table without the rows of a sampled history."""
+        if self.sampled is None:
+            return self
+        return replace(self.only(np.flatnonzero(~self.sampled.history)), sampled=None)
+
+    def only(self, rows: Rows) -> Self:
+        """The table with these rows alone."""
+        return replace(self, **self._of_rows(rows))
+
+    def _of_rows(self, rows: Rows) -> dict[str, Any]:
+        """The fields that have an element for each row, of these rows."""
+        each: dict[str, Any] = {
+            "x": self.x,
+            "outcome": self.outcome,
+            "key": self.key,
+            "order": self.order,
+            "session": self.session,
+            "regime": self.regime,
+            "level": self.level,
+        }
+        of_rows: dict[str, Any] = {
+            name: column[rows] for name, column in each.items() if column is not None
+        }
+        if self.sampled is not None:
+            of_rows["sampled"] = self.sampled.only(rows)
+        return of_rows
+
+
+def _represented(regime: Int64, stands_for: Int64, spacing: int) -> Float64:
+    """(n,) weights of rows that stand for others, as `Table.weight` says."""
+    _, place = np.unique(regime, return_inverse=True)
+    share = stands_for * np.bincount(place, stands_for)[place] ** -0.75
+    weight: Float64 = share * (stands_for.sum() / spacing / max(share.sum(), 1e-300))
+    return weight
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,13 +177,24 @@ class Target:
             )
         return x
 
-    def examples(self, table: Table, features: tuple[str, ...], rows: Rows) -> Examples:
-        """Training examples of `rows`; y must not be NaN in any of them."""
+    def examples(
+        self, table: Table, features: tuple[str, ...], rows: Rows, spacing: int = 1
+    ) -> Examples:
+        """Training examples of `rows`; y must not be NaN in any of them.
+
+        spacing: as for `Table.weight`. Rows of a sampled history are left out where a `beside`
+        column among the features is not known in it.
+        """
+        if table.sampled is not None:
+            beside = [self.beside[name] for name in features if name in self.beside]
+            for column in beside:
+                rows = rows[~(table.sampled.history[rows] & np.isnan(column[rows]))]
         return Examples(
             self.columns(table, features, rows),
             self.y[rows] == 1.0,
             table.outcome[rows],
-            table.weight(rows),
+            table.weight(rows, spacing),
+            table.stands_for(rows, spacing),
         )
 
 
@@ -209,6 +277,9 @@ class Case:
     refit: bool = False
     """Whether the registered model is fitted on all rows, and not as its last fold tested it."""
 
+    samples_history: bool = False
+    """Whether `table`, `split` and `target` take rows of a sampled history (`cases.sampled`)."""
+
     varied: Callable[[Candidate, np.random.Generator], Candidate] | None = None
     """(candidate, rng) → the candidate with other hyperparameters; None for no search."""
 
@@ -223,6 +294,12 @@ class Case:
 
     level_axis: Axis = LEVEL
     """How the model card shows `Table.level`."""
+
+    @property
+    def spacing(self) -> int:
+        """How many rows of a key follow each other from one on the stride to the next."""
+        step = 1 if self.live is None else self.live.step_s
+        return lcm(self.stride, step) // step
 
     @property
     def reference(self) -> str:

@@ -305,6 +305,7 @@ def _case(name: str, horizon_h: int, measure: str = GARMAN_KLASS, level: LevelRu
         case,
         to_beat=("persistence", "har"),
         block=max(_BLOCK_H, 10 * horizon_h),
+        samples_history=False,  # its baselines of a day and a week ago need every hour
         table=partial(table_of, live, measure),
         split=partial(split, horizon_s=live.horizon_s),
         target=asked,

@@ -14,10 +14,12 @@ import numpy as np
 import polars as pl
 
 from barograph.arrays import Bool, Float64, Int64, UInt8
-from barograph.cases.affordable import APART, Window, unaffordable
+from barograph.cases import sampled
+from barograph.cases.affordable import APART, Window, shares, unaffordable
 from barograph.cases.case import Case, SplitKind, Table, Target
 from barograph.cases.live_series import LiveSeries
-from barograph.errors import TooLittleDataError
+from barograph.cases.sampled import SampledRows
+from barograph.errors import BadInputError, TooLittleDataError
 from barograph.evaluation import alarms, labels, splits
 from barograph.evaluation.conformal import LevelRule
 from barograph.evaluation.splits import Fold, Rows
@@ -57,7 +59,8 @@ def usable_rows(  # noqa: PLR0913 - rows, and which columns count how
     wanted: columns that models may use. always: columns known in every row. windows: those of the
     wanted features, in their order, of which some may be left out as too dear (`affordable`), but
     none that is `asked`. A wanted feature is kept if it is offered in 99 % of each key's rows in
-    every regime of at least 600 rows; a model that needed more could not predict there.
+    every regime of at least 600 rows; a model that needed more could not predict there. Rows of a
+    sampled history count for as many as they stand for.
     """
     frame = frame.sort("product", "second")
     keys = tuple(frame["product"].unique().sort().to_list())
@@ -67,9 +70,22 @@ def usable_rows(  # noqa: PLR0913 - rows, and which columns count how
     outcome = frame["outcome"].fill_null(np.nan).to_numpy()
     reasons = _reasons(frame, live, wanted)
     known = ~np.isnan(outcome)
-    regime = splits.sessions(order, hole_s=REGIME_HOLE_S)
+    kept_of = _sample(frame)
+    count = None if kept_of is None else kept_of.stands_for
+    regime = (
+        splits.sessions(order, hole_s=REGIME_HOLE_S)
+        if kept_of is None
+        else frame[sampled.REGIME].to_numpy()
+    )
     dear = (
-        unaffordable(windows, reasons[known], key[known], regime[known], live.step_s)
+        unaffordable(
+            windows,
+            reasons[known],
+            key[known],
+            regime[known],
+            live.step_s,
+            None if count is None else count[known],
+        )
         if windows
         else {}
     )
@@ -78,7 +94,7 @@ def usable_rows(  # noqa: PLR0913 - rows, and which columns count how
     waits = (reasons != Reason.KNOWN) & (reasons != Reason.NOT_OFFERED)
     complete = known & ~waits[:, kept].any(axis=1)
 
-    left_out = dear | _not_offered(reasons, wanted, complete, keys, key, regime)
+    left_out = dear | _not_offered(reasons, wanted, complete, keys, key, regime, count)
     used = [place for place, name in enumerate(wanted) if name not in left_out]
     usable = known & (reasons[:, used] == Reason.KNOWN).all(axis=1)
     names = (*(wanted[place] for place in used), *always)
@@ -94,9 +110,17 @@ def usable_rows(  # noqa: PLR0913 - rows, and which columns count how
         session=splits.sessions(order[usable], hole_s=live.horizon_s),
         regime=regime[usable],
         left_out=left_out,
-        unused=_unused(reasons[:, used], known),
+        unused=_unused(reasons[:, used], known, count),
+        sampled=None if kept_of is None else kept_of.only(usable),
     )
     return Usable(table, frame, usable)
+
+
+def _sample(frame: pl.DataFrame) -> SampledRows | None:
+    """What the rows of a frame stand for; None where its history was not sampled."""
+    if sampled.STANDS_FOR not in frame.columns:
+        return None
+    return SampledRows(frame[sampled.STANDS_FOR].to_numpy(), frame[sampled.HISTORY].to_numpy())
 
 
 def _reasons(frame: pl.DataFrame, live: LiveSeries, wanted: Sequence[str]) -> UInt8:
@@ -113,25 +137,34 @@ def _not_offered(  # noqa: PLR0913 - the columns of a table
     keys: tuple[str, ...],
     key: Int64,
     regime: Int64,
+    count: Int64 | None,
 ) -> dict[str, str]:
     left_out: dict[str, str] = {}
     for place, product in enumerate(keys):
         for number in np.unique(regime[key == place]):
             rows = complete & (key == place) & (regime == number)
-            if rows.sum() < _LEAST_ROWS:
+            of_rows = None if count is None else count[rows]
+            if (rows.sum() if of_rows is None else of_rows.sum()) < _LEAST_ROWS:
                 continue
-            offered = (reasons[rows] != Reason.NOT_OFFERED).mean(axis=0)
+            offered = shares(reasons[rows] != Reason.NOT_OFFERED, of_rows)
             for name, share in zip(wanted, offered.tolist(), strict=True):
                 if share < _LEAST_OFFERED:
                     left_out.setdefault(name, f"{product} offers it in {share:.0%} of its rows")
     return left_out
 
 
-def _unused(reasons: UInt8, known: Bool) -> dict[str, int]:
-    """Count each unusable row once: by its unknown outcome, else by its worst feature reason."""
-    gravest = reasons.max(axis=1, initial=0)[known]
-    counts = {_OUTCOME_UNKNOWN: int((~known).sum())}
-    counts |= {reason.name: int((gravest == reason).sum()) for reason in Reason if reason}
+def _unused(reasons: UInt8, known: Bool, count: Int64 | None) -> dict[str, int]:
+    """Count each unusable row once: by its unknown outcome, else by its worst feature reason.
+
+    count: (n,) how many rows each stands for; None where each is one of its own.
+    """
+    gravest = reasons.max(axis=1, initial=0)
+    of_reason = {_OUTCOME_UNKNOWN: ~known}
+    of_reason |= {reason.name: known & (gravest == reason) for reason in Reason if reason}
+    counts = {
+        name: int(rows.sum() if count is None else count[rows].sum())
+        for name, rows in of_reason.items()
+    }
     return {reason: count for reason, count in counts.items() if count}
 
 
@@ -148,13 +181,16 @@ def split(  # noqa: PLR0913 - what the folds are of, and how far apart
 
     embargo_s: the longest window of the used features. first_share: the share of the rows before
     the first test of a walk-forward. "auto" leaves sessions out if there are
-    three or more regimes, which tests whether a model transfers to another one. Raises
-    TooLittleDataError.
+    three or more regimes, which tests whether a model transfers to another one. With a sampled
+    history it walks forward, and only the complete rows are tested and held out. Raises
+    TooLittleDataError, and BadInputError for sessions to be left out of a sampled history.
     """
     embargo_s = max(horizon_s, embargo_s)
     plan = splits.SplitPlan(
         folds=folds, horizon_s=horizon_s, embargo_s=embargo_s, first_share=first_share
     )
+    if table.sampled is not None:
+        return "walk-forward", _forward_of_sampled(table, table.sampled, plan, protocol)
     if protocol == "auto":
         _, rows = np.unique(table.regime, return_counts=True)
         several = (rows >= REGIME_ROWS).sum() >= APART
@@ -163,6 +199,27 @@ def split(  # noqa: PLR0913 - what the folds are of, and how far apart
         plan = msgspec.structs.replace(plan, min_rows=REGIME_ROWS)
         return protocol, splits.leave_session_out(table.order, table.regime, plan)
     return protocol, splits.walk_forward(table.order, plan)
+
+
+def _forward_of_sampled(
+    table: Table, rows: SampledRows, plan: splits.SplitPlan, protocol: SplitKind
+) -> list[Fold]:
+    if protocol == "leave-session-out":
+        raise BadInputError(
+            "--split leave-session-out",
+            "there are more rows than --max-rows, and a session that is tested must be complete",
+            "Walk forward (leave out --split), or give a --max-rows that all rows are within",
+        )
+    try:
+        return splits.walk_forward(table.order, plan, rows.history)
+    except TooLittleDataError as error:
+        complete = int((~rows.history).sum())
+        raise TooLittleDataError(
+            error.what,
+            f"{error.have} among the {complete:,} complete ones, the newer half of --max-rows",
+            error.need,
+            "Give a larger --max-rows, or ask for fewer folds",
+        ) from None
 
 
 def target(
@@ -182,11 +239,13 @@ def target(
     tau: dict[str, float] = {}
     left_out: dict[str, str] = {}
     for place, product in enumerate(table.keys):
+        of_key = train[table.key[train] == place]
         try:
             tau[product] = labels.tau(
-                table.outcome[train[table.key[train] == place]],
+                table.outcome[of_key],
                 quantile=quantile,
                 min_labels=min_labels,
+                stands_for=table.stands_for(of_key),
             )
         except TooLittleDataError as error:
             left_out[product] = str(error)
@@ -298,6 +357,7 @@ def series_case(  # noqa: PLR0913 - everything specific to one series
         block=10 * live.horizon_s // live.step_s,
         stride=1,
         longest_window_s=longest_window_s,
+        samples_history=True,
         table=lambda frame: usable_rows(frame, live, live.columns).table,
         split=cut,
         target=target,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -19,6 +20,7 @@ from barograph.cases.affordable import SHORT_S
 from barograph.cases.case import Axis, Case, SplitKind, Table, Target
 from barograph.cases.live_series import LiveSeries
 from barograph.cases.market import MARKET, case_name, market_series
+from barograph.cases.sampled import HISTORY
 from barograph.cases.series import series_case, usable_rows
 from barograph.errors import BadInputError
 from barograph.evaluation import labels
@@ -147,12 +149,15 @@ class MarketTable(Table):
     `returns_1s`: (g,) one-second log returns of all rows of the dataset by product and second, NaN
     if unknown, with one more NaN before each row that does not follow its predecessor; `restarts`:
     (g,) where nothing of the longest window before is known; `place`: (n,) indices of the table's
-    rows in both.
+    rows in both. Those of a sampled history are NaN.
     """
 
     returns_1s: Float64
     restarts: Bool
     place: Int64
+
+    def _of_rows(self, rows: Rows) -> dict[str, Any]:
+        return super()._of_rows(rows) | {"place": self.place[rows]}
 
 
 def table(live: LiveSeries, frame: pl.DataFrame, asked: tuple[str, ...] = ()) -> Table:
@@ -164,6 +169,8 @@ def table(live: LiveSeries, frame: pl.DataFrame, asked: tuple[str, ...] = ()) ->
     windows = [FEATURES[COLUMN[name]] for name in names]
     usable = usable_rows(frame, live, names, CLOCKS, windows, asked)
     returns = usable.frame["return_e9"].cast(pl.Float64).fill_null(np.nan).to_numpy() * 1e-9
+    if HISTORY in usable.frame.columns:  # what is between its rows is not known
+        returns[usable.frame[HISTORY].to_numpy()] = np.nan
     second = usable.frame["second"].to_numpy()
     returns, place = baselines.grid(returns, second, live.step_s)
     restarts = np.zeros(len(returns), np.bool_)

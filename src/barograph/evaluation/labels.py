@@ -63,24 +63,35 @@ def came_due(waiting: deque[int], second: int) -> bool:
 
 
 def tau(
-    training_labels: Float64, *, quantile: float = QUANTILE, min_labels: int = LEAST_LABELS
+    training_labels: Float64,
+    *,
+    quantile: float = QUANTILE,
+    min_labels: int = LEAST_LABELS,
+    stands_for: Int64 | None = None,
 ) -> float:
     """The spike threshold: a quantile of one product's training labels, in the labels' unit.
 
     It is the sorted label of rank ceil(quantile · (n − 1)) from 0 (numpy's "higher"), so it is
-    always an observed value. Missing labels (NaN) are ignored.
+    always an observed value. Missing labels (NaN) are ignored. stands_for: (n,) how many labels
+    each one stands for, one where it is None.
     Raises TooLittleDataError for fewer than `min_labels` known labels (600 overlapping labels are
     ten independent minutes) and if the quantile is zero: a constant market has no spikes.
     """
-    known = training_labels[~np.isnan(training_labels)]
-    if len(known) < min_labels:
+    is_known = ~np.isnan(training_labels)
+    known = training_labels[is_known]
+    count = len(known) if stands_for is None else int(stands_for[is_known].sum())
+    if count < min_labels:
         raise TooLittleDataError(
             "the spike threshold",
-            f"{len(known)} known labels",
+            f"{count} known labels",
             f"{min_labels}",
             "Record or simulate more history before training",
         )
-    threshold = float(np.quantile(known, quantile, method="higher"))
+    threshold = (
+        float(np.quantile(known, quantile, method="higher"))
+        if stands_for is None
+        else repeated_quantile(known, stands_for[is_known], quantile)
+    )
     if not threshold > 0:
         raise TooLittleDataError(
             "the spike threshold",
@@ -89,6 +100,17 @@ def tau(
             "Leave this product out or record it while its market is open",
         )
     return threshold
+
+
+def repeated_quantile(values: Float64, times: Int64, quantile: float) -> float:
+    """The quantile (numpy's "higher") of the values (n,), each repeated so many `times` (n,).
+
+    n and times are at least 1.
+    """
+    order = np.argsort(values, kind="stable")
+    until = np.cumsum(times[order])
+    rank = np.ceil((until[-1] - 1) * quantile)
+    return float(values[order[np.searchsorted(until, rank, side="right")]])
 
 
 def spikes(label: Float64, tau: float) -> Float64:

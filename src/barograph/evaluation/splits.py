@@ -94,20 +94,31 @@ def sessions(second: Int64, *, hole_s: int) -> Int64:
     return session
 
 
-def walk_forward(second: Int64, plan: SplitPlan) -> list[Fold]:
+def walk_forward(second: Int64, plan: SplitPlan, history: Bool | None = None) -> list[Fold]:
     """Expanding folds in time order, each trained only on rows before its test.
 
     second: (n,) int64 seconds of the usable rows (label and features known), pooled over products
     and
     in any order: all products are cut at the same times. Tests are adjacent, do not overlap and end
     with the last row; the purge is taken from the earlier side. `plan.inner` stretches of equal row
-    counts are held out in turn. Raises TooLittleDataError if a side of a fold has fewer than
-    `plan.min_rows` rows.
+    counts are held out in turn. history: (n,) mask of rows, all older than the others, that are
+    only fitted on: tests and held-out stretches are cut of the others, as is `plan.first_share`.
+    Raises TooLittleDataError if a side of a fold has fewer than `plan.min_rows` rows.
     """
-    return [
-        Fold(train=train, test=test, inner=_stretches(second, train, plan))
-        for train, test in forward_sides(second, plan)
-    ]
+    if history is None:
+        return [
+            Fold(train=train, test=test, inner=_stretches(second, train, plan))
+            for train, test in forward_sides(second, plan)
+        ]
+    complete = np.flatnonzero(~history)
+    folds = []
+    for of_train, of_test in forward_sides(second[complete], plan):
+        test = complete[of_test]
+        train = np.flatnonzero(second <= second[test].min() - plan.distance_s)
+        part = np.full(len(train), -1)  # no row of the history is held out
+        part[~history[train]] = _parts(second[complete[of_train]], plan)
+        folds.append(Fold(train=train, test=test, inner=_in_turn(second, train, part, plan)))
+    return folds
 
 
 def forward_sides(second: Int64, plan: SplitPlan) -> list[tuple[Rows, Rows]]:
@@ -215,9 +226,14 @@ def _tested(session: Int64, plan: SplitPlan) -> Int64:
 
 def _stretches(second: Int64, train: Rows, plan: SplitPlan) -> tuple[tuple[Rows, Rows], ...]:
     """`plan.inner` stretches of the train rows, of equal row counts, held out in turn."""
-    past = np.sort(second[train])
+    return _in_turn(second, train, _parts(second[train], plan), plan)
+
+
+def _parts(second: Int64, plan: SplitPlan) -> Int64:
+    """(n,) number of the one of `plan.inner` stretches of equal row counts that each is in."""
+    past = np.sort(second)
     cuts = past[np.linspace(0, len(past), plan.inner + 1).astype(np.int64)[1:-1]]
-    return _in_turn(second, train, np.searchsorted(cuts, second[train], side="right"), plan)
+    return np.searchsorted(cuts, second, side="right")
 
 
 def _in_turn(

@@ -25,7 +25,7 @@ def rising(view: MeanRatio, *, repeats: float) -> Learner:
         both_kinds(train.y)
         seen = view.apply(train.x)
         # No clipping, so that the order of extreme volatilities is kept.
-        core = unweighted(seen)
+        core = unweighted(seen, count=train.count)
         z = core.standard(seen)
         weights, bias = _regression(z, train, repeats)
         if weights[0] < LEAST_SLOPE:
@@ -43,7 +43,7 @@ def logistic(view: View, repeats: float) -> Learner:
     def grow(train: Examples, _seed: int) -> Fitted:
         both_kinds(train.y)
         seen = view.apply(train.x)
-        core = unweighted(seen, _Z_LIMIT)
+        core = unweighted(seen, _Z_LIMIT, train.count)
         weights, bias = _regression(core.standard(seen), train, repeats)
         return uncalibrated(view, replace(core, weights=weights, bias=bias), Odds())
 
@@ -55,7 +55,7 @@ def least_squares(view: Relative, *, repeats: float) -> Learner:
 
     def grow(train: Examples, _seed: int) -> Fitted:
         seen, target = view.apply(train.x), log_above(train.outcome)
-        core = unweighted(seen)
+        core = unweighted(seen, count=train.count)
         beside = np.column_stack([core.standard(seen), np.ones(len(target))])
         root = np.sqrt(train.weight)
         solution, *_ = np.linalg.lstsq(beside * root[:, None], target * root)
@@ -74,7 +74,7 @@ def ridge(view: Relative, base: Base, *, repeats: float, prior_rows: float = 1) 
 
     def grow(train: Examples, _seed: int) -> Fitted:
         seen, target = view.apply(train.x), log_ratio(view, base, train)
-        core = unweighted(seen, _Z_LIMIT)
+        core = unweighted(seen, _Z_LIMIT, train.count)
         beside = np.column_stack([core.standard(seen), np.ones(len(target))])
         prior = np.full(beside.shape[1], prior_rows * repeats)
         prior[-1] = 0.0
@@ -98,7 +98,7 @@ def log_logistic(
 
     def grow(train: Examples, _seed: int) -> Fitted:
         seen, target = view.apply(train.x), log_ratio(view, base, train)
-        blank = unweighted(seen, _Z_LIMIT)
+        blank = unweighted(seen, _Z_LIMIT, train.count)
         z = blank.standard(seen)
         weight = train.weight / repeats
         weights, bias, spread_weights, width = most_likely(z, z[:, columns], target, weight)

@@ -35,7 +35,7 @@ def law_around(  # noqa: PLR0913 - the regression, its data, and the scale
     is constant.
     """
     off = log_ratio(view, base, train) - core(seen)
-    scale, nothing = unweighted(seen, _LIMIT), np.zeros((len(off), 0))
+    scale, nothing = unweighted(seen, _LIMIT, train.count), np.zeros((len(off), 0))
     spread = scale.standard(seen) if varies else nothing
     _, _, widths, width = most_likely(nothing, spread, off, weight)
     scale = replace(scale, weights=widths if varies else scale.weights, bias=width)

@@ -24,28 +24,24 @@ from barograph.archive.recorded_form import cure_of_unread, describe, why_unread
 from barograph.archive.recording import Recording
 from barograph.archive.recording_files import recording_files
 from barograph.arrays import Records
-from barograph.cases.case import Case, Dataset, live_of
-from barograph.errors import BadInputError, ForeignFeaturesError, TooLittleDataError
+from barograph.cases.case import Case, live_of
+from barograph.errors import BadInputError, TooLittleDataError
 from barograph.feature_set.catalogue import FEATURE_SET_HASH
 from barograph.feature_set.featurizer import Featurizer
 from barograph.files import parquet
-from barograph.files.disk import (
-    NO_HANDLES,
-    declared,
-    only_holder,
-    put_in_place,
-    read_regular,
-    write_whole,
-)
+from barograph.files.disk import declared, only_holder, put_in_place, write_whole
 from barograph.files.lines import file_sha256
-from barograph.times import time_of
 from barograph.training.data_hash import DataHash, events_by_kind
 from barograph.training.dataset_parts import Parts, ProductFacts
-from barograph.types import NS_PER_S, DeadLetter
+from barograph.training.dataset_table import FoundTable, paths, read, refuse_later_rows
+from barograph.training.usable_counts import usable_counts
+from barograph.types import DeadLetter
 from barograph.venues.books import UNIFIED
 from barograph.venues.coinbase.machine import Coinbase
 from barograph.venues.entries import Rules
 from barograph.venues.forms.own import OwnForm
+
+__all__ = ["DatasetManifest", "build", "paths", "read", "refuse_later_rows"]
 
 _EVENTS_AT_A_TIME = 20_000
 FEWER = (
@@ -165,7 +161,8 @@ def put(  # noqa: PLR0913 - a dataset is all of these
     parquet.join([pl.scan_parquet(part) for part in parts], whole, size)
     table_sha256 = put_table(whole, home, case)
     table, manifest_path = paths(home, case)
-    usable = case.table(pl.read_parquet(table))
+    rows = sum(facts.rows for facts in products.values())
+    counts = usable_counts(FoundTable(table, rows, counted.data_hash), case)
     manifest = DatasetManifest(
         case=case.name,
         feature_set=FEATURE_SET_HASH,
@@ -174,10 +171,10 @@ def put(  # noqa: PLR0913 - a dataset is all of these
         events=counted.events,
         dead_letters=counted.dead_letters,
         late_ticks=counted.late_ticks,
-        rows=sum(facts.rows for facts in products.values()),
-        usable=len(usable.order),
-        unused=dict(usable.unused),
-        left_out=dict(usable.left_out),
+        rows=rows,
+        usable=counts.usable,
+        unused=counts.unused,
+        left_out=counts.left_out,
         products=products,
         unreadable=counted.unreadable,
         forms=counted.forms,
@@ -185,76 +182,6 @@ def put(  # noqa: PLR0913 - a dataset is all of these
     )
     write_manifest(manifest_path, manifest)
     return manifest
-
-
-def read(home: Path, case: Case) -> Dataset:
-    """Read the dataset of a case. Raises BadInputError, or ForeignFeaturesError if it is older."""
-    table, manifest_path = paths(home, case)
-    build = _build(case)
-    with _readable(manifest_path, f"the dataset of {case.name}", f"there is none in {home}", build):
-        manifest = msgspec.json.decode(read_regular(manifest_path), type=_Origin)
-    with _readable(table, str(table), "it is gone", build):
-        # Parquet has no checksum: a changed byte would silently change a number.
-        if manifest.table_sha256 not in {"", file_sha256(table)}:
-            raise BadInputError(str(table), "it is not the file that was built", build)
-        frame = pl.read_parquet(table)
-    if "future_realized_vol" in frame.columns:  # the column's name in older datasets
-        frame = frame.rename({"future_realized_vol": "outcome"})
-    if manifest.feature_set != case.feature_set:
-        raise ForeignFeaturesError(str(table), manifest.feature_set, case.feature_set, case.name)
-    if manifest.rows != len(frame):
-        why = f"its manifest has {manifest.rows} rows, the table {len(frame)}"
-        raise BadInputError(str(table), why, build)
-    return Dataset(frame, manifest.data_hash)
-
-
-def refuse_later_rows(case: Case, dataset: Dataset, at_ns: int | None) -> None:
-    """Raise BadInputError where a series has rows that were not known at `at_ns`, if that is given.
-
-    A backfill whose runs overlap would train as at one time on the rows of a later one.
-    """
-    if at_ns is None or case.live is None:  # records have no time
-        return
-    last_ns = (int(dataset.frame["second"].to_numpy().max()) + 1) * NS_PER_S
-    if last_ns > at_ns:
-        raise BadInputError(
-            f"a training as at {time_of(at_ns)}",
-            f"the dataset of {case.name} has rows up to {time_of(last_ns)}",
-            "Build it again with --until and that time, or leave out --at",
-        )
-
-
-def _build(case: Case) -> str:
-    if case.live is None:
-        return f"Build it (`barograph dataset FILE… --case {case.name}`)"
-    return f"Build it (`barograph dataset --case {case.name}`)"
-
-
-@contextmanager
-def _readable(path: Path, what: str, missing: str, build: str) -> Iterator[None]:
-    try:
-        yield
-    except FileNotFoundError:
-        raise BadInputError(what, missing, build) from None
-    except (*codec.UNREADABLE, pl.exceptions.PolarsError, OSError) as error:
-        if isinstance(error, OSError) and error.errno in NO_HANDLES:
-            raise
-        raise BadInputError(str(path), f"it cannot be read ({error})", build) from error
-
-
-class _Origin(msgspec.Struct):
-    """The common fields of all manifests; older ones have no hash of the table."""
-
-    feature_set: str
-    data_hash: str
-    rows: int
-    table_sha256: str = ""
-
-
-def paths(home: Path, case: Case) -> tuple[Path, Path]:
-    """Paths of a case's dataset and its manifest."""
-    folder = home / "datasets"
-    return folder / f"{case.name}.parquet", folder / f"{case.name}.json"
 
 
 @contextmanager

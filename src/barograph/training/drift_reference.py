@@ -24,12 +24,15 @@ def reference_of(
 
     Its rows are those of the dataset in the span that the model was fitted on, also unusable ones.
     A model that is registered as its last fold tested it was not fitted on the test of that fold.
+    Of a sampled history only the complete rows are of use: blocks of time need all their seconds.
     """
     live = case.live
     if live is None:
         return None
     columns = _columns(walked.table.features, live)
     start, end = facts.train_start_ns // NS_PER_S, facts.train_end_ns // NS_PER_S
+    if dataset.sample is not None:
+        start = max(start, dataset.sample.complete_from_s)
     second = pl.col("second")
     frame = dataset.frame.filter(second.is_between(start, end, closed="left"))
     if not case.refit:
@@ -40,7 +43,10 @@ def reference_of(
         columns,
         cadence=cadence_of(live.step_s),
         feature_set=live.feature_set,
-        span_ns=(facts.train_start_ns, facts.train_end_ns),
+        span_ns=(
+            facts.train_start_ns if dataset.sample is None else start * NS_PER_S,
+            facts.train_end_ns,
+        ),
         tau=facts.tau,
         value_now=live.value_now,
         residuals=_residuals(walked, pooled),

@@ -33,10 +33,13 @@ class Control(msgspec.Struct, frozen=True, kw_only=True):
 def control(walked: Walk, how: Training) -> Control:
     """Test the last fold's choice again on shifted outcomes.
 
+    Of a sampled history only the complete rows take part: outcomes that are shifted onto rows that
+    stand for more than one would no longer be those of the market.
     Raises TooLittleDataError as `walkforward.walk` does.
     """
     case, name = walked.case, walked.choices[-1]
-    table = dataclasses.replace(walked.table, outcome=moved(walked.table))
+    table = walked.table.complete()
+    table = dataclasses.replace(table, outcome=moved(table))
     # Of a level nothing is shown, and its intervals take as long as the fits.
     alone = dataclasses.replace(
         case,

@@ -7,7 +7,7 @@ import numpy as np
 from barograph.cases.case import Target
 from barograph.evaluation.splits import Rows
 from barograph.learning.fitted import Fitted
-from barograph.training.walkforward import Training, Walk, tests_of
+from barograph.training.walkforward import Training, Walk, tests_of, thinned_examples
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,9 +54,8 @@ def _refitted(walked: Walk, how: Training) -> Registered:
     tested, y = tests_of(walked.questions)
     z = np.concatenate([fold.z for fold in folds])
     candidate = folds[-1].candidate
-    thinned = rows[table.order[rows] % case.stride == 0]
     fitted = candidate.refit(
-        target.examples(table, candidate.features, thinned if len(thinned) else rows),
+        thinned_examples(case, table, target, candidate.features, rows),
         z,
         y == 1.0,
         table.weight(tested),

@@ -9,6 +9,7 @@
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -28,6 +29,7 @@ from barograph.training.no_signal_control import Control
 from barograph.training.pooled import Pooled, ScoreRow
 from barograph.training.registered import Registered, registered
 from barograph.training.report import ChosenModel, GateFacts, TrainingReport
+from barograph.training.sampled_dataset import table_of
 from barograph.training.walkforward import CHOSEN, Progress, Training, Walk, walk
 from barograph.types import NS_PER_S, Interval
 
@@ -74,10 +76,12 @@ def train(  # noqa: PLR0913 - data, registry, settings and callables
     timer = _Timer(clock_ns)
     registry.check_room()  # fail before the work
     judged = registry.judged(case.name, without=again)  # likewise
-    table = case.table(dataset.frame)
+    table = table_of(case, dataset)
     timer.lap("table")
     end_ns = clock_ns() + int(how.minutes * 60 * NS_PER_S)
     walked = walk(case, table, how, progress, lambda: clock_ns() < end_ns)
+    if dataset.sample is not None:
+        walked = replace(walked, sample=dataset.sample)
     timer.lap("fit")
     progress("no-signal control", 0, 1)
     controlled, without_control = _controlled(walked, how)

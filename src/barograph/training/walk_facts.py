@@ -2,12 +2,16 @@
 
 import msgspec
 
+from barograph.cases.sampled import SampleFacts
+
 
 class DataFacts(msgspec.Struct, frozen=True, kw_only=True):
     """The data of a training: the dataset, and its usable rows and features.
 
     `unused` counts unusable rows by reason, `features_left_out` maps names to reasons; `keys` are
-    the products, or other keys of the rows.
+    the products, or other keys of the rows. `sample` is there where the history was sampled: then
+    `usable_rows` are those that were kept, and `unused` counts rows of the history by those that
+    stand for them.
     """
 
     data_hash: str
@@ -17,15 +21,21 @@ class DataFacts(msgspec.Struct, frozen=True, kw_only=True):
     features: tuple[str, ...]
     features_left_out: dict[str, str]
     keys: tuple[str, ...]
+    sample: SampleFacts | msgspec.UnsetType = msgspec.UNSET
 
 
 class SideFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """One side of a fold: number of rows, their span in time and their share of positives."""
+    """One side of a fold: number of rows, their span in time and their share of positives.
+
+    `stands_for` is there where the history was sampled: how many rows these stand for, of which
+    `base_rate` is the share.
+    """
 
     rows: int
     start_ns: int
     end_ns: int
     base_rate: float
+    stands_for: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class FoldFacts(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,7 +13,8 @@ import numpy as np
 
 from barograph.arrays import Float64
 from barograph.cases.case import Case, SplitKind, Table, Target
-from barograph.errors import TooLittleDataError
+from barograph.cases.sampled import SampleFacts
+from barograph.errors import BadInputError, TooLittleDataError
 from barograph.evaluation import scores
 from barograph.evaluation.gate import PromotionGate
 from barograph.evaluation.splits import Fold, Rows
@@ -38,7 +39,8 @@ class Training(msgspec.Struct, frozen=True, kw_only=True):
     `trials` candidates with other hyperparameters are tried, for at most `minutes`. `control` runs
     the no-signal control too. A model expires `lifetime_h` hours after the end of the rows that it
     was tested on, or never if None. `quantile` and `candidates` are those asked for in place of the
-    case's. With `promote` the model becomes the champion where the gate says so.
+    case's. With `promote` the model becomes the champion where the gate says so. `max_rows` is
+    there if the dataset has more rows: the older ones were sampled.
     """
 
     seed: int = 1
@@ -54,6 +56,7 @@ class Training(msgspec.Struct, frozen=True, kw_only=True):
     quantile: float | None = None
     candidates: tuple[str, ...] = ()
     promote: bool = True
+    max_rows: int | msgspec.UnsetType = msgspec.UNSET
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,6 +88,7 @@ class Walk:
     choices: Sequence[str]
     final: str
     trials: Sequence[Trial] = ()
+    sample: SampleFacts | None = None
 
     @property
     def chosen(self) -> list[Tested]:
@@ -102,6 +106,7 @@ class Walk:
             features=table.features,
             features_left_out=dict(table.left_out),
             keys=table.keys,
+            sample=msgspec.UNSET if self.sample is None else self.sample,
         )
 
     def fold_facts(self) -> list[FoldFacts]:
@@ -122,11 +127,13 @@ class Walk:
 
     def _side(self, question: Question, rows: Rows) -> SideFacts:
         start_ns, end_ns = self.case.span_ns(self.table, rows)
+        y, stands_for = question.answers(rows), self.table.stands_for(rows)
         return SideFacts(
             rows=len(rows),
             start_ns=start_ns,
             end_ns=end_ns,
-            base_rate=float(question.answers(rows).mean()),
+            base_rate=float(np.average(y, weights=stands_for)),
+            stands_for=msgspec.UNSET if stands_for is None else int(stands_for.sum()),
         )
 
 
@@ -275,6 +282,7 @@ def questions_of(
     held_out_parts, and what it raises: as for `walk`.
     """
     split, folds = case.split(table, how.folds, how.split)
+    _refuse_sampled(case, table, folds)
     questions = []
     for number, fold in enumerate(folds, 1):
         target = case.target(table, fold.train)
@@ -325,14 +333,13 @@ def _test(  # noqa: PLR0913 - the rows, the candidate, and what is known of it
     def examples(rows: Rows) -> Examples:
         return target.examples(table, candidate.features, rows)
 
-    def thinned(rows: Rows) -> Examples:
-        # Neighbouring rows have overlapping labels.
-        kept = rows[table.order[rows] % case.stride == 0]
-        return examples(kept if len(kept) else rows)
+    def fitted_on(rows: Rows) -> Examples:
+        return thinned_examples(case, table, target, candidate.features, rows)
 
     held_out = fold.held_out
     slices = Slices(
-        thinned(fold.train), tuple((thinned(rest), examples(held)) for rest, held in fold.inner)
+        fitted_on(fold.train),
+        tuple((fitted_on(rest), examples(held)) for rest, held in fold.inner),
     )
     proof = candidate.prove(slices, seed, proven)
     fitted, probability = proof.fitted, proof.probability
@@ -350,6 +357,30 @@ def _test(  # noqa: PLR0913 - the rows, the candidate, and what is known of it
         selection=_selection(case, table, held_out, y, proof),
     )
     return tested, proof
+
+
+def thinned_examples(
+    case: Case, table: Table, target: Target, features: tuple[str, ...], rows: Rows
+) -> Examples:
+    """The examples of those of the rows (n,) that are on the case's stride.
+
+    Labels of neighbouring rows overlap. All rows are taken if none is on the stride.
+    """
+    kept = rows[table.order[rows] % case.stride == 0]
+    return target.examples(table, features, kept if len(kept) else rows, case.spacing)
+
+
+def _refuse_sampled(case: Case, table: Table, folds: Sequence[Fold]) -> None:
+    """Raise BadInputError where rows of a sampled history are tested or held out."""
+    if table.sampled is None:
+        return
+    judged = np.concatenate([rows for fold in folds for rows in (fold.test, fold.held_out)])
+    if table.sampled.history[judged].any():
+        raise BadInputError(
+            f"case {case.name}",
+            "its `split` tests rows of a history that was sampled for --max-rows",
+            "Give a --max-rows that all rows are within, or set `samples_history=False` in it",
+        )
 
 
 def _selection(case: Case, table: Table, held_out: Rows, y: Float64, proof: Proof) -> float:

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from barograph.cases.spikes import SPIKES
 from barograph.registry.registry import Registry
 from barograph.times import parse_time
 from barograph.training.due import turn
+from datasets_written import written
+from markets import market
 
 
 def test_too_few_records_for_a_training_are_reported(run, people):
@@ -150,3 +153,45 @@ def test_a_training_is_done_once_as_at_a_time_and_promotes_only_if_it_may(run, p
     assert [each.version for each in registry.versions("churn")] == [1]
     run("models", "promote", "candidate", "--gated", "--case", "churn", "--home", "h")
     assert registry.champion_version("churn") == 1
+
+
+def test_rows_of_records_are_not_sampled(run, people):
+    run("dataset", people(1200), "--case", "churn", "--home", "h")
+    words = ("train", "--case", "churn", "--no-control", "--folds", "2", "--home", "h")
+    code, out, err = run(*words, "--max-rows", "1000")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "case churn has 1200 rows, and cannot be trained on a sample of them. Leave it" in err
+    code, out, err = run(*words, "--max-rows", "999")
+    assert (code, out) == (2, "")
+    assert "--max-rows" in err
+
+
+@pytest.mark.slow
+def test_a_long_dataset_is_sampled_and_the_answer_says_so(run, tmp_path):
+    frame = market("market", 12, seed=2, products=("BTC-USD", "ETH-USD")).frame
+    home = written(tmp_path / "long", SPIKES, frame)
+    words = (
+        "train",
+        "--max-rows",
+        "60000",
+        "--folds",
+        "2",
+        "--candidates",
+        "ridge",
+        "--no-control",
+    )
+    code, out, err = run(*words, "--home", home, "--no-control", "--json")
+    assert (code, err) == (0, "")
+    report = json.loads(out)
+    assert report["settings"]["max_rows"] == 60_000
+    sample = report["data"]["sample"]
+    assert sample["rows"] == len(frame) > sample["complete_rows"] + sample["history_kept"]
+    code, out, err = run(*words, "--home", home, "--no-control", "--once")
+    assert (code, err) == (0, "")
+    assert "spikes/1 was trained on these rows with these settings and this code" in out
+    code, out, err = run(*words, "--home", home, "--no-control", "--seed", "9")
+    assert (code, err) == (0, "")
+    assert "  sampled: " in out
+    code, out, err = run(*words, "--home", home, "--split", "leave-session-out")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "Walk forward (leave out --split)" in err

@@ -10,9 +10,11 @@ from barograph.evaluation.gate import Decision
 from barograph.figures import figure
 from barograph.training.card import Curve
 from barograph.training.knowable_scores import Knowable
+from barograph.training.sample_words import sentences
 from barograph.training.walkforward import CHOSEN
 from cards import KEPT, START, interval, made, replaced
 from page_reader import Reader
+from samples import FACTS
 
 HOSTILE = """<script src="https://example.org">"&amp;'</script>"""
 
@@ -117,3 +119,18 @@ def test_the_same_card_gives_the_same_page():
     assert page(made()) == page(made())
     assert made().training.gate.decision == KEPT
     assert made().facts.created_time_ns == START * 10**9
+
+
+@pytest.mark.slow
+def test_what_was_kept_of_more_rows_than_a_training_may_have_stands_below_the_data():
+    card = made()
+    fold = card.training.tested.folds[0]
+    side = msgspec.structs.replace(fold.train, stands_for=123_456)
+    folds = [msgspec.structs.replace(fold, train=side)]
+    data = msgspec.structs.replace(card.training.data, sample=FACTS)
+    tested = msgspec.structs.replace(card.training.tested, folds=folds)
+    training = msgspec.structs.replace(card.training, data=data, tested=tested)
+    text = words(msgspec.structs.replace(card, training=training))
+    assert " ".join(sentences(FACTS)) in text
+    assert f"{side.rows:,} rows that stand for 123,456," in text
+    assert "that stand for" not in words(card)

@@ -10,8 +10,10 @@ from barograph.app.terminal.detail import Detail, choose
 from barograph.evaluation.gate import Decision
 from barograph.registry.audit import Promotion
 from barograph.training.knowable_scores import Knowable
+from barograph.training.sample_words import short
 from barograph.training.walkforward import CHOSEN
 from rehearsals import candidate, interval, training_report
+from samples import FACTS
 from screen_text import text_of
 
 LONG = "PR-AUC must be at most 0.02 worse than persistence's: -0.0112 [-0.0301, +0.0101], or so"
@@ -109,3 +111,10 @@ def test_v_shows_all_tables_and_q_nothing(capsys):
         lengths[detail] = len(capsys.readouterr().err.splitlines())
     assert lengths[Detail.QUIET] == 0
     assert 0 < lengths[Detail.SUMMARY] <= 12 < lengths[Detail.FULL]
+
+
+def test_a_training_on_a_sample_says_so_in_a_line():
+    report = training_report()
+    data = msgspec.structs.replace(report.data, sample=FACTS)
+    answer = shown(msgspec.structs.replace(report, data=data))
+    assert "  " + short(FACTS) in answer

@@ -9,9 +9,11 @@ from barograph.evaluation.diebold_mariano import DieboldMariano
 from barograph.evaluation.gate import Decision
 from barograph.training.levels import LevelScores
 from barograph.training.no_signal_control import Control
+from barograph.training.sample_words import sentences
 from barograph.training.skill import PairedScore, SkillRow
 from barograph.training.walkforward import CHOSEN
 from rehearsals import candidate, difference, interval, session, training_report
+from samples import FACTS
 from screen_text import text_of
 
 
@@ -141,3 +143,10 @@ def test_its_differences_have_that_of_qlike_and_a_test_of_it():
     known = candidate(CHOSEN, 0.61, 0.6, 0.7, level=LEVEL)
     text = shown(scores=[known], differences=[of])
     assert f"{CHOSEN} har -0.047 [-0.061, -0.033] -7.3 2.7e-13" in text
+
+
+def test_it_says_what_was_kept_of_more_rows_than_a_training_may_have():
+    report = training_report()
+    data = msgspec.structs.replace(report.data, sample=FACTS)
+    text = " ".join(text_of(training(msgspec.structs.replace(report, data=data))).split())
+    assert " ".join(sentences(FACTS)) in text

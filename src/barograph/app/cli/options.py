@@ -68,6 +68,7 @@ MOST_RATE = 1e6
 MOST_SECONDS = 10**10
 MOST_MINUTES = 10**7
 MOST_HOURS = 10**5
+MOST_KEPT_ROWS = 10**10
 """What an option may be at most: none that makes sense is larger, and larger ones overflow."""
 
 _LONGEST_VERSION = 9

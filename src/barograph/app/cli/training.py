@@ -9,6 +9,7 @@ from barograph.app.cli.answers import answer, answer_json, warn
 from barograph.app.cli.dataset import built, own_source
 from barograph.app.cli.observing import LogFormatOption, MetricsPortOption, observed
 from barograph.app.cli.options import (
+    MOST_KEPT_ROWS,
     MOST_MINUTES,
     MOST_SECONDS,
     MOST_SEED,
@@ -90,6 +91,14 @@ def train(
     promote: Annotated[
         bool, typer.Option(help="Make it the champion where the gate says so.")
     ] = True,
+    max_rows: Annotated[
+        int | None,
+        typer.Option(
+            min=1000,
+            max=MOST_KEPT_ROWS,
+            help="Of a longer dataset sample the older rows; default 2,000,000.",
+        ),
+    ] = None,
     at_time: Annotated[
         str, typer.Option("--at", metavar="TIME", help="Time of the training; default now.")
     ] = "",
@@ -138,9 +147,9 @@ def train(
     )
     at_ns = time_named("--at", at_time)
     made = (
-        _trained_if_due(settings, log, chosen, how)
+        _trained_if_due(settings, log, chosen, how, max_rows)
         if if_due
-        else _trained(settings, chosen, how, at_ns, once=once)
+        else _trained(settings, chosen, how, at_ns, once=once, max_rows=max_rows)
     )
     if isinstance(made, Due):
         answer(made, json, lambda: f"not trained: {made.why}")
@@ -201,6 +210,7 @@ def _trained(
     at_ns: int | None = None,
     *,
     once: bool = False,
+    max_rows: int | None = None,
 ) -> "TrainingReport | Due":
     """Train on the dataset; with `once` the version that was trained on it the same way counts."""
     import time
@@ -210,11 +220,13 @@ def _trained(
     from barograph.cases.own_modules import own_files
     from barograph.sources import code_hash
     from barograph.training import train
-    from barograph.training.dataset import read, refuse_later_rows
+    from barograph.training.dataset_table import refuse_later_rows
     from barograph.training.due import Due
+    from barograph.training.sampled_dataset import read_for
     from barograph.training.trained_alike import trained_alike
 
-    data, code = read(settings.home, case), code_hash(own_files())
+    data, how = read_for(settings.home, case, how, max_rows)
+    code = code_hash(own_files())
     refuse_later_rows(case, data, at_ns)
     registry = registry_of(settings, warn=warn)
     cut_off: list[int] = []
@@ -247,7 +259,11 @@ def _page(card: "Card") -> str:
 
 
 def _trained_if_due(
-    settings: "Settings", log: str | None, case: "Case", how: "Training"
+    settings: "Settings",
+    log: str | None,
+    case: "Case",
+    how: "Training",
+    max_rows: int | None,
 ) -> "TrainingReport | Due":
     """Rebuild the dataset and train if due; return the decision if not due or already running."""
     from barograph.training.due import Due, turn
@@ -261,7 +277,7 @@ def _trained_if_due(
         warn(f"training {case.name}: {decision.why}")
         if case.stream is None:
             built(settings, log, case)
-        return _trained(settings, case, how)
+        return _trained(settings, case, how, max_rows=max_rows)
 
 
 def _follow(settings: "Settings", log: str | None, case: "Case") -> list[str]:

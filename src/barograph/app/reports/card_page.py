@@ -22,6 +22,7 @@ from barograph.app.reports.card_tables import (
 from barograph.app.reports.markup import Element, document, el
 from barograph.figures import US, bounds, duration, estimate, figure, interval
 from barograph.times import minute_of
+from barograph.training import sample_words
 from barograph.training.card import Card
 from barograph.training.card_words import chosen
 from barograph.training.timeline import STEPS
@@ -268,6 +269,8 @@ def _data(card: Card) -> Iterator[Element]:
         ]
     yield el("h2", "Data")
     yield el("div", pairs(rows), class_="card")
+    if (sample := sample_words.sample_of(training)) is not None:
+        yield el("p", " ".join(sample_words.sentences(sample)))
     phases = " · ".join(f"{name} {duration(seconds)}" for name, seconds in training.seconds.items())
     verb = f"barograph report card {training.model.version} --case {training.case} --json"
     yield el("p", f"Trained in: {phases}. All figures: ", el("code", verb), class_="about")

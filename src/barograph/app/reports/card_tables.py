@@ -230,9 +230,10 @@ def folds(card: Card) -> Iterator[Element]:
 
 
 def _side(side: SideFacts) -> str:
-    if not side.start_ns:
-        return f"{side.rows:,} rows"
-    return f"{side.rows:,} rows, {span(side.start_ns, side.end_ns)}"
+    rows = f"{side.rows:,} rows"
+    if isinstance(side.stands_for, int) and side.stands_for != side.rows:
+        rows += f" that stand for {side.stands_for:,}"
+    return f"{rows}, {span(side.start_ns, side.end_ns)}" if side.start_ns else rows
 
 
 def control(card: Card) -> Iterator[Element]:

@@ -12,6 +12,7 @@ from barograph.app.terminal.terminal import plain
 from barograph.figures import NOT_DEFINED, estimate, figure, interval
 from barograph.foreign import spelled_out
 from barograph.registry.audit import Promotion
+from barograph.training import sample_words
 from barograph.training.knowable_scores import Knowable
 from barograph.training.pooled import ScoreRow
 from barograph.training.report import TrainingReport
@@ -36,7 +37,7 @@ def training(report: TrainingReport, following: str = "", lines: int = _LINES) -
     else:
         state = "is a candidate that the gate lets pass"
     head = _marked(passed, f"{label} {state}")
-    above = [head, *_scores(report)]
+    above = [head, *_scores(report), *_sample(report)]
     below = wrap(f"next: {following}", WIDTH - 2, break_long_words=False) if following else []
     left = lines - len(above) - len(below)
     return Group(*above, *_reasons(report, left), *(plain(line) for line in below))
@@ -90,6 +91,12 @@ def _scores(report: TrainingReport) -> list[Text]:
         *_known(tested.knowable),
         *(_acting(ours.acting) if report.gate.decision.promote else []),
     ]
+
+
+def _sample(report: TrainingReport) -> list[Text]:
+    """What was kept of a dataset with more rows than a training may have."""
+    sample = sample_words.sample_of(report)
+    return [] if sample is None else [plain(f"  {sample_words.short(sample)}")]
 
 
 def _known(of: Knowable | None) -> list[Text]:

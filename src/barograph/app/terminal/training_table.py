@@ -7,7 +7,7 @@ from rich.text import Text
 from barograph.app.terminal.terminal import plain_table
 from barograph.figures import estimate, figure, interval
 from barograph.times import time_of
-from barograph.training import skill_words
+from barograph.training import sample_words, skill_words
 from barograph.training.report import TrainingReport
 
 _TENTHS = ("_s", "_per_hour")
@@ -50,6 +50,8 @@ def training(report: TrainingReport) -> RenderableType:
             **report.data.features_left_out,
         }.items()
     ]  # fmt: skip
+    sample = sample_words.sample_of(report)
+    kept = [] if sample is None else sample_words.sentences(sample)
     return Group(
         table,
         *_levels(report),
@@ -59,6 +61,7 @@ def training(report: TrainingReport) -> RenderableType:
         _sessions(report),
         *_skill(report),
         *_control(report),
+        *(Text(sentence) for sentence in kept),
         verdict,
         *reasons,
         *left_out,
