@@ -39,7 +39,7 @@ from barograph.training.history_sample import (
 )
 from barograph.training.walkforward import Training
 
-MOST_ROWS = 2_000_000
+MOST_ROWS = 1_000_000
 """Most rows of a training, where none are asked for. It does not depend on the machine: the same
 dataset and seed give the same model. docs/history.md has what a row takes.
 """

@@ -96,7 +96,7 @@ def train(
         typer.Option(
             min=1000,
             max=MOST_KEPT_ROWS,
-            help="Of a longer dataset sample the older rows; default 2,000,000.",
+            help="Of a longer dataset sample the older rows; default 1,000,000.",
         ),
     ] = None,
     at_time: Annotated[
