@@ -75,7 +75,7 @@ class Featurizer:
             start += consumed
             if start == len(events):
                 break
-        self._states.changed(np.unique(events["product"]).tolist())
+        self._states.changed(np.flatnonzero(np.bincount(events["product"])).tolist())
         if len(rows) == 1:
             return rows[0], late[0]
         return np.concatenate(rows), np.concatenate(late)
