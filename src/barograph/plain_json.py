@@ -65,13 +65,10 @@ def decimal(block: UInt8, p: int) -> Any:
     once, as float() rounds. Source: Clinger (1990), PLDI: how to read floating point numbers.
     """
     start = p
-    whole = 0
-    while np.uint8(block[p] - _ZERO) <= 9:
-        whole = whole * 10 + int(block[p] - _ZERO)
-        p += 1
-    digits = p - start
-    if digits == 0 or digits > 18 or (digits > 1 and block[start] == _ZERO):
+    p, whole = count(block, p)
+    if p < 0:
         return -1, 0.0
+    digits = p - start
     places = 0
     if block[p] == _POINT:
         p += 1
