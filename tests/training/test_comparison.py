@@ -89,6 +89,15 @@ def test_what_changed_is_named_with_both_sides(poor, good):
     assert named["code", "hash"] == ("0ld", "c0de")
     assert named["model", "features"] == ("tenure", "tenure, calls, charges")
     assert not [name for of, name in named if of == "data"]
+    assert ("training", "max_rows") not in named  # neither left rows out
+
+
+def test_a_training_that_left_rows_out_differs_by_how_many_it_kept(good):
+    settings = msgspec.structs.replace(good.card.training.settings, max_rows=1000)
+    training = msgspec.structs.replace(good.card.training, settings=settings)
+    sampled = good._replace(card=msgspec.structs.replace(good.card, training=training))
+    [change] = changes(good, sampled)
+    assert (change.name, change.champion, change.candidate) == ("max_rows", "–", "1000")
 
 
 def test_records_that_the_champion_was_fitted_on_are_left_out(home, good):

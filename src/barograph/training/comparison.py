@@ -215,7 +215,8 @@ def _properties(of: Trained) -> Sequence[_Property]:
         ("model", "threshold", f"{facts.threshold:.6g}"),
         ("model", "tau", _names(f"{key} {tau:.4g}" for key, tau in facts.tau.items())),
         ("model", "graph", facts.sha256[:16]),
-        *(("training", name, _text(settings[name])) for name in _OF_TRAINING),
+        # What is not set is not there (`max_rows`).
+        *(("training", name, _text(settings.get(name, "–"))) for name in _OF_TRAINING),
     ]
 
 
