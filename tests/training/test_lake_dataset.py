@@ -13,6 +13,8 @@ from barograph.cases.spikes import SPIKES
 from barograph.errors import BadInputError
 from barograph.training import data_hash, dataset, stretches
 from barograph.training.lake_dataset import build
+from barograph.training.results import results_in
+from barograph.training.stretches import compute
 from engines_here import EngineEndedError, EngineHere
 from simulated_archives import fed, heard, written
 
@@ -37,7 +39,7 @@ def check(home, expected, engine, **options):
     manifest = build(home, SPIKES, engine, **options)
     assert manifest == expected[0]
     assert dataset.paths(home, SPIKES)[0].read_bytes() == expected[1]
-    assert not list((home / "datasets").glob(".spikes-*/*"))
+    assert not list((home / "datasets").glob(".spikes-*"))
 
 
 @pytest.mark.slow
@@ -131,7 +133,37 @@ def test_lake_and_results_may_lie_in_an_object_store(home, expected, tmp_path):
     engine = EngineHere()
     check(tmp_path / "home", expected, engine, **options)
     assert not {*killed.computed} & {*engine.computed}
-    assert not [path for path in (tmp_path / "scratch").rglob("*") if path.is_file()]
+    assert not list((tmp_path / "scratch").glob("*"))
+
+
+def test_homes_that_share_a_scratch_keep_out_of_each_others_way(home, expected, tmp_path):
+    build(home, SPIKES, EngineHere())
+    options = {"lake": str(home / "parquet"), "scratch": str(tmp_path / "scratch")}
+    for name in "ab":
+        (tmp_path / name / "datasets").mkdir(parents=True)
+    with pytest.raises(EngineEndedError):
+        build(tmp_path / "a", SPIKES, EngineHere(lives=1), **options)
+    kept = sorted((tmp_path / "scratch").rglob("*"))
+    check(tmp_path / "b", expected, EngineHere(), **options)
+    assert sorted((tmp_path / "scratch").rglob("*")) == kept
+    check(tmp_path / "a", expected, EngineHere(), **options)
+    assert not list((tmp_path / "scratch").glob("*"))
+
+
+class EngineElsewhere:
+    """Leaves what it computes where only it sees it."""
+
+    def __init__(self, place):
+        self._place = place
+
+    def compute(self, stretches, _results, done):
+        for stretch in stretches:
+            done(compute(stretch, results_in(str(self._place), "elsewhere")))
+
+
+def test_results_that_are_not_seen_here_say_what_to_share(home, tmp_path):
+    with pytest.raises(BadInputError, match="a --scratch that they reach"):
+        build(home, SPIKES, EngineElsewhere(tmp_path))
 
 
 def test_a_lake_that_lacks_events_is_refused(tmp_path):
@@ -140,6 +172,19 @@ def test_a_lake_that_lacks_events_is_refused(tmp_path):
     sorted((home / "parquet").rglob("hour=*.parquet"))[1].unlink()
     with pytest.raises(BadInputError, match="it cannot be read"):
         build(home, SPIKES, EngineHere(), lake=str(home / "parquet"))
+
+
+def test_a_lake_whose_index_is_gone_is_refused(tmp_path):
+    home = fed(tmp_path)
+    build(home, SPIKES, EngineHere())
+    (home / "parquet" / "index.parquet").unlink()
+    with pytest.raises(BadInputError, match="no file has event 0"):
+        build(home, SPIKES, EngineHere(), lake=str(home / "parquet"))
+
+
+def test_a_lake_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(BadInputError, match="nowhere: there is no such folder"):
+        build(tmp_path, SPIKES, EngineHere(), lake="nowhere")
 
 
 def test_a_lake_of_an_older_version_says_how_to_make_another(tmp_path):

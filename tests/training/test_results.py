@@ -6,6 +6,7 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
+from barograph.errors import BadInputError
 from barograph.feature_set.catalogue import ROW
 from barograph.training.results import Computed, Folder, Results, Stored, results_in
 
@@ -46,6 +47,34 @@ def test_what_was_not_finished_is_not_there(place):
     assert results.finished() == set()
     results._place.put("k.json", b'{"before"')
     assert results.computed("k") is None
+    results.put("k", ROWS, b"state", COMPUTED)
+    assert results.finished() == {"k"}
+
+
+@pytest.mark.parametrize("gone", ["k.npy", "k.state"])
+def test_one_of_which_a_part_was_removed_is_computed_anew(tmp_path, gone):
+    results = results_in(str(tmp_path), "some")
+    results.put("k", ROWS, b"state", COMPUTED)
+    (tmp_path / "some" / gone).unlink()
+    with pytest.raises(BadInputError, match="computed anew"):
+        results.rows("k"), results.state("k")
+    assert results.finished() == set()
+    assert results.computed("k") is None
+
+
+def test_a_place_that_is_no_folder_is_an_error(tmp_path):
+    (tmp_path / "some").write_text("")
+    with pytest.raises(BadInputError, match="it cannot be written"):
+        results_in(str(tmp_path), "some").finished()
+    with pytest.raises(BadInputError, match="it cannot be written"):
+        results_in(str(tmp_path), "some").put("k", ROWS, b"state", COMPUTED)
+
+
+def test_nothing_is_left_of_what_is_cleared(tmp_path, place):
+    results = results_in(place, "some")
+    results.put("k", ROWS, b"state", COMPUTED)
+    results.clear()
+    assert not (tmp_path / "some").exists()
 
 
 def test_it_goes_to_other_processes(place):

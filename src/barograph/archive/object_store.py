@@ -7,6 +7,7 @@ variables as for the registry's bucket (`registry.s3_files`).
 
 import base64
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
@@ -77,6 +78,8 @@ class ObjectStore:
         for name in self.sizes(below):
             with self._told(name):
                 self._system.rm_file(self._path(name))  # `rm` takes [1] in a name for a pattern
+        if self.folder is not None:
+            shutil.rmtree(self.folder / below, ignore_errors=True)  # the folders that are left
 
     def read(self, name: str) -> bytes:
         """A small object. Raises ObjectStoreError, for one over 64 MiB too."""

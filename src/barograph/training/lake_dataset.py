@@ -11,9 +11,11 @@ Whoever is killed finds the stretches that are finished, and goes on.
 """
 
 import hashlib
+import platform
 import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -74,12 +76,19 @@ def build(  # noqa: PLR0913 - what is read how, and whom to tell
                 shutil.rmtree(other)
         results = results_in(str(kept), name)
         if scratch is not None:
-            results = results_in(scratch, f"{case.name}-stretches-{name}")
+            results = results_in(scratch, f"{case.name}-stretches-{name}-{_owner(home)}")
         work = _Work(engine, results, computed)
         stretches = work.proved(list(plan(index, known.events, identity)))
         manifest = _assembled(home, case, temporary, results, stretches, known)
         results.clear()
+        with suppress(OSError):  # it is not there, or has those of others
+            kept.rmdir()
     return manifest
+
+
+def _owner(home: Path) -> str:
+    """Keeps homes apart that share a scratch: whoever is done removes what is its own."""
+    return hashlib.sha256(f"{platform.node()}:{home.absolute()}".encode()).hexdigest()[:8]
 
 
 def _whole_index(
@@ -92,6 +101,9 @@ def _whole_index(
         compact(archive, Path(place), progress=compacted)
     elif lake is not None:
         place = lake if "://" in lake else str(Path(lake).absolute())
+        if "://" not in place and not Path(place).is_dir():
+            cure = "Name the folder that `barograph archive compact` wrote, or an address"
+            raise BadInputError(lake, "there is no such folder", cure)
     index, known = _read(place, temporary)
     if known.form < NUMBERED:
         raise BadInputError(
@@ -170,6 +182,14 @@ class _Work:
         if left:
             self._engine.compute(left, self._results, done)
             self._take(left)
+        for stretch in left:
+            if stretch.key not in self._known:
+                raise BadInputError(
+                    f"the stretch of {stretch.product} from event {stretch.first:,}",
+                    "its worker left the result where it is not seen from here",
+                    "Give a --home that all workers see under the same path, or a --scratch that "
+                    "they reach",
+                )
 
     def _take(self, stretches: Sequence[Stretch]) -> None:
         """Read which of them are computed; each is read once."""

@@ -1,11 +1,11 @@
 """What stretches came to, where every worker can leave it: in a folder, or in an object store."""
 
 import io
-import os
 import shutil
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from secrets import token_hex
 from tempfile import TemporaryDirectory
 from typing import Protocol
 
@@ -15,6 +15,7 @@ import numpy as np
 from barograph.archive.object_store import ObjectStore, open_store
 from barograph.arrays import Records
 from barograph.codec import UNREADABLE
+from barograph.errors import BadInputError
 from barograph.files.disk import declared, read_regular
 
 
@@ -40,6 +41,9 @@ class Place(Protocol):
     def names(self) -> Sequence[str]:
         """Those that are there."""
 
+    def has(self, name: str) -> bool:
+        """Whether one of them is there."""
+
     def read(self, name: str) -> bytes | None:
         """One of them; None if it is not there."""
 
@@ -58,10 +62,14 @@ class Folder:
 
     def names(self) -> Sequence[str]:
         """See Place."""
-        try:
-            return [path.name for path in self.path.iterdir()]
-        except FileNotFoundError:
+        if not self.path.exists():
             return []
+        with declared(self.path):
+            return [path.name for path in self.path.iterdir()]
+
+    def has(self, name: str) -> bool:
+        """See Place."""
+        return (self.path / name).is_file()
 
     def read(self, name: str) -> bytes | None:
         """See Place."""
@@ -74,8 +82,8 @@ class Folder:
         """See Place. Raises DiskFullError, and BadInputError where nothing can be written."""
         with declared(self.path, len(content)):
             self.path.mkdir(parents=True, exist_ok=True)
-            # Others may write the same: each writes a file of its own, and puts it there.
-            partial = self.path / f"{name}.{os.getpid()}"
+            # Others may write the same, on other machines too: each puts a file of its own there.
+            partial = self.path / f"{name}.{token_hex(8)}"
             partial.write_bytes(content)
             partial.replace(self.path / name)
 
@@ -103,6 +111,11 @@ class Stored:
         """See Place."""
         store, folder = self._parent
         return [name.removeprefix(f"{folder}/") for name in store.sizes(folder)]
+
+    def has(self, name: str) -> bool:
+        """See Place."""
+        store, folder = self._parent
+        return store.has(f"{folder}/{name}")
 
     def read(self, name: str) -> bytes | None:
         """See Place."""
@@ -132,7 +145,9 @@ class Results:
 
     def finished(self) -> set[str]:
         """The keys of all that are whole."""
-        return {name[:-5] for name in self._place.names() if name.endswith(".json")}
+        names = set(self._place.names())
+        keys = (name[:-5] for name in names if name.endswith(".json"))
+        return {key for key in keys if names.issuperset(_files_of(key))}
 
     def put(self, key: str, rows: Records, state: bytes, computed: Computed) -> None:
         """Keep a result: its rows (n,) of `catalogue.ROW`, and the checkpoint at its end."""
@@ -145,18 +160,23 @@ class Results:
     def computed(self, key: str) -> Computed | None:
         """What a stretch came to; None where it was not computed, or is not whole."""
         content = self._place.read(f"{key}.json")
+        if content is None or not all(map(self._place.has, _files_of(key))):
+            return None
         try:
-            return None if content is None else msgspec.json.decode(content, type=Computed)
+            return msgspec.json.decode(content, type=Computed)
         except UNREADABLE:
             return None
 
     def rows(self, key: str) -> Records:
-        """The rows (n,) of `catalogue.ROW` of one that is whole, in order."""
+        """The rows (n,) of `catalogue.ROW` of one that is whole, in order.
+
+        Raises BadInputError where it no longer is.
+        """
         rows: Records = np.load(io.BytesIO(self._whole(f"{key}.npy")), allow_pickle=False)
         return rows
 
     def state(self, key: str) -> bytes:
-        """The checkpoint of the product's state at the end of one that is whole."""
+        """The checkpoint of the product's state at the end of one that is whole. As `rows`."""
         return self._whole(f"{key}.state")
 
     def clear(self) -> None:
@@ -166,8 +186,13 @@ class Results:
     def _whole(self, name: str) -> bytes:
         content = self._place.read(name)
         if content is None:
-            raise FileNotFoundError(name)
+            raise BadInputError(name, "somebody removed it", "Run it again: it is computed anew")
         return content
+
+
+def _files_of(key: str) -> tuple[str, str]:
+    """What belongs to the last file of a result."""
+    return f"{key}.npy", f"{key}.state"
 
 
 def results_in(place: str, name: str) -> Results:

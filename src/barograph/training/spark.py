@@ -69,13 +69,6 @@ class SparkEngine:
             session.stop()
             thread.shutdown(wait=False)
         _tell(waiting, results, done)
-        for stretch in waiting.values():
-            raise BadInputError(
-                f"the stretch of {stretch.product} from event {stretch.first:,}",
-                "its worker left the result where it is not seen from here",
-                "Give a --home that all workers see under the same path, or a --scratch that they "
-                "reach",
-            )
 
     def _session(self) -> "tuple[SparkSession, tuple[type[Exception], ...]]":
         """A session, and what it raises."""

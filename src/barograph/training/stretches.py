@@ -62,12 +62,12 @@ def plan(index: pl.DataFrame, events: Mapping[str, int], lake: str) -> Iterator[
     """Yield the stretches of a lake, by product and in their order: about a day each.
 
     index: of `archive.lake`, with whole paths or addresses. events: how many each product has.
+    Raises BadInputError where the index has not all of them.
     """
     of_product = index.sort("product", "hour").partition_by("product", as_dict=True)
     for product, count in events.items():
-        files = of_product.get((product,))
-        if files is not None and count:
-            yield from _of_product(product, count, files, lake)
+        if count:
+            yield from _of_product(product, count, of_product.get((product,), index.clear()), lake)
 
 
 def _of_product(product: str, count: int, files: pl.DataFrame, lake: str) -> Iterator[Stretch]:

@@ -28,6 +28,21 @@ def test_a_dataset_of_records_needs_files(run):
     assert (code, out, err.count("\n")) == (2, "", 1)
 
 
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("--lake", "l"), "it is for --engine local and spark"),
+        (("--engine", "local", "--lake", ""), "it is empty: name a folder or an address"),
+        (("--engine", "local", "--scratch", ""), "it is empty: name a folder or an address"),
+        (("--engine", "local", "--lake", "nowhere"), "nowhere: there is no such folder"),
+    ],
+)
+def test_a_place_of_no_use_is_refused(run, words, why):
+    code, out, err = run("dataset", *words, "--home", "h")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert why in err
+
+
 @pytest.mark.slow
 def test_what_comes_of_more_products_than_are_remembered_is_counted_and_the_cure_helps(run):
     names = [f"P{number}-USD" for number in range(MAX_PRODUCTS + 1)]

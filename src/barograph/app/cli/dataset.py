@@ -112,6 +112,8 @@ def dataset(
     for option, given in (("--lake", lake), ("--scratch", scratch)):
         if many is None and given is not None:
             raise typer.BadParameter("it is for --engine local and spark", param_hint=option)
+        if given == "":
+            raise typer.BadParameter("it is empty: name a folder or an address", param_hint=option)
     if many is not None:
         if files or products or own_source(chosen) is not None or chosen.stream is not None:
             why = (
