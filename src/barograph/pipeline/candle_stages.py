@@ -1,6 +1,7 @@
 """The stages that make candles of the log's own ticks, and compare them with those of a service."""
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -9,7 +10,7 @@ from barograph import telemetry
 from barograph.codec import decode_candle_check
 from barograph.evaluation.candle_checks import CandleChecks, in_words
 from barograph.feature_set.hourly.from_ticks import TickCandles
-from barograph.log import Log
+from barograph.log import Log, open_log
 from barograph.log.topics import (
     CANDLE_CHECKS,
     CANDLE_LETTERS,
@@ -20,6 +21,7 @@ from barograph.log.topics import (
 )
 from barograph.machine import Machine
 from barograph.pipeline.stage_ground import Ground
+from barograph.pipeline.stage_outage import through_outages
 from barograph.pipeline.worker import Route, Tally, Until
 
 CANDLE_ROUTE = Route(
@@ -69,6 +71,22 @@ class CandleStages(msgspec.Struct, frozen=True, kw_only=True):
         route = msgspec.structs.replace(CHECK_ROUTE, count=self._count)
         return self._work(route, CandleChecks, until)
 
+    def prepare(self, until: Until) -> None:
+        """Make the topics of ticks and candles there; waits for a log that is away, until stopped.
+
+        Raises LogUnavailableError, unless patient.
+        """
+
+        def once(_until: Until) -> Tally:
+            with closing(open_log(self.address, lease_s=self.lease_s)) as log:
+                self._ensure(log)
+            return Tally()
+
+        if self.patient:
+            through_outages(once, until, self.warn, CANDLE_ROUTE.group)
+        else:
+            once(until)
+
     def _count(self, _group: str, values: Sequence[bytes]) -> None:
         """Count committed checks, and name the first of a batch that differ."""
         checks = [decode_candle_check(value) for value in values]
@@ -81,16 +99,16 @@ class CandleStages(msgspec.Struct, frozen=True, kw_only=True):
             self.warn(f"{len(differing) - _NAMED:,} more candles differ: see {CANDLE_CHECKS}")
 
     def _work(self, route: Route, new_machine: Callable[[], Machine], until: Until) -> Tally:
-        def ensure(log: Log) -> None:
-            ensure_topics(log, self.partitions)
-            ensure_candle_topics(log)
-
         ground = Ground(
             self.address,
-            ensure,
+            self._ensure,
             self.warn,
             batch_records=self.batch_records,
             lease_s=self.lease_s,
             patient=self.patient,
         )
         return ground.work(route, new_machine, until)
+
+    def _ensure(self, log: Log) -> None:
+        ensure_topics(log, self.partitions)
+        ensure_candle_topics(log)

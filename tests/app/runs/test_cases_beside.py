@@ -38,6 +38,12 @@ def settings(made_home, tmp_path):
 HOURLY = {"feature_set": FEATURE_SET_HASH, "features": ("gk_vol_1h", "gk_vol_6h")}
 
 
+CANDLE = Candle(
+    product="BTC-USD", start_s=1_700_002_800, open="1", high="2", low="1", close="2",
+    volume="1", source="file",
+)  # fmt: skip
+
+
 def promote(settings, case, **facts):
     registry, onnx = Registry(settings.home), graph()
     registry.register(case, onnx, facts_of(onnx, case=case, **facts))
@@ -64,13 +70,9 @@ def test_without_a_champion_there_is_nothing_beside(tmp_path):
 @pytest.mark.slow
 def test_a_case_is_taken_up_when_it_gets_its_first_champion(settings):
     """With the case that makes its rows; and what it forecasts is watched for alerts."""
-    candle = Candle(
-        product="BTC-USD", start_s=1_700_002_800, open="1", high="2", low="1", close="2",
-        volume="1", source="file",
-    )  # fmt: skip
     with closing(open_log(settings.home)) as log:
         ensure_candle_topics(log)
-        log.append([Message(CANDLES, candle.product, msgspec.json.encode(candle))])
+        log.append([Message(CANDLES, CANDLE.product, msgspec.json.encode(CANDLE))])
         with CasesBeside(settings, settings.home, pytest.fail, look_s=0.05) as beside:
             promote(settings, "hourly-6h", **HOURLY)
             until(lambda: beside.running == {"hourly", "hourly-6h"})
@@ -82,6 +84,22 @@ def test_a_case_is_taken_up_when_it_gets_its_first_champion(settings):
             assert beside.running == {"hourly", "hourly-6h"}
         beside.look()
         assert sum(log.positions("hourly-6h-alerts", topics[0]).values()) == 1
+
+
+@pytest.mark.slow
+def test_hours_are_watched_on_a_log_that_has_no_candles_yet(settings):
+    """What reads them begins before what makes them."""
+    promote(settings, "hourly", **HOURLY)
+    with (
+        closing(open_log(settings.home)) as log,
+        CasesBeside(settings, settings.home, pytest.fail) as beside,
+    ):
+        assert beside.running == {"hourly"}
+        until(lambda: CANDLES in {each.name for each in log.topics()})
+        log.append([Message(CANDLES, CANDLE.product, msgspec.json.encode(CANDLE))])
+        until(lambda: CANDLE_PREDICTIONS in {each.name for each in log.topics()})
+        until(lambda: browse.last(log, CANDLE_PREDICTIONS, 1))
+        until(lambda: sum(log.positions("hourly-alerts", CANDLE_PREDICTIONS).values()) == 1)
 
 
 @pytest.mark.slow

@@ -18,6 +18,7 @@ from barograph.log.topics import CANDLES
 from barograph.pipeline.alert_workers import prediction_jobs
 from barograph.pipeline.beside import Beside, Job
 from barograph.pipeline.side_threads import SideThreads
+from barograph.pipeline.worker import Until
 
 if TYPE_CHECKING:
     from barograph.cases.case import Case
@@ -72,6 +73,7 @@ class CasesBeside:
         self._deadline = deadline or Deadline()
         self._settings, self._address, self._warn, self._look_s = settings, address, warn, look_s
         self._running: set[str] = set()
+        self._candles = candle_stages(settings, address, warn, patient=True)
         self._makes_candles = False
         self._turn, self._stop = threading.Lock(), threading.Event()
         self._workers, self._refused = ExitStack(), ""
@@ -122,7 +124,9 @@ class CasesBeside:
             self.look()
 
     def _alerts(self, cases: "Sequence[Case]") -> list[Job]:
-        return prediction_jobs(alert_plan(self._settings, self._address, cases), self._warn)
+        plan = alert_plan(self._settings, self._address, cases)
+        jobs = zip(cases, prediction_jobs(plan, self._warn), strict=True)
+        return [(report, self._prepared(case, work)) for case, (report, work) in jobs]
 
     def _stages(self, cases: "Sequence[Case]") -> list[Job]:
         settings, address, warn = self._settings, self._address, self._warn
@@ -130,14 +134,26 @@ class CasesBeside:
         hours = any(live_of(case).source == CANDLES for case in cases)
         if hours and not self._makes_candles:
             self._makes_candles = True
-            candles = candle_stages(settings, address, warn, patient=True)
             jobs += [
-                ("candles of ticks are made no more", candles.candles),
-                ("candles of ticks are compared no more", candles.checks),
+                ("candles of ticks are made no more", self._candles.candles),
+                ("candles of ticks are compared no more", self._candles.checks),
             ]
         for case in cases:
             of_case = stages(settings, address, case, warn, patient=True)
             if of_case.live.machine is not None:
-                jobs.append((f"case {case.name}: rows are made no more", of_case.featurize))
-            jobs.append((f"case {case.name}: forecasts are made no more", of_case.score))
+                work = self._prepared(case, of_case.featurize)
+                jobs.append((f"case {case.name}: rows are made no more", work))
+            work = self._prepared(case, of_case.score)
+            jobs.append((f"case {case.name}: forecasts are made no more", work))
         return jobs
+
+    def _prepared(self, case: "Case", work: Callable[[Until], object]) -> Callable[[Until], object]:
+        """The work of a case, for hours behind the topic of candles, which a log may lack yet."""
+        if live_of(case).source != CANDLES:
+            return work
+
+        def prepared(until: Until) -> None:
+            self._candles.prepare(until)
+            work(until)
+
+        return prepared
