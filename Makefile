@@ -24,7 +24,7 @@ SEED ?= 1
 ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 .PHONY: help install airflow airflow-up dvc demo hourly-demo churn-demo kafka test test-unattended test-operations test-fast test-narrow lint bench bench-check lock docs deploy leak claims ceiling more-skill drift-table first-minutes horizons history-cost sampled-training eda gallery brief docs-site \
-  bandit pip-audit lint-workflows compare image image-check pin-images release-notes branch-rules wheel clean
+  bandit pip-audit lint-workflows compare image image-check image-release pin-images release-notes branch-rules wheel clean
 
 help:            ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -176,6 +176,11 @@ image:           ## the two images of deploy/Dockerfile, IMAGE and IMAGE-trainin
 image-check:     ## whether both become healthy without root or a place to write; needs Docker
 	$(PYTHON) deploy/check_image.py $(IMAGE)
 	$(PYTHON) deploy/check_image.py $(IMAGE)-training
+
+image-release:   ## give both, in their registry, the name RELEASE as well: make image-release IMAGE=… RELEASE=…
+	@test -n "$(RELEASE)" || { echo "Name it: make image-release IMAGE=REGISTRY/NAME:TAG RELEASE=REGISTRY/NAME:TAG"; exit 2; }
+	$(DOCKER) buildx imagetools create --tag $(RELEASE) $(IMAGE)
+	$(DOCKER) buildx imagetools create --tag $(RELEASE)-training $(IMAGE)-training
 
 pin-images:      ## add digests to the tags in deploy/compose.yaml and deploy/Dockerfile; asks registries
 	$(PYTHON) deploy/pin_images.py
