@@ -10,6 +10,9 @@ CUSTOMERS ?= $(wildcard $(or $(BAROGRAPH_DATA),../shared/data)/churn/Telco-Custo
 CANDLES ?= $(wildcard $(or $(BAROGRAPH_DATA),../shared/data)/hourly/btc_usd_hourly_to_20241130.csv.gz)
 UV_INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
+# Processes are started by the hundred: let Python keep what it compiles, whatever else was said.
+export PYTHONDONTWRITEBYTECODE =
+
 # The rooms whose tests compare floats.
 COMPUTING := app/web cases evaluation feature_set learning library pipeline registry simulated training
 
@@ -52,9 +55,6 @@ airflow-up: .venv-airflow/installed $(STAMP)   ## Airflow on 127.0.0.1:8080 with
 
 dvc: .venv-dvc/installed   ## DVC in .venv-dvc, for the stages of dvc.yaml
 	@echo 'Installed. With both on the PATH:  PATH=.venv-dvc/bin:.venv/bin:$$PATH dvc repro'
-
-# Tests start processes by the hundred: let Python keep what it compiles, whatever else was said.
-test test-operations test-fast test-narrow test-unattended: export PYTHONDONTWRITEBYTECODE =
 
 # Three on two cores: tests wait for processes, brokers and servers a third of their time. What the
 # tests of one file share is made once, as a file goes to one of the three.

@@ -144,6 +144,12 @@ def interleaved(
     return median(ours_s for ours_s, _ in timed), median(peer_s for _, peer_s in timed)
 
 
+def peak_mb() -> float:
+    """The most that this program held; `getrusage` counts what its parent held too."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024 / 1e6
+
+
 def temporary_folder() -> Path:
     """A folder that is removed when this process ends."""
     folder = Path(tempfile.mkdtemp(prefix="barograph-bench-"))

@@ -30,7 +30,7 @@ from barograph.log.topics import TICKS
 from barograph.pipeline.stages import featurize_route
 from barograph.pipeline.worker import NEXT, Route, Tally, work
 from barograph.types import NS_PER_S, Message, Tick, TopicPartition
-from measure import Measured, row, sized
+from measure import Measured, peak_mb, row, sized
 from workers import Cluster, disk_bytes, fresh_log, wait_for
 
 PARTITIONS = 6
@@ -198,7 +198,7 @@ def _worker(address: str) -> None:
     featurizer = Featurizer()
     numbers = [decode_numbers(_tick("W-USD", NS_PER_S).value)]
     featurizer.update(event_array(numbers, featurizer.product_index))  # compiled by now
-    before_mb = _peak_mb()
+    before_mb = peak_mb()
     with closing(open_log(address)) as log:
         print("ready", flush=True)
         started_s = float(sys.stdin.readline())
@@ -221,13 +221,7 @@ def _worker(address: str) -> None:
 
         route = _route()
         work(log, route, Featurizer, clock_ns=time.time_ns, until=until)
-    print(msgspec.json.encode(Takeover(**done_s, before_mb=before_mb, peak_mb=_peak_mb())).decode())
-
-
-def _peak_mb() -> float:
-    """The most that this program held; `getrusage` counts what its parent held too."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024 / 1e6
+    print(msgspec.json.encode(Takeover(**done_s, before_mb=before_mb, peak_mb=peak_mb())).decode())
 
 
 def _print_growth(sizes: Sequence[int]) -> None:
