@@ -13,7 +13,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from functools import cache
-from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
