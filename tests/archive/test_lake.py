@@ -171,6 +171,34 @@ def test_a_number_that_is_missing_or_there_twice_is_damage(lake):
         read_events([*paths, paths[0]], 0, count)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("kind", "other"),
+        ("kind", None),
+        ("kind", 1),
+        ("price", "x"),
+        ("bid", 1.5),
+        ("event_time", 7),
+        ("trade_id", "x"),
+        ("side", True),
+        ("number", None),
+        ("number", "x"),
+    ],
+)
+def test_what_no_compaction_writes_is_damage(lake, name, value):
+    (path,) = [each for each in lake.rglob("hour=08.parquet") if "BTC" in str(each)]
+    rows = pl.read_parquet(path, hive_partitioning=False)
+    count = int(rows["number"].max()) + 1
+    dtype = rows.schema[name] if value is None else None
+    rows.with_columns(pl.lit(value, dtype).alias(name)).write_parquet(path)
+    with pytest.raises(BadInputError, match="compact the archive to another place"):
+        read_events([str(path)], 0, count)
+    rows.drop(name).write_parquet(path)
+    with pytest.raises(BadInputError, match="compact the archive to another place"):
+        read_events([str(path)], 0, count)
+
+
 @pytest.mark.skipif(find_spec("fsspec") is None, reason="the extra lake is not installed")
 def test_files_of_an_object_store_are_read_by_their_addresses(lake):
     folder, paths, count = lake, sorted(lake.rglob("hour=*.parquet")), 0

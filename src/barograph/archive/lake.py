@@ -5,18 +5,20 @@ hour in the feed's order, prices and sizes as the venue wrote them. `index.parqu
 events each file has, so that a reader of some of them opens no other.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import msgspec
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from barograph.archive.object_store import open_store
 from barograph.arrays import Records
@@ -80,10 +82,14 @@ INDEX_COLUMNS: Mapping[str, type[pl.DataType]] = {
 _KINDS = {"tick": TICK, "heartbeat": HEARTBEAT, "gap": GAP, "trade": TRADE}
 _NUMBERS = ("price", "bid", "ask", "bid_size", "ask_size", "volume_24h", "last_size")
 _TEXTS = {"last_size": "size"}
+_SIDES = {"buy": 1, "sell": -1}
+_UNKNOWN = -1
+_EVENTS_AT_ONCE = 4096
 _TIMES = {"event_time_ns": "event_time", "receive_time_ns": "receive_time"}
 _TIMES |= {"gap_start_ns": "gap_start"}
 _READ = ("kind", *_TIMES.values(), "price", "size", "side", "bid", "ask", "bid_size", "ask_size")
 _READ += ("volume_24h", "trade_id", "filled", "number")
+_SCHEMA = pl.Schema({name: COLUMNS[name] for name in _READ})
 
 
 class LakeProgress(msgspec.Struct, kw_only=True):
@@ -185,18 +191,20 @@ def read_events(paths: Sequence[str], first: int, end: int) -> Records:
             with _at_hand(path) as file:
                 table = pl.scan_parquet(file, hive_partitioning=False)
                 frame = table.select(_READ).filter(number).collect()
+            columns = _columns_of(frame)
         except (pl.exceptions.PolarsError, OSError) as error:
             why = f"it cannot be read ({' '.join(str(error).split())[:200]})"
             raise BadInputError(path, why, _ANEW) from None
         places = frame["number"].to_numpy() - first
-        some = _events_of(frame).view(whole.dtype)
         if len(places) and (np.diff(places) == 1).all():  # all but late ones
             span = slice(places[0], places[-1] + 1)
             times_seen[span] += 1
-            whole[span] = some
+            _fill(events[span], columns)
         else:
             np.add.at(times_seen, places, 1)
-            whole[places] = some
+            some = np.zeros(len(places), EVENT)
+            _fill(some, columns)
+            whole[places] = some.view(whole.dtype)
     if not (times_seen == 1).all():
         place = int(np.flatnonzero(times_seen != 1)[0])
         why = f"event {first + place:,} is there {times_seen[place]} times"
@@ -222,23 +230,45 @@ def _at_hand(path: str) -> Iterator[str]:
 _store = lru_cache(1)(open_store)
 
 
-def _events_of(frame: pl.DataFrame) -> Records:
-    events = np.zeros(len(frame), EVENT)
-    kind = frame["kind"].replace_strict(_KINDS, return_dtype=pl.Int8).to_numpy().copy()
-    kind[(frame["filled"].fill_null(value=False) & (frame["kind"] == "trade")).to_numpy()] = FILLED
-    events["kind"] = kind
+def _columns_of(frame: pl.DataFrame) -> dict[str, NDArray[Any]]:
+    """The fields of `codec.EVENT` that are not 0 in all rows, each (n,). Raises PolarsError."""
+    if frame.schema != _SCHEMA:
+        raise pl.exceptions.SchemaError("its columns are of other types")
+    kind = _coded(frame["kind"], _KINDS, _UNKNOWN)
+    if (kind == _UNKNOWN).any():
+        raise pl.exceptions.InvalidOperationError(f"a kind is none of {', '.join(_KINDS)}")
+    kind[(kind == TRADE) & frame["filled"].fill_null(value=False).to_numpy()] = FILLED
+    columns: dict[str, NDArray[Any]] = {"kind": kind}
     for field, column in _TIMES.items():
         unknown = 0 if field == "gap_start_ns" else int(NAT)
-        events[field] = frame[column].to_physical().fill_null(unknown).to_numpy()
+        columns[field] = _filled(frame[column].to_physical(), unknown)
     has_price = ~np.isin(kind, (HEARTBEAT, GAP))
-    trade_id = frame["trade_id"].fill_null(-1).to_numpy()
-    events["trade_id"] = np.where(has_price, trade_id, 0)
+    columns["trade_id"] = np.where(has_price, _filled(frame["trade_id"], -1), 0)
+    of_ticks = kind == TICK
     for field in _NUMBERS:
-        text = frame[_TEXTS.get(field, field)]
-        number = text.cast(pl.Float64).fill_null(np.nan).to_numpy()
-        has_one = has_price if field in {"price", "last_size"} else kind == TICK
-        events[field] = np.where(has_one, number, 0.0)
-    sides = {"buy": 1, "sell": -1}
-    side = frame["side"].replace_strict(sides, default=0, return_dtype=pl.Int8).fill_null(0)
-    events["side"] = np.where(has_price, side.to_numpy(), 0)
-    return events
+        number = _filled(frame[_TEXTS.get(field, field)].cast(pl.Float64), math.nan)
+        has_one = has_price if field in {"price", "last_size"} else of_ticks
+        columns[field] = number if has_one.all() else np.where(has_one, number, 0.0)
+    columns["side"] = np.where(has_price, _coded(frame["side"], _SIDES, 0), 0)
+    return columns
+
+
+def _coded(texts: pl.Series, codes: Mapping[str, int], other: int) -> NDArray[np.int8]:
+    coded = np.full(len(texts), other, np.int8)
+    for text, code in codes.items():
+        coded[(texts == text).fill_null(value=False).to_numpy()] = code
+    return coded
+
+
+def _filled(column: pl.Series, unknown: float) -> NDArray[Any]:
+    if column.null_count() == len(column):  # there is no column to copy
+        return np.full(len(column), unknown, np.float64 if column.dtype == pl.Float64 else np.int64)
+    return column.fill_null(unknown).to_numpy()
+
+
+def _fill(events: Records, columns: Mapping[str, NDArray[Any]]) -> None:
+    """Write fields (n,) into events (n,), some at a time, while these are in the cache."""
+    for start in range(0, len(events), _EVENTS_AT_ONCE):
+        part = slice(start, start + _EVENTS_AT_ONCE)
+        for field, values in columns.items():
+            events[field][part] = values[part]

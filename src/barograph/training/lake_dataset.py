@@ -171,6 +171,7 @@ class _Work:
         total = sum(stretch.end - stretch.first for stretch in stretches)
         self._take(stretches)
         left = [each for each in stretches if each.key not in self._known]
+        left.sort(key=lambda each: each.reach - each.end)  # no worker begins a long one last
         events = total - sum(each.end - each.first for each in left)
         self._computed(events, total)
 
