@@ -20,7 +20,7 @@ COMPUTING := app/web cases evaluation feature_set learning library pipeline regi
 DOCKER ?= docker
 IMAGE ?= barograph:local
 WITH_TRAINING := --build-arg CONTENTS=training \
-  --build-arg EXTRAS="--extra kafka --extra jwt --extra xgboost --extra garch"
+  --build-arg EXTRAS="--extra kafka --extra jwt --extra xgboost --extra garch --extra sklearn --extra lake"
 # Of the comparison of two branches: hours of the simulated market, and its seed.
 HOURS ?= 36
 SEED ?= 1
