@@ -167,7 +167,7 @@ def test_results_that_are_not_seen_here_say_what_to_share(home, tmp_path):
 
 
 def test_a_lake_that_lacks_events_is_refused(tmp_path):
-    home = fed(tmp_path)
+    home = fed(tmp_path, (5, 5))
     build(home, SPIKES, EngineHere())
     sorted((home / "parquet").rglob("hour=*.parquet"))[1].unlink()
     with pytest.raises(BadInputError, match="it cannot be read"):
@@ -175,7 +175,7 @@ def test_a_lake_that_lacks_events_is_refused(tmp_path):
 
 
 def test_a_lake_whose_index_is_gone_is_refused(tmp_path):
-    home = fed(tmp_path)
+    home = fed(tmp_path, (5, 5))
     build(home, SPIKES, EngineHere())
     (home / "parquet" / "index.parquet").unlink()
     with pytest.raises(BadInputError, match="no file has event 0"):
@@ -188,7 +188,7 @@ def test_a_lake_that_is_not_there_is_named(tmp_path):
 
 
 def test_a_lake_of_an_older_version_says_how_to_make_another(tmp_path):
-    home = fed(tmp_path)
+    home = fed(tmp_path, (5, 5))
     (home / "parquet").mkdir()
     (home / "parquet" / "progress.json").write_text('{"files": {}}')
     with pytest.raises(BadInputError, match="archive compact --out DIR"):
