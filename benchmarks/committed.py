@@ -18,6 +18,7 @@ import msgspec
 import numpy as np
 
 from barograph.app import wiring
+from barograph.app.prompt_threads import prompt_threads
 from barograph.app.settings import Settings
 from barograph.cases.spikes import SPIKES
 from barograph.codec import decode_numbers, decode_prediction, decode_row
@@ -123,7 +124,7 @@ def _ways() -> Ways:
                 products=PRODUCTS,
                 seconds=warm_s + seconds,
             )
-            with threads.Pipeline(stages):
+            with prompt_threads(), threads.Pipeline(stages):
                 listen(feed, plan, threading.Event(), lambda _warning: None)  # of its clock
             ways = _by_stage(log, stages.committed, warm_s)
     return Ways(*zip(*ways, strict=True))
