@@ -59,7 +59,9 @@ def line(address, tmp_path, monkeypatch, capsys):
 
 
 def words_of(log, topic, decode):
-    return [decode.of(record) for record in browse.records(log, topic)]
+    """Of a product in their order; how products take turns depends on what a poll returns."""
+    words = [decode.of(record) for record in browse.records(log, topic)]
+    return sorted(words, key=lambda each: each.product)
 
 
 def test_it_is_featurized_scored_trained_promoted_shadowed_and_judged(
