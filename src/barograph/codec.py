@@ -237,8 +237,11 @@ A gap's `event_time_ns` is its end, a trade's size its `last_size`. `product` in
 Unknown: NAT for times, −1 for `trade_id`, NaN for numbers, 0 for `side` (+1 bought, −1 sold).
 """
 
+SIDES = {"buy": 1, "sell": -1}
+"""The `side` of an EVENT by its word; 0 without one."""
+
 _NAT = int(NAT)
-_SIDES = {"": 0, "buy": 1, "sell": -1}
+_SIDE_OF = {"": 0, **SIDES}
 
 # The bounds of `venues.refusals`; the proof in `kernels.window` is for what lies within them.
 _Price = Annotated[float, Meta(ge=1e-18, le=1e18)]
@@ -360,7 +363,7 @@ def event_array(numbers: Sequence[Numbers], product_index: Callable[[str], int])
             event["trade_id"] = n.trade_id
             event["price"] = n.price
             event["last_size"] = n.size
-            event["side"] = _SIDES[n.side or ""]
+            event["side"] = _SIDE_OF[n.side or ""]
         else:
             check_numbers(n)
             event["kind"] = GAP
@@ -386,7 +389,7 @@ def _fill_ticks(events: Records, ticks: Sequence[_TickNumbers]) -> None:
     events["ask_size"] = np.fromiter([t.ask_size for t in ticks], number, n)
     events["volume_24h"] = np.fromiter([t.volume_24h for t in ticks], number, n)
     events["last_size"] = np.fromiter([t.last_size for t in ticks], number, n)
-    events["side"] = np.fromiter([_SIDES[t.side] for t in ticks], np.int8, n)
+    events["side"] = np.fromiter([_SIDE_OF[t.side] for t in ticks], np.int8, n)
 
 
 def dead(record: Record, fault: Fault, detail: str) -> DeadLetter:

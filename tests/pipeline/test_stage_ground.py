@@ -33,6 +33,12 @@ def test_its_topics_are_there_before_it_works_and_its_handle_is_closed(tmp_path)
         handle.topics()
 
 
+def test_topics_can_be_made_for_others_that_read_them(tmp_path):
+    ground(tmp_path).prepare(when_idle, "candles")
+    with closing(open_log(tmp_path)) as log:
+        assert {CANDLES, CANDLE_CHECKS} <= {topic.name for topic in log.topics()}
+
+
 @pytest.mark.slow
 def test_only_who_is_patient_tries_again(tmp_path):
     tries = []

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from barograph.archive.object_store import open_store
 from barograph.arrays import Records
-from barograph.codec import EVENT, FILLED, GAP, HEARTBEAT, NAT, TICK, TRADE, UNREADABLE
+from barograph.codec import EVENT, FILLED, GAP, HEARTBEAT, NAT, SIDES, TICK, TRADE, UNREADABLE
 from barograph.errors import BadInputError
 from barograph.files import parquet
 from barograph.files.disk import put_in_place, read_regular
@@ -82,7 +82,6 @@ INDEX_COLUMNS: Mapping[str, type[pl.DataType]] = {
 _KINDS = {"tick": TICK, "heartbeat": HEARTBEAT, "gap": GAP, "trade": TRADE}
 _NUMBERS = ("price", "bid", "ask", "bid_size", "ask_size", "volume_24h", "last_size")
 _TEXTS = {"last_size": "size"}
-_SIDES = {"buy": 1, "sell": -1}
 _UNKNOWN = -1
 _EVENTS_AT_ONCE = 4096
 _TIMES = {"event_time_ns": "event_time", "receive_time_ns": "receive_time"}
@@ -231,7 +230,7 @@ _store = lru_cache(1)(open_store)
 
 
 def _columns_of(frame: pl.DataFrame) -> dict[str, NDArray[Any]]:
-    """The fields of `codec.EVENT` that are not 0 in all rows, each (n,). Raises PolarsError."""
+    """The fields of `codec.EVENT` but for `product`, each (n,). Raises PolarsError."""
     if frame.schema != _SCHEMA:
         raise pl.exceptions.SchemaError("its columns are of other types")
     kind = _coded(frame["kind"], _KINDS, _UNKNOWN)
@@ -249,7 +248,7 @@ def _columns_of(frame: pl.DataFrame) -> dict[str, NDArray[Any]]:
         number = _filled(frame[_TEXTS.get(field, field)].cast(pl.Float64), math.nan)
         has_one = has_price if field in {"price", "last_size"} else of_ticks
         columns[field] = number if has_one.all() else np.where(has_one, number, 0.0)
-    columns["side"] = np.where(has_price, _coded(frame["side"], _SIDES, 0), 0)
+    columns["side"] = np.where(has_price, _coded(frame["side"], SIDES, 0), 0)
     return columns
 
 

@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from barograph.arrays import Float64, Int32, Int64
-from barograph.codec import NAT
+from barograph.codec import NAT, SIDES
 from barograph.errors import BadInputError
 from barograph.types import LATEST_NS
 from barograph.venues.coinbase.row_lane import Rows
@@ -44,7 +44,6 @@ from barograph.venues.forms.own import FIELDS
 _Number = TypeVar("_Number", np.float64, np.int64, np.int32)
 _OWN_TIMES = {"event_time_ns": TIME, "receive_time_ns": RECEIVED}
 _NUMBERS = (PRICE, BID, ASK, BID_SIZE, ASK_SIZE, VOLUME, LAST_SIZE)
-_SIGNS = {"buy": 1, "sell": -1}
 _NEEDED = "product, time, and bid and ask (or mid with spread or spread_bps)"
 
 
@@ -189,10 +188,10 @@ def _sides(raw: pl.DataFrame, n: int) -> Int32:
     sides = raw[SIDE]
     if isinstance(sides.dtype, (pl.Categorical, pl.Enum)):
         names, numbers = _names(sides)
-        signs = np.array([*(_SIGNS.get(name, 0) for name in names), 0], np.int32)
+        signs = np.array([*(SIDES.get(name, 0) for name in names), 0], np.int32)
         return signs[numbers]  # −1 is the last one
     sides = sides.cast(pl.String)
-    bought, sold = ((sides == side).cast(pl.Int32) for side in _SIGNS)
+    bought, sold = ((sides == side).cast(pl.Int32) for side in SIDES)
     return _writable(_filled(bought - sold, 0).to_numpy())
 
 

@@ -1,7 +1,6 @@
 """The stages that make candles of the log's own ticks, and compare them with those of a service."""
 
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -10,7 +9,7 @@ from barograph import telemetry
 from barograph.codec import decode_candle_check
 from barograph.evaluation.candle_checks import CandleChecks, in_words
 from barograph.feature_set.hourly.from_ticks import TickCandles
-from barograph.log import Log, open_log
+from barograph.log import Log
 from barograph.log.topics import (
     CANDLE_CHECKS,
     CANDLE_LETTERS,
@@ -21,7 +20,6 @@ from barograph.log.topics import (
 )
 from barograph.machine import Machine
 from barograph.pipeline.stage_ground import Ground
-from barograph.pipeline.stage_outage import through_outages
 from barograph.pipeline.worker import Route, Tally, Until
 
 CANDLE_ROUTE = Route(
@@ -72,20 +70,8 @@ class CandleStages(msgspec.Struct, frozen=True, kw_only=True):
         return self._work(route, CandleChecks, until)
 
     def prepare(self, until: Until) -> None:
-        """Make the topics of ticks and candles there; waits for a log that is away, until stopped.
-
-        Raises LogUnavailableError, unless patient.
-        """
-
-        def once(_until: Until) -> Tally:
-            with closing(open_log(self.address, lease_s=self.lease_s)) as log:
-                self._ensure(log)
-            return Tally()
-
-        if self.patient:
-            through_outages(once, until, self.warn, CANDLE_ROUTE.group)
-        else:
-            once(until)
+        """Make the topics of ticks and candles there, for others that read them."""
+        self._ground().prepare(until, CANDLE_ROUTE.group)
 
     def _count(self, _group: str, values: Sequence[bytes]) -> None:
         """Count committed checks, and name the first of a batch that differ."""
@@ -99,16 +85,18 @@ class CandleStages(msgspec.Struct, frozen=True, kw_only=True):
             self.warn(f"{len(differing) - _NAMED:,} more candles differ: see {CANDLE_CHECKS}")
 
     def _work(self, route: Route, new_machine: Callable[[], Machine], until: Until) -> Tally:
-        ground = Ground(
+        return self._ground().work(route, new_machine, until)
+
+    def _ground(self) -> Ground:
+        def ensure(log: Log) -> None:
+            ensure_topics(log, self.partitions)
+            ensure_candle_topics(log)
+
+        return Ground(
             self.address,
-            self._ensure,
+            ensure,
             self.warn,
             batch_records=self.batch_records,
             lease_s=self.lease_s,
             patient=self.patient,
         )
-        return ground.work(route, new_machine, until)
-
-    def _ensure(self, log: Log) -> None:
-        ensure_topics(log, self.partitions)
-        ensure_candle_topics(log)

@@ -52,6 +52,19 @@ class Ground(NamedTuple):
                     warn=self.warn,
                 )
 
+        return self._through(once, until, route.group)
+
+    def prepare(self, until: Until, stage: str) -> None:
+        """Make the topics there, and nothing else. stage: who waits for the log, in warnings."""
+
+        def once(_until: Until) -> Tally:
+            with closing(open_log(self.address, lease_s=self.lease_s)) as log:
+                self.ensure(log)
+            return Tally()
+
+        self._through(once, until, stage)
+
+    def _through(self, once: Callable[[Until], Tally], until: Until, stage: str) -> Tally:
         if not self.patient:
             return once(until)
-        return through_outages(once, until, self.warn, route.group, retry_s=self.retry_s)
+        return through_outages(once, until, self.warn, stage, retry_s=self.retry_s)
