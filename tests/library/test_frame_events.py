@@ -1,7 +1,7 @@
 """A table of ticks gives what `replay` makes of it as a recording: lane and machine together."""
 
 import json
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 from itertools import repeat
 
 import numpy as np
@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from barograph.codec import EVENT
+from barograph.errors import BadInputError
 from barograph.library.frame_events import TableReading
 from barograph.library.reading import read_ticks
 from barograph.library.tick_columns import tick_table
@@ -123,3 +124,148 @@ def test_so_does_one_without_ids_whose_rows_are_sound_and_in_order(tmp_path, row
     options = {"columns": columns, "silence_timeout_s": timeout_s}
     of_file = read_ticks(recorded(tmp_path / "rows.ndjson", rows), **options)
     same(read_ticks(as_frame(rows), **options), of_file)
+
+
+quantities = st.sampled_from([99.5, 100.0, 0.1, 1e-7, 12345678.12345678, 100000.515])
+"""Bids, sizes; written in many ways."""
+
+texts_of_numbers = st.sampled_from(
+    [
+        "99.5",
+        " 99.5",
+        "99.50 ",
+        "1e2",
+        "+99",
+        "0x10",
+        "",
+        "99,5",
+        "inf",
+        "NaN",
+        "0.1234567890123456789012",
+    ]
+)
+cells = {
+    "float": st.one_of(quantities, st.none(), st.sampled_from([float("nan"), -1.0, 0.0, 1e19])),
+    "text": st.one_of(quantities.map(str), texts_of_numbers, st.none()),
+    "bool": st.booleans(),
+    "int": st.one_of(st.sampled_from([0, 1, 100, 10**12, 10**18, -3]), st.none()),
+}
+kinds = {"float": pl.Float64, "text": pl.String, "bool": pl.Boolean, "int": pl.Int64}
+id_cells = {
+    "float": st.sampled_from([1000.0, 1001.0, 1002.5, 1e17, float("nan"), None]),
+    "text": st.sampled_from(["1000", " 1001", "1002.0", "1003.5", "x", "", None]),
+    "int": st.sampled_from([1000, 1001, 1002, 10**18, -1, None]),
+}
+
+
+@st.composite
+def columns(draw, name, of, n):
+    kind = draw(st.sampled_from(sorted(of)))
+    return pl.Series(name, draw(st.lists(of[kind], min_size=n, max_size=n)), dtype=kinds[kind])
+
+
+WRITERS = {
+    "csv": pl.DataFrame.write_csv,
+    "parquet": pl.DataFrame.write_parquet,
+    "ndjson": pl.DataFrame.write_ndjson,
+}
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data(), n=st.integers(2, 12))
+@pytest.mark.slow
+def test_values_of_any_kind_are_read_as_in_a_file(tmp_path, data, n):
+    """Texts with blanks, exponents, middles, receipts of another unit, ids as floats, and more."""
+    seconds = st.lists(st.sampled_from([0.0, 0.5, 1.0, 15.0]), min_size=n, max_size=n)
+    time_ns = START_NS + (np.cumsum(data.draw(seconds)) * NS_PER_S).astype(np.int64)
+    names = st.sampled_from(["BTC-USD", " BTC-USD", "BTC-USDC", "A\x07B", "", None])
+    frame = pl.DataFrame(
+        {
+            "symbol": ["BTC-USD", *data.draw(st.lists(names, min_size=n - 1, max_size=n - 1))],
+            "ts": time_ns,
+            "side": data.draw(
+                st.lists(st.sampled_from(["buy", "Sell", None]), min_size=n, max_size=n)
+            ),
+        }
+    )
+    roles = {"symbol": "product", "ts": "time", "side": "side"}
+    if data.draw(st.booleans()):
+        quote = {"bid_px": "bid", "ask_px": "ask"}
+        frame = frame.with_columns(bid_px=99.0, ask_px=100000.52)
+    else:
+        quote = {"middle": "mid", "width": data.draw(st.sampled_from(["spread", "spread_bps"]))}
+        frame = frame.with_columns(middle=100.25, width=0.5)
+    roles |= quote
+    some = ["price", "bid_size", "volume_24h", "trade_id", "sequence", *quote]
+    for name in data.draw(st.lists(st.sampled_from(some), unique=True)):
+        of = id_cells if name in {"trade_id", "sequence"} else cells
+        column = data.draw(columns(name, of, n))
+        first = frame[name].head(1) if name in quote else column.head(1)
+        if name in quote and column.dtype != pl.String:
+            column = column.cast(pl.Float64)
+        column = pl.concat([first.cast(column.dtype), column.tail(n - 1)]).alias(name)
+        frame = frame.with_columns(column)
+        roles[name] = roles.get(name, name)
+    if data.draw(st.booleans()):
+        behind = st.sampled_from([0, 50, -1500, 3000, -70_000])
+        late_ms = np.array(data.draw(st.lists(behind, min_size=n, max_size=n)))
+        frame = frame.with_columns(got=time_ns // 10**6 + late_ms)
+        roles["got"] = "received"
+    options = {"columns": roles, "clock": data.draw(st.sampled_from(["venue", "recorder"]))}
+    of_frame = outcome(frame, options)
+    for form, write in WRITERS.items():
+        path = tmp_path / f"rows.{form}"
+        write(frame, path)
+        assert outcome(path, options) == of_frame, form
+
+
+SUMMER_ENDS = datetime(2025, 10, 26, 1, 59, 57)  # noqa: DTZ001 - local time in Paris
+SUMMER_BEGINS = datetime(2025, 3, 30, 1, 59, 57)  # noqa: DTZ001
+local_times = st.lists(
+    st.sampled_from([0, 1, 2, 30, 3600, 3600, -3600, -3599, 7200]), min_size=2, max_size=20
+)
+odd_times = {
+    "int": st.sampled_from([1_750_000_030, 1_750_000_031_000, -5, None]),
+    "float": st.sampled_from([1_750_000_030.25, 1_750_000_031_000.0, 1e30, None]),
+    "text": st.sampled_from(["2025-06-15T15:07:12Z", "1750000031", "noon", "1960-01-01T00:00:00Z"]),
+}
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=local_times, start=st.sampled_from([SUMMER_BEGINS, SUMMER_ENDS]))
+@pytest.mark.slow
+def test_local_times_around_a_change_of_the_clock_are_read_as_in_a_file(tmp_path, steps, start):
+    times = [start + timedelta(seconds=sum(steps[:n])) for n in range(len(steps))]
+    frame = pl.DataFrame(
+        {"symbol": "BTC-USD", "ts": times, "bid_px": 1.0, "ask_px": 2.0, "side": ""}
+    )
+    columns = {"symbol": "product", "ts": "time", "bid_px": "bid", "ask_px": "ask", "side": "side"}
+    options = {"columns": columns, "zone": "Europe/Paris"}
+    frame.write_parquet(tmp_path / "rows.parquet")
+    assert outcome(frame, options) == outcome(tmp_path / "rows.parquet", options)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data(), kind=st.sampled_from(sorted(odd_times)))
+@pytest.mark.slow
+def test_times_that_are_none_or_in_another_unit_are_refused_as_in_a_file(tmp_path, data, kind):
+    good = {"int": 1_750_000_000, "float": 1_750_000_000.5, "text": "2025-06-15T15:06:40Z"}[kind]
+    odd = data.draw(st.lists(odd_times[kind], max_size=4))
+    times = [good, good, *odd] if data.draw(st.booleans()) else [*odd, *[good] * (len(odd) + 1)]
+    frame = pl.DataFrame({"symbol": "BTC-USD", "ts": pl.Series(times, dtype=kinds[kind])})
+    frame = frame.with_columns(bid_px=1.0, ask_px=2.0, trade_id=pl.int_range(pl.len()) + 1)
+    columns = {name: role for name, role in ROLES.items() if name in frame.columns}
+    for form, write in WRITERS.items():
+        path = tmp_path / f"rows.{form}"
+        write(frame, path)
+        assert outcome(path, {"columns": columns}) == outcome(frame, {"columns": columns}), form
+
+
+def outcome(source, options):
+    """Events with their prices, products and refusals; or that nothing can be read."""
+    try:
+        ticks = read_ticks(source, **options)
+    except BadInputError:
+        return None
+    events = ticks.events.astype(np.dtype([(name, EVENT[name]) for name in EVENT.names]))
+    return ticks.products, ticks.refused, events.tobytes()

@@ -25,6 +25,7 @@ from barograph.venues.forms.envelope import Wrapper
 from barograph.venues.forms.own import OwnForm
 from barograph.venues.forms.own_rows import prepared
 from barograph.venues.forms.reader import FormReader, Unwrapped, line_of
+from barograph.venues.forms.times_seen import SURVEYED, sampled
 from barograph.venues.refusals import FrameRefusedError
 
 MAX_LINE_BYTES = 1 << 20
@@ -33,8 +34,6 @@ MAX_LINE_BYTES = 1 << 20
 _STANDARD_INPUT = Path("/dev/stdin")
 _NO_FORM = OwnForm(fields={})
 _BLOCK_BYTES = 1 << 19
-_SURVEYED_LINES = 2000
-_SETTLING_LINES, _SETTLING_STEP = 200, 20
 _SURVEYED_BYTES = 8 << 20
 
 
@@ -168,7 +167,7 @@ class Recording:
         is_archive = any(type(line) is bytes and is_entry_line(line) for _, line in first[:1])
         self._max_line_bytes = LONGEST_LINE_BYTES if is_archive else MAX_LINE_BYTES
         self.reader = FormReader(self._zone, self._form)
-        self.reader.settle(line for _, line in _sampled(first) if not isinstance(line, BadLine))
+        self.reader.settle(line for _, line in sampled(first) if not isinstance(line, BadLine))
         frames = [self.frame_of(line) for _, line in first]
         self.reader.restart()
         known = [frame for frame in frames if frame is not None]
@@ -311,7 +310,7 @@ class Recording:
         ahead: list[bytes] = []
         lines = size = 0
         try:
-            while lines < _SURVEYED_LINES and size < _SURVEYED_BYTES:
+            while lines < SURVEYED and size < _SURVEYED_BYTES:
                 if (chunk := next(self._chunks, None)) is None:
                     break
                 ahead.append(chunk)
@@ -320,7 +319,7 @@ class Recording:
         except TornError as error:
             self._chunks = _torn(error)
         self._chunks = chain(ahead, self._chunks)
-        first = list(islice(lines_in(ahead, self._max_line_bytes), _SURVEYED_LINES))
+        first = list(islice(lines_in(ahead, self._max_line_bytes), SURVEYED))
         if first and type(first[-1][1]) is Unended and not _is_whole(first[-1][1]):
             first.pop()
         return first
@@ -377,11 +376,6 @@ class Recording:
             receive_time_ns=unwrapped.receive_time_ns,
         )
         return Recorded(number, frame, opening)
-
-
-def _sampled(first: list[tuple[int, bytes | BadLine]]) -> list[tuple[int, bytes | BadLine]]:
-    """Return the first lines and some of those behind: enough to settle a form, in less time."""
-    return first[:_SETTLING_LINES] + first[_SETTLING_LINES::_SETTLING_STEP]
 
 
 def _is_whole(line: bytes) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from barograph.files.disk import declared
+from barograph.files.json_columns import json_column
 from barograph.files.packed import TornError
 
 BATCH_ROWS = 8192
@@ -40,21 +41,8 @@ def rows_as_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _columns(schema: pl.Schema) -> list[pl.Expr]:
-    columns = []
-    for name, kind in schema.items():
-        column = pl.col(name)
-        if isinstance(kind, pl.Datetime):
-            if kind.time_zone is None:
-                columns.append(column.dt.strftime("%Y-%m-%dT%H:%M:%S%.9f"))
-            else:
-                utc = column.dt.convert_time_zone("UTC")
-                columns.append(utc.dt.strftime("%Y-%m-%dT%H:%M:%S%.9fZ"))
-        elif kind.is_decimal() or kind in {pl.Categorical, pl.Enum, pl.Date, pl.Time}:
-            columns.append(column.cast(pl.String))
-        elif kind.is_numeric() or kind in {pl.String, pl.Boolean}:
-            columns.append(column)
-        elif isinstance(kind, pl.Struct):
-            columns.append(column.struct.json_encode())
-    if not columns:
+    columns = [json_column(name, kind) for name, kind in schema.items()]
+    kept = [column for column in columns if column is not None]
+    if not kept:
         raise pl.exceptions.SchemaError("no column of numbers, texts or times")
-    return columns
+    return kept

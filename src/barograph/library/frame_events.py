@@ -8,7 +8,9 @@ import numpy as np
 
 from barograph import codec
 from barograph.arrays import Records
-from barograph.codec import EVENT, TICK
+from barograph.codec import EVENT, NAT, TICK
+from barograph.errors import BadInputError
+from barograph.library.receipts import all_believed
 from barograph.library.tick_columns import TickTable
 from barograph.library.ticks import Refused, Ticks
 from barograph.times import format_time
@@ -17,10 +19,14 @@ from barograph.venues.coinbase.machine import Coinbase
 from barograph.venues.coinbase.row_lane import RowLane, Rows
 from barograph.venues.entries import Dialect, Heard, Opening, Rules
 from barograph.venues.forms.fields import frame_of
+from barograph.venues.forms.names import RECEIVED, TIME
+from barograph.venues.forms.times_seen import SURVEYED
 from barograph.venues.refusals import FrameRefusedError
 
 _SOURCE = "frame"
-_SURVEYED = 2000
+_LONGEST = 200
+_NO_TIME = "which is no time from 1970 to 2262 in the unit of the others"
+_NUMBERS = ("price", "bid", "ask", "bid_size", "ask_size", "volume_24h", "last_size")
 _ROOM = 1024
 """For gaps, which stand between the ticks."""
 
@@ -34,13 +40,15 @@ class TableReading:
 
     def __init__(self, table: TickTable, rules: Rules, clock: Literal["venue", "recorder"]) -> None:
         self._table, self._repeated = table, table.repeated()
-        self._rows = table.rows
-        if len(self._repeated):
-            names = self._rows.name.copy()
-            names[list(self._repeated)] = -1  # so that the lane leaves them alone
-            self._rows = self._rows._replace(name=names)
         self.refused = Refused()
         self._machine = Coinbase(rules)
+        self._judges_receipts = not all_believed(table.rows, self._machine.continuity.future_ns)
+        to_hear = self._repeated | table.odd | self._judges_receipts
+        self._rows = table.rows
+        if to_hear.any():
+            # The lane leaves rows without a name alone.
+            names = np.where(to_hear, np.int32(-1), table.rows.name)
+            self._rows = table.rows._replace(name=names)
         self._opening = Opening(
             connection=_SOURCE,
             dialect=Dialect.EXCHANGE,
@@ -49,7 +57,7 @@ class TableReading:
             recorded=True,
         )
         self._machine.take(self._opening)
-        self._lane = RowLane(self._rows, self._opening, self._machine.continuity)
+        self._lane = RowLane(self._rows, len(table.names), self._opening, self._machine.continuity)
         self._places: dict[str, int] = {}
 
     @property
@@ -74,8 +82,9 @@ class TableReading:
         """The events in order, each part in the next of `buffers`, each (n > 0,) of EVENT.
 
         A part is valid until its buffer comes again. No part is empty. To be called once.
+        Raises BadInputError where no row gives one.
         """
-        n, row = len(self._rows.time_ns), 0
+        n, row, none = len(self._rows.time_ns), 0, True
         events, filled = next(buffers), 0
         while row < n:
             row, filled = self._lane.take(row, events, filled)
@@ -86,21 +95,38 @@ class TableReading:
             if filled + len(heard) >= len(events):
                 if filled:
                     yield events[:filled]
-                    events, filled = next(buffers), 0
+                    events, filled, none = next(buffers), 0, False
                 if len(heard) > len(events):
                     yield heard
+                    none = False
                     continue
             events[filled : filled + len(heard)] = heard
             filled += len(heard)
         if filled:
             yield events[:filled]
+        elif none:
+            raise self._unread()
+
+    def _unread(self) -> BadInputError:
+        """Why there is no event: every row was refused."""
+        counts, first = self.refused.counts, self.refused.letters[0].detail
+        if set(counts) == {Fault.UNKNOWN_PRODUCT}:
+            why = f"none of its rows is of a product that was asked for ({first})"
+            return BadInputError("the frame", why, "Name one that it has, or leave products out")
+        faults = ", ".join(f"{number:,} {fault}" for fault, number in counts.items())
+        return BadInputError(
+            "the frame",
+            f"none of its rows could be read: {faults}; the first: {first[:_LONGEST]}",
+            "Say which of its columns are product, time, bid and ask: "
+            "columns={'name in it': 'bid', …}",
+        )
 
     def _hear(self, row: int) -> Records:
         """The events of a row about which the machine has to think."""
-        if row in self._repeated:
+        if self._repeated[row]:
             self._refuse(Fault.DUPLICATE, "the same as a row before", row)
             return np.zeros(0, EVENT)
-        number = int(self._rows.name[row])
+        number = int(self._table.rows.name[row])
         name = "" if number < 0 else self._table.names[number].strip()
         product = self._machine.continuity.book(name)
         last = self._lane.last_row(product)
@@ -111,30 +137,50 @@ class TableReading:
         except FrameRefusedError as refused:
             self._refuse(refused.fault, refused.detail, row)
             return np.zeros(0, EVENT)
-        received = self._machine.take(
-            Heard(Frame(data=frame, connection=_SOURCE), Dialect.EXCHANGE)
-        )
+        events = self._events(frame, row)
+        if product in self._places:
+            self._lane.learn(number, product, self._place(product))
+        return events
+
+    def _events(self, frame: bytes, row: int) -> Records:
+        received_ns = int(self._rows.received_ns[row])
+        judged_ns = received_ns if self._judges_receipts and received_ns != NAT else None
+        heard = Frame(data=frame, connection=_SOURCE, receive_time_ns=judged_ns)
+        received = self._machine.take(Heard(heard, Dialect.EXCHANGE))
         for letter in received.dead_letters:
             self._refuse(letter.fault, letter.detail, row, letter.original)
         numbers = codec.numbers_of(received.events, self.refused.add)
         events = codec.event_array(numbers, self._place)
-        received_ns = self._rows.received_ns[row]
-        for event in events:
-            if event["kind"] == TICK:
-                self._lane.write(row, event)
-            event["receive_time_ns"] = received_ns
-        if product in self._machine.continuity.lines:
-            self._lane.learn(number, product, self._place(product))
+        events["receive_time_ns"] = received_ns
+        for event in events[events["kind"] == TICK]:
+            self._keep_floats(row, event)
         return events
+
+    def _keep_floats(self, row: int, event: np.void) -> None:
+        """Put the numbers of a row as they stand into its event; frames have 18 decimals."""
+        for name in _NUMBERS:
+            number = getattr(self._rows, name)[row]
+            if not (np.isnan(number) or np.isnan(event[name])):
+                event[name] = number
 
     def _place(self, product: str) -> int:
         return self._places.setdefault(product, len(self._places))
 
     def _frame(self, row: int) -> bytes:
-        time_ns = int(self._rows.time_ns[row])
+        """The venue's frame of a row. Raises FrameRefusedError."""
+        time_ns, values = int(self._rows.time_ns[row]), self._table.values(row)
+        if values[TIME] in {None, ""}:
+            raise FrameRefusedError(Fault.WRONG_SHAPE, "no time")
         if time_ns < 0:
-            raise FrameRefusedError(Fault.BAD_TIME, "its time is none of 1970 to 2262")
-        return frame_of(self._table.values(row), format_time(time_ns), Dialect.EXCHANGE)
+            raise FrameRefusedError(
+                Fault.BAD_TIME, f"its time is {str(values[TIME])[:64]!r}, {_NO_TIME}"
+            )
+        frame = frame_of(values, format_time(time_ns), Dialect.EXCHANGE)
+        if self._table.useless_receipt[row]:
+            raise FrameRefusedError(
+                Fault.BAD_TIME, f"it was received at {str(values[RECEIVED])[:64]!r}, {_NO_TIME}"
+            )
+        return frame
 
     def _refuse(self, fault: Fault, detail: str, row: int, original: bytes = b"") -> None:
         self.refused.add(
@@ -151,10 +197,11 @@ class TableReading:
 
 def _continuity(rows: Rows) -> Literal["trade_id", "none"]:
     """As `recorded_lines.continuity_of` judges a recording: by how many of the first ids repeat."""
-    names, ids = rows.name[:_SURVEYED], rows.trade_id[:_SURVEYED]
+    told = (rows.name >= 0) & (rows.time_ns >= 0) & (rows.trade_id >= 0)
+    names, ids = rows.name[:SURVEYED], rows.trade_id[:SURVEYED]
     seen = repeated = 0
     for name in np.unique(names):
-        known = ids[(names == name) & (ids >= 0)]
+        known = ids[(names == name) & told[:SURVEYED]]
         seen += len(known)
         repeated += int((known[1:] == known[:-1]).sum())
     return "none" if repeated * 10 > seen else "trade_id"

@@ -1,8 +1,9 @@
 """`read_ticks`: ticks of recordings, tables and frames."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import tzinfo
-from os import PathLike
+from numbers import Real
+from os import PathLike, fspath
 from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -12,7 +13,7 @@ from barograph.archive.recording_files import recording_files
 from barograph.errors import BadInputError
 from barograph.library.foreign_frames import polars_of
 from barograph.library.frame_events import TableReading
-from barograph.library.tick_columns import roles_of, tick_table
+from barograph.library.tick_columns import readable, roles_of, tick_table
 from barograph.library.ticks import EVENT_COLUMNS, Ticks, read_recordings, ticks_of_events
 from barograph.venues.books import UNIFIED
 from barograph.venues.entries import Rules
@@ -20,6 +21,11 @@ from barograph.venues.forms.own import OwnForm
 
 Clocks = Literal["venue", "recorder"]
 """Whose clock the `time` of ticks is."""
+
+LONGEST_SILENCE_S = 1e9
+"""Some thirty years: a longer silence is none."""
+
+_LONGEST = 200
 
 
 def read_ticks(  # noqa: PLR0913 - what is read, and how
@@ -56,14 +62,7 @@ def read_ticks(  # noqa: PLR0913 - what is read, and how
     >>> ticks.refused
     {'crossed_quote': 1}
     """
-    rules = _rules(products, silence_timeout_s)
-    try:
-        tz = ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise BadInputError(
-            f"zone={zone!r}", "there is no such time zone", "One is Europe/Paris"
-        ) from None
-    made = _read(source, columns, rules, clock, tz)
+    made = _read(source, columns, _rules(products, silence_timeout_s), _clock(clock), _zone(zone))
     return made.ticks() if isinstance(made, TableReading) else made
 
 
@@ -79,38 +78,93 @@ def _read(
     clock: Clocks,
     zone: tzinfo,
 ) -> Ticks | TableReading:
+    if columns is not None and not isinstance(columns, Mapping):
+        raise BadInputError(
+            f"columns={columns!r}"[:_LONGEST],
+            "it does not say what each column is",
+            "Use {'name in it': 'bid', …}, or leave it out where names tell",
+        )
     paths = _paths(source)
     if paths is not None:
         form = None if columns is None else _form(paths, columns, clock, zone)
         return read_recordings(paths, rules, zone, form)
     frame = polars_of(source)
-    if set(frame.columns) >= EVENT_COLUMNS:
+    if columns is None and set(frame.columns) >= EVENT_COLUMNS:
         return ticks_of_events(frame, rules)
-    roles = roles_of(frame.columns, columns, "the frame")
-    return TableReading(tick_table(frame, roles, zone), rules, clock)
+    kept = readable(frame)
+    if unread := [name for name in columns or () if name in frame.columns and name not in kept]:
+        raise BadInputError(
+            f"columns={{{unread[0]!r}: …}}",
+            f"it is a column of {frame.schema[unread[0]]}, not of numbers, texts or times",
+            "Cast it, or name another",
+        )
+    roles = roles_of(kept.columns, columns, "the frame")
+    if not len(kept):
+        raise BadInputError("the frame", "it has no rows", "Give some")
+    return TableReading(tick_table(kept, roles, zone), rules, clock)
 
 
 def _rules(products: Collection[str] | None, silence_timeout_s: float | None) -> Rules:
-    if silence_timeout_s is not None and not silence_timeout_s > 0:
+    is_number = isinstance(silence_timeout_s, Real) and not isinstance(silence_timeout_s, bool)
+    if silence_timeout_s is not None and not (
+        is_number and 0 < silence_timeout_s <= LONGEST_SILENCE_S
+    ):
         raise BadInputError(
-            f"silence_timeout_s={silence_timeout_s}", "it is not above 0", "Use 10, or None"
+            f"silence_timeout_s={silence_timeout_s!r}"[:_LONGEST],
+            "it is no number of seconds above 0 and up to 10^9",
+            "Use 10, or None for no gap by silence",
         )
+    if products is not None:
+        products = _names(products)
     return Rules(
-        products=None if products is None else frozenset(products),
-        silence_timeout_s=silence_timeout_s,
+        products=products,
+        silence_timeout_s=None if silence_timeout_s is None else float(silence_timeout_s),
         books=UNIFIED,
     )
 
 
+def _names(products: object) -> frozenset[str]:
+    is_list = isinstance(products, Iterable) and not isinstance(products, (str, bytes))
+    names = list(products) if is_list else []  # type: ignore[call-overload]  # it is iterable
+    if not names or not all(isinstance(name, str) and name for name in names):
+        raise BadInputError(
+            f"products={products!r}"[:_LONGEST],
+            "it is no list of names",
+            "Use products=['BTC-USD'], or None for all",
+        )
+    return frozenset(names)
+
+
+def _clock(clock: object) -> Clocks:
+    if clock == "venue":
+        return "venue"
+    if clock == "recorder":
+        return "recorder"
+    raise BadInputError(
+        f"clock={clock!r}"[:_LONGEST], "it is no clock", "Use 'venue' or 'recorder'"
+    )
+
+
+def _zone(zone: object) -> ZoneInfo:
+    try:
+        return ZoneInfo(zone)  # type: ignore[arg-type]  # anything else is a TypeError
+    except (ZoneInfoNotFoundError, ValueError, OSError, TypeError):
+        raise BadInputError(
+            f"zone={zone!r}"[:_LONGEST], "there is no such time zone", "One is Europe/Paris"
+        ) from None
+
+
 def _paths(source: object) -> list[Path] | None:
     """The paths that a source is, None where it is a frame."""
-    if isinstance(source, (str, PathLike)):
-        return [Path(source)]
-    if isinstance(source, Sequence) and all(isinstance(each, (str, PathLike)) for each in source):
-        if not source:
-            raise BadInputError("read_ticks", "no path is given", "Give one or more")
-        return [Path(each) for each in source]
-    return None
+    given = [source] if isinstance(source, (str, PathLike)) else source
+    if not isinstance(given, Sequence) or not all(
+        isinstance(each, (str, PathLike)) for each in given
+    ):
+        return None
+    paths = [fspath(each) for each in given]
+    if not paths or not all(isinstance(path, str) and path for path in paths):
+        raise BadInputError("read_ticks", "no path is given", "Give one or more")
+    return [Path(path) for path in paths]
 
 
 def _form(

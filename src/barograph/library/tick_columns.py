@@ -2,19 +2,26 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import tzinfo
-from decimal import Decimal
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from barograph.arrays import Float64, Int32, Int64
-from barograph.codec import NAT, SIDES
+from barograph.arrays import Bool, Float64, Int64
+from barograph.codec import NAT
 from barograph.errors import BadInputError
-from barograph.types import LATEST_NS
+from barograph.files.json_columns import json_column
+from barograph.library.column_values import (
+    ids_of,
+    json_value,
+    names_of,
+    numbers_of,
+    sides_of,
+    times_of,
+)
+from barograph.library.middles import middles
 from barograph.venues.coinbase.row_lane import Rows
-from barograph.venues.forms.clock import Clock, unit_of
+from barograph.venues.forms.fields import middle_of, quote_of
 from barograph.venues.forms.names import (
     ASK,
     ASK_SIZE,
@@ -28,6 +35,7 @@ from barograph.venues.forms.names import (
     PRODUCT,
     RECEIVED,
     RECORDER_TIMES,
+    SEQUENCE,
     SIDE,
     SPREAD,
     SPREAD_BPS,
@@ -40,10 +48,11 @@ from barograph.venues.forms.names import (
     role_of,
 )
 from barograph.venues.forms.own import FIELDS
+from barograph.venues.refusals import FrameRefusedError
 
-_Number = TypeVar("_Number", np.float64, np.int64, np.int32)
 _OWN_TIMES = {"event_time_ns": TIME, "receive_time_ns": RECEIVED}
 _NUMBERS = (PRICE, BID, ASK, BID_SIZE, ASK_SIZE, VOLUME, LAST_SIZE)
+_TIMES = (TIME, RECEIVED)
 _NEEDED = "product, time, and bid and ask (or mid with spread or spread_bps)"
 
 
@@ -65,6 +74,12 @@ def roles_of(names: Sequence[str], columns: Mapping[str, str] | None, what: str)
         if role not in FIELDS:
             raise BadInputError(
                 f"columns={{{name!r}: {role!r}}}", f"{role} is no role", f"Use {', '.join(FIELDS)}"
+            )
+        if role in roles:
+            raise BadInputError(
+                f"columns={{{roles[role]!r}: {role!r}, {name!r}: {role!r}}}",
+                f"two columns cannot both be {role}",
+                "Name one",
             )
         roles[role] = name
     free = [name for name in names if name not in (columns or {})]
@@ -102,156 +117,102 @@ def _by_names(names: Iterable[str]) -> Iterable[tuple[str, str]]:
 
 
 class TickTable(NamedTuple):
-    """A table of ticks: `rows` as arrays, `names` of `rows.name`, and `raw` by roles."""
+    """A table of ticks: `rows` as arrays, `names` of `rows.name`, and `raw` by roles.
+
+    `odd` are the rows (n,) with values that the arrays do not have and the machine may read,
+    `useless_receipt` those that were received at no time from 1970 to 2262.
+    """
 
     rows: Rows
     names: list[str]
     raw: pl.DataFrame
+    odd: Bool
+    useless_receipt: Bool
 
     def values(self, row: int) -> dict[str, Any]:
-        """What stands in a row, by roles, as a reader of JSON would have it."""
-        return {role: _as_json(value) for role, value in self.raw.row(row, named=True).items()}
+        """What stands in a row, by roles, as a reader of JSON has it."""
+        return {role: json_value(value) for role, value in self.raw.row(row, named=True).items()}
 
-    def repeated(self) -> frozenset[int]:
-        """The rows that are the same as one before, where nothing else tells trades apart.
+    def repeated(self) -> Bool:
+        """The rows (n,) that are the same as one before, where nothing else tells trades apart.
 
         So a recording of such rows is heard: a repeat of its bytes is refused.
         """
         if {TRADE_ID, LAST_SIZE, SIDE} & set(self.raw.columns):
-            return frozenset()
-        told = self.raw.drop(RECEIVED, strict=False)
-        again = ~pl.select(pl.struct(told.get_columns()).is_first_distinct()).to_series()
-        return frozenset(again.arg_true().to_list())
+            return np.zeros(len(self.raw), np.bool_)
+        columns = self.raw.drop(RECEIVED, strict=False).get_columns()
+        return ~pl.select(pl.struct(columns).is_first_distinct()).to_series().to_numpy()
+
+
+def readable(frame: pl.DataFrame) -> pl.DataFrame:
+    """The columns of a frame that hold numbers, texts or times."""
+    schema = frame.schema
+    return frame.select(
+        name for name, kind in schema.items() if json_column(name, kind) is not None
+    )
 
 
 def tick_table(frame: pl.DataFrame, roles: Mapping[str, str], zone: tzinfo) -> TickTable:
-    """The columns of a frame that have a role; zone: of its times without one.
-
-    Times may be datetimes, ISO 8601 texts, or numbers since 1970 in s, ms, µs or ns, told by their
-    size.
-    """
-    raw = frame.select([pl.col(name).alias(role) for role, name in roles.items()])
+    """The columns of a readable frame that have a role; zone: of its times without one."""
+    raw = frame.select(_column(frame, role, name) for role, name in roles.items())
     n = len(raw)
-    names, name = _names(raw[PRODUCT])
-    numbers = {role: _number(raw, role, n) for role in _NUMBERS}
+    odd, useless = np.zeros(n, np.bool_), np.zeros(n, np.bool_)
+    names, name = names_of(raw[PRODUCT])
+    numbers = {}
+    for role in _NUMBERS:
+        numbers[role] = np.full(n, np.nan)
+        if role in roles:
+            numbers[role], unread = numbers_of(raw[role])
+            odd |= False if unread is None else unread
     if BID not in roles or ASK not in roles:
-        numbers[BID] = numbers[ASK] = np.full(n, np.nan)  # a quote made of mid and spread
-    elif PRICE not in roles:
-        numbers[PRICE] = (numbers[BID] + numbers[ASK]) / 2
+        numbers |= _of_middles(raw, numbers[PRICE])
+    else:
+        missing = np.isnan(numbers[PRICE]) & ~odd
+        if missing.any():
+            middle = middles(numbers[BID], numbers[ASK])
+            numbers[PRICE] = np.where(missing, middle, numbers[PRICE])
+    time_ns, _ = times_of(raw[TIME], zone)
+    received_ns = np.full(n, NAT)
+    if RECEIVED in roles:
+        received_ns, useless = times_of(raw[RECEIVED], zone)
+        odd |= useless
     rows = Rows(
         name=name,
-        time_ns=_times(raw, TIME, n, zone),
-        received_ns=_times(raw, RECEIVED, n, zone),
-        trade_id=_trade_ids(raw, n),
-        side=_sides(raw, n),
+        time_ns=time_ns,
+        received_ns=received_ns,
+        trade_id=_counts(raw, TRADE_ID),
+        sequence=_counts(raw, SEQUENCE),
+        side=sides_of(raw[SIDE]) if SIDE in roles else np.zeros(n, np.int32),
         **numbers,
     )
-    return TickTable(rows, names, raw)
+    return TickTable(rows, names, raw, odd, useless)
 
 
-def _names(texts: pl.Series) -> tuple[list[str], Int32]:
-    """The texts, the unused ones of an Enum too, and the number of each row's: −1 for none."""
-    if isinstance(texts.dtype, pl.Enum):
-        coded, names = texts, texts.dtype.categories.to_list()
-    else:
-        is_coded = isinstance(texts.dtype, pl.Categorical)
-        coded = texts if is_coded else texts.cast(pl.String).cast(pl.Categorical)
-        distinct = coded.unique().drop_nulls()
-        # A category's number is the process's, so others may lie between.
-        names = [""] * (1 + max(distinct.to_physical().to_list(), default=-1))
-        for number, name in zip(distinct.to_physical(), distinct.cast(pl.String), strict=True):
-            names[number] = name
-    numbers = coded.to_physical()
-    if numbers.null_count():
-        numbers = numbers.cast(pl.Int32).fill_null(-1)
-    return names, numbers.to_numpy().astype(np.int32)
+def _column(frame: pl.DataFrame, role: str, name: str) -> pl.Expr:
+    kind = frame.schema[name]
+    is_coded = role in {PRODUCT, SIDE} and isinstance(kind, (pl.Categorical, pl.Enum))
+    if is_coded or (role in _TIMES and isinstance(kind, pl.Datetime)):
+        return pl.col(name).alias(role)
+    column = json_column(name, kind)
+    assert column is not None  # noqa: S101 - the frame is a readable one
+    return column.alias(role)
 
 
-def _number(raw: pl.DataFrame, role: str, n: int) -> Float64:
-    if role not in raw.columns:
-        return np.full(n, np.nan)
-    return _writable(_filled(raw[role].cast(pl.Float64, strict=False), np.nan).to_numpy())
+def _counts(raw: pl.DataFrame, role: str) -> Int64:
+    return ids_of(raw[role]) if role in raw.columns else np.full(len(raw), -1)
 
 
-def _trade_ids(raw: pl.DataFrame, n: int) -> Int64:
-    if TRADE_ID not in raw.columns:
-        return np.full(n, -1, np.int64)
-    ids = raw[TRADE_ID]
-    if ids.dtype.is_float():  # as pandas has integers among which some are missing
-        ids = ids.fill_nan(None)
-    return _writable(_filled(ids.cast(pl.Int64, strict=False), -1).to_numpy())
-
-
-def _sides(raw: pl.DataFrame, n: int) -> Int32:
-    if SIDE not in raw.columns:
-        return np.zeros(n, np.int32)
-    sides = raw[SIDE]
-    if isinstance(sides.dtype, (pl.Categorical, pl.Enum)):
-        names, numbers = _names(sides)
-        signs = np.array([*(SIDES.get(name, 0) for name in names), 0], np.int32)
-        return signs[numbers]  # −1 is the last one
-    sides = sides.cast(pl.String)
-    bought, sold = ((sides == side).cast(pl.Int32) for side in SIDES)
-    return _writable(_filled(bought - sold, 0).to_numpy())
-
-
-def _times(raw: pl.DataFrame, role: str, n: int, zone: tzinfo) -> Int64:
-    """Epoch ns, NAT where there is none."""
-    if role not in raw.columns:
-        return np.full(n, NAT, np.int64)
-    times = raw[role]
-    if isinstance(times.dtype, pl.Datetime):
-        if times.dtype.time_zone is None and str(zone) != "UTC":
-            times = times.dt.replace_time_zone(str(zone), ambiguous="earliest")
-        times = times.dt.epoch("ns")
-    elif times.dtype.is_integer():
-        unit = unit_of(next(iter(times.drop_nulls().head(1).to_list()), None))
-        times = times.cast(pl.Int64, strict=False)
-        scale = 1 if unit is None else 10**unit.places
-        if scale > 1:
-            latest = LATEST_NS // scale
-            times = times.set(times > latest, None) * scale
-    else:
-        times = pl.Series(_moments(times.to_list(), zone), dtype=pl.Int64)
-    return _writable(_filled(times, int(NAT)).to_numpy())
-
-
-def _moments(values: Sequence[Any], zone: tzinfo) -> list[int | None]:
-    """Texts, or floats by their shortest digits, as epoch ns; None for what is no time."""
-    moments: list[int | None] = []
-    clock: Clock | None = None
-    for value in map(_as_json, values):
-        if clock is None and (unit := unit_of(value)) is not None:
-            clock = Clock("time", unit, zone)
+def _of_middles(raw: pl.DataFrame, price: Float64) -> dict[str, Float64]:
+    """Price, bid and ask of rows with a middle and a spread, NaN where these are none."""
+    roles = [role for role in (BID, ASK, MID, SPREAD, SPREAD_BPS) if role in raw.columns]
+    made = {role: np.full(len(raw), np.nan) for role in (BID, ASK)} | {PRICE: price.copy()}
+    for row, values in enumerate(raw.select(roles).iter_rows()):
         try:
-            moments.append(None if clock is None else clock.moment(value))
-        except ValueError:
-            moments.append(None)
-    return moments
-
-
-def _as_json(value: Any) -> Any:  # noqa: ANN401 - any value of a frame
-    if isinstance(value, float):
-        number = Decimal(repr(value))
-        # A float has digits beyond those that are taken; rounded they are none of a price's.
-        return round(number, 18) if number.is_finite() else None
-    return value
-
-
-def _filled(series: pl.Series, value: float) -> pl.Series:
-    return series.fill_null(value) if series.null_count() else series
-
-
-class _Writable:
-    """An array as one that may be written: kernels are compiled for those, and write into none."""
-
-    def __init__(self, array: NDArray[Any]) -> None:
-        self._array = array  # keeps its memory
-        interface = array.__array_interface__
-        self.__array_interface__ = interface | {"data": (interface["data"][0], False)}
-
-
-def _writable(array: NDArray[_Number]) -> NDArray[_Number]:
-    if len(array) and not array.flags.writeable and array.flags.c_contiguous:
-        return np.asarray(_Writable(array))
-    return np.require(array, requirements=["C", "W"])
+            quote = quote_of(dict(zip(roles, map(json_value, values), strict=True)))
+            bid, ask, middle = (float(text) for text in (*quote, middle_of(*quote)))
+        except (FrameRefusedError, ValueError):
+            continue  # the machine refuses it, with its own words
+        made[BID][row], made[ASK][row] = bid, ask
+        if np.isnan(price[row]):
+            made[PRICE][row] = middle
+    return made

@@ -23,6 +23,7 @@ def rows(n, **changes):
         "time_ns": START + np.arange(n) * NS_PER_S // 2,
         "received_ns": np.full(n, NAT),
         "trade_id": FIRST["trade_id"] + np.arange(n),
+        "sequence": np.full(n, -1),
         "side": np.ones(n, np.int32),
         "price": np.full(n, 100.0),
         "bid": np.full(n, 99.5),
@@ -43,7 +44,7 @@ def beside(table, opening=OPENING):
     machine = ExchangeFeed(holes=Holes(continuity))
     machine.open(opening)
     machine.receive(frame(FIRST))
-    lane = RowLane(table, opening, continuity)
+    lane = RowLane(table, 1, opening, continuity)
     lane.learn(0, FIRST["product_id"], 3)
     return lane, continuity
 
@@ -84,11 +85,3 @@ def test_the_machine_goes_on_from_the_row_that_the_lane_took_last():
     line = continuity.lines["BTC-USD"]
     assert (line.trade_id, line.last_ns) == (FIRST["trade_id"] + 3, START + 3 * NS_PER_S // 2)
     assert lane.last_row("BTC-USD") is None
-
-
-def test_a_row_is_written_as_it_stands():
-    lane, _ = beside(rows(5, ask_size=(2, -3.0)))
-    events = np.zeros(1, EVENT)
-    lane.write(2, events[0])
-    assert events["bid"][0] == 99.5
-    assert np.isnan(events["ask_size"][0])

@@ -42,13 +42,15 @@ class Rows(NamedTuple):
     """Columns (n,) of a table of ticks, C-contiguous.
 
     `name`: a number of the product's name, −1 for none; `time_ns`, `received_ns`: NAT for unknown;
-    `trade_id`: −1 for none; `side`: +1 bought, −1 sold, else 0; all others NaN for unknown.
+    `trade_id`, `sequence`: −1 for none; `side`: +1 bought, −1 sold, else 0; all
+    others NaN for unknown.
     """
 
     name: Int32
     time_ns: Int64
     received_ns: Int64
     trade_id: Int64
+    sequence: Int64
     side: Int32
     price: Float64
     bid: Float64
@@ -63,15 +65,14 @@ class RowLane:
     """The lane beside a machine that shares its `continuity`, on one connection.
 
     `take` reads plain rows; of the row where it stops, `give_back` its product, let the machine
-    receive it, and `learn` the product. One instance reads one table.
+    receive it, and `learn` the product. One instance reads one table. names: how many there are.
     """
 
-    def __init__(self, rows: Rows, opening: Opening, continuity: Continuity) -> None:
+    def __init__(self, rows: Rows, names: int, opening: Opening, continuity: Continuity) -> None:
         self._rows, self._opening, self._continuity = rows, opening, continuity
         timeout_s = continuity.rules.silence_timeout_s
         timeout_ns = 2**63 - 1 if timeout_s is None else int(timeout_s * NS_PER_S)
         self._rules = (opening.continuity == "trade_id", timeout_ns)
-        names = int(rows.name.max(initial=-1)) + 1
         self._slots = np.full(names, -1, np.int32)
         self._places: dict[str, int] = {}
         self._lines = np.zeros(0, LINE)
@@ -114,10 +115,6 @@ class RowLane:
         self._slots[name] = slot
         know(self._lines[slot], self._continuity.lines[product], self._opening)
 
-    def write(self, row: int, event: Any) -> None:
-        """Write the numbers of a row as they stand, as the machine's tick of it, into an event."""
-        _rewrite(self._rows, row, self._ticker, event)
-
 
 @compiled
 def _scan(  # noqa: PLR0913 - the rows, what is remembered of products, and the events
@@ -154,7 +151,7 @@ def _scan(  # noqa: PLR0913 - the rows, what is remembered of products, and the 
 def _read(rows: Any, row: int, ticker: Any) -> None:
     ticker.event_time_ns = rows.time_ns[row]
     ticker.trade_id = rows.trade_id[row]
-    ticker.sequence = -1
+    ticker.sequence = rows.sequence[row]
     ticker.side = rows.side[row]
     n = ticker.numbers
     n[PRICE] = rows.price[row]
@@ -178,15 +175,3 @@ def _bounded(ticker: Any) -> bool:
         if size < 0.0 or size > _MOST:
             return False
     return True
-
-
-@compiled
-def _rewrite(rows: Any, row: int, tickers: Records, event: Any) -> None:
-    ticker = tickers[0]
-    _read(rows, row, ticker)
-    n = ticker.numbers
-    for place in (BID_SIZE, ASK_SIZE, VOLUME, LAST_SIZE):
-        if not 0.0 <= n[place] <= _MOST * 10:
-            n[place] = np.nan  # as the machine leaves out what is no size
-    write(ticker, event.product, event)
-    event.receive_time_ns = rows.received_ns[row]

@@ -14,7 +14,7 @@ _ISO = re.compile(
     r"(?:[.,](?P<digits>[0-9]+))?"
     r" ?(?P<zone>[Zz]|UTC|GMT|[+-][0-9]{2}(?::?[0-5][0-9])?)?"
 ).fullmatch
-_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]{1,3})?").fullmatch
+_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]{1,3})?").fullmatch
 _JITTER_NS = 60_000_000_000
 _MOST_DIGITS = 9
 

@@ -32,9 +32,18 @@ from barograph.venues.forms.names import (
 
 _SIZES = (BID_SIZE, ASK_SIZE, VOLUME, LAST_SIZE)
 _size = re.compile(DECIMAL_SIZE).fullmatch
-_natural = re.compile(r"[0-9]{1,18}").fullmatch
+_natural = re.compile(r"([0-9]{1,18})(\.0*)?").fullmatch
 _PLACES = Decimal("1e-12")
 _BPS = Context(prec=12)
+_MOST_PLACES = 18
+_LEAST = Decimal("1e-18")
+_WIDE = Context(prec=100)
+_no_number = re.compile(r"(?i:nan|[+-]?inf(?:inity)?)").fullmatch
+"""What writers of tables make of a float that is no number."""
+
+_to_rewrite = re.compile(r"[eE]|\.[0-9]{19}").search
+MOST_EXACT = 2**53
+"""The largest number up to which a float tells whole numbers apart."""
 _EXCHANGE_NAMES = {
     BID_SIZE: "best_bid_size",
     ASK_SIZE: "best_ask_size",
@@ -50,19 +59,28 @@ Values = Mapping[str, Any]
 def plain_decimal(value: Any) -> str | None:  # noqa: ANN401 - any JSON value
     """Return a number, or a string of one, as plain digits; None where nothing is there.
 
-    A string that is no number is returned as it is, and so is one whose exponent has no end.
+    NaN and the infinities are nothing. Beyond 18 decimals it is rounded: a float that was computed
+    has more than a price. A string that is no number is returned as it is, and so is one whose
+    exponent has no end.
     """
     if value is None:
         return None
     if isinstance(value, str):
         text = value.strip()
-        if "e" not in text and "E" not in text:
-            return text or None
+        if not text or _no_number(text):
+            return None
+        if not _to_rewrite(text):
+            return text
         number = number_of(text)
-        return text if number is None else plain(number, str(number))
+        return text if number is None else _digits(number)
     if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
         return str(value)
-    number = Decimal(value)
+    return _digits(Decimal(value))
+
+
+def _digits(number: Decimal) -> str:
+    if is_short(number) and number.as_tuple().exponent < -_MOST_PLACES:  # type: ignore[operator]  # a short number is finite
+        number = _WIDE.quantize(number, _LEAST)
     return plain(number, str(number))
 
 
@@ -77,8 +95,8 @@ def frame_of(values: Values, time: str, dialect: Dialect) -> bytes:
         product = product.strip()
     if not isinstance(product, str) or not product:
         raise refuse_shape("no product")
-    bid, ask = _quote(values)
-    price = plain_decimal(values.get(PRICE)) or _middle(bid, ask)
+    bid, ask = quote_of(values)
+    price = plain_decimal(values.get(PRICE)) or middle_of(bid, ask)
     sizes = {role: text for role in _SIZES if (text := _optional_size(values.get(role)))}
     if dialect is Dialect.EXCHANGE:
         return _exchange(values, product, (price, bid, ask), sizes, time)
@@ -117,7 +135,11 @@ def _exchange(
     return msgspec.json.encode(ticker)
 
 
-def _quote(values: Values) -> tuple[str, str]:
+def quote_of(values: Values) -> tuple[str, str]:
+    """Return bid and ask, or what a middle and a spread make of them.
+
+    Raises FrameRefusedError where neither is there.
+    """
     bid, ask = plain_decimal(values.get(BID)), plain_decimal(values.get(ASK))
     if bid is not None and ask is not None:
         return bid, ask
@@ -135,7 +157,8 @@ def _quote(values: Values) -> tuple[str, str]:
     return _rounded(middle - spread / 2), _rounded(middle + spread / 2)
 
 
-def _middle(bid: str, ask: str) -> str:
+def middle_of(bid: str, ask: str) -> str:
+    """Return the middle of bid and ask, which stands for a price that is not there."""
     low, high = number_of(bid), number_of(ask)
     if low is None or high is None or not (is_short(low) and is_short(high)):
         return bid  # the machine refuses the quote, with its own words
@@ -153,7 +176,13 @@ def _optional_size(value: Any) -> str | None:  # noqa: ANN401 - any JSON value
 
 
 def _natural_of(value: Any) -> str | None:  # noqa: ANN401 - any JSON value
+    """The digits of a whole number; of one that was a float, where a float holds it exactly."""
+    if isinstance(value, Decimal):
+        is_whole = is_short(value) and value == value.to_integral_value()
+        return str(int(value)) if is_whole and 0 <= value <= MOST_EXACT else None
     if isinstance(value, bool) or not isinstance(value, (int, str)):
         return None
-    text = str(value).strip()
-    return text if _natural(text) else None
+    found = _natural(str(value).strip())
+    if found is None or (found[2] and int(found[1]) > MOST_EXACT):
+        return None
+    return found[1]

@@ -1,8 +1,9 @@
 """Which times the lines of a recording tell, and whose clocks they are."""
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import tzinfo
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from barograph.venues.forms.clock import Clock, Style, Unit, style_of, unit_of
 from barograph.venues.forms.names import OPEN_TIMES, RECORDER_TIMES, VENUE_TIMES, plain_name
@@ -10,7 +11,18 @@ from barograph.venues.forms.names import OPEN_TIMES, RECORDER_TIMES, VENUE_TIMES
 _VENUE_DIGITS = 4
 """A venue's time has more digits of the second than the three of a recorder in JavaScript."""
 
+SURVEYED = 2000
+"""So many first lines or rows settle what a recording is made of."""
+
+_ALL_OF_THE_FIRST, _THEN_ONE_IN = 200, 20
+_Row = TypeVar("_Row")
+
 Whose = Literal["venue", "recorder"]
+
+
+def sampled(first: Sequence[_Row]) -> list[_Row]:
+    """Return those of the first lines or rows that are looked at: enough, in less time."""
+    return [*first[:_ALL_OF_THE_FIRST], *first[_ALL_OF_THE_FIRST:SURVEYED:_THEN_ONE_IN]]
 
 
 class TimesSeen:
