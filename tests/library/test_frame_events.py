@@ -19,10 +19,8 @@ from barograph.types import NS_PER_S
 from barograph.venues.entries import Rules
 
 START_NS = 1_750_000_000 * NS_PER_S
-PACKED = np.dtype([(name, EVENT[name]) for name in EVENT.names if name != "price"])
-"""Without the padding, whose bytes are nobody's; and without the price, which a lane takes from the
-float and a recording from its text where it is the middle of bid and ask.
-"""
+PACKED = np.dtype([(name, EVENT[name]) for name in EVENT.names])
+"""Without the padding, whose bytes are nobody's."""
 
 ROLES = {
     "symbol": "product",
@@ -74,9 +72,9 @@ def recorded(path, rows):
 def same(frame_ticks, file_ticks):
     assert frame_ticks.refused == file_ticks.refused
     assert frame_ticks.products == file_ticks.products
-    ours, theirs = (ticks.events[list(PACKED.names)] for ticks in (frame_ticks, file_ticks))
+    ours, theirs = (ticks.events.astype(PACKED) for ticks in (frame_ticks, file_ticks))
     # exact: both are the events of one machine
-    assert ours.astype(PACKED).tobytes() == theirs.astype(PACKED).tobytes()
+    assert ours.tobytes() == theirs.tobytes()
 
 
 @given(rows=st.lists(row, max_size=60), room=st.integers(1, 70), timeout_s=timeouts)
@@ -92,10 +90,7 @@ def test_events_in_parts_are_those_of_the_whole(rows, room, timeout_s):
     assert all(len(part) for part in parts)
     assert tuple(reading.products) == whole.products
     assert dict(reading.refused.counts) == whole.refused
-    ours, theirs = (
-        events[list(PACKED.names)].astype(PACKED)
-        for events in (np.concatenate(parts), whole.events)
-    )
+    ours, theirs = (events.astype(PACKED) for events in (np.concatenate(parts), whole.events))
     # exact: both are the events of one machine
     assert ours.tobytes() == theirs.tobytes()
 
@@ -267,5 +262,4 @@ def outcome(source, options):
         ticks = read_ticks(source, **options)
     except BadInputError:
         return None
-    events = ticks.events.astype(np.dtype([(name, EVENT[name]) for name in EVENT.names]))
-    return ticks.products, ticks.refused, events.tobytes()
+    return ticks.products, ticks.refused, ticks.events.astype(PACKED).tobytes()

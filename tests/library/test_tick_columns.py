@@ -1,6 +1,6 @@
 """Columns of a stranger's table: which is what, and values in any type that frames have."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -9,7 +9,7 @@ import pytest
 
 from barograph.codec import NAT
 from barograph.errors import BadInputError
-from barograph.library.tick_columns import roles_of, tick_table
+from barograph.library.tick_columns import readable, roles_of, tick_table
 
 NS = 10**9
 START = datetime(2025, 6, 15, 12, tzinfo=UTC)
@@ -23,66 +23,48 @@ def table(zone="UTC", **columns):
     return tick_table(frame, ROLES | {name: name for name in columns}, ZoneInfo(zone))
 
 
-@pytest.mark.parametrize(
-    "times",
-    [
-        [START, START + timedelta(milliseconds=1500)],
-        ["2025-06-15T12:00:00Z", "2025-06-15T12:00:01.5Z"],
-        ["2025-06-15 12:00:00", "2025-06-15 14:00:01.5+02:00"],
-        [START_NS // NS, None],
-        [START_NS // NS, float(START_NS // NS) + 1.5],
-        [START_NS // 10**6, START_NS // 10**6 + 1500],
-        [START_NS // 1000, START_NS // 1000 + 1_500_000],
-        [START_NS, START_NS + 3 * NS // 2],
-    ],
-    ids=str,
-)
-def test_a_time_is_read_in_any_unit_and_type(times):
-    expected = [START_NS, START_NS + 3 * NS // 2]
-    if None in times:
-        expected[1] = int(NAT)
-    column = pl.Series(times, strict=False)
-    if column.dtype == pl.Datetime:
-        for unit in ("ms", "us", "ns"):
-            cast = column.dt.cast_time_unit(unit)
-            assert table(time=cast).rows.time_ns.tolist() == expected
-    assert table(time=column).rows.time_ns.tolist() == expected
-
-
-def test_times_without_a_zone_are_those_of_the_zone():
-    naive = pl.Series([datetime(2025, 6, 15, 14), datetime(2025, 6, 15, 15)])  # noqa: DTZ001
-    rows = table("Europe/Paris", time=naive).rows
-    assert rows.time_ns.tolist() == [START_NS, START_NS + 3600 * NS]
-
-
-def test_what_is_no_number_time_or_name_is_unknown():
+def test_a_table_has_a_row_of_numbers_for_each_of_the_frame():
     made = table(
-        time=["2025-06-15T12:00:00Z", "yesterday"],
-        trade_id=[7.0, float("nan")],
-        last_size=["0.5", "much"],
-        side=["sell", "SELL"],
+        time=[START_NS, START_NS + NS],
+        received=[START_NS + 5, None],
+        trade_id=[7, None],
+        sequence=[9, 10],
+        side=["sell", None],
+        last_size=[0.5, float("nan")],
     )
-    assert made.rows.time_ns.tolist() == [START_NS, int(NAT)]
-    assert made.rows.trade_id.tolist() == [7, -1]
-    # exact: parsed from short digits
-    np.testing.assert_array_equal(made.rows.last_size, [0.5, np.nan])
-    assert made.rows.side.tolist() == [-1, 0]
-    unnamed = tick_table(
-        pl.DataFrame(BARE | {"time": [1, 2], "product": [None, "B-USD"]}), ROLES, UTC
-    )
-    assert unnamed.rows.name[0] == -1
-    assert unnamed.names[unnamed.rows.name[1]] == "B-USD"
+    rows = made.rows
+    assert rows.time_ns.tolist() == [START_NS, START_NS + NS]
+    assert rows.received_ns.tolist() == [START_NS + 5, int(NAT)]
+    assert rows.trade_id.tolist() == [7, -1]
+    assert rows.sequence.tolist() == [9, 10]
+    assert rows.side.tolist() == [-1, 0]
+    assert rows.price.tolist() == [1.25, 2.25]  # exact: middles
+    assert not made.odd.any()
+    assert made.values(1)["last_size"] is None
+    assert made.values(0)["bid"] == 1
 
 
-@pytest.mark.parametrize("kind", [pl.Categorical, pl.Enum(["sell", "?", "buy", "B-USD", "A-USD"])])
-def test_categories_are_what_their_texts_are(kind):
-    texts = {"product": ["A-USD", "B-USD", None, "A-USD"], "side": ["sell", None, "buy", "?"]}
-    columns = {"bid": [1.0] * 4, "ask": [2.0] * 4, "time": [START_NS] * 4}
-    frame = pl.DataFrame(columns | texts, schema_overrides=dict.fromkeys(texts, kind))
-    made = tick_table(frame, ROLES | {"side": "side"}, UTC)
-    names = [None if number < 0 else made.names[number] for number in made.rows.name]
-    assert names == texts["product"]
-    assert made.rows.side.tolist() == [-1, 0, 1, 0]
+def test_what_the_machine_may_read_and_an_array_does_not_hold_is_told():
+    made = table(
+        time=["2025-06-15T12:00:00Z", "2025-06-15T12:00:01Z"],
+        last_size=["1e-3", "1"],
+        received=[START_NS // NS, START_NS],
+    )
+    assert made.odd.tolist() == [True, True]
+    assert made.useless_receipt.tolist() == [False, True]
+
+
+def test_a_quote_made_of_a_middle_and_a_spread_is_one_as_well():
+    frame = pl.DataFrame({"product": "A", "time": [1, 2], "mid": [100.25, None], "spread": 0.5})
+    made = tick_table(frame, {name: name for name in frame.columns}, UTC)
+    assert [made.rows.bid[0], made.rows.ask[0], made.rows.price[0]] == [100.0, 100.5, 100.25]
+    assert np.isnan(made.rows.bid[1])
+    assert [made.has_quote(row) for row in (0, 1)] == [True, False]
+
+
+def test_only_columns_of_numbers_texts_and_times_are_readable():
+    frame = pl.DataFrame(BARE | {"time": [1, 2], "odd": [[1], [2]], "bytes": [b"a", b"b"]})
+    assert readable(frame).columns == ["product", "bid", "ask", "time"]
 
 
 def test_arrays_are_views_of_the_frame_where_its_column_is_as_wanted():

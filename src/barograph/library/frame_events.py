@@ -16,7 +16,7 @@ from barograph.library.ticks import Refused, Ticks
 from barograph.times import format_time
 from barograph.types import DeadLetter, Fault, Frame
 from barograph.venues.coinbase.machine import Coinbase
-from barograph.venues.coinbase.row_lane import RowLane, Rows
+from barograph.venues.coinbase.row_lane import RowLane
 from barograph.venues.entries import Dialect, Heard, Opening, Rules
 from barograph.venues.forms.fields import frame_of
 from barograph.venues.forms.names import RECEIVED, TIME
@@ -52,7 +52,7 @@ class TableReading:
         self._opening = Opening(
             connection=_SOURCE,
             dialect=Dialect.EXCHANGE,
-            continuity=_continuity(table.rows),
+            continuity=_continuity(table),
             event_clock=clock,
             recorded=True,
         )
@@ -195,13 +195,16 @@ class TableReading:
         )
 
 
-def _continuity(rows: Rows) -> Literal["trade_id", "none"]:
+def _continuity(table: TickTable) -> Literal["trade_id", "none"]:
     """As `recorded_lines.continuity_of` judges a recording: by how many of the first ids repeat."""
+    rows, last = table.rows, dict[str, int]()
     told = (rows.name >= 0) & (rows.time_ns >= 0) & (rows.trade_id >= 0)
-    names, ids = rows.name[:SURVEYED], rows.trade_id[:SURVEYED]
     seen = repeated = 0
-    for name in np.unique(names):
-        known = ids[(names == name) & told[:SURVEYED]]
-        seen += len(known)
-        repeated += int((known[1:] == known[:-1]).sum())
+    for row in np.flatnonzero(told[:SURVEYED]).tolist():
+        name, number = table.names[rows.name[row]].strip(), int(rows.trade_id[row])
+        if not name or not table.has_quote(row):
+            continue
+        seen += 1
+        repeated += last.get(name) == number
+        last[name] = number
     return "none" if repeated * 10 > seen else "trade_id"

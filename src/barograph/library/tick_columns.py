@@ -133,6 +133,16 @@ class TickTable(NamedTuple):
         """What stands in a row, by roles, as a reader of JSON has it."""
         return {role: json_value(value) for role, value in self.raw.row(row, named=True).items()}
 
+    def has_quote(self, row: int) -> bool:
+        """Whether a row tells bid and ask, believable or not."""
+        if not np.isnan(self.rows.bid[row] + self.rows.ask[row]):
+            return True
+        try:
+            quote_of(self.values(row))
+        except FrameRefusedError:
+            return False
+        return True
+
     def repeated(self) -> Bool:
         """The rows (n,) that are the same as one before, where nothing else tells trades apart.
 
