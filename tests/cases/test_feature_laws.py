@@ -206,3 +206,30 @@ def test_what_is_no_row_is_refused():
 
     with pytest.raises(BadInputError, match="a row cannot be read"):
         check_features(dataclasses.replace(LIVE, machine=Odd), RECORDS, longest_window_s=600)
+
+
+@pytest.mark.parametrize(
+    ("method", "returned", "why"),
+    [
+        ("receive", None, r"receive: it returned None\. Return barograph.types.Outcome"),
+        ("receive", ([], []), r"receive: it returned \(\[\], \[\]\)"),
+        ("receive", Outcome(None, []), "receive: it returned Outcome"),
+        ("receive", Outcome([("a", "{}")], []), r"returned \('a', '\{\}'\)\. Let its values be"),
+        ("receive", Outcome(["row"], []), "returned 'row'"),
+        ("snapshot", None, r"snapshot: it returned None\. Return a dict"),
+    ],
+)
+def test_a_machine_that_returns_something_else_is_named_with_its_method(method, returned, why):
+    class Odd(Counters):
+        pass
+
+    setattr(Odd, method, lambda *_given: returned)
+    with pytest.raises(BadInputError, match=rf"Odd\.{why}" if why.startswith(method) else why):
+        broken(Odd)
+
+
+def test_a_factory_that_makes_no_machine_and_an_oracle_that_says_nothing_are_refused():
+    with pytest.raises(BadInputError, match=r"machine\(\) gives None, which receives nothing"):
+        broken(lambda: None)
+    with pytest.raises(BadInputError, match=r"the oracle .* returned None"):
+        broken(Counters, oracle=lambda _values: None)

@@ -1,9 +1,11 @@
 """Cases by name: those of the house, and a user's own."""
 
+from dataclasses import replace
+
 import pytest
 
 from barograph.cases.churn import CHURN
-from barograph.cases.named import NAMED, case_named
+from barograph.cases.named import NAMED, case_named, name_of
 from barograph.cases.spikes import SPIKES
 from barograph.errors import BadInputError
 
@@ -57,3 +59,15 @@ def test_an_installed_package_names_cases_of_its_own(tmp_path, monkeypatch):
         case_named("lost")
     with pytest.raises(BadInputError, match=r"Use spikes.* theirs, "):
         case_named("weather")
+
+
+def test_a_case_that_was_named_is_found_by_that_name_again(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "cancelled.py").write_text(
+        "from dataclasses import replace\nfrom barograph.cases.churn import CHURN\n"
+        "CASE = replace(CHURN, name='cancelled')\n"
+    )
+    assert name_of(SPIKES) == "spikes"
+    assert name_of(case_named("cancelled:CASE")) == "cancelled:CASE"
+    assert name_of(replace(CHURN, name="made-here")) == ""
+    assert name_of(replace(CHURN)) == "", "it is called churn, and is another one"

@@ -185,3 +185,38 @@ def test_without_skl2onnx_trees_go_on_and_the_rest_names_the_extra(monkeypatch):
     other = from_sklearn(make_pipeline(StandardScaler(), Ridge()), features=VOLS, name="mine")
     with pytest.raises(MissingExtraError, match="sklearn"):
         other.fit(slices(other), 1)
+
+
+class Fails(DecisionTreeClassifier):
+    """Raises what it is told, as it is fitted or asked."""
+
+    def __init__(self, fit=None, ask=None):
+        super().__init__()
+        self.fit_error, self.ask_error = fit, ask
+
+    def get_params(self, deep=True):  # noqa: ARG002 - as scikit-learn calls it
+        return {"fit": self.fit_error, "ask": self.ask_error}
+
+    def fit(self, *given, **named):
+        if self.fit_error is not None:
+            raise self.fit_error
+        return super().fit(*given, **named)
+
+    def predict_proba(self, X):
+        if self.ask_error is not None:
+            raise self.ask_error
+        return super().predict_proba(X)
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError, NotImplementedError, AssertionError, OSError, KeyError, ValueError]
+)
+def test_an_estimator_that_raises_is_named_with_what_it_said(error):
+    candidate = from_sklearn(Fails(error("no rows like these")), features=VOLS, name="mine")
+    with pytest.raises(
+        BadInputError, match=r"candidate mine: its fit failed: .*no rows like these"
+    ):
+        candidate.fit(slices(candidate), 1)
+    asked = estimators.Estimated(Fails(ask=error()), classifies=True, width=1)
+    with pytest.raises(BadInputError, match=f"Fails: it cannot say anything.*{error.__name__}"):
+        asked(np.ones((2, 1)))

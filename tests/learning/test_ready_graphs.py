@@ -6,6 +6,7 @@ from sklearn.linear_model import LogisticRegression
 
 from barograph.errors import BadInputError
 from barograph.learning import ready_graphs
+from barograph.learning.estimators import has_skl2onnx
 from barograph.learning.ready_graphs import from_onnx
 from barograph.registry.model import OnnxModel, export
 from foreign_graphs import DOUBLE, FLOAT, graph
@@ -66,3 +67,18 @@ def test_a_score_is_not_taken_for_a_probability():
     far = type(train)(train.x * np.float32(1e4), train.y, train.outcome)
     with pytest.raises(BadInputError, match="Export probabilities"):
         candidate.grow(far, 1)
+
+
+@pytest.mark.skipif(not has_skl2onnx(), reason="the extra sklearn is not installed")
+@pytest.mark.parametrize("options", [None, {"zipmap": "columns"}])
+def test_probabilities_that_are_no_array_are_cured_by_the_option_that_is_named(options):
+    """First the version was complained of, under a name that skl2onnx does not have."""
+    from skl2onnx import to_onnx  # noqa: PLC0415 - an extra
+
+    x = np.random.default_rng(1).normal(size=(100, 2)).astype(np.float32)
+    fitted = LogisticRegression().fit(x, x[:, 0] > 0)
+    given = {"features": ("a", "b"), "name": "theirs"}
+    with pytest.raises(BadInputError, match=r'options=\{"zipmap": False\}'):
+        from_onnx(to_onnx(fitted, x[:1], options=options).SerializeToString(), **given)
+    cured = to_onnx(fitted, x[:1], options={"zipmap": False}, target_opset=13)
+    assert from_onnx(cured.SerializeToString(), **given).name == "theirs"

@@ -2,13 +2,14 @@
 
 from datetime import UTC, datetime, timedelta, timezone
 
+import numpy as np
 import pytest
 
 import barograph as bg
 from barograph.cases.churn import CHURN
 from barograph.cases.spikes import SPIKES
 from barograph.errors import BadInputError
-from barograph.library.candidates import is_default
+from barograph.library.candidates import case_of_default, is_default
 from foreign_graphs import graph
 from registered_models import FEATURES
 
@@ -20,6 +21,8 @@ def test_the_defaults_are_those_of_train_and_are_known_again():
     ]
     assert all(is_default(one, SPIKES) for one in default)
     assert not is_default(bg.candidates.persistence("ewma_vol_60s", name="ewma"), SPIKES)
+    assert {case_of_default(one) for one in default} == {"spikes"}
+    assert case_of_default(bg.candidates.persistence()) == ""
     assert bg.candidates.default("spikes") == default
     assert bg.candidates.default(SPIKES) is not default, "a list of the caller's own"
 
@@ -48,5 +51,13 @@ def test_a_time_without_a_zone_and_a_file_that_is_not_there_are_refused(tmp_path
         bg.candidates.from_onnx(
             graph(width=2), features=FEATURES, name="theirs", fitted_until=naive
         )
+    for until in ("2026-03-01", naive.date(), np.datetime64("2026-03-01"), 5):
+        with pytest.raises(BadInputError, match=r"it is no datetime\. Give one with its zone"):
+            bg.candidates.from_onnx(
+                graph(width=2), features=FEATURES, name="theirs", fitted_until=until
+            )
+    for given in (tmp_path, "", 5, None):
+        with pytest.raises(BadInputError, match="give its bytes"):
+            bg.candidates.from_onnx(given, features=FEATURES, name="theirs")
     with pytest.raises(BadInputError, match="cannot be read"):
         bg.candidates.from_onnx(tmp_path / "none.onnx", features=FEATURES, name="theirs")

@@ -150,3 +150,41 @@ def test_rows_may_be_fewer_than_those_of_the_features(market):
     short = Features(X.frame.head(600), np.zeros((600, len(X.names)), np.uint8), SPIKES)
     with pytest.raises(BadInputError, match="its rows are not those of X"):
         bg.evaluate(short, y, candidates=[TREE], **FEW)
+
+
+@pytest.mark.parametrize(
+    ("option", "why"),
+    [
+        ({"quantile": 2}, "between 0 and 1"),
+        ({"seed": -1}, "Use 0 to 4294967295"),
+        ({"seed": 1.5}, "no whole number"),
+        ({"folds": 0}, "folds=0"),
+        ({"resamples": 0}, "resamples=0"),
+        ({"control": "no"}, "Use True or False"),
+        ({"cv": 3}, "Use folds=3"),
+        ({"candidates": ["har"]}, "'har' is no candidate"),
+        ({"case": 5}, "it is no case"),
+        ({"case": "hourly"}, r"`barograph train --case hourly`"),
+        ({"case": "churn"}, "X are the rows of case spikes"),
+        ({"case": "spikes-10s", "candidates": bg.candidates.default()[:1]}, "'spikes-10s'"),
+    ],
+)
+def test_an_argument_that_is_none_is_refused_before_anything_is_trained(market, option, why):
+    X, y, _ = market
+    with pytest.raises(BadInputError, match=why):
+        bg.evaluate(X, y, **(FEW | {"candidates": [TREE]} | option))
+
+
+def test_features_are_given_whole(market):
+    X, y, _ = market
+    with pytest.raises(BadInputError, match=r"not what barograph\.features returns"):
+        bg.evaluate(X.frame, y)
+
+
+@pytest.mark.slow
+def test_an_evaluation_stays_as_it_is_and_its_report_is_a_file(evaluation, tmp_path):
+    with pytest.raises(AttributeError, match="Evaluation is immutable"):
+        evaluation.card = None
+    for place, why in ((tmp_path, "it is a directory"), ("", "names one"), (5, "names one")):
+        with pytest.raises(BadInputError, match=why):
+            evaluation.report(place)

@@ -1,5 +1,9 @@
 """Features of a notebook: the rows of `dataset`, to the bit, from whatever the ticks come."""
 
+import copy
+import dataclasses
+import pickle
+
 import numpy as np
 import polars as pl
 import pytest
@@ -10,6 +14,7 @@ from barograph.cases.spikes import SPIKES
 from barograph.errors import BadInputError, TooLittleDataError
 from barograph.feature_set.catalogue import NAMES
 from barograph.library import frames
+from barograph.library.frames import Features
 from barograph.training import dataset
 from barograph.types import Reason
 
@@ -127,3 +132,33 @@ def test_a_case_of_other_rows_is_refused(holed_ticks):
 def test_ticks_that_close_no_second_are_too_few(holed_ticks):
     with pytest.raises(TooLittleDataError, match="no closed second"):
         bg.features(own(holed_ticks).head(1))
+
+
+def test_a_column_that_there_is_not_is_named_with_what_is_near(X):
+    with pytest.raises(BadInputError, match=r"no such column.*such as realized_vol_60s"):
+        X["realised_vol_60s"]
+    with pytest.raises(BadInputError, match="'none'"):
+        X[["second", "none"]]
+
+
+def test_features_stay_as_they_are(X):
+    with pytest.raises(AttributeError, match="Features is immutable"):
+        X.frame = X.frame.head(1)
+    with pytest.raises(AttributeError, match="Features is immutable"):
+        del X.case
+
+
+def test_features_are_pickled_where_their_case_has_a_name(X):
+    for again in (pickle.loads(pickle.dumps(X)), copy.deepcopy(X)):  # noqa: S301 - our own
+        assert_frame_equal(again.frame, X.frame, check_exact=True)
+        assert_frame_equal(again.reasons, X.reasons, check_exact=True)
+        assert (again.case, again.late_ticks) == (X.case, X.late_ticks)
+    own = Features(X.frame, X._reason_codes, dataclasses.replace(SPIKES, name="own"))
+    with pytest.raises(BadInputError, match=r"cannot be pickled\. Name it"):
+        pickle.dumps(own)
+
+
+@pytest.mark.parametrize("case", [5, None, ["spikes"]])
+def test_what_is_no_case_is_refused(holed_ticks, case):
+    with pytest.raises(BadInputError, match="it is no case"):
+        bg.features(holed_ticks, case=case)

@@ -46,6 +46,69 @@ def test_records_are_read_by_time_and_product(home):
     )
 
 
+def test_a_topic_has_the_same_columns_and_types_where_nothing_is_found(home):
+    for topic in home.topics:
+        found = home.read(topic)
+        for none in (
+            home.read(topic, products=["XRP-USD"]),
+            home.read(topic, since=4_000_000_000),
+        ):
+            assert none.schema == found.schema
+            assert len(none) == 0
+    assert set(NAMES) < set(home.read("ticks.features", products=[]).columns)
+
+
+@pytest.mark.parametrize("topic", ["", 5, None, ["ticks.raw"]])
+def test_what_is_no_topic_is_refused_as_it_is_asked_for(home, topic):
+    for ask in (home.read, home.follow):
+        with pytest.raises(BadInputError, match=r"Name one of home\.topics"):
+            ask(topic)
+
+
+def test_a_product_alone_is_no_list_of_products(home):
+    for ask in (home.read, home.follow):
+        with pytest.raises(BadInputError, match=r"products=\['BTC-USD'\]"):
+            ask("ticks.raw", products="BTC-USD")
+    with pytest.raises(BadInputError, match="no list of names"):
+        home.ticks(products="BTC-USD")
+
+
+@pytest.mark.parametrize(
+    ("topic", "case"),
+    [("ticks.raw", "spikes"), ("ticks.features", "spikes"), ("ticks.predictions", "hourly")],
+)
+def test_alerts_of_a_topic_without_predictions_of_the_case_are_refused_at_once(home, topic, case):
+    """They were waited for, for ever."""
+    with pytest.raises(BadInputError, match=f"no predictions of case {case}"):
+        home.follow(topic, alerts=True, case=case)
+
+
+def test_a_home_that_was_closed_says_so(folder):
+    home = bg.open(folder)
+    begun = home.follow("ticks.raw")
+    home.close()
+    home.close()
+    asks = (
+        lambda: home.topics,
+        lambda: home.read("ticks.raw"),
+        lambda: home.follow("ticks.raw"),
+        lambda: next(begun),
+        home.ticks,
+    )
+    for ask in asks:
+        with pytest.raises(BadInputError, match=r"it is closed\. Open it again"):
+            ask()
+
+
+@pytest.mark.parametrize("address", ["", 5, None, b"H"])
+def test_what_is_no_address_is_refused(address, folder):
+    with pytest.raises(BadInputError, match="no text that names one"):
+        bg.open(address)
+    if address is not None:
+        with pytest.raises(BadInputError, match="home="):
+            bg.open(folder, home=address)
+
+
 def test_every_topic_can_be_read(home):
     for topic in home.topics:
         assert isinstance(home.read(topic), pl.DataFrame)

@@ -61,9 +61,18 @@ def test_too_few_labels_of_every_product_are_refused(X):
     ("options", "why"),
     [
         ({"horizon_s": 45}, "Use one of 10, 30, 60, 300, 900"),
+        ({"horizon_s": None}, "Use one of 10, 30"),
         ({"quantile": 1.5}, "between 0 and 1"),
+        ({"quantile": "0.9"}, "between 0 and 1"),
+        ({"min_labels": 0}, "Use 1 or more"),
     ],
 )
 def test_what_is_no_label_is_refused(X, options, why):
     with pytest.raises(BadInputError, match=why):
         bg.label(X, **options)
+
+
+def test_labels_are_of_features_and_not_of_their_frame(X):
+    for wrong in (X.frame, None, X["second"], Features):
+        with pytest.raises(BadInputError, match=r"not what barograph\.features returns"):
+            bg.label(wrong)

@@ -57,3 +57,16 @@ def test_the_timeline_is_of_one_product_and_one_stretch(evaluation, tmp_path):
         bg.plot.timeline(evaluation, "SOL-USD")
     with pytest.raises(BadInputError, match="2 parts of it were tested"):
         bg.plot.timeline(evaluation, "BTC-USD", 2)
+
+
+@pytest.mark.parametrize("plot", [bg.plot.calibration, bg.plot.precision_recall, bg.plot.timeline])
+@pytest.mark.parametrize("wrong", [None, 5, Evaluation])
+def test_what_is_no_evaluation_is_refused(plot, wrong):
+    with pytest.raises(BadInputError, match=r"not what barograph\.evaluate returns"):
+        plot(wrong)
+
+
+@pytest.mark.parametrize("part", [-1, "first", 1.0])
+def test_a_part_is_a_number_from_zero_on(evaluation, part):
+    with pytest.raises(BadInputError, match="part="):
+        bg.plot.timeline(evaluation, part=part)

@@ -162,7 +162,7 @@ def test_what_cannot_be_split_is_refused():
         next(cv.split(X, y.head(5), second))
     with pytest.raises(TooLittleDataError):
         next(bg.PurgedWalkForward(2).split(X.head(9), y.head(9), second.head(9)))
-    with pytest.raises(BadInputError, match="split plan"):
+    with pytest.raises(BadInputError, match=r"n_splits=0: it is out of range\. Use 1 or more"):
         bg.PurgedWalkForward(0)
 
 

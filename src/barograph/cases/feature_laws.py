@@ -8,7 +8,7 @@ its checkpoints, whatever other keys do, and from no more of the past than it sa
 import math
 import random
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
 import msgspec
@@ -17,7 +17,7 @@ from barograph import codec
 from barograph.cases.live_series import LiveSeries
 from barograph.errors import BadInputError, ForeignStateError
 from barograph.machine import Machine
-from barograph.types import FeatureRow, Reason, Record
+from barograph.types import FeatureRow, Outcome, Reason, Record
 
 Oracle = Callable[[list[bytes]], Sequence[float | None]]
 """All values of a key so far, the newest last → the features of the row that the last one gave."""
@@ -85,6 +85,12 @@ def check_features(
             f"its rows are made by case {live.rows_by or 'of another series'}",
             "Name the case whose machine makes them",
         )
+    made: object = live.machine()
+    if not callable(getattr(made, "receive", None)):
+        raise BadInputError(
+            f"the series of {live.rows}", f"its machine() gives {made!r}, which receives nothing",
+            "Let `machine` return a barograph.machine.Machine",
+        )  # fmt: skip
     whole, refused = _run(live.machine, [records])
     if not whole:
         raise BadInputError(
@@ -142,10 +148,39 @@ def check_features(
 def _run(make: Callable[[], Machine], parts: Sequence[Sequence[Record]]) -> tuple[Rows, int]:
     machine, rows, refused = make(), [], 0
     for part in parts:
-        outcome = machine.receive(part)
+        outcome = _received(machine, part)
         rows += list(outcome.values)
         refused += len(outcome.dead_letters)
     return rows, refused
+
+
+def _received(machine: Machine, records: Sequence[Record]) -> Outcome:
+    """What a machine made of records. Raises BadInputError where that is no `Outcome` of bytes."""
+    outcome: object = machine.receive(records)
+    if not isinstance(outcome, Outcome) or not isinstance(outcome.values, list):
+        raise _broken(machine, "receive", outcome, "Return barograph.types.Outcome(values, [])")
+    for one in outcome.values:
+        if not isinstance(one, tuple) or [type(part) for part in one] != [str, bytes]:
+            cure = "Let its values be (key, msgspec.json.encode(row)) of FeatureRow"
+            raise _broken(machine, "receive", one, cure)
+    return outcome
+
+
+def _snapshot(machine: Machine) -> Mapping[str, bytes]:
+    """The checkpoints of a machine. Raises BadInputError where they are none."""
+    checkpoints: object = machine.snapshot()
+    if isinstance(checkpoints, Mapping):
+        return checkpoints
+    raise _broken(machine, "snapshot", checkpoints, "Return a dict of key to bytes")
+
+
+def _broken(machine: object, method: str, returned: object, cure: str) -> BadInputError:
+    kind = type(machine)
+    return BadInputError(
+        f"{kind.__module__}.{kind.__qualname__}.{method}",
+        f"it returned {returned!r}"[:_SHOWN],
+        cure,
+    )
 
 
 def _difference(whole: Rows, other: Rows, how: str) -> str:
@@ -236,8 +271,8 @@ def _restores(
         rows: Rows = []
         kept: dict[str, bytes] = {}
         for start, stop in pairwise([0, *cuts, len(records)]):
-            rows += list(machine.receive(records[start:stop]).values)
-            kept |= {key: bytes(state) for key, state in machine.snapshot().items()}
+            rows += list(_received(machine, records[start:stop]).values)
+            kept |= {key: bytes(state) for key, state in _snapshot(machine).items()}
             machine = make()
             try:
                 machine.restore(kept)
@@ -310,7 +345,7 @@ def _oracle(live: LiveSeries, records: Sequence[Record], oracle: Oracle) -> str:
     past: dict[str, list[bytes]] = {}
     compared: list[tuple[FeatureRow, list[bytes]]] = []
     for record in records:
-        outcome = machine.receive([record])
+        outcome = _received(machine, [record])
         if not outcome.dead_letters:
             past.setdefault(record.key, []).append(record.value)
         compared += [
@@ -318,7 +353,12 @@ def _oracle(live: LiveSeries, records: Sequence[Record], oracle: Oracle) -> str:
         ]
         del compared[:-_ORACLE_ROWS]
     for row, values in compared:
-        said = oracle(values)
+        said: object = oracle(values)
+        if not isinstance(said, Sequence):
+            raise BadInputError(
+                f"the oracle of the series of {live.rows}", f"it returned {said!r}"[:_SHOWN],
+                "Return a list of one value, or None, for each column",
+            )  # fmt: skip
         if len(said) != len(row.values):
             return f"it returns {len(said)} values for {len(row.values)} columns"
         for name, one, two in zip(live.columns, row.values, said, strict=False):

@@ -66,6 +66,15 @@ def case_named(name: str) -> "Case":
     return case
 
 
+def name_of(case: "Case") -> str:
+    """The name by which `case_named` returns this very case; "" for one that was never named."""
+    name = _OWN.get(case.name, case.name)
+    try:
+        return name if case_named(name) is case else ""
+    except BadInputError:  # it was made where it is used, as in a notebook
+        return ""
+
+
 def installed() -> dict[str, str]:
     """Cases of installed packages: entry point of the group `barograph.cases` → `module:NAME`."""
     return {each.name: each.value for each in entry_points(group="barograph.cases")}

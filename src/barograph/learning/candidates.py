@@ -19,6 +19,7 @@ from barograph.errors import BadInputError
 from barograph.learning import boosting, linear
 from barograph.learning.boosting import Boosting, BoostingStages, has_xgboost
 from barograph.learning.calibration import platt
+from barograph.learning.candidate_names import feature_names, refuse_unusable
 from barograph.learning.combination import combined
 from barograph.learning.examples import Examples, Learner
 from barograph.learning.fitted import AsGiven, Fitted, View, sigmoid
@@ -64,7 +65,7 @@ class Candidate:
     rows / repeats. `parameters` are the hyperparameters of a search; `otherwise` returns the
     learner for other ones. A combination has `members`, and `join` makes it of what was fitted
     of them. `fitted_until_ns` is of one that comes trained: folds that test rows of before it leave
-    it out.
+    it out. Raises BadInputError for a name, features or `repeats` that are none.
 
     >>> candidate = bg.candidates.logistic(("spread_bps", "tick_intensity_60s"))
     >>> candidate.name, candidate.features, candidate.repeats
@@ -80,6 +81,10 @@ class Candidate:
     members: tuple["Candidate", ...] = ()
     join: Callable[[Sequence[Fitted]], Fitted] | None = None
     fitted_until_ns: int | None = None
+
+    def __post_init__(self) -> None:
+        refuse_unusable(self.name, self.repeats)
+        object.__setattr__(self, "features", feature_names(self.name, self.features))
 
     def varied(self, how: Boosting) -> "Candidate":
         """The candidate with other hyperparameters. Raises BadInputError if it is not boosted."""
@@ -180,13 +185,12 @@ def har(vols: tuple[str, ...], *, repeats: float = 60) -> Candidate:
     """Least-squares regression of future log volatility on log volatilities of several windows.
 
     vols: names of features in 1/√s, of short and long windows.
-
     Source: Corsi (2009), J. Financial Econometrics 7(2): heterogeneous autoregression.
 
     >>> bg.candidates.har(("realized_vol_60s", "realized_vol_300s")).features
     ('realized_vol_60s', 'realized_vol_300s', 'tau')
     """
-    view = Relative.of([Ratio(vol) for vol in vols], TAU)
+    view = Relative.of([Ratio(vol) for vol in feature_names("har", vols)], TAU)
     return Candidate("har", view.features, linear.least_squares(view, repeats=repeats), repeats)
 
 
@@ -245,7 +249,7 @@ def climatology(hour: tuple[str, ...], *, repeats: float = 60) -> Candidate:
     >>> bg.candidates.climatology(("hour_sin", "hour_cos")).features
     ('hour_sin', 'hour_cos', 'tau')
     """
-    view = Relative.of([Ratio(name, floor=0.0) for name in hour], TAU)
+    view = Relative.of([Ratio(one, floor=0.0) for one in feature_names("climatology", hour)], TAU)
     grow = linear.log_logistic(view, (), repeats=repeats)
     return Candidate("climatology", view.features, grow, repeats)
 

@@ -5,7 +5,8 @@ else is converted by skl2onnx in float64. Each fitted model is exported and comp
 the rows that it was fitted on, before anything is tested with it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.util import find_spec
@@ -15,6 +16,7 @@ import numpy as np
 
 from barograph.arrays import Float64
 from barograph.errors import BadInputError, MissingExtraError, UnsoundModelError
+from barograph.learning.candidate_names import feature_names, refuse_unusable
 from barograph.learning.candidates import Candidate
 from barograph.learning.examples import Examples, both_kinds, uncalibrated
 from barograph.learning.fitted import Chance, Fitted, LogLogistic, Odds, Seen
@@ -32,6 +34,12 @@ _OTHER = (
     "Take another estimator: trees, forests and boosting of scikit-learn, linear models, neural "
     "networks, and pipelines of these"
 )
+_FAILURES = (
+    ValueError, TypeError, AttributeError, ArithmeticError, LookupError, RuntimeError,
+    AssertionError, OSError,
+)  # fmt: skip
+"""What estimators raise where they fail; what else one raises is of its own and says where."""
+
 _CONVERTED_OPSETS = {"": 21, ML: 3}
 """Versions that skl2onnx is asked for; the graph raises the second, where that changes nothing."""
 
@@ -57,10 +65,10 @@ def from_sklearn(
     errors gives the probability of reaching tau. Both are calibrated as all candidates.
     repeats: rows that carry the information of one independent row (see `Candidate`).
 
-    Raises BadInputError for what is neither, without features, and, when it is fitted, for one that
-    fails, is larger than 64 MiB as ONNX, or needs operators that are not ONNX's own;
-    ExportRefusedError where its ONNX differs by more than 1e-6 on a training row; MissingExtraError
-    where skl2onnx is needed and not installed.
+    Raises BadInputError for what is neither, for a name, features or `repeats` that are none, and,
+    when it is fitted, for one that fails, is larger than 64 MiB as ONNX, or needs operators that
+    are not ONNX's own; ExportRefusedError where its ONNX differs by more than 1e-6 on a training
+    row; MissingExtraError where skl2onnx is needed and not installed.
 
     >>> from sklearn.ensemble import RandomForestClassifier
     >>> forest = bg.candidates.from_sklearn(
@@ -73,11 +81,9 @@ def from_sklearn(
     """
     from sklearn.base import BaseEstimator, is_classifier, is_regressor  # noqa: PLC0415 - heavy
 
-    what, names = f"candidate {name}", tuple(features)
-    if not names or len(set(names)) < len(names) or not name:
-        raise BadInputError(
-            what, f"its features are {', '.join(names) or 'none'}", "Name each once"
-        )
+    refuse_unusable(name, repeats)
+    what = f"candidate {name}"
+    names = feature_names(what, features)
     known = isinstance(estimator, BaseEstimator)
     if not known or not (is_classifier(estimator) or is_regressor(estimator)):
         kind = f"{estimator!r}"[:100]
@@ -93,6 +99,16 @@ def from_sklearn(
     view = Relative.of([Ratio(one, floor=0.0) for one in names], *_beside(estimator, names))
     grow = _Learner(estimator, name, view, repeats)
     return Candidate(name, view.features, grow, repeats)
+
+
+@contextmanager
+def _named(what: str, failed: str) -> Iterator[None]:
+    """Raise BadInputError, which says what failed of what, for `_FAILURES` of an estimator."""
+    try:
+        yield
+    except _FAILURES as error:
+        text = " ".join(str(error).split())[:300] or type(error).__name__
+        raise BadInputError(what, f"{failed}: {text}", "Correct the estimator") from error
 
 
 def _beside(estimator: Any, names: tuple[str, ...]) -> tuple[str, ...]:  # noqa: ANN401
@@ -128,21 +144,19 @@ class _Learner:
     def _fit(self, seen: Float64, target: Any, weight: Float64, seed: int) -> Any:  # noqa: ANN401
         from sklearn.base import clone  # noqa: PLC0415 - only who trains
 
-        copy = clone(self.estimator)
-        known = copy.get_params()
-        drawn = {
-            key: seed
-            for key, value in known.items()
-            if key.split("__")[-1] == "random_state" and value is None
-        }
-        copy.set_params(**drawn)
-        try:
+        with _named(f"candidate {self.name}", "its fit failed"):
+            copy = clone(self.estimator)
+            known = copy.get_params()
+            drawn = {
+                key: seed
+                for key, value in known.items()
+                if key.split("__")[-1] == "random_state" and value is None
+            }
+            copy.set_params(**drawn)
             copy.fit(seen, target, **_weights(copy, weight))
-        except (ValueError, TypeError, AttributeError, ArithmeticError, LookupError) as error:
-            why = f"its fit failed: {' '.join(str(error).split())[:300]}"
-            raise BadInputError(f"candidate {self.name}", why, "Correct the estimator") from error
-        # Several threads would add up in any order, and so change the last bit.
-        return copy.set_params(**{key: 1 for key in known if key.split("__")[-1] == "n_jobs"})
+            # Several threads would add up in any order, and so change the last bit.
+            copy.set_params(**{key: 1 for key in known if key.split("__")[-1] == "n_jobs"})
+        return copy
 
     def _head(self, core: "Estimated", train: Examples, seen: Float64) -> Any:  # noqa: ANN401
         weight = train.weight / self.repeats
@@ -188,15 +202,16 @@ class Estimated:
         """Evaluate inputs (n, m) to (n,)."""
         from sklearn import config_context  # noqa: PLC0415 - only who trains needs it
 
-        x = np.asarray(seen, np.float64)
-        with config_context(assume_finite=True):  # its check overflows on the largest float32
+        x, what = np.asarray(seen, np.float64), type(self._fitted).__name__
+        # Its check of finite values overflows on the largest float32.
+        with config_context(assume_finite=True), _named(what, "it cannot say anything of rows"):
             if not self.classifies:
                 value = self._fitted.predict(x)
             elif self.gives_odds:
                 value = self._fitted.decision_function(x)
             else:
                 value = self._fitted.predict_proba(x)[:, 1]
-        numbers: Float64 = np.asarray(value, np.float64).reshape(len(x))
+            numbers: Float64 = np.asarray(value, np.float64).reshape(len(x))
         return numbers
 
     def nodes(self, graph: Graph, seen: str) -> str:

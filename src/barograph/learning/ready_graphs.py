@@ -8,6 +8,7 @@ import numpy as np
 
 from barograph.arrays import Float64
 from barograph.errors import BadInputError, UnsoundModelError
+from barograph.learning.candidate_names import feature_names, refuse_unusable
 from barograph.learning.candidates import Candidate
 from barograph.learning.examples import Examples, both_kinds, uncalibrated
 from barograph.learning.fitted import AsGiven, Chance, Fitted, Seen
@@ -17,6 +18,10 @@ from barograph.registry.model import MAX_ONNX_BYTES, OnnxModel
 _CURE = (
     "Export it with one input (n, features) and the probability as an output (n,), (n, 1) or (n, 2)"
 )
+_AS_ARRAY = (
+    """Export the probabilities as one array (n, 2) (of skl2onnx: options={"zipmap": False})"""
+)
+_OPSETS = "of skl2onnx: target_opset={0}; of PyTorch: opset_version={0}"
 
 
 def from_onnx(
@@ -36,11 +41,12 @@ def from_onnx(
     it has seen, and its scores are worth what the reader knows of that.
     repeats: rows that carry the information of one independent row (see `Candidate`).
 
-    Raises BadInputError for another graph, one of more than 64 MiB, and one that needs operators
-    that are not ONNX's own, control flow or files beside it; when it is tested, for outputs that
-    are no probabilities.
+    Raises BadInputError for a name, features or `repeats` that are none, for another graph, one of
+    more than 64 MiB, and one that needs operators that are not ONNX's own, control flow or files
+    beside it; when it is tested, for outputs that are no probabilities.
     """
-    names = tuple(features)
+    refuse_unusable(name, repeats)
+    names = feature_names(f"candidate {name}", features)
     ready = ReadyGraph(f"candidate {name}", onnx, len(names))
 
     def grow(train: Examples, _seed: int) -> Fitted:
@@ -107,9 +113,13 @@ def _read(what: str, onnx: bytes) -> Any:  # noqa: ANN401 - onnx has no types
     except (DecodeError, checker.ValidationError, shape_inference.InferenceError) as error:
         why = f"it is no valid ONNX graph ({' '.join(str(error).split())[:200]})"
         raise BadInputError(what, why, _CURE) from error
+    if any(node.op_type == "ZipMap" for node in model.graph.node):
+        why = "it gives probabilities as maps of classes (ZipMap)"
+        raise BadInputError(what, why, _AS_ARRAY)
     if (version := versions_of(model).get("", LEAST_OPSET)) < LEAST_OPSET:
         why = f"it has version {version} of ONNX's operators"
-        raise BadInputError(what, why, f"Export it with `opset_version={LEAST_OPSET}` or later")
+        cure = f"Export it with version {LEAST_OPSET} or later ({_OPSETS.format(LEAST_OPSET)})"
+        raise BadInputError(what, why, cure)
     return inferred
 
 
@@ -133,7 +143,8 @@ def _shape_of(what: str, model: Any, width: int) -> _Shape:  # noqa: ANN401 - on
     ]
     if len(outputs) != 1:
         names = ", ".join(each.name for each in graph.output)
-        raise BadInputError(what, f"which of its outputs ({names}) counts is not clear", _CURE)
+        why = f"which of its outputs ({names}) has the probabilities is not clear"
+        raise BadInputError(what, why, _AS_ARRAY if len(outputs) > 1 else _CURE)
     last = (_dimensions(outputs[0])[1:] or [1])[0] or 1
     return _Shape(given[0].name, kind == TensorProto.FLOAT, outputs[0].name, last)
 

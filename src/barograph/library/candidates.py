@@ -1,12 +1,11 @@
 """`barograph.candidates`: models that may compete for a case, built in or your own."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 
 from barograph.cases.case import Case, Own
-from barograph.cases.named import case_named
 from barograph.errors import BadInputError
 from barograph.learning import ready_graphs
 from barograph.learning.candidates import (
@@ -28,7 +27,8 @@ from barograph.learning.candidates import (
 )
 from barograph.learning.estimators import from_sklearn
 from barograph.learning.relative import Ratio, Relative
-from barograph.types import NS_PER_S
+from barograph.library import arguments
+from barograph.library.moments import datetime_ns
 
 __all__ = [
     "Boosting",
@@ -54,6 +54,9 @@ __all__ = [
 ]
 
 
+_GIVE_BYTES = "Name a file of ONNX, or give its bytes (model.SerializeToString())"
+
+
 def default(case: str | Case = "spikes") -> list[Candidate]:
     """The candidates that `barograph train` tries for a case, from simple to complex.
 
@@ -64,14 +67,26 @@ def default(case: str | Case = "spikes") -> list[Candidate]:
     >>> [one.name for one in bg.candidates.default()][:4]
     ['persistence', 'ewma', 'mean', 'har']
     """
-    case = case_named(case) if isinstance(case, str) else case
+    case = arguments.a_case(case)
     if case.live is None:
         raise BadInputError(
             f"case {case.name}",
             "its candidates depend on the fields of its contract",
             "Leave out `candidates`, for all of them",
         )
-    return list(_made_once(case.candidates, case.live.columns))
+    made = _made_once(case.candidates, case.live.columns)
+    for one in made:
+        _ORIGIN.setdefault(id(one), case.name)
+    return list(made)
+
+
+def case_of_default(candidate: Candidate) -> str:
+    """The case for which `default` returned this very candidate; "" for one of another origin."""
+    return _ORIGIN.get(id(candidate), "")
+
+
+_ORIGIN: dict[int, str] = {}
+"""Identity of a default → its case; `_made_once` keeps every one, so none is another one's."""
 
 
 def is_default(candidate: Candidate, case: Case) -> bool:
@@ -101,28 +116,35 @@ def from_onnx(
     says so. Without it nobody knows what it has seen, and its scores are worth what you know of
     that. repeats: rows that carry the information of one independent row.
 
-    Raises BadInputError for a file that cannot be read, another graph, one of more than 64 MiB, and
-    one that needs operators that are not ONNX's own, control flow or files beside it; when it is
-    tested, for outputs that are no probabilities.
+    Raises BadInputError for a file that cannot be read, a time without a zone, a name, features or
+    `repeats` that are none, another graph, one of more than 64 MiB, and one that needs operators
+    that are not ONNX's own, control flow or files beside it; when it is tested, for outputs that
+    are no probabilities.
 
     >>> theirs = bg.candidates.from_onnx("theirs.onnx", features=["ewma_vol_60s"], name="theirs")
     >>> theirs.features
     ('ewma_vol_60s',)
     """
-    until_ns = None
-    if fitted_until is not None:
-        if fitted_until.tzinfo is None:
-            raise BadInputError(
-                f"fitted_until={fitted_until}", "it has no time zone", "Give it one (`tzinfo=UTC`)"
-            )
-        since = fitted_until.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
-        until_ns = (since.days * 86_400 + since.seconds) * NS_PER_S + since.microseconds * 1000
+    until_ns = None if fitted_until is None else _fitted_until_ns(fitted_until)
     if not isinstance(onnx, bytes):
+        path = arguments.file_path("onnx", onnx, _GIVE_BYTES)
         try:
-            onnx = Path(onnx).read_bytes()
+            onnx = path.read_bytes()
         except OSError as error:
             why = f"it cannot be read ({error.strerror})"
-            raise BadInputError(str(onnx), why, "Name a file of ONNX, or give its bytes") from error
+            raise BadInputError(str(path), why, _GIVE_BYTES) from error
     return ready_graphs.from_onnx(
         onnx, features=features, name=name, fitted_until_ns=until_ns, repeats=repeats
     )
+
+
+def _fitted_until_ns(until: object) -> int:
+    """In epoch ns. Raises BadInputError: a day too early would test rows that it was trained on."""
+    what = f"fitted_until={arguments.shown(until)}"
+    if not isinstance(until, datetime) or (until_ns := datetime_ns(until)) is None:
+        why = "it is no datetime"
+    elif until.tzinfo is None:
+        why = "it has no time zone"
+    else:
+        return until_ns
+    raise BadInputError(what, why, "Give one with its zone (datetime(2026, 3, 1, tzinfo=UTC))")

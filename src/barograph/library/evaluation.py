@@ -12,17 +12,17 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from barograph.cases.case import Case, Dataset, Own, SplitKind, Table, adapted, live_of
-from barograph.cases.named import case_named
+from barograph.cases.case import Case, Dataset, Own, adapted
 from barograph.errors import BadInputError
-from barograph.evaluation import labels, splits
+from barograph.evaluation import labels
 from barograph.evaluation.gate import Decision
-from barograph.evaluation.splits import Fold, SplitPlan
-from barograph.feature_set.catalogue import COLUMN, FEATURES
 from barograph.files.disk import write_whole
 from barograph.learning.candidates import Candidate
+from barograph.library import arguments
 from barograph.library.candidates import is_default
-from barograph.library.frames import Features
+from barograph.library.evaluated_rows import given_candidates, given_folds, outcome_of
+from barograph.library.frames import Features, refuse_unless_features
+from barograph.library.immutable import Immutable
 from barograph.library.models import Model
 from barograph.registry.memory import MemoryStore
 from barograph.registry.registry import Registry
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 _VERSION = 1
 
 
-class Evaluation:
+class Evaluation(Immutable):
     """What an honest evaluation found; immutable. Made by `evaluate`.
 
     `card` has all of it, as a model card.
@@ -55,7 +55,9 @@ class Evaluation:
     """
 
     def __init__(self, card: Card, model: Model) -> None:
-        self.card, self.model = card, model
+        self.card: Card
+        self.model: Model
+        vars(self).update(card=card, model=model)
 
     @cached_property
     def scores(self) -> pl.DataFrame:
@@ -129,10 +131,13 @@ class Evaluation:
         return self.card.training.tested.candidates_left_out
 
     def report(self, path: "str | os.PathLike[str]") -> Path:
-        """Write the model card as one HTML page, and return its path. Raises BadInputError."""
+        """Write the model card as one HTML page, and return its path.
+
+        Raises BadInputError for what is no path of a file, and where it cannot be written.
+        """
         from barograph.app.reports.card_page import page  # noqa: PLC0415 - draws with matplotlib
 
-        place = Path(path)
+        place = arguments.file_path("path", path, "Give the path of a file, such as 'card.html'")
         write_whole(place, page(self.card).encode())
         return place
 
@@ -183,35 +188,41 @@ def evaluate(  # noqa: PLR0913 - rows, models, and how they are compared
     on labels without a signal too, which takes as long again. resamples: of the bootstrap. The same
     arguments give the same result.
 
-    Raises BadInputError for a `y` of another horizon, quantile or other rows, for a feature that
-    there is not and as candidates do, TooLittleDataError where the rows are too few for the folds.
+    Raises BadInputError for an argument that is none, for a case of other rows, a `y` of another
+    horizon, quantile or other rows, for defaults of another case, a feature that there is not and
+    as candidates do, TooLittleDataError where the rows are too few for the folds.
 
     >>> har = [one for one in bg.candidates.default() if one.name == "har"]
     >>> r = bg.evaluate(X, y, candidates=har, folds=2, resamples=100)
     >>> r.scores["candidate"].to_list()
     ['persistence', 'ewma', 'har', 'garch', 'climatology', 'chosen']
     """
-    named = case_named(case) if isinstance(case, str) else case
-    asked: Case = X.case if named is None else named
-    outcome = _outcome(X, y, asked, quantile)
-    own = () if candidates is None else _own(asked, candidates)
-    case = adapted(asked, quantile=quantile, own=own)
+    refuse_unless_features(X)
+    asked = X.case if case is None else _of_rows(X, arguments.a_case(case))
+    given = given_candidates(asked, candidates)
+    cv = arguments.splitter("cv", cv)
+    quantile = arguments.share("quantile", quantile)
+    how = Training(
+        folds=arguments.whole_number("folds", folds, least=1),
+        control=arguments.flag("control", control),
+        resamples=arguments.whole_number("resamples", resamples, least=1),
+        seed=arguments.seed_number("seed", seed),
+        quantile=quantile,
+        candidates=tuple(one.name for one in given or ()),
+        promote=False,
+    )
+    outcome = outcome_of(X, y, asked, quantile)
+    own = () if given is None else _own(asked, given)
+    adapted_case = adapted(asked, quantile=quantile, own=own)
     if cv is not None:
-        case = replace(case, split=lambda table, _folds, _kind: _cut(cv, table, asked.horizon_s))
+        adapted_case = replace(
+            adapted_case, split=lambda table, _folds, _kind: given_folds(cv, table, asked.horizon_s)
+        )
     rows = X.rows(outcome)
     registry = Registry(Path(), store=MemoryStore())
-    train.train(
-        case,
-        Dataset(rows, _hash(rows)),
-        registry,
-        Training(
-            folds=folds, control=control, resamples=resamples, seed=seed, quantile=quantile,
-            candidates=tuple(one.name for one in candidates or ()), promote=False,
-        ),
-        clock_ns=time.time_ns,
-    )  # fmt: skip
-    content = registry.attached(case.name, _VERSION, card.FILE)
-    model = registry.load(case.name, _VERSION, case.feature_set)
+    train.train(adapted_case, Dataset(rows, _hash(rows)), registry, how, clock_ns=time.time_ns)
+    content = registry.attached(asked.name, _VERSION, card.FILE)
+    model = registry.load(asked.name, _VERSION, asked.feature_set)
     return Evaluation(card.decoded(content, model.label), Model(model, asked))
 
 
@@ -226,78 +237,16 @@ def _own(case: Case, candidates: Sequence[Candidate]) -> list[Candidate | Own]:
     return [kept, *(one for one in candidates if not is_default(one, case))]
 
 
-def _cut(cv: Any, table: Table, horizon_s: int) -> tuple[SplitKind, list[Fold]]:  # noqa: ANN401
-    """The folds of a splitter, with the distance that the used features ask for."""
-    longest_s = max((FEATURES[COLUMN[name]].reach_s for name in table.features), default=0)
-    plan = SplitPlan(horizon_s=horizon_s, embargo_s=max(horizon_s, longest_s))
-    second = table.order
-    # Splitters take rows in the order of time; the table is sorted by product.
-    by_time = np.argsort(second, kind="stable")
-    sides = cv.split(np.empty((len(second), 0)), table.outcome[by_time], second[by_time])
-    given = [(by_time[np.asarray(train)], by_time[np.asarray(test)]) for train, test in sides]
-    return "given", splits.as_given(second, given, plan)
-
-
-def _outcome(X: Features, y: pl.DataFrame, case: Case, quantile: float) -> pl.Series:
-    """(n,) outcomes of the rows of X, null where y has none. Raises BadInputError."""
-    lacking = {"product", "second", "future_realized_vol"}.difference(y.columns)
-    if lacking:
-        why = f"it has no column {', '.join(sorted(lacking))}"
-        raise BadInputError("y", why, "Give what `barograph.label(X)` returns, or rows of it")
-    live = live_of(case)
-    known = pl.concat(
-        [
-            rows.select(
-                "product",
-                "second",
-                pl.Series(
-                    "known",
-                    labels.later(
-                        rows["second"].to_numpy(),
-                        rows[live.value_now].fill_null(np.nan).to_numpy(),
-                        horizon_s=case.horizon_s,
-                    ),
-                ).fill_nan(None),
-            )
-            for _, rows in X.frame.group_by("product", maintain_order=True)
-        ]
-    )
-    said = known.join(
-        y.select("product", "second", "future_realized_vol"),
-        on=["product", "second"], how="left", maintain_order="left",
-    )  # fmt: skip
-    if len(said) != len(X) or said["future_realized_vol"].is_not_null().sum() != (
-        y["future_realized_vol"].is_not_null().sum()
-    ):
+def _of_rows(X: Features, case: Case) -> Case:
+    """The case. Raises BadInputError where it forecasts other rows than those of X."""
+    if case.feature_set != X.case.feature_set:
         raise BadInputError(
-            "y",
-            "its rows are not those of X",
-            "Give what `barograph.label(X)` returns, or rows of it",
+            f"case {case.name}",
+            f"X are the rows of case {X.case.name}, and it forecasts others",
+            f"Name a case on ticks, such as {X.case.name}, or train it in a home "
+            f"(`barograph train --case {case.name}`)",
         )
-    where = said.filter(pl.col("future_realized_vol").is_not_null())
-    # exact: both are the same feature of the same row
-    if not where["known"].eq_missing(where["future_realized_vol"]).all():
-        raise BadInputError(
-            "y",
-            f"its values are not the {live.value_now} of {case.horizon_s} s later, which case "
-            f"{case.name} forecasts",
-            f"Use `barograph.label(X, horizon_s={case.horizon_s})`: folds are kept apart by that",
-        )
-    if len(y) == len(X) and "tau" in y.columns:
-        _refuse_other_quantile(y, quantile)
-    return said["future_realized_vol"]
-
-
-def _refuse_other_quantile(y: pl.DataFrame, quantile: float) -> None:
-    """Raise BadInputError where a tau of y is not that quantile of its product's labels."""
-    for (product,), rows in y.drop_nulls(["tau", "future_realized_vol"]).group_by("product"):
-        asked = labels.tau(rows["future_realized_vol"].to_numpy(), quantile=quantile, min_labels=1)
-        if rows["tau"][0] != asked:  # exact: an observed value
-            raise BadInputError(
-                "y",
-                f"its tau of {product} is not the {quantile:g} quantile of its labels",
-                "Give the same `quantile` to label and evaluate",
-            )
+    return case
 
 
 def _hash(rows: pl.DataFrame) -> str:

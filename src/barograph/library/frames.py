@@ -1,6 +1,7 @@
 """Features of ticks, as a frame: the rows that `barograph dataset` makes of the same ticks."""
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from functools import cached_property
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
@@ -11,12 +12,14 @@ import polars as pl
 from barograph.arrays import Int64, Records, UInt8
 from barograph.cases.case import Case, live_of
 from barograph.cases.market import MARKET
-from barograph.cases.named import case_named
+from barograph.cases.named import case_named, name_of
 from barograph.codec import EVENT, NAT
 from barograph.errors import BadInputError, TooLittleDataError
 from barograph.feature_set.catalogue import NAMES, ROW
 from barograph.feature_set.featurizer import Featurizer
+from barograph.library import arguments
 from barograph.library.foreign_frames import optional
+from barograph.library.immutable import Immutable
 from barograph.library.reading import ticks_or_table
 from barograph.library.ticks import Ticks
 from barograph.types import Reason
@@ -32,7 +35,7 @@ _PART = 8192
 """Events that are made of a frame before features are made of them: less than 1 MB."""
 
 
-class Features:
+class Features(Immutable):
     """Features of closed seconds, a row for each product and second; immutable.
 
     Made by `features`.
@@ -44,7 +47,8 @@ class Features:
     - every feature of the catalogue (docs/features.md) as float64; null is unknown, never filled.
 
     `X[name]` is a column, `X[names]` a frame of some; `len(X)` counts the rows. It is taken as a
-    table by whatever reads the Arrow C stream interface (Polars, pandas, PyArrow, DuckDB).
+    table by whatever reads the Arrow C stream interface (Polars, pandas, PyArrow, DuckDB), and
+    pickled where its case has a name. A name that is no column is refused with BadInputError.
     `case` is the case whose features these are; `late_ticks` how many ticks came after their second
     had closed, which are in no feature.
 
@@ -60,8 +64,11 @@ class Features:
     def __init__(
         self, frame: pl.DataFrame, reason_codes: UInt8, case: Case, *, late_ticks: int = 0
     ) -> None:
-        self.frame, self.case, self.late_ticks = frame, case, late_ticks
-        self._reason_codes = reason_codes
+        self.frame: pl.DataFrame
+        self.case: Case
+        self.late_ticks: int
+        self._reason_codes: UInt8
+        vars(self).update(frame=frame, case=case, late_ticks=late_ticks, _reason_codes=reason_codes)
 
     @property
     def columns(self) -> list[str]:
@@ -110,7 +117,31 @@ class Features:
         return self.frame.to_arrow()
 
     def __getitem__(self, key: Any) -> Any:  # noqa: ANN401 - as a Polars frame has it
+        for name in (
+            (key,) if isinstance(key, str) else key if isinstance(key, list | tuple) else ()
+        ):
+            if isinstance(name, str) and name not in self.frame.columns:
+                raise self._no_column(name)
         return self.frame[key]
+
+    def _no_column(self, name: str) -> BadInputError:
+        near = get_close_matches(name, self.frame.columns, 3)
+        like = f", such as {', '.join(near)}" if near else ""
+        return BadInputError(
+            f"features[{arguments.shown(name)}]", "there is no such column",
+            f"Name one of X.columns (docs/features.md){like}",
+        )  # fmt: skip
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """By the name of the case, whose functions cannot be pickled."""
+        name = name_of(self.case)
+        if not name:
+            raise BadInputError(
+                f"features of case {self.case.name}",
+                "a case that was made in a notebook or a program cannot be pickled",
+                "Name it (case='package.module:NAME') as the features are made, or pickle X.frame",
+            )
+        return _again, (self.frame, self._reason_codes, name, self.late_ticks)
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -121,6 +152,21 @@ class Features:
     def __repr__(self) -> str:
         products = self.frame["product"].n_unique()
         return f"Features of {products} products in {len(self):,} seconds\n{self.frame}"
+
+
+def _again(frame: pl.DataFrame, reason_codes: UInt8, case: str, late_ticks: int) -> Features:
+    """Features as they were pickled."""
+    return Features(frame, reason_codes, case_named(case), late_ticks=late_ticks)
+
+
+def refuse_unless_features(X: object) -> None:
+    """Raise BadInputError for what `features` did not return, such as its frame alone."""
+    if not isinstance(X, Features):
+        raise BadInputError(
+            "X",
+            f"it is {arguments.kind(X)}, not what barograph.features returns",
+            "Give that whole (X = barograph.features(ticks)), not its frame or columns of it",
+        )
 
 
 def features(
@@ -143,7 +189,7 @@ def features(
     >>> X.reasons["realized_vol_60s"].value_counts().drop_nulls().rows()
     [('WARMUP', 60)]
     """
-    case = case_named(case) if isinstance(case, str) else case
+    case = arguments.a_case(case)
     if live_of(case).feature_set != MARKET.feature_set:
         raise BadInputError(
             f"case {case.name}",

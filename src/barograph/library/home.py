@@ -13,14 +13,15 @@ import polars as pl
 
 from barograph import codec
 from barograph.cases.case import Case, live_of
-from barograph.cases.named import case_named
 from barograph.codec import UnreadableError
 from barograph.errors import BadInputError
 from barograph.feature_set.grid import FUTURE_NS
+from barograph.library import arguments
 from barograph.library.models import Model
 from barograph.library.moments import Moment, moment_ns
 from barograph.library.record_frames import Family, family_of, frame_of_words, time_ns
 from barograph.library.ticks import Refused, Ticks
+from barograph.library.topic_columns import family_of_topic, no_rows
 from barograph.log import Extent, Log, browse, file_of, open_log
 from barograph.log.topics import TICKS
 from barograph.pipeline.alerts import PredictionAlerts, Series
@@ -46,14 +47,19 @@ def open_home(
     `MLFLOW_TRACKING_URI`, or else the home's own.
     A home that was trained from files has models and no log: it opens too, and its topics are
     refused when they are asked for.
-    Raises BadInputError where there is neither.
+    Raises BadInputError where there is neither, and for what is no address.
 
     >>> with bg.open("H") as home:
     ...     predictions = home.read("ticks.predictions", since="5m")
     >>> predictions.columns[:3]
     ['product', 'second', 'event_time_ns']
     """
-    text = str(address)
+    text = arguments.address("address", address)
+    home = None if home is None else arguments.address("home", home)
+    if not isinstance(registry, str):
+        raise BadInputError(
+            f"registry={arguments.shown(registry)}", "it is no text", "Give an MLflow server's URL"
+        )
     folder = Path(text) if "://" not in text else None
     if folder is not None and not folder.is_dir():
         raise BadInputError(
@@ -86,6 +92,7 @@ class Home:
     def __init__(self, address: str, home: Path | None, registry: str) -> None:
         self._address, self._home, self._registry = address, home, registry
         self._opened: Log | None = None
+        self._closed = False
 
     @property
     def topics(self) -> list[str]:
@@ -104,16 +111,17 @@ class Home:
         """The records of a topic as a typed frame, in the order in which the log took them.
 
         since, until: records of event times from `since` on and before `until`; a duration ("1h")
-        counts back from the newest record of the topic.
+        counts back from the newest record of the topic, and a time without a zone is UTC.
         products: only records of these keys.
         case: whose feature rows the topic has, where it is a case of your own.
-        Columns are the fields of the records (docs/vocabulary.md), features under their names; what
-        cannot be read is left out with a warning that counts it.
-        Raises UnknownTopicError, and BadInputError for what is no moment.
+        Columns are the fields of the records (docs/vocabulary.md), features under their names, also
+        where no record is found; what cannot be read is left out with a warning that counts it.
+        Raises UnknownTopicError, and BadInputError for what is no topic, moment, list of products
+        or case, and where the home is closed.
         """
         words, family = [], None
         unread: Counter[str] = Counter()
-        chosen = case_named(case) if isinstance(case, str) else case
+        chosen = None if case is None else arguments.a_case(case)
         for record in self._records(topic, since, until, products):
             family = family or family_of(record)
             try:
@@ -125,7 +133,17 @@ class Home:
             warnings.warn(
                 f"{sum(unread.values())} records of {topic} cannot be read: {first}", stacklevel=2
             )
-        return pl.DataFrame() if family is None else frame_of_words(family, words, chosen)
+        if words and family is not None:
+            return frame_of_words(family, words, chosen)
+        family = family or self._family(topic, chosen)
+        return pl.DataFrame() if family is None else no_rows(topic, family, chosen)
+
+    def _family(self, topic: str, case: Case | None) -> Family | None:
+        """What the records of a topic are, also where it has none; None where nothing tells."""
+        if (known := family_of_topic(topic, case)) is not None:
+            return known
+        last = browse.last(self._log, topic, 1)
+        return family_of(last[0]) if last else None
 
     def ticks(
         self,
@@ -165,9 +183,12 @@ class Home:
         since: begin with earlier records, as for `read`; None for those from now on.
         products: only records of these keys.
         case: whose predictions they are, for the words of alerts.
+        Raises, as it is called, UnknownTopicError, and BadInputError as `read` does and for alerts
+        of a topic that has no predictions of the case.
         """
-        machine = PredictionAlerts(_series(case)) if alerts else None
-        extents = self._log.extents(topic)
+        machine = PredictionAlerts(_series(topic, arguments.a_case(case))) if alerts else None
+        wanted = arguments.names("products", products)
+        extents = self._extents(topic)
         since_ns = None
         if since is not None:
             since_ns, _ = self._bounds(topic, since, None)
@@ -176,6 +197,16 @@ class Home:
             TopicPartition(topic, each.partition): each.next if since is None else each.oldest
             for each in extents
         }
+        return self._coming(starts, wanted, since_ns, machine)
+
+    def _coming(
+        self,
+        starts: dict[TopicPartition, int],
+        products: Collection[str] | None,
+        since_ns: int | None,
+        machine: PredictionAlerts | None,
+    ) -> Iterator[Any]:
+        """The records from there on, or the alerts that `machine` makes of them, as they come."""
         family: Family | None = None
         with closing(self._log.follow(starts)) as reader:
             while True:
@@ -199,7 +230,7 @@ class Home:
         Raises RegistryError where there is none or it is damaged, and ForeignFeaturesError where it
         was made with another version of the features.
         """
-        chosen = case_named(case) if isinstance(case, str) else case
+        chosen = arguments.a_case(case)
         version = _ALIASES.get(str(which)) or (int(which) if str(which).isdecimal() else None)
         if version is None:
             raise BadInputError(
@@ -209,7 +240,15 @@ class Home:
 
     @property
     def _log(self) -> Log:
-        """The log, opened when it is first needed. Raises BadInputError where there is none."""
+        """The log, opened when it is first needed.
+
+        Raises BadInputError where there is none, and once the home is closed.
+        """
+        if self._closed:
+            raise BadInputError(
+                f"home {self._address}", "it is closed",
+                "Open it again (barograph.open), or read inside the `with` block",
+            )  # fmt: skip
         if self._opened is None:
             file = file_of(self._address)
             if file is not None and not file.exists():
@@ -243,18 +282,25 @@ class Home:
         products: Collection[str] | None,
     ) -> Iterator[Record]:
         """The records of a topic within both moments; those without a time by when they came."""
+        wanted = arguments.names("products", products)
+        whole = self._extents(topic)
         since_ns, until_ns = self._bounds(topic, since, until)
         family: Family | None = None
         everything = since is None and until is None
-        extents = [self._from(topic, each, since_ns) for each in self._log.extents(topic)]
+        extents = [self._from(topic, each, since_ns) for each in whole]
         for record in browse.merged(self._log, extents, topic):
-            if products is not None and record.key not in products:
+            if wanted is not None and record.key not in wanted:
                 continue
             if not everything:
                 family = family or family_of(record)
                 if not since_ns <= _time_of(record, family) < until_ns:
                     continue
             yield record
+
+    def _extents(self, topic: object) -> list[Extent]:
+        """What each partition of a topic holds. Raises BadInputError for what is no topic."""
+        cure = "Name one of home.topics, such as ticks.predictions"
+        return self._log.extents(arguments.text("topic", topic, cure))
 
     def _bounds(self, topic: str, since: Moment | None, until: Moment | None) -> tuple[int, int]:
         newest_ns = 0
@@ -282,7 +328,8 @@ class Home:
         return msgspec.structs.replace(extent, oldest=low)
 
     def close(self) -> None:
-        """Close the log. Idempotent."""
+        """Close the log, which is not read any more then. Idempotent."""
+        self._closed = True
         if self._opened is not None:
             self._opened.close()
 
@@ -308,11 +355,17 @@ def _time_of(record: Record, family: Family) -> int:
     return browse.appended_time_ns(record)
 
 
-def _series(case: str | Case) -> Series:
-    chosen = case_named(case) if isinstance(case, str) else case
-    live, axis = live_of(chosen), chosen.outcome_axis
+def _series(topic: object, case: Case) -> Series:
+    """What alerts say of a case. Raises BadInputError unless the topic has its predictions."""
+    live, axis = live_of(case), case.outcome_axis
+    if topic not in (live.predictions, live.shadow):
+        raise BadInputError(
+            f"alerts of {arguments.shown(topic)}",
+            f"it has no predictions of case {case.name}",
+            f"Follow {live.predictions} or {live.shadow}, or name the case (case='…')",
+        )
     return Series(
-        case=chosen.name,
+        case=case.name,
         step_s=live.step_s,
         horizon_s=live.horizon_s,
         value=axis.name,

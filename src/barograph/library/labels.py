@@ -7,7 +7,8 @@ import polars as pl
 
 from barograph.errors import BadInputError, TooLittleDataError
 from barograph.evaluation import labels
-from barograph.library.frames import Features
+from barograph.library import arguments
+from barograph.library.frames import Features, refuse_unless_features
 
 _VALUE = "realized_vol_{}s"
 
@@ -33,8 +34,8 @@ def label(
     horizon_s: one whose realised volatility is a feature (10, 30, 60, 300 or 900). A product with
     fewer than `min_labels` known labels (overlapping ones: 600 are ten independent minutes) or
     without movement has no tau and no spikes, and there is a warning that says so.
-    Raises BadInputError for a horizon or quantile that is none, TooLittleDataError where no product
-    has a tau.
+    Raises BadInputError for an X, horizon, quantile or number that is none, TooLittleDataError
+    where no product has a tau.
 
     >>> y = bg.label(X, horizon_s=60, quantile=0.90)
     >>> y.columns
@@ -42,15 +43,16 @@ def label(
     >>> round(y["spike"].mean(), 2), y["spike"].null_count()  # the last minute is not over
     (0.1, 60)
     """
+    refuse_unless_features(X)
+    quantile = arguments.share("quantile", quantile)
+    min_labels = arguments.whole_number("min_labels", min_labels, least=1)
     value = _VALUE.format(horizon_s)
     if value not in X.names:
         offered = [name[13:-1] for name in X.names if name.startswith("realized_vol_")]
         raise BadInputError(
-            f"horizon_s={horizon_s}", "no feature is its realised volatility",
+            f"horizon_s={arguments.shown(horizon_s)}", "no feature is its realised volatility",
             f"Use one of {', '.join(offered)}",
         )  # fmt: skip
-    if not 0 < quantile < 1:
-        raise BadInputError(f"quantile={quantile}", "it is not between 0 and 1", "Use 0.90, say")
     parts, lacking = [], {}
     for (product,), rows in X.frame.select("product", "second", value).group_by(
         "product", maintain_order=True

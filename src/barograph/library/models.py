@@ -1,14 +1,11 @@
 """A registered model for notebooks: probabilities of rows, NaN where a feature is missing."""
 
 import numpy as np
-import polars as pl
 
-from barograph.arrays import Float32, Float64
+from barograph.arrays import Float64
 from barograph.cases.case import Case
-from barograph.errors import BadInputError
-from barograph.library.foreign_frames import polars_of
+from barograph.library.model_inputs import inputs_of
 from barograph.registry import model as registered
-from barograph.registry.model import TAU
 
 
 class Model:
@@ -39,12 +36,16 @@ class Model:
         """(n, 2) float64: the probability of no spike, and that of a spike, of each row.
 
         X: what `barograph.features` returns, or any frame with the model's features and `product`.
-        NaN where a feature is null or NaN, where the model was not trained on the `product`, or
-        where the graph gives no number from 0 to 1: nothing is filled in. Rows are
-        scored as the live scorer does, one at a time, to the same bits.
-        Raises BadInputError for a frame without a column that the model needs.
+        Of a case of records, such as churn: a frame of records with all fields of its contract, as
+        a file of them has; the probability is that of its outcome.
+        NaN where a feature is null or NaN, where the model was not trained on the `product`, where
+        a record breaks the contract (with a warning), or where the graph gives no number from 0 to
+        1: nothing is filled in. Rows are scored as the live scorer does, one at a time, to the same
+        bits.
+        Raises BadInputError for a frame without a column that the model needs, for one that is no
+        number, and where no record keeps the contract.
         """
-        x = self._inputs(X)
+        x = inputs_of(self.label, self.facts, self.case, X)
         probability = np.full(len(x), np.nan)
         for row in np.flatnonzero(np.isfinite(x).all(axis=1)).tolist():
             value = float(self._onnx.predict(x[row : row + 1])[0])
@@ -56,24 +57,6 @@ class Model:
         probability = self.predict_proba(X)[:, 1]
         alarm = (probability >= self.facts.threshold).astype(np.float64)
         return np.where(np.isnan(probability), np.nan, alarm)
-
-    def _inputs(self, X: object) -> Float32:
-        frame = polars_of(X)
-        needed = [name for name in self.facts.features if name != TAU]
-        missing = [name for name in (*needed, "product") if name not in frame.columns]
-        if missing:
-            raise BadInputError(
-                f"model {self.label}",
-                f"the frame has no column {', '.join(missing)[:300]}",
-                "Give what barograph.features returned, or all of model.features and product",
-            )
-        columns = {name: frame[name].cast(pl.Float64) for name in needed}
-        taus = [self.facts.tau.get(product) for product in frame["product"].to_list()]
-        columns[TAU] = pl.Series(taus, dtype=pl.Float64)
-        table = pl.DataFrame({name: columns[name] for name in self.facts.features})
-        # As the live scorer, which has no model for a product without a tau.
-        table = table.with_columns(pl.when(columns[TAU].is_not_null()).then(pl.all()))
-        return np.ascontiguousarray(table.fill_null(np.nan).to_numpy(), np.float32)
 
     def __repr__(self) -> str:
         return f"Model {self.label} ({self.facts.candidate}, {len(self.features)} inputs)"

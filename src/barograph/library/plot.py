@@ -1,13 +1,15 @@
 """`barograph.plot`: the figures of a model card, as Matplotlib figures.
 
-Each needs what `barograph.evaluate` returned. A notebook with inline figures shows what a cell ends
-with; elsewhere use `figure.savefig(path)`.
+Each needs what `barograph.evaluate` returned, and raises BadInputError for anything else. A
+notebook with inline figures shows what a cell ends with; elsewhere use `figure.savefig(path)`.
 """
 
 from typing import TYPE_CHECKING
 
 from barograph.errors import BadInputError
+from barograph.library import arguments
 from barograph.library.evaluation import Evaluation
+from barograph.training.card import Card
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,7 +27,7 @@ def calibration(r: Evaluation) -> "Figure":
     """
     from barograph.app.reports import card_figures  # noqa: PLC0415 - draws with matplotlib
 
-    return _on_white(card_figures.reliability(r.card))
+    return _on_white(card_figures.reliability(_card(r)))
 
 
 def precision_recall(r: Evaluation) -> "Figure":
@@ -38,7 +40,7 @@ def precision_recall(r: Evaluation) -> "Figure":
     """
     from barograph.app.reports import card_figures  # noqa: PLC0415 - draws with matplotlib
 
-    return _on_white(card_figures.precision_recall(r.card))
+    return _on_white(card_figures.precision_recall(_card(r)))
 
 
 def timeline(r: Evaluation, product: str | None = None, part: int = 0) -> "Figure":
@@ -53,12 +55,13 @@ def timeline(r: Evaluation, product: str | None = None, part: int = 0) -> "Figur
     from barograph.app.reports import card_figures  # noqa: PLC0415 - draws with matplotlib
     from barograph.app.reports.figures_svg import WIDE  # noqa: PLC0415 - likewise
 
-    over_time = r.card.timeline
+    over_time = _card(r).timeline
+    part = arguments.whole_number("part", part, least=0)
     strips = [] if over_time is None else over_time.strips
     products = list(dict.fromkeys(one.key for one in strips))
     wanted = product if product is not None else next(iter(products), "")
     of_product = [one for one in strips if one.key == wanted]
-    if over_time is None or not 0 <= part < len(of_product):
+    if over_time is None or part >= len(of_product):
         raise BadInputError(
             f"timeline of {wanted or 'rows without time'}, part {part}",
             f"{len(of_product)} parts of it were tested",
@@ -66,6 +69,15 @@ def timeline(r: Evaluation, product: str | None = None, part: int = 0) -> "Figur
         )
     axes = over_time.outcome_axis, over_time.level_axis
     return _on_white(card_figures.strip(of_product[part], axes, WIDE))
+
+
+def _card(r: object) -> Card:
+    if not isinstance(r, Evaluation):
+        raise BadInputError(
+            "r", f"it is {arguments.kind(r)}, not what barograph.evaluate returns",
+            "Give that whole (r = barograph.evaluate(X, y))",
+        )  # fmt: skip
+    return r.card
 
 
 def _on_white(figure: "Figure") -> "Figure":

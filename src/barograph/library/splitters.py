@@ -5,14 +5,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from barograph.arrays import Int64
 from barograph.cases.series import REGIME_HOLE_S, REGIME_ROWS
-from barograph.errors import BadInputError
 from barograph.evaluation import splits
 from barograph.evaluation.labels import HORIZON_S
 from barograph.feature_set.catalogue import COLUMN, FEATURES
+from barograph.library import arguments
+from barograph.library.split_rows import columns_of, known_rows, seconds_of
 
 _EMBARGO_S = 300
 """Where neither it nor the columns are known."""
@@ -23,7 +23,11 @@ class _Splitter:
 
     def __init__(self, horizon_s: int, embargo_s: int | None, min_rows: int) -> None:
         self.horizon_s, self.embargo_s, self.min_rows = horizon_s, embargo_s, min_rows
-        self._plan([])  # refuses what is no plan
+        for name, value in vars(self).items():
+            if name == "first_share":
+                arguments.share(name, value)
+            elif name != "embargo_s" or value is not None:
+                arguments.whole_number(name, value, least=0 if name == "embargo_s" else 1)
 
     def split(
         self,
@@ -36,11 +40,12 @@ class _Splitter:
         groups: (n,) the epoch second of each row, in any order and pooled over products;
         `X["second"]` where it is left out. Rows whose `y` is null or NaN are on no side: what
         cannot be known is neither learned nor judged.
-        Raises BadInputError without seconds, TooLittleDataError for a side with fewer than
-        `min_rows` rows.
+        Raises BadInputError where a row of `X` has no second, for seconds that are no whole numbers
+        from 1970 to 2262 (milliseconds, say) and for a `y` of other rows,
+        TooLittleDataError for a side with fewer than `min_rows` rows.
         """
-        second, columns = _seconds(X, groups), _columns(X)
-        used = np.flatnonzero(_known(y, len(second)))
+        second, columns = seconds_of(X, groups), columns_of(X)
+        used = np.flatnonzero(known_rows(y, len(second)))
         if leak := self._leak(columns):
             warnings.warn(leak, stacklevel=2)
         for train, test in self._sides(second[used], columns):
@@ -174,43 +179,6 @@ class LeaveSessionOut(_Splitter):
         return splits.session_sides(second, session, self._plan(columns))
 
 
-def _seconds(X: object, groups: object) -> Int64:
-    if groups is None:
-        if "second" not in _columns(X):
-            raise BadInputError(
-                "a split in time", "the seconds of the rows are not known",
-                "Give groups=X['second'], or an X that has this column",
-            )  # fmt: skip
-        groups = X["second"]  # type: ignore[index]  # a frame's column
-    second = np.asarray(groups)
-    if second.ndim != 1 or not np.issubdtype(second.dtype, np.integer):
-        raise BadInputError(
-            "groups", f"they are no column of whole epoch seconds but {second.dtype}",
-            "Give X['second']",
-        )  # fmt: skip
-    return second.astype(np.int64)
-
-
-def _columns(X: object) -> Sequence[str]:
-    columns = getattr(X, "columns", None)
-    return [] if columns is None else [str(name) for name in columns]
-
-
 def _reaches_s(columns: Sequence[str]) -> dict[str, int]:
     """How far back each column looks, in seconds, as far as they are features of the catalogue."""
     return {name: FEATURES[COLUMN[name]].reach_s for name in columns if name in COLUMN}
-
-
-def _known(y: object, n: int) -> npt.NDArray[np.bool_]:
-    if y is None:
-        return np.ones(n, np.bool_)
-    values = np.asarray(y)
-    if values.dtype == np.object_:  # nulls among whole numbers
-        known = np.array([value is not None and value == value for value in values], np.bool_)  # noqa: PLR0124 - NaN is not itself
-    elif np.issubdtype(values.dtype, np.floating):
-        known = ~np.isnan(values)
-    else:
-        known = np.ones(len(values), np.bool_)
-    if len(known) != n:
-        raise BadInputError("a split", f"y has {len(known)} rows and groups {n}", "Give y of X")
-    return known

@@ -18,6 +18,7 @@ from barograph.errors import BadInputError, TooLittleDataError
 from barograph.evaluation import scores
 from barograph.evaluation.gate import PromotionGate
 from barograph.evaluation.splits import Fold, Rows
+from barograph.learning import candidate_names
 from barograph.learning.candidates import Candidate, Proof, Slices
 from barograph.learning.examples import Examples
 from barograph.registry.versions import Trial
@@ -26,7 +27,7 @@ from barograph.training import choices, levels
 from barograph.training.tested import Tested
 from barograph.training.walk_facts import DataFacts, FoldFacts, SideFacts
 
-CHOSEN = "chosen"
+CHOSEN = candidate_names.CHOSEN
 """Name under which the choices of all folds are scored together."""
 
 Progress = Callable[[str, int, int], None]
