@@ -1,5 +1,7 @@
 """What was read of ticks: nothing is lost on the way into a frame and back."""
 
+import pickle
+
 import numpy as np
 import polars as pl
 import pytest
@@ -96,3 +98,11 @@ def test_ticks_are_taken_as_a_table_and_shown(holed_ticks):
     assert repr(holed_ticks).startswith("Ticks of 2 products (")
     some = bg.read_ticks(holed_ticks.frame, products=["ETH-USD"])
     assert some.products == ("ETH-USD",)
+
+
+def test_they_stay_what_they_are_and_are_pickled(holed_ticks):
+    with pytest.raises(AttributeError, match="Ticks is immutable"):
+        holed_ticks.frame = 1
+    again = pickle.loads(pickle.dumps(holed_ticks))  # noqa: S301 - our own bytes
+    # exact: the same values, moved
+    assert again.frame.equals(holed_ticks.frame)

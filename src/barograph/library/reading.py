@@ -1,6 +1,6 @@
 """`read_ticks`: ticks of recordings, tables and frames."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import tzinfo
 from numbers import Real
 from os import PathLike, fspath
@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from barograph.archive.recorded_form import look
 from barograph.archive.recording_files import recording_files
 from barograph.errors import BadInputError
+from barograph.library import arguments
 from barograph.library.foreign_frames import polars_of
 from barograph.library.frame_events import TableReading
 from barograph.library.tick_columns import readable, roles_of, tick_table
@@ -24,8 +25,6 @@ Clocks = Literal["venue", "recorder"]
 
 LONGEST_SILENCE_S = 1e9
 """Some thirty years: a longer silence is none."""
-
-_LONGEST = 200
 
 
 def read_ticks(  # noqa: PLR0913 - what is read, and how
@@ -80,7 +79,7 @@ def _read(
 ) -> Ticks | TableReading:
     if columns is not None and not isinstance(columns, Mapping):
         raise BadInputError(
-            f"columns={columns!r}"[:_LONGEST],
+            f"columns={arguments.shown(columns)}",
             "it does not say what each column is",
             "Use {'name in it': 'bid', …}, or leave it out where names tell",
         )
@@ -110,29 +109,16 @@ def _rules(products: Collection[str] | None, silence_timeout_s: float | None) ->
         is_number and 0 < silence_timeout_s <= LONGEST_SILENCE_S
     ):
         raise BadInputError(
-            f"silence_timeout_s={silence_timeout_s!r}"[:_LONGEST],
+            f"silence_timeout_s={arguments.shown(silence_timeout_s)}",
             "it is no number of seconds above 0 and up to 10^9",
             "Use 10, or None for no gap by silence",
         )
-    if products is not None:
-        products = _names(products)
+    wanted = arguments.names("products", products)
     return Rules(
-        products=products,
+        products=None if wanted is None else frozenset(wanted),
         silence_timeout_s=None if silence_timeout_s is None else float(silence_timeout_s),
         books=UNIFIED,
     )
-
-
-def _names(products: object) -> frozenset[str]:
-    is_list = isinstance(products, Iterable) and not isinstance(products, (str, bytes))
-    names = list(products) if is_list else []  # type: ignore[call-overload]  # it is iterable
-    if not names or not all(isinstance(name, str) and name for name in names):
-        raise BadInputError(
-            f"products={products!r}"[:_LONGEST],
-            "it is no list of names",
-            "Use products=['BTC-USD'], or None for all",
-        )
-    return frozenset(names)
 
 
 def _clock(clock: object) -> Clocks:
@@ -141,7 +127,7 @@ def _clock(clock: object) -> Clocks:
     if clock == "recorder":
         return "recorder"
     raise BadInputError(
-        f"clock={clock!r}"[:_LONGEST], "it is no clock", "Use 'venue' or 'recorder'"
+        f"clock={arguments.shown(clock)}", "it is no clock", "Use 'venue' or 'recorder'"
     )
 
 
@@ -150,7 +136,7 @@ def _zone(zone: object) -> ZoneInfo:
         return ZoneInfo(zone)  # type: ignore[arg-type]  # anything else is a TypeError
     except (ZoneInfoNotFoundError, ValueError, OSError, TypeError):
         raise BadInputError(
-            f"zone={zone!r}"[:_LONGEST], "there is no such time zone", "One is Europe/Paris"
+            f"zone={arguments.shown(zone)}", "there is no such time zone", "One is Europe/Paris"
         ) from None
 
 

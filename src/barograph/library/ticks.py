@@ -17,6 +17,7 @@ from barograph.archive.recording_files import recording_files
 from barograph.arrays import Bool, Int64, Records
 from barograph.codec import EVENT, FILLED, GAP, HEARTBEAT, NAT, TICK, TRADE
 from barograph.errors import BadInputError
+from barograph.library.immutable import Immutable
 from barograph.types import LATEST_NS, NS_PER_S, DeadLetter
 from barograph.venues.entries import Rules
 from barograph.venues.forms.own import OwnForm
@@ -38,7 +39,7 @@ _KIND, _SIDE = pl.Enum(KINDS), pl.Enum(SIDES)
 _NUMBERS = ("price", "bid", "ask", "bid_size", "ask_size", "volume_24h", "last_size")
 
 
-class Ticks:
+class Ticks(Immutable):
     """Ticks, heartbeats, trades and gaps of any products, in the order of the source; immutable.
 
     Made by `read_ticks` and `Home.ticks`.
@@ -63,12 +64,21 @@ class Ticks:
         refused: "Refused | None" = None,
         forms: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        self.events, self.products = events, tuple(products)
-        self.silence_timeout_s = silence_timeout_s
         counts: Mapping[str, int] = refused.counts if refused else {}
-        self.refused = {str(fault): number for fault, number in counts.items()}
-        self.forms = dict(forms)
-        self._letters = refused.letters if refused else []
+        self.events: Records
+        self.products: tuple[str, ...]
+        self.silence_timeout_s: float | None
+        self.refused: dict[str, int]
+        self.forms: dict[str, str]
+        self._letters: list[DeadLetter]
+        vars(self).update(
+            events=events,
+            products=tuple(products),
+            silence_timeout_s=silence_timeout_s,
+            refused={str(fault): number for fault, number in counts.items()},
+            forms=dict(forms),
+            _letters=refused.letters if refused else [],
+        )
 
     @cached_property
     def frame(self) -> pl.DataFrame:
