@@ -33,10 +33,13 @@ MAKERS = [of_sklearn, of_onnx]
     ("name", "why"),
     [
         ("chosen", "what the folds chose"),
-        ("", "1 to 100 printable"),
-        (" mine", "1 to 100 printable"),
-        ("two\nlines", "1 to 100 printable"),
-        ("m" * 101, "1 to 100 printable"),
+        ("", "not 1 to 100 letters"),
+        (" mine", "not 1 to 100 letters"),
+        ("two\nlines", "not 1 to 100 letters"),
+        ("mine!", "not 1 to 100 letters"),
+        ("a/b", "not 1 to 100 letters"),
+        ("..", "not 1 to 100 letters"),
+        ("m" * 101, "not 1 to 100 letters"),
         (5, "its name is no text"),
         (None, "its name is no text"),
     ],
@@ -86,7 +89,7 @@ def test_a_text_is_never_taken_for_its_letters(make):
 
 
 def test_what_is_usable_is_taken():
-    refuse_unusable("mine, of 2026", np.int64(1))
+    refuse_unusable("mine: of 2026", np.int64(1))
     refuse_unusable("é" * 100, 0.5)
     assert feature_names("mine", np.array(["a", "b"])) == ("a", "b")
     assert candidates.gradient_boosting(["a", "b"]).features == ("a", "b")

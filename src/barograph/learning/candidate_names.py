@@ -1,6 +1,7 @@
 """What a candidate may be called, and the features that it may name."""
 
 import math
+import re
 from collections.abc import Iterable
 from numbers import Real
 
@@ -10,21 +11,24 @@ CHOSEN = "chosen"
 """Name under which the choices of all folds are scored together: no candidate's own."""
 
 _LONGEST = 100
+_is_name = re.compile(r"\w(?:[\w .:-]{0,98}[\w.:-])?").fullmatch
 _NAMED = "Give a list of names of columns (features=['observed_vol_60s'])"
 
 
 def refuse_unusable(name: object, repeats: object) -> None:
     """Raise BadInputError for the name of a candidate that is none, and for `repeats` not above 0.
 
-    A name is printable text of 1 to 100 characters; `CHOSEN` is taken.
+    A name is what MLflow takes into the name of a metric, without slashes: up to 100 letters,
+    digits, dashes, points, colons and blanks. `CHOSEN` is taken.
     """
     what = f"candidate {_shown(name)}"
     if not isinstance(name, str):
         raise BadInputError(what, "its name is no text", "Give it one (name='mine')")
-    if not (0 < len(name) <= _LONGEST and name.isprintable() and name == name.strip()):
+    if not _is_name(name):
         raise BadInputError(
             what,
-            f"its name is not 1 to {_LONGEST} printable characters",
+            f"its name is not 1 to {_LONGEST} letters, digits, dashes, points, colons and blanks, "
+            "a letter or a digit first",
             "Give it one (name='mine')",
         )
     if name == CHOSEN:
