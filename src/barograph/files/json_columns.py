@@ -21,6 +21,6 @@ def json_column(name: str, kind: pl.DataType) -> pl.Expr | None:
         return column.cast(pl.String)
     if isinstance(kind, pl.Struct):
         return column.struct.json_encode()
-    if kind.is_float():
+    if kind == pl.Float16:
         return column.cast(pl.Float64)
-    return column if kind.is_integer() or kind in {pl.String, pl.Boolean, pl.Null} else None
+    return column if kind.is_numeric() or kind in {pl.String, pl.Boolean, pl.Null} else None

@@ -27,10 +27,14 @@ _MOST_WHOLE = 10**18 - 1
 _BLANKS = "".join(filter(str.isspace, map(chr, range(0x3001))))
 """What `str.strip` takes away."""
 
-_UNITS = np.array([10**11, 10**14, 10**17])
-"""From these on a number counts ms, µs and ns since 1970, and not s; as `clock.unit_of` has it."""
+_BOUNDS = {
+    Unit.S: (0, 10**11 - 1),
+    Unit.MS: (10**11, 10**14 - 1),
+    Unit.US: (10**14, 10**17 - 1),
+    Unit.NS: (10**17, LATEST_NS),
+}
+"""The least and the largest number since 1970 of each unit, as `clock.unit_of` tells them apart."""
 
-_PLACES = (9, 6, 3, 0)
 _NS_OF = {"ms": 10**6, "us": 10**3, "ns": 1}
 
 
@@ -118,10 +122,9 @@ def times_of(column: pl.Series, zone: tzinfo) -> tuple[Int64, Bool]:
     """
     if isinstance(column.dtype, pl.Datetime):
         return _of_datetimes(column, column.dtype, zone)
-    first = [json_value(value) for value in column.head(SURVEYED).to_list()]
     seen = TimesSeen("time")
-    for value in sampled(first):
-        seen.add(value)
+    for value in sampled(column.head(SURVEYED).to_list()):
+        seen.add(json_value(value))
     if column.dtype.is_integer():
         return _of_integers(column, seen.unit)
     return _of_values(column.to_list(), Clock("time", seen.unit, zone))
@@ -163,11 +166,11 @@ def _of_integers(column: pl.Series, unit: Unit) -> tuple[Int64, Bool]:
     numbers = _filled(column.cast(pl.Int64, strict=False), -1).to_numpy()
     if unit is Unit.ISO:
         return np.full(len(numbers), NAT), tells
-    scale = 10**unit.places
-    of_unit = np.searchsorted(_UNITS, numbers, side="right") == _PLACES.index(unit.places)
-    is_time = (numbers >= 0) & of_unit & (numbers <= LATEST_NS // scale)
-    if scale == 1 and is_time.all():
-        return writable(numbers), ~is_time
+    scale, (least, most) = 10**unit.places, _BOUNDS[unit]
+    most = min(most, LATEST_NS // scale)
+    if len(numbers) and least <= numbers.min() and numbers.max() <= most:
+        return writable(numbers * scale if scale > 1 else numbers), ~tells
+    is_time = (numbers >= least) & (numbers <= most)
     return np.where(is_time, np.where(is_time, numbers, 0) * scale, NAT), tells & ~is_time
 
 

@@ -197,14 +197,17 @@ class TableReading:
 
 def _continuity(table: TickTable) -> Literal["trade_id", "none"]:
     """As `recorded_lines.continuity_of` judges a recording: by how many of the first ids repeat."""
-    rows, last = table.rows, dict[str, int]()
-    told = (rows.name >= 0) & (rows.time_ns >= 0) & (rows.trade_id >= 0)
+    first, rows = slice(SURVEYED), table.rows
+    name, trade_id = rows.name[first], rows.trade_id[first]
+    told = (name >= 0) & (rows.time_ns[first] >= 0) & (trade_id >= 0)
+    for row in np.flatnonzero(told & np.isnan(rows.bid[first] + rows.ask[first])).tolist():
+        told[row] = table.has_quote(row)
     seen = repeated = 0
-    for row in np.flatnonzero(told[:SURVEYED]).tolist():
-        name, number = table.names[rows.name[row]].strip(), int(rows.trade_id[row])
-        if not name or not table.has_quote(row):
-            continue
-        seen += 1
-        repeated += last.get(name) == number
-        last[name] = number
+    of_product: dict[str, list[int]] = {}
+    for number in np.unique(name[told]).tolist():
+        of_product.setdefault(table.names[number].strip(), []).append(number)
+    for product, numbers in of_product.items():
+        ids = trade_id[told & np.isin(name, numbers)] if product else trade_id[:0]
+        seen += len(ids)
+        repeated += int((ids[1:] == ids[:-1]).sum())
     return "none" if repeated * 10 > seen else "trade_id"

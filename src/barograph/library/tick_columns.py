@@ -135,8 +135,6 @@ class TickTable(NamedTuple):
 
     def has_quote(self, row: int) -> bool:
         """Whether a row tells bid and ask, believable or not."""
-        if not np.isnan(self.rows.bid[row] + self.rows.ask[row]):
-            return True
         try:
             quote_of(self.values(row))
         except FrameRefusedError:
@@ -170,10 +168,12 @@ def tick_table(frame: pl.DataFrame, roles: Mapping[str, str], zone: tzinfo) -> T
     names, name = names_of(raw[PRODUCT])
     numbers = {}
     for role in _NUMBERS:
-        numbers[role] = np.full(n, np.nan)
-        if role in roles:
-            numbers[role], unread = numbers_of(raw[role])
-            odd |= False if unread is None else unread
+        if role not in roles:
+            numbers[role] = np.full(n, np.nan)
+            continue
+        numbers[role], unread = numbers_of(raw[role])
+        if unread is not None:
+            odd |= unread
     if BID not in roles or ASK not in roles:
         numbers |= _of_middles(raw, numbers[PRICE])
     else:
@@ -182,14 +182,14 @@ def tick_table(frame: pl.DataFrame, roles: Mapping[str, str], zone: tzinfo) -> T
             middle = middles(numbers[BID], numbers[ASK])
             numbers[PRICE] = np.where(missing, middle, numbers[PRICE])
     time_ns, _ = times_of(raw[TIME], zone)
-    received_ns = np.full(n, NAT)
+    received_ns = None
     if RECEIVED in roles:
         received_ns, useless = times_of(raw[RECEIVED], zone)
         odd |= useless
     rows = Rows(
         name=name,
         time_ns=time_ns,
-        received_ns=received_ns,
+        received_ns=np.full(n, NAT) if received_ns is None else received_ns,
         trade_id=_counts(raw, TRADE_ID),
         sequence=_counts(raw, SEQUENCE),
         side=sides_of(raw[SIDE]) if SIDE in roles else np.zeros(n, np.int32),
