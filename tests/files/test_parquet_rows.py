@@ -6,11 +6,12 @@ from decimal import Decimal
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from barograph.files.packed import TornError
-from barograph.files.parquet_rows import BATCH_ROWS, rows_as_lines
+from barograph.files.parquet_reader import BATCH_ROWS
+from barograph.files.parquet_rows import arrow_stream, rows_as_lines
 
 
 def table(columns):
@@ -65,6 +66,30 @@ def test_what_cannot_be_read_is_torn(content):
         rows(content)
 
 
+def test_a_table_that_ends_its_reader_is_torn():
+    """A page of less than no values, for which Polars asks for 2⁶¹ bytes, and is ended."""
+    sound = table({"bid": [1.5] * 9})
+    damaged = sound.replace(b",\x15\x12", b",\x15\x71")
+    assert damaged != sound
+    for read in (rows, arrow_stream):
+        with pytest.raises(TornError, match="memory allocation of"):
+            read(damaged)
+
+
+def test_a_table_comes_whole():
+    columns = {"time": [datetime(2026, 2, 2, tzinfo=UTC)], "bid": [0.1]}
+    frame = pl.read_ipc_stream(arrow_stream(table(columns)))
+    # exact: the same values, moved
+    assert frame.equals(pl.DataFrame(columns))
+
+
+def test_the_reader_ends_with_whoever_reads():
+    lines = rows_as_lines([table({"n": list(range(50 * BATCH_ROWS))})])
+    assert next(lines).startswith(b'{"n":0}\n')
+    lines.close()
+
+
+@settings(max_examples=10)
 @given(st.data())
 def test_a_damaged_table_is_rows_or_torn(drawn):
     content = bytearray(table({"time": ["2026-02-02"] * 9, "bid": [1.5] * 9}))

@@ -21,7 +21,6 @@ prices = st.one_of(
 def test_it_is_the_one_of_the_texts_of_bid_and_ask(quotes):
     bid, ask = np.array(quotes).T.copy()
     texts = [[plain_decimal(value_of(repr(each).encode())) for each in quote] for quote in quotes]
-    # exact: one rounding of the same number
     assert middles(bid, ask).tolist() == [float(middle_of(*each)) for each in texts]
 
 

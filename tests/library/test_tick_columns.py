@@ -38,7 +38,7 @@ def test_a_table_has_a_row_of_numbers_for_each_of_the_frame():
     assert rows.trade_id.tolist() == [7, -1]
     assert rows.sequence.tolist() == [9, 10]
     assert rows.side.tolist() == [-1, 0]
-    assert rows.price.tolist() == [1.25, 2.25]  # exact: middles
+    assert rows.price.tolist() == [1.25, 2.25]
     assert not made.odd.any()
     assert made.values(1)["last_size"] is None
     assert made.values(0)["bid"] == 1

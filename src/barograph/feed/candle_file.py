@@ -20,6 +20,7 @@ from barograph.feed.candle_columns import HEADERLESS, columns_of, folded
 from barograph.files.input_file import InputFile
 from barograph.files.lines import chunks_of
 from barograph.files.packed import TornError
+from barograph.files.parquet_rows import arrow_stream
 from barograph.files.tables import DELIMITERS
 from barograph.foreign import first_few
 
@@ -119,9 +120,9 @@ def _content(path: Path) -> bytes:
 def _table_of(path: Path, content: bytes) -> _Read:
     try:
         if content.startswith(_PARQUET):
-            return _Read(pl.read_parquet(io.BytesIO(content)), 1, "Parquet")
+            return _Read(pl.read_ipc_stream(arrow_stream(content)), 1, "Parquet")
         return _csv(content.removeprefix(b"\xef\xbb\xbf"))
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError) as error:
+    except (pl.exceptions.PolarsError, TornError, ValueError) as error:
         why = " ".join(str(error).split())[:200]
         raise BadInputError(str(path), f"it is no table ({why})", _NAME_THEM) from None
 

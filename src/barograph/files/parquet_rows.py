@@ -1,18 +1,19 @@
-"""The rows of a Parquet file as lines of JSON, a batch of them at a time."""
+"""Parquet files of strangers, as lines of JSON or as a table."""
 
-import io
+import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-
-import polars as pl
+from typing import IO, Literal
 
 from barograph.files.disk import declared
-from barograph.files.json_columns import json_column
 from barograph.files.packed import TornError
 
-BATCH_ROWS = 8192
-"""Rows that are turned into lines at a time."""
+_CHUNK_BYTES = 1 << 18
+_LONGEST_WHY = 200
 
 
 def rows_as_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -23,26 +24,52 @@ def rows_as_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
     the second, and a zone where the column has one. Raises TornError for what cannot be read, and
     DiskFullError.
     """
-    with tempfile.NamedTemporaryFile(suffix=".parquet") as copy:
+    with _reader("lines", chunks) as stream:
+        rest = b""
+        while chunk := stream.read(_CHUNK_BYTES):
+            lines, newline, rest = (rest + chunk).rpartition(b"\n")
+            if newline:
+                yield lines + newline
+
+
+def arrow_stream(content: bytes) -> bytes:
+    """Return the whole table as an Arrow stream. Raises TornError and DiskFullError."""
+    with _reader("table", [content]) as stream:
+        return stream.read()
+
+
+@contextmanager
+def _reader(form: Literal["lines", "table"], chunks: Iterable[bytes]) -> Iterator[IO[bytes]]:
+    """What a process of its own makes of a file, which a damaged one may end."""
+    with tempfile.NamedTemporaryFile(suffix=".parquet") as copy, tempfile.TemporaryFile() as errors:
         with declared(Path(copy.name).parent):
             for chunk in chunks:
                 copy.write(chunk)
             copy.flush()
-        try:
-            table = pl.scan_parquet(copy.name)
-            table = table.select(_columns(table.collect_schema()))
-            for batch in table.collect_batches(chunk_size=BATCH_ROWS, maintain_order=True):
-                lines = io.BytesIO()
-                batch.write_ndjson(lines)
-                yield lines.getvalue()
-        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-            why = " ".join(str(error).split())[:200]
-            raise TornError(f"the Parquet file is damaged or cannot be read: {why}") from None
+        # -P: nothing of the working directory is imported, unless this process does so.
+        module = ("-P", "-m", "barograph.files.parquet_reader")
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "RUST_BACKTRACE": "0"}
+        with subprocess.Popen(  # noqa: S603 - our own module
+            [sys.executable, *module, form, copy.name],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env=environment,
+        ) as process:
+            assert process.stdout is not None  # noqa: S101 - it is a pipe
+            try:
+                yield process.stdout
+                process.wait()
+            finally:
+                if process.poll() is None:  # enough was read
+                    process.kill()
+        if process.returncode:
+            raise TornError(f"the Parquet file is damaged or cannot be read: {_why(errors)}")
 
 
-def _columns(schema: pl.Schema) -> list[pl.Expr]:
-    columns = [json_column(name, kind) for name, kind in schema.items()]
-    kept = [column for column in columns if column is not None]
-    if not kept:
-        raise pl.exceptions.SchemaError("no column of numbers, texts or times")
-    return kept
+def _why(errors: IO[bytes]) -> str:
+    """The last line that the reader wrote, which is what ended it."""
+    errors.seek(0)
+    lines = errors.read().decode(errors="replace").strip().splitlines()
+    told = [line for line in lines if not line.startswith("note: ")]
+    return told[-1][:_LONGEST_WHY] if told else "its reader was ended"
