@@ -177,5 +177,5 @@ def test_a_hole_is_a_gap_before_the_tick_that_ends_it(tmp_path):
 def test_a_recording_without_a_line_is_an_error(tmp_path):
     path = tmp_path / "recording.ndjson.gz"
     path.write_bytes(gzip.compress(b""))
-    with pytest.raises(BadInputError, match="no line"):
+    with pytest.raises(BadInputError, match="no record"):
         events_of(path)

@@ -138,7 +138,7 @@ def test_a_file_of_any_bytes_has_an_outcome(tmp_path_factory, content):
     path = written(tmp_path_factory.mktemp("r"), content)
     for each in (content, b"[{" + content, b"PAR1" + content, b"a,b,c\n" + content):
         path.write_bytes(each)
-        with suppress(BadInputError):  # it holds no line
+        with suppress(BadInputError):  # it holds no record
             assert "\n" not in describe(path)
             for entry in Recording(path):
                 assert isinstance(entry, Recorded | DeadLetter)

@@ -150,3 +150,12 @@ def test_reading_can_go_on_after_any_line(tmp_path_factory, lines, drawn):
     number = [e.line if isinstance(e, Recorded) else int(e.position) for e in entries]
     assert list(whole.after(line)) == entries[sum(n <= line for n in number) :]
     assert whole.bytes_read == whole.size
+
+
+@pytest.mark.parametrize("content", [b"\n\n \n", b"product,time,bid,ask\n"])
+def test_a_file_without_a_record_is_refused(tmp_path, content):
+    """Two such files were one recording, so the second was said to be replayed already."""
+    path = tmp_path / "rows.csv"
+    path.write_bytes(content)
+    with pytest.raises(BadInputError, match="it holds no record"):
+        list(Recording(path))

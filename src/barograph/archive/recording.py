@@ -217,7 +217,7 @@ class Recording:
             else:
                 yield number, lines
         if number == 0:
-            raise self._without_lines()
+            raise self._without_records()
 
     def _told(
         self, first: int, lines: Sequence[bytes | BadLine]
@@ -262,7 +262,7 @@ class Recording:
             if (entry := self.read(number, line)) is not None:
                 yield entry
         if number == 0:
-            raise self._without_lines()
+            raise self._without_records()
 
     def read(self, number: int, line: bytes | BadLine) -> Line | None:
         """Return the frame, archived entry or dead letter of a line; None where it is blank.
@@ -297,8 +297,8 @@ class Recording:
         """Call `InputFile.refuse_if_changed` for the latest reading."""
         return self._file is None or self._file.refuse_if_changed(wholly=wholly)
 
-    def _without_lines(self) -> BadInputError:
-        return BadInputError(str(self.path), "it holds no line", "Record or fetch it again")
+    def _without_records(self) -> BadInputError:
+        return BadInputError(str(self.path), "it holds no record", "Record or fetch it again")
 
     def _begin(self) -> None:
         if self._file is None or self._file.closed or self._begun:
@@ -306,12 +306,14 @@ class Recording:
         self._begun = True
 
     def _look_ahead(self) -> list[tuple[int, bytes | BadLine]]:
-        """Return the first lines, which stay to be read."""
+        """Return the first lines, which stay to be read. Raises BadInputError for blank ones."""
         ahead: list[bytes] = []
         lines = size = 0
         try:
             while lines < SURVEYED and size < _SURVEYED_BYTES:
                 if (chunk := next(self._chunks, None)) is None:
+                    if not any(map(bytes.strip, ahead)):
+                        raise self._without_records()
                     break
                 ahead.append(chunk)
                 lines += chunk.count(b"\n")
