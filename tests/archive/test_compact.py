@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from unittest.mock import patch
 
+import msgspec
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -14,6 +15,7 @@ from barograph.archive.compact import compact, compacted
 from barograph.archive.lake import COLUMNS
 from barograph.archive.writer import ArchiveWriter
 from barograph.errors import BadInputError
+from barograph.files.lines import file_sha256, packed
 from barograph.types import Frame, Gap, Tick
 from barograph.venues.coinbase.machine import Coinbase
 from barograph.venues.entries import Dialect, Heard, Opening
@@ -226,3 +228,125 @@ def test_two_at_once_are_refused(archive, tmp_path):
 def test_a_missing_archive_is_reported(tmp_path):
     with pytest.raises(BadInputError, match="there is no archive"):
         compact(tmp_path / "none", tmp_path / "out")
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-60])
+
+
+def rotten(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def longer(path):
+    path.write_bytes(path.read_bytes() + packed(b"more\n"))
+
+
+def other(path):
+    path.write_bytes(packed(b"{}\n"))
+
+
+@pytest.mark.parametrize("damage", [cut, rotten, longer, other])
+def test_a_damaged_file_is_told_until_it_is_whole_and_all_is_made_anew(archive, tmp_path, damage):
+    """It was final, and a lake lacked its events for ever."""
+    out, path = tmp_path / "out", archive / "000001.ndjson.gz"
+    whole = path.read_bytes()
+    damage(path)
+    for files in (2, 0):
+        done = compact(archive, out)
+        assert (done.files, [each.file for each in done.damaged]) == (files, [path.name])
+        assert not done.anew
+    manifest = msgspec.json.decode((archive / "000001.manifest.json").read_bytes())
+    assert manifest["sha256"] not in compacted(out)  # so the original may not go
+    path.write_bytes(whole)
+    done = compact(archive, out)
+    assert (done.files, done.damaged) == (2, [])
+    assert "was damaged when it was compacted" in done.anew
+    check(archive, out)
+
+
+def test_a_lake_that_an_older_version_made_of_a_damaged_file_is_made_anew(archive, tmp_path):
+    """It kept the hash of the manifest, whatever the file was."""
+    out, path = tmp_path / "out", archive / "000001.ndjson.gz"
+    whole = path.read_bytes()
+    cut(path)
+    compact(archive, out)
+    path.write_bytes(whole)
+    progress = msgspec.json.decode((out / "progress.json").read_bytes())
+    progress["files"][path.name] = file_sha256(path)
+    (out / "progress.json").write_bytes(msgspec.json.encode(progress))
+    assert compact(archive, out).anew
+    check(archive, out)
+
+
+def test_a_file_that_is_gone_from_the_beginning_is_told(archive, tmp_path):
+    (archive / "000001.ndjson.gz").unlink()
+    for files in (1, 0):
+        done = compact(archive, tmp_path / "out")
+        assert (done.files, [each.file for each in done.damaged]) == (files, ["000001.ndjson.gz"])
+
+
+def hour_gone(out):
+    next(out.rglob("hour=*.parquet")).unlink()
+
+
+def hour_cut(out):
+    cut(next(out.rglob("hour=*.parquet")))
+
+
+def index_gone(out):
+    (out / "index.parquet").unlink()
+
+
+def index_cut(out):
+    cut(out / "index.parquet")
+
+
+@pytest.mark.parametrize("damage", [hour_gone, hour_cut, index_gone, index_cut])
+def test_a_lake_that_has_lost_something_is_made_anew(archive, tmp_path, damage):
+    out = tmp_path / "out"
+    compact(archive, out)
+    damage(out)
+    done = compact(archive, out)
+    assert done.anew
+    assert done.files == 2
+    check(archive, out)
+    assert not compact(archive, out).anew
+
+
+def test_it_is_not_where_originals_are_gone(archive, tmp_path):
+    out = tmp_path / "out"
+    compact(archive, out)
+    (archive / "000001.ndjson.gz").unlink()
+    before = rows_of_names(out)
+    hour_cut(out)
+    with pytest.raises(BadInputError, match=r"000001.ndjson.gz is gone from the archive"):
+        compact(archive, out)
+    assert rows_of_names(out) == before
+
+
+def rows_of_names(out):
+    return {path.relative_to(out).as_posix() for path in out.rglob("hour=*.parquet")}
+
+
+def test_an_hour_that_rotted_is_not_gone_on_with(archive, tmp_path):
+    out = tmp_path / "out"
+    compact(archive, out)
+    rotten(next(out.rglob("product=BTC-USD/*/hour=08.parquet")))
+    write(archive, ticker(20, time="2025-11-12T08:30:00Z"), ticker(21), opens=False)
+    with pytest.raises(BadInputError, match="its bytes are not those that were written"):
+        compact(archive, out)
+
+
+def test_whoever_is_killed_between_hours_and_index_goes_on(archive, tmp_path):
+    """What the index says of files that change is taken back first: they are no damage."""
+    out = tmp_path / "out"
+    compact(archive, out)
+    write(archive, ticker(20, time="2025-11-12T08:30:00Z"), ticker(21), opens=False)
+    with patch.object(module, "write_index", side_effect=KilledError), pytest.raises(KilledError):
+        compact(archive, out)
+    done = compact(archive, out)
+    assert (done.files, done.before, done.anew) == (1, 2, "")
+    check(archive, out)

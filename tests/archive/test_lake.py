@@ -23,6 +23,7 @@ from barograph.archive.lake import (
 from barograph.archive.writer import ArchiveWriter
 from barograph.codec import EVENT
 from barograph.errors import BadInputError, ObjectStoreError
+from barograph.files.lines import file_sha256
 from barograph.types import HOUR_NS, Gap, GapCause, Heartbeat, Side, Tick, Trade
 from barograph.venues.entries import Dialect, Heard, Opening
 from coinbase_messages import frame, heartbeat, ticker
@@ -118,7 +119,9 @@ def test_progress_tells_products_in_the_order_of_their_first_event(lake):
 
 def test_the_index_tells_which_numbers_each_file_has(lake):
     index = read_index(lake)
-    for product, hour, path, first, last in index.iter_rows():
+    for product, hour, path, first, last, length, sha256 in index.iter_rows():
+        assert length == (lake / path).stat().st_size
+        assert sha256 == file_sha256(lake / path)
         assert path == Hour(product, hour).path
         numbers = pl.read_parquet(lake / path, hive_partitioning=False)["number"]
         assert (numbers.min(), numbers.max()) == (first, last)
@@ -140,7 +143,7 @@ def test_what_was_there_before_numbers_goes_on_without(tmp_path):
     write(tmp_path / "archive", ticker(0), ticker(1))
     lake = tmp_path / "lake"
     lake.mkdir()
-    (lake / "progress.json").write_text("{}")
+    (lake / "progress.json").write_text('{"files": {"000000.ndjson.gz": "of an older version"}}')
     compact(tmp_path / "archive", lake)
     (path,) = lake.rglob("hour=*.parquet")
     assert pl.read_parquet(path, hive_partitioning=False)["number"].null_count() >= 2
@@ -153,6 +156,7 @@ def test_a_file_without_the_newer_column_is_gone_on_with(lake, tmp_path):
     (path,) = [each for each in lake.rglob("hour=08.parquet") if "BTC" in str(each)]
     rows = pl.read_parquet(path, hive_partitioning=False)
     rows.drop("number").write_parquet(path)
+    read_index(lake).drop("bytes", "sha256").write_parquet(lake / INDEX)
     write(tmp_path / "archive", ticker(30, time="2025-11-12T08:10:00Z"))
     compact(tmp_path / "archive", lake)
     made = pl.read_parquet(path, hive_partitioning=False)
@@ -192,10 +196,16 @@ def test_what_no_compaction_writes_is_damage(lake, name, value):
     count = int(rows["number"].max()) + 1
     dtype = rows.schema[name] if value is None else None
     rows.with_columns(pl.lit(value, dtype).alias(name)).write_parquet(path)
-    with pytest.raises(BadInputError, match="compact the archive to another place"):
+    with pytest.raises(
+        BadInputError,
+        match=r"Restore it from a copy, or (remove it and compact again|compact the archive)",
+    ):
         read_events([str(path)], 0, count)
     rows.drop(name).write_parquet(path)
-    with pytest.raises(BadInputError, match="compact the archive to another place"):
+    with pytest.raises(
+        BadInputError,
+        match=r"Restore it from a copy, or (remove it and compact again|compact the archive)",
+    ):
         read_events([str(path)], 0, count)
 
 
@@ -229,7 +239,7 @@ def test_an_index_and_progress_that_are_none_say_so(lake):
     with pytest.raises(BadInputError, match="it cannot be read"):
         read_index(lake)
     (lake / "progress.json").write_bytes(b"none")
-    with pytest.raises(BadInputError, match="Give another --out"):
+    with pytest.raises(BadInputError, match="compact the archive to another folder"):
         read_progress(lake)
 
 
@@ -245,3 +255,14 @@ def test_other_readers_take_it_as_it_lies(lake):
     assert len(rows) == 7
     assert rows["date"].dtype == pl.Date
     assert rows.sort("number")["event_time"].is_sorted()
+
+
+def test_a_file_whose_bytes_are_others_is_damage_whatever_they_say(lake):
+    """A price's digit may change and leave a file that can be read."""
+    first = read_index(lake).row(0, named=True)
+    path = lake / first["path"]
+    rows = pl.read_parquet(path, hive_partitioning=False)
+    rows.with_columns(bid=pl.lit("1.00")).write_parquet(path)
+    assert len(read_events([str(path)], first["first"], first["last"] + 1))
+    with pytest.raises(BadInputError, match="its bytes are not those that were written"):
+        read_events([str(path)], first["first"], first["last"] + 1, [first["sha256"]])

@@ -252,11 +252,25 @@ def test_a_lake_without_numbers_is_made_anew_elsewhere(user):
     user.must("replay", user.market())
     lake = user.home / "parquet"
     lake.mkdir()
-    (lake / "progress.json").write_text("{}")
+    (lake / "progress.json").write_text('{"files": {"000000.ndjson.gz": "of an older version"}}')
     elsewhere = str(user.home / "lake")
     engine = ("dataset", "--engine", "local", "--workers", "1")
     user.obey(user.refused(*engine).replace("DIR", elsewhere))
     user.must(*engine, "--lake", elsewhere)
+
+
+def test_a_file_of_a_lake_that_rotted_is_removed_and_made_anew(user):
+    user.must("replay", user.market())
+    lake = user.home / "lake"
+    user.must("archive", "compact", "--out", str(lake))
+    hour = next(lake.rglob("hour=*.parquet"))
+    hour.write_bytes(hour.read_bytes().replace(b"PAR1", b"PAR2"))
+    engine = ("dataset", "--engine", "local", "--workers", "1", "--lake", str(lake))
+    message = user.refused(*engine)
+    assert str(hour) in message
+    hour.unlink()
+    user.obey(message.replace("DIR", str(lake)))
+    user.must(*engine)
 
 
 def test_too_many_products_are_fewer_where_some_are_named(user):

@@ -190,7 +190,7 @@ def test_a_lake_that_is_not_there_is_named(tmp_path):
 def test_a_lake_of_an_older_version_says_how_to_make_another(tmp_path):
     home = fed(tmp_path, (5, 5))
     (home / "parquet").mkdir()
-    (home / "parquet" / "progress.json").write_text('{"files": {}}')
+    (home / "parquet" / "progress.json").write_text('{"files": {"000000.ndjson.gz": "x"}}')
     with pytest.raises(BadInputError, match="archive compact --out DIR"):
         build(home, SPIKES, EngineHere())
 

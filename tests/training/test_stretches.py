@@ -17,7 +17,7 @@ from barograph.training.stretches import EARLIER_H, Stretch, compute, plan
 
 def index_of(*files):
     """An index of one product's files: hour, first and last number."""
-    rows = [("BTC-USD", hour, f"/lake/{hour}", first, last) for hour, first, last in files]
+    rows = [("BTC-USD", hour, f"/lake/{hour}", first, last, 1, None) for hour, first, last in files]
     return pl.DataFrame(rows, schema=INDEX_COLUMNS, orient="row")
 
 

@@ -4,7 +4,8 @@ They come from the archive through the venue machine, as live, so a gap is the g
 For each finished file of the archive, in order:
 
 1.  Its events go, in parts of a bounded size, beside what the Parquet files have of earlier ones.
-2.  Each Parquet file that changes is replaced, whole, and then the index.
+2.  The index forgets how long the Parquet files are that change; each is replaced, whole, and then
+    the index.
 3.  `progress.json` says that the archive's file is done and where the venue machine stands.
 
 Each row names the archive's file it came from. So what was killed between 2 and 3 is done again
@@ -23,7 +24,8 @@ from typing import Self
 import msgspec
 import polars as pl
 
-from barograph.archive.files import ArchiveFile, archive_files, existing_files
+from barograph.archive.files import ArchiveFile, archive_files, existing_files, number_of
+from barograph.archive.inventory import Damage
 from barograph.archive.joined import Joined
 from barograph.archive.lake import (
     COLUMNS,
@@ -33,7 +35,16 @@ from barograph.archive.lake import (
     LakeProgress,
     read_index,
     read_progress,
+    unsettle_index,
     write_index,
+)
+from barograph.archive.lake_health import (
+    damage_in,
+    damaged_files,
+    going_on,
+    made_anew,
+    mended_file,
+    refuse_unless_lake,
 )
 from barograph.codec import numbers_of
 from barograph.errors import BadInputError
@@ -52,6 +63,8 @@ class Compaction(msgspec.Struct, frozen=True, kw_only=True):
 
     `open` is still being written, and left for the next run. `events` counts rows by kind,
     `dead_letters` by fault what holds no event; `written` are Parquet files made or made anew.
+    `damaged` are files of the archive of which `out` has not all events; `anew` says why all of
+    `out` was made anew, empty where it was not.
     """
 
     out: str
@@ -61,6 +74,8 @@ class Compaction(msgspec.Struct, frozen=True, kw_only=True):
     events: dict[str, int]
     dead_letters: dict[str, int]
     written: int
+    damaged: list[Damage] = []
+    anew: str = ""
 
 
 def compact(
@@ -68,13 +83,21 @@ def compact(
 ) -> Compaction:
     """Compact all finished files of an archive that are not compacted yet.
 
-    progress: called with the events so far. Raises BadInputError where there is no archive, while
-    another compacts to `out`, and where a file changed, or went before it was compacted;
-    DiskFullError.
+    A damaged file is compacted as far as it can be read; once it is another one, and where `out`
+    has lost something, all is compacted anew.
+    progress: called with the events so far. Raises BadInputError where there is no archive or `out`
+    can be no lake, while another compacts there, and where a file changed, or went before it was
+    compacted; DiskFullError.
     """
     files = existing_files(archive)
+    refuse_unless_lake(out, archive)
     with alone(out):
-        done = read_progress(out)
+        done = going_on(out)
+        anew = damage_in(out, done)
+        if not anew and (mended := mended_file(files, done)):
+            anew = f"{mended} was damaged when it was compacted, and is another file now"
+        if anew:
+            done = made_anew(out, files, done, anew)
         before = len(done.files)
         compacting = _Compacting(done)
         counts, written = Counter[str](), 0
@@ -101,6 +124,8 @@ def compact(
         events=dict(counts.most_common()),
         dead_letters=dict(compacting.letters.most_common()),
         written=written,
+        damaged=damaged_files(files, done),
+        anew=anew,
     )
 
 
@@ -176,19 +201,22 @@ def _to_do(file: ArchiveFile, done: LakeProgress) -> str:
     name = file.path.name
     known = done.files.get(name)
     if not file.there:
-        if known is None and done.files:
+        if known is None and any(number_of(earlier) < file.number for earlier in done.files):
             raise BadInputError(
                 str(file.path),
                 "it is gone, and was not compacted",
                 "Restore it from a copy, or pull it (`barograph archive pull URL`)",
             )
         return ""
-    digest = file_sha256(file.path) if file.manifest is None else file.manifest.sha256
-    if known not in {None, digest}:
+    if known is None:
+        return file_sha256(file.path)  # not its manifest's: it may be damaged
+    if file.manifest is not None and known == file.manifest.sha256:
+        return ""
+    if file_sha256(file.path) != known:
         raise BadInputError(
             str(file.path), "another file of this name was compacted", "Give another --out"
         )
-    return "" if known else digest
+    return ""
 
 
 class _Parts:
@@ -221,9 +249,11 @@ class _Parts:
         """Replace every Parquet file that has new rows; return how many."""
         self._spill()
         with declared(self._out):
+            index = read_index(self._out)
+            unsettle_index(self._out, index, list(self._paths), self._folder)
             for hour, parts in self._paths.items():
                 self._put(self._out / hour.path, parts)
-            write_index(self._out, read_index(self._out), list(self._paths), self._folder)
+            write_index(self._out, index, list(self._paths), self._folder)
         return len(self._paths)
 
     def _put(self, path: Path, parts: list[Path]) -> None:

@@ -14,6 +14,7 @@ from barograph.archive.book import owners
 from barograph.archive.files import ArchiveFile, Place, archive_files, read_file
 from barograph.archive.standing import ArchivePosition
 from barograph.archive.taken import REPLAY
+from barograph.files.lines import file_sha256
 from barograph.types import DeadLetter
 from barograph.venues.entries import Closing, Entry, Heard, Opening, connection_of
 
@@ -55,10 +56,12 @@ class Joined:
 
     def noted(self, file: ArchiveFile, unreadable: dict[str, str]) -> Iterator[Entry | DeadLetter]:
         """Yield what a whole file adds; `unreadable` gets its path with its first damage."""
-        size = file.path.stat().st_size
-        if file.manifest is not None and file.manifest.bytes != size:
-            why = f"it has {size} bytes, and had {file.manifest.bytes}"
+        size, manifest = file.path.stat().st_size, file.manifest
+        if manifest is not None and manifest.bytes != size:
+            why = f"it has {size} bytes, and had {manifest.bytes}"
             unreadable.setdefault(str(file.path), why)
+        elif manifest is not None and manifest.sha256 != file_sha256(file.path):
+            unreadable.setdefault(str(file.path), "its bytes are not those that it had")
         for entry in self.read(file):
             if isinstance(entry, DeadLetter):
                 why = f"{entry.detail} (from line {entry.position})"

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import zip_longest
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -26,6 +27,7 @@ from barograph.codec import EVENT, FILLED, GAP, HEARTBEAT, NAT, SIDES, TICK, TRA
 from barograph.errors import BadInputError
 from barograph.files import parquet
 from barograph.files.disk import put_in_place, read_regular
+from barograph.files.lines import file_sha256
 from barograph.types import HOUR_NS, NS_PER_S
 
 PROGRESS, INDEX = "progress.json", "index.parquet"
@@ -73,10 +75,13 @@ INDEX_COLUMNS: Mapping[str, type[pl.DataType]] = {
     "path": pl.String,
     "first": pl.Int64,
     "last": pl.Int64,
+    "bytes": pl.Int64,
+    "sha256": pl.String,
 }
 """A row for each Parquet file with numbered events.
 
-`hour` since 1970, `path` relative to the lake, `first` and `last` number in it.
+`hour` since 1970, `path` relative to the lake, `first` and `last` number in it; `bytes` and
+`sha256` are of the file, null while it changes and where an older version wrote the row.
 """
 
 _KINDS = {"tick": TICK, "heartbeat": HEARTBEAT, "gap": GAP, "trade": TRADE}
@@ -89,6 +94,18 @@ _TIMES |= {"gap_start_ns": "gap_start"}
 _READ = ("kind", *_TIMES.values(), "price", "size", "side", "bid", "ask", "bid_size", "ask_size")
 _READ += ("volume_24h", "trade_id", "filled", "number")
 _SCHEMA = pl.Schema({name: COLUMNS[name] for name in _READ})
+
+
+AGAIN = (
+    "Restore it from a copy, or remove it and compact again (`barograph archive compact --out DIR` "
+    "with the folder of the lake)"
+)
+"""What helps where a file of a lake is damaged: one that is gone is missed and made anew."""
+
+ELSEWHERE = (
+    "Restore it from a copy, or compact the archive to another folder "
+    "(`barograph archive compact --out DIR`) and use that"
+)
 
 
 class LakeProgress(msgspec.Struct, kw_only=True):
@@ -130,23 +147,25 @@ def read_progress(lake: Path) -> LakeProgress:
     except FileNotFoundError:
         return LakeProgress(form=NUMBERED)
     except UNREADABLE as error:
-        raise BadInputError(
-            str(path), f"it cannot be read ({error})", "Give another --out"
-        ) from error
+        raise BadInputError(str(path), f"it cannot be read ({error})", ELSEWHERE) from error
 
 
 def read_index(lake: Path) -> pl.DataFrame:
     """The index of a lake, with INDEX_COLUMNS. Raises BadInputError."""
     path = lake / INDEX
     try:
-        return pl.read_parquet(path)
+        index = pl.read_parquet(path)
+        of_older = {
+            name: pl.lit(None, INDEX_COLUMNS[name])
+            for name in ("bytes", "sha256")
+            if name not in index.columns
+        }
+        return index.with_columns(**of_older).select(list(INDEX_COLUMNS))
     except FileNotFoundError:
         return pl.DataFrame(schema=INDEX_COLUMNS)
     except (pl.exceptions.PolarsError, OSError) as error:
         why = f"it cannot be read ({' '.join(str(error).split())[:200]})"
-        raise BadInputError(
-            str(path), why, "Restore it from a copy, or give another --out"
-        ) from None
+        raise BadInputError(str(path), why, AGAIN) from None
 
 
 def write_index(lake: Path, index: pl.DataFrame, changed: Sequence[Hour], scratch: Path) -> None:
@@ -162,6 +181,8 @@ def write_index(lake: Path, index: pl.DataFrame, changed: Sequence[Hour], scratc
             pl.lit(hour.hour, pl.Int64).alias("hour"),
             pl.lit(hour.path).alias("path"),
             *ends,
+            pl.lit((lake / hour.path).stat().st_size, pl.Int64).alias("bytes"),
+            pl.lit(file_sha256(lake / hour.path)).alias("sha256"),
         )
         .head(1)
         for hour in changed
@@ -175,25 +196,51 @@ def write_index(lake: Path, index: pl.DataFrame, changed: Sequence[Hour], scratc
     put_in_place(whole, lake / INDEX)
 
 
-def read_events(paths: Sequence[str], first: int, end: int) -> Records:
+def unsettle_index(
+    lake: Path, index: pl.DataFrame, changing: Sequence[Hour], scratch: Path
+) -> None:
+    """Write an index that says nothing of the bytes of files at `changing`; as `write_index`.
+
+    Raises BadInputError where one of them is not what was written.
+    """
+    is_changing = pl.col("path").is_in([hour.path for hour in changing])
+    known = index.filter(is_changing & pl.col("sha256").is_not_null())
+    for path, sha256 in known.select("path", "sha256").iter_rows():
+        _refuse_unless(sha256, lake / path)
+    if len(known):
+        kept = pl.when(~is_changing).then(pl.col("bytes", "sha256"))
+        parquet.write(index.with_columns(kept), scratch / INDEX)
+        put_in_place(scratch / INDEX, lake / INDEX)
+
+
+def _refuse_unless(sha256: str, file: Path, path: str = "") -> None:
+    if file_sha256(file) != sha256:
+        raise BadInputError(path or str(file), "its bytes are not those that were written", AGAIN)
+
+
+def read_events(
+    paths: Sequence[str], first: int, end: int, sha256: Sequence[str | None] = ()
+) -> Records:
     """Read a product's events from number `first` to before `end`: (n,) of `codec.EVENT`, in order.
 
-    paths: of all files that have one of them, or addresses in an object store. Their `product` is
-    0. Raises BadInputError where a file cannot be read or a number is missing or there twice, and
-    ObjectStoreError.
+    paths: of all files that have one of them, or addresses in an object store. sha256: of each,
+    where it is known. Their `product` is 0. Raises BadInputError where a file is another or cannot
+    be read, or a number is missing or there twice, and ObjectStoreError.
     """
     events, times_seen = np.zeros(end - first, EVENT), np.zeros(end - first, np.uint8)
     whole = events.view(f"V{EVENT.itemsize}")  # NumPy copies records field by field
     number = pl.col("number").is_between(first, end, closed="left")
-    for path in paths:
+    for path, digest in zip_longest(paths, sha256):
         try:
             with _at_hand(path) as file:
+                if digest:
+                    _refuse_unless(digest, Path(file), path)
                 table = pl.scan_parquet(file, hive_partitioning=False)
                 frame = table.select(_READ).filter(number).collect()
             columns = _columns_of(frame)
         except (pl.exceptions.PolarsError, OSError) as error:
             why = f"it cannot be read ({' '.join(str(error).split())[:200]})"
-            raise BadInputError(path, why, _ANEW) from None
+            raise BadInputError(path, why, AGAIN) from None
         places = frame["number"].to_numpy() - first
         if len(places) and (np.diff(places) == 1).all():  # all but late ones
             span = slice(places[0], places[-1] + 1)
@@ -207,11 +254,8 @@ def read_events(paths: Sequence[str], first: int, end: int) -> Records:
     if not (times_seen == 1).all():
         place = int(np.flatnonzero(times_seen != 1)[0])
         why = f"event {first + place:,} is there {times_seen[place]} times"
-        raise BadInputError(f"{paths[0]} …", why, _ANEW)
+        raise BadInputError(f"{paths[0]} …", why, ELSEWHERE)
     return events
-
-
-_ANEW = "Restore it from a copy, or compact the archive to another place (`--lake DIR`)"
 
 
 @contextmanager

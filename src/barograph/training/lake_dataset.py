@@ -14,9 +14,10 @@ import hashlib
 import platform
 import shutil
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import msgspec
 import polars as pl
@@ -63,8 +64,17 @@ def build(  # noqa: PLR0913 - what is read how, and whom to tell
     that was compacted before events had numbers, for a damaged one and for nothing to read;
     TooLittleDataError, DiskFullError, and what the engine raises.
     """
-    with making(home, case) as temporary:
-        index, known = _whole_index(home, lake, temporary, compacted)
+    if scratch is not None:
+        _refuse_unless_shared(scratch)
+    of_lake = None if lake is None else _read_lake(lake)
+    if of_lake is None and not archive_files(home / "archive") and not (home / "parquet").is_dir():
+        raise BadInputError(
+            str(home / "archive"),
+            "there is no archive",
+            "Feed one first (`barograph replay FILE…`)",
+        )
+    with _only_if_done(home, case), making(home, case) as temporary:
+        index, known = of_lake or _read_own(home, temporary, compacted)
         if len(known.events) > MAX_PRODUCTS:
             raise BadInputError(
                 "the dataset", f"there are {MAX_PRODUCTS:,} products already", FEWER
@@ -86,40 +96,93 @@ def build(  # noqa: PLR0913 - what is read how, and whom to tell
     return manifest
 
 
+@contextmanager
+def _only_if_done(home: Path, case: Case) -> Iterator[None]:
+    """Leave no home where none was, unless what fails left results in it."""
+    was_there, is_done = home.exists(), False
+    try:
+        yield
+        is_done = True
+    finally:
+        if not (was_there or is_done):
+            with suppress(OSError):
+                folder = home / "datasets"
+                (folder / f".{case.name}.making").unlink()
+                folder.rmdir()
+                home.rmdir()
+
+
 def _owner(home: Path) -> str:
     """Keeps homes apart that share a scratch: whoever is done removes what is its own."""
     return hashlib.sha256(f"{platform.node()}:{home.absolute()}".encode()).hexdigest()[:8]
 
 
-def _whole_index(
-    home: Path, lake: str | None, temporary: Path, compacted: Callable[[int], None]
+def _refuse_unless_shared(scratch: str) -> None:
+    """Raise BadInputError for a place where workers cannot leave anything for others."""
+    what, cure = (
+        f"--scratch {scratch}",
+        "Name a folder or an address (s3://…) that all workers reach",
+    )
+    if scratch.startswith("memory:"):
+        raise BadInputError(what, "it is the memory of one process", cure)
+    if "://" not in scratch and Path(scratch).exists() and not Path(scratch).is_dir():
+        raise BadInputError(what, "it is no folder", cure)
+
+
+def _read_lake(lake: str) -> tuple[pl.DataFrame, LakeProgress]:
+    """The index of a lake that a person named, with whole paths, and how far it is."""
+    if "://" not in lake:
+        _refuse_unless_lake(Path(lake))
+    place = lake if "://" in lake else str(Path(lake).absolute())
+    with TemporaryDirectory(prefix="barograph-") as scratch:
+        index, known = _read(place, Path(scratch))
+    return index, _with_events(place, known)
+
+
+def _refuse_unless_lake(place: Path) -> None:
+    what, cure = f"--lake {place}", "Name the folder that `barograph archive compact` wrote"
+    if not place.is_dir():
+        raise BadInputError(what, "there is no such folder", f"{cure}, or an address")
+    if (place / PROGRESS).exists():
+        return
+    lakes = [place / "parquet", *place.absolute().parents[:2]]
+    if found := [each for each in lakes if (each / PROGRESS).exists()]:
+        raise BadInputError(what, "it is no lake, and there is one at hand", f"Name {found[0]}")
+    raise BadInputError(
+        what,
+        f"it is no lake: it has no {PROGRESS}",
+        f"{cure} (its --out, or HOME/parquet), or an address",
+    )
+
+
+def _read_own(
+    home: Path, temporary: Path, compacted: Callable[[int], None]
 ) -> tuple[pl.DataFrame, LakeProgress]:
-    """The index of all compacted files with their whole paths, and how far they are."""
+    """The index of all that a home has compacted and archived, with whole paths, and how far."""
     archive, place = home / "archive", str((home / "parquet").absolute())
-    is_ours = lake is None and any(file.there for file in archive_files(archive))
-    if is_ours:
+    is_archived = any(file.there for file in archive_files(archive))
+    if is_archived:
         compact(archive, Path(place), progress=compacted)
-    elif lake is not None:
-        place = lake if "://" in lake else str(Path(lake).absolute())
-        if "://" not in place and not Path(place).is_dir():
-            cure = "Name the folder that `barograph archive compact` wrote, or an address"
-            raise BadInputError(lake, "there is no such folder", cure)
     index, known = _read(place, temporary)
+    if is_archived and known.form >= NUMBERED:
+        known = compact_open(archive, Path(place), temporary / "open")
+        index = pl.concat([index, _read(str(temporary / "open"), temporary)[0]])
+    return index, _with_events(place, known)
+
+
+def _with_events(place: str, known: LakeProgress) -> LakeProgress:
+    """The same. Raises BadInputError where a lake has none, or they have no numbers."""
     if known.form < NUMBERED:
         raise BadInputError(
             place,
             "it was compacted by a version that gave events no numbers",
             "Compact the archive anew (`barograph archive compact --out DIR`) and give --lake DIR",
         )
-    if is_ours:
-        beside = temporary / "open"
-        known = compact_open(archive, Path(place), beside)
-        index = pl.concat([index, _read(str(beside), temporary)[0]])
     if not known.files and not known.events:
         raise BadInputError(
             place, "there are no events in it", "Feed some (`barograph replay FILE…`)"
         )
-    return index, known
+    return known
 
 
 def _read(place: str, temporary: Path) -> tuple[pl.DataFrame, LakeProgress]:

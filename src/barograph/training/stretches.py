@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from barograph.archive.lake import read_events
+from barograph.archive.lake import AGAIN, read_events
 from barograph.errors import BadInputError
 from barograph.feature_set.catalogue import FEATURE_SET_HASH
 from barograph.feature_set.featurizer import Featurizer
@@ -38,13 +38,14 @@ _HOURS_A_DAY = DAY_S // 3600
 class Stretch(msgspec.Struct, frozen=True, kw_only=True):
     """Events `first` to before `end` of a product, read from event `reach` on.
 
-    `paths` are all files that have one of them. `state`: the checkpoint of the product's state
-    before `first`, where it is known: then nothing earlier is read. `lake` identifies what the
-    files hold.
+    `paths` are all files that have one of them, `sha256` their hashes where these are known.
+    `state`: the checkpoint of the product's state before `first`, where it is known: then nothing
+    earlier is read. `lake` identifies what the files hold.
     """
 
     product: str
     paths: tuple[str, ...]
+    sha256: tuple[str | None, ...] = ()
     reach: int
     first: int
     end: int
@@ -84,15 +85,16 @@ def _of_product(product: str, count: int, files: pl.DataFrame, lake: str) -> Ite
             raise BadInputError(
                 f"the lake's index of {product}",
                 f"no file has event {begin:,}",
-                "Restore it from a copy, or compact the archive to another place (`--lake DIR`)",
+                AGAIN,
             )
         from_hour = int(hour[own].min())
         earlier = (hour >= from_hour - EARLIER_H) & (hour <= from_hour) & (first <= begin)
         reach = int(first[earlier].min())
-        needed = (first < end) & (last >= reach)
+        needed = files.filter(pl.Series((first < end) & (last >= reach)))
         yield Stretch(
             product=product,
-            paths=tuple(files["path"].filter(pl.Series(needed)).to_list()),
+            paths=tuple(needed["path"].to_list()),
+            sha256=tuple(needed["sha256"].to_list()),
             reach=reach,
             first=begin,
             end=end,
@@ -121,7 +123,7 @@ def compute(stretch: Stretch, results: Results) -> Computed:
     if stretch.state is not None:
         featurizer.restore({stretch.product: stretch.state})
         begin = stretch.first
-    events = read_events(stretch.paths, begin, stretch.end)
+    events = read_events(stretch.paths, begin, stretch.end, stretch.sha256)
     featurizer.update(events[: stretch.first - begin])
     before = digest_of(featurizer.state(0)) if stretch.first else ""
     events = events[stretch.first - begin :]

@@ -65,7 +65,11 @@ def archive_verify(
 def archive_compact(
     out: OutOption = None, home: HomeOption = None, json: JsonOption = False
 ) -> None:
-    """Write the events of finished files as Parquet, by product and hour; resumes if stopped."""
+    """Write the events of finished files as Parquet, by product and hour; resumes if stopped.
+
+    Exit code 1 if a file of the archive is damaged or gone: all that can be read is written, and
+    once the file is restored, the next run writes everything anew.
+    """
     from barograph.app.terminal import findings, terminal
     from barograph.archive.compact import compact
 
@@ -73,6 +77,7 @@ def archive_compact(
     with terminal.progress() as progress:
         done = compact(place / "archive", out or place / "parquet", progress=progress.events)
     answer(done, json, lambda: findings.compaction(done))
+    raise typer.Exit(1 if done.damaged else 0)
 
 
 @app.command("push")

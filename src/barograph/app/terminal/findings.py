@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from barograph.feed.recover import Recovered
     from barograph.pipeline.check import Check, GapTotal
 
+_TO_RESTORE = (
+    "What can be read of these is compacted. Restore them from a copy, or bring back what was "
+    "moved (`barograph archive pull URL`), and compact again: all is made anew then."
+)
 _TO_REMOVE = (
     "The originals are kept. `barograph archive push URL --remove` moves those of finished files "
     "elsewhere. You may delete them too (archive/*.ndjson.gz, not the manifests): "
@@ -110,6 +114,11 @@ def compaction(done: "Compaction") -> RenderableType:
         lines.append(f"without an event: {counts_of(done.dead_letters)}")
     if done.open:
         lines.append(f"skipped, still open: {', '.join(done.open)}")
+    if done.anew:
+        lines.insert(0, f"all is made anew: {done.anew}")
+    if done.damaged:
+        lines += [f"damaged: {each.file}: {each.why}" for each in done.damaged]
+        return Group(*map(plain, [*lines, _TO_RESTORE]))
     return Group(*map(plain, [*lines, _TO_REMOVE]))
 
 
