@@ -215,7 +215,7 @@ class _Table:
             f"--max-rows {max_rows}",
             f"half of it cannot hold the {episode_rows} rows of episodes of its older rows on the "
             f"stride, and a quarter as many quiet ones; the dataset has {self.found.rows} rows",
-            f"Give --max-rows {needed} or more",
+            f"Give --max-rows {needed} or more (its half has to hold the tests of all folds, too)",
         )
 
     def _on_stride(self, second: Int64) -> Bool:
