@@ -45,6 +45,10 @@ ELSEWHERE = {
         "tests/app/cli/test_archive.py",
         "test_moved_away_the_archive_is_sound_and_comes_back_to_any_home",
     ),
+    "archive push": (
+        "tests/app/cli/test_archive.py",
+        "test_moved_away_the_archive_is_sound_and_comes_back_to_any_home",
+    ),
     "archive pull": (
         "tests/app/cli/test_archive.py",
         "test_moved_away_the_archive_is_sound_and_comes_back_to_any_home",

@@ -68,6 +68,7 @@ HOMES = {
             "cases/spikes.py",
             "archive/compact.py",
             "archive/lake.py",
+            "archive/lake_health.py",
             "training/lake_dataset.py",
             "training/stretches.py",
             "app/runs/predicting.py",
