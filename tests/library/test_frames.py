@@ -162,3 +162,13 @@ def test_features_are_pickled_where_their_case_has_a_name(X):
 def test_what_is_no_case_is_refused(holed_ticks, case):
     with pytest.raises(BadInputError, match="it is no case"):
         bg.features(holed_ticks, case=case)
+
+
+def test_what_is_refused_on_the_way_to_features_is_warned_of(holed_ticks):
+    frame = own(holed_ticks)
+    shuffled = pl.concat([frame, frame.head(3)])
+    with pytest.warns(UserWarning, match=r"3 ticks were refused \(3 "):
+        X = bg.features(shuffled)
+    ticks = bg.read_ticks(shuffled)
+    assert "; refused: 3 " in repr(ticks)
+    assert bg.features(ticks).frame.equals(X.frame)

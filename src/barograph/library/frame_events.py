@@ -12,7 +12,7 @@ from barograph.codec import EVENT, NAT, TICK
 from barograph.errors import BadInputError
 from barograph.library.receipts import all_believed
 from barograph.library.tick_columns import TickTable
-from barograph.library.ticks import Refused, Ticks
+from barograph.library.ticks import Refused, Ticks, in_words
 from barograph.times import format_time
 from barograph.types import DeadLetter, Fault, Frame
 from barograph.venues.coinbase.machine import Coinbase
@@ -113,10 +113,9 @@ class TableReading:
         if set(counts) == {Fault.UNKNOWN_PRODUCT}:
             why = f"none of its rows is of a product that was asked for ({first})"
             return BadInputError("the frame", why, "Name one that it has, or leave products out")
-        faults = ", ".join(f"{number:,} {fault}" for fault, number in counts.items())
         return BadInputError(
             "the frame",
-            f"none of its rows could be read: {faults}; the first: {first[:_LONGEST]}",
+            f"none of its rows could be read: {in_words(counts)}; the first: {first[:_LONGEST]}",
             "Say which of its columns are product, time, bid and ask: "
             "columns={'name in it': 'bid', …}",
         )

@@ -1,6 +1,7 @@
 """Features of ticks, as a frame: the rows that `barograph dataset` makes of the same ticks."""
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from functools import cached_property
 from itertools import repeat
@@ -21,7 +22,7 @@ from barograph.library import arguments
 from barograph.library.foreign_frames import optional
 from barograph.library.immutable import Immutable
 from barograph.library.reading import ticks_or_table
-from barograph.library.ticks import Ticks
+from barograph.library.ticks import Ticks, in_words
 from barograph.types import Reason
 
 if TYPE_CHECKING:
@@ -179,6 +180,7 @@ def features(
     invented, and windows over it are null (`Features.reasons` says why).
     silence_timeout_s: None for no gaps by silence; of `Ticks` it must be what they were read with.
     case: a built-in case on ticks, or a `barograph.cases.Case` of your own.
+    What is refused is in no feature: of other ticks than `Ticks` a warning counts it.
     Warm-ups and windows of each feature stand in docs/features.md.
     Raises BadInputError for what are no ticks and for a case of other rows, TooLittleDataError
     where no second closes: a second is closed by a later event of its product.
@@ -211,7 +213,19 @@ def features(
         # A part that is still in the processor's cache is read faster than an array of all events.
         for events in read.parts(repeat(np.zeros(_PART, EVENT))):
             made.take(events, read.products)
+    if not isinstance(ticks, Ticks):
+        _warn_of(read.refused if isinstance(read, Ticks) else read.refused.counts)
     return made.features(case)
+
+
+def _warn_of(refused: Mapping[str, int]) -> None:
+    """Warn of rows or lines that are in no feature: only `Ticks` would keep them."""
+    if refused:
+        warnings.warn(
+            f"{sum(refused.values()):,} ticks were refused ({in_words(refused)}) and are in no "
+            "feature: see dead_letters of what barograph.read_ticks returns",
+            stacklevel=3,
+        )
 
 
 class _Rows:

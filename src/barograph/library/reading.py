@@ -148,7 +148,7 @@ def _paths(source: object) -> list[Path] | None:
     ):
         return None
     paths = [fspath(each) for each in given]
-    if not paths or not all(isinstance(path, str) and path for path in paths):
+    if not paths or not all(isinstance(path, str) and path and "\0" not in path for path in paths):
         raise BadInputError("read_ticks", "no path is given", "Give one or more")
     return [Path(path) for path in paths]
 

@@ -133,7 +133,13 @@ class Ticks(Immutable):
     def __repr__(self) -> str:
         counts = np.bincount(self.events["kind"], minlength=len(KINDS)).tolist()
         of = ", ".join(f"{n:,} {kind}" for kind, n in zip(KINDS, counts, strict=True) if n)
-        return f"Ticks of {len(self.products)} products ({of or 'none'})\n{self.frame}"
+        refused = f"; refused: {in_words(self.refused)}" if self.refused else ""
+        return f"Ticks of {len(self.products)} products ({of or 'none'}{refused})\n{self.frame}"
+
+
+def in_words(refused: Mapping[str, int]) -> str:
+    """Counts by fault: `190 late, 2 wrong_shape`."""
+    return ", ".join(f"{number:,} {fault}" for fault, number in refused.items())
 
 
 class Refused:
