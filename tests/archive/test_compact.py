@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from archive_contents import read_archive
 from barograph.archive import compact as module
+from barograph.archive import lake_health
 from barograph.archive.compact import compact, compacted
 from barograph.archive.lake import COLUMNS
 from barograph.archive.writer import ArchiveWriter
@@ -281,11 +282,17 @@ def test_a_lake_that_an_older_version_made_of_a_damaged_file_is_made_anew(archiv
     check(archive, out)
 
 
-def test_a_file_that_is_gone_from_the_beginning_is_told(archive, tmp_path):
-    (archive / "000001.ndjson.gz").unlink()
+def test_a_file_that_is_gone_from_the_beginning_is_told_until_it_is_back(archive, tmp_path):
+    path = archive / "000001.ndjson.gz"
+    path.rename(tmp_path / "moved")
     for files in (1, 0):
         done = compact(archive, tmp_path / "out")
-        assert (done.files, [each.file for each in done.damaged]) == (files, ["000001.ndjson.gz"])
+        assert (done.files, [each.file for each in done.damaged]) == (files, [path.name])
+    (tmp_path / "moved").rename(path)
+    done = compact(archive, tmp_path / "out")
+    assert (done.files, done.damaged) == (2, [])
+    assert "was not there when later files were compacted" in done.anew
+    check(archive, tmp_path / "out")
 
 
 def hour_gone(out):
@@ -349,4 +356,19 @@ def test_whoever_is_killed_between_hours_and_index_goes_on(archive, tmp_path):
         compact(archive, out)
     done = compact(archive, out)
     assert (done.files, done.before, done.anew) == (1, 2, "")
+    check(archive, out)
+
+
+def test_whoever_is_killed_as_it_is_made_anew_goes_on(archive, tmp_path):
+    out = tmp_path / "out"
+    compact(archive, out)
+    stale = out / "product=X" / "date=2025-01-01" / "hour=00.parquet"
+    stale.parent.mkdir(parents=True)
+    stale.write_bytes(b"of what was there before")
+    index_gone(out)
+    killed = patch.object(lake_health.shutil, "rmtree", side_effect=KilledError)
+    with killed, pytest.raises(KilledError):
+        compact(archive, out)
+    assert compact(archive, out).files == 2
+    assert not stale.exists()
     check(archive, out)

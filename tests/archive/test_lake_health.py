@@ -75,6 +75,6 @@ def test_what_an_index_and_its_files_lack_is_damage(tmp_path, rows, damage):
     for name in ("a", "b"):
         (tmp_path / name).write_bytes(b"x")
     pl.DataFrame(rows, schema=INDEX_COLUMNS, orient="row").write_parquet(tmp_path / INDEX)
-    found = damage_in(tmp_path, LakeProgress(form=NUMBERED, events={"A": 10}))
+    found = damage_in(tmp_path, LakeProgress(form=NUMBERED, files={"f": "x"}, events={"A": 10}))
     assert damage in found
     assert bool(damage) == bool(found)

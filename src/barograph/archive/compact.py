@@ -43,7 +43,7 @@ from barograph.archive.lake_health import (
     damaged_files,
     going_on,
     made_anew,
-    mended_file,
+    outdated,
     refuse_unless_lake,
 )
 from barograph.codec import numbers_of
@@ -93,10 +93,7 @@ def compact(
     refuse_unless_lake(out, archive)
     with alone(out):
         done = going_on(out)
-        anew = damage_in(out, done)
-        if not anew and (mended := mended_file(files, done)):
-            anew = f"{mended} was damaged when it was compacted, and is another file now"
-        if anew:
+        if anew := damage_in(out, done) or outdated(files, done):
             done = made_anew(out, files, done, anew)
         before = len(done.files)
         compacting = _Compacting(done)

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import polars as pl
 
-from barograph.archive.files import ArchiveFile
+from barograph.archive.files import ArchiveFile, number_of
 from barograph.archive.inventory import Damage
 from barograph.archive.lake import (
     ELSEWHERE,
@@ -71,6 +71,8 @@ def damage_in(out: Path, done: LakeProgress) -> str:
     """What a lake has lost, in words; empty where every file is there with its length."""
     if done.form < NUMBERED:
         return ""
+    if not done.files:
+        return "it was interrupted at its first file" if next(out.glob(HOURS), None) else ""
     try:
         index = read_index(out)
     except BadInputError as error:
@@ -79,6 +81,10 @@ def damage_in(out: Path, done: LakeProgress) -> str:
         of_product = index.filter(pl.col("product") == product).sort("first")
         if count and not _is_covered(of_product, count):
             return f"{out / INDEX} has not all events of {product}"
+    return _lost_file(out, index)
+
+
+def _lost_file(out: Path, index: pl.DataFrame) -> str:
     for path, size in index.select("path", "bytes").iter_rows():
         try:
             there = (out / path).stat().st_size
@@ -99,16 +105,19 @@ def _is_covered(index: pl.DataFrame, count: int) -> bool:
     return end >= count
 
 
-def mended_file(files: Sequence[ArchiveFile], done: LakeProgress) -> str:
-    """An archive file that was damaged as it was compacted and is another one now; or empty."""
+def outdated(files: Sequence[ArchiveFile], done: LakeProgress) -> str:
+    """Why a lake lacks events that its archive has again, in words; empty where it does not."""
+    last = max(map(number_of, done.files), default=0)
     for file in files:
         name, manifest = file.path.name, file.manifest
+        if file.there and name not in done.files and file.number < last:
+            return f"{name} was not there when later files were compacted"
         if name not in done.files or manifest is None or not _was_damaged(file, done):
             continue
         # An older version kept the manifest's hash, whatever the file was.
         is_of_older = done.files[name] == manifest.sha256
         if is_of_older or file_sha256(file.path) != done.files[name]:
-            return name
+            return f"{name} was damaged when it was compacted, and is another file now"
     return ""
 
 

@@ -131,6 +131,8 @@ def dataset(
                 computed=progress.computed,
             )
         _warn_of_damage(made)
+        if lake is None:
+            _warn_of_gone(settings.home)
         answer(made, json, lambda: terminal.dataset(made))
         return
     if chosen.stream is not None:
@@ -145,6 +147,21 @@ def dataset(
         _warn_of_moved(settings.home / "archive")
     made = built(settings, log, chosen, recordings, until_ns)
     answer(made, json, lambda: terminal.dataset(made))
+
+
+def _warn_of_gone(home: "Path") -> None:
+    """Warn of files that neither the archive has nor what is compacted of it."""
+    from barograph.archive.files import archive_files
+    from barograph.archive.lake import read_progress
+
+    known = read_progress(home / "parquet").files
+    files = [file.path.name for file in archive_files(home / "archive") if not file.there]
+    if gone := [name for name in files if name not in known]:
+        warn(
+            f"{len(gone):,} of the archive's files are gone, and were not compacted (first "
+            f"{gone[0]}); their events are not in the dataset. Bring them back (`barograph archive "
+            "pull URL`)."
+        )
 
 
 def _warn_of_moved(archive: Path) -> None:
@@ -186,8 +203,8 @@ def engine_named(name: str, workers: int | None) -> "Engine | None":
 def _warn_of_damage(made: "DatasetManifest") -> None:
     for path, why in made.unreadable.items():
         warn(
-            f"{path}: {why}; its content is not in the dataset. Restore it from a copy "
-            "(`barograph archive verify` names all damage) and build the dataset again."
+            f"{path}: {why}; what cannot be read of it is not in the dataset. Restore it from a "
+            "copy (`barograph archive verify` names all damage) and build the dataset again."
         )
 
 
