@@ -171,4 +171,5 @@ def test_what_is_refused_on_the_way_to_features_is_warned_of(holed_ticks):
         X = bg.features(shuffled)
     ticks = bg.read_ticks(shuffled)
     assert "; refused: 3 " in repr(ticks)
+    # exact: the same rows
     assert bg.features(ticks).frame.equals(X.frame)
