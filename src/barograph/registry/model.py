@@ -138,7 +138,7 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     volatility (1/√s) from which a product's minute is a spike, fixed by the training labels;
     `threshold` is the probability that raises an alert. Spans are [start, end) of event time, zeros
     without time. `last_order` is the highest order among the training rows, None in older facts.
-    `scores` maps groups ("test", "persistence", …) to scores by name; None is undefined.
+    `scores` maps groups ("chosen", "persistence", …) to scores by name; None is undefined.
     `level` is of a model that forecasts the value itself, else None.
     """
 
