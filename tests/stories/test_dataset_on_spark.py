@@ -103,9 +103,12 @@ def test_what_is_damaged_is_said_as_without_spark(tmp_path):
     compact(home / "archive", home / "parquet")
     (path, *_) = sorted((home / "parquet").rglob("hour=*.parquet"))
     path.write_bytes(b"none")
-    with pytest.raises(BadInputError, match="it cannot be read") as raised:
-        lake_dataset.build(home, SPIKES, SparkEngine("local[1]"))
+    elsewhere = tmp_path / "elsewhere"
+    with pytest.raises(BadInputError, match="its bytes are not those") as raised:
+        lake_dataset.build(elsewhere, SPIKES, SparkEngine("local[1]"), lake=str(home / "parquet"))
     assert raised.value.what == str(path)
+    # That of the home is made anew of its archive.
+    assert lake_dataset.build(home, SPIKES, SparkEngine("local[1]")) == dataset.build(home, SPIKES)
 
 
 def test_a_machine_without_java_is_said_in_a_line(home):
