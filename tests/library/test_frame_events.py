@@ -171,7 +171,7 @@ WRITERS = {
 @pytest.mark.slow
 def test_values_of_any_kind_are_read_as_in_a_file(tmp_path, data, n):
     """Texts with blanks, exponents, middles, receipts of another unit, ids as floats, and more."""
-    seconds = st.lists(st.sampled_from([0.0, 0.5, 1.0, 15.0]), min_size=n, max_size=n)
+    seconds = st.lists(st.sampled_from([0.0, 0.5, 1.0, 15.0, -3.0, -90.0]), min_size=n, max_size=n)
     time_ns = START_NS + (np.cumsum(data.draw(seconds)) * NS_PER_S).astype(np.int64)
     names = st.sampled_from(["BTC-USD", " BTC-USD", "BTC-USDC", "A\x07B", "", None])
     frame = pl.DataFrame(
@@ -184,6 +184,8 @@ def test_values_of_any_kind_are_read_as_in_a_file(tmp_path, data, n):
         }
     )
     roles = {"symbol": "product", "ts": "time", "side": "side"}
+    if data.draw(st.booleans()):
+        frame, roles = frame.drop("side"), {"symbol": "product", "ts": "time"}
     if data.draw(st.booleans()):
         quote = {"bid_px": "bid", "ask_px": "ask"}
         frame = frame.with_columns(bid_px=99.0, ask_px=100000.52)

@@ -51,7 +51,7 @@ class TableReading:
             self._rows = table.rows._replace(name=names)
         self._opening = Opening(
             connection=_SOURCE,
-            dialect=Dialect.EXCHANGE,
+            dialect=table.dialect,
             continuity=_continuity(table),
             event_clock=clock,
             recorded=True,
@@ -86,12 +86,17 @@ class TableReading:
         """
         n, row, none = len(self._rows.time_ns), 0, True
         events, filled = next(buffers), 0
+        is_advanced, tells_hole = self._table.dialect is Dialect.ADVANCED, False
         while row < n:
-            row, filled = self._lane.take(row, events, filled)
+            if not tells_hole:
+                row, filled = self._lane.take(row, events, filled)
             heard = events[:0]
             if row < n and filled < len(events):
+                refused = self.refused.counts.total()
                 heard = self._hear(row)
                 row += 1
+                # There whatever comes next, of any product, tells the hole of what was refused.
+                tells_hole = is_advanced and self.refused.counts.total() > refused
             if filled + len(heard) >= len(events):
                 if filled:
                     yield events[:filled]
@@ -122,9 +127,6 @@ class TableReading:
 
     def _hear(self, row: int) -> Records:
         """The events of a row about which the machine has to think."""
-        if self._repeated[row]:
-            self._refuse(Fault.DUPLICATE, "the same as a row before", row)
-            return np.zeros(0, EVENT)
         number = int(self._table.rows.name[row])
         name = "" if number < 0 else self._table.names[number].strip()
         product = self._machine.continuity.book(name)
@@ -136,6 +138,9 @@ class TableReading:
         except FrameRefusedError as refused:
             self._refuse(refused.fault, refused.detail, row)
             return np.zeros(0, EVENT)
+        if self._repeated[row]:
+            self._refuse(Fault.DUPLICATE, "the same as a row before", row)
+            return np.zeros(0, EVENT)
         events = self._events(frame, row)
         if product in self._places:
             self._lane.learn(number, product, self._place(product))
@@ -145,7 +150,7 @@ class TableReading:
         received_ns = int(self._rows.received_ns[row])
         judged_ns = received_ns if self._judges_receipts and received_ns != NAT else None
         heard = Frame(data=frame, connection=_SOURCE, receive_time_ns=judged_ns)
-        received = self._machine.take(Heard(heard, Dialect.EXCHANGE))
+        received = self._machine.take(Heard(heard, self._table.dialect))
         for letter in received.dead_letters:
             self._refuse(letter.fault, letter.detail, row, letter.original)
         numbers = codec.numbers_of(received.events, self.refused.add)
@@ -174,7 +179,7 @@ class TableReading:
             raise FrameRefusedError(
                 Fault.BAD_TIME, f"its time is {str(values[TIME])[:64]!r}, {_NO_TIME}"
             )
-        frame = frame_of(values, format_time(time_ns), Dialect.EXCHANGE)
+        frame = frame_of(values, format_time(time_ns), self._table.dialect)
         if self._table.useless_receipt[row]:
             raise FrameRefusedError(
                 Fault.BAD_TIME, f"it was received at {str(values[RECEIVED])[:64]!r}, {_NO_TIME}"

@@ -21,6 +21,7 @@ from barograph.library.column_values import (
 )
 from barograph.library.middles import middles
 from barograph.venues.coinbase.row_lane import Rows
+from barograph.venues.entries import Dialect
 from barograph.venues.forms.fields import middle_of, quote_of
 from barograph.venues.forms.names import (
     ASK,
@@ -133,6 +134,12 @@ class TickTable(NamedTuple):
         """What stands in a row, by roles, as a reader of JSON has it."""
         return {role: json_value(value) for role, value in self.raw.row(row, named=True).items()}
 
+    @property
+    def dialect(self) -> Dialect:
+        """As whose frames its rows are heard: those of Advanced Trade have no ids, sides, sizes."""
+        is_exchange = {TRADE_ID, LAST_SIZE, SIDE} & set(self.raw.columns)
+        return Dialect.EXCHANGE if is_exchange else Dialect.ADVANCED
+
     def has_quote(self, row: int) -> bool:
         """Whether a row tells bid and ask, believable or not."""
         try:
@@ -146,7 +153,7 @@ class TickTable(NamedTuple):
 
         So a recording of such rows is heard: a repeat of its bytes is refused.
         """
-        if {TRADE_ID, LAST_SIZE, SIDE} & set(self.raw.columns):
+        if self.dialect is Dialect.EXCHANGE:
             return np.zeros(len(self.raw), np.bool_)
         columns = self.raw.drop(RECEIVED, strict=False).get_columns()
         return ~pl.select(pl.struct(columns).is_first_distinct()).to_series().to_numpy()
@@ -195,7 +202,10 @@ def tick_table(frame: pl.DataFrame, roles: Mapping[str, str], zone: tzinfo) -> T
         side=sides_of(raw[SIDE]) if SIDE in roles else np.zeros(n, np.int32),
         **numbers,
     )
-    return TickTable(rows, names, raw, odd, useless)
+    table = TickTable(rows, names, raw, odd, useless)
+    if table.dialect is Dialect.EXCHANGE:
+        return table
+    return table._replace(rows=rows._replace(sequence=np.full(n, -1)))  # it has none there
 
 
 def _column(frame: pl.DataFrame, role: str, name: str) -> pl.Expr:

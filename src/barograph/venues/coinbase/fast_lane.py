@@ -17,6 +17,7 @@ from barograph.compiled import compiled
 from barograph.plain_json import words
 from barograph.types import NS_PER_S, Frame, Tick
 from barograph.venues.coinbase import plain_lines
+from barograph.venues.coinbase.advanced import AdvancedTrade
 from barograph.venues.coinbase.exchange import ExchangeFeed
 from barograph.venues.coinbase.plain_lines import (
     ASK,
@@ -30,7 +31,7 @@ from barograph.venues.coinbase.plain_lines import (
 from barograph.venues.coinbase.tick_values import NOWHERE, TickValues, write_value
 from barograph.venues.continuity import Continuity
 from barograph.venues.continuity_state import ProductContinuity
-from barograph.venues.entries import Opening
+from barograph.venues.entries import Dialect, Opening
 
 LINE = np.dtype(
     [
@@ -184,7 +185,7 @@ def count_on(line: ProductContinuity, lane: Any) -> None:
 
 def tick_of(text: bytes, opening: Opening) -> Tick:
     """Return the tick of a plain line, as a fresh machine reads it."""
-    machine = ExchangeFeed()
+    machine = ExchangeFeed() if opening.dialect is Dialect.EXCHANGE else AdvancedTrade()
     machine.open(opening)
     (tick,) = machine.receive(Frame(data=text, connection=opening.connection)).events
     if not isinstance(tick, Tick):
