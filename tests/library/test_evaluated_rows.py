@@ -37,6 +37,8 @@ def test_what_are_no_labels_is_refused(X, y):
     text = y.with_columns(pl.lit("much").alias("future_realized_vol"))
     with pytest.raises(BadInputError, match="its columns are not those of labels"):
         outcome_of(X, text, SPIKES, 0.9)
+    with pytest.raises(BadInputError, match="its seconds are not whole"):
+        outcome_of(X, y.with_columns(pl.col("second") + 0.5), SPIKES, 0.9)
     with pytest.raises(BadInputError, match="its rows are not those of X"):
         outcome_of(X, pl.concat([y, y]), SPIKES, 0.9)
 

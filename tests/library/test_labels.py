@@ -76,3 +76,8 @@ def test_labels_are_of_features_and_not_of_their_frame(X):
     for wrong in (X.frame, None, X["second"], Features):
         with pytest.raises(BadInputError, match=r"not what barograph\.features returns"):
             bg.label(wrong)
+
+
+def test_a_horizon_is_a_whole_number(X):
+    with pytest.raises(BadInputError, match="no feature is its realised volatility"):
+        bg.label(X, horizon_s="60")

@@ -162,7 +162,7 @@ def test_what_cannot_be_split_is_refused():
         next(cv.split(X, y.head(5), second))
     with pytest.raises(TooLittleDataError):
         next(bg.PurgedWalkForward(2).split(X.head(9), y.head(9), second.head(9)))
-    with pytest.raises(BadInputError, match=r"n_splits=0: it is out of range\. Use 1 or more"):
+    with pytest.raises(BadInputError, match=r"n_splits=0: it is out of range\. Use 1 to 10000"):
         bg.PurgedWalkForward(0)
 
 
@@ -172,3 +172,11 @@ def test_a_dummy_is_scored_on_known_rows_alone():
         DummyClassifier(strategy="prior"), X, y, groups=second, cv=SPLITTERS[0], scoring="accuracy"
     )
     assert not np.isnan(scores).any()
+
+
+@pytest.mark.parametrize(
+    "numbers", [{"n_splits": 10**9}, {"embargo_s": 10**30}, {"horizon_s": 10**19}]
+)
+def test_numbers_have_an_end(numbers):
+    with pytest.raises(BadInputError, match="out of range"):
+        bg.PurgedWalkForward(**numbers)

@@ -119,6 +119,9 @@ def _labels(y: object) -> pl.DataFrame:
     except pl.exceptions.InvalidOperationError as error:
         why = f"its columns are not those of labels ({' '.join(str(error).split())[:150]})"
         raise BadInputError("y", why, _LABELS) from error
+    second = frame["second"]
+    if second.dtype.is_float() and not (second == second.floor()).all():
+        raise BadInputError("y", "its seconds are not whole", _LABELS)
     return typed.with_columns(pl.col("future_realized_vol").fill_nan(None))
 
 

@@ -47,7 +47,7 @@ def label(
     quantile = arguments.share("quantile", quantile)
     min_labels = arguments.whole_number("min_labels", min_labels, least=1)
     value = _VALUE.format(horizon_s)
-    if value not in X.names:
+    if not isinstance(horizon_s, int) or value not in X.names:
         offered = [name[13:-1] for name in X.names if name.startswith("realized_vol_")]
         raise BadInputError(
             f"horizon_s={arguments.shown(horizon_s)}", "no feature is its realised volatility",

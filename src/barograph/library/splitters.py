@@ -18,6 +18,10 @@ _EMBARGO_S = 300
 """Where neither it nor the columns are known."""
 
 
+_MOST = {"n_splits": 10_000}
+"""Of folds; of seconds and rows it is a thousand million."""
+
+
 class _Splitter:
     """What both splitters share: which rows count, the embargo, and scikit-learn's protocol."""
 
@@ -27,7 +31,8 @@ class _Splitter:
             if name == "first_share":
                 arguments.share(name, value)
             elif name != "embargo_s" or value is not None:
-                arguments.whole_number(name, value, least=0 if name == "embargo_s" else 1)
+                least = 0 if name == "embargo_s" else 1
+                arguments.whole_number(name, value, least=least, most=_MOST.get(name, 10**9))
 
     def split(
         self,
